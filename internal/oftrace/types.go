@@ -1,0 +1,72 @@
+// Package oftrace reads the text of ofproto/trace into a tree.
+package oftrace
+
+// Trace is the whole answer of one ofproto/trace: the first section and those that it
+// printed for its own simulated recirculations.
+type Trace struct {
+	Sections []Section
+	// Limit is the text about a recirculation limit reached, if any.
+	Limit string
+}
+
+// Section is one translation: "Flow:" to "Datapath actions:".
+type Section struct {
+	// Recirc is the recirculation head, nil for the first section.
+	Recirc    *RecircHead
+	Flow      string // as printed behind "Flow: "
+	Nodes     []*Node
+	FinalFlow string // "unchanged" is replaced by Flow
+	Megaflow  string
+	Actions   string // datapath actions, as printed
+	Failed    string // REASON of "Translation failed (REASON), packet is dropped."
+	SlowPath  []string
+	ExecError string
+	Complete  bool     // false when the text ended before "Datapath actions:"
+	Unknown   []string // lines not understood, kept
+}
+
+// RecircHead is what stands between two sections.
+type RecircHead struct {
+	ID                uint32
+	CTState           string // of "resume conntrack with ct_state=..."
+	Default           bool
+	Initial, Modified string // NAT simulation
+}
+
+// Kind is the kind of a Node.
+type Kind uint8
+
+// The kinds of Node, after enum oftrace_node_type; Note is a line of no known kind.
+const (
+	Note Kind = iota
+	Bridge
+	Table
+	Thaw
+	ActionLine
+	Bucket
+	Detail
+	Warn
+	Error
+)
+
+// Node is one line of a trace with what stands below it.
+type Node struct {
+	Kind     Kind
+	Text     string // the line without indentation, arrows and markers
+	Indent   int
+	Bridge   string // Bridge: its name
+	Table    TableHit
+	Bucket   int
+	Children []*Node
+	Line     int // from 0, in the whole text
+}
+
+// TableHit is a Table node's content.
+type TableHit struct {
+	ID       int // -1 for "--. Executing action set:"
+	Match    string
+	Priority int
+	Cookie   uint64
+	Miss     bool   // "No match."
+	Named    string // table name when printed instead of or beside its number
+}

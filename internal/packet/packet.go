@@ -1,0 +1,97 @@
+// Package packet holds one packet's headers as tracing needs them: typed fields,
+// no payload.
+package packet
+
+import (
+	"net/netip"
+)
+
+// MAC is an Ethernet address; comparable.
+type MAC [6]byte
+
+// VLAN is one 802.1Q or 802.1ad tag.
+type VLAN struct {
+	TPID uint16 `json:"tpid"`
+	VID  uint16 `json:"vid"`
+	PCP  uint8  `json:"pcp,omitempty"`
+}
+
+// MPLS is one label stack entry.
+type MPLS struct {
+	Label uint32 `json:"label"`
+	TC    uint8  `json:"tc"`
+	TTL   uint8  `json:"ttl"`
+	BOS   bool   `json:"bos"`
+}
+
+// EtherTypes the packet model knows by name.
+const (
+	EthIPv4 = 0x0800
+	EthARP  = 0x0806
+	EthRARP = 0x8035
+	EthIPv6 = 0x86dd
+	EthMPLS = 0x8847
+)
+
+// Frag is nw_frag.
+type Frag uint8
+
+// Values of Frag.
+const (
+	FragNo Frag = iota
+	FragFirst
+	FragLater
+)
+
+// Inner is the packet an ICMP error quotes: its addresses, protocol and ports (or ICMP
+// type, code and id).
+type Inner struct {
+	Proto    uint8      `json:"proto"`
+	Src      netip.Addr `json:"src"`
+	Dst      netip.Addr `json:"dst"`
+	SrcPort  uint16     `json:"sport,omitempty"`
+	DstPort  uint16     `json:"dport,omitempty"`
+	ICMPType uint8      `json:"icmp_type,omitempty"`
+	ICMPCode uint8      `json:"icmp_code,omitempty"`
+	ICMPID   uint16     `json:"icmp_id,omitempty"`
+}
+
+// Packet is a packet's headers. Fields that do not apply to EthType and Proto are zero.
+type Packet struct {
+	EthSrc  MAC    `json:"eth_src"`
+	EthDst  MAC    `json:"eth_dst"`
+	EthType uint16 `json:"eth_type"`        // behind the VLAN tags
+	VLANs   []VLAN `json:"vlans,omitempty"` // outermost first
+	MPLS    []MPLS `json:"mpls,omitempty"`
+
+	Src   netip.Addr `json:"src"`
+	Dst   netip.Addr `json:"dst"`
+	Proto uint8      `json:"proto,omitempty"`
+	TTL   uint8      `json:"ttl,omitempty"` // IPv6: hop limit
+	TOS   uint8      `json:"tos,omitempty"` // DSCP and ECN together
+	Frag  Frag       `json:"frag,omitempty"`
+	Label uint32     `json:"flow_label,omitempty"` // IPv6
+
+	SrcPort  uint16 `json:"sport,omitempty"` // TCP, UDP, SCTP
+	DstPort  uint16 `json:"dport,omitempty"`
+	TCPFlags uint16 `json:"tcp_flags,omitempty"`
+
+	ICMPType uint8  `json:"icmp_type,omitempty"` // ICMP and ICMPv6
+	ICMPCode uint8  `json:"icmp_code,omitempty"`
+	ICMPID   uint16 `json:"icmp_id,omitempty"`
+	HasID    bool   `json:"has_icmp_id,omitempty"` // ICMPID was given
+	Inner    *Inner `json:"inner,omitempty"`
+
+	// ARP; ARPSPA and ARPTPA are in Src and Dst as Open vSwitch keeps them, the operation in ARPOp.
+	ARPOp  uint16 `json:"arp_op,omitempty"`
+	ARPSHA MAC    `json:"arp_sha"`
+	ARPTHA MAC    `json:"arp_tha"`
+
+	// Neighbour discovery.
+	NDTarget netip.Addr `json:"nd_target"`
+	NDSLL    MAC        `json:"nd_sll"`
+	NDTLL    MAC        `json:"nd_tll"`
+
+	// Length is the length in bytes of the frame without its Ethernet header and VLAN tags; 0 when unknown.
+	Length int `json:"length,omitempty"`
+}
