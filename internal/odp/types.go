@@ -8,6 +8,7 @@ import "net/netip"
 // what is not known is an Opaque.
 type Action interface {
 	String() string
+	append([]byte) []byte
 	action()
 }
 
@@ -99,12 +100,18 @@ type Set struct{ Key Key }
 type Key struct {
 	Name   string
 	Fields []KeyField
-	// Tunnel is set for tunnel(...).
+	// Tunnel is the typed reading of tunnel(...) (values only, not masks); printing uses Fields, and
+	// Tunnel only when there are none.
 	Tunnel *Tunnel
+	// Encap is what encap(...) holds.
+	Encap Keys
+	// Text is set instead of all else for an item that is not NAME(...).
+	Text string
 }
 
 // KeyField is one field of a key; Name is empty where the key is a bare value (skb_mark(0x1)).
-// Mask is empty when the field is matched or set whole.
+// Mask is empty when the field is matched or set whole. A field printed NAME(...), such as
+// flags(df|csum), has a Value that starts with "(".
 type KeyField struct{ Name, Value, Mask string }
 
 // Tunnel is a tunnel(...) key.

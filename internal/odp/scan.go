@@ -1,0 +1,148 @@
+package odp
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// maxDepth bounds the nesting that is taken apart; deeper actions stay Opaque.
+// The datapath itself refuses far less (lib/odp-execute.c, net/openvswitch/flow_netlink.c).
+const maxDepth = 512
+
+// parser holds a text whose parentheses are known to balance.
+type parser struct {
+	in    string
+	close []int32 // for each '(' the offset of its ')'
+}
+
+// newParser checks that the parentheses of in balance, so that everything after can jump over them.
+func newParser(in string) (*parser, error) {
+	p := &parser{in: in}
+	if strings.IndexByte(in, '(') < 0 && strings.IndexByte(in, ')') < 0 {
+		return p, nil
+	}
+	p.close = make([]int32, len(in))
+	// The stack of open parentheses is threaded through close itself.
+	top := int32(-1)
+	for i := 0; i < len(in); i++ {
+		switch in[i] {
+		case '"':
+			// A name in quotes may hold anything; quotes only start an item or a value.
+			if i == 0 || strings.IndexByte(",(=", in[i-1]) >= 0 {
+				if n := quoted(in[i:]); n > 0 {
+					i += n - 1
+				}
+			}
+		case '(':
+			p.close[i] = top
+			top = int32(i)
+		case ')':
+			if top < 0 {
+				return nil, &SyntaxError{In: in, Off: i, Msg: "unbalanced ')'"}
+			}
+			next := p.close[top]
+			p.close[top] = int32(i)
+			top = next
+		}
+	}
+	if top >= 0 {
+		return nil, &SyntaxError{In: in, Off: int(top), Msg: "'(' is never closed"}
+	}
+	return p, nil
+}
+
+// quoted returns the length of the quoted string that s starts with, or 0.
+func quoted(s string) int {
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// item returns where the item that starts at lo ends: at a comma outside parentheses, or at hi.
+func (p *parser) item(lo, hi int) int {
+	for i := lo; i < hi; i++ {
+		switch p.in[i] {
+		case ',':
+			return i
+		case '(':
+			i = int(p.close[i])
+		case '"':
+			if i == lo || p.in[i-1] == '=' {
+				if n := quoted(p.in[i:hi]); n > 0 {
+					i += n - 1
+				}
+			}
+		}
+	}
+	return hi
+}
+
+// call takes NAME(BODY) apart; ok is false for any other shape.
+func (p *parser) call(lo, hi int) (name string, blo, bhi int, ok bool) {
+	if hi <= lo || p.in[hi-1] != ')' || p.in[lo] == '"' {
+		return "", 0, 0, false
+	}
+	open := strings.IndexByte(p.in[lo:hi], '(')
+	if open < 0 || int(p.close[lo+open]) != hi-1 {
+		return "", 0, 0, false
+	}
+	return p.in[lo : lo+open], lo + open + 1, hi - 1, true
+}
+
+// num reads a decimal or 0x number of at most bits.
+func num(s string, bits int) (uint64, bool) {
+	base := 10
+	if strings.HasPrefix(s, "0x") || strings.HasPrefix(s, "0X") {
+		s, base = s[2:], 16
+	}
+	v, err := strconv.ParseUint(s, base, bits)
+	return v, err == nil
+}
+
+// u128 reads a 128-bit number.
+func u128(s string) (U128, bool) {
+	if hex, ok := strings.CutPrefix(s, "0x"); ok && len(hex) > 16 {
+		if len(hex) > 32 {
+			return U128{}, false
+		}
+		hi, err1 := strconv.ParseUint(hex[:len(hex)-16], 16, 64)
+		lo, err2 := strconv.ParseUint(hex[len(hex)-16:], 16, 64)
+		return U128{hi, lo}, err1 == nil && err2 == nil
+	}
+	lo, ok := num(s, 64)
+	return U128{Lo: lo}, ok
+}
+
+// addr reads an address, with or without brackets. Zones are no part of the datapath's language.
+func addr(s string) (netip.Addr, bool) {
+	if n := len(s); n > 1 && s[0] == '[' && s[n-1] == ']' {
+		s = s[1 : n-1]
+	}
+	a, err := netip.ParseAddr(s)
+	return a, err == nil && a.Zone() == ""
+}
+
+// appendAddr prints as ipv6_format_addr (inet_ntop) does, which writes the low half of a mapped or
+// compatible address dotted.
+func appendAddr(b []byte, a netip.Addr) []byte {
+	if a.Is6() {
+		v := a.As16()
+		zeros := true
+		for _, x := range v[:10] {
+			zeros = zeros && x == 0
+		}
+		compat := zeros && v[10] == 0 && v[11] == 0 && (v[12] != 0 || v[13] != 0)
+		if compat {
+			b = append(b, "::"...)
+			return netip.AddrFrom4([4]byte(v[12:])).AppendTo(b)
+		}
+	}
+	return a.AppendTo(b)
+}

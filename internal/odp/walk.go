@@ -1,0 +1,30 @@
+package odp
+
+// Walk calls f for every action in execution order, an outer action before those it holds (of
+// check_pkt_len first gt, then le); f returning false leaves out what the action holds. It is the only
+// walker, so that a new kind of nesting has one place to be added.
+func Walk(as Actions, f func(Action) bool) {
+	for _, a := range as {
+		if !f(a) {
+			continue
+		}
+		for _, sub := range Nested(a) {
+			Walk(sub, f)
+		}
+	}
+}
+
+// Nested returns the lists that an action holds.
+func Nested(a Action) []Actions {
+	switch a := a.(type) {
+	case Clone:
+		return []Actions{a.Actions}
+	case Sample:
+		return []Actions{a.Actions}
+	case CheckPktLen:
+		return []Actions{a.GT, a.LE}
+	case DecTTL:
+		return []Actions{a.LE1}
+	}
+	return nil
+}
