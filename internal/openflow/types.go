@@ -3,7 +3,11 @@
 package openflow
 
 // Field is one item of a flow: NAME=VALUE, NAME=VALUE/MASK, or a bare NAME such as tcp.
-type Field struct{ Name, Value, Mask string }
+type Field struct {
+	Name, Value, Mask string
+	// Before is what stood between the field before and this one, empty for a single comma.
+	Before string
+}
 
 // Flow is a flow or match as printed, in order.
 type Flow struct{ Fields []Field }

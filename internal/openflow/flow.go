@@ -1,0 +1,164 @@
+package openflow
+
+import (
+	"slices"
+	"strings"
+)
+
+// String prints the flow as it was read.
+func (f Flow) String() string {
+	b := make([]byte, 0, 256)
+	for i, fd := range f.Fields {
+		if i > 0 {
+			if fd.Before != "" {
+				b = append(b, fd.Before...)
+			} else {
+				b = append(b, ',')
+			}
+		}
+		b = fd.append(b)
+	}
+	return string(b)
+}
+
+// String prints the field as NAME, NAME=VALUE or NAME=VALUE/MASK.
+func (fd Field) String() string { return string(fd.append(nil)) }
+
+func (fd Field) append(b []byte) []byte {
+	b = append(b, fd.Name...)
+	if fd.Value != "" {
+		b = append(append(b, '='), fd.Value...)
+	}
+	if fd.Mask != "" {
+		b = append(append(b, '/'), fd.Mask...)
+	}
+	return b
+}
+
+// Text is the field's value with its mask: VALUE or VALUE/MASK.
+func (fd Field) Text() string {
+	if fd.Mask == "" {
+		return fd.Value
+	}
+	return fd.Value + "/" + fd.Mask
+}
+
+// Find returns the place of the first field of that name or of an alias of it, -1 when there is none.
+// The name itself goes before its aliases.
+func (f Flow) Find(name string) int {
+	for i := range f.Fields {
+		if f.Fields[i].Name == name {
+			return i
+		}
+	}
+	want := canonical(name)
+	for i := range f.Fields {
+		if canonical(f.Fields[i].Name) == want {
+			return i
+		}
+	}
+	return -1
+}
+
+// Get returns a field's value with its mask. A field printed as a bare word (tcp) has the empty value and ok true.
+func (f Flow) Get(name string) (string, bool) {
+	i := f.Find(name)
+	if i < 0 {
+		return "", false
+	}
+	return f.Fields[i].Text(), true
+}
+
+// Field returns the field of that name.
+func (f Flow) Field(name string) (Field, bool) {
+	i := f.Find(name)
+	if i < 0 {
+		return Field{}, false
+	}
+	return f.Fields[i], true
+}
+
+// Has reports whether the flow has the field or the bare word.
+func (f Flow) Has(name string) bool { return f.Find(name) >= 0 }
+
+// Set gives a field a value (VALUE or VALUE/MASK, empty for a bare word), in its place when it is there, under the
+// name it has there; else at the end.
+func (f *Flow) Set(name, value string) {
+	v, m := cutMask(name, value)
+	if i := f.Find(name); i >= 0 {
+		f.Fields[i].Value, f.Fields[i].Mask = v, m
+		return
+	}
+	f.Fields = append(f.Fields, Field{Name: name, Value: v, Mask: m})
+}
+
+// Insert puts a field at a place, for fields that OVS reads only in order.
+func (f *Flow) Insert(at int, name, value string) {
+	v, m := cutMask(name, value)
+	f.Fields = slices.Insert(f.Fields, at, Field{Name: name, Value: v, Mask: m})
+}
+
+// Del takes out the fields of these names, and says whether there were any.
+func (f *Flow) Del(names ...string) bool {
+	found := false
+	for _, name := range names {
+		for i := f.Find(name); i >= 0; i = f.Find(name) {
+			f.Fields = slices.Delete(f.Fields, i, i+1)
+			found = true
+		}
+	}
+	return found
+}
+
+// Clone returns a flow that shares nothing with f.
+func (f Flow) Clone() Flow { return Flow{Fields: slices.Clone(f.Fields)} }
+
+// canonical maps the names that OVS takes for one field (meta-flow.h) to one of them.
+func canonical(name string) string {
+	switch name {
+	case "eth_src":
+		return "dl_src"
+	case "eth_dst":
+		return "dl_dst"
+	case "eth_type":
+		return "dl_type"
+	case "ip_src":
+		return "nw_src"
+	case "ip_dst":
+		return "nw_dst"
+	case "ip_proto":
+		return "nw_proto"
+	case "ip_ttl":
+		return "nw_ttl"
+	case "ip_ecn":
+		return "nw_ecn"
+	case "ip_frag":
+		return "nw_frag"
+	case "tunnel_id":
+		return "tun_id"
+	case "icmpv6_type":
+		return "icmp_type"
+	case "icmpv6_code":
+		return "icmp_code"
+	}
+	if rest, ok := strings.CutPrefix(name, "tcp_"); ok {
+		return transport(name, rest)
+	}
+	if rest, ok := strings.CutPrefix(name, "udp_"); ok {
+		return transport(name, rest)
+	}
+	if rest, ok := strings.CutPrefix(name, "sctp_"); ok {
+		return transport(name, rest)
+	}
+	return name
+}
+
+func transport(name, rest string) string {
+	switch rest {
+	case "src":
+		return "tp_src"
+	case "dst":
+		return "tp_dst"
+	}
+	return name
+}
