@@ -1,0 +1,214 @@
+package ctnetlink
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+)
+
+// encoder appends one netlink message. It cannot fail: what goes in is bounded.
+type encoder struct{ b []byte }
+
+// begin starts a message whose body begins with an nfgenmsg.
+func (e *encoder) begin(typ, flags uint16, seq uint32, family uint8) {
+	e.header(typ, flags, seq)
+	e.b = append(e.b, family, 0, 0, 0)
+}
+
+// header starts a message, leaving its length to finish.
+func (e *encoder) header(typ, flags uint16, seq uint32) {
+	e.b = binary.NativeEndian.AppendUint32(e.b[:0], 0)
+	e.b = binary.NativeEndian.AppendUint16(e.b, typ)
+	e.b = binary.NativeEndian.AppendUint16(e.b, flags)
+	e.b = binary.NativeEndian.AppendUint32(e.b, seq)
+	e.b = binary.NativeEndian.AppendUint32(e.b, 0)
+}
+
+// finish writes the message's length.
+func (e *encoder) finish() []byte {
+	binary.NativeEndian.PutUint32(e.b, uint32(len(e.b)))
+	return e.b
+}
+
+// nest opens a nested attribute; end closes it.
+func (e *encoder) nest(typ uint16) int {
+	at := len(e.b)
+	e.b = binary.NativeEndian.AppendUint16(e.b, 0)
+	e.b = binary.NativeEndian.AppendUint16(e.b, typ|nlaNested)
+	return at
+}
+
+func (e *encoder) end(at int) {
+	binary.NativeEndian.PutUint16(e.b[at:], uint16(len(e.b)-at))
+}
+
+func (e *encoder) attr(typ uint16, n int) {
+	e.b = binary.NativeEndian.AppendUint16(e.b, uint16(4+n))
+	e.b = binary.NativeEndian.AppendUint16(e.b, typ)
+}
+
+func (e *encoder) pad() {
+	for len(e.b)%4 != 0 {
+		e.b = append(e.b, 0)
+	}
+}
+
+func (e *encoder) u8(typ uint16, v uint8) { e.attr(typ, 1); e.b = append(e.b, v); e.pad() }
+
+func (e *encoder) be16(typ, v uint16) {
+	e.attr(typ, 2)
+	e.b = binary.BigEndian.AppendUint16(e.b, v)
+	e.pad()
+}
+
+func (e *encoder) be32(typ uint16, v uint32) {
+	e.attr(typ, 4)
+	e.b = binary.BigEndian.AppendUint32(e.b, v)
+}
+
+func (e *encoder) host32(typ uint16, v uint32) {
+	e.attr(typ, 4)
+	e.b = binary.NativeEndian.AppendUint32(e.b, v)
+}
+
+func (e *encoder) bytes(typ uint16, v []byte) {
+	e.attr(typ, len(v))
+	e.b = append(e.b, v...)
+	e.pad()
+}
+
+// decoder walks the attributes of one nesting level. A malformed attribute
+// sets err and ends the walk; unknown ones are the caller's to skip.
+type decoder struct {
+	b   []byte
+	off int // where b begins in the message, for errors
+	typ uint16
+	val []byte
+	err error
+}
+
+// SyntaxError is a message from the kernel that does not read as attributes.
+type SyntaxError struct {
+	In  string // what was being read
+	Off int    // byte offset within it
+	Msg string
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("netlink %s: offset %d: %s", e.In, e.Off, e.Msg)
+}
+
+func walk(b []byte) decoder { return decoder{b: b} }
+
+func (d *decoder) next() bool {
+	if len(d.b) == 0 || d.err != nil {
+		return false
+	}
+	if len(d.b) < 4 {
+		d.fail("trailing bytes")
+		return false
+	}
+	n := int(binary.NativeEndian.Uint16(d.b))
+	if n < 4 || n > len(d.b) {
+		d.fail("attribute longer than its message")
+		return false
+	}
+	d.typ = binary.NativeEndian.Uint16(d.b[2:]) & nlaTypeMask
+	d.val = d.b[4:n]
+	step := min((n+3)&^3, len(d.b))
+	d.b = d.b[step:]
+	d.off += step
+	return true
+}
+
+func (d *decoder) fail(msg string) {
+	if d.err == nil {
+		d.err = &SyntaxError{In: "attributes", Off: d.off, Msg: msg}
+	}
+}
+
+// want checks the value's size.
+func (d *decoder) want(n int) bool {
+	if len(d.val) < n {
+		d.fail(fmt.Sprintf("attribute %d has %d bytes, not %d", d.typ, len(d.val), n))
+		return false
+	}
+	return true
+}
+
+func (d *decoder) u8() uint8 {
+	if !d.want(1) {
+		return 0
+	}
+	return d.val[0]
+}
+
+func (d *decoder) be16() uint16 {
+	if !d.want(2) {
+		return 0
+	}
+	return binary.BigEndian.Uint16(d.val)
+}
+
+func (d *decoder) be32() uint32 {
+	if !d.want(4) {
+		return 0
+	}
+	return binary.BigEndian.Uint32(d.val)
+}
+
+func (d *decoder) be64() uint64 {
+	if !d.want(8) {
+		return 0
+	}
+	return binary.BigEndian.Uint64(d.val)
+}
+
+// str reads a NUL-terminated string, the NUL optional.
+func (d *decoder) str() string {
+	v := d.val
+	for i, c := range v {
+		if c == 0 {
+			v = v[:i]
+			break
+		}
+	}
+	return string(v)
+}
+
+// join takes over the error of a nested walk.
+func (d *decoder) join(err error) {
+	if err != nil && d.err == nil {
+		d.err = err
+	}
+}
+
+// nativeLittle tells how the kernel lays out ct_labels, an array of unsigned
+// long that OVS reads as one native-endian 128-bit number.
+var nativeLittle = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+func loadLabel(v []byte) (hi, lo uint64) {
+	var b [16]byte
+	copy(b[:], v)
+	lo, hi = binary.NativeEndian.Uint64(b[:8]), binary.NativeEndian.Uint64(b[8:])
+	if !nativeLittle {
+		lo, hi = hi, lo
+	}
+	return hi, lo
+}
+
+func storeLabel(hi, lo uint64) []byte {
+	if !nativeLittle {
+		lo, hi = hi, lo
+	}
+	b := binary.NativeEndian.AppendUint64(make([]byte, 0, 16), lo)
+	return binary.NativeEndian.AppendUint64(b, hi)
+}
+
+// swap16 is htons.
+func swap16(v uint16) uint16 {
+	if nativeLittle {
+		return bits.ReverseBytes16(v)
+	}
+	return v
+}

@@ -1,0 +1,168 @@
+package ctnetlink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
+)
+
+// Table is the conntrack table of one network namespace: a ctstate.Table, and
+// its Expecter, EchoFinder and SourceBinder. Safe for concurrent use; look-ups
+// share one socket and wait for each other.
+type Table struct {
+	// Limit is how many entries a search may be handed unfiltered; 0 is DefaultLimit.
+	Limit uint64
+
+	ns   nodens.NetNS
+	file *os.File // keeps the namespace
+
+	mu  sync.Mutex
+	s   *sock
+	enc encoder
+	rec Record
+	// each is decodeAnswer as a func value, made once.
+	each func(message) error
+	got  bool
+}
+
+// DefaultLimit is Table.Limit when that is 0.
+const DefaultLimit = 65536
+
+// Open opens the conntrack table of a namespace and makes sure that it may be read.
+func Open(ctx context.Context, ns nodens.NetNS) (*Table, error) {
+	f, err := ns.Open()
+	if err != nil {
+		return nil, err
+	}
+	t, err := openFile(ctx, ns, f)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func openFile(ctx context.Context, ns nodens.NetNS, f *os.File) (*Table, error) {
+	// The namespace a socket belongs to is that of the thread that makes it;
+	// entering one's own would need CAP_SYS_ADMIN for nothing.
+	var enter *os.File
+	if !ns.IsCurrent() {
+		there, err := nodens.IDOf(f)
+		if err != nil {
+			return nil, err
+		}
+		if here, err := nodens.Current().ID(); err != nil || here != there {
+			enter = f
+		}
+	}
+	s, err := dial(unix.NETLINK_NETFILTER, enter)
+	if err != nil {
+		return nil, fmt.Errorf("conntrack of %v: %w", ns, err)
+	}
+	t := &Table{ns: ns, file: f, s: s}
+	t.each = t.decodeAnswer
+	// A look-up without a tuple is EINVAL once permission is granted.
+	var e *Error
+	if err := t.probe(ctx); errors.As(err, &e) && e.Errno != unix.EINVAL || err != nil && e == nil {
+		s.close()
+		return nil, fmt.Errorf("conntrack of %v: %w", ns, err)
+	}
+	return t, nil
+}
+
+func (t *Table) probe(ctx context.Context) error {
+	t.enc.begin(msgCTGet, nlmRequest|nlmAck, t.s.nextSeq(), unix.AF_INET)
+	return t.s.execute(ctx, "get", t.enc.finish(), nil)
+}
+
+// NetNS is the namespace the table is of.
+func (t *Table) NetNS() nodens.NetNS { return t.ns }
+
+// NetNSID identifies that namespace.
+func (t *Table) NetNSID() (nodens.ID, error) { return nodens.IDOf(t.file) }
+
+// Close closes the socket; a request under way fails.
+func (t *Table) Close() error {
+	err := t.s.close()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return errors.Join(err, t.file.Close())
+}
+
+// Lookup asks for the confirmed entry of the zone one of whose directions is
+// the tuple: one request, answered from the kernel's hash table.
+func (t *Table) Lookup(ctx context.Context, zone uint16, tuple ctstate.Tuple) (ctstate.Entry, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.get(ctx, zone, tuple); err != nil {
+		return ctstate.Entry{}, lookupError(zone, tuple, err)
+	}
+	return t.rec.Entry, nil
+}
+
+// Read is Lookup with what the model has no field for.
+func (t *Table) Read(ctx context.Context, zone uint16, tuple ctstate.Tuple) (Record, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.get(ctx, zone, tuple); err != nil {
+		return Record{}, lookupError(zone, tuple, err)
+	}
+	return t.rec, nil
+}
+
+// lookupError names zone and tuple; ErrNotFound stays bare, being an answer.
+func lookupError(zone uint16, tuple ctstate.Tuple, err error) error {
+	if err == ctstate.ErrNotFound {
+		return err
+	}
+	return &ctstate.LookupError{Zone: zone, Tuple: tuple, Err: err}
+}
+
+// get leaves the entry in t.rec.
+func (t *Table) get(ctx context.Context, zone uint16, tuple ctstate.Tuple) error {
+	if err := checkTuple(tuple); err != nil {
+		return err
+	}
+	t.enc.begin(msgCTGet, nlmRequest|nlmAck, t.s.nextSeq(), family(tuple))
+	t.enc.tuple(ctaTupleOrig, tuple)
+	t.enc.zone(ctaZone, zone)
+	t.got = false
+	if err := t.s.execute(ctx, "get", t.enc.finish(), t.each); err != nil {
+		if e, ok := err.(*Error); ok && e.Errno == unix.ENOENT {
+			return ctstate.ErrNotFound
+		}
+		return err
+	}
+	if !t.got {
+		return &SyntaxError{In: "answer", Msg: "an acknowledgement and no entry"}
+	}
+	if t.rec.Zone != zone {
+		return fmt.Errorf("the kernel answered with an entry of zone %d", t.rec.Zone)
+	}
+	return nil
+}
+
+// zone appends the zone; zone 0 is what its absence means, and a kernel built
+// without zones refuses the attribute.
+func (e *encoder) zone(typ, zone uint16) {
+	if zone != 0 {
+		e.be16(typ, zone)
+	}
+}
+
+func (t *Table) decodeAnswer(m message) error {
+	if len(m.body) < nfgenHdr {
+		return &SyntaxError{In: "answer", Off: len(m.body), Msg: "shorter than nfgenmsg"}
+	}
+	t.got = true
+	return decodeRecord(m.body[nfgenHdr:], &t.rec)
+}
+
+var _ ctstate.Table = (*Table)(nil)

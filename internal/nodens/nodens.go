@@ -1,0 +1,181 @@
+// Package nodens names and enters the network namespace a node's datapath
+// lives in: the conntrack table, its sysctls and the openvswitch datapath are
+// all per namespace.
+package nodens
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// NetNS names a network namespace; the zero NetNS is the caller's own.
+type NetNS struct {
+	path string // "" is the caller's own
+	pid  int    // whose namespace path is, when named by process
+}
+
+// Current is the namespace the program runs in.
+func Current() NetNS { return NetNS{} }
+
+// OfPID is the namespace of the process pid, as the caller's /proc numbers it.
+func OfPID(pid int) NetNS {
+	return NetNS{path: "/proc/" + strconv.Itoa(pid) + "/ns/net", pid: pid}
+}
+
+// OfPath is the namespace bound to a file, such as /run/netns/NAME.
+func OfPath(path string) NetNS { return NetNS{path: path} }
+
+// OfPIDFile is the namespace of the daemon whose pid file this is, such as
+// ovs-vswitchd.pid; see DaemonPID for what is checked.
+func OfPIDFile(path string) (NetNS, error) {
+	pid, err := DaemonPID(path)
+	if err != nil {
+		return NetNS{}, err
+	}
+	return OfPID(pid), nil
+}
+
+// PID is the process the namespace was named by, 0 if it was not.
+func (n NetNS) PID() int { return n.pid }
+
+// Path is the file the namespace was named by, empty for the caller's own.
+func (n NetNS) Path() string { return n.path }
+
+// IsCurrent reports whether n is the caller's own namespace by name.
+func (n NetNS) IsCurrent() bool { return n.path == "" }
+
+func (n NetNS) String() string {
+	switch {
+	case n.path == "":
+		return "the current network namespace"
+	case n.pid != 0:
+		return fmt.Sprintf("the network namespace of process %d", n.pid)
+	}
+	return "network namespace " + n.path
+}
+
+// Error is a namespace that could not be opened or entered.
+type Error struct {
+	NS   NetNS
+	Op   string
+	Err  error
+	Hint string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("cannot %s %v: %v", e.Op, e.NS, e.Err) }
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+func (n NetNS) fail(op string, err error) error {
+	e := &Error{NS: n, Op: op, Err: err}
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		e.Hint = "run as root, or with CAP_SYS_ADMIN and CAP_SYS_PTRACE"
+	case errors.Is(err, unix.ENOENT) && n.pid != 0:
+		e.Hint = "no such process here: is it in another PID namespace (a container without hostPID)?"
+	}
+	return e
+}
+
+// Open opens the namespace; the file keeps it alive.
+func (n NetNS) Open() (*os.File, error) {
+	path := n.path
+	if path == "" {
+		// thread-self, not self: Do may have taken the main thread elsewhere.
+		path = "/proc/thread-self/ns/net"
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, n.fail("open", errors.Unwrap(err))
+	}
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &fs); err != nil || fs.Type != unix.NSFS_MAGIC {
+		f.Close()
+		return nil, n.fail("open", errors.New("not a namespace file"))
+	}
+	return f, nil
+}
+
+// ID tells namespaces apart: the device and inode number of nsfs. The kernel
+// gives the number of a namespace that is gone to a new one.
+type ID struct {
+	Dev uint64 `json:"dev"`
+	Ino uint64 `json:"ino"`
+}
+
+func (id ID) String() string { return fmt.Sprintf("net:[%d]", id.Ino) }
+
+// ID reads the namespace's identity.
+func (n NetNS) ID() (ID, error) {
+	f, err := n.Open()
+	if err != nil {
+		return ID{}, err
+	}
+	defer f.Close()
+	return IDOf(f)
+}
+
+// IDOf reads the identity of an opened namespace.
+func IDOf(f *os.File) (ID, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return ID{}, fmt.Errorf("fstat of a network namespace: %w", err)
+	}
+	return ID{Dev: uint64(st.Dev), Ino: st.Ino}, nil
+}
+
+// Do runs fn on a thread inside the namespace and waits for it. fn must not
+// start goroutines that are to run there too: they would run elsewhere.
+func (n NetNS) Do(fn func() error) error {
+	f, err := n.Open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return n.DoFile(f, fn)
+}
+
+// DoFile is Do for a namespace that is open already.
+func (n NetNS) DoFile(f *os.File, fn func() error) error {
+	here, err := Current().ID()
+	if err != nil {
+		return err
+	}
+	there, err := IDOf(f)
+	if err != nil {
+		return err
+	}
+	if here == there {
+		return fn()
+	}
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		home, err := Current().Open()
+		if err != nil {
+			runtime.UnlockOSThread()
+			done <- err
+			return
+		}
+		defer home.Close()
+		if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+			runtime.UnlockOSThread()
+			done <- n.fail("enter", err)
+			return
+		}
+		err = fn()
+		// A thread that cannot go home stays locked: the runtime ends it with
+		// its goroutine, so nothing else ever runs in the foreign namespace.
+		if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
+			runtime.UnlockOSThread()
+		}
+		done <- err
+	}()
+	return <-done
+}
