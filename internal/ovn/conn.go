@@ -1,0 +1,190 @@
+package ovn
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// conn is one JSON-RPC connection. It carries one call at a time; its reader
+// also answers the server's echo requests, without which ovsdb-server ends an
+// idle TCP or SSL connection after ten seconds.
+type conn struct {
+	nc   net.Conn
+	wmu  sync.Mutex // serialises whole messages
+	turn chan struct{}
+
+	mu      sync.Mutex
+	nextID  int
+	pending *pending
+	dead    error
+	done    chan struct{} // closed when the reader ends
+}
+
+type pending struct {
+	id    int
+	sink  func([]byte)
+	reply chan message
+}
+
+// message is a JSON-RPC 1.0 request, notification or reply.
+type message struct {
+	ID     json.RawMessage `json:"id"`
+	Method string          `json:"method,omitempty"`
+	Params json.RawMessage `json:"params,omitempty"`
+	Result json.RawMessage `json:"result,omitempty"`
+	Error  json.RawMessage `json:"error"`
+}
+
+func newConn(nc net.Conn) *conn {
+	c := &conn{nc: nc, turn: make(chan struct{}, 1), done: make(chan struct{})}
+	go c.read()
+	return c
+}
+
+// close ends the connection and waits for its reader.
+func (c *conn) close() {
+	c.nc.Close()
+	<-c.done
+}
+
+// alive reports whether the connection can carry a call.
+func (c *conn) alive() bool {
+	select {
+	case <-c.done:
+		return false
+	default:
+		return true
+	}
+}
+
+func (c *conn) read() {
+	defer close(c.done)
+	err := c.readAll()
+	if errors.Is(err, io.EOF) {
+		err = errors.New("server closed the connection")
+	}
+	c.mu.Lock()
+	c.dead = err
+	c.mu.Unlock()
+	c.nc.Close()
+}
+
+func (c *conn) readAll() error {
+	f := framer{r: bufio.NewReaderSize(c.nc, 64<<10)}
+	for {
+		frame, err := f.next(c.sink)
+		if err != nil {
+			return err
+		}
+		var m message
+		if err := json.Unmarshal(frame, &m); err != nil {
+			return fmt.Errorf("not an OVSDB server: %w", err)
+		}
+		switch {
+		case m.Method == "echo":
+			if err := c.write(message{ID: m.ID, Result: m.Params, Error: null}); err != nil {
+				return unwrapOp(err)
+			}
+		case m.Method == "":
+			c.deliver(m)
+		}
+		// Other requests and notifications are for clients that monitor or lock.
+	}
+}
+
+// sink is where the rows of the reply now awaited go, or nil to keep them.
+func (c *conn) sink() func([]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pending == nil {
+		return nil
+	}
+	return c.pending.sink
+}
+
+var null = json.RawMessage("null")
+
+func (c *conn) deliver(m message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.pending
+	if p == nil || string(m.ID) != fmt.Sprint(p.id) {
+		return
+	}
+	c.pending = nil
+	p.reply <- m
+}
+
+func (c *conn) write(m message) error {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	_, err = c.nc.Write(b)
+	return err
+}
+
+// call sends one request and waits for its reply. When ctx ends first the
+// connection is closed, since its next message would be that reply.
+func (c *conn) call(ctx context.Context, method string, params any, sink func([]byte)) (json.RawMessage, error) {
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	raw, err := json.Marshal(params)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	c.nextID++
+	p := &pending{id: c.nextID, sink: sink, reply: make(chan message, 1)}
+	c.pending = p
+	c.mu.Unlock()
+
+	stop := context.AfterFunc(ctx, func() { c.nc.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	req := message{ID: json.RawMessage(fmt.Sprint(p.id)), Method: method, Params: raw}
+	if err := c.write(req); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, unwrapOp(err)
+	}
+	select {
+	case m := <-p.reply:
+		return m.outcome(method)
+	case <-ctx.Done():
+		c.close()
+		return nil, context.Cause(ctx)
+	case <-c.done:
+		select {
+		case m := <-p.reply: // arrived just before the end
+			return m.outcome(method)
+		default:
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return nil, c.dead
+	}
+}
+
+func (m message) outcome(method string) (json.RawMessage, error) {
+	if len(m.Error) > 0 && string(m.Error) != "null" {
+		return nil, fmt.Errorf("%s: server answers %s", method, clip(m.Error))
+	}
+	return m.Result, nil
+}

@@ -1,0 +1,75 @@
+package ovn
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// NearestPorts lists up to n names of logical ports that come close to name.
+// It reads the column of names, so it belongs on the way to an error message.
+func (s *SB) NearestPorts(ctx context.Context, name string, n int) ([]string, error) {
+	res, err := s.Select(ctx, Query{Table: "Port_Binding", Columns: []string{"logical_port"}})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, r := range res[0] {
+		names = append(names, r.Str("logical_port"))
+	}
+	return Nearest(name, names, n), nil
+}
+
+// Nearest picks up to n names that name may be a slip of: at most a third of
+// its letters differ, or one contains the other.
+func Nearest(name string, names []string, n int) []string {
+	type scored struct {
+		name string
+		d    int
+	}
+	var close []scored
+	lower := strings.ToLower(name)
+	for _, candidate := range names {
+		c := strings.ToLower(candidate)
+		d := distance(lower, c)
+		switch {
+		case d <= max(1, len(lower)/3):
+		case len(lower) >= 3 && len(c) >= 3 && (strings.Contains(c, lower) || strings.Contains(lower, c)):
+		default:
+			continue
+		}
+		close = append(close, scored{candidate, d})
+	}
+	slices.SortFunc(close, func(a, b scored) int {
+		return cmp.Or(cmp.Compare(a.d, b.d), strings.Compare(a.name, b.name))
+	})
+	var out []string
+	for _, s := range close[:min(n, len(close))] {
+		out = append(out, s.name)
+	}
+	return out
+}
+
+// distance is Levenshtein's, over bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

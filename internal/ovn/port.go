@@ -1,0 +1,299 @@
+package ovn
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+)
+
+// PortBinding is a Port_Binding row.
+type PortBinding struct {
+	UUID                UUID
+	LogicalPort         string
+	Type                string // "" for a VIF, else patch, router, localnet, chassisredirect, ...
+	Datapath            UUID
+	TunnelKey           int64
+	Chassis             UUID // where it is bound; zero when nowhere
+	AdditionalChassis   []UUID
+	RequestedChassis    UUID
+	RequestedAdditional []UUID
+	GatewayChassis      []UUID
+	HAChassisGroup      UUID
+	Encap               UUID
+	AdditionalEncap     []UUID
+	ParentPort          string // of a container's port
+	Tag                 int64  // VLAN; meaningful when HasTag
+	HasTag              bool
+	VirtualParent       string
+	MAC                 []string // each "MAC [IP[/LEN]...]", "unknown" or "router"
+	PortSecurity        []string
+	NATAddresses        []string
+	Options             map[string]string
+	ExternalIDs         map[string]string
+	Up                  bool
+	HasUp               bool // the release tells whether it is up, and did
+}
+
+// IsVIF reports a port that a workload is plugged into.
+func (p *PortBinding) IsVIF() bool {
+	return p.Type == "" || p.Type == "virtual" || p.Type == "localport"
+}
+
+// Peer is the logical port at the other end of a patch port (options:peer).
+func (p *PortBinding) Peer() string { return p.Options["peer"] }
+
+// Addr is one entry of the mac column.
+type Addr struct {
+	MAC string // lower case; empty for "unknown", "router", "dynamic"
+	// IPs are addresses with the length of their network: full length for a
+	// VIF's, the subnet's for a router port's.
+	IPs []netip.Prefix
+}
+
+// Addrs reads the mac column; words such as "unknown" give nothing.
+func (p *PortBinding) Addrs() []Addr { return parseAddrs(p.MAC) }
+
+// HasUnknown reports that the port takes packets for MACs nobody owns.
+func (p *PortBinding) HasUnknown() bool { return slices.Contains(p.MAC, "unknown") }
+
+func parseAddrs(entries []string) []Addr {
+	var out []Addr
+	for _, entry := range entries {
+		words := strings.Fields(entry)
+		if len(words) == 0 || !isMAC(words[0]) {
+			continue
+		}
+		a := Addr{MAC: strings.ToLower(words[0])}
+		for _, w := range words[1:] {
+			if prefix, ok := parsePrefix(w); ok {
+				a.IPs = append(a.IPs, prefix)
+			}
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// parsePrefix reads IP or IP/LEN.
+func parsePrefix(s string) (netip.Prefix, bool) {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p, true
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(a, a.BitLen()), true
+}
+
+// isMAC reports the form xx:xx:xx:xx:xx:xx.
+func isMAC(s string) bool {
+	if len(s) != 17 {
+		return false
+	}
+	for i := range len(s) {
+		if i%3 == 2 {
+			if s[i] != ':' {
+				return false
+			}
+		} else if nibble(s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+var portColumns = []string{"logical_port", "type", "datapath", "tunnel_key", "chassis", "additional_chassis",
+	"requested_chassis", "requested_additional_chassis", "gateway_chassis", "ha_chassis_group", "encap",
+	"additional_encap", "parent_port", "tag", "virtual_parent", "mac", "port_security", "nat_addresses",
+	"options", "external_ids", "up"}
+
+// ports selects the port bindings that match any of the alternatives.
+func (s *SB) ports(ctx context.Context, alternatives ...[]ovsdb.Condition) ([]*PortBinding, error) {
+	var qs []Query
+	for _, where := range alternatives {
+		qs = append(qs, Query{Table: "Port_Binding", Columns: portColumns, Where: where})
+	}
+	if len(qs) == 0 {
+		return nil, nil
+	}
+	res, err := s.Select(ctx, qs...)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[UUID]bool{}
+	var out []*PortBinding
+	for _, rows := range res {
+		for _, r := range rows {
+			p := portBinding(r)
+			if err := r.Err(); err != nil {
+				return nil, s.bad("Port_Binding", err)
+			}
+			if !seen[p.UUID] {
+				seen[p.UUID] = true
+				out = append(out, p)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b *PortBinding) int { return strings.Compare(a.LogicalPort, b.LogicalPort) })
+	return out, nil
+}
+
+func portBinding(r *Row) *PortBinding {
+	return &PortBinding{
+		UUID: r.UUID(), LogicalPort: r.Str("logical_port"), Type: r.Str("type"), Datapath: r.Ref("datapath"),
+		TunnelKey: r.Int("tunnel_key"), Chassis: r.Ref("chassis"), AdditionalChassis: r.Refs("additional_chassis"),
+		RequestedChassis: r.Ref("requested_chassis"), RequestedAdditional: r.Refs("requested_additional_chassis"),
+		GatewayChassis: r.Refs("gateway_chassis"), HAChassisGroup: r.Ref("ha_chassis_group"), Encap: r.Ref("encap"),
+		AdditionalEncap: r.Refs("additional_encap"), ParentPort: r.Str("parent_port"), Tag: r.Int("tag"),
+		HasTag: len(r.Ints("tag")) > 0, VirtualParent: r.Str("virtual_parent"), MAC: r.Strs("mac"),
+		PortSecurity: r.Strs("port_security"), NATAddresses: r.Strs("nat_addresses"), Options: r.Map("options"),
+		ExternalIDs: r.Map("external_ids"), Up: r.Bool("up"), HasUp: len(r.Bools("up")) > 0,
+	}
+}
+
+func where(c ...ovsdb.Condition) []ovsdb.Condition { return c }
+
+// PortByName finds a logical port. When there is none, the error suggests the
+// nearest names, for which alone the list of names is read.
+func (s *SB) PortByName(ctx context.Context, name string) (*PortBinding, error) {
+	found, err := s.ports(ctx, where(Equal("logical_port", name)))
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		near, err := s.NearestPorts(ctx, name, 3)
+		if err != nil {
+			return nil, err
+		}
+		return nil, &NotFoundError{What: "logical port", Name: name, Nearest: near}
+	}
+	return found[0], nil // logical_port is an index: there is one
+}
+
+// PortByUUID finds a logical port by its row.
+func (s *SB) PortByUUID(ctx context.Context, u UUID) (*PortBinding, error) {
+	found, err := s.ports(ctx, where(Equal("_uuid", u)))
+	return single(found, err, "port binding", u.String())
+}
+
+// PortByKey finds the port of a datapath by its tunnel key (OpenFlow reg14, reg15).
+func (s *SB) PortByKey(ctx context.Context, datapath UUID, key int64) (*PortBinding, error) {
+	found, err := s.ports(ctx, where(Equal("datapath", datapath), Equal("tunnel_key", key)))
+	return single(found, err, "port with tunnel key", itoa(key))
+}
+
+// PortsOfDatapath lists a datapath's ports, of the types given or all.
+func (s *SB) PortsOfDatapath(ctx context.Context, datapath UUID, types ...string) ([]*PortBinding, error) {
+	if len(types) == 0 {
+		return s.ports(ctx, where(Equal("datapath", datapath)))
+	}
+	var alt [][]ovsdb.Condition
+	for _, t := range types {
+		alt = append(alt, where(Equal("datapath", datapath), Equal("type", t)))
+	}
+	return s.ports(ctx, alt...)
+}
+
+// PortsByType lists the ports of a type in all datapaths.
+func (s *SB) PortsByType(ctx context.Context, portType string) ([]*PortBinding, error) {
+	return s.ports(ctx, where(Equal("type", portType)))
+}
+
+// PortsOfChassis lists the ports bound to a chassis.
+func (s *SB) PortsOfChassis(ctx context.Context, chassis UUID) ([]*PortBinding, error) {
+	return s.ports(ctx, where(Equal("chassis", chassis)), where(Includes("additional_chassis", chassis)))
+}
+
+// ChildPorts lists the containers' ports nested in a parent, or of one tag when tag >= 0.
+func (s *SB) ChildPorts(ctx context.Context, parent string, tag int64) ([]*PortBinding, error) {
+	cond := where(Equal("parent_port", parent))
+	if tag >= 0 {
+		cond = append(cond, Equal("tag", tag))
+	}
+	return s.ports(ctx, cond)
+}
+
+// PortsByExternalID lists the ports whose external_ids hold the pair.
+func (s *SB) PortsByExternalID(ctx context.Context, key, value string) ([]*PortBinding, error) {
+	return s.ports(ctx, where(IncludesKey("external_ids", key, value)))
+}
+
+// PortsByPod lists the ports of a Kubernetes pod: ovn-kubernetes names them
+// NAMESPACE_NAME, Kube-OVN NAME.NAMESPACE and in external_ids:pod.
+func (s *SB) PortsByPod(ctx context.Context, namespace, name string) ([]*PortBinding, error) {
+	return s.ports(ctx,
+		where(Equal("logical_port", namespace+"_"+name)),
+		where(Equal("logical_port", name+"."+namespace)),
+		where(IncludesKey("external_ids", "pod", namespace+"/"+name)))
+}
+
+// serverKeys are the external_ids by which a CMS tells whose port it is.
+var serverKeys = []string{"neutron:device_id", "neutron:port_name", "neutron:hostname", "hostname", "name", "vm-id"}
+
+// PortsByServer lists the ports of a machine by its name or identifier in external_ids.
+func (s *SB) PortsByServer(ctx context.Context, name string) ([]*PortBinding, error) {
+	var alt [][]ovsdb.Condition
+	for _, key := range serverKeys {
+		alt = append(alt, where(IncludesKey("external_ids", key, name)))
+	}
+	return s.ports(ctx, alt...)
+}
+
+// PortsByMAC lists the ports that own a MAC address.
+func (s *SB) PortsByMAC(ctx context.Context, mac string) ([]*PortBinding, error) {
+	mac = strings.ToLower(mac)
+	return s.portsByAddr(ctx, func(a Addr) bool { return a.MAC == mac })
+}
+
+// PortsByIP lists the ports that own an IP address, in any network.
+func (s *SB) PortsByIP(ctx context.Context, ip netip.Addr) ([]*PortBinding, error) {
+	ip = ip.Unmap()
+	return s.portsByAddr(ctx, func(a Addr) bool {
+		return slices.ContainsFunc(a.IPs, func(p netip.Prefix) bool { return p.Addr() == ip })
+	})
+}
+
+// portsByAddr reads the mac column of all ports, since OVSDB's conditions
+// cannot look inside the strings of a set, and then the rows that match.
+func (s *SB) portsByAddr(ctx context.Context, match func(Addr) bool) ([]*PortBinding, error) {
+	res, err := s.Select(ctx, Query{Table: "Port_Binding", Columns: []string{"mac"}})
+	if err != nil {
+		return nil, err
+	}
+	var alt [][]ovsdb.Condition
+	for _, r := range res[0] {
+		if slices.ContainsFunc(parseAddrs(r.Strs("mac")), match) {
+			alt = append(alt, where(Equal("_uuid", r.UUID())))
+		}
+	}
+	return s.ports(ctx, alt...)
+}
+
+// PortsByUUIDPrefix lists the ports whose row's UUID begins with the hex digits.
+func (s *SB) PortsByUUIDPrefix(ctx context.Context, prefix string) ([]*PortBinding, error) {
+	ids, err := s.uuidsByPrefix(ctx, "Port_Binding", prefix)
+	if err != nil {
+		return nil, err
+	}
+	var alt [][]ovsdb.Condition
+	for _, u := range ids {
+		alt = append(alt, where(Equal("_uuid", u)))
+	}
+	return s.ports(ctx, alt...)
+}
+
+// uuidsByPrefix reads a table's UUIDs: OVSDB has no condition on part of one.
+func (db *DB) uuidsByPrefix(ctx context.Context, table, prefix string) ([]UUID, error) {
+	prefix = strings.ToLower(prefix)
+	var out []UUID
+	err := db.UUIDs(ctx, table, func(u UUID) {
+		if strings.HasPrefix(u.String(), prefix) {
+			out = append(out, u)
+		}
+	})
+	return out, err
+}

@@ -1,0 +1,171 @@
+package ovn
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+)
+
+// remote is one active OVSDB connection method, such as tcp:10.0.0.1:6642.
+type remote struct {
+	text    string
+	network string // unix or tcp
+	addr    string
+	tls     bool
+}
+
+// defaultPort is OVSDB_PORT of lib/ovsdb-session: the port of a remote that names none.
+const defaultPort = "6640"
+
+// parseRemotes splits a comma-separated list as ovn-sbctl's --db takes.
+func parseRemotes(list string) ([]remote, error) {
+	var out []remote
+	for _, text := range strings.Split(list, ",") {
+		text = strings.TrimSpace(text)
+		if text == "" {
+			continue
+		}
+		r, err := parseRemote(text)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	if len(out) == 0 {
+		return nil, errors.New("no database remote given")
+	}
+	return out, nil
+}
+
+func parseRemote(text string) (remote, error) {
+	kind, rest, ok := strings.Cut(text, ":")
+	if !ok || rest == "" {
+		return remote{}, fmt.Errorf("database remote %q: want unix:FILE, tcp:HOST:PORT or ssl:HOST:PORT", text)
+	}
+	r := remote{text: text, network: "tcp"}
+	switch kind {
+	case "unix":
+		r.network, r.addr = "unix", rest
+		return r, nil
+	case "ssl":
+		r.tls = true
+	case "tcp":
+	default:
+		return remote{}, fmt.Errorf("database remote %q: %q is not unix, tcp or ssl", text, kind)
+	}
+	host, port, err := splitHostPort(rest)
+	if err != nil {
+		return remote{}, fmt.Errorf("database remote %q: %w", text, err)
+	}
+	r.addr = net.JoinHostPort(host, port)
+	return r, nil
+}
+
+// splitHostPort reads HOST[:PORT] and [V6][:PORT], as inet_parse_active does.
+func splitHostPort(s string) (host, port string, err error) {
+	if strings.HasPrefix(s, "[") {
+		end := strings.IndexByte(s, ']')
+		if end < 0 {
+			return "", "", errors.New("missing ]")
+		}
+		host, s = s[1:end], s[end+1:]
+		if s == "" {
+			return host, defaultPort, nil
+		}
+		if s[0] != ':' || len(s) == 1 {
+			return "", "", errors.New("want a port after ]")
+		}
+		return host, s[1:], nil
+	}
+	host, port, found := strings.Cut(s, ":")
+	switch {
+	case host == "":
+		return "", "", errors.New("no host")
+	case !found:
+		return host, defaultPort, nil
+	case port == "" || strings.Contains(port, ":"):
+		return "", "", errors.New("want HOST:PORT, an IPv6 address in brackets")
+	}
+	return host, port, nil
+}
+
+// dial opens the byte stream of one remote.
+func (r remote) dial(ctx context.Context, conf *tls.Config) (net.Conn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, r.network, r.addr)
+	if err != nil {
+		return nil, unwrapOp(err)
+	}
+	if !r.tls {
+		return c, nil
+	}
+	tc := tls.Client(c, conf)
+	if err := tc.HandshakeContext(ctx); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("TLS: %w", err)
+	}
+	return tc, nil
+}
+
+// unwrapOp drops net.OpError's address, which the remote's name already tells.
+func unwrapOp(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		return fmt.Errorf("%s: %w", op.Op, op.Err)
+	}
+	return err
+}
+
+// tlsConfig reads the files of -p, -c and -C. Like OVS's stream-ssl it checks
+// that the peer's certificate was signed by the CA, and not its host name:
+// certificates made by ovs-pki carry none.
+func (o Options) tlsConfig() (*tls.Config, error) {
+	conf := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
+	if given(o.PrivateKey) != given(o.Certificate) {
+		return nil, errors.New("a private key (-p) and a certificate (-c) are needed together")
+	}
+	if given(o.PrivateKey) {
+		pair, err := tls.LoadX509KeyPair(o.Certificate, o.PrivateKey)
+		if err != nil {
+			return nil, fmt.Errorf("certificate: %w", err)
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	if o.CACert == "none" {
+		return conf, nil
+	}
+	if o.CACert == "" {
+		return nil, errors.New("an ssl: remote needs a CA certificate (-C FILE, or -C none)")
+	}
+	pem, err := os.ReadFile(o.CACert)
+	if err != nil {
+		return nil, fmt.Errorf("CA certificate: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("CA certificate: %s holds no PEM certificate", o.CACert)
+	}
+	conf.VerifyConnection = func(s tls.ConnectionState) error {
+		if len(s.PeerCertificates) == 0 {
+			return errors.New("the server sent no certificate")
+		}
+		between := x509.NewCertPool()
+		for _, c := range s.PeerCertificates[1:] {
+			between.AddCert(c)
+		}
+		_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{
+			Roots: roots, Intermediates: between,
+			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		})
+		return err
+	}
+	return conf, nil
+}
+
+// given reports whether a TLS file option names a file: "none" is "no file".
+func given(file string) bool { return file != "" && file != "none" }

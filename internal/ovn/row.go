@@ -1,0 +1,135 @@
+package ovn
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Row is one row of an answer. Its accessors give the zero value for a column
+// that the server's schema lacks; a cell of another shape than asked for is
+// kept as the row's error.
+type Row struct {
+	cells map[string]json.RawMessage
+	err   error
+}
+
+// UnmarshalJSON reads a <row> of RFC 7047 section 5.1 without decoding its cells.
+func (r *Row) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &r.cells) }
+
+// Err is the first cell that could not be read, or nil.
+func (r *Row) Err() error { return r.err }
+
+func (r *Row) fail(col, want string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("column %s: %s is not %s", col, clip(r.cells[col]), want)
+	}
+}
+
+// clip keeps an error to one line.
+func clip(b []byte) string {
+	if len(b) > 60 {
+		return string(b[:60]) + "..."
+	}
+	return string(b)
+}
+
+// Has reports whether the answer holds the column.
+func (r *Row) Has(col string) bool { _, ok := r.cells[col]; return ok }
+
+// UUID is the row's own _uuid.
+func (r *Row) UUID() UUID { return r.Ref("_uuid") }
+
+// Str is a string column, or an optional one's value.
+func (r *Row) Str(col string) string { return first(r.Strs(col)) }
+
+// Strs is a set of strings.
+func (r *Row) Strs(col string) []string { return atoms[string](r, col, "a string") }
+
+// Int is an integer column, or an optional one's value.
+func (r *Row) Int(col string) int64 { return first(r.Ints(col)) }
+
+// Ints is a set of integers; an empty optional integer has length 0.
+func (r *Row) Ints(col string) []int64 { return atoms[int64](r, col, "an integer") }
+
+// Bool is a boolean column, or an optional one's value.
+func (r *Row) Bool(col string) bool { return first(r.Bools(col)) }
+
+// Bools is a set of booleans; an empty optional boolean has length 0.
+func (r *Row) Bools(col string) []bool { return atoms[bool](r, col, "a boolean") }
+
+// Ref is a reference to a row, or an optional one's value.
+func (r *Row) Ref(col string) UUID { return first(r.Refs(col)) }
+
+// Refs is a set of references to rows.
+func (r *Row) Refs(col string) []UUID {
+	pairs := atoms[uuidPair](r, col, "a UUID")
+	out := make([]UUID, 0, len(pairs))
+	for _, p := range pairs {
+		out = append(out, UUID(p))
+	}
+	return out
+}
+
+// Map is a map of strings to strings; never nil.
+func (r *Row) Map(col string) map[string]string {
+	out := map[string]string{}
+	raw, ok := r.cells[col]
+	if !ok {
+		return out
+	}
+	var cell []json.RawMessage
+	var pairs [][2]string
+	if json.Unmarshal(raw, &cell) != nil || len(cell) != 2 || string(cell[0]) != `"map"` ||
+		json.Unmarshal(cell[1], &pairs) != nil {
+		r.fail(col, "a map of strings")
+		return out
+	}
+	for _, p := range pairs {
+		out[p[0]] = p[1]
+	}
+	return out
+}
+
+func first[T any](s []T) T {
+	if len(s) == 0 {
+		var zero T
+		return zero
+	}
+	return s[0]
+}
+
+// atoms reads a <value> of RFC 7047 section 5.1: one atom, or ["set",[atoms]].
+func atoms[T any](r *Row, col, want string) []T {
+	raw, ok := r.cells[col]
+	if !ok {
+		return nil
+	}
+	var one T
+	if json.Unmarshal(raw, &one) == nil {
+		return []T{one}
+	}
+	var cell []json.RawMessage
+	var many []T
+	if json.Unmarshal(raw, &cell) != nil || len(cell) != 2 || string(cell[0]) != `"set"` ||
+		json.Unmarshal(cell[1], &many) != nil {
+		r.fail(col, want)
+		return nil
+	}
+	return many
+}
+
+// uuidPair is a UUID atom: ["uuid","..."].
+type uuidPair UUID
+
+func (u *uuidPair) UnmarshalJSON(b []byte) error {
+	var pair []string
+	if err := json.Unmarshal(b, &pair); err != nil {
+		return err
+	}
+	if len(pair) != 2 || pair[0] != "uuid" {
+		return fmt.Errorf("not a UUID atom")
+	}
+	id, err := ParseUUID(pair[1])
+	*u = uuidPair(id)
+	return err
+}

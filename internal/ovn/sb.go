@@ -1,0 +1,344 @@
+package ovn
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+)
+
+// SB asks the Southbound database.
+type SB struct{ *DB }
+
+// DialSB connects to the Southbound database.
+func DialSB(ctx context.Context, opt Options) (*SB, error) {
+	if opt.Database == "" {
+		opt.Database = Southbound
+	}
+	db, err := Dial(ctx, opt)
+	if err != nil {
+		return nil, err
+	}
+	return &SB{db}, nil
+}
+
+// NotFoundError is a name that no row has.
+type NotFoundError struct {
+	What    string   // what was looked for, such as "logical port"
+	Name    string   // as it was asked for
+	Nearest []string // names that come close, if they were looked up
+}
+
+// Error names what was looked for, and what may have been meant.
+func (e *NotFoundError) Error() string {
+	s := fmt.Sprintf("no %s %q", e.What, e.Name)
+	if len(e.Nearest) > 0 {
+		s += " (nearest: " + strings.Join(e.Nearest, ", ") + ")"
+	}
+	return s
+}
+
+// Chassis is a Chassis row with its encapsulations.
+type Chassis struct {
+	UUID        UUID
+	Name        string // the system-id
+	Hostname    string
+	Encaps      []Encap
+	NBCfg       int64 // of Chassis_Private where there is one: what ovn-controller has installed
+	OtherConfig map[string]string
+	ExternalIDs map[string]string
+}
+
+// Encap is an Encap row.
+type Encap struct {
+	UUID        UUID
+	Type        string // geneve, vxlan or stt
+	IP          netip.Addr
+	ChassisName string
+	Options     map[string]string
+}
+
+// Option reads what ovn-controller publishes of a chassis' external_ids:
+// Chassis.other_config since 20.06, Chassis.external_ids before.
+func (c *Chassis) Option(key string) string {
+	if v, ok := c.OtherConfig[key]; ok {
+		return v
+	}
+	return c.ExternalIDs[key]
+}
+
+// BridgeMappings are the networks the chassis maps to bridges (ovn-bridge-mappings).
+func (c *Chassis) BridgeMappings() map[string]string {
+	return parseMappings(c.Option("ovn-bridge-mappings"))
+}
+
+// IsRemote reports a chassis of another availability zone (OVN-IC).
+func (c *Chassis) IsRemote() bool { return c.Option("is-remote") == "true" }
+
+// EncapIP is the address of the first encapsulation of the type; any type when empty.
+func (c *Chassis) EncapIP(encapType string) (netip.Addr, bool) {
+	for _, e := range c.Encaps {
+		if encapType == "" || e.Type == encapType {
+			return e.IP, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// parseMappings reads "physnet1:br-ex,physnet2:br-vlan".
+func parseMappings(s string) map[string]string {
+	out := map[string]string{}
+	for _, item := range strings.Split(s, ",") {
+		if network, bridge, ok := strings.Cut(strings.TrimSpace(item), ":"); ok {
+			out[network] = bridge
+		}
+	}
+	return out
+}
+
+var chassisColumns = []string{"name", "hostname", "nb_cfg", "other_config", "external_ids", "encaps"}
+var encapColumns = []string{"type", "ip", "options", "chassis_name"}
+
+// AllChassis lists every chassis.
+func (s *SB) AllChassis(ctx context.Context) ([]*Chassis, error) { return s.chassis(ctx) }
+
+// ChassisByName finds a chassis by its name (system-id) or, failing that, its hostname.
+func (s *SB) ChassisByName(ctx context.Context, name string) (*Chassis, error) {
+	for _, col := range []string{"name", "hostname"} {
+		found, err := s.chassis(ctx, Equal(col, name))
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 1 {
+			return found[0], nil
+		}
+		if len(found) > 1 {
+			return nil, fmt.Errorf("%d chassis have the %s %q", len(found), col, name)
+		}
+	}
+	return nil, &NotFoundError{What: "chassis", Name: name}
+}
+
+// ChassisByUUID finds a chassis by its row.
+func (s *SB) ChassisByUUID(ctx context.Context, u UUID) (*Chassis, error) {
+	found, err := s.chassis(ctx, Equal("_uuid", u))
+	return single(found, err, "chassis", u.String())
+}
+
+// ChassisByEncapIP finds the chassis that ends tunnels at ip.
+func (s *SB) ChassisByEncapIP(ctx context.Context, ip netip.Addr) (*Chassis, error) {
+	res, err := s.Select(ctx, Query{Table: "Encap", Columns: encapColumns, Where: []ovsdb.Condition{Equal("ip", ip.Unmap().String())}})
+	if err != nil {
+		return nil, err
+	}
+	rows := res[0]
+	if len(rows) == 0 && ip.Is6() {
+		// IPv6 addresses have several spellings, and the column is text.
+		if res, err = s.Select(ctx, Query{Table: "Encap", Columns: encapColumns}); err != nil {
+			return nil, err
+		}
+		for _, r := range res[0] {
+			if a, err := netip.ParseAddr(r.Str("ip")); err == nil && a == ip {
+				rows = append(rows, r)
+			}
+		}
+	}
+	var names []string
+	var found *Chassis
+	for _, r := range rows {
+		c, err := s.chassis(ctx, Includes("encaps", r.UUID()))
+		if err != nil {
+			return nil, err
+		}
+		if len(c) > 0 && (found == nil || found.Name != c[0].Name) {
+			found, names = c[0], append(names, c[0].Name)
+		}
+	}
+	if len(names) > 1 {
+		return nil, fmt.Errorf("tunnel address %s belongs to several chassis: %s", ip, strings.Join(names, ", "))
+	}
+	if found == nil {
+		return nil, &NotFoundError{What: "chassis with tunnel address", Name: ip.String()}
+	}
+	return found, nil
+}
+
+// chassis selects chassis and, in one further question, their encaps and
+// Chassis_Private rows.
+func (s *SB) chassis(ctx context.Context, where ...ovsdb.Condition) ([]*Chassis, error) {
+	res, err := s.Select(ctx, Query{Table: "Chassis", Columns: chassisColumns, Where: where})
+	if err != nil || len(res[0]) == 0 {
+		return nil, err
+	}
+	var more []Query
+	for _, r := range res[0] {
+		more = append(more, Query{Table: "Chassis_Private", Columns: []string{"name", "nb_cfg"},
+			Where: []ovsdb.Condition{Equal("name", r.Str("name"))}})
+	}
+	single := len(more)
+	for _, r := range res[0] {
+		for _, e := range r.Refs("encaps") {
+			more = append(more, Query{Table: "Encap", Columns: encapColumns, Where: []ovsdb.Condition{Equal("_uuid", e)}})
+		}
+	}
+	sub, err := s.Select(ctx, more...)
+	if err != nil {
+		return nil, err
+	}
+	encaps := map[UUID]Encap{}
+	for _, rows := range sub[single:] {
+		for _, r := range rows {
+			e := Encap{UUID: r.UUID(), Type: r.Str("type"), ChassisName: r.Str("chassis_name"), Options: r.Map("options")}
+			// An address that is none is shown by being invalid, not by failing the run.
+			e.IP, _ = netip.ParseAddr(r.Str("ip"))
+			encaps[e.UUID] = e
+		}
+	}
+	var out []*Chassis
+	for i, r := range res[0] {
+		c := &Chassis{UUID: r.UUID(), Name: r.Str("name"), Hostname: r.Str("hostname"), NBCfg: r.Int("nb_cfg"),
+			OtherConfig: r.Map("other_config"), ExternalIDs: r.Map("external_ids")}
+		for _, p := range sub[i] {
+			c.NBCfg = p.Int("nb_cfg")
+		}
+		for _, e := range r.Refs("encaps") {
+			c.Encaps = append(c.Encaps, encaps[e])
+		}
+		if err := r.Err(); err != nil {
+			return nil, s.bad("Chassis", err)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// bad is an answer of the wrong shape.
+func (db *DB) bad(table string, err error) error {
+	return &Error{Remote: db.Remote(), Database: db.Name(), Op: "select " + table, Err: err}
+}
+
+func single[T any](found []*T, err error, what, name string) (*T, error) {
+	if err != nil {
+		return nil, err
+	}
+	switch len(found) {
+	case 0:
+		return nil, &NotFoundError{What: what, Name: name}
+	case 1:
+		return found[0], nil
+	}
+	return nil, fmt.Errorf("%d rows are %s %q", len(found), what, name)
+}
+
+// Datapath is a Datapath_Binding row: a logical switch or router.
+type Datapath struct {
+	UUID        UUID
+	TunnelKey   int64  // the OpenFlow metadata field
+	Name        string // the switch's or router's name
+	Name2       string // a friendlier one that a CMS gave, or empty
+	IsRouter    bool
+	NB          UUID // the Logical_Switch or Logical_Router
+	ExternalIDs map[string]string
+}
+
+// Kind is "switch" or "router".
+func (d *Datapath) Kind() string {
+	if d.IsRouter {
+		return "router"
+	}
+	return "switch"
+}
+
+// DatapathByUUID finds a datapath by its row.
+func (s *SB) DatapathByUUID(ctx context.Context, u UUID) (*Datapath, error) {
+	found, err := s.datapaths(ctx, Equal("_uuid", u))
+	return single(found, err, "datapath", u.String())
+}
+
+// DatapathByKey finds a datapath by its tunnel key, which is also the
+// OpenFlow metadata field's value.
+func (s *SB) DatapathByKey(ctx context.Context, key int64) (*Datapath, error) {
+	found, err := s.datapaths(ctx, Equal("tunnel_key", key))
+	return single(found, err, "datapath with tunnel key", fmt.Sprint(key))
+}
+
+// DatapathByName finds a switch or router by name, friendlier name or NB UUID.
+func (s *SB) DatapathByName(ctx context.Context, name string) (*Datapath, error) {
+	for _, key := range []string{"name", "name2", "logical-switch", "logical-router"} {
+		found, err := s.datapaths(ctx, IncludesKey("external_ids", key, name))
+		if err != nil || len(found) > 0 {
+			return single(found, err, "datapath", name)
+		}
+	}
+	return nil, &NotFoundError{What: "logical switch or router", Name: name}
+}
+
+// AllDatapaths lists every datapath.
+func (s *SB) AllDatapaths(ctx context.Context) ([]*Datapath, error) { return s.datapaths(ctx) }
+
+// DatapathsByUUID reads the datapaths of several rows at once; rows that are gone are absent.
+func (s *SB) DatapathsByUUID(ctx context.Context, us []UUID) (map[UUID]*Datapath, error) {
+	out := map[UUID]*Datapath{}
+	var qs []Query
+	for _, u := range us {
+		qs = append(qs, Query{Table: "Datapath_Binding", Columns: datapathColumns, Where: []ovsdb.Condition{Equal("_uuid", u)}})
+	}
+	if len(qs) == 0 {
+		return out, nil
+	}
+	res, err := s.Select(ctx, qs...)
+	if err != nil {
+		return nil, err
+	}
+	for _, rows := range res {
+		for _, r := range rows {
+			d, err := s.datapath(r)
+			if err != nil {
+				return nil, err
+			}
+			out[d.UUID] = d
+		}
+	}
+	return out, nil
+}
+
+// type and nb_uuid are columns since 26.03; external_ids told before.
+var datapathColumns = []string{"tunnel_key", "external_ids", "type", "nb_uuid"}
+
+func (s *SB) datapaths(ctx context.Context, where ...ovsdb.Condition) ([]*Datapath, error) {
+	res, err := s.Select(ctx, Query{Table: "Datapath_Binding", Columns: datapathColumns, Where: where})
+	if err != nil {
+		return nil, err
+	}
+	var out []*Datapath
+	for _, r := range res[0] {
+		d, err := s.datapath(r)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+func (s *SB) datapath(r *Row) (*Datapath, error) {
+	ids := r.Map("external_ids")
+	d := &Datapath{UUID: r.UUID(), TunnelKey: r.Int("tunnel_key"), Name: ids["name"], Name2: ids["name2"], ExternalIDs: ids}
+	nb := ids["logical-switch"]
+	if lr, ok := ids["logical-router"]; ok {
+		d.IsRouter, nb = true, lr
+	}
+	d.NB, _ = ParseUUID(nb)
+	if t := r.Str("type"); t != "" {
+		d.IsRouter = t == "logical-router"
+	}
+	if u := r.Ref("nb_uuid"); !u.IsZero() {
+		d.NB = u
+	}
+	if err := r.Err(); err != nil {
+		return nil, s.bad("Datapath_Binding", err)
+	}
+	return d, nil
+}
