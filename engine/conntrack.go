@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+)
+
+// ct runs one ct() action on it's packet. done says that the item ended here.
+func (r *run) ct(ctx context.Context, w *world, it *item, a odp.CT) (done bool, err error) {
+	before := it.pkt.pkt
+	view := trackView(before)
+	res, err := r.engine.Tracker.Do(ctx, w.overlay, it.pkt.conn, view, trackAction(a))
+	step := CTStep{Zone: a.Zone, Action: a.String(), Before: before, Tuple: view.Tuple, Result: res, Choices: it.choices}
+	if err != nil {
+		if errors.Is(err, fs.ErrPermission) || ctx.Err() != nil {
+			return true, err
+		}
+		step.Err = err.Error()
+		step.After = before
+		it.seg.pub.CT = append(it.seg.pub.CT, step)
+		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: "conntrack: " + err.Error()})
+		return true, nil
+	}
+	w.overlay.Apply(res)
+	it.pkt.conn = res.Conn
+	untrackView(&it.pkt.pkt, res.Packet)
+	step.After = it.pkt.pkt
+	it.seg.pub.CT = append(it.seg.pub.CT, step)
+	for _, rg := range res.Ranges {
+		it.choices = append(it.choices[:len(it.choices):len(it.choices)], rangeChoice(rg))
+	}
+	switch {
+	case res.Certainty == ctstate.Undetermined && len(res.Ranges) == 0:
+		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: "conntrack: " + joinWhy(res.Why)})
+		return true, nil
+	case res.Dropped:
+		r.leaf(w, *it, Leaf{Kind: LeafDrop, Why: "conntrack drops it: " + joinWhy(res.Why)})
+		return true, nil
+	case res.Absorbed:
+		r.leaf(w, *it, Leaf{Kind: LeafDrop, Why: "a later fragment is absorbed here by reassembly; it goes the way of the first"})
+		return true, nil
+	}
+	return false, nil
+}
+
+func rangeChoice(rg ctstate.Range) Choice {
+	c := Choice{Kind: rg.What, Share: 1}
+	if rg.MinAddr.IsValid() {
+		c.Chosen = fmt.Sprintf("%v-%v", rg.MinAddr, rg.MaxAddr)
+	} else {
+		c.Chosen = fmt.Sprintf("%d-%d", rg.Min, rg.Max)
+	}
+	return c
+}
+
+func joinWhy(why []string) string {
+	out := ""
+	for i, s := range why {
+		if i > 0 {
+			out += "; "
+		}
+		out += s
+	}
+	return out
+}
+
+func trackAction(a odp.CT) ctstate.Action {
+	t := ctstate.Action{
+		Commit: a.Commit || a.Force, Force: a.Force, Zone: a.Zone,
+		Helper: a.Helper, TimeoutPolicy: a.Timeout,
+	}
+	if a.HasMark {
+		t.Mark, t.MarkMask = a.Mark, a.MarkMask
+	}
+	if a.HasLabel {
+		t.Label = ctstate.Label{Hi: a.Label.Hi, Lo: a.Label.Lo}
+		t.LabelMask = ctstate.Label{Hi: a.LabelMask.Hi, Lo: a.LabelMask.Lo}
+	}
+	if n := a.NAT; n != nil {
+		t.NAT = &ctstate.NAT{
+			Src: n.Src, Dst: n.Dst, MinAddr: n.MinAddr, MaxAddr: n.MaxAddr,
+			MinPort: n.MinPort, MaxPort: n.MaxPort,
+			Persistent: n.Persistent, Hash: n.Hash, Random: n.Random,
+		}
+	}
+	return t
+}
+
+// trackView is what conntrack sees of a packet.
+func trackView(p packet.Packet) ctstate.Packet {
+	v := ctstate.Packet{
+		IP:       p.EthType == packet.EthIPv4 || p.EthType == packet.EthIPv6,
+		TCPFlags: p.TCPFlags,
+		Frag:     ctstate.Frag(p.Frag),
+		HasID:    p.HasID,
+		HopLimit: p.TTL,
+		Length:   p.Length,
+	}
+	if !v.IP {
+		return v
+	}
+	v.Tuple = ctstate.Tuple{
+		Proto: p.Proto,
+		Src:   netip.AddrPortFrom(p.Src, p.SrcPort),
+		Dst:   netip.AddrPortFrom(p.Dst, p.DstPort),
+	}
+	if p.Proto == ctstate.ProtoICMP || p.Proto == ctstate.ProtoICMPv6 {
+		v.Tuple.ICMPType, v.Tuple.ICMPCode, v.Tuple.ICMPID = p.ICMPType, p.ICMPCode, p.ICMPID
+	}
+	if in := p.Inner; in != nil {
+		t := ctstate.Tuple{
+			Proto: in.Proto,
+			Src:   netip.AddrPortFrom(in.Src, in.SrcPort),
+			Dst:   netip.AddrPortFrom(in.Dst, in.DstPort),
+		}
+		if in.Proto == ctstate.ProtoICMP || in.Proto == ctstate.ProtoICMPv6 {
+			t.ICMPType, t.ICMPCode, t.ICMPID = in.ICMPType, in.ICMPCode, in.ICMPID
+		}
+		v.Inner = &t
+	}
+	return v
+}
+
+// untrackView writes what NAT rewrote back into the packet.
+func untrackView(p *packet.Packet, v ctstate.Packet) {
+	if !v.IP {
+		return
+	}
+	p.Src, p.Dst = v.Tuple.Src.Addr(), v.Tuple.Dst.Addr()
+	switch p.Proto {
+	case ctstate.ProtoICMP, ctstate.ProtoICMPv6:
+		p.ICMPID, p.HasID = v.Tuple.ICMPID, v.HasID
+	default:
+		p.SrcPort, p.DstPort = v.Tuple.Src.Port(), v.Tuple.Dst.Port()
+	}
+	if v.Frag == ctstate.FragNo {
+		p.Frag = packet.FragNo
+	}
+	if t := v.Inner; t != nil {
+		p.Inner = &packet.Inner{
+			Proto: t.Proto, Src: t.Src.Addr(), Dst: t.Dst.Addr(), SrcPort: t.Src.Port(), DstPort: t.Dst.Port(),
+			ICMPType: t.ICMPType, ICMPCode: t.ICMPCode, ICMPID: t.ICMPID,
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
+)
+
+// Engine traces packets through one node. Its fields are set once and not changed.
+type Engine struct {
+	Prober  Prober
+	Ports   Ports
+	Tracker ctstate.Tracker
+	Table   ctstate.Table // the node's live entries
+	Limits  Limits        // zero fields take DefaultLimits
+}
+
+// ErrLimit is a trace that was ended because its bound of work was reached.
+var ErrLimit = errors.New("bound of work reached")
+
+// ErrChanged is a node whose flow tables changed under the trace.
+var ErrChanged = errors.New("the flow tables changed during the trace")
+
+// TraceError is ofproto/trace's refusal of a flow.
+type TraceError struct {
+	Bridge, Flow string
+	Err          error
+}
+
+func (e *TraceError) Error() string {
+	return fmt.Sprintf("ofproto/trace %s '%s': %v", e.Bridge, e.Flow, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *TraceError) Unwrap() error { return e.Err }
+
+// Trace follows one packet until every branch has left the node or ended. The overlay's
+// entries hide the live ones; each Outcome carries the overlay as it leaves it. On error the
+// result holds what was found before it.
+func (e *Engine) Trace(ctx context.Context, req Request, overlay ctstate.OverlayData) (*Result, error) {
+	r := &run{
+		engine: e,
+		limits: e.Limits.orDefault(),
+		req:    req,
+		res:    &Result{},
+	}
+	ov := ctstate.NewOverlay(e.Table)
+	ov.Load(overlay)
+	err := r.begin(ctx, ov)
+	return r.res, err
+}
+
+func (l Limits) orDefault() Limits {
+	pick := func(v, d int) int {
+		if v == 0 {
+			return d
+		}
+		return v
+	}
+	return Limits{
+		Segments: pick(l.Segments, DefaultLimits.Segments),
+		Outcomes: pick(l.Outcomes, DefaultLimits.Outcomes),
+		Buckets:  pick(l.Buckets, DefaultLimits.Buckets),
+		Resumes:  pick(l.Resumes, DefaultLimits.Resumes),
+	}
+}
+
+// run is one call of Trace.
+type run struct {
+	engine *Engine
+	limits Limits
+	req    Request
+	res    *Result
+	worlds []*world // still to be walked
+}
+
+// world is one way the undetermined choices met so far have fallen: what is left to do in
+// it, and the entries it has left.
+type world struct {
+	overlay *ctstate.Overlay
+	stack   []item // the next item is the last
+	later   []item // recirculations too deep for the kernel to run inline
+	leaves  []Leaf
+	choices []Choice
+}
+
+// item is a list of datapath actions still to be run on a packet.
+type item struct {
+	seg      *segment
+	actions  odp.Actions
+	pkt      state
+	path     []int
+	choices  []Choice // on this item's own way
+	root     bool     // the segment's own list, not one nested in it
+	produced bool     // something left by an action before
+	level    int      // how many recirculations and clones run inline around it
+}
+
+// inlineLevels is how deep the kernel runs recirculations and clones inline; deeper ones wait in
+// a FIFO until the packet's first action list has ended (net/openvswitch/actions.c:
+// clone_execute, OVS_DEFERRED_ACTION_THRESHOLD).
+const inlineLevels = 3
+
+func (w *world) push(it item) {
+	if it.level > inlineLevels {
+		w.later = append(w.later, it)
+		return
+	}
+	w.stack = append(w.stack, it)
+}
+
+func (w *world) pop() (item, bool) {
+	if n := len(w.stack); n > 0 {
+		it := w.stack[n-1]
+		w.stack = w.stack[:n-1]
+		return it, true
+	}
+	if len(w.later) > 0 {
+		it := w.later[0]
+		w.later = w.later[1:]
+		it.level = 1
+		return it, true
+	}
+	return item{}, false
+}
+
+// fork copies a world so that an alternative can be walked apart from it.
+func (w *world) fork(below ctstate.Table) *world {
+	ov := ctstate.NewOverlay(below)
+	ov.Load(w.overlay.Snapshot())
+	return &world{
+		overlay: ov,
+		stack:   append([]item(nil), w.stack...),
+		later:   append([]item(nil), w.later...),
+		leaves:  append([]Leaf(nil), w.leaves...),
+		choices: append([]Choice(nil), w.choices...),
+	}
+}
+
+func (r *run) begin(ctx context.Context, ov *ctstate.Overlay) error {
+	w := &world{overlay: ov}
+	r.worlds = append(r.worlds, w)
+	st := state{pkt: r.req.Packet, conn: r.req.Conn}
+	seg, err := r.first(ctx, st)
+	if err != nil {
+		return err
+	}
+	r.enter(w, seg, st, nil, nil, 1)
+	for len(r.worlds) > 0 {
+		w := r.worlds[0]
+		for {
+			it, ok := w.pop()
+			if !ok {
+				break
+			}
+			if err := r.step(ctx, w, it); err != nil {
+				return err
+			}
+		}
+		r.worlds = r.worlds[1:]
+		r.res.Outcomes = append(r.res.Outcomes, &Outcome{Choices: w.choices, Leaves: w.leaves, Overlay: w.overlay.Snapshot()})
+	}
+	r.res.Outcomes = mergeOutcomes(r.res.Outcomes)
+	return nil
+}
+
+// enter queues a segment's actions, or the leaf that its failure is.
+func (r *run) enter(w *world, seg *segment, st state, path []int, choices []Choice, level int) {
+	path = append(append([]int(nil), path...), seg.pub.ID)
+	it := item{seg: seg, actions: seg.actions, pkt: st, path: path, choices: choices, root: true, level: level}
+	if why := seg.unknown; why != "" {
+		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: why})
+		return
+	}
+	if seg.failed != "" {
+		r.leaf(w, it, Leaf{Kind: LeafDrop, Why: "translation failed: " + seg.failed})
+		return
+	}
+	w.push(it)
+}
+
+// leaf records an end of it's way.
+func (r *run) leaf(w *world, it item, l Leaf) {
+	l.Packet = it.pkt.pkt
+	l.Tunnel = it.pkt.tun
+	l.Conn = it.pkt.conn
+	l.Segment = it.seg.pub.ID
+	l.Path = it.path
+	l.Choices = it.choices
+	w.leaves = append(w.leaves, l)
+}

@@ -1,0 +1,289 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+)
+
+// recirc runs a recirc() action: the packet's copy resumes the pipeline before the rest of the list runs.
+func (r *run) recirc(ctx context.Context, w *world, it item, id uint32) error {
+	ordinal := indexOf(it.seg.ids, id)
+	st := it.pkt
+	it.pkt.hash = ""
+	if len(it.actions) > 0 {
+		w.push(it)
+	}
+	if st.hash != "" {
+		return r.buckets(ctx, w, it, ordinal, st)
+	}
+	seg, err := r.resume(ctx, it.seg, ordinal, st)
+	if err != nil {
+		return err
+	}
+	r.enter(w, seg, st, it.path, it.choices, it.level+1)
+	return nil
+}
+
+// bucket is one alternative of a select group, found by the dp_hash values that lead to it.
+type bucket struct {
+	hash   uint32 // the first value that leads here
+	count  int
+	shape  string
+	choice Choice
+}
+
+// buckets makes every bucket of a dp_hash group a world of its own: the kernel's hash cannot be known from outside, the
+// table from hash to bucket can (ofproto/ofproto-dpif.c: group_setup_dp_hash_table).
+func (r *run) buckets(ctx context.Context, w *world, it item, ordinal int, st state) error {
+	alg := st.hash
+	st.hash = ""
+	list, err := r.listBuckets(ctx, it.seg, ordinal, st)
+	if err != nil {
+		return err
+	}
+	if list == nil {
+		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: fmt.Sprintf("more than %d values of dp_hash (%s) tell the group's buckets apart", r.limits.Buckets, alg)})
+		return nil
+	}
+	var alternatives []*world
+	for i := 1; i < len(list); i++ {
+		alternatives = append(alternatives, w.fork(r.engine.Table))
+	}
+	alternatives = append([]*world{w}, alternatives...)
+	if len(r.worlds)+len(r.res.Outcomes)+len(alternatives) > r.limits.Outcomes {
+		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: fmt.Sprintf("more than %d alternatives", r.limits.Outcomes)})
+		return nil
+	}
+	for i, b := range list {
+		alt, here := alternatives[i], st
+		here.dp = b.hash
+		choices := it.choices
+		if len(list) > 1 {
+			choices = append(choices[:len(choices):len(choices)], b.choice)
+			alt.choices = append(alt.choices[:len(alt.choices):len(alt.choices)], b.choice)
+		}
+		seg, err := r.resume(ctx, it.seg, ordinal, here)
+		if err != nil {
+			return err
+		}
+		r.enter(alt, seg, here, it.path, choices, it.level+1)
+	}
+	r.worlds = append(r.worlds, alternatives[1:]...)
+	return nil
+}
+
+// listBuckets tries the values of dp_hash that the megaflow tells apart; nil when they are too many.
+func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st state) ([]bucket, error) {
+	var list []bucket
+	values := uint32(1)
+	for x := uint32(1); x <= values; x++ {
+		st.dp = x
+		here := st
+		sec, err := r.thaw(ctx, parent, ordinal, func(id uint32) flowText { return r.thawFlow(id, here) })
+		if err != nil {
+			return nil, err
+		}
+		// Every value is asked for: the mask can differ from bucket to bucket, the widest counts.
+		if m := hashMask(sec.Megaflow); m+1 > values {
+			values = m + 1
+		}
+		if int(values) > r.limits.Buckets {
+			return nil, nil
+		}
+		name := bucketName(&sec)
+		shape := name + "|" + shapeOf(sec.Actions) + "|" + sec.Failed
+		found := false
+		for i := range list {
+			if list[i].shape == shape {
+				list[i].count++
+				found = true
+			}
+		}
+		if !found {
+			list = append(list, bucket{hash: x, count: 1, shape: shape, choice: bucketChoice(name, sec.Actions)})
+		}
+	}
+	for i := range list {
+		list[i].choice.Share = float64(list[i].count) / float64(values)
+	}
+	return list, nil
+}
+
+// hashMask reads the mask of dp_hash in a megaflow, 0 when it does not matter.
+func hashMask(megaflow string) uint32 {
+	f, err := openflow.Parse(megaflow)
+	if err != nil {
+		return 0
+	}
+	for _, fld := range f.Fields {
+		if fld.Name != "dp_hash" {
+			continue
+		}
+		if fld.Mask == "" {
+			return 1<<32 - 2 // exact: more than any bound
+		}
+		m, err := strconv.ParseUint(fld.Mask, 0, 32)
+		if err != nil {
+			return 0
+		}
+		return uint32(m)
+	}
+	return 0
+}
+
+// bucketName is the bucket that the trace says was used.
+func bucketName(sec *oftrace.Section) string {
+	name := ""
+	walkNodes(sec.Nodes, func(n *oftrace.Node) {
+		if name == "" && n.Kind == oftrace.Bucket {
+			name = fmt.Sprintf("bucket %d", n.Bucket)
+		}
+	})
+	return name
+}
+
+// bucketChoice names an alternative by what it does: a backend it translates to, else the bucket.
+func bucketChoice(name, actions string) Choice {
+	c := Choice{Kind: "ecmp", Chosen: name}
+	list, err := odp.Parse(actions)
+	if err != nil {
+		return c
+	}
+	odp.Walk(list, func(a odp.Action) bool {
+		ct, ok := a.(odp.CT)
+		if ok && ct.NAT != nil && ct.NAT.Dst && ct.NAT.MinAddr.IsValid() {
+			c.Kind, c.Chosen = "lb-backend", backendText(ct.NAT)
+			return false
+		}
+		return true
+	})
+	return c
+}
+
+func backendText(n *odp.NAT) string {
+	if n.MinPort == 0 {
+		return n.MinAddr.String()
+	}
+	if n.MinAddr.Is6() {
+		return fmt.Sprintf("[%v]:%d", n.MinAddr, n.MinPort)
+	}
+	return fmt.Sprintf("%v:%d", n.MinAddr, n.MinPort)
+}
+
+// packetOut enters a segment whose recirculation id cannot be had, by packet-out: registers from the parent's final
+// flow, stack and action set lost (design: the fallback). Only where the parent says
+// unambiguously where it resumes.
+func (r *run) packetOut(ctx context.Context, parent *segment, ordinal int, st state) (*segment, error) {
+	where, regs := resumePoint(parent)
+	if where == "" || len(parent.ids) != 1 {
+		pub := &Segment{ID: len(r.res.Segments), Parent: parent.pub.ID, Enter: "recirculation"}
+		r.res.Segments = append(r.res.Segments, pub)
+		return &segment{pub: pub, parent: parent, ordinal: ordinal,
+			unknown: fmt.Sprintf("ovs-vswitchd freed the recirculation id %d times before it could be resumed", r.limits.Resumes)}, nil
+	}
+	var f openflow.Flow
+	f.Fields = append(f.Fields, openflow.Field{Name: "in_port", Value: fmt.Sprint(r.req.InPort)})
+	f.Fields = append(f.Fields, regs...)
+	f.Fields = append(f.Fields, keyFields(st)...)
+	f.Fields = append(f.Fields, ctFields(st)...)
+	f.Fields = append(f.Fields, st.pkt.Fields()...)
+	f.Fields = append(f.Fields, origFields(st.conn)...)
+	text := flowText{bridge: lastBridge(parent), flow: f.String(), actions: where}
+	mk := func(uint32) flowText { return text }
+	sec, err := r.probe(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	seg, err := r.keep(parent, ordinal, mk, sec, "actions "+where)
+	if err != nil {
+		return nil, err
+	}
+	seg.pub.Approx = true
+	seg.note("resumed by packet-out: the recirculation id could not be caught alive; stack and action set are lost")
+	return seg, nil
+}
+
+// resumePoint finds where a parent's only recirculation resumes, and the registers it had.
+func resumePoint(parent *segment) (actions string, regs []openflow.Field) {
+	const forked = "The forked pipeline will be resumed at table "
+	for _, h := range parent.pub.Tables {
+		for _, a := range h.Actions {
+			if i := strings.Index(a, forked); i >= 0 {
+				actions = "resubmit(," + strings.TrimSuffix(strings.TrimSpace(a[i+len(forked):]), ".") + ")"
+			}
+			if strings.HasPrefix(a, "group:") {
+				actions = a
+			}
+		}
+	}
+	f, err := openflow.Parse(parent.pub.Final)
+	if err != nil {
+		return "", nil
+	}
+	for _, fld := range f.Fields {
+		if fld.Name == "metadata" || strings.HasPrefix(fld.Name, "reg") || strings.HasPrefix(fld.Name, "tun_") {
+			regs = append(regs, fld)
+		}
+	}
+	return actions, regs
+}
+
+func lastBridge(s *segment) string {
+	name := ""
+	for _, h := range s.pub.Tables {
+		if h.Bridge != "" {
+			name = h.Bridge
+		}
+	}
+	return name
+}
+
+// mergeOutcomes folds outcomes that differ in their choices alone into one: then the choice decided nothing (an entry
+// that exists pins the backend whatever the bucket).
+func mergeOutcomes(in []*Outcome) []*Outcome {
+	for _, o := range in[1:] {
+		if !sameEnds(o, in[0]) {
+			return in
+		}
+	}
+	if len(in) == 1 {
+		return in
+	}
+	one := in[0]
+	for i := range one.Leaves {
+		one.Leaves[i].Choices = decided(one.Leaves[i].Choices)
+	}
+	one.Choices = nil
+	return []*Outcome{one}
+}
+
+// decided keeps the choices that are not between buckets.
+func decided(in []Choice) []Choice {
+	var out []Choice
+	for _, c := range in {
+		if c.Kind != "lb-backend" && c.Kind != "ecmp" {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func sameEnds(a, b *Outcome) bool {
+	if len(a.Leaves) != len(b.Leaves) || !reflect.DeepEqual(a.Overlay.Entries, b.Overlay.Entries) {
+		return false
+	}
+	for i := range a.Leaves {
+		x, y := a.Leaves[i], b.Leaves[i]
+		if x.Kind != y.Kind || x.Why != y.Why || !reflect.DeepEqual(x.Packet, y.Packet) || !reflect.DeepEqual(x.Port, y.Port) || !reflect.DeepEqual(x.Tunnel, y.Tunnel) {
+			return false
+		}
+	}
+	return true
+}

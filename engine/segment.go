@@ -1,0 +1,290 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+)
+
+// segment is one translation, and what is needed to run it again when its recirculation
+// ids have died.
+type segment struct {
+	pub     *Segment
+	parent  *segment
+	ordinal int                          // which of the parent's recirculations this resumes
+	flow    func(recirc uint32) flowText // the flow that resumes it
+	actions odp.Actions
+	ids     []uint32 // recirculation ids in this text's order, as parsed
+	live    []uint32 // the same as the newest run printed them
+	shape   string   // actions with the ids taken out: a second run must print the same
+	failed  string
+	unknown string
+	section oftrace.Section
+}
+
+// flowText is one request to ofproto/trace.
+type flowText struct {
+	bridge, flow string
+	actions      string // not empty: packet-out
+}
+
+func (s *segment) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	for _, n := range s.pub.Notes {
+		if n == text {
+			return
+		}
+	}
+	s.pub.Notes = append(s.pub.Notes, text)
+}
+
+func (s *segment) slowText() string { return strings.Join(s.section.SlowPath, "; ") }
+
+// contextLost is what OVS says when a recirculation id has been freed.
+const contextLost = "No recirculation context"
+
+func lost(sec oftrace.Section) bool { return sec.Failed == contextLost }
+
+// probe runs one request and returns its first section: those behind it are ofproto/trace's own
+// guesses about conntrack.
+func (r *run) probe(ctx context.Context, f flowText) (oftrace.Section, error) {
+	var text string
+	var err error
+	if f.actions != "" {
+		text, err = r.engine.Prober.TracePacketOut(ctx, f.bridge, f.flow, f.actions)
+	} else {
+		text, err = r.engine.Prober.Trace(ctx, f.bridge, f.flow)
+	}
+	if err != nil {
+		return oftrace.Section{}, &TraceError{Bridge: f.bridge, Flow: f.flow, Err: err}
+	}
+	tr, err := oftrace.Parse(text)
+	if len(tr.Sections) == 0 {
+		if err == nil {
+			err = fmt.Errorf("no trace in the answer")
+		}
+		return oftrace.Section{}, &TraceError{Bridge: f.bridge, Flow: f.flow, Err: err}
+	}
+	// A later section that is cut short does not matter; the first one says so itself.
+	return tr.Sections[0], nil
+}
+
+// first traces the packet as it enters.
+func (r *run) first(ctx context.Context, st state) (*segment, error) {
+	mk := func(uint32) flowText {
+		return flowText{bridge: r.req.Bridge, flow: r.entryFlow(st), actions: r.req.Resume}
+	}
+	sec, err := r.probe(ctx, mk(0))
+	if err != nil {
+		return nil, err
+	}
+	enter := "packet"
+	if r.req.Resume != "" {
+		enter = "actions " + r.req.Resume
+	}
+	return r.keep(nil, 0, mk, sec, enter)
+}
+
+// resume thaws the parent's recirculation with the packet as it is now.
+func (r *run) resume(ctx context.Context, parent *segment, ordinal int, st state) (*segment, error) {
+	mk := func(id uint32) flowText { return r.thawFlow(id, st) }
+	sec, err := r.thaw(ctx, parent, ordinal, mk)
+	if err != nil {
+		return nil, err
+	}
+	if lost(sec) {
+		return r.packetOut(ctx, parent, ordinal, st)
+	}
+	return r.keep(parent, ordinal, mk, sec, enterOf(sec))
+}
+
+// thaw runs a request on a live recirculation id of the parent. Ids die about a second after the trace that
+// made them (ofproto/ofproto-dpif-rid.c: recirc_run), sooner on a busy node; then the parent
+// is traced again, and its own parents as far as they have died too.
+func (r *run) thaw(ctx context.Context, parent *segment, ordinal int, mk func(uint32) flowText) (oftrace.Section, error) {
+	var sec oftrace.Section
+	for try := 0; try < r.limits.Resumes; try++ {
+		var err error
+		if sec, err = r.probe(ctx, mk(parent.live[ordinal])); err != nil {
+			return sec, err
+		}
+		if !lost(sec) {
+			return sec, nil
+		}
+		if err := r.again(ctx, parent); err != nil {
+			return sec, err
+		}
+	}
+	return sec, nil
+}
+
+// again runs a segment's trace once more, for live recirculation ids.
+func (r *run) again(ctx context.Context, s *segment) error {
+	var sec oftrace.Section
+	var err error
+	if s.parent == nil {
+		sec, err = r.probe(ctx, s.flow(0))
+	} else {
+		sec, err = r.thaw(ctx, s.parent, s.ordinal, s.flow)
+	}
+	if err != nil {
+		return err
+	}
+	if lost(sec) {
+		return nil // the caller's next try sees dead ids again, and gives up at its bound
+	}
+	actions, err := odp.Parse(sec.Actions)
+	if err != nil {
+		return fmt.Errorf("segment %d traced again: %w", s.pub.ID, err)
+	}
+	if shapeOf(sec.Actions) != s.shape {
+		return fmt.Errorf("segment %d: %w: first %q, then %q", s.pub.ID, ErrChanged, s.pub.Actions, sec.Actions)
+	}
+	s.live = recircIDs(actions)
+	return nil
+}
+
+// keep makes a section a segment of the result.
+func (r *run) keep(parent *segment, ordinal int, mk func(uint32) flowText, sec oftrace.Section, enter string) (*segment, error) {
+	if len(r.res.Segments) >= r.limits.Segments {
+		return nil, fmt.Errorf("%w: %d segments on one node", ErrLimit, r.limits.Segments)
+	}
+	pub := &Segment{
+		ID: len(r.res.Segments), Parent: -1, Enter: enter,
+		Flow: sec.Flow, Actions: sec.Actions, Final: sec.FinalFlow, Mega: sec.Megaflow,
+		Tables: tableHits(&sec),
+	}
+	if parent != nil {
+		pub.Parent = parent.pub.ID
+	}
+	s := &segment{pub: pub, parent: parent, ordinal: ordinal, flow: mk, failed: sec.Failed, section: sec}
+	r.res.Segments = append(r.res.Segments, pub)
+	if !sec.Complete {
+		s.unknown = "ofproto/trace's answer was cut short"
+		return s, nil
+	}
+	actions, err := odp.Parse(sec.Actions)
+	if err != nil {
+		s.unknown = err.Error()
+		return s, nil
+	}
+	s.actions, s.ids, s.shape = actions, recircIDs(actions), shapeOf(sec.Actions)
+	s.live = s.ids
+	return s, nil
+}
+
+// shapeOf takes the recirculation ids out of datapath actions: they differ from run to run.
+func shapeOf(actions string) string {
+	var b strings.Builder
+	for {
+		i := strings.Index(actions, "recirc")
+		if i < 0 {
+			break
+		}
+		// recirc(0xN) and, inside controller(...), recirc_id=N
+		end := i + strings.IndexAny(actions[i:]+")", "),")
+		b.WriteString(actions[:i])
+		b.WriteString("recirc")
+		actions = actions[min(end, len(actions)):]
+	}
+	b.WriteString(actions)
+	return b.String()
+}
+
+// enterOf says where a thawed segment resumed.
+func enterOf(sec oftrace.Section) string {
+	enter := ""
+	walkNodes(sec.Nodes, func(n *oftrace.Node) {
+		switch {
+		case enter != "":
+		case strings.HasPrefix(n.Text, "Resuming from table "):
+			enter = "table " + strings.TrimPrefix(n.Text, "Resuming from table ")
+		case strings.HasPrefix(n.Text, "Restoring actions: "):
+			enter = "actions " + strings.TrimPrefix(n.Text, "Restoring actions: ")
+		}
+	})
+	return enter
+}
+
+func walkNodes(nodes []*oftrace.Node, f func(*oftrace.Node)) {
+	for _, n := range nodes {
+		f(n)
+		walkNodes(n.Children, f)
+	}
+}
+
+// tableHits lists a section's table look-ups in execution order, each with the action lines under it.
+func tableHits(sec *oftrace.Section) []TableHit {
+	var hits []TableHit
+	bridge := ""
+	var walk func(nodes []*oftrace.Node, at int)
+	walk = func(nodes []*oftrace.Node, at int) {
+		for _, n := range nodes {
+			switch n.Kind {
+			case oftrace.Bridge:
+				bridge = n.Bridge
+				walk(n.Children, -1)
+			case oftrace.Table:
+				hits = append(hits, TableHit{
+					Bridge: bridge, Table: n.Table.ID, Priority: n.Table.Priority,
+					Cookie: n.Table.Cookie, Match: n.Table.Match, Miss: n.Table.Miss,
+					Metadata: metadataOf(n.Table.Match),
+				})
+				walk(n.Children, len(hits)-1)
+			case oftrace.ActionLine, oftrace.Bucket, oftrace.Detail, oftrace.Warn, oftrace.Error:
+				if at >= 0 {
+					hits[at].Actions = append(hits[at].Actions, lineText(n))
+				}
+				walk(n.Children, at)
+			default:
+				walk(n.Children, at)
+			}
+		}
+	}
+	walk(sec.Nodes, -1)
+	return hits
+}
+
+func lineText(n *oftrace.Node) string {
+	switch n.Kind {
+	case oftrace.Detail:
+		return "-> " + n.Text
+	case oftrace.Warn:
+		return ">> " + n.Text
+	case oftrace.Error:
+		return ">>>> " + n.Text + " <<<<"
+	}
+	return n.Text
+}
+
+// metadataOf reads metadata=N, OVN's logical datapath, out of a match.
+func metadataOf(match string) uint64 {
+	f, err := openflow.Parse(match)
+	if err != nil {
+		return 0
+	}
+	v, _ := f.Get("metadata")
+	n, _ := strconv.ParseUint(v, 0, 64)
+	return n
+}
+
+// controllerAction finds the OpenFlow controller action behind a punt: the one in the table hit with
+// the punt's cookie.
+func (s *segment) controllerAction(c *ControllerLeaf) {
+	for _, h := range s.pub.Tables {
+		if h.Cookie != c.Cookie {
+			continue
+		}
+		for _, a := range h.Actions {
+			if strings.HasPrefix(a, "controller(") || strings.HasPrefix(a, "CONTROLLER:") {
+				c.Action, c.Table, c.Bridge = a, h.Table, h.Bridge
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
+)
+
+// step runs an item's actions up to the first that must run before the rest: what is nested or
+// recirculated is pushed above the rest, as the kernel runs it inline
+// (net/openvswitch/actions.c:do_execute_actions).
+func (r *run) step(ctx context.Context, w *world, it item) error {
+	for len(it.actions) > 0 {
+		a := it.actions[0]
+		it.actions = it.actions[1:]
+		switch a := a.(type) {
+		case odp.Output:
+			it.produced = true
+			r.output(w, it, a.Port)
+		case odp.LbOutput:
+			it.produced = true
+			r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: fmt.Sprintf("lb_output(%d): the member of bond %d is chosen by a hash that cannot be known", a.Bond, a.Bond)})
+		case odp.Drop:
+			it.produced = true
+			r.leaf(w, it, Leaf{Kind: LeafDrop, Why: "explicit drop action"})
+		case odp.Userspace:
+			it.produced = true
+			r.userspace(w, &it, a)
+		case odp.TnlPush:
+			it.produced = true
+			r.tunnelPush(w, it, a)
+		case odp.Set, odp.PushEth, odp.PopEth, odp.PushVLAN, odp.PopVLAN, odp.PushMPLS, odp.PopMPLS:
+			if err := it.pkt.apply(a); err != nil {
+				r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: err.Error()})
+				return nil
+			}
+		case odp.CT:
+			done, err := r.ct(ctx, w, &it, a)
+			if done || err != nil {
+				return err
+			}
+		case odp.CTClear:
+			it.pkt.conn = r.engine.Tracker.Clear(it.pkt.conn)
+		case odp.Hash:
+			it.pkt.hash = a.Alg
+		case odp.Recirc:
+			it.produced = true
+			return r.recirc(ctx, w, it, a.ID)
+		case odp.Clone:
+			r.nested(w, it, a.Actions)
+			return nil
+		case odp.Sample:
+			// The sampled copy goes to a collector; the packet itself goes on unchanged.
+			it.seg.note("a sample of %s%% of such packets goes to a collector", a.Percent)
+		case odp.PSample:
+			it.seg.note("copies go to the kernel's packet sampler, group %d", a.Group)
+		case odp.CheckPktLen:
+			r.checkLen(w, it, a)
+			return nil
+		case odp.DecTTL:
+			r.decTTL(w, it, a)
+			return nil
+		case odp.Meter:
+			it.seg.note("meter %d may drop the packet when its rate is exceeded; taken as passed", a.ID)
+		case odp.Trunc:
+			it.seg.note("the next output is cut to %d bytes", a.MaxLen)
+		case odp.TnlPop:
+			it.produced = true
+			r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: "tnl_pop(" + a.Port + "): the packet is itself a tunnel packet; trace the packet inside it from the tunnel port"})
+		default:
+			r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: "datapath action not understood: " + a.String()})
+			return nil
+		}
+	}
+	if it.root && !it.produced {
+		r.leaf(w, it, Leaf{Kind: LeafDrop})
+	}
+	return nil
+}
+
+// nested queues the rest of it, and above it a copy that runs actions.
+func (r *run) nested(w *world, it item, actions odp.Actions) {
+	inner := it
+	inner.actions, inner.root, inner.level = actions, false, it.level+1
+	it.produced = it.produced || produces(actions)
+	w.push(it)
+	w.push(inner)
+}
+
+// inline makes actions run on the packet itself before the rest of its list.
+func inline(it item, actions odp.Actions) item {
+	it.actions = append(append(odp.Actions(nil), actions...), it.actions...)
+	return it
+}
+
+// checkLen picks check_pkt_len's branch by the frame's length (net/openvswitch/actions.c:
+// execute_check_pkt_len; the length counts the Ethernet header).
+func (r *run) checkLen(w *world, it item, a odp.CheckPktLen) {
+	length, assumed := it.pkt.frameLen()
+	if assumed {
+		it.seg.note("length of the packet not given: taken as %d bytes for check_pkt_len(size=%d)", length, a.Size)
+	}
+	if length > int(a.Size) {
+		w.push(inline(it, a.GT))
+	} else {
+		w.push(inline(it, a.LE))
+	}
+}
+
+// decTTL is dec_ttl(le_1(...)) (net/openvswitch/actions.c: execute_dec_ttl).
+func (r *run) decTTL(w *world, it item, a odp.DecTTL) {
+	if it.pkt.pkt.TTL <= 1 {
+		it.produced = it.produced || produces(a.LE1)
+		it.actions = a.LE1
+		w.push(it)
+		return
+	}
+	it.pkt.pkt.TTL--
+	w.push(it)
+}
+
+// output ends a branch at a port.
+func (r *run) output(w *world, it item, name string) {
+	port, ok := r.engine.Ports.ByDatapath(name)
+	if !ok {
+		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: "output to datapath port " + name + ", which is not among the node's ports"})
+		return
+	}
+	if port.Kind != PortTunnel {
+		it.pkt.tun = nil
+	}
+	r.leaf(w, it, Leaf{Kind: LeafOutput, Port: &port})
+}
+
+// tunnelPush ends a branch at a natively encapsulated tunnel (userspace datapath).
+func (r *run) tunnelPush(w *world, it item, a odp.TnlPush) {
+	port, ok := r.engine.Ports.ByDatapath(a.TnlPort)
+	if !ok {
+		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: "tunnel through datapath port " + a.TnlPort + ", which is not among the node's ports"})
+		return
+	}
+	t := &Tunnel{ID: a.Header.VNI, TTL: a.Header.TTL, TPDst: a.Header.UDPDst}
+	if a.Header.Src.IsValid() {
+		t.Src, t.Dst = a.Header.Src.String(), a.Header.Dst.String()
+	}
+	t.Options = tunnelOptions(a.Header.Options)
+	it.pkt.tun = t
+	r.leaf(w, it, Leaf{Kind: LeafOutput, Port: &port})
+}
+
+// userspace ends a copy of the packet at an upcall.
+func (r *run) userspace(w *world, it *item, a odp.Userspace) {
+	switch {
+	case a.Controller != nil:
+		c := &ControllerLeaf{Reason: a.Controller.Reason, Cookie: a.Controller.RuleCookie, Paused: a.Controller.Continuation, RecircID: a.Controller.RecircID, Table: -1, FlowRegs: it.seg.pub.Final}
+		it.seg.controllerAction(c)
+		r.leaf(w, *it, Leaf{Kind: LeafController, Controller: c})
+	case len(a.SlowPath) > 0:
+		if slowAction(a.SlowPath) {
+			// slow_path(action): ovs-vswitchd runs the whole translation itself; what it would do is in the
+			// section's lines, not in its datapath actions.
+			r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: "ovs-vswitchd handles the packet in its slow path: " + it.seg.slowText()})
+			return
+		}
+		r.leaf(w, *it, Leaf{Kind: LeafController, Why: "ovs-vswitchd consumes the packet: " + it.seg.slowText()})
+	case a.Kind == "sFlow" || a.Kind == "flow_sample" || a.Kind == "ipfix":
+		it.seg.note("a copy goes to %s", a.Kind)
+		it.produced = true
+	default:
+		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: "upcall not understood: " + a.String()})
+	}
+}
+
+func slowAction(reasons []string) bool {
+	for _, s := range reasons {
+		if s == "action" || s == "match" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,50 @@
+package engine
+
+import "fmt"
+
+// Verdict says how a branch of a packet ended. The zero value is Unknown: what could not
+// be determined is never taken for an answer.
+type Verdict uint8
+
+// The verdicts, in the order in which the worst of several branches is found.
+const (
+	Unknown    Verdict = iota
+	Dropped            // by a rule, a table miss or conntrack
+	Rejected           // a reset or ICMP error goes back to the sender
+	Controller         // punted to ovn-controller
+	Host               // the bridge's local port
+	External           // left by a physical port
+	Delivered          // a frame comes out of a VIF
+)
+
+var verdictNames = [...]string{"unknown", "dropped", "rejected", "controller", "host", "external", "delivered"}
+
+func (v Verdict) String() string {
+	if int(v) < len(verdictNames) {
+		return verdictNames[v]
+	}
+	return fmt.Sprintf("verdict(%d)", uint8(v))
+}
+
+// ParseVerdict reads a verdict's name.
+func ParseVerdict(s string) (Verdict, bool) {
+	for i, n := range verdictNames {
+		if n == s {
+			return Verdict(i), true
+		}
+	}
+	return Unknown, false
+}
+
+// MarshalText gives the verdict's name.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads the verdict's name.
+func (v *Verdict) UnmarshalText(b []byte) error {
+	p, ok := ParseVerdict(string(b))
+	if !ok {
+		return fmt.Errorf("no verdict %q", b)
+	}
+	*v = p
+	return nil
+}
