@@ -16,6 +16,7 @@ type Section struct {
 	Flow      string // as printed behind "Flow: "
 	Nodes     []*Node
 	FinalFlow string // "unchanged" is replaced by Flow
+	Unchanged bool   // FinalFlow was printed as "unchanged"
 	Megaflow  string
 	Actions   string // datapath actions, as printed
 	Failed    string // REASON of "Translation failed (REASON), packet is dropped."
@@ -23,14 +24,22 @@ type Section struct {
 	ExecError string
 	Complete  bool     // false when the text ended before "Datapath actions:"
 	Unknown   []string // lines not understood, kept
+	// Parent is the index in Trace.Sections of the section whose ct action queued this one, -1 for the first
+	// and where it cannot be told.
+	Parent int
+	// Bridge is the bridge this section really ran in: after a recirculation the trace's own heading names
+	// the command line's bridge instead.
+	Bridge string
 }
 
 // RecircHead is what stands between two sections.
 type RecircHead struct {
 	ID                uint32
 	CTState           string // of "resume conntrack with ct_state=..."
-	Default           bool
+	Default           bool   // "default ct_state=trk|new"; CTState is then trk|new
+	NAT               bool   // the NAT simulation lines were printed
 	Initial, Modified string // NAT simulation
+	Rest              string // what else stood behind "recirc(0xN)"
 }
 
 // Kind is the kind of a Node.
@@ -67,6 +76,8 @@ type TableHit struct {
 	Match    string
 	Priority int
 	Cookie   uint64
-	Miss     bool   // "No match."
+	Miss     bool   // "No match." and "No match, and a "packet-in" is called for."
+	PacketIn bool   // the latter
+	FragDrop bool   // fragments are dropped by the bridge's fragment mode
 	Named    string // table name when printed instead of or beside its number
 }

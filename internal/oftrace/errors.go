@@ -1,0 +1,72 @@
+package oftrace
+
+import (
+	"fmt"
+	"strings"
+)
+
+// SyntaxError says where a text stopped being a trace; what was read up to there is returned beside it.
+type SyntaxError struct {
+	In  string // the whole text
+	Off int    // byte offset of the fault
+	Msg string
+}
+
+// Error names the line of the fault.
+func (e *SyntaxError) Error() string {
+	off := min(e.Off, len(e.In))
+	return fmt.Sprintf("trace: line %d: %s", strings.Count(e.In[:off], "\n")+1, e.Msg)
+}
+
+// ReplyKind says what ovs-vswitchd objected to.
+type ReplyKind uint8
+
+// The kinds of refusal. ReplyOther is the zero value: a text of no known kind.
+const (
+	ReplyOther         ReplyKind = iota
+	ReplySyntax                  // the flow or the actions could not be read
+	ReplyUnknownBridge           // no such bridge
+	ReplyNoDatapath              // no such datapath, or no port of it is the in_port
+	ReplyUsage                   // wrong number of arguments, unknown option
+	ReplyNoCommand               // this daemon has no such command
+)
+
+// ReplyError is a reply that refuses the request in place of a trace.
+type ReplyError struct {
+	Kind ReplyKind
+	Text string
+}
+
+// Error is the first line of what ovs-vswitchd said.
+func (e *ReplyError) Error() string {
+	line, _, _ := strings.Cut(strings.TrimSpace(e.Text), "\n")
+	return "ofproto/trace: " + line
+}
+
+// Classify tells the kind of an error reply by the texts of parse_flow_and_packet
+// (ofproto/ofproto-dpif-trace.c) and lib/unixctl.c, of all versions since 2.13.
+func Classify(text string) ReplyKind {
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(text, p) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("unknown bridge", "Unknown bridge"):
+		return ReplyUnknownBridge
+	case has("is not a valid command"):
+		return ReplyNoCommand
+	case has("command requires at least", "command takes at most", "unknown option", "too many arguments",
+		"Missing argument for option", "Must specify"):
+		return ReplyUsage
+	case has("Cannot find the datapath", "Cannot find datapath", "no OpenFlow port", "Invalid datapath flow"):
+		return ReplyNoDatapath
+	case has("Syntax error", "Bad openflow flow syntax", "Bad actions", "syntax error", "or the bridge name was omitted",
+		"Failed to parse", "unknown action", "invalid in_port", "parse error", "Trailing garbage"):
+		return ReplySyntax
+	}
+	return ReplyOther
+}
