@@ -1,0 +1,236 @@
+package guest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Modes of an instance.
+const (
+	ModeDirect = "direct" // namespaces of the host's kernel
+	ModeGuest  = "guest"  // a QEMU guest
+)
+
+// Config says where an instance keeps its files and what it shows.
+type Config struct {
+	Name     string    // several instances may live side by side
+	Cache    string    // holds the guest kernel and the instances' folders
+	Checkout string    // seen uncached at the same path in the guest
+	Mode     string    // ModeDirect, ModeGuest, or "" to choose
+	Labctl   string    // the program that is the agent
+	Progress io.Writer // one line a step
+}
+
+// Kernel is an unpacked guest kernel.
+type Kernel struct {
+	Image   string
+	ModRoot string // lib/modules/VERSION is below
+	Version string
+}
+
+// Instance is a running agent and what it runs in.
+type Instance struct {
+	Mode  string `json:"mode"`
+	Accel string `json:"accel,omitempty"`
+	Addr  string `json:"addr"`
+	Token string `json:"token"`
+	Pid   int    `json:"pid"`
+	Start string `json:"start"` // start time of Pid: a reused number is not ours
+	Dir   string `json:"dir"`
+
+	wait chan struct{} // closed when our own child ended
+}
+
+// ErrNotRunning is returned by Find when no instance of that name runs.
+var ErrNotRunning = errors.New("no lab is running (make lab-up)")
+
+func (c Config) dir() string { return filepath.Join(c.Cache, "lab", c.Name) }
+
+// Share is the folder that host and instance both write.
+func (c Config) Share() string { return filepath.Join(c.dir(), "share") }
+
+// FindKernel returns the kernel that scripts/setup.sh unpacked.
+func FindKernel(cache string) (Kernel, error) {
+	dir := filepath.Join(cache, "kernel")
+	v, err := os.ReadFile(filepath.Join(dir, "version"))
+	if err != nil {
+		return Kernel{}, fmt.Errorf("no guest kernel in %s: run scripts/setup.sh", dir)
+	}
+	return Kernel{
+		Image:   filepath.Join(dir, "vmlinuz"),
+		ModRoot: filepath.Join(dir, "modroot"),
+		Version: strings.TrimSpace(string(v)),
+	}, nil
+}
+
+// Find returns the running instance of cfg, or ErrNotRunning.
+func Find(ctx context.Context, cfg Config) (*Instance, error) {
+	b, err := os.ReadFile(filepath.Join(cfg.dir(), "instance.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNotRunning
+	}
+	if err != nil {
+		return nil, err
+	}
+	var in Instance
+	if err := json.Unmarshal(b, &in); err != nil {
+		return nil, err
+	}
+	if startTime(in.Pid) != in.Start || in.Start == "" {
+		return nil, ErrNotRunning
+	}
+	if err := ping(ctx, in.Addr, in.Token); err != nil {
+		return nil, fmt.Errorf("the lab (pid %d) does not answer: %w", in.Pid, err)
+	}
+	return &in, nil
+}
+
+// Start boots an instance. A kept one outlives this process; any other dies
+// with it, whatever ends it.
+func Start(ctx context.Context, cfg Config, keep bool) (*Instance, error) {
+	dir := cfg.dir()
+	if err := os.MkdirAll(filepath.Join(cfg.Share(), "bin"), 0o755); err != nil {
+		return nil, err
+	}
+	if err := copyFile(cfg.Labctl, filepath.Join(cfg.Share(), "bin", "labctl")); err != nil {
+		return nil, err
+	}
+	var raw [16]byte
+	rand.Read(raw[:])
+	in := &Instance{Mode: cfg.Mode, Token: hex.EncodeToString(raw[:]), Dir: dir}
+	if in.Mode == "" {
+		in.Mode = ModeGuest
+		if hostKernelOK() {
+			in.Mode = ModeDirect
+		}
+	}
+	var err error
+	if in.Mode == ModeDirect {
+		err = in.startDirect(ctx, cfg, keep)
+	} else {
+		err = in.startGuest(ctx, cfg, keep)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(in)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "instance.json"), b, 0o600)
+	}
+	if err != nil {
+		in.Stop()
+		return nil, err
+	}
+	return in, nil
+}
+
+// Run runs a command in the instance.
+func (in *Instance) Run(ctx context.Context, cmd Command) error {
+	return run(ctx, in.Addr, in.Token, cmd)
+}
+
+// Stop ends the instance and everything in it.
+func (in *Instance) Stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	roundTrip(ctx, in.Addr, request{Token: in.Token, Quit: true})
+	err := in.kill(4 * time.Second)
+	os.Remove(filepath.Join(in.Dir, "instance.json"))
+	return err
+}
+
+// kill waits for the process to end by itself, then ends it.
+func (in *Instance) kill(grace time.Duration) error {
+	deadline := time.Now().Add(grace)
+	for sent := false; ; {
+		if in.gone() {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			if sent {
+				return fmt.Errorf("process %d does not end", in.Pid)
+			}
+			syscall.Kill(in.Pid, syscall.SIGKILL)
+			sent, deadline = true, time.Now().Add(5*time.Second)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (in *Instance) gone() bool {
+	if in.wait != nil {
+		select {
+		case <-in.wait:
+			return true
+		default:
+			return false
+		}
+	}
+	return startTime(in.Pid) != in.Start
+}
+
+// startTime is field 22 of /proc/PID/stat, "" when there is no such process or
+// it is only waiting to be reaped.
+func startTime(pid int) string {
+	if pid <= 0 {
+		return ""
+	}
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return ""
+	}
+	s := string(b)
+	f := strings.Fields(s[strings.LastIndexByte(s, ')')+1:])
+	if len(f) < 20 || f[0] == "Z" {
+		return ""
+	}
+	return f[19]
+}
+
+// hostKernelOK reports whether the host's kernel can be a chassis.
+func hostKernelOK() bool {
+	if _, err := os.Stat("/proc/modules"); err != nil {
+		return false
+	}
+	for _, m := range []string{"openvswitch", "vport_geneve", "nf_conntrack_netlink"} {
+		if exec.Command("modprobe", "-n", m).Run() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// copyFile replaces dst by a copy of src; a running dst keeps its old content.
+func copyFile(src, dst string) error {
+	in, err := os.Open(src)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	tmp := dst + ".new"
+	out, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o755)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp, dst)
+}

@@ -1,0 +1,234 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Dir holds everything of the running lab: sockets, databases, logs, state.
+const Dir = "/run/ctlab"
+
+const (
+	underlayBridge = "ul0"
+	underlayNet    = "172.31.0."
+	centralIP      = underlayNet + "254"
+	// NBRemote and SBRemote are where the lab's central databases listen.
+	NBRemote = "tcp:" + centralIP + ":6641"
+	SBRemote = "tcp:" + centralIP + ":6642"
+)
+
+// Lab is a running deployment.
+type Lab struct {
+	Topo     *Topology
+	Bin      *Binaries
+	Progress io.Writer
+
+	mu    sync.Mutex
+	state state
+}
+
+// state is what Down and Attach need to know; it is kept in Dir/state.json.
+type state struct {
+	Prefix string   `json:"prefix"`
+	Procs  []Proc   `json:"procs"`
+	Netns  []string `json:"netns"`
+	Links  []string `json:"links"` // in the instance's own namespace
+	Ready  bool     `json:"ready"`
+}
+
+func statePath() string { return filepath.Join(Dir, "state.json") }
+
+// save writes the state down before anything relies on it: a lab that dies
+// half built can still be taken down.
+func (l *Lab) save() error {
+	b, err := json.Marshal(l.state)
+	if err != nil {
+		return err
+	}
+	tmp := statePath() + ".new"
+	if err := os.WriteFile(tmp, b, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(tmp, statePath())
+}
+
+// ErrNoLab is returned by Attach when no lab is up in this instance.
+var ErrNoLab = errors.New("no lab is up here")
+
+// Attach finds the lab that runs in this instance.
+func Attach(topo *Topology, progress io.Writer) (*Lab, error) {
+	l := &Lab{Topo: topo, Progress: progress}
+	if err := l.load(); err != nil {
+		return nil, err
+	}
+	if !l.state.Ready {
+		return nil, ErrNoLab
+	}
+	for _, p := range l.state.Procs {
+		if !p.Alive() {
+			return nil, fmt.Errorf("%w: %s has died%s", ErrNoLab, p.Name, logTail(p.Log))
+		}
+	}
+	var err error
+	l.Bin, err = FindBinaries(l.state.Prefix)
+	return l, err
+}
+
+func (l *Lab) load() error {
+	b, err := os.ReadFile(statePath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNoLab
+	}
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, &l.state)
+}
+
+// Down stops every daemon by its number and removes what the lab made.
+func Down(ctx context.Context) error {
+	l := &Lab{}
+	if err := l.load(); err != nil {
+		if errors.Is(err, ErrNoLab) {
+			return nil
+		}
+		return err
+	}
+	return l.down(ctx)
+}
+
+func (l *Lab) down(ctx context.Context) error {
+	// Clients before servers: an ovn-controller told to end first can still
+	// reach its database.
+	procs := slices.Clone(l.state.Procs)
+	slices.Reverse(procs)
+	errs := []error{stopProcs(procs)}
+	var batch strings.Builder
+	for _, n := range l.state.Netns {
+		if _, err := os.Stat("/run/netns/" + n); err == nil {
+			fmt.Fprintf(&batch, "netns del %s\n", n)
+		}
+	}
+	for _, n := range l.state.Links {
+		if _, err := os.Stat("/sys/class/net/" + n); err == nil {
+			fmt.Fprintf(&batch, "link del %s\n", n)
+		}
+	}
+	if batch.Len() > 0 {
+		_, err := Command(ctx, nil, batch.String(), "ip", "-force", "-batch", "-")
+		errs = append(errs, err)
+	}
+	errs = append(errs, os.RemoveAll(Dir))
+	return errors.Join(errs...)
+}
+
+// OVSRundir and OVNRundir are where a chassis' control sockets are.
+func OVSRundir(chassis string) string { return filepath.Join(Dir, chassis, "ovs") }
+
+// OVNRundir is where a chassis' ovn-controller has its control socket.
+func OVNRundir(chassis string) string { return filepath.Join(Dir, chassis, "ovn") }
+
+// ChassisEnv makes OVS's and OVN's tools talk to one chassis.
+func (l *Lab) ChassisEnv(chassis string) []string {
+	d := OVSRundir(chassis)
+	return append(l.Bin.Env(), "OVS_RUNDIR="+d, "OVS_DBDIR="+d, "OVS_SYSCONFDIR="+d, "OVS_LOGDIR="+d,
+		"OVN_RUNDIR="+OVNRundir(chassis), "OVN_DBDIR="+OVNRundir(chassis), "OVN_LOGDIR="+OVNRundir(chassis))
+}
+
+// CentralEnv makes ovn-nbctl and ovn-sbctl talk to the lab's databases.
+func (l *Lab) CentralEnv() []string {
+	d := filepath.Join(Dir, "central")
+	return append(l.Bin.Env(), "OVN_NB_DB="+NBRemote, "OVN_SB_DB="+SBRemote,
+		"OVN_RUNDIR="+d, "OVN_DBDIR="+d, "OVN_LOGDIR="+d, "OVS_RUNDIR="+d, "OVS_DBDIR="+d)
+}
+
+// On runs a program on a chassis: in its namespace, with its environment.
+func (l *Lab) On(ctx context.Context, chassis string, argv ...string) (string, error) {
+	return Command(ctx, l.ChassisEnv(chassis), "", append([]string{"ip", "netns", "exec", chassis}, argv...)...)
+}
+
+// NBCtl runs ovn-nbctl commands as one transaction.
+func (l *Lab) NBCtl(ctx context.Context, commands ...string) (string, error) {
+	if len(commands) == 0 {
+		return "", nil
+	}
+	argv := []string{"ovn-nbctl"}
+	for i, c := range commands {
+		words, err := SplitWords(c)
+		if err != nil {
+			return "", err
+		}
+		if i > 0 {
+			argv = append(argv, "--")
+		}
+		argv = append(argv, words...)
+	}
+	return l.central(ctx, argv...)
+}
+
+// SBCtl runs one ovn-sbctl command.
+func (l *Lab) SBCtl(ctx context.Context, args ...string) (string, error) {
+	return l.central(ctx, append([]string{"ovn-sbctl"}, args...)...)
+}
+
+func (l *Lab) central(ctx context.Context, argv ...string) (string, error) {
+	tool, err := l.Bin.Tool(argv[0])
+	if err != nil {
+		return "", err
+	}
+	argv[0] = tool
+	return Command(ctx, l.CentralEnv(), "", argv...)
+}
+
+// Sync waits until every chassis has installed what the Northbound DB says.
+func (l *Lab) Sync(ctx context.Context) error {
+	_, err := l.central(ctx, "ovn-nbctl", "--wait=hv", "--timeout=60", "sync")
+	return err
+}
+
+// SplitWords splits a command line at blanks; single and double quotes group,
+// and a double quote inside single quotes is kept, as a shell does it.
+func SplitWords(s string) ([]string, error) {
+	var words []string
+	var cur strings.Builder
+	in, quote := false, byte(0)
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote != 0:
+			cur.WriteByte(c)
+		case c == '\'' || c == '"':
+			quote, in = c, true
+		case c == ' ' || c == '\t' || c == '\n':
+			if in {
+				words = append(words, cur.String())
+				cur.Reset()
+				in = false
+			}
+		default:
+			cur.WriteByte(c)
+			in = true
+		}
+	}
+	if quote != 0 {
+		return nil, fmt.Errorf("unclosed quote in %q", s)
+	}
+	if in {
+		words = append(words, cur.String())
+	}
+	return words, nil
+}
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
+)
+
+// command is one subcommand; inside marks those that run within an instance.
+type command struct {
+	name, help string
+	run        func(ctx context.Context, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"up", "boot an instance and keep it", cmdUp},
+		{"down", "end the kept instance", cmdDown},
+		{"exec", "run a command in the instance: exec CMD ARGS...", cmdExec},
+		{"lab-up", "(inside) bring the topology up", cmdLabUp},
+		{"lab-down", "(inside) take the topology down", cmdLabDown},
+		{"capture", "(inside) write the parsers' corpus below a folder", cmdCapture},
+		{"agent", "(inside) run commands for the host", cmdAgent},
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) > 0 {
+		for _, c := range commands() {
+			if c.name == args[0] {
+				return c.run(ctx, args[1:])
+			}
+		}
+	}
+	fmt.Fprintln(os.Stderr, "usage: labctl COMMAND [ARGS...]")
+	for _, c := range commands() {
+		fmt.Fprintf(os.Stderr, "  %-10s %s\n", c.name, c.help)
+	}
+	return &guest.ExitError{Code: 2}
+}
+
+// config finds the checkout and the cache from the environment.
+func config() (guest.Config, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return guest.Config{}, err
+	}
+	checkout, err := findCheckout()
+	if err != nil {
+		return guest.Config{}, err
+	}
+	cache := os.Getenv("CT_TRACE_CACHE")
+	if cache == "" {
+		cache = filepath.Join(checkout, ".cache")
+	}
+	if cache, err = filepath.Abs(cache); err != nil {
+		return guest.Config{}, err
+	}
+	name := os.Getenv("CT_TRACE_LAB_NAME")
+	if name == "" {
+		name = "default"
+	}
+	mode := os.Getenv("CT_TRACE_LAB")
+	if mode != "" && mode != guest.ModeDirect && mode != guest.ModeGuest {
+		return guest.Config{}, fmt.Errorf("CT_TRACE_LAB=%s: want direct or guest", mode)
+	}
+	return guest.Config{Name: name, Cache: cache, Checkout: checkout, Mode: mode, Labctl: exe, Progress: os.Stderr}, nil
+}
+
+// findCheckout is the folder of go.mod, from the working directory upwards.
+func findCheckout() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "", errors.New("not in a checkout: no go.mod from here upwards")
+		}
+		dir = up
+	}
+}
+
+func cmdUp(ctx context.Context, args []string) error {
+	cfg, err := config()
+	if err != nil {
+		return err
+	}
+	if in, err := guest.Find(ctx, cfg); err == nil {
+		fmt.Fprintf(os.Stderr, "lab: already up (%s)\n", in.Mode)
+		return nil
+	}
+	_, err = guest.Start(ctx, cfg, true)
+	return err
+}
+
+func cmdDown(ctx context.Context, args []string) error {
+	cfg, err := config()
+	if err != nil {
+		return err
+	}
+	in, err := guest.Find(ctx, cfg)
+	if errors.Is(err, guest.ErrNotRunning) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return in.Stop()
+}
+
+func cmdExec(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errors.New("exec: no command")
+	}
+	cfg, err := config()
+	if err != nil {
+		return err
+	}
+	in, err := guest.Find(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	dir, _ := os.Getwd()
+	st, err := os.Stdin.Stat()
+	cmd := guest.Command{Argv: args, Dir: dir, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	cmd.TTY = err == nil && st.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != ""
+	return in.Run(ctx, cmd)
+}
+
+func cmdAgent(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("agent", flag.ContinueOnError)
+	listen := fs.String("listen", "", "tcp:HOST:PORT or unix:PATH")
+	token := fs.String("token", "", "file holding the token")
+	if err := fs.Parse(args); err != nil {
+		return &guest.ExitError{Code: 2}
+	}
+	b, err := os.ReadFile(*token)
+	if err != nil {
+		return err
+	}
+	network, addr, _ := strings.Cut(*listen, ":")
+	l, err := net.Listen(network, addr)
+	if err != nil {
+		return err
+	}
+	a := &guest.Agent{Token: strings.TrimSpace(string(b)), Log: os.Stderr}
+	return a.Serve(ctx, l)
+}

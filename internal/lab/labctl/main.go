@@ -1,0 +1,32 @@
+// Labctl drives the project's lab: it boots the instance the lab runs in, runs
+// commands there, and is the agent and the laboratory assistant inside.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err == nil {
+		return
+	}
+	var ee *guest.ExitError
+	if errors.As(err, &ee) && ee.Msg == "" {
+		os.Exit(ee.Code)
+	}
+	fmt.Fprintf(os.Stderr, "labctl: %v\n", err)
+	if ee != nil {
+		os.Exit(ee.Code)
+	}
+	os.Exit(1)
+}

@@ -1,0 +1,87 @@
+// Package lab brings up a real OVN deployment to test and demonstrate on: the
+// central databases, ovn-northd, and several chassis with the kernel datapath,
+// each in a network namespace of its own.
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Topology is the one description that tests, demo and shell share.
+type Topology struct {
+	Chassis []Chassis
+	VIFs    []VIF
+	Hosts   []Host
+	Setup   []string // ovn-nbctl commands
+}
+
+// Chassis is one hypervisor: a namespace with its own Open vSwitch and
+// ovn-controller.
+type Chassis struct {
+	Name     string
+	EncapIP  string
+	Encap    string            // geneve when empty
+	Mappings map[string]string // physical network -> provider bridge
+	Options  map[string]string // further external-ids of the Open_vSwitch row
+}
+
+// VIF is a logical port bound on a chassis: a veth pair whose far end, e0,
+// sits silent in a namespace named like the port.
+type VIF struct {
+	Port    string // logical switch port
+	Chassis string
+	MAC     string
+	IPs     []string
+	Parent  string // for a nested container: the VIF that carries it
+	Tag     int    // and its VLAN there
+}
+
+// Host is a machine on the physical network that OVN does not own.
+type Host struct {
+	Name    string
+	Network string // physical network
+	MAC     string
+	IPs     []string
+	VLAN    int
+}
+
+// VIF returns the VIF of a logical port.
+func (t *Topology) VIF(port string) (VIF, error) {
+	for _, v := range t.VIFs {
+		if v.Port == port {
+			return v, nil
+		}
+	}
+	return VIF{}, fmt.Errorf("the topology has no port %q", port)
+}
+
+// Networks lists the physical networks that any chassis maps.
+func (t *Topology) Networks() []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, c := range t.Chassis {
+		for _, n := range sortedKeys(c.Mappings) {
+			if !seen[n] {
+				seen[n] = true
+				names = append(names, n)
+			}
+		}
+	}
+	return names
+}
+
+// IP returns the VIF's first address of the wanted family.
+func (v VIF) IP(v6 bool) string { return firstIP(v.IPs, v6) }
+
+// IP returns the host's first address of the wanted family.
+func (h Host) IP(v6 bool) string { return firstIP(h.IPs, v6) }
+
+func firstIP(ips []string, v6 bool) string {
+	for _, s := range ips {
+		if a, err := netip.ParseAddr(s); err == nil && a.Is6() == v6 {
+			return s
+		}
+	}
+	return ""
+}

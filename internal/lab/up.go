@@ -1,0 +1,361 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Up brings the topology up; on any failure it takes everything down again.
+// Binaries come from CT_TRACE_OVS_PREFIX when that is set.
+func Up(ctx context.Context, topo *Topology, progress io.Writer) (_ *Lab, err error) {
+	l := &Lab{Topo: topo, Progress: progress}
+	l.state.Prefix = os.Getenv("CT_TRACE_OVS_PREFIX")
+	if l.Bin, err = FindBinaries(l.state.Prefix); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(Dir, "central"), 0o755); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			l.down(context.WithoutCancel(ctx))
+		}
+	}()
+	began := time.Now()
+	steps := []struct {
+		what string
+		run  func(context.Context) error
+	}{
+		{"networks and namespaces", l.network},
+		{"central databases and ovn-northd", l.centralUp},
+		{fmt.Sprintf("%d chassis", len(topo.Chassis)), l.chassisUp},
+		{fmt.Sprintf("%d logical ports", len(topo.VIFs)), l.ports},
+	}
+	for _, s := range steps {
+		fmt.Fprintf(progress, "lab: %5.1f s  %s\n", time.Since(began).Seconds(), s.what)
+		if err := s.run(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.what, err)
+		}
+	}
+	l.state.Ready = true
+	if err := l.save(); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(progress, "lab: %5.1f s  up\n", time.Since(began).Seconds())
+	return l, nil
+}
+
+// ipBatch runs lines of ip(8) commands, in one process a namespace.
+func ipBatch(ctx context.Context, netns string, lines []string) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	argv := []string{"ip"}
+	if netns != "" {
+		argv = append(argv, "-n", netns)
+	}
+	_, err := Command(ctx, nil, strings.Join(lines, "\n")+"\n", append(argv, "-batch", "-")...)
+	return err
+}
+
+// physBridge is the Linux bridge that stands for a physical network.
+func physBridge(network string) string { return "br-" + network }
+
+// PhysLeg is the instance's end of the cable between a chassis and a physical
+// network: what the chassis sends out can be seen coming in there.
+func PhysLeg(chassis, network string) string { return chassis + "-" + network }
+
+// network makes every namespace, cable and bridge.
+func (l *Lab) network(ctx context.Context) error {
+	var root []string
+	add := func(format string, a ...any) { root = append(root, fmt.Sprintf(format, a...)) }
+	inside := map[string][]string{}
+	in := func(ns, format string, a ...any) { inside[ns] = append(inside[ns], fmt.Sprintf(format, a...)) }
+	netns := func(n string) {
+		l.state.Netns = append(l.state.Netns, n)
+		add("netns add %s", n)
+		in(n, "link set lo up")
+	}
+	bridge := func(n string) {
+		l.state.Links = append(l.state.Links, n)
+		add("link add %s type bridge", n)
+		add("link set %s up", n)
+	}
+	bridge(underlayBridge)
+	add("addr add %s/24 dev %s", centralIP, underlayBridge)
+	add("addr add fd31::254/64 dev %s nodad", underlayBridge)
+	for _, n := range l.Topo.Networks() {
+		bridge(physBridge(n))
+	}
+	for _, c := range l.Topo.Chassis {
+		netns(c.Name)
+		add("link add %s-ul type veth peer name ul netns %s", c.Name, c.Name)
+		add("link set %s-ul master %s up", c.Name, underlayBridge)
+		for _, ip := range strings.Split(c.EncapIP, ",") {
+			if strings.Contains(ip, ":") {
+				in(c.Name, "addr add %s/64 dev ul nodad", ip)
+			} else {
+				in(c.Name, "addr add %s/24 dev ul", ip)
+			}
+		}
+		in(c.Name, "link set ul up")
+		for _, n := range sortedKeys(c.Mappings) {
+			add("link add %s type veth peer name %s netns %s", PhysLeg(c.Name, n), n, c.Name)
+			add("link set %s master %s up", PhysLeg(c.Name, n), physBridge(n))
+			in(c.Name, "link set %s up", n)
+		}
+	}
+	for _, v := range l.Topo.VIFs {
+		if v.Parent != "" {
+			continue // rides on its parent's cable
+		}
+		netns(v.Port)
+		in(v.Chassis, "link add %s type veth peer name e0 netns %s", v.Port, v.Port)
+		in(v.Chassis, "link set %s up", v.Port)
+		in(v.Port, "link set e0 address %s up", v.MAC)
+	}
+	for _, h := range l.Topo.Hosts {
+		netns(h.Name)
+		add("link add h-%s type veth peer name e0 netns %s", h.Name, h.Name)
+		add("link set h-%s master %s up", h.Name, physBridge(h.Network))
+		in(h.Name, "link set e0 address %s up", h.MAC)
+	}
+	if err := l.save(); err != nil {
+		return err
+	}
+	if err := ipBatch(ctx, "", root); err != nil {
+		return err
+	}
+	// Chassis before VIFs: they own the cables. IPv6 is turned off wherever
+	// the kernel would speak up by itself.
+	for _, ns := range l.state.Netns {
+		if err := l.silence(ctx, ns); err != nil {
+			return err
+		}
+		if err := ipBatch(ctx, ns, inside[ns]); err != nil {
+			return err
+		}
+	}
+	return l.quietBridges(ctx)
+}
+
+// silence turns off in a namespace what would send packets by itself.
+// On a chassis only the underlay may have IPv6.
+func (l *Lab) silence(ctx context.Context, ns string) error {
+	argv := []string{"ip", "netns", "exec", ns, "sysctl", "-q", "-w", "net.ipv6.conf.default.disable_ipv6=1"}
+	chassis := false
+	for _, c := range l.Topo.Chassis {
+		chassis = chassis || c.Name == ns
+	}
+	if chassis {
+		argv = append(argv, "net.ipv6.conf.ul.disable_ipv6=0")
+	} else {
+		argv = append(argv, "net.ipv6.conf.all.disable_ipv6=1")
+	}
+	_, err := Command(ctx, nil, "", argv...)
+	return err
+}
+
+// quietBridges keeps the physical bridges from talking, and tells them where
+// the outside hosts are, as traffic of theirs would have.
+func (l *Lab) quietBridges(ctx context.Context) error {
+	for _, n := range l.Topo.Networks() {
+		for k, v := range map[string]string{"bridge/multicast_snooping": "0", "bridge/stp_state": "0"} {
+			if err := os.WriteFile(filepath.Join("/sys/class/net", physBridge(n), k), []byte(v), 0o644); err != nil {
+				return err
+			}
+		}
+		os.WriteFile("/proc/sys/net/ipv6/conf/"+physBridge(n)+"/disable_ipv6", []byte("1"), 0o644)
+	}
+	for _, c := range l.Topo.Chassis {
+		for _, n := range sortedKeys(c.Mappings) {
+			os.WriteFile("/proc/sys/net/ipv6/conf/"+PhysLeg(c.Name, n)+"/disable_ipv6", []byte("1"), 0o644)
+		}
+	}
+	for _, h := range l.Topo.Hosts {
+		os.WriteFile("/proc/sys/net/ipv6/conf/h-"+h.Name+"/disable_ipv6", []byte("1"), 0o644)
+		if _, err := Command(ctx, nil, "", "bridge", "fdb", "add", h.MAC, "dev", "h-"+h.Name, "master", "static"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start runs a daemon and writes it down at once.
+func (l *Lab) start(name, dir string, env []string, argv ...string) (Proc, error) {
+	p, err := startProc(name, filepath.Join(dir, filepath.Base(name)+".out"), env, argv...)
+	if err != nil {
+		return p, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state.Procs = append(l.state.Procs, p)
+	return p, l.save()
+}
+
+// database makes an OVSDB file from a schema and serves it.
+func (l *Lab) database(ctx context.Context, name, dir, schema, sock string, env []string, prefix []string, extra ...string) error {
+	tool, err := l.Bin.Tool("ovsdb-tool")
+	if err != nil {
+		return err
+	}
+	server, err := l.Bin.Tool("ovsdb-server")
+	if err != nil {
+		return err
+	}
+	sch, err := l.Bin.schema(schema)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, strings.TrimSuffix(schema, ".ovsschema")+".db")
+	if _, err := Command(ctx, env, "", tool, "create", file, sch); err != nil {
+		return err
+	}
+	argv := append(prefix, server, file, "--remote=punix:"+sock, "--no-chdir",
+		"--unixctl="+filepath.Join(dir, filepath.Base(sock)+".ctl"),
+		"--log-file="+filepath.Join(dir, filepath.Base(name)+".log"), "-vconsole:emer",
+		"--pidfile="+filepath.Join(dir, filepath.Base(sock)+".pid"))
+	p, err := l.start(name, dir, env, append(argv, extra...)...)
+	if err != nil {
+		return err
+	}
+	return waitFor(ctx, 20*time.Second, name, p.Log, func() bool { return exists(sock) })
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// centralUp starts the two databases and ovn-northd.
+func (l *Lab) centralUp(ctx context.Context) error {
+	dir := filepath.Join(Dir, "central")
+	env := l.CentralEnv()
+	for _, d := range []struct{ name, schema, port string }{{"ovnnb_db", "ovn-nb.ovsschema", "6641"}, {"ovnsb_db", "ovn-sb.ovsschema", "6642"}} {
+		err := l.database(ctx, d.name, dir, d.schema, filepath.Join(dir, d.name+".sock"), env, nil,
+			"--remote=ptcp:"+d.port+":"+centralIP)
+		if err != nil {
+			return err
+		}
+	}
+	northd, err := l.Bin.Tool("ovn-northd")
+	if err != nil {
+		return err
+	}
+	if _, err := l.start("ovn-northd", dir, env, northd,
+		"--ovnnb-db=unix:"+filepath.Join(dir, "ovnnb_db.sock"), "--ovnsb-db=unix:"+filepath.Join(dir, "ovnsb_db.sock"),
+		"--no-chdir", "--log-file="+filepath.Join(dir, "ovn-northd.log"), "-vconsole:emer", "--pidfile="+filepath.Join(dir, "ovn-northd.pid")); err != nil {
+		return err
+	}
+	if _, err := l.NBCtl(ctx, "init"); err != nil {
+		return err
+	}
+	_, err = l.SBCtl(ctx, "init")
+	return err
+}
+
+// chassisUp starts all chassis side by side.
+func (l *Lab) chassisUp(ctx context.Context) error {
+	errc := make(chan error, len(l.Topo.Chassis))
+	for _, c := range l.Topo.Chassis {
+		go func() { errc <- l.oneChassis(ctx, c) }()
+	}
+	var first error
+	for range l.Topo.Chassis {
+		if err := <-errc; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (l *Lab) oneChassis(ctx context.Context, c Chassis) error {
+	dir := OVSRundir(c.Name)
+	for _, d := range []string{dir, OVNRundir(c.Name)} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return err
+		}
+	}
+	env := l.ChassisEnv(c.Name)
+	netns := []string{"ip", "netns", "exec", c.Name}
+	sock := filepath.Join(dir, "db.sock")
+	if err := l.database(ctx, c.Name+"/ovsdb-server", dir, "vswitch.ovsschema", sock, env, netns); err != nil {
+		return err
+	}
+	if _, err := l.On(ctx, c.Name, "ovs-vsctl", "--no-wait", "init"); err != nil {
+		return err
+	}
+	encap := c.Encap
+	if encap == "" {
+		encap = "geneve"
+	}
+	ids := map[string]string{
+		"system-id": c.Name, "hostname": c.Name, "ovn-remote": SBRemote,
+		"ovn-encap-type": encap, "ovn-encap-ip": c.EncapIP, "ovn-openflow-probe-interval": "0", "ovn-remote-probe-interval": "0",
+	}
+	for k, v := range c.Options {
+		ids[k] = v
+	}
+	var maps []string
+	for _, n := range sortedKeys(c.Mappings) {
+		maps = append(maps, n+":"+c.Mappings[n])
+	}
+	if maps != nil {
+		ids["ovn-bridge-mappings"] = strings.Join(maps, ",")
+	}
+	argv := []string{"ovs-vsctl", "--no-wait"}
+	argv = append(argv, "set", "Open_vSwitch", ".")
+	for _, k := range sortedKeys(ids) {
+		argv = append(argv, fmt.Sprintf("external-ids:%s=%q", k, ids[k]))
+	}
+	argv = append(argv, "--", "add-br", "br-int", "--", "set", "bridge", "br-int", "fail-mode=secure", "other-config:disable-in-band=true")
+	for _, n := range sortedKeys(c.Mappings) {
+		br := c.Mappings[n]
+		argv = append(argv, "--", "add-br", br, "--", "set", "bridge", br, "fail-mode=standalone", "--", "add-port", br, n)
+	}
+	for _, v := range l.Topo.VIFs {
+		if v.Chassis == c.Name && v.Parent == "" {
+			argv = append(argv, "--", "add-port", "br-int", v.Port, "--", "set", "interface", v.Port, "external-ids:iface-id="+v.Port)
+		}
+	}
+	if _, err := l.On(ctx, c.Name, argv...); err != nil {
+		return err
+	}
+	for _, d := range []struct{ name, dir string }{{"ovs-vswitchd", dir}, {"ovn-controller", OVNRundir(c.Name)}} {
+		tool, err := l.Bin.Tool(d.name)
+		if err != nil {
+			return err
+		}
+		p, err := l.start(c.Name+"/"+d.name, d.dir, env, append(netns, tool, "unix:"+sock, "--no-chdir",
+			"--log-file="+filepath.Join(d.dir, d.name+".log"), "-vconsole:emer", "--pidfile="+filepath.Join(d.dir, d.name+".pid"))...)
+		if err != nil {
+			return err
+		}
+		if err := waitFor(ctx, 20*time.Second, p.Name, p.Log, func() bool { return exists(filepath.Join(d.dir, d.name+".pid")) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ports tells the Northbound DB about the logical network and waits until
+// every port is up and every chassis has caught up.
+func (l *Lab) ports(ctx context.Context) error {
+	if _, err := l.NBCtl(ctx, l.Topo.Setup...); err != nil {
+		return err
+	}
+	if err := l.Sync(ctx); err != nil {
+		return err
+	}
+	for _, v := range l.Topo.VIFs {
+		if _, err := l.central(ctx, "ovn-nbctl", "--timeout=60", "wait-until", "Logical_Switch_Port", v.Port, "up=true"); err != nil {
+			return fmt.Errorf("port %s does not come up: %w", v.Port, err)
+		}
+	}
+	return l.Sync(ctx)
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Installs what the tests, the demo and the lab need, and unpacks a guest
+# kernel. Idempotent: a second run only looks. Called by make demo, make test,
+# make lab and make oracle.
+#
+#   CT_TRACE_CACHE  where the guest kernel goes (default: .cache in the checkout)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cache=${CT_TRACE_CACHE:-$PWD/.cache}
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# What is installed, and what for. One line a package, so that the reason is
+# read where the package is added.
+packages() {
+	cat <<-'LIST'
+	openvswitch-switch ovsdb-server, ovs-vswitchd, ovs-appctl: the chassis of the lab, and ovs-ofctl, ovs-dpctl for differential tests
+	ovn-central ovn-northd, ovn-nbctl, ovn-sbctl and the schemas: the lab's central
+	ovn-host ovn-controller: the lab's chassis
+	python3-openvswitch ovn-detrace: compared with in make bench
+	conntrack conntrack(8): to look at the kernel's table by hand in the lab shell
+	nftables nft(8): differential tests of the conntrack model against the kernel
+	iproute2 ip(8): namespaces, veth pairs, bridges
+	ethtool checksum offload off on the lab's VIFs
+	tcpdump to look at the wire by hand in the lab shell
+	kmod modprobe, depmod: which modules the guest needs, in which order
+	busybox-static the guest's first userland
+	qemu-system-x86 the guest, where the host's kernel has no openvswitch
+	procps ps(1): the tests that nothing is left behind
+	LIST
+}
+
+have_package() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
+
+# The host's own kernel is enough when it has the modules.
+host_kernel_ok() {
+	[ "${CT_TRACE_LAB:-}" != guest ] || return 1
+	[ -e /proc/modules ] || return 1
+	for m in openvswitch vport_geneve nf_conntrack_netlink; do
+		modprobe -n "$m" 2>/dev/null || return 1
+	done
+}
+
+command -v go >/dev/null || die "go is not in PATH: install Go 1.26 or later first (https://go.dev/dl)"
+
+missing=()
+while read -r name why; do
+	have_package "$name" && continue
+	missing+=("$name")
+	say "needs $name: $why"
+done < <(packages)
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+updated=
+apt_update() {
+	[ -n "$updated" ] && return
+	say "apt-get update"
+	as_root apt-get update -qq || say "apt-get update failed: going on with the lists at hand"
+	updated=1
+}
+
+if [ ${#missing[@]} -gt 0 ]; then
+	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null || die "installing packages needs root"
+	apt_update
+	# The packages start system-wide daemons when installed; the lab runs its
+	# own, so the installation is told not to (policy-rc.d, removed again).
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e "$policy" ]; then
+		as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
+		trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+	fi
+	say "apt-get install ${missing[*]}"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+		-o Dpkg::Use-Pty=0 "${missing[@]}" >&2
+	if [ -e "$policy" ] && [ "$(sed -n 2p "$policy")" = "exit 101" ]; then
+		as_root rm -f "$policy"
+	fi
+	trap - EXIT
+	# Not started now; not at the next boot either, for those installed here.
+	if command -v systemctl >/dev/null; then
+		for unit in openvswitch-switch ovn-central ovn-host; do
+			for name in "${missing[@]}"; do
+				[ "$unit" = "$name" ] && as_root systemctl disable "$unit" >/dev/null 2>&1 || true
+			done
+		done
+	fi
+fi
+
+mkdir -p "$cache"
+if host_kernel_ok; then
+	say "this kernel has openvswitch: the lab needs no guest"
+elif [ -e "$cache/kernel/vmlinuz" ] && [ -e "$cache/kernel/version" ]; then
+	:
+else
+	# The package linux-image-amd64 depends on is unpacked, never installed.
+	apt_update
+	pkg=$(apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -1)
+	[ -n "$pkg" ] || die "cannot tell which kernel linux-image-amd64 stands for (apt-cache depends)"
+	tmp=$(mktemp -d "$cache/kernel.XXXXXX")
+	trap 'rm -rf "$tmp"' EXIT
+	chmod 755 "$tmp"
+	say "guest kernel: downloading $pkg (about 70 MB) into $cache/kernel; it is unpacked there, not installed"
+	(cd "$tmp" && apt-get download -q -o APT::Sandbox::User=root "$pkg" >&2)
+	say "guest kernel: unpacking"
+	dpkg -x "$tmp"/linux-image-*.deb "$tmp/root"
+	rm -f "$tmp"/*.deb
+	version=$(ls "$tmp/root/lib/modules")
+	mv "$tmp/root/boot/vmlinuz-$version" "$tmp/vmlinuz"
+	mkdir -p "$tmp/modroot/lib"
+	mv "$tmp/root/lib/modules" "$tmp/modroot/lib/modules"
+	rm -rf "$tmp/root"
+	depmod -b "$tmp/modroot" "$version"
+	echo "$version" >"$tmp/version"
+	rm -rf "$cache/kernel"
+	mv "$tmp" "$cache/kernel"
+	trap - EXIT
+	say "guest kernel: $version ready"
+fi
+say "ready"
