@@ -1,0 +1,281 @@
+package ovn
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+)
+
+// NextHop is the Ethernet destination a guest would put on a packet.
+type NextHop struct {
+	MAC  string
+	Kind string // "peer", "router", "multicast" or "broadcast"
+	Port string // the logical port that owns the MAC; empty for a group
+}
+
+// NoNextHopError tells why no MAC address could be found.
+type NoNextHopError struct {
+	Port string
+	Dst  netip.Addr
+	Why  string
+}
+
+// Error names the port, the destination and the reason.
+func (e *NoNextHopError) Error() string {
+	return fmt.Sprintf("no next hop from %s to %s: %s", e.Port, e.Dst, e.Why)
+}
+
+// NextHop finds the MAC address to which the guest behind a port sends a
+// packet for dst: the owner's own on the same subnet, otherwise that of the
+// router port on its switch. nb may be nil; with it, addresses that a router
+// holds by NAT or load balancing are known too.
+func (s *SB) NextHop(ctx context.Context, p *PortBinding, dst netip.Addr, nb *NB) (NextHop, error) {
+	dst = dst.Unmap()
+	if h, ok := groupMAC(dst); ok {
+		return h, nil
+	}
+	dp, err := s.DatapathByUUID(ctx, p.Datapath)
+	if err != nil {
+		return NextHop{}, err
+	}
+	if dp.IsRouter {
+		// The packet is seen as it arrives at the router: addressed to this port.
+		for _, a := range p.Addrs() {
+			return NextHop{MAC: a.MAC, Kind: "router", Port: p.LogicalPort}, nil
+		}
+		return NextHop{}, &NoNextHopError{p.LogicalPort, dst, "the router port has no MAC address"}
+	}
+	routers, err := s.routersOn(ctx, p.Datapath)
+	if err != nil {
+		return NextHop{}, err
+	}
+	for _, r := range routers {
+		if a, ok := r.owns(dst); ok {
+			return NextHop{MAC: a, Kind: "router", Port: r.lrp.LogicalPort}, nil
+		}
+	}
+	if h, ok, err := s.peerOn(ctx, p.Datapath, dst); err != nil || ok {
+		return h, err
+	}
+	onLink := false
+	for _, r := range routers {
+		onLink = onLink || r.contains(dst)
+	}
+	if onLink || p.Type == "localnet" {
+		if h, ok, err := nb.routerHolds(ctx, routers, dst); err != nil || ok {
+			return h, err
+		}
+		if onLink {
+			return NextHop{}, &NoNextHopError{p.LogicalPort, dst, fmt.Sprintf("the address is on the subnet of %s and no port there has it", dp.Name)}
+		}
+	}
+	return chooseRouter(p, dst, dp.Name, routers)
+}
+
+// chooseRouter is the guest's default route: the router port whose network
+// holds the guest's own address.
+func chooseRouter(p *PortBinding, dst netip.Addr, network string, routers []attachedRouter) (NextHop, error) {
+	var fit, near []attachedRouter
+	for _, r := range routers {
+		if !r.hasFamily(dst) {
+			continue
+		}
+		fit = append(fit, r)
+		for _, a := range p.Addrs() {
+			if slices.ContainsFunc(a.IPs, func(ip netip.Prefix) bool { return r.contains(ip.Addr()) && sameFamily(ip.Addr(), dst) }) {
+				near = append(near, r)
+				break
+			}
+		}
+	}
+	if len(near) > 0 {
+		fit = near
+	}
+	switch len(fit) {
+	case 0:
+		return NextHop{}, &NoNextHopError{p.LogicalPort, dst, fmt.Sprintf("no port of %s has the address, and no router with an address of its kind is attached", network)}
+	case 1:
+		return NextHop{MAC: fit[0].addrs[0].MAC, Kind: "router", Port: fit[0].lrp.LogicalPort}, nil
+	}
+	var names []string
+	for _, r := range fit {
+		names = append(names, r.lrp.LogicalPort)
+	}
+	return NextHop{}, &NoNextHopError{p.LogicalPort, dst, "several routers are on the subnet (" + strings.Join(names, ", ") + "); say which by eth.dst"}
+}
+
+// attachedRouter is a router's port on a switch.
+type attachedRouter struct {
+	lsp, lrp *PortBinding
+	addrs    []Addr // the router port's, with the networks' lengths
+}
+
+func sameFamily(a, b netip.Addr) bool { return a.Is4() == b.Is4() }
+
+func (r attachedRouter) contains(ip netip.Addr) bool {
+	for _, a := range r.addrs {
+		for _, n := range a.IPs {
+			if n.Contains(ip) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r attachedRouter) hasFamily(ip netip.Addr) bool {
+	if ip.Is6() {
+		return true // every router port has a link-local address
+	}
+	for _, a := range r.addrs {
+		for _, n := range a.IPs {
+			if sameFamily(n.Addr(), ip) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// owns gives the MAC that answers for an address of the router port itself or
+// of nat_addresses, whose entries read "MAC IP... [is_chassis_resident(...)]".
+func (r attachedRouter) owns(ip netip.Addr) (mac string, ok bool) {
+	for _, a := range slices.Concat(r.addrs, parseAddrs(r.lsp.NATAddresses)) {
+		for _, n := range a.IPs {
+			if n.Addr() == ip {
+				return a.MAC, true
+			}
+		}
+	}
+	return "", false
+}
+
+// routersOn lists the router ports attached to a switch.
+func (s *SB) routersOn(ctx context.Context, datapath UUID) ([]attachedRouter, error) {
+	lsps, err := s.PortsOfDatapath(ctx, datapath, "patch", "l3gateway")
+	if err != nil {
+		return nil, err
+	}
+	var alt [][]ovsdb.Condition
+	byPeer := map[string]*PortBinding{}
+	for _, p := range lsps {
+		if peer := p.Peer(); peer != "" {
+			byPeer[peer] = p
+			alt = append(alt, where(Equal("logical_port", peer)))
+		}
+	}
+	lrps, err := s.ports(ctx, alt...)
+	if err != nil {
+		return nil, err
+	}
+	var out []attachedRouter
+	for _, lrp := range lrps {
+		if addrs := lrp.Addrs(); len(addrs) > 0 {
+			out = append(out, attachedRouter{lsp: byPeer[lrp.LogicalPort], lrp: lrp, addrs: addrs})
+		}
+	}
+	return out, nil
+}
+
+// peerOn finds the port of a switch that owns an address. Only the mac column
+// of that switch's ports is read.
+func (s *SB) peerOn(ctx context.Context, datapath UUID, ip netip.Addr) (NextHop, bool, error) {
+	res, err := s.Select(ctx, Query{Table: "Port_Binding", Columns: []string{"logical_port", "mac"}, Where: where(Equal("datapath", datapath))})
+	if err != nil {
+		return NextHop{}, false, err
+	}
+	for _, r := range res[0] {
+		for _, a := range parseAddrs(r.Strs("mac")) {
+			for _, n := range a.IPs {
+				if n.Addr() == ip {
+					return NextHop{MAC: a.MAC, Kind: "peer", Port: r.Str("logical_port")}, true, nil
+				}
+			}
+		}
+	}
+	return NextHop{}, false, nil
+}
+
+// groupMAC maps broadcast and multicast addresses (RFC 1112 section 6.4, RFC 2464 section 7).
+func groupMAC(ip netip.Addr) (NextHop, bool) {
+	b := ip.AsSlice()
+	switch {
+	case ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return NextHop{MAC: "ff:ff:ff:ff:ff:ff", Kind: "broadcast"}, true
+	case ip.Is4() && ip.IsMulticast():
+		return NextHop{MAC: fmt.Sprintf("01:00:5e:%02x:%02x:%02x", b[1]&0x7f, b[2], b[3]), Kind: "multicast"}, true
+	case ip.Is6() && ip.IsMulticast():
+		return NextHop{MAC: fmt.Sprintf("33:33:%02x:%02x:%02x:%02x", b[12], b[13], b[14], b[15]), Kind: "multicast"}, true
+	}
+	return NextHop{}, false
+}
+
+// routerHolds asks the Northbound database whether one of the routers answers
+// for an address by NAT or by a load balancer's VIP.
+func (n *NB) routerHolds(ctx context.Context, routers []attachedRouter, ip netip.Addr) (NextHop, bool, error) {
+	if n == nil {
+		return NextHop{}, false, nil
+	}
+	for _, r := range routers {
+		lr, err := n.routerOfPort(ctx, r.lrp.LogicalPort)
+		if err != nil || lr == nil {
+			return NextHop{}, false, err
+		}
+		hop := NextHop{MAC: r.addrs[0].MAC, Kind: "router", Port: r.lrp.LogicalPort}
+		var qs []Query
+		for _, u := range lr.Refs("nat") {
+			qs = append(qs, Query{Table: "NAT", Columns: []string{"external_ip", "external_mac"}, Where: where(Equal("_uuid", u), Equal("external_ip", ip.String()))})
+		}
+		for _, u := range lr.Refs("load_balancer") {
+			qs = append(qs, Query{Table: "Load_Balancer", Columns: []string{"vips"}, Where: where(Equal("_uuid", u))})
+		}
+		res, err := n.Select(ctx, qs...)
+		if err != nil {
+			return NextHop{}, false, err
+		}
+		for _, rows := range res {
+			for _, row := range rows {
+				switch {
+				case row.Has("vips"):
+					for vip := range row.Map("vips") {
+						if a, ok := VIPAddr(vip); ok && a == ip {
+							return hop, true, nil
+						}
+					}
+				case row.Str("external_mac") != "":
+					hop.MAC = strings.ToLower(row.Str("external_mac"))
+					return hop, true, nil
+				default:
+					return hop, true, nil
+				}
+			}
+		}
+	}
+	return NextHop{}, false, nil
+}
+
+// routerOfPort finds the Logical_Router that has the port.
+func (n *NB) routerOfPort(ctx context.Context, lrp string) (*Row, error) {
+	res, err := n.Select(ctx, Query{Table: "Logical_Router_Port", Where: where(Equal("name", lrp))})
+	if err != nil || len(res[0]) == 0 {
+		return nil, err
+	}
+	res, err = n.Select(ctx, Query{Table: "Logical_Router", Columns: []string{"name", "nat", "load_balancer"}, Where: where(Includes("ports", res[0][0].UUID()))})
+	if err != nil || len(res[0]) == 0 {
+		return nil, err
+	}
+	return res[0][0], nil
+}
+
+// VIPAddr reads the address of a load balancer's VIP: IP, IP:PORT or [IP6]:PORT.
+func VIPAddr(vip string) (netip.Addr, bool) {
+	if ap, err := netip.ParseAddrPort(vip); err == nil {
+		return ap.Addr(), true
+	}
+	a, err := netip.ParseAddr(strings.Trim(vip, "[]"))
+	return a, err == nil
+}
