@@ -1,0 +1,133 @@
+package packet
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+)
+
+var cmpAddr = cmpopts.EquateComparable(netip.Addr{})
+
+// text prints a flow for the command line of ofproto/trace.
+func text(f openflow.Flow) string {
+	parts := make([]string, len(f.Fields))
+	for i, fd := range f.Fields {
+		parts[i] = fd.Name
+		if fd.Value != "" {
+			parts[i] += "=" + fd.Value
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+// said is the packet as far as flow text can say it.
+func said(p Packet) Packet {
+	p.ICMPID, p.HasID, p.Inner, p.Length = 0, false, nil, 0
+	if len(p.VLANs) > 0 {
+		first := p.VLANs[0]
+		first.TPID = EthVLAN
+		if len(p.VLANs) > 1 {
+			return Packet{EthSrc: p.EthSrc, EthDst: p.EthDst, EthType: p.VLANs[1].TPID, VLANs: []VLAN{first}}
+		}
+		p.VLANs = []VLAN{first}
+	}
+	if len(p.MPLS) > 1 {
+		p.MPLS = p.MPLS[:1]
+	}
+	return p
+}
+
+func TestFieldsRoundTrip(t *testing.T) {
+	for _, p := range generated(1, 500) {
+		got, err := FromFlow(p.Flow("1"))
+		if err != nil {
+			t.Fatalf("%s: %v", text(p.Flow("1")), err)
+		}
+		if diff := cmp.Diff(said(p), got, cmpAddr); diff != "" {
+			t.Fatalf("%s: -want +got\n%s", text(p.Flow("1")), diff)
+		}
+	}
+}
+
+// TestDummy gives generated packets to a real ofproto/trace: what it prints as Flow must be what was meant.
+func TestDummy(t *testing.T) {
+	d := startDummy(t)
+	for _, p := range generated(2, 200) {
+		in := text(p.Flow("p1"))
+		printed := tracedFlow(t, d, in)
+		flow, err := openflow.Parse(printed)
+		if err != nil {
+			t.Fatalf("%s: %v", printed, err)
+		}
+		got, err := FromFlow(flow)
+		if err != nil {
+			t.Fatalf("%s: %v", printed, err)
+		}
+		want := said(p)
+		if !want.IsICMPv6() || !want.IsND() {
+			want.NDSLL, want.NDTLL = MAC{}, MAC{}
+		}
+		if diff := cmp.Diff(want, got, cmpAddr); diff != "" {
+			t.Errorf("given   %s\nprinted %s\n-want +got\n%s", in, printed, diff)
+		}
+	}
+}
+
+func TestFromFlow(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"in_port=vm1,tcp,nw_src=10.0.0.3,nw_dst=30.0.0.10,nw_ttl=64,tp_src=1,tp_dst=80,tcp_flags=syn",
+			"tcp 10.0.0.3:1 > 30.0.0.10:80 [syn] ttl 64"},
+		{"tp_dst=53 udp6 ipv6_src=fd00::1,ipv6_dst=fd00::2,nw_ttl=9", "udp [fd00::1]:0 > [fd00::2]:53 ttl 9"},
+		{"eth_type=0x800,ip_proto=6,ip_src=1.1.1.1,ip_dst=2.2.2.2,tcp_dst=443", "tcp 1.1.1.1:0 > 2.2.2.2:443 [0] ttl 0"},
+		{"tcp,tcp_dst=80,reg0=0x1,ct_state=new|trk,metadata=0x2,recirc_id=0x5,eth", "tcp ?:0 > ?:80 [0] ttl 0"},
+		{"dl_vlan=10,dl_vlan_pcp=3,arp,arp_op=1,arp_spa=1.1.1.1,arp_tpa=1.1.1.2", "vlan 10 arp who-has 1.1.1.2 tell 1.1.1.1"},
+		{"icmp6,icmp_type=135,icmp_code=0,nd_target=fd00::9,nw_ttl=255,ipv6_src=fd00::1,ipv6_dst=ff02::1:ff00:9",
+			"icmp6 fd00::1 > ff02::1:ff00:9 neighbour solicitation for fd00::9 ttl 255"},
+		{"tcp,tcp_dst=80/0xffff", "tcp ?:0 > ?:80 [0] ttl 0"},
+
+		{"tcp,nw_src=10.0.0.0/8", "!nw_src=10.0.0.0/8: a packet has values, not masks"},
+		{"tcp,udp", "!udp: Ethernet type set multiple times"},
+		{"tcp,dl_type=0x800", "!dl_type=0x800: Ethernet type set multiple times"},
+		{"tcp,nw_dts=1.1.1.1", "!nw_dts=1.1.1.1: unknown field"},
+		{"tcp,udp_dst=5", "!udp_dst=5: prerequisites not met"},
+		{"tcp_dst=5", "!tcp_dst=5: prerequisites not met"},
+		{"tcp,tp_dst=65536", "!tp_dst=65536: larger than 65535"},
+		{"tcp,tp_dst=http", "!tp_dst=http: not a number"},
+		{"tcp,nw_src=fd00::1", "!nw_src=fd00::1: not an IPv4 address"},
+		{"tcp,nw_tos=1", "!nw_tos=1: the two ECN bits belong in nw_ecn"},
+		{"tcp,nw_frag=yes", "!nw_frag=yes: a packet's fragment is no, first or later"},
+		{"dl_src=1:2:3:4:5", "!dl_src=1:2:3:4:5: not an Ethernet address"},
+		{"dl_vlan=4096", "!dl_vlan=4096: larger than 4095"},
+		{"tcp,tcp_flags=+syn-ack", "!tcp_flags=+syn-ack: not TCP flags such as syn|ack"},
+		{"dl_vlan=1,dl_vlan=1", "!dl_vlan=1: field set multiple times"},
+	} {
+		flow, err := openflow.Parse(c.in)
+		if err != nil {
+			t.Fatalf("%s: %v", c.in, err)
+		}
+		p, err := FromFlow(flow)
+		got := p.String()
+		if err != nil {
+			got = "!" + err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.in, got, c.want)
+		}
+	}
+}
+
+func TestUnsayable(t *testing.T) {
+	p := Packet{EthType: EthIPv4, VLANs: []VLAN{{EthQinQ, 1, 0}, {EthVLAN, 2, 0}}}
+	if got := strings.Join(p.Unsayable(), "; "); got != "VLAN TPID 0x88a8; inner VLAN tag and what is behind it" {
+		t.Error(got)
+	}
+	p = Packet{EthType: EthIPv4, Proto: ProtoICMP, ICMPType: 8, HasID: true}
+	if got := strings.Join(p.Unsayable(), "; "); got != "ICMP id" {
+		t.Error(got)
+	}
+}

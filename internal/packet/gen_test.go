@@ -1,0 +1,122 @@
+package packet
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"net/netip"
+)
+
+// generated returns n packets of every kind the model knows, the same for one seed.
+func generated(seed uint64, n int) []Packet {
+	r := rand.New(rand.NewPCG(seed, seed))
+	out := make([]Packet, n)
+	for i := range out {
+		out[i] = randomPacket(r)
+	}
+	return out
+}
+
+func randomMAC(r *rand.Rand) MAC {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], r.Uint64())
+	return MAC(b[2:])
+}
+
+func randomAddr(r *rand.Rand, six bool) netip.Addr {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], r.Uint64())
+	binary.BigEndian.PutUint64(b[8:], r.Uint64())
+	if six {
+		b[0] = 0xfd
+		return netip.AddrFrom16(b)
+	}
+	return netip.AddrFrom4([4]byte(b[:4]))
+}
+
+func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
+
+func randomPacket(r *rand.Rand) Packet {
+	p := Packet{EthSrc: randomMAC(r), EthDst: randomMAC(r)}
+	for range pick(r, 0, 0, 0, 0, 1, 2) {
+		p.VLANs = append(p.VLANs, VLAN{TPID: EthVLAN, VID: uint16(r.IntN(4096)), PCP: uint8(r.IntN(8))})
+	}
+	if len(p.VLANs) == 2 {
+		p.VLANs[0].TPID = pick[uint16](r, EthQinQ, EthVLAN)
+	}
+	switch r.IntN(10) {
+	case 0:
+		p.EthType = pick[uint16](r, EthARP, EthRARP)
+		p.ARPOp, p.ARPSHA, p.ARPTHA = uint16(1+r.IntN(4)), randomMAC(r), randomMAC(r)
+		p.Src, p.Dst = randomAddr(r, false), randomAddr(r, false)
+	case 1:
+		p.EthType = pick[uint16](r, EthMPLS, EthMPLSM)
+		for i := range 1 + r.IntN(3) {
+			p.MPLS = append(p.MPLS, MPLS{Label: uint32(16 + r.IntN(1<<20-16)), TC: uint8(r.IntN(8)), TTL: uint8(r.IntN(256))})
+			_ = i
+		}
+		p.MPLS[len(p.MPLS)-1].BOS = true
+	case 2:
+		p.EthType = pick[uint16](r, 0x88cc, 0x8863, 0x0842, 0xffff)
+	default:
+		randomIP(r, &p)
+	}
+	return p
+}
+
+func randomIP(r *rand.Rand, p *Packet) {
+	six := r.IntN(2) == 0
+	p.EthType = EthIPv4
+	if six {
+		p.EthType, p.Label = EthIPv6, uint32(r.IntN(1<<20))
+	}
+	p.Src, p.Dst = randomAddr(r, six), randomAddr(r, six)
+	p.TTL, p.TOS, p.Frag = uint8(1+r.IntN(255)), uint8(r.IntN(256)), Frag(pick(r, 0, 0, 0, 1, 2))
+	icmp := uint8(ProtoICMP)
+	if six {
+		icmp = ProtoICMPv6
+	}
+	p.Proto = pick[uint8](r, ProtoTCP, ProtoUDP, ProtoSCTP, icmp, icmp, 47, 2)
+	if p.Frag == FragLater {
+		return
+	}
+	switch {
+	case p.HasPorts():
+		p.SrcPort, p.DstPort = uint16(r.Uint32()), uint16(r.Uint32())
+		if p.Proto == ProtoTCP {
+			p.TCPFlags = uint16(r.IntN(0x1000))
+		}
+	case p.Proto == icmp:
+		randomICMP(r, p)
+	}
+}
+
+func randomICMP(r *rand.Rand, p *Packet) {
+	p.ICMPType, p.ICMPCode = pick[uint8](r, 0, 3, 8, 11, 13), uint8(r.IntN(2))
+	if p.IsICMPv6() {
+		p.ICMPType = pick[uint8](r, 1, 2, 3, 128, 129, 133, 134, 135, 136)
+	}
+	if p.IsND() {
+		p.NDTarget = randomAddr(r, true)
+		if p.ICMPType == ICMPv6NS {
+			p.NDSLL = pick(r, MAC{}, randomMAC(r))
+		} else {
+			p.NDTLL = pick(r, MAC{}, randomMAC(r))
+		}
+	}
+	if p.hasID() {
+		p.ICMPID, p.HasID = uint16(r.Uint32()), true
+	}
+	if p.quotes() && p.Frag == FragNo {
+		six := p.IsICMPv6()
+		in := Inner{Proto: pick[uint8](r, ProtoTCP, ProtoUDP, ProtoSCTP), Src: randomAddr(r, six), Dst: randomAddr(r, six)}
+		in.SrcPort, in.DstPort = uint16(r.Uint32()), uint16(r.Uint32())
+		if r.IntN(4) == 0 {
+			in.Proto, in.SrcPort, in.DstPort = p.Proto, 0, 0
+			in.ICMPType, in.ICMPID = 8, uint16(r.Uint32())
+			if six {
+				in.ICMPType = ICMPv6EchoRequest
+			}
+		}
+		p.Inner = &in
+	}
+}
