@@ -1,0 +1,250 @@
+// Package unixctl speaks to the control sockets of ovs-vswitchd and
+// ovn-controller: JSON-RPC 1.0 over a unix stream (lib/unixctl.c).
+package unixctl
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// DefaultMaxReply bounds a reply when Client.MaxReply is zero. The longest trace there is, 4097 recirculations, is some 10 MB.
+const DefaultMaxReply = 64 << 20
+
+// ErrReplyTooLarge is the error of a reply beyond Client.MaxReply.
+var ErrReplyTooLarge = errors.New("reply is too large")
+
+// Error is the daemon's own error reply.
+type Error struct {
+	Path, Method string
+	Text         string // as the daemon wrote it
+}
+
+// Error names socket and method, and gives the first line of the daemon's text.
+func (e *Error) Error() string {
+	line, _, _ := strings.Cut(strings.TrimSpace(e.Text), "\n")
+	return e.Path + ": " + e.Method + ": " + line
+}
+
+// CallError is a call that got no reply.
+type CallError struct {
+	Path, Method string
+	Err          error
+}
+
+// Error names socket and method.
+func (e *CallError) Error() string { return e.Path + ": " + e.Method + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *CallError) Unwrap() error { return e.Err }
+
+// Client calls one daemon. The zero value with a Path is ready to use, by many goroutines at once; each call has a connection of
+// its own, and an idle one is kept for the next.
+type Client struct {
+	Path     string
+	MaxReply int64 // bytes; 0 is DefaultMaxReply
+
+	mu   sync.Mutex
+	idle *conn
+}
+
+// conn is a connection between calls.
+type conn struct {
+	net.Conn
+	lim io.LimitedReader
+	dec *json.Decoder
+	seq int
+}
+
+// Call runs a command and returns its text. The error is an *Error when the daemon refused, else a *CallError.
+// Cancelling ctx ends the wait at once; the daemon may still run the command.
+func (c *Client) Call(ctx context.Context, method string, args ...string) (string, error) {
+	fail := func(err error) (string, error) {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return "", &CallError{c.Path, method, err}
+	}
+	if err := ctx.Err(); err != nil {
+		return fail(err)
+	}
+	cn, reused, err := c.get(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	text, serverErr, err := c.exchange(ctx, cn, method, args)
+	if err != nil && reused && gone(err) && ctx.Err() == nil {
+		// The daemon was restarted since the last call and never saw this one.
+		if cn, err = c.dial(ctx); err != nil {
+			return fail(err)
+		}
+		text, serverErr, err = c.exchange(ctx, cn, method, args)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	if serverErr != nil {
+		return "", &Error{c.Path, method, *serverErr}
+	}
+	return text, nil
+}
+
+// Close drops the idle connection; the client can still be used.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	cn := c.idle
+	c.idle = nil
+	c.mu.Unlock()
+	if cn == nil {
+		return nil
+	}
+	return cn.Close()
+}
+
+func (c *Client) get(ctx context.Context) (cn *conn, reused bool, err error) {
+	c.mu.Lock()
+	cn, c.idle = c.idle, nil
+	c.mu.Unlock()
+	if cn != nil {
+		return cn, true, nil
+	}
+	cn, err = c.dial(ctx)
+	return cn, false, err
+}
+
+func (c *Client) dial(ctx context.Context) (*conn, error) {
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, "unix", c.Path)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err // the path is named by CallError already
+		}
+		return nil, err
+	}
+	cn := &conn{Conn: nc}
+	cn.lim.R = nc
+	cn.dec = json.NewDecoder(&cn.lim)
+	return cn, nil
+}
+
+// put keeps the connection for the next call, or closes it when there is one already.
+func (c *Client) put(cn *conn) {
+	c.mu.Lock()
+	if c.idle == nil {
+		c.idle, cn = cn, nil
+	}
+	c.mu.Unlock()
+	if cn != nil {
+		cn.Close()
+	}
+}
+
+type request struct {
+	ID     int      `json:"id"`
+	Method string   `json:"method"`
+	Params []string `json:"params"`
+}
+
+type reply struct {
+	ID     *int    `json:"id"`
+	Result *string `json:"result"`
+	Error  *string `json:"error"`
+}
+
+// exchange sends one request and reads its reply. The connection is kept only when both went well.
+func (c *Client) exchange(ctx context.Context, cn *conn, method string, args []string) (text string, serverErr *string, err error) {
+	stop := context.AfterFunc(ctx, func() { cn.SetDeadline(time.Unix(1, 0)) })
+	ok := false
+	defer func() {
+		if stop() && ok {
+			c.put(cn)
+		} else {
+			cn.Close()
+		}
+	}()
+	if args == nil {
+		args = []string{} // "params" must be an array
+	}
+	cn.seq++
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(request{cn.seq, method, args}); err != nil {
+		return "", nil, err
+	}
+	if _, err := cn.Write(b.Bytes()); err != nil {
+		return "", nil, err
+	}
+	max := c.MaxReply
+	if max <= 0 {
+		max = DefaultMaxReply
+	}
+	cn.lim.N = max
+	var r reply
+	if err := cn.dec.Decode(&r); err != nil {
+		if cn.lim.N <= 0 {
+			err = fmt.Errorf("%w: over %d bytes", ErrReplyTooLarge, max)
+		}
+		return "", nil, err
+	}
+	if r.ID == nil || *r.ID != cn.seq {
+		return "", nil, errors.New("the reply belongs to another request")
+	}
+	if r.Error == nil && r.Result == nil {
+		return "", nil, errors.New("the reply has neither result nor error")
+	}
+	ok = true
+	if r.Error != nil {
+		return "", r.Error, nil
+	}
+	return *r.Result, nil, nil
+}
+
+// gone reports whether the other end had closed the connection before it said anything.
+func gone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || isReset(err)
+}
+
+// NotFoundError is a daemon that Discover could not find.
+type NotFoundError struct {
+	RunDir, Daemon string
+	Err            error
+}
+
+// Error names the daemon and the directory.
+func (e *NotFoundError) Error() string {
+	return "no running " + e.Daemon + " in " + e.RunDir + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *NotFoundError) Unwrap() error { return e.Err }
+
+// Discover finds a daemon's control socket and process through its pid file, as ovs-appctl -t does.
+func Discover(rundir, daemon string) (sockPath string, pid int, err error) {
+	fail := func(err error) (string, int, error) { return "", 0, &NotFoundError{rundir, daemon, err} }
+	file := filepath.Join(rundir, daemon+".pid")
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return fail(err)
+	}
+	pid, err = strconv.Atoi(strings.TrimSpace(string(raw)))
+	if err != nil || pid <= 0 {
+		return fail(fmt.Errorf("%s: not a process id: %.20q", file, raw))
+	}
+	sockPath = filepath.Join(rundir, daemon+"."+strconv.Itoa(pid)+".ctl")
+	if _, err := os.Stat(sockPath); err != nil {
+		return fail(err)
+	}
+	return sockPath, pid, nil
+}
