@@ -71,7 +71,7 @@ func (c *conn) read() {
 		err = errors.New("server closed the connection")
 	}
 	c.mu.Lock()
-	c.dead = err
+	c.dead = unwrapOp(err)
 	c.mu.Unlock()
 	c.nc.Close()
 }
@@ -159,7 +159,7 @@ func (c *conn) call(ctx context.Context, method string, params any, sink func([]
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, unwrapOp(err)
+		return nil, c.cause(err)
 	}
 	select {
 	case m := <-p.reply:
@@ -176,9 +176,21 @@ func (c *conn) call(ctx context.Context, method string, params any, sink func([]
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
+		return nil, c.cause(nil)
+	}
+}
+
+// cause prefers what the reader saw to a failed write: the server's last words
+// say more than a broken pipe.
+func (c *conn) cause(err error) error {
+	select {
+	case <-c.done:
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return nil, c.dead
+		return c.dead
+	case <-time.After(time.Second):
+		c.close()
+		return unwrapOp(err)
 	}
 }
 

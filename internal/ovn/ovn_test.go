@@ -171,3 +171,18 @@ func TestNextHop(t *testing.T) {
 		}
 	}
 }
+
+func TestNameZones(t *testing.T) {
+	d := ovntest.New(t, ovntest.Topology)
+	sb := dialSB(t, d.SB)
+	lr := must[*ovn.Datapath](t)(sb.DatapathByName(t.Context(), "lr0"))
+	got := must[map[uint16]string](t)(sb.NameZones(t.Context(), map[uint16]string{
+		1: lr.UUID.String() + "_snat", 2: "lr0_dnat", 3: "sw0-p1", 4: "0a1b2c3d-0000-1111-2222-333344445555_dnat",
+	}))
+	want := map[uint16]string{1: "lr0_snat", 2: "lr0_dnat", 3: "sw0-p1", 4: "0a1b2c3d-0000-1111-2222-333344445555_dnat"}
+	for zone, name := range want {
+		if got[zone] != name {
+			t.Errorf("zone %d: %q, want %q", zone, got[zone], name)
+		}
+	}
+}

@@ -112,11 +112,11 @@ func (r remote) dial(ctx context.Context, conf *tls.Config) (net.Conn, error) {
 	return tc, nil
 }
 
-// unwrapOp drops net.OpError's address, which the remote's name already tells.
+// unwrapOp drops what net.OpError says of the address: the remote's name tells it.
 func unwrapOp(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Err != nil {
-		return fmt.Errorf("%s: %w", op.Op, op.Err)
+		return op.Err
 	}
 	return err
 }

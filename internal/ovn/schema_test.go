@@ -1,0 +1,187 @@
+package ovn_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
+)
+
+// since2003 are the tables, and columns of older tables, that the Southbound
+// schema gained after OVN 20.03.0.
+var since2003 = map[string][]string{
+	"BFD": nil, "Chassis_Private": nil, "Chassis_Template_Var": nil, "FDB": nil, "Load_Balancer": nil,
+	"Logical_DP_Group": nil, "Mirror": nil, "Static_MAC_Binding": nil,
+	"Chassis":          {"other_config"},
+	"Datapath_Binding": {"load_balancers"},
+	"Logical_Flow":     {"controller_meter", "tags", "logical_dp_group"},
+	"MAC_Binding":      {"timestamp"},
+	"Port_Binding": {"additional_chassis", "additional_encap", "port_security", "requested_chassis", "up",
+		"mirror_rules", "requested_additional_chassis"},
+}
+
+// oldSchema writes the installed Southbound schema as OVN 20.03 had it.
+func oldSchema(t *testing.T, dir string) string {
+	t.Helper()
+	file, err := ovntest.Schema("ovn-sb.ovsschema")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Name    string                    `json:"name"`
+		Version string                    `json:"version"`
+		Tables  map[string]map[string]any `json:"tables"`
+	}
+	if err := json.Unmarshal(raw, &schema); err != nil {
+		t.Fatal(err)
+	}
+	for table, columns := range since2003 {
+		if columns == nil {
+			delete(schema.Tables, table)
+			continue
+		}
+		for _, c := range columns {
+			delete(schema.Tables[table]["columns"].(map[string]any), c)
+		}
+	}
+	schema.Version = "2.7.0"
+	if raw, err = json.Marshal(schema); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "old.ovsschema")
+	if err := os.WriteFile(out, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestOldSchema(t *testing.T) {
+	for _, tool := range []string{"ovsdb-server", "ovsdb-tool", "ovsdb-client"} {
+		testenv.Tool(t, tool)
+	}
+	ctx := t.Context()
+	g := &ovntest.Group{Dir: ovntest.Dir(t)}
+	t.Cleanup(g.Stop)
+	if _, err := g.Server(ctx, "sb", oldSchema(t, g.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Run(ctx, "", "ovsdb-client", "transact", g.Sock("sb"), `["OVN_Southbound",
+		{"op":"insert","table":"SB_Global","row":{"nb_cfg":7}},
+		{"op":"insert","table":"Encap","uuid-name":"e","row":{"type":"geneve","ip":"FD00:0::1","chassis_name":"hv1"}},
+		{"op":"insert","table":"Chassis","uuid-name":"c","row":{"name":"hv1","hostname":"node1","nb_cfg":5,"encaps":["named-uuid","e"],
+			"external_ids":["map",[["ovn-bridge-mappings","phys:br-ex"]]]}},
+		{"op":"insert","table":"Datapath_Binding","uuid-name":"d","row":{"tunnel_key":3,
+			"external_ids":["map",[["name","sw0"],["logical-switch","0a1b2c3d-0000-1111-2222-333344445555"]]]}},
+		{"op":"insert","table":"MAC_Binding","row":{"logical_port":"lr0-public","ip":"172.16.0.1","mac":"00:00:00:00:00:01","datapath":["named-uuid","d"]}},
+		{"op":"insert","table":"Port_Binding","row":{"logical_port":"sw0-p1","tunnel_key":1,"datapath":["named-uuid","d"],"chassis":["named-uuid","c"],
+			"mac":"50:54:00:00:00:01 10.0.0.3"}}]`); err != nil {
+		t.Fatal(err)
+	}
+	sb := dialSB(t, g.Sock("sb"))
+	if sb.Has("Chassis_Private", "") || sb.Has("Port_Binding", "up") || !sb.Has("Port_Binding", "mac") || sb.SchemaVersion() != "2.7.0" {
+		t.Error("the schema is not the old one")
+	}
+	p := must[*ovn.PortBinding](t)(sb.PortByName(ctx, "sw0-p1"))
+	c := must[*ovn.Chassis](t)(sb.ChassisByEncapIP(ctx, netip.MustParseAddr("fd00::1")))
+	if p.Chassis != c.UUID || p.HasUp || c.BridgeMappings()["phys"] != "br-ex" {
+		t.Errorf("port %+v, chassis %+v", p, c)
+	}
+	if d := must[*ovn.Datapath](t)(sb.DatapathByKey(ctx, 3)); d.Name != "sw0" || d.NB.Cookie() != 0x0a1b2c3d {
+		t.Errorf("datapath %+v", d)
+	}
+	if f := must[ovn.Freshness](t)(sb.Freshness(ctx, "hv1")); !f.Stale() || f.Wanted != 7 || f.Have != 5 {
+		t.Errorf("freshness %+v", f)
+	}
+	b := must[[]*ovn.MACBinding](t)(sb.MACBindings(ctx, "lr0-public", netip.MustParseAddr("172.16.0.1")))
+	if len(b) != 1 || b[0].Static || b[0].MAC != "00:00:00:00:00:01" {
+		t.Errorf("MAC bindings %+v", b)
+	}
+	if _, found, err := sb.FDBPort(ctx, 3, "00:00:00:00:00:01"); found || err != nil {
+		t.Errorf("FDB in a release without: %v, %v", found, err)
+	}
+	if v := must[map[string]string](t)(sb.TemplateVars(ctx, "hv1")); len(v) != 0 {
+		t.Errorf("template variables in a release without: %v", v)
+	}
+	if ports := must[[]*ovn.PortBinding](t)(sb.PortsOfChassis(ctx, c.UUID)); len(ports) != 1 {
+		t.Errorf("ports of the chassis: %v", ports)
+	}
+}
+
+func TestOpenVSwitch(t *testing.T) {
+	for _, tool := range []string{"ovsdb-server", "ovsdb-tool", "ovs-vsctl"} {
+		testenv.Tool(t, tool)
+	}
+	ctx := t.Context()
+	g := &ovntest.Group{Dir: ovntest.Dir(t)}
+	t.Cleanup(g.Stop)
+	schema, err := ovntest.Schema("vswitch.ovsschema")
+	if err == nil {
+		_, err = g.Server(ctx, "ovs", schema)
+	}
+	if err == nil {
+		_, err = g.Run(ctx, "", "ovs-vsctl", append([]string{"--db=" + g.Sock("ovs"), "--no-wait"}, ovntest.Commands(`
+init
+add-br br-ex
+add-br br-int
+set open . external-ids:system-id=hv1 external-ids:hostname=node1 external-ids:ovn-remote=tcp:10.0.0.1:6642
+set open . external-ids:ovn-remote-hv1=ssl:10.0.0.2:6642 external-ids:ovn-bridge-mappings=physnet1:br-ex
+set open . external-ids:ovn-encap-ip=192.168.0.1,fd00::1 external-ids:ovn-encap-type=geneve,vxlan
+set bridge br-int external-ids:ct-zone-sw0-p1=7 external-ids:ct-zone-lr0_snat=9 external-ids:ct-zone-bad=x external-ids:other=1
+add-port br-int old-p1
+add-port br-int p1
+set interface old-p1 external-ids:iface-id=sw0-p1 ofport=-1
+set interface p1 external-ids:iface-id=sw0-p1 ofport=5
+add-port br-ex eth1 tag=12
+set interface eth1 ofport=5
+add-port br-int ovn-hv2-0
+set interface ovn-hv2-0 type=geneve options:remote_ip=192.168.0.2 options:key=flow ofport=1
+set port ovn-hv2-0 external-ids:ovn-chassis-id=hv2@192.168.0.2`)...)...)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := ovn.DialOVS(ctx, ovn.Options{Remotes: g.Sock("ovs")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+
+	n := must[*ovn.NodeConfig](t)(o.Config(ctx))
+	if n.SystemID != "hv1" || n.Remote() != "ssl:10.0.0.2:6642" || n.Bridge() != "br-int" || n.BridgeMappings()["physnet1"] != "br-ex" ||
+		len(n.EncapIPs()) != 2 || len(n.EncapTypes()) != 2 {
+		t.Errorf("node: %+v", n)
+	}
+	i := must[*ovn.Interface](t)(o.InterfaceByIfaceID(ctx, "sw0-p1"))
+	if i.Name != "p1" || i.OFPort != 5 || i.Bridge != "br-int" || i.IfaceID() != "sw0-p1" {
+		t.Errorf("interface by iface-id: %+v", i)
+	}
+	i = must[*ovn.Interface](t)(o.InterfaceByOFPort(ctx, "br-ex", 5))
+	if i.Name != "eth1" || !i.HasTag || i.Tag != 12 {
+		t.Errorf("interface by OpenFlow port: %+v", i)
+	}
+	tunnels := must[[]*ovn.Interface](t)(o.TunnelInterfaces(ctx, "br-int"))
+	if len(tunnels) != 1 || tunnels[0].Options["remote_ip"] != "192.168.0.2" || tunnels[0].PortIDs["ovn-chassis-id"] != "hv2@192.168.0.2" {
+		t.Errorf("tunnels: %+v", tunnels)
+	}
+	zones := must[map[uint16]string](t)(o.CTZones(ctx, "br-int"))
+	if len(zones) != 2 || zones[7] != "sw0-p1" || zones[9] != "lr0_snat" {
+		t.Errorf("zones: %v", zones)
+	}
+	var missing *ovn.NotFoundError
+	if _, err := o.BridgeByName(ctx, "br-in"); !errors.As(err, &missing) || len(missing.Nearest) == 0 {
+		t.Errorf("unknown bridge: %v", err)
+	}
+	if _, err := o.InterfaceByIfaceID(ctx, "sw9-p9"); !errors.As(err, &missing) {
+		t.Errorf("unknown iface-id: %v", err)
+	}
+}
