@@ -3,7 +3,6 @@ package ctnetlink
 import (
 	"encoding/binary"
 	"fmt"
-	"math/bits"
 )
 
 // encoder appends one netlink message. It cannot fail: what goes in is bounded.
@@ -203,12 +202,4 @@ func storeLabel(hi, lo uint64) []byte {
 	}
 	b := binary.NativeEndian.AppendUint64(make([]byte, 0, 16), lo)
 	return binary.NativeEndian.AppendUint64(b, hi)
-}
-
-// swap16 is htons.
-func swap16(v uint16) uint16 {
-	if nativeLittle {
-		return bits.ReverseBytes16(v)
-	}
-	return v
 }

@@ -3,10 +3,10 @@ package ctnetlink
 // Message types: subsystem << 8 | message (uapi/linux/netfilter/nfnetlink.h,
 // nfnetlink_conntrack.h).
 const (
-	msgCTNew     = 1<<8 | 0
-	msgCTGet     = 1<<8 | 1
-	msgCTDelete  = 1<<8 | 2
-	msgExpectGet = 2<<8 | 1
+	msgCTNew     = 0x100
+	msgCTGet     = 0x101
+	msgCTDelete  = 0x102
+	msgExpectGet = 0x201
 )
 
 // Netlink header flags and types (uapi/linux/netlink.h).

@@ -1,0 +1,155 @@
+package ctnetlink
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
+)
+
+// ErrInterrupted ends a dump during which the table was changed in a way that
+// may have left entries out (NLM_F_DUMP_INTR).
+var ErrInterrupted = errors.New("the conntrack table changed while it was read")
+
+// Filter says which entries a dump is to give; the zero Filter, all. The
+// kernel is asked to filter, and each entry is checked again here: an older
+// kernel ignores what it does not know without a word.
+type Filter struct {
+	Family             uint8 // AF_INET, AF_INET6; 0 both
+	HasZone            bool
+	Zone               uint16
+	Mark, MarkMask     uint32         // no mask: any mark
+	Status, StatusMask ctstate.Status // no mask: any status
+}
+
+func (f *Filter) match(e *ctstate.Entry) bool {
+	return (f.Family == 0 || family(e.Orig) == f.Family) &&
+		(!f.HasZone || e.Zone == f.Zone) &&
+		e.Mark&f.MarkMask == f.Mark&f.MarkMask &&
+		e.Status&f.StatusMask == f.Status&f.StatusMask
+}
+
+// encode asks for what each kernel understands: marks always, CTA_STATUS since
+// 5.15, CTA_ZONE since 6.8. A status of 0 cannot be asked for.
+func (f *Filter) encode(e *encoder) {
+	if f.MarkMask != 0 {
+		e.be32(ctaMark, f.Mark&f.MarkMask)
+		e.be32(ctaMarkMask, f.MarkMask)
+	}
+	if s := f.Status & f.StatusMask; s != 0 {
+		e.be32(ctaStatus, uint32(s))
+		e.be32(ctaStatusMask, uint32(f.StatusMask))
+	}
+	if f.HasZone {
+		e.be16(ctaZone, f.Zone)
+	}
+}
+
+// All reads the table entry by entry, holding one part of it at a time. For
+// explicit use: it walks the whole table in the kernel. The iteration ends
+// with the first error.
+func (t *Table) All(ctx context.Context, f Filter) iter.Seq2[ctstate.Entry, error] {
+	return func(yield func(ctstate.Entry, error) bool) {
+		err := t.dump(ctx, f.Family, f.encode, func(r *Record) error {
+			if f.match(&r.Entry) && !yield(r.Entry, nil) {
+				return errStop
+			}
+			return nil
+		})
+		if err != nil && err != errStop {
+			yield(ctstate.Entry{}, err)
+		}
+	}
+}
+
+var errStop = errors.New("stop")
+
+// dump runs one dump on a socket of its own, so that look-ups go on meanwhile
+// and giving up is closing it.
+func (t *Table) dump(ctx context.Context, fam uint8, filter func(*encoder), visit func(*Record) error) error {
+	s, err := t.dialAgain()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var enc encoder
+	enc.begin(msgCTGet, nlmRequest|nlmDump, s.nextSeq(), fam)
+	filter(&enc)
+	msg := enc.finish()
+	want := binary.NativeEndian.Uint32(msg[8:])
+	if err := s.send(ctx, msg); err != nil {
+		return err
+	}
+	var rec Record
+	interrupted := false
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		b, err := s.recv(ctx)
+		if err != nil {
+			return err
+		}
+		for len(b) > 0 {
+			var m message
+			if m, b, err = split(b); err != nil {
+				return err
+			}
+			if m.seq != want {
+				continue
+			}
+			interrupted = interrupted || m.flags&nlmDumpIntr != 0
+			switch m.typ {
+			case nlmsgError:
+				if err := ackError("dump", m); err != nil {
+					return err
+				}
+			case nlmsgDone:
+				if len(m.body) >= 4 {
+					if n := int32(binary.NativeEndian.Uint32(m.body)); n < 0 {
+						return &Error{Op: "dump", Errno: unix.Errno(-n)}
+					}
+				}
+				if interrupted {
+					return ErrInterrupted
+				}
+				return nil
+			default:
+				if len(m.body) < nfgenHdr {
+					return &SyntaxError{In: "dump", Off: len(m.body), Msg: "shorter than nfgenmsg"}
+				}
+				if err := decodeRecord(m.body[nfgenHdr:], &rec); err != nil {
+					return err
+				}
+				if err := visit(&rec); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// dialAgain opens another socket into the table's namespace.
+func (t *Table) dialAgain() (*sock, error) {
+	s, err := dial(unix.NETLINK_NETFILTER, t.enterFile())
+	if err != nil {
+		return nil, fmt.Errorf("conntrack of %v: %w", t.ns, err)
+	}
+	return s, nil
+}
+
+// enterFile is the namespace to enter for a new socket, nil when it is one's own.
+func (t *Table) enterFile() *os.File {
+	there, err := nodens.IDOf(t.file)
+	if here, herr := nodens.Current().ID(); err == nil && herr == nil && here == there {
+		return nil
+	}
+	return t.file
+}

@@ -1,0 +1,169 @@
+package ctnetlink
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
+)
+
+// Settings is what of a namespace's conntrack configuration changes answers. A
+// sysctl the kernel lacks leaves the kernel's built-in behaviour and its name in
+// Missing.
+type Settings struct {
+	Count, Max, Buckets uint64
+
+	TCPLoose            bool
+	TCPBeLiberal        bool
+	TCPIgnoreInvalidRST bool
+	TCPNoWindowCheck    bool
+	Checksum            bool
+	Timestamp           bool
+	Acct                bool
+	Events              int
+
+	// Timeouts in seconds, by sysctl name without nf_conntrack_ and _timeout:
+	// "tcp_syn_sent", "udp", "udp_stream", "icmp", "sctp_closed", "generic", ...
+	Timeouts map[string]uint32
+
+	Kernel  KernelRelease
+	Missing []string
+}
+
+// KernelRelease is uname's release, and its number.
+type KernelRelease struct {
+	Release             string
+	Major, Minor, Patch int
+}
+
+// AtLeast reports whether the release is not older than major.minor.
+func (k KernelRelease) AtLeast(major, minor int) bool {
+	return k.Major > major || k.Major == major && k.Minor >= minor
+}
+
+func (k KernelRelease) String() string { return k.Release }
+
+const sysctlDir = "/proc/sys/net/netfilter/"
+
+// Settings reads the sysctls of the table's namespace.
+func (t *Table) Settings() (Settings, error) {
+	var s Settings
+	// /proc/sys/net shows the namespace of the thread that opens a file in it.
+	err := t.ns.DoFile(t.file, func() error {
+		var err error
+		s, err = readSettings(sysctlDir)
+		return err
+	})
+	if err != nil {
+		return Settings{}, fmt.Errorf("conntrack settings of %v: %w", t.ns, err)
+	}
+	s.Kernel, err = Kernel()
+	return s, err
+}
+
+// SettingsOf reads the settings of a namespace whose table is not open.
+func SettingsOf(ns nodens.NetNS) (Settings, error) {
+	f, err := ns.Open()
+	if err != nil {
+		return Settings{}, err
+	}
+	defer f.Close()
+	return (&Table{ns: ns, file: f}).Settings()
+}
+
+func readSettings(dir string) (Settings, error) {
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return Settings{}, err
+	}
+	// Built-in behaviour for what is not there: loose pick-up, checksums checked.
+	s := Settings{TCPLoose: true, Checksum: true, Timeouts: map[string]uint32{}}
+	nums := map[string]uint64{}
+	for _, n := range names {
+		name, ok := strings.CutPrefix(n.Name(), "nf_conntrack_")
+		if !ok {
+			continue
+		}
+		b, err := os.ReadFile(dir + n.Name())
+		if err != nil {
+			return Settings{}, err
+		}
+		v, err := strconv.ParseUint(string(bytes.TrimSpace(b)), 10, 64)
+		if err != nil {
+			continue // not a number: nf_conntrack_helper and the like are not read
+		}
+		nums[name] = v
+		if strings.Contains(name, "timeout") {
+			s.Timeouts[timeoutName(name)] = uint32(min(v, 1<<32-1))
+		}
+	}
+	num := func(name string, to *uint64) {
+		if v, ok := nums[name]; ok {
+			*to = v
+		} else {
+			s.Missing = append(s.Missing, "nf_conntrack_"+name)
+		}
+	}
+	flag := func(name string, to *bool) {
+		if v, ok := nums[name]; ok {
+			*to = v != 0
+		} else {
+			s.Missing = append(s.Missing, "nf_conntrack_"+name)
+		}
+	}
+	num("count", &s.Count)
+	num("max", &s.Max)
+	num("buckets", &s.Buckets)
+	flag("tcp_loose", &s.TCPLoose)
+	flag("tcp_be_liberal", &s.TCPBeLiberal)
+	flag("tcp_ignore_invalid_rst", &s.TCPIgnoreInvalidRST)
+	flag("tcp_no_window_check", &s.TCPNoWindowCheck)
+	flag("checksum", &s.Checksum)
+	flag("timestamp", &s.Timestamp)
+	flag("acct", &s.Acct)
+	var events uint64
+	num("events", &events)
+	s.Events = int(events)
+	return s, nil
+}
+
+// timeoutName shortens tcp_timeout_syn_sent to tcp_syn_sent, udp_timeout to udp.
+func timeoutName(name string) string {
+	return strings.Replace(name, "_timeout", "", 1)
+}
+
+// Kernel reads the running kernel's release.
+func Kernel() (KernelRelease, error) {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return KernelRelease{}, fmt.Errorf("uname: %w", err)
+	}
+	return ParseRelease(unix.ByteSliceToString(u.Release[:])), nil
+}
+
+// ParseRelease reads the number at the front of a kernel release.
+func ParseRelease(s string) KernelRelease {
+	k := KernelRelease{Release: s}
+	rest := s
+	for _, to := range []*int{&k.Major, &k.Minor, &k.Patch} {
+		n := 0
+		for n < len(rest) && rest[n] >= '0' && rest[n] <= '9' {
+			n++
+		}
+		v, err := strconv.Atoi(rest[:n])
+		if err != nil {
+			break
+		}
+		*to = v
+		if rest = rest[n:]; rest == "" || rest[0] != '.' {
+			break
+		}
+		rest = rest[1:]
+	}
+	return k
+}
