@@ -41,10 +41,9 @@ type Packet struct {
 	Frag     Frag
 	HasID    bool   // Tuple.ICMPID was given, not assumed
 	Inner    *Tuple // ICMP errors: the packet the error speaks of, as quoted
-	Redirect bool
-	HopLimit uint8
-	// ND is true for neighbour discovery and MLD, which share the key union with the original tuple.
-	Length int // bytes at L3; 0 when unknown
+	Redirect bool   // an ICMPv6 redirect that carries the redirected packet, in Inner
+	HopLimit uint8  // IPv6; 0 when unknown
+	Length   int    // bytes at L3; 0 when unknown
 }
 
 // Conn is the conntrack reference a packet carries between ct() actions (skb->_nfct)
@@ -62,6 +61,8 @@ type Conn struct {
 	Label     Label
 	KeyZone   uint16
 	OrigTuple *Tuple // the key's original tuple; nil when absent
+	// TimeoutPolicy is the policy an unconfirmed entry was made with.
+	TimeoutPolicy string
 }
 
 // Certainty says how sure an answer is.

@@ -1,0 +1,181 @@
+package ctstate
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+)
+
+// MemTable is a table in memory, indexed as the kernel's is: by zone and tuple of either direction. It is not safe
+// for concurrent use.
+type MemTable struct {
+	byTuple  map[zoneTuple]*record
+	bySource map[zoneSource][]*record // newest last
+	expected []Expectation
+	serial   uint64
+}
+
+type zoneTuple struct {
+	zone uint16
+	t    Tuple
+}
+
+type zoneSource struct {
+	zone  uint16
+	proto uint8
+	src   netip.AddrPort
+}
+
+type record struct {
+	e      Entry
+	at     int64
+	serial uint64
+}
+
+// NewMemTable returns a table of the given entries.
+func NewMemTable(entries ...Entry) *MemTable {
+	m := &MemTable{byTuple: make(map[zoneTuple]*record), bySource: make(map[zoneSource][]*record)}
+	for _, e := range entries {
+		m.Insert(e)
+	}
+	return m
+}
+
+// Insert adds an entry, or replaces the one with the same original tuple.
+func (m *MemTable) Insert(e Entry) { m.insert(e, 0) }
+
+func (m *MemTable) insert(e Entry, at int64) *record {
+	old := m.byTuple[zoneTuple{e.Zone, e.Orig}]
+	if old != nil && old.e.Orig == e.Orig {
+		if old.e.Reply != e.Reply {
+			delete(m.byTuple, zoneTuple{e.Zone, old.e.Reply})
+			m.byTuple[zoneTuple{e.Zone, e.Reply}] = old
+		}
+		old.e, old.at = e, at
+		return old
+	}
+	// Whatever else holds one of the tuples has expired: a live entry would have been met before.
+	for _, t := range [...]Tuple{e.Orig, e.Reply} {
+		if stale := m.byTuple[zoneTuple{e.Zone, t}]; stale != nil {
+			m.Delete(stale.e.Zone, stale.e.Orig)
+		}
+	}
+	m.serial++
+	r := &record{e: e, at: at, serial: m.serial}
+	m.byTuple[zoneTuple{e.Zone, e.Orig}] = r
+	m.byTuple[zoneTuple{e.Zone, e.Reply}] = r
+	k := zoneSource{e.Zone, e.Orig.Proto, sourceKey(e.Orig)}
+	m.bySource[k] = append(m.bySource[k], r)
+	return r
+}
+
+// Delete removes the entry with this original tuple; it reports whether there was one.
+func (m *MemTable) Delete(zone uint16, orig Tuple) bool {
+	r := m.byTuple[zoneTuple{zone, orig}]
+	if r == nil || r.e.Orig != orig {
+		return false
+	}
+	delete(m.byTuple, zoneTuple{zone, r.e.Orig})
+	delete(m.byTuple, zoneTuple{zone, r.e.Reply})
+	k := zoneSource{zone, orig.Proto, sourceKey(orig)}
+	m.bySource[k] = slices.DeleteFunc(m.bySource[k], func(x *record) bool { return x == r })
+	if len(m.bySource[k]) == 0 {
+		delete(m.bySource, k)
+	}
+	return true
+}
+
+// Expect adds an expectation, matched by exact tuple; a zero source address or port matches any.
+func (m *MemTable) Expect(x Expectation) { m.expected = append(m.expected, x) }
+
+// Len tells how many entries the table has.
+func (m *MemTable) Len() int {
+	n := 0
+	for k, r := range m.byTuple {
+		if k.t == r.e.Orig {
+			n++
+		}
+	}
+	return n
+}
+
+// records gives every record, in the order they came.
+func (m *MemTable) records() []*record {
+	var out []*record
+	for k, r := range m.byTuple {
+		if k.t == r.e.Orig {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(a, b *record) int { return int(a.serial) - int(b.serial) })
+	return out
+}
+
+// Entries gives every entry, in the order they came.
+func (m *MemTable) Entries() []Entry {
+	var out []Entry
+	for _, r := range m.records() {
+		out = append(out, r.e)
+	}
+	return out
+}
+
+// Lookup implements Table.
+func (m *MemTable) Lookup(_ context.Context, zone uint16, t Tuple) (Entry, error) {
+	if r := m.byTuple[zoneTuple{zone, t}]; r != nil {
+		return r.e, nil
+	}
+	return Entry{}, ErrNotFound
+}
+
+// BySource implements SourceBinder.
+func (m *MemTable) BySource(_ context.Context, zone uint16, proto uint8, src netip.AddrPort) ([]Entry, error) {
+	var out []Entry
+	for _, r := range slices.Backward(m.bySource[zoneSource{zone, proto, src}]) {
+		out = append(out, r.e)
+	}
+	return out, nil
+}
+
+// Echoes implements EchoFinder.
+func (m *MemTable) Echoes(_ context.Context, zone uint16, t Tuple) ([]Entry, error) {
+	var out []Entry
+	for _, r := range m.records() {
+		if r.e.Zone != zone {
+			continue
+		}
+		if _, ok := echoID(&r.e, t); ok {
+			out = append(out, r.e)
+		}
+	}
+	return out, nil
+}
+
+// Expectation implements Expecter.
+func (m *MemTable) Expectation(_ context.Context, zone uint16, t Tuple) (Expectation, error) {
+	for _, x := range m.expected {
+		if x.Zone == zone && x.matches(t) {
+			return x, nil
+		}
+	}
+	return Expectation{}, ErrNotFound
+}
+
+// matches compares as nf_ct_tuple_mask_cmp does with a mask of zero where the expected tuple is zero.
+func (x *Expectation) matches(t Tuple) bool {
+	want := x.Tuple
+	if !want.Src.Addr().IsValid() || want.Src.Addr().IsUnspecified() {
+		want.Src = netip.AddrPortFrom(t.Src.Addr(), want.Src.Port())
+	}
+	if want.Src.Port() == 0 {
+		want.Src = netip.AddrPortFrom(want.Src.Addr(), t.Src.Port())
+	}
+	return want == t
+}
+
+// consume removes an expectation that a commit used up.
+func (m *MemTable) consume(zone uint16, t Tuple) {
+	m.expected = slices.DeleteFunc(m.expected, func(x Expectation) bool {
+		return x.Zone == zone && !x.Permanent && x.matches(t)
+	})
+}

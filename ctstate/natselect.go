@@ -1,0 +1,206 @@
+package ctstate
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+)
+
+// natRange is struct nf_nat_range2.
+type natRange struct {
+	ips, ports, persistent, random bool
+	minAddr, maxAddr               netip.Addr
+	minPort, maxPort               uint16
+}
+
+// natRangeOf reads a nat() action; ips false asks for a null binding.
+func natRangeOf(n *NAT) natRange {
+	g := natRange{
+		minAddr: n.MinAddr, maxAddr: n.MaxAddr, minPort: n.MinPort, maxPort: n.MaxPort,
+		persistent: n.Persistent, random: n.Hash || n.Random,
+	}
+	if !g.maxAddr.IsValid() {
+		g.maxAddr = g.minAddr
+	}
+	// All zeros asks for no address, only for an unused tuple (ct_zero_snat).
+	g.ips = g.minAddr.IsValid() && !(g.minAddr.IsUnspecified() && g.maxAddr == g.minAddr)
+	g.ports = g.minPort != 0
+	if g.ports && g.maxPort == 0 {
+		g.maxPort = g.minPort
+	}
+	return g
+}
+
+// inRange mirrors in_range: would the tuple's source do for the range?
+func (g *natRange) inRange(t Tuple) bool {
+	if g.ips && (t.Src.Addr().Less(g.minAddr) || g.maxAddr.Less(t.Src.Addr())) {
+		return false
+	}
+	return !g.ports || g.portInRange(t, true)
+}
+
+// portInRange mirrors l4proto_in_range.
+func (g *natRange) portInRange(t Tuple, src bool) bool {
+	var v uint16
+	switch {
+	case isICMP(t.Proto):
+		v = t.ICMPID
+	case !HasPorts(t.Proto):
+		return true
+	case src:
+		v = t.Src.Port()
+	default:
+		v = t.Dst.Port()
+	}
+	return v >= g.minPort && v <= g.maxPort
+}
+
+// used mirrors nf_nat_used_tuple: does the zone already have the inverse of t?
+func (w *work) used(t Tuple) (bool, *Entry, error) {
+	inv, ok := t.Invert()
+	if !ok {
+		return false, nil, nil
+	}
+	e, found, err := w.lookup(inv)
+	if err != nil {
+		return false, nil, err
+	}
+	// An entry with the same original tuple is the same flow.
+	if !found || e.Orig == w.e.Orig {
+		w.free = inv
+		return false, nil, nil
+	}
+	return true, e, nil
+}
+
+// uniqueTuple mirrors get_unique_tuple.
+func (w *work) uniqueTuple(cur Tuple, g *natRange, src bool) (Tuple, error) {
+	if src && !g.random {
+		if g.inRange(cur) {
+			if used, _, err := w.used(cur); err != nil || !used {
+				return cur, err
+			}
+		} else if t, ok, err := w.appropriateSrc(cur, g); err != nil {
+			return cur, err
+		} else if ok {
+			if used, _, err := w.used(t); err != nil || !used {
+				return t, err
+			}
+		}
+	}
+	t := w.bestAddr(cur, g, src)
+	if !g.random {
+		if g.ports {
+			if g.portInRange(t, src) {
+				if g.minPort == g.maxPort {
+					return t, nil
+				}
+				if used, _, err := w.used(t); err != nil || !used {
+					return t, err
+				}
+			}
+		} else if used, _, err := w.used(t); err != nil || !used {
+			return t, err
+		}
+	}
+	return w.uniquePort(t, g, src)
+}
+
+// appropriateSrc mirrors find_appropriate_src: the same socket keeps its mapping towards every destination.
+func (w *work) appropriateSrc(cur Tuple, g *natRange) (Tuple, bool, error) {
+	binder, ok := w.tbl.(SourceBinder)
+	if !ok {
+		w.r.Certainty = max(w.r.Certainty, Predicted)
+		return Tuple{}, false, nil
+	}
+	entries, err := binder.BySource(w.ctx, w.a.Zone, cur.Proto, sourceKey(cur))
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Tuple{}, false, &LookupError{Zone: w.a.Zone, Tuple: cur, Err: err}
+	}
+	for i := range entries {
+		e := &entries[i]
+		if e.Status&SrcNATDone == 0 || w.hidden && e.Orig == w.s.deleted.Orig {
+			continue
+		}
+		t, ok := e.Reply.Invert()
+		if !ok {
+			continue
+		}
+		t.Dst, t.ICMPType, t.ICMPCode = cur.Dst, cur.ICMPType, cur.ICMPCode
+		if g.inRange(t) {
+			return t, true, nil
+		}
+	}
+	return Tuple{}, false, nil
+}
+
+// bestAddr mirrors find_best_ips_proto: a hash without a secret spreads clients over the range.
+func (w *work) bestAddr(t Tuple, g *natRange, src bool) Tuple {
+	if !g.ips {
+		return t
+	}
+	addr := g.minAddr
+	if g.minAddr != g.maxAddr {
+		addr = hashAddr(t.Src.Addr(), t.Dst.Addr(), g, w.a.Zone)
+		w.assume(Predicted, "the address is the kernel's hash over the range (find_best_ips_proto)")
+	}
+	if src {
+		t.Src = netip.AddrPortFrom(addr, t.Src.Port())
+	} else {
+		t.Dst = netip.AddrPortFrom(addr, t.Dst.Port())
+	}
+	return t
+}
+
+// addrWords gives an address as union nf_inet_addr's four words, raw: in the byte order of memory. The hash
+// is that of a little-endian host.
+func addrWords(a netip.Addr) (k [4]uint32, n int) {
+	if a.Is4() {
+		b := a.As4()
+		k[0] = binary.LittleEndian.Uint32(b[:])
+		return k, 1
+	}
+	b := a.As16()
+	for i := range k {
+		k[i] = binary.LittleEndian.Uint32(b[4*i:])
+	}
+	return k, 4
+}
+
+func swap32(v uint32) uint32 {
+	return v<<24 | v>>24 | v<<8&0xff0000 | v>>8&0xff00
+}
+
+// hashAddr picks an address of a range for a source and a destination in a zone.
+func hashAddr(src, dst netip.Addr, g *natRange, zone uint16) netip.Addr {
+	s, n := addrWords(src)
+	d, _ := addrWords(dst)
+	lo, _ := addrWords(g.minAddr)
+	hi, _ := addrWords(g.maxAddr)
+	init := uint32(0)
+	if !g.persistent {
+		init = d[n-1] ^ uint32(zone)
+	}
+	h := jhash2(s, init)
+	var out [16]byte
+	differs := false
+	for i := range n {
+		base, dist := uint32(0), ^uint32(0)
+		if !differs {
+			base = swap32(lo[i])
+			dist = swap32(hi[i]) - base + 1
+		}
+		v := base + uint32(uint64(h)*uint64(dist)>>32)
+		binary.BigEndian.PutUint32(out[4*i:], v)
+		if v != swap32(hi[i]) {
+			differs = true
+		}
+		if !g.persistent {
+			h ^= d[i]
+		}
+	}
+	if n == 1 {
+		return netip.AddrFrom4([4]byte(out[:4]))
+	}
+	return netip.AddrFrom16(out)
+}
