@@ -1,0 +1,195 @@
+package microflow
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
+)
+
+var update = flag.Bool("update", false, "rewrite the answers of the corpus")
+
+// names are the address sets and port groups that the corpus speaks of.
+type names struct{}
+
+func (names) AddressSet(name string) ([]string, bool) {
+	switch name {
+	case "one":
+		return []string{"10.0.0.1"}, true
+	case "one6":
+		return []string{"fd00::1"}, true
+	case "many":
+		return []string{"10.0.0.1", "10.0.0.2", "10.0.1.0/24"}, true
+	case "empty":
+		return nil, true
+	}
+	return nil, false
+}
+
+func (names) PortGroup(name string) ([]string, bool) {
+	switch name {
+	case "one":
+		return []string{"p1"}, true
+	case "two":
+		return []string{"p1", "p2"}, true
+	case "none":
+		return nil, true
+	}
+	return nil, false
+}
+
+// corpusCase is an expression and, indented below it, "= FLOW" or "! OFFSET MESSAGE", and "~ REASON" where ovn-trace
+// answers something else.
+type corpusCase struct {
+	file, expr string
+	answer     string
+	differs    string
+}
+
+// corpus reads files and returns their cases; lines that are no case are kept for -update.
+func corpus(t testing.TB) map[string][]corpusCase {
+	out := map[string][]corpusCase{}
+	for _, file := range testenv.Corpus(t, "../../testdata/microflow/*.txt") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			line = strings.TrimSuffix(line, "\n")
+			cases := out[file]
+			switch {
+			case strings.HasPrefix(line, "    = ") || strings.HasPrefix(line, "    ! "):
+				cases[len(cases)-1].answer = line[4:]
+			case strings.HasPrefix(line, "    ~ "):
+				cases[len(cases)-1].differs = line[6:]
+			default:
+				out[file] = append(cases, corpusCase{file: file, expr: line})
+			}
+		}
+	}
+	return out
+}
+
+func (c corpusCase) comment() bool { return c.expr == "" || c.expr[0] == '#' }
+
+// describe prints all that was read, as flow text with what is not of the packet behind it.
+func describe(mf Microflow) string {
+	f := mf.Packet.Flow(quote(mf.InPort))
+	parts := make([]string, 0, len(f.Fields)+4)
+	for _, fd := range f.Fields {
+		if fd.Value != "" {
+			fd.Name += "=" + fd.Value
+		}
+		parts = append(parts, fd.Name)
+	}
+	if mf.CTMask != 0 {
+		parts = append(parts, "ct_state="+openflow.FormatCTStateMatch(mf.CTState, mf.CTMask))
+	}
+	for _, name := range slices.Sorted(maps.Keys(mf.Other)) {
+		v := mf.Other[name]
+		parts = append(parts, fmt.Sprintf("%s=%s/%s%s", name, v.Value, v.Mask, v.Text))
+	}
+	return strings.Join(parts, ",")
+}
+
+func answer(expr string) string {
+	mf, err := Parse(expr, Options{Symbols: names{}})
+	if err == nil {
+		return "= " + describe(mf)
+	}
+	var se *SyntaxError
+	if !errors.As(err, &se) {
+		return "! ? " + err.Error()
+	}
+	hint := ""
+	if se.Hint != "" {
+		hint = " (" + se.Hint + ")"
+	}
+	return fmt.Sprintf("! %d %s%s", se.Off, se.Msg, hint)
+}
+
+func TestCorpus(t *testing.T) {
+	for file, cases := range corpus(t) {
+		var out strings.Builder
+		for _, c := range cases {
+			if c.comment() {
+				fmt.Fprintln(&out, c.expr)
+				continue
+			}
+			got := answer(c.expr)
+			if got != c.answer && !*update {
+				t.Errorf("%s:\n got %s\nwant %s", c.expr, got, c.answer)
+			}
+			fmt.Fprintf(&out, "%s\n    %s\n", c.expr, got)
+			if c.differs != "" {
+				fmt.Fprintf(&out, "    ~ %s\n", c.differs)
+			}
+		}
+		if *update {
+			if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestPrintParse checks that what is printed reads back as the same expression.
+func TestPrintParse(t *testing.T) {
+	for _, cases := range corpus(t) {
+		for _, c := range cases {
+			if !c.comment() {
+				printParse(t, c.expr)
+			}
+		}
+	}
+}
+
+func printParse(t testing.TB, in string) {
+	e, err := ParseExpr(in, names{})
+	if err != nil {
+		if e != nil {
+			t.Fatalf("%q: an error and a value", in)
+		}
+		return
+	}
+	text := e.String()
+	again, err := ParseExpr(text, nil)
+	if err != nil {
+		t.Fatalf("%q: printed as %q: %v", in, text, err)
+	}
+	if again.String() != text {
+		t.Fatalf("%q: printed as %q, then as %q", in, text, again)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, cases := range corpus(f) {
+		for _, c := range cases {
+			f.Add(c.expr)
+		}
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		printParse(t, in)
+		mf, err := Parse(in, Options{Symbols: names{}})
+		var se *SyntaxError
+		if errors.As(err, &se) {
+			if se.Off < 0 || se.Off > len(in) || se.In != in {
+				t.Fatalf("%q: offset %d", in, se.Off)
+			}
+			se.Mark()
+		} else if err != nil {
+			t.Fatalf("%q: %v", in, err)
+		}
+		if err == nil {
+			mf.Packet.Fields()
+			_ = mf.Packet.String()
+		}
+	})
+}
