@@ -471,3 +471,7 @@ func (d *draft) mpls() {
 func mplsEntry(v uint32) MPLS {
 	return MPLS{Label: v >> 12, TC: uint8(v>>9) & 7, BOS: v>>8&1 == 1, TTL: uint8(v)}
 }
+
+// IsMetadata reports whether Open vSwitch knows a flow field that the packet's headers do not hold: in_port, registers,
+// metadata, marks, tunnel and conntrack fields.
+func IsMetadata(name string) bool { return notOfPacket(name) }

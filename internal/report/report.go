@@ -35,6 +35,16 @@ type Session struct {
 	Established bool   `json:"established"`
 	BrokenAt    string `json:"broken_at"` // label of the packet that broke it; empty when none did
 	Why         string `json:"why,omitempty"`
+	// Alternatives lists how the handshake ends for each way the undetermined choices can fall, where there are several.
+	Alternatives []SessionAlternative `json:"alternatives,omitempty"`
+}
+
+// SessionAlternative is the end of a handshake for one way the choices can fall.
+type SessionAlternative struct {
+	Choices     []engine.Choice `json:"choices"`
+	Established bool            `json:"established"`
+	BrokenAt    string          `json:"broken_at"`
+	Why         string          `json:"why,omitempty"`
 }
 
 // Versions names what ran.
@@ -64,8 +74,10 @@ type Packet struct {
 	From      Place          `json:"from"`
 	Header    packet.Header  `json:"header"`
 	Verdict   engine.Verdict `json:"verdict"`
-	Branches  []*Branch      `json:"branches"`
-	Hops      []*Hop         `json:"hops"`
+	// Flood says that the packet was multiplied by design; its verdict is its best branch's.
+	Flood    bool      `json:"flood,omitempty"`
+	Branches []*Branch `json:"branches"`
+	Hops     []*Hop    `json:"hops"`
 }
 
 // Branch is one way the packet can end.

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// expectation is what the exit status is measured against.
+type expectation struct {
+	verdict string // of --expect; empty: delivered
+	port    string // logical port of --to
+	outside bool   // --to is an address that no port of OVN has: leaving OVN is arriving
+}
+
+func (e expectation) check() error {
+	if e.verdict == "" {
+		return nil
+	}
+	if _, ok := engine.ParseVerdict(e.verdict); !ok {
+		return usagef("one of delivered, host, external, controller, rejected, dropped, unknown", "no verdict %q", e.verdict)
+	}
+	return nil
+}
+
+// text says what was expected.
+func (e expectation) text() string {
+	s := "delivered"
+	switch {
+	case e.verdict != "":
+		s = e.verdict
+	case e.outside:
+		s = "delivered or external"
+	}
+	if e.port != "" && (e.verdict == "" || e.verdict == "delivered") {
+		s += " at " + e.port
+	}
+	return s
+}
+
+// met tells whether a packet ended as asked: every branch, or for a flood one of them.
+func (e expectation) met(p *report.Packet) bool {
+	want := engine.Delivered
+	if e.verdict != "" {
+		want, _ = engine.ParseVerdict(e.verdict)
+	}
+	ok := func(b *report.Branch) bool {
+		if b.Verdict != want && !(e.outside && e.verdict == "" && b.Verdict == engine.External) {
+			return false
+		}
+		return e.port == "" || b.Verdict != engine.Delivered || b.End.Port == e.port
+	}
+	all, some := len(p.Branches) > 0, false
+	for _, b := range p.Branches {
+		if ok(b) {
+			some = true
+		} else {
+			all = false
+		}
+	}
+	// The verdict of a flood is its best branch's; the others end elsewhere by design.
+	return all || some && p.Flood
+}
+
+// answer prints a report and sets the exit status.
+func (a *app) answer(c *common, r *report.Report, e expectation) error {
+	switch {
+	case r.Session != nil:
+		text := "session established"
+		met := r.Session.Established
+		if e.verdict != "" {
+			text = "session " + e.verdict
+			want, _ := engine.ParseVerdict(e.verdict)
+			met = r.Verdict == want
+		}
+		r.Expectation = &report.Expectation{Text: text, Met: met}
+	default:
+		met := len(r.Packets) > 0 && e.met(r.Packets[len(r.Packets)-1])
+		r.Expectation = &report.Expectation{Text: e.text(), Met: met}
+	}
+	if err := a.print(c, r); err != nil {
+		return err
+	}
+	a.status = exitOK
+	switch {
+	case r.Expectation.Met:
+	case r.Verdict == engine.Unknown:
+		a.status = exitUnknown
+	default:
+		a.status = exitNotAsAsked
+	}
+	return nil
+}
+
+func (a *app) print(c *common, r *report.Report) error {
+	color := c.color == "always" || c.color == "auto" && isTerminal(a.out)
+	opt := render.Options{Verbose: c.verbose, Color: color, Quiet: c.quiet}
+	switch c.output {
+	case "json":
+		return render.JSON(a.out, r)
+	case "summary":
+		return render.Summary(a.out, r, opt)
+	}
+	return render.Text(a.out, r, opt)
+}
+
+// caret quotes an input and marks a place in it.
+func caret(text string, off int) string {
+	off = min(max(off, 0), len(text))
+	clean := strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return ' '
+		}
+		return r
+	}, text)
+	return clean + "\n" + strings.Repeat(" ", len([]rune(text[:off]))) + "^"
+}

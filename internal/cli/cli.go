@@ -1,0 +1,127 @@
+// Package cli is the command line: commands, flags, exit status. It wires the other
+// packages together and holds no logic of its own.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses of contract: scripts rely on them.
+const (
+	exitOK          = 0 // every branch ended as asked
+	exitNotAsAsked  = 1 // determined, and not as asked
+	exitUsage       = 2 // bad usage or bad input; nothing was traced
+	exitUnreachable = 3 // something could not be reached or was not permitted
+	exitUnknown     = 4 // not determined
+)
+
+// app is one run of the program.
+type app struct {
+	in     io.Reader
+	out    io.Writer
+	err    io.Writer
+	status int
+}
+
+// Run runs the command line and returns the exit status.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{in: stdin, out: stdout, err: stderr}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		a.complain(err)
+		return statusOf(err)
+	}
+	return a.status
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ovn-ct-trace",
+		Short: "Trace packets through OVN with the nodes' real conntrack entries",
+		Long: `ovn-ct-trace answers where a packet that enters OVN at a logical port really ends, what connection
+tracking and NAT do to it on the way, which rule decided, and whether the reply comes back. It sends no packet: it
+runs ofproto/trace on every node the packet would pass and reads the nodes' own conntrack entries.
+
+Exit status: 0 as asked; 1 determined, and not as asked; 2 bad usage or input; 3 something could not be
+reached or was not permitted; 4 not determined.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usagef("ovn-ct-trace help", "no command given")
+		},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{msg: err.Error(), hint: cmd.CommandPath() + " --help"}
+	})
+	root.AddCommand(a.traceCmd(), a.sessionCmd(), a.nodeCmd(), a.ctCmd(), a.versionCmd())
+	return root
+}
+
+// usageError is what the person at the terminal got wrong.
+type usageError struct {
+	msg, hint string
+	mark      string // the input with the place marked, where there is one
+	err       error
+}
+
+func (e *usageError) Error() string { return e.msg }
+
+// Unwrap gives the cause.
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(hint, format string, args ...any) error {
+	return &usageError{msg: fmt.Sprintf(format, args...), hint: hint}
+}
+
+// oneLine keeps an error on the one line the contract promises.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// complain prints an error as one line, and what to try as another.
+func (a *app) complain(err error) {
+	fmt.Fprintf(a.err, "ovn-ct-trace: %s\n", oneLine(err.Error()))
+	var ue *usageError
+	if errors.As(err, &ue) && ue.mark != "" {
+		for _, l := range strings.Split(strings.TrimRight(ue.mark, "\n"), "\n") {
+			fmt.Fprintf(a.err, "ovn-ct-trace: %s\n", l)
+		}
+	}
+	if h := hintOf(err); h != "" {
+		fmt.Fprintf(a.err, "ovn-ct-trace: hint: %s\n", oneLine(h))
+	}
+}
+
+func (a *app) versionCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			fmt.Fprintln(a.out, versionText())
+			return nil
+		},
+	}
+}
+
+// isTerminal tells whether w is a terminal: only there is colour printed by itself.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}

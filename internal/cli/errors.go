@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"runtime/debug"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
+)
+
+// statusOf gives an error its exit status.
+func statusOf(err error) int {
+	var (
+		ue *usageError
+		nf *ovn.NotFoundError
+		nh *ovn.NoNextHopError
+		ub *driver.UnboundError
+		te *engine.TraceError
+		ne *node.Error
+	)
+	switch {
+	case errors.As(err, &ne):
+		return exitUnreachable
+	case errors.As(err, &ue), errors.As(err, &nf), errors.As(err, &nh), errors.As(err, &ub):
+		return exitUsage
+	case errors.Is(err, engine.ErrLimit), errors.Is(err, engine.ErrChanged):
+		return exitUnknown
+	case unreachable(err):
+		return exitUnreachable
+	case errors.As(err, &te):
+		return exitUsage
+	}
+	// cobra's own complaints: unknown command, wrong number of arguments.
+	return exitUsage
+}
+
+func unreachable(err error) bool {
+	var (
+		de *ovn.Error
+		ce *unixctl.CallError
+		uf *unixctl.NotFoundError
+		ns *nodens.Error
+		re *node.RemoteError
+	)
+	return errors.As(err, &de) || errors.As(err, &ce) || errors.As(err, &uf) || errors.As(err, &ns) || errors.As(err, &re) ||
+		errors.Is(err, fs.ErrPermission) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// hintOf says what to try against an error.
+func hintOf(err error) string {
+	var (
+		ue *usageError
+		ne *node.Error
+		nf *ovn.NotFoundError
+		ub *driver.UnboundError
+		ns *nodens.Error
+	)
+	switch {
+	case errors.As(err, &ue) && ue.hint != "":
+		return ue.hint
+	case errors.As(err, &ub):
+		return "look at its Port_Binding (ovn-sbctl find Port_Binding logical_port=" + ub.Port + "): an interface with external_ids:iface-id=" + ub.Port + " must exist on a chassis"
+	case errors.As(err, &nf) && len(nf.Nearest) > 0:
+		return "did you mean " + joinOr(nf.Nearest) + "?"
+	case errors.As(err, &ns) && ns.Hint != "":
+		return ns.Hint
+	case errors.Is(err, fs.ErrPermission):
+		return "run the node's side as root, or with CAP_NET_ADMIN: conntrack answers nobody else"
+	case errors.As(err, &ne) && ne.Hint != "":
+		return ne.Hint
+	case errors.Is(err, context.DeadlineExceeded):
+		return "give it longer with --timeout"
+	}
+	return ""
+}
+
+func joinOr(names []string) string {
+	s := ""
+	for i, n := range names {
+		switch {
+		case i == 0:
+		case i == len(names)-1:
+			s += " or "
+		default:
+			s += ", "
+		}
+		s += n
+	}
+	return s
+}
+
+// versionText is the tool's version from its build information.
+func versionText() string {
+	s := "ovn-ct-trace " + node.Version()
+	if bi, ok := debug.ReadBuildInfo(); ok {
+		for _, kv := range bi.Settings {
+			if kv.Key == "vcs.revision" {
+				s += " " + kv.Value
+			}
+		}
+		s += " " + bi.GoVersion
+	}
+	return s
+}

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+)
+
+// cleanupGrace bounds what is done after a cancelled run: removing synthetic entries.
+const cleanupGrace = 8 * time.Second
+
+// nodeCmd is the node side.
+func (a *app) nodeCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "node",
+		Short: "The node side: one bridge without OVN, or a service for the driver",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usagef("ovn-ct-trace node trace|stdio", "node: no command given")
+		},
+	}
+	cmd.AddCommand(a.nodeStdioCmd(), a.nodeTraceCmd())
+	return cmd
+}
+
+// nodeStdioCmd answers for this machine's Open vSwitch on standard input and output.
+func (a *app) nodeStdioCmd() *cobra.Command {
+	var c common
+	var netns string
+	cmd := &cobra.Command{
+		Use:   "stdio",
+		Short: "Answer for this machine's Open vSwitch over standard input and output",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			opt := c.nodeOptions()
+			opt.NetNS = netns
+			svc := node.NewService(opt)
+			err := node.Serve(cmd.Context(), svc, a.in, nopCloser{a.out})
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), cleanupGrace)
+			defer cancel()
+			if cerr := svc.Close(ctx); err == nil {
+				err = cerr
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&c.rundir, "ovs-rundir", "", "Open vSwitch's run folder (default OVS_RUNDIR)")
+	cmd.Flags().StringVar(&c.journal, "journal", "", "folder of the journal of synthetic kernel entries")
+	cmd.Flags().StringVar(&netns, "netns", "", "file of the network namespace whose conntrack is asked (default ovs-vswitchd's own)")
+	return cmd
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }

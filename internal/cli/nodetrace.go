@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// nodeTraceCmd is the engine alone: one bridge of this machine, no OVN needed.
+func (a *app) nodeTraceCmd() *cobra.Command {
+	var c common
+	var overlay overlayFlags
+	var netns, expect string
+	cmd := &cobra.Command{
+		Use:   "trace BRIDGE FLOW",
+		Short: "Trace one OpenFlow flow on one bridge of this machine",
+		Example: `  ovn-ct-trace node trace br0 'in_port=p1,tcp,dl_src=00:00:00:00:00:01,dl_dst=00:00:00:00:00:02,
+      nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_ttl=64,tcp_src=1000,tcp_dst=80,tcp_flags=syn'`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := c.check(); err != nil {
+				return err
+			}
+			ctx, cancel := c.bound(cmd.Context())
+			defer cancel()
+			opt := c.nodeOptions()
+			opt.NoDB, opt.NetNS = true, netns
+			svc := node.NewService(opt)
+			defer closeLate(cmd.Context(), svc.Close)
+			rep, err := a.nodeTrace(ctx, svc, args[0], args[1], &overlay)
+			if err != nil {
+				return err
+			}
+			return a.answer(&c, rep, expectation{verdict: expect})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.rundir, "ovs-rundir", "", "Open vSwitch's run folder (default OVS_RUNDIR)")
+	f.StringVar(&netns, "netns", "", "file of the network namespace whose conntrack is asked (default ovs-vswitchd's own)")
+	f.DurationVar(&c.timeout, "timeout", defaultTimeout, "bound on the whole run")
+	f.StringVarP(&c.output, "output", "o", "text", "text, summary or json")
+	f.StringVar(&c.color, "color", "auto", "auto, always or never")
+	f.BoolVarP(&c.quiet, "quiet", "q", false, "the verdict line only")
+	f.CountVarP(&c.verbose, "verbose", "v", "show table look-ups; twice: flows and datapath actions too")
+	f.StringVar(&expect, "expect", "", "verdict that is asked for")
+	overlay.add(cmd, "")
+	return cmd
+}
+
+// closeLate closes with a context of its own: the run's may have ended.
+func closeLate(ctx context.Context, f func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupGrace)
+	defer cancel()
+	_ = f(ctx)
+}
+
+// nodeTrace runs the engine on one bridge and shapes its result as a report of one packet with one hop.
+func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, of *overlayFlags) (*report.Report, error) {
+	flow, err := openflow.Parse(text)
+	if err != nil {
+		return nil, flowUsage(text, err)
+	}
+	p, err := packet.FromFlow(flow)
+	if err != nil {
+		return nil, flowUsage(text, err)
+	}
+	info, err := n.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	port, err := portOf(info, bridge, flow)
+	if err != nil {
+		return nil, err
+	}
+	world, err := of.load()
+	if err != nil {
+		return nil, err
+	}
+	const here = "local"
+	req := node.TraceRequest{Overlay: world.Overlays[here], Request: engine.Request{
+		Bridge: bridge, InPort: port.OFPort, InPortDatapath: port.Datapath, Packet: p, Metadata: metadataFields(flow),
+	}}
+	res, err := n.Trace(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	rep := &report.Report{Schema: report.Schema, Warnings: []string{}, Versions: report.Versions{
+		Tool: node.Version(), Chassis: map[string]report.Chassis{here: {Datapath: port.Backer, Kernel: info.Kernel}}}}
+	pk := &report.Packet{Label: "packet", Direction: "original", From: report.Place{Chassis: here, Port: port.Name}, Header: p.Header(),
+		Hops: []*report.Hop{{Chassis: here, Bridge: bridge, InPort: port.Name, Via: "vif", Segments: driver.Segments(res.Segments, nil)}}}
+	pk.Branches = driver.LocalBranches(here, res)
+	pk.Verdict = driver.VerdictOf(pk)
+	rep.Packets, rep.Verdict = []*report.Packet{pk}, pk.Verdict
+	if of.saves() && len(res.Outcomes) > 0 {
+		w := driver.World{Overlays: map[string]ctstate.OverlayData{here: res.Outcomes[0].Overlay}}
+		if err := of.save(w); err != nil {
+			return nil, err
+		}
+	}
+	return rep, nil
+}
+
+// portOf finds the flow's in_port, a number or a name.
+func portOf(info *node.Info, bridge string, flow openflow.Flow) (node.Port, error) {
+	v, ok := flow.InPort()
+	if !ok {
+		return node.Port{}, usagef("add in_port=NUMBER or in_port=NAME", "the flow names no in_port")
+	}
+	var names []string
+	known := false
+	for _, p := range info.Ports {
+		if p.Bridge != bridge {
+			continue
+		}
+		known = true
+		names = append(names, p.Name)
+		if p.Name == v {
+			return p, nil
+		}
+		if n, err := strconv.ParseUint(v, 0, 32); err == nil && uint32(n) == p.OFPort {
+			return p, nil
+		}
+	}
+	if !known {
+		return node.Port{}, &ovn.NotFoundError{What: "bridge", Name: bridge, Nearest: ovn.Nearest(bridge, bridgesOf(info), 3)}
+	}
+	return node.Port{}, &ovn.NotFoundError{What: "port of " + bridge, Name: v, Nearest: ovn.Nearest(v, names, 3)}
+}
+
+func bridgesOf(info *node.Info) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, p := range info.Ports {
+		if !seen[p.Bridge] {
+			seen[p.Bridge] = true
+			out = append(out, p.Bridge)
+		}
+	}
+	return out
+}
+
+// metadataFields are a flow's fields that are not the packet's: registers, tunnel, marks.
+func metadataFields(flow openflow.Flow) []openflow.Field {
+	var out []openflow.Field
+	for _, f := range flow.Fields {
+		if packet.IsMetadata(f.Name) && f.Name != "in_port" && f.Name != "recirc_id" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// flowUsage marks the place in a flow that could not be read.
+func flowUsage(text string, err error) error {
+	ue := &usageError{msg: "flow: " + err.Error(), err: err}
+	var se *openflow.SyntaxError
+	if errors.As(err, &se) {
+		ue.mark = caret(text, se.Off)
+	}
+	return ue
+}

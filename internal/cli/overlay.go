@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+)
+
+// overlaySchema names an overlay file's format.
+const overlaySchema = "ovn-ct-trace-overlay/1"
+
+// overlayFile is an overlay between runs.
+type overlayFile struct {
+	Schema string       `json:"schema"`
+	World  driver.World `json:"world"`
+}
+
+// overlayFlags say what becomes of the entries that a packet leaves.
+type overlayFlags struct {
+	commit string // "", overlay or kernel
+	file   string
+}
+
+func (o *overlayFlags) add(cmd *cobra.Command, def string) {
+	f := cmd.Flags()
+	f.StringVar(&o.commit, "commit", def, "keep the entries that the packet leaves: overlay, or kernel for real ones")
+	f.Lookup("commit").NoOptDefVal = "overlay"
+	f.StringVar(&o.file, "overlay", "", "file that carries the overlay from run to run")
+}
+
+func (o *overlayFlags) check() error {
+	switch o.commit {
+	case "", "overlay", "kernel":
+		return nil
+	}
+	return usagef("--commit=overlay or --commit=kernel", "no way to commit is called %q", o.commit)
+}
+
+func (o *overlayFlags) saves() bool { return o.file != "" && o.commit == "overlay" }
+
+// load reads the overlay of earlier runs; no file yet is an empty overlay.
+func (o *overlayFlags) load() (driver.World, error) {
+	if o.file == "" {
+		return driver.World{}, nil
+	}
+	b, err := os.ReadFile(o.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return driver.World{}, nil
+	}
+	if err != nil {
+		return driver.World{}, &usageError{msg: "overlay: " + err.Error(), err: err}
+	}
+	var f overlayFile
+	if err := json.Unmarshal(b, &f); err != nil {
+		return driver.World{}, &usageError{msg: fmt.Sprintf("overlay %s: %v", o.file, err), err: err, hint: "remove it to begin anew; it was left as it is"}
+	}
+	if f.Schema != overlaySchema {
+		return driver.World{}, usagef("remove it to begin anew; it was left as it is", "overlay %s: schema %q is not %s", o.file, f.Schema, overlaySchema)
+	}
+	return f.World, nil
+}
+
+// save replaces the overlay file whole: a run that dies leaves the old one.
+func (o *overlayFlags) save(w driver.World) error {
+	b, err := json.MarshalIndent(overlayFile{Schema: overlaySchema, World: w}, "", " ")
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(o.file), filepath.Base(o.file)+".*")
+	if err != nil {
+		return &usageError{msg: "overlay: " + err.Error(), err: err}
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(append(b, '\n'))
+	if serr := tmp.Sync(); err == nil {
+		err = serr
+	}
+	if cerr := tmp.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), o.file)
+	}
+	if err != nil {
+		return &usageError{msg: "overlay: " + err.Error(), err: err}
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/session"
+)
+
+// traceCmd traces one packet.
+func (a *app) traceCmd() *cobra.Command {
+	var c common
+	var in input
+	var overlay overlayFlags
+	cmd := &cobra.Command{
+		Use:   "trace [flags] [MICROFLOW]",
+		Short: "Trace one packet, end to end",
+		Example: `  ovn-ct-trace trace --from sw0-p1 --to 30.0.0.10:80/tcp
+  ovn-ct-trace trace 'inport == "sw0-p1" && eth.src == 50:54:00:00:00:03 && eth.dst == 00:00:00:00:ff:01 &&
+      ip4.src == 10.0.0.3 && ip4.dst == 20.0.0.4 && ip.ttl == 64 && tcp.src == 40000 && tcp.dst == 80'`,
+		Args: cobra.MaximumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withDeployment(cmd.Context(), &c, &in, &overlay, args, a.trace)
+		},
+	}
+	c.add(cmd)
+	in.add(cmd)
+	overlay.add(cmd, "")
+	return cmd
+}
+
+// sessionCmd plays a handshake.
+func (a *app) sessionCmd() *cobra.Command {
+	var c common
+	var in input
+	var overlay overlayFlags
+	cmd := &cobra.Command{
+		Use:     "session [flags] [MICROFLOW]",
+		Short:   "Trace a handshake: each packet over the entries that those before it left",
+		Example: `  ovn-ct-trace session --from sw0-p1 --to 30.0.0.10:80/tcp`,
+		Args:    cobra.MaximumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withDeployment(cmd.Context(), &c, &in, &overlay, args, a.session)
+		},
+	}
+	c.add(cmd)
+	in.add(cmd)
+	overlay.add(cmd, "overlay")
+	cmd.Flags().StringVar(&in.proto, "proto", "", "tcp, udp, icmp or sctp, where neither --to nor MICROFLOW says it")
+	cmd.Flags().StringVar(&in.closing, "close", "none", "how a TCP session ends: fin, rst or none")
+	return cmd
+}
+
+// job is a run over a connected deployment.
+type job struct {
+	*deployment
+	common  *common
+	overlay *overlayFlags
+	world   driver.World
+	entry   *entry
+	closing string
+}
+
+// withDeployment checks the input, connects, and runs one job; what was opened is closed, what was committed is removed.
+func (a *app) withDeployment(ctx context.Context, c *common, in *input, of *overlayFlags, args []string, run func(context.Context, *job) error) (err error) {
+	for _, check := range []func() error{c.check, in.check, of.check} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	world, err := of.load()
+	if err != nil {
+		return err
+	}
+	mf, err := in.read(args, a.in)
+	if err != nil {
+		return err
+	}
+	bounded, cancel := c.bound(ctx)
+	defer cancel()
+	d, err := c.connect(bounded)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupGrace)
+		defer cancel()
+		if cerr := d.close(late); err == nil {
+			err = cerr
+		}
+	}()
+	e, err := in.resolve(bounded, d, mf)
+	if err != nil {
+		return err
+	}
+	d.driver.Backend = in.backend
+	return run(bounded, &job{deployment: d, common: c, overlay: of, world: world, entry: e, closing: in.closing})
+}
+
+// trace is the job of "trace".
+func (a *app) trace(ctx context.Context, j *job) error {
+	sent, err := j.driver.Send(ctx, j.world, j.entry.start, j.entry.packet, j.entry.label, "original")
+	if err != nil {
+		return err
+	}
+	rep := j.report()
+	rep.Packets = []*report.Packet{sent.Packet}
+	rep.Verdict = sent.Packet.Verdict
+	rep.Warnings = append(rep.Warnings, sent.Warnings...)
+	if len(sent.Outcomes) > 0 {
+		if len(sent.Outcomes) > 1 && j.overlay.commit != "" {
+			rep.Warnings = append(rep.Warnings, "the first of several alternatives was committed; --lb-backend picks another")
+		}
+		if err := j.keep(ctx, rep, sent.Outcomes[0].World); err != nil {
+			return err
+		}
+	}
+	return a.answer(j.common, rep, j.entry.expect)
+}
+
+// session is the job of "session".
+func (a *app) session(ctx context.Context, j *job) error {
+	opt := session.Options{Close: j.closing}
+	if j.overlay.commit == "kernel" {
+		opt.Settle = j.settle
+	}
+	res, err := session.Run(ctx, j.driver, j.world, j.entry.start, j.entry.packet, opt)
+	if err != nil {
+		return err
+	}
+	rep := j.report()
+	rep.Packets, rep.Session = res.Packets, &res.Session
+	rep.Warnings = append(rep.Warnings, res.Warnings...)
+	for i, p := range res.Packets {
+		if i == 0 || p.Verdict < rep.Verdict {
+			rep.Verdict = p.Verdict
+		}
+	}
+	if j.overlay.saves() {
+		if err := j.overlay.save(res.World); err != nil {
+			return err
+		}
+	}
+	return a.answer(j.common, rep, j.entry.expect)
+}
+
+// report begins a report with what is known of the run.
+func (j *job) report() *report.Report {
+	return &report.Report{
+		Schema:   report.Schema,
+		Warnings: append([]string{}, j.warn...),
+		Versions: report.Versions{Tool: node.Version(), Chassis: j.driver.Versions()},
+	}
+}
+
+// keep makes a traced packet's entries last as --commit tells.
+func (j *job) keep(ctx context.Context, rep *report.Report, w driver.World) error {
+	switch {
+	case j.overlay.saves():
+		return j.overlay.save(w)
+	case j.overlay.commit == "kernel":
+		_, err := j.settle(ctx, w)
+		return err
+	}
+	return nil
+}
+
+// settle writes a world's entries to the nodes' kernels; the next packet finds them there.
+func (j *job) settle(ctx context.Context, w driver.World) (driver.World, error) {
+	return j.driver.Commit(ctx, w, driver.CommitOptions{})
+}

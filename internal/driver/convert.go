@@ -1,0 +1,136 @@
+package driver
+
+import (
+	"fmt"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// Segments makes the public form of an engine's segments; zones are the node's zone names.
+func Segments(in []*engine.Segment, zones map[uint16]string) []*report.Segment {
+	var out []*report.Segment
+	for _, s := range in {
+		r := &report.Segment{
+			ID: s.ID, Enter: s.Enter, Flow: s.Flow, DatapathActions: s.Actions, FinalFlow: s.Final,
+			Notes: s.Notes, Tables: []report.Table{}, CT: []report.CT{},
+		}
+		if s.Parent >= 0 {
+			parent := s.Parent
+			r.Parent = &parent
+		}
+		for _, t := range s.Tables {
+			hit := report.Table{Table: t.Table, Bridge: t.Bridge, Priority: t.Priority, Match: t.Match, Actions: t.Actions}
+			if t.Actions == nil {
+				hit.Actions = []string{}
+			}
+			if t.Miss {
+				hit.Match = "No match."
+			}
+			if t.Cookie != 0 {
+				hit.Cookie = fmt.Sprintf("0x%x", t.Cookie)
+			}
+			r.Tables = append(r.Tables, hit)
+		}
+		for _, c := range s.CT {
+			r.CT = append(r.CT, ctStep(c, zones))
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func ctStep(c engine.CTStep, zones map[uint16]string) report.CT {
+	res := c.Result
+	out := report.CT{
+		Zone: c.Zone, ZoneName: zones[c.Zone], Action: c.Action, Tuple: Tuple(c.Tuple),
+		Found: res.Found.String(), Entry: Entry(res.Hit), Committed: Entry(res.Committed),
+		State: res.Conn.State.String(), Mark: fmt.Sprintf("0x%x", res.Conn.Mark), Label: res.Conn.Label.String(),
+		Certainty: certaintyName(res.Certainty), Why: res.Why, Cached: !res.Looked,
+	}
+	if c.Err != "" {
+		out.Certainty, out.Why = certaintyName(ctstate.Undetermined), append(out.Why, c.Err)
+	}
+	switch {
+	case res.Hit == nil:
+	case res.Reply:
+		out.Direction = "reply"
+	default:
+		out.Direction = "original"
+	}
+	if res.NATed {
+		n := &report.NAT{From: c.Before.Header(), To: c.After.Header(), Determined: true}
+		if res.Certainty == ctstate.Undetermined {
+			n.Determined = false
+		}
+		for i, w := range res.Why {
+			if i > 0 {
+				n.Why += "; "
+			}
+			n.Why += w
+		}
+		out.NAT = n
+	}
+	return out
+}
+
+// Entry is the public form of a conntrack entry; nil gives nil.
+func Entry(e *ctstate.Entry) *report.Entry {
+	if e == nil {
+		return nil
+	}
+	r := &report.Entry{
+		Original: *Tuple(e.Orig), Reply: *Tuple(e.Reply), Status: e.Status.String(),
+		Timeout: e.Timeout, Mark: fmt.Sprintf("0x%x", e.Mark), Label: e.Label.String(),
+	}
+	switch {
+	case e.TCP != nil:
+		r.Protoinfo = e.TCP.State.String()
+	case e.SCTP != nil:
+		r.Protoinfo = fmt.Sprintf("sctp state %d", e.SCTP.State)
+	}
+	return r
+}
+
+// Tuple is the public form of a tuple.
+func Tuple(t ctstate.Tuple) *report.Tuple {
+	r := &report.Tuple{Proto: packet.ProtoName(t.Proto), Src: t.Src.Addr().String(), Dst: t.Dst.Addr().String()}
+	switch t.Proto {
+	case ctstate.ProtoICMP, ctstate.ProtoICMPv6:
+		id, typ, code := t.ICMPID, t.ICMPType, t.ICMPCode
+		r.ICMPID, r.ICMPType, r.ICMPCode = &id, &typ, &code
+	case ctstate.ProtoTCP, ctstate.ProtoUDP, ctstate.ProtoSCTP, ctstate.ProtoUDPLite:
+		sp, dp := t.Src.Port(), t.Dst.Port()
+		r.Sport, r.Dport = &sp, &dp
+	}
+	return r
+}
+
+// versions is what the report says of a node's software.
+func versions(i *node.Info) report.Chassis {
+	return report.Chassis{OVS: i.OVSVersion, OVN: i.OVNVersion, Datapath: i.Datapath, Kernel: i.Kernel}
+}
+
+// Versions lists the software of the nodes that were asked.
+func (d *Driver) Versions() map[string]report.Chassis {
+	out := map[string]report.Chassis{}
+	for name, i := range d.infos {
+		out[name] = versions(i)
+	}
+	return out
+}
+
+func certaintyName(c ctstate.Certainty) string {
+	switch c {
+	case ctstate.Exact:
+		return "exact"
+	case ctstate.Predicted:
+		return "predicted"
+	case ctstate.Assumed:
+		return "assumed"
+	}
+	return "undetermined"
+}

@@ -1,0 +1,305 @@
+// Package driver stitches nodes: it finds the chassis a packet enters on, and carries the packet through
+// tunnels and provider networks from node to node until every branch has ended.
+package driver
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// Nodes reaches chassis; the same chassis gives the same node for a whole run.
+type Nodes interface {
+	// Node gives the node of a chassis, or an error that says what is missing to reach it.
+	Node(ctx context.Context, chassis *ovn.Chassis) (node.Node, error)
+}
+
+// Driver carries packets. Its fields are set once.
+type Driver struct {
+	SB        *ovn.SB
+	NB        *ovn.NB // may be nil
+	Nodes     Nodes
+	Explainer Explainer // may be nil: tables stay unnamed
+	Backend   string    // keep only the load balancer's alternative of this IP:PORT
+	MaxHops   int       // node visits of one packet; DefaultMaxHops when 0
+
+	chassis map[string]*ovn.Chassis
+	infos   map[string]*node.Info
+}
+
+// DefaultMaxHops bounds how many node visits one packet may make.
+const DefaultMaxHops = 256
+
+// maxWorlds bounds how many exclusive alternatives of one packet are followed.
+const maxWorlds = 256
+
+// World is what the packets before have left: overlay entries by chassis. The zero World has none.
+type World struct {
+	Overlays map[string]ctstate.OverlayData `json:"overlays"`
+}
+
+func (w World) with(chassis string, data ctstate.OverlayData) World {
+	next := World{Overlays: maps.Clone(w.Overlays)}
+	if next.Overlays == nil {
+		next.Overlays = map[string]ctstate.OverlayData{}
+	}
+	next.Overlays[chassis] = data
+	return next
+}
+
+// Start is where a packet enters.
+type Start struct {
+	Chassis string
+	Port    string // logical port
+	Bridge  string // the integration bridge when empty
+	OFPort  uint32
+	Via     string // vif, physical
+}
+
+// Sent is what became of one packet.
+type Sent struct {
+	Packet   *report.Packet
+	Outcomes []Outcome // exclusive alternatives
+	Warnings []string
+}
+
+// Outcome is one way the undetermined choices can fall.
+type Outcome struct {
+	Choices  []engine.Choice
+	Branches []Branch
+	World    World
+}
+
+// Branch is one end of the packet, with the packet as it is there.
+type Branch struct {
+	*report.Branch
+	Packet  packet.Packet
+	Chassis string
+	Port    string
+}
+
+// arrival is a packet about to enter a node.
+type arrival struct {
+	chassis string
+	req     engine.Request
+	inPort  string
+	via     string
+	choices []engine.Choice
+	hops    []int
+	gen     string // what OVN generated, if the packet is an answer of its own
+	depth   int
+	sender  string // logical port that a generated answer goes back to
+}
+
+// track is one alternative on its way.
+type track struct {
+	world    World
+	pending  []arrival
+	branches []Branch
+	choices  []engine.Choice
+}
+
+// sending is one call of Send.
+type sending struct {
+	*Driver
+	pkt      *report.Packet
+	orig     packet.Packet
+	start    Start
+	hops     []*hop
+	visits   map[string]*hop
+	tracks   []*track
+	warnings []string
+}
+
+// hop is a visit to a node.
+type hop struct {
+	index  int
+	rep    *report.Hop
+	chs    string
+	info   *node.Info
+	result *engine.Result
+}
+
+// Send follows one packet from where it enters, over world's entries. On error what was found before is
+// returned with it.
+func (d *Driver) Send(ctx context.Context, world World, start Start, p packet.Packet, label, direction string) (*Sent, error) {
+	s := &sending{
+		Driver: d, orig: p, start: start, visits: map[string]*hop{},
+		pkt: &report.Packet{
+			Label: label, Direction: direction, Header: p.Header(),
+			From: report.Place{Chassis: start.Chassis, Port: start.Port},
+		},
+	}
+	first := arrival{
+		chassis: start.Chassis, inPort: start.Port, via: start.Via, sender: start.Port,
+		req: engine.Request{Bridge: start.Bridge, InPort: start.OFPort, Packet: p},
+	}
+	s.tracks = []*track{{world: world, pending: []arrival{first}}}
+	sent := &Sent{Packet: s.pkt}
+	err := s.run(ctx, sent)
+	s.finish(ctx, sent)
+	sent.Warnings = s.warnings
+	return sent, err
+}
+
+func (s *sending) run(ctx context.Context, sent *Sent) error {
+	for len(s.tracks) > 0 {
+		t := s.tracks[0]
+		s.tracks = s.tracks[1:]
+		if len(t.pending) == 0 {
+			sent.Outcomes = append(sent.Outcomes, Outcome{Choices: t.choices, Branches: t.branches, World: t.world})
+			continue
+		}
+		if err := s.visit(ctx, t); err != nil {
+			sent.Outcomes = append(sent.Outcomes, Outcome{Choices: t.choices, Branches: t.branches, World: t.world})
+			return err
+		}
+	}
+	return nil
+}
+
+// visit runs a track's next arrival; alternatives found there make further tracks.
+func (s *sending) visit(ctx context.Context, t *track) error {
+	a := t.pending[0]
+	t.pending = t.pending[1:]
+	if n := s.MaxHops; len(a.hops) >= 64 || len(s.hops) >= max(n, DefaultMaxHops) {
+		t.branches = append(t.branches, s.branch(a, nil, engine.Unknown, report.End{Kind: "unknown", Chassis: a.chassis}, "the packet passes more nodes than are followed: a loop?"))
+		s.tracks = append([]*track{t}, s.tracks...)
+		return nil
+	}
+	h, err := s.trace(ctx, a, t.world)
+	if err != nil {
+		return err
+	}
+	a.hops = append(a.hops[:len(a.hops):len(a.hops)], h.index)
+	outcomes := s.wanted(h.result.Outcomes)
+	var next []*track
+	for _, o := range outcomes {
+		alt := &track{
+			world:    t.world.with(a.chassis, o.Overlay),
+			pending:  append([]arrival(nil), t.pending...),
+			branches: append([]Branch(nil), t.branches...),
+			choices:  append(t.choices[:len(t.choices):len(t.choices)], o.Choices...),
+		}
+		for _, leaf := range o.Leaves {
+			if err := s.end(ctx, alt, a, h, leaf, len(o.Leaves)); err != nil {
+				return err
+			}
+		}
+		next = append(next, alt)
+	}
+	if len(next)+len(s.tracks) > maxWorlds {
+		t.branches = append(t.branches, s.branch(a, nil, engine.Unknown, report.End{Kind: "unknown", Chassis: a.chassis}, fmt.Sprintf("more than %d alternatives", maxWorlds)))
+		next = []*track{t}
+	}
+	s.tracks = append(next, s.tracks...)
+	return nil
+}
+
+// wanted keeps the alternative of the backend that was asked for, if this choice has it.
+func (s *sending) wanted(in []*engine.Outcome) []*engine.Outcome {
+	if s.Backend == "" {
+		return in
+	}
+	for _, o := range in {
+		for _, c := range o.Choices {
+			if c.Kind == "lb-backend" && c.Chosen == s.Backend {
+				return []*engine.Outcome{o}
+			}
+		}
+	}
+	return in
+}
+
+// trace visits a node, or remembers the same visit: alternatives that have not parted yet share it.
+func (s *sending) trace(ctx context.Context, a arrival, w World) (*hop, error) {
+	n, info, err := s.node(ctx, a.chassis)
+	if err != nil {
+		return nil, err
+	}
+	req := node.TraceRequest{Request: a.req, Overlay: w.Overlays[a.chassis]}
+	if req.Bridge == "" {
+		req.Bridge = info.Bridge
+	}
+	key, err := json.Marshal(req)
+	if err != nil {
+		return nil, err
+	}
+	id := a.chassis + string(key)
+	if h := s.visits[id]; h != nil {
+		return h, nil
+	}
+	res, err := n.Trace(ctx, req)
+	if err != nil {
+		if _, ok := err.(*node.Error); ok {
+			return nil, err
+		}
+		return nil, fmt.Errorf("chassis %s: %w", a.chassis, err)
+	}
+	h := &hop{index: len(s.hops), chs: a.chassis, info: info, result: res,
+		rep: &report.Hop{Chassis: a.chassis, Bridge: req.Bridge, InPort: a.inPort, Via: a.via}}
+	s.hops = append(s.hops, h)
+	s.visits[id] = h
+	return h, nil
+}
+
+// node reaches a chassis and reads what it is, once.
+func (d *Driver) node(ctx context.Context, name string) (node.Node, *node.Info, error) {
+	c, err := d.chassisRow(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err := d.Nodes.Node(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if d.infos == nil {
+		d.infos = map[string]*node.Info{}
+	}
+	info := d.infos[name]
+	if info == nil {
+		if info, err = n.Info(ctx); err != nil {
+			return nil, nil, at(name, "read the node", err)
+		}
+		if info.SystemID != "" && info.SystemID != name {
+			return nil, nil, &node.Error{Node: name, Op: "read the node", Err: fmt.Errorf("the node reached is %s (external_ids:system-id)", info.SystemID)}
+		}
+		d.infos[name] = info
+	}
+	return n, info, nil
+}
+
+// at names the chassis in an error that does not name one yet.
+func at(chassis, op string, err error) error {
+	if _, ok := err.(*node.Error); ok {
+		return err
+	}
+	return &node.Error{Node: chassis, Op: op, Err: err}
+}
+
+// chassisRow reads a chassis, once.
+func (d *Driver) chassisRow(ctx context.Context, name string) (*ovn.Chassis, error) {
+	if c := d.chassis[name]; c != nil {
+		return c, nil
+	}
+	c, err := d.SB.ChassisByName(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if d.chassis == nil {
+		d.chassis = map[string]*ovn.Chassis{}
+	}
+	d.chassis[name] = c
+	return c, nil
+}
+
+// Infos are the nodes that were asked, by chassis.
+func (d *Driver) Infos() map[string]*node.Info { return d.infos }

@@ -1,0 +1,246 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// branch makes a branch of a leaf; leaf is nil where the driver itself ends the way.
+func (s *sending) branch(a arrival, leaf *engine.Leaf, v engine.Verdict, end report.End, why string) Branch {
+	p := a.req.Packet
+	choices := a.choices
+	if leaf != nil {
+		p = leaf.Packet
+		choices = append(choices[:len(choices):len(choices)], leaf.Choices...)
+	}
+	b := &report.Branch{Verdict: v, End: end, Header: p.Header(), Choices: choices, Hops: a.hops, Generated: a.gen}
+	if why != "" {
+		b.Reason = &report.Reason{Text: why, Chassis: end.Chassis}
+	}
+	if leaf != nil && len(a.hops) > 0 {
+		for _, seg := range leaf.Path {
+			b.Segments = append(b.Segments, [2]int{a.hops[len(a.hops)-1], seg})
+		}
+	}
+	return Branch{Branch: b, Packet: p, Chassis: end.Chassis, Port: end.Port}
+}
+
+// end turns a leaf on a node into a branch, or into an arrival on the next node.
+func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf engine.Leaf, leaves int) error {
+	add := func(v engine.Verdict, kind, port, why string) {
+		b := s.branch(a, &leaf, v, report.End{Kind: kind, Chassis: a.chassis, Port: port}, why)
+		if v != engine.Delivered {
+			s.reason(&b, h, leaf)
+		}
+		t.branches = append(t.branches, b)
+	}
+	forward := func(next arrival) {
+		next.hops, next.depth = a.hops, a.depth+1
+		next.choices = append(a.choices[:len(a.choices):len(a.choices)], leaf.Choices...)
+		if next.gen == "" {
+			next.gen = a.gen
+		}
+		next.sender = a.sender
+		t.pending = append(t.pending, next)
+	}
+	switch leaf.Kind {
+	case engine.LeafUnknown:
+		add(engine.Unknown, "unknown", "", leaf.Why)
+	case engine.LeafDrop:
+		add(engine.Dropped, "drop", "", leaf.Why)
+	case engine.LeafController:
+		return s.controller(ctx, t, a, h, leaf, leaves, add, forward)
+	case engine.LeafOutput:
+		switch leaf.Port.Kind {
+		case engine.PortVIF:
+			port, err := s.logicalPort(ctx, leaf)
+			if err != nil {
+				return err
+			}
+			if a.gen != "" && port == a.sender && isRejection(a.gen) {
+				add(engine.Rejected, "port", port, a.gen)
+				return nil
+			}
+			add(engine.Delivered, "port", port, "")
+		case engine.PortHost:
+			add(engine.Host, "host", leaf.Port.Name, "the bridge's own port: the host's stack takes it")
+		case engine.PortTunnel:
+			next, why, err := s.tunnel(ctx, a, h, leaf)
+			if err != nil {
+				return err
+			}
+			if why != "" {
+				add(engine.Unknown, "unknown", leaf.Port.Name, why)
+				return nil
+			}
+			forward(next)
+		default:
+			return s.physical(ctx, a, h, leaf, add, forward)
+		}
+	}
+	return nil
+}
+
+// logicalPort names the port that a VIF's frame belongs to: a nested container's by its tag, else the interface's own.
+func (s *sending) logicalPort(ctx context.Context, leaf engine.Leaf) (string, error) {
+	if len(leaf.Packet.VLANs) == 0 {
+		return leaf.Port.IfaceID, nil
+	}
+	kids, err := s.SB.ChildPorts(ctx, leaf.Port.IfaceID, int64(leaf.Packet.VLANs[0].VID))
+	if err != nil {
+		return "", err
+	}
+	if len(kids) == 1 {
+		return kids[0].LogicalPort, nil
+	}
+	return leaf.Port.IfaceID, nil
+}
+
+// ovnOption is OVN's Geneve option: class and type of the one that carries the logical ports' keys.
+const (
+	ovnOptionClass = 0x0102
+	ovnOptionType  = 0x80
+)
+
+// tunnel finds the chassis and port at a tunnel's far end. why says what cannot be told.
+func (s *sending) tunnel(ctx context.Context, a arrival, h *hop, leaf engine.Leaf) (next arrival, why string, err error) {
+	tun := leaf.Tunnel
+	if tun == nil || tun.Dst == "" {
+		return next, "output to tunnel " + leaf.Port.Name + " without a tunnel destination", nil
+	}
+	dst, err := netip.ParseAddr(tun.Dst)
+	if err != nil {
+		return next, "tunnel destination " + tun.Dst + " is not an address", nil
+	}
+	peer, err := s.SB.ChassisByEncapIP(ctx, dst)
+	var missing *ovn.NotFoundError
+	if errors.As(err, &missing) {
+		return next, "no chassis of the Southbound database has the tunnel address " + tun.Dst, nil
+	}
+	if err != nil {
+		return next, "", err
+	}
+	if peer.Option("vtep-logical-switches") != "" {
+		return next, "chassis " + peer.Name + " is a VTEP gateway: what its hardware does cannot be traced", nil
+	}
+	s.remember(peer)
+	_, info, err := s.node(ctx, peer.Name)
+	if err != nil {
+		return next, "", err
+	}
+	src := sourceOf(tun, h.info, leaf)
+	port, ok := tunnelPort(info, leaf.Port.Type, src, tun.Dst)
+	if !ok {
+		return next, fmt.Sprintf("chassis %s has no %s port for the tunnel from %s", peer.Name, leaf.Port.Type, src), nil
+	}
+	req := engine.Request{Bridge: port.Bridge, InPort: port.OFPort, Packet: leaf.Packet, InPortDatapath: port.Datapath}
+	req.Metadata = tunnelFields(tun, src)
+	return arrival{chassis: peer.Name, req: req, inPort: port.Name, via: "tunnel"}, "", nil
+}
+
+func (d *Driver) remember(c *ovn.Chassis) {
+	if d.chassis == nil {
+		d.chassis = map[string]*ovn.Chassis{}
+	}
+	if d.chassis[c.Name] == nil {
+		d.chassis[c.Name] = c
+	}
+}
+
+// sourceOf is the address a tunnel packet is sent from: as set, the port's own, else the node's encapsulation address of
+// the destination's family.
+func sourceOf(tun *engine.Tunnel, info *node.Info, leaf engine.Leaf) string {
+	if tun.Src != "" {
+		return tun.Src
+	}
+	for _, p := range info.Ports {
+		if p.Kind == engine.PortTunnel && p.Type == leaf.Port.Type && p.Options["remote_ip"] == tun.Dst && p.Options["local_ip"] != "" {
+			return p.Options["local_ip"]
+		}
+	}
+	dst, _ := netip.ParseAddr(tun.Dst)
+	for _, s := range info.EncapIPs {
+		if ip, err := netip.ParseAddr(s); err == nil && ip.Is4() == dst.Is4() {
+			return s
+		}
+	}
+	return ""
+}
+
+// tunnelPort finds the port of the integration bridge on which a tunnel packet from src to dst comes out, by the
+// match Open vSwitch makes (ofproto/tunnel.c: tnl_find): a port for exactly these addresses before one with an open side.
+func tunnelPort(info *node.Info, typ, src, dst string) (node.Port, bool) {
+	var best node.Port
+	score := -1
+	for _, p := range info.Ports {
+		if p.Kind != engine.PortTunnel || p.Type != typ || p.OFPort == 0 {
+			continue
+		}
+		n := 0
+		switch p.Options["remote_ip"] {
+		case src:
+			n += 2
+		case "flow", "":
+		default:
+			continue
+		}
+		switch p.Options["local_ip"] {
+		case dst:
+			n++
+		case "", "flow":
+		default:
+			continue
+		}
+		if n > score {
+			best, score = p, n
+		}
+	}
+	return best, score >= 0
+}
+
+// tunnelFields are the flow's tunnel fields at the receiver (ovn controller/physical.c: the OVN option is
+// tun_metadata0 in br-int's TLV map).
+func tunnelFields(tun *engine.Tunnel, src string) []openflow.Field {
+	f := []openflow.Field{{Name: "tun_id", Value: fmt.Sprintf("0x%x", tun.ID)}}
+	srcName, dstName := "tun_src", "tun_dst"
+	if ip, err := netip.ParseAddr(tun.Dst); err == nil && ip.Is6() {
+		srcName, dstName = "tun_ipv6_src", "tun_ipv6_dst"
+	}
+	if src != "" {
+		f = append(f, openflow.Field{Name: srcName, Value: src})
+	}
+	f = append(f, openflow.Field{Name: dstName, Value: tun.Dst})
+	for _, o := range tun.Options {
+		if o.Class == ovnOptionClass && o.Type == ovnOptionType {
+			if v, err := strconv.ParseUint(o.Data, 16, 32); err == nil {
+				f = append(f, openflow.Field{Name: "tun_metadata0", Value: fmt.Sprintf("0x%x", v)})
+			}
+		}
+	}
+	return f
+}
+
+// physical ends a branch at a physical port.
+func (s *sending) physical(ctx context.Context, a arrival, h *hop, leaf engine.Leaf, add func(engine.Verdict, string, string, string), forward func(arrival)) error {
+	add(engine.External, "external", leaf.Port.Name, fmt.Sprintf("leaves by %s of %s for a network OVN does not own", leaf.Port.Name, leaf.Port.Bridge))
+	return nil
+}
+
+// controller ends a branch at ovn-controller.
+func (s *sending) controller(ctx context.Context, t *track, a arrival, h *hop, leaf engine.Leaf, leaves int, add func(engine.Verdict, string, string, string), forward func(arrival)) error {
+	add(engine.Controller, "controller", "", leaf.Why)
+	return nil
+}
+
+func isRejection(gen string) bool {
+	return gen == "tcp reset" || gen == "icmp unreachable" || gen == "sctp abort"
+}

@@ -1,0 +1,190 @@
+package driver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// Explainer names what the tables of a trace are.
+type Explainer interface {
+	// Explain fills in the stages, logical flows and Northbound rows of a chassis' hops.
+	Explain(ctx context.Context, chassis string, hops []*report.Hop) error
+	// Reason completes a branch's reason: Table, Cookie and Chassis say which hit decided.
+	Reason(ctx context.Context, chassis string, r *report.Reason) error
+}
+
+// reason notes which table hit ended a leaf: the last one of its segment.
+func (s *sending) reason(b *Branch, h *hop, leaf engine.Leaf) {
+	if b.Reason == nil {
+		b.Reason = &report.Reason{Chassis: h.chs}
+	}
+	seg := h.result.Segments[leaf.Segment]
+	hit, ok := deciding(seg.Tables, leaf)
+	if !ok {
+		return
+	}
+	table := hit.Table
+	b.Reason.Table = &table
+	if hit.Cookie != 0 {
+		b.Reason.Cookie = fmt.Sprintf("0x%x", hit.Cookie)
+	}
+	if b.Reason.Text != "" {
+		return
+	}
+	switch {
+	case hit.Miss:
+		b.Reason.Text = fmt.Sprintf("no flow of table %d on %s matches", hit.Table, hit.Bridge)
+	default:
+		b.Reason.Text = fmt.Sprintf("dropped in table %d of %s by priority %d, match %q", hit.Table, hit.Bridge, hit.Priority, hit.Match)
+	}
+}
+
+// deciding is the table hit that ended a leaf: the punt's own for the controller, the last that drops, else the last.
+func deciding(hits []engine.TableHit, leaf engine.Leaf) (engine.TableHit, bool) {
+	if len(hits) == 0 {
+		return engine.TableHit{}, false
+	}
+	if c := leaf.Controller; c != nil {
+		for _, h := range hits {
+			if h.Cookie == c.Cookie && (c.Table < 0 || h.Table == c.Table) {
+				return h, true
+			}
+		}
+	}
+	if leaf.Kind == engine.LeafDrop {
+		for i := len(hits) - 1; i >= 0; i-- {
+			for _, a := range hits[i].Actions {
+				if a == "drop" || strings.HasPrefix(a, "drop(") {
+					return hits[i], true
+				}
+			}
+			if hits[i].Miss {
+				return hits[i], true
+			}
+		}
+	}
+	return hits[len(hits)-1], true
+}
+
+// finish puts the public packet together: hops, branches once each, the verdict, and names.
+func (s *sending) finish(ctx context.Context, sent *Sent) {
+	s.pkt.Hops = []*report.Hop{}
+	byChassis := map[string][]*report.Hop{}
+	for _, h := range s.hops {
+		h.rep.Segments = Segments(h.result.Segments, s.zoneNames(ctx, h))
+		s.pkt.Hops = append(s.pkt.Hops, h.rep)
+		byChassis[h.chs] = append(byChassis[h.chs], h.rep)
+	}
+	s.collect(sent)
+	s.pkt.Flood = s.orig.EthDst[0]&1 != 0 || copies(s.pkt)
+	s.pkt.Verdict = verdictOf(s.pkt, s.pkt.Flood)
+	if s.Explainer == nil {
+		return
+	}
+	for chassis, hops := range byChassis {
+		if err := s.Explainer.Explain(ctx, chassis, hops); err != nil {
+			s.warn("tables of %s stay unnamed: %v", chassis, err)
+		}
+	}
+	for _, b := range s.pkt.Branches {
+		if b.Reason == nil || b.Reason.Table == nil {
+			continue
+		}
+		s.nameReason(b)
+		if err := s.Explainer.Reason(ctx, b.End.Chassis, b.Reason); err != nil && !errors.Is(err, context.Canceled) {
+			s.warn("%v", err)
+		}
+	}
+}
+
+// collect lists every branch once: alternatives share those that ended before they parted.
+func (s *sending) collect(sent *Sent) {
+	s.pkt.Branches = []*report.Branch{}
+	seen := map[string]bool{}
+	for _, o := range sent.Outcomes {
+		for _, b := range o.Branches {
+			key, err := json.Marshal(b.Branch)
+			if err == nil && seen[string(key)] {
+				continue
+			}
+			seen[string(key)] = true
+			s.pkt.Branches = append(s.pkt.Branches, b.Branch)
+		}
+	}
+}
+
+func (s *sending) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	for _, w := range s.warnings {
+		if w == text {
+			return
+		}
+	}
+	s.warnings = append(s.warnings, text)
+}
+
+// nameReason copies what the deciding table hit was named.
+func (s *sending) nameReason(b *report.Branch) {
+	r := b.Reason
+	for i := len(b.Segments) - 1; i >= 0; i-- {
+		seg := s.pkt.Hops[b.Segments[i][0]].Segments[b.Segments[i][1]]
+		for j := len(seg.Tables) - 1; j >= 0; j-- {
+			t := seg.Tables[j]
+			if t.Table == *r.Table && t.Cookie == r.Cookie {
+				r.Stage, r.LogicalFlow, r.NB = t.Stage, t.LogicalFlow, t.NB
+				return
+			}
+		}
+	}
+}
+
+// verdictOf is the worst of the branches, or the best where the packet was flooded.
+func verdictOf(p *report.Packet, flood bool) engine.Verdict {
+	if len(p.Branches) == 0 {
+		return engine.Unknown
+	}
+	v := p.Branches[0].Verdict
+	for _, b := range p.Branches[1:] {
+		if flood && b.Verdict > v || !flood && b.Verdict < v {
+			v = b.Verdict
+		}
+	}
+	return v
+}
+
+// copies tells whether the packet was multiplied: two branches that do not exclude each other and that both put
+// a frame out.
+func copies(p *report.Packet) bool {
+	n := map[string]int{}
+	for _, b := range p.Branches {
+		if b.Generated != "" || b.Verdict < engine.Host {
+			continue
+		}
+		key, _ := json.Marshal(b.Choices)
+		n[string(key)]++
+	}
+	for _, c := range n {
+		if c > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// zoneNames are a node's zones with datapaths named.
+func (s *sending) zoneNames(ctx context.Context, h *hop) map[uint16]string {
+	if h.info.Zones == nil {
+		return nil
+	}
+	named, err := s.SB.NameZones(ctx, h.info.Zones)
+	if err != nil {
+		return h.info.Zones
+	}
+	return named
+}

@@ -1,0 +1,66 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
+)
+
+// kernelModel is conntrack as the kernel datapath has it: the live table, and the model with this node's release and
+// settings.
+func (s *Service) kernelModel(ctx context.Context) (ctstate.Table, ctstate.Tracker, error) {
+	t, err := s.kernelTable(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := t.Settings()
+	if err != nil {
+		return nil, nil, err
+	}
+	k := ctstate.NewKernel(ctstate.Release{Major: set.Kernel.Major, Minor: set.Kernel.Minor, Patch: set.Kernel.Patch})
+	k.Count, k.Max = int(set.Count), int(set.Max)
+	k.Now = func() int64 { return time.Now().Unix() }
+	k.Sysctl.TCPBeLiberal, k.Sysctl.TCPIgnoreInvalidRST = set.TCPBeLiberal, set.TCPIgnoreInvalidRST
+	k.Sysctl.TCPNoWindowCheck, k.Sysctl.Checksum = set.TCPNoWindowCheck, set.Checksum
+	if !set.TCPLoose {
+		k.Sysctl.TCPLoose = 0
+	}
+	timeouts(&k.Timeouts, set.Timeouts)
+	if err := zoneLimits(ctx, t, k); err != nil {
+		return nil, nil, err
+	}
+	return t, k, nil
+}
+
+// timeouts takes over what the node's sysctls say (nf_conntrack_*_timeout_*).
+func timeouts(t *ctstate.Timeouts, set map[string]uint32) {
+	for name, dst := range map[string]*uint32{
+		"tcp_syn_sent": &t.TCP[ctstate.TCPSynSent], "tcp_syn_recv": &t.TCP[ctstate.TCPSynRecv],
+		"tcp_established": &t.TCP[ctstate.TCPEstablished], "tcp_fin_wait": &t.TCP[ctstate.TCPFinWait],
+		"tcp_close_wait": &t.TCP[ctstate.TCPCloseWait], "tcp_last_ack": &t.TCP[ctstate.TCPLastAck],
+		"tcp_time_wait": &t.TCP[ctstate.TCPTimeWait], "tcp_close": &t.TCP[ctstate.TCPClose],
+		"tcp_max_retrans": &t.TCPRetrans, "tcp_unacknowledged": &t.TCPUnack,
+		"udp": &t.UDP, "udp_stream": &t.UDPStream, "icmp": &t.ICMP, "icmpv6": &t.ICMPv6,
+		"generic": &t.Generic, "gre": &t.GRE, "gre_stream": &t.GREStream,
+		"sctp_closed": &t.SCTP[1], "sctp_cookie_wait": &t.SCTP[2], "sctp_cookie_echoed": &t.SCTP[3],
+		"sctp_established": &t.SCTP[4], "sctp_shutdown_sent": &t.SCTP[5], "sctp_shutdown_recd": &t.SCTP[6],
+		"sctp_shutdown_ack_sent": &t.SCTP[7], "sctp_heartbeat_sent": &t.SCTP[8],
+	} {
+		if v, ok := set[name]; ok {
+			*dst = v
+		}
+	}
+}
+
+// userspaceModel is conntrack as ovs-vswitchd's own datapath has it.
+func (s *Service) userspaceModel(ctx context.Context) (ctstate.Table, ctstate.Tracker, error) {
+	return nil, nil, errors.ErrUnsupported
+}
+
+// zoneLimits reads OVS's limits on connections, where the kernel has them.
+func zoneLimits(ctx context.Context, t *ctnetlink.Table, k *ctstate.Kernel) error {
+	return nil
+}

@@ -1,0 +1,131 @@
+// Package node is the side of the tool that runs on a chassis: it answers for one
+// ovs-vswitchd, its bridges, ports and conntrack; and the ways to reach it from elsewhere.
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+)
+
+// Node is a chassis, near or far.
+type Node interface {
+	// Info describes the node; it is read once and kept.
+	Info(ctx context.Context) (*Info, error)
+	// Trace follows one packet on the node, over the overlay's entries.
+	Trace(ctx context.Context, req TraceRequest) (*engine.Result, error)
+	// Commit writes an overlay's entries to the kernel's table, journaled first, and answers them as they are there.
+	Commit(ctx context.Context, req CommitRequest) (*CommitResult, error)
+	// Close ends the connection; entries committed without Keep are removed first.
+	Close(ctx context.Context) error
+}
+
+// TraceRequest is one packet entering the node.
+type TraceRequest struct {
+	engine.Request
+	Overlay ctstate.OverlayData `json:"overlay"`
+}
+
+// CommitRequest is what a packet left in the overlay, to be made real.
+type CommitRequest struct {
+	Overlay ctstate.OverlayData `json:"overlay"`
+	Timeout uint32              `json:"timeout"` // seconds an entry lives; 30 when 0
+	Keep    bool                `json:"keep"`    // leave the entries behind at the end
+}
+
+// CommitResult is what became of a commit.
+type CommitResult struct {
+	Entries  []ctstate.Entry `json:"entries"`
+	Warnings []string        `json:"warnings,omitempty"`
+}
+
+// Info describes a node.
+type Info struct {
+	Tool           string            `json:"tool"`
+	SystemID       string            `json:"system_id"`
+	Hostname       string            `json:"hostname"`
+	OVSVersion     string            `json:"ovs_version"`
+	OVNVersion     string            `json:"ovn_version,omitempty"`
+	Kernel         string            `json:"kernel"`
+	Datapath       string            `json:"datapath"` // of the integration bridge: system, netdev
+	OVNRemote      string            `json:"ovn_remote,omitempty"`
+	Bridge         string            `json:"bridge"` // the integration bridge
+	BridgeMappings map[string]string `json:"bridge_mappings,omitempty"`
+	EncapIPs       []string          `json:"encap_ips,omitempty"`
+	EncapTypes     []string          `json:"encap_types,omitempty"`
+	Zones          map[uint16]string `json:"zones,omitempty"`
+	Ports          []Port            `json:"ports"`
+	Warnings       []string          `json:"warnings,omitempty"`
+}
+
+// Port is a port of a bridge with what the database says of it.
+type Port struct {
+	engine.Port
+	Backer      string            `json:"backer"` // datapath type of the bridge: system, netdev, dummy
+	Options     map[string]string `json:"options,omitempty"`
+	ExternalIDs map[string]string `json:"external_ids,omitempty"`
+	MAC         string            `json:"mac,omitempty"`
+	Tag         int64             `json:"tag,omitempty"`
+	Peer        string            `json:"peer,omitempty"` // of a patch port
+}
+
+// PortByIfaceID finds the port a logical port is plugged into.
+func (i *Info) PortByIfaceID(id string) (Port, bool) {
+	for _, p := range i.Ports {
+		if p.IfaceID == id && p.OFPort != 0 {
+			return p, true
+		}
+	}
+	return Port{}, false
+}
+
+// PortByName finds a port of a bridge by name.
+func (i *Info) PortByName(bridge, name string) (Port, bool) {
+	for _, p := range i.Ports {
+		if p.Bridge == bridge && p.Name == name {
+			return p, true
+		}
+	}
+	return Port{}, false
+}
+
+// PortByNumber finds a port of a bridge by OpenFlow number.
+func (i *Info) PortByNumber(bridge string, ofport uint32) (Port, bool) {
+	for _, p := range i.Ports {
+		if p.Bridge == bridge && p.OFPort == ofport {
+			return p, true
+		}
+	}
+	return Port{}, false
+}
+
+// ByDatapath finds the port of a datapath port number (or name): engine.Ports. Several tunnel ports share one
+// datapath port; any of them tells the kind.
+func (i *Info) ByDatapath(dp string) (engine.Port, bool) {
+	for _, p := range i.Ports {
+		if p.Datapath == dp && dp != "" {
+			return p.Port, true
+		}
+	}
+	for _, p := range i.Ports {
+		if p.Name == dp && p.Datapath != "" {
+			return p.Port, true
+		}
+	}
+	return engine.Port{}, false
+}
+
+// Error is a node that could not be reached, or not asked.
+type Error struct {
+	Node string // chassis name, or the target as given
+	Op   string
+	Err  error
+	Hint string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("chassis %s: %s: %v", e.Node, e.Op, e.Err) }
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,0 +1,311 @@
+package node
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/creachadair/jrpc2"
+	"github.com/creachadair/jrpc2/channel"
+	"github.com/creachadair/jrpc2/handler"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+)
+
+// greeting is the first line of "node stdio": what follows is JSON-RPC, one message a line.
+const greeting = "ovn-ct-trace-node/1 "
+
+// The codes of errors that the two sides tell apart.
+const (
+	codeFailed      jrpc2.Code = 1
+	codePermission  jrpc2.Code = 2
+	codeUnreachable jrpc2.Code = 3
+)
+
+// call is a request's envelope: the caller's deadline travels with it.
+type call[T any] struct {
+	TimeoutMS int64 `json:"timeout_ms,omitempty"`
+	Arg       T     `json:"arg"`
+}
+
+// Serve answers for n on a pair of streams until the input ends or ctx is cancelled.
+func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error {
+	if _, err := fmt.Fprintf(out, "%s%s\n", greeting, Version()); err != nil {
+		return err
+	}
+	methods := handler.Map{
+		"Info":   method(func(ctx context.Context, _ struct{}) (*Info, error) { return n.Info(ctx) }),
+		"Trace":  method(n.Trace),
+		"Commit": method(n.Commit),
+		"Cancel": handler.New(func(ctx context.Context, id string) error {
+			jrpc2.ServerFromContext(ctx).CancelRequest(id)
+			return nil
+		}),
+	}
+	srv := jrpc2.NewServer(methods, &jrpc2.ServerOptions{NewContext: func() context.Context { return ctx }})
+	srv.Start(channel.Line(in, out))
+	stop := context.AfterFunc(ctx, srv.Stop)
+	defer stop()
+	err := srv.Wait()
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return err
+}
+
+func method[A, R any](f func(context.Context, A) (R, error)) jrpc2.Handler {
+	return handler.New(func(ctx context.Context, c call[A]) (R, error) {
+		if c.TimeoutMS > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, time.Duration(c.TimeoutMS)*time.Millisecond)
+			defer cancel()
+		}
+		r, err := f(ctx, c.Arg)
+		if err != nil {
+			var zero R
+			return zero, jrpc2.Errorf(codeOf(err), "%v", err)
+		}
+		return r, nil
+	})
+}
+
+func codeOf(err error) jrpc2.Code {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return codePermission
+	case Unreachable(err):
+		return codeUnreachable
+	}
+	return codeFailed
+}
+
+// RemoteError is an error that a node answered.
+type RemoteError struct {
+	Code jrpc2.Code
+	Text string
+}
+
+func (e *RemoteError) Error() string { return e.Text }
+
+// Is lets errors.Is find a refused permission on the far side.
+func (e *RemoteError) Is(target error) bool {
+	return target == fs.ErrPermission && e.Code == codePermission
+}
+
+// Remote is a Node behind a command that runs "ovn-ct-trace node stdio" somewhere: one process
+// for the whole run.
+type Remote struct {
+	Name string   // chassis, for errors
+	Argv []string // the command; never a shell
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	client *jrpc2.Client
+	stderr tail
+	info   *Info
+	dead   error
+}
+
+// tail keeps the end of what a process wrote to its standard error.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, p...)
+	if n := len(t.b) - 2048; n > 0 {
+		t.b = t.b[n:]
+	}
+	return len(p), nil
+}
+
+// last is the last line written.
+func (t *tail) last() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := strings.TrimSpace(string(t.b))
+	return s[strings.LastIndexByte(s, '\n')+1:]
+}
+
+// maxGreeting bounds what is read of a command that is not a node.
+const maxGreeting = 4096
+
+// closeGrace is how long a node's process may take to end by itself, clean-up included.
+const closeGrace = 10 * time.Second
+
+// connect starts the command and checks its greeting.
+func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.dead != nil {
+		return nil, r.dead
+	}
+	if r.client != nil {
+		return r.client, nil
+	}
+	cmd := exec.Command(r.Argv[0], r.Argv[1:]...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, r.fail("start", err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, r.fail("start", err)
+	}
+	cmd.Stderr = &r.stderr
+	ownGroup(cmd)
+	if err := cmd.Start(); err != nil {
+		return nil, r.fail("start", err)
+	}
+	r.cmd = cmd
+	br := bufio.NewReaderSize(out, maxGreeting)
+	line, err := r.greet(ctx, br)
+	if err != nil {
+		killGroup(cmd)
+		cmd.Wait()
+		return nil, r.fail("start "+r.Argv[0], err)
+	}
+	if v := strings.TrimPrefix(line, greeting); v != Version() {
+		// Fields are added, never changed, within one protocol number; a different build is worth a warning only.
+		r.stderr.Write([]byte("node runs version " + v + "\n"))
+	}
+	r.client = jrpc2.NewClient(channel.Line(br, in), &jrpc2.ClientOptions{
+		OnCancel: func(c *jrpc2.Client, rsp *jrpc2.Response) {
+			c.Notify(context.Background(), "Cancel", rsp.ID())
+		},
+	})
+	return r.client, nil
+}
+
+// greet reads the greeting, or says what came instead.
+func (r *Remote) greet(ctx context.Context, br *bufio.Reader) (string, error) {
+	type answer struct {
+		line string
+		err  error
+	}
+	ch := make(chan answer, 1)
+	go func() { // ends when the process does: its output is closed, or it is killed
+		line, err := br.ReadSlice('\n')
+		ch <- answer{strings.TrimRight(string(line), "\r\n"), err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", fmt.Errorf("no answer: %w", ctx.Err())
+	case a := <-ch:
+		if strings.HasPrefix(a.line, greeting) {
+			return a.line, nil
+		}
+		if a.line != "" {
+			return "", fmt.Errorf("printed %q instead of the node protocol", clip(a.line, 80))
+		}
+		if a.err != nil {
+			// The process ended; its last words are worth more than EOF.
+			time.Sleep(20 * time.Millisecond)
+			if s := r.stderr.last(); s != "" {
+				return "", errors.New(s)
+			}
+			return "", errors.New("ended without an answer")
+		}
+		return "", errors.New("printed an empty line instead of the node protocol")
+	}
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n] + "..."
+	}
+	return s
+}
+
+// fail remembers that the node is out of reach: it is not started again for every packet.
+func (r *Remote) fail(op string, err error) error {
+	r.dead = &Error{Node: r.Name, Op: op, Err: err, Hint: "run it by hand: " + strings.Join(r.Argv, " ")}
+	return r.dead
+}
+
+func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R, error) {
+	var result R
+	c, err := r.connect(ctx)
+	if err != nil {
+		return result, err
+	}
+	req := call[A]{Arg: arg}
+	if d, ok := ctx.Deadline(); ok {
+		req.TimeoutMS = max(1, time.Until(d).Milliseconds())
+	}
+	err = c.CallResult(ctx, name, req, &result)
+	if err == nil {
+		return result, nil
+	}
+	var je *jrpc2.Error
+	switch {
+	case ctx.Err() != nil:
+		return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: fmt.Errorf("no answer: %w", ctx.Err())}
+	case errors.As(err, &je) && je.Code >= codeFailed && je.Code <= codeUnreachable:
+		re := &RemoteError{Code: je.Code, Text: je.Message}
+		if je.Code == codeFailed {
+			return result, fmt.Errorf("chassis %s: %w", r.Name, re)
+		}
+		return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: re}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.stderr.last(); s != "" {
+		err = fmt.Errorf("%v (%s)", err, clip(s, 200))
+	}
+	return result, r.fail(strings.ToLower(name), err)
+}
+
+// Info asks the node to describe itself, once.
+func (r *Remote) Info(ctx context.Context) (*Info, error) {
+	if r.info != nil {
+		return r.info, nil
+	}
+	info, err := remoteCall[*Info](ctx, r, "Info", struct{}{})
+	if err == nil {
+		r.info = info
+	}
+	return info, err
+}
+
+// Trace follows one packet on the node.
+func (r *Remote) Trace(ctx context.Context, req TraceRequest) (*engine.Result, error) {
+	return remoteCall[*engine.Result](ctx, r, "Trace", req)
+}
+
+// Commit writes entries to the node's table.
+func (r *Remote) Commit(ctx context.Context, req CommitRequest) (*CommitResult, error) {
+	return remoteCall[*CommitResult](ctx, r, "Commit", req)
+}
+
+// Close ends the process: its input is closed, which makes it clean up and end; after a grace it is killed.
+func (r *Remote) Close(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.client == nil {
+		return nil
+	}
+	r.client.Close()
+	r.client = nil
+	done := make(chan error, 1)
+	go func() { done <- r.cmd.Wait() }()
+	select {
+	case <-done:
+		return nil
+	case <-time.After(closeGrace):
+	case <-ctx.Done():
+	}
+	killGroup(r.cmd)
+	<-done
+	return &Error{Node: r.Name, Op: "close", Err: errors.New("did not end by itself and was killed")}
+}

@@ -1,0 +1,275 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
+)
+
+// Options tell a Service where its daemons are.
+type Options struct {
+	RunDir  string // of Open vSwitch: ovs-vswitchd.pid and its control socket
+	DB      string // remote of the Open_vSwitch database; "unix:RUNDIR/db.sock" when empty
+	NetNS   string // file of the network namespace whose conntrack is asked; ovs-vswitchd's own when empty
+	Journal string // folder of the journal of synthetic kernel entries
+	NoDB    bool   // a bridge without OVN: the database is not asked
+	Limits  engine.Limits
+}
+
+// DefaultRunDir is Open vSwitch's run folder: OVS_RUNDIR, else the packaged one.
+func DefaultRunDir() string {
+	if d := os.Getenv("OVS_RUNDIR"); d != "" {
+		return d
+	}
+	return "/var/run/openvswitch"
+}
+
+// Service is a Node on this machine.
+type Service struct {
+	opt Options
+
+	mu     sync.Mutex
+	ctl    *unixctl.Client
+	pid    int
+	info   *Info
+	table  *ctnetlink.Table
+	engine map[string]*engine.Engine // by datapath type
+	commit *committer
+}
+
+// NewService prepares a node on this machine; nothing is opened yet.
+func NewService(opt Options) *Service {
+	if opt.RunDir == "" {
+		opt.RunDir = DefaultRunDir()
+	}
+	if opt.DB == "" {
+		opt.DB = "unix:" + filepath.Join(opt.RunDir, "db.sock")
+	}
+	return &Service{opt: opt, engine: map[string]*engine.Engine{}}
+}
+
+// Version is the tool's version from its build information.
+func Version() string {
+	if bi, ok := debug.ReadBuildInfo(); ok && bi.Main.Version != "" {
+		return bi.Main.Version
+	}
+	return "(devel)"
+}
+
+// control connects to ovs-vswitchd's control socket.
+func (s *Service) control() (*unixctl.Client, error) {
+	if s.ctl != nil {
+		return s.ctl, nil
+	}
+	path, pid, err := unixctl.Discover(s.opt.RunDir, "ovs-vswitchd")
+	if err != nil {
+		return nil, err
+	}
+	s.ctl, s.pid = &unixctl.Client{Path: path}, pid
+	return s.ctl, nil
+}
+
+// Info reads the node's bridges, ports, zones and versions.
+func (s *Service) Info(ctx context.Context) (*Info, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.readInfo(ctx)
+}
+
+func (s *Service) readInfo(ctx context.Context) (*Info, error) {
+	if s.info != nil {
+		return s.info, nil
+	}
+	ctl, err := s.control()
+	if err != nil {
+		return nil, err
+	}
+	text, err := ctl.Call(ctx, "dpif/show")
+	if err != nil {
+		return nil, err
+	}
+	shown, err := parseDpifShow(text)
+	if err != nil {
+		return nil, err
+	}
+	info := &Info{Tool: Version(), Kernel: kernelRelease(), Bridge: "br-int"}
+	var rows map[string]*ovn.Interface
+	if !s.opt.NoDB {
+		if rows, err = s.readDatabase(ctx, info); err != nil {
+			return nil, err
+		}
+	}
+	info.Ports = joinPorts(shown, rows)
+	for _, p := range info.Ports {
+		if p.Bridge == info.Bridge {
+			info.Datapath = p.Backer
+		}
+	}
+	s.info = info
+	return info, nil
+}
+
+// readDatabase fills in what the Open_vSwitch database knows.
+func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn.Interface, error) {
+	db, err := ovn.DialOVS(ctx, ovn.Options{Remotes: s.opt.DB})
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	cfg, err := db.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	info.SystemID, info.Hostname, info.OVSVersion = cfg.SystemID, cfg.Hostname, cfg.OVSVersion
+	info.OVNRemote, info.Bridge = cfg.Remote(), cfg.Bridge()
+	info.BridgeMappings, info.EncapTypes = cfg.BridgeMappings(), cfg.EncapTypes()
+	for _, ip := range cfg.EncapIPs() {
+		info.EncapIPs = append(info.EncapIPs, ip.String())
+	}
+	bridges, err := db.AllBridges(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range bridges {
+		if b.Name == info.Bridge {
+			info.Zones = b.CTZones()
+		}
+	}
+	res, err := db.Select(ctx, ovn.Query{Table: "Interface", Columns: []string{"name", "type", "ofport", "options", "external_ids", "mac_in_use"}})
+	if err != nil {
+		return nil, err
+	}
+	rows := map[string]*ovn.Interface{}
+	for _, r := range res[0] {
+		i := &ovn.Interface{Name: r.Str("name"), Type: r.Str("type"), Options: r.Map("options"), ExternalIDs: r.Map("external_ids"), MAC: r.Str("mac_in_use")}
+		if err := r.Err(); err != nil {
+			return nil, fmt.Errorf("Interface %s: %w", i.Name, err)
+		}
+		rows[i.Name] = i
+	}
+	return rows, nil
+}
+
+// Trace follows one packet on this node.
+func (s *Service) Trace(ctx context.Context, req TraceRequest) (*engine.Result, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info, err := s.readInfo(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if req.Bridge == "" {
+		req.Bridge = info.Bridge
+	}
+	if p, ok := info.PortByNumber(req.Bridge, req.InPort); ok && req.InPortDatapath == "" {
+		req.InPortDatapath = p.Datapath
+	}
+	eng, err := s.engineFor(ctx, info, req.Bridge)
+	if err != nil {
+		return nil, err
+	}
+	return eng.Trace(ctx, req.Request, req.Overlay)
+}
+
+// engineFor makes the engine for a bridge's kind of datapath, once.
+func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*engine.Engine, error) {
+	backer := ""
+	for _, p := range info.Ports {
+		if p.Bridge == bridge {
+			backer = p.Backer
+		}
+	}
+	if backer == "" {
+		return nil, &ovn.NotFoundError{What: "bridge", Name: bridge}
+	}
+	if e := s.engine[backer]; e != nil {
+		return e, nil
+	}
+	e := &engine.Engine{Prober: prober{s.ctl}, Ports: info, Limits: s.opt.Limits}
+	var err error
+	if backer == "system" {
+		e.Table, e.Tracker, err = s.kernelModel(ctx)
+	} else {
+		e.Table, e.Tracker, err = s.userspaceModel(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.engine[backer] = e
+	return e, nil
+}
+
+// kernelTable opens the table of ovs-vswitchd's network namespace: the kernel datapath keeps its
+// connections in the namespace it was made in.
+func (s *Service) kernelTable(ctx context.Context) (*ctnetlink.Table, error) {
+	if s.table != nil {
+		return s.table, nil
+	}
+	ns := nodens.OfPID(s.pid)
+	if s.opt.NetNS != "" {
+		ns = nodens.OfPath(s.opt.NetNS)
+	}
+	t, err := ctnetlink.Open(ctx, ns)
+	if err != nil {
+		return nil, err
+	}
+	s.table = t
+	return t, nil
+}
+
+// Close ends the node: synthetic entries are removed, sockets closed.
+func (s *Service) Close(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	if s.commit != nil {
+		errs = append(errs, s.commit.close(ctx))
+		s.commit = nil
+	}
+	if s.table != nil {
+		errs = append(errs, s.table.Close())
+		s.table = nil
+	}
+	if s.ctl != nil {
+		errs = append(errs, s.ctl.Close())
+		s.ctl = nil
+	}
+	return errors.Join(errs...)
+}
+
+// Unreachable reports whether an error means that something could not be reached or was not
+// permitted, rather than that the question was wrong.
+func Unreachable(err error) bool {
+	var ne *Error
+	var de *ovn.Error
+	return errors.As(err, &ne) || errors.As(err, &de) || errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist)
+}
+
+func kernelRelease() string {
+	b, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s", trimNL(b))
+}
+
+func trimNL(b []byte) []byte {
+	for len(b) > 0 && b[len(b)-1] == '\n' {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+var _ ctstate.Table = (*ctnetlink.Table)(nil)

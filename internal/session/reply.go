@@ -1,0 +1,33 @@
+package session
+
+import (
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+)
+
+// replyTTL is what a host sends with.
+const replyTTL = 64
+
+// echoReply pairs echo requests with their replies.
+var echoReply = map[[2]uint8]uint8{
+	{ctstate.ProtoICMP, 8}: 0, {ctstate.ProtoICMP, 13}: 14, {ctstate.ProtoICMP, 15}: 16, {ctstate.ProtoICMP, 17}: 18,
+	{ctstate.ProtoICMPv6, 128}: 129, {ctstate.ProtoICMPv6, 139}: 140,
+}
+
+// reply is what the receiver of p answers, as a host would: every address turned round.
+func reply(p packet.Packet) packet.Packet {
+	p.EthSrc, p.EthDst = p.EthDst, p.EthSrc
+	p.Src, p.Dst = p.Dst, p.Src
+	p.SrcPort, p.DstPort = p.DstPort, p.SrcPort
+	p.TTL = replyTTL
+	if t, ok := echoReply[[2]uint8{p.Proto, p.ICMPType}]; ok {
+		p.ICMPType = t
+	}
+	return p
+}
+
+// isReply tells whether p answers q.
+func isReply(p, q packet.Packet) bool {
+	r := reply(q)
+	return p.Proto == r.Proto && p.Src == r.Src && p.Dst == r.Dst && p.SrcPort == r.SrcPort && p.DstPort == r.DstPort && p.ICMPType == r.ICMPType
+}

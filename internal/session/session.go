@@ -1,0 +1,293 @@
+// Package session plays a handshake: packet after packet, each over the entries that those
+// before it left, replies built from what was delivered.
+package session
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// Sender carries one packet; *driver.Driver is one.
+type Sender interface {
+	Send(ctx context.Context, w driver.World, start driver.Start, p packet.Packet, label, direction string) (*driver.Sent, error)
+	// ReplyStart finds where a reply to a delivered branch enters.
+	ReplyStart(ctx context.Context, b driver.Branch) (driver.Start, error)
+}
+
+// Options tell what to play.
+type Options struct {
+	Close string // fin, rst or none
+	// Settle makes what a packet left real before the next one (--commit=kernel); nil leaves it in the overlay.
+	Settle func(ctx context.Context, w driver.World) (driver.World, error)
+}
+
+// Result is what became of the handshake.
+type Result struct {
+	Packets  []*report.Packet
+	Session  report.Session
+	World    driver.World
+	Warnings []string
+}
+
+// step is one packet of a handshake.
+type step struct {
+	label string
+	reply bool
+	flags uint16
+}
+
+// TCP flag bits.
+const (
+	fin = 0x01
+	syn = 0x02
+	rst = 0x04
+	ack = 0x10
+)
+
+// steps lists a protocol's packets in order.
+func steps(proto uint8, closing string) ([]step, error) {
+	switch proto {
+	case ctstate.ProtoTCP:
+		s := []step{{"SYN", false, syn}, {"SYN-ACK", true, syn | ack}, {"ACK", false, ack}}
+		switch closing {
+		case "fin":
+			s = append(s, step{"FIN", false, fin | ack}, step{"FIN-ACK", true, fin | ack}, step{"last ACK", false, ack})
+		case "rst":
+			s = append(s, step{"RST", false, rst | ack})
+		}
+		return s, nil
+	case ctstate.ProtoUDP, ctstate.ProtoUDPLite:
+		return []step{{"request", false, 0}, {"response", true, 0}}, nil
+	case ctstate.ProtoICMP, ctstate.ProtoICMPv6:
+		return []step{{"echo request", false, 0}, {"echo reply", true, 0}}, nil
+	case ctstate.ProtoSCTP:
+		return []step{{"INIT", false, 0}, {"INIT ACK", true, 0}, {"COOKIE ECHO", false, 0}, {"COOKIE ACK", true, 0}}, nil
+	}
+	return nil, fmt.Errorf("no handshake is known for protocol %s", packet.ProtoName(proto))
+}
+
+// chain is one alternative of the whole handshake.
+type chain struct {
+	packets  []*report.Packet
+	choices  []engine.Choice
+	brokenAt string
+	why      string
+	world    driver.World
+}
+
+// run is one call of Run.
+type run struct {
+	sender   Sender
+	opt      Options
+	start    driver.Start
+	first    packet.Packet
+	steps    []step
+	chains   []chain
+	warnings []string
+}
+
+// maxChains bounds how many alternatives of a handshake are played to their end.
+const maxChains = 64
+
+// Run plays the handshake that p begins. Every undetermined choice is played to its end: the result is the first
+// alternative that breaks, else the first.
+func Run(ctx context.Context, s Sender, w driver.World, start driver.Start, p packet.Packet, opt Options) (*Result, error) {
+	list, err := steps(p.Proto, opt.Close)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{sender: s, opt: opt, start: start, first: p, steps: list}
+	err = r.play(ctx, chain{world: w}, 0, nil)
+	res := r.result()
+	return res, err
+}
+
+// play sends step i of a chain and goes on with every alternative that it makes; at is the branch where
+// the server was reached.
+func (r *run) play(ctx context.Context, c chain, i int, at *driver.Branch) error {
+	if i == len(r.steps) {
+		r.chains = append(r.chains, c)
+		return nil
+	}
+	st := r.steps[i]
+	start, p, dir := r.start, r.first, "original"
+	if st.reply {
+		var err error
+		if start, err = r.sender.ReplyStart(ctx, *at); err != nil {
+			return err
+		}
+		p, dir = reply(at.Packet), "reply"
+	}
+	if p.Proto == ctstate.ProtoTCP {
+		p.TCPFlags = st.flags
+	}
+	sent, err := r.sender.Send(ctx, c.world, start, p, st.label, dir)
+	if sent != nil {
+		r.warnings = append(r.warnings, sent.Warnings...)
+	}
+	if err != nil {
+		if sent != nil {
+			c.packets = append(c.packets[:len(c.packets):len(c.packets)], sent.Packet)
+			c.brokenAt, c.why = st.label, err.Error()
+			r.chains = append(r.chains, c)
+		}
+		return err
+	}
+	if len(r.chains)+len(sent.Outcomes) > maxChains {
+		r.warnings = append(r.warnings, fmt.Sprintf("more than %d alternatives: not all were played", maxChains))
+		sent.Outcomes = sent.Outcomes[:1]
+	}
+	for _, o := range sent.Outcomes {
+		next := chain{
+			packets: append(c.packets[:len(c.packets):len(c.packets)], sent.Packet),
+			choices: append(c.choices[:len(c.choices):len(c.choices)], o.Choices...),
+			world:   o.World,
+		}
+		got, why := r.check(st, o, at)
+		if why == "answered" {
+			r.chains = append(r.chains, next)
+			continue
+		}
+		if why != "" {
+			next.brokenAt, next.why = st.label, why
+			r.chains = append(r.chains, next)
+			continue
+		}
+		if r.opt.Settle != nil {
+			if next.world, err = r.opt.Settle(ctx, o.World); err != nil {
+				r.chains = append(r.chains, next)
+				return err
+			}
+		}
+		far := at
+		if !st.reply && at == nil {
+			far = got
+		}
+		if err := r.play(ctx, next, i+1, far); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check finds the branch by which a packet arrived as it must, or says why it did not; "answered" when OVN itself
+// gave the reply already.
+func (r *run) check(st step, o driver.Outcome, at *driver.Branch) (*driver.Branch, string) {
+	var got *driver.Branch
+	for i := range o.Branches {
+		b := &o.Branches[i]
+		if b.Verdict == engine.Delivered || b.Verdict == engine.External || b.Verdict == engine.Host {
+			if got == nil || b.Verdict > got.Verdict {
+				got = b
+			}
+		}
+	}
+	if got == nil {
+		return nil, failure(o)
+	}
+	switch {
+	case st.reply:
+		return got, r.checkReply(got)
+	case at == nil && got.Port == r.start.Port && got.Chassis == r.start.Chassis && isReply(got.Packet, r.first):
+		return got, "answered"
+	case at == nil:
+		return got, ""
+	}
+	// A later packet of the client must reach the server that the first reached.
+	if got.Chassis != at.Chassis || got.Port != at.Port {
+		return got, fmt.Sprintf("it reaches %s on %s, the first packet reached %s on %s", got.Port, got.Chassis, at.Port, at.Chassis)
+	}
+	if x, y := got.Packet, at.Packet; x.Src != y.Src || x.Dst != y.Dst || x.SrcPort != y.SrcPort || x.DstPort != y.DstPort {
+		return got, fmt.Sprintf("it arrives as %v, the first packet as %v", x, y)
+	}
+	return got, ""
+}
+
+// checkReply says what a reply lacks to be what the client expects.
+func (r *run) checkReply(got *driver.Branch) string {
+	if got.Chassis != r.start.Chassis || got.Port != r.start.Port {
+		return fmt.Sprintf("it ends at %s on %s instead of the client's port %s on %s", got.Port, got.Chassis, r.start.Port, r.start.Chassis)
+	}
+	p, want := got.Packet, reply(r.first)
+	if p.Src != want.Src || p.SrcPort != want.SrcPort {
+		return fmt.Sprintf("the client asked %s and hears from %s", endpoint(want, false), endpoint(p, false))
+	}
+	if p.Dst != want.Dst || p.DstPort != want.DstPort {
+		return fmt.Sprintf("it is addressed to %s, the client is %s", endpoint(p, true), endpoint(want, true))
+	}
+	return ""
+}
+
+func endpoint(p packet.Packet, dst bool) string {
+	a, port := p.Src, p.SrcPort
+	if dst {
+		a, port = p.Dst, p.DstPort
+	}
+	if port == 0 {
+		return a.String()
+	}
+	if a.Is6() {
+		return fmt.Sprintf("[%v]:%d", a, port)
+	}
+	return fmt.Sprintf("%v:%d", a, port)
+}
+
+// failure says in a line how the packet ended instead.
+func failure(o driver.Outcome) string {
+	if len(o.Branches) == 0 {
+		return "nothing became of it"
+	}
+	worst := o.Branches[0]
+	for _, b := range o.Branches {
+		if b.Verdict < worst.Verdict {
+			worst = b
+		}
+	}
+	s := worst.Verdict.String()
+	if worst.Chassis != "" {
+		s += " on " + worst.Chassis
+	}
+	if worst.Reason != nil && worst.Reason.Text != "" {
+		s += ": " + worst.Reason.Text
+	}
+	return s
+}
+
+// result picks the alternative that is shown.
+func (r *run) result() *Result {
+	res := &Result{Session: report.Session{Proto: packet.ProtoName(r.first.Proto)}}
+	if len(r.chains) == 0 {
+		return res
+	}
+	shown := r.chains[0]
+	for _, c := range r.chains {
+		if c.brokenAt != "" {
+			shown = c
+			break
+		}
+	}
+	res.Packets, res.World = shown.packets, shown.world
+	res.Session.Established = shown.brokenAt == ""
+	res.Session.BrokenAt, res.Session.Why = shown.brokenAt, shown.why
+	if len(r.chains) > 1 {
+		for _, c := range r.chains {
+			res.Session.Alternatives = append(res.Session.Alternatives, report.SessionAlternative{
+				Choices: c.choices, Established: c.brokenAt == "", BrokenAt: c.brokenAt, Why: c.why,
+			})
+		}
+	}
+	seen := map[string]bool{}
+	for _, w := range r.warnings {
+		if !seen[w] {
+			seen[w] = true
+			res.Warnings = append(res.Warnings, w)
+		}
+	}
+	return res
+}
