@@ -262,8 +262,9 @@ func (p *parser) fieldAction(name string, lo, hi int) Action {
 	case "psample":
 		v := PSample{Group: uint32(r.num("group", 32))}
 		if r.has("cookie") {
-			hex, ok := strings.CutPrefix(r.str("cookie"), "0x")
-			r.bad = r.bad || !ok || hex == ""
+			text := r.str("cookie")
+			hex, ok := strings.CutPrefix(text, "0x")
+			r.bad = r.bad || !ok && text != "0" || hex == ""
 			v.Cookie = hex
 		}
 		a = v

@@ -39,10 +39,10 @@ func appendHex(b []byte, v uint64) []byte {
 // append0x always writes the 0x.
 func append0x(b []byte, v uint64) []byte { return strconv.AppendUint(append(b, "0x"...), v, 16) }
 
-// append prints as ds_put_hex does.
+// append prints as ds_put_hex does: zero has no 0x.
 func (u U128) append(b []byte) []byte {
 	if u.Hi == 0 {
-		return append0x(b, u.Lo)
+		return appendHex(b, u.Lo)
 	}
 	b = append0x(b, u.Hi)
 	for shift := 60; shift >= 0; shift -= 4 {
@@ -183,7 +183,11 @@ func (a DecTTL) append(b []byte) []byte {
 
 func (a PSample) append(b []byte) []byte {
 	b = appendUint(append(b, "psample(group="...), uint64(a.Group))
-	if a.Cookie != "" {
+	switch a.Cookie {
+	case "":
+	case "0":
+		b = append(b, ",cookie=0"...) // ds_put_hex
+	default:
 		b = append(append(b, ",cookie=0x"...), a.Cookie...)
 	}
 	return append(b, ')')

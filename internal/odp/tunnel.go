@@ -151,7 +151,7 @@ func geneveOption(s string) (TunnelOption, bool) {
 		return o, true
 	}
 	digits, ok := strings.CutPrefix(data, "0x")
-	if !ok || len(digits) > 2*int(o.Len) {
+	if !ok && data != "0" || len(digits) > 2*int(o.Len) {
 		return o, false
 	}
 	// ds_put_hex drops leading zeros; len says how many bytes there are.
@@ -174,15 +174,16 @@ func (o TunnelOption) Uint() (uint64, bool) {
 
 // String prints the option as format_geneve_opts does.
 func (o TunnelOption) String() string {
-	b := append0x([]byte("{class="), uint64(o.Class))
-	b = append0x(append(b, ",type="...), uint64(o.Type))
+	b := appendHex([]byte("{class="), uint64(o.Class))
+	b = appendHex(append(b, ",type="...), uint64(o.Type))
 	b = appendUint(append(b, ",len="...), uint64(o.Len))
 	if len(o.Data) > 0 {
 		digits := strings.TrimLeft(hex.EncodeToString(o.Data), "0")
 		if digits == "" {
-			digits = "0"
+			b = append(b, ",0"...)
+		} else {
+			b = append(append(b, ",0x"...), digits...)
 		}
-		b = append(append(b, ",0x"...), digits...)
 	}
 	return string(append(b, '}'))
 }

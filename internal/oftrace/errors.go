@@ -65,7 +65,8 @@ func Classify(text string) ReplyKind {
 	case has("Cannot find the datapath", "Cannot find datapath", "no OpenFlow port", "Invalid datapath flow"):
 		return ReplyNoDatapath
 	case has("Syntax error", "Bad openflow flow syntax", "Bad actions", "syntax error", "or the bridge name was omitted",
-		"Failed to parse", "unknown action", "invalid in_port", "parse error", "Trailing garbage"):
+		"Failed to parse", "unknown action", "invalid in_port", "parse error", "Trailing garbage",
+		"unknown connection tracking state flag"):
 		return ReplySyntax
 	}
 	return ReplyOther

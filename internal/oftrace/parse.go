@@ -213,6 +213,9 @@ func (p *parser) head() (h *RecircHead, more bool, err error) {
 	if !ok {
 		return nil, false, p.fault("cut short: no recirculation")
 	}
+	if !isRecirc && !strings.HasPrefix(line, "Trace reached the recirculation limit.") {
+		return nil, false, p.fault("cut short: no recirculation")
+	}
 	if !isRecirc {
 		// "Trace reached the recirculation limit." and how many are left.
 		p.trace.Limit = strings.TrimSpace(p.in[p.off:])

@@ -1,19 +1,138 @@
 package openflow
 
-import "testing"
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"testing"
+)
 
-func TestParsePrint(t *testing.T) {
-	for _, in := range []string{
-		"", "tcp,in_port=1,vlan_tci=0x0000,dl_src=0a:00:00:00:00:01,nw_src=10.0.0.1,tp_src=1000,tcp_flags=syn",
-		"recirc_id=0x49,ct_state=+new-est+trk,ct_label=0x4,eth,tcp,packet_type=(1,0x800),in_port=\"a b,c/d\",nw_src=10.0.0.0/24",
-		"cookie=0x0, duration=1.2s, table=0, n_packets=0, priority=5,ip actions=ct(table=1,zone=5),resubmit(,2)",
-		"a=,=b,c=/d,e=f/", "tun_metadata0=0x10002/0xff,tun_flags=+df-oam",
+const sample = `recirc_id=0x49,ct_state=new|trk,ct_label=0x10000000000000004,eth,tcp,reg0=0x11,in_port="a b,c/d",dl_src=0a:00:00:00:00:01,` +
+	`nw_src=10.0.0.1,nw_dst=10.0.0.0/24,nw_ttl=64,tp_src=1000,tp_dst=80,tcp_flags=syn|ack`
+
+func parse(t *testing.T, s string) Flow {
+	t.Helper()
+	f, err := Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestGet(t *testing.T) {
+	f := parse(t, sample)
+	for name, want := range map[string]string{
+		"tp_src": "1000", "tcp_src": "1000", "udp_dst": "80", "eth_src": "0a:00:00:00:00:01", "ip_src": "10.0.0.1",
+		"nw_dst": "10.0.0.0/24", "tcp": "", "in_port": `"a b,c/d"`,
+	} {
+		if got, ok := f.Get(name); !ok || got != want {
+			t.Errorf("%s: %q, %v; want %q", name, got, ok, want)
+		}
+	}
+	if f.Has("udp") || f.Has("reg1") || f.Has("tp_flags") {
+		t.Error("has what is not there")
+	}
+	if fd, _ := f.Field("nw_dst"); fd != (Field{Name: "nw_dst", Value: "10.0.0.0", Mask: "24"}) {
+		t.Errorf("%+v", fd)
+	}
+	// The name itself goes before an alias of it.
+	g := parse(t, "udp_src=1,tp_src=2")
+	if got, _ := g.Get("tp_src"); got != "2" {
+		t.Errorf("tp_src=%s", got)
+	}
+}
+
+func TestTyped(t *testing.T) {
+	f := parse(t, sample)
+	if v, ok := f.Uint("recirc_id"); !ok || v != 0x49 {
+		t.Error("recirc_id", v, ok)
+	}
+	if a, ok := f.Addr("nw_src"); !ok || a != netip.MustParseAddr("10.0.0.1") {
+		t.Error("nw_src", a, ok)
+	}
+	if m, ok := f.MAC("dl_src"); !ok || m.String() != "0a:00:00:00:00:01" {
+		t.Error("dl_src", m, ok)
+	}
+	if v, ok := f.U128("ct_label"); !ok || v != (U128{1, 4}) || v.String() != "0x10000000000000004" {
+		t.Error("ct_label", v, ok)
+	}
+	if v, m, ok := f.TCPFlags(); !ok || v != 0x12 || m != 0xfff {
+		t.Error("tcp_flags", v, m, ok)
+	}
+	if v, m, ok := f.CTState(); !ok || v != 0x21 || m != 0xff {
+		t.Error("ct_state", v, m, ok)
+	}
+	if p, ok := f.InPort(); !ok || p != "a b,c/d" {
+		t.Error("in_port", p, ok)
+	}
+	if v, ok := f.EthType(); !ok || v != 0x800 {
+		t.Error("dl_type", v, ok)
+	}
+	if v, ok := f.Proto(); !ok || v != 6 {
+		t.Error("nw_proto", v, ok)
+	}
+	if _, ok := f.Uint("nw_src"); ok {
+		t.Error("an address is a number")
+	}
+}
+
+func TestEdit(t *testing.T) {
+	f := parse(t, "recirc_id=0x1,eth,tcp,in_port=1,tp_dst=80")
+	g := f.Clone()
+	g.Set("tcp_dst", "8080")
+	g.Set("nw_src", "10.0.0.0/8")
+	g.Del("recirc_id", "eth", "absent")
+	if got, want := g.String(), "tcp,in_port=1,tp_dst=8080,nw_src=10.0.0.0/8"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := f.String(), "recirc_id=0x1,eth,tcp,in_port=1,tp_dst=80"; got != want {
+		t.Errorf("the clone's changes show: %s", got)
+	}
+	d := parse(t, "cookie=0x0, duration=1s, table=0,ip actions=drop")
+	d.Del("cookie", "duration")
+	if got, want := d.String(), "table=0,ip actions=drop"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestSyntaxError(t *testing.T) {
+	for in, off := range map[string]int{
+		"a=1,,b": 4, ",a": 0, "a,": 1, "a=(1": 2, "a=1)": 3, `in_port="x`: 8, "a=(1}": 4,
 	} {
 		f, err := Parse(in)
-		if err != nil {
-			t.Errorf("%s: %v", in, err)
-		} else if got := f.String(); got != in {
-			t.Errorf("printed %s\n    was %s", got, in)
+		var e *SyntaxError
+		if !errors.As(err, &e) || e.Off != off || f.Fields != nil {
+			t.Errorf("%q: %v, %v; want offset %d", in, f, err, off)
+		}
+	}
+}
+
+func TestFlagErrors(t *testing.T) {
+	for _, in := range []string{"", "sin", "+syn+syn", "syn|", "|", "+", "0x10000", "0x2/0x10000", "+syn|ack", "syn-ack"} {
+		if v, m, err := ParseTCPFlags(in); err == nil {
+			t.Errorf("%q: %#x/%#x", in, v, m)
+		}
+	}
+	if got := FormatTCPFlags(0); got != "0" {
+		t.Error(got)
+	}
+	if got := FormatTCPFlags(0x1ff); got != "fin|syn|rst|psh|ack|urg|ece|cwr|ns" {
+		t.Error(got)
+	}
+	if got := FormatCTState(0x1021); got != "new|trk|0x1000" {
+		t.Error(got)
+	}
+}
+
+func TestSplitActions(t *testing.T) {
+	for in, want := range map[string][]string{
+		"": nil, "drop": {"drop"},
+		"ct(commit,nat(src=1.1.1.1),exec(load:0x1->NXM_NX_CT_MARK[])),resubmit(,40)": {
+			"ct(commit,nat(src=1.1.1.1),exec(load:0x1->NXM_NX_CT_MARK[]))", "resubmit(,40)"},
+		`output:"a,b",learn(table=1,output:NXM_OF_IN_PORT[])`: {`output:"a,b"`, "learn(table=1,output:NXM_OF_IN_PORT[])"},
+	} {
+		if got := SplitActions(in); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", in, got)
 		}
 	}
 }

@@ -58,8 +58,11 @@ func (f Flow) U128(name string) (U128, bool) {
 	return U128{hi, lo}, err1 == nil && err2 == nil
 }
 
-// String prints as OVS does, in hex without leading zeros.
+// String prints as ds_put_hex does: in hex without leading zeros, zero without 0x.
 func (u U128) String() string {
+	if u == (U128{}) {
+		return "0"
+	}
 	if u.Hi == 0 {
 		return "0x" + strconv.FormatUint(u.Lo, 16)
 	}
