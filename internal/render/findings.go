@@ -1,0 +1,118 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// Doctor prints what works and what does not: a line of totals, then the worst first.
+func Doctor(w io.Writer, fs []report.Finding, opts Options) error {
+	return findings(w, fs, opts, "ok")
+}
+
+// Findings prints findings as text: a line of totals, then the worst first.
+func Findings(w io.Writer, fs []report.Finding, opts Options) error {
+	return findings(w, fs, opts, "info")
+}
+
+func findings(w io.Writer, fs []report.Finding, opts Options, info string) error {
+	p := newPrinter(opts)
+	p.line(0, totals(fs, info)...)
+	if opts.Quiet {
+		return p.flush(w)
+	}
+	sorted := slices.Clone(fs)
+	slices.SortStableFunc(sorted, func(a, b report.Finding) int { return rank(a.Severity) - rank(b.Severity) })
+	for _, f := range sorted {
+		p.finding(f, info)
+	}
+	return p.flush(w)
+}
+
+func rank(s report.Severity) int {
+	switch s {
+	case report.SeverityError:
+		return 0
+	case report.SeverityWarning:
+		return 1
+	case report.SeverityInfo:
+		return 2
+	}
+	return -1 // a severity that is not known is not hidden at the end
+}
+
+func totals(fs []report.Finding, info string) []span {
+	if len(fs) == 0 {
+		return []span{plain("nothing found")}
+	}
+	count := map[report.Severity]int{}
+	for _, f := range fs {
+		count[f.Severity]++
+	}
+	var line []span
+	for _, s := range []report.Severity{report.SeverityError, report.SeverityWarning, report.SeverityInfo} {
+		n := count[s]
+		if n == 0 {
+			continue
+		}
+		if len(line) > 0 {
+			line = append(line, plain(", "))
+		}
+		word := severityWord(s, info)
+		if n > 1 && s != report.SeverityInfo {
+			word += "s"
+		}
+		line = append(line, span{fmt.Sprintf("%d %s", n, word), severityColor(s)})
+		delete(count, s)
+	}
+	for _, s := range slices.Sorted(maps.Keys(count)) {
+		line = append(line, plain(fmt.Sprintf(", %d %s", count[s], s)))
+	}
+	return line
+}
+
+func severityWord(s report.Severity, info string) string {
+	if s == report.SeverityInfo {
+		return info
+	}
+	return string(s)
+}
+
+func severityColor(s report.Severity) color {
+	switch s {
+	case report.SeverityError:
+		return red
+	case report.SeverityWarning:
+		return yellow
+	case report.SeverityInfo:
+		return green
+	}
+	return none
+}
+
+// severityWidth lines the texts up.
+const severityWidth = len("warning")
+
+func (p *printer) finding(f report.Finding, info string) {
+	word := severityWord(f.Severity, info)
+	pad := strings.Repeat(" ", max(0, severityWidth-len(word))+1)
+	line := []span{{word, severityColor(f.Severity)}, plain(pad), {orNone(f.Code), bold}, plain(": " + f.Text)}
+	p.line(0, line...)
+	indent := severityWidth + 1
+	if len(f.Where) > 0 {
+		var parts []string
+		for _, k := range sortedKeys(f.Where) {
+			parts = append(parts, k+" "+f.Where[k])
+		}
+		p.line(indent, plain("where: "+strings.Join(parts, ", ")))
+	}
+	p.nb(indent, f.NB)
+	if f.Hint != "" {
+		p.line(indent, plain("hint: "+f.Hint))
+	}
+}

@@ -1,0 +1,126 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in testdata")
+
+// TestGolden prints each report in testdata as its other sections' names say: a form (text, summary, doctor,
+// findings, json), then -v, -vv, -q, color or width=N.
+func TestGolden(t *testing.T) {
+	for _, file := range testenv.Corpus(t, "testdata/*.txtar") {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			ar, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(ar.Files) < 2 || ar.Files[0].Name != "report.json" && ar.Files[0].Name != "findings.json" {
+				t.Fatalf("%s: want report.json or findings.json first, then an output", file)
+			}
+			for i := range ar.Files[1:] {
+				f := &ar.Files[i+1]
+				got, err := print(ar.Files[0].Data, f.Name)
+				if err != nil {
+					t.Fatalf("%s: %v", f.Name, err)
+				}
+				if *update {
+					f.Data = got
+					continue
+				}
+				if diff := cmp.Diff(string(f.Data), string(got)); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", f.Name, diff)
+				}
+			}
+			if *update {
+				if err := os.WriteFile(file, txtar.Format(ar), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// print renders one section; escapes are made readable, so that files stay text.
+func print(in []byte, name string) ([]byte, error) {
+	words := strings.Fields(name)
+	opts, err := options(words[1:])
+	if err != nil {
+		return nil, err
+	}
+	var buf bytes.Buffer
+	switch words[0] {
+	case "doctor", "findings":
+		var fs report.FindingsReport
+		if err := strict(in, &fs); err != nil {
+			return nil, err
+		}
+		if words[0] == "doctor" {
+			err = Doctor(&buf, fs.Findings, opts)
+		} else {
+			err = Findings(&buf, fs.Findings, opts)
+		}
+	default:
+		var r report.Report
+		if err := strict(in, &r); err != nil {
+			return nil, err
+		}
+		switch words[0] {
+		case "text":
+			err = Text(&buf, &r, opts)
+		case "summary":
+			err = Summary(&buf, &r, opts)
+		case "json":
+			err = JSON(&buf, &r)
+		default:
+			err = fmt.Errorf("no form %q", words[0])
+		}
+	}
+	return bytes.ReplaceAll(buf.Bytes(), []byte("\x1b"), []byte("<ESC>")), err
+}
+
+// strict refuses a field that the types do not have: a golden input must not drift from the schema.
+func strict(in []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(in))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
+}
+
+func options(words []string) (Options, error) {
+	var o Options
+	for _, w := range words {
+		switch {
+		case w == "-v":
+			o.Verbose = 1
+		case w == "-vv":
+			o.Verbose = 2
+		case w == "-q":
+			o.Quiet = true
+		case w == "color":
+			o.Color = true
+		case strings.HasPrefix(w, "width="):
+			n, err := strconv.Atoi(strings.TrimPrefix(w, "width="))
+			if err != nil {
+				return o, err
+			}
+			o.Width = n
+		default:
+			return o, fmt.Errorf("no option %q", w)
+		}
+	}
+	return o, nil
+}

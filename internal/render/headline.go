@@ -1,0 +1,269 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// headline is the answer on one line.
+func headline(r *report.Report) []span {
+	switch {
+	case r.Session != nil:
+		return sessionLine(r)
+	case len(r.Packets) == 0:
+		return []span{verdictSpan(r.Verdict), plain(": no packet was traced")}
+	case len(r.Packets) == 1:
+		return packetLine(r.Packets[0])
+	}
+	// Several packets that are no session, such as a broadcast from a provider network that enters on
+	// several chassis: the one that decides, and which it is.
+	p := r.Packets[0]
+	for _, q := range r.Packets {
+		if p.Verdict != r.Verdict && q.Verdict == r.Verdict {
+			p = q
+		}
+	}
+	return append(packetLine(p), plain(fmt.Sprintf(" (%s, one of %d packets)", packetName(p), len(r.Packets))))
+}
+
+func packetName(p *report.Packet) string {
+	if p.Label != "" {
+		return p.Label
+	}
+	return "packet from " + place(p.From)
+}
+
+func sessionLine(r *report.Report) []span {
+	s := r.Session
+	line := []span{plain("session " + s.Proto + " ")}
+	if s.Established {
+		line = append(line, span{"established", green})
+		if len(r.Packets) > 0 {
+			h := r.Packets[0].Header
+			line = append(line, plain(": "+source(h)+" > "+destination(h)))
+		}
+		if via := chassisOf(r); len(via) > 0 {
+			line = append(line, plain(" via "+strings.Join(via, ", ")))
+		}
+		return line
+	}
+	if r.Verdict == engine.Unknown {
+		line = append(line, span{"not determined", yellow})
+	} else {
+		line = append(line, span{"broken", red})
+	}
+	if s.BrokenAt != "" {
+		line = append(line, plain(" at "+s.BrokenAt))
+	}
+	line = append(line, plain(": "))
+	if p := brokenPacket(r); p != nil && p.Verdict != engine.Delivered {
+		return append(line, packetLine(p)...)
+	}
+	return append(line, plain(orElse(s.Why, "no reason given")))
+}
+
+// extraWhy is the session's own reason where the headline does not tell it.
+func extraWhy(r *report.Report) string {
+	if r.Session == nil || r.Session.Why == "" || strings.Contains(lineText(sessionLine(r)), r.Session.Why) {
+		return ""
+	}
+	return r.Session.Why
+}
+
+func brokenPacket(r *report.Report) *report.Packet {
+	i := slices.IndexFunc(r.Packets, func(p *report.Packet) bool { return p.Label == r.Session.BrokenAt })
+	if i < 0 {
+		return nil
+	}
+	return r.Packets[i]
+}
+
+// chassisOf lists the chassis on the packets' ways in the order in which they are reached.
+func chassisOf(r *report.Report) []string {
+	var out []string
+	for _, p := range r.Packets {
+		for _, h := range p.Hops {
+			if !slices.Contains(out, h.Chassis) {
+				out = append(out, h.Chassis)
+			}
+		}
+	}
+	return out
+}
+
+// packetLine says how a packet ended: its own verdict first, then what became of other copies or in
+// other alternatives.
+func packetLine(p *report.Packet) []span {
+	if len(p.Branches) == 0 {
+		return []span{verdictSpan(p.Verdict), plain(": no end of the packet is known")}
+	}
+	total := len(alternatives(p.Branches))
+	var line []span
+	for _, group := range byVerdict(p) {
+		if len(line) > 0 {
+			line = append(line, plain("; "))
+		}
+		line = append(line, groupLine(group, total)...)
+	}
+	return line
+}
+
+// byVerdict groups branches, those with the packet's own verdict first, then from bad to good.
+func byVerdict(p *report.Packet) [][]*report.Branch {
+	order := []engine.Verdict{p.Verdict}
+	for v := engine.Unknown; v <= engine.Delivered; v++ {
+		if v != p.Verdict {
+			order = append(order, v)
+		}
+	}
+	var groups [][]*report.Branch
+	for _, v := range order {
+		var g []*report.Branch
+		for _, b := range p.Branches {
+			if b.Verdict == v {
+				g = append(g, b)
+			}
+		}
+		if len(g) > 0 {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
+
+// maxListed is how many ends the first line names.
+const maxListed = 3
+
+func groupLine(bs []*report.Branch, total int) []span {
+	b := bs[0]
+	if len(bs) == 1 && total <= 1 {
+		return append(endSpans(b), reasonSpans(b, true)...)
+	}
+	line := []span{verdictSpan(b.Verdict)}
+	if total > 1 {
+		line = append(line, plain(" in "+alternativesText(bs, total)))
+	}
+	if total <= 1 {
+		line = append(line, plain(" "+copies(b.Verdict, len(bs))))
+	}
+	if text := places(bs); text != "" {
+		line = append(line, plain(": "+text))
+	}
+	return append(line, commonReason(bs)...)
+}
+
+// commonReason is the reason that the branches share, or the first and that there are others.
+func commonReason(bs []*report.Branch) []span {
+	line := reasonSpans(bs[0], true)
+	for _, b := range bs[1:] {
+		if !slices.Equal(reasonSpans(b, true), line) {
+			return append(line, plain(", and other reasons"))
+		}
+	}
+	return line
+}
+
+func copies(v engine.Verdict, n int) string {
+	switch v {
+	case engine.Delivered:
+		return fmt.Sprintf("at %d ports", n)
+	case engine.Unknown:
+		return fmt.Sprintf("for %d of the copies", n)
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// places names where branches end, each place once; many are counted by chassis.
+func places(bs []*report.Branch) string {
+	var ends, chassis []string
+	count := map[string]int{}
+	for _, b := range bs {
+		if text := endPlace(b.End); text != "" && !slices.Contains(ends, text) {
+			ends = append(ends, text)
+		}
+		if !slices.Contains(chassis, b.End.Chassis) {
+			chassis = append(chassis, b.End.Chassis)
+		}
+		count[b.End.Chassis]++
+	}
+	if len(ends) <= maxListed {
+		return strings.Join(ends, ", ")
+	}
+	var out []string
+	for _, c := range chassis {
+		out = append(out, fmt.Sprintf("%d on %s", count[c], orNone(c)))
+	}
+	return strings.Join(out, ", ")
+}
+
+// alternatives maps each way the undetermined choices can fall to its share. Branches without such a
+// choice happen in all of them and are not counted.
+func alternatives(bs []*report.Branch) map[string]float64 {
+	out := map[string]float64{}
+	for _, b := range bs {
+		if key, share := alternative(b); key != "" {
+			out[key] = share
+		}
+	}
+	return out
+}
+
+func alternative(b *report.Branch) (key string, share float64) {
+	share = 1
+	for _, c := range b.Choices {
+		if !c.Determined {
+			key += c.Kind + " " + c.Chosen + "\n"
+			share *= c.Share
+		}
+	}
+	return key, share
+}
+
+func alternativesText(bs []*report.Branch, total int) string {
+	mine := alternatives(bs)
+	sum := 0.0
+	for _, key := range sortedKeys(mine) {
+		sum += mine[key]
+	}
+	switch len(mine) {
+	case 0:
+		return fmt.Sprintf("each of %d alternatives", total)
+	case total:
+		return fmt.Sprintf("all of %d alternatives", total)
+	}
+	text := fmt.Sprintf("%d of %d alternatives", len(mine), total)
+	if sum > 0 {
+		text += " (" + percent(sum) + ")"
+	}
+	return text
+}
+
+func percent(share float64) string {
+	p := share * 100
+	switch {
+	case share > 0 && p < 1:
+		return "<1 %"
+	case share < 1 && p > 99:
+		return ">99 %"
+	}
+	return fmt.Sprintf("%.0f %%", p)
+}
+
+func lineText(line []span) string {
+	var b strings.Builder
+	for _, s := range line {
+		b.WriteString(s.text)
+	}
+	return b.String()
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

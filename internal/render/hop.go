@@ -1,0 +1,114 @@
+package render
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// hopHead prints the chassis and how the packet came to it.
+func (p *printer) hopHead(indent int, n *node) {
+	h := n.hop
+	line := []span{{orNone(h.Chassis), bold}}
+	if h.Bridge != "" {
+		line = append(line, plain(" ("+h.Bridge+")"))
+	}
+	if h.InPort != "" || h.Via != "" {
+		line = append(line, plain(strings.TrimRight(", in by "+h.Via+" "+h.InPort, " ")))
+	}
+	if h.Via == "tunnel" {
+		line = append(line, plain(tunnelText(h)))
+	}
+	p.line(indent, line...)
+}
+
+// tunnelText is what the hop's first flow tells of the tunnel that the packet came through.
+func tunnelText(h *report.Hop) string {
+	if len(h.Segments) == 0 {
+		return ""
+	}
+	f, err := openflow.Parse(h.Segments[0].Flow)
+	if err != nil {
+		return ""
+	}
+	text := ""
+	src, srcOK := firstOf(f, "tun_src", "tun_ipv6_src")
+	dst, dstOK := firstOf(f, "tun_dst", "tun_ipv6_dst")
+	if srcOK && dstOK {
+		text = ", " + src + " > " + dst
+	}
+	if id, ok := f.Get("tun_id"); ok {
+		text += ", key " + id
+	}
+	return text
+}
+
+func firstOf(f openflow.Flow, names ...string) (string, bool) {
+	for _, name := range names {
+		if v, ok := f.Get(name); ok {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// segment prints a segment's decisive steps, with -v its table look-ups before them.
+func (w *walker) segment(indent int, n *node) {
+	s := n.seg
+	if w.opts.Verbose > 0 {
+		w.line(indent, span{fmt.Sprintf("segment %d, entered by %s", s.ID, orNone(s.Enter)), dim})
+		if w.opts.Verbose > 1 {
+			w.detail(indent+2, "flow", s.Flow)
+		}
+		for i := range s.Tables {
+			w.table(indent+2, &s.Tables[i])
+		}
+		if w.opts.Verbose > 1 {
+			w.detail(indent+2, "final flow", s.FinalFlow)
+			w.detail(indent+2, "datapath actions", s.DatapathActions)
+		}
+	}
+	for _, note := range s.Notes {
+		w.line(indent, span{"note: ", yellow}, plain(note))
+	}
+	if w.lone(n) {
+		return
+	}
+	steps := distinctCT(s.CT)
+	for i := range steps {
+		w.conntrack(indent, &steps[i])
+	}
+}
+
+func (p *printer) detail(indent int, name, text string) {
+	if text != "" {
+		p.line(indent, span{name + ": " + text, dim})
+	}
+}
+
+// table prints one table look-up and what it led to.
+func (p *printer) table(indent int, t *report.Table) {
+	head := "table " + strconv.Itoa(t.Table)
+	if t.Bridge != "" && t.Bridge != "br-int" {
+		head = t.Bridge + " " + head
+	}
+	if t.Stage != "" {
+		head += " " + t.Stage
+	}
+	head += fmt.Sprintf(", priority %d", t.Priority)
+	if t.Cookie != "" && p.opts.Verbose > 1 {
+		head += ", cookie " + t.Cookie
+	}
+	p.line(indent, span{head, dim}, plain(": "+orElse(t.Match, "any")+" => "+orElse(strings.Join(t.Actions, "; "), "nothing")))
+	p.logicalFlow(indent+2, t.LogicalFlow)
+	p.nb(indent+2, t.NB)
+	if t.Row != "" {
+		p.line(indent+2, plain(t.Row))
+	}
+	for _, c := range t.Candidates {
+		p.line(indent+2, plain("or "+c))
+	}
+}

@@ -1,0 +1,154 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// compactFrom is how many copies make a flood whose single ways are not printed without -v.
+const compactFrom = 5
+
+// packet prints one packet: what it is, then its way as a tree.
+func (p *printer) packet(pkt *report.Packet, several bool) {
+	head := []span{{strings.TrimSpace(pkt.Label + " " + headerText(pkt.Header)), bold}, plain(" from " + place(pkt.From))}
+	if several {
+		head = append(append(head, plain(": ")), packetLine(pkt)...)
+	}
+	p.line(0, head...)
+	if p.opts.Verbose > 0 {
+		p.line(2, span{headerDetails(pkt.Header), dim})
+	}
+	w := &walker{printer: p, pkt: pkt, compact: p.opts.Verbose == 0 && isFlood(pkt)}
+	root := treeOf(pkt)
+	root.shrink(w.silent)
+	w.node(root, at{indent: 2, hopIndent: 2, hop: -1})
+	if w.hidden > 0 {
+		p.line(2, span{fmt.Sprintf("(%d conntrack steps of single copies are shown with -v)", w.hidden), dim})
+	}
+}
+
+// isFlood reports whether many copies leave without a choice between them.
+func isFlood(p *report.Packet) bool {
+	return len(p.Branches) >= compactFrom && len(alternatives(p.Branches)) == 0
+}
+
+// walker prints one packet's tree.
+type walker struct {
+	*printer
+	pkt     *report.Packet
+	compact bool
+	hidden  int // conntrack steps left out
+}
+
+// at is where the walk stands.
+type at struct {
+	indent    int // of steps
+	hopIndent int // of a hop's head, and of the end
+	hop       int // whose head was printed last
+	choices   int // how many of the branches' choices are printed
+}
+
+// lone reports whether a node is on one copy's way alone.
+func (w *walker) lone(n *node) bool { return w.compact && len(n.branches) == 1 }
+
+// silent reports whether a node has nothing to print at this level of detail.
+func (w *walker) silent(n *node) bool {
+	if n.seg == nil {
+		return true
+	}
+	if w.lone(n) {
+		w.hidden += len(n.seg.CT)
+		return len(n.seg.Notes) == 0
+	}
+	return w.opts.Verbose == 0 && len(n.seg.CT) == 0 && len(n.seg.Notes) == 0
+}
+
+// node prints a node and all below it.
+func (w *walker) node(n *node, a at) {
+	if n.hop != nil {
+		if n.hopIndex != a.hop {
+			w.hopHead(a.hopIndent, n)
+			a.hop, a.indent = n.hopIndex, a.hopIndent+2
+		}
+		if n.seg != nil {
+			w.segment(a.indent, n)
+		}
+	}
+	groups := groupEnds(n.ends)
+	switch {
+	case len(groups)+len(n.children) == 0:
+	case len(groups) == 0 && len(n.children) == 1:
+		w.node(n.children[0], a)
+	case len(groups) == 1 && len(n.children) == 0:
+		w.choices(a.hopIndent, &a, groups[0].branches)
+		w.end(a.hopIndent, groups[0])
+	default:
+		w.choices(a.indent, &a, n.branches)
+		w.fork(n, groups, a)
+	}
+}
+
+// fork prints what goes different ways from a node: its own ends first.
+func (w *walker) fork(n *node, groups []endGroup, a at) {
+	arms := len(groups) + len(n.children)
+	arm := func(i int, bs []*report.Branch, f func(a at)) {
+		first, rest := "|- ", "|  "
+		if i == arms-1 {
+			first, rest = "`- ", "   "
+		}
+		w.under(a.indent, first, rest, func() {
+			inner := at{hop: a.hop, choices: a.choices}
+			w.choices(0, &inner, bs)
+			f(inner)
+		})
+	}
+	for i, g := range groups {
+		arm(i, g.branches, func(at) { w.end(0, g) })
+	}
+	for i, c := range n.children {
+		arm(len(groups)+i, c.branches, func(a at) { w.node(c, a) })
+	}
+}
+
+// choices prints the choices that these branches share and that are not printed yet.
+func (w *walker) choices(indent int, a *at, bs []*report.Branch) {
+	common := shared(bs)
+	for i := a.choices; i < len(common); i++ {
+		w.choice(indent, common[i], w.among(common[:i]))
+	}
+	a.choices = max(a.choices, len(common))
+}
+
+// among counts the ways in which the choice after these others falls.
+func (w *walker) among(before []engine.Choice) int {
+	var seen []engine.Choice
+	for _, b := range w.pkt.Branches {
+		i := len(before)
+		if len(b.Choices) > i && slices.Equal(b.Choices[:i], before) && !slices.Contains(seen, b.Choices[i]) {
+			seen = append(seen, b.Choices[i])
+		}
+	}
+	return len(seen)
+}
+
+// choice prints an alternative: how many there are, which this is, and how likely.
+func (p *printer) choice(indent int, c engine.Choice, among int) {
+	why := ""
+	if c.Why != "" {
+		why = ": " + c.Why
+	}
+	switch {
+	case c.Determined:
+		p.line(indent, plain(c.Kind+" "), span{c.Chosen, bold}, plain(why))
+	case among > 1:
+		p.line(indent, span{fmt.Sprintf("one of %d: ", among), yellow}, span{c.Chosen, bold}, plain(fmt.Sprintf(" (%s, %s)%s", percent(c.Share), c.Kind, why)))
+	case c.Share > 0 && c.Share < 1:
+		p.line(indent, span{"one of several: ", yellow}, span{c.Chosen, bold}, plain(fmt.Sprintf(" (%s, %s)%s", percent(c.Share), c.Kind, why)))
+	default:
+		p.line(indent, span{"not determined: ", yellow}, plain(c.Kind+" "+c.Chosen+why))
+	}
+}
