@@ -1,0 +1,454 @@
+package ctjournal
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
+)
+
+func ap(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+func tup(proto uint8, src, dst string) ctstate.Tuple {
+	return ctstate.Tuple{Proto: proto, Src: ap(src), Dst: ap(dst)}
+}
+
+// fake is a table in memory whose kernel shows tags, or not.
+type fake struct {
+	tags    bool
+	entries map[place]ctnetlink.Record
+	nextID  uint32
+	deleted []place
+	err     error // of the next Create, after its effect
+}
+
+func newFake(tags bool) *fake { return &fake{tags: tags, entries: map[place]ctnetlink.Record{}} }
+
+func (f *fake) Read(_ context.Context, zone uint16, t ctstate.Tuple) (ctnetlink.Record, error) {
+	if r, ok := f.entries[place{zone, t}]; ok {
+		return r, nil
+	}
+	return ctnetlink.Record{}, ctstate.ErrNotFound
+}
+
+func (f *fake) Create(_ context.Context, s ctnetlink.Spec) error {
+	p := place{s.Zone, s.Orig}
+	if _, ok := f.entries[p]; ok {
+		return ctnetlink.ErrExists
+	}
+	f.nextID++
+	r := ctnetlink.Record{Entry: ctstate.Entry{Zone: s.Zone, ID: f.nextID, Orig: s.Orig, Status: s.Status | ctstate.Confirmed,
+		Timeout: s.Timeout, HasTimeout: true, Mark: s.Mark, Label: s.Label}}
+	r.Reply = s.Orig
+	r.Reply.Src, r.Reply.Dst = s.Orig.Dst, s.Orig.Src
+	if s.TCP != nil {
+		r.TCP = &ctstate.TCPInfo{State: s.TCP.State, FlagsOrig: 0x0a, FlagsReply: 0x0a}
+	}
+	if f.tags {
+		r.Tag, r.HasTag = s.Tag, true
+	}
+	f.entries[p] = r
+	err := f.err
+	f.err = nil
+	return err
+}
+
+func (f *fake) Update(context.Context, ctnetlink.Key, ctnetlink.Change) error { return nil }
+
+func (f *fake) Delete(_ context.Context, k ctnetlink.Key) error {
+	for p, r := range f.entries {
+		if key, _ := ctnetlink.KeyOf(r.Entry); key == k {
+			delete(f.entries, p)
+			f.deleted = append(f.deleted, p)
+			return nil
+		}
+	}
+	return ctstate.ErrNotFound
+}
+
+func (f *fake) opener(context.Context, NSRef) (Kernel, func() error, error) {
+	return f, func() error { return nil }, nil
+}
+
+var here = NSRef{ID: nodens.ID{Dev: 4, Ino: 4026531840}}
+
+func udpEntry() ctstate.Entry {
+	return ctstate.Entry{Zone: 7, Orig: tup(17, "10.0.0.1:1", "10.0.0.2:2"), Reply: tup(17, "10.0.0.2:2", "10.0.0.1:1"), Status: ctstate.Confirmed}
+}
+
+func tcpEntry(state ctstate.TCPState) ctstate.Entry {
+	return ctstate.Entry{Zone: 7, Orig: tup(6, "10.0.0.1:1", "10.0.0.2:2"), Reply: tup(6, "10.0.0.2:2", "10.0.0.1:1"),
+		Status: ctstate.Confirmed, TCP: &ctstate.TCPInfo{State: state}}
+}
+
+// crash makes a committer stop at a step, as if killed: its journal is
+// unlocked and nothing more is done.
+func crash(t *testing.T, k Kernel, dir string, e ctstate.Entry, at Step) {
+	t.Helper()
+	type killed struct{}
+	var c *Committer
+	c = New(k, here, Options{Dir: dir, Hook: func(s Step) {
+		if s == at {
+			panic(killed{})
+		}
+	}})
+	defer func() {
+		if _, ok := recover().(killed); !ok {
+			t.Fatalf("never came to %q", at)
+		}
+		if c.file != nil {
+			c.file.close()
+		}
+	}()
+	c.Commit(t.Context(), e)
+}
+
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestCommitAndClose(t *testing.T) {
+	for _, tags := range []bool{true, false} {
+		k, dir := newFake(tags), t.TempDir()
+		c := New(k, here, Options{Dir: dir})
+		if err := New(k, here, Options{Dir: dir}).Close(t.Context()); err != nil || len(files(t, dir)) != 0 {
+			t.Fatalf("a run without commits left %v: %v", files(t, dir), err)
+		}
+		got, err := c.Commit(t.Context(), udpEntry())
+		if err != nil || got.ID == 0 {
+			t.Fatal(got, err)
+		}
+		if _, err := c.Commit(t.Context(), udpEntry()); !errors.Is(err, ctnetlink.ErrExists) {
+			t.Errorf("twice: %v", err)
+		}
+		items, err := List(dir)
+		if err != nil || len(items) != 1 || items[0].State != StateLive || items[0].ID != got.ID || items[0].PID != os.Getpid() {
+			t.Errorf("%+v %v", items, err)
+		}
+		// A run that is alive is not cleaned up after.
+		removed, kept, err := Clean(t.Context(), dir, k.opener)
+		if err != nil || len(removed) != 0 || len(kept) != 1 || kept[0].State != StateLive || len(k.entries) != 1 {
+			t.Errorf("%v %v %v", removed, kept, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := c.Close(ctx); err != nil { // ^C: the context is done, and yet
+			t.Fatal(err)
+		}
+		if len(k.entries) != 0 || len(files(t, dir)) != 0 {
+			t.Errorf("left: %v %v", k.entries, files(t, dir))
+		}
+		if _, err := c.Commit(t.Context(), udpEntry()); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+	}
+}
+
+// TestDuplicateKeepsOwn: a refused second commit of one tuple must not make the
+// run forget the first.
+func TestDuplicateKeepsOwn(t *testing.T) {
+	k, dir := newFake(true), t.TempDir()
+	c := New(k, here, Options{Dir: dir})
+	if _, err := c.Commit(t.Context(), udpEntry()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Commit(t.Context(), udpEntry()); !errors.Is(err, ctnetlink.ErrExists) {
+		t.Fatal(err)
+	}
+	if err := c.Close(t.Context()); err != nil || len(k.entries) != 0 {
+		t.Errorf("left %v: %v", k.entries, err)
+	}
+}
+
+// TestProof: what is found at the tuple after a crash, and what becomes of it.
+func TestProof(t *testing.T) {
+	p := place{7, tcpEntry(1).Orig}
+	for _, c := range []struct {
+		name  string
+		tags  bool
+		entry ctstate.Entry
+		at    Step
+		then  func(*fake)
+		after time.Duration
+		want  State
+		gone  bool // the table is to be without it
+	}{
+		{name: "before creation", tags: true, entry: udpEntry(), at: StepIntent, want: StateGone, gone: true},
+		{name: "created, id unknown", tags: true, entry: udpEntry(), at: StepCreated, want: StateRemoved, gone: true},
+		{name: "id known", tags: true, entry: udpEntry(), at: StepID, want: StateRemoved, gone: true},
+		{name: "expired", tags: true, entry: tcpEntry(1), at: StepID, then: func(f *fake) { delete(f.entries, p) }, want: StateGone, gone: true},
+		{name: "a packet's connection with the same id", tags: true, entry: tcpEntry(1), at: StepID, then: func(f *fake) {
+			r := f.entries[p]
+			r.Tag, r.HasTag = 0, false
+			f.entries[p] = r
+		}, want: StateGone},
+		{name: "another program's", tags: true, entry: tcpEntry(1), at: StepCreated, then: func(f *fake) {
+			r := f.entries[p]
+			r.Tag = 0
+			f.entries[p] = r
+		}, want: StateGone},
+		{name: "another id", tags: true, entry: tcpEntry(1), at: StepID, then: func(f *fake) {
+			r := f.entries[p]
+			r.ID++
+			f.entries[p] = r
+		}, want: StateGone},
+		{name: "upgraded by packets, still ours", tags: true, entry: tcpEntry(1), at: StepID, then: func(f *fake) {
+			r := f.entries[p]
+			r.Status |= ctstate.SeenReply | ctstate.Assured
+			r.TCP = &ctstate.TCPInfo{State: 3, FlagsOrig: 0x0b, FlagsReply: 0x0a}
+			r.Timeout = 432000
+			f.entries[p] = r
+		}, after: time.Hour, want: StateRemoved, gone: true},
+		{name: "the other direction of another's", tags: true, entry: tcpEntry(1), at: StepID, then: func(f *fake) {
+			r := f.entries[p]
+			r.Orig, r.Reply = r.Reply, r.Orig
+			f.entries[p] = r
+		}, want: StateGone},
+		// Kernels that show no tags.
+		{name: "no tags, id known", entry: udpEntry(), at: StepID, want: StateRemoved, gone: true},
+		{name: "no tags, id known, too late", entry: udpEntry(), at: StepID, after: time.Minute, want: StateUnsure},
+		{name: "no tags, id unknown", entry: udpEntry(), at: StepCreated, want: StateUnsure},
+		{name: "no tags, id unknown, TCP as only we write it", entry: tcpEntry(1), at: StepCreated, want: StateRemoved, gone: true},
+		{name: "no tags, id unknown, TCP as pick-up makes it", entry: tcpEntry(3), at: StepCreated, want: StateUnsure},
+		{name: "no tags, id unknown, a packet's SYN", entry: tcpEntry(1), at: StepCreated, then: func(f *fake) {
+			r := f.entries[p]
+			r.TCP = &ctstate.TCPInfo{State: 1, FlagsOrig: 0x03}
+			f.entries[p] = r
+		}, want: StateUnsure},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k, dir := newFake(c.tags), t.TempDir()
+			crash(t, k, dir, c.entry, c.at)
+			if c.then != nil {
+				c.then(k)
+			}
+			cl := Cleaner{Dir: dir, Open: k.opener, Now: func() time.Time { return time.Now().Add(c.after) }}
+			removed, kept, err := cl.Clean(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			items := append(removed, kept...)
+			if len(items) != 1 || items[0].State != c.want || items[0].Why == "" {
+				t.Fatalf("%+v, want %s", items, c.want)
+			}
+			if (len(k.entries) == 0) != c.gone {
+				t.Errorf("the table: %v", k.entries)
+			}
+			if settled := c.want != StateUnsure; settled != (len(files(t, dir)) == 0) {
+				t.Errorf("journals: %v", files(t, dir))
+			}
+		})
+	}
+}
+
+// TestLostAnswer: the kernel did it, but the answer did not come.
+func TestLostAnswer(t *testing.T) {
+	k, dir := newFake(true), t.TempDir()
+	k.err = context.Canceled
+	c := New(k, here, Options{Dir: dir})
+	if _, err := c.Commit(t.Context(), udpEntry()); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if len(k.entries) != 0 {
+		t.Error("the entry stayed")
+	}
+	if err := c.Close(t.Context()); err != nil || len(files(t, dir)) != 0 {
+		t.Error(err)
+	}
+}
+
+func TestKeep(t *testing.T) {
+	k, dir := newFake(true), t.TempDir()
+	c := New(k, here, Options{Dir: dir, Keep: true})
+	if _, err := c.Commit(t.Context(), udpEntry()); err != nil {
+		t.Fatal(err)
+	}
+	next := New(k, here, Options{Dir: dir})
+	if _, err := next.Update(t.Context(), udpEntry()); !errors.Is(err, ErrInUse) {
+		t.Errorf("update of a live run's entry: %v", err)
+	}
+	if err := c.Close(t.Context()); err != nil || len(k.entries) != 1 {
+		t.Fatal(err)
+	}
+	if items, err := List(dir); err != nil || len(items) != 1 || items[0].State != StateKept {
+		t.Errorf("%+v %v", items, err)
+	}
+	// The next run may change what was kept, and leaves it kept.
+	if _, err := next.Update(t.Context(), udpEntry()); err != nil {
+		t.Error(err)
+	}
+	if err := next.Close(t.Context()); err != nil || len(k.entries) != 1 {
+		t.Errorf("%v %v", k.entries, err)
+	}
+	if _, err := New(k, here, Options{Dir: dir}).Update(t.Context(), tcpEntry(3)); !errors.Is(err, ErrNotOurs) {
+		t.Errorf("update of nobody's: %v", err)
+	}
+	if removed, _, err := Clean(t.Context(), dir, k.opener); err != nil || len(removed) != 1 || len(k.entries) != 0 || len(files(t, dir)) != 0 {
+		t.Errorf("%v %v", removed, err)
+	}
+}
+
+func TestOtherBoot(t *testing.T) {
+	k, dir := newFake(true), t.TempDir()
+	crash(t, k, dir, udpEntry(), StepID)
+	path := files(t, dir)[0]
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := parse(path, b)
+	j.header.Boot = "00000000-0000-0000-0000-000000000000"
+	line, err := record{Header: j.header}.line()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "\n")
+	if err := os.WriteFile(path, append(line, rest...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	removed, kept, err := Clean(t.Context(), dir, func(context.Context, NSRef) (Kernel, func() error, error) {
+		t.Error("the table was opened")
+		return nil, nil, errors.New("no")
+	})
+	if err != nil || len(removed) != 1 || removed[0].State != StateGone || len(kept) != 0 || len(files(t, dir)) != 0 {
+		t.Errorf("%v %v %v", removed, kept, err)
+	}
+}
+
+func TestNetNSGone(t *testing.T) {
+	dir := t.TempDir()
+	crash(t, newFake(true), dir, udpEntry(), StepID)
+	gone := func(context.Context, NSRef) (Kernel, func() error, error) { return nil, nil, ErrNoNetNS }
+	_, kept, err := Clean(t.Context(), dir, gone)
+	if err != nil || len(kept) != 1 || kept[0].State != StateUnsure {
+		t.Errorf("%v %v", kept, err)
+	}
+	late := Cleaner{Dir: dir, Open: gone, Now: func() time.Time { return time.Now().Add(time.Minute) }}
+	removed, kept, err := late.Clean(t.Context())
+	if err != nil || len(kept) != 0 || len(removed) != 1 || len(files(t, dir)) != 0 {
+		t.Errorf("%v %v %v", removed, kept, err)
+	}
+}
+
+// TestTorn: whatever is cut off the end, what was created is found.
+func TestTorn(t *testing.T) {
+	k, dir := newFake(true), t.TempDir()
+	crash(t, k, dir, udpEntry(), StepCreated)
+	path := files(t, dir)[0]
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	intent := strings.LastIndex(strings.TrimSuffix(string(whole), "\n"), "\n") + 1
+	for cut := intent; cut < len(whole); cut++ {
+		j := parse(path, whole[:cut])
+		if j.damaged != nil || len(j.left()) != 0 || j.header == nil {
+			t.Fatalf("cut at %d: %+v", cut, j)
+		}
+	}
+	// A line torn after the intent: the intent counts, and the cleaner's own
+	// line stands on its own.
+	if err := os.WriteFile(path, append(whole, `deadbeef {"n":1,"crea`...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := openFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := f.read()
+	if err != nil || len(j.left()) != 1 || j.damaged != nil {
+		t.Fatalf("%+v %v", j, err)
+	}
+	if err := f.append(record{N: 1, Gone: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if j, err := f.read(); err != nil || len(j.left()) != 0 || j.damaged != nil {
+		t.Errorf("%+v %v", j, err)
+	}
+	f.close()
+
+	// Damage in the middle is an error, and what can be read is still used.
+	bad := append([]byte("garbage\n"), whole...)
+	if err := os.WriteFile(path, bad, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	removed, _, err := Clean(t.Context(), dir, k.opener)
+	var se *SyntaxError
+	if !errors.As(err, &se) || len(removed) != 1 || len(k.entries) != 0 || len(files(t, dir)) != 1 {
+		t.Errorf("%v %v", removed, err)
+	}
+}
+
+// TestEmptyJournal: killed before the header was whole.
+func TestEmptyJournal(t *testing.T) {
+	for _, at := range []Step{StepFile, StepHeader} {
+		dir := t.TempDir()
+		crash(t, newFake(true), dir, udpEntry(), at)
+		removed, kept, err := Clean(t.Context(), dir, nil)
+		if err != nil || len(removed)+len(kept) != 0 || len(files(t, dir)) != 0 {
+			t.Errorf("%v %v %v %v", removed, kept, err, files(t, dir))
+		}
+	}
+	if removed, kept, err := Clean(t.Context(), filepath.Join(t.TempDir(), "none"), nil); err != nil || len(removed)+len(kept) != 0 {
+		t.Error(err)
+	}
+}
+
+func TestUnwritableJournal(t *testing.T) {
+	k := newFake(true)
+	c := New(k, here, Options{Dir: "/proc/nowhere"})
+	if _, err := c.Commit(t.Context(), udpEntry()); err == nil || len(k.entries) != 0 {
+		t.Errorf("committed without a journal: %v", err)
+	}
+	// A journal that can be written no more: nothing goes to the kernel.
+	dir := t.TempDir()
+	c = New(k, here, Options{Dir: dir})
+	if _, err := c.Commit(t.Context(), udpEntry()); err != nil {
+		t.Fatal(err)
+	}
+	c.file.broken = unix.ENOSPC
+	e := udpEntry()
+	e.Zone++
+	if _, err := c.Commit(t.Context(), e); !errors.Is(err, unix.ENOSPC) || len(k.entries) != 1 {
+		t.Errorf("%v %v", err, k.entries)
+	}
+	// Its entry is removed all the same, and the journal is left to Clean.
+	if err := c.Close(t.Context()); !errors.Is(err, unix.ENOSPC) || len(k.entries) != 0 {
+		t.Errorf("%v %v", err, k.entries)
+	}
+	if removed, kept, err := Clean(t.Context(), dir, k.opener); err != nil || len(removed) != 1 || len(kept) != 0 {
+		t.Errorf("%v %v %v", removed, kept, err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	line, err := record{N: 1, Intent: &intent{Zone: 7, Orig: udpEntry().Orig}}.line()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(line)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		j := parse("x", b)
+		if j.whole > len(b) {
+			t.Fatal(j.whole)
+		}
+		for _, e := range j.left() {
+			e.deadline()
+		}
+	})
+}

@@ -1,0 +1,200 @@
+package ctjournal
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strconv"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
+)
+
+// A journal is a file of lines: the CRC-32 of the rest in eight hexadecimal
+// digits, a blank, one JSON object, a newline. The first is the run's header.
+// A line that ends without a newline or does not match its CRC was being
+// written when the machine or the run died; what it announces was not done yet.
+
+// NSRef is how a journal names a network namespace: its identity, and where it
+// was found.
+type NSRef struct {
+	nodens.ID
+	PID  int    `json:"pid,omitempty"`
+	Path string `json:"path,omitempty"`
+}
+
+// header is the first record of a run.
+type header struct {
+	Version int       `json:"v"`
+	Run     string    `json:"run"`
+	Boot    string    `json:"boot"`
+	PID     int       `json:"pid"`
+	Start   time.Time `json:"start"`
+	NS      NSRef     `json:"ns"`
+}
+
+// intent is what is about to be created.
+type intent struct {
+	At      time.Time      `json:"at"`
+	Zone    uint16         `json:"zone"`
+	Orig    ctstate.Tuple  `json:"orig"`
+	Status  ctstate.Status `json:"status"`
+	Timeout uint32         `json:"timeout"` // seconds
+	Mark    uint32         `json:"mark"`
+	TCP     uint8          `json:"tcp,omitempty"` // state
+	Tag     uint64         `json:"tag"`
+}
+
+// created is what the kernel made of it.
+type created struct {
+	ID     uint32        `json:"id"`
+	Reply  ctstate.Tuple `json:"reply"`
+	Tagged bool          `json:"tagged"` // the kernel shows tags
+}
+
+// renewed is the last time the entry's timeout was set.
+type renewed struct {
+	At      time.Time `json:"at"`
+	Timeout uint32    `json:"timeout"`
+}
+
+// record is one line; exactly one of the pointers is set, or Keep.
+type record struct {
+	N       int      `json:"n,omitempty"` // the entry, counted from 1
+	Header  *header  `json:"run,omitempty"`
+	Intent  *intent  `json:"intent,omitempty"`
+	Created *created `json:"created,omitempty"`
+	Renewed *renewed `json:"renewed,omitempty"`
+	Gone    string   `json:"gone,omitempty"` // why the entry is in the table no more
+	Keep    bool     `json:"keep,omitempty"` // the run ended and left its entries on purpose
+}
+
+func (r record) line() ([]byte, error) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE(b), b), nil
+}
+
+// SyntaxError is a journal that cannot be read.
+type SyntaxError struct {
+	In  string // path
+	Off int
+	Msg string
+}
+
+func (e *SyntaxError) Error() string { return fmt.Sprintf("%s: offset %d: %s", e.In, e.Off, e.Msg) }
+
+// entry is what a journal says of one entry.
+type entry struct {
+	n       int
+	intent  intent
+	created *created
+	renewed *renewed
+	gone    string
+}
+
+// deadline is when the entry has expired if no packet refreshed it; a second
+// more, because the kernel rounds.
+func (e *entry) deadline() time.Time {
+	at, timeout := e.intent.At, e.intent.Timeout
+	if e.renewed != nil {
+		at, timeout = e.renewed.At, e.renewed.Timeout
+	}
+	return at.Add(time.Duration(timeout+1) * time.Second)
+}
+
+// journal is a file's content.
+type journal struct {
+	header  *header
+	entries []*entry
+	keep    bool
+	whole   int // bytes up to the end of the last good line
+	damaged error
+}
+
+func (j *journal) left() (out []*entry) {
+	for _, e := range j.entries {
+		if e.gone == "" {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+var errTorn = errors.New("torn line")
+
+func parseLine(b []byte) (record, error) {
+	if len(b) < 9 || b[8] != ' ' {
+		return record{}, errTorn
+	}
+	sum, err := strconv.ParseUint(string(b[:8]), 16, 32)
+	if err != nil || uint32(sum) != crc32.ChecksumIEEE(b[9:]) {
+		return record{}, errTorn
+	}
+	var r record
+	if err := json.Unmarshal(b[9:], &r); err != nil {
+		return record{}, err
+	}
+	return r, nil
+}
+
+// parse reads a journal. A torn last line is left out without a word; damage
+// before it is reported in damaged, and the rest still read: the more entries
+// are known, the more can be cleaned.
+func parse(path string, b []byte) *journal {
+	j := &journal{}
+	byN := map[int]*entry{}
+	for off := 0; off < len(b); {
+		nl := bytes.IndexByte(b[off:], '\n')
+		if nl < 0 {
+			break
+		}
+		r, err := parseLine(b[off : off+nl])
+		next := off + nl + 1
+		if err != nil {
+			if next < len(b) {
+				j.damaged = &SyntaxError{In: path, Off: off, Msg: err.Error()}
+			}
+			off = next
+			continue
+		}
+		j.add(r, byN, path, off)
+		off = next
+		j.whole = next
+	}
+	return j
+}
+
+func (j *journal) add(r record, byN map[int]*entry, path string, off int) {
+	bad := func(msg string) { j.damaged = &SyntaxError{In: path, Off: off, Msg: msg} }
+	e := byN[r.N]
+	switch {
+	case r.Header != nil:
+		if j.header == nil {
+			j.header = r.Header
+		}
+	case r.Keep:
+		j.keep = true
+	case r.Intent != nil:
+		if e != nil {
+			bad(fmt.Sprintf("entry %d begins twice", r.N))
+			return
+		}
+		e = &entry{n: r.N, intent: *r.Intent}
+		byN[r.N] = e
+		j.entries = append(j.entries, e)
+	case e == nil:
+		bad(fmt.Sprintf("entry %d was never begun", r.N))
+	case r.Created != nil:
+		e.created = r.Created
+	case r.Renewed != nil:
+		e.renewed = r.Renewed
+	case r.Gone != "":
+		e.gone = r.Gone
+	}
+}
