@@ -73,7 +73,11 @@ func (u u128) run() (start, n int) {
 	return start, n
 }
 
+// hex prints as ds_put_hex does.
 func (u u128) hex() string {
+	if u.zero() {
+		return "0"
+	}
 	if u.hi == 0 {
 		return "0x" + strconv.FormatUint(u.lo, 16)
 	}
