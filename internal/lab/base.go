@@ -18,8 +18,8 @@ func Base() *Topology {
 }
 
 // port adds a VIF and its logical switch port.
-func (t *Topology) port(sw, name, chassis, mac string, ips ...string) {
-	t.VIFs = append(t.VIFs, VIF{Port: name, Chassis: chassis, MAC: mac, IPs: ips})
+func (t *Topology) port(sw, gateway, name, chassis, mac string, ips ...string) {
+	t.VIFs = append(t.VIFs, VIF{Port: name, Chassis: chassis, MAC: mac, IPs: ips, Gateway: gateway})
 	addr := mac
 	for _, ip := range ips {
 		addr += " " + ip
@@ -52,14 +52,14 @@ const (
 // happens elsewhere owes nothing to them.
 func eastWest(t *Topology) {
 	t.setup("ls-add sw0", "ls-add sw1", "ls-add sw2", "lr-add lr0")
-	t.port("sw0", "sw0-p1", "hv1", "50:54:00:00:00:03", "10.0.0.3", "fd00:10::3")
-	t.port("sw0", "sw0-p2", "hv2", "50:54:00:00:00:04", "10.0.0.4", "fd00:10::4")
-	t.port("sw0", "sw0-p3", "hv1", "50:54:00:00:00:05", "10.0.0.5", "fd00:10::5")
-	t.port("sw1", "sw1-p1", "hv2", "50:54:00:01:00:03", "20.0.0.3", "fd00:20::3")
-	t.port("sw1", "sw1-p2", "hv3", "50:54:00:01:00:04", "20.0.0.4", "fd00:20::4")
-	t.port("sw1", "sw1-p3", "hv3", "50:54:00:01:00:05", "20.0.0.5", "fd00:20::5")
-	t.port("sw2", "sw2-p1", "hv1", "50:54:00:02:00:03", "40.0.0.3", "fd00:40::3")
-	t.port("sw2", "sw2-p2", "hv3", "50:54:00:02:00:04", "40.0.0.4", "fd00:40::4")
+	t.port("sw0", MACSw0, "sw0-p1", "hv1", "50:54:00:00:00:03", "10.0.0.3", "fd00:10::3")
+	t.port("sw0", MACSw0, "sw0-p2", "hv2", "50:54:00:00:00:04", "10.0.0.4", "fd00:10::4")
+	t.port("sw0", MACSw0, "sw0-p3", "hv1", "50:54:00:00:00:05", "10.0.0.5", "fd00:10::5")
+	t.port("sw1", MACSw1, "sw1-p1", "hv2", "50:54:00:01:00:03", "20.0.0.3", "fd00:20::3")
+	t.port("sw1", MACSw1, "sw1-p2", "hv3", "50:54:00:01:00:04", "20.0.0.4", "fd00:20::4")
+	t.port("sw1", MACSw1, "sw1-p3", "hv3", "50:54:00:01:00:05", "20.0.0.5", "fd00:20::5")
+	t.port("sw2", MACSw2, "sw2-p1", "hv1", "50:54:00:02:00:03", "40.0.0.3", "fd00:40::3")
+	t.port("sw2", MACSw2, "sw2-p2", "hv3", "50:54:00:02:00:04", "40.0.0.4", "fd00:40::4")
 	t.link("lr0", "sw0", MACSw0, "10.0.0.1/24", "fd00:10::1/64")
 	t.link("lr0", "sw1", MACSw1, "20.0.0.1/24", "fd00:20::1/64")
 	t.link("lr0", "sw2", MACSw2, "40.0.0.1/24", "fd00:40::1/64")

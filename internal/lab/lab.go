@@ -8,11 +8,13 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Dir holds everything of the running lab: sockets, databases, logs, state.
@@ -232,3 +234,58 @@ func SplitWords(s string) ([]string, error) {
 }
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+// Settle waits until every chassis has installed what the Northbound DB says
+// and its datapath holds no flow of before.
+func (l *Lab) Settle(ctx context.Context) error {
+	if err := l.Sync(ctx); err != nil {
+		return err
+	}
+	errc := make(chan error, len(l.Topo.Chassis))
+	for _, c := range l.Topo.Chassis {
+		go func() {
+			_, err := l.Appctl(c.Name, "revalidator/purge")
+			errc <- err
+		}()
+	}
+	var first error
+	for range l.Topo.Chassis {
+		if err := <-errc; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// Appctl asks a chassis' ovs-vswitchd over its control socket.
+func (l *Lab) Appctl(chassis, method string, args ...string) (string, error) {
+	dir := OVSRundir(chassis)
+	pid, err := os.ReadFile(filepath.Join(dir, "ovs-vswitchd.pid"))
+	if err != nil {
+		return "", err
+	}
+	sock := filepath.Join(dir, "ovs-vswitchd."+strings.TrimSpace(string(pid))+".ctl")
+	c, err := net.DialTimeout("unix", sock, 5*time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	if args == nil {
+		args = []string{}
+	}
+	if err := json.NewEncoder(c).Encode(map[string]any{"id": 0, "method": method, "params": args}); err != nil {
+		return "", err
+	}
+	var resp struct {
+		Result string `json:"result"`
+		Error  any    `json:"error"`
+	}
+	if err := json.NewDecoder(c).Decode(&resp); err != nil {
+		return "", fmt.Errorf("%s: %s: %w", chassis, method, err)
+	}
+	if resp.Error != nil {
+		return "", fmt.Errorf("%s: %s: %v", chassis, method, resp.Error)
+	}
+	return resp.Result, nil
+}

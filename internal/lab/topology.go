@@ -33,6 +33,7 @@ type VIF struct {
 	Chassis string
 	MAC     string
 	IPs     []string
+	Gateway string // MAC of the router port that it sends to
 	Parent  string // for a nested container: the VIF that carries it
 	Tag     int    // and its VLAN there
 }
@@ -44,6 +45,8 @@ type Host struct {
 	MAC     string
 	IPs     []string
 	VLAN    int
+	Gateway string // MAC of the router port that it sends to
+	Port    string // the localnet port by which its packets enter OVN
 }
 
 // VIF returns the VIF of a logical port.

@@ -27,6 +27,7 @@ func commands() []command {
 		{"lab-up", "(inside) bring the topology up", cmdLabUp},
 		{"lab-down", "(inside) take the topology down", cmdLabDown},
 		{"capture", "(inside) write the parsers' corpus below a folder", cmdCapture},
+		{"cases", "(inside) run oracle cases", cmdCases},
 		{"agent", "(inside) run commands for the host", cmdAgent},
 	}
 }

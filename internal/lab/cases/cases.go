@@ -1,0 +1,165 @@
+// Package cases lists what the oracle checks: each case is predicted by the
+// tool and then really done in the lab.
+package cases
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
+)
+
+// All returns every case, grouped by feature.
+func All(t *lab.Topology) []probe.Case {
+	b := builder{t}
+	var all []probe.Case
+	for _, group := range []func(builder) []probe.Case{basic, loadBalancers, acls, sessions} {
+		all = append(all, group(b)...)
+	}
+	return all
+}
+
+// builder writes packets between the topology's ports.
+type builder struct{ t *lab.Topology }
+
+// end is a port or outside host as a packet's end.
+type end struct {
+	mac, gateway string
+	ips          []string
+	vlan         int
+}
+
+func (b builder) end(name string) end {
+	for _, h := range b.t.Hosts {
+		if h.Name == name {
+			return end{h.MAC, h.Gateway, h.IPs, h.VLAN}
+		}
+	}
+	v, err := b.t.VIF(name)
+	if err != nil {
+		panic(err)
+	}
+	return end{v.MAC, v.Gateway, v.IPs, 0}
+}
+
+func (e end) ip(v6 bool) string {
+	for _, s := range e.ips {
+		if a, err := netip.ParseAddr(s); err == nil && a.Is6() == v6 {
+			return s
+		}
+	}
+	panic(fmt.Sprintf("no address in %v", e.ips))
+}
+
+// sameNet reports whether two addresses share the /24 or /64 that the lab uses
+// everywhere.
+func sameNet(a, b string) bool {
+	x, y := netip.MustParseAddr(a), netip.MustParseAddr(b)
+	bits := 24
+	if x.Is6() {
+		bits = 64
+	}
+	p, err := x.Prefix(bits)
+	return err == nil && x.Is6() == y.Is6() && p.Contains(y)
+}
+
+// to starts a packet from a port to an address: a port's name (its address of
+// the family) or an IP address. The MAC is the peer's on the same subnet, else
+// the router's, as the machine itself would do.
+func (b builder) to(from, dst string, v6 bool) probe.Packet {
+	e := b.end(from)
+	p := probe.Packet{From: from, EthSrc: e.mac, EthDst: e.gateway, VLAN: e.vlan}
+	if a, err := netip.ParseAddr(dst); err == nil {
+		p.Dst = dst
+		p.Src = e.ip(a.Is6())
+		if sameNet(p.Src, p.Dst) {
+			for _, v := range b.t.VIFs {
+				for _, ip := range v.IPs {
+					if ip == dst {
+						p.EthDst = v.MAC
+					}
+				}
+			}
+		}
+		return p
+	}
+	d := b.end(dst)
+	p.Src, p.Dst = e.ip(v6), d.ip(v6)
+	if sameNet(p.Src, p.Dst) {
+		p.EthDst = d.mac
+	}
+	return p
+}
+
+func (b builder) tcp(from, dst string, dport int) *probe.Packet {
+	p := b.to(from, dst, false)
+	p.Proto, p.Sport, p.Dport, p.Flags = "tcp", 40000+dport%1000, dport, "syn"
+	return &p
+}
+
+func (b builder) tcp6(from, dst string, dport int) *probe.Packet {
+	p := b.to(from, dst, true)
+	p.Proto, p.Sport, p.Dport, p.Flags = "tcp", 40000+dport%1000, dport, "syn"
+	return &p
+}
+
+func (b builder) udp(from, dst string, dport int) *probe.Packet {
+	p := b.to(from, dst, false)
+	p.Proto, p.Sport, p.Dport = "udp", 41000+dport%1000, dport
+	return &p
+}
+
+func (b builder) udp6(from, dst string, dport int) *probe.Packet {
+	p := b.to(from, dst, true)
+	p.Proto, p.Sport, p.Dport = "udp", 41000+dport%1000, dport
+	return &p
+}
+
+func (b builder) ping(from, dst string) *probe.Packet {
+	p := b.to(from, dst, false)
+	p.Proto, p.Type = "icmp", 8
+	return &p
+}
+
+func (b builder) ping6(from, dst string) *probe.Packet {
+	p := b.to(from, dst, true)
+	p.Proto, p.Type = "icmp6", 128
+	return &p
+}
+
+// with changes a packet.
+func with(p *probe.Packet, f func(*probe.Packet)) *probe.Packet {
+	q := *p
+	f(&q)
+	return &q
+}
+
+// one is a case of a single packet.
+func one(name, feature string, p *probe.Packet, want string) probe.Case {
+	return probe.Case{Name: name, Feature: feature, Steps: []probe.Step{{Packet: p, Want: want}}}
+}
+
+// handshake is SYN, SYN-ACK and ACK, each predicted over the kernel's table as
+// the one before has left it.
+func handshake(name, feature string, p *probe.Packet, server string) probe.Case {
+	return probe.Case{Name: name, Feature: feature, Steps: []probe.Step{
+		{Packet: p, Want: server},
+		{Answer: true, Want: p.From},
+		{Answer: true, Want: server},
+	}}
+}
+
+// echo is a request and its answer.
+func echo(name, feature string, p *probe.Packet, server string) probe.Case {
+	return probe.Case{Name: name, Feature: feature, Steps: []probe.Step{
+		{Packet: p, Want: server},
+		{Answer: true, Want: p.From},
+	}}
+}
+
+// ipLow24 is the last three bytes of an IPv6 address, in hexadecimal.
+func ipLow24(s string) [3]string {
+	b := netip.MustParseAddr(s).As16()
+	return [3]string{fmt.Sprintf("%02x", b[13]), fmt.Sprintf("%02x", b[14]), fmt.Sprintf("%02x", b[15])}
+}

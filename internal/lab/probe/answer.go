@@ -1,0 +1,89 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/gopacket/gopacket/layers"
+)
+
+// answer builds what the receiver of the last delivered frame sends back, from
+// the frame as it was delivered.
+func (r *Runner) answer(last *Reality, sent Packet, flags string) (Packet, error) {
+	if last == nil || len(last.Ends) == 0 {
+		return Packet{}, errors.New("nothing was delivered that could be answered")
+	}
+	return r.answerTo(last.Ends[0], sent, flags)
+}
+
+func (r *Runner) answerTo(end Seen, sent Packet, flags string) (Packet, error) {
+	f := end.Frame
+	h := f.Header
+	from, err := r.sender(end)
+	if err != nil {
+		return Packet{}, err
+	}
+	p := Packet{From: from, EthSrc: h["eth_dst"], EthDst: h["eth_src"], Proto: sent.Proto, Src: h["ip_dst"], Dst: h["ip_src"]}
+	if v := h["vlan"]; v != "" {
+		p.VLAN, _ = strconv.Atoi(v)
+	}
+	p.Sport, _ = strconv.Atoi(h["l4_dst"])
+	p.Dport, _ = strconv.Atoi(h["l4_src"])
+	switch sent.Proto {
+	case "tcp":
+		t, ok := f.pkt.Layer(layers.LayerTypeTCP).(*layers.TCP)
+		if !ok {
+			return Packet{}, errors.New("the delivered frame has no TCP header")
+		}
+		p.Ack = t.Seq + uint32(len(t.Payload))
+		if t.SYN || t.FIN {
+			p.Ack++
+		}
+		p.Seq = t.Ack
+		switch {
+		case t.SYN && !t.ACK:
+			p.Flags = "syn|ack"
+			r.serial++
+			p.Seq = r.serial<<8 | 0x80000000
+		default:
+			p.Flags = "ack"
+		}
+		if flags != "" {
+			p.Flags = flags
+		}
+		if p.Flags == "rst" {
+			p.Seq, p.Ack = t.Ack, 0
+		}
+	case "udp":
+	case "sctp":
+		// The INIT's own tag is the verification tag of what answers it.
+		if s := f.pkt.Layer(layers.LayerTypeSCTP); s != nil {
+			p.Payload = nil
+		}
+	case "icmp":
+		p.Type = 0
+		if i, ok := f.pkt.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4); ok {
+			p.ID, p.Seq = int(i.Id), uint32(i.Seq)
+		}
+	case "icmp6":
+		p.Type, p.ID, p.Seq = 129, sent.ID, sent.Seq
+	default:
+		return Packet{}, fmt.Errorf("no answer to %s", sent.Proto)
+	}
+	return p, nil
+}
+
+// sender is who answers a frame that came out at end.
+func (r *Runner) sender(end Seen) (string, error) {
+	if port, ok := strings.CutPrefix(end.End, "port "); ok {
+		return port, nil
+	}
+	for _, h := range r.Lab.Topo.Hosts {
+		if strings.EqualFold(h.MAC, end.Frame.Header["eth_dst"]) {
+			return h.Name, nil
+		}
+	}
+	return "", fmt.Errorf("nobody outside has the MAC %s", end.Frame.Header["eth_dst"])
+}

@@ -1,0 +1,265 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Case is one thing that OVN does, predicted and then really done.
+type Case struct {
+	Name    string
+	Feature string   // the row of docs/coverage.md
+	Setup   []string // ovn-nbctl commands before, each undone by Cleanup
+	Cleanup []string
+	Args    []string // further flags of the tool
+	Steps   []Step
+	Session bool   // the first step's packet opens a handshake that is predicted whole
+	Expect  string // session: "established", or the label of the packet that breaks it
+	Note    string // why the tool may answer unknown
+}
+
+// Step is one packet of a case, or a change between packets.
+type Step struct {
+	Packet *Packet  // send this
+	Answer bool     // or answer what was delivered last, from where it was delivered
+	Flags  string   // TCP flags of the answer, when not the usual ones
+	NB     []string // first run these ovn-nbctl commands
+	SB     []string // and these ovn-sbctl commands
+	Flush  bool     // and empty the conntrack tables
+	Args   []string // further flags of the tool for this packet
+	Want   string   // what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected"
+	Quiet  bool     // only send: nothing is predicted
+}
+
+// Result is the judgement on one case.
+type Result struct {
+	Name    string        `json:"name"`
+	Feature string        `json:"feature"`
+	Outcome string        `json:"outcome"`
+	Why     []string      `json:"why,omitempty"`
+	Took    time.Duration `json:"took"`
+	Tool    time.Duration `json:"tool"` // time the predictions took
+	Note    string        `json:"note,omitempty"`
+}
+
+// caseTimeout bounds a case: one that hangs is reported, not waited for.
+const caseTimeout = 5 * time.Minute
+
+// RunCase runs one case and cleans up after it, whatever happens.
+func (r *Runner) RunCase(ctx context.Context, c Case) (res Result) {
+	began := time.Now()
+	res = Result{Name: c.Name, Feature: c.Feature, Note: c.Note}
+	parent := ctx
+	ctx, cancel := context.WithTimeout(ctx, caseTimeout)
+	defer cancel()
+	outcome := Agree
+	worse := func(o Outcome, why ...string) {
+		if o > outcome {
+			outcome = o
+		}
+		res.Why = append(res.Why, why...)
+	}
+	defer func() {
+		if c.Cleanup != nil {
+			cctx, cancel := context.WithTimeout(context.WithoutCancel(parent), time.Minute)
+			defer cancel()
+			for _, cmd := range c.Cleanup {
+				if _, err := r.Lab.NBCtl(cctx, cmd); err != nil {
+					worse(Disagree, fmt.Sprintf("clean-up: %v", err))
+				}
+			}
+			r.owned, r.dirty = nil, true
+		}
+		res.Outcome, res.Took = outcome.String(), time.Since(began)
+	}()
+	if err := r.prepare(ctx, c); err != nil {
+		worse(Disagree, fmt.Sprintf("set-up: %v", err))
+		return res
+	}
+	var err error
+	if c.Session {
+		err = r.runSession(ctx, c, &res, worse)
+	} else {
+		err = r.runSteps(ctx, c, &res, worse)
+	}
+	if err != nil {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			err = fmt.Errorf("hung for %v: %w", caseTimeout, err)
+		}
+		worse(Disagree, err.Error())
+	}
+	return res
+}
+
+func (r *Runner) prepare(ctx context.Context, c Case) error {
+	if len(c.Setup) > 0 {
+		if err := r.change(ctx, c.Setup); err != nil {
+			return err
+		}
+	} else if r.dirty { // what the case before has cleaned up is still on its way
+		if err := r.Lab.Settle(ctx); err != nil {
+			return err
+		}
+	}
+	r.dirty = false
+	if r.owned == nil || len(c.Setup) > 0 {
+		if err := r.LearnMACs(ctx); err != nil {
+			return err
+		}
+	}
+	return r.Flush()
+}
+
+// change changes the Northbound DB and waits until no chassis acts on the old one.
+func (r *Runner) change(ctx context.Context, nb []string) error {
+	if _, err := r.Lab.NBCtl(ctx, nb...); err != nil {
+		return err
+	}
+	return r.Lab.Settle(ctx)
+}
+
+// runSteps predicts and sends packet after packet.
+func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(Outcome, ...string)) error {
+	var last *Reality
+	var lastSent Packet
+	for i, s := range c.Steps {
+		if err := r.stepChanges(ctx, s); err != nil {
+			return err
+		}
+		var p Packet
+		switch {
+		case s.Packet != nil:
+			p = *s.Packet
+		case s.Answer:
+			var err error
+			if p, err = r.answer(last, lastSent, s.Flags); err != nil {
+				return fmt.Errorf("step %d: %w", i+1, err)
+			}
+		default:
+			continue
+		}
+		marker := r.Stamp(&p)
+		name := fmt.Sprintf("packet %d (%s from %s)", i+1, p, p.From)
+		var pred *Prediction
+		expect := wantCount(s.Want)
+		if r.Tool != "" && !s.Quiet {
+			var err error
+			pred, err = r.Predict(ctx, "trace", p, append(slices.Clone(c.Args), s.Args...)...)
+			if pred != nil {
+				res.Tool += pred.Took
+			}
+			if err != nil {
+				worse(Disagree, fmt.Sprintf("%s: %v", name, err))
+				pred = nil
+			} else {
+				expect = len(pred.Report.Packets[0].Branches)
+			}
+		}
+		real, err := r.Send(ctx, p, marker, expect)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if r.Tool == "" {
+			fmt.Fprintf(r.Out, " %s\n%s", name, real)
+		}
+		if why := real.wants(s.Want); why != "" {
+			worse(Disagree, fmt.Sprintf("%s: the case's author is wrong: %s", name, why))
+		}
+		if pred != nil {
+			o, diff := Compare(&pred.Report.Packets[0], real)
+			for _, d := range diff {
+				worse(o, name+": "+d)
+			}
+			worse(o)
+			if bad := pred.statusDiff(); bad != "" {
+				worse(Disagree, name+": "+bad)
+			}
+		}
+		last, lastSent = real, p
+	}
+	return nil
+}
+
+func (r *Runner) stepChanges(ctx context.Context, s Step) error {
+	if s.Flush {
+		if err := r.Flush(); err != nil {
+			return err
+		}
+	}
+	for _, cmd := range s.SB {
+		if _, err := r.Lab.SBCtl(ctx, strings.Fields(cmd)...); err != nil {
+			return err
+		}
+	}
+	if len(s.NB) > 0 {
+		if err := r.change(ctx, s.NB); err != nil {
+			return err
+		}
+		r.owned = nil
+		return r.LearnMACs(ctx)
+	}
+	if len(s.SB) > 0 {
+		return r.Lab.Settle(ctx)
+	}
+	return nil
+}
+
+// statusDiff checks the exit status against the verdict of the report.
+func (p *Prediction) statusDiff() string {
+	want := map[string]int{"delivered": 0, "dropped": 1, "rejected": 1, "unknown": 4}
+	if w, ok := want[p.Report.Verdict]; ok && p.Status != w {
+		return fmt.Sprintf("verdict %s with exit status %d", p.Report.Verdict, p.Status)
+	}
+	return ""
+}
+
+func wantCount(want string) int {
+	switch want {
+	case "", "nowhere", "rejected":
+		return 0
+	}
+	return strings.Count(want, ",") + 1
+}
+
+// wants compares the reality with what the case's author wrote down.
+func (r *Reality) wants(want string) string {
+	var got []string
+	for _, e := range r.Ends {
+		got = append(got, strings.TrimPrefix(e.End, "port "))
+	}
+	slices.Sort(got)
+	g := strings.Join(got, ", ")
+	if g == "" {
+		g = "nowhere"
+	}
+	switch {
+	case want == "":
+		return ""
+	case want == "rejected":
+		if len(got) == 0 && len(r.Answers) > 0 {
+			return ""
+		}
+	case want == "nowhere":
+		if len(got) == 0 {
+			return ""
+		}
+	case strings.Contains(want, "|"):
+		if len(got) == 1 && slices.Contains(strings.Split(want, "|"), got[0]) {
+			return ""
+		}
+	default:
+		w := strings.Split(want, ",")
+		for i := range w {
+			w[i] = strings.TrimSpace(w[i])
+		}
+		slices.Sort(w)
+		if slices.Equal(w, got) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("wanted %s, it came out at %s (%d answers)", want, g, len(r.Answers))
+}

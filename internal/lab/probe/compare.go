@@ -1,0 +1,357 @@
+package probe
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// Seen is where a packet really came out.
+type Seen struct {
+	End   string // "port NAME" or "external CHASSIS"
+	Frame *Frame
+}
+
+// Reality is what became of one packet in the lab.
+type Reality struct {
+	Ends    []Seen             // the packet itself
+	Answers []Seen             // what OVN sent back about it
+	Changed map[string][]Entry // new or changed entries by chassis
+	After   map[string][]Entry // the whole tables
+}
+
+// String tells the reality in lines.
+func (r *Reality) String() string {
+	var b strings.Builder
+	for _, e := range r.Ends {
+		fmt.Fprintf(&b, "  arrived: %s: %s\n", e.End, e.Frame)
+	}
+	for _, e := range r.Answers {
+		fmt.Fprintf(&b, "  answer: %s: %s\n", e.End, e.Frame)
+	}
+	if len(r.Ends)+len(r.Answers) == 0 {
+		b.WriteString("  arrived: nowhere\n")
+	}
+	for _, c := range sortedChassis(r.Changed) {
+		for _, e := range r.Changed[c] {
+			fmt.Fprintf(&b, "  entry: %s: %s [%s]\n", c, e, e.info)
+		}
+	}
+	return b.String()
+}
+
+func sortedChassis(m map[string][]Entry) []string {
+	var names []string
+	for n := range m {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Outcome of a comparison.
+type Outcome int
+
+// The outcomes, from good to bad.
+const (
+	Agree Outcome = iota
+	Unknown
+	Disagree
+)
+
+func (o Outcome) String() string { return [...]string{"agree", "unknown", "disagree"}[o] }
+
+// alternative is one way the undetermined choices can fall.
+type alternative struct {
+	name     string
+	branches []RBranch
+}
+
+// alternatives groups branches by how their undetermined choices fell; what
+// hangs on no such choice is part of every alternative.
+func alternatives(p *RPkt) []alternative {
+	var always []RBranch
+	var names []string
+	by := map[string][]RBranch{}
+	for _, b := range p.Branches {
+		var t []string
+		for _, c := range b.Choices {
+			if !c.Determined && c.Kind != "nat-port" {
+				t = append(t, c.Kind+"="+c.Chosen)
+			}
+		}
+		if t == nil {
+			always = append(always, b)
+			continue
+		}
+		k := strings.Join(t, " ")
+		if _, ok := by[k]; !ok {
+			names = append(names, k)
+		}
+		by[k] = append(by[k], b)
+	}
+	if names == nil {
+		return []alternative{{"", always}}
+	}
+	var out []alternative
+	for _, n := range names {
+		out = append(out, alternative{n, append(slices.Clone(always), by[n]...)})
+	}
+	return out
+}
+
+// Compare judges a predicted packet by the reality; diff tells what differs.
+func Compare(p *RPkt, real *Reality) (Outcome, []string) {
+	if len(p.Branches) == 0 {
+		return Disagree, []string{"the prediction has no branch"}
+	}
+	alts := alternatives(p)
+	best, bestDiff := Disagree, []string(nil)
+	matches := 0
+	for _, a := range alts {
+		o, diff := compareAlternative(p, a, len(alts) > 1, real)
+		if o != Disagree {
+			matches++
+		}
+		if bestDiff == nil || o < best || (o == best && len(diff) < len(bestDiff)) {
+			best, bestDiff = o, diff
+			if a.name != "" {
+				bestDiff = append([]string{"alternative " + a.name}, diff...)
+			}
+		}
+	}
+	if best == Agree && matches == 0 {
+		best = Disagree
+	}
+	if best == Agree {
+		return Agree, nil
+	}
+	return best, bestDiff
+}
+
+func compareAlternative(p *RPkt, a alternative, several bool, real *Reality) (Outcome, []string) {
+	var diff []string
+	for _, b := range a.branches {
+		if b.Verdict == "unknown" {
+			why := ""
+			if b.Reason != nil {
+				why = b.Reason.Text
+			}
+			return Unknown, []string{"predicted unknown: " + why}
+		}
+	}
+	diff = append(diff, compareEnds(a.branches, real)...)
+	diff = append(diff, compareEntries(p, a.branches, several, real)...)
+	if diff != nil {
+		return Disagree, diff
+	}
+	return Agree, nil
+}
+
+// wanted is where a branch says that a frame comes out, "" when nowhere.
+func wanted(b RBranch) string {
+	switch b.Verdict {
+	case "delivered":
+		return "port " + b.End.Port
+	case "external":
+		return "external " + b.End.Chassis
+	}
+	return ""
+}
+
+// compareEnds pairs each predicted end with a frame and back.
+func compareEnds(branches []RBranch, real *Reality) []string {
+	var diff []string
+	ends := slices.Clone(real.Ends)
+	answers := slices.Clone(real.Answers)
+	mayAnswer := false
+	for _, b := range branches {
+		switch b.Verdict {
+		case "rejected":
+			mayAnswer = true
+			if len(real.Answers) == 0 {
+				diff = append(diff, "predicted rejected; in reality no reset and no ICMP error came back")
+			}
+			continue
+		case "controller":
+			mayAnswer = true
+			continue
+		}
+		want := wanted(b)
+		if want == "" {
+			continue
+		}
+		if i := findEnd(ends, want, b); i >= 0 {
+			diff = append(diff, headerDiff(want, b, ends[i].Frame.Header)...)
+			ends = slices.Delete(ends, i, i+1)
+			continue
+		}
+		if i := findEnd(answers, want, b); i >= 0 {
+			diff = append(diff, headerDiff(want, b, answers[i].Frame.Header)...)
+			answers = slices.Delete(answers, i, i+1)
+			continue
+		}
+		diff = append(diff, fmt.Sprintf("predicted at %s (%s); in reality it did not arrive there", want, Header(b.Header)))
+	}
+	for _, e := range ends {
+		diff = append(diff, fmt.Sprintf("really arrived at %s (%s); not predicted", e.End, e.Frame))
+	}
+	if !mayAnswer {
+		for _, e := range answers {
+			diff = append(diff, fmt.Sprintf("really an answer at %s (%s); not predicted", e.End, e.Frame))
+		}
+	}
+	return diff
+}
+
+// findEnd prefers a frame with equal headers: a flood may bring several.
+func findEnd(ends []Seen, want string, b RBranch) int {
+	found := -1
+	for i, e := range ends {
+		if e.End == want {
+			if headerDiff(want, b, e.Frame.Header) == nil {
+				return i
+			}
+			if found < 0 && b.Header["eth_type"] == e.Frame.Header["eth_type"] && b.Header["ip_proto"] == e.Frame.Header["ip_proto"] {
+				found = i
+			}
+		}
+	}
+	return found
+}
+
+// must are the fields that a prediction has to name where the frame has them.
+var must = []string{"eth_src", "eth_dst", "eth_type", "vlan", "ip_src", "ip_dst", "ip_proto", "ip_ttl",
+	"l4_src", "l4_dst", "tcp_flags", "icmp_type", "icmp_code", "arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha", "nd_target"}
+
+func headerDiff(where string, b RBranch, real Header) []string {
+	var diff []string
+	anyPort := false
+	for _, c := range b.Choices {
+		anyPort = anyPort || c.Kind == "nat-port" && !c.Determined
+	}
+	for _, k := range append(slices.Clone(must), "ip_tos") {
+		p, okp := b.Header[k]
+		r, okr := real[k]
+		if k == "ip_tos" && (!okp || !okr) {
+			continue
+		}
+		if anyPort && (k == "l4_src" || k == "l4_dst") && okp == okr {
+			continue
+		}
+		if okp != okr || p != r {
+			diff = append(diff, fmt.Sprintf("%s: %s predicted %s, really %s", where, k, orNone(p), orNone(r)))
+		}
+	}
+	return diff
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}
+
+// predicted is one commit the tool foretells.
+type predicted struct {
+	chassis string
+	entry   Entry
+	onPath  bool // surely on the way of the branches looked at
+	anyPort bool // its NAT port is not determined
+	text    string
+}
+
+// commits lists the entries that the packet's segments commit. The contract
+// lists those of branches not taken, too; which segments a branch has passed
+// is known only when the report tells (branches[].segments).
+func commits(p *RPkt, branches []RBranch, several bool) ([]predicted, []string) {
+	var out []predicted
+	var bad []string
+	told := true
+	on := map[[2]int]bool{}
+	for _, b := range branches {
+		if b.Segments == nil {
+			told = false
+		}
+		for _, s := range b.Segments {
+			on[s] = true
+		}
+	}
+	for hi, h := range p.Hops {
+		for _, s := range h.Segments {
+			path := !several
+			if told {
+				path = on[[2]int{hi, s.ID}]
+			}
+			for _, c := range s.CT {
+				if c.Committed == nil {
+					continue
+				}
+				e, err := c.Committed.entry(c.Zone)
+				if err != nil {
+					bad = append(bad, fmt.Sprintf("%s: committed entry: %v", h.Chassis, err))
+					continue
+				}
+				out = append(out, predicted{h.Chassis, e, path, c.NAT != nil && !c.NAT.Determined, c.Action})
+			}
+		}
+	}
+	return out, bad
+}
+
+// sameEntry compares what the contract promises; ICMP ids too.
+func sameEntry(p predicted, e Entry) bool {
+	a := p.entry
+	if p.anyPort {
+		a.Reply.Dport, a.Reply.Sport = e.Reply.Dport, e.Reply.Sport
+	}
+	return a.Zone == e.Zone && a.Orig == e.Orig && a.Reply == e.Reply && a.SNAT == e.SNAT && a.DNAT == e.DNAT && a.Mark == e.Mark && a.Label == e.Label
+}
+
+func compareEntries(p *RPkt, branches []RBranch, several bool, real *Reality) []string {
+	want, diff := commits(p, branches, several)
+	// A connection committed twice in a zone keeps what the last commit wrote:
+	// an earlier prediction for the same tuples is superseded.
+	superseded := func(i int) bool {
+		for _, later := range want[i+1:] {
+			if later.chassis == want[i].chassis && later.entry.Zone == want[i].entry.Zone && later.entry.Orig == want[i].entry.Orig && (later.onPath || !want[i].onPath) {
+				return true
+			}
+		}
+		return false
+	}
+	for i, w := range want {
+		if !w.onPath || superseded(i) {
+			continue
+		}
+		if !slices.ContainsFunc(real.After[w.chassis], func(e Entry) bool { return sameEntry(w, e) }) {
+			d := fmt.Sprintf("predicted on %s: %s (%s); really", w.chassis, w.entry, w.text)
+			if near := nearest(real.After[w.chassis], w.entry); near != "" {
+				d += ": " + near
+			} else {
+				d += " no such entry"
+			}
+			diff = append(diff, d)
+		}
+	}
+	for _, c := range sortedChassis(real.Changed) {
+		for _, e := range real.Changed[c] {
+			if !slices.ContainsFunc(want, func(w predicted) bool { return w.chassis == c && sameEntry(w, e) }) {
+				diff = append(diff, fmt.Sprintf("really on %s: %s; not predicted", c, e))
+			}
+		}
+	}
+	return diff
+}
+
+// nearest is an entry of the same zone and original tuple.
+func nearest(entries []Entry, want Entry) string {
+	for _, e := range entries {
+		if e.Zone == want.Zone && e.Orig == want.Orig {
+			return e.String()
+		}
+	}
+	return ""
+}

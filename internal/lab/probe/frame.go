@@ -1,0 +1,225 @@
+package probe
+
+import (
+	"bytes"
+	"fmt"
+	"hash/crc32"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+)
+
+func crc32c(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+
+// Header is a packet's fields by the names of the contract's HEADER, each
+// value in one canonical spelling.
+type Header map[string]string
+
+// Frame is one captured frame, decoded.
+type Frame struct {
+	Data   []byte
+	Header Header
+	pkt    gopacket.Packet
+}
+
+// DecodeFrame reads a frame off the wire.
+func DecodeFrame(b []byte) *Frame {
+	pkt := gopacket.NewPacket(b, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: false, NoCopy: true})
+	return &Frame{Data: b, Header: headerOf(pkt), pkt: pkt}
+}
+
+func headerOf(pkt gopacket.Packet) Header {
+	h := Header{}
+	set := func(k string, v any) { h[k] = canonical(k, fmt.Sprint(v)) }
+	done := false // the first IP header is the packet's own; what ICMP errors embed is not
+	for _, l := range pkt.Layers() {
+		switch l := l.(type) {
+		case *layers.Ethernet:
+			set("eth_src", l.SrcMAC)
+			set("eth_dst", l.DstMAC)
+			set("eth_type", fmt.Sprintf("0x%04x", uint16(l.EthernetType)))
+		case *layers.Dot1Q:
+			if _, ok := h["vlan"]; !ok {
+				set("vlan", l.VLANIdentifier)
+			}
+			set("eth_type", fmt.Sprintf("0x%04x", uint16(l.Type)))
+		case *layers.ARP:
+			set("arp_op", l.Operation)
+			set("arp_spa", net.IP(l.SourceProtAddress))
+			set("arp_tpa", net.IP(l.DstProtAddress))
+			set("arp_sha", net.HardwareAddr(l.SourceHwAddress))
+			set("arp_tha", net.HardwareAddr(l.DstHwAddress))
+		case *layers.IPv4:
+			if done {
+				return h
+			}
+			done = true
+			set("ip_src", l.SrcIP)
+			set("ip_dst", l.DstIP)
+			set("ip_ttl", l.TTL)
+			set("ip_tos", l.TOS)
+			set("ip_proto", uint8(l.Protocol))
+			if l.FragOffset != 0 {
+				return h // no transport header in a later fragment
+			}
+		case *layers.IPv6:
+			if done {
+				return h
+			}
+			done = true
+			set("ip_src", l.SrcIP)
+			set("ip_dst", l.DstIP)
+			set("ip_ttl", l.HopLimit)
+			set("ip_tos", l.TrafficClass)
+			set("ip_proto", uint8(l.NextHeader))
+		case *layers.TCP:
+			set("l4_src", uint16(l.SrcPort))
+			set("l4_dst", uint16(l.DstPort))
+			set("tcp_flags", tcpFlags(l))
+		case *layers.UDP:
+			set("l4_src", uint16(l.SrcPort))
+			set("l4_dst", uint16(l.DstPort))
+		case *layers.SCTP:
+			set("l4_src", uint16(l.SrcPort))
+			set("l4_dst", uint16(l.DstPort))
+		case *layers.ICMPv4:
+			set("icmp_type", l.TypeCode.Type())
+			set("icmp_code", l.TypeCode.Code())
+		case *layers.ICMPv6:
+			set("icmp_type", l.TypeCode.Type())
+			set("icmp_code", l.TypeCode.Code())
+		case *layers.ICMPv6NeighborSolicitation:
+			set("nd_target", l.TargetAddress)
+		case *layers.ICMPv6NeighborAdvertisement:
+			set("nd_target", l.TargetAddress)
+		}
+	}
+	return h
+}
+
+func tcpFlags(t *layers.TCP) string {
+	bits := 0
+	for i, on := range []bool{t.FIN, t.SYN, t.RST, t.PSH, t.ACK, t.URG, t.ECE, t.CWR, t.NS} {
+		if on {
+			bits |= 1 << i
+		}
+	}
+	return flagNames(bits)
+}
+
+var protoNumbers = map[string]string{"icmp": "1", "igmp": "2", "tcp": "6", "udp": "17", "icmp6": "58", "icmpv6": "58", "sctp": "132"}
+
+// canonical spells a header field's value in one way, so that "0x0800", 2048
+// and "2048" are equal.
+func canonical(key, v string) string {
+	switch key {
+	case "ip_src", "ip_dst", "arp_spa", "arp_tpa", "nd_target":
+		if a, err := netip.ParseAddr(v); err == nil {
+			return a.Unmap().String()
+		}
+	case "ip_proto":
+		if n, ok := protoNumbers[v]; ok {
+			return n
+		}
+		return v
+	case "tcp_flags":
+		if n, err := strconv.ParseInt(v, 0, 32); err == nil {
+			return flagNames(int(n))
+		}
+		return flagNames(FlagBits(v))
+	case "eth_src", "eth_dst", "arp_sha", "arp_tha", "nd_sll", "nd_tll":
+		return strings.ToLower(v)
+	}
+	if n, err := strconv.ParseInt(v, 0, 64); err == nil {
+		return strconv.FormatInt(n, 10)
+	}
+	return v
+}
+
+// is reports whether f is the packet that was sent, on its way or arrived:
+// known by what nothing in OVN rewrites.
+func (f *Frame) is(sent Packet, marker []byte) bool {
+	if f.generated() {
+		return false
+	}
+	if sent.Proto == "tcp" && sent.Raw == nil && sent.Frag != "later" {
+		t, ok := f.pkt.Layer(layers.LayerTypeTCP).(*layers.TCP)
+		return ok && t.Seq == sent.Seq && t.Ack == sent.Ack && tcpFlags(t) == flagNames(FlagBits(sent.Flags))
+	}
+	if sent.Proto == "arp" {
+		return f.Header["arp_op"] == strconv.Itoa(sent.Op) && f.Header["arp_spa"] == canonical("arp_spa", sent.Src) &&
+			f.Header["arp_tpa"] == canonical("arp_tpa", sent.Dst) && f.Header["arp_sha"] == strings.ToLower(sent.SHA)
+	}
+	if strings.HasPrefix(sent.Proto, "nd_") {
+		return f.Header["icmp_type"] == strconv.Itoa(sent.ndType()) && f.Header["ip_src"] == canonical("ip_src", sent.Src) &&
+			f.Header["ip_dst"] == canonical("ip_dst", sent.Dst) && (sent.Target == "" || f.Header["nd_target"] == canonical("nd_target", sent.Target))
+	}
+	return len(marker) > 0 && bytes.Contains(f.Data, marker)
+}
+
+// generated reports whether f is an ICMP error, which embeds what caused it.
+func (f *Frame) generated() bool {
+	switch f.Header["ip_proto"] {
+	case "1":
+		switch f.Header["icmp_type"] {
+		case "3", "4", "5", "11", "12":
+			return true
+		}
+	case "58":
+		switch f.Header["icmp_type"] {
+		case "1", "2", "3", "4":
+			return true
+		}
+	}
+	return false
+}
+
+// answers reports whether f is OVN's own answer to the packet that was sent:
+// an ICMP error about it, a reset, an ARP or ND reply.
+func (f *Frame) answers(sent Packet, marker []byte) bool {
+	h := f.Header
+	switch {
+	case f.generated():
+		if len(marker) > 0 && bytes.Contains(f.Data, marker) {
+			return true
+		}
+		return sent.Proto == "tcp" || len(marker) == 0 || h["ip_proto"] == "1"
+	case sent.Proto == "tcp" && h["ip_proto"] == "6":
+		t, ok := f.pkt.Layer(layers.LayerTypeTCP).(*layers.TCP)
+		return ok && t.RST && int(t.DstPort) == sent.Sport
+	case sent.Proto == "arp":
+		return h["arp_op"] == "2" && h["arp_spa"] == canonical("arp_spa", sent.Dst)
+	case sent.Proto == "nd_ns":
+		return h["icmp_type"] == "136" && h["nd_target"] == canonical("nd_target", sent.Target)
+	case sent.Proto == "nd_rs":
+		return h["icmp_type"] == "134"
+	case sent.Proto == "udp" && sent.Dport == 67:
+		return h["l4_src"] == "67"
+	case sent.Proto == "udp" && sent.Dport == 53:
+		return h["l4_src"] == "53" && h["l4_dst"] == strconv.Itoa(sent.Sport)
+	case sent.Proto == "sctp":
+		return h["ip_proto"] == "132" && h["l4_dst"] == strconv.Itoa(sent.Sport)
+	}
+	return false
+}
+
+// String is the frame's headers in one line.
+func (f *Frame) String() string { return f.Header.String() }
+
+var headerOrder = []string{"eth_src", "eth_dst", "vlan", "eth_type", "arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha",
+	"ip_src", "ip_dst", "ip_proto", "ip_ttl", "ip_tos", "l4_src", "l4_dst", "tcp_flags", "icmp_type", "icmp_code", "nd_target"}
+
+// String lists the fields in the order of the wire.
+func (h Header) String() string {
+	var t []string
+	for _, k := range headerOrder {
+		if v, ok := h[k]; ok {
+			t = append(t, k+"="+v)
+		}
+	}
+	return strings.Join(t, " ")
+}

@@ -1,0 +1,142 @@
+package probe
+
+import (
+	"fmt"
+	"math/big"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/mdlayher/netlink"
+	"github.com/ti-mo/conntrack"
+	"golang.org/x/sys/unix"
+)
+
+// Tuple is one direction of a conntrack entry, as far as a comparison goes.
+type Tuple struct {
+	Proto        uint8
+	Src, Dst     netip.Addr
+	Sport, Dport uint16
+	Type, Code   uint8
+	ID           uint16
+}
+
+func (t Tuple) String() string {
+	switch t.Proto {
+	case 1, 58:
+		return fmt.Sprintf("icmp %s>%s type=%d code=%d id=%d", t.Src, t.Dst, t.Type, t.Code, t.ID)
+	case 6, 17, 132:
+		name := map[uint8]string{6: "tcp", 17: "udp", 132: "sctp"}[t.Proto]
+		return fmt.Sprintf("%s %s:%d>%s:%d", name, t.Src, t.Sport, t.Dst, t.Dport)
+	}
+	return fmt.Sprintf("proto-%d %s>%s", t.Proto, t.Src, t.Dst)
+}
+
+// Entry is a conntrack entry, as far as a comparison goes.
+type Entry struct {
+	Zone        uint16
+	Orig, Reply Tuple
+	SNAT, DNAT  bool
+	Mark        uint32
+	Label       string // hexadecimal, "0x0"
+	id          uint32
+	info        string // status and protocol state, for people
+}
+
+func (e Entry) String() string {
+	nat := ""
+	if e.SNAT {
+		nat += " snat"
+	}
+	if e.DNAT {
+		nat += " dnat"
+	}
+	return fmt.Sprintf("zone %d %s reply %s%s mark=0x%x label=%s", e.Zone, e.Orig, e.Reply, nat, e.Mark, e.Label)
+}
+
+// kernelTable is the conntrack table of one chassis.
+type kernelTable struct {
+	chassis string
+	conn    *conntrack.Conn
+}
+
+func openTable(chassis string) (*kernelTable, error) {
+	fd, err := unix.Open("/run/netns/"+chassis, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("namespace %s: %w", chassis, err)
+	}
+	defer unix.Close(fd)
+	c, err := conntrack.Dial(&netlink.Config{NetNS: fd})
+	if err != nil {
+		return nil, fmt.Errorf("conntrack of %s: %w", chassis, err)
+	}
+	return &kernelTable{chassis, c}, nil
+}
+
+func (k *kernelTable) flush() error { return k.conn.Flush() }
+
+// dump reads the whole table: in the lab that is a handful of entries.
+func (k *kernelTable) dump() ([]Entry, error) {
+	flows, err := k.conn.Dump(nil)
+	if err != nil {
+		return nil, fmt.Errorf("conntrack of %s: %w", k.chassis, err)
+	}
+	var out []Entry
+	for _, f := range flows {
+		if f.TupleOrig.Proto.DestinationPort == 6081 || f.TupleOrig.Proto.DestinationPort == 4789 ||
+			f.TupleOrig.Proto.DestinationPort == 6642 || f.TupleOrig.Proto.SourcePort == 6642 {
+			continue // the underlay's own, if the kernel tracks it
+		}
+		out = append(out, entryOf(f))
+	}
+	slices.SortFunc(out, func(a, b Entry) int { return strings.Compare(a.String(), b.String()) })
+	return out, nil
+}
+
+func entryOf(f conntrack.Flow) Entry {
+	e := Entry{
+		Zone: f.Zone, Orig: tupleOf(f.TupleOrig), Reply: tupleOf(f.TupleReply),
+		SNAT: f.Status.SrcNAT(), DNAT: f.Status.DstNAT(), Mark: f.Mark, Label: labelText(f.Labels), id: f.ID,
+	}
+	e.info = f.Status.String()
+	if p := f.ProtoInfo.TCP; p != nil {
+		e.info += fmt.Sprintf(" tcp-state=%d", p.State)
+	}
+	return e
+}
+
+func tupleOf(t conntrack.Tuple) Tuple {
+	out := Tuple{Proto: t.Proto.Protocol, Src: t.IP.SourceAddress, Dst: t.IP.DestinationAddress}
+	if out.Proto == 1 || out.Proto == 58 {
+		out.Type, out.Code, out.ID = t.Proto.ICMPType, t.Proto.ICMPCode, t.Proto.ICMPID
+		if t.Proto.ICMPv6 {
+			out.Type, out.Code, out.ID = t.Proto.ICMPType, t.Proto.ICMPCode, t.Proto.ICMPID
+		}
+	} else {
+		out.Sport, out.Dport = t.Proto.SourcePort, t.Proto.DestinationPort
+	}
+	return out
+}
+
+// labelText prints the 128 bits as OVS does; the kernel keeps them as OVS's
+// ovs_u128 lies in memory.
+func labelText(b []byte) string {
+	r := slices.Clone(b)
+	slices.Reverse(r)
+	return "0x" + new(big.Int).SetBytes(r).Text(16)
+}
+
+// changed lists the entries of after that before did not have, or had with
+// other tuples, NAT, mark or label.
+func changed(before, after []Entry) []Entry {
+	var out []Entry
+	for _, a := range after {
+		same := slices.ContainsFunc(before, func(b Entry) bool {
+			return a.id == b.id && a.String() == b.String()
+		})
+		if !same {
+			out = append(out, a)
+		}
+	}
+	return out
+}

@@ -1,0 +1,335 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
+)
+
+// Runner predicts and probes in a lab.
+type Runner struct {
+	Lab    *lab.Lab
+	Tool   string        // the built command; "" records reality only
+	Out    io.Writer     // progress
+	Settle time.Duration // nothing seen for so long: the packet is through
+
+	rec    recorder
+	taps   map[string]*tap
+	tables []*kernelTable
+	owned  map[string]bool // MACs that OVN answers for
+	dirty  bool            // the Northbound DB was changed since the last Settle
+	serial uint32
+	cancel context.CancelFunc
+}
+
+// Open opens a tap on every VIF, outside host and physical cable, and a
+// conntrack socket in every chassis.
+func (r *Runner) Open(ctx context.Context) error {
+	ctx, r.cancel = context.WithCancel(ctx)
+	r.taps = map[string]*tap{}
+	r.serial = uint32(time.Now().UnixNano()>>20) & 0xffffff
+	open := func(netns, ifname, name string) error {
+		t, err := openTap(netns, ifname, name)
+		if err != nil {
+			return err
+		}
+		r.taps[name] = t
+		go t.read(ctx, &r.rec)
+		return nil
+	}
+	topo := r.Lab.Topo
+	for _, v := range topo.VIFs {
+		if v.Parent == "" {
+			if err := open(v.Port, "e0", v.Port); err != nil {
+				return err
+			}
+		}
+	}
+	for _, h := range topo.Hosts {
+		if err := open(h.Name, "e0", h.Name); err != nil {
+			return err
+		}
+	}
+	for _, c := range topo.Chassis {
+		for _, n := range slices.Sorted(maps.Keys(c.Mappings)) {
+			if err := open("", lab.PhysLeg(c.Name, n), lab.PhysLeg(c.Name, n)); err != nil {
+				return err
+			}
+		}
+		k, err := openTable(c.Name)
+		if err != nil {
+			return err
+		}
+		r.tables = append(r.tables, k)
+	}
+	return nil
+}
+
+// Close closes what Open opened.
+func (r *Runner) Close() {
+	if r.cancel != nil {
+		r.cancel()
+	}
+	for _, k := range r.tables {
+		k.conn.Close()
+	}
+	time.Sleep(250 * time.Millisecond) // the readers see the end of ctx
+	for _, t := range r.taps {
+		t.close()
+	}
+}
+
+// Flush empties every chassis' conntrack table.
+func (r *Runner) Flush() error {
+	for _, k := range r.tables {
+		if err := k.flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Runner) dumpAll() (map[string][]Entry, error) {
+	all := map[string][]Entry{}
+	for _, k := range r.tables {
+		e, err := k.dump()
+		if err != nil {
+			return nil, err
+		}
+		all[k.chassis] = e
+	}
+	return all, nil
+}
+
+var macPattern = regexp.MustCompile(`(?i)\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b`)
+
+// LearnMACs reads which MAC addresses are OVN's own.
+func (r *Runner) LearnMACs(ctx context.Context) error {
+	r.owned = map[string]bool{}
+	for _, cmd := range []string{"--bare --columns=mac list Logical_Router_Port", "--bare --columns=external_mac list NAT", "--bare --columns=addresses,dynamic_addresses list Logical_Switch_Port"} {
+		out, err := r.Lab.NBCtl(ctx, cmd)
+		if err != nil {
+			return err
+		}
+		for _, m := range macPattern.FindAllString(out, -1) {
+			r.owned[strings.ToLower(m)] = true
+		}
+	}
+	return nil
+}
+
+// marker is a payload that only one packet has.
+func (r *Runner) marker() []byte {
+	r.serial++
+	return fmt.Appendf(nil, "ct-probe-%08x", r.serial)
+}
+
+// Stamp fills in what tells this packet from any other.
+func (r *Runner) Stamp(p *Packet) []byte {
+	if p.Raw != nil {
+		return p.Payload
+	}
+	if p.Proto == "arp" || strings.HasPrefix(p.Proto, "nd_") {
+		return nil
+	}
+	m := r.marker()
+	switch p.Proto {
+	case "tcp":
+		if p.Seq == 0 {
+			p.Seq = r.serial << 8
+		}
+		return nil
+	case "sctp":
+		p.Payload = append(p.Payload, m...)
+	default:
+		p.Payload = append(p.Payload, m...)
+	}
+	return m
+}
+
+// origin is the interface that a packet enters by, and the frame's tag there.
+func (r *Runner) origin(p Packet) (string, int, error) {
+	for _, h := range r.Lab.Topo.Hosts {
+		if h.Name == p.From {
+			return h.Name, p.VLAN, nil
+		}
+	}
+	v, err := r.Lab.Topo.VIF(p.From)
+	if err != nil {
+		return "", 0, err
+	}
+	if v.Parent != "" {
+		return v.Parent, v.Tag, nil
+	}
+	return v.Port, p.VLAN, nil
+}
+
+// Send really sends the packet and tells what became of it. hurry says that a
+// prediction expects the frames in want: when they do not come, more time is
+// given before the verdict.
+func (r *Runner) Send(ctx context.Context, p Packet, marker []byte, expect int) (*Reality, error) {
+	before, err := r.dumpAll()
+	if err != nil {
+		return nil, err
+	}
+	at, tag, err := r.origin(p)
+	if err != nil {
+		return nil, err
+	}
+	p.VLAN = tag
+	frame, err := p.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	r.rec.take()
+	sent := time.Now()
+	if err := r.taps[at].send(frame); err != nil {
+		return nil, err
+	}
+	var ends, answers []Seen
+	for {
+		time.Sleep(25 * time.Millisecond)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		var last time.Time
+		ends, answers, last = r.classify(p, marker)
+		if last.IsZero() {
+			last = sent
+		}
+		settle := r.Settle
+		if len(ends) < expect {
+			settle = 4 * r.Settle
+		}
+		if time.Since(last) > settle {
+			break
+		}
+	}
+	after, err := r.dumpAll()
+	if err != nil {
+		return nil, err
+	}
+	real := &Reality{Ends: ends, Answers: answers, After: after, Changed: map[string][]Entry{}}
+	for c := range after {
+		if d := changed(before[c], after[c]); d != nil {
+			real.Changed[c] = d
+		}
+	}
+	return real, nil
+}
+
+// classify sorts what the taps saw into the packet's ends and OVN's answers.
+func (r *Runner) classify(p Packet, marker []byte) (ends, answers []Seen, last time.Time) {
+	for _, c := range r.rec.snapshot() {
+		mine, answer := c.frame.is(p, marker), c.frame.answers(p, marker)
+		if !mine && !answer {
+			continue
+		}
+		end := r.end(c)
+		if end == "" {
+			continue
+		}
+		if c.when.After(last) {
+			last = c.when
+		}
+		if mine {
+			ends = append(ends, Seen{end, c.frame})
+		} else {
+			answers = append(answers, Seen{end, c.frame})
+		}
+	}
+	return ends, answers, last
+}
+
+// end names where a frame was seen; "" for a place that is no end: a frame on
+// a physical cable for a MAC that OVN answers for is still under way.
+func (r *Runner) end(c capture) string {
+	topo := r.Lab.Topo
+	for _, h := range topo.Hosts {
+		if h.Name == c.at {
+			return "" // seen before, on the cable that it left its chassis by
+		}
+	}
+	for _, ch := range topo.Chassis {
+		for n := range ch.Mappings {
+			if c.at == lab.PhysLeg(ch.Name, n) {
+				if r.owned[c.frame.Header["eth_dst"]] {
+					return ""
+				}
+				return "external " + ch.Name
+			}
+		}
+	}
+	for _, v := range topo.VIFs {
+		if v.Parent == c.at && c.frame.Header["vlan"] == fmt.Sprint(v.Tag) {
+			return "port " + v.Port
+		}
+	}
+	return "port " + c.at
+}
+
+// inport is the logical port that a packet enters by.
+func (r *Runner) inport(p Packet) string {
+	for _, h := range r.Lab.Topo.Hosts {
+		if h.Name == p.From {
+			return h.Port
+		}
+	}
+	return p.From
+}
+
+// Prediction is what the tool said.
+type Prediction struct {
+	Report Report
+	Status int
+	Stderr string
+	Raw    []byte
+	Took   time.Duration
+	Args   []string
+}
+
+// Predict runs the built command as a user does.
+func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ...string) (*Prediction, error) {
+	args := []string{command, "-o", "json", "--sb", lab.SBRemote, "--nb", lab.NBRemote}
+	for _, c := range r.Lab.Topo.Chassis {
+		args = append(args, "--node", fmt.Sprintf("%s=exec:ip netns exec %s env OVS_RUNDIR=%s OVN_RUNDIR=%s %s node stdio",
+			c.Name, c.Name, lab.OVSRundir(c.Name), lab.OVNRundir(c.Name), r.Tool))
+	}
+	args = append(args, extra...)
+	args = append(args, p.Microflow(r.inport(p)))
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, r.Tool, args...)
+	cmd.Env = append(os.Environ(), r.Lab.Bin.Env()...)
+	var out, errb bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errb
+	cmd.WaitDelay = time.Second
+	began := time.Now()
+	err := cmd.Run()
+	pr := &Prediction{Status: cmd.ProcessState.ExitCode(), Stderr: strings.TrimSpace(errb.String()), Raw: out.Bytes(), Took: time.Since(began), Args: args}
+	if ctx.Err() != nil {
+		return pr, fmt.Errorf("the tool did not answer in time: %w", ctx.Err())
+	}
+	if err := json.Unmarshal(out.Bytes(), &pr.Report); err != nil {
+		return pr, fmt.Errorf("exit status %d, no JSON: %v: %s", pr.Status, err, pr.Stderr)
+	}
+	if pr.Report.Schema != "ovn-ct-trace/1" {
+		return pr, fmt.Errorf("schema %q", pr.Report.Schema)
+	}
+	if len(pr.Report.Packets) == 0 {
+		return pr, fmt.Errorf("no packet in the report")
+	}
+	_ = err // the status is judged with the verdict
+	return pr, nil
+}
