@@ -96,8 +96,7 @@ func tcpEntry(state ctstate.TCPState) ctstate.Entry {
 func crash(t *testing.T, k Kernel, dir string, e ctstate.Entry, at Step) {
 	t.Helper()
 	type killed struct{}
-	var c *Committer
-	c = New(k, here, Options{Dir: dir, Hook: func(s Step) {
+	c := New(k, here, Options{Dir: dir, Hook: func(s Step) {
 		if s == at {
 			panic(killed{})
 		}

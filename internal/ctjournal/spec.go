@@ -35,7 +35,11 @@ func specOf(e ctstate.Entry, open []ctstate.Range, timeout uint32) (ctnetlink.Sp
 	src, dst := e.Reply.Dst.Port(), e.Reply.Src.Port()
 	switch e.Orig.Proto {
 	case ctstate.ProtoICMP, ctstate.ProtoICMPv6:
-		src, dst = e.Reply.ICMPID, e.Reply.ICMPID
+		// One id for both manips; the destination's comes first.
+		src, dst = e.Reply.ICMPID, e.Orig.ICMPID
+		if e.Status&ctstate.DstNAT != 0 {
+			dst = e.Reply.ICMPID
+		}
 	case ctstate.ProtoTCP, ctstate.ProtoUDP, ctstate.ProtoSCTP, ctstate.ProtoUDPLite:
 	default:
 		return s, nil // no ports to translate
