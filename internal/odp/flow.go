@@ -15,6 +15,13 @@ func ParseFlow(in string) (Keys, error) {
 	if in == "" {
 		return nil, &SyntaxError{In: in, Msg: "no key"}
 	}
+	for i := 0; i <= len(in); {
+		end := p.item(i, len(in))
+		if i == end {
+			return nil, &SyntaxError{In: in, Off: i, Msg: "empty key"}
+		}
+		i = end + 1
+	}
 	return p.keys(0, len(in)), nil
 }
 

@@ -130,7 +130,7 @@ func (k Key) Get(name string) (KeyField, bool) {
 func (k Key) String() string { return string(k.append(nil)) }
 
 func (k Key) append(b []byte) []byte {
-	if k.Text != "" {
+	if k.Name == "" {
 		return append(b, k.Text...)
 	}
 	b = append(append(b, k.Name...), '(')

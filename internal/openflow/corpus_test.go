@@ -12,10 +12,7 @@ import (
 // flows are the flows of the traces, and matches those of dump-flows.
 func flows(t testing.TB) []string {
 	out := corpus.Values(t, "trace/*.txt", "Flow: ", "Final flow: ", "Megaflow: ")
-	for _, line := range corpus.Lines(t, "flows/grammar.txt") {
-		out = append(out, line)
-	}
-	return out
+	return append(out, corpus.Lines(t, "flows/grammar.txt")...)
 }
 
 func dumped(t testing.TB) []string {
