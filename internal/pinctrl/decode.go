@@ -133,14 +133,8 @@ func (p *Punt) userdata(c *textCursor) error {
 
 // split fills Opcode, Args and Nested from UserData, which stands at text[start:].
 func (p *Punt) split(text string, start int) error {
-	const header = 8
-	if len(p.UserData) < header {
-		return nil // process_packet_in: "packet-in userdata lacks action header"
-	}
-	p.HasOpcode = true
-	p.Opcode = Opcode(binary.BigEndian.Uint32(p.UserData))
-	p.Args = p.UserData[header:]
-	if p.Opcode.args() != argsNested {
+	p.head()
+	if !p.HasOpcode || p.Opcode.args() != argsNested {
 		return nil
 	}
 	acts, err := DecodeActions(p.Args)
@@ -149,9 +143,23 @@ func (p *Punt) split(text string, start int) error {
 		return nil
 	}
 	if be, ok := err.(*BytesError); ok {
-		return &SyntaxError{In: text, Off: start + 3*(header+be.Off), Msg: be.Msg}
+		return &SyntaxError{In: text, Off: start + 3*(headerLen+be.Off), Msg: be.Msg}
 	}
 	return err
+}
+
+// headerLen is the size of OVN's struct action_header.
+const headerLen = 8
+
+// head takes OVN's action header off the userdata. Without one, process_packet_in logs
+// "packet-in userdata lacks action header" and drops the packet.
+func (p *Punt) head() {
+	if len(p.UserData) < headerLen {
+		return
+	}
+	p.HasOpcode = true
+	p.Opcode = Opcode(binary.BigEndian.Uint32(p.UserData))
+	p.Args = p.UserData[headerLen:]
 }
 
 // textCursor walks a text from start to end.

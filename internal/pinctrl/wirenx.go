@@ -216,16 +216,7 @@ func decodeController(b []byte, base int) (Action, error) {
 		}
 		off += (n + 7) &^ 7
 	}
-	return Controller{p}, p.splitNested()
-}
-
-// splitNested takes the userdata of a controller action inside another apart; its own nested
-// actions stay undecoded, as OVN never nests that deep.
-func (p *Punt) splitNested() error {
-	if len(p.UserData) >= 8 {
-		p.HasOpcode = true
-		p.Opcode = Opcode(binary.BigEndian.Uint32(p.UserData))
-		p.Args = p.UserData[8:]
-	}
-	return nil
+	// Its own nested actions stay undecoded: OVN never nests that deep.
+	p.head()
+	return Controller{p}, nil
 }

@@ -1,0 +1,329 @@
+package pinctrl
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+)
+
+// Responder answers as the ovn-controller of one release.
+type Responder struct{ Release Release }
+
+// Answer says what the newest known ovn-controller does; see Responder.Answer.
+func Answer(p Punt, pkt packet.Packet, flow openflow.Flow) Result {
+	return Responder{}.Answer(p, pkt, flow)
+}
+
+// Answer says what ovn-controller does with pkt, the packet as it was when the controller action ran. The
+// flow carries the registers at that point; the segment's final flow will do where nothing ran after.
+func (r Responder) Answer(p Punt, pkt packet.Packet, flow openflow.Flow) Result {
+	a := &answer{who: r, punt: p, pkt: pkt, regs: registersOf(flow)}
+	a.Name = p.Name()
+	switch {
+	case p.Reason != "":
+		a.ignore("ovn-controller ignores packets punted for the reason " + p.Reason)
+	case !p.HasOpcode:
+		a.ignore("ovn-controller ignores a packet without OVN's action header")
+	default:
+		a.Opcode = p.Opcode
+		a.dispatch()
+	}
+	return a.Result
+}
+
+// answer is one Result in the making.
+type answer struct {
+	Result
+	who  Responder
+	punt Punt
+	pkt  packet.Packet
+	regs registers
+}
+
+// dispatch is the switch of process_packet_in.
+func (a *answer) dispatch() {
+	switch op := a.punt.Opcode; op {
+	case OpReject:
+		a.reject()
+	case OpTCPReset:
+		a.reset(false)
+	case OpSCTPAbort:
+		a.abort(false)
+	case OpICMP:
+		a.icmp(true, false)
+	case OpICMP4Error, OpICMP6Error:
+		a.icmp(false, false)
+	case OpARP:
+		a.arp()
+	case OpNDNS:
+		a.solicit()
+	case OpNDNA, OpNDNARouter:
+		a.advertise(op == OpNDNARouter)
+	case OpSplitBufAction:
+		a.splitBuf()
+	case OpPutDHCPOpts, OpPutDHCPv6Opts, OpDNSLookup, OpPutNDRAOpts, OpDHCPRelayReqChk, OpDHCPRelayRespChk,
+		OpPutICMP4FragMTU, OpPutICMP6FragMTU, OpPutICMP4InnerIP4Src:
+		a.resume()
+	default:
+		a.aside()
+	}
+}
+
+func (a *answer) ignore(text string) {
+	a.Kind, a.Hint, a.Text = Ignores, HintDropped, text
+}
+
+// send makes pkt the generated packet and runs the nested actions on it.
+func (a *answer) send(pkt packet.Packet, nested []Action) {
+	a.Kind, a.InPort = Generates, "CONTROLLER"
+	a.Generated = &pkt
+	a.Metadata = a.regs.fields()
+	all := append(a.regs.reload(), traceable(nested)...)
+	m := machine{pkt: pkt, regs: a.regs}
+	m.run(nested)
+	Walk(all, func(x Action) {
+		if o, ok := x.(Opaque); ok && m.lost == "" {
+			m.lost = "nested action not understood: " + o.Why
+		}
+	})
+	if m.lost == "" {
+		a.Answer = &m.pkt
+	}
+	a.Unknown = m.lost
+	a.Actions = Text(all)
+	for _, x := range all {
+		if _, ok := x.(Opaque); ok {
+			a.Actions = ""
+		}
+	}
+}
+
+// traceable leaves out the paused controller actions with which OVN before 24.09 wrote the MTU into the ICMP
+// header: ovn-controller resumes at once, but a trace would end there.
+func traceable(nested []Action) []Action {
+	var out []Action
+	for _, x := range nested {
+		if c, ok := x.(Controller); ok && (c.Punt.Opcode == OpPutICMP4FragMTU || c.Punt.Opcode == OpPutICMP6FragMTU) {
+			continue
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// best is the packet to talk about.
+func (a *answer) best() packet.Packet {
+	if a.Answer != nil {
+		return *a.Answer
+	}
+	return *a.Generated
+}
+
+// reject is pinctrl_handle_reject.
+func (a *answer) reject() {
+	if what := a.unanswerable(); what != "" && !a.who.Release.before(21, 9) {
+		a.ignore("dropped by a reject rule; ovn-controller does not answer " + what)
+		return
+	}
+	switch {
+	case a.pkt.IsIP() && a.pkt.Proto == packet.ProtoTCP:
+		a.reset(true)
+	case a.pkt.IsIP() && a.pkt.Proto == packet.ProtoSCTP && !a.who.Release.before(21, 3):
+		a.abort(true)
+	default:
+		a.icmp(true, true)
+	}
+}
+
+// unanswerable is pinctrl_handle_reject_ignore_pkt, since 21.09.
+func (a *answer) unanswerable() string {
+	p := a.pkt
+	switch {
+	case p.IsIP() && p.Proto == packet.ProtoTCP && p.TCPFlags&packet.FlagRST != 0:
+		return "a TCP reset"
+	case p.IsICMP() && p.ICMPType == packet.ICMPUnreachable, p.IsICMPv6() && p.ICMPType == packet.ICMPv6Unreachable:
+		return "a destination unreachable"
+	}
+	return ""
+}
+
+func (a *answer) reset(loopback bool) {
+	if !a.pkt.IsIP() || a.pkt.Proto != packet.ProtoTCP {
+		a.ignore("ovn-controller sends no TCP reset for a packet that is not TCP")
+		return
+	}
+	a.send(composeReset(a.pkt, loopback), a.punt.Nested)
+	a.Hint = HintRejected
+	b := a.best()
+	a.Text = "ovn-controller sends a TCP reset back to " + end(b.Dst, b.DstPort)
+}
+
+func (a *answer) abort(loopback bool) {
+	if !a.pkt.IsIP() || a.pkt.Proto != packet.ProtoSCTP {
+		a.ignore("ovn-controller sends no SCTP abort for a packet that is not SCTP")
+		return
+	}
+	a.send(composeAbort(a.pkt, loopback), a.punt.Nested)
+	a.Hint = HintRejected
+	b := a.best()
+	a.Text = "ovn-controller sends an SCTP abort back to " + end(b.Dst, b.DstPort) + ", unless the packet is an abort itself"
+}
+
+func (a *answer) icmp(setCode, loopback bool) {
+	if !a.pkt.IsIP() {
+		a.ignore("ovn-controller sends no ICMP error for a packet that is not IP")
+		return
+	}
+	mtu, note := nestedMTU(a.punt.Nested)
+	a.MTU = mtu
+	var early *uint32
+	if note { // ofpacts_get_ovn_field: pinctrl itself makes it a packet-too-big
+		early = &mtu
+	}
+	a.send(a.who.composeICMP(a.pkt, setCode, loopback, early), a.punt.Nested)
+	b := a.best()
+	what, hint := icmpName(b)
+	a.Hint = hint
+	a.Text = fmt.Sprintf("ovn-controller sends ICMP %s (type %d, code %d) from %s back to %s", what, b.ICMPType, b.ICMPCode, b.Src, b.Dst)
+	if mtu != 0 {
+		a.Text += ", MTU " + strconv.FormatUint(uint64(mtu), 10)
+	}
+}
+
+// icmpName names an ICMP error, and the verdict that the contract gives it.
+func icmpName(p packet.Packet) (string, Hint) {
+	if p.EthType == packet.EthIPv6 {
+		switch p.ICMPType {
+		case packet.ICMPv6TooBig:
+			return "packet too big", HintController
+		case packet.ICMPv6TimeExceeded:
+			return "time exceeded", HintController
+		case packet.ICMPv6Unreachable:
+			return "destination unreachable", HintRejected
+		}
+		return "error", HintRejected
+	}
+	switch {
+	case p.ICMPType == packet.ICMPTimeExceeded:
+		return "time exceeded", HintController
+	case p.ICMPType == packet.ICMPUnreachable && p.ICMPCode == 4:
+		return "fragmentation needed", HintController
+	case p.ICMPType == packet.ICMPUnreachable:
+		return "destination unreachable", HintRejected
+	}
+	return "error", HintRejected
+}
+
+// nestedMTU finds icmp4.frag_mtu or icmp6.frag_mtu: a note since 24.09, a paused controller action before.
+func nestedMTU(nested []Action) (mtu uint32, note bool) {
+	for _, x := range nested {
+		switch x := x.(type) {
+		case Controller:
+			if x.Punt.Opcode == OpPutICMP4FragMTU && len(x.Punt.Args) >= 2 {
+				mtu = uint32(binary.BigEndian.Uint16(x.Punt.Args))
+			}
+			if x.Punt.Opcode == OpPutICMP6FragMTU && len(x.Punt.Args) >= 4 {
+				mtu = binary.BigEndian.Uint32(x.Punt.Args)
+			}
+		case Note: // struct ovn_field_note_header: "ovn\0", enum ovn_field_id, two bytes of padding
+			if len(x.Data) < 10 || string(x.Data[:4]) != "ovn\x00" {
+				continue
+			}
+			switch id := binary.BigEndian.Uint16(x.Data[4:]); {
+			case id == 0:
+				return uint32(binary.BigEndian.Uint16(x.Data[8:])), true
+			case id == 1 && len(x.Data) >= 12:
+				return binary.BigEndian.Uint32(x.Data[8:]), true
+			}
+		}
+	}
+	return mtu, false
+}
+
+// arp is pinctrl_handle_arp.
+func (a *answer) arp() {
+	if !a.pkt.IsIP() {
+		a.ignore("ovn-controller asks no address for a packet that is not IP")
+		return
+	}
+	a.send(composeARP(a.pkt), a.punt.Nested)
+	a.Await = &Await{a.regs.ip4(0), a.regs.metadata, a.regs.reg[15]}
+	if a.Answer != nil && a.Answer.Dst.Is4() {
+		a.Await.Addr = a.Answer.Dst
+	}
+	a.buffered("ARP")
+}
+
+// solicit is pinctrl_handle_nd_ns.
+func (a *answer) solicit() {
+	if !a.pkt.IsIP() {
+		a.ignore("ovn-controller asks no address for a packet that is not IP")
+		return
+	}
+	// Up to 25.09 an IPv6 packet's own destination was solicited where the actions set nothing
+	// else; and 20.03 kept the packet's source.
+	target, src := a.regs.xxreg0(), linkLocal(a.pkt.EthSrc)
+	if a.who.Release.before(26, 3) && a.pkt.EthType == packet.EthIPv6 {
+		target = a.pkt.Dst
+	}
+	if a.who.Release.before(20, 6) {
+		src = a.pkt.Src
+	}
+	a.send(composeNS(a.pkt, src, target), a.punt.Nested)
+	a.Await = &Await{a.regs.xxreg0(), a.regs.metadata, a.regs.reg[15]}
+	if a.Answer != nil && a.Answer.NDTarget.IsValid() {
+		a.Await.Addr = a.Answer.NDTarget
+	}
+	a.buffered("neighbour discovery")
+}
+
+// buffered says what pinctrl_handle_buffered_packets makes of the packet.
+func (a *answer) buffered(how string) {
+	a.Hint = HintController
+	a.Text = fmt.Sprintf("OVN asks by %s for %s first; the packet is buffered and goes on once answered, out of port key %d of datapath %d",
+		how, a.Await.Addr, a.Await.OutPort, a.Await.Datapath)
+}
+
+// advertise is pinctrl_handle_nd_na.
+func (a *answer) advertise(router bool) {
+	if !a.pkt.IsND() {
+		a.ignore("ovn-controller advertises nothing for a packet that is not neighbour discovery")
+		return
+	}
+	a.send(composeNA(a.pkt), a.punt.Nested)
+	a.Hint = HintFollow
+	b := a.best()
+	as := ""
+	if router {
+		as = " as a router"
+	}
+	a.Text = fmt.Sprintf("ovn-controller answers%s: %s is at %s", as, b.NDTarget, b.NDTLL)
+}
+
+// splitBuf is pinctrl_split_buf_action_handler: the same packet goes on in another table, with two registers set.
+func (a *answer) splitBuf() {
+	b := a.punt.Args
+	if len(b) < 9 {
+		a.ignore("ovn-controller ignores a split_buf_action without its arguments")
+		return
+	}
+	a.send(a.pkt, []Action{
+		SetField{Field: fieldByName("reg6"), Value: b[:4]},
+		SetField{Field: fieldByName("reg15"), Value: b[4:8]},
+		Resubmit{InPort: ofppController, Table: b[8]},
+	})
+	a.Hint = HintFollow
+	a.Text = "ovn-controller sends the packet on with the rest of a long action list"
+}
+
+// end prints ADDR:PORT.
+func end(a netip.Addr, port uint16) string {
+	if !a.IsValid() {
+		return "port " + strconv.Itoa(int(port))
+	}
+	return netip.AddrPortFrom(a, port).String()
+}

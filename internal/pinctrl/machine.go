@@ -1,0 +1,317 @@
+package pinctrl
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+)
+
+// registers are the fields that reload_metadata carries over.
+type registers struct {
+	reg      [32]uint32
+	metadata uint64
+}
+
+// registersOf takes reg0..reg31 and metadata out of a flow as Open vSwitch prints it.
+func registersOf(f openflow.Flow) registers {
+	var r registers
+	for i := range r.reg {
+		v, _ := f.Uint("reg" + strconv.Itoa(i))
+		r.reg[i] = uint32(v)
+	}
+	r.metadata, _ = f.Uint("metadata")
+	return r
+}
+
+// reload gives the set_field actions of reload_metadata: fields that are zero are not in a packet-in.
+func (r registers) reload() []Action {
+	var as []Action
+	set := func(name string, v []byte) {
+		f := fieldByName(name)
+		as = append(as, SetField{Field: f, Value: v})
+	}
+	for i := range 16 { // pinctrl knows sixteen registers in every release up to 26.03
+		if r.reg[i] != 0 {
+			set("reg"+strconv.Itoa(i), binary.BigEndian.AppendUint32(nil, r.reg[i]))
+		}
+	}
+	if r.metadata != 0 {
+		set("metadata", binary.BigEndian.AppendUint64(nil, r.metadata))
+	}
+	return as
+}
+
+// fields gives the registers as the items of a flow.
+func (r registers) fields() []openflow.Field {
+	var out []openflow.Field
+	for i := range 16 {
+		if r.reg[i] != 0 {
+			out = append(out, openflow.Field{Name: "reg" + strconv.Itoa(i), Value: hexNum(uint64(r.reg[i]))})
+		}
+	}
+	if r.metadata != 0 {
+		out = append(out, openflow.Field{Name: "metadata", Value: hexNum(r.metadata)})
+	}
+	return out
+}
+
+// xxreg0 is the IPv6 address that OVN keeps in xxreg0.
+func (r registers) xxreg0() netip.Addr {
+	var b [16]byte
+	for i := range 4 {
+		binary.BigEndian.PutUint32(b[4*i:], r.reg[i])
+	}
+	return netip.AddrFrom16(b)
+}
+
+// ip4 is the IPv4 address in a register.
+func (r registers) ip4(n int) netip.Addr {
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, r.reg[n])))
+}
+
+func fieldByName(name string) *Field {
+	for i := range fields {
+		if fields[i].Name == name {
+			return &fields[i]
+		}
+	}
+	return nil
+}
+
+// machine runs the nested actions on a copy of the composed packet, up to where it enters the pipeline.
+type machine struct {
+	pkt   packet.Packet
+	regs  registers
+	stack [][]byte // bits, one a byte
+	lost  string   // why what follows is not known
+}
+
+// run executes actions until one hands the packet on.
+func (m *machine) run(as []Action) {
+	for _, a := range as {
+		if m.lost != "" || !m.step(a) {
+			return
+		}
+	}
+}
+
+// step executes one action; false: the packet left.
+func (m *machine) step(a Action) bool {
+	switch a := a.(type) {
+	case SetField:
+		m.setField(a)
+	case Load:
+		m.writeBits(a.Dst, toBits(binary.BigEndian.AppendUint64(nil, a.Value), a.Dst.Bits))
+	case Move:
+		m.writeBits(a.Dst, m.readBits(a.Src))
+	case Push:
+		m.stack = append(m.stack, m.readBits(a.Src))
+	case Pop:
+		if len(m.stack) == 0 {
+			m.lost = "pop from an empty stack"
+			break
+		}
+		top := m.stack[len(m.stack)-1]
+		m.stack = m.stack[:len(m.stack)-1]
+		m.writeBits(a.Dst, top)
+	case Note, Controller, Clone:
+	case Plain:
+		switch {
+		case a.Text == "dec_ttl" && m.pkt.TTL > 1:
+			m.pkt.TTL--
+		case a.Text == "ct_clear" || a.Text == "pop_queue" || strings.HasPrefix(a.Text, "set_queue:") || strings.HasPrefix(a.Text, "meter:"):
+		default:
+			m.lost = "nested action " + a.Text + " is not followed here"
+		}
+	case Opaque:
+		m.lost = "nested action not understood: " + a.Why
+	default:
+		return false
+	}
+	return true
+}
+
+func (m *machine) setField(a SetField) {
+	v := toBits(a.Value, a.Field.Bits)
+	if a.Mask != nil {
+		old := m.readBits(Subfield{a.Field, 0, a.Field.Bits})
+		mask := toBits(a.Mask, a.Field.Bits)
+		for i := range v {
+			if i < len(old) && i < len(mask) && mask[i] == 0 {
+				v[i] = old[i]
+			}
+		}
+	}
+	m.writeBits(Subfield{a.Field, 0, a.Field.Bits}, v)
+}
+
+// toBits gives the low n bits, least significant first.
+func toBits(v []byte, n int) []byte {
+	out := make([]byte, n)
+	for i := range out {
+		if at := len(v) - 1 - i/8; at >= 0 {
+			out[i] = v[at] >> (i % 8) & 1
+		}
+	}
+	return out
+}
+
+// fromBits is the reverse of toBits, in n bytes.
+func fromBits(bits []byte, n int) []byte {
+	out := make([]byte, n)
+	for i, b := range bits {
+		if at := n - 1 - i/8; at >= 0 {
+			out[at] |= b << (i % 8)
+		}
+	}
+	return out
+}
+
+func (m *machine) readBits(s Subfield) []byte {
+	v, ok := m.get(s.Field)
+	if !ok {
+		m.lost = "the value of " + s.Field.Name + " is not known here"
+		return make([]byte, s.Bits)
+	}
+	return toBits(v, s.Field.Bits)[s.Ofs : s.Ofs+s.Bits]
+}
+
+// writeBits writes bits, cut or filled with zeros, as mf_write_subfield does.
+func (m *machine) writeBits(s Subfield, bits []byte) {
+	if m.lost != "" {
+		return
+	}
+	all := make([]byte, s.Field.Bits)
+	if s.Ofs != 0 || s.Bits != s.Field.Bits {
+		v, ok := m.get(s.Field)
+		if !ok {
+			m.lost = "the value of " + s.Field.Name + " is not known here"
+			return
+		}
+		all = toBits(v, s.Field.Bits)
+	}
+	for i := range s.Bits {
+		all[s.Ofs+i] = 0
+		if i < len(bits) {
+			all[s.Ofs+i] = bits[i]
+		}
+	}
+	if !m.set(s.Field, fromBits(all, s.Field.Bytes)) {
+		m.lost = "setting " + s.Field.Name + " is not followed here"
+	}
+}
+
+// regRange says which registers a regN, xregN or xxregN is.
+func regRange(name string) (first, n int, ok bool) {
+	for _, p := range []struct {
+		prefix string
+		n      int
+	}{{"xxreg", 4}, {"xreg", 2}, {"reg", 1}} {
+		if num, found := strings.CutPrefix(name, p.prefix); found {
+			i, err := strconv.Atoi(num)
+			return i * p.n, p.n, err == nil && i*p.n+p.n <= len(registers{}.reg)
+		}
+	}
+	return 0, 0, false
+}
+
+func (m *machine) get(f *Field) ([]byte, bool) {
+	if first, n, ok := regRange(f.Name); ok {
+		var v []byte
+		for i := range n {
+			v = binary.BigEndian.AppendUint32(v, m.regs.reg[first+i])
+		}
+		return v, true
+	}
+	if f.Name == "metadata" {
+		return binary.BigEndian.AppendUint64(nil, m.regs.metadata), true
+	}
+	switch v := slot(&m.pkt, f.Name).(type) {
+	case *packet.MAC:
+		return v[:], true
+	case *netip.Addr:
+		if f.Bytes == 4 && v.Is4() || f.Bytes == 16 && v.Is6() {
+			return v.AsSlice(), true
+		}
+	case *uint8:
+		return []byte{*v}, true
+	case *uint16:
+		return binary.BigEndian.AppendUint16(nil, *v), true
+	}
+	return nil, false
+}
+
+func (m *machine) set(f *Field, v []byte) bool {
+	if first, n, ok := regRange(f.Name); ok {
+		for i := range n {
+			m.regs.reg[first+i] = binary.BigEndian.Uint32(v[4*i:])
+		}
+		return true
+	}
+	if f.Name == "metadata" {
+		m.regs.metadata = binary.BigEndian.Uint64(v)
+		return true
+	}
+	switch f.Name {
+	case "ct_mark", "ct_label", "pkt_mark", "tun_id", "tun_src", "tun_dst", "in_port":
+		return true // not part of the packet
+	}
+	switch to := slot(&m.pkt, f.Name).(type) {
+	case *packet.MAC:
+		copy(to[:], v)
+	case *netip.Addr:
+		a, ok := netip.AddrFromSlice(v)
+		*to = a
+		return ok
+	case *uint8:
+		*to = v[0]
+	case *uint16:
+		*to = binary.BigEndian.Uint16(v)
+	default:
+		return false
+	}
+	return true
+}
+
+// slot points to the packet's field of that name; nil: none here.
+func slot(p *packet.Packet, name string) any {
+	switch name {
+	case "eth_src":
+		return &p.EthSrc
+	case "eth_dst":
+		return &p.EthDst
+	case "ip_src", "ipv6_src", "arp_spa":
+		return &p.Src
+	case "ip_dst", "ipv6_dst", "arp_tpa":
+		return &p.Dst
+	case "nw_ttl":
+		return &p.TTL
+	case "nw_tos":
+		return &p.TOS
+	case "tcp_src", "udp_src", "sctp_src":
+		return &p.SrcPort
+	case "tcp_dst", "udp_dst", "sctp_dst":
+		return &p.DstPort
+	case "icmp_type", "icmpv6_type":
+		return &p.ICMPType
+	case "icmp_code", "icmpv6_code":
+		return &p.ICMPCode
+	case "arp_op":
+		return &p.ARPOp
+	case "arp_sha":
+		return &p.ARPSHA
+	case "arp_tha":
+		return &p.ARPTHA
+	case "nd_target":
+		return &p.NDTarget
+	case "nd_sll":
+		return &p.NDSLL
+	case "nd_tll":
+		return &p.NDTLL
+	}
+	return nil
+}
