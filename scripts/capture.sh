@@ -1,13 +1,11 @@
 #!/usr/bin/env bash
-# Makes the parsers' corpus anew from a running lab (make lab-up): raw outputs
+# Makes the parsers' corpus anew from the kept lab (make capture): raw outputs
 # of ofproto/trace, dump-flows, dpctl and others into testdata/. Each file's
 # first line names the command, the OVS version and the date.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 share=${CT_TRACE_CACHE:-$PWD/.cache}/lab/${CT_TRACE_LAB_NAME:-default}/share
 rm -rf "$share/capture"
-cp bin/labctl "$share/bin/labctl.new" && mv "$share/bin/labctl.new" "$share/bin/labctl"
-bin/labctl exec "$share/bin/labctl" lab-up </dev/null
-bin/labctl exec "$share/bin/labctl" capture "$share/capture" </dev/null
+bin/labctl exec /run/ctlab-bin/labctl capture "$share/capture" </dev/null
 cp -r "$share/capture/." testdata/
 find testdata -newer "$share/capture" -name '*.txt' | wc -l | xargs printf 'capture: %s files in testdata\n'

@@ -25,7 +25,7 @@ func acls(b builder) []probe.Case {
 		}},
 		{Name: "acl-changed-under-connection", Feature: "ACL, ct_mark.blocked",
 			Cleanup: []string{
-				"--if-exists acl-del pg2 to-lport 1005 'outport == @pg2 && tcp.dst == 8080'",
+				"acl-del pg2 to-lport 1005 'outport == @pg2 && tcp.dst == 8080'",
 			},
 			Steps: []probe.Step{
 				{Packet: b.tcp("sw0-p1", "sw2-p2", 8080), Want: "sw2-p2"},

@@ -36,7 +36,7 @@ func basic(b builder) []probe.Case {
 		one("unknown-mac", "unknown unicast", with(b.udp("sw0-p1", "10.0.0.99", 7), func(p *probe.Packet) { p.EthDst = "50:54:00:00:00:99" }), "nowhere"),
 		one("udp-closed-router-port", "router answers errors", b.udp("sw0-p1", "10.0.0.1", 7777), "rejected"),
 		one("tcp-closed-router-port", "router answers errors", b.tcp("sw0-p1", "10.0.0.1", 7777), "rejected"),
-		one("sctp-router", "SCTP", with(b.udp("sw0-p1", "sw1-p2", 9), func(p *probe.Packet) { sctpInit(p) }), "sw1-p2"),
+		echo("sctp-router", "SCTP", b.sctp("sw0-p1", "sw1-p2", 9), "sw1-p2"),
 		one("broadcast", "multicast and broadcast", with(b.udp("sw0-p1", "10.0.0.255", 7), func(p *probe.Packet) { p.EthDst = broadcastMAC }), "sw0-p2, sw0-p3"),
 		one("multicast", "multicast and broadcast", with(b.udp("sw0-p1", "239.1.1.1", 7), func(p *probe.Packet) { p.EthDst = "01:00:5e:01:01:01" }), "sw0-p2, sw0-p3"),
 		one("arp-router", "ARP", b.arp("sw0-p1", "10.0.0.1"), "nowhere"),
@@ -53,10 +53,11 @@ func basic(b builder) []probe.Case {
 
 const broadcastMAC = "ff:ff:ff:ff:ff:ff"
 
-// sctpInit turns a UDP packet into an SCTP INIT between the same ports.
-func sctpInit(p *probe.Packet) {
+// sctp is an INIT chunk.
+func (b builder) sctp(from, dst string, dport int) *probe.Packet {
+	p := b.udp(from, dst, dport)
 	p.Proto = "sctp"
-	p.Payload = probe.SCTPInit(p.Sport, p.Dport, 0x1234)
+	return p
 }
 
 // arp asks who has an address.

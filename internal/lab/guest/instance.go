@@ -105,7 +105,7 @@ func Start(ctx context.Context, cfg Config, keep bool) (*Instance, error) {
 	if err := os.MkdirAll(filepath.Join(cfg.Share(), "bin"), 0o755); err != nil {
 		return nil, err
 	}
-	if err := copyFile(cfg.Labctl, filepath.Join(cfg.Share(), "bin", "labctl")); err != nil {
+	if err := CopyFile(cfg.Labctl, filepath.Join(cfg.Share(), "bin", "labctl")); err != nil {
 		return nil, err
 	}
 	var raw [16]byte
@@ -213,8 +213,8 @@ func hostKernelOK() bool {
 	return true
 }
 
-// copyFile replaces dst by a copy of src; a running dst keeps its old content.
-func copyFile(src, dst string) error {
+// CopyFile replaces dst by a copy of src; a running dst keeps its old content.
+func CopyFile(src, dst string) error {
 	in, err := os.Open(src)
 	if err != nil {
 		return err

@@ -21,13 +21,18 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"up", "boot an instance and keep it", cmdUp},
+		{"up", "boot an instance with the topology up, and keep it", cmdUp},
 		{"down", "end the kept instance", cmdDown},
-		{"exec", "run a command in the instance: exec CMD ARGS...", cmdExec},
+		{"exec", "run a command in the kept instance: exec CMD ARGS...", cmdExec},
+		{"oracle", "predict and really do the cases: oracle [-case NAME] [-results FILE] [-reality]", cmdOracle},
+		{"demo", "show the main job", cmdDemo},
+		{"shell", "a shell in the lab", cmdShell},
 		{"lab-up", "(inside) bring the topology up", cmdLabUp},
 		{"lab-down", "(inside) take the topology down", cmdLabDown},
 		{"capture", "(inside) write the parsers' corpus below a folder", cmdCapture},
 		{"cases", "(inside) run oracle cases", cmdCases},
+		{"inside-demo", "(inside) the demo", cmdInsideDemo},
+		{"inside-shell", "(inside) the shell", cmdInsideShell},
 		{"agent", "(inside) run commands for the host", cmdAgent},
 	}
 }
@@ -94,15 +99,8 @@ func findCheckout() (string, error) {
 }
 
 func cmdUp(ctx context.Context, args []string) error {
-	cfg, err := config()
-	if err != nil {
-		return err
-	}
-	if in, err := guest.Find(ctx, cfg); err == nil {
-		fmt.Fprintf(os.Stderr, "lab: already up (%s)\n", in.Mode)
-		return nil
-	}
-	_, err = guest.Start(ctx, cfg, true)
+	os.Setenv("CT_TRACE_LAB_KEEP", "1")
+	_, err := open(ctx)
 	return err
 }
 

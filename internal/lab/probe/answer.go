@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -59,9 +60,12 @@ func (r *Runner) answerTo(end Seen, sent Packet, flags string) (Packet, error) {
 	case "udp":
 	case "sctp":
 		// The INIT's own tag is the verification tag of what answers it.
-		if s := f.pkt.Layer(layers.LayerTypeSCTP); s != nil {
-			p.Payload = nil
+		s := f.pkt.Layer(layers.LayerTypeSCTP)
+		if s == nil || len(s.LayerPayload()) < 8 {
+			return Packet{}, errors.New("the delivered frame has no SCTP chunk")
 		}
+		r.serial++
+		p.Payload = SCTPInitAck(p.Sport, p.Dport, binary.BigEndian.Uint32(s.LayerPayload()[4:]), r.serial|0x40000000)
 	case "icmp":
 		p.Type = 0
 		if i, ok := f.pkt.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4); ok {

@@ -151,7 +151,11 @@ func (r *Runner) Stamp(p *Packet) []byte {
 		}
 		return nil
 	case "sctp":
-		p.Payload = append(p.Payload, m...)
+		// An INIT must be the packet's only chunk: its own fields are the marker.
+		if p.Payload == nil {
+			p.Payload = SCTPInit(p.Sport, p.Dport, r.serial|0x40000000)
+		}
+		return p.Payload[16:32]
 	default:
 		p.Payload = append(p.Payload, m...)
 	}

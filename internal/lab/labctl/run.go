@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
+)
+
+// session is an instance with the topology up and this checkout's programs in it.
+type session struct {
+	cfg  guest.Config
+	in   *guest.Instance
+	ours bool // started here: ended here, unless asked to keep it
+}
+
+// open finds the kept instance or boots one, ships the programs and brings the
+// topology up. CT_TRACE_LAB_KEEP=1 keeps what it boots for the next run.
+func open(ctx context.Context) (*session, error) {
+	cfg, err := config()
+	if err != nil {
+		return nil, err
+	}
+	s := &session{cfg: cfg}
+	keep := os.Getenv("CT_TRACE_LAB_KEEP") == "1"
+	s.in, err = guest.Find(ctx, cfg)
+	switch {
+	case err == nil:
+		fmt.Fprintf(os.Stderr, "lab: using the kept instance (%s)\n", s.in.Mode)
+	case errors.Is(err, guest.ErrNotRunning):
+		if s.in, err = guest.Start(ctx, cfg, keep); err != nil {
+			return nil, err
+		}
+		s.ours = !keep
+	default:
+		return nil, err
+	}
+	if err := s.prepare(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// remoteBin is where the shipped programs are in the instance.
+const remoteBin = "/run/ctlab-bin"
+
+func (s *session) prepare(ctx context.Context) error {
+	bin := filepath.Join(s.cfg.Checkout, "bin")
+	script := "set -e; mkdir -p " + remoteBin + "\n"
+	for _, name := range []string{"labctl", "ovn-ct-trace"} {
+		src := filepath.Join(bin, name)
+		if name == "labctl" {
+			src = s.cfg.Labctl
+		}
+		if _, err := os.Stat(src); err != nil {
+			continue // the tool may not be built: the lab comes up without it
+		}
+		if err := guest.CopyFile(src, filepath.Join(s.cfg.Share(), "bin", name)); err != nil {
+			return err
+		}
+		// Run from memory: the share is not cached.
+		script += fmt.Sprintf("cp %q %s/%s.new && mv %s/%s.new %s/%s\n", filepath.Join(s.cfg.Share(), "bin", name), remoteBin, name, remoteBin, name, remoteBin, name)
+	}
+	if err := s.run(ctx, nil, "/bin/sh", "-c", script); err != nil {
+		return fmt.Errorf("shipping the programs: %w", err)
+	}
+	return s.run(ctx, nil, remoteBin+"/labctl", "lab-up")
+}
+
+// run runs a command in the instance; its output comes through here.
+func (s *session) run(ctx context.Context, stdin io.Reader, argv ...string) error {
+	return s.in.Run(ctx, guest.Command{Argv: argv, Dir: s.cfg.Checkout, Env: passEnv(), Stdin: stdin, Stdout: os.Stdout, Stderr: os.Stderr})
+}
+
+// passEnv hands on what a run may be steered by.
+func passEnv() []string {
+	env := []string{"PATH=" + remoteBin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	for _, k := range []string{"CT_TRACE_OVS_PREFIX", "CT_TRACE_LIVE", "TERM"} {
+		if v, ok := os.LookupEnv(k); ok {
+			env = append(env, k+"="+v)
+		}
+	}
+	return env
+}
+
+// close ends what open booted: first the lab, by the numbers of its processes,
+// then the instance.
+func (s *session) close() {
+	if !s.ours {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	s.run(ctx, nil, remoteBin+"/labctl", "lab-down")
+	if err := s.in.Stop(); err != nil {
+		fmt.Fprintf(os.Stderr, "lab: %v\n", err)
+	}
+}
+
+func cmdOracle(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("oracle", flag.ContinueOnError)
+	pattern := fs.String("case", "", "names to run (regular expression)")
+	results := fs.String("results", "", "write all judgements to this file, as JSON")
+	reality := fs.Bool("reality", false, "do not predict: show what really happens")
+	if err := fs.Parse(args); err != nil {
+		return &guest.ExitError{Code: 2}
+	}
+	began := time.Now()
+	s, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	remote := filepath.Join(s.cfg.Share(), "results.json")
+	argv := []string{remoteBin + "/labctl", "cases", "-case", *pattern, "-results", remote}
+	if !*reality {
+		if _, err := os.Stat(filepath.Join(s.cfg.Checkout, "bin", "ovn-ct-trace")); err != nil {
+			return errors.New("the tool is not built: make build")
+		}
+		argv = append(argv, "-tool", remoteBin+"/ovn-ct-trace")
+	}
+	err = s.run(ctx, nil, argv...)
+	if *results != "" {
+		if cerr := guest.CopyFile(remote, *results); cerr != nil && err == nil {
+			err = cerr
+		}
+	}
+	fmt.Fprintf(os.Stderr, "oracle: %.0f s with the lab's start\n", time.Since(began).Seconds())
+	return err
+}
+
+func cmdShell(ctx context.Context, args []string) error {
+	s, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if len(args) == 0 {
+		args = []string{remoteBin + "/labctl", "inside-shell"}
+	}
+	st, err := os.Stdin.Stat()
+	tty := err == nil && st.Mode()&os.ModeCharDevice != 0
+	return s.in.Run(ctx, guest.Command{Argv: args, Dir: s.cfg.Checkout, Env: passEnv(), TTY: tty, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
+}
+
+func cmdDemo(ctx context.Context, args []string) error {
+	s, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return s.run(ctx, nil, remoteBin+"/labctl", "inside-demo")
+}
