@@ -196,19 +196,21 @@ func shapeOf(actions string) string {
 	return b.String()
 }
 
-// enterOf says where a thawed segment resumed.
+// enterOf says where a thawed segment resumed: by restored actions, else at a table.
 func enterOf(sec oftrace.Section) string {
-	enter := ""
+	table, actions := "", ""
 	walkNodes(sec.Nodes, func(n *oftrace.Node) {
-		switch {
-		case enter != "":
-		case strings.HasPrefix(n.Text, "Resuming from table "):
-			enter = "table " + strings.TrimPrefix(n.Text, "Resuming from table ")
-		case strings.HasPrefix(n.Text, "Restoring actions: "):
-			enter = "actions " + strings.TrimPrefix(n.Text, "Restoring actions: ")
+		if v, ok := strings.CutPrefix(n.Text, "Resuming from table "); ok && table == "" {
+			table = "table " + v
+		}
+		if v, ok := strings.CutPrefix(n.Text, "Restoring actions: "); ok && actions == "" {
+			actions = "actions " + v
 		}
 	})
-	return enter
+	if actions != "" {
+		return actions
+	}
+	return table
 }
 
 func walkNodes(nodes []*oftrace.Node, f func(*oftrace.Node)) {

@@ -1,9 +1,164 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctjournal"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
 
 // ctCmd is about the synthetic kernel entries that --commit=kernel left.
 func (a *app) ctCmd() *cobra.Command {
-	return &cobra.Command{Use: "ct", Short: "Synthetic kernel entries this tool has left", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return usagef("ovn-ct-trace ct list|clean", "ct: no command given") }}
+	cmd := &cobra.Command{
+		Use:   "ct",
+		Short: "Synthetic kernel entries this tool has left",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return usagef("ovn-ct-trace ct list|clean", "ct: no command given")
+		},
+	}
+	cmd.AddCommand(
+		a.ctSubCmd("list", "List the synthetic entries that are journaled", true),
+		a.ctSubCmd("clean", "Remove the synthetic entries that ended runs have left, and only those", false))
+	return cmd
+}
+
+func (a *app) ctSubCmd(name, short string, list bool) *cobra.Command {
+	var c common
+	cmd := &cobra.Command{
+		Use:   name,
+		Short: short,
+		Long:  short + ". On this machine; with --node or --node-cmd, on those chassis.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.check(); err != nil {
+				return err
+			}
+			ctx, cancel := c.bound(cmd.Context())
+			defer cancel()
+			return a.ct(ctx, &c, list)
+		},
+	}
+	c.add(cmd)
+	return cmd
+}
+
+// leftover is a journaled entry of a chassis.
+type leftover struct {
+	Chassis string        `json:"chassis"`
+	State   string        `json:"state"`
+	Zone    uint16        `json:"zone"`
+	Tuple   *report.Tuple `json:"tuple"`
+	PID     int           `json:"pid"`
+	Expires string        `json:"expires"`
+	Why     string        `json:"why,omitempty"`
+	Journal string        `json:"journal"`
+}
+
+func (a *app) ct(ctx context.Context, c *common, list bool) error {
+	var out []leftover
+	var failed error
+	err := c.eachNode(ctx, func(name string, n node.Node) error {
+		res, err := n.Clean(ctx, list)
+		if res != nil {
+			for _, it := range append(res.Items, res.Kept...) {
+				out = append(out, leftoverOf(name, it))
+			}
+			for _, it := range res.Kept {
+				if it.State == ctjournal.StateUnsure || it.State == ctjournal.StateFailed {
+					failed = errors.Join(failed, fmt.Errorf("%s: ct zone %d: %v: %s", name, it.Zone, it.Orig, it.Why))
+				}
+			}
+		}
+		return err
+	})
+	if perr := a.printLeftovers(c, out); err == nil {
+		err = perr
+	}
+	if err == nil && failed != nil {
+		err = &node.Error{Node: "ct clean", Op: "remove", Err: failed, Hint: "what is not certainly this tool's is left alone; it expires by itself"}
+	}
+	return err
+}
+
+func leftoverOf(chassis string, it ctjournal.Item) leftover {
+	return leftover{Chassis: chassis, State: string(it.State), Zone: it.Zone, Tuple: tupleOf(it.Orig), PID: it.PID,
+		Expires: it.Expires.UTC().Format("2006-01-02T15:04:05Z"), Why: it.Why, Journal: it.Journal}
+}
+
+func (a *app) printLeftovers(c *common, out []leftover) error {
+	if c.output == "json" {
+		if out == nil {
+			out = []leftover{}
+		}
+		b, err := json.MarshalIndent(map[string]any{"schema": report.Schema, "entries": out}, "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(a.out, "%s\n", b)
+		return err
+	}
+	if len(out) == 0 {
+		fmt.Fprintln(a.out, "no synthetic entries")
+	}
+	for _, l := range out {
+		fmt.Fprintf(a.out, "%s: %s: zone %d: %s (run %d, expires %s)", l.Chassis, l.State, l.Zone, tupleText(l.Tuple), l.PID, l.Expires)
+		if l.Why != "" {
+			fmt.Fprintf(a.out, ": %s", l.Why)
+		}
+		fmt.Fprintln(a.out)
+	}
+	return nil
+}
+
+// eachNode visits the chassis that the flags name: those of --node, with --node-cmd every chassis of the Southbound database,
+// else this machine.
+func (c *common) eachNode(ctx context.Context, f func(string, node.Node) error) (err error) {
+	if len(c.nodes) == 0 && c.nodeCmd == "" {
+		svc := node.NewService(c.nodeOptions())
+		defer closeLate(ctx, svc.Close)
+		return f("local", svc)
+	}
+	d, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeLate(ctx, d.close)
+	all, err := d.sb.AllChassis(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, row := range all {
+		if c.nodeCmd == "" && d.nodes.targets[row.Name] == "" && d.nodes.targets[row.Hostname] == "" {
+			continue
+		}
+		n, err := d.nodes.Node(ctx, row)
+		if err == nil {
+			err = f(row.Name, n)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func tupleOf(t ctstate.Tuple) *report.Tuple { return driver.Tuple(t) }
+
+func tupleText(t *report.Tuple) string {
+	end := func(host string, port *uint16) string {
+		if port == nil {
+			return host
+		}
+		return net.JoinHostPort(host, fmt.Sprint(*port))
+	}
+	return fmt.Sprintf("%s %s > %s", t.Proto, end(t.Src, t.Sport), end(t.Dst, t.Dport))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
@@ -39,6 +40,10 @@ func (c *common) connect(ctx context.Context) (*deployment, error) {
 		d.warn = append(d.warn, fmt.Sprintf("without the Northbound database, rules are named by logical flow only: %v", err))
 	}
 	d.driver = &driver.Driver{SB: sb, NB: d.nb, Nodes: ns}
+	shared := explain.New(sb, d.nb)
+	d.driver.Explainer = &explain.Reporter{For: func(ctx context.Context, chassis string) (*explain.Explainer, error) {
+		return shared, nil
+	}}
 	return d, nil
 }
 

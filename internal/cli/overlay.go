@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,24 +25,33 @@ type overlayFile struct {
 
 // overlayFlags say what becomes of the entries that a packet leaves.
 type overlayFlags struct {
-	commit string // "", overlay or kernel
-	file   string
+	commit  string // "", overlay or kernel
+	file    string
+	timeout time.Duration // of kernel entries
+	keep    bool          // leave kernel entries behind
 }
 
 func (o *overlayFlags) add(cmd *cobra.Command, def string) {
 	f := cmd.Flags()
 	f.StringVar(&o.commit, "commit", def, "keep the entries that the packet leaves: overlay, or kernel for real ones")
 	f.Lookup("commit").NoOptDefVal = "overlay"
+	f.DurationVar(&o.timeout, "commit-timeout", 30*time.Second, "how long an entry of --commit=kernel lives")
+	f.BoolVar(&o.keep, "keep", false, "leave the entries of --commit=kernel behind: separate runs chain, until they expire or \"ct clean\"")
 	f.StringVar(&o.file, "overlay", "", "file that carries the overlay from run to run")
 }
 
 func (o *overlayFlags) check() error {
+	if o.timeout < time.Second || o.timeout > time.Hour {
+		return usagef("--commit-timeout 30s", "--commit-timeout %v is not between 1s and 1h", o.timeout)
+	}
 	switch o.commit {
 	case "", "overlay", "kernel":
 		return nil
 	}
 	return usagef("--commit=overlay or --commit=kernel", "no way to commit is called %q", o.commit)
 }
+
+func (o *overlayFlags) seconds() uint32 { return uint32(o.timeout / time.Second) }
 
 func (o *overlayFlags) saves() bool { return o.file != "" && o.commit == "overlay" }
 

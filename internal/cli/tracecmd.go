@@ -163,7 +163,9 @@ func (j *job) keep(ctx context.Context, rep *report.Report, w driver.World) erro
 	case j.overlay.saves():
 		return j.overlay.save(w)
 	case j.overlay.commit == "kernel":
+		before := len(j.warn)
 		_, err := j.settle(ctx, w)
+		rep.Warnings = append(rep.Warnings, j.warn[before:]...)
 		return err
 	}
 	return nil
@@ -171,5 +173,7 @@ func (j *job) keep(ctx context.Context, rep *report.Report, w driver.World) erro
 
 // settle writes a world's entries to the nodes' kernels; the next packet finds them there.
 func (j *job) settle(ctx context.Context, w driver.World) (driver.World, error) {
-	return j.driver.Commit(ctx, w, driver.CommitOptions{})
+	next, warnings, err := j.driver.Commit(ctx, w, driver.CommitOptions{Timeout: j.overlay.seconds(), Keep: j.overlay.keep})
+	j.warn = append(j.warn, warnings...)
+	return next, err
 }

@@ -1,6 +1,13 @@
 package driver
 
-import "context"
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+)
 
 // CommitOptions say how entries are made real.
 type CommitOptions struct {
@@ -8,7 +15,28 @@ type CommitOptions struct {
 	Keep    bool
 }
 
-// Commit writes a world's overlay entries to the nodes' kernels and returns the world without them.
-func (d *Driver) Commit(ctx context.Context, w World, opt CommitOptions) (World, error) {
-	return w, nil
+// Commit writes a world's overlay entries to the nodes' kernels. The world it returns has only what was not written:
+// the next packet finds the rest in the nodes' own tables.
+func (d *Driver) Commit(ctx context.Context, w World, opt CommitOptions) (World, []string, error) {
+	next := World{Overlays: map[string]ctstate.OverlayData{}}
+	var warnings []string
+	for _, name := range slices.Sorted(maps.Keys(w.Overlays)) {
+		o := w.Overlays[name]
+		if len(o.Entries) == 0 && len(o.Deleted) == 0 {
+			continue
+		}
+		n, _, err := d.node(ctx, name)
+		if err != nil {
+			return w, warnings, err
+		}
+		res, err := n.Commit(ctx, node.CommitRequest{Overlay: o, Timeout: opt.Timeout, Keep: opt.Keep})
+		if err != nil {
+			return w, warnings, at(name, "commit", err)
+		}
+		next.Overlays[name] = res.Overlay
+		for _, text := range res.Warnings {
+			warnings = append(warnings, name+": "+text)
+		}
+	}
+	return next, warnings, nil
 }

@@ -94,7 +94,8 @@ type arrival struct {
 	via     string
 	choices []engine.Choice
 	hops    []int
-	gen     string // what OVN generated, if the packet is an answer of its own
+	segs    [][2]int // hop and segment, on the way so far
+	gen     string   // what OVN generated, if the packet is an answer of its own
 	depth   int
 	sender  string // logical port that a generated answer goes back to
 }

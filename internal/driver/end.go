@@ -26,12 +26,19 @@ func (s *sending) branch(a arrival, leaf *engine.Leaf, v engine.Verdict, end rep
 	if why != "" {
 		b.Reason = &report.Reason{Text: why, Chassis: end.Chassis}
 	}
+	b.Segments = a.through(leaf)
+	return Branch{Branch: b, Packet: p, Chassis: end.Chassis, Port: end.Port}
+}
+
+// through lists the segments on the way to a leaf.
+func (a arrival) through(leaf *engine.Leaf) [][2]int {
+	segs := a.segs[:len(a.segs):len(a.segs)]
 	if leaf != nil && len(a.hops) > 0 {
 		for _, seg := range leaf.Path {
-			b.Segments = append(b.Segments, [2]int{a.hops[len(a.hops)-1], seg})
+			segs = append(segs, [2]int{a.hops[len(a.hops)-1], seg})
 		}
 	}
-	return Branch{Branch: b, Packet: p, Chassis: end.Chassis, Port: end.Port}
+	return segs
 }
 
 // end turns a leaf on a node into a branch, or into an arrival on the next node.
@@ -44,7 +51,7 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		t.branches = append(t.branches, b)
 	}
 	forward := func(next arrival) {
-		next.hops, next.depth = a.hops, a.depth+1
+		next.hops, next.depth, next.segs = a.hops, a.depth+1, a.through(&leaf)
 		next.choices = append(a.choices[:len(a.choices):len(a.choices)], leaf.Choices...)
 		if next.gen == "" {
 			next.gen = a.gen

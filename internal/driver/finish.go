@@ -3,8 +3,9 @@ package driver
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
@@ -57,19 +58,26 @@ func deciding(hits []engine.TableHit, leaf engine.Leaf) (engine.TableHit, bool) 
 			}
 		}
 	}
-	if leaf.Kind == engine.LeafDrop {
-		for i := len(hits) - 1; i >= 0; i-- {
-			for _, a := range hits[i].Actions {
-				if a == "drop" || strings.HasPrefix(a, "drop(") {
-					return hits[i], true
-				}
-			}
-			if hits[i].Miss {
-				return hits[i], true
-			}
+	last := hits[len(hits)-1]
+	if leaf.Kind != engine.LeafDrop || last.Miss || drops(last) {
+		return last, true
+	}
+	// Tables without a cookie are OVN's subroutines: their misses and drops return to the caller.
+	for i := len(hits) - 1; i >= 0; i-- {
+		if hits[i].Cookie != 0 && drops(hits[i]) {
+			return hits[i], true
 		}
 	}
-	return hits[len(hits)-1], true
+	return last, true
+}
+
+func drops(h engine.TableHit) bool {
+	for _, a := range h.Actions {
+		if a == "drop" || strings.HasPrefix(a, "drop(") {
+			return true
+		}
+	}
+	return false
 }
 
 // finish puts the public packet together: hops, branches once each, the verdict, and names.
@@ -84,21 +92,24 @@ func (s *sending) finish(ctx context.Context, sent *Sent) {
 	s.collect(sent)
 	s.pkt.Flood = s.orig.EthDst[0]&1 != 0 || copies(s.pkt)
 	s.pkt.Verdict = verdictOf(s.pkt, s.pkt.Flood)
-	if s.Explainer == nil {
-		return
+	if s.Explainer != nil {
+		s.explain(ctx, byChassis)
 	}
-	for chassis, hops := range byChassis {
-		if err := s.Explainer.Explain(ctx, chassis, hops); err != nil {
-			s.warn("tables of %s stay unnamed: %v", chassis, err)
+}
+
+// explain names tables and reasons; what cannot be named is a warning, never an error: the trace stands without.
+func (s *sending) explain(ctx context.Context, byChassis map[string][]*report.Hop) {
+	for _, chassis := range slices.Sorted(maps.Keys(byChassis)) {
+		if err := s.Explainer.Explain(ctx, chassis, byChassis[chassis]); err != nil {
+			s.warn("some tables of %s stay unnamed: %v", chassis, err)
 		}
 	}
 	for _, b := range s.pkt.Branches {
 		if b.Reason == nil || b.Reason.Table == nil {
 			continue
 		}
-		s.nameReason(b)
-		if err := s.Explainer.Reason(ctx, b.End.Chassis, b.Reason); err != nil && !errors.Is(err, context.Canceled) {
-			s.warn("%v", err)
+		if err := s.Explainer.Reason(ctx, b.End.Chassis, b.Reason); err != nil {
+			s.warn("%s: a reason stays unnamed: %v", b.End.Chassis, err)
 		}
 	}
 }
@@ -127,21 +138,6 @@ func (s *sending) warn(format string, args ...any) {
 		}
 	}
 	s.warnings = append(s.warnings, text)
-}
-
-// nameReason copies what the deciding table hit was named.
-func (s *sending) nameReason(b *report.Branch) {
-	r := b.Reason
-	for i := len(b.Segments) - 1; i >= 0; i-- {
-		seg := s.pkt.Hops[b.Segments[i][0]].Segments[b.Segments[i][1]]
-		for j := len(seg.Tables) - 1; j >= 0; j-- {
-			t := seg.Tables[j]
-			if t.Table == *r.Table && t.Cookie == r.Cookie {
-				r.Stage, r.LogicalFlow, r.NB = t.Stage, t.LogicalFlow, t.NB
-				return
-			}
-		}
-	}
 }
 
 // verdictOf is the worst of the branches, or the best where the packet was flooded.

@@ -3,14 +3,116 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctjournal"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 )
 
-// committer writes overlay entries to the kernel's table.
-type committer struct{}
+// ErrUserspace refuses kernel entries where the datapath keeps its connections itself.
+var ErrUserspace = errors.New("the datapath is ovs-vswitchd's own: its conntrack takes no entries from outside; --commit=overlay keeps them for the trace")
 
-func (c *committer) close(ctx context.Context) error { return nil }
+// opened remembers which choices of an entry could not be predicted: the kernel makes those when the entry is committed.
+type opened map[entryKey][]ctstate.Range
 
-// Commit makes an overlay's entries real.
+type entryKey struct {
+	zone uint16
+	orig ctstate.Tuple
+}
+
+func (o opened) learn(res *engine.Result) {
+	for _, s := range res.Segments {
+		for _, c := range s.CT {
+			if e := c.Result.Committed; e != nil && len(c.Result.Ranges) > 0 {
+				o[entryKey{e.Zone, e.Orig}] = c.Result.Ranges
+			}
+		}
+	}
+}
+
+// Commit makes an overlay's entries real: new ones are created, those this tool made are brought up to date, and
+// everything else stays as it is and in the overlay that is answered.
 func (s *Service) Commit(ctx context.Context, req CommitRequest) (*CommitResult, error) {
-	return nil, errors.ErrUnsupported
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info, err := s.readInfo(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if info.Datapath != "system" {
+		return nil, ErrUserspace
+	}
+	t, err := s.kernelTable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.commit == nil {
+		s.commit, err = ctjournal.NewFor(t, ctjournal.Options{
+			Dir: s.opt.Journal, Timeout: time.Duration(req.Timeout) * time.Second, Keep: req.Keep,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	res := &CommitResult{}
+	for _, e := range req.Overlay.Entries {
+		got, err := s.settle(ctx, t, e.Entry)
+		switch {
+		case errors.Is(err, ctjournal.ErrNotOurs), errors.Is(err, ctnetlink.ErrExists):
+			// A live connection's entry: never changed; what the trace did to it stays imagined.
+			res.Overlay.Entries = append(res.Overlay.Entries, e)
+		case err != nil:
+			return res, err
+		default:
+			res.Entries = append(res.Entries, got)
+		}
+	}
+	for _, e := range req.Overlay.Deleted {
+		if err := s.commit.Delete(ctx, e); err != nil && !errors.Is(err, ctstate.ErrNotFound) {
+			if !errors.Is(err, ctjournal.ErrNotOurs) {
+				return res, err
+			}
+			res.Overlay.Deleted = append(res.Overlay.Deleted, e)
+		}
+	}
+	res.Warnings = s.commit.Warnings()
+	return res, nil
+}
+
+// settle creates or updates one entry.
+func (s *Service) settle(ctx context.Context, t *ctnetlink.Table, e ctstate.Entry) (ctstate.Entry, error) {
+	_, err := t.Lookup(ctx, e.Zone, e.Orig)
+	switch {
+	case errors.Is(err, ctstate.ErrNotFound):
+		return s.commit.CommitOpen(ctx, e, s.open[entryKey{e.Zone, e.Orig}])
+	case err != nil:
+		return ctstate.Entry{}, err
+	}
+	return s.commit.Update(ctx, e)
+}
+
+// CleanResult is what List and Clean found.
+type CleanResult struct {
+	Items []ctjournal.Item `json:"items"`
+	Kept  []ctjournal.Item `json:"kept,omitempty"`
+}
+
+// Clean removes the entries that ended runs have left on this node; with list alone it only names what is journaled.
+func (s *Service) Clean(ctx context.Context, list bool) (*CleanResult, error) {
+	dir := s.opt.Journal
+	if dir == "" {
+		dir = ctjournal.DefaultDir()
+	}
+	if list {
+		items, err := ctjournal.List(dir)
+		return &CleanResult{Items: items}, err
+	}
+	removed, kept, err := ctjournal.Clean(ctx, dir, ctjournal.Open)
+	if err != nil {
+		err = fmt.Errorf("clean: %w", err)
+	}
+	return &CleanResult{Items: removed, Kept: kept}, err
 }

@@ -29,10 +29,7 @@ func (s *Service) kernelModel(ctx context.Context) (ctstate.Table, ctstate.Track
 		k.Sysctl.TCPLoose = 0
 	}
 	timeouts(&k.Timeouts, set.Timeouts)
-	if err := zoneLimits(ctx, t, k); err != nil {
-		return nil, nil, err
-	}
-	return t, k, nil
+	return t, limited{k, t}, nil
 }
 
 // timeouts takes over what the node's sysctls say (nf_conntrack_*_timeout_*).
@@ -60,7 +57,26 @@ func (s *Service) userspaceModel(ctx context.Context) (ctstate.Table, ctstate.Tr
 	return nil, nil, errors.ErrUnsupported
 }
 
-// zoneLimits reads OVS's limits on connections, where the kernel has them.
-func zoneLimits(ctx context.Context, t *ctnetlink.Table, k *ctstate.Kernel) error {
-	return nil
+// limited asks the kernel for a zone's limit before each commit into it: OVS drops what exceeds it
+// (net/openvswitch/conntrack.c: ovs_ct_check_limit).
+type limited struct {
+	*ctstate.Kernel
+	table *ctnetlink.Table
+}
+
+// Do runs one ct() action with the zone's limit as it is now.
+func (l limited) Do(ctx context.Context, tbl ctstate.Table, conn ctstate.Conn, p ctstate.Packet, a ctstate.Action) (ctstate.Result, error) {
+	if a.Commit {
+		z, err := l.table.ZoneLimit(ctx, a.Zone)
+		switch {
+		case err == nil:
+			if l.ZoneLimits == nil {
+				l.ZoneLimits = map[uint16]ctstate.ZoneLimit{}
+			}
+			l.ZoneLimits[a.Zone] = ctstate.ZoneLimit{Limit: z.Limit, Count: z.Count}
+		case !errors.Is(err, ctnetlink.ErrNoZoneLimits):
+			return ctstate.Result{Conn: conn, Packet: p}, err
+		}
+	}
+	return l.Kernel.Do(ctx, tbl, conn, p, a)
 }

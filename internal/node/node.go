@@ -18,6 +18,8 @@ type Node interface {
 	Trace(ctx context.Context, req TraceRequest) (*engine.Result, error)
 	// Commit writes an overlay's entries to the kernel's table, journaled first, and answers them as they are there.
 	Commit(ctx context.Context, req CommitRequest) (*CommitResult, error)
+	// Clean lists or removes the synthetic entries that runs have left on the node.
+	Clean(ctx context.Context, list bool) (*CleanResult, error)
 	// Close ends the connection; entries committed without Keep are removed first.
 	Close(ctx context.Context) error
 }
@@ -37,8 +39,10 @@ type CommitRequest struct {
 
 // CommitResult is what became of a commit.
 type CommitResult struct {
-	Entries  []ctstate.Entry `json:"entries"`
-	Warnings []string        `json:"warnings,omitempty"`
+	Entries []ctstate.Entry `json:"entries"`
+	// Overlay has what was not written: entries of live connections, which are never changed.
+	Overlay  ctstate.OverlayData `json:"overlay"`
+	Warnings []string            `json:"warnings,omitempty"`
 }
 
 // Info describes a node.

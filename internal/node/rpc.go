@@ -44,6 +44,7 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 		"Info":   method(func(ctx context.Context, _ struct{}) (*Info, error) { return n.Info(ctx) }),
 		"Trace":  method(n.Trace),
 		"Commit": method(n.Commit),
+		"Clean":  method(n.Clean),
 		"Cancel": handler.New(func(ctx context.Context, id string) error {
 			jrpc2.ServerFromContext(ctx).CancelRequest(id)
 			return nil
@@ -286,6 +287,11 @@ func (r *Remote) Trace(ctx context.Context, req TraceRequest) (*engine.Result, e
 // Commit writes entries to the node's table.
 func (r *Remote) Commit(ctx context.Context, req CommitRequest) (*CommitResult, error) {
 	return remoteCall[*CommitResult](ctx, r, "Commit", req)
+}
+
+// Clean lists or removes synthetic entries on the node.
+func (r *Remote) Clean(ctx context.Context, list bool) (*CleanResult, error) {
+	return remoteCall[*CleanResult](ctx, r, "Clean", list)
 }
 
 // Close ends the process: its input is closed, which makes it clean up and end; after a grace it is killed.

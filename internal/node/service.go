@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctjournal"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -20,12 +22,14 @@ import (
 
 // Options tell a Service where its daemons are.
 type Options struct {
-	RunDir  string // of Open vSwitch: ovs-vswitchd.pid and its control socket
-	DB      string // remote of the Open_vSwitch database; "unix:RUNDIR/db.sock" when empty
-	NetNS   string // file of the network namespace whose conntrack is asked; ovs-vswitchd's own when empty
-	Journal string // folder of the journal of synthetic kernel entries
-	NoDB    bool   // a bridge without OVN: the database is not asked
-	Limits  engine.Limits
+	RunDir string // of Open vSwitch: ovs-vswitchd.pid and its control socket
+	// OVNRunDir is where ovn-controller.pid is; OVN_RUNDIR, else the packaged one, when empty.
+	OVNRunDir string
+	DB        string // remote of the Open_vSwitch database; "unix:RUNDIR/db.sock" when empty
+	NetNS     string // file of the network namespace whose conntrack is asked; ovs-vswitchd's own when empty
+	Journal   string // folder of the journal of synthetic kernel entries
+	NoDB      bool   // a bridge without OVN: the database is not asked
+	Limits    engine.Limits
 }
 
 // DefaultRunDir is Open vSwitch's run folder: OVS_RUNDIR, else the packaged one.
@@ -46,7 +50,8 @@ type Service struct {
 	info   *Info
 	table  *ctnetlink.Table
 	engine map[string]*engine.Engine // by datapath type
-	commit *committer
+	commit *ctjournal.Committer
+	open   opened
 }
 
 // NewService prepares a node on this machine; nothing is opened yet.
@@ -54,10 +59,15 @@ func NewService(opt Options) *Service {
 	if opt.RunDir == "" {
 		opt.RunDir = DefaultRunDir()
 	}
+	if opt.OVNRunDir == "" {
+		if opt.OVNRunDir = os.Getenv("OVN_RUNDIR"); opt.OVNRunDir == "" {
+			opt.OVNRunDir = "/var/run/ovn"
+		}
+	}
 	if opt.DB == "" {
 		opt.DB = "unix:" + filepath.Join(opt.RunDir, "db.sock")
 	}
-	return &Service{opt: opt, engine: map[string]*engine.Engine{}}
+	return &Service{opt: opt, engine: map[string]*engine.Engine{}, open: opened{}}
 }
 
 // Version is the tool's version from its build information.
@@ -111,6 +121,7 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 			return nil, err
 		}
 	}
+	s.readVersions(ctx, info)
 	info.Ports = joinPorts(shown, rows)
 	for _, p := range info.Ports {
 		if p.Bridge == info.Bridge {
@@ -119,6 +130,32 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 	}
 	s.info = info
 	return info, nil
+}
+
+// readVersions asks the daemons themselves; the database's column is filled in by start scripts only.
+func (s *Service) readVersions(ctx context.Context, info *Info) {
+	if text, err := s.ctl.Call(ctx, "version"); err == nil {
+		info.OVSVersion = versionOf(text)
+	}
+	path, _, err := unixctl.Discover(s.opt.OVNRunDir, "ovn-controller")
+	if err != nil {
+		return // no ovn-controller of this machine's own: a container's, or none
+	}
+	ctl := &unixctl.Client{Path: path}
+	defer ctl.Close()
+	if text, err := ctl.Call(ctx, "version"); err == nil {
+		info.OVNVersion = versionOf(text)
+	}
+}
+
+// versionOf takes the version out of "ovs-vswitchd (Open vSwitch) 3.1.0" and "ovn-controller 23.03.1".
+func versionOf(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		return ""
+	}
+	return words[len(words)-1]
 }
 
 // readDatabase fills in what the Open_vSwitch database knows.
@@ -132,7 +169,10 @@ func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn
 	if err != nil {
 		return nil, err
 	}
-	info.SystemID, info.Hostname, info.OVSVersion = cfg.SystemID, cfg.Hostname, cfg.OVSVersion
+	info.SystemID, info.Hostname = cfg.SystemID, cfg.Hostname
+	if info.OVSVersion == "" {
+		info.OVSVersion = cfg.OVSVersion
+	}
 	info.OVNRemote, info.Bridge = cfg.Remote(), cfg.Bridge()
 	info.BridgeMappings, info.EncapTypes = cfg.BridgeMappings(), cfg.EncapTypes()
 	for _, ip := range cfg.EncapIPs() {
@@ -180,7 +220,9 @@ func (s *Service) Trace(ctx context.Context, req TraceRequest) (*engine.Result, 
 	if err != nil {
 		return nil, err
 	}
-	return eng.Trace(ctx, req.Request, req.Overlay)
+	res, err := eng.Trace(ctx, req.Request, req.Overlay)
+	s.open.learn(res)
+	return res, err
 }
 
 // engineFor makes the engine for a bridge's kind of datapath, once.
@@ -235,7 +277,7 @@ func (s *Service) Close(ctx context.Context) error {
 	defer s.mu.Unlock()
 	var errs []error
 	if s.commit != nil {
-		errs = append(errs, s.commit.close(ctx))
+		errs = append(errs, s.commit.Close(ctx))
 		s.commit = nil
 	}
 	if s.table != nil {
