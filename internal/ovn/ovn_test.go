@@ -126,6 +126,12 @@ set chassis hv1 hostname=node1 other_config:ovn-bridge-mappings=physnet1:br-ex,p
 	if gw.Active == nil || gw.Active.Name != "hv1" || len(gw.Candidates) != 2 || gw.Candidates[0].Name != "hv1" || gw.Candidates[0].Priority != 20 {
 		t.Errorf("gateway: %+v", gw)
 	}
+	for _, prefix := range []string{p.UUID.String(), p.UUID.String()[:8], p.UUID.String()[:20]} {
+		rows := must[[]*ovn.Row](t)(sb.RowsByUUIDPrefix(ctx, "Port_Binding", prefix, "logical_port"))
+		if len(rows) != 1 || rows[0].Str("logical_port") != "sw0-p1" {
+			t.Errorf("rows by UUID prefix %s: %v", prefix, rows)
+		}
+	}
 	if as := must[[]string](t)(sb.AddressSet(ctx, "as0")); len(as) != 2 {
 		t.Errorf("address set: %v", as)
 	}

@@ -285,15 +285,3 @@ func (s *SB) PortsByUUIDPrefix(ctx context.Context, prefix string) ([]*PortBindi
 	}
 	return s.ports(ctx, alt...)
 }
-
-// uuidsByPrefix reads a table's UUIDs: OVSDB has no condition on part of one.
-func (db *DB) uuidsByPrefix(ctx context.Context, table, prefix string) ([]UUID, error) {
-	prefix = strings.ToLower(prefix)
-	var out []UUID
-	err := db.UUIDs(ctx, table, func(u UUID) {
-		if strings.HasPrefix(u.String(), prefix) {
-			out = append(out, u)
-		}
-	})
-	return out, err
-}

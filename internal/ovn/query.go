@@ -197,3 +197,39 @@ func transact(ctx context.Context, c *conn, database string, ops []ovsdb.Operati
 	}
 	return out, nil
 }
+
+// uuidsByPrefix reads a table's UUIDs: OVSDB has no condition on part of one.
+func (db *DB) uuidsByPrefix(ctx context.Context, table, prefix string) ([]UUID, error) {
+	prefix = strings.ToLower(prefix)
+	var out []UUID
+	err := db.UUIDs(ctx, table, func(u UUID) {
+		if strings.HasPrefix(u.String(), prefix) {
+			out = append(out, u)
+		}
+	})
+	return out, err
+}
+
+// RowsByUUIDPrefix reads the rows of a table whose UUID begins with the hex
+// digits, such as a stage-hint's eight or a whole UUID.
+func (db *DB) RowsByUUIDPrefix(ctx context.Context, table, prefix string, columns ...string) ([]*Row, error) {
+	ids := []UUID{}
+	if u, err := ParseUUID(prefix); err == nil {
+		ids = append(ids, u)
+	} else if ids, err = db.uuidsByPrefix(ctx, table, prefix); err != nil {
+		return nil, err
+	}
+	var qs []Query
+	for _, u := range ids {
+		qs = append(qs, Query{Table: table, Columns: columns, Where: []ovsdb.Condition{Equal("_uuid", u)}})
+	}
+	res, err := db.Select(ctx, qs...)
+	if err != nil {
+		return nil, err
+	}
+	var out []*Row
+	for _, rows := range res {
+		out = append(out, rows...)
+	}
+	return out, nil
+}

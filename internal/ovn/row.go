@@ -70,7 +70,7 @@ func (r *Row) Refs(col string) []UUID {
 	return out
 }
 
-// Map is a map of strings to strings; never nil.
+// Map is a map with its keys and values as text; never nil.
 func (r *Row) Map(col string) map[string]string {
 	out := map[string]string{}
 	raw, ok := r.cells[col]
@@ -78,16 +78,25 @@ func (r *Row) Map(col string) map[string]string {
 		return out
 	}
 	var cell []json.RawMessage
-	var pairs [][2]string
+	var pairs [][2]json.RawMessage
 	if json.Unmarshal(raw, &cell) != nil || len(cell) != 2 || string(cell[0]) != `"map"` ||
 		json.Unmarshal(cell[1], &pairs) != nil {
-		r.fail(col, "a map of strings")
+		r.fail(col, "a map")
 		return out
 	}
 	for _, p := range pairs {
-		out[p[0]] = p[1]
+		out[text(p[0])] = text(p[1])
 	}
 	return out
+}
+
+// text is an atom as a person writes it: strings without quotes, numbers as they are.
+func text(atom json.RawMessage) string {
+	var s string
+	if json.Unmarshal(atom, &s) == nil {
+		return s
+	}
+	return string(atom)
 }
 
 func first[T any](s []T) T {

@@ -48,11 +48,11 @@ lb-add lb0 30.0.0.10:80 20.0.0.3:80,20.0.0.4:80 tcp
 ls-lb-add sw0 lb0
 lr-lb-add lr0 lb0
 pg-add pg0 sw0-p1
-create address_set name=as0 addresses=\"10.0.0.3\",\"10.0.0.4\"
---name=web-in --log acl-add sw1 to-lport 1001 'outport == \"sw1-p1\" && tcp.dst == 80' allow-related
---name=no-ssh acl-add sw1 to-lport 1002 'outport == \"sw1-p1\" && tcp.dst == 22' drop
-acl-add sw1 to-lport 900 'outport == \"sw1-p1\" && ip' drop
+create address_set name=as0 addresses="10.0.0.3","10.0.0.4"
+--name=web-in --log acl-add sw1 to-lport 1001 'outport == "sw1-p1" && tcp.dst == 80' allow-related
+--name=no-ssh acl-add sw1 to-lport 1002 'outport == "sw1-p1" && tcp.dst == 22' drop
+acl-add sw1 to-lport 900 'outport == "sw1-p1" && ip' drop
 acl-add pg0 from-lport 1001 'inport == @pg0 && ip4' allow-related
-qos-add sw0 from-lport 100 'inport == \"sw0-p1\"' rate=1000 dscp=11
+qos-add sw0 from-lport 100 'inport == "sw0-p1"' rate=1000 dscp=11
 set nb_global . options:use_logical_dp_groups=true
 `

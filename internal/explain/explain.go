@@ -1,0 +1,326 @@
+// Package explain names what a table hit means: the logical flow behind its
+// cookie, that flow's stage and datapath, and the Northbound row that asked for it.
+//
+// A cookie is the first 32 bits of a Southbound row's UUID. OVSDB has no
+// condition on part of a UUID, so the UUIDs alone of a table are read, once,
+// and then the rows that match. No number of an OpenFlow table belongs to a release: where a
+// pipeline begins is learned from the hits themselves.
+package explain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// Hit is one table hit of a trace.
+type Hit struct {
+	Table    int
+	Cookie   uint64
+	Priority int
+	Match    string // as printed
+	Metadata uint64 // the datapath's tunnel key; 0 when only Match tells it
+}
+
+// metadata is the datapath's key, from Match when it was not given.
+func (h Hit) metadata() uint64 {
+	if h.Metadata != 0 {
+		return h.Metadata
+	}
+	for _, field := range strings.Split(h.Match, ",") {
+		if v, ok := strings.CutPrefix(field, "metadata="); ok {
+			n, err := strconv.ParseUint(v, 0, 64)
+			if err == nil {
+				return n
+			}
+		}
+	}
+	return 0
+}
+
+// Named is what a hit means. Its fields are empty where that is not known, and
+// Why then says why.
+type Named struct {
+	Stage      string
+	Flow       *LogicalFlow // nil when the cookie is no logical flow's
+	NB         *NBRow       // nil when no Northbound row is behind it
+	Row        string       // what else the cookie names: "Port_Binding sw0-p1"
+	Candidates []string     // all rows the cookie may mean, when it is ambiguous
+	Why        string
+}
+
+// LogicalFlow is a row of the Southbound Logical_Flow table.
+type LogicalFlow struct {
+	UUID     ovn.UUID
+	Datapath string   // name of the one that the hit is on; empty when unknown
+	Of       []string // names of the datapaths it applies to, when Datapath is unknown
+	Pipeline string   // ingress or egress
+	TableID  int
+	Priority int
+	Match    string
+	Actions  string
+	Stage    string // such as ls_out_acl
+	Hint     string // the Northbound row's first eight hex digits
+	Source   string // northd's file and line
+	Desc     string // why the flow exists (flow_desc, since 25.03)
+	Meter    string
+
+	datapath, group ovn.UUID
+}
+
+// Explainer names hits from one Southbound and one Northbound database. It
+// keeps what it has read, reads again what has changed, and is safe for
+// concurrent use.
+type Explainer struct {
+	sb *ovn.SB
+	nb *ovn.NB
+
+	mu        sync.Mutex
+	sbIndex   *index
+	nbIndex   *index
+	flows     map[ovn.UUID]*LogicalFlow
+	rows      map[ovn.UUID]string // rows that are no logical flows, as text
+	absent    map[uint32]bool     // cookies that a fresh index did not explain
+	datapaths map[uint64]*ovn.Datapath
+	byUUID    map[ovn.UUID]*ovn.Datapath
+	groups    map[ovn.UUID][]ovn.UUID
+	hints     map[string][]*NBRow
+	bases     map[string]map[int]int // pipeline to (OpenFlow table - table_id) to votes
+}
+
+// New makes an Explainer. Either database may be nil: what it would tell stays unnamed.
+func New(sb *ovn.SB, nb *ovn.NB) *Explainer {
+	e := &Explainer{sb: sb, nb: nb}
+	if sb != nil {
+		e.sbIndex = newIndex(sb.DB)
+	}
+	if nb != nil {
+		e.nbIndex = newIndex(nb.DB)
+	}
+	e.forget()
+	e.bases = map[string]map[int]int{}
+	return e
+}
+
+// forget drops what was read of rows; the pipelines' bases do not change.
+func (e *Explainer) forget() {
+	e.flows, e.rows = map[ovn.UUID]*LogicalFlow{}, map[ovn.UUID]string{}
+	e.datapaths, e.byUUID = map[uint64]*ovn.Datapath{}, map[ovn.UUID]*ovn.Datapath{}
+	e.absent = map[uint32]bool{}
+	e.groups, e.hints = map[ovn.UUID][]ovn.UUID{}, map[string][]*NBRow{}
+}
+
+// Refresh makes the next question read the databases anew.
+func (e *Explainer) Refresh() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.forget()
+	for _, i := range []*index{e.sbIndex, e.nbIndex} {
+		if i != nil {
+			i.forget()
+		}
+	}
+}
+
+// Explain names hits, in their order. What can be named is named even when it
+// returns an error.
+func (e *Explainer) Explain(ctx context.Context, hits []Hit) ([]Named, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]Named, len(hits))
+	if e.sb == nil {
+		for i := range out {
+			out[i].Why = "no Southbound database"
+		}
+		return out, nil
+	}
+	if err := e.read(ctx, hits); err != nil {
+		for i := range out {
+			out[i].Why = err.Error()
+		}
+		return out, err
+	}
+	var errs []error
+	for i, h := range hits {
+		named, err := e.name(ctx, h)
+		out[i] = named
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := e.nameNB(ctx, out); err != nil {
+		errs = append(errs, err)
+	}
+	return out, errors.Join(errs...)
+}
+
+// otherTables are those whose rows give cookies, beside Logical_Flow; those
+// with few rows first, since the search ends when every cookie is found.
+var otherTables = []string{"Datapath_Binding", "Chassis", "Encap", "Port_Binding", "Multicast_Group",
+	"Load_Balancer", "Static_MAC_Binding", "FDB", "MAC_Binding"}
+
+// read makes sure that the rows of all cookies are known.
+func (e *Explainer) read(ctx context.Context, hits []Hit) error {
+	fresh := !e.sbIndex.has("Logical_Flow")
+	if err := e.sbIndex.read(ctx, "Logical_Flow"); err != nil {
+		return err
+	}
+	missing, err := e.readFlows(ctx, hits)
+	if err != nil {
+		return err
+	}
+	for _, table := range otherTables {
+		if len(missing) == 0 {
+			break
+		}
+		if err := e.sbIndex.read(ctx, table); err != nil {
+			return err
+		}
+		for c := range missing {
+			if len(e.sbIndex.find(table, c)) > 0 {
+				delete(missing, c)
+			}
+		}
+	}
+	for c := range missing {
+		if !fresh && !e.absent[c] {
+			// Its row may have come after the index was read.
+			e.forget()
+			e.sbIndex.forget()
+			return e.read(ctx, hits)
+		}
+		e.absent[c] = true
+	}
+	return e.readOthers(ctx, hits)
+}
+
+// readFlows reads the logical flows of the cookies, and tells which cookies no
+// logical flow explains.
+func (e *Explainer) readFlows(ctx context.Context, hits []Hit) (missing map[uint32]bool, err error) {
+	missing = map[uint32]bool{}
+	var want []ovn.UUID
+	seen := map[ovn.UUID]bool{}
+	for _, h := range hits {
+		if h.Cookie == 0 || h.Cookie>>32 != 0 {
+			continue
+		}
+		ids := e.sbIndex.find("Logical_Flow", uint32(h.Cookie))
+		if len(ids) == 0 {
+			missing[uint32(h.Cookie)] = true
+		}
+		for _, u := range ids {
+			if e.flows[u] == nil && !seen[u] {
+				seen[u] = true
+				want = append(want, u)
+			}
+		}
+	}
+	found, err := e.selectFlows(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range found {
+		e.flows[f.UUID] = f
+	}
+	e.learn(hits)
+	// A flow of another table or priority than its hit's may be a chance
+	// likeness of 32 bits: its cookie is looked for in the other tables too.
+	for _, h := range hits {
+		if h.Cookie == 0 || h.Cookie>>32 != 0 {
+			continue
+		}
+		ids := e.sbIndex.find("Logical_Flow", uint32(h.Cookie))
+		if !slices.ContainsFunc(ids, func(u ovn.UUID) bool { return e.flows[u] != nil && e.fits(h, e.flows[u]) }) {
+			missing[uint32(h.Cookie)] = true
+		}
+	}
+	return missing, nil
+}
+
+var flowColumns = []string{"logical_datapath", "logical_dp_group", "pipeline", "table_id", "priority", "match", "actions",
+	"external_ids", "controller_meter", "flow_desc"}
+
+func (e *Explainer) selectFlows(ctx context.Context, ids []ovn.UUID) ([]*LogicalFlow, error) {
+	var qs []ovn.Query
+	for _, u := range ids {
+		qs = append(qs, ovn.Query{Table: "Logical_Flow", Columns: flowColumns, Where: []ovsdb.Condition{ovn.Equal("_uuid", u)}})
+	}
+	return e.queryFlows(ctx, qs)
+}
+
+func (e *Explainer) queryFlows(ctx context.Context, qs []ovn.Query) ([]*LogicalFlow, error) {
+	if len(qs) == 0 {
+		return nil, nil
+	}
+	res, err := e.sb.Select(ctx, qs...)
+	if err != nil {
+		return nil, err
+	}
+	var out []*LogicalFlow
+	for _, rows := range res {
+		for _, r := range rows {
+			ids := r.Map("external_ids")
+			f := &LogicalFlow{UUID: r.UUID(), Pipeline: r.Str("pipeline"), TableID: int(r.Int("table_id")), Priority: int(r.Int("priority")),
+				Match: r.Str("match"), Actions: r.Str("actions"), Stage: ids["stage-name"], Hint: strings.ToLower(ids["stage-hint"]),
+				Source: ids["source"], Desc: r.Str("flow_desc"), Meter: r.Str("controller_meter"),
+				datapath: r.Ref("logical_datapath"), group: r.Ref("logical_dp_group")}
+			if err := r.Err(); err != nil {
+				return nil, fmt.Errorf("Logical_Flow %s: %w", f.UUID, err)
+			}
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+// name settles one hit. The rows it may mean have been read.
+func (e *Explainer) name(ctx context.Context, h Hit) (Named, error) {
+	switch {
+	case h.Cookie == 0:
+		return Named{Why: "the flow has no cookie"}, nil
+	case h.Cookie>>32 != 0:
+		return Named{Why: "the cookie is not one of OVN's"}, nil
+	}
+	var flows []*LogicalFlow
+	for _, u := range e.sbIndex.find("Logical_Flow", uint32(h.Cookie)) {
+		if f := e.flows[u]; f != nil {
+			flows = append(flows, f)
+		}
+	}
+	rows := e.otherRows(uint32(h.Cookie))
+	f, err := e.settle(ctx, h, flows, len(rows) > 0)
+	if err != nil {
+		return Named{}, err
+	}
+	if f != nil {
+		f, err := e.onDatapath(ctx, f, h.metadata())
+		return Named{Stage: f.Stage, Flow: f}, err
+	}
+	if len(flows) == 0 && len(rows) == 1 {
+		return Named{Row: rows[0]}, nil
+	}
+	if len(flows)+len(rows) == 0 {
+		return Named{Why: "no row has the cookie: its flow may be older than the database"}, nil
+	}
+	if len(rows) == 1 && !e.mayBeFlow(h, flows) {
+		return Named{Row: rows[0]}, nil
+	}
+	n := Named{Why: "several rows have the cookie", Candidates: rows}
+	for _, f := range flows {
+		n.Candidates = append(n.Candidates, fmt.Sprintf("Logical_Flow %s: %s table %d (%s), priority %d, match (%s)",
+			f.UUID, f.Pipeline, f.TableID, f.Stage, f.Priority, f.Match))
+	}
+	slices.Sort(n.Candidates)
+	if len(n.Candidates) == 1 {
+		n.Why = "the row with the cookie has another table or priority"
+	}
+	return n, nil
+}

@@ -1,0 +1,95 @@
+package explain
+
+import (
+	"strings"
+	"testing"
+)
+
+const syn = "ct_state=new|trk,tcp,reg0=0x280,reg10=0x1,reg15=0x2,metadata=0x3,in_port=3,vlan_tci=0x0000,dl_src=00:00:00:00:ff:02," +
+	"dl_dst=40:54:00:00:00:03,nw_src=10.0.0.3,nw_dst=20.0.0.3,nw_ttl=63,tp_src=1111,tp_dst=81,tcp_flags=syn"
+const ns = "icmp6,metadata=0x3,dl_src=00:00:00:00:ff:02,dl_dst=33:33:ff:00:00:03,ipv6_src=fd00::3,ipv6_dst=ff02::1:ff00:3,nw_ttl=255," +
+	"icmp_type=135,icmp_code=0,nd_target=fd00::3"
+
+func TestConjuncts(t *testing.T) {
+	for _, c := range []struct {
+		flow, match string
+		want        string // one letter a conjunct: y, n, ? ; "bad" when not understood
+	}{
+		{syn, `1`, "y"},
+		{syn, `ip4 && tcp && ip4.dst == 20.0.0.0/24 && tcp.dst == 80`, "yyyn"},
+		{syn, `ip4.dst == 20.0.0.0/255.255.255.0`, "y"},
+		{syn, `ip4.dst == 20.0.0.0/255.0.255.0`, "?"},
+		{syn, `(outport == "sw1-p1" && (tcp.dst == {80, 81}))`, "yy"},
+		{syn, `tcp.dst != {80, 81}`, "n"},
+		{syn, `udp.dst == 53`, "n"},
+		{syn, `udp.dst == 53 || tcp.dst == 81`, "y"},
+		{syn, `ip6.src == fd00::/64`, "n"},
+		{syn, `tcp.dst > 80 && tcp.dst <= 81 && tcp.dst >= 90`, "yyn"},
+		{syn, `80 < tcp.dst < 90`, "?"},
+		{syn, `ip4.src == $as0 && inport == @pg0`, "??"},
+		{syn, `is_chassis_resident("cr-lr0-public") && ip4`, "?y"},
+		{syn, `!is_chassis_resident("x")`, "?"},
+		{syn, `ct.new && !ct.est && ct.rpl`, "yyn"},
+		{syn, `reg0[7] == 1 && reg0[8] == 1 && reg0[0..7] == 0x80 && flags.loopback && reg10[0] == 1`, "ynyyy"},
+		{syn, `reg0[9] == 1 && reg20 == 1 && xxreg0 == 1`, "y??"},
+		{syn, `eth.dst == 40:54:00:00:00:03 && eth.mcast`, "yn"},
+		{syn, `ct_mark.blocked == 0 && ct_mark.natted`, "yn"},
+		{syn, `outport == "other"`, "n"},
+		{syn, `inport == "sw0-p1"`, "?"},
+		{syn, `ip.ttl == {0, 1} && ip.proto == 6`, "ny"},
+		{ns, `nd_ns && nd.target == fd00::3 && ip6.dst == {fd00::3, ff02::1:ff00:3} && icmp6.code == 0`, "yyyy"},
+		{ns, `eth.mcast && !ip4 && icmp && ip.ttl == 255 && ip6.src == fd00::/64`, "yyyyy"},
+		{ns, `arp && arp.op == 1`, "nn"},
+		{syn, `ip4 &&`, "bad"},
+		{syn, `(ip4`, "bad"},
+		{syn, `ip4 == {1`, "bad"},
+		{syn, `ip4)`, "bad"},
+		{syn, strings.Repeat("(", 1000) + "ip4" + strings.Repeat(")", 1000), "bad"},
+		{syn, ``, "bad"},
+	} {
+		f := readFacts(c.flow)
+		f.outport = "sw1-p1"
+		terms, ok := f.conjuncts(c.match)
+		got := ""
+		for _, x := range terms {
+			got += string("?ny"[x.is])
+		}
+		if !ok {
+			got = "bad"
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.match, got, c.want)
+		}
+	}
+}
+
+func FuzzConjuncts(f *testing.F) {
+	f.Add(syn, `reg0[7] == 1 && (outport == "sw1-p1" && tcp.dst == {80,81}) || !ct.est`)
+	f.Add(ns, `nd_ns && ip6.dst == {fd00::3}`)
+	f.Add("tun_metadata0=0x1,reg0[=1", `is_chassis_resident("a\"b") && ip4.src == 1.2.3.4/255.255.0.0`)
+	f.Fuzz(func(t *testing.T, flow, match string) {
+		terms, ok := readFacts(flow).conjuncts(match)
+		if !ok && terms != nil {
+			t.Error("an error comes with terms")
+		}
+		if ok && len(terms) == 0 {
+			t.Errorf("%q has no terms", match)
+		}
+	})
+}
+
+func TestLBSummary(t *testing.T) {
+	lines := "10.0.0.1:80/tcp => a\n10.0.0.1:81/tcp => b\n10.0.0.2 => c\n[fd00::1]:80/tcp => d"
+	for _, c := range []struct{ match, want string }{
+		{"ct.new && ip4.dst == 10.0.0.1 && tcp.dst == 81", "10.0.0.1:81/tcp => b"},
+		{"ct.new && !ct.rel && ip4 && reg0 == 10.0.0.1 && tcp && reg9[16..31] == 80", "10.0.0.1:80/tcp => a"},
+		{"ct.new && ip4.dst == 10.0.0.2", "10.0.0.2 => c"},
+		{"ip6.dst == fd00::1 && tcp.dst == 80", "[fd00::1]:80/tcp => d"},
+		{"ip4.dst == 10.0.0.1", "10.0.0.1:80/tcp => a; 10.0.0.1:81/tcp => b"},
+		{"ct.est", "4 VIPs: 10.0.0.1:80/tcp => a; 10.0.0.1:81/tcp => b; 10.0.0.2 => c; and 1 more"},
+	} {
+		if got := lbSummary(lines, &LogicalFlow{Match: c.match}); got != c.want {
+			t.Errorf("%s: %s, want %s", c.match, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package explain
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// Miss is why nothing in a stage took a packet but its default.
+type Miss struct {
+	Stage    string
+	Datapath string
+	Default  *LogicalFlow // what took the packet: the flow with the lowest priority
+	Nearest  *LogicalFlow // the allowing flow that fewest conditions kept away; nil when there is none
+	Failed   []string     // those of its conditions that the packet does not meet
+	Open     []string     // those of which the packet does not tell
+	NB       *NBRow       // behind Nearest
+	Read     int          // flows that were compared
+}
+
+// String is one sentence for a person.
+func (m *Miss) String() string {
+	if m.Nearest == nil {
+		return fmt.Sprintf("no other rule of %s on %s could take it", m.Stage, m.Datapath)
+	}
+	what := fmt.Sprintf("%s rule with priority %d (%s)", m.Stage, m.Nearest.Priority, m.Nearest.Match)
+	if m.NB != nil {
+		what = m.NB.Table + " " + m.NB.title()
+	}
+	switch {
+	case len(m.Failed) > 0:
+		return what + " would take it but for " + strings.Join(m.Failed, ", ")
+	case len(m.Open) > 0:
+		return what + " would take it if " + strings.Join(m.Open, " and ")
+	}
+	return what + " seems to match"
+}
+
+// title is a row's name and what it says.
+func (r *NBRow) title() string {
+	if r.Name != "" && !strings.Contains(r.Summary, r.Name) {
+		return fmt.Sprintf("%q (%s)", r.Name, r.Summary)
+	}
+	return "(" + r.Summary + ")"
+}
+
+// NearestMiss compares a packet with the flows of one stage of one datapath:
+// pipeline and tableID say which stage, metadata which datapath, flow is the packet as
+// ofproto/trace printed it there. Only flows that could have gone before the
+// one that took the packet, whose priority is given, and that do not drop are compared.
+func (e *Explainer) NearestMiss(ctx context.Context, metadata uint64, pipeline string, tableID, priority int, flow string) (*Miss, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.sb == nil {
+		return nil, fmt.Errorf("no Southbound database")
+	}
+	dp, err := e.datapathByKey(ctx, metadata)
+	if err != nil {
+		return nil, err
+	}
+	if dp == nil {
+		return nil, fmt.Errorf("no datapath has the tunnel key %d", metadata)
+	}
+	f := readFacts(flow)
+	if f.inport, err = e.portName(ctx, dp.UUID, f.number("reg14")); err != nil {
+		return nil, err
+	}
+	if f.outport, err = e.portName(ctx, dp.UUID, f.number("reg15")); err != nil {
+		return nil, err
+	}
+	flows, err := e.stageFlows(ctx, dp.UUID, pipeline, tableID)
+	if err != nil {
+		return nil, err
+	}
+	m := &Miss{Datapath: dp.Name, Read: len(flows)}
+	for _, lf := range flows {
+		if m.Default == nil || lf.Priority < m.Default.Priority {
+			m.Default = lf
+		}
+		if m.Stage == "" {
+			m.Stage = lf.Stage
+		}
+		if !drops(lf.Actions) && lf.Priority >= priority && lf.Match != "1" {
+			m.consider(lf, f)
+		}
+	}
+	if m.Nearest == nil {
+		return m, nil
+	}
+	named := []Named{{Flow: m.Nearest}}
+	err = e.nameNB(ctx, named)
+	m.NB = named[0].NB
+	return m, err
+}
+
+// consider keeps the flow if fewer of its conditions fail than of the best so
+// far. A flow did not match: where none is known to fail, one of those that the
+// packet does not tell must have. Among equals a person's rule goes before
+// OVN's own, fewer open conditions before more, high priority before low.
+func (m *Miss) consider(lf *LogicalFlow, f facts) {
+	terms, ok := f.conjuncts(lf.Match)
+	if !ok {
+		return
+	}
+	var failed, open []string
+	for _, t := range terms {
+		switch t.is {
+		case no:
+			failed = append(failed, t.text)
+		case unknown:
+			open = append(open, t.text)
+		}
+	}
+	if len(failed) == len(terms) {
+		return // nothing in common
+	}
+	if m.Nearest == nil || cmp.Or(
+		cmp.Compare(max(1, len(failed)), max(1, len(m.Failed))),
+		cmp.Compare(b2i(lf.Hint == ""), b2i(m.Nearest.Hint == "")),
+		cmp.Compare(len(open), len(m.Open)),
+		cmp.Compare(m.Nearest.Priority, lf.Priority)) < 0 {
+		m.Nearest, m.Failed, m.Open = lf, failed, open
+	}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// drops reports actions that end a packet; ACLs of 23.06 and later set the
+// verdict's bit (reg8[17], REGBIT_ACL_VERDICT_DROP) and drop a stage later.
+func drops(actions string) bool {
+	a := strings.TrimSpace(actions)
+	return a == "drop;" || strings.Contains(a, "/* drop */") || strings.Contains(a, "reg8[17] = 1;") || strings.Contains(a, "ct_mark.blocked = 1")
+}
+
+// stageFlows reads the flows of one stage that apply to a datapath.
+func (e *Explainer) stageFlows(ctx context.Context, datapath ovn.UUID, pipeline string, tableID int) ([]*LogicalFlow, error) {
+	res, err := e.sb.Select(ctx, ovn.Query{Table: "Logical_DP_Group", Where: []ovsdb.Condition{ovn.Includes("datapaths", datapath)}})
+	if err != nil {
+		return nil, err
+	}
+	stage := []ovsdb.Condition{ovn.Equal("pipeline", pipeline), ovn.Equal("table_id", tableID)}
+	qs := []ovn.Query{{Table: "Logical_Flow", Columns: flowColumns, Where: append(stage[:2:2], ovn.Equal("logical_datapath", datapath))}}
+	for _, g := range res[0] {
+		qs = append(qs, ovn.Query{Table: "Logical_Flow", Columns: flowColumns, Where: append(stage[:2:2], ovn.Equal("logical_dp_group", g.UUID()))})
+	}
+	return e.queryFlows(ctx, qs)
+}
+
+// portName is the logical port of a key, a multicast group's name, or empty.
+func (e *Explainer) portName(ctx context.Context, datapath ovn.UUID, key uint64) (string, error) {
+	if key == 0 {
+		return "", nil
+	}
+	p, err := e.sb.PortByKey(ctx, datapath, int64(key))
+	if err == nil {
+		return p.LogicalPort, nil
+	}
+	if !isNotFound(err) {
+		return "", err
+	}
+	g, err := e.sb.MulticastByKey(ctx, datapath, int64(key))
+	if isNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return g.Name, nil
+}

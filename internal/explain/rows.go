@@ -1,0 +1,135 @@
+package explain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+func isNotFound(err error) bool {
+	var e *ovn.NotFoundError
+	return errors.As(err, &e)
+}
+
+// describe says in one line what a row is that gives flows a cookie.
+var describe = map[string]struct {
+	columns []string
+	text    func(r *ovn.Row, datapath func(ovn.UUID) string) string
+}{
+	"Port_Binding": {[]string{"logical_port", "type", "datapath"}, func(r *ovn.Row, dp func(ovn.UUID) string) string {
+		s := r.Str("logical_port")
+		if t := r.Str("type"); t != "" {
+			s += " (" + t + ")"
+		}
+		return s + " on " + dp(r.Ref("datapath"))
+	}},
+	"Multicast_Group": {[]string{"name", "tunnel_key", "datapath"}, func(r *ovn.Row, dp func(ovn.UUID) string) string {
+		return fmt.Sprintf("%s (tunnel key %d) on %s", r.Str("name"), r.Int("tunnel_key"), dp(r.Ref("datapath")))
+	}},
+	"MAC_Binding":        {[]string{"logical_port", "ip", "mac"}, describeMAC},
+	"Static_MAC_Binding": {[]string{"logical_port", "ip", "mac"}, describeMAC},
+	"FDB": {[]string{"mac", "dp_key", "port_key"}, func(r *ovn.Row, _ func(ovn.UUID) string) string {
+		return fmt.Sprintf("%s (datapath key %d, port key %d)", r.Str("mac"), r.Int("dp_key"), r.Int("port_key"))
+	}},
+	"Chassis": {[]string{"name", "hostname"}, func(r *ovn.Row, _ func(ovn.UUID) string) string {
+		if h := r.Str("hostname"); h != "" && h != r.Str("name") {
+			return r.Str("name") + " (" + h + ")"
+		}
+		return r.Str("name")
+	}},
+	"Encap": {[]string{"type", "ip", "chassis_name"}, func(r *ovn.Row, _ func(ovn.UUID) string) string {
+		return r.Str("type") + " " + r.Str("ip") + " of " + r.Str("chassis_name")
+	}},
+	"Load_Balancer": {[]string{"name", "vips"}, func(r *ovn.Row, _ func(ovn.UUID) string) string {
+		var vips []string
+		for v := range r.Map("vips") {
+			vips = append(vips, v)
+		}
+		slices.Sort(vips)
+		if more := len(vips) - 3; more > 0 {
+			vips = append(vips[:3], fmt.Sprintf("and %d more", more))
+		}
+		return r.Str("name") + " (" + strings.Join(vips, ", ") + ")"
+	}},
+	"Datapath_Binding": {[]string{"external_ids"}, func(r *ovn.Row, _ func(ovn.UUID) string) string {
+		return r.Map("external_ids")["name"]
+	}},
+}
+
+func describeMAC(r *ovn.Row, _ func(ovn.UUID) string) string {
+	return r.Str("ip") + " is " + r.Str("mac") + " at " + r.Str("logical_port")
+}
+
+// readOthers reads the rows of other tables that the cookies may mean, as far
+// as those tables' UUIDs were read.
+func (e *Explainer) readOthers(ctx context.Context, hits []Hit) error {
+	var qs []ovn.Query
+	seen := map[ovn.UUID]bool{}
+	for _, h := range hits {
+		for _, table := range otherTables {
+			if h.Cookie == 0 || h.Cookie>>32 != 0 {
+				continue
+			}
+			for _, u := range e.sbIndex.find(table, uint32(h.Cookie)) {
+				if _, known := e.rows[u]; known || seen[u] {
+					continue
+				}
+				seen[u] = true
+				qs = append(qs, ovn.Query{Table: table, Columns: describe[table].columns, Where: []ovsdb.Condition{ovn.Equal("_uuid", u)}})
+			}
+		}
+	}
+	if len(qs) == 0 {
+		return nil
+	}
+	res, err := e.sb.Select(ctx, qs...)
+	if err != nil {
+		return err
+	}
+	var datapaths []ovn.UUID
+	for _, rows := range res {
+		for _, r := range rows {
+			if r.Has("datapath") {
+				datapaths = append(datapaths, r.Ref("datapath"))
+			}
+		}
+	}
+	dps, err := e.datapathsByUUID(ctx, datapaths)
+	if err != nil {
+		return err
+	}
+	name := func(u ovn.UUID) string {
+		if d := dps[u]; d != nil {
+			return d.Name
+		}
+		return "datapath " + u.String()
+	}
+	for i, rows := range res {
+		for _, r := range rows {
+			e.rows[r.UUID()] = qs[i].Table + " " + describe[qs[i].Table].text(r, name)
+			if err := r.Err(); err != nil {
+				return fmt.Errorf("%s %s: %w", qs[i].Table, r.UUID(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// otherRows lists the rows, other than logical flows, that have the cookie.
+func (e *Explainer) otherRows(cookie uint32) []string {
+	var out []string
+	for _, table := range otherTables {
+		for _, u := range e.sbIndex.find(table, cookie) {
+			if text, ok := e.rows[u]; ok {
+				out = append(out, text)
+			}
+		}
+	}
+	return out
+}

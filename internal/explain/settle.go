@@ -1,0 +1,239 @@
+package explain
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// learn notes where pipelines begin: OpenFlow table minus table_id of every
+// hit that one logical flow of the same priority explains (the majority counts).
+func (e *Explainer) learn(hits []Hit) {
+	for _, h := range hits {
+		ids := e.sbIndex.find("Logical_Flow", uint32(h.Cookie))
+		if h.Cookie == 0 || h.Cookie>>32 != 0 || len(ids) != 1 {
+			continue
+		}
+		f := e.flows[ids[0]]
+		if f == nil || f.Priority != h.Priority || h.Table < f.TableID {
+			continue
+		}
+		if e.bases[f.Pipeline] == nil {
+			e.bases[f.Pipeline] = map[int]int{}
+		}
+		e.bases[f.Pipeline][h.Table-f.TableID]++
+	}
+}
+
+// base is where a pipeline begins, as far as it was learned.
+func (e *Explainer) base(pipeline string) (table int, ok bool) {
+	best := 0
+	for b, votes := range e.bases[pipeline] {
+		if votes > best || votes == best && b < table {
+			table, best = b, votes
+		}
+	}
+	return table, best > 0
+}
+
+// fits reports that the hit is in the flow's own table with its own priority.
+func (e *Explainer) fits(h Hit, f *LogicalFlow) bool {
+	base, ok := e.base(f.Pipeline)
+	return f.Priority == h.Priority && (!ok || h.Table-f.TableID == base)
+}
+
+// mayBeFlow reports that one of the flows fits, or may have been learned from:
+// learn() gives a flow's cookie to entries of other tables and priorities.
+func (e *Explainer) mayBeFlow(h Hit, flows []*LogicalFlow) bool {
+	return slices.ContainsFunc(flows, func(f *LogicalFlow) bool { return e.fits(h, f) })
+}
+
+// settle picks the flow a hit means, or nil when that cannot be told.
+// rivals says that rows of other tables have the cookie too.
+func (e *Explainer) settle(ctx context.Context, h Hit, flows []*LogicalFlow, rivals bool) (*LogicalFlow, error) {
+	var fit []*LogicalFlow
+	for _, f := range flows {
+		if e.fits(h, f) {
+			fit = append(fit, f)
+		}
+	}
+	if len(fit) == 0 {
+		// An entry that a learn() action made stands in another table, and
+		// one row with the cookie leaves no doubt.
+		if len(flows) == 1 && !rivals && e.outside(h, flows[0]) {
+			return flows[0], nil
+		}
+		return nil, nil
+	}
+	if len(fit) > 1 {
+		on, err := e.onlyOn(ctx, fit, h.metadata())
+		if err != nil {
+			return nil, err
+		}
+		if len(on) > 0 {
+			fit = on
+		}
+	}
+	if len(fit) > 1 {
+		fit = likest(fit, h.Match)
+	}
+	if len(fit) == 1 {
+		return fit[0], nil
+	}
+	return nil, nil
+}
+
+// outside reports that the hit is in none of the tables of the flow's pipeline
+// as far as known, where only learned entries carry a flow's cookie.
+func (e *Explainer) outside(h Hit, f *LogicalFlow) bool {
+	base, ok := e.base(f.Pipeline)
+	return ok && h.Table-f.TableID != base
+}
+
+// onlyOn keeps the flows that apply to the datapath with the key.
+func (e *Explainer) onlyOn(ctx context.Context, flows []*LogicalFlow, key uint64) ([]*LogicalFlow, error) {
+	if key == 0 {
+		return nil, nil
+	}
+	dp, err := e.datapathByKey(ctx, key)
+	if err != nil || dp == nil {
+		return nil, err
+	}
+	var out []*LogicalFlow
+	for _, f := range flows {
+		on := f.datapath == dp.UUID
+		if !on && !f.group.IsZero() {
+			members, err := e.group(ctx, f.group)
+			if err != nil {
+				return nil, err
+			}
+			on = slices.Contains(members, dp.UUID)
+		}
+		if on {
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+// likest keeps the flows of whose match most constants stand in the OpenFlow
+// match: addresses are written alike in both, ports too.
+func likest(flows []*LogicalFlow, match string) []*LogicalFlow {
+	values := map[string]bool{}
+	for _, field := range strings.Split(match, ",") {
+		if _, v, ok := strings.Cut(field, "="); ok {
+			values[v] = true
+			addr, _, _ := strings.Cut(v, "/")
+			values[addr] = true
+		} else {
+			values[field] = true // ip, tcp, icmp6 ...
+		}
+	}
+	best, out := 0, []*LogicalFlow(nil)
+	for _, f := range flows {
+		n := 0
+		for _, w := range words(f.Match) {
+			if values[w] {
+				n++
+			}
+		}
+		switch {
+		case out == nil || n > best:
+			best, out = n, []*LogicalFlow{f}
+		case n == best:
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// words cuts a logical match into names and constants.
+func words(match string) []string {
+	return strings.FieldsFunc(match, func(r rune) bool { return strings.ContainsRune(" ()&|!=<>{},\"", r) })
+}
+
+// onDatapath gives a copy of the flow with the name of the datapath it was hit on.
+func (e *Explainer) onDatapath(ctx context.Context, f *LogicalFlow, key uint64) (*LogicalFlow, error) {
+	out := *f
+	if f.group.IsZero() {
+		dps, err := e.datapathsByUUID(ctx, []ovn.UUID{f.datapath})
+		if d := dps[f.datapath]; d != nil {
+			out.Datapath = d.Name
+		}
+		return &out, err
+	}
+	if key != 0 {
+		d, err := e.datapathByKey(ctx, key)
+		if d != nil {
+			out.Datapath = d.Name
+		}
+		return &out, err
+	}
+	members, err := e.group(ctx, f.group)
+	if err != nil {
+		return &out, err
+	}
+	dps, err := e.datapathsByUUID(ctx, members)
+	for _, d := range dps {
+		out.Of = append(out.Of, d.Name)
+	}
+	slices.Sort(out.Of)
+	if len(out.Of) == 1 {
+		out.Datapath, out.Of = out.Of[0], nil
+	}
+	return &out, err
+}
+
+func (e *Explainer) group(ctx context.Context, g ovn.UUID) ([]ovn.UUID, error) {
+	if members, ok := e.groups[g]; ok {
+		return members, nil
+	}
+	res, err := e.sb.Select(ctx, ovn.Query{Table: "Logical_DP_Group", Columns: []string{"datapaths"}, Where: []ovsdb.Condition{ovn.Equal("_uuid", g)}})
+	if err != nil {
+		return nil, err
+	}
+	var members []ovn.UUID
+	for _, r := range res[0] {
+		members = r.Refs("datapaths")
+	}
+	e.groups[g] = members
+	return members, nil
+}
+
+// datapathByKey is nil for a key that no datapath has.
+func (e *Explainer) datapathByKey(ctx context.Context, key uint64) (*ovn.Datapath, error) {
+	if d, ok := e.datapaths[key]; ok {
+		return d, nil
+	}
+	d, err := e.sb.DatapathByKey(ctx, int64(key))
+	if err != nil {
+		if isNotFound(err) {
+			e.datapaths[key] = nil
+			return nil, nil
+		}
+		return nil, err
+	}
+	e.datapaths[key], e.byUUID[d.UUID] = d, d
+	return d, nil
+}
+
+func (e *Explainer) datapathsByUUID(ctx context.Context, ids []ovn.UUID) (map[ovn.UUID]*ovn.Datapath, error) {
+	out := map[ovn.UUID]*ovn.Datapath{}
+	var want []ovn.UUID
+	for _, u := range ids {
+		if d, ok := e.byUUID[u]; ok {
+			out[u] = d
+		} else if !u.IsZero() {
+			want = append(want, u)
+		}
+	}
+	got, err := e.sb.DatapathsByUUID(ctx, want)
+	for u, d := range got {
+		out[u], e.byUUID[u] = d, d
+	}
+	return out, err
+}
