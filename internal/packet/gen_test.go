@@ -77,6 +77,9 @@ func randomIP(r *rand.Rand, p *Packet) {
 	}
 	p.Proto = pick[uint8](r, ProtoTCP, ProtoUDP, ProtoSCTP, icmp, icmp, 47, 2)
 	if p.Frag == FragLater {
+		if six {
+			p.Proto = ProtoFragment
+		}
 		return
 	}
 	switch {

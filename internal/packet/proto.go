@@ -4,12 +4,14 @@ import "strconv"
 
 // IP protocols that the model knows by name.
 const (
-	ProtoICMP   = 1
-	ProtoIGMP   = 2
-	ProtoTCP    = 6
-	ProtoUDP    = 17
-	ProtoICMPv6 = 58
-	ProtoSCTP   = 132
+	ProtoICMP = 1
+	ProtoIGMP = 2
+	ProtoTCP  = 6
+	ProtoUDP  = 17
+	// ProtoFragment is the protocol of every later fragment of IPv6, to Open vSwitch.
+	ProtoFragment = 44
+	ProtoICMPv6   = 58
+	ProtoSCTP     = 132
 )
 
 // TCP flags, as Packet.TCPFlags holds them.

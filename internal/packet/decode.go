@@ -1,0 +1,322 @@
+package packet
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+)
+
+// DecodeError is a frame that ends inside a header, or whose header is no header.
+type DecodeError struct {
+	Off int // byte offset in the frame
+	Msg string
+}
+
+// Error reads: frame: offset 14: IPv4 header ...
+func (e *DecodeError) Error() string { return fmt.Sprintf("frame: offset %d: %s", e.Off, e.Msg) }
+
+// Decode reads an Ethernet frame, as far as miniflow_extract (lib/flow.c) does and a little further: it also keeps the
+// ICMP id and the packet that an ICMP error quotes. payload is what follows the last header read.
+func Decode(frame []byte) (p Packet, payload []byte, err error) {
+	d := decoder{in: frame, end: len(frame)}
+	d.ethernet()
+	if d.err != nil {
+		return Packet{}, nil, d.err
+	}
+	return d.p, d.in[d.off:d.end], nil
+}
+
+// decoder reads from left to right; its first fault sticks.
+type decoder struct {
+	in       []byte
+	off, end int
+	p        Packet
+	err      error
+}
+
+func (d *decoder) fail(off int, format string, args ...any) {
+	if d.err == nil {
+		d.err = &DecodeError{off, fmt.Sprintf(format, args...)}
+	}
+}
+
+// take returns the next n bytes, or n zeros when the frame is too short for what.
+func (d *decoder) take(n int, what string) []byte {
+	if d.err == nil && (n < 0 || d.end-d.off < n) {
+		d.fail(d.off, "the frame ends inside the %s: %d bytes of %d", what, d.end-d.off, n)
+	}
+	if d.err != nil {
+		return make([]byte, max(n, 0))
+	}
+	d.off += n
+	return d.in[d.off-n : d.off : d.off]
+}
+
+func be16(b []byte) uint16 { return binary.BigEndian.Uint16(b) }
+func be32(b []byte) uint32 { return binary.BigEndian.Uint32(b) }
+
+// minEthType is the least value that is an Ethernet type and not a length (ETH_TYPE_MIN).
+const minEthType = 0x600
+
+func (d *decoder) ethernet() {
+	b := d.take(14, "Ethernet header")
+	copy(d.p.EthDst[:], b)
+	copy(d.p.EthSrc[:], b[6:])
+	ethType := be16(b[12:])
+	for ethType == EthVLAN || ethType == EthQinQ {
+		b = d.take(4, "VLAN tag")
+		tci := be16(b)
+		d.p.VLANs = append(d.p.VLANs, VLAN{TPID: ethType, VID: tci & 0xfff, PCP: uint8(tci >> 13)})
+		ethType = be16(b[2:])
+		if d.err != nil {
+			return
+		}
+	}
+	if ethType < minEthType {
+		d.llc(int(ethType))
+		return
+	}
+	d.p.EthType = ethType
+	d.p.Length = d.end - d.off
+	switch ethType {
+	case EthIPv4:
+		d.ipv4()
+	case EthIPv6:
+		d.ipv6()
+	case EthARP, EthRARP:
+		d.arp()
+	case EthMPLS, EthMPLSM:
+		d.mpls()
+	}
+}
+
+// noType is what Open vSwitch takes for the type of an 802.2 frame without SNAP (FLOW_DL_TYPE_NONE).
+const noType = 0x05ff
+
+func (d *decoder) llc(length int) {
+	d.p.EthType, d.p.Length = noType, min(length, d.end-d.off)
+}
+
+func (d *decoder) arp() {
+	b := d.take(8, "ARP header")
+	if be16(b) != 1 || be16(b[2:]) != EthIPv4 || b[4] != 6 || b[5] != 4 {
+		return // not of Ethernet and IPv4: parse_arp reads no further
+	}
+	d.p.ARPOp = be16(b[6:])
+	b = d.take(20, "ARP packet")
+	copy(d.p.ARPSHA[:], b)
+	d.p.Src = netip.AddrFrom4([4]byte(b[6:]))
+	copy(d.p.ARPTHA[:], b[10:])
+	d.p.Dst = netip.AddrFrom4([4]byte(b[16:]))
+}
+
+func (d *decoder) mpls() {
+	for d.err == nil {
+		e := mplsEntry(be32(d.take(4, "MPLS label")))
+		if d.err == nil {
+			d.p.MPLS = append(d.p.MPLS, e)
+		}
+		if e.BOS {
+			return
+		}
+	}
+}
+
+func (d *decoder) ipv4() {
+	start := d.off
+	b := d.take(20, "IPv4 header")
+	if d.err != nil {
+		return
+	}
+	header, total := int(b[0]&15)*4, int(be16(b[2:]))
+	switch {
+	case b[0]>>4 != 4:
+		d.fail(start, "IPv4 header of version %d", b[0]>>4)
+	case header < 20:
+		d.fail(start, "IPv4 header of %d bytes", header)
+	case total != 0 && total < header: // 0: a packet as segmentation offload leaves it
+		d.fail(start+2, "IPv4 packet of %d bytes, less than its header", total)
+	case total > d.end-start:
+		d.fail(start+2, "IPv4 packet of %d bytes where the frame has %d", total, d.end-start)
+	}
+	d.take(header-20, "IPv4 options")
+	if d.err != nil {
+		return
+	}
+	if total > 0 {
+		d.end, d.p.Length = start+total, total
+	}
+	d.p.TOS, d.p.TTL, d.p.Proto = b[1], b[8], b[9]
+	d.p.Src, d.p.Dst = netip.AddrFrom4([4]byte(b[12:])), netip.AddrFrom4([4]byte(b[16:]))
+	d.fragment(be16(b[6:])&0x1fff != 0, be16(b[6:])&0x2000 != 0)
+	d.transport()
+}
+
+func (d *decoder) fragment(later, more bool) {
+	switch {
+	case later:
+		d.p.Frag = FragLater
+	case more:
+		d.p.Frag = FragFirst
+	}
+}
+
+func (d *decoder) ipv6() {
+	start := d.off
+	b := d.take(40, "IPv6 header")
+	if d.err != nil {
+		return
+	}
+	if b[0]>>4 != 6 {
+		d.fail(start, "IPv6 header of version %d", b[0]>>4)
+		return
+	}
+	if n := int(be16(b[4:])); n > d.end-d.off {
+		d.fail(start+4, "IPv6 payload of %d bytes where the frame has %d", n, d.end-d.off)
+		return
+	} else if n > 0 { // 0: a jumbogram, or offload
+		d.end, d.p.Length = d.off+n, 40+n
+	}
+	first := be32(b)
+	d.p.TOS, d.p.Label = uint8(first>>20), first&0xfffff
+	d.p.TTL = b[7]
+	d.p.Src, d.p.Dst = netip.AddrFrom16([16]byte(b[8:])), netip.AddrFrom16([16]byte(b[24:]))
+	d.p.Proto = d.extensions(b[6])
+	d.transport()
+}
+
+// extensions passes over IPv6 extension headers and returns the protocol behind them (parse_ipv6_ext_hdrs).
+func (d *decoder) extensions(next uint8) uint8 {
+	for d.err == nil {
+		switch next {
+		case 0, 43, 60: // hop by hop, routing, destination options
+			b := d.take(8, "IPv6 extension header")
+			next = b[0]
+			d.take(int(b[1])*8, "IPv6 extension header")
+		case 51: // authentication, in units of four bytes
+			b := d.take(8, "IPv6 authentication header")
+			next = b[0]
+			d.take(max(0, int(b[1])*4), "IPv6 authentication header")
+		case 44:
+			b := d.take(8, "IPv6 fragment header")
+			next = b[0]
+			d.fragment(be16(b[2:])&0xfff8 != 0, be16(b[2:])&1 != 0)
+			if d.p.Frag == FragLater {
+				// Both datapaths give a later fragment this protocol, whatever it is a fragment of.
+				return ProtoFragment
+			}
+		default:
+			return next
+		}
+	}
+	return next
+}
+
+func (d *decoder) transport() {
+	if d.err != nil || d.p.Frag == FragLater {
+		return
+	}
+	switch {
+	case d.p.HasPorts():
+		d.ports()
+	case d.p.IsICMP(), d.p.IsICMPv6():
+		d.icmp()
+	}
+}
+
+func (d *decoder) ports() {
+	start, n := d.off, 8
+	switch d.p.Proto {
+	case ProtoTCP:
+		n = 20
+	case ProtoSCTP:
+		n = 12
+	}
+	b := d.take(n, ProtoName(d.p.Proto)+" header")
+	d.p.SrcPort, d.p.DstPort = be16(b), be16(b[2:])
+	if d.p.Proto != ProtoTCP || d.err != nil {
+		return
+	}
+	d.p.TCPFlags = be16(b[12:]) & 0xfff
+	header := int(b[12]>>4) * 4
+	if header < 20 {
+		d.fail(start+12, "tcp header of %d bytes", header)
+		return
+	}
+	d.take(header-20, "tcp options")
+}
+
+func (d *decoder) icmp() {
+	b := d.take(4, ProtoName(d.p.Proto)+" header")
+	d.p.ICMPType, d.p.ICMPCode = b[0], b[1]
+	if d.err != nil || d.end-d.off < 4 { // four bytes are all that miniflow_extract needs
+		return
+	}
+	b = d.take(4, "icmp header")
+	if d.p.hasID() {
+		d.p.ICMPID, d.p.HasID = be16(b), true
+	}
+	switch {
+	case d.p.IsND():
+		d.neighbour()
+	case d.p.quotes():
+		d.p.Inner = quoted(d.in[d.off:d.end], d.p.EthType)
+	}
+}
+
+// neighbour reads the target and the link-layer address option (parse_icmpv6).
+func (d *decoder) neighbour() {
+	if d.end-d.off < 16 {
+		return
+	}
+	d.p.NDTarget = netip.AddrFrom16([16]byte(d.take(16, "neighbour discovery")))
+	for d.end-d.off >= 8 {
+		n := int(d.in[d.off+1]) * 8
+		if n == 0 || n > d.end-d.off {
+			return // invalid: Open vSwitch drops all options then
+		}
+		b := d.take(n, "neighbour discovery option")
+		switch {
+		case n == 8 && b[0] == 1 && d.p.ICMPType == ICMPv6NS:
+			copy(d.p.NDSLL[:], b[2:])
+		case n == 8 && b[0] == 2 && d.p.ICMPType == ICMPv6NA:
+			copy(d.p.NDTLL[:], b[2:])
+		}
+	}
+}
+
+// quoted reads the packet that an ICMP error quotes, or nothing when it is cut too short to name a connection.
+func quoted(b []byte, ethType uint16) *Inner {
+	var in Inner
+	if ethType == EthIPv4 {
+		if len(b) < 20 || b[0]>>4 != 4 || int(b[0]&15)*4 < 20 || int(b[0]&15)*4 > len(b) || be16(b[6:])&0x1fff != 0 {
+			return nil
+		}
+		in.Proto, in.Src, in.Dst = b[9], netip.AddrFrom4([4]byte(b[12:])), netip.AddrFrom4([4]byte(b[16:]))
+		b = b[int(b[0]&15)*4:]
+	} else {
+		if len(b) < 40 || b[0]>>4 != 6 {
+			return nil
+		}
+		in.Src, in.Dst = netip.AddrFrom16([16]byte(b[8:])), netip.AddrFrom16([16]byte(b[24:]))
+		d := decoder{in: b, off: 40, end: len(b)}
+		in.Proto = d.extensions(b[6])
+		if d.err != nil || d.p.Frag == FragLater {
+			return nil
+		}
+		b = b[d.off:]
+	}
+	probe := Packet{EthType: ethType, Proto: in.Proto}
+	switch {
+	case probe.HasPorts() && len(b) >= 4:
+		in.SrcPort, in.DstPort = be16(b), be16(b[2:])
+	case (probe.IsICMP() || probe.IsICMPv6()) && len(b) >= 8:
+		in.ICMPType, in.ICMPCode = b[0], b[1]
+		if probe.ICMPType = b[0]; probe.hasID() {
+			in.ICMPID = be16(b[4:])
+		}
+	case probe.HasPorts() || probe.IsICMP() || probe.IsICMPv6():
+		return nil
+	}
+	return &in
+}
