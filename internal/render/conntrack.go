@@ -48,6 +48,8 @@ func found(c *report.CT) string {
 		return "not looked up: " + tuple
 	case c.Cached:
 		return "same connection"
+	case c.Found == "none" && c.Committed != nil:
+		return "no entry" // the commit's line tells what for
 	case c.Found == "none":
 		return "no entry for " + tuple
 	case c.Entry == nil:

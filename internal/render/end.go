@@ -191,7 +191,10 @@ func (p *printer) reason(indent int, r *report.Reason, at string) {
 		where = append(where, "on "+r.Chassis)
 	}
 	if s := stageText(r); s != "" {
-		where = append(where, "stage "+s)
+		if r.Stage != "" {
+			s = "stage " + s
+		}
+		where = append(where, s)
 	}
 	if r.Cookie != "" {
 		where = append(where, "cookie "+r.Cookie)

@@ -37,64 +37,6 @@ func packetName(p *report.Packet) string {
 	return "packet from " + place(p.From)
 }
 
-func sessionLine(r *report.Report) []span {
-	s := r.Session
-	line := []span{plain("session " + s.Proto + " ")}
-	if s.Established {
-		line = append(line, span{"established", green})
-		if len(r.Packets) > 0 {
-			h := r.Packets[0].Header
-			line = append(line, plain(": "+source(h)+" > "+destination(h)))
-		}
-		if via := chassisOf(r); len(via) > 0 {
-			line = append(line, plain(" via "+strings.Join(via, ", ")))
-		}
-		return line
-	}
-	if r.Verdict == engine.Unknown {
-		line = append(line, span{"not determined", yellow})
-	} else {
-		line = append(line, span{"broken", red})
-	}
-	if s.BrokenAt != "" {
-		line = append(line, plain(" at "+s.BrokenAt))
-	}
-	line = append(line, plain(": "))
-	if p := brokenPacket(r); p != nil && p.Verdict != engine.Delivered {
-		return append(line, packetLine(p)...)
-	}
-	return append(line, plain(orElse(s.Why, "no reason given")))
-}
-
-// extraWhy is the session's own reason where the headline does not tell it.
-func extraWhy(r *report.Report) string {
-	if r.Session == nil || r.Session.Why == "" || strings.Contains(lineText(sessionLine(r)), r.Session.Why) {
-		return ""
-	}
-	return r.Session.Why
-}
-
-func brokenPacket(r *report.Report) *report.Packet {
-	i := slices.IndexFunc(r.Packets, func(p *report.Packet) bool { return p.Label == r.Session.BrokenAt })
-	if i < 0 {
-		return nil
-	}
-	return r.Packets[i]
-}
-
-// chassisOf lists the chassis on the packets' ways in the order in which they are reached.
-func chassisOf(r *report.Report) []string {
-	var out []string
-	for _, p := range r.Packets {
-		for _, h := range p.Hops {
-			if !slices.Contains(out, h.Chassis) {
-				out = append(out, h.Chassis)
-			}
-		}
-	}
-	return out
-}
-
 // packetLine says how a packet ended: its own verdict first, then what became of other copies or in
 // other alternatives.
 func packetLine(p *report.Packet) []span {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
@@ -20,13 +21,13 @@ func (p *printer) hopHead(indent int, n *node) {
 		line = append(line, plain(strings.TrimRight(", in by "+h.Via+" "+h.InPort, " ")))
 	}
 	if h.Via == "tunnel" {
-		line = append(line, plain(tunnelText(h)))
+		line = append(line, plain(tunnelText(h, n.from)))
 	}
 	p.line(indent, line...)
 }
 
 // tunnelText is what the hop's first flow tells of the tunnel that the packet came through.
-func tunnelText(h *report.Hop) string {
+func tunnelText(h *report.Hop, sender *report.Segment) string {
 	if len(h.Segments) == 0 {
 		return ""
 	}
@@ -35,21 +36,53 @@ func tunnelText(h *report.Hop) string {
 		return ""
 	}
 	text := ""
-	src, srcOK := firstOf(f, "tun_src", "tun_ipv6_src")
-	dst, dstOK := firstOf(f, "tun_dst", "tun_ipv6_dst")
+	src, srcOK := tunnelAddr(f, "tun_src", "tun_ipv6_src")
+	dst, dstOK := tunnelAddr(f, "tun_dst", "tun_ipv6_dst")
 	if srcOK && dstOK {
 		text = ", " + src + " > " + dst
 	}
+	// A flow is printed without its tunnel id unless tun_flags has the key bit (lib/flow.c:
+	// flow_wildcards_init_for_packet); the sender's actions have it.
 	if id, ok := f.Get("tun_id"); ok {
 		text += ", key " + id
+	} else if id, ok := sentKey(sender, dst); ok {
+		text += fmt.Sprintf(", key 0x%x", id)
 	}
 	return text
 }
 
-func firstOf(f openflow.Flow, names ...string) (string, bool) {
+// sentKey finds the key with which a segment sends to a tunnel's destination.
+func sentKey(s *report.Segment, dst string) (uint64, bool) {
+	if s == nil {
+		return 0, false
+	}
+	actions, err := odp.Parse(s.DatapathActions)
+	if err != nil {
+		return 0, false
+	}
+	var key uint64
+	found := false
+	odp.Walk(actions, func(a odp.Action) bool {
+		switch a := a.(type) {
+		case odp.Set:
+			if t := a.Key.Tunnel; t != nil && t.HasID && t.Dst.String() == dst {
+				key, found = t.ID, true
+			}
+		case odp.TnlPush:
+			if a.Header.Dst.String() == dst {
+				key, found = a.Header.VNI, true
+			}
+		}
+		return true
+	})
+	return key, found
+}
+
+// tunnelAddr is the first of these fields that is not all zeroes: both families are printed.
+func tunnelAddr(f openflow.Flow, names ...string) (string, bool) {
 	for _, name := range names {
-		if v, ok := f.Get(name); ok {
-			return v, true
+		if v, ok := f.Addr(name); ok && !v.IsUnspecified() {
+			return v.String(), true
 		}
 	}
 	return "", false

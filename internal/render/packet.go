@@ -31,9 +31,9 @@ func (p *printer) packet(pkt *report.Packet, several bool) {
 	}
 }
 
-// isFlood reports whether many copies leave without a choice between them.
+// isFlood reports whether many copies leave, by design or without a choice between them.
 func isFlood(p *report.Packet) bool {
-	return len(p.Branches) >= compactFrom && len(alternatives(p.Branches)) == 0
+	return len(p.Branches) >= compactFrom && (p.Flood || len(alternatives(p.Branches)) == 0)
 }
 
 // walker prints one packet's tree.

@@ -7,6 +7,7 @@ package render
 import (
 	"io"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 
@@ -45,12 +46,15 @@ func (p *printer) underHeadline(r *report.Report) {
 	if why := extraWhy(r); why != "" {
 		p.line(2, plain("why: "+why))
 	}
-	if e := r.Expectation; e != nil {
-		if e.Met {
-			p.line(2, plain("expected "+e.Text+": "), span{"met", green})
-		} else {
-			p.line(2, plain("expected "+e.Text+": "), span{"not met", red})
-		}
+	if r.Session != nil {
+		p.sessionAlternatives(r.Session)
+	}
+	switch e := r.Expectation; {
+	case e == nil:
+	case !e.Met:
+		p.line(2, plain("expected "+e.Text+": "), span{"not met", red})
+	case r.Verdict != engine.Delivered: // else the first line says as much
+		p.line(2, plain("expected "+e.Text+": "), span{"met", green})
 	}
 }
 

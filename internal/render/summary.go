@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 
@@ -15,9 +16,12 @@ func Summary(w io.Writer, r *report.Report, opts Options) error {
 	if r.Session != nil || len(r.Packets) == 0 {
 		p.line(0, headline(r)...)
 	}
+	if r.Session != nil && !opts.Quiet {
+		p.sessionAlternatives(r.Session)
+	}
 	for _, pkt := range r.Packets {
 		if opts.Quiet && r.Session != nil {
-			break
+			break // the session's line is the answer
 		}
 		head := strings.TrimSpace(pkt.Label + " " + headerText(pkt.Header) + " from " + place(pkt.From))
 		p.line(0, span{head, bold}, plain(": "), verdictSpan(pkt.Verdict))
@@ -36,7 +40,7 @@ func Summary(w io.Writer, r *report.Report, opts Options) error {
 
 func summaryLine(pkt *report.Packet, b *report.Branch) []span {
 	line := endSpans(b)
-	if text := choicesText(b); text != "" {
+	if text := choicesText(b.Choices); text != "" {
 		line = append(line, plain(" ["+text+"]"))
 	}
 	var via []string
@@ -54,10 +58,10 @@ func summaryLine(pkt *report.Packet, b *report.Branch) []span {
 	return append(line, reasonSpans(b, true)...)
 }
 
-// choicesText lists the choices that this branch is one outcome of.
-func choicesText(b *report.Branch) string {
+// choicesText lists how choices fell.
+func choicesText(cs []engine.Choice) string {
 	var out []string
-	for _, c := range b.Choices {
+	for _, c := range cs {
 		text := c.Kind + " " + c.Chosen
 		if !c.Determined {
 			if c.Share > 0 && c.Share < 1 {

@@ -12,6 +12,7 @@ type node struct {
 	hop      *report.Hop
 	hopIndex int
 	seg      *report.Segment // nil: nothing is known of the hop's inside
+	from     *report.Segment // the segment before it on the way
 	branches []*report.Branch
 	ends     []*report.Branch // the branches that end here
 	children []*node
@@ -67,7 +68,7 @@ func (n *node) child(p *report.Packet, step [2]int) *node {
 			return c
 		}
 	}
-	c := &node{hop: hop, hopIndex: step[0], seg: seg}
+	c := &node{hop: hop, hopIndex: step[0], seg: seg, from: n.seg}
 	n.children = append(n.children, c)
 	return c
 }

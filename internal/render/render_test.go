@@ -1,0 +1,257 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
+)
+
+// corpus reads the reports of the golden tests.
+func corpus(t testing.TB) map[string]*report.Report {
+	out := map[string]*report.Report{}
+	for _, file := range testenv.Corpus(t, "testdata/*.txtar") {
+		ar, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ar.Files[0].Name != "report.json" {
+			continue
+		}
+		var r report.Report
+		if err := strict(ar.Files[0].Data, &r); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		out[file] = &r
+	}
+	return out
+}
+
+func text(t testing.TB, r *report.Report, o Options) string {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := Text(&buf, r, o); err != nil {
+		t.Fatal(err)
+	}
+	return buf.String()
+}
+
+// flat undoes wrapping and drawing, so that texts can be searched for.
+func flat(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '|' || r == '`' }), " ")
+}
+
+var allOptions = []Options{{}, {Verbose: 1}, {Verbose: 2}, {Width: 40}, {Width: 1}, {Verbose: 2, Width: 72}}
+
+// An unknown branch is never left out, nor is its reason.
+func TestUnknownIsAlwaysPrinted(t *testing.T) {
+	checked := 0
+	for file, r := range corpus(t) {
+		for _, o := range allOptions {
+			got := flat(text(t, r, o))
+			for _, p := range r.Packets {
+				for _, b := range p.Branches {
+					if b.Verdict != engine.Unknown {
+						continue
+					}
+					checked++
+					if !strings.Contains(got, "=> UNKNOWN") {
+						t.Errorf("%s %+v: no UNKNOWN", file, o)
+					}
+					if b.Reason != nil && !strings.Contains(got, flat(b.Reason.Text)) {
+						t.Errorf("%s %+v: reason %q is missing", file, o, b.Reason.Text)
+					}
+				}
+			}
+		}
+	}
+	if checked == 0 {
+		t.Fatal("no unknown branch in the corpus")
+	}
+}
+
+// Colour adds escapes and nothing else.
+func TestColorIsOnlyEscapes(t *testing.T) {
+	for file, r := range corpus(t) {
+		for _, o := range allOptions {
+			want := text(t, r, o)
+			o.Color = true
+			got := text(t, r, o)
+			for _, c := range []color{"0", bold, dim, red, green, yellow, cyan} {
+				got = strings.ReplaceAll(got, "\x1b["+string(c)+"m", "")
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s %+v (-plain +colour):\n%s", file, o, diff)
+			}
+		}
+	}
+}
+
+// Wrapped lines fit, as far as a word is not longer than the line.
+func TestWidth(t *testing.T) {
+	for file, r := range corpus(t) {
+		for _, width := range []int{72, 100, 132} {
+			for _, line := range strings.Split(text(t, r, Options{Verbose: 2, Width: width}), "\n") {
+				if utf8.RuneCountInString(line) <= width {
+					continue
+				}
+				// Longer is a line that has no place to break behind its first word.
+				if words := split([]span{plain(strings.TrimLeft(line, " |`-"))}, 1, true); len(words) > 1 {
+					for _, w := range words[1:] {
+						if w.canBreak {
+							t.Errorf("%s: %d columns, want %d: %q", file, utf8.RuneCountInString(line), width, line)
+							break
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestJSON(t *testing.T) {
+	for file, r := range corpus(t) {
+		var buf bytes.Buffer
+		if err := JSON(&buf, r); err != nil {
+			t.Fatal(err)
+		}
+		var back report.Report
+		if err := strict(buf.Bytes(), &back); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if diff := cmp.Diff(filled(r), &back, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", file, diff)
+		}
+		for _, list := range []string{"packets", "branches", "hops", "segments", "tables", "ct", "actions", "warnings", "findings"} {
+			if strings.Contains(buf.String(), fmt.Sprintf("%q: null", list)) {
+				t.Errorf("%s: %s is null", file, list)
+			}
+		}
+	}
+}
+
+// JSON leaves the report as it was.
+func TestJSONCopies(t *testing.T) {
+	r := &report.Report{Packets: []*report.Packet{{Hops: []*report.Hop{{}}}}}
+	if err := JSON(new(bytes.Buffer), r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Warnings != nil || r.Packets[0].Branches != nil || r.Packets[0].Hops[0].Segments != nil {
+		t.Error("the report was changed")
+	}
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errFull }
+
+var errFull = errors.New("no space left")
+
+func TestWriteErrors(t *testing.T) {
+	r := &report.Report{}
+	for name, err := range map[string]error{
+		"text":     Text(brokenWriter{}, r, Options{}),
+		"summary":  Summary(brokenWriter{}, r, Options{}),
+		"json":     JSON(brokenWriter{}, r),
+		"doctor":   Doctor(brokenWriter{}, nil, Options{}),
+		"findings": Findings(brokenWriter{}, nil, Options{}),
+	} {
+		if !errors.Is(err, errFull) {
+			t.Errorf("%s: %v, want %v", name, err, errFull)
+		}
+	}
+}
+
+func TestEndpoint(t *testing.T) {
+	port := 80
+	for _, c := range []struct {
+		addr string
+		port *int
+		want string
+	}{
+		{"10.0.0.3", &port, "10.0.0.3:80"},
+		{"10.0.0.3", nil, "10.0.0.3"},
+		{"fd00::3", &port, "[fd00::3]:80"},
+		{"fd00::3", nil, "fd00::3"},
+		{"", &port, "?:80"},
+	} {
+		if got := endpoint(c.addr, c.port); got != c.want {
+			t.Errorf("endpoint(%q, %v) = %q, want %q", c.addr, c.port, got, c.want)
+		}
+	}
+}
+
+func TestPercent(t *testing.T) {
+	for share, want := range map[float64]string{0: "0 %", 0.001: "<1 %", 0.333: "33 %", 0.995: ">99 %", 1: "100 %"} {
+		if got := percent(share); got != want {
+			t.Errorf("percent(%v) = %q, want %q", share, got, want)
+		}
+	}
+}
+
+// FuzzText prints whatever the JSON of a report can hold: no panic, and nothing that a terminal would obey.
+func FuzzText(f *testing.F) {
+	for _, r := range corpus(f) {
+		// Big seeds slow the search down; the shape of the small ones is the same.
+		if b, err := json.Marshal(r); err == nil && len(b) < 16<<10 {
+			f.Add(b, 0, 80)
+			f.Add(b, 2, 0)
+		}
+	}
+	f.Fuzz(func(t *testing.T, in []byte, verbose, width int) {
+		var r report.Report
+		if err := json.Unmarshal(in, &r); err != nil || holes(&r) {
+			return
+		}
+		o := Options{Verbose: verbose % 3, Width: width % 200}
+		var sum bytes.Buffer
+		if err := Summary(&sum, &r, o); err != nil {
+			t.Fatal(err)
+		}
+		for _, out := range []string{text(t, &r, o), sum.String()} {
+			for _, c := range out {
+				if c != '\n' && !unicode.IsPrint(c) {
+					t.Fatalf("%q reaches the terminal", c)
+				}
+			}
+		}
+	})
+}
+
+// holes reports whether a list holds null, which no report does.
+func holes(r *report.Report) bool {
+	for _, p := range r.Packets {
+		if p == nil {
+			return true
+		}
+		for _, b := range p.Branches {
+			if b == nil {
+				return true
+			}
+		}
+		for _, h := range p.Hops {
+			if h == nil {
+				return true
+			}
+			for _, s := range h.Segments {
+				if s == nil {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

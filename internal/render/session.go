@@ -1,0 +1,142 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// sessionLine says whether a handshake goes through, else at which packet and why not.
+func sessionLine(r *report.Report) []span {
+	s := r.Session
+	line := []span{plain("session " + s.Proto + " ")}
+	if s.Established {
+		line = append(line, span{"established", green})
+		if len(r.Packets) > 0 {
+			h := r.Packets[0].Header
+			line = append(line, plain(": "+source(h)+" > "+destination(h)))
+		}
+		if via := chassisOf(r); len(via) > 0 {
+			line = append(line, plain(" via "+strings.Join(via, ", ")))
+		}
+		if n := len(s.Alternatives); n > 1 {
+			line = append(line, plain(fmt.Sprintf(", in all of %d alternatives", n)))
+		}
+		return line
+	}
+	if r.Verdict == engine.Unknown {
+		line = append(line, span{"not determined", yellow})
+	} else {
+		line = append(line, span{"broken", red})
+	}
+	if s.BrokenAt != "" {
+		line = append(line, plain(" at "+s.BrokenAt))
+	}
+	if n := len(s.Alternatives); n > 1 {
+		line = append(line, plain(" in "+failedText(s.Alternatives)))
+	}
+	line = append(line, plain(": "))
+	if p := brokenPacket(r); p != nil && p.Verdict != engine.Delivered {
+		return append(line, packetLine(p)...)
+	}
+	return append(line, plain(orElse(s.Why, "no reason given")))
+}
+
+// failedText counts the alternatives that do not go through, with their share.
+func failedText(as []report.SessionAlternative) string {
+	n, sum := 0, 0.0
+	for _, a := range as {
+		if !a.Established {
+			n++
+			sum += shareOf(a.Choices)
+		}
+	}
+	if n == len(as) {
+		return fmt.Sprintf("all of %d alternatives", n)
+	}
+	text := fmt.Sprintf("%d of %d alternatives", n, len(as))
+	if sum > 0 {
+		text += " (" + percent(sum) + ")"
+	}
+	return text
+}
+
+func shareOf(cs []engine.Choice) float64 {
+	share := 1.0
+	for _, c := range cs {
+		if !c.Determined {
+			share *= c.Share
+		}
+	}
+	return share
+}
+
+// sessionAlternatives lists how the handshake ends each way the choices can fall.
+func (p *printer) sessionAlternatives(s *report.Session) {
+	if len(s.Alternatives) < 2 {
+		return
+	}
+	// The packets after the choice are those of the first that breaks, else of the first.
+	shown := max(0, slices.IndexFunc(s.Alternatives, func(a report.SessionAlternative) bool { return !a.Established }))
+	for i, a := range s.Alternatives {
+		line := []span{{fmt.Sprintf("one of %d: ", len(s.Alternatives)), yellow}, plain(choicesText(a.Choices) + ": ")}
+		switch {
+		case a.Established:
+			line = append(line, span{"established", green})
+		case a.BrokenAt != "":
+			line = append(line, span{"broken", red}, plain(" at "+a.BrokenAt))
+		default:
+			line = append(line, span{"not established", red})
+		}
+		if a.Why != "" {
+			line = append(line, plain(": "+a.Why))
+		}
+		if i == shown {
+			line = append(line, plain(" (shown)"))
+		}
+		p.line(2, line...)
+	}
+}
+
+// extraWhy is the session's own reason where the headline does not tell it.
+func extraWhy(r *report.Report) string {
+	if r.Session == nil || r.Session.Why == "" {
+		return ""
+	}
+	why := r.Session.Why
+	if strings.Contains(lineText(sessionLine(r)), why) {
+		return ""
+	}
+	if p := brokenPacket(r); p != nil {
+		for _, b := range p.Branches {
+			if b.Verdict == p.Verdict && b.Reason != nil && b.Reason.Text != "" && strings.Contains(why, b.Reason.Text) {
+				return ""
+			}
+		}
+	}
+	return why
+}
+
+func brokenPacket(r *report.Report) *report.Packet {
+	i := slices.IndexFunc(r.Packets, func(p *report.Packet) bool { return p.Label == r.Session.BrokenAt })
+	if i < 0 {
+		return nil
+	}
+	return r.Packets[i]
+}
+
+// chassisOf lists the chassis on the packets' ways in the order in which they are reached.
+func chassisOf(r *report.Report) []string {
+	var out []string
+	for _, p := range r.Packets {
+		for _, h := range p.Hops {
+			if !slices.Contains(out, h.Chassis) {
+				out = append(out, h.Chassis)
+			}
+		}
+	}
+	return out
+}
