@@ -33,9 +33,7 @@ func (a *answer) aside() {
 		a.Kind, a.Hint = Learns, HintGoesOn
 		a.Text = fmt.Sprintf("ovn-controller activates port key %d on this chassis", a.regs.reg[14])
 	case OpEvent:
-		a.Kind = Learns
 		a.Text = eventText(a.punt.Args)
-		a.Hint = HintController
 	case OpIGMP:
 		a.Text = "ovn-controller takes the multicast group report or query for its snooping, and sends it on to the multicast routers itself where it must"
 	case OpHandleSvcCheck:
