@@ -1,0 +1,130 @@
+// Explainbench measures, side by side on one generated deployment, what an
+// explained trace costs with this tool, with ofproto/trace | ovn-detrace, and with
+// ovn-trace. The deployment is real: both databases, ovn-northd, and one
+// chassis with ovn-controller and ovs-vswitchd on its dummy datapath, so that
+// neither root nor a kernel module is needed.
+//
+// Each ratio ends as a line that a script reads:
+//
+//	bench: NAME ratio=X bar=>=Y
+//
+// and the exit status is 1 when a bar is missed.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	met, err := run(ctx, os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "explainbench: %v\n", err)
+		stop()
+		os.Exit(3)
+	case !met:
+		stop()
+		os.Exit(1)
+	}
+}
+
+// settings are the command line.
+type settings struct {
+	flows  int
+	growth int
+	runs   int
+	tool   string
+	hold   bool
+}
+
+func run(ctx context.Context, args []string) (met bool, err error) {
+	var s settings
+	fs := flag.NewFlagSet("explainbench", flag.ContinueOnError)
+	fs.IntVar(&s.flows, "flows", 20000, "logical flows to generate, at least")
+	fs.IntVar(&s.growth, "growth", 10, "measure again on this many times the flows; 1 leaves it out")
+	fs.IntVar(&s.runs, "runs", 3, "repetitions of which the best counts")
+	fs.StringVar(&s.tool, "tool", "", "the program to measure; it is built when not given")
+	fs.BoolVar(&s.hold, "hold", false, "keep the deployment up, to try things on, until interrupted")
+	if err := fs.Parse(args); err != nil {
+		return false, err
+	}
+	dir, err := os.MkdirTemp("", "eb")
+	if err != nil {
+		return false, err
+	}
+	if os.Getenv("EBKEEP") == "" { defer os.RemoveAll(dir) }
+	if s.tool == "" {
+		s.tool = filepath.Join(dir, "ovn-ct-trace")
+		say("building the tool")
+		if out, err := exec.CommandContext(ctx, "go", "build", "-o", s.tool, "./cmd/ovn-ct-trace").CombinedOutput(); err != nil {
+			return false, fmt.Errorf("go build: %w: %s", err, out)
+		}
+	}
+	d, err := bringUp(ctx, dir)
+	if err != nil {
+		return false, err
+	}
+	defer d.Stop()
+
+	met = true
+	for _, size := range []int{s.flows, s.flows * s.growth} {
+		have, err := d.grow(ctx, size)
+		if err != nil {
+			return false, err
+		}
+		if s.hold {
+			fmt.Printf("%d logical flows; export OVS_RUNDIR=%[2]s OVN_RUNDIR=%[2]s OVN_NB_DB=%[3]s OVN_SB_DB=%[4]s\n%[5]s\n", have, dir, d.NB, d.SB, logicalFlow())
+			<-ctx.Done()
+			return true, nil
+		}
+		m, err := d.measure(ctx, s)
+		if err != nil {
+			return false, err
+		}
+		suffix := ""
+		if size != s.flows {
+			suffix = fmt.Sprintf("-at-%d", size)
+		}
+		fmt.Printf("%d logical flows, %d table hits in ofproto/trace\n", have, m.hits)
+		for _, c := range []struct {
+			name string
+			cost
+		}{{"ovn-ct-trace", m.tool}, {"ofproto/trace|ovn-detrace", m.detrace}, {"ovn-trace", m.ovntrace}} {
+			fmt.Printf("  %-26s %8.3f s %8.1f MB\n", c.name, c.time.Seconds(), float64(c.rss)/1e6)
+		}
+		met = ratio("explain-vs-ovn-detrace"+suffix, m.detrace.time.Seconds()/m.tool.time.Seconds(), ">=", 20) && met
+		met = ratio("explain-mem-vs-ovn-detrace"+suffix, float64(m.tool.rss)/float64(m.detrace.rss), "<=", 0.1) && met
+		met = ratio("explained-trace-vs-ovn-trace"+suffix, m.ovntrace.time.Seconds()/m.tool.time.Seconds(), ">=", 10) && met
+		if s.growth <= 1 {
+			break
+		}
+	}
+	return met, nil
+}
+
+// ratio prints one result and tells whether it meets its bar.
+func ratio(name string, x float64, rel string, bar float64) bool {
+	fmt.Printf("bench: %s ratio=%.3g bar=%s%g\n", name, x, rel, bar)
+	if rel == ">=" {
+		return x >= bar
+	}
+	return x <= bar
+}
+
+var began = time.Now()
+
+func say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%6.1fs %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+}
