@@ -41,6 +41,7 @@ func TestTyped(t *testing.T) {
 		{`"a,b(c",2`, Actions{Output{`"a,b(c"`}, Output{"2"}}},
 		{"set(ipv4(src=1.2.0.0/255.255.0.0,ttl=7))", Actions{Set{Key{Name: "ipv4",
 			Fields: []KeyField{{"src", "1.2.0.0", "255.255.0.0"}, {"ttl", "7", ""}}}}}},
+		{"1,bad length 3, expected 4 for: action5(00),2", Actions{Output{"1"}, Opaque{"bad length 3, expected 4 for: action5(00)"}, Output{"2"}}},
 		{"future(x),clone(future(y))", Actions{Opaque{"future(x)"}, Clone{Actions{Opaque{"future(y)"}}}}},
 	}
 	for _, tc := range cases {
@@ -132,4 +133,27 @@ func TestKeys(t *testing.T) {
 	check("ct_mark", "", "0x2", "0xff")
 	check("ct_tuple4", "tp_dst", "2", "")
 	check("ipv4", "dst", "10.0.0.0", "255.0.0.0")
+}
+
+func TestWalk(t *testing.T) {
+	as, err := Parse("1,clone(2,sample(sample=1.0%,actions(3))),check_pkt_len(size=9,gt(4),le(5)),dec_ttl(le_1(6)),7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	visit := func(into func(Action) bool) string {
+		var seen []string
+		Walk(as, func(a Action) bool {
+			if o, ok := a.(Output); ok {
+				seen = append(seen, o.Port)
+			}
+			return into(a)
+		})
+		return strings.Join(seen, " ")
+	}
+	if got := visit(func(Action) bool { return true }); got != "1 2 3 4 5 6 7" {
+		t.Errorf("all: %s", got)
+	}
+	if got := visit(func(a Action) bool { _, clone := a.(Clone); return !clone }); got != "1 4 5 6 7" {
+		t.Errorf("without clones: %s", got)
+	}
 }

@@ -5,7 +5,8 @@ package oftrace
 // error or bucket and for any node that has a following sibling, else 0. So the column of a bridge, table or
 // thaw line leaves open whether it is the last of its list; the lines after it decide. builder keeps, for each
 // node on the way to the newest, the values of more that are still possible, and puts a line under the deepest
-// node where all agree.
+// node where all agree. That is enough because an action line stands before every table and bridge but the first of a
+// list, and an action's column leaves nothing open (random_test.go).
 
 const (
 	last    = 1 << iota // more = 0
@@ -52,10 +53,7 @@ func (b *builder) add(n *Node) {
 		x.opts = notLast
 	}
 	for i := len(b.stack) - 1; i >= 0; i-- {
-		if i+2 < len(b.stack) && !b.canEnd(i+2) {
-			break // what would be closed has a node that must have a sibling
-		}
-		if b.accepts(i, n) && b.fit(i, &x) {
+		if b.fit(i, &x) {
 			b.attach(i, n)
 			b.stack = append(b.stack[:i+1], x)
 			return
@@ -78,51 +76,14 @@ func (b *builder) attach(i int, n *Node) {
 	}
 }
 
-// accepts leaves out the places that the columns allow and translation never produces.
-func (b *builder) accepts(i int, n *Node) bool {
-	parent := b.stack[i].node
-	if parent == nil {
-		return true
-	}
-	switch parent.Kind {
-	case Thaw:
-		return parent.Text == "thaw" && n.Kind != Bridge && n.Kind != Table
-	case Bridge:
-		return n.Kind != Bridge
-	case Detail, Warn, Error:
-		return false
-	}
-	return true
-}
-
-// canEnd reports whether the node at j can be the last of its list, as the child of the one before it that
-// is closed too.
-func (b *builder) canEnd(j int) bool {
-	more := uint8(last)
-	if b.stack[j].node.terminal() {
-		more = notLast
-	}
-	return b.stack[j].opts&more != 0
-}
-
-// fit checks that x can be a child of the node at i, closing those below it, and narrows what is possible. Nothing
+// fit checks that x can be a child of the node at i and narrows what is possible from there up to the root. Nothing
 // changes when it cannot.
 func (b *builder) fit(i int, x *open) bool {
-	if i+1 < len(b.stack) && !b.closes(i) {
-		return false
-	}
-	// The arcs root-...-i-x, narrowed from x upwards; undone when one side is left with nothing.
-	b.tried = b.tried[:0]
-	xopts := x.opts
-	parentOpts := b.stack[i].opts
-	if i+1 < len(b.stack) {
-		parentOpts = narrowParent(b.stack[i], parentOpts, b.stack[i+1].col-1)
-	}
-	parentOpts, xopts = agree(&b.stack[i], parentOpts, x, xopts)
+	parentOpts, xopts := agree(&b.stack[i], b.stack[i].opts, x, x.opts)
 	if parentOpts == 0 || xopts == 0 {
 		return false
 	}
-	b.tried = append(b.tried, parentOpts)
+	b.tried = append(b.tried[:0], parentOpts)
 	j := i
 	for ; j > 0 && b.tried[i-j] != b.stack[j].opts; j-- {
 		up, down := agree(&b.stack[j-1], b.stack[j-1].opts, &b.stack[j], b.tried[i-j])
@@ -137,36 +98,6 @@ func (b *builder) fit(i int, x *open) bool {
 	}
 	x.opts = xopts
 	return true
-}
-
-// closes checks the nodes below i when a sibling follows the one at i+1: it has more 1, and every one below it is
-// the last of its list.
-func (b *builder) closes(i int) bool {
-	if b.stack[i+1].opts&notLast == 0 {
-		return false
-	}
-	level := b.stack[i+1].below(notLast)
-	for j := i + 2; j < len(b.stack); j++ {
-		more := uint8(last)
-		if b.stack[j].node.terminal() {
-			more = notLast
-		}
-		if b.stack[j].opts&more == 0 || b.stack[j].own(more) != level {
-			return false
-		}
-		level = b.stack[j].below(more)
-	}
-	return true
-}
-
-// narrowParent leaves the options under which the parent's list is at level.
-func narrowParent(p open, opts uint8, level int) uint8 {
-	for _, more := range [...]uint8{last, notLast} {
-		if opts&more != 0 && p.below(more) != level {
-			opts &^= more
-		}
-	}
-	return opts
 }
 
 // agree leaves the options of a parent and a child that have a partner on the other side.
