@@ -1,115 +1,89 @@
-package oftrace
+package render
 
-// How the tree is found again. oftrace_node_print_details prints a node of a list at level L in column
-// 4*(L+more) and its children at level L+2*more, where more is 1 for an action, detail, warning,
-// error or bucket and for any node that has a following sibling, else 0. So the column of a bridge, table or
-// thaw line leaves open whether it is the last of its list; the lines after it decide. builder keeps, for each
-// node on the way to the newest, the values of more that are still possible, and puts a line under the deepest
-// node where all agree. That is enough because an action line stands before every table and bridge but the first of a
-// list, and an action's column leaves nothing open (random_test.go).
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"slices"
 
-const (
-	last    = 1 << iota // more = 0
-	notLast             // more = 1
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 
-// maxOpen bounds the nesting that is followed. Translation itself stops far earlier (MAX_DEPTH and 255 tables).
-const maxOpen = 1024
+// JSON prints a report in schema ovn-ct-trace/1. Lists that the schema names are there even when they are
+// empty: a script may walk them without asking.
+func JSON(w io.Writer, r *report.Report) error { return encode(w, filled(r)) }
 
-// open is a node that can still get children.
-type open struct {
-	node *Node // nil for the root
-	col  int   // Indent/4
-	opts uint8
+// FindingsJSON prints what doctor or nat found, in the same schema.
+func FindingsJSON(w io.Writer, fs []report.Finding) error {
+	return encode(w, report.FindingsReport{Schema: report.Schema, Findings: list(fs)})
 }
 
-// own is the level of the list that the node is in.
-func (o *open) own(more uint8) int { return o.col - int(more>>1) }
-
-// below is the level of the node's children.
-func (o *open) below(more uint8) int { return o.col + int(more>>1) }
-
-func (n *Node) terminal() bool { return n.Kind != Bridge && n.Kind != Table && n.Kind != Thaw }
-
-// builder puts lines into a tree.
-type builder struct {
-	root  *[]*Node
-	stack []open // from the root to the newest node
-	tried []uint8
+// encode leaves <, > and & as they are: matches and actions are full of them.
+func encode(w io.Writer, v any) error {
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(buf.Bytes())
+	return err
 }
 
-func newBuilder(root *[]*Node) *builder {
-	return &builder{root: root, stack: []open{{opts: last}}}
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
 }
 
-// add puts a node under its parent.
-func (b *builder) add(n *Node) {
-	if n.Kind == Note || len(b.stack) >= maxOpen {
-		b.attach(len(b.stack)-1, n)
-		return
+// filled copies a report with an empty list in place of each absent one.
+func filled(r *report.Report) *report.Report {
+	out := *r
+	if out.Schema == "" {
+		out.Schema = report.Schema
 	}
-	x := open{node: n, col: n.Indent / 4, opts: last | notLast}
-	if n.terminal() {
-		x.opts = notLast
+	out.Warnings = list(out.Warnings)
+	if out.Versions.Chassis == nil {
+		out.Versions.Chassis = map[string]report.Chassis{}
 	}
-	for i := len(b.stack) - 1; i >= 0; i-- {
-		if b.fit(i, &x) {
-			b.attach(i, n)
-			b.stack = append(b.stack[:i+1], x)
-			return
-		}
+	if r.Session != nil {
+		out.Session = filledSession(r.Session)
 	}
-	// No place agrees: the text is not what OVS prints. Keep the line under the nearest of lesser indentation.
-	i := len(b.stack) - 1
-	for i > 0 && b.stack[i].node.Indent >= n.Indent {
-		i--
-	}
-	b.attach(i, n)
-	b.stack = append(b.stack[:i+1], x)
+	out.Packets = each(r.Packets, func(p *report.Packet) {
+		p.Branches = each(p.Branches, func(b *report.Branch) { b.Hops = list(b.Hops) })
+		p.Hops = each(p.Hops, func(h *report.Hop) {
+			h.Segments = each(h.Segments, func(s *report.Segment) {
+				s.CT = list(s.CT)
+				tables := make([]report.Table, len(s.Tables))
+				for i, t := range s.Tables {
+					t.Actions = list(t.Actions)
+					tables[i] = t
+				}
+				s.Tables = tables
+			})
+		})
+	})
+	return &out
 }
 
-func (b *builder) attach(i int, n *Node) {
-	if parent := b.stack[i].node; parent != nil {
-		parent.Children = append(parent.Children, n)
-	} else {
-		*b.root = append(*b.root, n)
+func filledSession(s *report.Session) *report.Session {
+	out := *s
+	out.Alternatives = slices.Clone(s.Alternatives)
+	for i, a := range out.Alternatives {
+		out.Alternatives[i].Choices = list(a.Choices)
 	}
+	return &out
 }
 
-// fit checks that x can be a child of the node at i and narrows what is possible from there up to the root. Nothing
-// changes when it cannot.
-func (b *builder) fit(i int, x *open) bool {
-	parentOpts, xopts := agree(&b.stack[i], b.stack[i].opts, x, x.opts)
-	if parentOpts == 0 || xopts == 0 {
-		return false
+// each copies a list of pointers and what they point to, and lets f change the copies.
+func each[T any](in []*T, f func(*T)) []*T {
+	out := make([]*T, 0, len(in))
+	for _, p := range in {
+		c := *p
+		f(&c)
+		out = append(out, &c)
 	}
-	b.tried = append(b.tried[:0], parentOpts)
-	j := i
-	for ; j > 0 && b.tried[i-j] != b.stack[j].opts; j-- {
-		up, down := agree(&b.stack[j-1], b.stack[j-1].opts, &b.stack[j], b.tried[i-j])
-		if up == 0 || down == 0 {
-			return false
-		}
-		b.tried[i-j] = down
-		b.tried = append(b.tried, up)
-	}
-	for k, opts := range b.tried {
-		b.stack[i-k].opts = opts
-	}
-	x.opts = xopts
-	return true
-}
-
-// agree leaves the options of a parent and a child that have a partner on the other side.
-func agree(p *open, popts uint8, c *open, copts uint8) (uint8, uint8) {
-	var pk, ck uint8
-	for _, pm := range [...]uint8{last, notLast} {
-		for _, cm := range [...]uint8{last, notLast} {
-			if popts&pm != 0 && copts&cm != 0 && p.below(pm) == c.own(cm) {
-				pk |= pm
-				ck |= cm
-			}
-		}
-	}
-	return pk, ck
+	return out
 }
