@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
@@ -48,9 +47,6 @@ func filled(r *report.Report) *report.Report {
 	if out.Versions.Chassis == nil {
 		out.Versions.Chassis = map[string]report.Chassis{}
 	}
-	if r.Session != nil {
-		out.Session = filledSession(r.Session)
-	}
 	out.Packets = each(r.Packets, func(p *report.Packet) {
 		p.Branches = each(p.Branches, func(b *report.Branch) { b.Hops = list(b.Hops) })
 		p.Hops = each(p.Hops, func(h *report.Hop) {
@@ -65,15 +61,6 @@ func filled(r *report.Report) *report.Report {
 			})
 		})
 	})
-	return &out
-}
-
-func filledSession(s *report.Session) *report.Session {
-	out := *s
-	out.Alternatives = slices.Clone(s.Alternatives)
-	for i, a := range out.Alternatives {
-		out.Alternatives[i].Choices = list(a.Choices)
-	}
 	return &out
 }
 
