@@ -1,0 +1,360 @@
+package ctdpif
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
+)
+
+func ap(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+func tup(proto uint8, src, dst string) ctstate.Tuple {
+	return ctstate.Tuple{Proto: proto, Src: ap(src), Dst: ap(dst)}
+}
+
+type counting struct {
+	text  string
+	calls []string
+}
+
+func (c *counting) Call(_ context.Context, method string, args ...string) (string, error) {
+	c.calls = append(c.calls, strings.Join(append([]string{method}, args...), " "))
+	return c.text, nil
+}
+
+const (
+	o4 = "orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2)"
+	r4 = "reply=(src=10.0.0.2,dst=10.0.0.1,sport=2,dport=1)"
+)
+
+// lines are kinds of text that no datapath at hand prints, made from the
+// grammar: the kernel's status and counters, time stamps, other releases.
+var lines = []string{
+	"tcp," + o4 + "," + r4,
+	"tcp," + o4 + "," + r4 + ",protoinfo=(state=ESTABLISHED)",
+	"tcp," + o4 + "," + r4 + ",id=1,status=0",
+	"tcp," + o4 + "," + r4 + ",id=4294967295,zone=65535,status=SEEN_REPLY|ASSURED|CONFIRMED|SRC_NAT_DONE|DST_NAT_DONE|0x6000,timeout=86400,mark=4294967295,labels=0xffffffffffffffffffffffffffffffff,protoinfo=(state_orig=TIME_WAIT,state_reply=TIME_WAIT,wscale_orig=7,wscale_reply=0,flags_orig=WINDOW_SCALE|SACK_PERM|0x80,flags_reply=0x40),helper=ftp,parent=(src=10.0.0.1,dst=10.0.0.2,sport=3,dport=21)",
+	"tcp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2,packets=5,bytes=420),reply=(src=10.0.0.2,dst=10.0.0.1,sport=2,dport=1,packets=0,bytes=18446744073709551615),start=2026-01-02T03:04:05.678,stop=2026-01-02T03:04:06.000,timeout=0",
+	"sctp," + o4 + "," + r4 + ",protoinfo=(state=HEARTBEAT_ACKED,vtag_orig=4294967295,vtag_reply=0)",
+	"icmp,orig=(src=10.0.0.1,dst=10.0.0.2,id=65535,type=8,code=0),reply=(src=10.0.0.2,dst=10.0.0.1,id=65535,type=0,code=0)",
+	"icmpv6,orig=(src=fe80::1,dst=ff02::1,id=0,type=128,code=0),reply=(src=ff02::1,dst=fe80::1,id=0,type=129,code=0),labels=0x10000000000000000",
+	"47,orig=(src=10.0.0.1,dst=10.0.0.2),reply=(src=10.0.0.2,dst=10.0.0.1)",
+	"igmp," + o4 + "," + r4,
+	"tcp," + o4 + "," + r4 + ",protoinfo=(state=[200])",
+	"tcp," + o4 + ",zone=3,mark=1,labels=0x1,parent=(src=10.0.0.4,dst=10.0.0.2,sport=1004,dport=21)",
+	"tcp," + o4 + "," + r4 + ",helper=tftp,offload=(a=1,b=2)",
+}
+
+func corpusLines(t testing.TB) []string {
+	out := append([]string(nil), lines...)
+	for _, f := range testenv.Corpus(t, filepath.Join("testdata", "*.txt")) {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range strings.Split(strings.TrimSuffix(string(b), "\n"), "\n") {
+			if !strings.HasPrefix(l, "#") {
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+func TestPrintParse(t *testing.T) {
+	for _, in := range corpusLines(t) {
+		l, err := Parse(in)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if got := l.String(); got != in {
+			t.Errorf("printed back\n  %s\nfor %s", got, in)
+		}
+	}
+}
+
+func TestFields(t *testing.T) {
+	l, err := Parse(lines[3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := l.Entry()
+	want := ctstate.Entry{
+		Zone: 65535, ID: 1<<32 - 1, Orig: tup(6, "10.0.0.1:1", "10.0.0.2:2"), Reply: tup(6, "10.0.0.2:2", "10.0.0.1:1"),
+		Status:  ctstate.SeenReply | ctstate.Assured | ctstate.Confirmed | ctstate.SrcNATDone | ctstate.DstNATDone | ctstate.Helper | ctstate.Offload,
+		Timeout: 86400, HasTimeout: true, Mark: 1<<32 - 1, Label: ctstate.Label{Hi: 1<<64 - 1, Lo: 1<<64 - 1},
+		TCP:    &ctstate.TCPInfo{State: 10, StateReply: 10, FlagsOrig: 0x83, FlagsReply: 0x40, WScaleOrig: 7},
+		Helper: "ftp", Source: ctstate.FromUserspace,
+	}
+	master := tup(6, "10.0.0.1:3", "10.0.0.2:21")
+	want.Master = &master
+	if !reflect.DeepEqual(e, want) {
+		t.Errorf("got  %+v %+v\nwant %+v %+v", e, e.TCP, want, want.TCP)
+	}
+	// Without -m the TCP state is coalesced, and tells the model nothing.
+	if l, _ := Parse(lines[1]); l.Entry().TCP != nil || l.TCP.State.String() != "ESTABLISHED" {
+		t.Errorf("%+v", l.TCP)
+	}
+}
+
+func TestSyntaxErrors(t *testing.T) {
+	for _, c := range []struct {
+		in  string
+		off int
+	}{
+		{"", 0},
+		{"tcp", 3},
+		{"tpc," + o4, 0},
+		{"6," + o4, 0}, // has a name
+		{"300," + o4, 0},
+		{"tcp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2", 51},
+		{"tcp,orig=(src=10.0.0,dst=10.0.0.2,sport=1,dport=2)", 20},
+		{"tcp,orig=(src=10.0.0.256,dst=10.0.0.2,sport=1,dport=2)", 21},
+		{"tcp,orig=(src=10.0.0.1,dst=fd00::1,sport=1,dport=2)", 34},
+		{"tcp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=65536)", 50},
+		{"tcp," + o4 + ",reply=(src=10.0.0.2", 0},
+		{"tcp," + o4 + "," + r4 + ",zone=0", 0},
+		{"tcp," + o4 + "," + r4 + ",mark=007", 0},
+		{"tcp," + o4 + "," + r4 + ",status=SEEN", 0},
+		{"tcp," + o4 + "," + r4 + ",status=0x1", 0}, // has a name
+		{"tcp," + o4 + "," + r4 + ",labels=0x0", 0},
+		{"tcp," + o4 + "," + r4 + ",labels=0x" + strings.Repeat("f", 33), 0},
+		{"tcp," + o4 + "," + r4 + ",protoinfo=(state=OPEN)", 0},
+		{"udp," + o4 + "," + r4 + ",protoinfo=(state=ESTABLISHED)", 0},
+		{"tcp," + o4 + "," + r4 + ",mark=1,zone=3", 0}, // out of order
+		{"tcp," + o4 + "," + r4 + " ", 0},
+		{"tcp," + o4 + "," + r4 + ",", 0},
+		{"icmp," + o4 + "," + r4, 0},
+	} {
+		l, err := Parse(c.in)
+		var se *SyntaxError
+		if !errors.As(err, &se) || !reflect.DeepEqual(l, Line{}) {
+			t.Errorf("%q: %+v %v", c.in, l, err)
+			continue
+		}
+		if c.off != 0 && se.Off != c.off {
+			t.Errorf("%q: offset %d, want %d (%s)", c.in, se.Off, c.off, se.Msg)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, l := range corpusLines(f) {
+		f.Add(l)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		l, err := Parse(in)
+		if err != nil {
+			if !reflect.DeepEqual(l, Line{}) {
+				t.Fatalf("an error came with %+v", l)
+			}
+			return
+		}
+		again, err := Parse(l.String())
+		if err != nil || !reflect.DeepEqual(again, l) {
+			t.Fatalf("%q read as %+v, printed %q, read as %+v (%v)", in, l, l.String(), again, err)
+		}
+	})
+}
+
+// serve answers one connection after another with what reply gives, in the
+// pieces it gives.
+func serve(t testing.TB, reply func(w io.Writer)) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ctl") // a socket's path has to be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				c.Read(make([]byte, 4096))
+				reply(c)
+			}()
+		}
+	}()
+	return path
+}
+
+func TestStream(t *testing.T) {
+	for _, c := range []struct {
+		name, reply, want string
+		wantErr           error
+	}{
+		{"plain", `{"id":0,"result":"abc\n","error":null}`, "abc\n", nil},
+		{"error first", `{"error":null,"id":0,"result":"abc"}`, "abc", nil},
+		{"empty", `{"id":0,"result":"","error":null}`, "", nil},
+		{"spaces", " { \"result\" : \"a\" , \"error\" : null }\n", "a", nil},
+		{"escapes", `{"result":"\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00","error":null}`, "\"\\/\b\f\n\r\tAé😀", nil},
+		{"cut in the text", `{"id":0,"result":"abc`, "abc", io.ErrUnexpectedEOF},
+		{"cut behind the text", `{"id":0,"result":"abc"`, "abc", io.ErrUnexpectedEOF},
+		{"cut in an escape", `{"id":0,"result":"abc\u00`, "abc", io.ErrUnexpectedEOF},
+		{"nothing", ``, "", io.ErrUnexpectedEOF},
+		{"not JSON", `hello`, "", errReply},
+		{"error after the text", `{"result":"abc","error":"no"}`, "abc", &DaemonError{}},
+		{"refused", `{"id":0,"result":null,"error":"\"x\" is not a valid command\nbye"}`, "", &DaemonError{}},
+	} {
+		for _, piece := range []int{1, 7, 1 << 20} {
+			path := serve(t, func(w io.Writer) {
+				for s := c.reply; s != ""; {
+					n := min(piece, len(s))
+					w.Write([]byte(s[:n]))
+					s = s[n:]
+				}
+			})
+			got := ""
+			r, err := Socket{Path: path}.Stream(t.Context(), "x")
+			if err == nil {
+				var b []byte
+				b, err = io.ReadAll(r)
+				got = string(b)
+				r.Close()
+			}
+			var de *DaemonError
+			_, wantDaemon := c.wantErr.(*DaemonError)
+			ok := errors.Is(err, c.wantErr) || wantDaemon && errors.As(err, &de)
+			if got != c.want || !ok {
+				t.Errorf("%s, %d bytes a piece: %q %v, want %q %v", c.name, piece, got, err, c.want, c.wantErr)
+			}
+		}
+	}
+}
+
+func TestStreamCancel(t *testing.T) {
+	stop := make(chan struct{})
+	defer close(stop)
+	path := serve(t, func(w io.Writer) {
+		w.Write([]byte(`{"result":"abc`))
+		<-stop
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	r, err := Socket{Path: path}.Stream(ctx, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if b, err := io.ReadAll(r); string(b) != "abc" || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%q %v", b, err)
+	}
+}
+
+// TestCutShort: a table whose text ends early is an error, never "not found".
+func TestCutShort(t *testing.T) {
+	path := serve(t, func(w io.Writer) { w.Write([]byte(`{"id":0,"result":"tcp,` + o4 + "," + r4 + `\n`)) })
+	_, err := New(Socket{Path: path}, "").Lookup(t.Context(), 0, tup(17, "10.0.0.1:9", "10.0.0.2:9"))
+	if !errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ctstate.ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestExpectationMatch(t *testing.T) {
+	x := tup(6, "10.0.0.2:0", "10.0.0.4:2000")
+	anyone := tup(6, "0.0.0.0:0", "10.0.0.4:2000")
+	for _, c := range []struct {
+		x, q ctstate.Tuple
+		want bool
+	}{
+		{x, tup(6, "10.0.0.2:20", "10.0.0.4:2000"), true},
+		{x, tup(6, "10.0.0.3:20", "10.0.0.4:2000"), false},
+		{anyone, tup(6, "10.0.0.3:20", "10.0.0.4:2000"), true},
+		{x, tup(6, "10.0.0.2:20", "10.0.0.4:2001"), false},
+		{x, tup(17, "10.0.0.2:20", "10.0.0.4:2000"), false},
+	} {
+		if got := expects(c.x, c.q); got != c.want {
+			t.Errorf("%v %v: %v", c.x, c.q, got)
+		}
+	}
+}
+
+// manyLines writes a reply of n connections.
+func manyLines(w io.Writer, n int) {
+	io.WriteString(w, `{"id":0,"result":"`)
+	var b []byte
+	for i := range n {
+		b = fmt.Appendf(b, `tcp,orig=(src=10.%d.%d.%d,dst=30.0.0.1,sport=%d,dport=80),reply=(src=30.0.0.1,dst=10.%d.%d.%d,sport=80,dport=%d),id=0,zone=7,status=0,timeout=86399,mark=2,protoinfo=(state_orig=ESTABLISHED,state_reply=ESTABLISHED,wscale_orig=7,wscale_reply=7,flags_orig=WINDOW_SCALE|SACK_PERM|MAXACK_SET,flags_reply=WINDOW_SCALE|SACK_PERM|MAXACK_SET)\n`,
+			i>>16&255, i>>8&255, i&255, 1000+i%60000, i>>16&255, i>>8&255, i&255, 1000+i%60000)
+		if len(b) > 1<<16 || i == n-1 {
+			if _, err := w.Write(b); err != nil {
+				return
+			}
+			b = b[:0]
+		}
+	}
+	io.WriteString(w, `","error":null}`)
+}
+
+// TestFlatMemory: a table far larger than what may be held is read through.
+func TestFlatMemory(t *testing.T) {
+	const n = 200_000 // 70 MB of text
+	path := serve(t, func(w io.Writer) { manyLines(w, n) })
+	tbl := New(Socket{Path: path}, "")
+	zone := uint16(7)
+	var before, during runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var peak uint64
+	count := 0
+	for e, err := range tbl.All(t.Context(), &zone) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count++; count%20_000 == 0 {
+			runtime.GC()
+			runtime.ReadMemStats(&during)
+			peak = max(peak, during.HeapAlloc)
+		}
+		_ = e
+	}
+	if count != n {
+		t.Fatalf("%d of %d", count, n)
+	}
+	if grown := int64(peak) - int64(before.HeapAlloc); grown > 4<<20 {
+		t.Errorf("%d bytes are held while reading", grown)
+	}
+	tbl.Keep = 1000
+	if e, err := tbl.Lookup(t.Context(), 7, tup(6, "30.0.0.1:80", "10.1.0.0:6536")); err != nil || e.Orig.Src != ap("10.1.0.0:6536") {
+		t.Errorf("%v %v", e.Orig, err)
+	}
+	if z := tbl.zones[7]; !z.large || z.list != nil || z.entries != nil {
+		t.Error("a large zone is held")
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	line := []byte("tcp,orig=(src=10.0.0.1,dst=30.0.0.1,sport=1000,dport=80),reply=(src=30.0.0.1,dst=10.0.0.1,sport=80,dport=1000),id=0,zone=7,status=0,timeout=86399,mark=2,protoinfo=(state_orig=ESTABLISHED,state_reply=ESTABLISHED,wscale_orig=7,wscale_reply=7,flags_orig=WINDOW_SCALE|SACK_PERM|MAXACK_SET,flags_reply=WINDOW_SCALE|SACK_PERM|MAXACK_SET)")
+	b.SetBytes(int64(len(line)))
+	b.ReportAllocs()
+	var l Line
+	for b.Loop() {
+		if err := ParseInto(line, &l); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
