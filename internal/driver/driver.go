@@ -75,6 +75,7 @@ type Sent struct {
 type Outcome struct {
 	Choices  []engine.Choice
 	Branches []Branch
+	Asides   []Branch // ends of packets that OVN sends beside the traced one
 	World    World
 }
 
@@ -95,9 +96,13 @@ type arrival struct {
 	choices []engine.Choice
 	hops    []int
 	segs    [][2]int // hop and segment, on the way so far
-	gen     string   // what OVN generated, if the packet is an answer of its own
 	depth   int
-	sender  string // logical port that a generated answer goes back to
+
+	// Of a packet that OVN itself made on the way:
+	gen    string         // what it is: "tcp_reset", "arp", ...
+	reject bool           // it tells the sender that his packet was refused
+	aside  bool           // it goes beside the traced packet and does not decide its verdict
+	why    *report.Reason // what made OVN send it
 }
 
 // track is one alternative on its way.
@@ -105,7 +110,12 @@ type track struct {
 	world    World
 	pending  []arrival
 	branches []Branch
+	asides   []Branch // ends of packets that OVN sent beside the traced one
 	choices  []engine.Choice
+}
+
+func (t *track) outcome() Outcome {
+	return Outcome{Choices: t.choices, Branches: t.branches, Asides: t.asides, World: t.world}
 }
 
 // sending is one call of Send.
@@ -140,7 +150,7 @@ func (d *Driver) Send(ctx context.Context, world World, start Start, p packet.Pa
 		},
 	}
 	first := arrival{
-		chassis: start.Chassis, inPort: start.Port, via: start.Via, sender: start.Port,
+		chassis: start.Chassis, inPort: start.Port, via: start.Via,
 		req: engine.Request{Bridge: start.Bridge, InPort: start.OFPort, Packet: p},
 	}
 	s.tracks = []*track{{world: world, pending: []arrival{first}}}
@@ -156,11 +166,11 @@ func (s *sending) run(ctx context.Context, sent *Sent) error {
 		t := s.tracks[0]
 		s.tracks = s.tracks[1:]
 		if len(t.pending) == 0 {
-			sent.Outcomes = append(sent.Outcomes, Outcome{Choices: t.choices, Branches: t.branches, World: t.world})
+			sent.Outcomes = append(sent.Outcomes, t.outcome())
 			continue
 		}
 		if err := s.visit(ctx, t); err != nil {
-			sent.Outcomes = append(sent.Outcomes, Outcome{Choices: t.choices, Branches: t.branches, World: t.world})
+			sent.Outcomes = append(sent.Outcomes, t.outcome())
 			return err
 		}
 	}
@@ -188,6 +198,7 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 			world:    t.world.with(a.chassis, o.Overlay),
 			pending:  append([]arrival(nil), t.pending...),
 			branches: append([]Branch(nil), t.branches...),
+			asides:   append([]Branch(nil), t.asides...),
 			choices:  append(t.choices[:len(t.choices):len(t.choices)], o.Choices...),
 		}
 		for _, leaf := range o.Leaves {

@@ -45,8 +45,15 @@ func (a arrival) through(leaf *engine.Leaf) [][2]int {
 func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf engine.Leaf, leaves int) error {
 	add := func(v engine.Verdict, kind, port, why string) {
 		b := s.branch(a, &leaf, v, report.End{Kind: kind, Chassis: a.chassis, Port: port}, why)
-		if v != engine.Delivered {
+		switch {
+		case v == engine.Rejected && a.why != nil:
+			b.Reason = a.why
+		case v != engine.Delivered:
 			s.reason(&b, h, leaf)
+		}
+		if a.aside {
+			t.asides = append(t.asides, b)
+			return
 		}
 		t.branches = append(t.branches, b)
 	}
@@ -54,9 +61,8 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		next.hops, next.depth, next.segs = a.hops, a.depth+1, a.through(&leaf)
 		next.choices = append(a.choices[:len(a.choices):len(a.choices)], leaf.Choices...)
 		if next.gen == "" {
-			next.gen = a.gen
+			next.gen, next.reject, next.aside, next.why = a.gen, a.reject, a.aside, a.why
 		}
-		next.sender = a.sender
 		t.pending = append(t.pending, next)
 	}
 	switch leaf.Kind {
@@ -73,8 +79,8 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 			if err != nil {
 				return err
 			}
-			if a.gen != "" && port == a.sender && isRejection(a.gen) {
-				add(engine.Rejected, "port", port, a.gen)
+			if a.reject {
+				add(engine.Rejected, "port", port, "")
 				return nil
 			}
 			add(engine.Delivered, "port", port, "")
@@ -234,20 +240,4 @@ func tunnelFields(tun *engine.Tunnel, src string) []openflow.Field {
 		}
 	}
 	return f
-}
-
-// physical ends a branch at a physical port.
-func (s *sending) physical(ctx context.Context, a arrival, h *hop, leaf engine.Leaf, add func(engine.Verdict, string, string, string), forward func(arrival)) error {
-	add(engine.External, "external", leaf.Port.Name, fmt.Sprintf("leaves by %s of %s for a network OVN does not own", leaf.Port.Name, leaf.Port.Bridge))
-	return nil
-}
-
-// controller ends a branch at ovn-controller.
-func (s *sending) controller(ctx context.Context, t *track, a arrival, h *hop, leaf engine.Leaf, leaves int, add func(engine.Verdict, string, string, string), forward func(arrival)) error {
-	add(engine.Controller, "controller", "", leaf.Why)
-	return nil
-}
-
-func isRejection(gen string) bool {
-	return gen == "tcp reset" || gen == "icmp unreachable" || gen == "sctp abort"
 }

@@ -39,6 +39,8 @@ func (s *sending) reason(b *Branch, h *hop, leaf engine.Leaf) {
 		return
 	}
 	switch {
+	case leaf.Kind == engine.LeafController && b.Verdict != engine.Dropped:
+		b.Reason.Text = fmt.Sprintf("punted to the controller in table %d of %s, match %q", hit.Table, hit.Bridge, hit.Match)
 	case hit.Miss:
 		b.Reason.Text = fmt.Sprintf("no flow of table %d on %s matches", hit.Table, hit.Bridge)
 	default:
@@ -104,12 +106,12 @@ func (s *sending) explain(ctx context.Context, byChassis map[string][]*report.Ho
 			s.warn("some tables of %s stay unnamed: %v", chassis, err)
 		}
 	}
-	for _, b := range s.pkt.Branches {
+	for _, b := range append(s.pkt.Branches[:len(s.pkt.Branches):len(s.pkt.Branches)], s.pkt.Generated...) {
 		if b.Reason == nil || b.Reason.Table == nil {
 			continue
 		}
-		if err := s.Explainer.Reason(ctx, b.End.Chassis, b.Reason); err != nil {
-			s.warn("%s: a reason stays unnamed: %v", b.End.Chassis, err)
+		if err := s.Explainer.Reason(ctx, b.Reason.Chassis, b.Reason); err != nil {
+			s.warn("%s: a reason stays unnamed: %v", b.Reason.Chassis, err)
 		}
 	}
 }
@@ -118,14 +120,20 @@ func (s *sending) explain(ctx context.Context, byChassis map[string][]*report.Ho
 func (s *sending) collect(sent *Sent) {
 	s.pkt.Branches = []*report.Branch{}
 	seen := map[string]bool{}
+	once := func(list []*report.Branch, b Branch) []*report.Branch {
+		key, err := json.Marshal(b.Branch)
+		if err == nil && seen[string(key)] {
+			return list
+		}
+		seen[string(key)] = true
+		return append(list, b.Branch)
+	}
 	for _, o := range sent.Outcomes {
 		for _, b := range o.Branches {
-			key, err := json.Marshal(b.Branch)
-			if err == nil && seen[string(key)] {
-				continue
-			}
-			seen[string(key)] = true
-			s.pkt.Branches = append(s.pkt.Branches, b.Branch)
+			s.pkt.Branches = once(s.pkt.Branches, b)
+		}
+		for _, b := range o.Asides {
+			s.pkt.Generated = once(s.pkt.Generated, b)
 		}
 	}
 }
@@ -159,7 +167,7 @@ func verdictOf(p *report.Packet, flood bool) engine.Verdict {
 func copies(p *report.Packet) bool {
 	n := map[string]int{}
 	for _, b := range p.Branches {
-		if b.Generated != "" || b.Verdict < engine.Host {
+		if b.Verdict < engine.Host {
 			continue
 		}
 		key, _ := json.Marshal(b.Choices)

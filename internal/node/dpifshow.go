@@ -8,7 +8,7 @@ import (
 
 // shownPort is a port as dpif/show lists it.
 type shownPort struct {
-	Backer       string // datapath type, of system@ovs-system
+	Backer       string // datapath, TYPE@NAME: system@ovs-system
 	Bridge, Name string
 	OFPort       uint32
 	Datapath     string // number; empty where it has none (patch ports)
@@ -41,7 +41,7 @@ func parseDpifShow(text string) ([]shownPort, error) {
 		case body == "":
 		case indent == 0:
 			bridge = ""
-			backer, _, _ = strings.Cut(body, "@")
+			backer, _, _ = strings.Cut(body, ":")
 		case indent == 2:
 			bridge = strings.TrimSuffix(body, ":")
 		default:

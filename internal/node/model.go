@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 )
 
@@ -52,9 +53,9 @@ func timeouts(t *ctstate.Timeouts, set map[string]uint32) {
 	}
 }
 
-// userspaceModel is conntrack as ovs-vswitchd's own datapath has it.
-func (s *Service) userspaceModel(ctx context.Context) (ctstate.Table, ctstate.Tracker, error) {
-	return nil, nil, errors.ErrUnsupported
+// userspaceModel is conntrack as ovs-vswitchd's own datapath dp has it.
+func (s *Service) userspaceModel(ctx context.Context, dp string) (ctstate.Table, ctstate.Tracker, error) {
+	return ctdpif.New(ctdpif.Socket{Path: s.ctl.Path}, dp), ctstate.NewUserspace(), nil
 }
 
 // limited asks the kernel for a zone's limit before each commit into it: OVS drops what exceeds it

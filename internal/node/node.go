@@ -5,6 +5,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
@@ -67,12 +68,18 @@ type Info struct {
 // Port is a port of a bridge with what the database says of it.
 type Port struct {
 	engine.Port
-	Backer      string            `json:"backer"` // datapath type of the bridge: system, netdev, dummy
+	Backer      string            `json:"backer"` // datapath of the bridge, TYPE@NAME: system@ovs-system
 	Options     map[string]string `json:"options,omitempty"`
 	ExternalIDs map[string]string `json:"external_ids,omitempty"`
 	MAC         string            `json:"mac,omitempty"`
 	Tag         int64             `json:"tag,omitempty"`
 	Peer        string            `json:"peer,omitempty"` // of a patch port
+}
+
+// DatapathType is the kind of datapath the port's bridge runs on: system, netdev, dummy.
+func (p Port) DatapathType() string {
+	t, _, _ := strings.Cut(p.Backer, "@")
+	return t
 }
 
 // PortByIfaceID finds the port a logical port is plugged into.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctjournal"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
@@ -49,7 +50,7 @@ type Service struct {
 	pid    int
 	info   *Info
 	table  *ctnetlink.Table
-	engine map[string]*engine.Engine // by datapath type
+	engine map[string]*engine.Engine // by datapath, TYPE@NAME
 	commit *ctjournal.Committer
 	open   opened
 }
@@ -125,7 +126,7 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 	info.Ports = joinPorts(shown, rows)
 	for _, p := range info.Ports {
 		if p.Bridge == info.Bridge {
-			info.Datapath = p.Backer
+			info.Datapath = p.DatapathType()
 		}
 	}
 	s.info = info
@@ -220,6 +221,9 @@ func (s *Service) Trace(ctx context.Context, req TraceRequest) (*engine.Result, 
 	if err != nil {
 		return nil, err
 	}
+	if t, ok := eng.Table.(*ctdpif.Table); ok {
+		t.Reset() // what the last packet's look-ups read may be old
+	}
 	res, err := eng.Trace(ctx, req.Request, req.Overlay)
 	s.open.learn(res)
 	return res, err
@@ -241,10 +245,11 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	}
 	e := &engine.Engine{Prober: prober{s.ctl}, Ports: info, Limits: s.opt.Limits}
 	var err error
-	if backer == "system" {
+	typ, name, _ := strings.Cut(backer, "@")
+	if typ == "system" {
 		e.Table, e.Tracker, err = s.kernelModel(ctx)
 	} else {
-		e.Table, e.Tracker, err = s.userspaceModel(ctx)
+		e.Table, e.Tracker, err = s.userspaceModel(ctx, name)
 	}
 	if err != nil {
 		return nil, err
