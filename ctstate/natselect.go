@@ -141,7 +141,7 @@ func (w *work) bestAddr(t Tuple, g *natRange, src bool) Tuple {
 	}
 	addr := g.minAddr
 	if g.minAddr != g.maxAddr {
-		addr = hashAddr(t.Src.Addr(), t.Dst.Addr(), g, w.a.Zone)
+		addr = hashAddr(t.Src.Addr(), t.Dst.Addr(), g, w.a.Zone, src)
 		w.assume(Predicted, "the address is the kernel's hash over the range (find_best_ips_proto)")
 	}
 	if src {
@@ -171,8 +171,9 @@ func swap32(v uint32) uint32 {
 	return v<<24 | v>>24 | v<<8&0xff0000 | v>>8&0xff00
 }
 
-// hashAddr picks an address of a range for a source and a destination in a zone.
-func hashAddr(src, dst netip.Addr, g *natRange, zone uint16) netip.Addr {
+// hashAddr picks an address of a range for a source and a destination in a zone. A destination is overwritten
+// word by word while the hash still reads it, so for destination NAT the words already chosen are mixed in.
+func hashAddr(src, dst netip.Addr, g *natRange, zone uint16, srcNAT bool) netip.Addr {
 	s, n := addrWords(src)
 	d, _ := addrWords(dst)
 	lo, _ := addrWords(g.minAddr)
@@ -194,6 +195,9 @@ func hashAddr(src, dst netip.Addr, g *natRange, zone uint16) netip.Addr {
 		binary.BigEndian.PutUint32(out[4*i:], v)
 		if v != swap32(hi[i]) {
 			differs = true
+		}
+		if !srcNAT {
+			d[i] = swap32(v)
 		}
 		if !g.persistent {
 			h ^= d[i]

@@ -221,12 +221,11 @@ func (w *work) tcpIgnored(index uint8, old TCPState) fate {
 	if !t.Last.Known && index == idxSYNACK {
 		w.assume(Assumed, "SYN-ACK on a live connection: taken as no answer to a SYN let through before")
 	}
-	challenge := t.Last.ChallengeAck
-	if index == idxSYN && !w.reply {
-		challenge = old == TCPLastAck
+	if index == idxSYN && !w.reply { // last_flags begins anew
+		t.Last.ChallengeAck, t.Last.SimOpen = old == TCPLastAck, false
 	}
 	// What the kernel let through is remembered as the last packet even when nothing else was known.
-	t.Last = TCPLast{Known: true, Index: index, Reply: w.reply, ChallengeAck: challenge, SimOpen: t.Last.SimOpen}
+	t.Last.Known, t.Last.Index, t.Last.Reply = true, index, w.reply
 	return accept
 }
 
@@ -240,7 +239,9 @@ func (w *work) tcpAccept(index uint8, old, state TCPState) fate {
 	if w.reply {
 		sender = &t.FlagsReply
 	}
-	if !w.k.Sysctl.TCPNoWindowCheck && w.r.Packet.TCPFlags&tcpACK != 0 {
+	// A liberal side's packets pass even while the other's window is unknown, but then nothing is learnt from them.
+	unseen := *sender&TCPFlagBeLiberal != 0 && w.e.Status&SeenReply == 0 && !w.reply
+	if !w.k.Sysctl.TCPNoWindowCheck && w.r.Packet.TCPFlags&tcpACK != 0 && !unseen {
 		*sender |= TCPFlagMaxAckSet
 	}
 	if old != state && state == TCPFinWait {

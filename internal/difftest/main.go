@@ -1,0 +1,295 @@
+// Command difftest compares the kernel model of package ctstate with the kernel it runs on: in a fresh network
+// namespace it sends generated packets through conntrack and NAT, asks the model for the same step, and compares
+// the state, the packet that comes out and the entry, after every packet. It needs root.
+//
+// nftables stands in for the openvswitch module, over the same nf_conntrack and nf_nat. What that can and cannot show
+// is told in docs/conntrack.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+)
+
+func main() {
+	steps := flag.Int("steps", 50000, "packets to send")
+	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the generator")
+	stats := flag.Bool("stats", false, "print how often each kind of answer was compared")
+	show := flag.Int("show", 10, "disagreements to print in full")
+	flag.Parse()
+	os.Exit(compareAll(*steps, *seed, *show, *stats, os.Stdout, os.Stderr))
+}
+
+// compareAll runs the comparison and gives the exit status.
+func compareAll(steps int, seed uint64, show int, stats bool, stdout, stderr io.Writer) int {
+	d := &differ{seed: seed, show: show, out: stdout, kinds: make(map[string]int)}
+	done := make(chan error)
+	go func() { done <- d.run(steps) }() // the thread, moved to another namespace, ends with its goroutine
+	err := <-done
+	if err != nil {
+		fmt.Fprintln(stderr, "difftest:", err)
+	}
+	if stats {
+		for _, k := range slices.Sorted(maps.Keys(d.kinds)) {
+			fmt.Fprintf(stdout, "%8d %s\n", d.kinds[k], k)
+		}
+	}
+	fmt.Fprintf(stdout, "difftest: steps=%d disagreements=%d seed=%d\n", d.steps, d.wrong, seed)
+	if err != nil || d.wrong > 0 {
+		return 1
+	}
+	return 0
+}
+
+// scenario is how many packets share a table before it is emptied: short enough that nothing expires.
+const scenario = 150
+
+// differ is one run.
+type differ struct {
+	seed    uint64
+	show    int
+	out     io.Writer
+	steps   int
+	wrong   int
+	kinds   map[string]int
+	k       *ctstate.Kernel
+	o       *ctstate.Overlay
+	h       *host
+	gen     *generator
+	history []string
+}
+
+func (d *differ) run(steps int) error {
+	rnd := rand.New(rand.NewPCG(d.seed, 0))
+	specs := makeSpecs(rnd)
+	h, err := newHost(specs)
+	if err != nil {
+		return err
+	}
+	d.h, d.k = h, ctstate.NewKernel(release())
+	for d.steps < steps {
+		d.o = ctstate.NewOverlay(nil)
+		d.gen = &generator{rnd: rnd, specs: specs, owner: make(map[owned]*flow)}
+		d.history = d.history[:0]
+		if err := h.flush(); err != nil {
+			return err
+		}
+		for range min(scenario, steps-d.steps) {
+			if err := d.step(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// release asks the running kernel.
+func release() ctstate.Release {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ctstate.Release{}
+	}
+	r, err := ctstate.ParseRelease(unix.ByteSliceToString(u.Release[:]))
+	if err != nil {
+		return ctstate.Release{}
+	}
+	return r
+}
+
+// lookup gives the model's entry.
+func (d *differ) lookup(zone uint16, t ctstate.Tuple) *ctstate.Entry {
+	e, err := d.o.Lookup(context.Background(), zone, t)
+	if err != nil {
+		return nil
+	}
+	return &e
+}
+
+// step sends one packet and compares. A disagreement ends the scenario's worth: the model takes over what the kernel has.
+func (d *differ) step() error {
+	pk := d.gen.next(d.lookup)
+	f := pk.f
+	if d.skip(&pk) {
+		return nil
+	}
+	hit := d.lookup(f.zone, pk.p.Tuple)
+	var before *ctstate.TCPInfo
+	if hit != nil && hit.TCP != nil {
+		v := *hit.TCP
+		before = &v
+	}
+	act := ctstate.Action{Zone: f.zone, Commit: true, NAT: d.gen.nat(f)}
+	r, err := d.k.Do(context.Background(), d.o, ctstate.Conn{}, pk.p, act)
+	if err != nil {
+		return fmt.Errorf("model: %w", err)
+	}
+	if act.NAT.Dst && r.Dropped && r.Conn.Entry.Status&ctstate.DstNAT == 0 {
+		return nil // OVS gives no source binding here and drops; nftables always does
+	}
+	d.steps++
+	if r.Committed != nil && r.Hit == nil {
+		d.gen.owner[owned{f.zone, r.Committed.Orig}] = f
+	}
+	came, err := d.h.send(f.zone, wire(&pk.p, pk.tcp, f.spec))
+	if err != nil {
+		return err
+	}
+	d.history = append(d.history, fmt.Sprintf("%s -> model %v %v", pk.text, r.Conn.State, r.Why))
+	key := pk.p.Tuple
+	if pk.p.Inner != nil {
+		if inv, ok := pk.p.Inner.Invert(); ok {
+			key = inv
+		}
+	}
+	kernel, err := d.h.get(f.zone, key)
+	if err != nil && !errors.Is(err, ctstate.ErrNotFound) {
+		return err
+	}
+	gone := err != nil
+	d.count(&pk, &r)
+	d.o.Apply(r)
+	d.bothBound(&r)
+	if r.Certainty == ctstate.Undetermined && !gone {
+		d.adopt(&pk, &r, kernel)
+	}
+	diffs := d.compareOutput(&pk, &r, came)
+	diffs = append(diffs, d.compareEntry(f.zone, key, kernel, gone)...)
+	if len(diffs) > 0 {
+		d.report(&pk, diffs)
+		d.resync(f.zone, key, kernel, gone)
+	}
+	pk.sent(before, &r)
+	return nil
+}
+
+// count notes what kind of answer a step compared.
+func (d *differ) count(pk *packet, r *ctstate.Result) {
+	d.kinds["proto "+ctstate.ProtoName(pk.p.Tuple.Proto)]++
+	d.kinds["state "+r.Conn.State.String()]++
+	d.kinds[fmt.Sprintf("certainty %d", r.Certainty)]++
+	for name, is := range map[string]bool{
+		"dropped": r.Dropped, "deleted": r.Deleted != nil, "new entry": r.Committed != nil && r.Hit == nil,
+		"translated": r.NATed, "quoting": pk.p.Inner != nil, "IPv6": pk.p.Tuple.IsIPv6(),
+		"range": len(r.Ranges) > 0, "reopened": r.Deleted != nil && r.Committed != nil && r.Hit == nil,
+		"new by hash of IPv6": r.Certainty == ctstate.Predicted && pk.p.Tuple.IsIPv6() && r.Hit == nil,
+		"new by hash of IPv4": r.Certainty == ctstate.Predicted && !pk.p.Tuple.IsIPv6() && r.Hit == nil,
+	} {
+		if is {
+			d.kinds["answer "+name]++
+		}
+	}
+	if pk.p.Tuple.Proto == ctstate.ProtoTCP && r.Conn.Entry.TCP != nil {
+		d.kinds["TCP state "+r.Conn.Entry.TCP.State.String()]++
+	}
+}
+
+// skip leaves out what nftables does otherwise than OVS by design: it gives every connection a null destination
+// binding first, which changes an ICMP id when the reply is taken.
+func (d *differ) skip(pk *packet) bool {
+	t := pk.p.Tuple
+	if t.Proto != ctstate.ProtoICMP && t.Proto != ctstate.ProtoICMPv6 || d.lookup(pk.f.zone, t) != nil {
+		return false
+	}
+	inv, ok := t.Invert()
+	return ok && d.gen.nat(pk.f).Src && d.lookup(pk.f.zone, inv) != nil
+}
+
+// bothBound notes that nftables gives both bindings to every connection, where OVS runs one.
+func (d *differ) bothBound(r *ctstate.Result) {
+	if r.Committed == nil || r.Hit != nil {
+		return
+	}
+	e := d.lookup(r.Committed.Zone, r.Committed.Orig)
+	if e == nil {
+		return
+	}
+	e.Status |= ctstate.SrcNATDone | ctstate.DstNATDone
+	d.o.Put(*e)
+}
+
+// adopt takes over a port that nobody could know, when it lies in the range the model gave.
+func (d *differ) adopt(pk *packet, r *ctstate.Result, kernel ctstate.Entry) {
+	if len(r.Ranges) == 0 || r.Committed == nil || kernel.Orig != r.Committed.Orig {
+		return
+	}
+	got, ok := kernel.Reply.Invert()
+	want, ok2 := r.Committed.Reply.Invert()
+	if !ok || !ok2 {
+		return
+	}
+	inRange := func(got, want uint16) bool {
+		return got == want || slices.ContainsFunc(r.Ranges, func(g ctstate.Range) bool { return g.Min <= got && got <= g.Max })
+	}
+	if !inRange(got.Src.Port(), want.Src.Port()) || !inRange(got.Dst.Port(), want.Dst.Port()) || !inRange(got.ICMPID, want.ICMPID) {
+		return // stays a disagreement
+	}
+	e := *d.lookup(r.Committed.Zone, r.Committed.Orig)
+	e.Reply = kernel.Reply
+	e.Status = e.Status&^(ctstate.SrcNAT|ctstate.DstNAT) | kernel.Status&(ctstate.SrcNAT|ctstate.DstNAT)
+	d.o.Apply(ctstate.Result{Deleted: r.Committed})
+	d.o.Put(e)
+	r.Committed = &e
+	out := pk.p
+	out.Tuple = got
+	if got.Proto == ctstate.ProtoICMPv6 && got.ICMPType > 129 {
+		out.Tuple.ICMPID = pk.p.Tuple.ICMPID // the entry's id changes, the packet's does not
+	}
+	if got.Src.Addr() != want.Src.Addr() || got.Dst.Addr() != want.Dst.Addr() {
+		return // the address was predicted, and wrongly: compareOutput tells
+	}
+	r.Packet = out
+}
+
+// resync makes the model's table what the kernel's is, so that one disagreement is told once.
+func (d *differ) resync(zone uint16, key ctstate.Tuple, kernel ctstate.Entry, gone bool) {
+	if e := d.lookup(zone, key); e != nil {
+		d.o.Apply(ctstate.Result{Deleted: e})
+		if e.TCP != nil && kernel.TCP != nil {
+			kernel.TCP.Last = e.TCP.Last
+		}
+	}
+	if !gone {
+		if e := d.lookup(zone, kernel.Orig); e != nil {
+			d.o.Apply(ctstate.Result{Deleted: e})
+		}
+		kernel.Source = ctstate.FromNone
+		d.o.Put(kernel)
+	}
+}
+
+func (d *differ) report(pk *packet, diffs []string) {
+	d.wrong++
+	if d.wrong > d.show {
+		return
+	}
+	fmt.Fprintf(d.out, "disagreement %d at step %d, nat %s:\n", d.wrong, d.steps, d.natText(pk.f))
+	for _, line := range diffs {
+		fmt.Fprintln(d.out, "  ", line)
+	}
+	fmt.Fprintln(d.out, "  the flow's packets:")
+	prefix := fmt.Sprintf("flow %d ", pk.f.id)
+	for _, line := range d.history {
+		if len(line) >= len(prefix) && line[:len(prefix)] == prefix {
+			fmt.Fprintln(d.out, "    ", line)
+		}
+	}
+}
+
+func (d *differ) natText(f *flow) string {
+	if f.spec == 0 {
+		return "none"
+	}
+	return d.gen.specs[f.spec-1].rule()
+}
