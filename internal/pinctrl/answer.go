@@ -85,20 +85,18 @@ func (a *answer) send(pkt packet.Packet, nested []Action) {
 	all := append(a.regs.reload(), traceable(nested)...)
 	m := machine{pkt: pkt, regs: a.regs}
 	m.run(nested)
+	opaque := false
 	Walk(all, func(x Action) {
-		if o, ok := x.(Opaque); ok && m.lost == "" {
-			m.lost = "nested action not understood: " + o.Why
+		if o, ok := x.(Opaque); ok && !opaque {
+			opaque, m.lost = true, "nested action not understood: "+o.Why
 		}
 	})
 	if m.lost == "" {
-		a.Answer = &m.pkt
+		a.Answer, a.AnswerMetadata = &m.pkt, m.regs.fields()
 	}
 	a.Unknown = m.lost
-	a.Actions = Text(all)
-	for _, x := range all {
-		if _, ok := x.(Opaque); ok {
-			a.Actions = ""
-		}
+	if !opaque {
+		a.Actions = Text(all)
 	}
 }
 

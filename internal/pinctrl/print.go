@@ -244,7 +244,7 @@ func integer(v []byte, dec bool) string {
 	if len(v) > 8 {
 		s := strings.TrimLeft(hex.EncodeToString(v), "0")
 		if s == "" {
-			s = "0"
+			return "0"
 		}
 		return "0x" + s
 	}

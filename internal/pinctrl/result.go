@@ -85,6 +85,8 @@ type Result struct {
 	Generated *packet.Packet
 	// Answer is Generated as it enters the pipeline, after the fields that Actions set; nil when they cannot be followed.
 	Answer *packet.Packet
+	// AnswerMetadata are the registers and metadata as Answer enters the pipeline: reg15 is then often its output port.
+	AnswerMetadata []openflow.Field
 	// InPort is the packet-out's in_port for FLOW: always CONTROLLER.
 	InPort string
 	// Metadata are the registers and metadata of the punted packet that reload_metadata carries

@@ -62,8 +62,7 @@ func decodeNXFlat(sub uint16, r *reader) Action {
 		return Plain{"dec_ttl"}
 	case 27, 28: // NXAST_STACK_PUSH, _POP
 		return decodeStack(r, sub == 27)
-	case 33: // NXAST_REG_LOAD2
-		r.bytes(6)
+	case 33: // NXAST_REG_LOAD2: the OXM entry begins where ext_action_header has its padding
 		return decodeSetField(r)
 	case 36:
 		return decodeNAT(r)

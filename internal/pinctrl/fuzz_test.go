@@ -1,0 +1,68 @@
+package pinctrl
+
+import (
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+)
+
+// FuzzDecode: printing what was read and reading it again is the identity, an error comes with a zero value, and
+// answering any punt does not crash.
+func FuzzDecode(f *testing.F) {
+	for _, s := range captured(f) {
+		f.Add(s)
+	}
+	f.Add("CONTROLLER:65535")
+	f.Add("controller(reason=no_match,max_len=128,id=3)")
+	f.Add("controller(userdata=00.00.00.1b.00.00.00.00.00.00.00.01.00.00.00.02.28)")
+	four := packet.Packet{EthType: packet.EthIPv4, Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), Proto: 6}
+	six := packet.Packet{EthType: packet.EthIPv6, Src: netip.MustParseAddr("fd00::1"), Dst: netip.MustParseAddr("fd00::2"), Proto: 58, ICMPType: 135, NDTarget: netip.MustParseAddr("fd00::2")}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := Decode(s)
+		if err != nil {
+			if !reflect.DeepEqual(p, Punt{}) {
+				t.Errorf("error with %+v", p)
+			}
+			return
+		}
+		text := p.String()
+		again, err := Decode(text)
+		if err != nil {
+			t.Fatalf("%q printed as %q: %v", s, text, err)
+		}
+		if !reflect.DeepEqual(p, again) {
+			t.Errorf("%q: read %+v, then %+v", s, p, again)
+		}
+		for _, pkt := range []packet.Packet{four, six, {}} {
+			r := Answer(p, pkt, openflow.Flow{})
+			if r.Text == "" || r.Kind == KindUnknown && r.Unknown == "" {
+				t.Errorf("%q: nothing said: %+v", s, r)
+			}
+			if strings.Contains(r.Actions, "opaque") {
+				t.Errorf("%q: actions to trace hold %s", s, r.Actions)
+			}
+		}
+	})
+}
+
+// FuzzDecodeActions: bytes of any kind are read, refused or kept opaque, never lost.
+func FuzzDecodeActions(f *testing.F) {
+	for _, c := range encoded {
+		f.Add(act(unhex(f, c.hex)))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		as, err := DecodeActions(b)
+		if err != nil {
+			return
+		}
+		if len(b) > 0 && Text(as) == "" {
+			t.Errorf("%x read as nothing", b)
+		}
+		m := machine{}
+		m.run(as)
+	})
+}
