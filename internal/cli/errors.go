@@ -21,13 +21,14 @@ func statusOf(err error) int {
 		nf *ovn.NotFoundError
 		nh *ovn.NoNextHopError
 		ub *driver.UnboundError
+		ee *driver.EntryError
 		te *engine.TraceError
 		ne *node.Error
 	)
 	switch {
 	case errors.As(err, &ne):
 		return exitUnreachable
-	case errors.As(err, &ue), errors.As(err, &nf), errors.As(err, &nh), errors.As(err, &ub):
+	case errors.As(err, &ue), errors.As(err, &nf), errors.As(err, &nh), errors.As(err, &ub), errors.As(err, &ee):
 		return exitUsage
 	case errors.Is(err, engine.ErrLimit), errors.Is(err, engine.ErrChanged):
 		return exitUnknown

@@ -1,17 +1,13 @@
 package cli
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/microflow"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
@@ -23,6 +19,11 @@ type input struct {
 	backend, expect       string
 	length                int
 	inner                 string
+
+	text  string              // MICROFLOW
+	given microflow.Microflow // read already, where it needs no database
+	ready bool
+	dest  microflow.Target
 }
 
 func (in *input) add(cmd *cobra.Command) {
@@ -36,7 +37,9 @@ func (in *input) add(cmd *cobra.Command) {
 	f.StringVar(&in.pcap, "pcap", "", "the packet out of a capture, FILE[:N], the first frame being 1")
 	f.StringVar(&in.backend, "lb-backend", "", "follow only this backend of a load balancer, IP:PORT")
 	f.StringVar(&in.expect, "expect", "", "verdict that is asked for: delivered, dropped, rejected, ...")
-	f.IntVar(&in.length, "len", 0, "length of the packet in bytes, Ethernet header excluded; it decides MTU checks")
+	f.IntVar(&in.length, "len", 0, "length of the packet in bytes without its Ethernet header; it decides MTU checks")
+	f.StringVar(&in.inner, "icmp-inner", "", "the packet an ICMP error speaks of: tcp 10.0.0.1:1000>10.0.0.2:80")
+	f.StringVar(&in.proto, "proto", "", "tcp, udp, icmp or sctp, where neither --to nor MICROFLOW says it")
 }
 
 func (in *input) check() error {
@@ -48,88 +51,90 @@ func (in *input) check() error {
 	default:
 		return usagef("--close fin, rst or none", "no way to close is called %q", in.closing)
 	}
-	n := 0
-	for _, s := range []string{in.ofFlow, in.hex, in.pcap} {
-		if s != "" {
-			n++
-		}
-	}
-	if n > 1 {
-		return usagef("give the packet once", "--of-flow, --packet and --pcap exclude each other")
-	}
 	if in.length < 0 || in.length > 65535 {
 		return usagef("--len 1500", "no packet has %d bytes", in.length)
+	}
+	if _, ok := protoOf(in.proto); !ok {
+		return usagef("--proto tcp, udp, icmp or sctp", "no protocol %q", in.proto)
 	}
 	return nil
 }
 
-// read parses what needs no database.
-func (in *input) read(args []string, stdin io.Reader) (string, error) {
-	text := strings.Join(args, " ")
-	if len(args) == 2 {
-		// ovn-trace's form: the datapath first. The inport says it already.
-		text = args[1]
+// protoOf reads --proto; none is 0.
+func protoOf(name string) (uint8, bool) {
+	switch name {
+	case "":
+		return 0, true
+	case "tcp":
+		return packet.ProtoTCP, true
+	case "udp":
+		return packet.ProtoUDP, true
+	case "icmp":
+		return packet.ProtoICMP, true
+	case "sctp":
+		return packet.ProtoSCTP, true
 	}
-	return text, nil
+	return 0, false
 }
 
-// entry is a packet ready to be traced.
-type entry struct {
-	start  driver.Start
-	packet packet.Packet
-	label  string
-	expect expectation
-}
-
-// resolve finds ports and fills in what was left out.
-func (in *input) resolve(ctx context.Context, d *deployment, text string) (*entry, error) {
-	mf, err := microflow.Parse(text, microflow.Options{})
-	if err != nil {
-		return nil, microflowUsage(err)
-	}
-	from := in.from
-	if from == "" {
-		from = mf.InPort
-	}
-	pb, err := in.onePort(ctx, d, from)
-	if err != nil {
-		return nil, err
-	}
-	start, err := d.driver.StartAt(ctx, pb)
-	if err != nil {
-		return nil, err
-	}
-	e := &entry{start: start, packet: mf.Packet, label: "packet", expect: expectation{verdict: in.expect}}
-	return e, nil
-}
-
-// onePort finds the one port that a word names.
-func (in *input) onePort(ctx context.Context, d *deployment, spec string) (*ovn.PortBinding, error) {
-	if spec == "" {
-		return nil, usagef("--from PORT, or inport == \"PORT\"", "the packet enters nowhere: no port is given")
-	}
-	found, err := d.sb.FindPorts(ctx, spec, in.network)
-	if err != nil {
-		return nil, err
-	}
-	if len(found) > 1 {
-		var names []string
-		for _, p := range found {
-			names = append(names, p.LogicalPort)
+// read takes in what needs no database, so that a slip is said before anything is connected.
+func (in *input) read(args []string, stdin io.Reader) error {
+	ways := 0
+	for _, s := range []string{in.ofFlow, in.hex, in.pcap} {
+		if s != "" {
+			ways++
 		}
-		return nil, usagef("name the port, or narrow it with --network", "%q is not one port: %s", spec, strings.Join(names, ", "))
 	}
-	return found[0], nil
+	if len(args) > 0 {
+		ways++
+		// ovn-trace's form names the datapath first; inport says it already.
+		in.text = args[len(args)-1]
+	}
+	switch {
+	case ways > 1:
+		return usagef("give the packet once", "MICROFLOW, --of-flow, --packet and --pcap exclude each other")
+	case ways == 0 && (in.from == "" || in.to == ""):
+		return usagef("ovn-ct-trace trace --from PORT --to IP:PORT", "no packet is given: neither MICROFLOW nor --from and --to")
+	}
+	var err error
+	if in.to != "" {
+		if in.dest, err = microflow.ParseTarget(in.to); err != nil {
+			return microflowUsage("--to", err)
+		}
+	}
+	switch {
+	case in.ofFlow != "":
+		in.given, err = microflow.FromOpenFlow(in.ofFlow)
+		in.ready = true
+		return microflowUsage("--of-flow", err)
+	case in.hex != "":
+		in.given, err = microflow.FromHex(in.hex)
+		in.ready = true
+		return microflowUsage("--packet", err)
+	case in.pcap != "":
+		in.given, err = microflow.FromPcap(in.pcap)
+		in.ready = true
+		return microflowUsage("--pcap", err)
+	}
+	if in.text != "" {
+		// Address sets and port groups need the database; everything else is told now.
+		_, err = microflow.ParseExpr(in.text, nil)
+	}
+	return microflowUsage("microflow", err)
 }
 
-// microflowUsage marks the place in a microflow.
-func microflowUsage(err error) error {
-	ue := &usageError{msg: "microflow: " + err.Error(), err: err}
+// microflowUsage marks the place in what could not be read; nil stays nil.
+func microflowUsage(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	ue := &usageError{msg: what + ": " + err.Error(), err: err}
 	var se *microflow.SyntaxError
 	if errors.As(err, &se) {
 		ue.mark, ue.hint = se.Mark(), se.Hint
 	}
+	if strings.TrimSpace(ue.mark) == "^" {
+		ue.mark = ""
+	}
 	return ue
 }
-
-var _ = fmt.Sprint

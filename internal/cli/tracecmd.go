@@ -50,7 +50,6 @@ func (a *app) sessionCmd() *cobra.Command {
 	c.add(cmd)
 	in.add(cmd)
 	overlay.add(cmd, "overlay")
-	cmd.Flags().StringVar(&in.proto, "proto", "", "tcp, udp, icmp or sctp, where neither --to nor MICROFLOW says it")
 	cmd.Flags().StringVar(&in.closing, "close", "none", "how a TCP session ends: fin, rst or none")
 	return cmd
 }
@@ -76,8 +75,7 @@ func (a *app) withDeployment(ctx context.Context, c *common, in *input, of *over
 	if err != nil {
 		return err
 	}
-	mf, err := in.read(args, a.in)
-	if err != nil {
+	if err := in.read(args, a.in); err != nil {
 		return err
 	}
 	bounded, cancel := c.bound(ctx)
@@ -93,7 +91,7 @@ func (a *app) withDeployment(ctx context.Context, c *common, in *input, of *over
 			err = cerr
 		}
 	}()
-	e, err := in.resolve(bounded, d, mf)
+	e, err := in.resolve(bounded, d)
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,25 @@ type Start struct {
 	Bridge  string // the integration bridge when empty
 	OFPort  uint32
 	Via     string // vif, physical
+	// VLAN tags the packet as it is on the wire where it enters, or on a parent's interface; 0 leaves it as it is.
+	VLAN uint16
+	// Also are further places where a copy enters at the same time: a broadcast from a provider network.
+	Also []Start
+}
+
+// arrivals are the places where a packet enters.
+func (st Start) arrivals(p packet.Packet) []arrival {
+	if st.VLAN != 0 && len(p.VLANs) == 0 {
+		p.VLANs = []packet.VLAN{{TPID: 0x8100, VID: st.VLAN}}
+	}
+	out := []arrival{{
+		chassis: st.Chassis, inPort: st.Port, via: st.Via,
+		req: engine.Request{Bridge: st.Bridge, InPort: st.OFPort, Packet: p},
+	}}
+	for _, more := range st.Also {
+		out = append(out, more.arrivals(p)...)
+	}
+	return out
 }
 
 // Sent is what became of one packet.
@@ -149,11 +168,7 @@ func (d *Driver) Send(ctx context.Context, world World, start Start, p packet.Pa
 			From: report.Place{Chassis: start.Chassis, Port: start.Port},
 		},
 	}
-	first := arrival{
-		chassis: start.Chassis, inPort: start.Port, via: start.Via,
-		req: engine.Request{Bridge: start.Bridge, InPort: start.OFPort, Packet: p},
-	}
-	s.tracks = []*track{{world: world, pending: []arrival{first}}}
+	s.tracks = []*track{{world: world, pending: start.arrivals(p)}}
 	sent := &Sent{Packet: s.pkt}
 	err := s.run(ctx, sent)
 	s.finish(ctx, sent)

@@ -7,6 +7,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
 // UnboundError is a logical port that no chassis has claimed.
@@ -54,6 +55,7 @@ func (d *Driver) StartAt(ctx context.Context, pb *ovn.PortBinding) (Start, error
 
 // vifStart finds a VIF's OpenFlow port on its node: its own interface, or its parent's for a nested container.
 func vifStart(ctx context.Context, d *Driver, chassis string, info *node.Info, port string) (Start, error) {
+	tag := uint16(0) // of a nested container on its parent's interface
 	p, ok := info.PortByIfaceID(port)
 	if !ok {
 		pb, err := d.SB.PortByName(ctx, port)
@@ -62,11 +64,88 @@ func vifStart(ctx context.Context, d *Driver, chassis string, info *node.Info, p
 		}
 		if pb.ParentPort != "" {
 			p, ok = info.PortByIfaceID(pb.ParentPort)
+			tag = uint16(pb.Tag)
 		}
 	}
 	if !ok {
 		return Start{}, &node.Error{Node: chassis, Op: "find logical port " + port,
 			Err: fmt.Errorf("no interface there has external_ids:iface-id=%s and an OpenFlow port", port)}
 	}
-	return Start{Chassis: chassis, Port: port, Bridge: p.Bridge, OFPort: p.OFPort, Via: "vif"}, nil
+	return Start{Chassis: chassis, Port: port, Bridge: p.Bridge, OFPort: p.OFPort, Via: "vif", VLAN: tag}, nil
+}
+
+// Enter finds where a packet of a logical port enters: a VIF on its chassis, a localnet port on the physical ports of its
+// provider network (at names the chassis; else the one that answers for the packet's MAC, or all of them for a broadcast).
+func (d *Driver) Enter(ctx context.Context, pb *ovn.PortBinding, at string, p packet.Packet) (Start, error) {
+	if pb.Type == "localnet" {
+		return d.enterWire(ctx, pb, at, p)
+	}
+	if !pb.IsVIF() {
+		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "a packet does not enter OVN at a port of type " + pb.Type}
+	}
+	start, err := d.StartAt(ctx, pb)
+	if err == nil && at != "" && at != start.Chassis {
+		err = &EntryError{Port: pb.LogicalPort, Why: "it is bound on " + start.Chassis + ", not on " + at}
+	}
+	return start, err
+}
+
+// EntryError is a port at which no packet can enter as it was asked.
+type EntryError struct{ Port, Why string }
+
+func (e *EntryError) Error() string { return "port " + e.Port + ": " + e.Why }
+
+// enterWire brings a packet in from a provider network.
+func (d *Driver) enterWire(ctx context.Context, ln *ovn.PortBinding, at string, p packet.Packet) (Start, error) {
+	w := wire{network: ln.Options["network_name"], vlan: uint16(ln.Tag)}
+	var names []string
+	switch {
+	case at != "":
+		names = []string{at}
+	case p.EthDst[0]&1 != 0:
+		all, err := d.mapping(ctx, w.network)
+		if err != nil {
+			return Start{}, err
+		}
+		for _, c := range all {
+			names = append(names, c.Name)
+		}
+	default:
+		chassis, _, err := d.answers(ctx, p.EthDst, w)
+		if err != nil {
+			return Start{}, err
+		}
+		if chassis != "" {
+			names = []string{chassis}
+		}
+	}
+	if len(names) == 0 {
+		return Start{}, &EntryError{Port: ln.LogicalPort, Why: "no chassis answers for " + p.EthDst.String() + " on provider network " + w.network + "; --at CHASSIS says where it enters"}
+	}
+	var first Start
+	for i, name := range names {
+		start, err := d.wireStart(ctx, ln, name, w)
+		if err != nil {
+			return Start{}, err
+		}
+		if i == 0 {
+			first = start
+		} else {
+			first.Also = append(first.Also, start)
+		}
+	}
+	return first, nil
+}
+
+// wireStart is the physical port of a provider network on one chassis.
+func (d *Driver) wireStart(ctx context.Context, ln *ovn.PortBinding, chassis string, w wire) (Start, error) {
+	_, info, err := d.node(ctx, chassis)
+	if err != nil {
+		return Start{}, err
+	}
+	port, why := physicalPort(info, w.network)
+	if why != "" {
+		return Start{}, &EntryError{Port: ln.LogicalPort, Why: "it cannot enter on " + chassis + ": " + why}
+	}
+	return Start{Chassis: chassis, Port: ln.LogicalPort, Bridge: port.Bridge, OFPort: port.OFPort, Via: "physical", VLAN: w.vlan}, nil
 }
