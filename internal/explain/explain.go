@@ -2,8 +2,8 @@
 // cookie, that flow's stage and datapath, and the Northbound row that asked for it.
 //
 // A cookie is the first 32 bits of a Southbound row's UUID. OVSDB has no
-// condition on part of a UUID, so the UUIDs alone of a table are read, once,
-// and then the rows that match. No number of an OpenFlow table belongs to a release: where a
+// condition on part of a UUID, so UUIDs alone are read, those of the hits'
+// datapaths first, and then the rows that match. No number of an OpenFlow table belongs to a release: where a
 // pipeline begins is learned from the hits themselves.
 package explain
 
@@ -74,6 +74,7 @@ type LogicalFlow struct {
 	Meter    string
 
 	datapath, group ovn.UUID
+	on              *ovn.Datapath // of Datapath
 }
 
 // Explainer names hits from one Southbound and one Northbound database. It
@@ -92,7 +93,9 @@ type Explainer struct {
 	datapaths map[uint64]*ovn.Datapath
 	byUUID    map[ovn.UUID]*ovn.Datapath
 	groups    map[ovn.UUID][]ovn.UUID
-	hints     map[string][]*NBRow
+	hints     map[hint][]*NBRow
+	owners    map[ovn.UUID]*owner    // Northbound switches and routers
+	learned   map[ovn.UUID]bool      // flows that have voted on bases
 	bases     map[string]map[int]int // pipeline to (OpenFlow table - table_id) to votes
 }
 
@@ -106,7 +109,7 @@ func New(sb *ovn.SB, nb *ovn.NB) *Explainer {
 		e.nbIndex = newIndex(nb.DB)
 	}
 	e.forget()
-	e.bases = map[string]map[int]int{}
+	e.bases, e.learned = map[string]map[int]int{}, map[ovn.UUID]bool{}
 	return e
 }
 
@@ -115,7 +118,8 @@ func (e *Explainer) forget() {
 	e.flows, e.rows = map[ovn.UUID]*LogicalFlow{}, map[ovn.UUID]string{}
 	e.datapaths, e.byUUID = map[uint64]*ovn.Datapath{}, map[ovn.UUID]*ovn.Datapath{}
 	e.absent = map[uint32]bool{}
-	e.groups, e.hints = map[ovn.UUID][]ovn.UUID{}, map[string][]*NBRow{}
+	e.groups, e.hints = map[ovn.UUID][]ovn.UUID{}, map[hint][]*NBRow{}
+	e.owners = map[ovn.UUID]*owner{}
 }
 
 // Refresh makes the next question read the databases anew.
@@ -162,89 +166,6 @@ func (e *Explainer) Explain(ctx context.Context, hits []Hit) ([]Named, error) {
 	return out, errors.Join(errs...)
 }
 
-// otherTables are those whose rows give cookies, beside Logical_Flow; those
-// with few rows first, since the search ends when every cookie is found.
-var otherTables = []string{"Datapath_Binding", "Chassis", "Encap", "Port_Binding", "Multicast_Group",
-	"Load_Balancer", "Static_MAC_Binding", "FDB", "MAC_Binding"}
-
-// read makes sure that the rows of all cookies are known.
-func (e *Explainer) read(ctx context.Context, hits []Hit) error {
-	fresh := !e.sbIndex.has("Logical_Flow")
-	if err := e.sbIndex.read(ctx, "Logical_Flow"); err != nil {
-		return err
-	}
-	missing, err := e.readFlows(ctx, hits)
-	if err != nil {
-		return err
-	}
-	for _, table := range otherTables {
-		if len(missing) == 0 {
-			break
-		}
-		if err := e.sbIndex.read(ctx, table); err != nil {
-			return err
-		}
-		for c := range missing {
-			if len(e.sbIndex.find(table, c)) > 0 {
-				delete(missing, c)
-			}
-		}
-	}
-	for c := range missing {
-		if !fresh && !e.absent[c] {
-			// Its row may have come after the index was read.
-			e.forget()
-			e.sbIndex.forget()
-			return e.read(ctx, hits)
-		}
-		e.absent[c] = true
-	}
-	return e.readOthers(ctx, hits)
-}
-
-// readFlows reads the logical flows of the cookies, and tells which cookies no
-// logical flow explains.
-func (e *Explainer) readFlows(ctx context.Context, hits []Hit) (missing map[uint32]bool, err error) {
-	missing = map[uint32]bool{}
-	var want []ovn.UUID
-	seen := map[ovn.UUID]bool{}
-	for _, h := range hits {
-		if h.Cookie == 0 || h.Cookie>>32 != 0 {
-			continue
-		}
-		ids := e.sbIndex.find("Logical_Flow", uint32(h.Cookie))
-		if len(ids) == 0 {
-			missing[uint32(h.Cookie)] = true
-		}
-		for _, u := range ids {
-			if e.flows[u] == nil && !seen[u] {
-				seen[u] = true
-				want = append(want, u)
-			}
-		}
-	}
-	found, err := e.selectFlows(ctx, want)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range found {
-		e.flows[f.UUID] = f
-	}
-	e.learn(hits)
-	// A flow of another table or priority than its hit's may be a chance
-	// likeness of 32 bits: its cookie is looked for in the other tables too.
-	for _, h := range hits {
-		if h.Cookie == 0 || h.Cookie>>32 != 0 {
-			continue
-		}
-		ids := e.sbIndex.find("Logical_Flow", uint32(h.Cookie))
-		if !slices.ContainsFunc(ids, func(u ovn.UUID) bool { return e.flows[u] != nil && e.fits(h, e.flows[u]) }) {
-			missing[uint32(h.Cookie)] = true
-		}
-	}
-	return missing, nil
-}
-
 var flowColumns = []string{"logical_datapath", "logical_dp_group", "pipeline", "table_id", "priority", "match", "actions",
 	"external_ids", "controller_meter", "flow_desc"}
 
@@ -286,7 +207,7 @@ func (e *Explainer) name(ctx context.Context, h Hit) (Named, error) {
 	switch {
 	case h.Cookie == 0:
 		return Named{Why: "the flow has no cookie"}, nil
-	case h.Cookie>>32 != 0:
+	case h.Cookie>>32 != 0: // ovn-controller's have 32 bits
 		return Named{Why: "the cookie is not one of OVN's"}, nil
 	}
 	var flows []*LogicalFlow
@@ -296,31 +217,32 @@ func (e *Explainer) name(ctx context.Context, h Hit) (Named, error) {
 		}
 	}
 	rows := e.otherRows(uint32(h.Cookie))
-	f, err := e.settle(ctx, h, flows, len(rows) > 0)
-	if err != nil {
+	fit, err := e.settle(ctx, h, flows, len(rows) > 0)
+	switch {
+	case err != nil:
 		return Named{}, err
-	}
-	if f != nil {
-		f, err := e.onDatapath(ctx, f, h.metadata())
+	case len(fit) == 1:
+		f, err := e.onDatapath(ctx, fit[0], h.metadata())
 		return Named{Stage: f.Stage, Flow: f}, err
-	}
-	if len(flows) == 0 && len(rows) == 1 {
+	case len(fit) > 1:
+		return Named{Why: "several logical flows have the cookie", Candidates: candidates(fit, nil)}, nil
+	case len(rows) == 1:
 		return Named{Row: rows[0]}, nil
-	}
-	if len(flows)+len(rows) == 0 {
+	case len(flows)+len(rows) == 0:
 		return Named{Why: "no row has the cookie: its flow may be older than the database"}, nil
+	case len(flows) == 1 && len(rows) == 0:
+		return Named{Why: "the row with the cookie has another table or priority", Candidates: candidates(flows, nil)}, nil
 	}
-	if len(rows) == 1 && !e.mayBeFlow(h, flows) {
-		return Named{Row: rows[0]}, nil
-	}
-	n := Named{Why: "several rows have the cookie", Candidates: rows}
+	return Named{Why: "several rows have the cookie", Candidates: candidates(flows, rows)}, nil
+}
+
+// candidates lists rows, one a line.
+func candidates(flows []*LogicalFlow, rows []string) []string {
+	out := slices.Clone(rows)
 	for _, f := range flows {
-		n.Candidates = append(n.Candidates, fmt.Sprintf("Logical_Flow %s: %s table %d (%s), priority %d, match (%s)",
+		out = append(out, fmt.Sprintf("Logical_Flow %s: %s table %d (%s), priority %d, match (%s)",
 			f.UUID, f.Pipeline, f.TableID, f.Stage, f.Priority, f.Match))
 	}
-	slices.Sort(n.Candidates)
-	if len(n.Candidates) == 1 {
-		n.Why = "the row with the cookie has another table or priority"
-	}
-	return n, nil
+	slices.Sort(out)
+	return out
 }

@@ -100,7 +100,7 @@ func TestExplainEveryFlow(t *testing.T) {
 		switch {
 		case f.hint == "" && n.NB != nil:
 			t.Errorf("%s has no hint and is behind %+v", f.id, n.NB)
-		case f.hint != "" && (n.NB == nil || !strings.HasPrefix(n.NB.UUID.String(), f.hint)):
+		case f.hint != "" && (n.NB == nil || !f.group && !strings.HasPrefix(n.NB.UUID.String(), f.hint)):
 			t.Errorf("%s (%s, %s) with hint %s is behind %+v: %s", f.id, f.stage, f.match, f.hint, n.NB, n.Why)
 		case f.hint != "":
 			tables[n.NB.Table]++
@@ -152,6 +152,35 @@ ls-lb-add sw0 lb1`)
 		if nb := n[0].NB; nb == nil || nb.Table != c.table || nb.Name != c.name || nb.Summary != c.summary {
 			t.Errorf("%s %s:\n got %+v\nwant %s %q %s", c.stage, c.match, nb, c.table, c.name, c.summary)
 		}
+	}
+}
+
+// TestSharedFlow checks a logical flow that northd made of like ACLs of two
+// switches: its hint names one of them, whichever switch the packet is on.
+func TestSharedFlow(t *testing.T) {
+	d := ovntest.New(t, ovntest.Topology+`
+acl-add sw0 to-lport 777 'ip4.src == 7.7.7.7' drop
+acl-add sw1 to-lport 777 'ip4.src == 7.7.7.7' drop`)
+	sb, nb := dial(t, d)
+	all := flows(t, sb)
+	i := slices.IndexFunc(all, func(f flowRow) bool { return strings.Contains(f.match, "7.7.7.7") && f.group })
+	if i < 0 {
+		t.Fatal("northd shares no flow")
+	}
+	seen := map[ovn.UUID]bool{}
+	for _, name := range []string{"sw0", "sw1"} {
+		dp, err := sb.DatapathByName(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := explain.New(sb, nb).Explain(t.Context(), []explain.Hit{hit(all[i], uint64(dp.TunnelKey))})
+		if err != nil || n[0].NB == nil || n[0].NB.Summary != "to-lport 777 drop: ip4.src == 7.7.7.7 (on switch "+name+")" {
+			t.Fatalf("%s: %+v, %v", name, n[0].NB, err)
+		}
+		seen[n[0].NB.UUID] = true
+	}
+	if len(seen) != 2 {
+		t.Errorf("both switches' packets are traced to one ACL: %v", seen)
 	}
 }
 
@@ -312,7 +341,8 @@ func TestAmbiguous(t *testing.T) {
 		{"by priority", explain.Hit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 90}, id(6), "", 0},
 		{"by datapath", explain.Hit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Metadata: 2}, id(5), "", 0},
 		{"by match", explain.Hit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Match: "ip,metadata=0x1,nw_dst=10.0.0.2"}, id(4), "", 0},
-		{"not to be told", explain.Hit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Match: "ip,metadata=0x1"}, "", "", 6},
+		{"not to be told", explain.Hit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Match: "ip,metadata=0x1"}, "", "", 2},
+		{"neither", explain.Hit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 1, Match: "metadata=0x1"}, "", "Port_Binding p on sw1", 0},
 		{"a flow's table", explain.Hit{Table: 13, Cookie: 0xbbbbbbbb, Priority: 100}, "bbbbbbbb-0000-4000-8000-000000000001", "", 0},
 		{"a port's table", explain.Hit{Table: 65, Cookie: 0xbbbbbbbb, Priority: 100}, "", "Port_Binding q on sw1", 0},
 		{"learned", explain.Hit{Table: 78, Cookie: 0xcccccccc, Priority: 150}, "cccccccc-0000-4000-8000-000000000001", "", 0},

@@ -54,22 +54,36 @@ func hintsOf(stage string) []string {
 	return out
 }
 
+// hint is a stage-hint where it was found: rows of a datapath's own go before
+// others with the same 32 bits.
+type hint struct {
+	text string
+	on   ovn.UUID // the switch or router; zero when unknown
+}
+
+func (f *LogicalFlow) hint() hint {
+	h := hint{text: f.Hint}
+	if f.on != nil {
+		h.on = f.on.NB
+	}
+	return h
+}
+
 // nameNB finds the Northbound rows of all flows that have a hint.
 func (e *Explainer) nameNB(ctx context.Context, named []Named) error {
-	want := map[string]*LogicalFlow{}
-	for _, n := range named {
-		if n.Flow != nil && len(n.Flow.Hint) == 8 {
-			if _, done := e.hints[n.Flow.Hint]; !done {
-				want[n.Flow.Hint] = n.Flow
+	want := map[hint]*LogicalFlow{}
+	for i, n := range named {
+		switch {
+		case n.Flow == nil || n.Flow.Hint == "":
+		case e.nb == nil:
+			named[i].Why = "no Northbound database: the row whose UUID begins with " + n.Flow.Hint + " is not read"
+		default:
+			if _, done := e.hints[n.Flow.hint()]; !done && len(n.Flow.Hint) == 8 {
+				want[n.Flow.hint()] = n.Flow
 			}
 		}
 	}
 	if e.nb == nil {
-		for i, n := range named {
-			if n.Flow != nil && n.Flow.Hint != "" {
-				named[i].Why = "no Northbound database: the row whose UUID begins with " + n.Flow.Hint + " is not read"
-			}
-		}
 		return nil
 	}
 	if err := e.readHints(ctx, want); err != nil {
@@ -79,7 +93,7 @@ func (e *Explainer) nameNB(ctx context.Context, named []Named) error {
 		if n.Flow == nil || n.Flow.Hint == "" {
 			continue
 		}
-		rows := e.hints[n.Flow.Hint]
+		rows := e.hints[n.Flow.hint()]
 		if len(rows) == 0 {
 			named[i].Why = "no Northbound row's UUID begins with " + n.Flow.Hint
 			continue
@@ -98,55 +112,183 @@ func (e *Explainer) nameNB(ctx context.Context, named []Named) error {
 	return nil
 }
 
-// readHints looks hints up table by table, in the order of likelihood, until
-// each is found.
-func (e *Explainer) readHints(ctx context.Context, want map[string]*LogicalFlow) error {
-	type found struct {
-		table string
-		id    ovn.UUID
-		hint  string
+// found is a row that a hint means.
+type found struct {
+	hint
+	table string
+	id    ovn.UUID
+	owner string // whose it is known to be: "switch sw0"
+}
+
+// readHints looks hints up: first among the rows that the flow's own switch or
+// router refers to, then table by table in the order of likelihood.
+func (e *Explainer) readHints(ctx context.Context, want map[hint]*LogicalFlow) error {
+	rows, err := e.ownHints(ctx, want)
+	if err != nil {
+		return err
 	}
-	var rows []found
-	reread := false
+	again := len(e.nbIndex.whole) > 0
 	for round := 0; len(want) > 0 && round < len(hintTables); round++ {
-		for hint, f := range want {
+		for h, f := range want {
 			table := hintsOf(f.Stage)[round]
 			if !e.nb.Has(table, "") {
 				continue
 			}
-			before := e.nbIndex.has(table)
 			if err := e.nbIndex.read(ctx, table); err != nil {
 				return err
 			}
-			ids := e.nbIndex.find(table, parseHint(hint))
+			ids := e.nbIndex.find(table, parseHint(h.text))
 			for _, u := range ids {
-				rows = append(rows, found{table, u, hint})
+				rows = append(rows, found{hint: h, table: table, id: u})
 			}
 			if len(ids) > 0 {
-				delete(want, hint)
+				delete(want, h)
 			}
-			reread = reread || before
 		}
-		if round == len(hintTables)-1 && len(want) > 0 && reread {
-			// A row that came after the index was read.
+		if round == len(hintTables)-1 && len(want) > 0 && again {
+			// A row that came after the tables were read.
 			e.nbIndex.forget()
-			round, reread = -1, false
+			round, again = -1, false
 		}
 	}
-	for hint := range want {
-		e.hints[hint] = nil
+	for h := range want {
+		e.hints[h] = nil
 	}
+	return e.readRows(ctx, rows)
+}
+
+// owned are the columns by which switches and routers refer to what hints name.
+var owned = map[string]map[string]string{
+	"Logical_Switch": {"ports": "Logical_Switch_Port", "acls": "ACL", "qos_rules": "QoS", "load_balancer": "Load_Balancer",
+		"forwarding_groups": "Forwarding_Group", "dns_records": "DNS", "copp": "Copp"},
+	"Logical_Router": {"ports": "Logical_Router_Port", "nat": "NAT", "static_routes": "Logical_Router_Static_Route",
+		"policies": "Logical_Router_Policy", "load_balancer": "Load_Balancer", "copp": "Copp"},
+}
+
+// owner is a switch or router with what it refers to.
+type owner struct {
+	kind, name string
+	refs       map[ovn.UUID]string // to their tables
+}
+
+func (o *owner) title() string { return o.kind + " " + o.name }
+
+// readOwners reads the switches and routers of the flows.
+func (e *Explainer) readOwners(ctx context.Context, want map[hint]*LogicalFlow) error {
+	var qs []ovn.Query
+	asked := map[ovn.UUID]bool{}
+	for _, f := range want {
+		if f.on == nil || f.on.NB.IsZero() || asked[f.on.NB] {
+			continue
+		}
+		asked[f.on.NB] = true
+		q := ovn.Query{Table: "Logical_Switch", Columns: []string{"name"}, Where: []ovsdb.Condition{ovn.Equal("_uuid", f.on.NB)}}
+		if f.on.IsRouter {
+			q.Table = "Logical_Router"
+		}
+		for column := range owned[q.Table] {
+			q.Columns = append(q.Columns, column)
+		}
+		qs = append(qs, q)
+	}
+	if len(qs) == 0 {
+		return nil
+	}
+	res, err := e.nb.Select(ctx, qs...)
+	if err != nil {
+		return err
+	}
+	for i, rows := range res {
+		for _, r := range rows {
+			o := &owner{kind: ownerKind[qs[i].Table], name: r.Str("name"), refs: map[ovn.UUID]string{}}
+			for column, table := range owned[qs[i].Table] {
+				for _, u := range r.Refs(column) {
+					o.refs[u] = table
+				}
+			}
+			if err := r.Err(); err != nil {
+				return err
+			}
+			e.owners[r.UUID()] = o
+		}
+	}
+	return nil
+}
+
+// ownHints looks for hints among what each flow's switch or router refers to,
+// and takes those it finds out of want.
+func (e *Explainer) ownHints(ctx context.Context, want map[hint]*LogicalFlow) ([]found, error) {
+	if err := e.readOwners(ctx, want); err != nil {
+		return nil, err
+	}
+	var out []found
+	for h := range want {
+		o := e.owners[h.on]
+		if o == nil {
+			continue
+		}
+		for u, table := range o.refs {
+			if u.Cookie() == parseHint(h.text) {
+				out = append(out, found{hint: h, table: table, id: u, owner: o.title()})
+				delete(want, h)
+			}
+		}
+	}
+	return out, nil
+}
+
+// alike are the columns in which rows of several owners agree when northd
+// makes one logical flow of them all; the flow's hint then names any of them.
+var alike = map[string][]string{
+	"ACL": {"direction", "priority", "match", "action"}, "QoS": {"direction", "priority", "match"},
+	"NAT": {"type", "external_ip", "logical_ip"}, "Logical_Router_Policy": {"priority", "match", "action"},
+	"Logical_Router_Static_Route": {"ip_prefix", "nexthop"},
+}
+
+// athome gives the UUID of the row like r that belongs to the flow's own
+// switch or router, where a shared flow's hint named somebody else's.
+func (e *Explainer) athome(ctx context.Context, f found, r *ovn.Row) (ovn.UUID, error) {
+	o := e.owners[f.on]
+	if o == nil || f.owner != "" || alike[f.table] == nil {
+		return ovn.UUID{}, nil
+	}
+	q := ovn.Query{Table: f.table}
+	for _, c := range alike[f.table] {
+		if c == "priority" {
+			q.Where = append(q.Where, ovn.Equal(c, r.Int(c)))
+		} else {
+			q.Where = append(q.Where, ovn.Equal(c, r.Str(c)))
+		}
+	}
+	res, err := e.nb.Select(ctx, q)
+	if err != nil {
+		return ovn.UUID{}, err
+	}
+	for _, same := range res[0] {
+		if u := same.UUID(); o.refs[u] == f.table {
+			return u, nil
+		}
+	}
+	return ovn.UUID{}, nil
+}
+
+// readRows reads the rows that hints mean, and who has them, in one transaction.
+func (e *Explainer) readRows(ctx context.Context, rows []found) error {
 	var qs []ovn.Query
 	for _, r := range rows {
 		qs = append(qs, ovn.Query{Table: r.table, Columns: nbTables[r.table].columns, Where: []ovsdb.Condition{ovn.Equal("_uuid", r.id)}})
 	}
-	// Who has the row, asked in the same transaction.
-	type owner struct{ row, query int }
-	var owners []owner
+	type asked struct{ row, query int }
+	var owners []asked
+	on := map[int][]string{}
 	for i, r := range rows {
+		if r.owner != "" && len(nbTables[r.table].owners) > 0 {
+			on[i] = []string{r.owner}
+			continue
+		}
 		for _, o := range nbTables[r.table].owners {
 			table, column, _ := strings.Cut(o, ".")
-			owners = append(owners, owner{i, len(qs)})
+			owners = append(owners, asked{i, len(qs)})
 			qs = append(qs, ovn.Query{Table: table, Columns: []string{"name"}, Where: []ovsdb.Condition{ovn.Includes(column, r.id)}})
 		}
 	}
@@ -157,7 +299,6 @@ func (e *Explainer) readHints(ctx context.Context, want map[string]*LogicalFlow)
 	if err != nil {
 		return err
 	}
-	on := map[int][]string{}
 	for _, o := range owners {
 		for _, r := range res[o.query] {
 			on[o.row] = append(on[o.row], ownerKind[qs[o.query].Table]+" "+r.Str("name"))
@@ -166,6 +307,13 @@ func (e *Explainer) readHints(ctx context.Context, want map[string]*LogicalFlow)
 	for i, f := range rows {
 		for _, r := range res[i] {
 			row := &NBRow{Table: f.table, UUID: f.id, On: on[i]}
+			own, err := e.athome(ctx, f, r)
+			if err != nil {
+				return err
+			}
+			if !own.IsZero() {
+				row.UUID, row.On = own, []string{e.owners[f.on].title()}
+			}
 			slices.Sort(row.On)
 			row.Name, row.Summary = nbTables[f.table].describe(r)
 			if len(row.On) > 0 {

@@ -72,11 +72,12 @@ func (e *Explainer) readOthers(ctx context.Context, hits []Hit) error {
 	var qs []ovn.Query
 	seen := map[ovn.UUID]bool{}
 	for _, h := range hits {
+		c, ok := h.cookie()
+		if !ok {
+			continue
+		}
 		for _, table := range otherTables {
-			if h.Cookie == 0 || h.Cookie>>32 != 0 {
-				continue
-			}
-			for _, u := range e.sbIndex.find(table, uint32(h.Cookie)) {
+			for _, u := range e.sbIndex.find(table, c) {
 				if _, known := e.rows[u]; known || seen[u] {
 					continue
 				}

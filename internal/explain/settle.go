@@ -14,14 +14,16 @@ import (
 // hit that one logical flow of the same priority explains (the majority counts).
 func (e *Explainer) learn(hits []Hit) {
 	for _, h := range hits {
-		ids := e.sbIndex.find("Logical_Flow", uint32(h.Cookie))
-		if h.Cookie == 0 || h.Cookie>>32 != 0 || len(ids) != 1 {
+		c, ok := h.cookie()
+		ids := e.sbIndex.find("Logical_Flow", c)
+		if !ok || len(ids) != 1 {
 			continue
 		}
 		f := e.flows[ids[0]]
-		if f == nil || f.Priority != h.Priority || h.Table < f.TableID {
+		if f == nil || f.Priority != h.Priority || h.Table < f.TableID || e.learned[f.UUID] {
 			continue
 		}
+		e.learned[f.UUID] = true
 		if e.bases[f.Pipeline] == nil {
 			e.bases[f.Pipeline] = map[int]int{}
 		}
@@ -46,16 +48,9 @@ func (e *Explainer) fits(h Hit, f *LogicalFlow) bool {
 	return f.Priority == h.Priority && (!ok || h.Table-f.TableID == base)
 }
 
-// mayBeFlow reports that one of the flows fits, or may have been learned from:
-// learn() gives a flow's cookie to entries of other tables and priorities.
-func (e *Explainer) mayBeFlow(h Hit, flows []*LogicalFlow) bool {
-	return slices.ContainsFunc(flows, func(f *LogicalFlow) bool { return e.fits(h, f) })
-}
-
-// settle picks the flow a hit means, or nil when that cannot be told.
-// rivals says that rows of other tables have the cookie too.
-func (e *Explainer) settle(ctx context.Context, h Hit, flows []*LogicalFlow, rivals bool) (*LogicalFlow, error) {
-	var fit []*LogicalFlow
+// settle picks the flows a hit may mean: one when that can be told, none when
+// no flow fits. rivals says that rows of other tables have the cookie too.
+func (e *Explainer) settle(ctx context.Context, h Hit, flows []*LogicalFlow, rivals bool) (fit []*LogicalFlow, err error) {
 	for _, f := range flows {
 		if e.fits(h, f) {
 			fit = append(fit, f)
@@ -65,7 +60,7 @@ func (e *Explainer) settle(ctx context.Context, h Hit, flows []*LogicalFlow, riv
 		// An entry that a learn() action made stands in another table, and
 		// one row with the cookie leaves no doubt.
 		if len(flows) == 1 && !rivals && e.outside(h, flows[0]) {
-			return flows[0], nil
+			return flows, nil
 		}
 		return nil, nil
 	}
@@ -81,10 +76,7 @@ func (e *Explainer) settle(ctx context.Context, h Hit, flows []*LogicalFlow, riv
 	if len(fit) > 1 {
 		fit = likest(fit, h.Match)
 	}
-	if len(fit) == 1 {
-		return fit[0], nil
-	}
-	return nil, nil
+	return fit, nil
 }
 
 // outside reports that the hit is in none of the tables of the flow's pipeline
@@ -162,14 +154,14 @@ func (e *Explainer) onDatapath(ctx context.Context, f *LogicalFlow, key uint64) 
 	if f.group.IsZero() {
 		dps, err := e.datapathsByUUID(ctx, []ovn.UUID{f.datapath})
 		if d := dps[f.datapath]; d != nil {
-			out.Datapath = d.Name
+			out.Datapath, out.on = d.Name, d
 		}
 		return &out, err
 	}
 	if key != 0 {
 		d, err := e.datapathByKey(ctx, key)
 		if d != nil {
-			out.Datapath = d.Name
+			out.Datapath, out.on = d.Name, d
 		}
 		return &out, err
 	}

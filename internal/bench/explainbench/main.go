@@ -64,7 +64,9 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if os.Getenv("EBKEEP") == "" { defer os.RemoveAll(dir) }
+	if os.Getenv("EBKEEP") == "" {
+		defer os.RemoveAll(dir)
+	}
 	if s.tool == "" {
 		s.tool = filepath.Join(dir, "ovn-ct-trace")
 		say("building the tool")

@@ -1,0 +1,188 @@
+package explain
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// otherTables are those whose rows give cookies, beside Logical_Flow.
+var otherTables = []string{"Datapath_Binding", "Chassis", "Encap", "Port_Binding", "Multicast_Group",
+	"Load_Balancer", "Static_MAC_Binding", "FDB", "MAC_Binding"}
+
+// stages of a search for cookies, each dearer than the one before; the search
+// ends when every cookie is explained.
+func (e *Explainer) searches(hits []Hit) []func(context.Context) error {
+	whole := func(tables ...string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			for _, t := range tables {
+				if err := e.sbIndex.read(ctx, t); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	return []func(context.Context) error{
+		func(ctx context.Context) error { return e.readLocal(ctx, hits, "Logical_Flow", "logical_datapath") },
+		func(ctx context.Context) error {
+			for _, t := range []string{"Port_Binding", "Multicast_Group", "Static_MAC_Binding", "MAC_Binding"} {
+				if err := e.readLocal(ctx, hits, t, "datapath"); err != nil {
+					return err
+				}
+			}
+			return e.readFDB(ctx, hits)
+		},
+		whole("Chassis", "Encap", "Datapath_Binding", "Load_Balancer"),
+		whole("Logical_Flow"),
+		whole("Port_Binding", "Multicast_Group", "Static_MAC_Binding", "FDB", "MAC_Binding"),
+	}
+}
+
+// read makes sure that the rows of all cookies are known.
+func (e *Explainer) read(ctx context.Context, hits []Hit) error {
+	missing := e.unexplained(hits)
+	for _, c := range missing {
+		if !e.absent[c] {
+			return e.search(ctx, hits)
+		}
+	}
+	return nil
+}
+
+func (e *Explainer) search(ctx context.Context, hits []Hit) error {
+	again := len(e.sbIndex.whole) > 0
+	for _, step := range e.searches(hits) {
+		if err := step(ctx); err != nil {
+			return err
+		}
+		if err := e.readFlows(ctx, hits); err != nil {
+			return err
+		}
+		if err := e.readOthers(ctx, hits); err != nil {
+			return err
+		}
+		if len(e.unexplained(hits)) == 0 {
+			return nil
+		}
+	}
+	missing := e.unexplained(hits)
+	for _, c := range missing {
+		if again && !e.absent[c] {
+			// Its row may have come after the tables were read.
+			e.forget()
+			e.sbIndex.forget()
+			return e.search(ctx, hits)
+		}
+	}
+	for _, c := range missing {
+		e.absent[c] = true
+	}
+	return nil
+}
+
+// unexplained lists the cookies for which neither a fitting logical flow nor
+// another row is known. A flow of another table or priority than its hit's may be a
+// chance likeness of 32 bits.
+func (e *Explainer) unexplained(hits []Hit) []uint32 {
+	seen := map[uint32]bool{}
+	var out []uint32
+	for _, h := range hits {
+		c, ok := h.cookie()
+		if !ok || seen[c] || len(e.otherRows(c)) > 0 {
+			continue
+		}
+		fits := slices.ContainsFunc(e.sbIndex.find("Logical_Flow", c), func(u ovn.UUID) bool {
+			return e.flows[u] != nil && e.fits(h, e.flows[u])
+		})
+		if !fits {
+			seen[c] = true
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// cookie is the part of a UUID; ok is false for a flow that is not OVN's.
+func (h Hit) cookie() (c uint32, ok bool) {
+	return uint32(h.Cookie), h.Cookie != 0 && h.Cookie>>32 == 0
+}
+
+// localDatapaths are those of the hits.
+func (e *Explainer) localDatapaths(ctx context.Context, hits []Hit) ([]*ovn.Datapath, error) {
+	var out []*ovn.Datapath
+	for _, h := range hits {
+		if key := h.metadata(); key != 0 {
+			d, err := e.datapathByKey(ctx, key)
+			if err != nil {
+				return nil, err
+			}
+			if d != nil && !slices.Contains(out, d) {
+				out = append(out, d)
+			}
+		}
+	}
+	return out, nil
+}
+
+// readLocal reads the UUIDs of the rows of the hits' datapaths, and of the
+// logical flows that datapath groups share, whose own datapath is empty.
+func (e *Explainer) readLocal(ctx context.Context, hits []Hit, table, column string) error {
+	local, err := e.localDatapaths(ctx, hits)
+	if err != nil {
+		return err
+	}
+	for _, d := range local {
+		if err := e.sbIndex.readPart(ctx, table, column, d.UUID.String(), ovn.Equal(column, d.UUID)); err != nil {
+			return err
+		}
+	}
+	if table == "Logical_Flow" && e.sb.Has(table, "logical_dp_group") {
+		return e.sbIndex.readPart(ctx, table, column, "", ovn.Equal(column, ovsdb.OvsSet{}))
+	}
+	return nil
+}
+
+func (e *Explainer) readFDB(ctx context.Context, hits []Hit) error {
+	local, err := e.localDatapaths(ctx, hits)
+	if err != nil {
+		return err
+	}
+	for _, d := range local {
+		if err := e.sbIndex.readPart(ctx, "FDB", "dp_key", strconv.FormatInt(d.TunnelKey, 10), ovn.Equal("dp_key", d.TunnelKey)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readFlows reads the logical flows of the cookies and learns from them.
+func (e *Explainer) readFlows(ctx context.Context, hits []Hit) error {
+	var want []ovn.UUID
+	seen := map[ovn.UUID]bool{}
+	for _, h := range hits {
+		c, ok := h.cookie()
+		if !ok {
+			continue
+		}
+		for _, u := range e.sbIndex.find("Logical_Flow", c) {
+			if e.flows[u] == nil && !seen[u] {
+				seen[u] = true
+				want = append(want, u)
+			}
+		}
+	}
+	found, err := e.selectFlows(ctx, want)
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		e.flows[f.UUID] = f
+	}
+	e.learn(hits)
+	return nil
+}
