@@ -1,0 +1,399 @@
+package microflow
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+)
+
+// What Fill puts where nothing was said. They are constants so that the same command gives the same packet.
+const (
+	DefaultTTL     = 64
+	DefaultSrcPort = 46982
+	DefaultICMPID  = 1
+	DefaultTCPPort = 80
+	DefaultUDPPort = 53
+	// DefaultSCTPPort is the discard service.
+	DefaultSCTPPort = 9
+)
+
+// Endpoint is one end of a packet: a logical port, its MAC and IP addresses.
+type Endpoint struct {
+	Port  string
+	MAC   packet.MAC
+	Addrs []netip.Addr
+}
+
+// addr is the endpoint's first address of a family.
+func (e Endpoint) addr(six bool) netip.Addr {
+	for _, a := range e.Addrs {
+		if a = a.Unmap(); a.Is6() == six {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
+
+// Destination is a Target with its name looked up.
+type Destination struct {
+	Target
+	Endpoint Endpoint // of a target that is no IP address
+}
+
+// addr is the destination's address of a family.
+func (d Destination) addr(six bool) netip.Addr {
+	if d.Kind == TargetIP && d.Addr.IsValid() {
+		if d.Addr.Is6() == six {
+			return d.Addr
+		}
+		return netip.Addr{}
+	}
+	return d.Endpoint.addr(six)
+}
+
+// given reports whether there is a destination at all.
+func (d Destination) given() bool { return d.Text != "" }
+
+// Family is 4 or 6 as both ends allow, IPv4 before IPv6, or 0 where they do not say.
+func Family(from Endpoint, to Destination) int {
+	for _, six := range []bool{false, true} {
+		if to.addr(six).IsValid() && (from.addr(six).IsValid() || to.Kind == TargetIP) {
+			return familyNumber(six)
+		}
+	}
+	for _, six := range []bool{false, true} {
+		if !to.given() && from.addr(six).IsValid() && !from.addr(!six).IsValid() {
+			return familyNumber(six)
+		}
+	}
+	return 0
+}
+
+func familyNumber(six bool) int {
+	if six {
+		return 6
+	}
+	return 4
+}
+
+// FillOptions tells Fill what only a database knows, or what another flag says.
+type FillOptions struct {
+	// NextHop is the MAC address to which a guest would send the packet; FillIP tells for which address.
+	NextHop packet.MAC
+	// Proto is used where neither microflow nor target say one (--proto).
+	Proto uint8
+}
+
+// conflict is what a microflow says against something else, marked where it says so.
+func (mf *Microflow) conflict(part Set, hint, format string, args ...any) error {
+	return &SyntaxError{In: mf.Text, Off: mf.Where[part], Msg: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// FillIP fills in what the microflow leaves out of port, Ethernet type, addresses and protocol; afterwards
+// Packet.Dst is the address that needs a next hop. What contradicts the microflow is an error.
+func FillIP(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
+	if err := fillPort(mf, from); err != nil || mf.Given == HasAll {
+		return err
+	}
+	if err := fillType(mf, from, to); err != nil {
+		return err
+	}
+	p := &mf.Packet
+	switch {
+	case p.IsARP():
+		return fillARP(mf, from, to)
+	case p.IsIP():
+		if err := fillProto(mf, to, o); err != nil {
+			return err
+		}
+		return fillAddrs(mf, from, to)
+	case to.given() && to.Kind == TargetIP:
+		return mf.conflict(HasEthType, "", "a packet of type 0x%04x has no address %s", p.EthType, to.Addr)
+	}
+	return nil
+}
+
+// Fill fills in all that the microflow leaves out, FillIP's part included: MAC and IP addresses, TTL 64, protocol,
+// ports, SYN, echo request. It needs no I/O and gives the same packet each time.
+func Fill(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
+	if err := FillIP(mf, from, to, o); err != nil || mf.Given == HasAll {
+		return err
+	}
+	if err := fillMACs(mf, from, to, o); err != nil {
+		return err
+	}
+	if !mf.Packet.IsIP() {
+		return nil
+	}
+	if mf.take(HasTTL) {
+		mf.Packet.TTL = DefaultTTL
+	}
+	return fillTransport(mf, from, to)
+}
+
+// take reports that a part was not given, and that it is from now on.
+func (mf *Microflow) take(part Set) bool {
+	if mf.Given.Has(part) {
+		return false
+	}
+	mf.Given |= part
+	return true
+}
+
+func fillPort(mf *Microflow, from Endpoint) error {
+	if mf.InPort == "" {
+		mf.InPort = from.Port
+	}
+	if from.Port != "" && mf.InPort != from.Port {
+		return mf.conflict(0, "say the port once", "inport is %q and the packet is from %q", mf.InPort, from.Port)
+	}
+	return nil
+}
+
+// fillType settles IPv4 or IPv6.
+func fillType(mf *Microflow, from Endpoint, to Destination) error {
+	p := &mf.Packet
+	if !mf.Given.Has(HasEthType) {
+		family := Family(from, to)
+		if family == 0 && to.given() {
+			return fmt.Errorf("%s and %s have no addresses of one family", orUnknown(from.Port), to.Text)
+		}
+		if family == 0 {
+			return nil
+		}
+		mf.Given |= HasEthType
+		p.EthType = packet.EthIPv4
+		if family == 6 {
+			p.EthType = packet.EthIPv6
+		}
+		return nil
+	}
+	if to.Kind == TargetIP && to.given() && p.IsIP() && to.Addr.Is6() != (p.EthType == packet.EthIPv6) {
+		return mf.conflict(HasEthType, "", "the packet is IPv%d and its destination %s is not", familyNumber(!to.Addr.Is6()), to.Addr)
+	}
+	return nil
+}
+
+func orUnknown(port string) string {
+	if port == "" {
+		return "the port"
+	}
+	return port
+}
+
+func fillProto(mf *Microflow, to Destination, o FillOptions) error {
+	p := &mf.Packet
+	want := icmpOf(to.Proto, p.EthType)
+	if want == packet.ProtoICMPv6 && p.EthType == packet.EthIPv4 {
+		return fmt.Errorf("%s asks for icmp6 and the packet is IPv4", to.Text)
+	}
+	if !mf.take(HasProto) {
+		if want != 0 && want != p.Proto {
+			return mf.conflict(HasProto, "", "the packet is %s and %s asks for %s", packet.ProtoName(p.Proto), to.Text,
+				packet.ProtoName(want))
+		}
+		return nil
+	}
+	if want == 0 {
+		want = icmpOf(o.Proto, p.EthType)
+	}
+	switch {
+	case want != 0:
+		p.Proto = want
+	case to.HasPort:
+		p.Proto = packet.ProtoTCP
+	default: // nothing said: a ping
+		p.Proto = icmpOf(packet.ProtoICMP, p.EthType)
+	}
+	return nil
+}
+
+// icmpOf makes icmp of IPv6 ICMPv6: people write icmp for both.
+func icmpOf(proto uint8, ethType uint16) uint8 {
+	if proto == packet.ProtoICMP && ethType == packet.EthIPv6 {
+		return packet.ProtoICMPv6
+	}
+	return proto
+}
+
+func fillAddrs(mf *Microflow, from Endpoint, to Destination) error {
+	p := &mf.Packet
+	six := p.EthType == packet.EthIPv6
+	dst := to.addr(six)
+	switch {
+	case p.IsND() && p.ICMPType == packet.ICMPv6NS && dst.IsValid():
+		if mf.take(HasNDTarget) {
+			p.NDTarget = dst
+		}
+		dst = solicitedNode(p.NDTarget)
+		if mf.take(HasDst) {
+			p.Dst = dst
+		}
+	case to.given() && !dst.IsValid() && !mf.Given.Has(HasDst):
+		return fmt.Errorf("%s has no IPv%d address", to.Text, familyNumber(six))
+	case to.Kind == TargetIP && to.given() && mf.Given.Has(HasDst) && p.Dst != dst:
+		return mf.conflict(HasDst, "", "the packet goes to %s and not to %s", p.Dst, to.Text)
+	case to.given() && mf.take(HasDst):
+		p.Dst = dst
+	}
+	if !mf.Given.Has(HasDst) {
+		return fmt.Errorf("the packet has no destination address: give --to, or ip%d.dst", familyNumber(six))
+	}
+	if !mf.take(HasSrc) {
+		return nil
+	}
+	if p.Src = sourceFor(from, p.Dst); !p.Src.IsValid() {
+		return fmt.Errorf("%s has no IPv%d address: give ip%d.src", orUnknown(from.Port), familyNumber(six), familyNumber(six))
+	}
+	return nil
+}
+
+// sourceFor is the endpoint's address for a destination: of its family, and link-local for link-local.
+func sourceFor(from Endpoint, dst netip.Addr) netip.Addr {
+	if !dst.IsLinkLocalUnicast() || dst.Is4() {
+		return from.addr(dst.Is6())
+	}
+	for _, a := range from.Addrs {
+		if a.Is6() && a.IsLinkLocalUnicast() {
+			return a
+		}
+	}
+	if from.MAC.IsZero() {
+		return netip.Addr{}
+	}
+	m := from.MAC // RFC 4291, appendix A
+	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
+}
+
+// solicitedNode is the group that a neighbour solicitation goes to (RFC 4291, 2.7.1).
+func solicitedNode(a netip.Addr) netip.Addr {
+	if !a.Is6() {
+		return netip.Addr{}
+	}
+	b := a.As16()
+	return netip.AddrFrom16([16]byte{0: 0xff, 1: 2, 11: 1, 12: 0xff, 13: b[13], 14: b[14], 15: b[15]})
+}
+
+func fillARP(mf *Microflow, from Endpoint, to Destination) error {
+	p := &mf.Packet
+	if mf.take(HasARPOp) {
+		p.ARPOp = 1
+	}
+	dst := to.addr(false)
+	switch {
+	case to.given() && !dst.IsValid():
+		return fmt.Errorf("%s has no IPv4 address to ask for", to.Text)
+	case to.Kind == TargetIP && to.given() && mf.Given.Has(HasDst) && p.Dst != dst:
+		return mf.conflict(HasDst, "", "the packet asks for %s and not for %s", p.Dst, to.Text)
+	case to.given() && mf.take(HasDst):
+		p.Dst = dst
+	}
+	if mf.take(HasSrc) {
+		p.Src = from.addr(false)
+	}
+	if mf.take(HasARPSHA) {
+		p.ARPSHA = from.MAC
+	}
+	return nil
+}
+
+// ethGroup is the MAC address of an IP group, or zero.
+func ethGroup(a netip.Addr) packet.MAC {
+	switch {
+	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return packet.Broadcast
+	case a.Is4() && a.IsMulticast():
+		b := a.As4()
+		return packet.MAC{1, 0, 0x5e, b[1] & 0x7f, b[2], b[3]}
+	case a.IsMulticast():
+		b := a.As16()
+		return packet.MAC{0x33, 0x33, b[12], b[13], b[14], b[15]}
+	}
+	return packet.MAC{}
+}
+
+func fillMACs(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
+	p := &mf.Packet
+	if mf.take(HasEthSrc) {
+		if from.MAC.IsZero() {
+			return fmt.Errorf("%s has no MAC address: give eth.src", orUnknown(from.Port))
+		}
+		p.EthSrc = from.MAC
+	}
+	if !mf.take(HasEthDst) {
+		return nil
+	}
+	p.EthDst = o.NextHop
+	if group := ethGroup(p.Dst); p.IsIP() && !group.IsZero() {
+		p.EthDst = group
+	}
+	if p.IsARP() && p.ARPOp == 1 {
+		p.EthDst = packet.Broadcast
+	}
+	if p.EthDst.IsZero() && !p.IsIP() {
+		p.EthDst = to.Endpoint.MAC
+	}
+	if p.EthDst.IsZero() {
+		return fmt.Errorf("no MAC address is known for the next hop to %s: give eth.dst", p.Dst)
+	}
+	return nil
+}
+
+func fillTransport(mf *Microflow, from Endpoint, to Destination) error {
+	p := &mf.Packet
+	if p.Frag == packet.FragLater {
+		return nil
+	}
+	switch {
+	case p.HasPorts():
+		if mf.take(HasSrcPort) {
+			p.SrcPort = DefaultSrcPort
+		}
+		if mf.take(HasDstPort) {
+			p.DstPort = defaultPort(p.Proto)
+			if to.HasPort {
+				p.DstPort = to.Port
+			}
+		} else if to.HasPort && p.DstPort != to.Port {
+			return mf.conflict(HasDstPort, "", "the packet goes to port %d and not to %s", p.DstPort, to.Text)
+		}
+		if p.Proto == packet.ProtoTCP && mf.take(HasTCPFlags) {
+			p.TCPFlags = packet.FlagSYN
+		}
+	case p.IsICMP(), p.IsICMPv6():
+		if to.HasPort {
+			return mf.conflict(HasProto, "", "%s asks for a port and the packet is %s", to.Text, packet.ProtoName(p.Proto))
+		}
+		fillICMP(mf, from)
+	}
+	return nil
+}
+
+// defaultPort is the destination port where only the protocol is told.
+func defaultPort(proto uint8) uint16 {
+	switch proto {
+	case packet.ProtoUDP:
+		return DefaultUDPPort
+	case packet.ProtoSCTP:
+		return DefaultSCTPPort
+	}
+	return DefaultTCPPort
+}
+
+func fillICMP(mf *Microflow, from Endpoint) {
+	p := &mf.Packet
+	if mf.take(HasICMPType) {
+		p.ICMPType = packet.ICMPEchoRequest
+		if p.IsICMPv6() {
+			p.ICMPType = packet.ICMPv6EchoRequest
+		}
+	}
+	mf.take(HasICMPCode)
+	if p.IsEcho() && mf.take(HasICMPID) {
+		p.ICMPID, p.HasID = DefaultICMPID, true
+	}
+	if p.IsND() && p.ICMPType == packet.ICMPv6NS && mf.take(HasNDSLL) {
+		p.NDSLL = from.MAC
+	}
+}
