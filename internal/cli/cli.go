@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 // The exit statuses of contract: scripts rely on them.
@@ -119,9 +120,5 @@ func (a *app) versionCmd() *cobra.Command {
 // isTerminal tells whether w is a terminal: only there is colour printed by itself.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
+	return ok && term.IsTerminal(int(f.Fd()))
 }
