@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -174,6 +175,43 @@ func TestOVNTrace(t *testing.T) {
 				t.Errorf("%s: ovn-trace agrees now, the case says that it differs", c.expr)
 			}
 		}
+	}
+}
+
+// TestOVNTraceSymbols asks what every symbol stands for and implies: an ambiguous expression is refused with the whole
+// of it written out.
+func TestOVNTraceSymbols(t *testing.T) {
+	o := startOVNTrace(t)
+	changed := map[string]bool{ // since 23.03
+		"igmp": true, "mldv1": true, "mldv2": true, "ip6.mcast_flood": true, "ip6.mcast_rsvd": true,
+	}
+	asked, unknown := 0, []string(nil)
+	for name, sym := range newSymtab() {
+		if strings.HasPrefix(name, "__") {
+			continue
+		}
+		test := name + " == 1"
+		if sym.width == 0 {
+			test = name + ` == "p1"`
+		}
+		expr := `outport == {"p1", "p2"} && inport == "p1" && ` + test
+		if name == "outport" {
+			expr = `outport == {"p1", "p2"} && inport == "p1" && ip4`
+		}
+		_, refused := o.ask(t, expr)
+		if strings.HasSuffix(refused, "expecting field name.") {
+			unknown = append(unknown, name)
+			continue
+		}
+		asked++
+		if diff := o.compare(t, expr); diff != "" && !changed[name] {
+			t.Errorf("%s\n  %s", expr, diff)
+		}
+	}
+	slices.Sort(unknown)
+	t.Logf("%d symbols asked about; not known to this ovn-trace: %v", asked, unknown)
+	if asked < 100 {
+		t.Errorf("only %d symbols asked about", asked)
 	}
 }
 
