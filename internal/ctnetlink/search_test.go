@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens/nstest"
 )
 
@@ -291,5 +293,54 @@ func TestZoneLimitAbsent(t *testing.T) {
 	}
 	if !errors.Is(err, ErrNoZoneLimits) {
 		t.Error(err)
+	}
+}
+
+func TestCreateAll(t *testing.T) {
+	tbl := open(t, ctNS(t))
+	specs := func(yield func(Spec) bool) {
+		for i := range 2000 {
+			s := Spec{Zone: 1, Orig: ctstate.Tuple{Proto: 17, Src: netip.AddrPortFrom(ap("10.0.0.1:0").Addr(), uint16(i+1)), Dst: ap("10.0.0.2:53")}, Timeout: 100}
+			if !yield(s) {
+				return
+			}
+		}
+	}
+	if n, err := tbl.CreateAll(t.Context(), specs); n != 2000 || err != nil {
+		t.Fatal(n, err)
+	}
+	if s, err := tbl.Settings(); err != nil || s.Count != 2000 {
+		t.Error(s.Count, err)
+	}
+	if _, err := tbl.CreateAll(t.Context(), specs); !errors.Is(err, unix.EEXIST) {
+		t.Errorf("again: %v", err)
+	}
+}
+
+// TestPermission: without CAP_NET_ADMIN not even a look-up is answered.
+func TestPermission(t *testing.T) {
+	ns := ctNS(t)
+	err := ns.Do(func() error {
+		// Capabilities are the thread's; this one ends with the test's use of it.
+		runtime.LockOSThread()
+		var hdr = unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var data [2]unix.CapUserData
+		if err := unix.Capget(&hdr, &data[0]); err != nil {
+			return err
+		}
+		saved := data
+		data[0].Effective &^= 1 << unix.CAP_NET_ADMIN
+		if err := unix.Capset(&hdr, &data[0]); err != nil {
+			return err
+		}
+		defer unix.Capset(&hdr, &saved[0])
+		tbl, err := Open(t.Context(), nodens.Current())
+		if err == nil {
+			tbl.Close()
+		}
+		return err
+	})
+	if !errors.Is(err, ErrPermission) || !errors.Is(err, unix.EPERM) {
+		t.Errorf("%v", err)
 	}
 }

@@ -1,0 +1,73 @@
+// Ctbench measures what a conntrack look-up costs: in a kernel table of a
+// million entries against what people do by hand (conntrack -G, conntrack -L),
+// at growing table sizes, in allocations; and the memory that reading a
+// userspace table of a million connections takes.
+//
+// Each ratio ends as a line that a script reads:
+//
+//	bench: NAME ratio=X bar=>=Y
+//
+// and the exit status is 1 when a bar is missed. It needs root, for a network
+// namespace of its own; without, it says so and, unless CT_TRACE_LIVE=1, passes.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	met, err := run(ctx, os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "ctbench: %v\n", err)
+		stop()
+		os.Exit(3)
+	case !met:
+		stop()
+		os.Exit(1)
+	}
+}
+
+// errSkip is a measurement that cannot be made on this machine.
+var errSkip = errors.New("skipped")
+
+// board collects the results.
+type board struct{ missed bool }
+
+func (b *board) ratio(name string, x float64, op string, bar float64) {
+	ok := x >= bar
+	if op == "<=" {
+		ok = x <= bar
+	}
+	b.missed = b.missed || !ok
+	fmt.Printf("bench: %s ratio=%.4g bar=%s%g\n", name, x, op, bar)
+}
+
+func run(ctx context.Context, args []string) (met bool, err error) {
+	fs := flag.NewFlagSet("ctbench", flag.ContinueOnError)
+	entries := fs.Int("entries", 1_000_000, "entries of the large tables")
+	if err := fs.Parse(args); err != nil {
+		return false, err
+	}
+	var b board
+	for _, f := range []func(context.Context, *board, int) error{userspace, kernel} {
+		err := f(ctx, &b, *entries)
+		if errors.Is(err, errSkip) && os.Getenv("CT_TRACE_LIVE") != "1" {
+			fmt.Printf("bench: %v\n", err)
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return !b.missed, nil
+}
