@@ -169,8 +169,37 @@ func TestDuplicateKeepsOwn(t *testing.T) {
 	if _, err := c.Commit(t.Context(), udpEntry()); !errors.Is(err, ctnetlink.ErrExists) {
 		t.Fatal(err)
 	}
+	if _, err := c.Update(t.Context(), udpEntry()); err != nil {
+		t.Error(err)
+	}
 	if err := c.Close(t.Context()); err != nil || len(k.entries) != 0 {
 		t.Errorf("left %v: %v", k.entries, err)
+	}
+}
+
+// TestTouched: how packets' use of an entry shows.
+func TestTouched(t *testing.T) {
+	now := time.Now()
+	rec := func(timeout uint32, status ctstate.Status, state ctstate.TCPState) ctnetlink.Record {
+		return ctnetlink.Record{Entry: ctstate.Entry{Timeout: timeout, Status: status, TCP: &ctstate.TCPInfo{State: state}}}
+	}
+	o := &owned{last: rec(30, ctstate.Confirmed, 1), lastAt: now}
+	for _, c := range []struct {
+		name  string
+		after time.Duration
+		rec   ctnetlink.Record
+		want  bool
+	}{
+		{"as left", 0, rec(30, ctstate.Confirmed, 1), false},
+		{"aged", 10 * time.Second, rec(20, ctstate.Confirmed, 1), false},
+		{"aged, rounded", 10 * time.Second, rec(21, ctstate.Confirmed, 1), false},
+		{"refreshed", 10 * time.Second, rec(30, ctstate.Confirmed, 1), true},
+		{"replied", 10 * time.Second, rec(20, ctstate.Confirmed|ctstate.SeenReply, 1), true},
+		{"advanced", 10 * time.Second, rec(20, ctstate.Confirmed, 3), true},
+	} {
+		if got := o.touched(c.rec, now.Add(c.after)); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
 	}
 }
 
