@@ -1,0 +1,312 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
+)
+
+// bridge is a real ovs-vswitchd (dummy datapath) with flows; conntrack is the kernel model over a table of the test's.
+type bridge struct {
+	*dummy.OVS
+	delay time.Duration // before every call but the first
+	calls int
+	lose  bool // let every recirculation id die
+}
+
+func (b *bridge) call(ctx context.Context, args ...string) (string, error) {
+	if b.calls++; b.calls > 1 && b.delay > 0 {
+		time.Sleep(b.delay)
+	}
+	return b.Call(ctx, args[0], args[1:]...)
+}
+
+func (b *bridge) Trace(ctx context.Context, br, flow string) (string, error) {
+	if b.lose && strings.Contains(flow, "recirc_id=") {
+		flow = strings.Replace(flow, "recirc_id=0x", "recirc_id=0xffff", 1)
+	}
+	return b.call(ctx, "ofproto/trace", br, flow)
+}
+
+func (b *bridge) TracePacketOut(ctx context.Context, br, flow, actions string) (string, error) {
+	return b.call(ctx, "ofproto/trace-packet-out", br, flow, actions)
+}
+
+// ports numbers datapath ports as the dummy datapath does: port pN has number N+1 where nothing else was added.
+type ports map[string]engine.Port
+
+func (p ports) ByDatapath(n string) (engine.Port, bool) { v, ok := p[n]; return v, ok }
+
+// start brings up a bridge br0 with ports p1..pN and flows.
+func start(t *testing.T, n int, flows string) (*bridge, ports) {
+	t.Helper()
+	o := dummy.Start(t)
+	o.Vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy", "fail-mode=secure")
+	for i := 1; i <= n; i++ {
+		name := fmt.Sprintf("p%d", i)
+		o.Vsctl("add-port", "br0", name, "--", "set", "interface", name, "type=dummy", fmt.Sprintf("ofport_request=%d", i))
+	}
+	o.AddFlows("br0", flows)
+	show := o.Appctl("dpif/show")
+	all := ports{}
+	for _, line := range strings.Split(show, "\n") {
+		var name string
+		var of uint32
+		var dp string
+		if _, err := fmt.Sscanf(strings.ReplaceAll(strings.TrimSpace(line), "/", " "), "%s %d %s", &name, &of, &dp); err == nil {
+			dp = strings.TrimSuffix(dp, ":")
+			kind := engine.PortPhysical
+			if name == "br0" {
+				kind = engine.PortHost
+			}
+			all[dp] = engine.Port{Datapath: dp, Name: name, Bridge: "br0", OFPort: of, Kind: kind}
+		}
+	}
+	if len(all) != n+1 {
+		t.Fatalf("ports of %q: %v", show, all)
+	}
+	return &bridge{OVS: o}, all
+}
+
+// table is a ctstate.Table of entries given.
+type table []ctstate.Entry
+
+func (tb table) Lookup(_ context.Context, zone uint16, t ctstate.Tuple) (ctstate.Entry, error) {
+	for _, e := range tb {
+		if e.Zone == zone && (e.Orig == t || e.Reply == t) {
+			return e, nil
+		}
+	}
+	return ctstate.Entry{}, ctstate.ErrNotFound
+}
+
+func eng(b *bridge, p ports, tb ctstate.Table) *engine.Engine {
+	return &engine.Engine{Prober: b, Ports: p, Table: tb, Tracker: ctstate.NewKernel(ctstate.Release{Major: 6, Minor: 1})}
+}
+
+func syn() packet.Packet {
+	return packet.Packet{
+		EthSrc: packet.MAC{0, 0, 0, 0, 0, 1}, EthDst: packet.MAC{0, 0, 0, 0, 0, 2}, EthType: packet.EthIPv4,
+		Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), Proto: 6, TTL: 64,
+		SrcPort: 1000, DstPort: 80, TCPFlags: 2,
+	}
+}
+
+// ends lists leaves as "kind port header" lines.
+func ends(o *engine.Outcome) []string {
+	var out []string
+	for _, l := range o.Leaves {
+		s := string(l.Kind)
+		if l.Port != nil {
+			s += " " + l.Port.Name
+		}
+		out = append(out, fmt.Sprintf("%s %v:%d>%v:%d ttl %d", s, l.Packet.Src, l.Packet.SrcPort, l.Packet.Dst, l.Packet.DstPort, l.Packet.TTL))
+	}
+	return out
+}
+
+func want(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+func trace(t *testing.T, e *engine.Engine, req engine.Request) *engine.Result {
+	t.Helper()
+	res, err := e.Trace(context.Background(), req, ctstate.OverlayData{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+const natFlows = `
+table=0,in_port=1,tcp,actions=set_field:0x11->reg0,ct(table=1,zone=5,nat)
+table=1,ct_state=+new+trk,tcp,reg0=0x11,actions=ct(commit,table=2,zone=5,nat(dst=10.0.0.9:8080),exec(set_field:0x2->ct_mark))
+table=1,ct_state=+est+trk,ct_mark=0x2,tcp,reg0=0x11,actions=resubmit(,2)
+table=2,tcp,nw_dst=10.0.0.9,tp_dst=8080,actions=dec_ttl,output:2
+table=2,priority=0,actions=drop
+`
+
+func TestNewConnectionIsTranslatedAndCommitted(t *testing.T) {
+	b, p := start(t, 2, natFlows)
+	res := trace(t, eng(b, p, table{}), engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
+	if len(res.Outcomes) != 1 {
+		t.Fatalf("%d outcomes", len(res.Outcomes))
+	}
+	want(t, ends(res.Outcomes[0]), "output p2 10.0.0.1:1000>10.0.0.9:8080 ttl 63")
+	entries := res.Outcomes[0].Overlay.Entries
+	if len(entries) != 1 || entries[0].Reply.Src.String() != "10.0.0.9:8080" || entries[0].Mark != 2 || entries[0].Zone != 5 {
+		t.Errorf("overlay %+v", entries)
+	}
+	if len(res.Segments) != 3 || res.Segments[1].Enter != "table 1" || res.Segments[2].Parent != 1 {
+		t.Errorf("segments %+v", res.Segments)
+	}
+}
+
+// An entry that exists decides otherwise than a new connection would: by its mark, and by its own translation.
+func TestEstablishedEntryDecides(t *testing.T) {
+	b, p := start(t, 2, natFlows)
+	orig := ctstate.Tuple{Proto: 6, Src: netip.MustParseAddrPort("10.0.0.1:1000"), Dst: netip.MustParseAddrPort("10.0.0.2:80")}
+	reply := ctstate.Tuple{Proto: 6, Src: netip.MustParseAddrPort("10.0.0.9:8080"), Dst: netip.MustParseAddrPort("10.0.0.1:1000")}
+	entry := ctstate.Entry{Zone: 5, Orig: orig, Reply: reply, Mark: 2,
+		Status: ctstate.Confirmed | ctstate.SeenReply | ctstate.Assured | ctstate.DstNAT | ctstate.SrcNATDone | ctstate.DstNATDone,
+		TCP:    &ctstate.TCPInfo{State: ctstate.TCPEstablished}, Source: ctstate.FromKernel}
+	pkt := syn()
+	pkt.TCPFlags = 0x10
+	req := engine.Request{Bridge: "br0", InPort: 1, Packet: pkt}
+	want(t, ends(trace(t, eng(b, p, table{entry}), req).Outcomes[0]), "output p2 10.0.0.1:1000>10.0.0.9:8080 ttl 63")
+	entry.Mark = 0
+	want(t, ends(trace(t, eng(b, p, table{entry}), req).Outcomes[0]), "drop 10.0.0.1:1000>10.0.0.9:8080 ttl 64")
+}
+
+// The recirculation id has died before it is resumed: the parents are traced again.
+func TestResumeSurvivesDeadIDs(t *testing.T) {
+	b, p := start(t, 2, natFlows)
+	e := eng(b, p, table{})
+	req := engine.Request{Bridge: "br0", InPort: 1, Packet: syn()}
+	slow := &slowOnce{bridge: b, naps: map[int]time.Duration{2: 1500 * time.Millisecond, 5: 1500 * time.Millisecond}}
+	e.Prober = slow
+	want(t, ends(trace(t, e, req).Outcomes[0]), "output p2 10.0.0.1:1000>10.0.0.9:8080 ttl 63")
+	if slow.lost == 0 {
+		t.Error("no id had died: the test did not test")
+	}
+}
+
+// slowOnce sleeps past an id's life before the calls named.
+type slowOnce struct {
+	*bridge
+	naps map[int]time.Duration
+	n    int
+	lost int
+}
+
+func (s *slowOnce) Trace(ctx context.Context, br, flow string) (string, error) {
+	s.n++
+	time.Sleep(s.naps[s.n])
+	out, err := s.bridge.Trace(ctx, br, flow)
+	if strings.Contains(out, "No recirculation context") {
+		s.lost++
+	}
+	return out, err
+}
+
+// An id that can never be had: packet-out enters the table, and says that it is approximate.
+func TestPacketOutFallback(t *testing.T) {
+	b, p := start(t, 2, natFlows)
+	b.lose = true
+	res := trace(t, eng(b, p, table{}), engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
+	want(t, ends(res.Outcomes[0]), "output p2 10.0.0.1:1000>10.0.0.9:8080 ttl 63")
+	if !res.Segments[1].Approx || len(res.Segments[1].Notes) == 0 {
+		t.Errorf("segment does not say that it is approximate: %+v", res.Segments[1])
+	}
+}
+
+func TestSelectGroupBucketsAreAlternatives(t *testing.T) {
+	b, p := start(t, 2, "table=0,in_port=1,tcp,actions=ct(table=1,zone=5)\ntable=2,tcp,actions=output:2")
+	defer func() {
+		if t.Failed() {
+			t.Log(b.Ofctl("-O", "OpenFlow15", "dump-groups", "br0"))
+		}
+	}()
+	b.Ofctl("-O", "OpenFlow15", "add-group", "br0",
+		"group_id=7,type=select,selection_method=dp_hash,bucket=bucket_id:0,weight:100,actions=ct(commit,table=2,zone=5,nat(dst=10.0.1.1:80)),bucket=bucket_id:1,weight:300,actions=ct(commit,table=2,zone=5,nat(dst=10.0.1.2:81))")
+	b.AddFlows("br0", "table=1,ct_state=+new+trk,tcp,actions=group:7")
+	req := engine.Request{Bridge: "br0", InPort: 1, Packet: syn()}
+	res := trace(t, eng(b, p, table{}), req)
+	if len(res.Outcomes) != 2 {
+		t.Fatalf("%d outcomes", len(res.Outcomes))
+	}
+	share := 0.0
+	seen := map[string]float64{}
+	for _, o := range res.Outcomes {
+		c := o.Leaves[0].Choices[0]
+		seen[c.Chosen] = c.Share
+		share += c.Share
+		if c.Kind != "lb-backend" || c.Determined {
+			t.Errorf("choice %+v", c)
+		}
+		if len(o.Overlay.Entries) != 1 {
+			t.Errorf("alternative %s sees the entries of the other: %+v", c.Chosen, o.Overlay.Entries)
+		}
+	}
+	if share < 0.999 || share > 1.001 || seen["10.0.1.2:81"] <= seen["10.0.1.1:80"] {
+		t.Errorf("shares %v", seen)
+	}
+
+	// A connection that is committed already keeps its backend: nothing is left to choose.
+	orig := ctstate.Tuple{Proto: 6, Src: netip.MustParseAddrPort("10.0.0.1:1000"), Dst: netip.MustParseAddrPort("10.0.0.2:80")}
+	entry := ctstate.Entry{Zone: 5, Orig: orig, Reply: ctstate.Tuple{Proto: 6, Src: netip.MustParseAddrPort("10.0.1.2:81"), Dst: netip.MustParseAddrPort("10.0.0.1:1000")},
+		Status: ctstate.Confirmed | ctstate.DstNAT | ctstate.SrcNATDone | ctstate.DstNATDone,
+		TCP:    &ctstate.TCPInfo{State: ctstate.TCPSynSent}, Source: ctstate.FromKernel}
+	res = trace(t, eng(b, p, table{entry}), req)
+	if len(res.Outcomes) != 1 || len(res.Outcomes[0].Leaves[0].Choices) != 0 {
+		t.Fatalf("outcomes %+v", res.Outcomes)
+	}
+	want(t, ends(res.Outcomes[0]), "output p2 10.0.0.1:1000>10.0.1.2:81 ttl 64")
+}
+
+func TestCopiesEachEnd(t *testing.T) {
+	b, p := start(t, 4, "table=0,in_port=1,ip,actions=clone(set_field:10.0.0.7->ip_dst,ct(table=1,zone=3)),output:2,LOCAL,dec_ttl,output:3\ntable=1,actions=output:4")
+	res := trace(t, eng(b, p, table{}), engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
+	want(t, ends(res.Outcomes[0]),
+		"output p4 10.0.0.1:1000>10.0.0.7:80 ttl 64",
+		"output p2 10.0.0.1:1000>10.0.0.2:80 ttl 64",
+		"output br0 10.0.0.1:1000>10.0.0.2:80 ttl 64",
+		"output p3 10.0.0.1:1000>10.0.0.2:80 ttl 63")
+}
+
+func TestPacketLengthPicksBranch(t *testing.T) {
+	b, p := start(t, 3, "table=0,in_port=1,ip,actions=check_pkt_larger(1000)->NXM_NX_REG0[0],resubmit(,1)\ntable=1,reg0=0x1/0x1,actions=output:3\ntable=1,priority=0,actions=output:2")
+	for length, port := range map[int]string{0: "p2", 900: "p2", 1400: "p3"} {
+		pkt := syn()
+		pkt.Length = length
+		res := trace(t, eng(b, p, table{}), engine.Request{Bridge: "br0", InPort: 1, Packet: pkt})
+		want(t, ends(res.Outcomes[0]), "output "+port+" 10.0.0.1:1000>10.0.0.2:80 ttl 64")
+	}
+}
+
+func TestUnknownLookupIsUnknown(t *testing.T) {
+	b, p := start(t, 2, natFlows)
+	broken := ctstate.TableFunc(func(context.Context, uint16, ctstate.Tuple) (ctstate.Entry, error) {
+		return ctstate.Entry{}, errors.New("the table cannot be read")
+	})
+	res := trace(t, eng(b, p, broken), engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
+	leaf := res.Outcomes[0].Leaves[0]
+	if leaf.Kind != engine.LeafUnknown || !strings.Contains(leaf.Why, "zone 5") || !strings.Contains(leaf.Why, "cannot be read") {
+		t.Errorf("leaf %+v", leaf)
+	}
+}
+
+func TestRefusedFlowNamesIt(t *testing.T) {
+	b, p := start(t, 2, natFlows)
+	_, err := eng(b, p, table{}).Trace(context.Background(), engine.Request{Bridge: "br9", InPort: 1, Packet: syn()}, ctstate.OverlayData{})
+	var te *engine.TraceError
+	if !errors.As(err, &te) || te.Bridge != "br9" {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestBoundsEndTheTrace(t *testing.T) {
+	flows := ""
+	for i := range 10 {
+		flows += fmt.Sprintf("table=%d,tcp,actions=ct(table=%d,zone=1)\n", i, i+1)
+	}
+	b, p := start(t, 2, flows)
+	e := eng(b, p, table{})
+	e.Limits.Segments = 5
+	_, err := e.Trace(context.Background(), engine.Request{Bridge: "br0", InPort: 1, Packet: syn()}, ctstate.OverlayData{})
+	if !errors.Is(err, engine.ErrLimit) {
+		t.Errorf("error %v", err)
+	}
+}
