@@ -94,6 +94,9 @@ func TestExplainEveryFlow(t *testing.T) {
 		if n.Flow == nil || n.Flow.UUID != f.id || n.Stage != f.stage || n.Stage == "" {
 			t.Fatalf("%+v is named %+v", f, n)
 		}
+		if n.NB != nil && n.NB.Table == "Logical_Switch" && f.group && n.NB.Name != "sw1" {
+			t.Errorf("%s of a group is behind switch %s", f.id, n.NB.Name)
+		}
 		if f.group && n.Flow.Datapath != "sw1" {
 			t.Errorf("%s of a group is on %q", f.id, n.Flow.Datapath)
 		}

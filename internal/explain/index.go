@@ -22,8 +22,12 @@ type index struct {
 	parts  map[part]bool
 }
 
-// part is the rows of a table that meet a condition on one column.
-type part struct{ table, column, value string }
+// part is the rows of a table with a value in a column, a UUID or a number;
+// no value means an empty one, no column the whole table.
+type part struct {
+	table, column string
+	value         any
+}
 
 func newIndex(db *ovn.DB) *index {
 	x := &index{db: db}
@@ -35,32 +39,47 @@ func (x *index) forget() {
 	x.tables, x.whole, x.parts = map[string][]ovn.UUID{}, map[string]bool{}, map[part]bool{}
 }
 
-// read reads all UUIDs of a table unless it has them.
-func (x *index) read(ctx context.Context, table string) error {
-	if x.whole[table] {
-		return nil
+// read reads all UUIDs of tables, in one transaction, unless it has them.
+func (x *index) read(ctx context.Context, tables ...string) error {
+	var parts []part
+	for _, t := range tables {
+		parts = append(parts, part{table: t})
 	}
-	ids := []ovn.UUID{}
-	if err := x.db.UUIDs(ctx, table, func(u ovn.UUID) { ids = append(ids, u) }); err != nil {
-		return err
-	}
-	x.tables[table], x.whole[table] = nil, true
-	x.add(table, ids)
-	return nil
+	return x.readParts(ctx, parts)
 }
 
-// readPart reads the UUIDs of the rows that a condition picks; value names it.
-func (x *index) readPart(ctx context.Context, table, column, value string, cond ovsdb.Condition) error {
-	p := part{table, column, value}
-	if x.whole[table] || x.parts[p] {
+// readParts reads the UUIDs of parts of tables, in one transaction, unless it has them.
+func (x *index) readParts(ctx context.Context, parts []part) error {
+	var want []part
+	var qs []ovn.Query
+	for _, p := range parts {
+		if x.whole[p.table] || x.parts[p] {
+			continue
+		}
+		q := ovn.Query{Table: p.table}
+		if p.column != "" {
+			q.Where = []ovsdb.Condition{ovn.Equal(p.column, p.value)}
+			if p.value == nil {
+				q.Where = []ovsdb.Condition{ovn.Equal(p.column, ovsdb.OvsSet{})}
+			}
+		}
+		want, qs = append(want, p), append(qs, q)
+	}
+	if len(qs) == 0 {
 		return nil
 	}
-	var ids []ovn.UUID
-	if err := x.db.UUIDs(ctx, table, func(u ovn.UUID) { ids = append(ids, u) }, cond); err != nil {
+	ids := map[string][]ovn.UUID{}
+	if err := x.db.UUIDsOf(ctx, qs, func(q int, u ovn.UUID) { ids[qs[q].Table] = append(ids[qs[q].Table], u) }); err != nil {
 		return err
 	}
-	x.parts[p] = true
-	x.add(table, ids)
+	for _, p := range want {
+		if x.parts[p] = true; p.column == "" {
+			x.whole[p.table] = true
+		}
+	}
+	for table, us := range ids {
+		x.add(table, us)
+	}
 	return nil
 }
 

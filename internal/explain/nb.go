@@ -28,8 +28,13 @@ var hintTables = []string{"ACL", "Logical_Switch_Port", "Logical_Router_Port", "
 
 // hintsOf lists the tables a stage's hints are of, the likeliest first: a stage's
 // name says what it does in every release, its number does not.
-func hintsOf(stage string) []string {
+func hintsOf(f *LogicalFlow) []string {
+	stage := f.Stage
 	var likely []string
+	if !f.group.IsZero() {
+		// What a whole switch or router has, northd shares among all of them.
+		likely = append(likely, "Logical_Switch", "Logical_Router")
+	}
 	name := strings.TrimPrefix(strings.TrimPrefix(stage, "ls_"), "lr_")
 	for _, c := range []struct{ word, tables string }{
 		{"acl", "ACL"}, {"qos", "QoS"}, {"policy", "Logical_Router_Policy"}, {"routing", "Logical_Router_Static_Route Logical_Router_Port"},
@@ -130,7 +135,7 @@ func (e *Explainer) readHints(ctx context.Context, want map[hint]*LogicalFlow) e
 	again := len(e.nbIndex.whole) > 0
 	for round := 0; len(want) > 0 && round < len(hintTables); round++ {
 		for h, f := range want {
-			table := hintsOf(f.Stage)[round]
+			table := hintsOf(f)[round]
 			if !e.nb.Has(table, "") {
 				continue
 			}
@@ -139,6 +144,9 @@ func (e *Explainer) readHints(ctx context.Context, want map[hint]*LogicalFlow) e
 			}
 			ids := e.nbIndex.find(table, parseHint(h.text))
 			for _, u := range ids {
+				if o := e.owners[h.on]; o != nil && o.table == table {
+					u = h.on // a shared flow names any of its switches
+				}
 				rows = append(rows, found{hint: h, table: table, id: u})
 			}
 			if len(ids) > 0 {
@@ -167,11 +175,11 @@ var owned = map[string]map[string]string{
 
 // owner is a switch or router with what it refers to.
 type owner struct {
-	kind, name string
-	refs       map[ovn.UUID]string // to their tables
+	table, name string
+	refs        map[ovn.UUID]string // to their tables
 }
 
-func (o *owner) title() string { return o.kind + " " + o.name }
+func (o *owner) title() string { return ownerKind[o.table] + " " + o.name }
 
 // readOwners reads the switches and routers of the flows.
 func (e *Explainer) readOwners(ctx context.Context, want map[hint]*LogicalFlow) error {
@@ -200,7 +208,7 @@ func (e *Explainer) readOwners(ctx context.Context, want map[hint]*LogicalFlow) 
 	}
 	for i, rows := range res {
 		for _, r := range rows {
-			o := &owner{kind: ownerKind[qs[i].Table], name: r.Str("name"), refs: map[ovn.UUID]string{}}
+			o := &owner{table: qs[i].Table, name: r.Str("name"), refs: map[ovn.UUID]string{}}
 			for column, table := range owned[qs[i].Table] {
 				for _, u := range r.Refs(column) {
 					o.refs[u] = table
@@ -216,7 +224,8 @@ func (e *Explainer) readOwners(ctx context.Context, want map[hint]*LogicalFlow) 
 }
 
 // ownHints looks for hints among what each flow's switch or router refers to,
-// and takes those it finds out of want.
+// then among what the others on the packet's way do (a router resolves the addresses of its
+// switches' ports), and takes those it finds out of want.
 func (e *Explainer) ownHints(ctx context.Context, want map[hint]*LogicalFlow) ([]found, error) {
 	if err := e.readOwners(ctx, want); err != nil {
 		return nil, err
@@ -227,10 +236,24 @@ func (e *Explainer) ownHints(ctx context.Context, want map[hint]*LogicalFlow) ([
 		if o == nil {
 			continue
 		}
+		if h.on.Cookie() == parseHint(h.text) {
+			out = append(out, found{hint: h, table: o.table, id: h.on})
+			delete(want, h)
+		}
 		for u, table := range o.refs {
 			if u.Cookie() == parseHint(h.text) {
 				out = append(out, found{hint: h, table: table, id: u, owner: o.title()})
 				delete(want, h)
+			}
+		}
+	}
+	for h := range want {
+		for _, o := range e.owners {
+			for u, table := range o.refs {
+				if u.Cookie() == parseHint(h.text) {
+					out = append(out, found{hint: h, table: table, id: u})
+					delete(want, h)
+				}
 			}
 		}
 	}

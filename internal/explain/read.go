@@ -3,9 +3,6 @@ package explain
 import (
 	"context"
 	"slices"
-	"strconv"
-
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
@@ -18,25 +15,10 @@ var otherTables = []string{"Datapath_Binding", "Chassis", "Encap", "Port_Binding
 // ends when every cookie is explained.
 func (e *Explainer) searches(hits []Hit) []func(context.Context) error {
 	whole := func(tables ...string) func(context.Context) error {
-		return func(ctx context.Context) error {
-			for _, t := range tables {
-				if err := e.sbIndex.read(ctx, t); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
+		return func(ctx context.Context) error { return e.sbIndex.read(ctx, tables...) }
 	}
 	return []func(context.Context) error{
-		func(ctx context.Context) error { return e.readLocal(ctx, hits, "Logical_Flow", "logical_datapath") },
-		func(ctx context.Context) error {
-			for _, t := range []string{"Port_Binding", "Multicast_Group", "Static_MAC_Binding", "MAC_Binding"} {
-				if err := e.readLocal(ctx, hits, t, "datapath"); err != nil {
-					return err
-				}
-			}
-			return e.readFDB(ctx, hits)
-		},
+		func(ctx context.Context) error { return e.readLocal(ctx, hits) },
 		whole("Chassis", "Encap", "Datapath_Binding", "Load_Balancer"),
 		whole("Logical_Flow"),
 		whole("Port_Binding", "Multicast_Group", "Static_MAC_Binding", "FDB", "MAC_Binding"),
@@ -131,33 +113,21 @@ func (e *Explainer) localDatapaths(ctx context.Context, hits []Hit) ([]*ovn.Data
 
 // readLocal reads the UUIDs of the rows of the hits' datapaths, and of the
 // logical flows that datapath groups share, whose own datapath is empty.
-func (e *Explainer) readLocal(ctx context.Context, hits []Hit, table, column string) error {
+func (e *Explainer) readLocal(ctx context.Context, hits []Hit) error {
 	local, err := e.localDatapaths(ctx, hits)
 	if err != nil {
 		return err
 	}
-	for _, d := range local {
-		if err := e.sbIndex.readPart(ctx, table, column, d.UUID.String(), ovn.Equal(column, d.UUID)); err != nil {
-			return err
-		}
-	}
-	if table == "Logical_Flow" && e.sb.Has(table, "logical_dp_group") {
-		return e.sbIndex.readPart(ctx, table, column, "", ovn.Equal(column, ovsdb.OvsSet{}))
-	}
-	return nil
-}
-
-func (e *Explainer) readFDB(ctx context.Context, hits []Hit) error {
-	local, err := e.localDatapaths(ctx, hits)
-	if err != nil {
-		return err
+	var parts []part
+	if e.sb.Has("Logical_Flow", "logical_dp_group") {
+		parts = append(parts, part{"Logical_Flow", "logical_datapath", nil})
 	}
 	for _, d := range local {
-		if err := e.sbIndex.readPart(ctx, "FDB", "dp_key", strconv.FormatInt(d.TunnelKey, 10), ovn.Equal("dp_key", d.TunnelKey)); err != nil {
-			return err
-		}
+		parts = append(parts, part{"Logical_Flow", "logical_datapath", d.UUID}, part{"Port_Binding", "datapath", d.UUID},
+			part{"Multicast_Group", "datapath", d.UUID}, part{"Static_MAC_Binding", "datapath", d.UUID},
+			part{"MAC_Binding", "datapath", d.UUID}, part{"FDB", "dp_key", d.TunnelKey})
 	}
-	return nil
+	return e.sbIndex.readParts(ctx, parts)
 }
 
 // readFlows reads the logical flows of the cookies and learns from them.

@@ -29,7 +29,7 @@ type conn struct {
 
 type pending struct {
 	id    int
-	sink  func([]byte)
+	sink  sink
 	reply chan message
 }
 
@@ -100,7 +100,7 @@ func (c *conn) readAll() error {
 }
 
 // sink is where the rows of the reply now awaited go, or nil to keep them.
-func (c *conn) sink() func([]byte) {
+func (c *conn) sink() sink {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pending == nil {
@@ -135,7 +135,7 @@ func (c *conn) write(m message) error {
 
 // call sends one request and waits for its reply. When ctx ends first the
 // connection is closed, since its next message would be that reply.
-func (c *conn) call(ctx context.Context, method string, params any, sink func([]byte)) (json.RawMessage, error) {
+func (c *conn) call(ctx context.Context, method string, params any, take sink) (json.RawMessage, error) {
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
@@ -148,7 +148,7 @@ func (c *conn) call(ctx context.Context, method string, params any, sink func([]
 	}
 	c.mu.Lock()
 	c.nextID++
-	p := &pending{id: c.nextID, sink: sink, reply: make(chan message, 1)}
+	p := &pending{id: c.nextID, sink: take, reply: make(chan message, 1)}
 	c.pending = p
 	c.mu.Unlock()
 

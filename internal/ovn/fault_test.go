@@ -409,8 +409,11 @@ func TestFramerStreamsUUIDs(t *testing.T) {
 {"id":"echo","method":"echo","params":[]}`
 	f := framer{r: bufio.NewReader(strings.NewReader(in))}
 	var got []UUID
-	frame, err := f.next(func() func([]byte) {
-		return func(s []byte) {
+	frame, err := f.next(func() sink {
+		return func(op int, s []byte) {
+			if op != 0 {
+				t.Errorf("UUID of operation %d", op)
+			}
 			u, ok := parseUUID(s)
 			if !ok {
 				t.Errorf("bad UUID %s", s)
@@ -425,7 +428,7 @@ func TestFramerStreamsUUIDs(t *testing.T) {
 	if len(got) != 2 || got[0].String() != id || got[1] != got[0] || got[0].Cookie() != 0x0a1b2c3d {
 		t.Errorf("UUIDs %v", got)
 	}
-	if frame, err = f.next(func() func([]byte) { return nil }); err != nil || !strings.Contains(string(frame), "echo") {
+	if frame, err = f.next(func() sink { return nil }); err != nil || !strings.Contains(string(frame), "echo") {
 		t.Errorf("second frame %s, %v", frame, err)
 	}
 }
@@ -435,12 +438,12 @@ func FuzzFramer(f *testing.F) {
 	f.Add(`{"a":"\"}"}`)
 	f.Fuzz(func(t *testing.T, in string) {
 		whole := framer{r: bufio.NewReader(strings.NewReader(in))}
-		frame, err := whole.next(func() func([]byte) { return nil })
+		frame, err := whole.next(func() sink { return nil })
 		if err != nil && frame != nil {
 			t.Error("an error comes with a frame")
 		}
 		sunk := framer{r: bufio.NewReader(strings.NewReader(in))}
-		_, serr := sunk.next(func() func([]byte) { return func([]byte) {} })
+		_, serr := sunk.next(func() sink { return func(int, []byte) {} })
 		if (err == nil) != (serr == nil) {
 			t.Errorf("%q: %v without a sink, %v with one", in, err, serr)
 		}

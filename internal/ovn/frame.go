@@ -20,15 +20,22 @@ type framer struct {
 }
 
 // rowDepth is the nesting of a row in a transact reply:
-// {"result":[{"rows":[{row}]}]}.
-const rowDepth = 5
+// {"result":[{"rows":[{row}]}]}; resultDepth is that of an operation's result.
+const (
+	resultDepth = 3
+	rowDepth    = 5
+)
+
+// sink takes a string of UUID length out of a row of the op-th operation's result.
+type sink func(op int, s []byte)
 
 // next returns the next object. When it begins, sinkNow is asked for a sink;
-// with one, rows are left out of what is returned and their strings of UUID
-// length handed to it, so that an answer of any number of rows takes no memory here.
-func (f *framer) next(sinkNow func() func([]byte)) ([]byte, error) {
+// with one, rows are left out of what is returned and their UUIDs handed to
+// it, so that an answer of any number of rows takes no memory here.
+func (f *framer) next(sinkNow func() sink) ([]byte, error) {
 	var (
-		sink     func([]byte)
+		take     sink
+		op       = -1
 		buf      []byte
 		depth    int
 		inString bool
@@ -46,7 +53,7 @@ func (f *framer) next(sinkNow func() func([]byte)) ([]byte, error) {
 			case ' ', '\t', '\r', '\n':
 				continue
 			case '{':
-				sink = sinkNow()
+				take = sinkNow()
 			default:
 				return nil, fmt.Errorf("not an OVSDB server: unexpected byte %q where a message begins", c)
 			}
@@ -59,8 +66,8 @@ func (f *framer) next(sinkNow func() func([]byte)) ([]byte, error) {
 				escaped = true
 			case c == '"':
 				inString = false
-				if sink != nil && depth > rowDepth && strLen == uuidLen {
-					sink(str[:])
+				if take != nil && depth > rowDepth && strLen == uuidLen {
+					take(op, str[:])
 				}
 			}
 			if inString {
@@ -69,22 +76,25 @@ func (f *framer) next(sinkNow func() func([]byte)) ([]byte, error) {
 				}
 				strLen++
 			}
-			if sink == nil || depth < rowDepth {
+			if take == nil || depth < rowDepth {
 				buf = append(buf, c)
 			}
 			continue
 		}
 		// What stands between rows is left out with them.
-		keep := sink == nil || depth < rowDepth-1
+		keep := take == nil || depth < rowDepth-1
 		switch c {
 		case '"':
 			inString, strLen = true, 0
-			keep = sink == nil || depth < rowDepth
+			keep = take == nil || depth < rowDepth
 		case '{', '[':
 			depth++
-			keep = sink == nil || depth < rowDepth
+			if c == '{' && depth == resultDepth {
+				op++
+			}
+			keep = take == nil || depth < rowDepth
 		case '}', ']':
-			keep = sink == nil || depth < rowDepth
+			keep = take == nil || depth < rowDepth
 			depth--
 		}
 		if keep {

@@ -118,25 +118,47 @@ func (db *DB) operation(q Query) (ovsdb.Operation, bool) {
 // UUIDs hands every row's UUID of a table to yield, reading the answer as it
 // arrives: no row is kept.
 func (db *DB) UUIDs(ctx context.Context, table string, yield func(UUID), where ...ovsdb.Condition) error {
-	op, ok := db.operation(Query{Table: table, Where: where})
-	if !ok {
-		return nil
+	return db.UUIDsOf(ctx, []Query{{Table: table, Where: where}}, func(_ int, u UUID) { yield(u) })
+}
+
+// UUIDsOf does the same for several queries in one transaction; their columns
+// do not matter. yield is told which query a row answers.
+func (db *DB) UUIDsOf(ctx context.Context, queries []Query, yield func(query int, u UUID)) error {
+	for start := 0; start < len(queries); start += maxOps {
+		end := min(start+maxOps, len(queries))
+		if err := db.uuidBatch(ctx, queries[start:end], func(q int, u UUID) { yield(start+q, u) }); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (db *DB) uuidBatch(ctx context.Context, queries []Query, yield func(int, UUID)) error {
 	started := false
-	return db.retry(ctx, "select UUIDs of "+table, func(ctx context.Context, c *conn) error {
+	return db.retry(ctx, label(queries)+" UUIDs", func(ctx context.Context, c *conn) error {
 		if started {
 			// A second try would yield what the first one did again.
 			return errors.New("connection lost while reading")
 		}
+		var ops []ovsdb.Operation
+		var at []int
+		for i, q := range queries {
+			if op, ok := db.operation(Query{Table: q.Table, Where: q.Where}); ok {
+				ops, at = append(ops, op), append(at, i)
+			}
+		}
+		if len(ops) == 0 {
+			return nil
+		}
 		bad := false
-		_, err := transact(ctx, c, db.opt.Database, []ovsdb.Operation{op}, func(text []byte) {
+		_, err := transact(ctx, c, db.opt.Database, ops, func(op int, text []byte) {
 			started = true
 			u, ok := parseUUID(text)
-			if !ok {
+			if !ok || op >= len(at) {
 				bad = true
 				return
 			}
-			yield(u)
+			yield(at[op], u)
 		})
 		if err == nil && bad {
 			err = errors.New("answer holds a malformed UUID")
@@ -168,8 +190,8 @@ func (db *DB) retry(ctx context.Context, op string, ask func(context.Context, *c
 }
 
 // transact runs operations and returns the rows of each.
-func transact(ctx context.Context, c *conn, database string, ops []ovsdb.Operation, sink func([]byte)) ([][]*Row, error) {
-	raw, err := c.call(ctx, "transact", ovsdb.NewTransactArgs(database, ops...), sink)
+func transact(ctx context.Context, c *conn, database string, ops []ovsdb.Operation, take sink) ([][]*Row, error) {
+	raw, err := c.call(ctx, "transact", ovsdb.NewTransactArgs(database, ops...), take)
 	if err != nil {
 		return nil, err
 	}
