@@ -20,6 +20,8 @@ type deployment struct {
 	nodes  *nodes
 	driver *driver.Driver
 	warn   []string
+
+	explainers map[*ovn.SB]*explain.Explainer
 }
 
 // connect opens the databases and prepares the ways to the nodes.
@@ -40,16 +42,29 @@ func (c *common) connect(ctx context.Context) (*deployment, error) {
 		d.warn = append(d.warn, fmt.Sprintf("without the Northbound database, rules are named by logical flow only: %v", err))
 	}
 	d.driver = &driver.Driver{SB: sb, NB: d.nb, Nodes: ns}
-	shared := explain.New(sb, d.nb)
-	d.driver.Explainer = &explain.Reporter{For: func(ctx context.Context, chassis string) (*explain.Explainer, error) {
-		return shared, nil
-	}}
+	d.driver.DialSB = func(ctx context.Context, remote string) (*ovn.SB, error) {
+		return ovn.DialSB(ctx, c.dbOptions(remote))
+	}
+	d.explainers = map[*ovn.SB]*explain.Explainer{sb: explain.New(sb, d.nb)}
+	d.driver.Explainer = &explain.Reporter{For: d.explainer}
 	return d, nil
+}
+
+// explainer names tables from the database that the chassis itself uses. Another zone's Northbound database is not known.
+func (d *deployment) explainer(ctx context.Context, chassis string) (*explain.Explainer, error) {
+	sb, err := d.driver.Southbound(ctx, chassis)
+	if err != nil {
+		return nil, err
+	}
+	if d.explainers[sb] == nil {
+		d.explainers[sb] = explain.New(sb, nil)
+	}
+	return d.explainers[sb], nil
 }
 
 // close ends connections; nodes first, which removes what they committed.
 func (d *deployment) close(ctx context.Context) error {
-	errs := []error{d.nodes.close(ctx)}
+	errs := []error{d.nodes.close(ctx), d.driver.Close()}
 	if d.nb != nil {
 		d.nb.Close()
 	}

@@ -31,8 +31,14 @@ type Driver struct {
 	Backend   string    // keep only the load balancer's alternative of this IP:PORT
 	MaxHops   int       // node visits of one packet; DefaultMaxHops when 0
 
+	// DialSB opens another zone's Southbound database; nil: there are none.
+	DialSB func(ctx context.Context, remote string) (*ovn.SB, error)
+
 	chassis map[string]*ovn.Chassis
 	infos   map[string]*node.Info
+	zones   map[string]*ovn.SB // by chassis
+	remotes map[string]*ovn.SB // by ovn-remote
+	notes   []string
 }
 
 // DefaultMaxHops bounds how many node visits one packet may make.
@@ -172,7 +178,8 @@ func (d *Driver) Send(ctx context.Context, world World, start Start, p packet.Pa
 	sent := &Sent{Packet: s.pkt}
 	err := s.run(ctx, sent)
 	s.finish(ctx, sent)
-	sent.Warnings = s.warnings
+	sent.Warnings = append(s.warnings, d.notes...)
+	d.notes = nil
 	return sent, err
 }
 

@@ -75,7 +75,7 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 	case engine.LeafOutput:
 		switch leaf.Port.Kind {
 		case engine.PortVIF:
-			port, err := s.logicalPort(ctx, leaf)
+			port, err := s.logicalPort(ctx, a.chassis, leaf)
 			if err != nil {
 				return err
 			}
@@ -104,11 +104,15 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 }
 
 // logicalPort names the port that a VIF's frame belongs to: a nested container's by its tag, else the interface's own.
-func (s *sending) logicalPort(ctx context.Context, leaf engine.Leaf) (string, error) {
+func (s *sending) logicalPort(ctx context.Context, chassis string, leaf engine.Leaf) (string, error) {
 	if len(leaf.Packet.VLANs) == 0 {
 		return leaf.Port.IfaceID, nil
 	}
-	kids, err := s.SB.ChildPorts(ctx, leaf.Port.IfaceID, int64(leaf.Packet.VLANs[0].VID))
+	sb, err := s.Southbound(ctx, chassis)
+	if err != nil {
+		return "", err
+	}
+	kids, err := sb.ChildPorts(ctx, leaf.Port.IfaceID, int64(leaf.Packet.VLANs[0].VID))
 	if err != nil {
 		return "", err
 	}
@@ -134,7 +138,11 @@ func (s *sending) tunnel(ctx context.Context, a arrival, h *hop, leaf engine.Lea
 	if err != nil {
 		return next, "tunnel destination " + tun.Dst + " is not an address", nil
 	}
-	peer, err := s.SB.ChassisByEncapIP(ctx, dst)
+	sb, err := s.Southbound(ctx, a.chassis)
+	if err != nil {
+		return next, "", err
+	}
+	peer, err := sb.ChassisByEncapIP(ctx, dst)
 	var missing *ovn.NotFoundError
 	if errors.As(err, &missing) {
 		return next, "no chassis of the Southbound database has the tunnel address " + tun.Dst, nil

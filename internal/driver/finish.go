@@ -186,7 +186,11 @@ func (s *sending) zoneNames(ctx context.Context, h *hop) map[uint16]string {
 	if h.info.Zones == nil {
 		return nil
 	}
-	named, err := s.SB.NameZones(ctx, h.info.Zones)
+	sb, err := s.Southbound(ctx, h.chs)
+	if err != nil {
+		return h.info.Zones
+	}
+	named, err := sb.NameZones(ctx, h.info.Zones)
 	if err != nil {
 		return h.info.Zones
 	}

@@ -58,7 +58,11 @@ func vifStart(ctx context.Context, d *Driver, chassis string, info *node.Info, p
 	tag := uint16(0) // of a nested container on its parent's interface
 	p, ok := info.PortByIfaceID(port)
 	if !ok {
-		pb, err := d.SB.PortByName(ctx, port)
+		sb, err := d.Southbound(ctx, chassis)
+		if err != nil {
+			return Start{}, err
+		}
+		pb, err := sb.PortByName(ctx, port)
 		if err != nil {
 			return Start{}, err
 		}

@@ -1,0 +1,74 @@
+package driver
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// Southbound gives the Southbound database that a chassis itself uses: the run's own where the chassis is registered there
+// as one of its own, else the one its ovn-remote names (OVN-IC and interconnect deployments have one a zone, and know the
+// others' chassis as remote ones). Where that cannot be reached, the run's own answers, and the run says so.
+func (d *Driver) Southbound(ctx context.Context, chassis string) (*ovn.SB, error) {
+	if sb := d.zones[chassis]; sb != nil {
+		return sb, nil
+	}
+	sb, err := d.southbound(ctx, chassis)
+	if err != nil {
+		return nil, err
+	}
+	if d.zones == nil {
+		d.zones = map[string]*ovn.SB{}
+	}
+	d.zones[chassis] = sb
+	return sb, nil
+}
+
+func (d *Driver) southbound(ctx context.Context, chassis string) (*ovn.SB, error) {
+	row, err := d.SB.ChassisByName(ctx, chassis)
+	var missing *ovn.NotFoundError
+	switch {
+	case err == nil && !row.IsRemote():
+		return d.SB, nil
+	case err != nil && !errors.As(err, &missing):
+		return nil, err
+	}
+	info := d.infos[chassis]
+	if info == nil || info.OVNRemote == "" || d.DialSB == nil {
+		return d.SB, nil
+	}
+	if sb := d.remotes[info.OVNRemote]; sb != nil {
+		return sb, nil
+	}
+	sb, err := d.DialSB(ctx, info.OVNRemote)
+	if err != nil {
+		d.note("chassis " + chassis + " has a Southbound database of its own that cannot be read from here: " + err.Error())
+		return d.SB, nil
+	}
+	if d.remotes == nil {
+		d.remotes = map[string]*ovn.SB{}
+	}
+	d.remotes[info.OVNRemote] = sb
+	return sb, nil
+}
+
+// note keeps a remark for the report's warnings.
+func (d *Driver) note(text string) {
+	for _, n := range d.notes {
+		if n == text {
+			return
+		}
+	}
+	d.notes = append(d.notes, text)
+}
+
+// Close ends the connections that the driver itself opened.
+func (d *Driver) Close() error {
+	var errs []error
+	for _, sb := range d.remotes {
+		errs = append(errs, sb.Close())
+	}
+	d.remotes, d.zones = nil, nil
+	return errors.Join(errs...)
+}
