@@ -1,23 +1,460 @@
 package ctstate
 
-import "context"
+import (
+	"context"
+	"errors"
+	"net/netip"
+)
 
-// Userspace is the userspace datapath's conntrack (lib/conntrack.c).
+// Userspace is the userspace datapath's conntrack (lib/conntrack.c), which netdev and dummy bridges use.
 type Userspace struct {
 	// Count and Max are dpctl/ct-get-nconns and ct-get-maxconns; Max 0 checks nothing.
 	Count, Max int
 	// ZoneLimits are per-zone limits with their counts, DefaultZoneLimit that of other zones; 0 is unlimited.
 	ZoneLimits       map[uint16]ZoneLimit
 	DefaultZoneLimit uint32
+	// NoSeqCheck is dpctl/ct-disable-tcp-seq-chk.
+	NoSeqCheck bool
+	Timeouts   UserTimeouts
+}
+
+// UserTimeouts are a timeout policy's seconds (lib/conntrack-tp.c).
+type UserTimeouts struct {
+	SynSent, SynRecv, Established, FinWait, TimeWait, Close uint32
+	First, Single, Multiple                                 uint32
+	ICMPFirst, ICMPReply                                    uint32
+}
+
+// DefaultUserTimeouts are those of the default policy.
+func DefaultUserTimeouts() UserTimeouts {
+	return UserTimeouts{SynSent: 30, SynRecv: 30, Established: 86400, FinWait: 900, TimeWait: 45, Close: 30,
+		First: 60, Single: 60, Multiple: 30, ICMPFirst: 60, ICMPReply: 30}
 }
 
 // NewUserspace returns the model with OVS's default settings.
-func NewUserspace() *Userspace { return &Userspace{} }
+func NewUserspace() *Userspace { return &Userspace{Timeouts: DefaultUserTimeouts()} }
 
 // Clear is conntrack_clear.
 func (u *Userspace) Clear(Conn) Conn { return Conn{} }
 
+// uwork is one ct() action of the userspace datapath under way.
+type uwork struct {
+	ctx     context.Context
+	u       *Userspace
+	tbl     Table
+	a       *Action
+	r       *Result
+	key     Tuple // conn_lookup_ctx.key
+	related bool  // ctx.icmp_related
+	reply   bool
+	e       *Entry
+	dirty   bool
+	gone    *Entry
+	exp     *Expectation
+}
+
 // Do runs one ct() action for a packet that carries conn.
 func (u *Userspace) Do(ctx context.Context, tbl Table, conn Conn, p Packet, a Action) (Result, error) {
-	return NewKernel(Release{}).Do(ctx, tbl, conn, p, a)
+	w := &uwork{ctx: ctx, u: u, tbl: tbl, a: &a, r: &Result{Conn: conn, Packet: p}}
+	err := w.run()
+	w.finish()
+	if err != nil {
+		var le *LookupError
+		if !errors.As(err, &le) {
+			err = &LookupError{Zone: a.Zone, Tuple: p.Tuple, Err: err}
+		}
+		w.assume(Undetermined, "a table could not be read")
+	}
+	return *w.r, err
+}
+
+func (w *uwork) why(text string) { w.r.Why = append(w.r.Why, text) }
+
+func (w *uwork) assume(c Certainty, text string) {
+	w.r.Certainty = max(w.r.Certainty, c)
+	w.why(text)
+}
+
+// run is conntrack_execute for one packet.
+func (w *uwork) run() error {
+	p, c, a := &w.r.Packet, &w.r.Conn, w.a
+	switch {
+	case !p.IP:
+		w.why("ct is not executed for a packet that is not IP")
+		return nil
+	case p.Frag == FragLater:
+		w.r.Absorbed = true
+		w.why("a later fragment waits for the rest of its datagram and then goes the first fragment's way")
+		return nil
+	case p.Frag == FragFirst:
+		w.assume(Assumed, "fragments are reassembled for tracking: taken as the whole datagram")
+	}
+	if c.Attached && c.Zone == a.Zone && !a.Force && !w.alg() {
+		w.fast()
+		return nil
+	}
+	if isICMP(p.Tuple.Proto) {
+		if err := w.chooseID(); err != nil {
+			return err
+		}
+	}
+	if !w.extract() {
+		*c = Conn{State: Inv | Trk, KeyZone: a.Zone}
+		return nil
+	}
+	return w.processOne()
+}
+
+// alg mirrors get_alg_ctl_type: control packets of FTP and TFTP are never answered from the cache.
+func (w *uwork) alg() bool {
+	t := w.r.Packet.Tuple
+	return t.Proto == ProtoTCP && (t.Src.Port() == 21 || t.Dst.Port() == 21) || t.Proto == ProtoUDP && t.Dst.Port() == 69
+}
+
+// fast is process_one_fast: the connection was found before in this zone.
+func (w *uwork) fast() {
+	c := &w.r.Conn
+	e := c.Entry
+	w.e, w.reply, w.related = &e, c.Reply, c.Related
+	w.why("the packet was tracked in this zone before: no new look-up")
+	if w.a.NAT != nil {
+		w.handleNAT()
+		c.Attached = false
+	}
+	c.KeyZone, c.Mark, c.Label = w.a.Zone, e.Mark, e.Label
+	w.marks()
+	if w.a.Commit {
+		w.r.Committed = w.e
+	}
+}
+
+// extract is conn_key_extract: false is an invalid packet.
+func (w *uwork) extract() bool {
+	p := &w.r.Packet
+	t := p.Tuple
+	w.key = t
+	if !isICMP(t.Proto) {
+		return t.IsValid()
+	}
+	if (t.Proto == ProtoICMPv6) != t.IsIPv6() {
+		return false
+	}
+	if t.Proto == ProtoICMP && icmpIsError(t.ICMPType) || t.Proto == ProtoICMPv6 && t.ICMPType >= 1 && t.ICMPType <= 4 {
+		return w.extractError()
+	}
+	switch known := t.ICMPCode == 0; {
+	case t.Proto == ProtoICMP && known && (t.ICMPType == 0 || t.ICMPType == 8 || t.ICMPType >= 13 && t.ICMPType <= 16):
+		return true
+	case t.Proto == ProtoICMPv6 && known && (t.ICMPType == 128 || t.ICMPType == 129):
+		return true
+	}
+	w.why("this ICMP message is not tracked by the userspace datapath")
+	return false
+}
+
+// extractError takes the key from the quoted packet, reversed (extract_l4_icmp).
+func (w *uwork) extractError() bool {
+	p := &w.r.Packet
+	if p.Inner == nil {
+		w.assume(Undetermined, "which connection an ICMP error belongs to cannot be known without the packet it quotes")
+		return false
+	}
+	if p.Inner.Src.Addr() != p.Tuple.Dst.Addr() {
+		w.why("the error is not addressed to the sender of the packet it quotes")
+		return false
+	}
+	inv, ok := p.Inner.Invert()
+	w.key, w.related = inv, true
+	return ok
+}
+
+// lookup asks the table, and does not see what this action has deleted.
+func (w *uwork) lookup(t Tuple) (*Entry, error) {
+	if !t.IsValid() {
+		return nil, nil
+	}
+	w.r.Looked = true
+	e, err := w.tbl.Lookup(w.ctx, w.a.Zone, t)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, &LookupError{Zone: w.a.Zone, Tuple: t, Err: err}
+	case w.gone != nil && w.gone.Orig == e.Orig:
+		return nil, nil
+	}
+	return &e, nil
+}
+
+// find is initial_conn_lookup: a packet translated before is found by its reverse key.
+func (w *uwork) find(natted bool) error {
+	key := w.key
+	if natted {
+		inv, ok := key.Invert()
+		if !ok {
+			return nil
+		}
+		key = inv
+	}
+	e, err := w.lookup(key)
+	if err != nil || e == nil {
+		return err
+	}
+	reply, _ := e.userDirection(key)
+	if natted {
+		reply = !reply
+		w.key = e.Orig
+		if reply {
+			w.key = e.Reply
+		}
+	}
+	hit := *e
+	w.r.Hit, w.r.Found, w.r.Reply = &hit, e.Source, reply
+	w.e, w.reply = e, reply
+	return nil
+}
+
+// userDirection is Direction for the userspace table, which tries the forward key first.
+func (e *Entry) userDirection(t Tuple) (reply, ok bool) {
+	if e.Orig == t {
+		return false, true
+	}
+	return true, e.Reply == t
+}
+
+func (w *uwork) processOne() error {
+	c, a := &w.r.Conn, w.a
+	if c.State != 0 && c.KeyZone != a.Zone {
+		c.State = 0
+	}
+	oldOrig := c.OrigTuple
+	natted := c.State&natMask != 0
+	if err := w.find(natted); err != nil {
+		return err
+	}
+	if a.Force && w.e != nil && w.reply {
+		w.remove("force: the packet comes from the responder, so its connection is removed and it begins a new one")
+	}
+	create := false
+	switch {
+	case w.e != nil:
+		create = w.updateState()
+		if a.NAT != nil && !create {
+			w.handleNAT()
+		}
+	case natted && a.NAT == nil && oldOrig != nil:
+		e, err := w.lookup(*oldOrig)
+		if err != nil {
+			return err
+		}
+		if e != nil {
+			w.e = e
+			create = w.updateState()
+			break
+		}
+		create = true
+	case w.related:
+		w.why("the quoted packet's connection is not in this zone")
+		c.State = Inv
+	default:
+		create = true
+	}
+	if create && !w.related {
+		if err := w.notFound(); err != nil {
+			return err
+		}
+	}
+	w.metadata()
+	w.marks()
+	w.cache()
+	return nil
+}
+
+func (w *uwork) remove(why string) {
+	gone := *w.e
+	w.gone, w.r.Deleted = &gone, &gone
+	w.e, w.reply = nil, false
+	w.r.Hit, w.r.Found, w.r.Reply = nil, FromNone, false
+	w.why(why)
+}
+
+// updateState is conn_update_state; true asks for a new connection.
+func (w *uwork) updateState() bool {
+	c := &w.r.Conn
+	if w.related {
+		c.State |= Rel
+		if w.reply {
+			c.State |= Rpl
+		}
+		return false
+	}
+	if w.e.Master != nil {
+		c.State |= Rel
+	}
+	switch w.update() {
+	case userValid:
+		c.State = c.State&^New | Est
+		if w.reply {
+			c.State |= Rpl
+		}
+	case userInvalid:
+		c.State = Inv
+	case userValidNew:
+		c.State |= New
+	case userNew:
+		w.remove("SYN on a closed connection: it is removed and the packet begins a new one")
+		return true
+	}
+	return false
+}
+
+// notFound is conn_not_found: a new connection, entered only by a commit that nothing forbids.
+func (w *uwork) notFound() error {
+	c, a := &w.r.Conn, w.a
+	w.e, w.reply = nil, false
+	if !w.validNew() {
+		c.State = Inv
+		return nil
+	}
+	c.State = New
+	if err := w.expect(); err != nil {
+		return err
+	}
+	if w.exp != nil {
+		c.State |= Rel
+	}
+	if !a.Commit || w.full() {
+		return nil
+	}
+	inv, ok := w.key.Invert()
+	if !ok {
+		return nil
+	}
+	e := Entry{Zone: a.Zone, Orig: w.key, Reply: inv, Helper: a.Helper}
+	w.first(&e)
+	if w.exp != nil {
+		master := w.exp.Master.Orig
+		e.Master, e.Mark, e.Label = &master, w.exp.Master.Mark, w.exp.Master.Label
+	}
+	if a.NAT != nil {
+		ok, err := w.chooseNAT(&e)
+		if err != nil || !ok {
+			return err
+		}
+		w.e = &e
+		w.natPacket()
+	}
+	w.e = &e
+	w.r.Committed = w.e
+	return nil
+}
+
+// expect is expectation_lookup.
+func (w *uwork) expect() error {
+	finder, ok := w.tbl.(Expecter)
+	if !ok {
+		return nil
+	}
+	x, err := finder.Expectation(w.ctx, w.a.Zone, w.key)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
+		return &LookupError{Zone: w.a.Zone, Tuple: w.key, Err: err}
+	}
+	w.exp = &x
+	w.why("expected by a helper of connection " + x.Master.Orig.String())
+	return nil
+}
+
+// full tells that a limit keeps the connection from being entered; the packet goes on as new.
+func (w *uwork) full() bool {
+	delta := func(zone int) int {
+		if d, ok := w.tbl.(interface{ Delta(zone int) int }); ok {
+			return d.Delta(zone)
+		}
+		return 0
+	}
+	z, known := w.u.ZoneLimits[w.a.Zone]
+	if !known {
+		z.Limit = w.u.DefaultZoneLimit
+	}
+	if z.Limit != 0 && int64(z.Count)+int64(delta(int(w.a.Zone))) >= int64(z.Limit) {
+		w.why("the zone's connection limit is reached: not committed, the packet goes on as new")
+		return true
+	}
+	if w.u.Max > 0 && w.u.Count+delta(-1) >= w.u.Max {
+		w.why("the connection table is full (ct-get-maxconns): not committed, the packet goes on as new")
+		return true
+	}
+	return false
+}
+
+// metadata is write_ct_md.
+func (w *uwork) metadata() {
+	c := &w.r.Conn
+	c.State |= Trk
+	c.KeyZone, c.Mark, c.Label = w.a.Zone, 0, Label{}
+	orig := w.key
+	switch {
+	case w.e != nil:
+		c.Mark, c.Label = w.e.Mark, w.e.Label
+		orig = w.e.Orig
+		if w.e.Master != nil {
+			orig = *w.e.Master
+		}
+	case w.exp != nil:
+		c.Mark, c.Label = w.exp.Master.Mark, w.exp.Master.Label
+		orig = w.exp.Master.Orig
+	}
+	c.OrigTuple = &orig
+}
+
+// marks is set_mark and set_label; a connection made by a helper keeps its master's.
+func (w *uwork) marks() {
+	c, a := &w.r.Conn, w.a
+	if w.e == nil || w.e.Master != nil {
+		return
+	}
+	before, beforeLabel := w.e.Mark, w.e.Label
+	if a.MarkMask != 0 {
+		w.e.Mark = c.Mark&^a.MarkMask | a.Mark&a.MarkMask
+	}
+	w.e.Label = w.e.Label.Masked(a.Label, a.LabelMask)
+	c.Mark, c.Label = w.e.Mark, w.e.Label
+	w.dirty = w.dirty || w.e.Mark != before || w.e.Label != beforeLabel
+}
+
+// cache is set_cached_conn: an action with nat leaves nothing to find again.
+func (w *uwork) cache() {
+	c := &w.r.Conn
+	c.Attached = w.e != nil && w.a.NAT == nil
+	c.Zone, c.Reply, c.Related = w.a.Zone, w.reply, w.related
+	c.NewInfo = c.State&New != 0
+	if w.e != nil && w.a.Commit {
+		w.r.Committed = w.e
+	}
+}
+
+func (w *uwork) finish() {
+	if w.e == nil {
+		return
+	}
+	w.r.Conn.Entry = *w.e
+	if w.dirty && w.r.Hit != nil {
+		w.r.Updated = w.e
+	}
+}
+
+// chooseID picks the id of an ICMP message that a flow does not give.
+func (w *uwork) chooseID() error {
+	if w.r.Packet.HasID {
+		return nil
+	}
+	k := work{ctx: w.ctx, tbl: w.tbl, a: w.a, r: w.r, s: new(Scratch)}
+	return k.chooseID()
+}
+
+func withPort(a netip.AddrPort, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr(), port)
 }

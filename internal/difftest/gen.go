@@ -146,10 +146,11 @@ func (g *generator) next(entry func(zone uint16, t ctstate.Tuple) *ctstate.Entry
 		return pk
 	}
 	if t.Proto == ctstate.ProtoTCP {
-		if hit := entry(f.zone, t); hit != nil && g.owner[owned{f.zone, hit.Orig}] != f {
+		hit := entry(f.zone, t)
+		if hit != nil && g.owner[owned{f.zone, hit.Orig}] != f {
 			return g.next(entry)
 		}
-		g.tcp(&pk, e)
+		g.tcp(&pk, hit)
 	}
 	pk.text = fmt.Sprintf("flow %d zone %d: %v%s", f.id, f.zone, t, tcpText(pk))
 	return pk
@@ -205,7 +206,7 @@ const (
 	fin, syn, rst, psh, ack, urg = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 )
 
-// tcp draws flags and numbers.
+// tcp draws flags and numbers; e is the entry the packet belongs to, nil when it begins one.
 func (g *generator) tcp(pk *packet, e *ctstate.Entry) {
 	me, peer := &pk.f.client, &pk.f.server
 	if !pk.fromClient {

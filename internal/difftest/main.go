@@ -16,6 +16,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -278,10 +279,10 @@ func (d *differ) report(pk *packet, diffs []string) {
 	for _, line := range diffs {
 		fmt.Fprintln(d.out, "  ", line)
 	}
-	fmt.Fprintln(d.out, "  the flow's packets:")
+	fmt.Fprintln(d.out, "  the packets of this flow and of its tuple:")
 	prefix := fmt.Sprintf("flow %d ", pk.f.id)
 	for _, line := range d.history {
-		if len(line) >= len(prefix) && line[:len(prefix)] == prefix {
+		if strings.HasPrefix(line, prefix) || strings.Contains(line, pk.p.Tuple.Src.String()) && strings.Contains(line, pk.p.Tuple.Dst.String()) {
 			fmt.Fprintln(d.out, "    ", line)
 		}
 	}

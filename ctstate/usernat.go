@@ -1,0 +1,255 @@
+package ctstate
+
+import "net/netip"
+
+// natKind gives a connection's nat_action: as committed, or read off its tuples.
+func (e *Entry) natKind() (src, dst bool) {
+	if e.NATSrc || e.NATDst {
+		return e.NATSrc, e.NATDst
+	}
+	plain, ok := e.Orig.Invert()
+	if !ok || plain == e.Reply {
+		return false, false
+	}
+	if plain.Src != e.Reply.Src {
+		return false, true
+	}
+	return true, false
+}
+
+// handleNAT is handle_nat: once per packet and zone.
+func (w *uwork) handleNAT() {
+	src, dst := w.e.natKind()
+	c := &w.r.Conn
+	if !src && !dst || c.State&natMask != 0 && c.KeyZone == w.a.Zone {
+		return
+	}
+	c.State &^= natMask
+	w.natPacket()
+}
+
+// natPacket is nat_packet: the connection's own kind, swapped for replies; the action's range does not matter.
+func (w *uwork) natPacket() {
+	src, dst := w.e.natKind()
+	if w.reply {
+		src, dst = dst, src
+	}
+	key := w.e.Reply
+	if w.reply {
+		key = w.e.Orig
+	}
+	c, p := &w.r.Conn, &w.r.Packet
+	switch {
+	case src:
+		c.State |= SNAT
+	case dst:
+		c.State |= DNAT
+	default:
+		return
+	}
+	before := p.Tuple
+	t := &p.Tuple
+	if src {
+		t.Src = netip.AddrPortFrom(key.Dst.Addr(), t.Src.Port())
+	} else {
+		t.Dst = netip.AddrPortFrom(key.Src.Addr(), t.Dst.Port())
+	}
+	if w.related {
+		w.natInner(&key, src)
+	} else {
+		patPacket(t, &key)
+	}
+	w.r.NATed = w.r.NATed || *t != before
+}
+
+// patPacket is pat_packet: both ports from the key; an ICMPv6 id is left alone.
+func patPacket(t, key *Tuple) {
+	switch t.Proto {
+	case ProtoTCP, ProtoUDP, ProtoSCTP:
+		t.Src, t.Dst = withPort(t.Src, key.Dst.Port()), withPort(t.Dst, key.Src.Port())
+	case ProtoICMP:
+		if _, ok := icmpPartner(t.Proto, t.ICMPType); ok {
+			t.ICMPID = key.ICMPID
+		}
+	}
+}
+
+// natInner is nat_inner_packet: the quoted packet goes the other way.
+func (w *uwork) natInner(key *Tuple, outerSrc bool) {
+	p := &w.r.Packet
+	rev, ok := key.Invert()
+	if !ok || p.Inner == nil {
+		return
+	}
+	inner := *p.Inner
+	patPacket(&inner, &rev)
+	if outerSrc { // reversed: the quoted destination
+		inner.Dst = netip.AddrPortFrom(rev.Src.Addr(), inner.Dst.Port())
+	} else {
+		inner.Src = netip.AddrPortFrom(rev.Dst.Addr(), inner.Src.Port())
+	}
+	p.Inner = &inner
+	w.r.NATed = true
+}
+
+// chooseNAT is nat_get_unique_tuple on a new connection; false leaves it out of the table.
+func (w *uwork) chooseNAT(e *Entry) (bool, error) {
+	n := w.a.NAT
+	e.NATSrc, e.NATDst = n.Src, n.Dst
+	if w.exp != nil && w.exp.NATTuple != nil {
+		return w.followMaster(e), nil
+	}
+	if !n.Src && !n.Dst {
+		if w.exp == nil {
+			w.assume(Assumed, "a new connection committed with a bare nat is entered untranslated")
+		}
+		return true, nil
+	}
+	g := natRangeOf(n)
+	if g.ips {
+		w.rangeAddr(e, &g)
+	}
+	if !userPAT(e.Orig.Proto) {
+		used, err := w.userUsed(e.Reply)
+		if used {
+			w.why("the reply direction is taken and the protocol has no port to change: not committed, the packet goes on as new")
+		}
+		return !used, err
+	}
+	return w.choosePort(e, &g)
+}
+
+func userPAT(proto uint8) bool {
+	return proto == ProtoTCP || proto == ProtoUDP || proto == ProtoSCTP || proto == ProtoICMP
+}
+
+// rangeAddr puts the range's address into the reply direction. Which one of several is a hash that begins with a
+// random number of the process, or with 0 for persistent but differently from build to build.
+func (w *uwork) rangeAddr(e *Entry, g *natRange) {
+	if g.minAddr != g.maxAddr {
+		w.r.Ranges = append(w.r.Ranges, Range{What: "nat-address", MinAddr: g.minAddr, MaxAddr: g.maxAddr})
+		w.assume(Undetermined, "the address is the userspace datapath's own hash over the range, which cannot be foreseen: "+
+			"the first is shown")
+	}
+	if w.a.NAT.Src {
+		e.Reply.Dst = netip.AddrPortFrom(g.minAddr, e.Reply.Dst.Port())
+	} else {
+		e.Reply.Src = netip.AddrPortFrom(g.minAddr, e.Reply.Src.Port())
+	}
+}
+
+func (w *uwork) followMaster(e *Entry) bool {
+	x := w.exp
+	if x.NATDir == 0 {
+		e.NATSrc, e.NATDst = true, false
+		e.Reply.Dst = withAddr(e.Reply.Dst, x.NATTuple.Src.Addr())
+	} else {
+		e.NATSrc, e.NATDst = false, true
+		e.Reply.Src = withAddr(e.Reply.Src, x.NATTuple.Src.Addr())
+	}
+	return true
+}
+
+func withAddr(a netip.AddrPort, addr netip.Addr) netip.AddrPort {
+	return netip.AddrPortFrom(addr, a.Port())
+}
+
+func (w *uwork) userUsed(reply Tuple) (bool, error) {
+	e, err := w.lookup(reply)
+	return e != nil, err
+}
+
+// choosePort runs the port searches of nat_get_unique_tuple.
+func (w *uwork) choosePort(e *Entry, g *natRange) (bool, error) {
+	n := w.a.NAT
+	if n.Dst && g.ports {
+		c := userChoice(e.Reply, g.minPort, g.maxPort, true)
+		found, err := w.search(e, &c, c.size > 1)
+		if found || err != nil {
+			return found, err
+		}
+	}
+	var c userPorts
+	if n.Src && g.ports {
+		c = userChoice(e.Reply, g.minPort, g.maxPort, false)
+	} else {
+		lo, hi := uint16(1024), uint16(65535)
+		switch cur := sourceKey(e.Orig).Port(); {
+		case cur < 512:
+			lo, hi = 1, 511
+		case cur < 1024:
+			lo, hi = 600, 1023
+		}
+		c = userChoice(e.Reply, lo, hi, false)
+		c.first, c.own = true, sourceKey(e.Orig).Port()
+		c.start = uint32(max(c.own, lo) - lo)
+	}
+	found, err := w.search(e, &c, n.Src && g.ports && c.size > 1)
+	if !found && err == nil {
+		w.why("no unused tuple: not committed, the packet goes on as new")
+	}
+	return found, err
+}
+
+// userPorts is one nat_get_unique_l4.
+type userPorts struct {
+	reply       Tuple
+	dst         bool // the original direction's destination port is chosen
+	min         uint16
+	start, size uint32
+	first       bool // the search begins with the packet's own port, which may lie outside the range
+	own         uint16
+}
+
+func userChoice(reply Tuple, lo, hi uint16, dst bool) userPorts {
+	if hi < lo {
+		lo, hi = hi, lo
+	}
+	return userPorts{reply: reply, dst: dst, min: lo, size: uint32(hi) - uint32(lo) + 1}
+}
+
+func (c *userPorts) at(i uint32) Tuple {
+	t, port := c.reply, uint16(uint32(c.min)+(c.start+i)%c.size)
+	if c.first && i == 0 {
+		port = c.own
+	}
+	switch {
+	case t.Proto == ProtoICMP:
+		t.ICMPID = port
+	case c.dst:
+		t.Src = withPort(t.Src, port)
+	default:
+		t.Dst = withPort(t.Dst, port)
+	}
+	return t
+}
+
+// search takes the first unused port from the start on; random tells that the start itself cannot be known.
+func (w *uwork) search(e *Entry, c *userPorts, random bool) (bool, error) {
+	for i := range min(c.size, maxAttempts) {
+		t := c.at(i)
+		used, err := w.userUsed(t)
+		if err != nil {
+			return false, err
+		}
+		if used {
+			continue
+		}
+		e.Reply = t
+		switch {
+		case random:
+			w.r.Ranges = append(w.r.Ranges, Range{What: "nat-port", Min: c.min, Max: c.min + uint16(c.size-1)})
+			w.assume(Undetermined, "the port search starts at a hash or at random: the first unused port is shown")
+		case i > 0:
+			w.assume(Predicted, "the port is taken: the next unused one is used")
+		}
+		return true, nil
+	}
+	if c.size > maxAttempts {
+		e.Reply = c.at(0)
+		w.r.Ranges = append(w.r.Ranges, Range{What: "nat-port", Min: c.min, Max: c.min + uint16(c.size-1)})
+		w.assume(Undetermined, "128 ports are taken: the search goes on at random")
+		return true, nil
+	}
+	return false, nil
+}
