@@ -86,8 +86,9 @@ func fieldByName(name string) *Field {
 type machine struct {
 	pkt   packet.Packet
 	regs  registers
-	stack [][]byte // bits, one a byte
-	lost  string   // why what follows is not known
+	other map[string][]byte // fields that are neither: ct_mark, tun_id, ...; nil where none is wanted
+	stack [][]byte          // bits, one a byte
+	lost  string            // why what follows is not known
 }
 
 // run executes actions until one hands the packet on.
@@ -186,6 +187,9 @@ func (m *machine) writeBits(s Subfield, bits []byte) {
 		return
 	}
 	all := make([]byte, s.Field.Bits)
+	if isOther(s.Field.Name) && m.other == nil {
+		return
+	}
 	if s.Ofs != 0 || s.Bits != s.Field.Bits {
 		v, ok := m.get(s.Field)
 		if !ok {
@@ -230,6 +234,9 @@ func (m *machine) get(f *Field) ([]byte, bool) {
 	if f.Name == "metadata" {
 		return binary.BigEndian.AppendUint64(nil, m.regs.metadata), true
 	}
+	if isOther(f.Name) && m.other != nil {
+		return m.other[f.Name], true // toBits fills up with zeros
+	}
 	switch v := slot(&m.pkt, f.Name).(type) {
 	case *packet.MAC:
 		return v[:], true
@@ -256,9 +263,11 @@ func (m *machine) set(f *Field, v []byte) bool {
 		m.regs.metadata = binary.BigEndian.Uint64(v)
 		return true
 	}
-	switch f.Name {
-	case "ct_mark", "ct_label", "pkt_mark", "tun_id", "tun_src", "tun_dst", "in_port":
-		return true // not part of the packet
+	if isOther(f.Name) {
+		if m.other != nil {
+			m.other[f.Name] = v
+		}
+		return true
 	}
 	switch to := slot(&m.pkt, f.Name).(type) {
 	case *packet.MAC:
@@ -275,6 +284,16 @@ func (m *machine) set(f *Field, v []byte) bool {
 		return false
 	}
 	return true
+}
+
+// isOther says whether a field is about the packet's way, not in it.
+func isOther(name string) bool {
+	switch name {
+	case "ct_mark", "ct_label", "ct_state", "ct_zone", "pkt_mark", "tun_id", "tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst",
+		"tun_flags", "in_port", "in_port_oxm":
+		return true
+	}
+	return strings.HasPrefix(name, "tun_metadata")
 }
 
 // slot points to the packet's field of that name; nil: none here.

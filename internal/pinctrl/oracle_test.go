@@ -79,7 +79,9 @@ func bare(p packet.Packet) packet.Packet {
 	return p
 }
 
-var addrs = cmp.Comparer(func(a, b packet.Packet) bool { return a.String() == b.String() && a.EthSrc == b.EthSrc && a.EthDst == b.EthDst && a.NDTLL == b.NDTLL && a.TOS == b.TOS })
+var addrs = cmp.Comparer(func(a, b packet.Packet) bool {
+	return a.String() == b.String() && a.EthSrc == b.EthSrc && a.EthDst == b.EthDst && a.NDTLL == b.NDTLL && a.TOS == b.TOS
+})
 
 // TestAnswersOfRealController gives Answer each packet-in that a real ovn-controller received, and compares
 // with the packet-out or resume that it sent.
@@ -149,6 +151,10 @@ func compare(t *testing.T, in message, got Result, next message) {
 		}
 		for _, o := range got.Outcomes {
 			if cmp.Equal(bare(o.Packet), bare(next.packet), addrs) && bitIs(got.Bit, next.metadata, o.Value) {
+				want := Text(append(registersOf(next.metadata).reload(), Resubmit{InPort: ofppInPort, Table: 31}))
+				if a := got.Resume(o, 30); a != want {
+					t.Errorf("%s %s: resumed by %s, want %s", got.Name, in.packet, a, want)
+				}
 				return
 			}
 		}

@@ -119,3 +119,43 @@ func TestEncoded(t *testing.T) {
 		}
 	})
 }
+
+// TestParseLine reads the text of each action that changes fields back to the same text.
+func TestParseLine(t *testing.T) {
+	n := 0
+	for _, c := range encoded {
+		a := parseLine(c.text)
+		if a == nil {
+			continue
+		}
+		n++
+		if a.String() != c.text {
+			t.Errorf("%s read as %s", c.text, a)
+		}
+	}
+	if n < 15 {
+		t.Errorf("%d lines read", n)
+	}
+	for _, bad := range []string{"", "set_field:1", "set_field:x->reg0", "set_field:0x1ffffffff->reg0", "set_field:1->nothing", "load:1->NXM_NX_REG0[0..40]",
+		"load:x->NXM_NX_REG0[]", "move:NXM_NX_REG0[]->NXM_NX_REG1[0..3]", "push:NXM_NX_REG0", "pop:NXM_NX_REG0[9..1]", "set_field:10.0.0.1/33->ip_src", "resubmit(,5)"} {
+		if a := parseLine(bad); a != nil {
+			t.Errorf("%s read as %s", bad, a)
+		}
+	}
+}
+
+// FuzzParseLine: what is read prints to a text that is read the same.
+func FuzzParseLine(f *testing.F) {
+	for _, c := range encoded {
+		f.Add(c.text)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if a := parseLine(s); a != nil {
+			if b := parseLine(a.String()); b == nil || b.String() != a.String() {
+				t.Errorf("%q: %s, then %v", s, a, b)
+			}
+			m := machine{other: map[string][]byte{}}
+			m.step(a)
+		}
+	})
+}

@@ -87,10 +87,10 @@ type Result struct {
 	Answer *packet.Packet
 	// AnswerMetadata are the registers and metadata as Answer enters the pipeline: reg15 is then often its output port.
 	AnswerMetadata []openflow.Field
-	// InPort is the packet-out's in_port for FLOW: always CONTROLLER.
+	// InPort is the packet-out's in_port for FLOW: always CONTROLLER. A resumed packet keeps its own.
 	InPort string
-	// Metadata are the registers and metadata of the punted packet that reload_metadata carries
-	// over: already the first items of Actions.
+	// Metadata are the registers and metadata of the punted packet that go along: for a packet-out reload_metadata
+	// makes them the first items of Actions, a resumed packet keeps them.
 	Metadata []openflow.Field
 	// Actions is the packet-out's action list for ofproto/trace-packet-out; empty when there is none to trace.
 	Actions string
@@ -102,6 +102,17 @@ type Result struct {
 
 	Unknown string // why something about the answer is not determined
 	Text    string // for people
+}
+
+// Resume gives the actions for ofproto/trace-packet-out that go on from table with one outcome. The switch keeps the rest
+// of the action list to itself and a trace ends at the pause, but OVN writes "RESULT = ACTION(...); next;" each time, and
+// next is the table behind.
+func (r Result) Resume(o Outcome, table uint8) string {
+	regs := registersOf(openflow.Flow{Fields: r.Metadata})
+	if r.Bit != nil && o.Value >= 0 {
+		regs.reg[r.Bit.Reg] = regs.reg[r.Bit.Reg]&^(1<<r.Bit.Bit) | uint32(o.Value&1)<<r.Bit.Bit
+	}
+	return Text(append(regs.reload(), Resubmit{InPort: ofppInPort, Table: table + 1}))
 }
 
 // Release is an OVN release, such as 23.03; the zero value is the newest known.

@@ -10,7 +10,7 @@ import (
 // resume handles the actions that pause the packet and let it go on by NXT_RESUME. Those with a result write
 // 1 into one bit when they made an answer of the packet, else 0.
 func (a *answer) resume() {
-	a.Kind, a.Hint = Resumes, HintFollow
+	a.Kind, a.Hint, a.Metadata = Resumes, HintFollow, a.regs.fields()
 	op := a.punt.Opcode
 	rest := a.punt.Args
 	if op.args() == argsResult {

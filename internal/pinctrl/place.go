@@ -1,0 +1,317 @@
+package pinctrl
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+)
+
+// Place is a point of a trace where the packet is handed over: a controller action, or a ct action that recirculates.
+type Place struct {
+	Node   *oftrace.Node
+	Packet packet.Packet // as it was there
+	Flow   openflow.Flow // registers and metadata as they were there
+	Lost   string        // why Packet and Flow are not to be relied on; empty: they are
+}
+
+// Places finds each controller(...) and ct(...table=N...) of a section, with the packet and the registers at that
+// point. A section's final flow does not tell them: what a clone, a bucket or a peer bridge did (all of OVN's
+// patch ports between datapaths are clones) is undone there. start replaces the registers of the section's own flow;
+// a resumed section needs it, as its flow is printed before they are restored.
+func Places(sec oftrace.Section, start *openflow.Flow) ([]Place, error) {
+	w, err := newWalker(sec, start)
+	if err != nil {
+		return nil, err
+	}
+	w.list(sec.Nodes, true)
+	return w.places, nil
+}
+
+func newWalker(sec oftrace.Section, start *openflow.Flow) (*walker, error) {
+	f, err := openflow.Parse(sec.Flow)
+	if err != nil {
+		return nil, err
+	}
+	p, err := packet.FromFlow(f)
+	if err != nil {
+		return nil, err
+	}
+	w := &walker{m: machine{pkt: p, regs: registersOf(f), other: otherOf(f)}}
+	if start != nil {
+		w.m.regs = registersOf(*start)
+	} else if thawed(sec.Nodes) && w.m.regs == (registers{}) {
+		w.m.lost = "the registers that this section was resumed with are not known"
+	}
+	return w, nil
+}
+
+// thawed says whether a section was resumed.
+func thawed(nodes []*oftrace.Node) bool {
+	for _, n := range nodes {
+		if n.Kind == oftrace.Thaw || n.Kind == oftrace.Bridge && thawed(n.Children) {
+			return true
+		}
+	}
+	return false
+}
+
+// otherOf takes the fields out of a flow that are neither registers nor the packet's.
+func otherOf(f openflow.Flow) map[string][]byte {
+	out := map[string][]byte{}
+	for _, fd := range f.Fields {
+		if fl := fieldByName(fd.Name); fl != nil && isOther(fd.Name) {
+			if v := fl.parse(fd.Value); v != nil {
+				out[fd.Name] = v
+			}
+		}
+	}
+	return out
+}
+
+// walker executes the action lines of a section in order.
+type walker struct {
+	m      machine
+	places []Place
+	wrong  []string // details of the trace that contradict the machine
+	moved  Action   // the last line, if it was a move or pop
+}
+
+// save and restore keep what ends with a clone, a bucket or a bridge.
+func (w *walker) save() machine {
+	m := w.m
+	m.other, m.stack = maps.Clone(m.other), slices.Clone(m.stack)
+	m.pkt.VLANs, m.pkt.MPLS = slices.Clone(m.pkt.VLANs), slices.Clone(m.pkt.MPLS)
+	return m
+}
+
+// list executes sibling nodes.
+func (w *walker) list(nodes []*oftrace.Node, top bool) {
+	for i := 0; i < len(nodes); i++ {
+		n := nodes[i]
+		switch n.Kind {
+		case oftrace.ActionLine:
+			rest := nodes[i+1:]
+			if inner, ok := inside(n.Text, "clone("); ok {
+				cut := actionIndex(rest, lines(inner))
+				old := w.save()
+				w.list(rest[:cut], false)
+				w.m = old
+				i += cut
+				continue
+			}
+			if strings.HasPrefix(n.Text, "check_pkt_larger(") {
+				w.list(n.Children, false)
+				w.fork(n.Text, rest)
+				return
+			}
+			w.action(n)
+			w.list(n.Children, false)
+		case oftrace.Bridge:
+			if top {
+				w.list(n.Children, false)
+				continue
+			}
+			old := w.save()
+			w.m.regs, w.m.other = registers{}, map[string][]byte{} // patch_port_output
+			w.list(n.Children, false)
+			w.m = old
+		case oftrace.Bucket:
+			old := w.save()
+			w.list(n.Children, false)
+			w.m = old
+		case oftrace.Detail:
+			w.check(n.Text)
+			w.list(n.Children, false)
+		default:
+			w.list(n.Children, false)
+		}
+	}
+}
+
+// fork executes what follows check_pkt_larger: xlate_check_pkt_larger translates the rest once for a larger packet and
+// once for another, and the trace prints both.
+func (w *walker) fork(text string, rest []*oftrace.Node) {
+	_, to, _ := strings.Cut(text, "->")
+	dst, ok := parseSubfield(to)
+	n := actionIndex(rest, -1)
+	if !ok || n%2 != 0 {
+		w.m.lost = "both ways of check_pkt_larger cannot be told apart"
+		w.list(rest, false)
+		return
+	}
+	cut := actionIndex(rest, n/2)
+	old := w.save()
+	w.m.writeBits(dst, []byte{1})
+	w.list(rest[:cut], false)
+	w.m = old
+	w.m.writeBits(dst, []byte{0})
+	w.list(rest[cut:], false)
+}
+
+// actionIndex is the index behind the first n action lines and what belongs to them; with n < 0 it counts the action lines.
+func actionIndex(nodes []*oftrace.Node, n int) int {
+	seen := 0
+	for i, x := range nodes {
+		if x.Kind != oftrace.ActionLine {
+			continue
+		}
+		if seen == n {
+			return i
+		}
+		seen++
+	}
+	if n < 0 {
+		return seen
+	}
+	return len(nodes)
+}
+
+// action executes one line.
+func (w *walker) action(n *oftrace.Node) {
+	t := n.Text
+	if strings.HasPrefix(t, "controller(") || strings.HasPrefix(t, "CONTROLLER:") || strings.HasPrefix(t, "ct(") && strings.Contains(t, "table=") {
+		old := w.save()
+		w.places = append(w.places, Place{n, old.pkt, openflow.Flow{Fields: old.regs.fields()}, old.lost})
+	}
+	w.moved = nil
+	if a := parseLine(t); a != nil {
+		w.moved = a
+		w.m.step(a)
+		return
+	}
+	word := t
+	if i := strings.IndexAny(t, "(:"); i >= 0 {
+		word = t[:i]
+	}
+	switch word {
+	case "dec_ttl":
+		if w.m.pkt.TTL > 1 {
+			w.m.pkt.TTL--
+		}
+	case "ct", "ct_clear":
+		for _, name := range []string{"ct_mark", "ct_label", "ct_state", "ct_zone"} {
+			delete(w.m.other, name)
+		}
+	case "push_vlan", "pop_vlan", "set_field", "load", "move", "pop", "push", "strip_vlan", "push_mpls", "pop_mpls", "encap", "decap",
+		"write_metadata", "set_tunnel", "delete_field", "dec_mpls_ttl", "dec_nsh_ttl", "multipath", "unroll_xlate", "learn":
+		w.unfollowed(word, t)
+	}
+}
+
+// unfollowed handles actions that change what the machine does not model.
+func (w *walker) unfollowed(word, text string) {
+	switch word {
+	case "unroll_xlate", "learn", "set_tunnel":
+		return
+	case "pop_vlan", "strip_vlan":
+		if len(w.m.pkt.VLANs) > 0 {
+			w.m.pkt.VLANs = w.m.pkt.VLANs[1:]
+		}
+		return
+	case "push_vlan":
+		w.m.pkt.VLANs = slices.Insert(w.m.pkt.VLANs, 0, packet.VLAN{TPID: packet.EthVLAN})
+		return
+	}
+	if _, to, _ := strings.Cut(text, "->"); word == "set_field" && isOther(to) { // set_field:ANY->in_port
+		delete(w.m.other, to)
+		return
+	}
+	if w.m.lost == "" {
+		w.m.lost = "action " + text + " is not followed here"
+	}
+}
+
+// check compares a detail FIELD is now VALUE with the machine. The trace is right about what the section's flow does not
+// print, such as the tun_id of a flow without tun_flags.
+func (w *walker) check(text string) {
+	_, now, ok := strings.Cut(text, " is now ")
+	var dst Subfield
+	unprinted := false
+	switch a := w.moved.(type) {
+	case Move:
+		dst = a.Dst
+		unprinted = isOther(a.Src.Field.Name) && w.m.other[a.Src.Field.Name] == nil
+	case Pop:
+		dst = a.Dst
+	default:
+		return
+	}
+	if !ok || w.m.lost != "" || isOther(dst.Field.Name) {
+		return
+	}
+	want := parseInteger(now, (dst.Bits+7)/8)
+	if dst.Bits == dst.Field.Bits && dst.Field.format != fmtHex && dst.Field.format != fmtDecimal {
+		want = dst.Field.parse(now)
+	}
+	switch {
+	case want == nil:
+	case unprinted:
+		w.m.writeBits(dst, toBits(want, dst.Bits))
+	case !slices.Equal(w.m.readBits(dst), toBits(want, dst.Bits)):
+		w.wrong = append(w.wrong, text)
+		w.m.lost = "the trace says " + text + ", which is not what its actions give"
+	}
+}
+
+// inside gives what stands between prefix and the closing parenthesis at the end.
+func inside(text, prefix string) (string, bool) {
+	rest, ok := strings.CutPrefix(text, prefix)
+	rest, end := strings.CutSuffix(rest, ")")
+	return rest, ok && end
+}
+
+// lines is the number of lines that an action list in a clone or ct is printed as: each action is one, and a ct
+// is followed by its own nested actions, or by drop where there are none.
+func lines(list string) int {
+	n := 0
+	for _, a := range splitTop(list) {
+		n++
+		if inner, ok := inside(a, "clone("); ok {
+			n += lines(inner)
+		}
+		if inner, ok := inside(a, "ct("); ok {
+			n += ctLines(inner)
+		}
+	}
+	return n
+}
+
+func ctLines(inner string) int {
+	n := 0
+	for _, item := range splitTop(inner) {
+		if item == "nat" || strings.HasPrefix(item, "nat(") {
+			n++
+		}
+		if exec, ok := inside(item, "exec("); ok {
+			n += len(splitTop(exec))
+		}
+	}
+	return max(n, 1)
+}
+
+// splitTop splits at the commas outside parentheses.
+func splitTop(s string) []string {
+	var out []string
+	depth, from := 0, 0
+	for i := range len(s) {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case ',':
+			if depth == 0 {
+				out = append(out, s[from:i])
+				from = i + 1
+			}
+		}
+	}
+	if from < len(s) {
+		out = append(out, s[from:])
+	}
+	return out
+}

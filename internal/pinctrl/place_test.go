@@ -1,0 +1,120 @@
+package pinctrl
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/corpus"
+)
+
+// TestPlacesCorpus executes the actions of every captured trace: each "FIELD is now VALUE" must agree, and so must the
+// registers of the final flow, and those of each section that a ct action queued.
+func TestPlacesCorpus(t *testing.T) {
+	details, finals, children := 0, 0, 0
+	for _, c := range corpus.Load(t, "trace/*.txt") {
+		tr, err := oftrace.Parse(c.Text)
+		if err != nil {
+			continue // the parser's own tests say which
+		}
+		details += strings.Count(c.Text, " is now ")
+		for i, sec := range tr.Sections {
+			w, err := newWalker(sec, nil)
+			if err != nil {
+				if dummyRules(c.File) {
+					continue // packets that the packet model has no place for
+				}
+				t.Errorf("%s section %d: %v", c.File, i, err)
+				continue
+			}
+			w.list(sec.Nodes, true)
+			for _, x := range w.wrong {
+				t.Errorf("%s section %d: %s", c.Command, i, x)
+			}
+			if w.m.lost != "" && !dummyRules(c.File) && !strings.Contains(w.m.lost, "resumed with") {
+				t.Errorf("%s section %d: lost: %s", c.File, i, w.m.lost)
+			}
+			if w.m.lost != "" || sec.Failed != "" {
+				continue
+			}
+			f, err := openflow.Parse(sec.FinalFlow)
+			if err != nil {
+				t.Fatal(err)
+			}
+			finals++
+			if d := cmp.Diff(registersOf(f).fields(), w.m.regs.fields()); d != "" {
+				t.Errorf("%s (%s) section %d: registers of the final flow (-trace +ours):\n%s", c.File, c.Command, i, d)
+			}
+			for _, child := range tr.Sections {
+				if child.Recirc != nil && child.Parent == i {
+					children++
+					cf, _ := openflow.Parse(child.Flow)
+					if !slices.ContainsFunc(w.places, func(p Place) bool { return registersOf(p.Flow) == registersOf(cf) }) {
+						t.Errorf("%s section %d: no ct place has the registers of its child %s", c.File, i, child.Flow)
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d details, %d final flows, %d queued sections", details, finals, children)
+	if details == 0 || finals < 20 || children == 0 {
+		t.Error("too little compared")
+	}
+}
+
+// dummyRules says whether a capture is of flows made up to show every action, not of OVN's.
+func dummyRules(file string) bool {
+	return strings.Contains(file, "rules") || strings.Contains(file, "dummy")
+}
+
+// TestPlacesOfPuntedPackets compares the places found in a trace with the packet-ins that a real ovn-controller got for the
+// same packet: opcode, registers and headers.
+func TestPlacesOfPuntedPackets(t *testing.T) {
+	for _, file := range testenv.Corpus(t, "testdata/place-*.txt") {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, text, _ := strings.Cut(string(b), "\n")
+		traced, log, _ := strings.Cut(text, "##########\n")
+		tr, err := oftrace.Parse(traced)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var places []Place
+		for _, sec := range tr.Sections {
+			ps, err := Places(sec, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			places = append(places, ps...)
+		}
+		found := 0
+		for _, in := range messages(t, log) {
+			if in.head != "NXT_PACKET_IN2" {
+				continue
+			}
+			found++
+			ok := slices.ContainsFunc(places, func(p Place) bool {
+				punt, err := Decode(p.Node.Text)
+				return err == nil && dotted(punt.UserData) == in.userdata && p.Lost == "" &&
+					registersOf(p.Flow) == registersOf(in.metadata) && cmp.Equal(bare(p.Packet), bare(in.packet), addrs)
+			})
+			if !ok {
+				t.Errorf("%s: no place has %s of %s", file, in.metadata, in.packet)
+				for _, p := range places {
+					t.Logf("place %.60s %s %s %s", p.Node.Text, p.Flow, p.Packet, p.Lost)
+				}
+			}
+		}
+		if found == 0 {
+			t.Errorf("%s: no packet-in", file)
+		}
+	}
+}
