@@ -277,18 +277,39 @@ func TestNewRows(t *testing.T) {
 // central starts a Southbound database without northd, for rows of chosen UUIDs.
 func central(t *testing.T, rows string) *ovn.SB {
 	t.Helper()
+	sb, err := ovn.DialSB(t.Context(), ovn.Options{Remotes: lone(t, "ovn-sb.ovsschema", ovn.Southbound, rows)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sb.Close() })
+	return sb
+}
+
+func northbound(t *testing.T, rows string) *ovn.NB {
+	t.Helper()
+	nb, err := ovn.DialNB(t.Context(), ovn.Options{Remotes: lone(t, "ovn-nb.ovsschema", ovn.Northbound, rows)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nb.Close() })
+	return nb
+}
+
+// lone serves one database with the rows inserted.
+func lone(t *testing.T, schemaName, database, rows string) (remote string) {
+	t.Helper()
 	for _, tool := range []string{"ovsdb-server", "ovsdb-tool", "ovsdb-client"} {
 		testenv.Tool(t, tool)
 	}
 	g := &ovntest.Group{Dir: ovntest.Dir(t)}
 	t.Cleanup(g.Stop)
-	schema, err := ovntest.Schema("ovn-sb.ovsschema")
+	schema, err := ovntest.Schema(schemaName)
 	if err == nil {
-		_, err = g.Server(t.Context(), "sb", schema)
+		_, err = g.Server(t.Context(), "db", schema)
 	}
 	if err == nil {
 		var out string
-		out, err = g.Run(t.Context(), "", "ovsdb-client", "transact", g.Sock("sb"), `["OVN_Southbound",`+rows+`]`)
+		out, err = g.Run(t.Context(), "", "ovsdb-client", "transact", g.Sock("db"), `["`+database+`",`+rows+`]`)
 		if strings.Contains(out, `"error":"`) {
 			t.Fatal(out)
 		}
@@ -296,12 +317,7 @@ func central(t *testing.T, rows string) *ovn.SB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sb, err := ovn.DialSB(t.Context(), ovn.Options{Remotes: g.Sock("sb")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { sb.Close() })
-	return sb
+	return g.Sock("db")
 }
 
 func TestAmbiguous(t *testing.T) {
