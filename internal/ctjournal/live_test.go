@@ -143,10 +143,8 @@ func TestLiveNoLabels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Label == e.Label {
-		t.Skip("another namespace has made this kernel keep labels")
-	}
-	if w := c.Warnings(); len(w) != 1 {
+	// The openvswitch module is a user of labels in every namespace.
+	if w := c.Warnings(); got.Label != e.Label && len(w) != 1 || got.Label == e.Label && len(w) != 0 {
 		t.Errorf("warnings: %q", w)
 	}
 	e.Status |= ctstate.SeenReply
