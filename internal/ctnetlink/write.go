@@ -204,7 +204,7 @@ type Change struct {
 
 // Update changes an entry. The kernel does not compare ids when it updates, so
 // the entry is read just before, and refused with ErrNotFound when it is
-// another one by now. status is the entry's status as read.
+// another one by now.
 func (t *Table) Update(ctx context.Context, k Key, c Change) error {
 	if err := k.check(); err != nil {
 		return lookupError(k.zone, k.tuple, err)
