@@ -14,7 +14,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/corpus"
 )
 
-// TestPlacesCorpus executes the actions of every captured trace: each "FIELD is now VALUE" must agree, and so must the
+// TestPlacesCorpus executes the actions of every captured trace: each "FIELD is now VALUE" and each register that a table matched must agree, and so must the
 // registers of the final flow, and those of each section that a ct action queued.
 func TestPlacesCorpus(t *testing.T) {
 	details, finals, children := 0, 0, 0
