@@ -2,7 +2,9 @@ package ovn
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -54,6 +56,9 @@ func (s *SB) NextHop(ctx context.Context, p *PortBinding, dst netip.Addr, nb *NB
 		return NextHop{}, err
 	}
 	for _, r := range routers {
+		if r.isBroadcast(dst) {
+			return NextHop{MAC: "ff:ff:ff:ff:ff:ff", Kind: "broadcast"}, nil
+		}
 		if a, ok := r.owns(dst); ok {
 			return NextHop{MAC: a, Kind: "router", Port: r.lrp.LogicalPort}, nil
 		}
@@ -61,7 +66,7 @@ func (s *SB) NextHop(ctx context.Context, p *PortBinding, dst netip.Addr, nb *NB
 	if h, ok, err := s.peerOn(ctx, p.Datapath, dst); err != nil || ok {
 		return h, err
 	}
-	onLink := false
+	onLink := dst.IsLinkLocalUnicast()
 	for _, r := range routers {
 		onLink = onLink || r.contains(dst)
 	}
@@ -145,13 +150,43 @@ func (r attachedRouter) hasFamily(ip netip.Addr) bool {
 // of nat_addresses, whose entries read "MAC IP... [is_chassis_resident(...)]".
 func (r attachedRouter) owns(ip netip.Addr) (mac string, ok bool) {
 	for _, a := range slices.Concat(r.addrs, parseAddrs(r.lsp.NATAddresses)) {
-		for _, n := range a.IPs {
-			if n.Addr() == ip {
-				return a.MAC, true
-			}
+		if a.has(ip) {
+			return a.MAC, true
 		}
 	}
 	return "", false
+}
+
+// has reports an address that is listed, or the link-local one that IPv6 makes
+// of the MAC address (RFC 4291 appendix A), which the database does not list.
+func (a Addr) has(ip netip.Addr) bool {
+	return slices.ContainsFunc(a.IPs, func(n netip.Prefix) bool { return n.Addr() == ip }) ||
+		ip.Is6() && ip.IsLinkLocalUnicast() && ip == linkLocal(a.MAC)
+}
+
+func linkLocal(mac string) netip.Addr {
+	m, err := net.ParseMAC(mac)
+	if err != nil || len(m) != 6 {
+		return netip.Addr{}
+	}
+	return netip.AddrFrom16([16]byte{0xfe, 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
+}
+
+// isBroadcast reports the last address of an IPv4 network of the router port.
+func (r attachedRouter) isBroadcast(ip netip.Addr) bool {
+	for _, a := range r.addrs {
+		for _, n := range a.IPs {
+			if !ip.Is4() || !n.Contains(ip) || n.Bits() > 30 {
+				continue
+			}
+			b := ip.As4()
+			host := uint32(1)<<(32-n.Bits()) - 1
+			if binary.BigEndian.Uint32(b[:])&host == host {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // routersOn lists the router ports attached to a switch.
@@ -190,10 +225,8 @@ func (s *SB) peerOn(ctx context.Context, datapath UUID, ip netip.Addr) (NextHop,
 	}
 	for _, r := range res[0] {
 		for _, a := range parseAddrs(r.Strs("mac")) {
-			for _, n := range a.IPs {
-				if n.Addr() == ip {
-					return NextHop{MAC: a.MAC, Kind: "peer", Port: r.Str("logical_port")}, true, nil
-				}
+			if a.has(ip) {
+				return NextHop{MAC: a.MAC, Kind: "peer", Port: r.Str("logical_port")}, true, nil
 			}
 		}
 	}

@@ -56,6 +56,13 @@ set chassis hv1 hostname=node1 other_config:ovn-bridge-mappings=physnet1:br-ex,p
 		t.Errorf("%d chassis", len(all))
 	}
 
+	if _, err := d.SBCtl(ctx, "create chassis_private name=hv1 nb_cfg=3\nset sb_global . nb_cfg=4"); err != nil {
+		t.Fatal(err)
+	}
+	if f := must[ovn.Freshness](t)(sb.Freshness(ctx, "hv1")); f.Have != 3 || f.Wanted != 4 || !f.Stale() {
+		t.Errorf("freshness: %+v", f)
+	}
+
 	p := must[*ovn.PortBinding](t)(sb.PortByName(ctx, "sw0-p1"))
 	if p.Chassis != c.UUID || len(p.Addrs()) != 1 || p.Addrs()[0].MAC != "50:54:00:00:00:01" || len(p.Addrs()[0].IPs) != 2 {
 		t.Errorf("port: %+v", p)
@@ -159,6 +166,11 @@ func TestNextHop(t *testing.T) {
 		{"ln-public", "172.16.0.110", "30:54:00:00:00:03", "router", "lr0-public"},
 		{"ln-public", "172.16.0.100", "00:00:20:20:12:13", "router", "lr0-public"},
 		{"sw0-p1", "10.0.0.77", "", "", ""},
+		{"sw0-p1", "10.0.0.255", "ff:ff:ff:ff:ff:ff", "broadcast", ""},
+		{"sw0-p1", "fe80::200:ff:fe00:ff01", "00:00:00:00:ff:01", "router", "lr0-sw0"},
+		{"sw0-p1", "fe80::5254:ff:fe00:2", "50:54:00:00:00:02", "peer", "sw0-p2"},
+		{"sw0-p1", "fe80::1234", "", "", ""},
+		{"lr0-sw0", "20.0.0.3", "00:00:00:00:ff:01", "router", "lr0-sw0"},
 		{"sw0-p1", "224.0.0.5", "01:00:5e:00:00:05", "multicast", ""},
 		{"sw0-p1", "255.255.255.255", "ff:ff:ff:ff:ff:ff", "broadcast", ""},
 		{"sw0-p1", "ff02::1", "33:33:00:00:00:01", "multicast", ""},
