@@ -1,5 +1,7 @@
 package lab
 
+import "strconv"
+
 // Base is the topology that tests, demo and shell share.
 func Base() *Topology {
 	t := &Topology{
@@ -8,14 +10,16 @@ func Base() *Topology {
 			{Name: "hv2", EncapIP: underlayNet + "2", Mappings: map[string]string{"physnet1": "br-ex"}},
 			{Name: "hv3", EncapIP: underlayNet + "3", Mappings: map[string]string{"physnet1": "br-ex"}},
 		},
-		Hosts: []Host{
-			{Name: "ext1", Network: "physnet1", MAC: "52:54:00:ee:00:01", IPs: []string{"172.16.0.100", "fd00:172::100"}},
-			{Name: "ext2", Network: "physnet1", MAC: "52:54:00:ee:00:02", IPs: []string{"172.16.0.200", "fd00:172::200"}},
-		},
 	}
 	eastWest(t)
+	north(t)
+	gatewayRouter(t)
+	provider(t)
+	special(t)
 	return t
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }
 
 // port adds a VIF and its logical switch port.
 func (t *Topology) port(sw, gateway, name, chassis, mac string, ips ...string) {

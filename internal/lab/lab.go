@@ -159,7 +159,8 @@ func (l *Lab) On(ctx context.Context, chassis string, argv ...string) (string, e
 	return Command(ctx, l.ChassisEnv(chassis), "", append([]string{"ip", "netns", "exec", chassis}, argv...)...)
 }
 
-// NBCtl runs ovn-nbctl commands as one transaction.
+// NBCtl runs ovn-nbctl commands as one transaction; a command may itself be
+// several, with "--" between.
 func (l *Lab) NBCtl(ctx context.Context, commands ...string) (string, error) {
 	if len(commands) == 0 {
 		return "", nil

@@ -94,7 +94,7 @@ func (l *Lab) network(ctx context.Context) error {
 	}
 	for _, c := range l.Topo.Chassis {
 		netns(c.Name)
-		add("link add %s-ul type veth peer name ul netns %s", c.Name, c.Name)
+		add("link add %s-ul mtu 1700 type veth peer name ul mtu 1700 netns %s", c.Name, c.Name)
 		add("link set %s-ul master %s up", c.Name, underlayBridge)
 		for _, ip := range strings.Split(c.EncapIP, ",") {
 			if strings.Contains(ip, ":") {

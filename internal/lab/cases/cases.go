@@ -4,6 +4,7 @@ package cases
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
@@ -14,7 +15,7 @@ import (
 func All(t *lab.Topology) []probe.Case {
 	b := builder{t}
 	var all []probe.Case
-	for _, group := range []func(builder) []probe.Case{basic, loadBalancers, acls, sessions} {
+	for _, group := range []func(builder) []probe.Case{basic, loadBalancers, acls, nat, routers, provider, special, sessions} {
 		all = append(all, group(b)...)
 	}
 	return all
@@ -142,24 +143,40 @@ func one(name, feature string, p *probe.Packet, want string) probe.Case {
 
 // handshake is SYN, SYN-ACK and ACK, each predicted over the kernel's table as
 // the one before has left it.
-func handshake(name, feature string, p *probe.Packet, server string) probe.Case {
+// What comes back to an outside host leaves by the chassis named in back.
+func handshake(name, feature string, p *probe.Packet, server string, back ...string) probe.Case {
 	return probe.Case{Name: name, Feature: feature, Steps: []probe.Step{
 		{Packet: p, Want: server},
-		{Answer: true, Want: p.From},
+		{Answer: true, Want: client(p, back)},
 		{Answer: true, Want: server},
 	}}
 }
 
 // echo is a request and its answer.
-func echo(name, feature string, p *probe.Packet, server string) probe.Case {
+func echo(name, feature string, p *probe.Packet, server string, back ...string) probe.Case {
 	return probe.Case{Name: name, Feature: feature, Steps: []probe.Step{
 		{Packet: p, Want: server},
-		{Answer: true, Want: p.From},
+		{Answer: true, Want: client(p, back)},
 	}}
+}
+
+func client(p *probe.Packet, back []string) string {
+	if len(back) > 0 {
+		return "external " + back[0]
+	}
+	return p.From
 }
 
 // ipLow24 is the last three bytes of an IPv6 address, in hexadecimal.
 func ipLow24(s string) [3]string {
 	b := netip.MustParseAddr(s).As16()
 	return [3]string{fmt.Sprintf("%02x", b[13]), fmt.Sprintf("%02x", b[14]), fmt.Sprintf("%02x", b[15])}
+}
+
+func macBytes(s string) []byte {
+	m, err := net.ParseMAC(s)
+	if err != nil {
+		panic(err)
+	}
+	return m
 }

@@ -327,6 +327,9 @@ func compareEntries(p *RPkt, branches []RBranch, several bool, real *Reality) []
 			continue
 		}
 		if !slices.ContainsFunc(real.After[w.chassis], func(e Entry) bool { return sameEntry(w, e) }) {
+			if len(real.Answers) > 0 && w.entry.Orig.Proto == 6 {
+				continue // the reset that came back has deleted it (tcp_packet: RST without SEEN_REPLY)
+			}
 			d := fmt.Sprintf("predicted on %s: %s (%s); really", w.chassis, w.entry, w.text)
 			if near := nearest(real.After[w.chassis], w.entry); near != "" {
 				d += ": " + near

@@ -179,9 +179,12 @@ func (r *Runner) origin(p Packet) (string, int, error) {
 	return v.Port, p.VLAN, nil
 }
 
-// Send really sends the packet and tells what became of it. hurry says that a
-// prediction expects the frames in want: when they do not come, more time is
-// given before the verdict.
+const tick = 25 * time.Millisecond
+
+// Send really sends the packet and tells what became of it. When fewer than
+// the expected frames come, more time is given before the verdict; a guest that
+// is starved of processor time is given more in any case, as its own clock of
+// short sleeps tells.
 func (r *Runner) Send(ctx context.Context, p Packet, marker []byte, expect int) (*Reality, error) {
 	before, err := r.dumpAll()
 	if err != nil {
@@ -202,21 +205,25 @@ func (r *Runner) Send(ctx context.Context, p Packet, marker []byte, expect int) 
 		return nil, err
 	}
 	var ends, answers []Seen
-	for {
-		time.Sleep(25 * time.Millisecond)
+	for quiet := 0; ; quiet++ {
+		time.Sleep(tick)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		var last time.Time
+		was := len(ends) + len(answers)
 		ends, answers, last = r.classify(p, marker)
+		if len(ends)+len(answers) > was {
+			quiet = 0
+		}
 		if last.IsZero() {
 			last = sent
 		}
 		settle := r.Settle
-		if len(ends) < expect {
-			settle = 4 * r.Settle
+		if len(ends)+len(answers) < expect {
+			settle *= 8
 		}
-		if time.Since(last) > settle {
+		if time.Since(last) > settle && quiet > int(settle/tick)/2 {
 			break
 		}
 	}

@@ -1,0 +1,56 @@
+package cases
+
+import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
+
+// provider is switches with a localnet port, and ports out of the ordinary.
+func provider(b builder) []probe.Case {
+	const f = "localnet, VLAN, over the physical network"
+	return []probe.Case{
+		handshake("prov-across", f, b.tcp("prov-p1", "prov-p2", 80), "prov-p2"),
+		echo("prov-ping", f, b.ping("prov-p1", "prov-p2"), "prov-p2"),
+		handshake("prov-out", f, b.tcp("prov-p1", "ext4", 80), "external hv1"),
+		handshake("prov-in", f, b.tcp("ext4", "prov-p2", 80), "prov-p2", "hv2"),
+		one("prov-broadcast", "localnet, broadcast", with(b.udp("prov-p1", "172.18.0.255", 7), func(p *probe.Packet) { p.EthDst = broadcastMAC }), "external hv1, prov-p2"),
+		one("prov-broadcast-in", "localnet, broadcast", with(b.udp("ext4", "172.18.0.255", 7), func(p *probe.Packet) { p.EthDst = broadcastMAC }), "prov-p1, prov-p2"),
+		one("prov-arp-in", "localnet, ARP", b.arp("ext4", "172.18.0.3"), ""),
+		one("prov-arp-out", "localnet, ARP", b.arp("prov-p1", "172.18.0.100"), ""),
+		one("prov-unknown-mac", "localnet, unknown unicast", with(b.udp("prov-p1", "172.18.0.99", 7), func(p *probe.Packet) { p.EthDst = "52:54:00:ee:00:99" }), "external hv1"),
+		one("prov-wrong-vlan", f, with(b.udp("ext4", "prov-p1", 7), func(p *probe.Packet) { p.VLAN = 301 }), "nowhere"),
+	}
+}
+
+// special is port security, unknown addresses and nested containers.
+func special(b builder) []probe.Case {
+	const sec = "port security"
+	return []probe.Case{
+		handshake("security-ok", sec, b.tcp("sw5-p3", "sw5-p1", 80), "sw5-p1"),
+		one("security-ip", sec, with(b.udp("sw5-p3", "sw5-p1", 7), func(p *probe.Packet) { p.Src = "70.0.0.99" }), "nowhere"),
+		one("security-mac", sec, with(b.udp("sw5-p3", "sw5-p1", 7), func(p *probe.Packet) { p.EthSrc = "50:54:00:05:00:99" }), "nowhere"),
+		one("security-arp", sec, with(b.arp("sw5-p3", "70.0.0.77"), func(p *probe.Packet) { p.SHA = "50:54:00:05:00:99" }), "nowhere"),
+		one("security-nd", sec, with(b.nd("sw5-p3", "fd00:70::77"), func(p *probe.Packet) { p.SHA = "50:54:00:05:00:99" }), ""),
+		one("security-to-other-mac", sec, with(b.udp("sw5-p1", "70.0.0.5", 7), func(p *probe.Packet) { p.Dst = "70.0.0.50" }), ""),
+		one("unknown-unicast", "unknown addresses", with(b.udp("sw5-p1", "70.0.0.66", 7), func(p *probe.Packet) { p.EthDst = "50:54:00:05:00:66" }), "sw5-p2"),
+		handshake("nested-same-parent", "nested containers (parent and tag)", b.tcp("sw6-c1", "sw6-c2", 80), "sw6-c2"),
+		handshake("nested-across", "nested containers (parent and tag)", b.tcp("sw6-c1", "sw6-c3", 80), "sw6-c3"),
+		handshake("nested-router", "nested containers (parent and tag)", b.tcp("sw6-c1", "sw5-p3", 80), "sw5-p3"),
+		one("nested-arp", "nested containers (parent and tag)", b.arp("sw6-c1", "80.0.0.5"), ""),
+		one("fragment-first", "fragments", with(b.udp("sw0-p1", "sw1-p2", 7), func(p *probe.Packet) { p.Frag = "first" }), ""),
+		changed(one("dhcp", "controller actions: DHCP", b.dhcp("sw5-p1"), ""),
+			[]string{
+				"--id=@d create DHCP_Options cidr=70.0.0.0/24 options:server_id=70.0.0.1 options:server_mac=00:00:00:00:ff:06 options:lease_time=3600 options:router=70.0.0.1 -- set Logical_Switch_Port sw5-p1 dhcpv4_options=@d",
+			},
+			[]string{"clear Logical_Switch_Port sw5-p1 dhcpv4_options", "--all destroy DHCP_Options"}),
+	}
+}
+
+// dhcp is a DISCOVER.
+func (b builder) dhcp(from string) *probe.Packet {
+	e := b.end(from)
+	pl := make([]byte, 240, 260)
+	pl[0], pl[1], pl[2] = 1, 1, 6
+	copy(pl[4:], []byte{0x12, 0x34, 0x56, 0x78})
+	copy(pl[28:], macBytes(e.mac))
+	copy(pl[236:], []byte{99, 130, 83, 99})
+	pl = append(pl, 53, 1, 1, 255)
+	return &probe.Packet{From: from, Proto: "udp", EthSrc: e.mac, EthDst: broadcastMAC, Src: "0.0.0.0", Dst: "255.255.255.255", Sport: 68, Dport: 67, Payload: pl}
+}
