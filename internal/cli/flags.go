@@ -12,7 +12,7 @@ import (
 )
 
 // defaultTimeout bounds a run unless --timeout says otherwise.
-const defaultTimeout = 30 * time.Second
+const defaultTimeout = time.Minute
 
 // common are the flags that every command that reaches a deployment has.
 type common struct {

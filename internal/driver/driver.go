@@ -70,6 +70,8 @@ type Start struct {
 	Via     string // vif, physical
 	// VLAN tags the packet as it is on the wire where it enters, or on a parent's interface; 0 leaves it as it is.
 	VLAN uint16
+	// Resume enters the pipeline by these OpenFlow actions instead of by a port: a router's.
+	Resume string
 	// Also are further places where a copy enters at the same time: a broadcast from a provider network.
 	Also []Start
 }
@@ -81,7 +83,7 @@ func (st Start) arrivals(p packet.Packet) []arrival {
 	}
 	out := []arrival{{
 		chassis: st.Chassis, inPort: st.Port, via: st.Via,
-		req: engine.Request{Bridge: st.Bridge, InPort: st.OFPort, Packet: p},
+		req: engine.Request{Bridge: st.Bridge, InPort: st.OFPort, Packet: p, Resume: st.Resume},
 	}}
 	for _, more := range st.Also {
 		out = append(out, more.arrivals(p)...)

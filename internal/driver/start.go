@@ -78,20 +78,55 @@ func vifStart(ctx context.Context, d *Driver, chassis string, info *node.Info, p
 	return Start{Chassis: chassis, Port: port, Bridge: p.Bridge, OFPort: p.OFPort, Via: "vif", VLAN: tag}, nil
 }
 
-// Enter finds where a packet of a logical port enters: a VIF on its chassis, a localnet port on the physical ports of its
-// provider network (at names the chassis; else the one that answers for the packet's MAC, or all of them for a broadcast).
+// Enter finds where a packet of a logical port enters: a VIF on its chassis, a virtual port at its parent's, a localnet port on
+// the physical ports of its provider network (at names the chassis; else the one that answers for the packet's MAC, or all of
+// them for a broadcast), a router port in the router's own pipeline.
 func (d *Driver) Enter(ctx context.Context, pb *ovn.PortBinding, at string, p packet.Packet) (Start, error) {
-	if pb.Type == "localnet" {
+	switch pb.Type {
+	case "localnet":
 		return d.enterWire(ctx, pb, at, p)
+	case "patch", "l3gateway":
+		return d.enterRouter(ctx, pb, at)
+	case "localport":
+		if at == "" {
+			return Start{}, &EntryError{Port: pb.LogicalPort, Why: "a localport is on every chassis; --at CHASSIS says on which"}
+		}
+		return d.enterVIF(ctx, pb, at)
+	case "virtual":
+		if pb.VirtualParent == "" {
+			return Start{}, &EntryError{Port: pb.LogicalPort, Why: "no port has claimed this virtual port yet"}
+		}
+		parent, err := d.SB.PortByName(ctx, pb.VirtualParent)
+		if err != nil {
+			return Start{}, err
+		}
+		return d.Enter(ctx, parent, at, p)
+	case "vtep", "l2gateway", "remote":
+		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "a packet of a port of type " + pb.Type + " begins outside of what this tool can ask"}
 	}
 	if !pb.IsVIF() {
 		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "a packet does not enter OVN at a port of type " + pb.Type}
+	}
+	for _, u := range pb.AdditionalChassis {
+		// A port that lives on several chassis while it migrates: --at says which copy sends.
+		if c, err := d.SB.ChassisByUUID(ctx, u); err == nil && c.Name == at {
+			return d.enterVIF(ctx, pb, at)
+		}
 	}
 	start, err := d.StartAt(ctx, pb)
 	if err == nil && at != "" && at != start.Chassis {
 		err = &EntryError{Port: pb.LogicalPort, Why: "it is bound on " + start.Chassis + ", not on " + at}
 	}
 	return start, err
+}
+
+// enterVIF is a port's interface on a chassis that was named.
+func (d *Driver) enterVIF(ctx context.Context, pb *ovn.PortBinding, chassis string) (Start, error) {
+	_, info, err := d.node(ctx, chassis)
+	if err != nil {
+		return Start{}, err
+	}
+	return vifStart(ctx, d, chassis, info, pb.LogicalPort)
 }
 
 // EntryError is a port at which no packet can enter as it was asked.

@@ -1,0 +1,69 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// ingressTable is the first table of the logical ingress pipelines, OFTABLE_LOG_INGRESS_PIPELINE in every release of OVN from
+// 20.03 on (controller/lflow.h); the trace itself shows whether it is right.
+const ingressTable = 8
+
+// enterRouter brings a packet into a router's pipeline at one of its ports, as the patch to the switch would: by packet-out with the
+// registers that ovn-controller loads for the port (controller/physical.c: load_logical_ingress_metadata).
+func (d *Driver) enterRouter(ctx context.Context, pb *ovn.PortBinding, at string) (Start, error) {
+	dp, err := d.SB.DatapathByUUID(ctx, pb.Datapath)
+	if err != nil {
+		return Start{}, err
+	}
+	if !dp.IsRouter {
+		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "it is the switch's side of a router; name the router's port " + pb.Peer()}
+	}
+	chassis := at
+	if chassis == "" && !pb.Chassis.IsZero() {
+		c, err := d.SB.ChassisByUUID(ctx, pb.Chassis)
+		if err != nil {
+			return Start{}, err
+		}
+		d.remember(c)
+		chassis = c.Name
+	}
+	if chassis == "" {
+		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "a distributed router's port is on every chassis; --at CHASSIS says on which"}
+	}
+	_, info, err := d.node(ctx, chassis)
+	if err != nil {
+		return Start{}, err
+	}
+	actions := []string{
+		fmt.Sprintf("set_field:0x%x->metadata", dp.TunnelKey),
+		fmt.Sprintf("set_field:0x%x->reg14", pb.TunnelKey),
+	}
+	for register, suffix := range map[string]string{"reg11": "_dnat", "reg12": "_snat"} {
+		if zone, ok := zoneOf(info, dp, suffix); ok {
+			actions = append(actions, fmt.Sprintf("set_field:0x%x->%s", zone, register))
+		}
+	}
+	if len(actions) < 4 {
+		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "router " + dp.Name + " has no conntrack zones on " + chassis + ": it is not there"}
+	}
+	actions = append(actions, fmt.Sprintf("resubmit(,%d)", ingressTable))
+	return Start{Chassis: chassis, Port: pb.LogicalPort, Bridge: info.Bridge, OFPort: ofppNone, Via: "patch", Resume: strings.Join(actions, ",")}, nil
+}
+
+// ofppNone is the in_port of a packet that came by no port (OFPP_NONE).
+const ofppNone = 0xffff
+
+// zoneOf finds a datapath's zone: by its UUID until 23.06, by its name since.
+func zoneOf(info *node.Info, dp *ovn.Datapath, suffix string) (uint16, bool) {
+	for zone, name := range info.Zones {
+		if name == dp.Name+suffix || name == dp.UUID.String()+suffix {
+			return zone, true
+		}
+	}
+	return 0, false
+}
