@@ -43,9 +43,9 @@ func (d *Driver) enterRouter(ctx context.Context, pb *ovn.PortBinding, at string
 		fmt.Sprintf("set_field:0x%x->metadata", dp.TunnelKey),
 		fmt.Sprintf("set_field:0x%x->reg14", pb.TunnelKey),
 	}
-	for register, suffix := range map[string]string{"reg11": "_dnat", "reg12": "_snat"} {
-		if zone, ok := zoneOf(info, dp, suffix); ok {
-			actions = append(actions, fmt.Sprintf("set_field:0x%x->%s", zone, register))
+	for _, z := range [...]struct{ register, suffix string }{{"reg11", "_dnat"}, {"reg12", "_snat"}} {
+		if zone, ok := zoneOf(info, dp, z.suffix); ok {
+			actions = append(actions, fmt.Sprintf("set_field:0x%x->%s", zone, z.register))
 		}
 	}
 	if len(actions) < 4 {
