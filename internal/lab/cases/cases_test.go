@@ -1,0 +1,44 @@
+package cases
+
+import (
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
+)
+
+// Every case can be told by its name, belongs to a feature, sends something
+// that can be built, and undoes what it sets up.
+func TestCases(t *testing.T) {
+	names := map[string]bool{}
+	all := All(lab.Base())
+	for _, c := range all {
+		if c.Name == "" || c.Feature == "" || names[c.Name] {
+			t.Errorf("case %q (%q): no name, no feature, or a name used twice", c.Name, c.Feature)
+		}
+		names[c.Name] = true
+		if len(c.Setup) > 0 && len(c.Cleanup) == 0 {
+			t.Errorf("%s: nothing undoes its set-up", c.Name)
+		}
+		packets := 0
+		for _, s := range c.Steps {
+			if s.Packet == nil {
+				continue
+			}
+			packets++
+			if _, err := s.Packet.Bytes(); err != nil {
+				t.Errorf("%s: %v", c.Name, err)
+			}
+		}
+		if packets == 0 {
+			t.Errorf("%s sends nothing", c.Name)
+		}
+		for _, s := range append(c.Setup, c.Cleanup...) {
+			if _, err := lab.SplitWords(s); err != nil {
+				t.Errorf("%s: %v", c.Name, err)
+			}
+		}
+	}
+	if len(all) < 80 {
+		t.Errorf("only %d cases", len(all))
+	}
+}

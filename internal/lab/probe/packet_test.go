@@ -1,0 +1,82 @@
+package probe
+
+import (
+	"strings"
+	"testing"
+)
+
+var samplePackets = []struct {
+	p    Packet
+	flow string // a part of the microflow
+	head string // a part of the decoded header
+}{
+	{Packet{Proto: "tcp", Src: "10.0.0.3", Dst: "20.0.0.4", Sport: 1, Dport: 2, Flags: "syn|ack"}, "tcp.src == 1 && tcp.dst == 2 && tcp.flags == 18", "l4_src=1 l4_dst=2 tcp_flags=syn|ack"},
+	{Packet{Proto: "udp", Src: "fd00::1", Dst: "fd00::2", Sport: 1, Dport: 2, TTL: 9}, "ip6.src == fd00::1 && ip6.dst == fd00::2 && ip.ttl == 9 && udp.src == 1", "ip_ttl=9"},
+	{Packet{Proto: "icmp", Src: "10.0.0.3", Dst: "20.0.0.4", Type: 8}, "icmp4.type == 8 && icmp4.code == 0", "icmp_type=8 icmp_code=0"},
+	{Packet{Proto: "icmp6", Src: "fd00::1", Dst: "fd00::2", Type: 128}, "icmp6.type == 128", "icmp_type=128"},
+	{Packet{Proto: "arp", Op: 1, Src: "10.0.0.3", Dst: "10.0.0.4", SHA: "00:00:00:00:00:01", THA: "00:00:00:00:00:00"}, "arp.op == 1 && arp.spa == 10.0.0.3", "arp_op=1 arp_spa=10.0.0.3 arp_tpa=10.0.0.4"},
+	{Packet{Proto: "nd_ns", Src: "fd00::1", Dst: "ff02::1:ff00:2", Target: "fd00::2", SHA: "00:00:00:00:00:01"}, "nd.target == fd00::2 && nd.sll == 00:00:00:00:00:01", "icmp_type=135 icmp_code=0 nd_target=fd00::2"},
+	{Packet{Proto: "sctp", Src: "10.0.0.3", Dst: "20.0.0.4", Sport: 3, Dport: 4, Payload: SCTPInit(3, 4, 5)}, "sctp.src == 3 && sctp.dst == 4", "l4_src=3 l4_dst=4"},
+	{Packet{Proto: "udp", VLAN: 7, Src: "10.0.0.3", Dst: "20.0.0.4", Sport: 1, Dport: 2}, "udp.src == 1", "vlan=7 eth_type=2048"},
+	{Packet{Proto: "eth", EthType: 0x88b5}, "eth.type == 0x88b5", "eth_type=34997"},
+}
+
+// A frame read back has the fields it was made of.
+func TestFramesReadBack(t *testing.T) {
+	for _, c := range samplePackets {
+		c.p.EthSrc, c.p.EthDst = "50:54:00:00:00:03", "50:54:00:00:00:04"
+		b, err := c.p.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := DecodeFrame(b)
+		if h := f.String(); !strings.Contains(h, c.head) || !strings.HasPrefix(h, "eth_src=50:54:00:00:00:03 eth_dst=50:54:00:00:00:04") {
+			t.Errorf("%s: header %q lacks %q", c.p, h, c.head)
+		}
+		if m := c.p.Microflow("p"); !strings.HasPrefix(m, `inport == "p" && eth.src == 50:54:00:00:00:03`) || !strings.Contains(m, c.flow) {
+			t.Errorf("%s: microflow %q lacks %q", c.p, m, c.flow)
+		}
+		if c.p.Proto != "eth" && c.p.Proto != "udp" && c.p.Proto != "icmp" && c.p.Proto != "icmp6" && c.p.Proto != "sctp" && !f.is(c.p, nil) {
+			t.Errorf("%s: not known again", c.p)
+		}
+	}
+}
+
+// A packet is told from one sent before it.
+func TestMarkers(t *testing.T) {
+	var r Runner
+	a := Packet{EthSrc: "50:54:00:00:00:03", EthDst: "50:54:00:00:00:04", Proto: "udp", Src: "10.0.0.3", Dst: "20.0.0.4", Sport: 1, Dport: 2}
+	b := a
+	ma, mb := r.Stamp(&a), r.Stamp(&b)
+	frame, err := a.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := DecodeFrame(frame)
+	if !f.is(a, ma) || f.is(b, mb) {
+		t.Fatal("the marker does not tell the packets apart")
+	}
+	s := a
+	s.Proto, s.Payload = "sctp", nil
+	ms := r.Stamp(&s)
+	if frame, err = s.Bytes(); err != nil || !DecodeFrame(frame).is(s, ms) {
+		t.Fatal("an SCTP packet is not known again", err)
+	}
+}
+
+func TestVLANFromAuxdata(t *testing.T) {
+	if got := withVLAN([]byte("abcdefghijklMM"), nil); string(got) != "abcdefghijklMM" {
+		t.Fatalf("%q", got)
+	}
+}
+
+func TestCanonical(t *testing.T) {
+	for _, c := range [][3]string{
+		{"eth_type", "0x0800", "2048"}, {"ip_proto", "tcp", "6"}, {"ip_proto", "89", "89"}, {"tcp_flags", "ack|syn", "syn|ack"},
+		{"tcp_flags", "0x12", "syn|ack"}, {"eth_src", "AA:00:00:00:00:01", "aa:00:00:00:00:01"}, {"ip_src", "::ffff:10.0.0.1", "10.0.0.1"}, {"ip_src", "fd00:0::1", "fd00::1"},
+	} {
+		if got := canonical(c[0], c[1]); got != c[2] {
+			t.Errorf("canonical(%s, %s) = %s, want %s", c[0], c[1], got, c[2])
+		}
+	}
+}
