@@ -312,7 +312,7 @@ func manyLines(w io.Writer, n int) {
 
 // TestFlatMemory: a table far larger than what may be held is read through.
 func TestFlatMemory(t *testing.T) {
-	const n = 200_000 // 70 MB of text
+	const n = 70_000 // 25 MB of text
 	path := serve(t, func(w io.Writer) { manyLines(w, n) })
 	tbl := New(Socket{Path: path}, "")
 	zone := uint16(7)
@@ -325,7 +325,7 @@ func TestFlatMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if count++; count%20_000 == 0 {
+		if count++; count%10_000 == 0 {
 			runtime.GC()
 			runtime.ReadMemStats(&during)
 			peak = max(peak, during.HeapAlloc)
