@@ -131,6 +131,7 @@ func (p *printer) end(indent int, g endGroup) {
 		if where := endPlace(b.End); where != "" {
 			line = append(line, plain(" "+where))
 		}
+		line = append(line, generatedSpans(b)...)
 	default:
 		line = append(line, endSpans(b)...)
 	}

@@ -49,6 +49,9 @@ func filled(r *report.Report) *report.Report {
 	}
 	out.Packets = each(r.Packets, func(p *report.Packet) {
 		p.Branches = each(p.Branches, func(b *report.Branch) { b.Hops = list(b.Hops) })
+		if p.Generated != nil {
+			p.Generated = each(p.Generated, func(b *report.Branch) { b.Hops = list(b.Hops) })
+		}
 		p.Hops = each(p.Hops, func(h *report.Hop) {
 			h.Segments = each(h.Segments, func(s *report.Segment) {
 				s.CT = list(s.CT)

@@ -29,6 +29,18 @@ func (p *printer) packet(pkt *report.Packet, several bool) {
 	if w.hidden > 0 {
 		p.line(2, span{fmt.Sprintf("(%d conntrack steps of single copies are shown with -v)", w.hidden), dim})
 	}
+	p.beside(pkt)
+}
+
+// beside prints the ends of what OVN sends on its own account because of the packet.
+func (p *printer) beside(pkt *report.Packet) {
+	if len(pkt.Generated) == 0 {
+		return
+	}
+	p.line(2, plain("beside it OVN sends:"))
+	for _, g := range groupEnds(pkt.Generated) {
+		p.end(4, g)
+	}
 }
 
 // isFlood reports whether many copies leave, by design or without a choice between them.

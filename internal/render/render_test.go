@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -63,7 +64,7 @@ func TestUnknownIsAlwaysPrinted(t *testing.T) {
 		for _, o := range allOptions {
 			got := flat(text(t, r, o))
 			for _, p := range r.Packets {
-				for _, b := range p.Branches {
+				for _, b := range append(slices.Clone(p.Branches), p.Generated...) {
 					if b.Verdict != engine.Unknown {
 						continue
 					}
@@ -237,7 +238,7 @@ func holes(r *report.Report) bool {
 		if p == nil {
 			return true
 		}
-		for _, b := range p.Branches {
+		for _, b := range append(slices.Clone(p.Branches), p.Generated...) {
 			if b == nil {
 				return true
 			}

@@ -31,6 +31,9 @@ func Summary(w io.Writer, r *report.Report, opts Options) error {
 		for _, b := range pkt.Branches {
 			p.line(2, summaryLine(pkt, b)...)
 		}
+		for _, b := range pkt.Generated {
+			p.line(2, append([]span{plain("beside it: ")}, summaryLine(pkt, b)...)...)
+		}
 	}
 	if !opts.Quiet {
 		p.warnings(r)
