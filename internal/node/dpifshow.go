@@ -63,7 +63,11 @@ func parseShownPort(s string) (shownPort, string) {
 	if open < 0 {
 		return shownPort{}, "no (type)"
 	}
-	head, rest := s[:open], strings.TrimSuffix(s[open+3:], ")")
+	head := s[:open]
+	rest, closed := strings.CutSuffix(s[open+3:], ")")
+	if !closed {
+		return shownPort{}, "no end of (type)"
+	}
 	space := strings.LastIndexByte(head, ' ')
 	if space < 0 {
 		return shownPort{}, "no port numbers"
@@ -71,7 +75,7 @@ func parseShownPort(s string) (shownPort, string) {
 	p := shownPort{Name: head[:space]}
 	of, dp, ok := strings.Cut(head[space+1:], "/")
 	n, err := strconv.ParseUint(of, 10, 32)
-	if !ok || err != nil {
+	if !ok || dp == "" || err != nil {
 		return shownPort{}, "port numbers not understood"
 	}
 	p.OFPort = uint32(n)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,13 @@ const (
 	codeFailed      jrpc2.Code = 1
 	codePermission  jrpc2.Code = 2
 	codeUnreachable jrpc2.Code = 3
+	codeLimit       jrpc2.Code = 4 // engine.ErrLimit
+	codeChanged     jrpc2.Code = 5 // engine.ErrChanged
 )
+
+// concurrency is how many calls a node runs at once: more than one even on a machine with one processor, or a "Cancel"
+// would wait for the call that it is to end.
+const concurrency = 4
 
 // call is a request's envelope: the caller's deadline travels with it.
 type call[T any] struct {
@@ -50,12 +57,21 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 			return nil
 		}),
 	}
-	srv := jrpc2.NewServer(methods, &jrpc2.ServerOptions{NewContext: func() context.Context { return ctx }})
-	srv.Start(channel.Line(in, out))
-	stop := context.AfterFunc(ctx, srv.Stop)
+	srv := jrpc2.NewServer(methods, &jrpc2.ServerOptions{Concurrency: concurrency, NewContext: func() context.Context { return ctx }})
+	// A read of a terminal or an inherited pipe cannot be interrupted: it is left behind, and the server ends without it.
+	pr, pw := io.Pipe()
+	go func() {
+		_, err := io.Copy(pw, in)
+		pw.CloseWithError(err)
+	}()
+	srv.Start(channel.Line(pr, out))
+	stop := context.AfterFunc(ctx, func() {
+		srv.Stop()
+		pr.Close()
+	})
 	defer stop()
 	err := srv.Wait()
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
 		err = nil
 	}
 	return err
@@ -81,6 +97,10 @@ func codeOf(err error) jrpc2.Code {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return codePermission
+	case errors.Is(err, engine.ErrLimit):
+		return codeLimit
+	case errors.Is(err, engine.ErrChanged):
+		return codeChanged
 	case Unreachable(err):
 		return codeUnreachable
 	}
@@ -95,9 +115,17 @@ type RemoteError struct {
 
 func (e *RemoteError) Error() string { return e.Text }
 
-// Is lets errors.Is find a refused permission on the far side.
+// Is lets errors.Is find what the far side's error was.
 func (e *RemoteError) Is(target error) bool {
-	return target == fs.ErrPermission && e.Code == codePermission
+	switch e.Code {
+	case codePermission:
+		return target == fs.ErrPermission
+	case codeLimit:
+		return target == engine.ErrLimit
+	case codeChanged:
+		return target == engine.ErrChanged
+	}
+	return false
 }
 
 // Remote is a Node behind a command that runs "ovn-ct-trace node stdio" somewhere: one process
@@ -106,12 +134,14 @@ type Remote struct {
 	Name string   // chassis, for errors
 	Argv []string // the command; never a shell
 
-	mu     sync.Mutex
-	cmd    *exec.Cmd
-	client *jrpc2.Client
-	stderr tail
-	info   *Info
-	dead   error
+	mu        sync.Mutex
+	cmd       *exec.Cmd
+	in, out   io.Closer // its standard input and output
+	client    *jrpc2.Client
+	stderr    tail
+	info      *Info
+	dead      error
+	committed bool // entries that it must remove when it ends
 }
 
 // tail keeps the end of what a process wrote to its standard error.
@@ -141,8 +171,35 @@ func (t *tail) last() string {
 // maxGreeting bounds what is read of a command that is not a node.
 const maxGreeting = 4096
 
-// closeGrace is how long a node's process may take to end by itself, clean-up included.
-const closeGrace = 10 * time.Second
+// maxMessage bounds an answer of a node.
+const maxMessage = 256 << 20
+
+// The patience with a node's process.
+const (
+	closeGrace = 10 * time.Second       // to end by itself, clean-up included
+	deadGrace  = 2 * time.Second        // the same, of one that has stopped to speak the protocol
+	waitDelay  = 2 * time.Second        // to close its output once it has ended
+	writeGrace = 500 * time.Millisecond // to take in a request whose time is over
+)
+
+// lines refuses a line longer than max: a node's answer is one line, and garbage need not have any end.
+type lines struct {
+	r      io.Reader
+	n, max int
+}
+
+func (l *lines) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if i := bytes.LastIndexByte(p[:n], '\n'); i >= 0 {
+		l.n = n - i - 1
+	} else {
+		l.n += n
+	}
+	if l.n > l.max {
+		return 0, fmt.Errorf("an answer of more than %d bytes", l.max)
+	}
+	return n, err
+}
 
 // connect starts the command and checks its greeting.
 func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
@@ -164,11 +221,13 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 		return nil, r.fail("start", err)
 	}
 	cmd.Stderr = &r.stderr
+	// What it started may have left its group and keep its standard error open.
+	cmd.WaitDelay = waitDelay
 	ownGroup(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, r.fail("start", err)
 	}
-	r.cmd = cmd
+	r.cmd, r.in, r.out = cmd, in, out
 	br := bufio.NewReaderSize(out, maxGreeting)
 	line, err := r.greet(ctx, br)
 	if err != nil {
@@ -180,7 +239,7 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 		// Fields are added, never changed, within one protocol number; a different build is worth a warning only.
 		r.stderr.Write([]byte("node runs version " + v + "\n"))
 	}
-	r.client = jrpc2.NewClient(channel.Line(br, in), &jrpc2.ClientOptions{
+	r.client = jrpc2.NewClient(channel.Line(&lines{r: br, max: maxMessage}, in), &jrpc2.ClientOptions{
 		OnCancel: func(c *jrpc2.Client, rsp *jrpc2.Response) {
 			c.Notify(context.Background(), "Cancel", rsp.ID())
 		},
@@ -244,7 +303,17 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 	if d, ok := ctx.Deadline(); ok {
 		req.TimeoutMS = max(1, time.Until(d).Milliseconds())
 	}
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-done:
+		case <-time.After(writeGrace):
+			r.in.Close() // a process that reads nothing blocks the request itself
+		}
+	})
 	err = c.CallResult(ctx, name, req, &result)
+	close(done)
+	stop()
 	if err == nil {
 		return result, nil
 	}
@@ -269,14 +338,20 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 
 // Info asks the node to describe itself, once.
 func (r *Remote) Info(ctx context.Context) (*Info, error) {
-	if r.info != nil {
-		return r.info, nil
+	r.mu.Lock()
+	info := r.info
+	r.mu.Unlock()
+	if info != nil {
+		return info, nil
 	}
 	info, err := remoteCall[*Info](ctx, r, "Info", struct{}{})
-	if err == nil {
-		r.info = info
+	if err != nil {
+		return nil, err
 	}
-	return info, err
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.info = info
+	return info, nil
 }
 
 // Trace follows one packet on the node.
@@ -286,6 +361,9 @@ func (r *Remote) Trace(ctx context.Context, req TraceRequest) (*engine.Result, e
 
 // Commit writes entries to the node's table.
 func (r *Remote) Commit(ctx context.Context, req CommitRequest) (*CommitResult, error) {
+	r.mu.Lock()
+	r.committed = r.committed || !req.Keep
+	r.mu.Unlock()
 	return remoteCall[*CommitResult](ctx, r, "Commit", req)
 }
 
@@ -301,17 +379,34 @@ func (r *Remote) Close(ctx context.Context) error {
 	if r.client == nil {
 		return nil
 	}
-	r.client.Close()
+	grace := closeGrace
+	if r.dead != nil {
+		grace = deadGrace
+	}
+	r.in.Close()
+	client := r.client
 	r.client = nil
-	done := make(chan error, 1)
-	go func() { done <- r.cmd.Wait() }()
+	ended := make(chan error, 1)
+	go func() {
+		client.Close() // waits for the last answer, or for the end of the process
+		ended <- r.cmd.Wait()
+	}()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
 	select {
-	case <-done:
+	case err := <-ended:
+		if err != nil && r.committed && r.dead == nil {
+			if s := r.stderr.last(); s != "" {
+				err = errors.New(s)
+			}
+			return &Error{Node: r.Name, Op: "remove synthetic entries", Err: err, Hint: "run ovn-ct-trace ct clean there"}
+		}
 		return nil
-	case <-time.After(closeGrace):
+	case <-timer.C:
 	case <-ctx.Done():
 	}
 	killGroup(r.cmd)
-	<-done
+	r.out.Close() // what it started may live on outside its group
+	<-ended
 	return &Error{Node: r.Name, Op: "close", Err: errors.New("did not end by itself and was killed")}
 }
