@@ -16,6 +16,7 @@ type Engine struct {
 	Tracker ctstate.Tracker
 	Table   ctstate.Table // the node's live entries
 	Limits  Limits        // zero fields take DefaultLimits
+	Replay  Replayer      // may be nil: the registers at a punt are then taken from the final flow
 }
 
 // ErrLimit is a trace that was ended because its bound of work was reached.

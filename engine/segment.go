@@ -25,6 +25,9 @@ type segment struct {
 	failed  string
 	unknown string
 	section oftrace.Section
+
+	places   []Place
+	replayed bool
 }
 
 // flowText is one request to ofproto/trace.

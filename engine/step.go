@@ -74,6 +74,11 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 		}
 	}
 	if it.root && !it.produced {
+		if c := it.seg.paused(); c != nil {
+			r.punt(it.seg, c)
+			r.leaf(w, it, Leaf{Kind: LeafController, Controller: c})
+			return nil
+		}
 		r.leaf(w, it, Leaf{Kind: LeafDrop})
 	}
 	return nil
@@ -153,8 +158,8 @@ func (r *run) tunnelPush(w *world, it item, a odp.TnlPush) {
 func (r *run) userspace(w *world, it *item, a odp.Userspace) {
 	switch {
 	case a.Controller != nil:
-		c := &ControllerLeaf{Reason: a.Controller.Reason, Cookie: a.Controller.RuleCookie, Paused: a.Controller.Continuation, RecircID: a.Controller.RecircID, Table: -1, FlowRegs: it.seg.pub.Final}
-		it.seg.controllerAction(c)
+		c := &ControllerLeaf{Reason: a.Controller.Reason, Cookie: a.Controller.RuleCookie, Paused: a.Controller.Continuation, RecircID: a.Controller.RecircID, Table: -1}
+		r.punt(it.seg, c)
 		r.leaf(w, *it, Leaf{Kind: LeafController, Controller: c})
 	case len(a.SlowPath) > 0:
 		if slowAction(a.SlowPath) {

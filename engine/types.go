@@ -141,8 +141,9 @@ type ControllerLeaf struct {
 	Reason   uint32 `json:"reason"`
 	Paused   bool   `json:"paused"`
 	RecircID uint32 `json:"recirc_id,omitempty"`
-	// FlowRegs is the flow at the end of the segment: registers and metadata a continuation would have.
+	// FlowRegs has the registers and metadata at the punt; Lost says why they are not to be relied on.
 	FlowRegs string `json:"flow_regs,omitempty"`
+	Lost     string `json:"lost,omitempty"`
 }
 
 // Segment is one translation between recirculations.

@@ -44,7 +44,13 @@ func (s *sending) controller(ctx context.Context, t *track, a arrival, h *hop, l
 	case pinctrl.HintDropped:
 		add(engine.Dropped, "drop", "", res.Text)
 		return nil
-	case pinctrl.HintRejected, pinctrl.HintFollow:
+	case pinctrl.HintFollow:
+		if len(res.Outcomes) > 0 {
+			s.resumed(a, h, leaf, res, add, forward)
+			return nil
+		}
+		fallthrough
+	case pinctrl.HintRejected:
 		if next, ok := s.generated(a, h, leaf, res); ok {
 			next.reject = res.Hint == pinctrl.HintRejected
 			forward(next)
@@ -77,7 +83,11 @@ func textOf(r pinctrl.Result) string {
 
 // generated is the packet that ovn-controller sends into the pipeline by packet-out.
 func (s *sending) generated(a arrival, h *hop, leaf engine.Leaf, res pinctrl.Result) (arrival, bool) {
-	if res.Generated == nil || res.Actions == "" || a.depth > 16 {
+	if res.Generated == nil || res.Actions == "" || a.depth > maxAnswers {
+		return arrival{}, false
+	}
+	if leaf.Controller.Lost != "" {
+		s.warn("%s: ovn-controller's answer (%s) is not traced on: %s", a.chassis, res.Name, leaf.Controller.Lost)
 		return arrival{}, false
 	}
 	b := s.branch(a, &leaf, engine.Controller, report.End{Kind: "controller", Chassis: a.chassis}, res.Text)
@@ -87,6 +97,32 @@ func (s *sending) generated(a arrival, h *hop, leaf engine.Leaf, res pinctrl.Res
 		req: engine.Request{Bridge: h.info.Bridge, InPort: ofppController, Packet: *res.Generated, Resume: res.Actions},
 	}, true
 }
+
+// resumed follows a packet that waits for ovn-controller and goes on; which of the ways it goes, where there are several,
+// hangs on what only ovn-controller sees.
+func (s *sending) resumed(a arrival, h *hop, leaf engine.Leaf, res pinctrl.Result, add func(engine.Verdict, string, string, string), forward func(arrival)) {
+	c := leaf.Controller
+	if c.Lost != "" || c.Table < 0 || c.Table > 254 || a.depth > maxAnswers {
+		add(engine.Controller, "controller", "", textOf(res))
+		return
+	}
+	for _, o := range res.Outcomes {
+		next := arrival{
+			chassis: a.chassis, inPort: "controller", via: "controller", gen: a.gen, why: a.why, reject: a.reject, aside: a.aside,
+			req: engine.Request{
+				Bridge: h.info.Bridge, InPort: a.req.InPort, Packet: o.Packet, Conn: leaf.Conn,
+				Resume: res.Resume(o, uint8(c.Table)),
+			},
+		}
+		if len(res.Outcomes) > 1 {
+			next.choices = []engine.Choice{{Kind: "controller", Chosen: o.Text, Share: 1 / float64(len(res.Outcomes)), Why: res.Unknown}}
+		}
+		forward(next)
+	}
+}
+
+// maxAnswers bounds how often ovn-controller's packets may make ovn-controller answer.
+const maxAnswers = 16
 
 // noteHop leaves a remark on the segment in which something happened beside the packet's way.
 func (s *sending) noteHop(h *hop, leaf engine.Leaf, text string) {

@@ -59,7 +59,9 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 	}
 	forward := func(next arrival) {
 		next.hops, next.depth, next.segs = a.hops, a.depth+1, a.through(&leaf)
+		own := next.choices // of the arrival alone
 		next.choices = append(a.choices[:len(a.choices):len(a.choices)], leaf.Choices...)
+		next.choices = append(next.choices, own...)
 		if next.gen == "" {
 			next.gen, next.reject, next.aside, next.why = a.gen, a.reject, a.aside, a.why
 		}

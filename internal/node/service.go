@@ -243,7 +243,7 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	if e := s.engine[backer]; e != nil {
 		return e, nil
 	}
-	e := &engine.Engine{Prober: prober{s.ctl}, Ports: info, Limits: s.opt.Limits}
+	e := &engine.Engine{Prober: prober{s.ctl}, Ports: info, Limits: s.opt.Limits, Replay: replay}
 	var err error
 	typ, name, _ := strings.Cut(backer, "@")
 	if typ == "system" {
@@ -299,9 +299,14 @@ func (s *Service) Close(ctx context.Context) error {
 // Unreachable reports whether an error means that something could not be reached or was not
 // permitted, rather than that the question was wrong.
 func Unreachable(err error) bool {
-	var ne *Error
-	var de *ovn.Error
-	return errors.As(err, &ne) || errors.As(err, &de) || errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist)
+	var (
+		ne *Error
+		de *ovn.Error
+		ce *unixctl.CallError
+		uf *unixctl.NotFoundError
+		ns *nodens.Error
+	)
+	return errors.As(err, &ne) || errors.As(err, &de) || errors.As(err, &ce) || errors.As(err, &uf) || errors.As(err, &ns) || errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist)
 }
 
 func kernelRelease() string {

@@ -1,0 +1,18 @@
+package node
+
+import (
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
+)
+
+// replay is engine.Replayer by pinctrl's machine, which knows the actions that OVN's flows use.
+func replay(sec oftrace.Section, start *openflow.Flow) ([]engine.Place, error) {
+	found, err := pinctrl.Places(sec, start)
+	var out []engine.Place
+	for _, p := range found {
+		out = append(out, engine.Place{Text: p.Node.Text, Flow: p.Flow, Lost: p.Lost})
+	}
+	return out, err
+}
