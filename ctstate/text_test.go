@@ -1,6 +1,7 @@
 package ctstate
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"testing"
@@ -159,10 +160,13 @@ func TestEntryJSON(t *testing.T) {
 	e := OverlayEntry{At: 7, Entry: Entry{Zone: 3, Orig: tup(t, "tcp 10.0.0.1:1>10.0.0.2:80"), Reply: tup(t, "tcp 10.0.0.2:80>10.0.0.1:1"),
 		Status: Confirmed | SeenReply, Timeout: 9, HasTimeout: true, Mark: 2, Label: Label{Lo: 4}, TCP: &TCPInfo{State: TCPEstablished},
 		Master: &master, Source: FromOverlay}}
-	b, err := json.Marshal(e)
-	if err != nil {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
 		t.Fatal(err)
 	}
+	b := bytes.TrimSpace(buf.Bytes())
 	const want = `{"zone":3,"orig":"tcp 10.0.0.1:1>10.0.0.2:80","reply":"tcp 10.0.0.2:80>10.0.0.1:1","status":"SEEN_REPLY|CONFIRMED",` +
 		`"timeout":9,"has_timeout":true,"mark":2,"label":"0x4","tcp":{"state":3},"master":"tcp 10.0.0.1:5>10.0.0.2:21","source":"overlay","at":7}`
 	if string(b) != want {
