@@ -48,7 +48,7 @@ oracle: setup build labctl
 
 # docs/coverage.md from a whole run of the oracle.
 coverage: setup build labctl
-	@$(LABCTL) oracle -results .cache/oracle.json -coverage docs/coverage.md
+	@$(LABCTL) oracle -results $(CT_TRACE_CACHE)/oracle.json -coverage docs/coverage.md
 
 fuzz:
 	@scripts/fuzz.sh $(FUZZTIME)

@@ -117,15 +117,19 @@ func (b builder) udp6(from, dst string, dport int) *probe.Packet {
 	return &p
 }
 
+// echoID is the identifier that the tool assumes where the packet's spelling
+// cannot name one.
+const echoID = 1
+
 func (b builder) ping(from, dst string) *probe.Packet {
 	p := b.to(from, dst, false)
-	p.Proto, p.Type = "icmp", 8
+	p.Proto, p.Type, p.ID = "icmp", 8, echoID
 	return &p
 }
 
 func (b builder) ping6(from, dst string) *probe.Packet {
 	p := b.to(from, dst, true)
-	p.Proto, p.Type = "icmp6", 128
+	p.Proto, p.Type, p.ID = "icmp6", 128, echoID
 	return &p
 }
 
