@@ -77,7 +77,9 @@ type Packet struct {
 	// Flood says that the packet was multiplied by design; its verdict is its best branch's.
 	Flood    bool      `json:"flood,omitempty"`
 	Branches []*Branch `json:"branches"`
-	Hops     []*Hop    `json:"hops"`
+	// Generated are the ends of packets that OVN sends beside this one: an ARP request for its next hop, a time exceeded.
+	Generated []*Branch `json:"generated,omitempty"`
+	Hops      []*Hop    `json:"hops"`
 }
 
 // Branch is one way the packet can end.
