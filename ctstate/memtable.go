@@ -9,7 +9,7 @@ import (
 // MemTable is a table in memory, indexed as the kernel's is: by zone and tuple of either direction. It is not safe
 // for concurrent use.
 type MemTable struct {
-	byTuple  map[zoneTuple]*record
+	byTuple  map[tupleKey]*record
 	bySource map[zoneSource][]*record // newest last
 	expected []Expectation
 	serial   uint64
@@ -18,6 +18,22 @@ type MemTable struct {
 type zoneTuple struct {
 	zone uint16
 	t    Tuple
+}
+
+// tupleKey is a zone and tuple without pointers and padding, so that a map hashes and compares it as plain memory.
+type tupleKey struct {
+	src, dst               [16]byte
+	sport, dport, id, zone uint16
+	proto, typ, code, v6   uint8
+}
+
+func keyOf(zone uint16, t *Tuple) tupleKey {
+	k := tupleKey{src: t.Src.Addr().As16(), dst: t.Dst.Addr().As16(), sport: t.Src.Port(), dport: t.Dst.Port(),
+		id: t.ICMPID, zone: zone, proto: t.Proto, typ: t.ICMPType, code: t.ICMPCode}
+	if t.Src.Addr().Is6() {
+		k.v6 = 1
+	}
+	return k
 }
 
 type zoneSource struct {
@@ -34,7 +50,7 @@ type record struct {
 
 // NewMemTable returns a table of the given entries.
 func NewMemTable(entries ...Entry) *MemTable {
-	m := &MemTable{byTuple: make(map[zoneTuple]*record), bySource: make(map[zoneSource][]*record)}
+	m := &MemTable{byTuple: make(map[tupleKey]*record), bySource: make(map[zoneSource][]*record)}
 	for _, e := range entries {
 		m.Insert(e)
 	}
@@ -45,25 +61,25 @@ func NewMemTable(entries ...Entry) *MemTable {
 func (m *MemTable) Insert(e Entry) { m.insert(e, 0) }
 
 func (m *MemTable) insert(e Entry, at int64) *record {
-	old := m.byTuple[zoneTuple{e.Zone, e.Orig}]
+	old := m.byTuple[keyOf(e.Zone, &e.Orig)]
 	if old != nil && old.e.Orig == e.Orig {
 		if old.e.Reply != e.Reply {
-			delete(m.byTuple, zoneTuple{e.Zone, old.e.Reply})
-			m.byTuple[zoneTuple{e.Zone, e.Reply}] = old
+			delete(m.byTuple, keyOf(e.Zone, &old.e.Reply))
+			m.byTuple[keyOf(e.Zone, &e.Reply)] = old
 		}
 		old.e, old.at = e, at
 		return old
 	}
 	// Whatever else holds one of the tuples has expired: a live entry would have been met before.
 	for _, t := range [...]Tuple{e.Orig, e.Reply} {
-		if stale := m.byTuple[zoneTuple{e.Zone, t}]; stale != nil {
+		if stale := m.byTuple[keyOf(e.Zone, &t)]; stale != nil {
 			m.Delete(stale.e.Zone, stale.e.Orig)
 		}
 	}
 	m.serial++
 	r := &record{e: e, at: at, serial: m.serial}
-	m.byTuple[zoneTuple{e.Zone, e.Orig}] = r
-	m.byTuple[zoneTuple{e.Zone, e.Reply}] = r
+	m.byTuple[keyOf(e.Zone, &e.Orig)] = r
+	m.byTuple[keyOf(e.Zone, &e.Reply)] = r
 	k := zoneSource{e.Zone, e.Orig.Proto, sourceKey(e.Orig)}
 	m.bySource[k] = append(m.bySource[k], r)
 	return r
@@ -71,12 +87,12 @@ func (m *MemTable) insert(e Entry, at int64) *record {
 
 // Delete removes the entry with this original tuple; it reports whether there was one.
 func (m *MemTable) Delete(zone uint16, orig Tuple) bool {
-	r := m.byTuple[zoneTuple{zone, orig}]
+	r := m.byTuple[keyOf(zone, &orig)]
 	if r == nil || r.e.Orig != orig {
 		return false
 	}
-	delete(m.byTuple, zoneTuple{zone, r.e.Orig})
-	delete(m.byTuple, zoneTuple{zone, r.e.Reply})
+	delete(m.byTuple, keyOf(zone, &r.e.Orig))
+	delete(m.byTuple, keyOf(zone, &r.e.Reply))
 	k := zoneSource{zone, orig.Proto, sourceKey(orig)}
 	m.bySource[k] = slices.DeleteFunc(m.bySource[k], func(x *record) bool { return x == r })
 	if len(m.bySource[k]) == 0 {
@@ -92,7 +108,7 @@ func (m *MemTable) Expect(x Expectation) { m.expected = append(m.expected, x) }
 func (m *MemTable) Len() int {
 	n := 0
 	for k, r := range m.byTuple {
-		if k.t == r.e.Orig {
+		if k == keyOf(r.e.Zone, &r.e.Orig) {
 			n++
 		}
 	}
@@ -103,7 +119,7 @@ func (m *MemTable) Len() int {
 func (m *MemTable) records() []*record {
 	var out []*record
 	for k, r := range m.byTuple {
-		if k.t == r.e.Orig {
+		if k == keyOf(r.e.Zone, &r.e.Orig) {
 			out = append(out, r)
 		}
 	}
@@ -122,7 +138,7 @@ func (m *MemTable) Entries() []Entry {
 
 // Lookup implements Table.
 func (m *MemTable) Lookup(_ context.Context, zone uint16, t Tuple) (Entry, error) {
-	if r := m.byTuple[zoneTuple{zone, t}]; r != nil {
+	if r := m.byTuple[keyOf(zone, &t)]; r != nil {
 		return r.e, nil
 	}
 	return Entry{}, ErrNotFound

@@ -238,4 +238,16 @@ func TestReplyClashDrops(t *testing.T) {
 	if r := tcpDo(t, NewKernel(Release{}), full, client, tcpSYN, Action{Commit: true, NAT: three}); !r.Dropped {
 		t.Errorf("every port taken, and %v", r.Packet.Tuple)
 	}
+	// difftest: a closing connection's port may be taken over since 6.5, which sequence numbers decide.
+	closing := conn(t, TCPTimeWait, SeenReply|SrcNAT|SrcNATDone)
+	closing.Orig, closing.Reply = tup(t, "tcp 10.0.0.5:1>10.0.0.2:80"), tup(t, "tcp 10.0.0.2:80>20.0.0.1:1000")
+	one := srcTo("20.0.0.1", "20.0.0.1")
+	one.MinPort, one.MaxPort, one.Random = 1000, 1000, true
+	if r := tcpDo(t, NewKernel(Release{}), NewMemTable(closing), client, tcpSYN, Action{Commit: true, NAT: one}); r.Dropped ||
+		r.Deleted == nil || r.Deleted.Orig != closing.Orig || r.Certainty != Undetermined {
+		t.Errorf("closing connection: dropped %v deleted %v certainty %v", r.Dropped, r.Deleted, r.Certainty)
+	}
+	if r := tcpDo(t, NewKernel(Release{6, 1, 0}), NewMemTable(closing), client, tcpSYN, Action{Commit: true, NAT: one}); !r.Dropped {
+		t.Error("evicted before 6.5")
+	}
 }

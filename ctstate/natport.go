@@ -73,7 +73,11 @@ func (w *work) uniquePort(t Tuple, g *natRange, src bool) (Tuple, error) {
 		return t, nil
 	}
 	if c.size == 1 {
-		return c.at(0), nil
+		used, e, err := w.used(c.at(0))
+		if err == nil && used && w.mayEvict(e) {
+			w.evict(e)
+		}
+		return c.at(0), err
 	}
 	if !src && !g.random && w.k.Release.dnatFromStart() {
 		for i := range min(c.size, maxAttempts) {
@@ -106,7 +110,7 @@ func (w *work) randomPort(c *portChoice, g *natRange) (Tuple, error) {
 	}
 	free, evictable := 0, false
 	pick := c.at(start)
-	var freeReply Tuple
+	var freeReply, evictReply Tuple
 	for i := range tries {
 		t := c.at(start + i)
 		used, e, err := w.used(t)
@@ -114,7 +118,9 @@ func (w *work) randomPort(c *portChoice, g *natRange) (Tuple, error) {
 			return t, err
 		}
 		if used {
-			evictable = evictable || w.mayEvict(e)
+			if !evictable && w.mayEvict(e) {
+				evictable, evictReply = true, e.Reply
+			}
 			continue
 		}
 		if free++; free == 1 {
@@ -132,6 +138,17 @@ func (w *work) randomPort(c *portChoice, g *natRange) (Tuple, error) {
 		w.assume(Predicted, "one port of the range is unused")
 		return pick, nil
 	}
+	if free == 0 && evictable {
+		e, found, err := w.lookup(evictReply)
+		if err != nil {
+			return pick, err
+		}
+		if found {
+			pick, _ = e.Reply.Invert()
+			w.evict(e)
+		}
+		return pick, nil
+	}
 	w.free = freeReply
 	w.r.Ranges = append(w.r.Ranges, rng)
 	if g.random {
@@ -142,8 +159,16 @@ func (w *work) randomPort(c *portChoice, g *natRange) (Tuple, error) {
 	return pick, nil
 }
 
+// evict takes over a closing connection's mapping; the kernel does so if the new sequence number is beyond the old
+// connection's, and drops the packet otherwise.
+func (w *work) evict(e *Entry) {
+	w.delete(e, "")
+	w.assume(Undetermined, "every port is taken, but a closing connection has one: it is evicted if the SYN's sequence number is "+
+		"beyond its last, and else the packet is dropped; taken as evicted")
+}
+
 // mayEvict mirrors nf_nat_may_kill: a last attempt may take over a closing connection's mapping.
 func (w *work) mayEvict(e *Entry) bool {
-	return w.k.Release.evictsClosing() && e.Orig.Proto == ProtoTCP && w.e.TCP != nil && w.e.TCP.State == TCPSynSent &&
+	return !w.hidden && w.k.Release.evictsClosing() && e.Orig.Proto == ProtoTCP && w.e.TCP != nil && w.e.TCP.State == TCPSynSent &&
 		e.TCP != nil && e.TCP.State >= TCPTimeWait && e.Status&(FixedTimeout|Dying) == 0 && e.Status&SrcNAT != 0
 }

@@ -54,7 +54,7 @@ func (o *Overlay) aged(r *record) (Entry, bool) {
 // Lookup answers from the overlay, then from the table below unless the overlay deleted the entry.
 func (o *Overlay) Lookup(ctx context.Context, zone uint16, t Tuple) (Entry, error) {
 	if o.mine != nil {
-		if r := o.mine.byTuple[zoneTuple{zone, t}]; r != nil {
+		if r := o.mine.byTuple[keyOf(zone, &t)]; r != nil {
 			if e, ok := o.aged(r); ok {
 				return e, nil
 			}

@@ -160,6 +160,10 @@ func (d *differ) step() error {
 	}
 	gone := err != nil
 	d.count(&pk, &r)
+	if came == nil && gone && r.Certainty == ctstate.Undetermined && r.Deleted != nil && r.Deleted.Orig != pk.p.Tuple {
+		d.kinds["answer eviction refused"]++ // the model said that it may evict or drop
+		return nil
+	}
 	d.o.Apply(r)
 	d.bothBound(&r)
 	if r.Certainty == ctstate.Undetermined && !gone {
