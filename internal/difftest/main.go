@@ -93,7 +93,7 @@ func (d *differ) run(steps int) error {
 			}
 		}
 	}
-	return nil
+	return d.streams(specs, rnd)
 }
 
 // release asks the running kernel.
@@ -118,9 +118,53 @@ func (d *differ) lookup(zone uint16, t ctstate.Tuple) *ctstate.Entry {
 	return &e
 }
 
-// step sends one packet and compares. A disagreement ends the scenario's worth: the model takes over what the kernel has.
-func (d *differ) step() error {
-	pk := d.gen.next(d.lookup)
+// step sends one generated packet and compares. After a disagreement the model takes over what the kernel has.
+func (d *differ) step() error { return d.one(d.gen.next(d.lookup)) }
+
+// streams waits until UDP connections are old enough to be streams, which generated scenarios never are.
+func (d *differ) streams(specs []natSpec, rnd *rand.Rand) error {
+	clock := func() int64 { return time.Now().Unix() }
+	d.o, d.k.Now = ctstate.NewOverlay(nil), clock
+	d.o.Now = clock
+	d.gen = &generator{rnd: rnd, specs: specs, owner: make(map[owned]*flow)}
+	d.history = d.history[:0]
+	if err := d.h.flush(); err != nil {
+		return err
+	}
+	var flows []*flow
+	for i, text := range []string{"udp 10.0.0.1:1000>10.1.0.1:53", "udp [fd00::1]:1000>[fd00::2]:53", "udp 10.0.0.2:1000>10.1.0.1:53"} {
+		t, err := ctstate.ParseTuple(text)
+		if err != nil {
+			return err
+		}
+		flows = append(flows, &flow{id: i + 1, zone: zones[0], orig: t})
+	}
+	send := func(f *flow, reply bool) error {
+		t := f.orig
+		if reply {
+			t, _ = t.Invert()
+		}
+		return d.one(packet{f: f, p: ctstate.Packet{IP: true, Tuple: t}, text: fmt.Sprintf("flow %d zone %d: %v", f.id, f.zone, t)})
+	}
+	for _, wait := range []time.Duration{0, 3200 * time.Millisecond} {
+		time.Sleep(wait)
+		for i, f := range flows {
+			if err := send(f, false); err != nil {
+				return err
+			}
+			if i == 2 { // never answered
+				continue
+			}
+			if err := send(f, true); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// one compares one packet.
+func (d *differ) one(pk packet) error {
 	f := pk.f
 	if d.skip(&pk) {
 		return nil
