@@ -94,18 +94,34 @@ func (h Hit) cookie() (c uint32, ok bool) {
 	return uint32(h.Cookie), h.Cookie != 0 && h.Cookie>>32 == 0
 }
 
-// localDatapaths are those of the hits.
+// localDatapaths are those of the hits, read in one question.
 func (e *Explainer) localDatapaths(ctx context.Context, hits []Hit) ([]*ovn.Datapath, error) {
-	var out []*ovn.Datapath
+	var keys []uint64
+	var want []int64
 	for _, h := range hits {
-		if key := h.metadata(); key != 0 {
-			d, err := e.datapathByKey(ctx, key)
-			if err != nil {
-				return nil, err
-			}
-			if d != nil && !slices.Contains(out, d) {
-				out = append(out, d)
-			}
+		key := h.metadata()
+		if key == 0 || slices.Contains(keys, key) {
+			continue
+		}
+		keys = append(keys, key)
+		if _, known := e.datapaths[key]; !known {
+			want = append(want, int64(key))
+		}
+	}
+	read, err := e.sb.DatapathsByKey(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	var out []*ovn.Datapath
+	for _, key := range keys {
+		d, known := e.datapaths[key]
+		if !known {
+			d = read[int64(key)]
+			e.datapaths[key] = d
+		}
+		if d != nil {
+			e.byUUID[d.UUID] = d
+			out = append(out, d)
 		}
 	}
 	return out, nil

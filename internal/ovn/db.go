@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -217,27 +218,11 @@ func (db *DB) try(ctx context.Context, r remote) (_ *conn, s schema, err error) 
 			c.close()
 		}
 	}()
-	raw, err := c.call(ctx, "list_dbs", []any{}, nil)
-	if err != nil {
+	if err := db.checkMember(ctx, c); err != nil {
 		return nil, s, err
 	}
-	var names []string
-	if err := json.Unmarshal(raw, &names); err != nil {
-		return nil, s, fmt.Errorf("list_dbs: %w", err)
-	}
-	served := map[string]bool{}
-	for _, n := range names {
-		served[n] = true
-	}
-	if !served[db.opt.Database] {
-		return nil, s, fmt.Errorf("%w (it serves %s)", ErrNoDatabase, strings.Join(names, ", "))
-	}
-	if served["_Server"] {
-		if err := db.checkMember(ctx, c); err != nil {
-			return nil, s, err
-		}
-	}
-	if raw, err = c.call(ctx, "get_schema", []any{db.opt.Database}, nil); err != nil {
+	raw, err := c.call(ctx, "get_schema", []any{db.opt.Database}, nil)
+	if err != nil {
 		return nil, s, err
 	}
 	if err := json.Unmarshal(raw, &s); err != nil {
@@ -246,28 +231,59 @@ func (db *DB) try(ctx context.Context, r remote) (_ *conn, s schema, err error) 
 	return c, s, nil
 }
 
-// checkMember reads the _Server database, as ovsdb_cs_check_server_db does.
+// checkMember makes sure that the server serves the database, and as what. It reads
+// the _Server database, as ovsdb_cs_check_server_db does; a server older than
+// that (OVS 2.8) is no cluster's.
 func (db *DB) checkMember(ctx context.Context, c *conn) error {
 	rows, err := transact(ctx, c, "_Server", []ovsdb.Operation{{
-		Op: ovsdb.OperationSelect, Table: "Database", Columns: []string{"model", "connected", "leader"},
-		Where: []ovsdb.Condition{ovsdb.NewCondition("name", ovsdb.ConditionEqual, db.opt.Database)},
+		Op: ovsdb.OperationSelect, Table: "Database", Columns: []string{"name", "model", "connected", "leader"},
 	}}, nil)
 	if err != nil {
-		return fmt.Errorf("select _Server: %w", err)
+		return db.checkListed(ctx, c, err)
 	}
-	if len(rows[0]) == 0 {
+	var names []string
+	for _, row := range rows[0] {
+		if names = append(names, row.Str("name")); row.Str("name") != db.opt.Database {
+			continue
+		}
+		switch model := row.Str("model"); {
+		case model == "standalone" || row.Err() != nil:
+			return row.Err()
+		case !row.Bool("connected"):
+			return ErrNotConnected
+		case model == "clustered" && db.opt.LeaderOnly && !row.Bool("leader"):
+			return ErrNotLeader
+		}
 		return nil
 	}
-	row := rows[0][0]
-	switch model := row.Str("model"); {
-	case model == "standalone" || row.Err() != nil:
-		return row.Err()
-	case !row.Bool("connected"):
-		return ErrNotConnected
-	case model == "clustered" && db.opt.LeaderOnly && !row.Bool("leader"):
-		return ErrNotLeader
+	return noDatabase(names)
+}
+
+// checkListed is checkMember for a server that refused to tell: refusal is why.
+func (db *DB) checkListed(ctx context.Context, c *conn, refusal error) error {
+	if ctx.Err() != nil || !c.alive() {
+		return refusal
+	}
+	raw, err := c.call(ctx, "list_dbs", []any{}, nil)
+	if err != nil {
+		return err
+	}
+	var names []string
+	if err := json.Unmarshal(raw, &names); err != nil {
+		return fmt.Errorf("list_dbs: %w", err)
+	}
+	switch {
+	case !slices.Contains(names, db.opt.Database):
+		return noDatabase(names)
+	case slices.Contains(names, "_Server"):
+		return fmt.Errorf("select _Server: %w", refusal)
 	}
 	return nil
+}
+
+func noDatabase(names []string) error {
+	slices.Sort(names)
+	return fmt.Errorf("%w (it serves %s)", ErrNoDatabase, strings.Join(names, ", "))
 }
 
 var errTimeout = errors.New("no answer in time")

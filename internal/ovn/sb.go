@@ -281,27 +281,39 @@ func (s *SB) AllDatapaths(ctx context.Context) ([]*Datapath, error) { return s.d
 // DatapathsByUUID reads the datapaths of several rows at once; rows that are gone are absent.
 func (s *SB) DatapathsByUUID(ctx context.Context, us []UUID) (map[UUID]*Datapath, error) {
 	out := map[UUID]*Datapath{}
+	err := manyDatapaths(ctx, s, "_uuid", us, func(d *Datapath) { out[d.UUID] = d })
+	return out, err
+}
+
+// DatapathsByKey reads the datapaths of several tunnel keys at once; keys that no datapath has are absent.
+func (s *SB) DatapathsByKey(ctx context.Context, keys []int64) (map[int64]*Datapath, error) {
+	out := map[int64]*Datapath{}
+	err := manyDatapaths(ctx, s, "tunnel_key", keys, func(d *Datapath) { out[d.TunnelKey] = d })
+	return out, err
+}
+
+func manyDatapaths[T any](ctx context.Context, s *SB, column string, values []T, yield func(*Datapath)) error {
 	var qs []Query
-	for _, u := range us {
-		qs = append(qs, Query{Table: "Datapath_Binding", Columns: datapathColumns, Where: []ovsdb.Condition{Equal("_uuid", u)}})
+	for _, v := range values {
+		qs = append(qs, Query{Table: "Datapath_Binding", Columns: datapathColumns, Where: []ovsdb.Condition{Equal(column, v)}})
 	}
 	if len(qs) == 0 {
-		return out, nil
+		return nil
 	}
 	res, err := s.Select(ctx, qs...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, rows := range res {
 		for _, r := range rows {
 			d, err := s.datapath(r)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			out[d.UUID] = d
+			yield(d)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // type and nb_uuid are columns since 26.03; external_ids told before.

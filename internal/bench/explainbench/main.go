@@ -81,7 +81,11 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	defer d.Stop()
 
 	met = true
-	for _, size := range []int{s.flows, s.flows * s.growth} {
+	sizes := []int{s.flows}
+	if s.growth > 1 {
+		sizes = append(sizes, s.flows*s.growth)
+	}
+	for _, size := range sizes {
 		have, err := d.grow(ctx, size)
 		if err != nil {
 			return false, err
@@ -106,12 +110,14 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 		}{{"ovn-ct-trace", m.tool}, {"ofproto/trace|ovn-detrace", m.detrace}, {"ovn-trace", m.ovntrace}} {
 			fmt.Printf("  %-26s %8.3f s %8.1f MB\n", c.name, c.time.Seconds(), float64(c.rss)/1e6)
 		}
+		if m.gaveUp {
+			fmt.Println("  ovn-detrace gave no answer: \"Retry Timeout\"; what it took until then is no bar")
+			met = ratio("explained-trace-vs-ovn-trace"+suffix, m.ovntrace.time.Seconds()/m.tool.time.Seconds(), ">=", 10) && met
+			continue
+		}
 		met = ratio("explain-vs-ovn-detrace"+suffix, m.detrace.time.Seconds()/m.tool.time.Seconds(), ">=", 20) && met
 		met = ratio("explain-mem-vs-ovn-detrace"+suffix, float64(m.tool.rss)/float64(m.detrace.rss), "<=", 0.1) && met
 		met = ratio("explained-trace-vs-ovn-trace"+suffix, m.ovntrace.time.Seconds()/m.tool.time.Seconds(), ">=", 10) && met
-		if s.growth <= 1 {
-			break
-		}
 	}
 	return met, nil
 }
