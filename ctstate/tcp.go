@@ -172,6 +172,7 @@ func (w *work) tcpStep(index uint8) fate {
 		if old == TCPLastAck && index == idxACK && t.Last.Known && t.Last.Reply != w.reply &&
 			t.Last.Index == idxSYN && t.Last.ChallengeAck {
 			t.Last.ChallengeAck = false // RFC 5961: this ACK answers the SYN, not the FIN
+			w.dirty = true
 			return accept
 		}
 	case TCPSynSent2:
@@ -226,6 +227,7 @@ func (w *work) tcpIgnored(index uint8, old TCPState) fate {
 	}
 	// What the kernel let through is remembered as the last packet even when nothing else was known.
 	t.Last.Known, t.Last.Index, t.Last.Reply = true, index, w.reply
+	w.dirty = true
 	return accept
 }
 

@@ -91,6 +91,11 @@ func checkTransition(t *testing.T, reply bool, index string, old TCPState, cell 
 	if state != next {
 		t.Errorf("%s: left in %v, want %v", name, state, next)
 	}
+	// What is ignored refreshes nothing.
+	ignored := cell == "IG"
+	if r.Updated == nil && cell != "SS*" || r.Updated != nil && (r.Updated.Timeout == 99) != (ignored || cell == "SS*") {
+		t.Errorf("%s: updated %+v", name, r.Updated)
+	}
 }
 
 func TestTCPFlagSanity(t *testing.T) {
