@@ -172,6 +172,9 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s: dropped %v certainty %v committed %v", c.name, r.Dropped, r.Certainty, r.Committed)
 		}
 	}
+	if r := tcpDo(t, limited(2, 2), NewMemTable(conn(t, TCPEstablished, SeenReply)), client, tcpACK, Action{Commit: true}); r.Dropped || r.Committed == nil {
+		t.Errorf("a limit drops a connection that exists: %+v", r)
+	}
 	k, o := limited(1, 0), NewOverlay(nil)
 	o.Apply(tcpDo(t, k, o, client, tcpSYN, Action{Commit: true}))
 	if r := tcpDo(t, k, o, "tcp 10.0.0.1:1001>10.0.0.2:80", tcpSYN, Action{Commit: true}); !r.Dropped {
