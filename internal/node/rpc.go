@@ -3,6 +3,7 @@ package node
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,8 +53,10 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 		"Trace":  method(n.Trace),
 		"Commit": method(n.Commit),
 		"Clean":  method(n.Clean),
-		"Cancel": handler.New(func(ctx context.Context, id string) error {
-			jrpc2.ServerFromContext(ctx).CancelRequest(id)
+		"Cancel": handler.New(func(ctx context.Context, ids []string) error {
+			for _, id := range ids {
+				jrpc2.ServerFromContext(ctx).CancelRequest(id)
+			}
 			return nil
 		}),
 	}
@@ -142,6 +145,7 @@ type Remote struct {
 	info      *Info
 	dead      error
 	committed bool // entries that it must remove when it ends
+	maxLine   int  // maxMessage when 0
 }
 
 // tail keeps the end of what a process wrote to its standard error.
@@ -239,9 +243,9 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 		// Fields are added, never changed, within one protocol number; a different build is worth a warning only.
 		r.stderr.Write([]byte("node runs version " + v + "\n"))
 	}
-	r.client = jrpc2.NewClient(channel.Line(&lines{r: br, max: maxMessage}, in), &jrpc2.ClientOptions{
+	r.client = jrpc2.NewClient(channel.Line(&lines{r: br, max: cmp.Or(r.maxLine, maxMessage)}, in), &jrpc2.ClientOptions{
 		OnCancel: func(c *jrpc2.Client, rsp *jrpc2.Response) {
-			c.Notify(context.Background(), "Cancel", rsp.ID())
+			c.Notify(context.Background(), "Cancel", []string{rsp.ID()})
 		},
 	})
 	return r.client, nil
@@ -321,9 +325,9 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 	switch {
 	case ctx.Err() != nil:
 		return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: fmt.Errorf("no answer: %w", ctx.Err())}
-	case errors.As(err, &je) && je.Code >= codeFailed && je.Code <= codeUnreachable:
+	case errors.As(err, &je) && je.Code >= codeFailed && je.Code <= codeChanged:
 		re := &RemoteError{Code: je.Code, Text: je.Message}
-		if je.Code == codeFailed {
+		if je.Code != codePermission && je.Code != codeUnreachable {
 			return result, fmt.Errorf("chassis %s: %w", r.Name, re)
 		}
 		return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: re}
