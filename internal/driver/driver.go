@@ -39,6 +39,7 @@ type Driver struct {
 	zones   map[string]*ovn.SB // by chassis
 	remotes map[string]*ovn.SB // by ovn-remote
 	notes   []string
+	fresh   map[string]bool // chassis known to be up to date
 }
 
 // DefaultMaxHops bounds how many node visits one packet may make.

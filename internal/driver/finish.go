@@ -91,11 +91,37 @@ func (s *sending) finish(ctx context.Context, sent *Sent) {
 		s.pkt.Hops = append(s.pkt.Hops, h.rep)
 		byChassis[h.chs] = append(byChassis[h.chs], h.rep)
 	}
+	s.freshness(ctx, slices.Sorted(maps.Keys(byChassis)))
 	s.collect(sent)
 	s.pkt.Flood = s.orig.EthDst[0]&1 != 0 || copies(s.pkt)
 	s.pkt.Verdict = verdictOf(s.pkt, s.pkt.Flood)
 	if s.Explainer != nil {
 		s.explain(ctx, byChassis)
+	}
+}
+
+// freshness warns of chassis whose ovn-controller has not confirmed the newest configuration: their tables may be old.
+func (s *sending) freshness(ctx context.Context, chassis []string) {
+	for _, name := range chassis {
+		if s.fresh[name] {
+			continue
+		}
+		sb, err := s.Southbound(ctx, name)
+		if err != nil {
+			continue
+		}
+		f, err := sb.Freshness(ctx, name)
+		if err != nil {
+			continue // a chassis of another zone has no row of its own here
+		}
+		if f.Stale() {
+			s.warn("ovn-controller on %s is behind: it has confirmed configuration %d of %d, so its flows may be old", name, f.Have, f.Wanted)
+			continue
+		}
+		if s.fresh == nil {
+			s.Driver.fresh = map[string]bool{}
+		}
+		s.fresh[name] = true
 	}
 }
 
