@@ -53,7 +53,7 @@ func timeouts(t *ctstate.Timeouts, set map[string]uint32) {
 	}
 }
 
-// userspaceModel is conntrack as ovs-vswitchd's own datapath dp has it.
+// userspaceModel is conntrack as ovs-vswitchd's own datapath dp, TYPE@NAME, has it: without a type dpctl looks in the kernel.
 func (s *Service) userspaceModel(ctx context.Context, dp string) (ctstate.Table, ctstate.Tracker, error) {
 	return ctdpif.New(ctdpif.Socket{Path: s.ctl.Path}, dp), ctstate.NewUserspace(), nil
 }

@@ -245,11 +245,10 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	}
 	e := &engine.Engine{Prober: prober{s.ctl}, Ports: info, Limits: s.opt.Limits, Replay: replay}
 	var err error
-	typ, name, _ := strings.Cut(backer, "@")
-	if typ == "system" {
+	if typ, _, _ := strings.Cut(backer, "@"); typ == "system" {
 		e.Table, e.Tracker, err = s.kernelModel(ctx)
 	} else {
-		e.Table, e.Tracker, err = s.userspaceModel(ctx, name)
+		e.Table, e.Tracker, err = s.userspaceModel(ctx, backer)
 	}
 	if err != nil {
 		return nil, err

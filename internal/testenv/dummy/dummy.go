@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,13 +97,13 @@ func (o *OVS) daemon(path string, args ...string) int {
 	return cmd.Process.Pid
 }
 
-// wait waits until files are there.
+// wait waits until files are there, and sockets among them are listened on: bind makes the file first.
 func (o *OVS) wait(who string, paths ...string) {
 	o.t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for _, p := range paths {
 		for {
-			if _, err := os.Stat(p); err == nil {
+			if ready(p) {
 				break
 			}
 			if time.Now().After(deadline) {
@@ -111,6 +112,19 @@ func (o *OVS) wait(who string, paths ...string) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}
+}
+
+func ready(path string) bool {
+	fi, err := os.Stat(path)
+	if err != nil || fi.Mode()&os.ModeSocket == 0 {
+		return err == nil
+	}
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
 }
 
 func (o *OVS) run(path string, args ...string) string {

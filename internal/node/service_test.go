@@ -1,0 +1,268 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
+)
+
+// statefulFlows let p1 open connections to p2, and p2 answer them.
+const statefulFlows = `
+table=0,in_port=1,tcp,actions=ct(zone=5,table=1)
+table=0,in_port=2,tcp,actions=ct(zone=5,table=2)
+table=1,ct_state=+trk+new,tcp,actions=ct(commit,zone=5,exec(set_field:0x7->ct_mark)),output:2
+table=1,ct_state=+trk+est,tcp,actions=output:2
+table=2,ct_state=+trk+est+rpl,ct_mark=0x7,tcp,actions=output:1
+table=2,priority=0,actions=drop
+`
+
+// userspaceOVS is an Open vSwitch whose datapath keeps its connections itself.
+func userspaceOVS(t *testing.T) *dummy.OVS {
+	t.Helper()
+	o := dummy.Start(t)
+	o.Vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=dummy", "fail-mode=secure",
+		"external_ids:ct-zone-p1=5", "--", "set", "open", ".", "external_ids:system-id=hv1", "external_ids:hostname=host1",
+		"external_ids:ovn-remote=tcp:127.0.0.1:6642", "external_ids:ovn-encap-type=geneve,vxlan", "external_ids:ovn-encap-ip=10.9.0.1,fd09::1",
+		"external_ids:ovn-bridge-mappings=physnet1:br-ex")
+	o.AddPorts("br-int", map[string]int{"p1": 1, "p2": 2})
+	o.Vsctl("set", "interface", "p1", "external_ids:iface-id=sw0-p1")
+	o.AddFlows("br-int", statefulFlows)
+	return o
+}
+
+func service(t *testing.T, opt Options) *Service {
+	t.Helper()
+	opt.OVNRunDir = t.TempDir()
+	s := NewService(opt)
+	t.Cleanup(func() { s.Close(context.Background()) })
+	return s
+}
+
+func tcpPacket(src, dst string, flags uint16) packet.Packet {
+	a, b := netip.MustParseAddrPort(src), netip.MustParseAddrPort(dst)
+	return packet.Packet{
+		EthSrc: packet.MAC{10, 0, 0, 0, 0, 1}, EthDst: packet.MAC{10, 0, 0, 0, 0, 2}, EthType: packet.EthIPv4,
+		Src: a.Addr(), Dst: b.Addr(), Proto: packet.ProtoTCP, TTL: 64, SrcPort: a.Port(), DstPort: b.Port(), TCPFlags: flags,
+	}
+}
+
+// receive sends a real packet into the datapath.
+func receive(o *dummy.OVS, port, src, dst string, sport, dport, flags int) {
+	o.Appctl("netdev-dummy/receive", port, fmt.Sprintf("in_port(1),eth(src=0a:00:00:00:00:01,dst=0a:00:00:00:00:02),eth_type(0x0800),"+
+		"ipv4(src=%s,dst=%s,proto=6,tos=0,ttl=64,frag=no),tcp(src=%d,dst=%d),tcp_flags(%#x)", src, dst, sport, dport, flags))
+}
+
+func TestInfoOfARealOVS(t *testing.T) {
+	o := userspaceOVS(t)
+	info, err := service(t, Options{RunDir: o.RunDir}).Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.SystemID != "hv1" || info.Hostname != "host1" || info.OVSVersion != o.Version || info.Datapath != "dummy" || info.Bridge != "br-int" ||
+		info.OVNRemote != "tcp:127.0.0.1:6642" || info.OVNVersion != "" || info.Zones[5] != "p1" || info.BridgeMappings["physnet1"] != "br-ex" ||
+		strings.Join(info.EncapIPs, " ") != "10.9.0.1 fd09::1" || strings.Join(info.EncapTypes, " ") != "geneve vxlan" {
+		t.Errorf("%+v", info)
+	}
+	if p, ok := info.PortByIfaceID("sw0-p1"); !ok || p.Name != "p1" || p.OFPort != 1 || p.Kind != engine.PortVIF {
+		t.Errorf("sw0-p1 is %+v", p)
+	}
+}
+
+// Packets really go through the datapath's conntrack; a trace then finds their entry there.
+func TestUserspaceEntriesAreFound(t *testing.T) {
+	o := userspaceOVS(t)
+	s := service(t, Options{RunDir: o.RunDir})
+	req := TraceRequest{Request: engine.Request{InPort: 2, Packet: tcpPacket("10.0.0.2:80", "10.0.0.1:1000", 0x12)}}
+
+	res, err := s.Trace(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if leaf := res.Outcomes[0].Leaves[0]; leaf.Kind != engine.LeafDrop {
+		t.Errorf("before the SYN a SYN-ACK ends as %+v", leaf)
+	}
+	receive(o, "p1", "10.0.0.1", "10.0.0.2", 1000, 80, 2)
+	for i := 0; !strings.Contains(o.Appctl("dpctl/dump-conntrack"), "sport=1000"); i++ {
+		if i == 500 {
+			t.Fatal("the SYN left no entry")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	dump := o.Appctl("dpctl/dump-conntrack", "-m")
+	res, err = s.Trace(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if leaf := res.Outcomes[0].Leaves[0]; leaf.Kind != engine.LeafOutput || leaf.Port.Name != "p1" {
+		t.Errorf("after the SYN a SYN-ACK ends as %+v", leaf)
+	}
+	ct := res.Segments[0].CT[0].Result
+	if ct.Found != ctstate.FromUserspace || !ct.Reply || ct.Hit == nil || ct.Hit.Mark != 7 || ct.Hit.Zone != 5 {
+		t.Errorf("conntrack answered %+v", ct)
+	}
+	if after := o.Appctl("dpctl/dump-conntrack", "-m"); after != dump {
+		t.Errorf("the trace changed the table:\n%s\nwas\n%s", after, dump)
+	}
+	if _, err := s.Commit(t.Context(), CommitRequest{}); !errors.Is(err, ErrUserspace) {
+		t.Errorf("commit: %v", err)
+	}
+}
+
+// The entry of one trace is in the overlay of the next, and only there.
+func TestOverlayCarriesOver(t *testing.T) {
+	o := userspaceOVS(t)
+	s := service(t, Options{RunDir: o.RunDir, NoDB: true})
+	res, err := s.Trace(t.Context(), TraceRequest{Request: engine.Request{Bridge: "br-int", InPort: 1, Packet: tcpPacket("10.0.0.1:1000", "10.0.0.2:80", 2)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay := res.Outcomes[0].Overlay
+	if len(overlay.Entries) != 1 {
+		t.Fatalf("overlay %+v", overlay)
+	}
+	res, err = s.Trace(t.Context(), TraceRequest{Overlay: overlay, Request: engine.Request{Bridge: "br-int", InPort: 2, Packet: tcpPacket("10.0.0.2:80", "10.0.0.1:1000", 0x12)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if leaf := res.Outcomes[0].Leaves[0]; leaf.Kind != engine.LeafOutput || res.Segments[0].CT[0].Result.Found != ctstate.FromOverlay {
+		t.Errorf("%+v %+v", leaf, res.Segments[0].CT[0].Result)
+	}
+	if dump := o.Appctl("dpctl/dump-conntrack"); dump != "" {
+		t.Errorf("the trace left %s", dump)
+	}
+}
+
+func TestServiceFaults(t *testing.T) {
+	empty := t.TempDir()
+	stale := t.TempDir() // a pid file, and the socket that a killed daemon leaves
+	os.WriteFile(filepath.Join(stale, "ovs-vswitchd.pid"), []byte("999999\n"), 0o600)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(stale, "ovs-vswitchd.999999.ctl"), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	noSocket, badPID := t.TempDir(), t.TempDir()
+	os.WriteFile(filepath.Join(noSocket, "ovs-vswitchd.pid"), []byte("999999\n"), 0o600)
+	os.WriteFile(filepath.Join(badPID, "ovs-vswitchd.pid"), []byte("none\n"), 0o600)
+	for name, c := range map[string]struct{ dir, word string }{
+		"no run folder":  {filepath.Join(empty, "none"), "no such file"},
+		"empty folder":   {empty, "ovs-vswitchd.pid"},
+		"stale pid file": {stale, "connection refused"},
+		"no socket":      {noSocket, "ovs-vswitchd.999999.ctl"},
+		"bad pid file":   {badPID, "not a process id"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := service(t, Options{RunDir: c.dir})
+			_, err := s.Info(t.Context())
+			if err == nil || !strings.Contains(err.Error(), c.word) || !Unreachable(err) || codeOf(err) != codeUnreachable {
+				t.Errorf("error %v (code %d)", err, codeOf(err))
+			}
+			if _, err := s.Trace(t.Context(), TraceRequest{}); err == nil {
+				t.Error("a trace goes through")
+			}
+		})
+	}
+}
+
+func TestNoDatabase(t *testing.T) {
+	o := userspaceOVS(t)
+	_, err := service(t, Options{RunDir: o.RunDir, DB: "unix:" + filepath.Join(o.RunDir, "none.sock")}).Info(t.Context())
+	var de *ovn.Error
+	if !errors.As(err, &de) || !strings.Contains(err.Error(), "none.sock") || !Unreachable(err) {
+		t.Errorf("error %v", err)
+	}
+	// A bridge without OVN needs none.
+	info, err := service(t, Options{RunDir: o.RunDir, DB: "unix:/none", NoDB: true}).Info(t.Context())
+	if err != nil || len(info.Ports) != 3 {
+		t.Errorf("%+v %v", info, err)
+	}
+}
+
+// ovs-vswitchd dies between two questions.
+func TestOVSKilledInBetween(t *testing.T) {
+	o := userspaceOVS(t)
+	s := service(t, Options{RunDir: o.RunDir})
+	if _, err := s.Info(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	syscall.Kill(o.PID, syscall.SIGKILL)
+	_, err := s.Trace(t.Context(), TraceRequest{Request: engine.Request{InPort: 1, Packet: tcpPacket("10.0.0.1:1000", "10.0.0.2:80", 2)}})
+	var ce *unixctl.CallError
+	if !errors.As(err, &ce) || !Unreachable(err) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// ovs-vswitchd hangs: the deadline ends the wait.
+func TestOVSHangs(t *testing.T) {
+	o := userspaceOVS(t)
+	s := service(t, Options{RunDir: o.RunDir})
+	if _, err := s.Info(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	syscall.Kill(o.PID, syscall.SIGSTOP)
+	defer syscall.Kill(o.PID, syscall.SIGCONT)
+	_, err := s.Trace(within(t, 500*time.Millisecond), TraceRequest{Request: engine.Request{InPort: 1, Packet: tcpPacket("10.0.0.1:1000", "10.0.0.2:80", 2)}})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestUnknownBridge(t *testing.T) {
+	o := userspaceOVS(t)
+	_, err := service(t, Options{RunDir: o.RunDir, NoDB: true}).Trace(t.Context(), TraceRequest{Request: engine.Request{Bridge: "br9", InPort: 1}})
+	var nf *ovn.NotFoundError
+	if !errors.As(err, &nf) || nf.Name != "br9" || Unreachable(err) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// daemon is a control socket whose answers a test writes; it has no Open vSwitch behind it.
+func daemon(t *testing.T, answer func(method string, args []string) (string, bool)) (rundir string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	os.WriteFile(filepath.Join(dir, "ovs-vswitchd.pid"), []byte(strconv.Itoa(os.Getpid())), 0o600)
+	serveControl(t, filepath.Join(dir, fmt.Sprintf("ovs-vswitchd.%d.ctl", os.Getpid())), answer)
+	return dir
+}
+
+func TestPermissionDenied(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Log("root may do everything: only the error's kind is checked")
+	}
+	err := error(&unixctl.CallError{Path: "/r/x.ctl", Method: "dpif/show", Err: syscall.EACCES})
+	if codeOf(err) != codePermission || !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("code %d", codeOf(err))
+	}
+}
+
+func TestDpifShowNotUnderstood(t *testing.T) {
+	dir := daemon(t, func(method string, _ []string) (string, bool) { return "netdev@x:\n  br0:\n    what is this\n", true })
+	_, err := service(t, Options{RunDir: dir, NoDB: true}).Info(t.Context())
+	var se *SyntaxError
+	if !errors.As(err, &se) || se.In != "    what is this" {
+		t.Errorf("error %v", err)
+	}
+}
