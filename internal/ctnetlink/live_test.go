@@ -158,6 +158,18 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// An ICMP error's own tuple can be in no table; the kernel would call the question invalid.
+func TestLookupOfICMPErrorType(t *testing.T) {
+	table := open(t, ctNS(t))
+	tuple := ctstate.Tuple{Proto: ctstate.ProtoICMP, Src: ap("10.0.0.1:0"), Dst: ap("10.0.0.2:0"), ICMPType: 3, ICMPCode: 3}
+	if _, err := table.Lookup(context.Background(), 8, tuple); err != ctstate.ErrNotFound {
+		t.Errorf("Lookup: %v", err)
+	}
+	if _, err := table.Expectation(context.Background(), 8, tuple); !errors.Is(err, ctstate.ErrNotFound) {
+		t.Errorf("Expectation: %v", err)
+	}
+}
+
 func BenchmarkLookup(b *testing.B) {
 	tbl := open(b, ctNS(b))
 	hit, miss := tup(6, "10.0.0.1:1000", "10.0.0.2:80"), tup(6, "10.0.0.1:1001", "10.0.0.2:80")

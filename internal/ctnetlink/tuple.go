@@ -38,6 +38,11 @@ func checkTuple(t ctstate.Tuple) error {
 	case src.Is4() != dst.Is4():
 		return errMixedFamily
 	}
+	if _, ok := t.Invert(); !ok {
+		// An ICMP type without a partner has no connection, and the kernel takes the question for malformed
+		// (nf_conntrack_proto_icmp.c: icmp_nlattr_to_tuple).
+		return ctstate.ErrNotFound
+	}
 	return nil
 }
 
