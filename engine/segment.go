@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -68,10 +69,12 @@ func (r *run) probe(ctx context.Context, f flowText) (oftrace.Section, error) {
 	}
 	tr, err := oftrace.Parse(text)
 	if len(tr.Sections) == 0 {
-		if err == nil {
-			err = fmt.Errorf("no trace in the answer")
+		var refused *oftrace.ReplyError
+		if errors.As(err, &refused) && refused.Kind != oftrace.ReplyOther {
+			return oftrace.Section{}, &TraceError{Bridge: f.bridge, Flow: f.flow, Err: err}
 		}
-		return oftrace.Section{}, &TraceError{Bridge: f.bridge, Flow: f.flow, Err: err}
+		// Neither a trace nor a refusal: what becomes of the packet is not known.
+		return oftrace.Section{Parent: -1, Flow: f.flow}, nil
 	}
 	// A later section that is cut short does not matter; the first one says so itself.
 	return tr.Sections[0], nil

@@ -58,7 +58,7 @@ Exit status: 0 as asked; 1 determined, and not as asked; 2 bad usage or input; 3
 reached or was not permitted; 4 not determined.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usagef("ovn-ct-trace help", "no command given")
 		},
@@ -67,6 +67,9 @@ reached or was not permitted; 4 not determined.`,
 		return &usageError{msg: err.Error(), hint: cmd.CommandPath() + " --help"}
 	})
 	root.AddCommand(a.traceCmd(), a.sessionCmd(), a.nodeCmd(), a.ctCmd(), a.versionCmd())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	strict(root)
 	return root
 }
 
@@ -109,10 +112,10 @@ func (a *app) versionCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  argCount(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintln(a.out, versionText())
-			return nil
+			_, err := fmt.Fprintln(a.out, versionText())
+			return err
 		},
 	}
 }

@@ -21,7 +21,7 @@ func (a *app) ctCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ct",
 		Short: "Synthetic kernel entries this tool has left",
-		Args:  cobra.NoArgs,
+		Args:  noCommand,
 		RunE: func(*cobra.Command, []string) error {
 			return usagef("ovn-ct-trace ct list|clean", "ct: no command given")
 		},
@@ -38,7 +38,7 @@ func (a *app) ctSubCmd(name, short string, list bool) *cobra.Command {
 		Use:   name,
 		Short: short,
 		Long:  short + ". On this machine; with --node or --node-cmd, on those chassis.",
-		Args:  cobra.NoArgs,
+		Args:  argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.check(); err != nil {
 				return err

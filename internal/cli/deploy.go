@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
@@ -35,7 +36,9 @@ func (c *common) connect(ctx context.Context) (*deployment, error) {
 		return nil, err
 	}
 	d := &deployment{sb: sb, nodes: ns}
-	d.nb, err = ovn.DialNB(ctx, c.dbOptions(c.remote(c.nb, "OVN_NB_DB", "ovnnb_db.sock")))
+	nbctx, cancel := context.WithTimeout(ctx, max(c.timeout/4, time.Second))
+	defer cancel()
+	d.nb, err = ovn.DialNB(nbctx, c.dbOptions(c.remote(c.nb, "OVN_NB_DB", "ovnnb_db.sock")))
 	if err != nil {
 		// The trace needs no Northbound database; asked for by name, its absence is worth the same words.
 		d.nb = nil
@@ -90,6 +93,9 @@ func (c *common) nodeSet() (*nodes, error) {
 		chassis, target, ok := strings.Cut(s, "=")
 		if !ok || chassis == "" || target == "" {
 			return nil, usagef("--node hv1=local or --node 'hv1=exec:ssh hv1 ovn-ct-trace node stdio'", "--node %q is not CHASSIS=TARGET", s)
+		}
+		if kind, _, _ := strings.Cut(target, ":"); target != "local" && kind != "exec" {
+			return nil, usagef("local or exec:COMMAND", "--node %q: no way to reach a node is called %q", s, kind)
 		}
 		n.targets[chassis] = target
 	}

@@ -24,10 +24,14 @@ func statusOf(err error) int {
 		ee *driver.EntryError
 		te *engine.TraceError
 		ne *node.Error
+		se *node.SyntaxError
+		pe *fs.PathError
 	)
 	switch {
 	case errors.As(err, &ne):
 		return exitUnreachable
+	case errors.As(err, &se):
+		return exitUnreachable // a daemon that does not answer as one
 	case errors.As(err, &ue), errors.As(err, &nf), errors.As(err, &nh), errors.As(err, &ub), errors.As(err, &ee):
 		return exitUsage
 	case errors.Is(err, engine.ErrLimit), errors.Is(err, engine.ErrChanged):
@@ -36,6 +40,8 @@ func statusOf(err error) int {
 		return exitUnreachable
 	case errors.As(err, &te):
 		return exitUsage
+	case errors.As(err, &pe):
+		return exitUnreachable // standard output that takes no more
 	}
 	// cobra's own complaints: unknown command, wrong number of arguments.
 	return exitUsage
@@ -61,6 +67,9 @@ func hintOf(err error) string {
 		nf *ovn.NotFoundError
 		ub *driver.UnboundError
 		ns *nodens.Error
+		de *ovn.Error
+		ce *unixctl.CallError
+		uf *unixctl.NotFoundError
 	)
 	switch {
 	case errors.As(err, &ue) && ue.hint != "":
@@ -75,10 +84,25 @@ func hintOf(err error) string {
 		return "run the node's side as root, or with CAP_NET_ADMIN: conntrack answers nobody else"
 	case errors.As(err, &ne) && ne.Hint != "":
 		return ne.Hint
+	case errors.As(err, &uf), errors.As(err, &ce) && !errors.Is(err, context.DeadlineExceeded):
+		return "is Open vSwitch running there? --ovs-rundir, or OVS_RUNDIR, names its run folder"
+	case errors.As(err, &de) && !errors.Is(err, context.DeadlineExceeded):
+		return databaseHint(de)
 	case errors.Is(err, context.DeadlineExceeded):
 		return "give it longer with --timeout"
 	}
 	return ""
+}
+
+// databaseHint says how a database is named.
+func databaseHint(e *ovn.Error) string {
+	switch e.Database {
+	case ovn.Southbound:
+		return "--sb tcp:HOST:6642, or OVN_SB_DB, names the Southbound database"
+	case ovn.Northbound:
+		return "--nb tcp:HOST:6641, or OVN_NB_DB, names the Northbound database"
+	}
+	return "is the node's ovsdb-server running?"
 }
 
 func joinOr(names []string) string {

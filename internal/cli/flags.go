@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,8 +64,27 @@ func (c *common) check() error {
 	default:
 		return usagef("--color auto, always or never", "no colour mode %q", c.color)
 	}
+	for flag, list := range map[string]string{"--sb": c.sb, "--nb": c.nb} {
+		if err := checkRemotes(flag, list); err != nil {
+			return err
+		}
+	}
 	if c.timeout <= 0 {
 		return usagef("--timeout 30s", "timeout %v is not positive", c.timeout)
+	}
+	return nil
+}
+
+// checkRemotes refuses what no database can be reached by.
+func checkRemotes(flag, list string) error {
+	if list == "" {
+		return nil
+	}
+	for _, r := range strings.Split(list, ",") {
+		kind, rest, _ := strings.Cut(strings.TrimSpace(r), ":")
+		if kind != "unix" && kind != "tcp" && kind != "ssl" || rest == "" {
+			return usagef("unix:FILE, tcp:HOST:PORT or ssl:HOST:PORT", "%s: %q is no database remote", flag, r)
+		}
 	}
 	return nil
 }

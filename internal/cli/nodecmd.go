@@ -18,7 +18,7 @@ func (a *app) nodeCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "node",
 		Short: "The node side: one bridge without OVN, or a service for the driver",
-		Args:  cobra.NoArgs,
+		Args:  noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usagef("ovn-ct-trace node trace|stdio", "node: no command given")
 		},
@@ -34,7 +34,7 @@ func (a *app) nodeStdioCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stdio",
 		Short: "Answer for this machine's Open vSwitch over standard input and output",
-		Args:  cobra.NoArgs,
+		Args:  argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opt := c.nodeOptions()
 			opt.NetNS = netns

@@ -27,10 +27,16 @@ func (a *app) nodeTraceCmd() *cobra.Command {
 		Short: "Trace one OpenFlow flow on one bridge of this machine",
 		Example: `  ovn-ct-trace node trace br0 'in_port=p1,tcp,dl_src=00:00:00:00:00:01,dl_dst=00:00:00:00:00:02,
       nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_ttl=64,tcp_src=1000,tcp_dst=80,tcp_flags=syn'`,
-		Args: cobra.ExactArgs(2),
+		Args: argCount(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := c.check(); err != nil {
-				return err
+			want := expectation{verdict: expect}
+			for _, check := range []func() error{c.check, want.check, overlay.check} {
+				if err := check(); err != nil {
+					return err
+				}
+			}
+			if overlay.commit == "kernel" {
+				return usagef("--commit=overlay", "node trace commits to an overlay only")
 			}
 			ctx, cancel := c.bound(cmd.Context())
 			defer cancel()
@@ -42,7 +48,7 @@ func (a *app) nodeTraceCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.answer(&c, rep, expectation{verdict: expect})
+			return a.answer(&c, rep, want)
 		},
 	}
 	f := cmd.Flags()
@@ -54,7 +60,7 @@ func (a *app) nodeTraceCmd() *cobra.Command {
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "the verdict line only")
 	f.CountVarP(&c.verbose, "verbose", "v", "show table look-ups; twice: flows and datapath actions too")
 	f.StringVar(&expect, "expect", "", "verdict that is asked for")
-	overlay.add(cmd, "")
+	overlay.addLocal(cmd)
 	return cmd
 }
 
@@ -75,15 +81,18 @@ func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, o
 	if err != nil {
 		return nil, flowUsage(text, err)
 	}
+	if _, ok := flow.InPort(); !ok {
+		return nil, errNoInPort
+	}
+	world, err := of.load()
+	if err != nil {
+		return nil, err
+	}
 	info, err := n.Info(ctx)
 	if err != nil {
 		return nil, err
 	}
 	port, err := portOf(info, bridge, flow)
-	if err != nil {
-		return nil, err
-	}
-	world, err := of.load()
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +109,7 @@ func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, o
 	pk := &report.Packet{Label: "packet", Direction: "original", From: report.Place{Chassis: here, Port: port.Name}, Header: p.Header(),
 		Hops: []*report.Hop{{Chassis: here, Bridge: bridge, InPort: port.Name, Via: "vif", Segments: driver.Segments(res.Segments, nil)}}}
 	pk.Branches = driver.LocalBranches(here, res)
-	pk.Verdict = driver.VerdictOf(pk)
+	driver.Judge(pk, p)
 	rep.Packets, rep.Verdict = []*report.Packet{pk}, pk.Verdict
 	if of.saves() && len(res.Outcomes) > 0 {
 		w := driver.World{Overlays: map[string]ctstate.OverlayData{here: res.Outcomes[0].Overlay}}
@@ -111,11 +120,13 @@ func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, o
 	return rep, nil
 }
 
+var errNoInPort = usagef("add in_port=NUMBER or in_port=NAME", "the flow names no in_port")
+
 // portOf finds the flow's in_port, a number or a name.
 func portOf(info *node.Info, bridge string, flow openflow.Flow) (node.Port, error) {
 	v, ok := flow.InPort()
 	if !ok {
-		return node.Port{}, usagef("add in_port=NUMBER or in_port=NAME", "the flow names no in_port")
+		return node.Port{}, errNoInPort
 	}
 	var names []string
 	known := false

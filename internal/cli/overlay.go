@@ -23,6 +23,9 @@ type overlayFile struct {
 	World  driver.World `json:"world"`
 }
 
+// defaultCommitTimeout is how long an entry of --commit=kernel lives.
+const defaultCommitTimeout = 30 * time.Second
+
 // overlayFlags say what becomes of the entries that a packet leaves.
 type overlayFlags struct {
 	commit  string // "", overlay or kernel
@@ -35,9 +38,18 @@ func (o *overlayFlags) add(cmd *cobra.Command, def string) {
 	f := cmd.Flags()
 	f.StringVar(&o.commit, "commit", def, "keep the entries that the packet leaves: overlay, or kernel for real ones")
 	f.Lookup("commit").NoOptDefVal = "overlay"
-	f.DurationVar(&o.timeout, "commit-timeout", 30*time.Second, "how long an entry of --commit=kernel lives")
-	f.BoolVar(&o.keep, "keep", false, "leave the entries of --commit=kernel behind: separate runs chain, until they expire or \"ct clean\"")
 	f.StringVar(&o.file, "overlay", "", "file that carries the overlay from run to run")
+	f.DurationVar(&o.timeout, "commit-timeout", defaultCommitTimeout, "how long an entry of --commit=kernel lives")
+	f.BoolVar(&o.keep, "keep", false, "leave the entries of --commit=kernel behind: separate runs chain, until they expire or \"ct clean\"")
+}
+
+// addLocal adds what applies where nothing is written to the kernel.
+func (o *overlayFlags) addLocal(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.commit, "commit", "", "keep the entries that the packet leaves in the --overlay file: overlay")
+	f.Lookup("commit").NoOptDefVal = "overlay"
+	f.StringVar(&o.file, "overlay", "", "file that carries the overlay from run to run")
+	o.timeout = defaultCommitTimeout
 }
 
 func (o *overlayFlags) check() error {
@@ -62,6 +74,10 @@ func (o *overlayFlags) load() (driver.World, error) {
 	}
 	b, err := os.ReadFile(o.file)
 	if errors.Is(err, fs.ErrNotExist) {
+		// Whether it can be written is told before anything is traced.
+		if _, err := os.Stat(filepath.Dir(o.file)); err != nil {
+			return driver.World{}, &usageError{msg: "overlay: " + err.Error(), err: err}
+		}
 		return driver.World{}, nil
 	}
 	if err != nil {

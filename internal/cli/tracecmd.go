@@ -22,7 +22,7 @@ func (a *app) traceCmd() *cobra.Command {
 		Example: `  ovn-ct-trace trace --from sw0-p1 --to 30.0.0.10:80/tcp
   ovn-ct-trace trace 'inport == "sw0-p1" && eth.src == 50:54:00:00:00:03 && eth.dst == 00:00:00:00:ff:01 &&
       ip4.src == 10.0.0.3 && ip4.dst == 20.0.0.4 && ip.ttl == 64 && tcp.src == 40000 && tcp.dst == 80'`,
-		Args: cobra.MaximumNArgs(2),
+		Args: argCount(0, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withDeployment(cmd.Context(), &c, &in, &overlay, args, a.trace)
 		},
@@ -42,7 +42,7 @@ func (a *app) sessionCmd() *cobra.Command {
 		Use:     "session [flags] [MICROFLOW]",
 		Short:   "Trace a handshake: each packet over the entries that those before it left",
 		Example: `  ovn-ct-trace session --from sw0-p1 --to 30.0.0.10:80/tcp`,
-		Args:    cobra.MaximumNArgs(2),
+		Args:    argCount(0, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withDeployment(cmd.Context(), &c, &in, &overlay, args, a.session)
 		},

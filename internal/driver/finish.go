@@ -93,8 +93,7 @@ func (s *sending) finish(ctx context.Context, sent *Sent) {
 	}
 	s.freshness(ctx, slices.Sorted(maps.Keys(byChassis)))
 	s.collect(sent)
-	s.pkt.Flood = s.orig.EthDst[0]&1 != 0 || copies(s.pkt)
-	s.pkt.Verdict = verdictOf(s.pkt, s.pkt.Flood)
+	Judge(s.pkt, s.orig)
 	if s.Explainer != nil {
 		s.explain(ctx, byChassis)
 	}

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 
@@ -39,5 +40,8 @@ func LocalBranches(chassis string, res *engine.Result) []*report.Branch {
 	return s.pkt.Branches
 }
 
-// VerdictOf is a packet's verdict from its branches.
-func VerdictOf(p *report.Packet) engine.Verdict { return verdictOf(p, p.Flood) }
+// Judge sets the verdict of a packet, sent as orig, from its branches.
+func Judge(p *report.Packet, orig packet.Packet) {
+	p.Flood = orig.EthDst[0]&1 != 0 || copies(p)
+	p.Verdict = verdictOf(p, p.Flood)
+}

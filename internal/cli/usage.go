@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// noCommand refuses the arguments of a command that only holds others: each is a command that does not exist.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := cmd.CommandPath() + " --help"
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean " + joinOr(near) + "?"
+	}
+	return usagef(hint, "unknown command %q for %q", args[0], cmd.CommandPath())
+}
+
+// argCount refuses fewer or more arguments than a command takes.
+func argCount(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		hint := "usage: " + cmd.UseLine()
+		switch {
+		case len(args) < least:
+			return usagef(hint, "%s: an argument is missing", nameOf(cmd))
+		case len(args) > most:
+			return usagef(hint, "%s: unexpected argument %q", nameOf(cmd), args[most])
+		}
+		return nil
+	}
+}
+
+// nameOf is a command without the program's name.
+func nameOf(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+}
+
+// strict makes cobra's own commands refuse what they do not know, as the others do: they print their help instead, and succeed.
+func strict(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			cmd.Args = noCommand
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+				return usagef("ovn-ct-trace completion bash|zsh|fish|powershell", "completion: no shell given")
+			}
+		case "help":
+			cmd.Run = nil
+			cmd.RunE = func(_ *cobra.Command, args []string) error {
+				about, rest, err := root.Find(args)
+				if err != nil || len(rest) > 0 {
+					return usagef("ovn-ct-trace help", "no help on %q", strings.Join(args, " "))
+				}
+				return about.Help()
+			}
+		}
+	}
+}
