@@ -27,11 +27,13 @@ func commands() []command {
 		{"oracle", "predict and really do the cases: oracle [-case NAME] [-results FILE] [-reality]", cmdOracle},
 		{"demo", "show the main job", cmdDemo},
 		{"shell", "a shell in the lab", cmdShell},
+		{"bench", "the demo's trace against the bare calls it needs: bench [-rounds N]", cmdBench},
 		{"lab-up", "(inside) bring the topology up", cmdLabUp},
 		{"lab-down", "(inside) take the topology down", cmdLabDown},
 		{"capture", "(inside) write the parsers' corpus below a folder", cmdCapture},
 		{"cases", "(inside) run oracle cases", cmdCases},
 		{"inside-demo", "(inside) the demo", cmdInsideDemo},
+		{"inside-bench", "(inside) the measurement", cmdInsideBench},
 		{"inside-shell", "(inside) the shell", cmdInsideShell},
 		{"agent", "(inside) run commands for the host", cmdAgent},
 	}

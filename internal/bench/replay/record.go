@@ -1,0 +1,167 @@
+// Package replay records what a run asks an ovs-vswitchd, and asks the same
+// again by hand: a measure for what the tool adds to the bare calls.
+package replay
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Call is one command that went over a control socket.
+type Call struct {
+	Chassis string
+	Method  string
+	Args    []string
+	Reply   string
+	Refused bool // the daemon answered with an error
+	Took    time.Duration
+}
+
+// Recorder stands between a program and the control sockets of some
+// ovs-vswitchds.
+type Recorder struct {
+	mu        sync.Mutex
+	calls     []Call
+	listeners []net.Listener
+	wg        sync.WaitGroup
+}
+
+// Stand makes dir look like the run folder of an ovs-vswitchd, whose own is
+// rundir: the pid file and the database's socket lead there, the control
+// socket is the recorder's.
+func (r *Recorder) Stand(ctx context.Context, chassis, rundir, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{"ovs-vswitchd.pid", "db.sock"} {
+		if err := os.Symlink(filepath.Join(rundir, name), filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	real, err := Socket(rundir)
+	if err != nil {
+		return err
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "unix", filepath.Join(dir, filepath.Base(real)))
+	if err != nil {
+		return err
+	}
+	r.listeners = append(r.listeners, l)
+	r.wg.Add(1)
+	go func() {
+		defer r.wg.Done()
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r.wg.Add(1)
+			go func() {
+				defer r.wg.Done()
+				defer c.Close()
+				r.relay(c, chassis, real)
+			}()
+		}
+	}()
+	return nil
+}
+
+// Socket is the control socket in an ovs-vswitchd's run folder.
+func Socket(rundir string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(rundir, "ovs-vswitchd.pid"))
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(rundir, "ovs-vswitchd."+strings.TrimSpace(string(b))+".ctl"), nil
+}
+
+// relay carries one connection's calls; it ends when either side does.
+func (r *Recorder) relay(c net.Conn, chassis, socket string) {
+	d, err := net.Dial("unix", socket)
+	if err != nil {
+		return
+	}
+	defer d.Close()
+	asked, answered := json.NewDecoder(c), json.NewDecoder(d)
+	for {
+		var raw json.RawMessage
+		if asked.Decode(&raw) != nil {
+			return
+		}
+		var req struct {
+			Method string   `json:"method"`
+			Params []string `json:"params"`
+		}
+		var resp struct {
+			Result *string `json:"result"`
+			Error  *string `json:"error"`
+		}
+		begin := time.Now()
+		if _, err := d.Write(raw); err != nil {
+			return
+		}
+		var reply json.RawMessage
+		if answered.Decode(&reply) != nil {
+			return
+		}
+		took := time.Since(begin)
+		if json.Unmarshal(raw, &req) == nil && json.Unmarshal(reply, &resp) == nil {
+			call := Call{Chassis: chassis, Method: req.Method, Args: req.Params, Took: took}
+			switch {
+			case resp.Error != nil:
+				call.Reply, call.Refused = *resp.Error, true
+			case resp.Result != nil:
+				call.Reply = *resp.Result
+			}
+			r.mu.Lock()
+			r.calls = append(r.calls, call)
+			r.mu.Unlock()
+		}
+		if _, err := c.Write(reply); err != nil {
+			return
+		}
+	}
+}
+
+// Close ends the recorder once its connections have ended, and gives the
+// calls in the order of their answers.
+func (r *Recorder) Close() []Call {
+	for _, l := range r.listeners {
+		l.Close()
+	}
+	r.wg.Wait()
+	return r.calls
+}
+
+// Ask makes one call straight to a control socket.
+func Ask(ctx context.Context, socket, method string, args ...string) (string, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "unix", socket)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	defer stop()
+	if err := json.NewEncoder(c).Encode(map[string]any{"id": 0, "method": method, "params": args}); err != nil {
+		return "", err
+	}
+	var resp struct {
+		Result string  `json:"result"`
+		Error  *string `json:"error"`
+	}
+	if err := json.NewDecoder(c).Decode(&resp); err != nil {
+		return "", fmt.Errorf("%s: %w", method, err)
+	}
+	if resp.Error != nil {
+		return "", fmt.Errorf("%s: %s", method, *resp.Error)
+	}
+	return resp.Result, nil
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/bench/replay"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
+)
+
+// cmdBench measures the demo's trace in the lab.
+func cmdBench(ctx context.Context, args []string) error {
+	s, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return s.run(ctx, nil, append([]string{remoteBin + "/labctl", "inside-bench"}, args...)...)
+}
+
+// traceBar is how much longer a whole trace may take than the bare calls it is made of.
+const traceBar = 1.5
+
+// cmdInsideBench takes the time of the trace of the demo's packet, and of the
+// ofproto/trace calls that it needs, made one after the other with ovs-appctl.
+// They take turns, so that a busy moment of the machine meets both.
+func cmdInsideBench(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("inside-bench", flag.ContinueOnError)
+	rounds := fs.Int("rounds", 3, "repetitions of which the best counts")
+	tool := fs.String("tool", remoteBin+"/ovn-ct-trace", "the command to measure")
+	if err := fs.Parse(args); err != nil {
+		return &guest.ExitError{Code: 2}
+	}
+	l, err := lab.Attach(lab.Base(), os.Stderr)
+	if err != nil {
+		return err
+	}
+	b := &traceBench{lab: l, tool: *tool}
+	if b.appctl, err = l.Bin.Tool("ovs-appctl"); err != nil {
+		return err
+	}
+	steps, err := b.record(ctx)
+	if err != nil {
+		return err
+	}
+	var whole, bare, socket time.Duration
+	for i := range *rounds {
+		fmt.Fprintf(os.Stderr, "bench: round %d of %d\n", i+1, *rounds)
+		w, _, err := b.trace(ctx, lab.Dir)
+		if err != nil {
+			return err
+		}
+		p, err := sumOf(&replay.Runner{Steps: steps, Timed: b.byHand, Quick: b.direct}, ctx)
+		if err != nil {
+			return err
+		}
+		d, err := sumOf(&replay.Runner{Steps: steps, Timed: b.direct, Quick: b.direct}, ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("  round %d: the whole trace %.2f s; its calls by ovs-appctl %.2f s, straight to the sockets %.2f s\n", i+1, w.Seconds(), p.Seconds(), d.Seconds())
+		if i == 0 || w < whole {
+			whole = w
+		}
+		if i == 0 || p < bare {
+			bare = p
+		}
+		if i == 0 || d < socket {
+			socket = d
+		}
+	}
+	fmt.Printf("  %d calls of ofproto/trace for %d segments on %d hops; %.0f ms a call by ovs-appctl, %.0f ms of it in ovs-vswitchd\n",
+		len(steps), b.segments, b.hops, bare.Seconds()*1e3/float64(len(steps)), socket.Seconds()*1e3/float64(len(steps)))
+	// The values of dp_hash that are tried besides a segment's own are calls that the trace needs; without them it is:
+	fmt.Printf("  against one call a segment: %.3g\n", whole.Seconds()/(bare.Seconds()*float64(b.segments)/float64(len(steps))))
+	x := whole.Seconds() / bare.Seconds()
+	fmt.Printf("bench: trace-vs-ofproto-trace ratio=%.3g bar=<=%g\n", x, traceBar)
+	if x > traceBar {
+		return &guest.ExitError{Code: 1}
+	}
+	return nil
+}
+
+// sumOf runs a plan and adds its times up.
+func sumOf(r *replay.Runner, ctx context.Context) (sum time.Duration, err error) {
+	took, err := r.Run(ctx)
+	for _, t := range took {
+		sum += t
+	}
+	return sum, err
+}
+
+type traceBench struct {
+	lab            *lab.Lab
+	tool, appctl   string
+	segments, hops int
+}
+
+// record runs the trace once with a recorder before every control socket.
+func (b *traceBench) record(ctx context.Context) ([]replay.Step, error) {
+	dir, err := os.MkdirTemp("/run", "ctbench")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	var rec replay.Recorder
+	for _, c := range b.lab.Topo.Chassis {
+		if err := rec.Stand(ctx, c.Name, lab.OVSRundir(c.Name), filepath.Join(dir, c.Name, "ovs")); err != nil {
+			return nil, err
+		}
+	}
+	_, out, err := b.trace(ctx, dir)
+	calls := rec.Close()
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Verdict string `json:"verdict"`
+		Packets []struct {
+			Hops []struct {
+				Segments []struct {
+					Tables []struct {
+						LogicalFlow any `json:"logical_flow"`
+					} `json:"tables"`
+				} `json:"segments"`
+			} `json:"hops"`
+		} `json:"packets"`
+	}
+	if err := json.Unmarshal(out, &answer); err != nil {
+		return nil, err
+	}
+	explained := 0
+	for _, p := range answer.Packets {
+		b.hops += len(p.Hops)
+		for _, h := range p.Hops {
+			b.segments += len(h.Segments)
+			for _, s := range h.Segments {
+				for _, t := range s.Tables {
+					if t.LogicalFlow != nil {
+						explained++
+					}
+				}
+			}
+		}
+	}
+	if answer.Verdict != "delivered" || explained == 0 {
+		return nil, fmt.Errorf("the trace to measure ends %s, with %d tables explained", answer.Verdict, explained)
+	}
+	steps, err := replay.Plan(calls)
+	if err == nil && len(steps) < b.segments {
+		// Hops that alternatives share are traced once and listed once.
+		err = fmt.Errorf("%d calls were seen for %d segments", len(steps), b.segments)
+	}
+	return steps, err
+}
+
+// trace runs the command, with the chassis' OVS run folders below root.
+func (b *traceBench) trace(ctx context.Context, root string) (time.Duration, []byte, error) {
+	node := fmt.Sprintf("ip netns exec {chassis} env OVS_RUNDIR=%s/{chassis}/ovs OVN_RUNDIR=%s/{chassis}/ovn %s node stdio", root, lab.Dir, b.tool)
+	cmd := exec.CommandContext(ctx, b.tool, "trace", "--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", node,
+		"--from", "sw0-p1", "--to", "30.0.0.11:80/tcp", "--timeout", "5m", "-o", "json")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	begin := time.Now()
+	err := cmd.Run()
+	took := time.Since(begin)
+	if err != nil {
+		err = fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, bytes.TrimSpace(errs.Bytes()))
+	}
+	return took, out.Bytes(), err
+}
+
+// byHand makes a call as one does at a shell.
+func (b *traceBench) byHand(ctx context.Context, c replay.Call, args []string) (string, error) {
+	cmd := exec.CommandContext(ctx, b.appctl, append([]string{c.Method}, args...)...)
+	cmd.Env = slices.Concat(os.Environ(), b.lab.ChassisEnv(c.Chassis))
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("ovs-appctl %s: %w: %s", c.Method, err, bytes.TrimSpace(errs.Bytes()))
+	}
+	return string(out), err
+}
+
+// direct makes a call without a process.
+func (b *traceBench) direct(ctx context.Context, c replay.Call, args []string) (string, error) {
+	socket, err := replay.Socket(lab.OVSRundir(c.Chassis))
+	if err != nil {
+		return "", err
+	}
+	return replay.Ask(ctx, socket, c.Method, args...)
+}
