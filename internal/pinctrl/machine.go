@@ -289,11 +289,12 @@ func (m *machine) set(f *Field, v []byte) bool {
 // isOther says whether a field is about the packet's way, not in it.
 func isOther(name string) bool {
 	switch name {
-	case "ct_mark", "ct_label", "ct_state", "ct_zone", "pkt_mark", "tun_id", "tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst",
+	case "pkt_mark", "tun_id", "tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst",
 		"tun_flags", "in_port", "in_port_oxm":
 		return true
 	}
-	return strings.HasPrefix(name, "tun_metadata")
+	// Conntrack's original tuple, which OVN's ct_extract stages (25.03 and later) copy into registers.
+	return strings.HasPrefix(name, "tun_metadata") || strings.HasPrefix(name, "ct_")
 }
 
 // slot points to the packet's field of that name; nil: none here.

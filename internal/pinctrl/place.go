@@ -196,9 +196,7 @@ func (w *walker) action(n *oftrace.Node) {
 			w.m.pkt.TTL--
 		}
 	case "ct", "ct_clear":
-		for _, name := range []string{"ct_mark", "ct_label", "ct_state", "ct_zone"} {
-			delete(w.m.other, name)
-		}
+		maps.DeleteFunc(w.m.other, func(name string, _ []byte) bool { return strings.HasPrefix(name, "ct_") })
 	case "push_vlan", "pop_vlan", "set_field", "load", "move", "pop", "push", "strip_vlan", "push_mpls", "pop_mpls", "encap", "decap",
 		"write_metadata", "set_tunnel", "delete_field", "dec_mpls_ttl", "dec_nsh_ttl", "multipath", "unroll_xlate", "learn":
 		w.unfollowed(word, t)
