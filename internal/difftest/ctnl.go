@@ -14,17 +14,29 @@ import (
 
 // Attributes of uapi/linux/netfilter/nfnetlink_conntrack.h.
 const (
-	ctaTupleOrig, ctaTupleReply, ctaStatus, ctaProtoinfo, ctaTimeout, ctaMark, ctaZone = 1, 2, 3, 4, 7, 8, 18
-	ctaTupleIP, ctaTupleProto                                                          = 1, 2
-	ctaIPv4Src, ctaIPv4Dst, ctaIPv6Src, ctaIPv6Dst                                     = 1, 2, 3, 4
-	ctaProtoNum, ctaProtoSrcPort, ctaProtoDstPort                                      = 1, 2, 3
-	ctaICMPID, ctaICMPType, ctaICMPCode                                                = 4, 5, 6
-	ctaICMPv6ID, ctaICMPv6Type, ctaICMPv6Code                                          = 7, 8, 9
-	msgGet, msgDelete                                                                  = 1<<8 | 1, 1<<8 | 2
+	ctaTupleOrig, ctaTupleReply, ctaStatus, ctaProtoinfo, ctaTimeout, ctaMark, ctaZone, ctaLabels = 1, 2, 3, 4, 7, 8, 18, 22
+	ctaTupleIP, ctaTupleProto                                                                     = 1, 2
+	ctaIPv4Src, ctaIPv4Dst, ctaIPv6Src, ctaIPv6Dst                                                = 1, 2, 3, 4
+	ctaProtoNum, ctaProtoSrcPort, ctaProtoDstPort                                                 = 1, 2, 3
+	ctaICMPID, ctaICMPType, ctaICMPCode                                                           = 4, 5, 6
+	ctaICMPv6ID, ctaICMPv6Type, ctaICMPv6Code                                                     = 7, 8, 9
+	msgGet, msgDelete                                                                             = 1<<8 | 1, 1<<8 | 2
 )
 
+// ctnl asks the conntrack table of the network namespace it was opened in.
+type ctnl struct {
+	nl  int // NETLINK_NETFILTER socket
+	seq uint32
+	buf [4096]byte
+}
+
+func (h *ctnl) open() (err error) {
+	h.nl, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	return err
+}
+
 // get asks the kernel for the entry of a tuple: what ctnetlink tells of it.
-func (h *host) get(zone uint16, t ctstate.Tuple) (ctstate.Entry, error) {
+func (h *ctnl) get(zone uint16, t ctstate.Tuple) (ctstate.Entry, error) {
 	ae := netlink.NewAttributeEncoder()
 	ae.ByteOrder = binary.BigEndian
 	ae.Nested(ctaTupleOrig, func(ae *netlink.AttributeEncoder) error { return encodeTuple(ae, t) })
@@ -45,13 +57,13 @@ func (h *host) get(zone uint16, t ctstate.Tuple) (ctstate.Entry, error) {
 }
 
 // flush empties the namespace's table.
-func (h *host) flush() error {
+func (h *ctnl) flush() error {
 	_, err := h.request(msgDelete, unix.NLM_F_ACK, unix.AF_UNSPEC, nil)
 	return err
 }
 
 // request sends one message and reads its answer's body, without the nfgenmsg.
-func (h *host) request(typ, flags uint16, family byte, attrs []byte) ([]byte, error) {
+func (h *ctnl) request(typ, flags uint16, family byte, attrs []byte) ([]byte, error) {
 	h.seq++
 	msg := make([]byte, 20, 20+len(attrs))
 	binary.NativeEndian.PutUint32(msg, uint32(20+len(attrs)))
@@ -133,6 +145,10 @@ func decodeEntry(body []byte, zone uint16) (ctstate.Entry, error) {
 			e.Timeout, e.HasTimeout = ad.Uint32(), true
 		case ctaMark:
 			e.Mark = ad.Uint32()
+		case ctaLabels:
+			if b := ad.Bytes(); len(b) == 16 {
+				e.Label = ctstate.LabelFromBytes([16]byte(b))
+			}
 		case ctaProtoinfo:
 			ad.Nested(func(ad *netlink.AttributeDecoder) error {
 				for ad.Next() {

@@ -29,26 +29,57 @@ func main() {
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the generator")
 	stats := flag.Bool("stats", false, "print how often each kind of answer was compared")
 	show := flag.Int("show", 10, "disagreements to print in full")
+	datapath := flag.String("datapath", "nft", "what to compare with: nft, userspace or ovs-kernel")
+	programs := flag.Int("programs", 40, "random programs of actions in each zone (userspace and ovs-kernel)")
 	flag.Parse()
-	os.Exit(compareAll(*steps, *seed, *show, *stats, os.Stdout, os.Stderr))
+	t := tally{seed: *seed, show: *show, out: os.Stdout, kinds: make(map[string]int)}
+	var r runner
+	switch *datapath {
+	case "nft":
+		r = &differ{tally: t}
+	case "userspace", "ovs-kernel":
+		r = &ovsDiffer{tally: t, kernel: *datapath == "ovs-kernel", perZone: *programs}
+	default:
+		fmt.Fprintf(os.Stderr, "difftest: -datapath %s: want nft, userspace or ovs-kernel\n", *datapath)
+		os.Exit(2)
+	}
+	os.Exit(compareAll(r, *steps, *stats, os.Stdout, os.Stderr))
 }
 
+// runner is one comparison.
+type runner interface {
+	run(steps int) error
+	counted() *tally
+}
+
+// tally is what a comparison counts.
+type tally struct {
+	seed  uint64
+	show  int
+	out   io.Writer
+	steps int
+	wrong int
+	kinds map[string]int
+}
+
+func (t *tally) counted() *tally { return t }
+
 // compareAll runs the comparison and gives the exit status.
-func compareAll(steps int, seed uint64, show int, stats bool, stdout, stderr io.Writer) int {
-	d := &differ{seed: seed, show: show, out: stdout, kinds: make(map[string]int)}
+func compareAll(r runner, steps int, stats bool, stdout, stderr io.Writer) int {
 	done := make(chan error)
-	go func() { done <- d.run(steps) }() // the thread, moved to another namespace, ends with its goroutine
+	go func() { done <- r.run(steps) }() // the thread, moved to another namespace, ends with its goroutine
 	err := <-done
 	if err != nil {
 		fmt.Fprintln(stderr, "difftest:", err)
 	}
+	t := r.counted()
 	if stats {
-		for _, k := range slices.Sorted(maps.Keys(d.kinds)) {
-			fmt.Fprintf(stdout, "%8d %s\n", d.kinds[k], k)
+		for _, k := range slices.Sorted(maps.Keys(t.kinds)) {
+			fmt.Fprintf(stdout, "%8d %s\n", t.kinds[k], k)
 		}
 	}
-	fmt.Fprintf(stdout, "difftest: steps=%d disagreements=%d seed=%d\n", d.steps, d.wrong, seed)
-	if err != nil || d.wrong > 0 {
+	fmt.Fprintf(stdout, "difftest: steps=%d disagreements=%d seed=%d\n", t.steps, t.wrong, t.seed)
+	if err != nil || t.wrong > 0 {
 		return 1
 	}
 	return 0
@@ -59,12 +90,7 @@ const scenario = 150
 
 // differ is one run.
 type differ struct {
-	seed    uint64
-	show    int
-	out     io.Writer
-	steps   int
-	wrong   int
-	kinds   map[string]int
+	tally
 	k       *ctstate.Kernel
 	o       *ctstate.Overlay
 	h       *host

@@ -20,9 +20,7 @@ var zones = [...]uint16{1, 2, 300}
 type host struct {
 	in  map[uint16]int // tun devices packets are injected through, by zone
 	out int            // where forwarded packets come out
-	nl  int            // NETLINK_NETFILTER socket
-	seq uint32
-	buf [4096]byte
+	ctnl
 }
 
 // newHost moves the calling thread into a new network namespace for good: the caller must be done with
@@ -43,23 +41,22 @@ func newHost(specs []natSpec) (*host, error) {
 		}
 	}
 	var err error
-	if h.out, err = openTun("out"); err != nil {
+	if h.out, err = openTun("out", unix.IFF_TUN); err != nil {
 		return nil, err
 	}
 	for _, z := range zones {
-		if h.in[z], err = openTun(fmt.Sprintf("z%d", z)); err != nil {
+		if h.in[z], err = openTun(fmt.Sprintf("z%d", z), unix.IFF_TUN); err != nil {
 			return nil, err
 		}
 	}
 	if err := h.configure(specs); err != nil {
 		return nil, err
 	}
-	h.nl, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
-	return h, err
+	return h, h.ctnl.open()
 }
 
-// openTun makes a layer-3 tun device.
-func openTun(name string) (int, error) {
+// openTun makes a tun device: kind is IFF_TUN for layer 3, IFF_TAP for frames.
+func openTun(name string, kind uint16) (int, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("/dev/net/tun: %w", err)
@@ -70,7 +67,7 @@ func openTun(name string) (int, error) {
 		_     [22]byte
 	}
 	copy(req.name[:], name)
-	req.flags = unix.IFF_TUN | unix.IFF_NO_PI
+	req.flags = kind | unix.IFF_NO_PI
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TUNSETIFF, uintptr(unsafe.Pointer(&req))); errno != 0 {
 		return -1, fmt.Errorf("tun %s: %w", name, errno)
 	}

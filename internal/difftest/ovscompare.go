@@ -1,0 +1,183 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+)
+
+// compare compares what came out of the bridge with where the model's walk ended.
+func (d *ovsDiffer) compare(w *walk, got *seen) []string {
+	if got == nil || w.dropped {
+		if (got == nil) != w.dropped {
+			return []string{fmt.Sprintf("dropped: datapath %v, model %v", got == nil, w.dropped)}
+		}
+		return nil
+	}
+	var diffs []string
+	differ := func(what string, datapath, model any) {
+		diffs = append(diffs, fmt.Sprintf("%s: datapath %v, model %v", what, datapath, model))
+	}
+	c := &w.conn
+	if got.state != c.State {
+		differ("state", got.state, c.State)
+	}
+	for i, s := range w.stages[:min(2, len(w.stages))] {
+		if got.stages[i] != s {
+			differ(fmt.Sprintf("state after recirculation %d", i+1), got.stages[i], s)
+		}
+	}
+	if got.zone != c.KeyZone {
+		differ("ct_zone", got.zone, c.KeyZone)
+	}
+	if got.mark != c.Mark {
+		differ("ct_mark", fmt.Sprintf("%#x", got.mark), fmt.Sprintf("%#x", c.Mark))
+	}
+	if got.label != c.Label {
+		differ("ct_label", got.label, c.Label)
+	}
+	// A flow has the original tuple of new, established and reply packets only (is_ct_valid).
+	if got.state&(ctstate.New|ctstate.Est|ctstate.Rpl) != 0 && hasTuple(got.state) {
+		want := c.OrigTuple
+		if want != nil {
+			v := *want
+			v.ICMPID = 0
+			want = &v
+		}
+		if (got.orig == nil) != (want == nil) || want != nil && *got.orig != *want {
+			differ("original tuple", text(got.orig), text(want))
+		}
+	}
+	t, inner, _, err := unwire(got.packet)
+	if err != nil {
+		return append(diffs, "what came out is no packet: "+err.Error())
+	}
+	out := w.pk.Tuple
+	if w.pk.Inner != nil {
+		t.ICMPID, out.ICMPID = 0, 0 // an error has no id
+	}
+	if t != out {
+		differ("packet", t, out)
+	}
+	if in := w.pk.Inner; in != nil && inner != nil && *in != *inner {
+		differ("quoted packet", *inner, *in)
+	}
+	return diffs
+}
+
+func text(t *ctstate.Tuple) string {
+	if t == nil {
+		return "none"
+	}
+	return t.String()
+}
+
+// compareEntries compares the datapath's entry of a tuple with the model's.
+func (d *ovsDiffer) compareEntries(k owned) ([]string, error) {
+	real, found, err := d.real(k.zone, k.orig)
+	if err != nil {
+		return nil, err
+	}
+	e := d.lookup(k.zone, k.orig)
+	if !found || e == nil {
+		if found != (e != nil) {
+			return []string{fmt.Sprintf("entry of %v in zone %d: datapath has one: %v, model has one: %v", k.orig, k.zone, found, e != nil)}, nil
+		}
+		return nil, nil
+	}
+	var diffs []string
+	differ := func(what string, datapath, model any) {
+		diffs = append(diffs, fmt.Sprintf("entry's %s: datapath %v, model %v", what, datapath, model))
+	}
+	if real.Orig != e.Orig || real.Reply != e.Reply {
+		differ("tuples", fmt.Sprint(real.Orig, " and ", real.Reply), fmt.Sprint(e.Orig, " and ", e.Reply))
+	}
+	if real.Mark != e.Mark || real.Label != e.Label {
+		differ("mark and label", fmt.Sprintf("%#x %v", real.Mark, real.Label), fmt.Sprintf("%#x %v", e.Mark, e.Label))
+	}
+	switch {
+	case (real.TCP == nil) != (e.TCP == nil):
+		differ("TCP part", real.TCP, e.TCP)
+	case e.TCP == nil:
+	case real.TCP.State != e.TCP.State || !d.kernel && real.TCP.StateReply != e.TCP.StateReply:
+		differ("TCP state", tcpStates(&real, d.kernel), tcpStates(e, d.kernel))
+	case d.kernel:
+		mask := uint8(ctstate.TCPFlagCloseInit | ctstate.TCPFlagBeLiberal)
+		if !d.loose {
+			mask |= comparedFlags(real.TCP)
+		}
+		if (real.TCP.FlagsOrig^e.TCP.FlagsOrig|real.TCP.FlagsReply^e.TCP.FlagsReply)&mask != 0 {
+			differ("TCP flags", fmt.Sprintf("%#x %#x", real.TCP.FlagsOrig, real.TCP.FlagsReply), fmt.Sprintf("%#x %#x", e.TCP.FlagsOrig, e.TCP.FlagsReply))
+		}
+	}
+	if e.Orig.Proto == ctstate.ProtoUDP && d.kernel { // becomes a stream after two seconds, which a slow machine may take
+		e.Status = e.Status&^ctstate.Assured | real.Status&ctstate.Assured
+		e.Timeout = real.Timeout
+		d.o.Put(*e)
+	}
+	if d.kernel && real.Status != e.Status {
+		differ("status", real.Status, e.Status)
+	}
+	if age := int64(e.Timeout) - int64(real.Timeout); age < -1 || age > 12 {
+		differ("timeout", real.Timeout, e.Timeout)
+	}
+	return diffs, nil
+}
+
+func tcpStates(e *ctstate.Entry, kernel bool) string {
+	if kernel {
+		return e.TCP.State.String()
+	}
+	return e.TCP.State.UserspaceName() + "/" + e.TCP.StateReply.UserspaceName()
+}
+
+// adopt takes over what nobody could know from the datapath, when it lies in the range that the model gave.
+func (d *ovsDiffer) adopt(r *ctstate.Result, in *ctstate.Packet) error {
+	if r.Committed == nil || r.Hit != nil || len(r.Ranges) == 0 {
+		return errNext
+	}
+	real, found, err := d.real(r.Committed.Zone, r.Committed.Orig)
+	if err != nil {
+		return err
+	}
+	if !found || real.Orig != r.Committed.Orig {
+		return errNext // taken away again by a later action
+	}
+	got, ok := real.Reply.Invert()
+	want, ok2 := r.Committed.Reply.Invert()
+	if !ok || !ok2 {
+		return errNext
+	}
+	ports := func(got, want uint16) bool {
+		return got == want || slices.ContainsFunc(r.Ranges, func(g ctstate.Range) bool {
+			return g.What == "nat-port" && g.Min <= got && got <= g.Max
+		})
+	}
+	addrs := func(got, want netip.Addr) bool {
+		return got == want || slices.ContainsFunc(r.Ranges, func(g ctstate.Range) bool {
+			return g.What == "nat-address" && !got.Less(g.MinAddr) && !g.MaxAddr.Less(got)
+		})
+	}
+	if !ports(got.Src.Port(), want.Src.Port()) || !ports(got.Dst.Port(), want.Dst.Port()) || !ports(got.ICMPID, want.ICMPID) ||
+		!addrs(got.Src.Addr(), want.Src.Addr()) || !addrs(got.Dst.Addr(), want.Dst.Addr()) {
+		return nil // stays a disagreement
+	}
+	d.kinds["answer adopted"]++
+	e := *r.Committed
+	e.Reply = real.Reply
+	if d.kernel {
+		e.Status = e.Status&^(ctstate.SrcNAT|ctstate.DstNAT) | real.Status&(ctstate.SrcNAT|ctstate.DstNAT)
+	}
+	d.o.Apply(ctstate.Result{Deleted: r.Committed})
+	d.o.Put(e)
+	r.Committed = &e
+	r.Conn.Entry = e
+	id := in.Tuple.ICMPID
+	r.Packet.Tuple = got
+	if got.Proto == ctstate.ProtoICMPv6 && (got.ICMPType > 129 || !d.kernel) {
+		r.Packet.Tuple.ICMPID = id // the entry's id changes, the packet's does not
+	}
+	return nil
+}

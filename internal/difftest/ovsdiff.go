@@ -1,0 +1,387 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
+)
+
+// ovsDiffer compares a model with a running Open vSwitch.
+type ovsDiffer struct {
+	tally
+	kernel   bool
+	perZone  int // random programs of each zone
+	model    ctstate.Tracker
+	v        *vswitch
+	nl       ctnl
+	tbl      *ctdpif.Table
+	programs []program
+	o        *ctstate.Overlay
+	gen      *generator
+	history  []string
+	loose    bool // neither side checks sequence numbers in this scenario
+	crashes  int
+}
+
+// A scenario is short enough for nothing to expire in it, on a slow machine too.
+const (
+	ovsScenario    = 80
+	ovsMaxScenario = 8 * time.Second
+)
+
+// errNext ends a scenario: what follows could not be compared.
+var errNext = errors.New("next scenario")
+
+func (d *ovsDiffer) run(steps int) error {
+	rnd := rand.New(rand.NewPCG(d.seed, 0))
+	if d.kernel {
+		runtime.LockOSThread() // never unlocked: the thread dies with its goroutine, in the namespace it moved to
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("new network namespace: %w", err)
+		}
+		if err := d.nl.open(); err != nil {
+			return err
+		}
+	}
+	d.programs = makePrograms(rnd, d.perZone)
+	if err := d.start(); err != nil {
+		return err
+	}
+	defer func() { d.v.stop() }()
+	for n := 0; d.steps < steps; n++ {
+		if err := d.scenario(rnd, n, steps); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start starts Open vSwitch with the programs in it.
+func (d *ovsDiffer) start() (err error) {
+	if d.v, err = newVswitch(d.kernel); err != nil {
+		return err
+	}
+	d.tbl = ctdpif.New(ctdpif.Socket{Path: d.v.ctl.Path}, "")
+	return d.v.flows(flowText(d.programs))
+}
+
+func (d *ovsDiffer) scenario(rnd *rand.Rand, n, steps int) error {
+	if err := d.setUp(n%2 == 0); err != nil {
+		return err
+	}
+	d.o = ctstate.NewOverlay(nil)
+	d.gen = &generator{rnd: rnd, specs: []natSpec{{}}, owner: make(map[owned]*flow), loose: d.loose}
+	d.history = d.history[:0]
+	began := time.Now()
+	for range ovsScenario {
+		if d.steps >= steps || time.Since(began) > ovsMaxScenario {
+			return nil
+		}
+		switch err := d.step(rnd); {
+		case errors.Is(err, errNext):
+			return nil
+		case errors.Is(err, errGone):
+			return d.crashed()
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// maxCrashes is how often ovs-vswitchd may die: OVS 3.1 has assertions that packets can reach.
+const maxCrashes = 20
+
+func (d *ovsDiffer) crashed() error {
+	d.crashes++
+	d.kinds["ovs-vswitchd crashed"]++
+	fmt.Fprintf(d.out, "ovs-vswitchd crashed: %s\n", d.v.crash())
+	for _, line := range d.history[max(0, len(d.history)-4):] {
+		fmt.Fprintln(d.out, "    ", line)
+	}
+	d.v.stop()
+	if d.crashes > maxCrashes {
+		return errGone
+	}
+	return d.start()
+}
+
+// setUp empties the table and turns sequence checks on or off, for both.
+func (d *ovsDiffer) setUp(loose bool) error {
+	d.loose = loose
+	if !d.kernel {
+		d.model = &ctstate.Userspace{Timeouts: ctstate.DefaultUserTimeouts(), NoSeqCheck: loose}
+		method := "dpctl/ct-enable-tcp-seq-chk"
+		if loose {
+			method = "dpctl/ct-disable-tcp-seq-chk"
+		}
+		if err := d.v.call(method); err != nil {
+			return err
+		}
+		return d.v.call("dpctl/flush-conntrack")
+	}
+	k := ctstate.NewKernel(release())
+	k.Sysctl.TCPNoWindowCheck, k.Sysctl.TCPIgnoreInvalidRST = loose, loose
+	d.model = k
+	value := map[bool]string{false: "0", true: "1"}[loose]
+	for _, name := range []string{"nf_conntrack_tcp_no_window_check", "nf_conntrack_tcp_ignore_invalid_rst"} {
+		if err := os.WriteFile("/proc/sys/net/netfilter/"+name, []byte(value), 0); err != nil {
+			return err
+		}
+	}
+	return d.nl.flush()
+}
+
+// step sends one packet through one program and compares.
+func (d *ovsDiffer) step(rnd *rand.Rand) error {
+	pk := d.gen.next(d.lookup)
+	var fit []int
+	for i := range d.programs {
+		p := &d.programs[i]
+		if p.zone == pk.f.zone && (p.one || d.loose || pk.p.Tuple.Proto != ctstate.ProtoTCP) {
+			fit = append(fit, i)
+		}
+	}
+	n := fit[rnd.IntN(len(fit))]
+	if d.unfit(&pk, &d.programs[n]) {
+		return nil
+	}
+	return d.one(&pk, n)
+}
+
+// unfit leaves out what would end in a flow that the driver of sequence numbers cannot follow.
+func (d *ovsDiffer) unfit(pk *packet, p *program) bool {
+	if d.loose || pk.p.Tuple.Proto != ctstate.ProtoTCP {
+		return false
+	}
+	return slices.ContainsFunc(p.ops, func(o op) bool { return o.act.Force })
+}
+
+// lookup gives the model's entry.
+func (d *ovsDiffer) lookup(zone uint16, t ctstate.Tuple) *ctstate.Entry {
+	e, err := d.o.Lookup(context.Background(), zone, t)
+	if err != nil {
+		return nil
+	}
+	return &e
+}
+
+// real reads the datapath's entry.
+func (d *ovsDiffer) real(zone uint16, t ctstate.Tuple) (ctstate.Entry, bool, error) {
+	var e ctstate.Entry
+	var err error
+	if d.kernel {
+		e, err = d.nl.get(zone, t)
+	} else {
+		e, err = d.tbl.Lookup(context.Background(), zone, t)
+	}
+	if errors.Is(err, ctstate.ErrNotFound) {
+		return e, false, nil
+	}
+	var gone interface{ Timeout() bool }
+	if err != nil && !d.kernel && !errors.As(err, &gone) {
+		return e, false, fmt.Errorf("%w: %w", errGone, err)
+	}
+	return e, err == nil, err
+}
+
+// frame is the packet as it goes into the bridge.
+func frame(pk *packet, program int) []byte {
+	dst := programMAC(program)
+	typ := []byte{0x08, 0x00}
+	if pk.p.Tuple.IsIPv6() {
+		typ = []byte{0x86, 0xdd}
+	}
+	return concat(dst[:], []byte{0x02, 0xee, 0, 0, 0, 1}, typ, wire(&pk.p, pk.tcp, 0))
+}
+
+// exchange sends a packet and reads the copies that come out; nil when it was dropped.
+func (d *ovsDiffer) exchange(pk *packet, program int, dropped bool) (*seen, error) {
+	for { // what came too late in an earlier step
+		late, err := d.v.out.receive(0)
+		if err != nil {
+			return nil, err
+		}
+		if late == nil {
+			break
+		}
+	}
+	if err := d.v.in.send(frame(pk, program)); err != nil {
+		return nil, err
+	}
+	limit := 10 * time.Second
+	if dropped {
+		limit = 400 * time.Millisecond
+	}
+	var frames [][]byte
+	for n := 1; len(frames) < n; {
+		f, err := d.v.out.receive(limit)
+		if err != nil {
+			return nil, err
+		}
+		if f == nil {
+			return nil, nil
+		}
+		if frames = append(frames, f); len(frames) == 1 {
+			if n, err = want(f); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return decode(frames)
+}
+
+// walk is the model's way through a program.
+type walk struct {
+	conn    ctstate.Conn
+	pk      ctstate.Packet
+	last    ctstate.Result
+	first   ctstate.Result // of the first action
+	stages  []ctstate.State
+	dropped bool
+	why     []string
+	keys    []owned // what was looked up, to compare the entries
+	before  *ctstate.TCPInfo
+}
+
+// model walks a packet through a program over an overlay. adopt, when given, settles what the model cannot know.
+func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func(*ctstate.Result, *ctstate.Packet) error) (*walk, error) {
+	w := &walk{pk: p.p}
+	v6 := p.p.Tuple.IsIPv6()
+	for i := range prog.ops {
+		op := &prog.ops[i]
+		if op.clear {
+			w.conn = d.model.Clear(w.conn)
+			continue
+		}
+		act := op.action(v6)
+		key := w.pk.Tuple
+		if w.pk.Inner != nil {
+			if inv, ok := w.pk.Inner.Invert(); ok {
+				key = inv
+			}
+		}
+		w.keys = append(w.keys, owned{act.Zone, key})
+		if e, err := o.Lookup(context.Background(), act.Zone, key); i == 0 && err == nil && e.TCP != nil {
+			v := *e.TCP
+			w.before = &v
+		}
+		in := w.pk
+		r, err := d.model.Do(context.Background(), o, w.conn, w.pk, act)
+		if err != nil {
+			return nil, fmt.Errorf("model: %w", err)
+		}
+		o.Apply(r)
+		if adopt != nil && r.Certainty == ctstate.Undetermined {
+			if err := adopt(&r, &in); err != nil {
+				return nil, err
+			}
+		}
+		w.why = append(w.why, fmt.Sprintf("%v %q", r.Conn.State, r.Why))
+		if r.Committed != nil {
+			w.keys = append(w.keys, owned{act.Zone, r.Committed.Orig})
+		}
+		w.conn, w.pk, w.last = r.Conn, r.Packet, r
+		if i == 0 {
+			w.first = r
+		}
+		if r.Dropped || r.Absorbed {
+			w.dropped = true
+			return w, nil
+		}
+		if op.pause && i < len(prog.ops)-1 {
+			w.stages = append(w.stages, w.conn.State)
+		}
+	}
+	return w, nil
+}
+
+// one compares one packet.
+func (d *ovsDiffer) one(pk *packet, n int) error {
+	prog := &d.programs[n]
+	guess, err := d.walk(d.o.Fork(), *pk, prog, nil)
+	if err != nil {
+		return err
+	}
+	d.tbl.Reset()
+	d.history = append(d.history, fmt.Sprintf("%s | %s", pk.text, prog))
+	line := &d.history[len(d.history)-1]
+	got, err := d.exchange(pk, n, guess.dropped)
+	if err != nil {
+		return err
+	}
+	w, err := d.walk(d.o, *pk, prog, d.adopt)
+	if errors.Is(err, errNext) {
+		d.kinds["answer not comparable"]++
+	}
+	if err != nil {
+		return err
+	}
+	*line += fmt.Sprintf(" -> model %s", strings.Join(w.why, ", "))
+	d.steps++
+	d.countStep(pk, w, prog)
+	if w.first.Committed != nil && w.first.Hit == nil {
+		d.gen.owner[owned{pk.f.zone, w.first.Committed.Orig}] = pk.f
+	}
+	diffs := d.compare(w, got)
+	for i, k := range w.keys {
+		if slices.Contains(w.keys[:i], k) {
+			continue
+		}
+		more, err := d.compareEntries(k)
+		if err != nil {
+			return err
+		}
+		diffs = append(diffs, more...)
+	}
+	pk.sent(w.before, &w.first)
+	if len(diffs) > 0 {
+		d.report(pk, prog, diffs)
+		return errNext
+	}
+	return nil
+}
+
+// report prints a disagreement with the packets before it.
+func (d *ovsDiffer) report(pk *packet, prog *program, diffs []string) {
+	d.wrong++
+	if d.wrong > d.show {
+		return
+	}
+	fmt.Fprintf(d.out, "disagreement %d at step %d, loose %v, program %s:\n", d.wrong, d.steps, d.loose, prog)
+	for _, line := range diffs {
+		fmt.Fprintln(d.out, "  ", line)
+	}
+	fmt.Fprintln(d.out, "  the packets of this flow and of its tuple:")
+	prefix := fmt.Sprintf("flow %d ", pk.f.id)
+	for _, line := range d.history {
+		if strings.HasPrefix(line, prefix) || strings.Contains(line, pk.p.Tuple.Src.String()) && strings.Contains(line, pk.p.Tuple.Dst.String()) {
+			fmt.Fprintln(d.out, "    ", line)
+		}
+	}
+}
+
+func (d *ovsDiffer) countStep(pk *packet, w *walk, prog *program) {
+	d.kinds["proto "+ctstate.ProtoName(pk.p.Tuple.Proto)]++
+	d.kinds["state "+w.conn.State.String()]++
+	d.kinds[fmt.Sprintf("actions %d", len(prog.ops))]++
+	for name, is := range map[string]bool{
+		"dropped": w.dropped, "quoting": pk.p.Inner != nil, "IPv6": pk.p.Tuple.IsIPv6(), "translated": w.pk.Tuple != pk.p.Tuple,
+		"cached": !w.last.Looked && len(prog.ops) > 1, "several zones": !prog.one, "sequence checks off": d.loose,
+	} {
+		if is {
+			d.kinds["answer "+name]++
+		}
+	}
+}
