@@ -81,8 +81,10 @@ func (a *app) ct(ctx context.Context, c *common, list bool) error {
 		}
 		return err
 	})
-	if perr := a.printLeftovers(c, out); err == nil {
-		err = perr
+	if err == nil || len(out) > 0 { // that there are none is not known unless everybody was asked
+		if perr := a.printLeftovers(c, out); err == nil {
+			err = perr
+		}
 	}
 	if err == nil && failed != nil {
 		err = &node.Error{Node: "ct clean", Op: "remove", Err: failed, Hint: "what is not certainly this tool's is left alone; it expires by itself"}

@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"ovn-ct-trace": func() { // as cmd/ovn-ct-trace does
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+			status := Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+			stop()
+			os.Exit(status)
+		},
+	})
+}
+
+// commands are what the scripts have beside testscript's own:
+//
+//	status N CMD...    CMD ends with exit status N
+//	fails N CMD...     the same, and prints nothing but "ovn-ct-trace: ..." lines on standard error, one hint last at most
+//	checkjson          standard output is JSON as the contract has it
+//	fake-ovs DIR       an ovs-vswitchd whose answers are the files of DIR, "dpif-show" and "trace"; FAKE_OVS is its run folder
+//	receive PORT SRC DST SPORT DPORT FLAGS    a real TCP packet into the datapath
+//	gone FILE          the process whose id FILE holds has ended
+func commands(o *dummy.OVS) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
+	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
+		"status":    func(ts *testscript.TestScript, _ bool, args []string) { status(ts, args) },
+		"fails":     fails,
+		"checkjson": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(checkReport([]byte(ts.ReadFile("stdout")))) },
+		"fake-ovs":  fakeOVS,
+		"gone": func(ts *testscript.TestScript, _ bool, args []string) {
+			pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(args[0])))
+			ts.Check(err)
+			for i := 0; i < 100; i++ {
+				if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err != nil || strings.Contains(string(stat), ") Z ") {
+					return
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			ts.Fatalf("process %d is left behind", pid)
+		},
+		"receive": func(ts *testscript.TestScript, _ bool, a []string) {
+			o.Appctl("netdev-dummy/receive", a[0], fmt.Sprintf("in_port(1),eth(src=0a:00:00:00:00:01,dst=0a:00:00:00:00:02),eth_type(0x0800),"+
+				"ipv4(src=%s,dst=%s,proto=6,tos=0,ttl=64,frag=no),tcp(src=%s,dst=%s),tcp_flags(%s)", a[1], a[2], a[3], a[4], a[5]))
+			for i := 0; !strings.Contains(o.Appctl("dpctl/dump-conntrack"), "sport="+a[3]); i++ {
+				if i == 500 {
+					ts.Fatalf("the packet left no entry")
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		},
+	}
+}
+
+func status(ts *testscript.TestScript, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: status N CMD...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var ee *exec.ExitError
+		if !errors.As(err, &ee) {
+			ts.Fatalf("%v", err)
+		}
+		got = ee.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+func fails(ts *testscript.TestScript, _ bool, args []string) {
+	status(ts, args)
+	if out := ts.ReadFile("stdout"); out != "" {
+		ts.Fatalf("standard output is not empty: %q", out)
+	}
+	lines := strings.Split(ts.ReadFile("stderr"), "\n")
+	if n := len(lines) - 1; n < 1 || lines[n] != "" {
+		ts.Fatalf("standard error does not end with a line: %q", lines)
+	}
+	lines = lines[:len(lines)-1]
+	const prefix, hint = "ovn-ct-trace: ", "ovn-ct-trace: hint: "
+	for i, l := range lines {
+		switch {
+		case !strings.HasPrefix(l, prefix):
+			ts.Fatalf("line %d of standard error is %q", i+1, l)
+		case strings.HasPrefix(l, hint) && (i == 0 || i != len(lines)-1):
+			ts.Fatalf("the hint is line %d of %d", i+1, len(lines))
+		case strings.HasSuffix(l, ".") && i == 0:
+			ts.Fatalf("the message ends with a full stop: %q", l)
+		}
+	}
+	// Between message and hint stands quoted input with its mark, or nothing.
+	quoted := len(lines) - 1
+	if strings.HasPrefix(lines[len(lines)-1], hint) {
+		quoted--
+	}
+	if quoted != 0 && (quoted < 2 || strings.Trim(strings.TrimPrefix(lines[quoted], prefix), " ^") != "") {
+		ts.Fatalf("more than a line: %q", lines)
+	}
+}
+
+// run runs the scripts of a folder of testdata.
+func run(t *testing.T, dir string, o *dummy.OVS, vars map[string]string) {
+	testscript.Run(t, testscript.Params{
+		Dir:           filepath.Join("testdata", dir),
+		Cmds:          commands(o),
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			// Nothing of this machine: no run folder, no database.
+			for _, name := range []string{"OVS_RUNDIR", "OVN_RUNDIR"} {
+				env.Setenv(name, filepath.Join(env.WorkDir, "none"))
+			}
+			env.Setenv("NL", "\n")
+			env.Setenv("OVN_SB_DB", "")
+			env.Setenv("OVN_NB_DB", "")
+			for k, v := range vars {
+				env.Setenv(k, v)
+			}
+			return nil
+		},
+	})
+}
+
+// TestPlain needs nothing but the command.
+func TestPlain(t *testing.T) { run(t, "plain", nil, nil) }
+
+// scriptFlows let p1 open TCP connections to p2 through a translation, and p2 answer; what else there is shows the other verdicts.
+const scriptFlows = `
+table=0,priority=10,in_port=1,tcp,actions=ct(zone=5,nat,table=1)
+table=0,priority=10,in_port=2,tcp,actions=ct(zone=5,nat,table=2)
+table=0,priority=10,in_port=1,udp,actions=LOCAL
+table=0,priority=10,in_port=1,icmp,actions=CONTROLLER
+table=0,priority=10,in_port=1,arp,actions=output:2,output:3
+table=0,priority=10,in_port=3,tcp,actions=ct(commit,zone=6,table=3)
+table=0,priority=0,actions=drop
+table=1,ct_state=+trk+new,tcp,actions=ct(commit,zone=5,nat(dst=10.0.0.9:8080),exec(set_field:0x7->ct_mark),table=3)
+table=1,ct_state=+trk+est,tcp,actions=resubmit(,3)
+table=2,ct_state=+trk+est+rpl,ct_mark=0x7,tcp,actions=output:1
+table=2,priority=0,actions=drop
+table=3,actions=output:2
+`
+
+// TestOVS runs on a real ovs-vswitchd, without OVN.
+func TestOVS(t *testing.T) {
+	o := dummy.Start(t)
+	o.Vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy", "fail-mode=secure")
+	o.AddPorts("br0", map[string]int{"p1": 1, "p2": 2, "p3": 3})
+	o.AddFlows("br0", scriptFlows)
+	run(t, "ovs", o, map[string]string{"OVS_RUNDIR": o.RunDir, "OVS_VERSION": o.Version})
+}
+
+// TestOVN runs on real databases with the ports of ovntest.Topology; sw0-p1 is bound to hv1, sw1-p1 to hv2, sw0-p2 nowhere.
+func TestOVN(t *testing.T) {
+	d := ovntest.New(t, ovntest.Topology)
+	ctx := context.Background()
+	if out, err := d.SBCtl(ctx, "chassis-add hv1 geneve 127.0.0.11\nchassis-add hv2 geneve 127.0.0.12\nlsp-bind sw0-p1 hv1\nlsp-bind sw1-p1 hv2"); err != nil {
+		t.Fatal(err, out)
+	}
+	o := dummy.Start(t)
+	o.Vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=dummy", "fail-mode=secure", "--",
+		"set", "open", ".", "external_ids:system-id=hv1")
+	o.AddPorts("br-int", map[string]int{"p1": 1})
+	run(t, "ovn", o, map[string]string{"NB": d.NB, "SB": d.SB, "RUNDIR": o.RunDir})
+}
