@@ -58,7 +58,9 @@ func (s *Service) Commit(ctx context.Context, req CommitRequest) (*CommitResult,
 		}
 	}
 	res := &CommitResult{}
+	live := map[entryKey]bool{}
 	for _, e := range req.Overlay.Entries {
+		live[entryKey{e.Zone, e.Orig}] = true
 		got, err := s.settle(ctx, t, e.Entry)
 		switch {
 		case errors.Is(err, ctjournal.ErrNotOurs), errors.Is(err, ctnetlink.ErrExists):
@@ -71,6 +73,9 @@ func (s *Service) Commit(ctx context.Context, req CommitRequest) (*CommitResult,
 		}
 	}
 	for _, e := range req.Overlay.Deleted {
+		if live[entryKey{e.Zone, e.Orig}] {
+			continue // hidden below its changed copy, not gone
+		}
 		if err := s.commit.Delete(ctx, e); err != nil && !errors.Is(err, ctstate.ErrNotFound) {
 			if !errors.Is(err, ctjournal.ErrNotOurs) {
 				return res, err
