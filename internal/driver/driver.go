@@ -5,6 +5,7 @@ package driver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -47,6 +48,9 @@ const DefaultMaxHops = 256
 
 // maxWorlds bounds how many exclusive alternatives of one packet are followed.
 const maxWorlds = 256
+
+// maxTries bounds how often a visit is begun anew because a node's tables changed under it.
+const maxTries = 3
 
 // World is what the packets before have left: overlay entries by chassis. The zero World has none.
 type World struct {
@@ -275,6 +279,9 @@ func (s *sending) trace(ctx context.Context, a arrival, w World) (*hop, error) {
 		return h, nil
 	}
 	res, err := n.Trace(ctx, req)
+	for try := 1; errors.Is(err, engine.ErrChanged) && try < maxTries; try++ {
+		res, err = n.Trace(ctx, req) // the tables have changed under the trace: the new ones count
+	}
 	if err != nil {
 		if _, ok := err.(*node.Error); ok {
 			return nil, err
