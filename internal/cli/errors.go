@@ -10,6 +10,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
@@ -26,6 +27,8 @@ func statusOf(err error) int {
 		ne *node.Error
 		se *node.SyntaxError
 		pe *fs.PathError
+
+		ctl *unixctl.Error
 	)
 	switch {
 	case errors.As(err, &ne):
@@ -37,6 +40,8 @@ func statusOf(err error) int {
 	case errors.Is(err, engine.ErrLimit), errors.Is(err, engine.ErrChanged):
 		return exitUnknown
 	case unreachable(err):
+		return exitUnreachable
+	case errors.As(err, &ctl) && oftrace.Classify(ctl.Text) == oftrace.ReplyNoCommand:
 		return exitUnreachable
 	case errors.As(err, &te):
 		return exitUsage

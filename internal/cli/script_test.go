@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,6 +39,7 @@ func TestMain(m *testing.M) {
 //	checkjson          standard output is JSON as the contract has it
 //	fake-ovs DIR       an ovs-vswitchd whose answers are the files of DIR, "dpif-show" and "trace"; FAKE_OVS is its run folder
 //	receive PORT SRC DST SPORT DPORT FLAGS    a real TCP packet into the datapath
+//	steady FILE        writes standard output to FILE without what differs from run to run: recirculation ids, versions
 //	gone FILE          the process whose id FILE holds has ended
 func commands(o *dummy.OVS) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -45,6 +47,9 @@ func commands(o *dummy.OVS) map[string]func(ts *testscript.TestScript, neg bool,
 		"fails":     fails,
 		"checkjson": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(checkReport([]byte(ts.ReadFile("stdout")))) },
 		"fake-ovs":  fakeOVS,
+		"steady": func(ts *testscript.TestScript, _ bool, args []string) {
+			ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(steady(ts.ReadFile("stdout"))), 0o600))
+		},
 		"gone": func(ts *testscript.TestScript, _ bool, args []string) {
 			pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(args[0])))
 			ts.Check(err)
@@ -67,6 +72,25 @@ func commands(o *dummy.OVS) map[string]func(ts *testscript.TestScript, neg bool,
 			}
 		},
 	}
+}
+
+var (
+	recircIDs    = regexp.MustCompile(`(recirc\(|recirc_id=)0x[0-9a-f]+`)
+	versionTexts = regexp.MustCompile(`"(tool|ovs|kernel)": "[^"]*"`)
+)
+
+// steady numbers recirculation ids as they come, and takes out versions.
+func steady(text string) string {
+	seen := map[string]string{}
+	text = recircIDs.ReplaceAllStringFunc(text, func(s string) string {
+		i := strings.Index(s, "0x")
+		id := s[i:]
+		if seen[id] == "" {
+			seen[id] = fmt.Sprintf("0x%x", len(seen)+1)
+		}
+		return s[:i] + seen[id]
+	})
+	return versionTexts.ReplaceAllString(text, `"$1": "X"`)
 }
 
 func status(ts *testscript.TestScript, args []string) {

@@ -10,8 +10,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 
-// Segments makes the public form of an engine's segments; zones are the node's zone names.
-func Segments(in []*engine.Segment, zones map[uint16]string) []*report.Segment {
+// Segments makes the public form of an engine's segments; zones are the node's zone names, datapath its kind: what is not the
+// kernel's numbers the states of connections in its own way.
+func Segments(in []*engine.Segment, zones map[uint16]string, datapath string) []*report.Segment {
 	var out []*report.Segment
 	for _, s := range in {
 		r := &report.Segment{
@@ -36,18 +37,21 @@ func Segments(in []*engine.Segment, zones map[uint16]string) []*report.Segment {
 			r.Tables = append(r.Tables, hit)
 		}
 		for _, c := range s.CT {
-			r.CT = append(r.CT, ctStep(c, zones))
+			r.CT = append(r.CT, ctStep(c, zones, datapath == kernelDatapath))
 		}
 		out = append(out, r)
 	}
 	return out
 }
 
-func ctStep(c engine.CTStep, zones map[uint16]string) report.CT {
+// kernelDatapath is the kind of datapath whose connections the kernel tracks.
+const kernelDatapath = "system"
+
+func ctStep(c engine.CTStep, zones map[uint16]string, kernel bool) report.CT {
 	res := c.Result
 	out := report.CT{
 		Zone: c.Zone, ZoneName: zones[c.Zone], Action: c.Action, Tuple: Tuple(c.Tuple),
-		Found: res.Found.String(), Entry: Entry(res.Hit), Committed: Entry(res.Committed),
+		Found: res.Found.String(), Entry: entry(res.Hit, kernel), Committed: entry(res.Committed, kernel),
 		State: res.Conn.State.String(), Mark: fmt.Sprintf("0x%x", res.Conn.Mark), Label: res.Conn.Label.String(),
 		Certainty: certaintyName(res.Certainty), Why: res.Why, Cached: !res.Looked,
 	}
@@ -77,8 +81,8 @@ func ctStep(c engine.CTStep, zones map[uint16]string) report.CT {
 	return out
 }
 
-// Entry is the public form of a conntrack entry; nil gives nil.
-func Entry(e *ctstate.Entry) *report.Entry {
+// entry is the public form of a conntrack entry; nil gives nil.
+func entry(e *ctstate.Entry, kernel bool) *report.Entry {
 	if e == nil {
 		return nil
 	}
@@ -87,13 +91,24 @@ func Entry(e *ctstate.Entry) *report.Entry {
 		Timeout: e.Timeout, Mark: fmt.Sprintf("0x%x", e.Mark), Label: e.Label.String(),
 	}
 	switch {
-	case e.TCP != nil:
+	case e.TCP != nil && kernel:
 		r.Protoinfo = e.TCP.State.String()
+	case e.TCP != nil: // each peer has a state of its own
+		r.Protoinfo = e.TCP.State.UserspaceName()
+		if reply := e.TCP.StateReply.UserspaceName(); reply != r.Protoinfo {
+			r.Protoinfo += "/" + reply
+		}
+	case e.SCTP != nil && kernel && int(e.SCTP.State) < len(sctpStates):
+		r.Protoinfo = sctpStates[e.SCTP.State]
 	case e.SCTP != nil:
 		r.Protoinfo = fmt.Sprintf("sctp state %d", e.SCTP.State)
 	}
 	return r
 }
+
+// sctpStates are the kernel's names (net/netfilter/nf_conntrack_proto_sctp.c: sctp_conntrack_names).
+var sctpStates = [...]string{"NONE", "CLOSED", "COOKIE_WAIT", "COOKIE_ECHOED", "ESTABLISHED", "SHUTDOWN_SENT", "SHUTDOWN_RECD",
+	"SHUTDOWN_ACK_SENT", "HEARTBEAT_SENT"}
 
 // Tuple is the public form of a tuple.
 func Tuple(t ctstate.Tuple) *report.Tuple {

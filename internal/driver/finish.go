@@ -87,7 +87,7 @@ func (s *sending) finish(ctx context.Context, sent *Sent) {
 	s.pkt.Hops = []*report.Hop{}
 	byChassis := map[string][]*report.Hop{}
 	for _, h := range s.hops {
-		h.rep.Segments = Segments(h.result.Segments, s.zoneNames(ctx, h))
+		h.rep.Segments = Segments(h.result.Segments, s.zoneNames(ctx, h), h.info.Datapath)
 		s.pkt.Hops = append(s.pkt.Hops, h.rep)
 		byChassis[h.chs] = append(byChassis[h.chs], h.rep)
 	}

@@ -121,6 +121,7 @@ func TestKindsOfPorts(t *testing.T) {
 		{Backer: "system@ovs-system", Bridge: "br-ex", Name: "patch-x", OFPort: 2, Type: "patch", Text: "peer=patch-y"},
 		{Backer: "netdev@ovs-netdev", Bridge: "br-dp", Name: "dpdk0", OFPort: 1, Datapath: "7", Type: "dpdk"},
 		{Backer: "netdev@ovs-netdev", Bridge: "br-dp", Name: "br-dp", OFPort: 65534, Datapath: "8", Type: "tap"},
+		{Backer: "dummy@ovs-dummy", Bridge: "br-dm", Name: "br-dm", OFPort: 65534, Datapath: "9", Type: "dummy-internal"},
 	}
 	rows := map[string]*ovn.Interface{
 		"tap0":      {Name: "tap0", ExternalIDs: map[string]string{"iface-id": "p1"}, MAC: "aa:bb:cc:dd:ee:ff"},
@@ -130,7 +131,7 @@ func TestKindsOfPorts(t *testing.T) {
 	info := &Info{Bridge: "br-int", Ports: joinPorts(shown, rows)}
 	want := map[string]engine.PortKind{
 		"br-int": engine.PortHost, "tap0": engine.PortVIF, "vm-int": engine.PortVIF, "ovn-hv2-0": engine.PortTunnel, "vx": engine.PortTunnel,
-		"eth1": engine.PortPhysical, "patch-x": engine.PortPhysical, "dpdk0": engine.PortPhysical, "br-dp": engine.PortHost,
+		"eth1": engine.PortPhysical, "patch-x": engine.PortPhysical, "dpdk0": engine.PortPhysical, "br-dp": engine.PortHost, "br-dm": engine.PortHost,
 	}
 	if len(info.Ports) != len(want) {
 		t.Fatalf("%d ports", len(info.Ports))

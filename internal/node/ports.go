@@ -33,6 +33,9 @@ func joinPorts(shown []shownPort, rows map[string]*ovn.Interface) []Port {
 	return out
 }
 
+// ofppLocal is the bridge's own port (OFPP_LOCAL), whatever type of datapath it is on.
+const ofppLocal = 0xfffe
+
 // kindOf says what lies behind a port.
 func kindOf(p Port) engine.PortKind {
 	switch {
@@ -40,7 +43,7 @@ func kindOf(p Port) engine.PortKind {
 		return engine.PortTunnel
 	case p.IfaceID != "":
 		return engine.PortVIF
-	case p.Type == "internal" || p.Type == "tap":
+	case p.Type == "internal" || p.Type == "tap" || p.OFPort == ofppLocal:
 		return engine.PortHost
 	}
 	return engine.PortPhysical

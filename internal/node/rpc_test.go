@@ -43,7 +43,7 @@ func play(how string, args []string) int {
 	case "serve", "serve-exit-1":
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
-		if err := Serve(ctx, fakeNode{args}, os.Stdin, os.Stdout); err != nil {
+		if err := Serve(ctx, fakeNode{args: args}, os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, "serve:", err)
 			return 9
 		}
@@ -54,7 +54,7 @@ func play(how string, args []string) int {
 		return 0
 	case "old":
 		fmt.Printf("%sv0.0.1-old\n", greeting)
-		Serve(context.Background(), fakeNode{args}, os.Stdin, skipLine{os.Stdout, new(bool)})
+		Serve(context.Background(), fakeNode{args: args}, os.Stdin, skipLine{os.Stdout, new(bool)})
 	case "say":
 		fmt.Print(unquoted(args[1]))
 	case "complain":
@@ -97,7 +97,7 @@ func play(how string, args []string) int {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		cmd.Start()
 		os.WriteFile(args[0]+".orphan", []byte(strconv.Itoa(cmd.Process.Pid)), 0o600)
-		Serve(context.Background(), fakeNode{args}, os.Stdin, os.Stdout)
+		Serve(context.Background(), fakeNode{args: args}, os.Stdin, os.Stdout)
 	}
 	return 0
 }
@@ -126,7 +126,10 @@ func (s skipLine) Write(p []byte) (int, error) {
 }
 
 // fakeNode answers by the bridge's name.
-type fakeNode struct{ args []string }
+type fakeNode struct {
+	Node // what the tests do not ask for
+	args []string
+}
 
 func (f fakeNode) Info(context.Context) (*Info, error) {
 	return &Info{SystemID: "hv1", Zones: map[uint16]string{7: "p1"}, Ports: []Port{{Port: engine.Port{Name: "p1", OFPort: 3}}}}, nil
@@ -561,7 +564,7 @@ func TestServeSpeaksTheProtocol(t *testing.T) {
 // More waiting calls than there are processors: Cancel must still get through.
 func TestCancelOvertakesCalls(t *testing.T) {
 	pid := filepath.Join(t.TempDir(), "pid")
-	in, out, _ := pipes(t, context.Background(), fakeNode{[]string{pid}})
+	in, out, _ := pipes(t, context.Background(), fakeNode{args: []string{pid}})
 	out.ReadString('\n')
 	for i := range concurrency - 1 {
 		fmt.Fprintf(in, `{"jsonrpc":"2.0","id":%d,"method":"Trace","params":{"arg":{"bridge":"wait"}}}`+"\n", i+1)
@@ -590,7 +593,7 @@ func TestServeEnds(t *testing.T) {
 			pid := filepath.Join(t.TempDir(), "pid")
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			in, out, served := pipes(t, ctx, fakeNode{[]string{pid}})
+			in, out, served := pipes(t, ctx, fakeNode{args: []string{pid}})
 			out.ReadString('\n')
 			fmt.Fprintln(in, `{"jsonrpc":"2.0","id":1,"method":"Trace","params":{"arg":{"bridge":"wait"}}}`)
 			time.Sleep(50 * time.Millisecond)
