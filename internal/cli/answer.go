@@ -94,9 +94,13 @@ func (a *app) answer(c *common, r *report.Report, e expectation) error {
 	return nil
 }
 
-func (a *app) print(c *common, r *report.Report) error {
+func (a *app) renderOptions(c *common) render.Options {
 	color := c.color == "always" || c.color == "auto" && isTerminal(a.out)
-	opt := render.Options{Verbose: c.verbose, Color: color, Quiet: c.quiet}
+	return render.Options{Verbose: c.verbose, Color: color, Quiet: c.quiet}
+}
+
+func (a *app) print(c *common, r *report.Report) error {
+	opt := a.renderOptions(c)
 	switch c.output {
 	case "json":
 		return render.JSON(a.out, r)

@@ -21,6 +21,8 @@ type Node interface {
 	Commit(ctx context.Context, req CommitRequest) (*CommitResult, error)
 	// Clean lists or removes the synthetic entries that runs have left on the node.
 	Clean(ctx context.Context, list bool) (*CleanResult, error)
+	// Check opens what a trace on the integration bridge needs, conntrack included, and traces nothing.
+	Check(ctx context.Context) error
 	// Close ends the connection; entries committed without Keep are removed first.
 	Close(ctx context.Context) error
 }

@@ -53,6 +53,9 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 		"Trace":  method(n.Trace),
 		"Commit": method(n.Commit),
 		"Clean":  method(n.Clean),
+		"Check": method(func(ctx context.Context, _ struct{}) (struct{}, error) {
+			return struct{}{}, n.Check(ctx)
+		}),
 		"Cancel": handler.New(func(ctx context.Context, ids []string) error {
 			for _, id := range ids {
 				jrpc2.ServerFromContext(ctx).CancelRequest(id)
@@ -374,6 +377,12 @@ func (r *Remote) Commit(ctx context.Context, req CommitRequest) (*CommitResult, 
 // Clean lists or removes synthetic entries on the node.
 func (r *Remote) Clean(ctx context.Context, list bool) (*CleanResult, error) {
 	return remoteCall[*CleanResult](ctx, r, "Clean", list)
+}
+
+// Check opens on the node what a trace needs.
+func (r *Remote) Check(ctx context.Context) error {
+	_, err := remoteCall[struct{}](ctx, r, "Check", struct{}{})
+	return err
 }
 
 // Close ends the process: its input is closed, which makes it clean up and end; after a grace it is killed.

@@ -229,6 +229,18 @@ func (s *Service) Trace(ctx context.Context, req TraceRequest) (*engine.Result, 
 	return res, err
 }
 
+// Check opens what a trace on the integration bridge needs.
+func (s *Service) Check(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info, err := s.readInfo(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = s.engineFor(ctx, info, info.Bridge)
+	return err
+}
+
 // engineFor makes the engine for a bridge's kind of datapath, once.
 func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*engine.Engine, error) {
 	backer := ""

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// doctorCmd says what works here and what does not, and why.
+func (a *app) doctorCmd() *cobra.Command {
+	var c common
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "What works here and what does not, and why",
+		Long: "Tries what a trace needs: both databases, every chassis, its Open vSwitch, its conntrack, and whether its ovn-controller is up to\n" +
+			"date. Changes nothing. Exit status 0 when nothing is wrong, 3 otherwise.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.check(); err != nil {
+				return err
+			}
+			ctx, cancel := c.bound(cmd.Context())
+			defer cancel()
+			found, err := c.examine(ctx)
+			if err != nil {
+				return err
+			}
+			for _, f := range found {
+				if f.Severity == report.SeverityError {
+					a.status = exitUnreachable
+				}
+			}
+			if c.output == "json" {
+				return render.FindingsJSON(a.out, found)
+			}
+			return render.Doctor(a.out, found, a.renderOptions(&c))
+		},
+	}
+	c.add(cmd)
+	return cmd
+}
+
+// findings collects what doctor sees.
+type findings []report.Finding
+
+func (f *findings) say(sev report.Severity, code, text, hint string, where map[string]string) {
+	*f = append(*f, report.Finding{Severity: sev, Code: code, Text: text, Hint: hint, Where: where})
+}
+
+// examine tries everything a trace needs.
+func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
+	var f findings
+	ns, err := c.nodeSet()
+	if err != nil {
+		return nil, err
+	}
+	defer closeLate(ctx, ns.close)
+	if nb, err := ovn.DialNB(ctx, c.dbOptions(c.remote(c.nb, "OVN_NB_DB", "ovnnb_db.sock"))); err != nil {
+		f.say(report.SeverityWarning, "northbound-unreachable", err.Error(), "rules are named by logical flow only; --nb names the database", nil)
+	} else {
+		f.say(report.SeverityInfo, "northbound", "Northbound database at "+nb.Remote(), "", nil)
+		nb.Close()
+	}
+	sb, err := ovn.DialSB(ctx, c.dbOptions(c.remote(c.sb, "OVN_SB_DB", "ovnsb_db.sock")))
+	if err != nil {
+		f.say(report.SeverityError, "southbound-unreachable", err.Error(), "--sb names the database", nil)
+		return f, nil
+	}
+	defer sb.Close()
+	f.say(report.SeverityInfo, "southbound", "Southbound database at "+sb.Remote(), "", nil)
+	all, err := sb.AllChassis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, ch := range all {
+		f.chassis(ctx, sb, ns, ch)
+	}
+	return f, nil
+}
+
+// chassis tries one node: reached, asked, and its conntrack opened.
+func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *nodes, ch *ovn.Chassis) {
+	where := map[string]string{"chassis": ch.Name}
+	n, err := ns.Node(ctx, ch)
+	if err != nil {
+		f.say(report.SeverityError, "chassis-unreachable", err.Error(), hintOf(err), where)
+		return
+	}
+	info, err := n.Info(ctx)
+	if err != nil {
+		f.say(report.SeverityError, "chassis-unreachable", err.Error(), hintOf(err), where)
+		return
+	}
+	if err := n.Check(ctx); err != nil {
+		f.say(report.SeverityError, "conntrack-unreadable", err.Error(), hintOf(err), where)
+		return
+	}
+	text := fmt.Sprintf("Open vSwitch %s, OVN %s, %s datapath, kernel %s, %d ports", info.OVSVersion, info.OVNVersion, info.Datapath, info.Kernel, len(info.Ports))
+	f.say(report.SeverityInfo, "chassis", text, "", where)
+	if info.Tool != node.Version() {
+		f.say(report.SeverityWarning, "version-differs", "the tool there is version "+info.Tool+", here "+node.Version(), "", where)
+	}
+	if fresh, err := sb.Freshness(ctx, ch.Name); err == nil && fresh.Stale() {
+		f.say(report.SeverityWarning, "stale-controller", fmt.Sprintf("ovn-controller has confirmed configuration %d of %d: its flows may be old", fresh.Have, fresh.Wanted), "", where)
+	}
+}
