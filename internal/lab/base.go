@@ -6,9 +6,9 @@ import "strconv"
 func Base() *Topology {
 	t := &Topology{
 		Chassis: []Chassis{
-			{Name: "hv1", EncapIP: underlayNet + "1", Mappings: map[string]string{"physnet1": "br-ex"}},
-			{Name: "hv2", EncapIP: underlayNet + "2", Mappings: map[string]string{"physnet1": "br-ex"}},
-			{Name: "hv3", EncapIP: underlayNet + "3", Mappings: map[string]string{"physnet1": "br-ex"}},
+			{Name: "hv1", EncapIP: underlayNet + "1", IPs: []string{underlayNet + "11", "fd31::1"}, Mappings: map[string]string{"physnet1": "br-ex"}},
+			{Name: "hv2", EncapIP: underlayNet + "2", IPs: []string{underlayNet + "12", "fd31::2"}, Mappings: map[string]string{"physnet1": "br-ex"}},
+			{Name: "hv3", EncapIP: underlayNet + "3", IPs: []string{underlayNet + "13", "fd31::3"}, Mappings: map[string]string{"physnet1": "br-ex"}},
 		},
 	}
 	eastWest(t)
@@ -16,6 +16,7 @@ func Base() *Topology {
 	gatewayRouter(t)
 	provider(t)
 	special(t)
+	l2gateway(t)
 	return t
 }
 

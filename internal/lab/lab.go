@@ -195,7 +195,7 @@ func (l *Lab) central(ctx context.Context, argv ...string) (string, error) {
 
 // Sync waits until every chassis has installed what the Northbound DB says.
 func (l *Lab) Sync(ctx context.Context) error {
-	_, err := l.central(ctx, "ovn-nbctl", "--wait=hv", "--timeout=60", "sync")
+	_, err := l.central(ctx, "ovn-nbctl", "--wait=hv", "--timeout=150", "sync")
 	return err
 }
 

@@ -116,3 +116,18 @@ func (t *Topology) nested(sw, name, parent, chassis string, tag int, mac, ip str
 	t.VIFs = append(t.VIFs, VIF{Port: name, Chassis: chassis, MAC: mac, IPs: []string{ip}, Gateway: MACSw6, Parent: parent, Tag: tag})
 	t.setup("lsp-add "+sw+" "+name+" "+parent+" "+itoa(tag), "lsp-set-addresses "+name+" '"+mac+" "+ip+"'")
 }
+
+// l2gateway joins a logical switch to VLAN 400 of the physical network on hv2
+// alone, without a localnet port.
+func l2gateway(t *Topology) {
+	t.Hosts = append(t.Hosts,
+		Host{Name: "ext5", Network: "physnet1", MAC: "52:54:00:ee:00:05", IPs: []string{"90.0.0.100"}, VLAN: 400, Gateway: MACProv, Port: "sw7-l2gw"},
+	)
+	t.setup("ls-add sw7")
+	t.port("sw7", MACProv, "sw7-p1", "hv1", "50:54:00:07:00:03", "90.0.0.3")
+	t.setup("lsp-add sw7 sw7-l2gw", "lsp-set-type sw7-l2gw l2gateway", "lsp-set-addresses sw7-l2gw unknown",
+		"lsp-set-options sw7-l2gw network_name=physnet1 l2gateway-chassis=hv2", "set logical_switch_port sw7-l2gw tag_request=400 tag=400")
+	// A port that is on every chassis and whose packets never leave it.
+	t.setup("lsp-add sw7 sw7-local", "lsp-set-type sw7-local localport", "lsp-set-addresses sw7-local '50:54:00:07:00:0a 90.0.0.10'")
+	t.VIFs = append(t.VIFs, VIF{Port: "sw7-local", Chassis: "hv1", MAC: "50:54:00:07:00:0a", IPs: []string{"90.0.0.10"}, Gateway: MACProv, Local: true})
+}

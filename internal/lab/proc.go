@@ -114,7 +114,7 @@ func logTail(log string) string {
 // Command runs one program to its end and returns its standard output; the
 // error holds what it said on standard error.
 func Command(ctx context.Context, env []string, stdin string, argv ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), env...)

@@ -21,6 +21,7 @@ type Topology struct {
 type Chassis struct {
 	Name     string
 	EncapIP  string
+	IPs      []string          // further addresses on the underlay
 	Encap    string            // geneve when empty
 	Mappings map[string]string // physical network -> provider bridge
 	Options  map[string]string // further external-ids of the Open_vSwitch row
@@ -34,6 +35,7 @@ type VIF struct {
 	MAC     string
 	IPs     []string
 	Gateway string // MAC of the router port that it sends to
+	Local   bool   // a localport: on every chassis, bound to none, never up
 	Parent  string // for a nested container: the VIF that carries it
 	Tag     int    // and its VLAN there
 }

@@ -96,7 +96,7 @@ func (l *Lab) network(ctx context.Context) error {
 		netns(c.Name)
 		add("link add %s-ul mtu 1700 type veth peer name ul mtu 1700 netns %s", c.Name, c.Name)
 		add("link set %s-ul master %s up", c.Name, underlayBridge)
-		for _, ip := range strings.Split(c.EncapIP, ",") {
+		for _, ip := range append(strings.Split(c.EncapIP, ","), c.IPs...) {
 			if strings.Contains(ip, ":") {
 				in(c.Name, "addr add %s/64 dev ul nodad", ip)
 			} else {
@@ -224,7 +224,7 @@ func (l *Lab) database(ctx context.Context, name, dir, schema, sock string, env 
 	if err != nil {
 		return err
 	}
-	return waitFor(ctx, 20*time.Second, name, p.Log, func() bool { return exists(sock) })
+	return waitFor(ctx, 60*time.Second, name, p.Log, func() bool { return exists(sock) })
 }
 
 func exists(path string) bool {
@@ -296,7 +296,9 @@ func (l *Lab) oneChassis(ctx context.Context, c Chassis) error {
 	}
 	ids := map[string]string{
 		"system-id": c.Name, "hostname": c.Name, "ovn-remote": SBRemote,
-		"ovn-encap-type": encap, "ovn-encap-ip": c.EncapIP, "ovn-openflow-probe-interval": "0", "ovn-remote-probe-interval": "0",
+		"ovn-encap-type": encap, "ovn-encap-ip": c.EncapIP,
+		// With a conditional monitor "--wait=hv sync" may come back before new flows are here.
+		"ovn-monitor-all": "true", "ovn-openflow-probe-interval": "0", "ovn-remote-probe-interval": "0",
 	}
 	for k, v := range c.Options {
 		ids[k] = v
@@ -336,7 +338,7 @@ func (l *Lab) oneChassis(ctx context.Context, c Chassis) error {
 		if err != nil {
 			return err
 		}
-		if err := waitFor(ctx, 20*time.Second, p.Name, p.Log, func() bool { return exists(filepath.Join(d.dir, d.name+".pid")) }); err != nil {
+		if err := waitFor(ctx, 60*time.Second, p.Name, p.Log, func() bool { return exists(filepath.Join(d.dir, d.name+".pid")) }); err != nil {
 			return err
 		}
 	}
@@ -353,7 +355,10 @@ func (l *Lab) ports(ctx context.Context) error {
 		return err
 	}
 	for _, v := range l.Topo.VIFs {
-		if _, err := l.central(ctx, "ovn-nbctl", "--timeout=60", "wait-until", "Logical_Switch_Port", v.Port, "up=true"); err != nil {
+		if v.Local {
+			continue
+		}
+		if _, err := l.central(ctx, "ovn-nbctl", "--timeout=150", "wait-until", "Logical_Switch_Port", v.Port, "up=true"); err != nil {
 			return fmt.Errorf("port %s does not come up: %w", v.Port, err)
 		}
 	}

@@ -18,7 +18,9 @@ func loadBalancers(b builder) []probe.Case {
 			[]string{`lb-add lb-case 30.0.0.98:80 "" tcp`, "ls-lb-add sw0 lb-case"}, gone),
 		changed(handshake("lb-selection-fields", "load balancer, selection fields", b.tcp("sw0-p1", "30.0.0.99", 80), "sw1-p1|sw1-p2"),
 			vip(`set load_balancer lb-case selection_fields='"ip_src","ip_dst"'`), gone),
+		// OVN 23.03 learns the backend from the first packet and drops it; what comes again is let through.
 		changed(probe.Case{Name: "lb-affinity", Feature: "load balancer, affinity", Steps: []probe.Step{
+			{Packet: b.tcp("sw0-p1", "30.0.0.99", 80)},
 			{Packet: b.tcp("sw0-p1", "30.0.0.99", 80), Want: "sw1-p1|sw1-p2"},
 			{Answer: true, Want: "sw0-p1"},
 			{Packet: again(b.tcp("sw0-p1", "30.0.0.99", 80)), Want: "sw1-p1|sw1-p2"},

@@ -317,6 +317,11 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 		args = append(args, "--node", fmt.Sprintf("%s=exec:ip netns exec %s env OVS_RUNDIR=%s OVN_RUNDIR=%s %s node stdio",
 			c.Name, c.Name, lab.OVSRundir(c.Name), lab.OVNRundir(c.Name), r.Tool))
 	}
+	if n := len(p.Payload); n > 200 { // lengths matter to MTU checks alone
+		if frame, err := p.Bytes(); err == nil {
+			args = append(args, "--len", fmt.Sprint(len(frame)-14))
+		}
+	}
 	args = append(args, extra...)
 	args = append(args, p.Microflow(r.inport(p)))
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)

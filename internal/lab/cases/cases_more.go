@@ -1,0 +1,121 @@
+package cases
+
+import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
+
+// underlay is other tunnels than Geneve over IPv4. The chassis are told to use
+// them, and back again.
+func underlay(b builder) []probe.Case {
+	set := func(kv string) []string { return []string{"@all ovs-vsctl set open_vswitch . " + kv, "@sleep 2s"} }
+	each := func(prefix string) []string {
+		var out []string
+		for _, c := range b.t.Chassis {
+			out = append(out, "@"+c.Name+" ovs-vsctl set open_vswitch . external-ids:ovn-encap-ip="+prefix+c.Name[len(c.Name)-1:])
+		}
+		return append(out, "@sleep 2s")
+	}
+	back := each("172.31.0.")
+	both := func(name, feature string, setup, cleanup []string) []probe.Case {
+		return []probe.Case{
+			changed(handshake(name+"-switch", feature, b.tcp("sw0-p1", "sw0-p2", 80), "sw0-p2"), setup, cleanup),
+			changed(handshake(name+"-vip", feature, b.tcp("sw0-p1", "30.0.0.10", 80), "sw1-p2"), setup, cleanup),
+			changed(one(name+"-broadcast", feature, with(b.udp("sw0-p1", "10.0.0.255", 7), func(p *probe.Packet) { p.EthDst = broadcastMAC }), "sw0-p2, sw0-p3"), setup, cleanup),
+		}
+	}
+	var all []probe.Case
+	all = append(all, both("vxlan", "VXLAN tunnels", set("external-ids:ovn-encap-type=vxlan"), set("external-ids:ovn-encap-type=geneve"))...)
+	all = append(all, both("underlay-ipv6", "IPv6 underlay", each("fd31::"), back)...)
+	return all
+}
+
+// learned is what OVN learns from packets and acts on later.
+func learned(b builder) []probe.Case {
+	return []probe.Case{
+		{Name: "mac-binding-learned", Feature: "MAC binding learned from ARP", Cleanup: []string{"@sb --all destroy mac_binding"}, Steps: []probe.Step{
+			{Packet: b.arp("ext2", "172.16.0.1"), Want: "nowhere"},
+			{NB: []string{"@sleep 2s"}},
+			{Packet: b.tcp("sw3-p3", "ext2", 80), Want: "external hv3"},
+			{Answer: true, Want: "sw3-p3"},
+		}},
+		{Name: "fdb-learned", Feature: "FDB", Cleanup: []string{"@sb --all destroy fdb"}, Steps: []probe.Step{
+			{Packet: with(b.udp("sw5-p2", "sw5-p1", 7), func(p *probe.Packet) { p.EthSrc = "50:54:00:05:00:66" }), Want: "sw5-p1"},
+			{NB: []string{"@sleep 2s"}},
+			{Packet: with(b.udp("sw5-p1", "70.0.0.66", 7), func(p *probe.Packet) { p.EthDst = "50:54:00:05:00:66" }), Want: "sw5-p2"},
+		}},
+		changed(probe.Case{Name: "virtual-port", Feature: "virtual ports", Steps: []probe.Step{
+			{Packet: with(b.arp("sw5-p1", "70.0.0.50"), func(p *probe.Packet) { p.Src = "70.0.0.50" }), Quiet: true},
+			{NB: []string{"@sleep 2s"}},
+			{Packet: b.udp("sw6-c3", "70.0.0.50", 7), Want: "sw5-p1"},
+		}},
+			[]string{"lsp-add sw5 sw5-virt", "lsp-set-addresses sw5-virt '50:54:00:05:00:03 70.0.0.50'", "lsp-set-type sw5-virt virtual", "lsp-set-options sw5-virt virtual-ip=70.0.0.50 virtual-parents=sw5-p1,sw5-p3"},
+			[]string{"lsp-del sw5-virt", "@sb --all destroy mac_binding"}),
+		changed(one("virtual-port-unbound", "virtual ports", b.udp("sw6-c3", "70.0.0.50", 7), "nowhere"),
+			[]string{"lsp-add sw5 sw5-virt", "lsp-set-addresses sw5-virt '50:54:00:05:00:03 70.0.0.50'", "lsp-set-type sw5-virt virtual", "lsp-set-options sw5-virt virtual-ip=70.0.0.50 virtual-parents=sw5-p2,sw5-p3"},
+			[]string{"lsp-del sw5-virt"}),
+		changed(one("lb-health-removed", "load balancer, backend removed by health check", b.tcp("sw0-p1", "30.0.0.91", 80), ""),
+			[]string{
+				"lb-add lb-case 30.0.0.91:80 20.0.0.3:8080,20.0.0.4:8080 tcp",
+				"set load_balancer lb-case ip_port_mappings:20.0.0.4=sw1-p2:20.0.0.254",
+				"--id=@h create Load_Balancer_Health_Check vip=30.0.0.91\\:80 options:interval=1 options:timeout=1 options:failure_count=1 options:success_count=1 -- add load_balancer lb-case health_check @h",
+				"ls-lb-add sw0 lb-case", "@sleep 8s",
+			}, []string{"lb-del lb-case"}),
+	}
+}
+
+// placement is where gateways and ports are, and what moves them.
+func placement(b builder) []probe.Case {
+	return []probe.Case{
+		changed(handshake("gateway-moved", "HA gateway chassis", b.tcp("sw3-p3", "ext1", 80), "external hv2"),
+			[]string{"lrp-set-gateway-chassis lr1-public hv2 30", "@sleep 6s"},
+			[]string{"lrp-del-gateway-chassis lr1-public hv2", "@sleep 3s"}),
+		changed(handshake("gateway-standby", "HA gateway chassis", b.tcp("sw3-p3", "ext1", 80), "external hv3"),
+			[]string{"lrp-set-gateway-chassis lr1-public hv2 10", "@sleep 6s"},
+			[]string{"lrp-del-gateway-chassis lr1-public hv2", "@sleep 3s"}),
+		changed(handshake("ha-chassis-group", "HA chassis groups", b.tcp("sw3-p3", "ext1", 80), "external hv1"),
+			[]string{
+				"ha-chassis-group-add hag", "ha-chassis-group-add-chassis hag hv1 30", "ha-chassis-group-add-chassis hag hv2 20",
+				"lrp-del-gateway-chassis lr1-public hv3",
+				"--id=@g get HA_Chassis_Group hag -- set Logical_Router_Port lr1-public ha_chassis_group=@g", "@sleep 6s",
+			},
+			[]string{"clear Logical_Router_Port lr1-public ha_chassis_group", "ha-chassis-group-del hag", "lrp-set-gateway-chassis lr1-public hv3 20", "@sleep 3s"}),
+		handshake("l2gateway-out", "l2gateway", b.tcp("sw7-p1", "ext5", 80), "external hv2"),
+		handshake("l2gateway-in", "l2gateway", b.tcp("ext5", "sw7-p1", 80), "sw7-p1", "hv2"),
+		one("localport", "localport", b.udp("sw7-p1", "sw7-local", 80), "sw7-local"),
+		changed(one("port-disabled", "disabled port", b.udp("sw0-p1", "sw0-p2", 7), "nowhere"),
+			[]string{"lsp-set-enabled sw0-p1 disabled"}, []string{"lsp-set-enabled sw0-p1 enabled"}),
+		changed(one("port-not-bound", "port not bound", b.udp("sw0-p1", "10.0.0.60", 7), "nowhere"),
+			[]string{"lsp-add sw0 sw0-nobody", "lsp-set-addresses sw0-nobody '50:54:00:00:00:60 10.0.0.60'"}, []string{"lsp-del sw0-nobody"}),
+		changed(one("qos-dscp", "QoS marking", b.udp("sw0-p1", "sw0-p2", 7), "sw0-p2"),
+			[]string{"qos-add sw0 from-lport 100 'ip4.src == 10.0.0.3' dscp=46"}, []string{"qos-del sw0"}),
+		changed(one("mcast-snooping", "multicast snooping", with(b.udp("sw0-p1", "239.1.1.1", 7), func(p *probe.Packet) { p.EthDst = "01:00:5e:01:01:01" }), ""),
+			[]string{"set logical_switch sw0 other_config:mcast_snoop=true other_config:mcast_querier=false"},
+			[]string{"remove logical_switch sw0 other_config mcast_snoop", "remove logical_switch sw0 other_config mcast_querier"}),
+		changed(one("mcast-flood-port", "multicast snooping", with(b.udp("sw0-p1", "239.1.1.1", 7), func(p *probe.Packet) { p.EthDst = "01:00:5e:01:01:01" }), "sw0-p2"),
+			[]string{"set logical_switch sw0 other_config:mcast_snoop=true other_config:mcast_querier=false", "set logical_switch_port sw0-p2 options:mcast_flood=true"},
+			[]string{"remove logical_switch sw0 other_config mcast_snoop", "remove logical_switch sw0 other_config mcast_querier", "remove logical_switch_port sw0-p2 options mcast_flood"}),
+		changed(one("multichassis-port", "multichassis ports", b.udp("sw0-p1", "sw0-p2", 7), "sw0-p2"),
+			[]string{"set logical_switch_port sw0-p2 options:requested-chassis=hv2,hv3"}, []string{"remove logical_switch_port sw0-p2 options requested-chassis"}),
+	}
+}
+
+// controller is what OVN answers by way of ovn-controller.
+func controller(b builder) []probe.Case {
+	dns := append([]byte{0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, 'v', 'm', 3, 'l', 'a', 'b', 0}, 0, 1, 0, 1)
+	return []probe.Case{
+		changed(one("dns", "controller actions: DNS", with(b.udp("sw5-p1", "70.0.0.53", 53), func(p *probe.Packet) { p.EthDst, p.Payload = "50:54:00:05:00:04", dns }), ""),
+			[]string{"--id=@d create DNS records:vm.lab=70.0.0.4 -- add logical_switch sw5 dns_records @d"},
+			[]string{"clear logical_switch sw5 dns_records", "--all destroy DNS"}),
+		changed(one("router-solicitation", "controller actions: router advertisement", b.rs("sw5-p1"), ""),
+			[]string{"set logical_router_port lr3-sw5 ipv6_ra_configs:address_mode=slaac"}, []string{"clear logical_router_port lr3-sw5 ipv6_ra_configs"}),
+		one("arp-reply-to-router", "controller actions: put_arp", with(b.arp("sw5-p1", "70.0.0.1"), func(p *probe.Packet) { p.Op, p.EthDst, p.THA = 2, "00:00:00:00:ff:06", "00:00:00:00:ff:06" }), ""),
+		changed(one("lb-event", "controller actions: event", b.tcp("sw0-p1", "30.0.0.98", 80), "nowhere"),
+			[]string{"set nb_global . options:controller_event=true", `--event lb-add lb-case 30.0.0.98:80 "" tcp`, "ls-lb-add sw0 lb-case"},
+			[]string{"lb-del lb-case", "remove nb_global . options controller_event"}),
+		one("ttl-exceeded-ipv6", "controller actions: ICMP errors", with(b.udp6("sw0-p1", "sw1-p2", 7), func(p *probe.Packet) { p.TTL = 1 }), "rejected"),
+	}
+}
+
+// rs is a router solicitation.
+func (b builder) rs(from string) *probe.Packet {
+	e := b.end(from)
+	return &probe.Packet{From: from, Proto: "nd_rs", EthSrc: e.mac, EthDst: "33:33:00:00:00:02", Src: "fe80::5054:ff:fe05:3", Dst: "ff02::2", SHA: e.mac}
+}
