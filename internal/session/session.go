@@ -120,7 +120,7 @@ func (r *run) play(ctx context.Context, c chain, i int, at *driver.Branch) error
 	if st.reply {
 		var err error
 		if start, err = r.sender.ReplyStart(ctx, *at); err != nil {
-			return err
+			return r.broken(c, st, err)
 		}
 		p, dir = reply(at.Packet), "reply"
 	}
@@ -134,10 +134,8 @@ func (r *run) play(ctx context.Context, c chain, i int, at *driver.Branch) error
 	if err != nil {
 		if sent != nil {
 			c.packets = append(c.packets[:len(c.packets):len(c.packets)], sent.Packet)
-			c.brokenAt, c.why = st.label, err.Error()
-			r.chains = append(r.chains, c)
 		}
-		return err
+		return r.broken(c, st, err)
 	}
 	if len(r.chains)+len(sent.Outcomes) > maxChains {
 		r.warnings = append(r.warnings, fmt.Sprintf("more than %d alternatives: not all were played", maxChains))
@@ -161,8 +159,8 @@ func (r *run) play(ctx context.Context, c chain, i int, at *driver.Branch) error
 		}
 		if r.opt.Settle != nil {
 			if next.world, err = r.opt.Settle(ctx, o.World); err != nil {
-				r.chains = append(r.chains, next)
-				return err
+				next.world = o.World
+				return r.broken(next, st, err)
 			}
 		}
 		far := at
@@ -176,16 +174,25 @@ func (r *run) play(ctx context.Context, c chain, i int, at *driver.Branch) error
 	return nil
 }
 
+// broken ends a chain by an error, which it returns.
+func (r *run) broken(c chain, st step, err error) error {
+	c.brokenAt, c.why = st.label, err.Error()
+	r.chains = append(r.chains, c)
+	return err
+}
+
 // check finds the branch by which a packet arrived as it must, or says why it did not; "answered" when OVN itself
 // gave the reply already.
 func (r *run) check(st step, o driver.Outcome, at *driver.Branch) (*driver.Branch, string) {
 	var got *driver.Branch
 	for i := range o.Branches {
 		b := &o.Branches[i]
-		if b.Verdict == engine.Delivered || b.Verdict == engine.External || b.Verdict == engine.Host {
-			if got == nil || b.Verdict > got.Verdict {
-				got = b
-			}
+		if b.Verdict != engine.Delivered && b.Verdict != engine.External && b.Verdict != engine.Host {
+			continue
+		}
+		// Of a flood's copies the one counts that is where it must be.
+		if got == nil || r.expected(st, b, at) && !r.expected(st, got, at) || b.Verdict > got.Verdict && !r.expected(st, got, at) {
+			got = b
 		}
 	}
 	if got == nil {
@@ -203,10 +210,22 @@ func (r *run) check(st step, o driver.Outcome, at *driver.Branch) (*driver.Branc
 	if got.Chassis != at.Chassis || got.Port != at.Port {
 		return got, fmt.Sprintf("it reaches %s on %s, the first packet reached %s on %s", got.Port, got.Chassis, at.Port, at.Chassis)
 	}
-	if x, y := got.Packet, at.Packet; x.Src != y.Src || x.Dst != y.Dst || x.SrcPort != y.SrcPort || x.DstPort != y.DstPort {
+	if x, y := got.Packet, at.Packet; x.Src != y.Src || x.Dst != y.Dst || x.SrcPort != y.SrcPort || x.DstPort != y.DstPort || x.ICMPID != y.ICMPID {
 		return got, fmt.Sprintf("it arrives as %v, the first packet as %v", x, y)
 	}
 	return got, ""
+}
+
+// expected tells whether a branch ends where the packet of a step must: a reply at the client, a later packet of the client at the
+// server that the first one reached.
+func (r *run) expected(st step, b, at *driver.Branch) bool {
+	switch {
+	case st.reply:
+		return b.Chassis == r.start.Chassis && b.Port == r.start.Port
+	case at != nil:
+		return b.Chassis == at.Chassis && b.Port == at.Port
+	}
+	return false
 }
 
 // checkReply says what a reply lacks to be what the client expects.
@@ -220,6 +239,9 @@ func (r *run) checkReply(got *driver.Branch) string {
 	}
 	if p.Dst != want.Dst || p.DstPort != want.DstPort {
 		return fmt.Sprintf("it is addressed to %s, the client is %s", endpoint(p, true), endpoint(want, true))
+	}
+	if p.HasID && want.HasID && p.ICMPID != want.ICMPID {
+		return fmt.Sprintf("it has the identifier %d, the client sent %d", p.ICMPID, want.ICMPID)
 	}
 	return ""
 }
