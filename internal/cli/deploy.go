@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
@@ -31,14 +32,26 @@ func (c *common) connect(ctx context.Context) (*deployment, error) {
 	if err != nil {
 		return nil, err
 	}
+	nbctx, cancel := context.WithTimeout(ctx, max(c.timeout/4, time.Second))
+	defer cancel()
+	north := make(chan struct{})
+	var nb *ovn.NB
+	var nberr error
+	go func() {
+		defer close(north)
+		nb, nberr = ovn.DialNB(nbctx, c.dbOptions(c.remote(c.nb, "OVN_NB_DB", "ovnnb_db.sock")))
+	}()
 	sb, err := ovn.DialSB(ctx, c.dbOptions(c.remote(c.sb, "OVN_SB_DB", "ovnsb_db.sock")))
 	if err != nil {
+		cancel()
+		if <-north; nb != nil {
+			nb.Close()
+		}
 		return nil, err
 	}
 	d := &deployment{sb: sb, nodes: ns}
-	nbctx, cancel := context.WithTimeout(ctx, max(c.timeout/4, time.Second))
-	defer cancel()
-	d.nb, err = ovn.DialNB(nbctx, c.dbOptions(c.remote(c.nb, "OVN_NB_DB", "ovnnb_db.sock")))
+	<-north
+	d.nb, err = nb, nberr
 	if err != nil {
 		// The trace needs no Northbound database; asked for by name, its absence is worth the same words.
 		d.nb = nil
@@ -67,6 +80,7 @@ func (d *deployment) explainer(ctx context.Context, chassis string) (*explain.Ex
 
 // close ends connections; nodes first, which removes what they committed.
 func (d *deployment) close(ctx context.Context) error {
+	d.driver.Settle()
 	errs := []error{d.nodes.close(ctx), d.driver.Close()}
 	if d.nb != nil {
 		d.nb.Close()
@@ -190,17 +204,19 @@ func encapIP(c *ovn.Chassis) string {
 	return ""
 }
 
-// close ends every node, in the order of their names.
+// close ends every node; what goes wrong is told in the order of their names.
 func (n *nodes) close(ctx context.Context) error {
 	var names []string
 	for name := range n.open {
 		names = append(names, name)
 	}
 	sort.Strings(names)
-	var errs []error
-	for _, name := range names {
-		errs = append(errs, n.open[name].Close(ctx))
+	errs := make([]error, len(names))
+	var wg sync.WaitGroup
+	for i, name := range names {
+		wg.Go(func() { errs[i] = n.open[name].Close(ctx) })
 	}
+	wg.Wait()
 	if n.service != nil {
 		errs = append(errs, n.service.Close(ctx))
 	}

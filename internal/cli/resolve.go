@@ -35,6 +35,9 @@ func (in *input) resolve(ctx context.Context, d *deployment) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	if in.at == "" {
+		d.driver.Expect(ctx, pb.Chassis)
+	}
 	// --from may name the port by address; what the microflow calls inport must be the same port.
 	if mf.InPort != "" && mf.InPort != pb.LogicalPort && in.from != "" {
 		return nil, usagef("say the port once", "inport is %q and --from is %q", mf.InPort, pb.LogicalPort)

@@ -41,6 +41,7 @@ type Driver struct {
 	remotes map[string]*ovn.SB // by ovn-remote
 	notes   []string
 	fresh   map[string]bool // chassis known to be up to date
+	ahead   prefetches
 }
 
 // DefaultMaxHops bounds how many node visits one packet may make.
@@ -241,6 +242,7 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 		t.branches = append(t.branches, s.branch(a, nil, engine.Unknown, report.End{Kind: "unknown", Chassis: a.chassis}, fmt.Sprintf("more than %d alternatives", maxWorlds)))
 		next = []*track{t}
 	}
+	s.expectAll(ctx, next)
 	s.tracks = append(next, s.tracks...)
 	return nil
 }
@@ -310,6 +312,7 @@ func (d *Driver) node(ctx context.Context, name string) (node.Node, *node.Info, 
 	}
 	info := d.infos[name]
 	if info == nil {
+		d.await(ctx, name)
 		if info, err = n.Info(ctx); err != nil {
 			return nil, nil, at(name, "read the node", err)
 		}

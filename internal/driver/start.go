@@ -41,11 +41,10 @@ func (d *Driver) StartAt(ctx context.Context, pb *ovn.PortBinding) (Start, error
 	if pb.Chassis.IsZero() {
 		return Start{}, &UnboundError{Port: pb.LogicalPort, Type: pb.Type}
 	}
-	c, err := d.SB.ChassisByUUID(ctx, pb.Chassis)
+	c, err := d.chassisByUUID(ctx, pb.Chassis)
 	if err != nil {
 		return Start{}, err
 	}
-	d.remember(c)
 	_, info, err := d.node(ctx, c.Name)
 	if err != nil {
 		return Start{}, err
