@@ -1,0 +1,96 @@
+package driver
+
+import (
+	"context"
+	"sync"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// prefetches are nodes that are being started and asked ahead of time: a node is a process, and starting
+// it takes longer than most of what it is then asked.
+type prefetches struct {
+	started map[string]chan struct{} // closed when the node has answered
+	stop    []context.CancelFunc
+	wg      sync.WaitGroup
+}
+
+// Expect prepares the node of a chassis that a packet will be on, and does not wait for it. What fails here fails again, and is
+// told, when the packet gets there.
+func (d *Driver) Expect(ctx context.Context, chassis ovn.UUID) {
+	if chassis.IsZero() {
+		return
+	}
+	if c, err := d.chassisByUUID(ctx, chassis); err == nil {
+		d.prefetch(ctx, c)
+	}
+}
+
+// expectAll prepares the nodes that tracks are about to visit.
+func (d *Driver) expectAll(ctx context.Context, tracks []*track) {
+	for _, t := range tracks {
+		for _, a := range t.pending {
+			if d.infos[a.chassis] != nil || d.ahead.started[a.chassis] != nil {
+				continue
+			}
+			if c, err := d.chassisRow(ctx, a.chassis); err == nil {
+				d.prefetch(ctx, c)
+			}
+		}
+	}
+}
+
+func (d *Driver) prefetch(ctx context.Context, c *ovn.Chassis) {
+	p := &d.ahead
+	if p.started[c.Name] != nil || d.infos[c.Name] != nil {
+		return
+	}
+	n, err := d.Nodes.Node(ctx, c)
+	if err != nil {
+		return
+	}
+	if p.started == nil {
+		p.started = map[string]chan struct{}{}
+	}
+	done := make(chan struct{})
+	p.started[c.Name] = done
+	ctx, cancel := context.WithCancel(ctx)
+	p.stop = append(p.stop, cancel)
+	p.wg.Go(func() {
+		defer close(done)
+		_, _ = n.Info(ctx)
+	})
+}
+
+// await lets a node that is being prepared answer, so that it is not asked twice.
+func (d *Driver) await(ctx context.Context, chassis string) {
+	if done := d.ahead.started[chassis]; done != nil {
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Settle ends what is still being prepared; nodes may be closed after it.
+func (d *Driver) Settle() {
+	for _, stop := range d.ahead.stop {
+		stop()
+	}
+	d.ahead.wg.Wait()
+	d.ahead.stop = nil
+}
+
+// chassisByUUID reads the chassis that a port is bound to, once.
+func (d *Driver) chassisByUUID(ctx context.Context, id ovn.UUID) (*ovn.Chassis, error) {
+	for _, c := range d.chassis {
+		if c.UUID == id {
+			return c, nil
+		}
+	}
+	c, err := d.SB.ChassisByUUID(ctx, id)
+	if err == nil {
+		d.remember(c)
+	}
+	return c, err
+}
