@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -40,13 +41,17 @@ func TestMain(m *testing.M) {
 //	fake-ovs DIR       an ovs-vswitchd whose answers are the files of DIR, "dpif-show" and "trace"; FAKE_OVS is its run folder
 //	receive PORT SRC DST SPORT DPORT FLAGS    a real TCP packet into the datapath
 //	steady FILE        writes standard output to FILE without what differs from run to run: recirculation ids, versions
+//	mute               a server that takes connections and says nothing; MUTE is its remote
 //	gone FILE          the process whose id FILE holds has ended
 func commands(o *dummy.OVS) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
-		"status":    func(ts *testscript.TestScript, _ bool, args []string) { status(ts, args) },
-		"fails":     fails,
-		"checkjson": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Check(checkReport([]byte(ts.ReadFile("stdout")))) },
-		"fake-ovs":  fakeOVS,
+		"status": func(ts *testscript.TestScript, _ bool, args []string) { status(ts, args) },
+		"fails":  fails,
+		"checkjson": func(ts *testscript.TestScript, _ bool, _ []string) {
+			ts.Check(checkReport([]byte(ts.ReadFile("stdout"))))
+		},
+		"fake-ovs": fakeOVS,
+		"mute":     mute,
 		"steady": func(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(steady(ts.ReadFile("stdout"))), 0o600))
 		},
@@ -91,6 +96,22 @@ func steady(text string) string {
 		return s[:i] + seen[id]
 	})
 	return versionTexts.ReplaceAllString(text, `"$1": "X"`)
+}
+
+func mute(ts *testscript.TestScript, _ bool, _ []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+		}
+	}()
+	ts.Setenv("MUTE", "tcp:"+l.Addr().String())
 }
 
 func status(ts *testscript.TestScript, args []string) {

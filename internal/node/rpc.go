@@ -148,6 +148,7 @@ type Remote struct {
 	info      *Info
 	dead      error
 	committed bool // entries that it must remove when it ends
+	silent    bool // the last call ended without an answer
 	maxLine   int  // maxMessage when 0
 }
 
@@ -167,12 +168,15 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// last is the last line written.
+// last is the last line written; a hint of this tool's own goes with the line before it.
 func (t *tail) last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := strings.TrimSpace(string(t.b))
-	return s[strings.LastIndexByte(s, '\n')+1:]
+	lines := strings.Split(strings.TrimSpace(string(t.b)), "\n")
+	if n := len(lines); n > 1 && strings.HasPrefix(lines[n-1], "ovn-ct-trace: hint: ") {
+		lines = lines[:n-1]
+	}
+	return strings.TrimPrefix(strings.TrimSpace(lines[len(lines)-1]), "ovn-ct-trace: ")
 }
 
 // maxGreeting bounds what is read of a command that is not a node.
@@ -184,7 +188,7 @@ const maxMessage = 256 << 20
 // The patience with a node's process.
 const (
 	closeGrace = 10 * time.Second       // to end by itself, clean-up included
-	deadGrace  = 2 * time.Second        // the same, of one that has stopped to speak the protocol
+	deadGrace  = 2 * time.Second        // the same, of one that has stopped to answer and has nothing to clean up
 	waitDelay  = 2 * time.Second        // to close its output once it has ended
 	writeGrace = 500 * time.Millisecond // to take in a request whose time is over
 )
@@ -321,6 +325,9 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 	err = c.CallResult(ctx, name, req, &result)
 	close(done)
 	stop()
+	r.mu.Lock()
+	r.silent = ctx.Err() != nil
+	r.mu.Unlock()
 	if err == nil {
 		return result, nil
 	}
@@ -393,7 +400,7 @@ func (r *Remote) Close(ctx context.Context) error {
 		return nil
 	}
 	grace := closeGrace
-	if r.dead != nil {
+	if (r.dead != nil || r.silent) && !r.committed {
 		grace = deadGrace
 	}
 	r.in.Close()
