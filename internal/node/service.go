@@ -255,7 +255,7 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	if e := s.engine[backer]; e != nil {
 		return e, nil
 	}
-	e := &engine.Engine{Prober: prober{s.ctl}, Ports: info, Limits: s.opt.Limits, Replay: replay}
+	e := &engine.Engine{Prober: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info, Limits: s.opt.Limits, Replay: replay}
 	var err error
 	if typ, _, _ := strings.Cut(backer, "@"); typ == "system" {
 		e.Table, e.Tracker, err = s.kernelModel(ctx)
