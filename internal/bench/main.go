@@ -1,0 +1,226 @@
+// Bench is make bench: every measurement whose result is held to a bar.
+//
+// Each ratio is of two things measured side by side in one run, and ends as a
+// line that a script reads:
+//
+//	bench: NAME ratio=X bar=>=Y      (or bar=<=Y)
+//
+// The exit status is 1 when a bar is missed, 3 when something could not be
+// measured. What needs root, a tool or the lab's guest says so and is left
+// out, unless CT_TRACE_LIVE=1.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	b := &bench{out: os.Stdout, progress: os.Stderr}
+	err := b.run(ctx, os.Args[1:])
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(3)
+	case len(b.missed) > 0:
+		os.Exit(1)
+	}
+}
+
+// errSkip is a measurement that cannot be made on this machine.
+var errSkip = errors.New("left out")
+
+// bench collects results.
+type bench struct {
+	out, progress io.Writer
+	dir           string // for what is built
+	ratios        int
+	missed        []string
+
+	entries, flows, growth int
+}
+
+// stage is one group of measurements.
+type stage struct {
+	name, what string
+	run        func(context.Context) error
+}
+
+func (b *bench) run(ctx context.Context, args []string) (err error) {
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	only := fs.String("only", "", "the stages to run (regular expression): parsers, model, lookup, trace, explain")
+	fs.IntVar(&b.entries, "entries", 1_000_000, "entries of the large conntrack tables")
+	fs.IntVar(&b.flows, "flows", 20_000, "logical flows of the generated deployment")
+	fs.IntVar(&b.growth, "growth", 10, "explain again at this many times the flows; 1 leaves it out")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	re, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
+	if b.dir, err = os.MkdirTemp("", "bench"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	stages := []stage{
+		{"parsers", "the parsers in MB/s and allocations", b.parsers},
+		{"model", "one ct(nat) in the pure model", b.model},
+		{"lookup", "conntrack look-ups in tables of up to a million entries", b.lookup},
+		{"trace", "the demo's trace against the bare calls it needs, in the lab", b.trace},
+		{"explain", "an explained trace against ovn-detrace and ovn-trace", b.explain},
+	}
+	began := time.Now()
+	var failed error
+	for _, s := range stages {
+		if !re.MatchString(s.name) {
+			continue
+		}
+		begin := time.Now()
+		fmt.Fprintf(b.progress, "== %s: %s\n", s.name, s.what)
+		switch err := s.run(ctx); {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, errSkip) && os.Getenv("CT_TRACE_LIVE") != "1":
+			fmt.Fprintf(b.out, "%s: %v\n", s.name, err)
+		case err != nil:
+			// The others are still worth their time.
+			fmt.Fprintf(b.progress, "== %s: %v\n", s.name, err)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", s.name, err))
+		}
+		fmt.Fprintf(b.progress, "== %s took %.0f s\n", s.name, time.Since(begin).Seconds())
+	}
+	fmt.Fprintf(b.progress, "== %d ratios in %.0f s, bars missed: %d %s\n", b.ratios, time.Since(began).Seconds(), len(b.missed), strings.Join(b.missed, " "))
+	return failed
+}
+
+// ratio prints one result.
+func (b *bench) ratio(name string, x float64, rel string, bar float64) {
+	line := fmt.Sprintf("bench: %s ratio=%.4g bar=%s%g", name, x, rel, bar)
+	fmt.Fprintln(b.out, line)
+	b.judge(line)
+}
+
+// judge counts a line if it is a result, whoever printed it.
+func (b *bench) judge(line string) bool {
+	words := strings.Fields(line)
+	if len(words) != 4 || words[0] != "bench:" {
+		return false
+	}
+	ratio, ok := strings.CutPrefix(words[2], "ratio=")
+	bar, ok2 := strings.CutPrefix(words[3], "bar=")
+	if !ok || !ok2 {
+		return false
+	}
+	x, err := strconv.ParseFloat(ratio, 64)
+	most, less := strings.CutPrefix(bar, "<=")
+	least, more := strings.CutPrefix(bar, ">=")
+	y, err2 := strconv.ParseFloat(most, 64)
+	if more {
+		y, err2 = strconv.ParseFloat(least, 64)
+	}
+	met := err == nil && err2 == nil && (less && x <= y || more && x >= y)
+	b.ratios++
+	if !met {
+		b.missed = append(b.missed, words[1])
+	}
+	return true
+}
+
+// program runs a measurement that is a program of its own: its results count
+// here, its exit status 1 says no more than they do.
+func (b *bench) program(ctx context.Context, argv ...string) error {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	// An interrupt lets it remove what it has set up.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 30 * time.Second
+	cmd.Stderr = b.progress
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	missed, ratios := len(b.missed), b.ratios
+	sc := bufio.NewScanner(out)
+	for sc.Scan() {
+		fmt.Fprintln(b.out, sc.Text())
+		b.judge(sc.Text())
+	}
+	err = errors.Join(sc.Err(), cmd.Wait())
+	name := filepath.Base(argv[0])
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.ExitCode() == 1 && len(b.missed) > missed:
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case b.ratios == ratios && os.Getenv("CT_TRACE_LIVE") == "1":
+		return fmt.Errorf("%s measured nothing", name)
+	}
+	return nil
+}
+
+// build compiles one of this module's programs.
+func (b *bench) build(ctx context.Context, pkg string) (string, error) {
+	path := filepath.Join(b.dir, filepath.Base(pkg))
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build %s: %w: %s", pkg, err, out)
+	}
+	return path, nil
+}
+
+func (b *bench) lookup(ctx context.Context) error {
+	tool, err := b.build(ctx, "./internal/bench/ctbench")
+	if err != nil {
+		return err
+	}
+	return b.program(ctx, tool, "-entries", strconv.Itoa(b.entries))
+}
+
+func (b *bench) explain(ctx context.Context) error {
+	for _, name := range []string{"ovsdb-server", "ovs-vswitchd", "ovn-northd", "ovn-controller", "ovn-trace", "ovn-detrace"} {
+		if _, err := exec.LookPath(name); err != nil {
+			return fmt.Errorf("%w: %v", errSkip, err)
+		}
+	}
+	tool, err := b.build(ctx, "./internal/bench/explainbench")
+	if err != nil {
+		return err
+	}
+	return b.program(ctx, tool, "-flows", strconv.Itoa(b.flows), "-growth", strconv.Itoa(b.growth))
+}
+
+func (b *bench) trace(ctx context.Context) error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("%w: the lab needs root", errSkip)
+	}
+	if _, err := os.Stat(filepath.Join("bin", "ovn-ct-trace")); err != nil {
+		return fmt.Errorf("the tool is not built: %w", err)
+	}
+	// labctl finds the checkout from here, and ships itself to the guest.
+	labctl, err := b.build(ctx, "./internal/lab/labctl")
+	if err != nil {
+		return err
+	}
+	return b.program(ctx, labctl, "bench")
+}
