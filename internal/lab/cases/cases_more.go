@@ -110,6 +110,19 @@ func controller(b builder) []probe.Case {
 		changed(one("lb-event", "controller actions: event", b.tcp("sw0-p1", "30.0.0.98", 80), "nowhere"),
 			[]string{"set nb_global . options:controller_event=true", `--event lb-add lb-case 30.0.0.98:80 "" tcp`, "ls-lb-add sw0 lb-case"},
 			[]string{"lb-del lb-case", "remove nb_global . options controller_event"}),
+		one("igmp-report", "controller actions: IGMP", with(b.udp("sw0-p1", "239.1.1.1", 0), func(p *probe.Packet) {
+			p.Proto, p.EthDst, p.TTL, p.Payload = "igmp", "01:00:5e:01:01:01", 1, []byte{0x16, 0, 0xf9, 0xfc, 239, 1, 1, 1}
+		}), ""),
+		changed(one("igmp-report-snooped", "controller actions: IGMP", with(b.udp("sw0-p1", "239.1.1.1", 0), func(p *probe.Packet) {
+			p.Proto, p.EthDst, p.TTL, p.Payload = "igmp", "01:00:5e:01:01:01", 1, []byte{0x16, 0, 0xf9, 0xfc, 239, 1, 1, 1}
+		}), ""),
+			[]string{"set logical_switch sw0 other_config:mcast_snoop=true other_config:mcast_querier=false"},
+			[]string{"remove logical_switch sw0 other_config mcast_snoop", "remove logical_switch sw0 other_config mcast_querier", "@sb --all destroy igmp_group"}),
+		changed(one("lb-reject-sctp", "controller actions: SCTP abort", b.sctp("sw0-p1", "30.0.0.98", 9), ""),
+			[]string{`--reject lb-add lb-case 30.0.0.98:9 "" sctp`, "ls-lb-add sw0 lb-case"}, []string{"lb-del lb-case"}),
+		changed(one("no-bridge-mapping", "chassis without the bridge mapping", b.udp("prov-p1", "ext4", 7), "nowhere"),
+			[]string{"@hv1 ovs-vsctl remove open_vswitch . external-ids ovn-bridge-mappings", "@sleep 1s"},
+			[]string{"@hv1 ovs-vsctl set open_vswitch . external-ids:ovn-bridge-mappings=physnet1:br-ex", "@sleep 1s"}),
 		one("ttl-exceeded-ipv6", "controller actions: ICMP errors", with(b.udp6("sw0-p1", "sw1-p2", 7), func(p *probe.Packet) { p.TTL = 1 }), "rejected"),
 	}
 }
@@ -118,4 +131,32 @@ func controller(b builder) []probe.Case {
 func (b builder) rs(from string) *probe.Packet {
 	e := b.end(from)
 	return &probe.Packet{From: from, Proto: "nd_rs", EthSrc: e.mac, EthDst: "33:33:00:00:00:02", Src: "fe80::5054:ff:fe05:3", Dst: "ff02::2", SHA: e.mac}
+}
+
+// related is ICMP errors about connections, sent by the machines themselves.
+func related(b builder) []probe.Case {
+	const f = "ICMP errors, related (+rel)"
+	about := func(name string, p *probe.Packet, server, back string) probe.Case {
+		return probe.Case{Name: "related-" + name, Feature: f, Steps: []probe.Step{{Packet: p, Want: server}, {Error: true, Want: back}}}
+	}
+	hexed := func(p *probe.Packet) *probe.Packet {
+		return with(p, func(p *probe.Packet) { p.Hex = true })
+	}
+	return []probe.Case{
+		about("switch", b.udp("sw0-p1", "sw0-p2", 7), "sw0-p2", "sw0-p1"),
+		about("vip-udp", b.udp("sw0-p1", "30.0.0.10", 53), "sw1-p2", "sw0-p1"),
+		about("vip-tcp", b.tcp("sw0-p1", "30.0.0.10", 80), "sw1-p2", "sw0-p1"),
+		about("acl", b.tcp("sw0-p1", "sw2-p2", 8080), "sw2-p2", "sw0-p1"),
+		about("acl-ipv6", b.tcp6("sw0-p1", "sw2-p2", 8080), "sw2-p2", "sw0-p1"),
+		about("snat", b.udp("sw3-p3", "ext1", 7), "external hv3", "sw3-p3"),
+		about("gr-snat", b.udp("sw4-p2", "ext3", 7), "external hv2", "sw4-p2"),
+		{Name: "related-to-nothing", Feature: f, Steps: []probe.Step{
+			{Packet: b.tcp("sw0-p1", "sw2-p2", 8080), Want: "sw2-p2"},
+			{Flush: true, Error: true, Want: "nowhere"},
+		}},
+		echo("hex-ping", "packet given as bytes", with(hexed(b.ping("sw0-p1", "sw2-p2")), func(p *probe.Packet) { p.ID = 4711 }), "sw2-p2"),
+		one("hex-tcp", "packet given as bytes", hexed(b.tcp("sw0-p1", "30.0.0.10", 80)), "sw1-p2"),
+		one("hex-sctp", "packet given as bytes", hexed(b.sctp("sw0-p1", "sw1-p2", 9)), "sw1-p2"),
+		one("hex-arp", "packet given as bytes", hexed(b.arp("sw0-p1", "10.0.0.77")), "sw0-p2, sw0-p3"),
+	}
 }

@@ -38,6 +38,7 @@ func left(t *testing.T, dir string) []string {
 // An instance that is interrupted while it boots, while the lab comes up, or
 // whose starter is killed leaves no process behind.
 func TestInterruptLeavesNothing(t *testing.T) {
+	testenv.Need(t, testenv.Live(), "boots guests: CT_TRACE_LIVE=1")
 	testenv.Root(t)
 	checkout, err := findCheckout()
 	if err != nil {

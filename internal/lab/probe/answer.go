@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 )
 
@@ -90,4 +91,43 @@ func (r *Runner) sender(end Seen) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("nobody outside has the MAC %s", end.Frame.Header["eth_dst"])
+}
+
+// unreachable is the ICMP error (port unreachable) about the frame that was
+// delivered last: it holds that packet's IP header and what follows.
+func (r *Runner) unreachable(last *Reality) (Packet, error) {
+	if last == nil || len(last.Ends) == 0 {
+		return Packet{}, errors.New("nothing was delivered that an error could be about")
+	}
+	f := last.Ends[0].Frame
+	from, err := r.sender(last.Ends[0])
+	if err != nil {
+		return Packet{}, err
+	}
+	h := f.Header
+	p := Packet{From: from, EthSrc: h["eth_dst"], EthDst: h["eth_src"], Src: h["ip_dst"], Dst: h["ip_src"]}
+	network := f.pkt.NetworkLayer()
+	if network == nil {
+		return Packet{}, errors.New("the delivered frame has no IP header")
+	}
+	inner := append(append([]byte(nil), network.LayerContents()...), network.LayerPayload()...)
+	mac := append(append([]byte(nil), mustMAC(p.EthDst)...), mustMAC(p.EthSrc)...)
+	opt := gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}
+	buf := gopacket.NewSerializeBuffer()
+	if strings.Contains(p.Src, ":") {
+		p.Proto, p.Type, p.Code = "icmp6", 1, 4
+		ip := &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolICMPv6, SrcIP: ipBytes(p.Src), DstIP: ipBytes(p.Dst)}
+		i := &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(1, 4)}
+		i.SetNetworkLayerForChecksum(ip)
+		err = gopacket.SerializeLayers(buf, opt, ip, i, gopacket.Payload(append(make([]byte, 4), inner...)))
+		mac = append(mac, 0x86, 0xdd)
+	} else {
+		p.Proto, p.Type, p.Code = "icmp", 3, 3
+		ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolICMPv4, SrcIP: ipBytes(p.Src), DstIP: ipBytes(p.Dst)}
+		err = gopacket.SerializeLayers(buf, opt, ip, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(3, 3)}, gopacket.Payload(inner))
+		mac = append(mac, 0x08, 0x00)
+	}
+	p.Raw = append(mac, buf.Bytes()...)
+	p.Error = true
+	return p, err
 }

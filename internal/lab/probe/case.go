@@ -29,6 +29,7 @@ type Step struct {
 	Packet *Packet  // send this
 	Answer bool     // or answer what was delivered last, from where it was delivered
 	Flags  string   // TCP flags of the answer, when not the usual ones
+	Error  bool     // or answer it with an ICMP error (port unreachable)
 	NB     []string // first run these commands (as in Case.Setup)
 	Flush  bool     // and empty the conntrack tables
 	Args   []string // further flags of the tool for this packet
@@ -174,6 +175,11 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 		switch {
 		case s.Packet != nil:
 			p = *s.Packet
+		case s.Error:
+			var err error
+			if p, err = r.unreachable(last); err != nil {
+				return fmt.Errorf("step %d: %w", i+1, err)
+			}
 		case s.Answer:
 			var err error
 			if p, err = r.answer(last, lastSent, s.Flags); err != nil {

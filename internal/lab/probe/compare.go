@@ -231,10 +231,10 @@ func headerDiff(where string, b RBranch, real Header) []string {
 	for _, c := range b.Choices {
 		anyPort = anyPort || c.Kind == "nat-port" && !c.Determined
 	}
-	for _, k := range append(slices.Clone(must), "ip_tos") {
+	for _, k := range append(slices.Clone(must), "ip_tos", "inner_src", "inner_dst", "inner_sport", "inner_dport") {
 		p, okp := b.Header[k]
 		r, okr := real[k]
-		if k == "ip_tos" && (!okp || !okr) {
+		if (k == "ip_tos" || strings.HasPrefix(k, "inner_")) && (!okp || !okr) {
 			continue
 		}
 		if anyPort && (k == "l4_src" || k == "l4_dst") && okp == okr {

@@ -123,6 +123,18 @@ func (h *RHeader) UnmarshalJSON(b []byte) error {
 	}
 	*h = RHeader{}
 	for k, raw := range m {
+		if k == "inner" { // what an ICMP error is about
+			var inner RHeader
+			if err := json.Unmarshal(raw, &inner); err != nil {
+				return err
+			}
+			for _, f := range []string{"src", "dst", "sport", "dport"} {
+				if v, ok := inner[f]; ok {
+					(*h)["inner_"+f] = canonical("inner_"+f, v)
+				}
+			}
+			continue
+		}
 		var s string
 		if json.Unmarshal(raw, &s) != nil {
 			var n json.Number

@@ -89,9 +89,17 @@ func headerOf(pkt gopacket.Packet) Header {
 		case *layers.ICMPv4:
 			set("icmp_type", l.TypeCode.Type())
 			set("icmp_code", l.TypeCode.Code())
+			if t := l.TypeCode.Type(); t == 3 || t == 11 || t == 12 {
+				innerOf(l.LayerPayload(), layers.LayerTypeIPv4, set)
+				return h
+			}
 		case *layers.ICMPv6:
 			set("icmp_type", l.TypeCode.Type())
 			set("icmp_code", l.TypeCode.Code())
+			if p := l.LayerPayload(); l.TypeCode.Type() >= 1 && l.TypeCode.Type() <= 4 && len(p) > 4 {
+				innerOf(p[4:], layers.LayerTypeIPv6, set)
+				return h
+			}
 		case *layers.ICMPv6NeighborSolicitation:
 			set("nd_target", l.TargetAddress)
 		case *layers.ICMPv6NeighborAdvertisement:
@@ -99,6 +107,27 @@ func headerOf(pkt gopacket.Packet) Header {
 		}
 	}
 	return h
+}
+
+// innerOf reads the packet that an ICMP error is about.
+func innerOf(b []byte, first gopacket.LayerType, set func(string, any)) {
+	pkt := gopacket.NewPacket(b, first, gopacket.DecodeOptions{NoCopy: true})
+	for _, l := range pkt.Layers() {
+		switch l := l.(type) {
+		case *layers.IPv4:
+			set("inner_src", l.SrcIP)
+			set("inner_dst", l.DstIP)
+		case *layers.IPv6:
+			set("inner_src", l.SrcIP)
+			set("inner_dst", l.DstIP)
+		case *layers.TCP:
+			set("inner_sport", uint16(l.SrcPort))
+			set("inner_dport", uint16(l.DstPort))
+		case *layers.UDP:
+			set("inner_sport", uint16(l.SrcPort))
+			set("inner_dport", uint16(l.DstPort))
+		}
+	}
 }
 
 func tcpFlags(t *layers.TCP) string {
@@ -117,7 +146,7 @@ var protoNumbers = map[string]string{"icmp": "1", "igmp": "2", "tcp": "6", "udp"
 // and "2048" are equal.
 func canonical(key, v string) string {
 	switch key {
-	case "ip_src", "ip_dst", "arp_spa", "arp_tpa", "nd_target":
+	case "ip_src", "ip_dst", "arp_spa", "arp_tpa", "nd_target", "inner_src", "inner_dst":
 		if a, err := netip.ParseAddr(v); err == nil {
 			return a.Unmap().String()
 		}
@@ -143,6 +172,9 @@ func canonical(key, v string) string {
 // is reports whether f is the packet that was sent, on its way or arrived:
 // known by what nothing in OVN rewrites.
 func (f *Frame) is(sent Packet, marker []byte) bool {
+	if sent.Error { // the only ICMP error of that type about on the network
+		return f.Header["icmp_type"] == strconv.Itoa(sent.Type) && f.Header["icmp_code"] == strconv.Itoa(sent.Code) && f.generated()
+	}
 	if f.generated() {
 		return false
 	}
@@ -183,6 +215,8 @@ func (f *Frame) generated() bool {
 func (f *Frame) answers(sent Packet, marker []byte) bool {
 	h := f.Header
 	switch {
+	case sent.Error:
+		return false
 	case f.generated():
 		if len(marker) > 0 && bytes.Contains(f.Data, marker) {
 			return true
@@ -211,7 +245,7 @@ func (f *Frame) answers(sent Packet, marker []byte) bool {
 func (f *Frame) String() string { return f.Header.String() }
 
 var headerOrder = []string{"eth_src", "eth_dst", "vlan", "eth_type", "arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha",
-	"ip_src", "ip_dst", "ip_proto", "ip_ttl", "ip_tos", "l4_src", "l4_dst", "tcp_flags", "icmp_type", "icmp_code", "nd_target"}
+	"ip_src", "ip_dst", "ip_proto", "ip_ttl", "ip_tos", "l4_src", "l4_dst", "tcp_flags", "icmp_type", "icmp_code", "nd_target", "inner_src", "inner_sport", "inner_dst", "inner_dport"}
 
 // String lists the fields in the order of the wire.
 func (h Header) String() string {

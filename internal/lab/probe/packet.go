@@ -37,6 +37,8 @@ type Packet struct {
 	Frag           string // "", "first", "later"
 	DF             bool
 	Raw            []byte // the whole frame, when set
+	Error          bool   // an ICMP error that a machine of the case sends
+	Hex            bool   // given to the tool byte by byte, not as an expression
 }
 
 // V6 reports whether the packet is IPv6.

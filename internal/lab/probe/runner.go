@@ -3,6 +3,7 @@ package probe
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -138,10 +139,13 @@ func (r *Runner) marker() []byte {
 // Stamp fills in what tells this packet from any other.
 func (r *Runner) Stamp(p *Packet) []byte {
 	if p.Raw != nil {
-		return p.Payload
+		return p.Payload // whoever made the frame says what in it is its own
 	}
 	if p.Proto == "arp" || strings.HasPrefix(p.Proto, "nd_") {
 		return nil
+	}
+	if p.Proto == "igmp" {
+		return p.Payload // its checksum covers all of it
 	}
 	m := r.marker()
 	switch p.Proto {
@@ -194,7 +198,9 @@ func (r *Runner) Send(ctx context.Context, p Packet, marker []byte, expect int) 
 	if err != nil {
 		return nil, err
 	}
-	p.VLAN = tag
+	if p.Raw == nil {
+		p.VLAN = tag
+	}
 	frame, err := p.Bytes()
 	if err != nil {
 		return nil, err
@@ -317,13 +323,21 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 		args = append(args, "--node", fmt.Sprintf("%s=exec:ip netns exec %s env OVS_RUNDIR=%s OVN_RUNDIR=%s %s node stdio",
 			c.Name, c.Name, lab.OVSRundir(c.Name), lab.OVNRundir(c.Name), r.Tool))
 	}
-	if n := len(p.Payload); n > 200 { // lengths matter to MTU checks alone
+	if n := len(p.Payload); n > 200 && !p.Hex { // lengths matter to MTU checks alone
 		if frame, err := p.Bytes(); err == nil {
 			args = append(args, "--len", fmt.Sprint(len(frame)-14))
 		}
 	}
 	args = append(args, extra...)
-	args = append(args, p.Microflow(r.inport(p)))
+	if p.Hex || p.Raw != nil {
+		frame, err := p.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--from", r.inport(p), "--packet", hex.EncodeToString(frame))
+	} else {
+		args = append(args, p.Microflow(r.inport(p)))
+	}
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, r.Tool, args...)
