@@ -21,7 +21,7 @@ func (w *work) commit() error {
 	if fresh {
 		return w.confirm()
 	}
-	if w.r.Deleted == nil || w.hidden {
+	if (w.r.Deleted == nil || w.hidden) && e.Status&Dying == 0 {
 		w.s.committed = *e
 		w.r.Committed = &w.s.committed
 	}

@@ -41,6 +41,7 @@ func (w *work) track() error {
 		case killed:
 			w.s.deleted = w.s.hit
 			w.r.Deleted = &w.s.deleted
+			w.e.Status |= Dying // nf_ct_delete; the packet keeps it
 		}
 		if w.reply && !related && w.e.Status&SeenReply == 0 {
 			w.e.Status |= SeenReply

@@ -8,7 +8,7 @@ func (e *Entry) natKind() (src, dst bool) {
 		return e.NATSrc, e.NATDst
 	}
 	plain, ok := e.Orig.Invert()
-	if !ok || plain == e.Reply {
+	if !ok || plain == e.Reply || e.Reply.Src.Addr().IsUnspecified() { // the last: committed with a bare nat
 		return false, false
 	}
 	if plain.Src != e.Reply.Src {
@@ -57,17 +57,18 @@ func (w *uwork) natPacket() {
 	if w.related {
 		w.natInner(&key, src)
 	} else {
-		patPacket(t, &key)
+		w.patPacket(t, &key)
 	}
 	w.r.NATed = w.r.NATed || *t != before
 }
 
 // patPacket is pat_packet: both ports from the key; an ICMPv6 id is left alone.
-func patPacket(t, key *Tuple) {
-	switch t.Proto {
-	case ProtoTCP, ProtoUDP, ProtoSCTP:
+func (w *uwork) patPacket(t, key *Tuple) {
+	switch {
+	case !w.u.Release.userPAT(t.Proto):
+	case t.Proto != ProtoICMP:
 		t.Src, t.Dst = withPort(t.Src, key.Dst.Port()), withPort(t.Dst, key.Src.Port())
-	case ProtoICMP:
+	default:
 		if _, ok := icmpPartner(t.Proto, t.ICMPType); ok {
 			t.ICMPID = key.ICMPID
 		}
@@ -81,8 +82,12 @@ func (w *uwork) natInner(key *Tuple, outerSrc bool) {
 	if !ok || p.Inner == nil {
 		return
 	}
+	if t := p.Inner; t.IsIPv6() && (t.Proto == ProtoTCP || t.Proto == ProtoUDP) {
+		w.assume(Undetermined, "Open vSwitch takes the ICMPv6 message for the quoted protocol's when it corrects checksums, and so damages "+
+			"what is quoted (packet_update_csum128): it is shown as meant")
+	}
 	inner := *p.Inner
-	patPacket(&inner, &rev)
+	w.patPacket(&inner, &rev)
 	if outerSrc { // reversed: the quoted destination
 		inner.Dst = netip.AddrPortFrom(rev.Src.Addr(), inner.Dst.Port())
 	} else {
@@ -100,16 +105,13 @@ func (w *uwork) chooseNAT(e *Entry) (bool, error) {
 		return w.followMaster(e), nil
 	}
 	if !n.Src && !n.Dst {
-		if w.exp == nil {
-			w.assume(Assumed, "a new connection committed with a bare nat is entered untranslated")
-		}
-		return true, nil
+		return w.bareNAT(e)
 	}
 	g := natRangeOf(n)
 	if g.ips {
 		w.rangeAddr(e, &g)
 	}
-	if !userPAT(e.Orig.Proto) {
+	if !w.u.Release.userPAT(e.Orig.Proto) {
 		used, err := w.userUsed(e.Reply)
 		if used {
 			w.why("the reply direction is taken and the protocol has no port to change: not committed, the packet goes on as new")
@@ -119,9 +121,35 @@ func (w *uwork) chooseNAT(e *Entry) (bool, error) {
 	return w.choosePort(e, &g)
 }
 
-func userPAT(proto uint8) bool {
-	return proto == ProtoTCP || proto == ProtoUDP || proto == ProtoSCTP || proto == ProtoICMP
+// bareNAT is what nat_get_unique_tuple makes of no kind of translation: an empty address and port, which no reply has.
+func (w *uwork) bareNAT(e *Entry) (bool, error) {
+	empty := netip.IPv4Unspecified()
+	if e.Orig.IsIPv6() {
+		empty = netip.IPv6Unspecified()
+	}
+	e.Reply.Src = netip.AddrPortFrom(empty, e.Reply.Src.Port())
+	switch {
+	case !w.u.Release.userPAT(e.Orig.Proto):
+	case e.Orig.Proto != ProtoICMP:
+		e.Reply.Dst = withPort(e.Reply.Dst, 0)
+	}
+	used, err := w.userUsed(e.Reply)
+	if used {
+		w.why("another connection was committed with a bare nat: not committed, the packet goes on as new")
+		return false, err
+	}
+	w.why("committed with a bare nat: the userspace datapath enters an empty reply address, so its replies are not of it")
+	return true, err
 }
+
+// userPAT tells the protocols whose ports are translated: SCTP's since 3.2 ("conntrack: Extract l4 information for SCTP"), ICMP's
+// ids since 4.0 ("conntrack: Fix ICMP id conflicts in snat").
+func (r Release) userPAT(proto uint8) bool {
+	return proto == ProtoTCP || proto == ProtoUDP || proto == ProtoSCTP && r.AtLeast(3, 2) || proto == ProtoICMP && r.AtLeast(4, 0)
+}
+
+// oneConn: since 3.3 one connection has both its keys ("conntrack: Remove nat_conn introducing key directionality").
+func (r Release) oneConn() bool { return r.AtLeast(3, 3) }
 
 // rangeAddr puts the range's address into the reply direction. Which one of several is a hash that begins with a
 // random number of the process, or with 0 for persistent but differently from build to build.
@@ -156,7 +184,7 @@ func withAddr(a netip.AddrPort, addr netip.Addr) netip.AddrPort {
 
 func (w *uwork) userUsed(reply Tuple) (bool, error) {
 	e, err := w.lookup(reply)
-	return e != nil, err
+	return e != nil || w.leftover(reply), err
 }
 
 // choosePort runs the port searches of nat_get_unique_tuple.
@@ -240,6 +268,9 @@ func (w *uwork) search(e *Entry, c *userPorts, random bool) (bool, error) {
 		case random:
 			w.r.Ranges = append(w.r.Ranges, Range{What: "nat-port", Min: c.min, Max: c.min + uint16(c.size-1)})
 			w.assume(Undetermined, "the port search starts at a hash or at random: the first unused port is shown")
+		case i > 0 && len(w.r.Ranges) > 0:
+			w.r.Ranges = append(w.r.Ranges, Range{What: "nat-port", Min: min(c.min, c.own), Max: c.min + uint16(c.size-1)})
+			w.why("the port is taken with the address shown: with another address it may be another")
 		case i > 0:
 			w.assume(Predicted, "the port is taken: the next unused one is used")
 		}

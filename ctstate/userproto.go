@@ -120,6 +120,9 @@ func (w *uwork) updateTCP() userUpdate {
 			return userNew
 		}
 		if *src <= UserTCPSynSent {
+			if *src < UserTCPSynSent && !w.u.NoSeqCheck {
+				w.assume(Assumed, "the number of a SYN from the second side is not kept: the first side's next ACK is likely invalid")
+			}
 			*src = UserTCPSynSent
 			w.e.Timeout, w.e.HasTimeout = w.u.Timeouts.SynSent, true
 			return userValidNew
@@ -128,7 +131,7 @@ func (w *uwork) updateTCP() userUpdate {
 	if *src < UserTCPSynSent {
 		*src = UserTCPSynSent
 	}
-	if !w.u.NoSeqCheck && f&tcpRST != 0 && *dst >= UserTCPEstablished {
+	if !w.u.NoSeqCheck && f&tcpRST != 0 && (*dst >= UserTCPEstablished || *dst < UserTCPSynSent) {
 		w.assume(Assumed, "the reset's sequence number cannot be checked: taken as the expected one")
 	}
 	if f&tcpFIN != 0 && *src < UserTCPClosing {

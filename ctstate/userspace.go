@@ -8,6 +8,8 @@ import (
 
 // Userspace is the userspace datapath's conntrack (lib/conntrack.c), which netdev and dummy bridges use.
 type Userspace struct {
+	// Release is Open vSwitch's own; the zero Release is the newest.
+	Release Release
 	// Count and Max are dpctl/ct-get-nconns and ct-get-maxconns; Max 0 checks nothing.
 	Count, Max int
 	// ZoneLimits are per-zone limits with their counts, DefaultZoneLimit that of other zones; 0 is unlimited.
@@ -47,10 +49,14 @@ type uwork struct {
 	key     Tuple // conn_lookup_ctx.key
 	related bool  // ctx.icmp_related
 	reply   bool
-	e       *Entry
-	dirty   bool
-	gone    *Entry
-	exp     *Expectation
+	// backward is what force takes for the packet's direction.
+	backward bool
+	e        *Entry
+	dirty    bool
+	gone     *Entry
+	left     *Entry // gone, but for its other key (OVS before 3.3)
+	ghost    bool   // e is gone
+	exp      *Expectation
 }
 
 // Do runs one ct() action for a packet that carries conn.
@@ -134,7 +140,7 @@ func (w *uwork) extract() bool {
 	t := p.Tuple
 	w.key = t
 	if !isICMP(t.Proto) {
-		return t.IsValid()
+		return t.IsValid() && w.portsOK(t)
 	}
 	if (t.Proto == ProtoICMPv6) != t.IsIPv6() {
 		return false
@@ -165,7 +171,18 @@ func (w *uwork) extractError() bool {
 	}
 	inv, ok := p.Inner.Invert()
 	w.key, w.related = inv, true
-	return ok
+	return ok && w.portsOK(*p.Inner)
+}
+
+// portsOK mirrors extract_l4_tcp and its like: port 0 is invalid.
+func (w *uwork) portsOK(t Tuple) bool {
+	switch {
+	case t.Proto != ProtoTCP && t.Proto != ProtoUDP && (t.Proto != ProtoSCTP || !w.u.Release.AtLeast(3, 2)):
+	case t.Src.Port() == 0 || t.Dst.Port() == 0:
+		w.why("port 0 is invalid to the userspace datapath")
+		return false
+	}
+	return true
 }
 
 // lookup asks the table, and does not see what this action has deleted.
@@ -210,8 +227,18 @@ func (w *uwork) find(natted bool) error {
 	}
 	hit := *e
 	w.r.Hit, w.r.Found, w.r.Reply = &hit, e.Source, reply
-	w.e, w.reply = e, reply
+	w.e, w.reply, w.backward = e, reply, reply
+	if !w.u.Release.oneConn() && e.hasUnNAT() && reply != natted {
+		w.backward = natted // the key was found in the connection's other half, whose directions are swapped
+	}
 	return nil
+}
+
+// hasUnNAT tells whether OVS before 3.3 keeps the connection's reply key in an entry of its own (CT_CONN_TYPE_UN_NAT) that a look-up
+// meets. With a reply key that is only the original's reversed it is there too, but behind the connection itself.
+func (e *Entry) hasUnNAT() bool {
+	plain, ok := e.Orig.Invert()
+	return ok && plain != e.Reply
 }
 
 // userDirection is Direction for the userspace table, which tries the forward key first.
@@ -232,8 +259,16 @@ func (w *uwork) processOne() error {
 	if err := w.find(natted); err != nil {
 		return err
 	}
-	if a.Force && w.e != nil && w.reply {
+	switch {
+	case !a.Force || w.e == nil || !w.backward:
+	case !w.reply:
+		w.why("force: before OVS 3.3 a packet that was translated in this zone loses its connection, which stays in the table")
+		w.e, w.r.Hit, w.r.Found, w.reply = nil, nil, FromNone, true
+	default:
 		w.remove("force: the packet comes from the responder, so its connection is removed and it begins a new one")
+	}
+	if a.Force && w.reply && !w.backward {
+		w.why("force: before OVS 3.3 the replies of a translated connection do not remove it")
 	}
 	create := false
 	switch {
@@ -247,12 +282,18 @@ func (w *uwork) processOne() error {
 		if err != nil {
 			return err
 		}
-		if e != nil {
+		if w.leftover(*oldOrig) {
+			w.assume(Undetermined, "the key that is left of the removed connection is met: ovs-vswitchd ends by an assertion (conn_update_state)")
+		}
+		switch {
+		case e != nil:
 			w.e = e
 			create = w.updateState()
-			break
+		case w.related:
+			c.State = Inv
+		default:
+			create = true
 		}
-		create = true
 	case w.related:
 		w.why("the quoted packet's connection is not in this zone")
 		c.State = Inv
@@ -273,9 +314,22 @@ func (w *uwork) processOne() error {
 func (w *uwork) remove(why string) {
 	gone := *w.e
 	w.gone, w.r.Deleted = &gone, &gone
-	w.e, w.reply = nil, false
+	w.e = nil
 	w.r.Hit, w.r.Found, w.r.Reply = nil, FromNone, false
 	w.why(why)
+	if !w.u.Release.oneConn() && gone.wasNAT() {
+		w.left = &gone
+		w.assume(Assumed, "before OVS 3.3 the removed connection's reply key stays for some seconds: what meets it is invalid, or ends "+
+			"ovs-vswitchd by an assertion")
+	}
+}
+
+// wasNAT tells whether a connection was committed with nat, as far as its tuples show where they alone are known.
+func (e *Entry) wasNAT() bool { return e.NATSrc || e.NATDst || e.hasUnNAT() }
+
+// leftover tells whether t is a key that a removed connection has left (OVS before 3.3).
+func (w *uwork) leftover(t Tuple) bool {
+	return w.left != nil && (t == w.left.Reply || t == w.left.Orig && !w.left.hasUnNAT())
 }
 
 // updateState is conn_update_state; true asks for a new connection.
@@ -311,7 +365,18 @@ func (w *uwork) updateState() bool {
 // notFound is conn_not_found: a new connection, entered only by a commit that nothing forbids.
 func (w *uwork) notFound() error {
 	c, a := &w.r.Conn, w.a
-	w.e, w.reply = nil, false
+	w.e = nil
+	if taken, err := w.lookup(w.key); err != nil || taken != nil {
+		return err // the packet goes on as it came
+	}
+	if w.leftover(w.key) {
+		if !a.Force || !w.backward { // a SYN on a closed connection: its fields are still shown
+			ghost := *w.left
+			w.e, w.ghost = &ghost, true
+		}
+		return nil
+	}
+	w.reply = false
 	if !w.validNew() {
 		c.State = Inv
 		return nil
@@ -343,6 +408,10 @@ func (w *uwork) notFound() error {
 		}
 		w.e = &e
 		w.natPacket()
+	} else if other, err := w.lookup(e.Reply); err != nil {
+		return err
+	} else if other != nil { // nobody checks
+		w.assume(Assumed, "connection "+other.Orig.String()+" has the same reply direction: the newer one is found first")
 	}
 	w.e = &e
 	w.r.Committed = w.e
@@ -431,7 +500,7 @@ func (w *uwork) cache() {
 	c.Attached = w.e != nil && w.a.NAT == nil
 	c.Zone, c.Reply, c.Related = w.a.Zone, w.reply, w.related
 	c.NewInfo = c.State&New != 0
-	if w.e != nil && w.a.Commit {
+	if w.e != nil && w.a.Commit && !w.ghost {
 		w.r.Committed = w.e
 	}
 }
@@ -441,7 +510,7 @@ func (w *uwork) finish() {
 		return
 	}
 	w.r.Conn.Entry = *w.e
-	if w.dirty && w.r.Hit != nil {
+	if w.dirty && w.r.Hit != nil && !w.ghost {
 		w.r.Updated = w.e
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
@@ -155,13 +154,8 @@ func (d *ovsDiffer) adopt(r *ctstate.Result, in *ctstate.Packet) error {
 			return g.What == "nat-port" && g.Min <= got && got <= g.Max
 		})
 	}
-	addrs := func(got, want netip.Addr) bool {
-		return got == want || slices.ContainsFunc(r.Ranges, func(g ctstate.Range) bool {
-			return g.What == "nat-address" && !got.Less(g.MinAddr) && !g.MaxAddr.Less(got)
-		})
-	}
 	if !ports(got.Src.Port(), want.Src.Port()) || !ports(got.Dst.Port(), want.Dst.Port()) || !ports(got.ICMPID, want.ICMPID) ||
-		!addrs(got.Src.Addr(), want.Src.Addr()) || !addrs(got.Dst.Addr(), want.Dst.Addr()) {
+		got.Src.Addr() != want.Src.Addr() || got.Dst.Addr() != want.Dst.Addr() {
 		return nil // stays a disagreement
 	}
 	d.kinds["answer adopted"]++
@@ -180,4 +174,29 @@ func (d *ovsDiffer) adopt(r *ctstate.Result, in *ctstate.Packet) error {
 		r.Packet.Tuple.ICMPID = id // the entry's id changes, the packet's does not
 	}
 	return nil
+}
+
+// addressTaken gives an action with the address that the userspace datapath took out of a range, nil where there was no choice.
+func (d *ovsDiffer) addressTaken(r *ctstate.Result, act ctstate.Action) (*ctstate.NAT, error) {
+	i := slices.IndexFunc(r.Ranges, func(g ctstate.Range) bool { return g.What == "nat-address" })
+	if i < 0 || r.Committed == nil || r.Hit != nil {
+		return nil, nil
+	}
+	real, found, err := d.real(r.Committed.Zone, r.Committed.Orig)
+	if err != nil {
+		return nil, err
+	}
+	if !found || real.Orig != r.Committed.Orig {
+		return nil, errNext // taken away again by a later action
+	}
+	addr := real.Reply.Src.Addr()
+	if act.NAT.Src {
+		addr = real.Reply.Dst.Addr()
+	}
+	if addr.Less(r.Ranges[i].MinAddr) || r.Ranges[i].MaxAddr.Less(addr) {
+		return nil, nil // stays a disagreement
+	}
+	one := *act.NAT
+	one.MinAddr, one.MaxAddr = addr, addr
+	return &one, nil
 }

@@ -162,6 +162,7 @@ func randomProgram(rnd *rand.Rand, zone uint16, specs []natSpec) program {
 		}
 		p.one = p.one && z == zone
 		if i > 0 && rnd.IntN(8) == 0 {
+			p.ops[len(p.ops)-1].pause = true // ofproto leaves a ct_clear out when it does not know of a ct before it
 			p.ops = append(p.ops, op{clear: true})
 		}
 		o := op{act: ctstate.Action{Zone: z, Commit: rnd.IntN(2) == 0}, pause: rnd.IntN(4) != 0}

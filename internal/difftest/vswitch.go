@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
@@ -28,6 +29,8 @@ type vswitch struct {
 	in     wirePort
 	out    wirePort
 	kernel bool
+	// release is Open vSwitch's.
+	release ctstate.Release
 }
 
 // wirePort carries frames to or from a bridge.
@@ -79,6 +82,13 @@ func newVswitch(kernel bool) (v *vswitch, err error) {
 		return v, err
 	}
 	v.ctl = &unixctl.Client{Path: filepath.Join(v.dir, ctl)}
+	text, err := v.ctl.Call(context.Background(), "version") // "ovs-vswitchd (Open vSwitch) 3.1.0"
+	if err != nil {
+		return v, err
+	}
+	if v.release, err = ctstate.ParseRelease(text[strings.LastIndexByte(strings.TrimSpace(text), ' ')+1:]); err != nil {
+		return v, err
+	}
 	return v, v.ports(sock)
 }
 
