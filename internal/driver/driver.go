@@ -3,6 +3,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,6 +47,9 @@ type Driver struct {
 
 // DefaultMaxHops bounds how many node visits one packet may make.
 const DefaultMaxHops = 256
+
+// maxPath bounds how many nodes one copy of a packet may pass.
+const maxPath = 64
 
 // maxWorlds bounds how many exclusive alternatives of one packet are followed.
 const maxWorlds = 256
@@ -211,7 +215,7 @@ func (s *sending) run(ctx context.Context, sent *Sent) error {
 func (s *sending) visit(ctx context.Context, t *track) error {
 	a := t.pending[0]
 	t.pending = t.pending[1:]
-	if n := s.MaxHops; len(a.hops) >= 64 || len(s.hops) >= max(n, DefaultMaxHops) {
+	if len(a.hops) >= maxPath || len(s.hops) >= cmp.Or(s.MaxHops, DefaultMaxHops) {
 		t.branches = append(t.branches, s.branch(a, nil, engine.Unknown, report.End{Kind: "unknown", Chassis: a.chassis}, "the packet passes more nodes than are followed: a loop?"))
 		s.tracks = append([]*track{t}, s.tracks...)
 		return nil

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -161,7 +162,7 @@ func (s *sending) tunnel(ctx context.Context, a arrival, h *hop, leaf engine.Lea
 		return next, "", err
 	}
 	src := sourceOf(tun, h.info, leaf)
-	port, ok := tunnelPort(info, leaf.Port.Type, src, tun.Dst)
+	port, ok := tunnelPort(info, leaf.Port.Type, src, tun.Dst, tun.ID)
 	if !ok {
 		return next, fmt.Sprintf("chassis %s has no %s port for the tunnel from %s", peer.Name, leaf.Port.Type, src), nil
 	}
@@ -186,7 +187,7 @@ func sourceOf(tun *engine.Tunnel, info *node.Info, leaf engine.Leaf) string {
 		return tun.Src
 	}
 	for _, p := range info.Ports {
-		if p.Kind == engine.PortTunnel && p.Type == leaf.Port.Type && p.Options["remote_ip"] == tun.Dst && p.Options["local_ip"] != "" {
+		if p.Kind == engine.PortTunnel && p.Type == leaf.Port.Type && sameAddr(p.Options["remote_ip"], tun.Dst) && p.Options["local_ip"] != "" {
 			return p.Options["local_ip"]
 		}
 	}
@@ -199,9 +200,10 @@ func sourceOf(tun *engine.Tunnel, info *node.Info, leaf engine.Leaf) string {
 	return ""
 }
 
-// tunnelPort finds the port of the integration bridge on which a tunnel packet from src to dst comes out, by the
-// match Open vSwitch makes (ofproto/tunnel.c: tnl_find): a port for exactly these addresses before one with an open side.
-func tunnelPort(info *node.Info, typ, src, dst string) (node.Port, bool) {
+// tunnelPort finds the port on which a tunnel packet of key id from src to dst comes out, by the match Open vSwitch makes
+// (ofproto/tunnel.c: tnl_find): a port for this key before one for all, then one for exactly these addresses before one with an
+// open side. Where several bridges have such a port, the integration bridge's is OVN's.
+func tunnelPort(info *node.Info, typ, src, dst string, id uint64) (node.Port, bool) {
 	var best node.Port
 	score := -1
 	for _, p := range info.Ports {
@@ -209,25 +211,43 @@ func tunnelPort(info *node.Info, typ, src, dst string) (node.Port, bool) {
 			continue
 		}
 		n := 0
-		switch p.Options["remote_ip"] {
-		case src:
-			n += 2
-		case "flow", "":
-		default:
+		if key := cmp.Or(p.Options["in_key"], p.Options["key"], "0"); key != "flow" {
+			v, err := strconv.ParseUint(key, 0, 64)
+			if err != nil || v != id {
+				continue
+			}
+			n += 8
+		}
+		switch remote := p.Options["remote_ip"]; {
+		case sameAddr(remote, src):
+			n += 4
+		case remote != "flow" && remote != "":
 			continue
 		}
-		switch p.Options["local_ip"] {
-		case dst:
-			n++
-		case "", "flow":
-		default:
+		switch local := p.Options["local_ip"]; {
+		case sameAddr(local, dst):
+			n += 2
+		case local != "flow" && local != "":
 			continue
+		}
+		if p.Bridge == info.Bridge {
+			n++
 		}
 		if n > score {
 			best, score = p, n
 		}
 	}
 	return best, score >= 0
+}
+
+// sameAddr compares addresses that may be written in different ways.
+func sameAddr(a, b string) bool {
+	x, err := netip.ParseAddr(a)
+	if err != nil {
+		return false
+	}
+	y, err := netip.ParseAddr(b)
+	return err == nil && x == y
 }
 
 // tunnelFields are the flow's tunnel fields at the receiver (ovn controller/physical.c: the OVN option is
