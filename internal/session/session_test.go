@@ -44,6 +44,7 @@ type network struct {
 	change  map[string]func(p packet.Packet, o []driver.Outcome) []driver.Outcome // by label
 	fail    map[string]error
 	log     []string
+	packets []packet.Packet
 }
 
 // with adds a step to a world, whose overlays stand for the steps before.
@@ -56,6 +57,7 @@ func with(w driver.World, label string) driver.World {
 }
 
 func (n *network) Send(_ context.Context, w driver.World, start driver.Start, p packet.Packet, label, direction string) (*driver.Sent, error) {
+	n.packets = append(n.packets, p)
 	n.log = append(n.log, fmt.Sprintf("%s %s from %s after %d: %v", direction, label, start.Port, len(w.Overlays), p))
 	sent := &driver.Sent{Packet: &report.Packet{Label: label, Direction: direction, Header: p.Header()}, Warnings: []string{"seen once"}}
 	if err := n.fail[label]; err != nil {
@@ -144,6 +146,9 @@ func TestTCPEstablished(t *testing.T) {
 	}
 	if d := cmp.Diff(want, n.log); d != "" {
 		t.Error(d)
+	}
+	if p := n.packets[1]; p.EthSrc != (packet.MAC{2, 4}) || p.EthDst != (packet.MAC{2, 3}) {
+		t.Errorf("the SYN-ACK's frame goes from %s to %s", p.EthSrc, p.EthDst)
 	}
 	if s := res.Session; !s.Established || s.BrokenAt != "" || s.Why != "" || s.Proto != "tcp" || s.Alternatives != nil {
 		t.Errorf("%+v", s)
@@ -238,6 +243,8 @@ func TestWrongReplies(t *testing.T) {
 			o[0].Branches[0].Port = "srv1"
 			return o
 		}, "it reaches srv1 on hv2, the first packet reached srv0 on hv2"},
+		"another client port": {packet.ProtoTCP, "ACK", rewrite(func(p *packet.Packet) { p.SrcPort = 1001 }),
+			"it arrives as tcp 10.0.0.3:1001 > 20.0.0.3:80 [ack] ttl 63, the first packet as tcp 10.0.0.3:1000 > 20.0.0.3:80 [syn] ttl 63"},
 		"another address": {packet.ProtoTCP, "ACK", rewrite(func(p *packet.Packet) { p.Dst = vip }),
 			"it arrives as tcp 10.0.0.3:1000 > 30.0.0.10:80 [ack] ttl 63, the first packet as tcp 10.0.0.3:1000 > 20.0.0.3:80 [syn] ttl 63"},
 	} {
