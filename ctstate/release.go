@@ -78,19 +78,9 @@ func (r Release) icmpv6Redirect() bool { return r.AtLeast(6, 2) }
 // beLiberal: nf_ct_set_tcp_be_liberal on established connections.
 func (r Release) beLiberal() bool { return r.AtLeast(5, 11) }
 
-// dnatFromStart: a destination port search starts at the range's minimum ("nat: restore default DNAT
-// behavior", 6.8 and stable releases).
-func (r Release) dnatFromStart() bool {
-	if r.AtLeast(6, 8) {
-		return true
-	}
-	for _, fixed := range [...]Release{{6, 7, 6}, {6, 6, 18}, {6, 1, 79}, {5, 15, 149}} {
-		if r.Major == fixed.Major && r.Minor == fixed.Minor && r.Patch >= fixed.Patch {
-			return true
-		}
-	}
-	return false
-}
+// dnatFromStart: a destination port search starts at the range's minimum ("nat: restore default DNAT behavior", 6.8). The stable
+// releases before it are taken as without: 6.1.192 was seen to start at random.
+func (r Release) dnatFromStart() bool { return r.AtLeast(6, 8) }
 
 // evictsClosing: since 6.5 a source port search may evict closing connections (nf_nat_used_tuple_harder).
 func (r Release) evictsClosing() bool { return r.AtLeast(6, 5) }
