@@ -197,21 +197,6 @@ func TestUserspaceTakenPortOfARange(t *testing.T) {
 	}
 }
 
-func TestKernelRelease(t *testing.T) {
-	for _, c := range []struct {
-		release, version string
-		want             Release
-	}{
-		{"6.1.0-56-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-11-16)", Release{6, 1, 192}},
-		{"6.18.44", "#1 SMP PREEMPT_DYNAMIC Mon Nov 16 00:00:00 UTC 2026", Release{6, 18, 44}},
-		{"5.14.0-427.el9.x86_64", "", Release{5, 14, 0}},
-	} {
-		if r, err := KernelRelease(c.release, c.version); err != nil || r != c.want {
-			t.Errorf("%s %s: %v %v", c.release, c.version, r, err)
-		}
-	}
-}
-
 func TestKernelDestinationPortsOf61(t *testing.T) {
 	for _, c := range []struct {
 		r    Release

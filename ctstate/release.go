@@ -3,7 +3,6 @@ package ctstate
 import (
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // Release is a release of the kernel or of Open vSwitch, which some answers depend on. The zero Release is the newest one known.
@@ -38,17 +37,6 @@ func ParseRelease(in string) (Release, error) {
 		off = end + 1
 	}
 	return r, nil
-}
-
-// KernelRelease reads what uname -r and uname -v print. Debian's release names the ABI ("6.1.0-56-amd64"); the kernel it really is
-// stands in the version ("#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-11-16)").
-func KernelRelease(release, version string) (Release, error) {
-	if _, rest, ok := strings.Cut(version, " Debian "); ok {
-		if r, err := ParseRelease(rest); err == nil {
-			return r, nil
-		}
-	}
-	return ParseRelease(release)
 }
 
 // String writes the release as uname does, without what a distribution adds.

@@ -142,15 +142,6 @@ func (w *uwork) bareNAT(e *Entry) (bool, error) {
 	return true, err
 }
 
-// userPAT tells the protocols whose ports are translated: SCTP's since 3.2 ("conntrack: Extract l4 information for SCTP"), ICMP's
-// ids since 4.0 ("conntrack: Fix ICMP id conflicts in snat").
-func (r Release) userPAT(proto uint8) bool {
-	return proto == ProtoTCP || proto == ProtoUDP || proto == ProtoSCTP && r.AtLeast(3, 2) || proto == ProtoICMP && r.AtLeast(4, 0)
-}
-
-// oneConn: since 3.3 one connection has both its keys ("conntrack: Remove nat_conn introducing key directionality").
-func (r Release) oneConn() bool { return r.AtLeast(3, 3) }
-
 // rangeAddr puts the range's address into the reply direction. Which one of several is a hash that begins with a
 // random number of the process, or with 0 for persistent but differently from build to build.
 func (w *uwork) rangeAddr(e *Entry, g *natRange) {

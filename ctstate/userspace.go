@@ -134,57 +134,6 @@ func (w *uwork) fast() {
 	}
 }
 
-// extract is conn_key_extract: false is an invalid packet.
-func (w *uwork) extract() bool {
-	p := &w.r.Packet
-	t := p.Tuple
-	w.key = t
-	if !isICMP(t.Proto) {
-		return t.IsValid() && w.portsOK(t)
-	}
-	if (t.Proto == ProtoICMPv6) != t.IsIPv6() {
-		return false
-	}
-	if t.Proto == ProtoICMP && icmpIsError(t.ICMPType) || t.Proto == ProtoICMPv6 && t.ICMPType >= 1 && t.ICMPType <= 4 {
-		return w.extractError()
-	}
-	switch known := t.ICMPCode == 0; {
-	case t.Proto == ProtoICMP && known && (t.ICMPType == 0 || t.ICMPType == 8 || t.ICMPType >= 13 && t.ICMPType <= 16):
-		return true
-	case t.Proto == ProtoICMPv6 && known && (t.ICMPType == 128 || t.ICMPType == 129):
-		return true
-	}
-	w.why("this ICMP message is not tracked by the userspace datapath")
-	return false
-}
-
-// extractError takes the key from the quoted packet, reversed (extract_l4_icmp).
-func (w *uwork) extractError() bool {
-	p := &w.r.Packet
-	if p.Inner == nil {
-		w.assume(Undetermined, "which connection an ICMP error belongs to cannot be known without the packet it quotes")
-		return false
-	}
-	if p.Inner.Src.Addr() != p.Tuple.Dst.Addr() {
-		w.why("the error is not addressed to the sender of the packet it quotes")
-		return false
-	}
-	inv, ok := p.Inner.Invert()
-	w.key, w.related = inv, true
-	return ok && w.portsOK(*p.Inner)
-}
-
-// portsOK mirrors extract_l4_tcp and its like: port 0 is invalid.
-func (w *uwork) portsOK(t Tuple) bool {
-	switch {
-	case t.Proto != ProtoTCP && t.Proto != ProtoUDP && (t.Proto != ProtoSCTP || !w.u.Release.AtLeast(3, 2)):
-	case t.Src.Port() == 0 || t.Dst.Port() == 0:
-		w.why("port 0 is invalid to the userspace datapath")
-		return false
-	}
-	return true
-}
-
 // lookup asks the table, and does not see what this action has deleted.
 func (w *uwork) lookup(t Tuple) (*Entry, error) {
 	if !t.IsValid() {
@@ -232,21 +181,6 @@ func (w *uwork) find(natted bool) error {
 		w.backward = natted // the key was found in the connection's other half, whose directions are swapped
 	}
 	return nil
-}
-
-// hasUnNAT tells whether OVS before 3.3 keeps the connection's reply key in an entry of its own (CT_CONN_TYPE_UN_NAT) that a look-up
-// meets. With a reply key that is only the original's reversed it is there too, but behind the connection itself.
-func (e *Entry) hasUnNAT() bool {
-	plain, ok := e.Orig.Invert()
-	return ok && plain != e.Reply
-}
-
-// userDirection is Direction for the userspace table, which tries the forward key first.
-func (e *Entry) userDirection(t Tuple) (reply, ok bool) {
-	if e.Orig == t {
-		return false, true
-	}
-	return true, e.Reply == t
 }
 
 func (w *uwork) processOne() error {
@@ -322,14 +256,6 @@ func (w *uwork) remove(why string) {
 		w.assume(Assumed, "before OVS 3.3 the removed connection's reply key stays for some seconds: what meets it is invalid, or ends "+
 			"ovs-vswitchd by an assertion")
 	}
-}
-
-// wasNAT tells whether a connection was committed with nat, as far as its tuples show where they alone are known.
-func (e *Entry) wasNAT() bool { return e.NATSrc || e.NATDst || e.hasUnNAT() }
-
-// leftover tells whether t is a key that a removed connection has left (OVS before 3.3).
-func (w *uwork) leftover(t Tuple) bool {
-	return w.left != nil && (t == w.left.Reply || t == w.left.Orig && !w.left.hasUnNAT())
 }
 
 // updateState is conn_update_state; true asks for a new connection.

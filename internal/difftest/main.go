@@ -139,7 +139,7 @@ func release() ctstate.Release {
 	if unix.Uname(&u) != nil {
 		return ctstate.Release{}
 	}
-	r, err := ctstate.KernelRelease(unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Version[:]))
+	r, err := ctstate.ParseRelease(unix.ByteSliceToString(u.Release[:]))
 	if err != nil {
 		return ctstate.Release{}
 	}

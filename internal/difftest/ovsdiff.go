@@ -33,6 +33,7 @@ type ovsDiffer struct {
 	sent     []sent
 	loose    bool // neither side checks sequence numbers in this scenario
 	crashes  int
+	as       *ctstate.Release // model another Open vSwitch than the one that runs
 }
 
 // A scenario is short enough for nothing to expire in it, on a slow machine too.
@@ -125,7 +126,11 @@ func (d *ovsDiffer) crashed() error {
 func (d *ovsDiffer) setUp(loose bool) error {
 	d.loose = loose
 	if !d.kernel {
-		d.model = &ctstate.Userspace{Release: d.v.release, Timeouts: ctstate.DefaultUserTimeouts(), NoSeqCheck: loose}
+		u := &ctstate.Userspace{Release: d.v.release, Timeouts: ctstate.DefaultUserTimeouts(), NoSeqCheck: loose}
+		if d.as != nil {
+			u.Release = *d.as
+		}
+		d.model = u
 		method := "dpctl/ct-enable-tcp-seq-chk"
 		if loose {
 			method = "dpctl/ct-disable-tcp-seq-chk"
@@ -193,143 +198,11 @@ func (d *ovsDiffer) real(zone uint16, t ctstate.Tuple) (ctstate.Entry, bool, err
 	if errors.Is(err, ctstate.ErrNotFound) {
 		return e, false, nil
 	}
-	var gone interface{ Timeout() bool }
-	if err != nil && !d.kernel && !errors.As(err, &gone) {
-		return e, false, fmt.Errorf("%w: %w", errGone, err)
+	var text *ctdpif.SyntaxError
+	if err != nil && !d.kernel && !errors.As(err, &text) {
+		return e, false, fmt.Errorf("%w: %w", errGone, err) // its socket does not answer
 	}
 	return e, err == nil, err
-}
-
-// frame is the packet as it goes into the bridge.
-func frame(pk *packet, program int) []byte {
-	dst := programMAC(program)
-	typ := []byte{0x08, 0x00}
-	if pk.p.Tuple.IsIPv6() {
-		typ = []byte{0x86, 0xdd}
-	}
-	return concat(dst[:], []byte{0x02, 0xee, 0, 0, 0, 1}, typ, wire(&pk.p, pk.tcp, 0))
-}
-
-// exchange sends a packet and reads the copies that come out; nil when it was dropped.
-func (d *ovsDiffer) exchange(pk *packet, program int, dropped bool) (*seen, error) {
-	for { // what came too late in an earlier step
-		late, err := d.v.out.receive(0)
-		if err != nil {
-			return nil, err
-		}
-		if late == nil {
-			break
-		}
-	}
-	if err := d.v.in.send(frame(pk, program)); err != nil {
-		return nil, err
-	}
-	limit := 10 * time.Second
-	if dropped {
-		limit = 400 * time.Millisecond
-	}
-	var frames [][]byte
-	for n := 1; len(frames) < n; {
-		f, err := d.v.out.receive(limit)
-		if err != nil {
-			return nil, err
-		}
-		if f == nil {
-			return nil, nil
-		}
-		if frames = append(frames, f); len(frames) == 1 {
-			if n, err = want(f); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return decode(frames)
-}
-
-// walk is the model's way through a program.
-type walk struct {
-	conn    ctstate.Conn
-	pk      ctstate.Packet
-	last    ctstate.Result
-	first   ctstate.Result // of the first action
-	stages  []ctstate.State
-	dropped bool
-	why     []string
-	keys    []owned // what was looked up, to compare the entries
-	before  *ctstate.TCPInfo
-	assumed bool // the answer holds for sequence numbers that the generator cannot promise
-	stale   bool // what follows is not determined: see Why
-}
-
-// walk walks a packet through a program over an overlay. adopt, when given, settles what the model cannot know.
-func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func(*ctstate.Result, *ctstate.Packet) error) (*walk, error) {
-	w := &walk{pk: p.p}
-	v6 := p.p.Tuple.IsIPv6()
-	for i := range prog.ops {
-		op := &prog.ops[i]
-		if op.clear {
-			w.conn = d.model.Clear(w.conn)
-			continue
-		}
-		act := op.action(v6)
-		key := w.pk.Tuple
-		if w.pk.Inner != nil {
-			if inv, ok := w.pk.Inner.Invert(); ok {
-				key = inv
-			}
-		}
-		w.keys = append(w.keys, owned{act.Zone, key})
-		if e, err := o.Lookup(context.Background(), act.Zone, key); i == 0 && err == nil && e.TCP != nil {
-			v := *e.TCP
-			w.before = &v
-		}
-		in := w.pk
-		r, err := d.model.Do(context.Background(), o, w.conn, w.pk, act)
-		if err != nil {
-			return nil, fmt.Errorf("model: %w", err)
-		}
-		if adopt != nil {
-			if one, err := d.addressTaken(&r, act); err != nil {
-				return nil, err
-			} else if one != nil { // asked again, with the address that it was
-				act.NAT = one
-				if r, err = d.model.Do(context.Background(), o, w.conn, in, act); err != nil {
-					return nil, fmt.Errorf("model: %w", err)
-				}
-			}
-		}
-		o.Apply(r)
-		if adopt != nil && r.Certainty == ctstate.Undetermined {
-			if err := adopt(&r, &in); err != nil {
-				return nil, err
-			}
-		}
-		w.why = append(w.why, fmt.Sprintf("%v %q", r.Conn.State, r.Why))
-		if r.Committed != nil {
-			w.keys = append(w.keys, owned{act.Zone, r.Committed.Orig})
-		}
-		w.conn, w.pk, w.last = r.Conn, r.Packet, r
-		if i == 0 {
-			w.first = r
-		}
-		if !d.kernel && !d.loose && r.Certainty == ctstate.Assumed && r.Hit != nil && p.p.Tuple.Proto == ctstate.ProtoTCP {
-			w.assumed = true
-		}
-		if !d.kernel && r.Certainty != ctstate.Exact && (r.Deleted != nil || r.Certainty == ctstate.Assumed && r.Committed != nil && r.Hit == nil) {
-			w.stale = true
-			if i < len(prog.ops)-1 || r.Certainty == ctstate.Undetermined || r.Deleted == nil {
-				return nil, errNext
-			}
-		}
-		if r.Dropped || r.Absorbed {
-			w.dropped = true
-			return w, nil
-		}
-		if op.pause && i < len(prog.ops)-1 {
-			w.stages = append(w.stages, w.conn.State)
-		}
-	}
-	return w, nil
 }
 
 // sent is one step of the scenario, to be done again.
@@ -394,44 +267,6 @@ func (d *ovsDiffer) replay() (diffs []string, err error) {
 		}
 	}
 	return diffs, nil
-}
-
-// compareStep sends a packet through a program and compares all that can be seen of it.
-func (d *ovsDiffer) compareStep(pk *packet, n int) (w *walk, diffs []string, err error) {
-	prog := &d.programs[n]
-	guess, err := d.walk(d.o.Fork(), *pk, prog, nil)
-	if errors.Is(err, errNext) {
-		return nil, nil, errSkip
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	d.tbl.Reset()
-	d.history = append(d.history, fmt.Sprintf("%s | %s", pk.text, prog))
-	line := &d.history[len(d.history)-1]
-	got, err := d.exchange(pk, n, guess.dropped)
-	if err != nil {
-		return nil, nil, err
-	}
-	if w, err = d.walk(d.o, *pk, prog, d.adopt); err != nil {
-		return nil, nil, err
-	}
-	*line += fmt.Sprintf(" -> model %s", strings.Join(w.why, ", "))
-	if w.assumed {
-		return nil, nil, errNext
-	}
-	diffs = d.compare(w, got)
-	for i, k := range w.keys {
-		if slices.Contains(w.keys[:i], k) {
-			continue
-		}
-		more, err := d.compareEntries(k)
-		if err != nil {
-			return nil, nil, err
-		}
-		diffs = append(diffs, more...)
-	}
-	return w, diffs, nil
 }
 
 // report prints a disagreement with the packets before it.

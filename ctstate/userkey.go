@@ -1,0 +1,52 @@
+package ctstate
+
+// extract is conn_key_extract: false is an invalid packet.
+func (w *uwork) extract() bool {
+	p := &w.r.Packet
+	t := p.Tuple
+	w.key = t
+	if !isICMP(t.Proto) {
+		return t.IsValid() && w.portsOK(t)
+	}
+	if (t.Proto == ProtoICMPv6) != t.IsIPv6() {
+		return false
+	}
+	if t.Proto == ProtoICMP && icmpIsError(t.ICMPType) || t.Proto == ProtoICMPv6 && t.ICMPType >= 1 && t.ICMPType <= 4 {
+		return w.extractError()
+	}
+	switch known := t.ICMPCode == 0; {
+	case t.Proto == ProtoICMP && known && (t.ICMPType == 0 || t.ICMPType == 8 || t.ICMPType >= 13 && t.ICMPType <= 16):
+		return true
+	case t.Proto == ProtoICMPv6 && known && (t.ICMPType == 128 || t.ICMPType == 129):
+		return true
+	}
+	w.why("this ICMP message is not tracked by the userspace datapath")
+	return false
+}
+
+// extractError takes the key from the quoted packet, reversed (extract_l4_icmp).
+func (w *uwork) extractError() bool {
+	p := &w.r.Packet
+	if p.Inner == nil {
+		w.assume(Undetermined, "which connection an ICMP error belongs to cannot be known without the packet it quotes")
+		return false
+	}
+	if p.Inner.Src.Addr() != p.Tuple.Dst.Addr() {
+		w.why("the error is not addressed to the sender of the packet it quotes")
+		return false
+	}
+	inv, ok := p.Inner.Invert()
+	w.key, w.related = inv, true
+	return ok && w.portsOK(*p.Inner)
+}
+
+// portsOK mirrors extract_l4_tcp and its like: port 0 is invalid.
+func (w *uwork) portsOK(t Tuple) bool {
+	switch {
+	case t.Proto != ProtoTCP && t.Proto != ProtoUDP && (t.Proto != ProtoSCTP || !w.u.Release.AtLeast(3, 2)):
+	case t.Src.Port() == 0 || t.Dst.Port() == 0:
+		w.why("port 0 is invalid to the userspace datapath")
+		return false
+	}
+	return true
+}

@@ -1,0 +1,33 @@
+package ctstate
+
+// userPAT tells the protocols whose ports are translated: SCTP's since 3.2 ("conntrack: Extract l4 information for SCTP"), ICMP's
+// ids since 4.0 ("conntrack: Fix ICMP id conflicts in snat").
+func (r Release) userPAT(proto uint8) bool {
+	return proto == ProtoTCP || proto == ProtoUDP || proto == ProtoSCTP && r.AtLeast(3, 2) || proto == ProtoICMP && r.AtLeast(4, 0)
+}
+
+// oneConn: since 3.3 one connection has both its keys ("conntrack: Remove nat_conn introducing key directionality").
+func (r Release) oneConn() bool { return r.AtLeast(3, 3) }
+
+// hasUnNAT tells whether OVS before 3.3 keeps the connection's reply key in an entry of its own (CT_CONN_TYPE_UN_NAT) that a look-up
+// meets. With a reply key that is only the original's reversed it is there too, but behind the connection itself.
+func (e *Entry) hasUnNAT() bool {
+	plain, ok := e.Orig.Invert()
+	return ok && plain != e.Reply
+}
+
+// userDirection is Direction for the userspace table, which tries the forward key first.
+func (e *Entry) userDirection(t Tuple) (reply, ok bool) {
+	if e.Orig == t {
+		return false, true
+	}
+	return true, e.Reply == t
+}
+
+// wasNAT tells whether a connection was committed with nat, as far as its tuples show where they alone are known.
+func (e *Entry) wasNAT() bool { return e.NATSrc || e.NATDst || e.hasUnNAT() }
+
+// leftover tells whether t is a key that a removed connection has left (OVS before 3.3).
+func (w *uwork) leftover(t Tuple) bool {
+	return w.left != nil && (t == w.left.Reply || t == w.left.Orig && !w.left.hasUnNAT())
+}
