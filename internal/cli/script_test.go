@@ -214,6 +214,17 @@ func TestOVS(t *testing.T) {
 	run(t, "ovs", o, map[string]string{"OVS_RUNDIR": o.RunDir, "OVS_VERSION": o.Version})
 }
 
+// scriptOVNFlows let p1 open connections to p2 at port 80, and p2 answer.
+const scriptOVNFlows = `
+table=0,ip,actions=ct(zone=5,table=1)
+table=1,ct_state=+trk+new,in_port=1,tcp,tp_dst=80,actions=ct(commit,zone=5,table=2)
+table=1,ct_state=+trk+new,in_port=1,icmp,actions=ct(commit,zone=5,table=2)
+table=1,ct_state=+trk+est,actions=resubmit(,2)
+table=1,priority=0,actions=drop
+table=2,in_port=1,actions=output:2
+table=2,in_port=2,actions=output:1
+`
+
 // TestOVN runs on real databases with the ports of ovntest.Topology; sw0-p1 is bound to hv1, sw1-p1 to hv2, sw0-p2 nowhere.
 func TestOVN(t *testing.T) {
 	d := ovntest.New(t, ovntest.Topology)
@@ -225,5 +236,12 @@ func TestOVN(t *testing.T) {
 	o.Vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=dummy", "fail-mode=secure", "--",
 		"set", "open", ".", "external_ids:system-id=hv1")
 	o.AddPorts("br-int", map[string]int{"p1": 1})
-	run(t, "ovn", o, map[string]string{"NB": d.NB, "SB": d.SB, "RUNDIR": o.RunDir})
+	// hv2 is whole: sw1-p1 asks, blue_web-2 on the same chassis answers.
+	whole := dummy.Start(t)
+	whole.Vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=dummy", "fail-mode=secure", "external_ids:ct-zone-sw1-p1=5", "--",
+		"set", "open", ".", "external_ids:system-id=hv2")
+	whole.AddPorts("br-int", map[string]int{"p1": 1, "p2": 2})
+	whole.Vsctl("set", "interface", "p1", "external_ids:iface-id=sw1-p1", "--", "set", "interface", "p2", "external_ids:iface-id=blue_web-2")
+	whole.AddFlows("br-int", scriptOVNFlows)
+	run(t, "ovn", o, map[string]string{"NB": d.NB, "SB": d.SB, "RUNDIR": o.RunDir, "HV2": whole.RunDir})
 }
