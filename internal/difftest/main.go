@@ -15,8 +15,10 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -43,12 +45,15 @@ func main() {
 		fmt.Fprintf(os.Stderr, "difftest: -datapath %s: want nft, userspace or ovs-kernel\n", *datapath)
 		os.Exit(2)
 	}
-	os.Exit(compareAll(r, *steps, *stats, os.Stdout, os.Stderr))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := compareAll(ctx, r, *steps, *stats, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
 }
 
 // runner is one comparison.
 type runner interface {
-	run(steps int) error
+	run(ctx context.Context, steps int) error
 	counted() *tally
 }
 
@@ -65,9 +70,9 @@ type tally struct {
 func (t *tally) counted() *tally { return t }
 
 // compareAll runs the comparison and gives the exit status.
-func compareAll(r runner, steps int, stats bool, stdout, stderr io.Writer) int {
+func compareAll(ctx context.Context, r runner, steps int, stats bool, stdout, stderr io.Writer) int {
 	done := make(chan error)
-	go func() { done <- r.run(steps) }() // the thread, moved to another namespace, ends with its goroutine
+	go func() { done <- r.run(ctx, steps) }() // the thread, moved to another namespace, ends with its goroutine
 	err := <-done
 	if err != nil {
 		fmt.Fprintln(stderr, "difftest:", err)
@@ -99,7 +104,7 @@ type differ struct {
 	history []string
 }
 
-func (d *differ) run(steps int) error {
+func (d *differ) run(ctx context.Context, steps int) error {
 	rnd := rand.New(rand.NewPCG(d.seed, 0))
 	specs := makeSpecs(rnd)
 	h, err := newHost(specs)
@@ -108,6 +113,9 @@ func (d *differ) run(steps int) error {
 	}
 	d.h, d.k = h, ctstate.NewKernel(release())
 	for d.steps < steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		d.o = ctstate.NewOverlay(nil)
 		d.gen = &generator{rnd: rnd, specs: specs, owner: make(map[owned]*flow)}
 		d.history = d.history[:0]

@@ -16,7 +16,7 @@ func userspaceRun(t *testing.T, as *ctstate.Release, steps int) (*ovsDiffer, str
 	}
 	var out strings.Builder
 	d := &ovsDiffer{tally: tally{seed: 1, show: 2, out: &out, kinds: make(map[string]int)}, perZone: 10, as: as}
-	compareAll(d, steps, false, io.Discard, &out)
+	compareAll(t.Context(), d, steps, false, io.Discard, &out)
 	return d, out.String()
 }
 

@@ -48,10 +48,11 @@ var (
 	errSkip = errors.New("skip")
 )
 
-func (d *ovsDiffer) run(steps int) error {
+func (d *ovsDiffer) run(ctx context.Context, steps int) error {
 	rnd := rand.New(rand.NewPCG(d.seed, 0))
+	// Never unlocked: the thread dies with its goroutine, and with it the namespace it moved to and the daemons it started.
+	runtime.LockOSThread()
 	if d.kernel {
-		runtime.LockOSThread() // never unlocked: the thread dies with its goroutine, in the namespace it moved to
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("new network namespace: %w", err)
 		}
@@ -65,6 +66,9 @@ func (d *ovsDiffer) run(steps int) error {
 	}
 	defer func() { d.v.stop() }()
 	for n := 0; d.steps < steps; n++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := d.scenario(rnd, n, steps); err != nil {
 			return err
 		}

@@ -133,7 +133,7 @@ func (v *vswitch) ports(db string) (err error) {
 func (v *vswitch) start(name string, args ...string) (*exec.Cmd, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Env, cmd.Dir = v.env, v.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // ^C goes to this process alone, which cleans up
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // ^C goes to this process alone, which cleans up
 	log, err := os.Create(filepath.Join(v.dir, name+".out"))
 	if err != nil {
 		return nil, err
