@@ -37,7 +37,7 @@ func (r *run) ct(ctx context.Context, w *world, it *item, a odp.CT) (done bool, 
 		it.choices = append(it.choices[:len(it.choices):len(it.choices)], rangeChoice(rg))
 	}
 	switch {
-	case res.Certainty == ctstate.Undetermined && len(res.Ranges) == 0:
+	case res.Certainty == ctstate.Undetermined && !translated(res.Ranges):
 		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: "conntrack: " + joinWhy(res.Why)})
 		return true, nil
 	case res.Dropped:
@@ -48,6 +48,17 @@ func (r *run) ct(ctx context.Context, w *world, it *item, a odp.CT) (done bool, 
 		return true, nil
 	}
 	return false, nil
+}
+
+// translated tells whether all that is undetermined is what NAT chooses: then the packet's way goes on, with a port or address out of
+// a range. Anything else, such as which echo an ICMP packet without an id belongs to, leaves the entry itself open.
+func translated(ranges []ctstate.Range) bool {
+	for _, rg := range ranges {
+		if rg.What != "nat-port" && rg.What != "nat-address" {
+			return false
+		}
+	}
+	return len(ranges) > 0
 }
 
 func rangeChoice(rg ctstate.Range) Choice {

@@ -16,6 +16,7 @@ type Engine struct {
 	Tracker ctstate.Tracker
 	Table   ctstate.Table // the node's live entries
 	Limits  Limits        // zero fields take DefaultLimits
+	Now     func() int64  // unix seconds, for overlay entries to age by; nil: they do not
 	Replay  Replayer      // may be nil: the registers at a punt are then taken from the final flow
 }
 
@@ -49,6 +50,7 @@ func (e *Engine) Trace(ctx context.Context, req Request, overlay ctstate.Overlay
 		res:    &Result{},
 	}
 	ov := ctstate.NewOverlay(e.Table)
+	ov.Now = e.Now
 	ov.Load(overlay)
 	err := r.begin(ctx, ov)
 	return r.res, err
@@ -129,11 +131,9 @@ func (w *world) pop() (item, bool) {
 }
 
 // fork copies a world so that an alternative can be walked apart from it.
-func (w *world) fork(below ctstate.Table) *world {
-	ov := ctstate.NewOverlay(below)
-	ov.Load(w.overlay.Snapshot())
+func (w *world) fork() *world {
 	return &world{
-		overlay: ov,
+		overlay: w.overlay.Fork(),
 		stack:   append([]item(nil), w.stack...),
 		later:   append([]item(nil), w.later...),
 		leaves:  append([]Leaf(nil), w.leaves...),

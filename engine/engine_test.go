@@ -310,3 +310,28 @@ func TestBoundsEndTheTrace(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// The hash that chose a bucket stays with the packet: a second group is decided by it, as far as it is known.
+func TestSecondGroupSharesTheHash(t *testing.T) {
+	b, p := start(t, 4, "table=0,in_port=1,tcp,actions=ct(table=1,zone=5)\n")
+	for id, buckets := range map[int]string{
+		7: "bucket=bucket_id:0,actions=ct(commit,table=2,zone=5,nat(dst=10.0.1.1:80)),bucket=bucket_id:1,actions=ct(commit,table=2,zone=5,nat(dst=10.0.1.2:81))",
+		8: "bucket=bucket_id:0,weight:1,actions=output:2,bucket=bucket_id:1,weight:1,actions=output:3,bucket=bucket_id:2,weight:1,actions=output:4",
+	} {
+		b.Ofctl("-O", "OpenFlow15", "add-group", "br0", fmt.Sprintf("group_id=%d,type=select,selection_method=dp_hash,%s", id, buckets))
+	}
+	b.AddFlows("br0", "table=1,ct_state=+new+trk,tcp,actions=group:7\ntable=2,tcp,actions=group:8")
+	res := trace(t, eng(b, p, table{}), engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
+	seen := map[string]bool{}
+	for _, o := range res.Outcomes {
+		for _, l := range o.Leaves {
+			seen[fmt.Sprintf("%v > %s", l.Packet.Dst, l.Port.Name)] = true
+			if len(l.Choices) == 0 {
+				t.Errorf("leaf at %s names no choice", l.Port.Name)
+			}
+		}
+	}
+	if len(seen) < 4 || len(res.Outcomes) != len(seen) {
+		t.Errorf("%d outcomes, ends %v: the second group's buckets are missing", len(res.Outcomes), seen)
+	}
+}

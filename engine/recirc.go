@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,11 +23,17 @@ func (r *run) recirc(ctx context.Context, w *world, it item, id uint32) error {
 		w.push(it)
 	}
 	if st.hash != "" {
+		st.hash, st.dp, st.hashes, st.hashMask = "", 1, nil, 0
 		return r.buckets(ctx, w, it, ordinal, st)
 	}
 	seg, err := r.resume(ctx, it.seg, ordinal, st)
 	if err != nil {
 		return err
+	}
+	if st.dp != 0 && hashMask(seg.section.Megaflow) != 0 {
+		// Another group, decided by the hash that the packet already has: only its bucket in the first group is known of it.
+		r.res.Segments = r.res.Segments[:len(r.res.Segments)-1]
+		return r.buckets(ctx, w, it, ordinal, st)
 	}
 	r.enter(w, seg, st, it.path, it.choices, it.level+1)
 	return nil
@@ -33,8 +41,8 @@ func (r *run) recirc(ctx context.Context, w *world, it item, id uint32) error {
 
 // bucket is one alternative of a select group, found by the dp_hash values that lead to it.
 type bucket struct {
-	hash   uint32 // the first value that leads here
-	count  int
+	hash   uint32   // the first value that leads here; never 0
+	hashes []uint32 // all of them, as far as the mask tells them apart
 	shape  string
 	choice Choice
 }
@@ -42,19 +50,17 @@ type bucket struct {
 // buckets makes every bucket of a dp_hash group a world of its own: the kernel's hash cannot be known from outside, the
 // table from hash to bucket can (ofproto/ofproto-dpif.c: group_setup_dp_hash_table).
 func (r *run) buckets(ctx context.Context, w *world, it item, ordinal int, st state) error {
-	alg := st.hash
-	st.hash = ""
-	list, err := r.listBuckets(ctx, it.seg, ordinal, st)
+	list, mask, err := r.listBuckets(ctx, it.seg, ordinal, st)
+	if errors.Is(err, errHash) {
+		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: err.Error()})
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	if list == nil {
-		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: fmt.Sprintf("more than %d values of dp_hash (%s) tell the group's buckets apart", r.limits.Buckets, alg)})
-		return nil
-	}
 	var alternatives []*world
 	for i := 1; i < len(list); i++ {
-		alternatives = append(alternatives, w.fork(r.engine.Table))
+		alternatives = append(alternatives, w.fork())
 	}
 	alternatives = append([]*world{w}, alternatives...)
 	if len(r.worlds)+len(r.res.Outcomes)+len(alternatives) > r.limits.Outcomes {
@@ -63,7 +69,7 @@ func (r *run) buckets(ctx context.Context, w *world, it item, ordinal int, st st
 	}
 	for i, b := range list {
 		alt, here := alternatives[i], st
-		here.dp = b.hash
+		here.dp, here.hashes, here.hashMask = b.hash, b.hashes, mask
 		choices := it.choices
 		if len(list) > 1 {
 			choices = append(choices[:len(choices):len(choices)], b.choice)
@@ -79,41 +85,50 @@ func (r *run) buckets(ctx context.Context, w *world, it item, ordinal int, st st
 	return nil
 }
 
-// listBuckets tries the values of dp_hash that the megaflow tells apart; nil when they are too many.
-func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st state) ([]bucket, error) {
-	var list []bucket
-	values := uint32(1)
-	for x := uint32(1); x <= values; x++ {
-		st.dp = x
+// errHash is a group whose buckets cannot be listed.
+var errHash = errors.New("the group's buckets cannot be listed")
+
+// listBuckets tries the values of dp_hash that the megaflow tells apart, of those that the packet can still have. Values begin
+// at 1: 0 means that no hash was made.
+func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st state) (list []bucket, mask uint32, err error) {
+	mask = st.hashMask
+	total := 0
+	possible := func(x uint32) bool { return st.hashMask == 0 || slices.Contains(st.hashes, x&st.hashMask) }
+	for x := uint32(1); x <= mask+1; x++ {
+		if !possible(x) {
+			continue
+		}
 		here := st
+		here.dp = x
 		sec, err := r.thaw(ctx, parent, ordinal, func(id uint32) flowText { return r.thawFlow(id, here) })
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		// Every value is asked for: the mask can differ from bucket to bucket, the widest counts.
-		if m := hashMask(sec.Megaflow); m+1 > values {
-			values = m + 1
+		if lost(sec) {
+			return nil, 0, fmt.Errorf("%w: ovs-vswitchd freed the recirculation id %d times", errHash, r.limits.Resumes)
 		}
-		if int(values) > r.limits.Buckets {
-			return nil, nil
+		// The mask can differ from bucket to bucket; the widest counts.
+		mask = max(mask, hashMask(sec.Megaflow))
+		if mask >= uint32(r.limits.Buckets) {
+			return nil, 0, fmt.Errorf("%w: more than %d values of dp_hash tell them apart", errHash, r.limits.Buckets)
 		}
+		total++
 		name := bucketName(&sec)
 		shape := name + "|" + shapeOf(sec.Actions) + "|" + sec.Failed
-		found := false
-		for i := range list {
-			if list[i].shape == shape {
-				list[i].count++
-				found = true
-			}
+		i := slices.IndexFunc(list, func(b bucket) bool { return b.shape == shape })
+		if i < 0 {
+			i = len(list)
+			list = append(list, bucket{hash: x, shape: shape, choice: bucketChoice(name, sec.Actions)})
 		}
-		if !found {
-			list = append(list, bucket{hash: x, count: 1, shape: shape, choice: bucketChoice(name, sec.Actions)})
-		}
+		list[i].hashes = append(list[i].hashes, x)
 	}
 	for i := range list {
-		list[i].choice.Share = float64(list[i].count) / float64(values)
+		list[i].choice.Share = float64(len(list[i].hashes)) / float64(total)
+		for j, x := range list[i].hashes {
+			list[i].hashes[j] = x & mask
+		}
 	}
-	return list, nil
+	return list, mask, nil
 }
 
 // hashMask reads the mask of dp_hash in a megaflow, 0 when it does not matter.
@@ -276,8 +291,14 @@ func decided(in []Choice) []Choice {
 }
 
 func sameEnds(a, b *Outcome) bool {
-	if len(a.Leaves) != len(b.Leaves) || !reflect.DeepEqual(a.Overlay.Entries, b.Overlay.Entries) {
+	if len(a.Leaves) != len(b.Leaves) || len(a.Overlay.Entries) != len(b.Overlay.Entries) {
 		return false
+	}
+	for i := range a.Overlay.Entries {
+		// When an entry was made differs by how long the tracing took.
+		if !reflect.DeepEqual(a.Overlay.Entries[i].Entry, b.Overlay.Entries[i].Entry) {
+			return false
+		}
 	}
 	for i := range a.Leaves {
 		x, y := a.Leaves[i], b.Leaves[i]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,6 +46,14 @@ func (s *segment) note(format string, args ...any) {
 		}
 	}
 	s.pub.Notes = append(s.pub.Notes, text)
+}
+
+// assume notes something that was not given, once.
+func (s *segment) assume(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !slices.Contains(s.pub.Assumed, text) {
+		s.pub.Assumed = append(s.pub.Assumed, text)
+	}
 }
 
 func (s *segment) slowText() string { return strings.Join(s.section.SlowPath, "; ") }

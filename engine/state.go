@@ -22,6 +22,9 @@ type state struct {
 	prio uint32  // skb_priority
 	hash string  // a hash() waits for its recirculation
 	dp   uint32  // dp_hash
+	// A dp_hash that was chosen stays with the packet: of its bits under hashMask the values in hashes are possible.
+	hashMask uint32
+	hashes   []uint32
 }
 
 // apply runs a header-changing action (net/openvswitch/actions.c: execute_set_action,

@@ -104,7 +104,7 @@ func inline(it item, actions odp.Actions) item {
 func (r *run) checkLen(w *world, it item, a odp.CheckPktLen) {
 	length, assumed := it.pkt.frameLen()
 	if assumed {
-		it.seg.note("length of the packet not given: taken as %d bytes for check_pkt_len(size=%d)", length, a.Size)
+		it.seg.assume("the packet's length is not given: taken as %d bytes where %d decide; --len says otherwise", length, a.Size)
 	}
 	if length > int(a.Size) {
 		w.push(inline(it, a.GT))

@@ -158,7 +158,8 @@ type Segment struct {
 	Final   string     `json:"final"`
 	Mega    string     `json:"mega,omitempty"`
 	Notes   []string   `json:"notes,omitempty"`
-	Approx  bool       `json:"approx,omitempty"` // resumed by packet-out
+	Assumed []string   `json:"assumed,omitempty"` // what was not given and had to be assumed
+	Approx  bool       `json:"approx,omitempty"`  // resumed by packet-out
 }
 
 // TableHit is one table look-up and the actions it led to.

@@ -61,7 +61,7 @@ func (e expectation) met(p *report.Packet) bool {
 		}
 	}
 	// The verdict of a flood is its best branch's; the others end elsewhere by design.
-	return all || some && p.Flood
+	return all || some && p.Flood && (p.Verdict == want || e.verdict == "")
 }
 
 // answer prints a report and sets the exit status.

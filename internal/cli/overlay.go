@@ -53,6 +53,9 @@ func (o *overlayFlags) addLocal(cmd *cobra.Command) {
 }
 
 func (o *overlayFlags) check() error {
+	if o.commit == "" && o.file != "" {
+		o.commit = "overlay" // a file is read and written: that is what chains runs
+	}
 	if o.timeout < time.Second || o.timeout > time.Hour {
 		return usagef("--commit-timeout 30s", "--commit-timeout %v is not between 1s and 1h", o.timeout)
 	}

@@ -13,7 +13,7 @@ import (
 const ofppController = 0xfffd
 
 // controller ends a branch at ovn-controller, or follows the packet that it would send.
-func (s *sending) controller(ctx context.Context, t *track, a arrival, h *hop, leaf engine.Leaf, leaves int, add func(engine.Verdict, string, string, string), forward func(arrival)) error {
+func (s *sending) controller(ctx context.Context, t *track, a arrival, h *hop, leaf engine.Leaf, add func(engine.Verdict, string, string, string), forward func(arrival)) error {
 	if leaf.Controller == nil {
 		add(engine.Controller, "controller", "", leaf.Why)
 		return nil
@@ -37,9 +37,6 @@ func (s *sending) controller(ctx context.Context, t *track, a arrival, h *hop, l
 	case pinctrl.HintGoesOn:
 		// A copy: the packet's other leaves tell what becomes of it; without any, nothing does.
 		s.noteHop(h, leaf, res.Text)
-		if leaves == 1 {
-			add(engine.Dropped, "drop", "", "")
-		}
 		return nil
 	case pinctrl.HintDropped:
 		add(engine.Dropped, "drop", "", res.Text)

@@ -151,6 +151,9 @@ type track struct {
 	choices  []engine.Choice
 }
 
+// ends counts what has become of the track's packet so far.
+func (t *track) ends() int { return len(t.branches) + len(t.asides) + len(t.pending) }
+
 func (t *track) outcome() Outcome {
 	return Outcome{Choices: t.choices, Branches: t.branches, Asides: t.asides, World: t.world}
 }
@@ -235,10 +238,18 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 			asides:   append([]Branch(nil), t.asides...),
 			choices:  append(t.choices[:len(t.choices):len(t.choices)], o.Choices...),
 		}
+		before := alt.ends()
 		for _, leaf := range o.Leaves {
-			if err := s.end(ctx, alt, a, h, leaf, len(o.Leaves)); err != nil {
+			if err := s.end(ctx, alt, a, h, leaf); err != nil {
 				return err
 			}
+		}
+		if alt.ends() == before && len(o.Leaves) > 0 {
+			// Nothing but copies for ovn-controller (a log, an address learned): the packet itself ends here.
+			last := o.Leaves[len(o.Leaves)-1]
+			b := s.branch(a, &last, engine.Dropped, report.End{Kind: "drop", Chassis: a.chassis}, "")
+			s.reason(&b, h, last)
+			alt.branches = append(alt.branches, b)
 		}
 		next = append(next, alt)
 	}
@@ -256,12 +267,22 @@ func (s *sending) wanted(in []*engine.Outcome) []*engine.Outcome {
 	if s.Backend == "" {
 		return in
 	}
+	var chosen []*engine.Outcome
+	balanced := false
 	for _, o := range in {
 		for _, c := range o.Choices {
+			balanced = balanced || c.Kind == "lb-backend"
 			if c.Kind == "lb-backend" && c.Chosen == s.Backend {
-				return []*engine.Outcome{o}
+				chosen = append(chosen, o)
+				break
 			}
 		}
+	}
+	if len(chosen) > 0 {
+		return chosen
+	}
+	if balanced {
+		s.warn("no alternative here has the backend %s: all are followed", s.Backend)
 	}
 	return in
 }

@@ -43,7 +43,7 @@ func (a arrival) through(leaf *engine.Leaf) [][2]int {
 }
 
 // end turns a leaf on a node into a branch, or into an arrival on the next node.
-func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf engine.Leaf, leaves int) error {
+func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf engine.Leaf) error {
 	add := func(v engine.Verdict, kind, port, why string) {
 		b := s.branch(a, &leaf, v, report.End{Kind: kind, Chassis: a.chassis, Port: port}, why)
 		switch {
@@ -74,7 +74,7 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 	case engine.LeafDrop:
 		add(engine.Dropped, "drop", "", leaf.Why)
 	case engine.LeafController:
-		return s.controller(ctx, t, a, h, leaf, leaves, add, forward)
+		return s.controller(ctx, t, a, h, leaf, add, forward)
 	case engine.LeafOutput:
 		switch leaf.Port.Kind {
 		case engine.PortVIF:

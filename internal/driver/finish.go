@@ -87,6 +87,7 @@ func (s *sending) finish(ctx context.Context, sent *Sent) {
 	s.pkt.Hops = []*report.Hop{}
 	byChassis := map[string][]*report.Hop{}
 	for _, h := range s.hops {
+		s.assumptions(h)
 		h.rep.Segments = Segments(h.result.Segments, s.zoneNames(ctx, h), h.info.Datapath)
 		s.pkt.Hops = append(s.pkt.Hops, h.rep)
 		byChassis[h.chs] = append(byChassis[h.chs], h.rep)
@@ -96,6 +97,15 @@ func (s *sending) finish(ctx context.Context, sent *Sent) {
 	Judge(s.pkt, s.orig)
 	if s.Explainer != nil {
 		s.explain(ctx, byChassis)
+	}
+}
+
+// assumptions lifts what a node had to assume of the packet to the report's warnings.
+func (s *sending) assumptions(h *hop) {
+	for _, seg := range h.result.Segments {
+		for _, n := range seg.Assumed {
+			s.warn("%s: %s", h.chs, n)
+		}
 	}
 }
 

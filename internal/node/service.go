@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
@@ -196,7 +197,7 @@ func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn
 	for _, r := range res[0] {
 		i := &ovn.Interface{Name: r.Str("name"), Type: r.Str("type"), Options: r.Map("options"), ExternalIDs: r.Map("external_ids"), MAC: r.Str("mac_in_use")}
 		if err := r.Err(); err != nil {
-			return nil, fmt.Errorf("Interface %s: %w", i.Name, err)
+			return nil, fmt.Errorf("table Interface: %s: %w", i.Name, err)
 		}
 		rows[i.Name] = i
 	}
@@ -255,7 +256,8 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	if e := s.engine[backer]; e != nil {
 		return e, nil
 	}
-	e := &engine.Engine{Prober: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info, Limits: s.opt.Limits, Replay: replay}
+	e := &engine.Engine{Prober: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info, Limits: s.opt.Limits, Replay: replay,
+		Now: func() int64 { return time.Now().Unix() }}
 	var err error
 	if typ, _, _ := strings.Cut(backer, "@"); typ == "system" {
 		e.Table, e.Tracker, err = s.kernelModel(ctx)
@@ -325,7 +327,7 @@ func kernelRelease() string {
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("%s", trimNL(b))
+	return string(trimNL(b))
 }
 
 func trimNL(b []byte) []byte {
