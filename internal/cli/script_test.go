@@ -176,6 +176,7 @@ func run(t *testing.T, dir string, o *dummy.OVS, vars map[string]string) {
 				env.Setenv(name, filepath.Join(env.WorkDir, "none"))
 			}
 			env.Setenv("NL", "\n")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // a second for every run of the command
 			env.Setenv("OVN_SB_DB", "")
 			env.Setenv("OVN_NB_DB", "")
 			for k, v := range vars {

@@ -172,6 +172,7 @@ func (f fakeNode) Close(context.Context) error                       { return ni
 // remote is a Remote behind a process with a habit; when the test ends neither process nor goroutine may be left.
 func remote(t *testing.T, how string, args ...string) (r *Remote, pidFile string) {
 	t.Helper()
+	t.Setenv("GORACE", "atexit_sleep_ms=0")
 	before := runtime.NumGoroutine()
 	pidFile = filepath.Join(t.TempDir(), "pid")
 	r = &Remote{Name: "hv2", Argv: append([]string{os.Args[0], fakeArg, how, pidFile}, args...)}

@@ -303,7 +303,7 @@ func TestAnsweredByOVN(t *testing.T) {
 		o[0].Branches[0] = branch(engine.Delivered, "hv1", "sw0-p1", q)
 		return o
 	}}}
-	res = play(t, n, first(packet.ProtoTCP), Options{})
+	play(t, n, first(packet.ProtoTCP), Options{})
 	if len(n.log) < 2 || !strings.HasPrefix(n.log[1], "reply SYN-ACK from sw0-p1") {
 		t.Errorf("%q", n.log)
 	}
