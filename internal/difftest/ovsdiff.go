@@ -61,10 +61,14 @@ func (d *ovsDiffer) run(ctx context.Context, steps int) error {
 		}
 	}
 	d.programs = makePrograms(rnd, d.perZone)
+	defer func() {
+		if d.v != nil {
+			d.v.stop()
+		}
+	}()
 	if err := d.start(); err != nil {
 		return err
 	}
-	defer func() { d.v.stop() }()
 	for n := 0; d.steps < steps; n++ {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -44,14 +44,9 @@ type wirePort interface {
 var errGone = errors.New("ovs-vswitchd is gone")
 
 // newVswitch starts the daemons: with the kernel's datapath in the calling thread's network namespace, or with the dummy
-// one, which is the userspace datapath with ports that are sockets.
+// one, which is the userspace datapath with ports that are sockets. What it returns is to be stopped, with an error too.
 func newVswitch(kernel bool) (v *vswitch, err error) {
-	v = &vswitch{kernel: kernel}
-	defer func() {
-		if err != nil {
-			v.stop()
-		}
-	}()
+	v = &vswitch{kernel: kernel} // also when it fails: to be stopped
 	if v.dir, err = os.MkdirTemp("", "ct-difftest-"); err != nil { // short: a socket's path has room for 107 bytes
 		return v, err
 	}
@@ -214,7 +209,9 @@ func (v *vswitch) stop() {
 		cmd.Process.Kill()
 		cmd.Wait()
 	}
-	os.RemoveAll(v.dir)
+	if v.dir != "" {
+		os.RemoveAll(v.dir)
+	}
 }
 
 // stream is a dummy port's socket: frames with their length before them (lib/netdev-dummy.c: dummy_packet_stream).
