@@ -46,7 +46,7 @@ var errGone = errors.New("ovs-vswitchd is gone")
 // newVswitch starts the daemons: with the kernel's datapath in the calling thread's network namespace, or with the dummy
 // one, which is the userspace datapath with ports that are sockets. What it returns is to be stopped, with an error too.
 func newVswitch(kernel bool) (v *vswitch, err error) {
-	v = &vswitch{kernel: kernel} // also when it fails: to be stopped
+	v = &vswitch{kernel: kernel}                                   // also when it fails: to be stopped
 	if v.dir, err = os.MkdirTemp("", "ct-difftest-"); err != nil { // short: a socket's path has room for 107 bytes
 		return v, err
 	}
