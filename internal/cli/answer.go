@@ -86,12 +86,24 @@ func (a *app) answer(c *common, r *report.Report, e expectation) error {
 	a.status = exitOK
 	switch {
 	case r.Expectation.Met:
-	case r.Verdict == engine.Unknown:
+	case undetermined(r):
 		a.status = exitUnknown
 	default:
 		a.status = exitNotAsAsked
 	}
 	return nil
+}
+
+// undetermined tells whether any branch is unknown: then it is not known that the packet does not end as asked.
+func undetermined(r *report.Report) bool {
+	for _, p := range r.Packets {
+		for _, b := range p.Branches {
+			if b.Verdict == engine.Unknown {
+				return true
+			}
+		}
+	}
+	return r.Verdict == engine.Unknown
 }
 
 func (a *app) renderOptions(c *common) render.Options {

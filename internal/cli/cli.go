@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -91,7 +92,13 @@ func usagef(hint, format string, args ...any) error {
 
 // oneLine keeps an error on the one line the contract promises.
 func oneLine(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?' // a node's words and a database's strings must not move the terminal
+		}
+		return r
+	}, s)
 }
 
 // complain prints an error as one line, and what to try as another.

@@ -148,7 +148,7 @@ func (c *common) eachNode(ctx context.Context, f func(string, node.Node) error) 
 		if err == nil {
 			err = f(row.Name, n)
 		}
-		errs = append(errs, err)
+		errs = append(errs, err) // one that fails does not keep the others from being cleaned
 	}
 	return errors.Join(errs...)
 }

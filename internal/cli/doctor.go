@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +62,10 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 		return nil, err
 	}
 	defer closeLate(ctx, ns.close)
-	if nb, err := ovn.DialNB(ctx, c.dbOptions(c.remote(c.nb, "OVN_NB_DB", "ovnnb_db.sock"))); err != nil {
+	// A party that does not answer must not use up the others' time.
+	part, cancel := context.WithTimeout(ctx, c.timeout/4)
+	defer cancel()
+	if nb, err := ovn.DialNB(part, c.dbOptions(c.remote(c.nb, "OVN_NB_DB", "ovnnb_db.sock"))); err != nil {
 		f.say(report.SeverityWarning, "northbound-unreachable", err.Error(), "rules are named by logical flow only; --nb names the database", nil)
 	} else {
 		f.say(report.SeverityInfo, "northbound", "Northbound database at "+nb.Remote(), "", nil)
@@ -79,7 +83,13 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 		return nil, err
 	}
 	for _, ch := range all {
-		f.chassis(ctx, sb, ns, ch)
+		if ch.IsRemote() || ch.Option("vtep-logical-switches") != "" {
+			f.say(report.SeverityInfo, "chassis-elsewhere", "belongs to another zone, or is a VTEP gateway: not asked", "", map[string]string{"chassis": ch.Name})
+			continue
+		}
+		part, cancel := context.WithTimeout(ctx, max(c.timeout/time.Duration(len(all)+1), time.Second))
+		f.chassis(part, sb, ns, ch)
+		cancel()
 	}
 	return f, nil
 }

@@ -63,6 +63,9 @@ func (in *input) resolve(ctx context.Context, d *deployment) (*entry, error) {
 			return nil, err
 		}
 		e.expect.outside = len(owners) == 0
+		if len(owners) == 1 && owners[0].IsVIF() {
+			e.expect.port = owners[0].LogicalPort // an address that one port has is meant there
+		}
 	}
 	e.start, err = d.driver.Enter(ctx, pb, in.at, e.packet)
 	return e, err

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
@@ -137,6 +138,9 @@ func (a *app) session(ctx context.Context, j *job) error {
 		if i == 0 || p.Verdict < rep.Verdict {
 			rep.Verdict = p.Verdict
 		}
+	}
+	if res.Unknown {
+		rep.Verdict = engine.Unknown
 	}
 	if j.overlay.saves() {
 		if err := j.overlay.save(res.World); err != nil {

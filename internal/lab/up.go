@@ -144,6 +144,19 @@ func (l *Lab) network(ctx context.Context) error {
 	return l.quietBridges(ctx)
 }
 
+// patience keeps connections from ageing between a packet and the next that is predicted and sent: under emulation that can
+// take longer than the kernel's own timeouts, of which the shortest is 3 s.
+var patience = []string{
+	"net.netfilter.nf_conntrack_udp_timeout=600", "net.netfilter.nf_conntrack_udp_timeout_stream=600",
+	"net.netfilter.nf_conntrack_icmp_timeout=600", "net.netfilter.nf_conntrack_icmpv6_timeout=600",
+	"net.netfilter.nf_conntrack_tcp_timeout_syn_sent=600", "net.netfilter.nf_conntrack_tcp_timeout_syn_recv=600",
+	"net.netfilter.nf_conntrack_tcp_timeout_close=600", "net.netfilter.nf_conntrack_tcp_timeout_last_ack=600",
+	"net.netfilter.nf_conntrack_tcp_timeout_close_wait=600", "net.netfilter.nf_conntrack_tcp_timeout_time_wait=600",
+	"net.netfilter.nf_conntrack_tcp_timeout_fin_wait=600", "net.netfilter.nf_conntrack_tcp_timeout_unacknowledged=600",
+	"net.netfilter.nf_conntrack_sctp_timeout_closed=600", "net.netfilter.nf_conntrack_sctp_timeout_cookie_wait=600",
+	"net.netfilter.nf_conntrack_sctp_timeout_cookie_echoed=600",
+}
+
 // silence turns off in a namespace what would send packets by itself.
 // On a chassis only the underlay may have IPv6.
 func (l *Lab) silence(ctx context.Context, ns string) error {
@@ -154,6 +167,7 @@ func (l *Lab) silence(ctx context.Context, ns string) error {
 	}
 	if chassis {
 		argv = append(argv, "net.ipv6.conf.ul.disable_ipv6=0")
+		argv = append(argv, patience...)
 	} else {
 		argv = append(argv, "net.ipv6.conf.all.disable_ipv6=1")
 	}

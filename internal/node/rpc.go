@@ -243,7 +243,10 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 	line, err := r.greet(ctx, br)
 	if err != nil {
 		killGroup(cmd)
-		cmd.Wait()
+		out.Close()
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		reaped(ended)
 		return nil, r.fail("start "+r.Argv[0], err)
 	}
 	if v := strings.TrimPrefix(line, greeting); v != Version() {
@@ -381,6 +384,16 @@ func (r *Remote) Commit(ctx context.Context, req CommitRequest) (*CommitResult, 
 	return remoteCall[*CommitResult](ctx, r, "Commit", req)
 }
 
+// reaped waits a little for a killed process: one that runs as somebody else (sudo) cannot be killed, and is not waited for.
+func reaped(ended <-chan error) bool {
+	select {
+	case <-ended:
+		return true
+	case <-time.After(waitDelay):
+		return false
+	}
+}
+
 // Clean lists or removes synthetic entries on the node.
 func (r *Remote) Clean(ctx context.Context, list bool) (*CleanResult, error) {
 	return remoteCall[*CleanResult](ctx, r, "Clean", list)
@@ -427,6 +440,8 @@ func (r *Remote) Close(ctx context.Context) error {
 	}
 	killGroup(r.cmd)
 	r.out.Close() // what it started may live on outside its group
-	<-ended
+	if !reaped(ended) {
+		return &Error{Node: r.Name, Op: "close", Err: fmt.Errorf("process %d did not end and cannot be killed", r.cmd.Process.Pid)}
+	}
 	return &Error{Node: r.Name, Op: "close", Err: errors.New("did not end by itself and was killed")}
 }

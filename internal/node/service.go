@@ -48,7 +48,6 @@ type Service struct {
 
 	mu     sync.Mutex
 	ctl    *unixctl.Client
-	pid    int
 	info   *Info
 	table  *ctnetlink.Table
 	engine map[string]*engine.Engine // by datapath, TYPE@NAME
@@ -85,11 +84,11 @@ func (s *Service) control() (*unixctl.Client, error) {
 	if s.ctl != nil {
 		return s.ctl, nil
 	}
-	path, pid, err := unixctl.Discover(s.opt.RunDir, "ovs-vswitchd")
+	path, _, err := unixctl.Discover(s.opt.RunDir, "ovs-vswitchd")
 	if err != nil {
 		return nil, err
 	}
-	s.ctl, s.pid = &unixctl.Client{Path: path}, pid
+	s.ctl = &unixctl.Client{Path: path}
 	return s.ctl, nil
 }
 
@@ -277,9 +276,13 @@ func (s *Service) kernelTable(ctx context.Context) (*ctnetlink.Table, error) {
 	if s.table != nil {
 		return s.table, nil
 	}
-	ns := nodens.OfPID(s.pid)
-	if s.opt.NetNS != "" {
-		ns = nodens.OfPath(s.opt.NetNS)
+	ns := nodens.OfPath(s.opt.NetNS)
+	if s.opt.NetNS == "" {
+		// The number in the pid file can be of another pid namespace, or stale; who holds the file's lock is the daemon.
+		var err error
+		if ns, err = nodens.OfPIDFile(filepath.Join(s.opt.RunDir, "ovs-vswitchd.pid")); err != nil {
+			return nil, err
+		}
 	}
 	t, err := ctnetlink.Open(ctx, ns)
 	if err != nil {

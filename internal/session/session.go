@@ -33,6 +33,7 @@ type Result struct {
 	Session  report.Session
 	World    driver.World
 	Warnings []string
+	Unknown  bool // whether the handshake goes through is not determined
 }
 
 // step is one packet of a handshake.
@@ -90,6 +91,7 @@ type run struct {
 	steps    []step
 	chains   []chain
 	warnings []string
+	unplayed int // alternatives beyond maxChains
 }
 
 // maxChains bounds how many alternatives of a handshake are played to their end.
@@ -137,8 +139,13 @@ func (r *run) play(ctx context.Context, c chain, i int, at *driver.Branch) error
 		}
 		return r.broken(c, st, err)
 	}
+	if r.opt.Settle != nil && len(sent.Outcomes) > 1 {
+		// Real entries of one alternative would be found by the next.
+		r.warnings = append(r.warnings, fmt.Sprintf("%s: the first of %d alternatives was committed and played; --lb-backend picks another", st.label, len(sent.Outcomes)))
+		sent.Outcomes = sent.Outcomes[:1]
+	}
 	if len(r.chains)+len(sent.Outcomes) > maxChains {
-		r.warnings = append(r.warnings, fmt.Sprintf("more than %d alternatives: not all were played", maxChains))
+		r.unplayed += len(sent.Outcomes) - 1
 		sent.Outcomes = sent.Outcomes[:1]
 	}
 	for _, o := range sent.Outcomes {
@@ -297,6 +304,12 @@ func (r *run) result() *Result {
 	res.Packets, res.World = shown.packets, shown.world
 	res.Session.Established = shown.brokenAt == ""
 	res.Session.BrokenAt, res.Session.Why = shown.brokenAt, shown.why
+	if r.unplayed > 0 && res.Session.Established {
+		// One of those may break: it would be a guess that none does.
+		res.Session.Established = false
+		res.Session.Why = fmt.Sprintf("%d alternatives were played and go through, %d more were not", len(r.chains), r.unplayed)
+		res.Unknown = true
+	}
 	if len(r.chains) > 1 {
 		for _, c := range r.chains {
 			res.Session.Alternatives = append(res.Session.Alternatives, report.SessionAlternative{
