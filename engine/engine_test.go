@@ -266,6 +266,23 @@ func TestCopiesEachEnd(t *testing.T) {
 		"output p3 10.0.0.1:1000>10.0.0.2:80 ttl 63")
 }
 
+// TestSampledPacketIsDroppedAllTheSame: a copy for a collector is no end of the packet.
+func TestSampledPacketIsDroppedAllTheSame(t *testing.T) {
+	const sample = "sample(probability=65535,collector_set_id=10,obs_domain_id=1,obs_point_id=2)"
+	b, p := start(t, 2, "tcp,tp_dst=80 actions="+sample+"\ntcp,tp_dst=81 actions="+sample+",output:2\n")
+	b.Vsctl("--id=@b", "get", "bridge", "br0", "--", "--id=@i", "create", "IPFIX", `targets="127.0.0.1:4739"`,
+		"--", "create", "Flow_Sample_Collector_Set", "id=10", "bridge=@b", "ipfix=@i")
+	pkt := syn()
+	for port, end := range map[uint16]string{80: "drop", 81: "output p2"} {
+		pkt.DstPort = port
+		res := trace(t, eng(b, p, table{}), engine.Request{Bridge: "br0", InPort: 1, Packet: pkt})
+		if !strings.Contains(res.Segments[0].Actions, "flow_sample(") {
+			t.Fatalf("nothing is sampled: %s", res.Segments[0].Actions)
+		}
+		want(t, ends(res.Outcomes[0]), fmt.Sprintf("%s 10.0.0.1:1000>10.0.0.2:%d ttl 64", end, port))
+	}
+}
+
 func TestPacketLengthPicksBranch(t *testing.T) {
 	b, p := start(t, 3, "table=0,in_port=1,ip,actions=check_pkt_larger(1000)->NXM_NX_REG0[0],resubmit(,1)\ntable=1,reg0=0x1/0x1,actions=output:3\ntable=1,priority=0,actions=output:2")
 	for length, port := range map[int]string{0: "p2", 900: "p2", 1400: "p3"} {

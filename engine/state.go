@@ -306,8 +306,10 @@ func indexOf(ids []uint32, id uint32) int {
 func produces(actions odp.Actions) bool {
 	found := false
 	odp.Walk(actions, func(a odp.Action) bool {
-		switch a.(type) {
-		case odp.Output, odp.LbOutput, odp.Userspace, odp.TnlPush, odp.TnlPop, odp.Recirc, odp.Drop, odp.Opaque:
+		switch a := a.(type) {
+		case odp.Userspace:
+			found = !sampled(a)
+		case odp.Output, odp.LbOutput, odp.TnlPush, odp.TnlPop, odp.Recirc, odp.Drop, odp.Opaque:
 			found = true
 		}
 		return !found

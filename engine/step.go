@@ -25,7 +25,7 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 			it.produced = true
 			r.leaf(w, it, Leaf{Kind: LeafDrop, Why: "explicit drop action"})
 		case odp.Userspace:
-			it.produced = true
+			it.produced = it.produced || !sampled(a)
 			r.userspace(w, &it, a)
 		case odp.TnlPush:
 			it.produced = true
@@ -169,12 +169,16 @@ func (r *run) userspace(w *world, it *item, a odp.Userspace) {
 			return
 		}
 		r.leaf(w, *it, Leaf{Kind: LeafController, Why: "ovs-vswitchd consumes the packet: " + it.seg.slowText()})
-	case a.Kind == "sFlow" || a.Kind == "flow_sample" || a.Kind == "ipfix":
+	case sampled(a):
 		it.seg.note("a copy goes to %s", a.Kind)
-		it.produced = true
 	default:
 		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: "upcall not understood: " + a.String()})
 	}
+}
+
+// sampled tells upcalls that only copy the packet to a collector: one that is dropped is sampled too.
+func sampled(a odp.Userspace) bool {
+	return a.Kind == "sFlow" || a.Kind == "flow_sample" || a.Kind == "ipfix"
 }
 
 func slowAction(reasons []string) bool {
