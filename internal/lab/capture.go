@@ -39,7 +39,7 @@ func (l *Lab) Capture(ctx context.Context, dir string) error {
 			return err
 		}
 		if id := lastRecirc(out); id != "" && strings.HasPrefix(s.file, "trace/") {
-			if err := l.captureResume(ctx, dir, short, version, s, id); err != nil {
+			if err := l.captureResume(ctx, dir, short, version, s); err != nil {
 				return err
 			}
 		}
@@ -86,7 +86,7 @@ func lastRecirc(out string) string {
 }
 
 // captureResume takes up the sample's last recirculation while its id lives.
-func (l *Lab) captureResume(ctx context.Context, dir, short, version string, s sample, id string) error {
+func (l *Lab) captureResume(ctx context.Context, dir, short, version string, s sample) error {
 	flow := s.argv[3]
 	for _, how := range []struct{ name, match string }{
 		{"resume-new", "ct_state=new|trk,"}, {"resume-est", "ct_state=est|rpl|trk,ct_mark=0x2,"}, {"resume-inv", "ct_state=inv|trk,"}, {"resume-hash", "ct_state=new|trk,dp_hash=0x1,"},
@@ -96,7 +96,8 @@ func (l *Lab) captureResume(ctx context.Context, dir, short, version string, s s
 		if err != nil {
 			return err
 		}
-		if id = lastRecirc(out); id == "" {
+		id := lastRecirc(out)
+		if id == "" {
 			return nil
 		}
 		argv := []string{"ovs-appctl", "ofproto/trace", "br-int", "recirc_id=" + id + "," + how.match + flow}

@@ -330,7 +330,7 @@ func fixSCTP(frame []byte) {
 	if binary.BigEndian.Uint16(frame[12:]) == 0x8100 {
 		off += 4
 	}
-	end := len(frame)
+	var end int
 	if frame[off]>>4 == 6 {
 		end = off + 40 + int(binary.BigEndian.Uint16(frame[off+4:]))
 		off += 40
