@@ -49,6 +49,9 @@ func (r *NBRow) title() string {
 	return "(" + r.Summary + ")"
 }
 
+// maxACLPriority is the highest priority of a logical flow made of an ACL (northd.c: OVN_ACL_PRI_OFFSET above the ACL's own).
+const maxACLPriority = 1000 + 32767
+
 // NearestMiss compares a packet with the flows of one stage of one datapath:
 // pipeline and tableID say which stage, metadata which datapath, flow is the packet as
 // ofproto/trace printed it there. Only flows that could have gone before the
@@ -85,7 +88,8 @@ func (e *Explainer) NearestMiss(ctx context.Context, metadata uint64, pipeline s
 		if m.Stage == "" {
 			m.Stage = lf.Stage
 		}
-		if !drops(lf.Actions) && lf.Priority >= priority && lf.Match != "1" {
+		own := lf.Hint == "" && lf.Priority > maxACLPriority // of OVN, for replies and discovery: nobody's rule to change
+		if !own && !drops(lf.Actions) && lf.Priority >= priority && lf.Match != "1" {
 			m.consider(lf, f)
 		}
 	}
@@ -139,7 +143,7 @@ func b2i(b bool) int {
 // verdict's bit (reg8[17], REGBIT_ACL_VERDICT_DROP) and drop a stage later.
 func drops(actions string) bool {
 	a := strings.TrimSpace(actions)
-	return a == "drop;" || strings.Contains(a, "/* drop */") || strings.Contains(a, "reg8[17] = 1;") || strings.Contains(a, "ct_mark.blocked = 1")
+	return a == "" || a == "drop;" || strings.Contains(a, "/* drop */") || strings.Contains(a, "reg8[17] = 1;") || strings.Contains(a, "ct_mark.blocked = 1")
 }
 
 // stageFlows reads the flows of one stage that apply to a datapath.
