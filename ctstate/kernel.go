@@ -244,7 +244,7 @@ func (w *work) lookup(t Tuple) (*Entry, bool, error) {
 		if errors.Is(err, ErrNotFound) {
 			return nil, false, nil
 		}
-		return nil, false, &LookupError{Zone: w.a.Zone, Tuple: t, Err: err}
+		return nil, false, lookupError(w.a.Zone, t, err)
 	}
 	w.s.found = e
 	if w.hidden && e.Orig == w.s.deleted.Orig && e.Reply == w.s.deleted.Reply {

@@ -115,7 +115,7 @@ func (w *work) appropriateSrc(cur Tuple, g *natRange) (Tuple, bool, error) {
 	}
 	entries, err := binder.BySource(w.ctx, w.a.Zone, cur.Proto, sourceKey(cur))
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Tuple{}, false, &LookupError{Zone: w.a.Zone, Tuple: cur, Err: err}
+		return Tuple{}, false, lookupError(w.a.Zone, cur, err)
 	}
 	for i := range entries {
 		e := &entries[i]

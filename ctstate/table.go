@@ -66,3 +66,12 @@ func (e *LookupError) Error() string {
 
 // Unwrap gives the cause.
 func (e *LookupError) Unwrap() error { return e.Err }
+
+// lookupError names zone and tuple in an error that does not yet.
+func lookupError(zone uint16, t Tuple, err error) error {
+	var le *LookupError
+	if errors.As(err, &le) {
+		return err
+	}
+	return &LookupError{Zone: zone, Tuple: t, Err: err}
+}

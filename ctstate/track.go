@@ -117,7 +117,7 @@ func (w *work) expectation(t Tuple) (Expectation, bool, error) {
 	case errors.Is(err, ErrNotFound):
 		return Expectation{}, false, nil
 	case err != nil:
-		return Expectation{}, false, &LookupError{Zone: w.a.Zone, Tuple: t, Err: err}
+		return Expectation{}, false, lookupError(w.a.Zone, t, err)
 	}
 	return x, true, nil
 }
@@ -345,7 +345,7 @@ func (w *work) chooseID() error {
 	}
 	entries, err := finder.Echoes(w.ctx, w.a.Zone, p.Tuple)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return &LookupError{Zone: w.a.Zone, Tuple: p.Tuple, Err: err}
+		return lookupError(w.a.Zone, p.Tuple, err)
 	}
 	ids := make(map[uint16]bool)
 	for i := range entries {

@@ -145,7 +145,7 @@ func (w *uwork) lookup(t Tuple) (*Entry, error) {
 	case errors.Is(err, ErrNotFound):
 		return nil, nil
 	case err != nil:
-		return nil, &LookupError{Zone: w.a.Zone, Tuple: t, Err: err}
+		return nil, lookupError(w.a.Zone, t, err)
 	case w.gone != nil && w.gone.Orig == e.Orig:
 		return nil, nil
 	}
@@ -355,7 +355,7 @@ func (w *uwork) expect() error {
 	case errors.Is(err, ErrNotFound):
 		return nil
 	case err != nil:
-		return &LookupError{Zone: w.a.Zone, Tuple: w.key, Err: err}
+		return lookupError(w.a.Zone, w.key, err)
 	}
 	w.exp = &x
 	w.why("expected by a helper of connection " + x.Master.Orig.String())

@@ -80,10 +80,9 @@ func (in *input) microflow(ctx context.Context, d *deployment) (microflow.Microf
 	if in.text != "" {
 		var err error
 		opt := microflow.Options{Symbols: symbols{ctx, d.sb}}
-		if in.dest.Kind == microflow.TargetIP && in.to != "" {
-			opt.Family = 4
-			if in.dest.Addr.Is6() {
-				opt.Family = 6
+		if in.to != "" {
+			if opt.Family, err = in.family(ctx, d); err != nil {
+				return mf, err
 			}
 		}
 		if mf, err = microflow.Parse(in.text, opt); err != nil {
@@ -91,6 +90,25 @@ func (in *input) microflow(ctx context.Context, d *deployment) (microflow.Microf
 		}
 	}
 	return mf, nil
+}
+
+// family is 4 or 6 where --from and --to settle it, else 0.
+func (in *input) family(ctx context.Context, d *deployment) (int, error) {
+	dest, _, err := in.destination(ctx, d)
+	if err != nil {
+		return 0, err
+	}
+	var from microflow.Endpoint
+	if in.from != "" {
+		pb, err := in.onePort(ctx, d, "--from", in.from)
+		if err != nil {
+			return 0, err
+		}
+		if from, err = endpointOf(pb); err != nil {
+			return 0, err
+		}
+	}
+	return microflow.Family(from, dest), nil
 }
 
 // symbols are the database's address sets and port groups.
