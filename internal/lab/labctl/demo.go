@@ -63,7 +63,7 @@ func cmdInsideDemo(ctx context.Context, args []string) error {
 		args []string
 	}{
 		{"A TCP handshake from sw0-p1 (hv1) through the VIP 30.0.0.11:80, whose three backends sit on hv2 and hv3", []string{"session", "--from", "sw0-p1", "--to", "30.0.0.11:80/tcp"}},
-		{"The same client, and a server whose ACLs are closed to it", []string{"trace", "--from", "sw1-p1", "--to", "40.0.0.4:8080/tcp"}},
+		{"Another client, and a server whose ACLs are closed to its subnet", []string{"trace", "--from", "sw1-p1", "--to", "40.0.0.4:8080/tcp"}},
 	}
 	for i, r := range runs {
 		fmt.Printf("\n%s\n\n  $ ovn-ct-trace %s\n\n", r.what, strings.Join(r.args, " "))
