@@ -17,7 +17,6 @@ func Base() *Topology {
 	provider(t)
 	special(t)
 	l2gateway(t)
-	interconnect(t)
 	return t
 }
 

@@ -14,14 +14,12 @@ import (
 // Binaries come from CT_TRACE_OVS_PREFIX when that is set.
 func Up(ctx context.Context, topo *Topology, progress io.Writer) (_ *Lab, err error) {
 	l := &Lab{Topo: topo, Progress: progress}
-	l.state.Prefix, l.state.Topo = os.Getenv("CT_TRACE_OVS_PREFIX"), topo.digest()
+	l.state.Prefix = os.Getenv("CT_TRACE_OVS_PREFIX")
 	if l.Bin, err = FindBinaries(l.state.Prefix); err != nil {
 		return nil, err
 	}
-	for _, z := range topo.allZones() {
-		if err := os.MkdirAll(z.dir(), 0o755); err != nil {
-			return nil, err
-		}
+	if err := os.MkdirAll(filepath.Join(Dir, "central"), 0o755); err != nil {
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -89,9 +87,7 @@ func (l *Lab) network(ctx context.Context) error {
 		add("link set %s up", n)
 	}
 	bridge(underlayBridge)
-	for _, z := range l.Topo.allZones() {
-		add("addr add %s/24 dev %s", z.IP, underlayBridge)
-	}
+	add("addr add %s/24 dev %s", centralIP, underlayBridge)
 	add("addr add fd31::254/64 dev %s nodad", underlayBridge)
 	for _, n := range l.Topo.Networks() {
 		bridge(physBridge(n))
@@ -250,22 +246,13 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// centralUp starts each zone's two databases and ovn-northd.
+// centralUp starts the two databases and ovn-northd.
 func (l *Lab) centralUp(ctx context.Context) error {
-	for _, z := range l.Topo.allZones() {
-		if err := l.zoneUp(ctx, z); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *Lab) zoneUp(ctx context.Context, z Zone) error {
-	dir := z.dir()
-	env := l.zoneEnv(z)
+	dir := filepath.Join(Dir, "central")
+	env := l.CentralEnv()
 	for _, d := range []struct{ name, schema, port string }{{"ovnnb_db", "ovn-nb.ovsschema", "6641"}, {"ovnsb_db", "ovn-sb.ovsschema", "6642"}} {
 		err := l.database(ctx, d.name, dir, d.schema, filepath.Join(dir, d.name+".sock"), env, nil,
-			"--remote=ptcp:"+d.port+":"+z.IP)
+			"--remote=ptcp:"+d.port+":"+centralIP)
 		if err != nil {
 			return err
 		}
@@ -279,15 +266,10 @@ func (l *Lab) zoneUp(ctx context.Context, z Zone) error {
 		"--no-chdir", "--log-file="+filepath.Join(dir, "ovn-northd.log"), "-vconsole:emer", "--pidfile="+filepath.Join(dir, "ovn-northd.pid")); err != nil {
 		return err
 	}
-	if _, err := l.nbctl(ctx, z, "init"); err != nil {
+	if _, err := l.NBCtl(ctx, "init"); err != nil {
 		return err
 	}
-	if z.Name != "" {
-		if _, err := l.nbctl(ctx, z, "set nb_global . name="+z.Name); err != nil {
-			return err
-		}
-	}
-	_, err = l.central(ctx, z, "ovn-sbctl", "init")
+	_, err = l.SBCtl(ctx, "init")
 	return err
 }
 
@@ -327,7 +309,7 @@ func (l *Lab) oneChassis(ctx context.Context, c Chassis) error {
 		encap = "geneve"
 	}
 	ids := map[string]string{
-		"system-id": c.Name, "hostname": c.Name, "ovn-remote": l.Topo.Zone(c.Zone).SB(),
+		"system-id": c.Name, "hostname": c.Name, "ovn-remote": SBRemote,
 		"ovn-encap-type": encap, "ovn-encap-ip": c.EncapIP,
 		// With a conditional monitor "--wait=hv sync" may come back before new flows are here.
 		"ovn-monitor-all": "true", "ovn-openflow-probe-interval": "0", "ovn-remote-probe-interval": "0",
@@ -380,10 +362,8 @@ func (l *Lab) oneChassis(ctx context.Context, c Chassis) error {
 // ports tells the Northbound DB about the logical network and waits until
 // every port is up and every chassis has caught up.
 func (l *Lab) ports(ctx context.Context) error {
-	for _, z := range l.Topo.allZones() {
-		if _, err := l.nbctl(ctx, z, z.Setup...); err != nil {
-			return err
-		}
+	if _, err := l.NBCtl(ctx, l.Topo.Setup...); err != nil {
+		return err
 	}
 	if err := l.Sync(ctx); err != nil {
 		return err
@@ -392,13 +372,8 @@ func (l *Lab) ports(ctx context.Context) error {
 		if v.Local {
 			continue
 		}
-		if _, err := l.central(ctx, l.Topo.ZoneOf(v.Port), "ovn-nbctl", "--timeout=150", "wait-until", "Logical_Switch_Port", v.Port, "up=true"); err != nil {
+		if _, err := l.central(ctx, "ovn-nbctl", "--timeout=150", "wait-until", "Logical_Switch_Port", v.Port, "up=true"); err != nil {
 			return fmt.Errorf("port %s does not come up: %w", v.Port, err)
-		}
-	}
-	for _, cmd := range l.Topo.After {
-		if err := l.Do(ctx, cmd); err != nil {
-			return err
 		}
 	}
 	return l.Sync(ctx)
