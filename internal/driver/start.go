@@ -100,7 +100,17 @@ func (d *Driver) Enter(ctx context.Context, pb *ovn.PortBinding, at string, p pa
 			return Start{}, err
 		}
 		return d.Enter(ctx, parent, at, p)
-	case "vtep", "l2gateway", "remote":
+	case "l2gateway":
+		if at == "" && !pb.Chassis.IsZero() {
+			c, err := d.SB.ChassisByUUID(ctx, pb.Chassis)
+			if err != nil {
+				return Start{}, err
+			}
+			d.remember(c)
+			at = c.Name
+		}
+		return d.enterWire(ctx, pb, at, p) // a localnet port that lives on one chassis
+	case "vtep", "remote":
 		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "a packet of a port of type " + pb.Type + " begins outside of what this tool can ask"}
 	}
 	if !pb.IsVIF() {
