@@ -28,6 +28,8 @@ packages() {
 	busybox-static the guest's first userland
 	qemu-system-x86 the guest, where the host's kernel has no openvswitch
 	procps ps(1): the tests that nothing is left behind
+	gcc with libc6-dev: the race detector links through it
+	libc6-dev with gcc: the race detector links through it
 	LIST
 }
 

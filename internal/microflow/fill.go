@@ -391,7 +391,9 @@ func fillICMP(mf *Microflow, from Endpoint) {
 	}
 	mf.take(HasICMPCode)
 	if p.IsEcho() && mf.take(HasICMPID) {
-		p.ICMPID, p.HasID = DefaultICMPID, true
+		// A request has the id it is given here; a reply that of the request it answers, which conntrack tells.
+		reply := p.ICMPType == packet.ICMPEchoReply && p.IsICMP() || p.ICMPType == packet.ICMPv6EchoReply && p.IsICMPv6()
+		p.ICMPID, p.HasID = DefaultICMPID, !reply
 	}
 	if p.IsND() && p.ICMPType == packet.ICMPv6NS && mf.take(HasNDSLL) {
 		p.NDSLL = from.MAC
