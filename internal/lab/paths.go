@@ -71,7 +71,7 @@ func (b *Binaries) schema(name string) (string, error) {
 // Env is the environment that finds the same programs.
 func (b *Binaries) Env() []string {
 	env := []string{"PATH=" + strings.Join(append(slices.Clone(b.path), "/usr/sbin", "/usr/bin", "/sbin", "/bin"), ":")}
-	if b.Prefix != "" {
+	if b.Prefix != "" && !b.ownLibC() {
 		var lib []string
 		for _, d := range []string{"lib", "usr/lib", "usr/lib/x86_64-linux-gnu", "usr/local/lib", "lib/x86_64-linux-gnu"} {
 			lib = append(lib, filepath.Join(b.Prefix, d))
@@ -79,4 +79,11 @@ func (b *Binaries) Env() []string {
 		env = append(env, "LD_LIBRARY_PATH="+strings.Join(lib, ":"))
 	}
 	return env
+}
+
+// ownLibC reports whether the prefix has a C library: its programs have been told where their libraries are
+// (scripts/debian.sh), and the system's own programs must not be handed those.
+func (b *Binaries) ownLibC() bool {
+	_, err := os.Stat(filepath.Join(b.Prefix, "usr/lib/x86_64-linux-gnu/libc.so.6"))
+	return err == nil
 }

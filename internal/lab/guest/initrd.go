@@ -97,11 +97,11 @@ func buildInitrd(ctx context.Context, dst string, k Kernel, checkout, share, tok
 	}
 	var order []string
 	for _, f := range files {
-		b, err := os.ReadFile(f)
+		b, err := readModule(ctx, f)
 		if err != nil {
 			return err
 		}
-		name := path.Base(f)
+		name := strings.TrimSuffix(path.Base(f), ".xz")
 		c.entry("modules/"+name, modeFile, 0, b)
 		order = append(order, name)
 	}
@@ -110,6 +110,18 @@ func buildInitrd(ctx context.Context, dst string, k Kernel, checkout, share, tok
 		return err
 	}
 	return os.WriteFile(dst, buf.Bytes(), 0o600)
+}
+
+// readModule reads a module; newer releases ship them compressed, which the guest's insmod does not undo.
+func readModule(ctx context.Context, file string) ([]byte, error) {
+	if !strings.HasSuffix(file, ".xz") {
+		return os.ReadFile(file)
+	}
+	b, err := exec.CommandContext(ctx, "xz", "-dc", "--", file).Output()
+	if err != nil {
+		return nil, fmt.Errorf("xz -dc %s: %w", file, err)
+	}
+	return b, nil
 }
 
 // moduleFiles lists the .ko files of modules in the order to load them.

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -31,6 +32,7 @@ type Config struct {
 	Checkout string    // seen uncached at the same path in the guest
 	Mode     string    // ModeDirect, ModeGuest, or "" to choose
 	Labctl   string    // the program that is the agent
+	Kernel   string    // folder of another guest kernel than the cache's own
 	Progress io.Writer // one line a step
 }
 
@@ -62,9 +64,9 @@ func (c Config) dir() string { return filepath.Join(c.Cache, "lab", c.Name) }
 // Share is the folder that host and instance both write.
 func (c Config) Share() string { return filepath.Join(c.dir(), "share") }
 
-// FindKernel returns the kernel that scripts/setup.sh unpacked.
-func FindKernel(cache string) (Kernel, error) {
-	dir := filepath.Join(cache, "kernel")
+// FindKernel returns the kernel that scripts/setup.sh unpacked, or the one that was asked for.
+func FindKernel(cfg Config) (Kernel, error) {
+	dir := cmp.Or(cfg.Kernel, filepath.Join(cfg.Cache, "kernel"))
 	v, err := os.ReadFile(filepath.Join(dir, "version"))
 	if err != nil {
 		return Kernel{}, fmt.Errorf("no guest kernel in %s: run scripts/setup.sh", dir)

@@ -82,7 +82,7 @@ mkdir -p /run/ctlab-guest && cp %q /run/ctlab-guest/agent && /run/ctlab-guest/ag
 
 // startGuest boots QEMU, with KVM when that really works.
 func (in *Instance) startGuest(ctx context.Context, cfg Config, keep bool) error {
-	k, err := FindKernel(cfg.Cache)
+	k, err := FindKernel(cfg)
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func config() (guest.Config, error) {
 	if mode != "" && mode != guest.ModeDirect && mode != guest.ModeGuest {
 		return guest.Config{}, fmt.Errorf("CT_TRACE_LAB=%s: want direct or guest", mode)
 	}
-	return guest.Config{Name: name, Cache: cache, Checkout: checkout, Mode: mode, Labctl: exe, Progress: os.Stderr}, nil
+	return guest.Config{Name: name, Cache: cache, Checkout: checkout, Mode: mode, Labctl: exe, Kernel: os.Getenv("CT_TRACE_KERNEL"), Progress: os.Stderr}, nil
 }
 
 // findCheckout is the folder of go.mod, from the working directory upwards.

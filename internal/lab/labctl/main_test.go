@@ -48,7 +48,7 @@ func TestInterruptLeavesNothing(t *testing.T) {
 	if cache == "" {
 		cache = filepath.Join(checkout, ".cache")
 	}
-	if _, err := guest.FindKernel(cache); err != nil {
+	if _, err := guest.FindKernel(guest.Config{Cache: cache}); err != nil {
 		testenv.Need(t, false, err.Error())
 	}
 	testenv.Tool(t, "qemu-system-x86_64")
