@@ -11,6 +11,9 @@ STEPS ?= 50000
 USERSTEPS ?= 5000
 # CASE=name runs one case of the oracle (a regular expression of names).
 CASE ?=
+# DEBIAN=trixie (or another release) runs the lab on that release's OVN and kernel, which are unpacked and not installed.
+DEBIAN ?=
+ON = $(if $(DEBIAN),scripts/debian.sh $(DEBIAN))
 LABCTL := bin/labctl
 
 .PHONY: all build labctl unit test live difftest oracle coverage lint fuzz bench demo lab lab-up lab-down capture setup clean
@@ -46,11 +49,13 @@ difftest: setup
 
 # The lab cases: predicted, really sent, compared.
 oracle: setup build labctl
-	@$(LABCTL) oracle -case '$(CASE)'
+	@$(ON) $(LABCTL) oracle -case '$(CASE)'
 
-# docs/coverage.md from a whole run of the oracle.
+# docs/coverage.md from whole runs of the oracle on every release that it names.
 coverage: setup build labctl
-	@$(LABCTL) oracle -results $(CT_TRACE_CACHE)/oracle.json -coverage docs/coverage.md
+	@$(LABCTL) oracle -results $(CT_TRACE_CACHE)/oracle.json
+	@for s in trixie sid; do scripts/debian.sh $$s $(LABCTL) oracle -results $(CT_TRACE_CACHE)/oracle-$$s.json; done
+	@$(LABCTL) coverage -o docs/coverage.md $(CT_TRACE_CACHE)/oracle.json $(CT_TRACE_CACHE)/oracle-trixie.json $(CT_TRACE_CACHE)/oracle-sid.json
 
 fuzz:
 	@scripts/fuzz.sh $(FUZZTIME)
@@ -61,18 +66,18 @@ bench: setup build
 	@$(GO) build -o bin/bench ./internal/bench && bin/bench $(BENCHARGS)
 
 demo: setup build labctl
-	@$(LABCTL) demo
+	@$(ON) $(LABCTL) demo
 
 # A shell in a running lab.
 lab: setup build labctl
-	@$(LABCTL) shell
+	@$(ON) $(LABCTL) shell
 
 # Keep a lab up between runs; make oracle and scripts/lab-exec use it.
 lab-up: setup build labctl
-	@$(LABCTL) up
+	@$(ON) $(LABCTL) up
 
 lab-down: labctl
-	@$(LABCTL) down
+	@$(ON) $(LABCTL) down
 
 # The parsers' corpus in testdata/, made anew from a kept lab.
 capture: lab-up

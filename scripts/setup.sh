@@ -27,6 +27,8 @@ packages() {
 	kmod modprobe, depmod: which modules the guest needs, in which order
 	busybox-static the guest's first userland
 	qemu-system-x86 the guest, where the host's kernel has no openvswitch
+	patchelf another release's programs, told to use the libraries unpacked with them (scripts/debian.sh)
+	xz-utils another release's kernel modules, which are compressed
 	procps ps(1): the tests that nothing is left behind
 	gcc with libc6-dev: the race detector links through it
 	libc6-dev with gcc: the race detector links through it

@@ -22,5 +22,10 @@ export CT_TRACE_LAB_NAME=test-$$
 trap 'bin/labctl down >/dev/null 2>&1 || true' EXIT
 step "lab" bin/labctl up
 step "difftest through the kernel datapath" bin/labctl exec "$PWD/bin/difftest" -datapath ovs-kernel -steps 500 </dev/null
-step oracle make --no-print-directory oracle
+results=${CT_TRACE_CACHE:-$PWD/.cache}
+step oracle bin/labctl oracle -results "$results/oracle.json"
+bin/labctl down
+# A newer release: what only it has, and a case of everything else.
+step "oracle on Debian trixie" scripts/debian.sh trixie bin/labctl oracle -spread -results "$results/oracle-trixie.json"
+step "every case judged" bin/labctl coverage "$results/oracle.json" "$results/oracle-trixie.json"
 echo "test: all passed in $((SECONDS - began)) s"

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
@@ -21,6 +21,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	tool := fs.String("tool", "", "the built command; without it reality alone is recorded")
 	pattern := fs.String("case", "", "names to run (regular expression)")
 	results := fs.String("results", "", "write all judgements to this file, as JSON")
+	spread := fs.Bool("spread", false, "one case of each feature, and all that need a newer release")
 	settle := fs.Duration("settle", 400*time.Millisecond, "nothing seen for so long: the packet is through")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
@@ -38,7 +39,19 @@ func cmdCases(ctx context.Context, args []string) error {
 		return err
 	}
 	defer r.Close()
+	schema, err := l.NBSchema()
+	if err != nil {
+		return err
+	}
+	done := probe.Run{}
+	if done.Versions, err = l.Versions(ctx); err != nil {
+		return err
+	}
+	fmt.Printf("oracle: on %s\n", done.Versions)
 	all := cases.All(l.Topo)
+	if *spread {
+		all = probe.Spread(all)
+	}
 	var run []probe.Case
 	for _, c := range all {
 		if c.Name == *pattern {
@@ -53,7 +66,6 @@ func cmdCases(ctx context.Context, args []string) error {
 		return fmt.Errorf("no case %q", *pattern)
 	}
 	count := map[string]int{}
-	var done []probe.Result
 	for i, c := range run {
 		if ctx.Err() != nil {
 			break
@@ -62,27 +74,54 @@ func cmdCases(ctx context.Context, args []string) error {
 		if *tool == "" {
 			fmt.Println()
 		}
-		res := r.RunCase(ctx, c)
-		fmt.Printf("%-8s %5.1f s (tool %.1f s)\n", res.Outcome, res.Took.Seconds(), res.Tool.Seconds())
+		res := probe.Result{Name: c.Name, Feature: c.Feature, Outcome: probe.NotHere, Note: "needs " + c.Needs}
+		if schema.Has(c.Needs) {
+			res = r.RunCase(ctx, c)
+			fmt.Printf("%-8s %5.1f s (tool %.1f s)\n", res.Outcome, res.Took.Seconds(), res.Tool.Seconds())
+		} else {
+			fmt.Printf("%-8s %s\n", res.Outcome, res.Note)
+		}
 		for _, w := range res.Why {
 			fmt.Printf("        %s\n", w)
 		}
 		count[res.Outcome]++
-		done = append(done, res)
+		done.Results = append(done.Results, res)
 	}
 	if *results != "" {
-		b, err := json.MarshalIndent(done, "", " ")
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(*results, b, 0o644); err != nil {
+		if err := done.Write(*results); err != nil {
 			return err
 		}
 	}
-	disagree := count["disagree"] + len(run) - len(done)
-	fmt.Printf("oracle: cases=%d agree=%d unknown=%d disagree=%d\n", len(run), count["agree"], count["unknown"], disagree)
+	disagree := count["disagree"] + len(run) - len(done.Results)
+	fmt.Printf("oracle: cases=%d agree=%d unknown=%d disagree=%d elsewhere=%d\n", len(run), count["agree"], count["unknown"], disagree, count[probe.NotHere])
 	if disagree > 0 {
 		return &guest.ExitError{Code: 1}
 	}
 	return nil
+}
+
+// cmdCoverage tells from the results of several runs which cases no run has judged, and writes the table of features.
+func cmdCoverage(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("coverage", flag.ContinueOnError)
+	out := fs.String("o", "", "write the table to this file")
+	if err := fs.Parse(args); err != nil {
+		return &guest.ExitError{Code: 2}
+	}
+	var runs []*probe.Run
+	for _, f := range fs.Args() {
+		r, err := probe.ReadRun(f)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, r)
+	}
+	all := cases.All(lab.Base())
+	if missing := probe.Missing(all, runs); len(missing) > 0 {
+		return fmt.Errorf("%d of %d cases were judged in no run: %s", len(missing), len(all), strings.Join(missing, ", "))
+	}
+	fmt.Printf("coverage: all %d cases were judged\n", len(all))
+	if *out == "" {
+		return nil
+	}
+	return os.WriteFile(*out, []byte(probe.Coverage(cases.Features, all, runs)), 0o644)
 }

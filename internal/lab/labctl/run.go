@@ -1,20 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
 // session is an instance with the topology up and this checkout's programs in it.
@@ -112,7 +108,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("oracle", flag.ContinueOnError)
 	pattern := fs.String("case", "", "names to run (regular expression)")
 	results := fs.String("results", "", "write all judgements to this file, as JSON")
-	coverage := fs.String("coverage", "", "write the table of features to this file")
+	spread := fs.Bool("spread", false, "one case of each feature, and all that need a newer release")
 	reality := fs.Bool("reality", false, "do not predict: show what really happens")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
@@ -124,7 +120,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 	}
 	defer s.close()
 	remote := filepath.Join(s.cfg.Share(), "results.json")
-	argv := []string{remoteBin + "/labctl", "cases", "-case", *pattern, "-results", remote}
+	argv := []string{remoteBin + "/labctl", "cases", "-case", *pattern, "-results", remote, fmt.Sprintf("-spread=%t", *spread)}
 	if !*reality {
 		if _, err := os.Stat(filepath.Join(s.cfg.Checkout, "bin", "ovn-ct-trace")); err != nil {
 			return errors.New("the tool is not built: make build")
@@ -137,32 +133,8 @@ func cmdOracle(ctx context.Context, args []string) error {
 			err = cerr
 		}
 	}
-	if *coverage != "" {
-		if cerr := s.coverage(ctx, remote, *coverage); cerr != nil && err == nil {
-			err = cerr
-		}
-	}
 	fmt.Fprintf(os.Stderr, "oracle: %.0f s with the lab's start\n", time.Since(began).Seconds())
 	return err
-}
-
-// coverage writes the table of features from a run's judgements.
-func (s *session) coverage(ctx context.Context, results, file string) error {
-	b, err := os.ReadFile(results)
-	if err != nil {
-		return err
-	}
-	var done []probe.Result
-	if err := json.Unmarshal(b, &done); err != nil {
-		return err
-	}
-	var out bytes.Buffer
-	script := "ovs-vswitchd --version | sed -n 's/.* /OVS /p' | head -1; ovn-controller --version | sed -n 's/^ovn-controller /OVN /p'; uname -r | sed 's/^/Linux /'"
-	if err := s.in.Run(ctx, guest.Command{Argv: []string{"/bin/sh", "-c", script}, Env: passEnv(), Stdout: &out}); err != nil {
-		return err
-	}
-	versions := strings.Join(strings.Split(strings.TrimSpace(out.String()), "\n"), ", ")
-	return os.WriteFile(file, []byte(probe.Coverage(done, versions)), 0o644)
 }
 
 func cmdShell(ctx context.Context, args []string) error {

@@ -15,6 +15,7 @@ import (
 type Case struct {
 	Name    string
 	Feature string   // the row of docs/coverage.md
+	Needs   string   // what only newer releases have (lab.Schema.Has): elsewhere the case is not run
 	Setup   []string // ovn-nbctl commands before (others: see command), each undone by Cleanup
 	Cleanup []string
 	Args    []string // further flags of the tool
