@@ -116,10 +116,14 @@ func cmdCoverage(ctx context.Context, args []string) error {
 		runs = append(runs, r)
 	}
 	all := cases.All(lab.Base())
-	if missing := probe.Missing(all, runs); len(missing) > 0 {
+	missing, newer := probe.Unjudged(all, runs)
+	if len(missing) > 0 {
 		return fmt.Errorf("%d of %d cases were judged in no run: %s", len(missing), len(all), strings.Join(missing, ", "))
 	}
-	fmt.Printf("coverage: all %d cases were judged\n", len(all))
+	fmt.Printf("coverage: %d of %d cases were judged\n", len(all)-len(newer), len(all))
+	if len(newer) > 0 {
+		fmt.Printf("coverage: not judged, for they need a newer release than these runs': %s\n", strings.Join(newer, ", "))
+	}
 	if *out == "" {
 		return nil
 	}

@@ -45,21 +45,25 @@ func (r *Run) release() string {
 	return name
 }
 
-// Missing lists the cases that no run has judged.
-func Missing(all []Case, runs []*Run) []string {
-	judged := map[string]bool{}
+// Unjudged lists the cases that no run has judged: missing ones, which a run should have, and newer ones, which need a
+// release newer than any of the runs'.
+func Unjudged(all []Case, runs []*Run) (missing, newer []string) {
+	judged, seen := map[string]bool{}, map[string]bool{}
 	for _, r := range runs {
 		for _, res := range r.Results {
+			seen[res.Name] = true
 			judged[res.Name] = judged[res.Name] || res.Outcome != NotHere
 		}
 	}
-	var out []string
 	for _, c := range all {
-		if !judged[c.Name] {
-			out = append(out, c.Name)
+		switch {
+		case !seen[c.Name]:
+			missing = append(missing, c.Name)
+		case !judged[c.Name]:
+			newer = append(newer, c.Name)
 		}
 	}
-	return out
+	return missing, newer
 }
 
 // Coverage is the table of docs/coverage.md: feature by feature, which cases there are, and on each release whether
