@@ -283,6 +283,18 @@ func TestSampledPacketIsDroppedAllTheSame(t *testing.T) {
 	}
 }
 
+// A metered punt comes in a sample of all packets: it is the controller's all the same.
+func TestMeteredPunt(t *testing.T) {
+	b, p := start(t, 2, "")
+	b.Ofctl("-O", "OpenFlow15", "add-meter", "br0", "meter=3,pktps,band=type=drop,rate=10")
+	b.AddFlows("br0", "table=0,tcp,actions=controller(userdata=00.00.00.01,meter_id=3),output:2")
+	res := trace(t, eng(b, p, table{}), engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
+	if !strings.HasPrefix(res.Segments[0].Actions, "sample(") {
+		t.Fatalf("the punt is not in a sample: %s", res.Segments[0].Actions)
+	}
+	want(t, ends(res.Outcomes[0]), "controller 10.0.0.1:1000>10.0.0.2:80 ttl 64", "output p2 10.0.0.1:1000>10.0.0.2:80 ttl 64")
+}
+
 func TestPacketLengthPicksBranch(t *testing.T) {
 	b, p := start(t, 3, "table=0,in_port=1,ip,actions=check_pkt_larger(1000)->NXM_NX_REG0[0],resubmit(,1)\ntable=1,reg0=0x1/0x1,actions=output:3\ntable=1,priority=0,actions=output:2")
 	for length, port := range map[int]string{0: "p2", 900: "p2", 1400: "p3"} {

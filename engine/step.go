@@ -51,8 +51,17 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 			r.nested(w, it, a.Actions)
 			return nil
 		case odp.Sample:
-			// The sampled copy goes to a collector; the packet itself goes on unchanged.
-			it.seg.note("a sample of %s%% of such packets goes to a collector", a.Percent)
+			if !produces(a.Actions) {
+				// The sampled copy goes to a collector; the packet itself goes on unchanged.
+				it.seg.note("a sample of %s%% of such packets goes to a collector", a.Percent)
+				continue
+			}
+			if a.Percent != everyPacket {
+				r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: fmt.Sprintf("%s%% of such packets, chosen by chance, also go through %s", a.Percent, a.Actions)})
+				continue
+			}
+			r.nested(w, it, a.Actions)
+			return nil
 		case odp.PSample:
 			it.seg.note("copies go to the kernel's packet sampler, group %d", a.Group)
 		case odp.CheckPktLen:
@@ -83,6 +92,10 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 	}
 	return nil
 }
+
+// everyPacket is the share of a sample that is none: Open vSwitch puts what is only for a copy in one, such as a metered punt
+// (ofproto/ofproto-dpif-xlate.c: put_controller_user_action).
+const everyPacket = "100.0"
 
 // nested queues the rest of it, and above it a copy that runs actions.
 func (r *run) nested(w *world, it item, actions odp.Actions) {
