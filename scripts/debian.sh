@@ -62,7 +62,7 @@ programs="openvswitch-common openvswitch-switch ovn-common ovn-central ovn-host"
 # shellcheck disable=SC2086
 libs=$(apt-get -s install $programs | sed -n 's/^Inst \(lib[^ ]*\) .*/\1/p')
 # The newest releases ship modules and image in packages of their own.
-kernel=$(apt-get -s install linux-image-amd64 | sed -n 's/^Inst \(linux-\(image\|modules\|binary\)-[0-9][^ ]*\) .*/\1/p')
+kernel=$(apt-get -s install linux-image-amd64 | sed -n 's/^Inst \(linux-\(image\|modules\|binary\|base\)-[0-9][^ ]*\) .*/\1/p')
 [ -n "$kernel" ] || die "cannot tell which kernel linux-image-amd64 stands for"
 say "downloading Open vSwitch, OVN, their libraries, and" $kernel"; they are unpacked, not installed"
 mkdir "$tmp/debs" "$tmp/prefix" "$tmp/root"

@@ -114,7 +114,8 @@ func (s *sending) fromWire(ctx context.Context, chassis string, w wire, p packet
 		req: engine.Request{Bridge: port.Bridge, InPort: port.OFPort, InPortDatapath: port.Datapath, Packet: p}}, "", nil
 }
 
-// physicalPort finds the port by which a chassis is on a provider network.
+// physicalPort finds the port by which a chassis is on a provider network. A bond counts as one port: its active member where it has
+// one, since what comes by another is dropped (ofproto/bond.c: bond_check_admissibility), else any.
 func physicalPort(info *node.Info, network string) (node.Port, string) {
 	bridge := info.BridgeMappings[network]
 	if bridge == "" {
@@ -122,8 +123,15 @@ func physicalPort(info *node.Info, network string) (node.Port, string) {
 	}
 	var found []node.Port
 	for _, p := range info.Ports {
-		if p.Bridge == bridge && p.Kind == engine.PortPhysical && p.Peer == "" {
+		if p.Bridge != bridge || p.Kind != engine.PortPhysical || p.Peer != "" {
+			continue
+		}
+		i := slices.IndexFunc(found, func(f node.Port) bool { return f.Bond != "" && f.Bond == p.Bond })
+		switch {
+		case i < 0:
 			found = append(found, p)
+		case p.Active:
+			found[i] = p
 		}
 	}
 	switch len(found) {

@@ -75,7 +75,9 @@ type Port struct {
 	ExternalIDs map[string]string `json:"external_ids,omitempty"`
 	MAC         string            `json:"mac,omitempty"`
 	Tag         int64             `json:"tag,omitempty"`
-	Peer        string            `json:"peer,omitempty"` // of a patch port
+	Peer        string            `json:"peer,omitempty"`   // of a patch port
+	Bond        string            `json:"bond,omitempty"`   // the bond that it is a member of
+	Active      bool              `json:"active,omitempty"` // it is that bond's active member
 }
 
 // DatapathType is the kind of datapath the port's bridge runs on: system, netdev, dummy.

@@ -16,6 +16,9 @@ func joinPorts(shown []shownPort, rows map[string]*ovn.Interface) []Port {
 			p.Options, p.ExternalIDs = row.Options, row.ExternalIDs
 			p.IfaceID = row.IfaceID()
 			p.MAC, p.Tag = row.MAC, row.Tag
+			if row.Bonded {
+				p.Bond, p.Active = row.Port, row.MAC != "" && row.MAC == row.ActiveMAC
+			}
 		}
 		if p.Options == nil {
 			p.Options = map[string]string{}

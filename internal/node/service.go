@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -188,19 +187,7 @@ func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn
 			info.Zones = b.CTZones()
 		}
 	}
-	res, err := db.Select(ctx, ovn.Query{Table: "Interface", Columns: []string{"name", "type", "ofport", "options", "external_ids", "mac_in_use"}})
-	if err != nil {
-		return nil, err
-	}
-	rows := map[string]*ovn.Interface{}
-	for _, r := range res[0] {
-		i := &ovn.Interface{Name: r.Str("name"), Type: r.Str("type"), Options: r.Map("options"), ExternalIDs: r.Map("external_ids"), MAC: r.Str("mac_in_use")}
-		if err := r.Err(); err != nil {
-			return nil, fmt.Errorf("table Interface: %s: %w", i.Name, err)
-		}
-		rows[i.Name] = i
-	}
-	return rows, nil
+	return db.AllInterfaces(ctx)
 }
 
 // Trace follows one packet on this node.

@@ -85,6 +85,31 @@ func TestInfoOfARealOVS(t *testing.T) {
 	}
 }
 
+func TestInfoNamesABondsActiveMember(t *testing.T) {
+	o := userspaceOVS(t)
+	o.Vsctl("add-br", "br-ex", "--", "set", "bridge", "br-ex", "datapath_type=dummy", "--",
+		"add-bond", "br-ex", "bond0", "e1", "e2", "bond_mode=active-backup", "--", "set", "interface", "e1", "type=dummy", "--", "set", "interface", "e2", "type=dummy")
+	o.Appctl("bond/set-active-slave", "bond0", "e2")
+	var members []string
+	for range 50 { // ovs-vswitchd writes the active member down when it next looks
+		info, err := service(t, Options{RunDir: o.RunDir}).Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		members = nil
+		for _, p := range info.Ports {
+			if p.Bond == "bond0" {
+				members = append(members, fmt.Sprintf("%s active=%t", p.Name, p.Active))
+			}
+		}
+		if strings.Join(members, ", ") == "e1 active=false, e2 active=true" {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("members %q", members)
+}
+
 // Packets really go through the datapath's conntrack; a trace then finds their entry there.
 func TestUserspaceEntriesAreFound(t *testing.T) {
 	o := userspaceOVS(t)

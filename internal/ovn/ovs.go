@@ -122,6 +122,8 @@ type Interface struct {
 	Options     map[string]string
 	ExternalIDs map[string]string
 	PortIDs     map[string]string // external_ids of its Port row
+	Bonded      bool              // Port has several interfaces
+	ActiveMAC   string            // MAC of the bond's active interface; empty when none is, or every one carries packets
 	AdminState  string
 	LinkState   string
 	Error       string
@@ -284,10 +286,11 @@ func (o *OVS) InterfacesOfBridge(ctx context.Context, bridge string) ([]*Interfa
 	return out, nil
 }
 
-var portRowColumns = []string{"name", "interfaces", "tag", "external_ids"}
+var portRowColumns = []string{"name", "interfaces", "tag", "external_ids", "bond_active_slave"}
 
 func (i *Interface) onPort(p *Row) {
 	i.Port, i.Tag, i.HasTag, i.PortIDs = p.Str("name"), p.Int("tag"), len(p.Ints("tag")) > 0, p.Map("external_ids")
+	i.Bonded, i.ActiveMAC = len(p.Refs("interfaces")) > 1, p.Str("bond_active_slave")
 }
 
 func (o *OVS) iface(r *Row) *Interface {
@@ -333,6 +336,32 @@ func (o *OVS) interfaces(ctx context.Context, cond ...ovsdb.Condition) ([]*Inter
 		for _, b := range rows {
 			of[n].Bridge = b.Str("name")
 		}
+	}
+	return out, nil
+}
+
+// AllInterfaces lists the node's interfaces by name, each with its port.
+func (o *OVS) AllInterfaces(ctx context.Context) (map[string]*Interface, error) {
+	res, err := o.Select(ctx, Query{Table: "Interface", Columns: interfaceColumns}, Query{Table: "Port", Columns: portRowColumns})
+	if err != nil {
+		return nil, err
+	}
+	ports := map[UUID]*Row{}
+	for _, p := range res[1] {
+		for _, i := range p.Refs("interfaces") {
+			ports[i] = p
+		}
+	}
+	out := map[string]*Interface{}
+	for _, r := range res[0] {
+		i := o.iface(r)
+		if p := ports[i.UUID]; p != nil {
+			i.onPort(p)
+		}
+		if err := r.Err(); err != nil {
+			return nil, o.bad("Interface", err)
+		}
+		out[i.Name] = i
 	}
 	return out, nil
 }
