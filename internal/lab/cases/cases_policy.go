@@ -67,6 +67,21 @@ func policy(b builder) []probe.Case {
 			[]string{
 				"clear logical_switch sw0 other_config", "clear logical_switch sw1 other_config", "remove logical_router lr0 options mcast_relay", "remove logical_router_port lr0-sw1 options mcast_flood",
 			}),
+		changed(one("copp-reject", "control plane meters (Copp)", b.tcp("sw0-p1", "30.0.0.84", 80), "rejected"),
+			[]string{
+				"meter-add m-case drop 100 pktps 10", "copp-add copp-case reject m-case", "ls-copp-add copp-case sw0",
+				`--reject lb-add lb-case 30.0.0.84:80 "" tcp`, "ls-lb-add sw0 lb-case",
+			},
+			[]string{"lb-del lb-case", "clear logical_switch sw0 copp", "--all destroy Copp", "meter-del m-case"}),
+		changed(one("copp-icmp", "control plane meters (Copp)", with(b.udp("sw0-p1", "sw1-p2", 7), func(p *probe.Packet) { p.TTL = 1 }), "rejected"),
+			[]string{"meter-add m-case drop 100 pktps 10", "copp-add copp-case icmp4-error m-case", "lr-copp-add copp-case lr0"},
+			[]string{"clear logical_router lr0 copp", "--all destroy Copp", "meter-del m-case"}),
+		changed(one("copp-arp", "control plane meters (Copp)", b.ping("sw0-p1", "20.0.0.77"), "nowhere"),
+			[]string{"meter-add m-case drop 100 pktps 10", "copp-add copp-case arp-resolve m-case", "lr-copp-add copp-case lr0"},
+			[]string{"clear logical_router lr0 copp", "--all destroy Copp", "meter-del m-case"}),
+		changed(one("acl-log-metered", "ACL log", b.tcp("sw1-p1", "sw1-p2", 80), "sw1-p2"),
+			[]string{"meter-add m-case drop 100 pktps 10", "--log --meter=m-case --name=metered acl-add sw1 from-lport 1000 'tcp' allow-related"},
+			[]string{"acl-del sw1", "meter-del m-case"}),
 		changed(one("external-port", "external ports", with(b.arp("ext4", "172.18.0.3"), func(p *probe.Packet) {}), ""),
 			[]string{
 				"ha-chassis-group-add hagx", "ha-chassis-group-add-chassis hagx hv2 30", "lsp-add prov prov-ext", "lsp-set-type prov-ext external",
