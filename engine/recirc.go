@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -258,53 +257,4 @@ func lastBridge(s *segment) string {
 		}
 	}
 	return name
-}
-
-// mergeOutcomes folds outcomes that differ in their choices alone into one: then the choice decided nothing (an entry
-// that exists pins the backend whatever the bucket).
-func mergeOutcomes(in []*Outcome) []*Outcome {
-	for _, o := range in[1:] {
-		if !sameEnds(o, in[0]) {
-			return in
-		}
-	}
-	if len(in) == 1 {
-		return in
-	}
-	one := in[0]
-	for i := range one.Leaves {
-		one.Leaves[i].Choices = decided(one.Leaves[i].Choices)
-	}
-	one.Choices = nil
-	return []*Outcome{one}
-}
-
-// decided keeps the choices that are not between buckets.
-func decided(in []Choice) []Choice {
-	var out []Choice
-	for _, c := range in {
-		if c.Kind != "lb-backend" && c.Kind != "ecmp" {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
-func sameEnds(a, b *Outcome) bool {
-	if len(a.Leaves) != len(b.Leaves) || len(a.Overlay.Entries) != len(b.Overlay.Entries) {
-		return false
-	}
-	for i := range a.Overlay.Entries {
-		// When an entry was made differs by how long the tracing took.
-		if !reflect.DeepEqual(a.Overlay.Entries[i].Entry, b.Overlay.Entries[i].Entry) {
-			return false
-		}
-	}
-	for i := range a.Leaves {
-		x, y := a.Leaves[i], b.Leaves[i]
-		if x.Kind != y.Kind || x.Why != y.Why || !reflect.DeepEqual(x.Packet, y.Packet) || !reflect.DeepEqual(x.Port, y.Port) || !reflect.DeepEqual(x.Tunnel, y.Tunnel) {
-			return false
-		}
-	}
-	return true
 }

@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"reflect"
+	"slices"
+)
+
+// mergeOutcomes takes out the choices that decide nothing (an entry that exists pins the backend whatever the bucket):
+// outcomes that differ in such a one alone become one.
+func mergeOutcomes(in []*Outcome) []*Outcome {
+	depth := 0
+	for _, o := range in {
+		depth = max(depth, len(o.Choices))
+	}
+	for d := depth - 1; d >= 0; d-- {
+		in = mergeAt(in, d)
+	}
+	return in
+}
+
+// mergeAt folds outcomes over their choice number d, where each way that it can fall has come to the same.
+func mergeAt(in []*Outcome, d int) []*Outcome {
+	var out []*Outcome
+	gone := map[*Outcome]bool{}
+	for i, o := range in {
+		if gone[o] {
+			continue
+		}
+		same := []*Outcome{o}
+		for _, other := range in[i+1:] {
+			if !gone[other] && sameBut(o.Choices, other.Choices, d) && sameEnds(o, other) {
+				same = append(same, other)
+			}
+		}
+		if len(same) < 2 || len(same) < ways(in, o.Choices[:d]) {
+			out = append(out, o)
+			continue
+		}
+		for _, other := range same {
+			gone[other] = true
+		}
+		out = append(out, o.without(d, same))
+	}
+	return out
+}
+
+// ways counts how choice number len(before) falls in the outcomes that agree up to it.
+func ways(in []*Outcome, before []Choice) int {
+	var seen []Choice
+	for _, o := range in {
+		if len(o.Choices) <= len(before) || !slices.Equal(o.Choices[:len(before)], before) {
+			continue
+		}
+		if c := o.Choices[len(before)]; !slices.Contains(seen, c) {
+			seen = append(seen, c)
+		}
+	}
+	return len(seen)
+}
+
+// sameBut tells whether choices are the same, number d left out.
+func sameBut(a, b []Choice, d int) bool {
+	return len(a) > d && len(b) > d && slices.Equal(a[:d], b[:d]) && slices.Equal(a[d+1:], b[d+1:])
+}
+
+// without is an outcome that stands for all of same: their choice number d is out of it, and out of what hung on it.
+func (o *Outcome) without(d int, same []*Outcome) *Outcome {
+	var fell []Choice
+	for _, s := range same {
+		fell = append(fell, s.Choices[d])
+	}
+	one := *o
+	one.Choices = slices.Delete(slices.Clone(o.Choices), d, d+1)
+	one.Leaves = slices.Clone(o.Leaves)
+	for i, l := range one.Leaves {
+		one.Leaves[i].Choices = slices.DeleteFunc(slices.Clone(l.Choices), func(c Choice) bool { return slices.Contains(fell, c) })
+	}
+	return &one
+}
+
+func sameEnds(a, b *Outcome) bool {
+	if len(a.Leaves) != len(b.Leaves) || len(a.Overlay.Entries) != len(b.Overlay.Entries) {
+		return false
+	}
+	for i := range a.Overlay.Entries {
+		// When an entry was made differs by how long the tracing took.
+		if !reflect.DeepEqual(a.Overlay.Entries[i].Entry, b.Overlay.Entries[i].Entry) {
+			return false
+		}
+	}
+	for i := range a.Leaves {
+		x, y := a.Leaves[i], b.Leaves[i]
+		if x.Kind != y.Kind || x.Why != y.Why || !reflect.DeepEqual(x.Packet, y.Packet) || !reflect.DeepEqual(x.Port, y.Port) || !reflect.DeepEqual(x.Tunnel, y.Tunnel) {
+			return false
+		}
+	}
+	return true
+}
