@@ -33,13 +33,13 @@ type Driver struct {
 	Backend   string    // keep only the load balancer's alternative of this IP:PORT
 	MaxHops   int       // node visits of one packet; DefaultMaxHops when 0
 
-	// DialSB opens another zone's Southbound database; nil: there are none.
-	DialSB func(ctx context.Context, remote string) (*ovn.SB, error)
+	// DialSB opens another zone's Southbound database as a chassis names it; nil: there are none.
+	DialSB func(ctx context.Context, chassis, remote string) (*ovn.SB, error)
 
 	chassis map[string]*ovn.Chassis
 	infos   map[string]*node.Info
 	zones   map[string]*ovn.SB // by chassis
-	remotes map[string]*ovn.SB // by ovn-remote
+	remotes map[string]*ovn.SB // by ovn-remote, and by chassis where that is a socket
 	notes   []string
 	fresh   map[string]bool // chassis known to be up to date
 	ahead   prefetches

@@ -153,7 +153,7 @@ func (s *sending) tunnel(ctx context.Context, a arrival, h *hop, leaf engine.Lea
 	if err != nil {
 		return next, "", err
 	}
-	if peer.Option("vtep-logical-switches") != "" {
+	if peer.IsVTEP() {
 		return next, "chassis " + peer.Name + " is a VTEP gateway: what its hardware does cannot be traced", nil
 	}
 	s.remember(peer)

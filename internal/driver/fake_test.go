@@ -69,7 +69,7 @@ lsp-bind cr-lr0-public hv2
 set chassis hv1 other_config:ovn-bridge-mappings=physnet1:br-ex
 set chassis hv2 other_config:ovn-bridge-mappings=physnet1:br-ex
 set chassis hv3 other_config:ovn-bridge-mappings=physnet2:br-ex
-set chassis vtep other_config:vtep-logical-switches=sw0
+set chassis vtep other_config:is-vtep=true
 `
 	if _, err := d.SBCtl(ctx, script); err != nil {
 		t.Fatal(err)

@@ -110,8 +110,10 @@ func (d *Driver) Enter(ctx context.Context, pb *ovn.PortBinding, at string, p pa
 			at = c.Name
 		}
 		return d.enterWire(ctx, pb, at, p) // a localnet port that lives on one chassis
-	case "vtep", "remote":
-		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "a packet of a port of type " + pb.Type + " begins outside of what this tool can ask"}
+	case "vtep":
+		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "it is on a VTEP gateway: what its hardware does cannot be traced"}
+	case "remote":
+		return d.enterRemote(ctx, pb)
 	}
 	if !pb.IsVIF() {
 		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "a packet does not enter OVN at a port of type " + pb.Type}
@@ -136,6 +138,26 @@ func (d *Driver) enterVIF(ctx context.Context, pb *ovn.PortBinding, chassis stri
 		return Start{}, err
 	}
 	return vifStart(ctx, d, chassis, info, pb.LogicalPort)
+}
+
+// enterRemote is the interface of a port of another zone, where that zone's chassis has one: the far side of a transit switch may
+// be a router's, which sends nothing by itself.
+func (d *Driver) enterRemote(ctx context.Context, pb *ovn.PortBinding) (Start, error) {
+	if pb.Chassis.IsZero() {
+		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "it belongs to another zone, and this Southbound database does not say on which chassis"}
+	}
+	c, err := d.chassisByUUID(ctx, pb.Chassis)
+	if err != nil {
+		return Start{}, err
+	}
+	_, info, err := d.node(ctx, c.Name)
+	if err != nil {
+		return Start{}, err
+	}
+	if _, ok := info.PortByIfaceID(pb.LogicalPort); !ok {
+		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "it belongs to another zone, and no interface of its chassis " + c.Name + " is its own"}
+	}
+	return vifStart(ctx, d, c.Name, info, pb.LogicalPort)
 }
 
 // EntryError is a port at which no packet can enter as it was asked.

@@ -42,6 +42,7 @@ type Lab struct {
 // state is what Down and Attach need to know; it is kept in Dir/state.json.
 type state struct {
 	Prefix string   `json:"prefix"`
+	Topo   string   `json:"topo"` // digest of the topology: another one is another lab
 	Procs  []Proc   `json:"procs"`
 	Netns  []string `json:"netns"`
 	Links  []string `json:"links"` // in the instance's own namespace
@@ -75,6 +76,9 @@ func Attach(topo *Topology, progress io.Writer) (*Lab, error) {
 	}
 	if !l.state.Ready {
 		return nil, ErrNoLab
+	}
+	if l.state.Topo != topo.digest() {
+		return nil, fmt.Errorf("%w: another topology is up", ErrNoLab)
 	}
 	for _, p := range l.state.Procs {
 		if !p.Alive() {
@@ -147,10 +151,12 @@ func (l *Lab) ChassisEnv(chassis string) []string {
 		"OVN_RUNDIR="+OVNRundir(chassis), "OVN_DBDIR="+OVNRundir(chassis), "OVN_LOGDIR="+OVNRundir(chassis))
 }
 
-// CentralEnv makes ovn-nbctl and ovn-sbctl talk to the lab's databases.
-func (l *Lab) CentralEnv() []string {
-	d := filepath.Join(Dir, "central")
-	return append(l.Bin.Env(), "OVN_NB_DB="+NBRemote, "OVN_SB_DB="+SBRemote,
+// CentralEnv makes ovn-nbctl and ovn-sbctl talk to the first zone's databases.
+func (l *Lab) CentralEnv() []string { return l.zoneEnv(l.Topo.Zone("")) }
+
+func (l *Lab) zoneEnv(z Zone) []string {
+	d := z.dir()
+	return append(l.Bin.Env(), "OVN_NB_DB="+z.NB(), "OVN_SB_DB="+z.SB(),
 		"OVN_RUNDIR="+d, "OVN_DBDIR="+d, "OVN_LOGDIR="+d, "OVS_RUNDIR="+d, "OVS_DBDIR="+d)
 }
 
@@ -159,9 +165,13 @@ func (l *Lab) On(ctx context.Context, chassis string, argv ...string) (string, e
 	return Command(ctx, l.ChassisEnv(chassis), "", append([]string{"ip", "netns", "exec", chassis}, argv...)...)
 }
 
-// NBCtl runs ovn-nbctl commands as one transaction; a command may itself be
-// several, with "--" between.
+// NBCtl runs ovn-nbctl commands as one transaction in the first zone; a command
+// may itself be several, with "--" between.
 func (l *Lab) NBCtl(ctx context.Context, commands ...string) (string, error) {
+	return l.nbctl(ctx, l.Topo.Zone(""), commands...)
+}
+
+func (l *Lab) nbctl(ctx context.Context, z Zone, commands ...string) (string, error) {
 	if len(commands) == 0 {
 		return "", nil
 	}
@@ -176,27 +186,78 @@ func (l *Lab) NBCtl(ctx context.Context, commands ...string) (string, error) {
 		}
 		argv = append(argv, words...)
 	}
-	return l.central(ctx, argv...)
+	return l.central(ctx, z, argv...)
 }
 
-// SBCtl runs one ovn-sbctl command.
-func (l *Lab) SBCtl(ctx context.Context, args ...string) (string, error) {
-	return l.central(ctx, append([]string{"ovn-sbctl"}, args...)...)
-}
-
-func (l *Lab) central(ctx context.Context, argv ...string) (string, error) {
+// central runs a tool on a zone's databases.
+func (l *Lab) central(ctx context.Context, z Zone, argv ...string) (string, error) {
 	tool, err := l.Bin.Tool(argv[0])
 	if err != nil {
 		return "", err
 	}
-	argv[0] = tool
-	return Command(ctx, l.CentralEnv(), "", argv...)
+	return Command(ctx, l.zoneEnv(z), "", append([]string{tool}, argv[1:]...)...)
 }
 
-// Sync waits until every chassis has installed what the Northbound DB says.
+// Sync waits until every chassis has installed what the Northbound DBs say.
 func (l *Lab) Sync(ctx context.Context) error {
-	_, err := l.central(ctx, "ovn-nbctl", "--wait=hv", "--timeout=150", "sync")
-	return err
+	for _, z := range l.Topo.allZones() {
+		if _, err := l.central(ctx, z, "ovn-nbctl", "--wait=hv", "--timeout=150", "sync"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Do runs one command that changes the lab: ovn-nbctl's; or "@ZONE ..." and
+// "@sb ...", "@ZONE-sb ..." for another zone and for ovn-sbctl; "@hv1 COMMAND"
+// or "@all COMMAND" on chassis; "@sleep 5s".
+func (l *Lab) Do(ctx context.Context, cmd string) error {
+	where, rest, ok := strings.Cut(cmd, " ")
+	if !ok || !strings.HasPrefix(where, "@") {
+		_, err := l.NBCtl(ctx, cmd)
+		return err
+	}
+	if where == "@sleep" {
+		d, err := time.ParseDuration(rest)
+		if err != nil {
+			return err
+		}
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	}
+	argv, err := SplitWords(rest)
+	if err != nil {
+		return err
+	}
+	done := false
+	for _, z := range l.Topo.allZones() {
+		switch where {
+		case "@" + z.Name:
+			_, err = l.central(ctx, z, append([]string{"ovn-nbctl"}, argv...)...)
+		case "@" + strings.TrimPrefix(z.Name+"-sb", "-"):
+			_, err = l.central(ctx, z, append([]string{"ovn-sbctl"}, argv...)...)
+		default:
+			continue
+		}
+		if done = true; err != nil {
+			return err
+		}
+	}
+	for _, c := range l.Topo.Chassis {
+		if where == "@all" || where == "@"+c.Name {
+			if _, err := l.On(ctx, c.Name, argv...); err != nil {
+				return err
+			}
+			done = true
+		}
+	}
+	if !done {
+		return fmt.Errorf("%q is no place of the lab", where)
+	}
+	return nil
 }
 
 // SplitWords splits a command line at blanks; single and double quotes group,

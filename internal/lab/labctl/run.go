@@ -108,6 +108,29 @@ func (s *session) close() {
 	}
 }
 
+// silenceLimit is how long the cases may print nothing: longer than one case may take.
+const silenceLimit = 8 * time.Minute
+
+// watched is a writer whose silence ends a context.
+type watched struct {
+	w     io.Writer
+	timer *time.Timer
+	limit time.Duration
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	w.timer.Reset(w.limit)
+	return w.w.Write(b)
+}
+
+// watch returns a context that ends when nothing was written to the writer for limit.
+func watch(ctx context.Context, w io.Writer, limit time.Duration) (context.Context, io.Writer) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	t := time.AfterFunc(limit, func() { cancel(fmt.Errorf("nothing was heard of it for %v", limit)) })
+	context.AfterFunc(ctx, func() { t.Stop() })
+	return ctx, &watched{w, t, limit}
+}
+
 func cmdOracle(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("oracle", flag.ContinueOnError)
 	pattern := fs.String("case", "", "names to run (regular expression)")
@@ -131,7 +154,11 @@ func cmdOracle(ctx context.Context, args []string) error {
 		}
 		argv = append(argv, "-tool", remoteBin+"/ovn-ct-trace")
 	}
-	err = s.run(ctx, nil, argv...)
+	wctx, out := watch(ctx, os.Stdout, silenceLimit)
+	err = s.in.Run(wctx, guest.Command{Argv: argv, Dir: s.cfg.Checkout, Env: passEnv(), Stdout: out, Stderr: os.Stderr})
+	if wctx.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("the lab hangs: %w", context.Cause(wctx))
+	}
 	if *results != "" {
 		if cerr := guest.CopyFile(remote, *results); cerr != nil && err == nil {
 			err = cerr

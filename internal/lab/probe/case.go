@@ -7,15 +7,13 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 )
 
 // Case is one thing that OVN does, predicted and then really done.
 type Case struct {
 	Name    string
 	Feature string   // the row of docs/coverage.md
-	Setup   []string // ovn-nbctl commands before (others: see command), each undone by Cleanup
+	Setup   []string // ovn-nbctl commands before (others: see lab.Do), each undone by Cleanup
 	Cleanup []string
 	Args    []string // further flags of the tool
 	Steps   []Step
@@ -70,7 +68,7 @@ func (r *Runner) RunCase(ctx context.Context, c Case) (res Result) {
 			cctx, cancel := context.WithTimeout(context.WithoutCancel(parent), time.Minute)
 			defer cancel()
 			for _, cmd := range c.Cleanup {
-				if err := r.command(cctx, cmd); err != nil {
+				if err := r.Lab.Do(cctx, cmd); err != nil {
 					worse(Disagree, fmt.Sprintf("clean-up: %v", err))
 				}
 			}
@@ -119,48 +117,11 @@ func (r *Runner) prepare(ctx context.Context, c Case) error {
 // change changes the Northbound DB and waits until no chassis acts on the old one.
 func (r *Runner) change(ctx context.Context, nb []string) error {
 	for _, cmd := range nb { // each a transaction: a later one counts on what an earlier one has done
-		if err := r.command(ctx, cmd); err != nil {
+		if err := r.Lab.Do(ctx, cmd); err != nil {
 			return err
 		}
 	}
 	return r.Lab.Settle(ctx)
-}
-
-// command runs one command of a case: ovn-nbctl's; or "@sb ARGS" for
-// ovn-sbctl, "@hv1 COMMAND" or "@all COMMAND" on chassis, "@sleep 5s".
-func (r *Runner) command(ctx context.Context, cmd string) error {
-	where, rest, ok := strings.Cut(cmd, " ")
-	if !ok || !strings.HasPrefix(where, "@") {
-		_, err := r.Lab.NBCtl(ctx, cmd)
-		return err
-	}
-	if where == "@sleep" {
-		d, err := time.ParseDuration(rest)
-		if err != nil {
-			return err
-		}
-		select {
-		case <-time.After(d):
-		case <-ctx.Done():
-		}
-		return ctx.Err()
-	}
-	argv, err := lab.SplitWords(rest)
-	if err != nil {
-		return err
-	}
-	if where == "@sb" {
-		_, err := r.Lab.SBCtl(ctx, argv...)
-		return err
-	}
-	for _, c := range r.Lab.Topo.Chassis {
-		if where == "@all" || where == "@"+c.Name {
-			if _, err := r.Lab.On(ctx, c.Name, argv...); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // runSteps predicts and sends packet after packet.

@@ -318,7 +318,8 @@ type Prediction struct {
 
 // Predict runs the built command as a user does.
 func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ...string) (*Prediction, error) {
-	args := []string{command, "-o", "json", "--sb", lab.SBRemote, "--nb", lab.NBRemote}
+	z := r.Lab.Topo.ZoneOf(p.From)
+	args := []string{command, "-o", "json", "--sb", z.SB(), "--nb", z.NB()}
 	for _, c := range r.Lab.Topo.Chassis {
 		args = append(args, "--node", fmt.Sprintf("%s=exec:ip netns exec %s env OVS_RUNDIR=%s OVN_RUNDIR=%s %s node stdio",
 			c.Name, c.Name, lab.OVSRundir(c.Name), lab.OVNRundir(c.Name), r.Tool))
