@@ -149,6 +149,7 @@ type track struct {
 	branches []Branch
 	asides   []Branch // ends of packets that OVN sent beside the traced one
 	choices  []engine.Choice
+	floods   []flood // met on the visit that is under way
 }
 
 // ends counts what has become of the track's packet so far.
@@ -251,7 +252,7 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 			s.reason(&b, h, last)
 			alt.branches = append(alt.branches, b)
 		}
-		next = append(next, alt)
+		next = append(next, alt.parted()...)
 	}
 	if len(next)+len(s.tracks) > maxWorlds {
 		t.branches = append(t.branches, s.branch(a, nil, engine.Unknown, report.End{Kind: "unknown", Chassis: a.chassis}, fmt.Sprintf("more than %d alternatives", maxWorlds)))

@@ -58,7 +58,7 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		}
 		t.branches = append(t.branches, b)
 	}
-	forward := func(next arrival) {
+	onward := func(next arrival) arrival {
 		next.hops, next.depth, next.segs = a.hops, a.depth+1, a.through(&leaf)
 		own := next.choices // of the arrival alone
 		next.choices = append(a.choices[:len(a.choices):len(a.choices)], leaf.Choices...)
@@ -66,8 +66,9 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		if next.gen == "" {
 			next.gen, next.reject, next.aside, next.why = a.gen, a.reject, a.aside, a.why
 		}
-		t.pending = append(t.pending, next)
+		return next
 	}
+	forward := func(next arrival) { t.pending = append(t.pending, onward(next)) }
 	switch leaf.Kind {
 	case engine.LeafUnknown:
 		add(engine.Unknown, "unknown", "", leaf.Why)
@@ -100,7 +101,7 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 			}
 			forward(next)
 		default:
-			return s.physical(ctx, a, h, leaf, add, forward)
+			return s.physical(ctx, t, a, h, leaf, add, onward)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
@@ -173,7 +174,7 @@ func (d *Driver) enterWire(ctx context.Context, ln *ovn.PortBinding, at string, 
 	case at != "":
 		names = []string{at}
 	case p.EthDst[0]&1 != 0:
-		all, err := d.mapping(ctx, w.network)
+		all, err := d.mapping(ctx, d.SB, w.network)
 		if err != nil {
 			return Start{}, err
 		}
@@ -181,12 +182,22 @@ func (d *Driver) enterWire(ctx context.Context, ln *ovn.PortBinding, at string, 
 			names = append(names, c.Name)
 		}
 	default:
-		chassis, _, err := d.answers(ctx, p.EthDst, w)
+		own, err := d.answers(ctx, d.SB, p.EthDst, w)
 		if err != nil {
 			return Start{}, err
 		}
-		if chassis != "" {
-			names = []string{chassis}
+		if own.chassis != "" {
+			names = []string{own.chassis}
+			break
+		}
+		if own.outside {
+			return Start{}, &EntryError{Port: ln.LogicalPort, Why: p.EthDst.String() + " was learned on provider network " + w.network + " itself (FDB): no chassis takes a packet for it; --at CHASSIS says where it enters"}
+		}
+		if names, err = d.takers(ctx, d.SB, w); err != nil {
+			return Start{}, err
+		}
+		if len(names) > 0 {
+			d.note("no port of OVN is known to have " + p.EthDst.String() + ": taken as flooded by provider network " + w.network + " to the chassis with ports of unknown addresses (" + strings.Join(names, ", ") + ")")
 		}
 	}
 	if len(names) == 0 {

@@ -161,15 +161,3 @@ func related(b builder) []probe.Case {
 		one("hex-arp", "packet given as bytes", hexed(b.arp("sw0-p1", "10.0.0.77")), "sw0-p2, sw0-p3"),
 	}
 }
-
-// zones is the way from one availability zone to another, over a transit
-// switch: each chassis is explained by its own Southbound DB.
-func zones(b builder) []probe.Case {
-	const f = "transit switch, remote chassis (interconnection)"
-	return []probe.Case{
-		handshake("transit-tcp", f, b.tcp("sw8-p1", "sw9-p1", 80), "sw9-p1"),
-		echo("transit-ping", f, b.ping("sw8-p1", "sw9-p1"), "sw9-p1"),
-		handshake("transit-back", f, b.tcp("sw9-p1", "sw8-p1", 80), "sw8-p1"),
-		{Name: "session-transit", Feature: f, Session: true, Expect: "established", Steps: []probe.Step{{Packet: b.tcp("sw8-p1", "sw9-p1", 80)}}},
-	}
-}

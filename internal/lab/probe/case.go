@@ -32,7 +32,13 @@ type Step struct {
 	Flush  bool     // and empty the conntrack tables
 	Args   []string // further flags of the tool for this packet
 	Want   string   // what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected"
+	Why    string   // what the reason of some branch must name: its text, stage, or Northbound row
 	Quiet  bool     // only send: nothing is predicted
+
+	// Of a packet that the tool must not pretend to know about: this exit status, and this in its complaint or, where it has an
+	// answer, Why in a reason of it. It is not sent.
+	Status int
+	Says   string
 }
 
 // Result is the judgement on one case.
@@ -149,6 +155,12 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 		default:
 			continue
 		}
+		if s.Status != 0 {
+			if why := r.refusal(ctx, p, s); why != "" {
+				worse(Disagree, fmt.Sprintf("step %d: %s", i+1, why))
+			}
+			continue
+		}
 		marker := r.Stamp(&p)
 		name := fmt.Sprintf("packet %d (%s from %s)", i+1, p, p.From)
 		var pred *Prediction
@@ -182,6 +194,9 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 				worse(o, name+": "+d)
 			}
 			worse(o)
+			if !pred.Report.Packets[0].reasons(s.Why) {
+				worse(Disagree, fmt.Sprintf("%s: no branch's reason names %q", name, s.Why))
+			}
 			if bad := pred.statusDiff(); bad != "" {
 				worse(Disagree, name+": "+bad)
 			}
@@ -189,6 +204,42 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 		last, lastSent = real, p
 	}
 	return nil
+}
+
+// refusal runs the tool on a packet that it must refuse, and tells how it did not.
+func (r *Runner) refusal(ctx context.Context, p Packet, s Step) string {
+	if r.Tool == "" {
+		return ""
+	}
+	pred, err := r.Predict(ctx, "trace", p, s.Args...)
+	switch {
+	case pred == nil:
+		return err.Error()
+	case pred.Status != s.Status:
+		return fmt.Sprintf("exit status %d, not %d: %s", pred.Status, s.Status, pred.Stderr)
+	case s.Why != "" && (err != nil || !pred.Report.Packets[0].reasons(s.Why)):
+		return fmt.Sprintf("no branch's reason names %q", s.Why)
+	case !strings.Contains(strings.SplitN(pred.Stderr, "\n", 2)[0], s.Says):
+		return fmt.Sprintf("the complaint does not say %q: %s", s.Says, pred.Stderr)
+	}
+	return ""
+}
+
+// reasons tells whether some branch's reason names what.
+func (p *RPkt) reasons(what string) bool {
+	for _, b := range p.Branches {
+		if b.Reason == nil {
+			continue
+		}
+		text := b.Reason.Text + " " + b.Reason.Stage
+		if nb := b.Reason.NB; nb != nil {
+			text += " " + nb.Table + " " + nb.Name + " " + nb.Summary
+		}
+		if strings.Contains(text, what) {
+			return true
+		}
+	}
+	return what == ""
 }
 
 func (r *Runner) stepChanges(ctx context.Context, s Step) error {

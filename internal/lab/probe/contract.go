@@ -52,6 +52,11 @@ type RBranch struct {
 	Reason  *struct {
 		Text  string `json:"text"`
 		Stage string `json:"stage"`
+		NB    *struct {
+			Table   string `json:"table"`
+			Name    string `json:"name"`
+			Summary string `json:"summary"`
+		} `json:"nb"`
 	} `json:"reason"`
 	Hops     []int    `json:"hops"`
 	Segments [][2]int `json:"segments"` // not in the contract; used when given
