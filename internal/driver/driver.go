@@ -152,8 +152,16 @@ type track struct {
 	floods   []flood // met on the visit that is under way
 }
 
-// ends counts what has become of the track's packet so far.
-func (t *track) ends() int { return len(t.branches) + len(t.asides) + len(t.pending) }
+// ends counts what has become of the track's packet so far; a mirror's copy is nothing of it.
+func (t *track) ends() int {
+	n := len(t.asides) + len(t.pending)
+	for _, b := range t.branches {
+		if b.Mirror == "" {
+			n++
+		}
+	}
+	return n
+}
 
 func (t *track) outcome() Outcome {
 	return Outcome{Choices: t.choices, Branches: t.branches, Asides: t.asides, World: t.world}
@@ -248,6 +256,7 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 		if alt.ends() == before && len(o.Leaves) > 0 {
 			// Nothing but copies for ovn-controller (a log, an address learned): the packet itself ends here.
 			last := o.Leaves[len(o.Leaves)-1]
+			last.Mirror = ""
 			b := s.branch(a, &last, engine.Dropped, report.End{Kind: "drop", Chassis: a.chassis}, "")
 			s.reason(&b, h, last)
 			alt.branches = append(alt.branches, b)
@@ -346,6 +355,9 @@ func (d *Driver) node(ctx context.Context, name string) (node.Node, *node.Info, 
 			return nil, nil, &node.Error{Node: name, Op: "read the node", Err: fmt.Errorf("the node reached is %s (external_ids:system-id)", info.SystemID)}
 		}
 		d.infos[name] = info
+		for _, w := range info.Warnings {
+			d.note(name + ": " + w)
+		}
 	}
 	return n, info, nil
 }

@@ -28,6 +28,9 @@ func (s *sending) branch(a arrival, leaf *engine.Leaf, v engine.Verdict, end rep
 		b.Reason = &report.Reason{Text: why, Chassis: end.Chassis}
 	}
 	b.Segments = a.through(leaf)
+	if leaf != nil {
+		b.Mirror = leaf.Mirror
+	}
 	return Branch{Branch: b, Packet: p, Chassis: end.Chassis, Port: end.Port}
 }
 
@@ -49,7 +52,7 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		switch {
 		case v == engine.Rejected && a.why != nil:
 			b.Reason = a.why
-		case v != engine.Delivered:
+		case v != engine.Delivered && leaf.Mirror == "":
 			s.reason(&b, h, leaf)
 		}
 		if a.aside {
@@ -77,6 +80,9 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 	case engine.LeafController:
 		return s.controller(ctx, t, a, h, leaf, add, forward)
 	case engine.LeafOutput:
+		if leaf.Mirror != "" {
+			return s.mirrored(ctx, a, leaf, add)
+		}
 		switch leaf.Port.Kind {
 		case engine.PortVIF:
 			port, err := s.logicalPort(ctx, a.chassis, leaf)
@@ -103,6 +109,27 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		default:
 			return s.physical(ctx, t, a, h, leaf, add, onward)
 		}
+	}
+	return nil
+}
+
+// mirrored ends a mirror's copy where it leaves the bridge: who collects it is not OVN's business.
+func (s *sending) mirrored(ctx context.Context, a arrival, leaf engine.Leaf, add func(engine.Verdict, string, string, string)) error {
+	why := "a copy that mirror " + leaf.Mirror + " makes"
+	switch leaf.Port.Kind {
+	case engine.PortVIF:
+		port, err := s.logicalPort(ctx, a.chassis, leaf)
+		if err != nil {
+			return err
+		}
+		add(engine.Delivered, "port", port, why)
+	case engine.PortHost:
+		add(engine.Host, "host", leaf.Port.Name, why)
+	default:
+		if leaf.Tunnel != nil && leaf.Tunnel.Dst != "" {
+			why += ", to " + leaf.Tunnel.Dst
+		}
+		add(engine.External, "external", leaf.Port.Name, why)
 	}
 	return nil
 }

@@ -185,20 +185,21 @@ func (s *sending) warn(format string, args ...any) {
 
 // verdictOf is the worst of the branches; of a packet that was flooded the best, and of its exclusive alternatives the worst.
 func verdictOf(p *report.Packet, flood bool) engine.Verdict {
-	if len(p.Branches) == 0 {
+	own := ownBranches(p)
+	if len(own) == 0 {
 		return engine.Unknown
 	}
 	if !flood {
-		v := p.Branches[0].Verdict
-		for _, b := range p.Branches[1:] {
+		v := own[0].Verdict
+		for _, b := range own[1:] {
 			v = min(v, b.Verdict)
 		}
 		return v
 	}
 	worst := engine.Delivered
-	for _, b := range p.Branches {
+	for _, b := range own {
 		best, whole := b.Verdict, true
-		for _, o := range p.Branches {
+		for _, o := range own {
 			switch {
 			case within(o, b):
 				best = max(best, o.Verdict)
@@ -211,6 +212,11 @@ func verdictOf(p *report.Packet, flood bool) engine.Verdict {
 		}
 	}
 	return worst
+}
+
+// ownBranches are those of the packet itself, without the copies that mirrors make.
+func ownBranches(p *report.Packet) []*report.Branch {
+	return slices.DeleteFunc(slices.Clone(p.Branches), func(b *report.Branch) bool { return b.Mirror != "" })
 }
 
 // within tells whether a happens wherever b does: it hangs on no undetermined choice that b does not hang on too.
@@ -227,7 +233,7 @@ func within(a, b *report.Branch) bool {
 // a frame out.
 func copies(p *report.Packet) bool {
 	n := map[string]int{}
-	for _, b := range p.Branches {
+	for _, b := range ownBranches(p) {
 		if b.Verdict < engine.Host {
 			continue
 		}

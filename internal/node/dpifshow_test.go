@@ -128,7 +128,7 @@ func TestKindsOfPorts(t *testing.T) {
 		"vm-int":    {Name: "vm-int", ExternalIDs: map[string]string{"iface-id": "p2"}},
 		"ovn-hv2-0": {Name: "ovn-hv2-0", Options: map[string]string{"remote_ip": "10.0.0.3"}},
 	}
-	info := &Info{Bridge: "br-int", Ports: joinPorts(shown, rows)}
+	info := &Info{Bridge: "br-int", Ports: joinPorts(shown, rows, nil)}
 	want := map[string]engine.PortKind{
 		"br-int": engine.PortHost, "tap0": engine.PortVIF, "vm-int": engine.PortVIF, "ovn-hv2-0": engine.PortTunnel, "vx": engine.PortTunnel,
 		"eth1": engine.PortPhysical, "patch-x": engine.PortPhysical, "dpdk0": engine.PortPhysical, "br-dp": engine.PortHost, "br-dm": engine.PortHost,

@@ -117,13 +117,15 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 	}
 	info := &Info{Tool: Version(), Kernel: kernelRelease(), Bridge: "br-int"}
 	var rows map[string]*ovn.Interface
+	var mirrors []*ovn.Mirror
 	if !s.opt.NoDB {
-		if rows, err = s.readDatabase(ctx, info); err != nil {
+		if rows, mirrors, err = s.readDatabase(ctx, info); err != nil {
 			return nil, err
 		}
 	}
 	s.readVersions(ctx, info)
-	info.Ports = joinPorts(shown, rows)
+	info.Ports = joinPorts(shown, rows, mirrors)
+	info.Warnings = append(info.Warnings, untold(mirrors, rows)...)
 	for _, p := range info.Ports {
 		if p.Bridge == info.Bridge {
 			info.Datapath = p.DatapathType()
@@ -160,15 +162,15 @@ func versionOf(text string) string {
 }
 
 // readDatabase fills in what the Open_vSwitch database knows.
-func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn.Interface, error) {
+func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn.Interface, []*ovn.Mirror, error) {
 	db, err := ovn.DialOVS(ctx, ovn.Options{Remotes: s.opt.DB})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer db.Close()
 	cfg, err := db.Config(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	info.SystemID, info.Hostname = cfg.SystemID, cfg.Hostname
 	if info.OVSVersion == "" {
@@ -181,7 +183,7 @@ func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn
 	}
 	bridges, err := db.AllBridges(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, b := range bridges {
 		if b.Name == info.Bridge {
@@ -190,17 +192,18 @@ func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn
 	}
 	res, err := db.Select(ctx, ovn.Query{Table: "Interface", Columns: []string{"name", "type", "ofport", "options", "external_ids", "mac_in_use"}})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rows := map[string]*ovn.Interface{}
 	for _, r := range res[0] {
 		i := &ovn.Interface{Name: r.Str("name"), Type: r.Str("type"), Options: r.Map("options"), ExternalIDs: r.Map("external_ids"), MAC: r.Str("mac_in_use")}
 		if err := r.Err(); err != nil {
-			return nil, fmt.Errorf("table Interface: %s: %w", i.Name, err)
+			return nil, nil, fmt.Errorf("table Interface: %s: %w", i.Name, err)
 		}
 		rows[i.Name] = i
 	}
-	return rows, nil
+	mirrors, err := db.Mirrors(ctx)
+	return rows, mirrors, err
 }
 
 // Trace follows one packet on this node.

@@ -24,16 +24,17 @@ type Case struct {
 
 // Step is one packet of a case, or a change between packets.
 type Step struct {
-	Packet *Packet  // send this
-	Answer bool     // or answer what was delivered last, from where it was delivered
-	Flags  string   // TCP flags of the answer, when not the usual ones
-	Error  bool     // or answer it with an ICMP error (port unreachable)
-	NB     []string // first run these commands (as in Case.Setup)
-	Flush  bool     // and empty the conntrack tables
-	Args   []string // further flags of the tool for this packet
-	Want   string   // what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected"
-	Why    string   // what the reason of some branch must name: its text, stage, or Northbound row
-	Quiet  bool     // only send: nothing is predicted
+	Packet  *Packet  // send this
+	Answer  bool     // or answer what was delivered last, from where it was delivered
+	Flags   string   // TCP flags of the answer, when not the usual ones
+	Error   bool     // or answer it with an ICMP error (port unreachable)
+	NB      []string // first run these commands (as in Case.Setup)
+	Flush   bool     // and empty the conntrack tables
+	Args    []string // further flags of the tool for this packet
+	Want    string   // what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected"
+	Why     string   // what the reason of some branch must name: its text, stage, or Northbound row
+	Verdict string   // what the tool must say of the packet as a whole, where its branches do not tell
+	Quiet   bool     // only send: nothing is predicted
 
 	// Of a packet that the tool must not pretend to know about: this exit status, and this in its complaint or, where it has an
 	// answer, Why in a reason of it. It is not sent.
@@ -196,6 +197,9 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			worse(o)
 			if !pred.Report.Packets[0].reasons(s.Why) {
 				worse(Disagree, fmt.Sprintf("%s: no branch's reason names %q", name, s.Why))
+			}
+			if v := pred.Report.Packets[0].Verdict; s.Verdict != "" && v != s.Verdict {
+				worse(Disagree, fmt.Sprintf("%s: verdict %s, not %s", name, v, s.Verdict))
 			}
 			if bad := pred.statusDiff(); bad != "" {
 				worse(Disagree, name+": "+bad)

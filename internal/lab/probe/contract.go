@@ -58,6 +58,7 @@ type RBranch struct {
 			Summary string `json:"summary"`
 		} `json:"nb"`
 	} `json:"reason"`
+	Mirror   string   `json:"mirror"` // not in the contract: the mirror whose copy it is
 	Hops     []int    `json:"hops"`
 	Segments [][2]int `json:"segments"` // not in the contract; used when given
 }
