@@ -29,6 +29,7 @@ func TestDriver(t *testing.T) {
 		"tunnel": testTunnel, "tunnel over IPv6": testTunnelIPv6, "tunnel ends": testTunnelEnds, "loop": testLoop,
 		"alternatives": testAlternatives, "verdicts": testVerdicts, "reasons": testReasons, "provider": testProvider, "controller": testController,
 		"start": testStart, "faults": testFaults, "nested": testNested, "commit": testCommit, "too many": testTooMany,
+		"mirrors": testMirrors, "southbound": testSouthbound,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, sb) })
 	}
@@ -309,6 +310,74 @@ func testVerdicts(t *testing.T, sb *ovn.SB) {
 			t.Errorf("%s: %v, flood %v", ends(sent), sent.Packet.Verdict, sent.Packet.Flood)
 		}
 	}
+}
+
+// A mirror's copy is listed and does not decide: neither the verdict, nor whether the packet was flooded.
+func testMirrors(t *testing.T, sb *ovn.SB) {
+	hv1 := chassis("hv1", "sw0-p1")
+	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}
+	drop := engine.Leaf{Kind: engine.LeafDrop, Packet: tcpSYN(), Path: []int{0}}
+	punt := engine.Leaf{Kind: engine.LeafController, Packet: tcpSYN(), Path: []int{0}}
+	mirrored := func(l engine.Leaf) engine.Leaf {
+		l.Mirror = "m1"
+		return l
+	}
+	vif, host := output(hv1.port(t, "tap0"), tcpSYN()), output(hv1.port(t, "br-int"), tcpSYN())
+	gre := mirrored(through(hv1.port(t, "ovn-hv2-10.9.0.2"), tcpSYN(), "", "10.9.7.7"))
+	for _, c := range []struct {
+		leaves []engine.Leaf
+		want   engine.Verdict
+		ends   string
+	}{
+		{[]engine.Leaf{mirrored(vif), drop}, engine.Dropped, "delivered port hv1 sw0-p1: a copy that mirror m1 makes\n" +
+			`dropped drop hv1: dropped in table 8 of br-int by priority 50, match "metadata=0x1"`},
+		{[]engine.Leaf{gre, vif}, engine.Delivered, "external external hv1 ovn-hv2-10.9.0.2: a copy that mirror m1 makes, to 10.9.7.7\ndelivered port hv1 sw0-p1"},
+		{[]engine.Leaf{mirrored(host), vif}, engine.Delivered, "host host hv1 br-int: a copy that mirror m1 makes\ndelivered port hv1 sw0-p1"},
+		{[]engine.Leaf{mirrored(vif), punt}, engine.Controller, "delivered port hv1 sw0-p1: a copy that mirror m1 makes\n" +
+			`controller controller hv1: punted to the controller in table 8 of br-int, match "metadata=0x1"`},
+	} {
+		hv1.trace = same(result(c.leaves...))
+		sent := send(t, d, tcpSYN())
+		wantText(t, ends(sent), c.ends)
+		if p := sent.Packet; p.Verdict != c.want || p.Flood || p.Branches[0].Mirror != "m1" || p.Branches[1].Mirror != "" {
+			t.Errorf("%s: %v, flood %v", c.ends, p.Verdict, p.Flood)
+		}
+	}
+}
+
+// Each chassis by its own Southbound database; a socket is another one on each of them, and what was opened is asked for once.
+func testSouthbound(t *testing.T, sb *ovn.SB) {
+	far, other := chassis("far", "x"), chassis("other", "y")
+	far.info.OVNRemote, other.info.OVNRemote = "tcp:10.0.0.9:6642", "unix:/run/ovn/ovnsb_db.sock"
+	var dialed []string
+	zone := &ovn.SB{DB: sb.DB}
+	d := &Driver{SB: sb, infos: map[string]*node.Info{"hv1": chassis("hv1", "sw0-p1").info, "far": far.info},
+		DialSB: func(_ context.Context, chassis, remote string) (*ovn.SB, error) {
+			dialed = append(dialed, chassis+" "+remote)
+			if strings.HasPrefix(remote, "unix:") {
+				return nil, errors.New("a socket on that machine")
+			}
+			return zone, nil
+		}}
+	ask := func(name string) *ovn.SB {
+		got, err := d.Southbound(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if ask("hv1") != sb || ask("far") != zone || ask("far") != zone {
+		t.Error("another database")
+	}
+	// Not before its node was asked can a chassis be told by its own database.
+	if ask("other") != sb {
+		t.Error("a database for a node that was not asked")
+	}
+	d.infos["other"] = other.info
+	if ask("other") != sb || len(d.notes) != 1 || !strings.Contains(d.notes[0], "chassis other has a Southbound database of its own") {
+		t.Errorf("notes %q", d.notes)
+	}
+	wantText(t, strings.Join(dialed, "\n"), "far tcp:10.0.0.9:6642\nother unix:/run/ovn/ovnsb_db.sock")
 }
 
 // The table that decided is named, OVN's subroutines passed over.

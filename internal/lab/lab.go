@@ -210,54 +210,103 @@ func (l *Lab) Sync(ctx context.Context) error {
 
 // Do runs one command that changes the lab: ovn-nbctl's; or "@ZONE ..." and
 // "@sb ...", "@ZONE-sb ..." for another zone and for ovn-sbctl; "@hv1 COMMAND"
-// or "@all COMMAND" on chassis; "@sleep 5s".
+// or "@all COMMAND" on chassis. "@until COMMAND" waits until a command, written
+// like these, prints something; "@gone COMMAND" until it prints nothing more;
+// "@bound PORT CHASSIS" until a chassis has claimed a logical port.
 func (l *Lab) Do(ctx context.Context, cmd string) error {
+	_, err := l.do(ctx, cmd)
+	return err
+}
+
+// Ask runs a command as Do does, and returns what it prints.
+func (l *Lab) Ask(ctx context.Context, cmd string) (string, error) { return l.do(ctx, cmd) }
+
+// waitLimit bounds a wait for a condition: far more than an idle lab takes, since the machine may be busy.
+const waitLimit = 90 * time.Second
+
+func (l *Lab) do(ctx context.Context, cmd string) (string, error) {
 	where, rest, ok := strings.Cut(cmd, " ")
 	if !ok || !strings.HasPrefix(where, "@") {
-		_, err := l.NBCtl(ctx, cmd)
-		return err
+		return l.NBCtl(ctx, cmd)
 	}
-	if where == "@sleep" {
-		d, err := time.ParseDuration(rest)
-		if err != nil {
-			return err
-		}
-		select {
-		case <-time.After(d):
-		case <-ctx.Done():
-		}
-		return ctx.Err()
+	switch where {
+	case "@until":
+		return "", l.until(ctx, cmd, func(ctx context.Context) (bool, error) {
+			out, err := l.do(ctx, rest)
+			return strings.TrimSpace(out) != "", err
+		})
+	case "@gone":
+		return "", l.until(ctx, cmd, func(ctx context.Context) (bool, error) {
+			out, err := l.do(ctx, rest)
+			return strings.TrimSpace(out) == "", err
+		})
+	case "@bound":
+		return "", l.until(ctx, cmd, func(ctx context.Context) (bool, error) { return l.bound(ctx, rest) })
 	}
 	argv, err := SplitWords(rest)
 	if err != nil {
-		return err
+		return "", err
 	}
-	done := false
+	return l.at(ctx, where, argv)
+}
+
+// at runs a command at a place of the lab.
+func (l *Lab) at(ctx context.Context, where string, argv []string) (string, error) {
 	for _, z := range l.Topo.allZones() {
 		switch where {
 		case "@" + z.Name:
-			_, err = l.central(ctx, z, append([]string{"ovn-nbctl"}, argv...)...)
+			return l.central(ctx, z, append([]string{"ovn-nbctl"}, argv...)...)
 		case "@" + strings.TrimPrefix(z.Name+"-sb", "-"):
-			_, err = l.central(ctx, z, append([]string{"ovn-sbctl"}, argv...)...)
-		default:
-			continue
-		}
-		if done = true; err != nil {
-			return err
+			return l.central(ctx, z, append([]string{"ovn-sbctl"}, argv...)...)
 		}
 	}
+	done, all := false, ""
 	for _, c := range l.Topo.Chassis {
 		if where == "@all" || where == "@"+c.Name {
-			if _, err := l.On(ctx, c.Name, argv...); err != nil {
-				return err
+			out, err := l.On(ctx, c.Name, argv...)
+			if err != nil {
+				return "", err
 			}
-			done = true
+			done, all = true, all+out
 		}
 	}
 	if !done {
-		return fmt.Errorf("%q is no place of the lab", where)
+		return "", fmt.Errorf("%q is no place of the lab", where)
 	}
-	return nil
+	return all, nil
+}
+
+// until asks again and again until a condition holds.
+func (l *Lab) until(ctx context.Context, what string, holds func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, waitLimit)
+	defer cancel()
+	for {
+		ok, err := holds(ctx)
+		switch {
+		case ok && err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("%s: %w", what, ctx.Err())
+		case err != nil:
+			return err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// bound tells whether "PORT CHASSIS" is so in the first zone.
+func (l *Lab) bound(ctx context.Context, what string) (bool, error) {
+	port, chassis, _ := strings.Cut(what, " ")
+	z := l.Topo.Zone("")
+	at, err := l.central(ctx, z, "ovn-sbctl", "--bare", "--columns=chassis", "find", "port_binding", "logical_port="+port)
+	if err != nil {
+		return false, err
+	}
+	id, err := l.central(ctx, z, "ovn-sbctl", "--bare", "--columns=_uuid", "find", "chassis", "name="+chassis)
+	return err == nil && strings.TrimSpace(id) != "" && strings.TrimSpace(id) == strings.TrimSpace(at), err
 }
 
 // SplitWords splits a command line at blanks; single and double quotes group,

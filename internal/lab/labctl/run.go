@@ -123,12 +123,14 @@ func (w *watched) Write(b []byte) (int, error) {
 	return w.w.Write(b)
 }
 
-// watch returns a context that ends when nothing was written to the writer for limit.
-func watch(ctx context.Context, w io.Writer, limit time.Duration) (context.Context, io.Writer) {
+// watch returns a context that ends when nothing was written to the writer for limit; stop ends the watch.
+func watch(ctx context.Context, w io.Writer, limit time.Duration) (_ context.Context, _ io.Writer, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	t := time.AfterFunc(limit, func() { cancel(fmt.Errorf("nothing was heard of it for %v", limit)) })
-	context.AfterFunc(ctx, func() { t.Stop() })
-	return ctx, &watched{w, t, limit}
+	return ctx, &watched{w, t, limit}, func() {
+		t.Stop()
+		cancel(context.Canceled)
+	}
 }
 
 func cmdOracle(ctx context.Context, args []string) error {
@@ -154,11 +156,12 @@ func cmdOracle(ctx context.Context, args []string) error {
 		}
 		argv = append(argv, "-tool", remoteBin+"/ovn-ct-trace")
 	}
-	wctx, out := watch(ctx, os.Stdout, silenceLimit)
+	wctx, out, stop := watch(ctx, os.Stdout, silenceLimit)
 	err = s.in.Run(wctx, guest.Command{Argv: argv, Dir: s.cfg.Checkout, Env: passEnv(), Stdout: out, Stderr: os.Stderr})
 	if wctx.Err() != nil && ctx.Err() == nil {
 		err = fmt.Errorf("the lab hangs: %w", context.Cause(wctx))
 	}
+	stop()
 	if *results != "" {
 		if cerr := guest.CopyFile(remote, *results); cerr != nil && err == nil {
 			err = cerr

@@ -115,11 +115,12 @@ func (r *Runner) dumpAll() (map[string][]Entry, error) {
 
 var macPattern = regexp.MustCompile(`(?i)\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b`)
 
-// LearnMACs reads which MAC addresses are OVN's own.
+// LearnMACs reads which MAC addresses are OVN's own: those that it is told of, and those that it has learned.
 func (r *Runner) LearnMACs(ctx context.Context) error {
 	r.owned = map[string]bool{}
-	for _, cmd := range []string{"--bare --columns=mac list Logical_Router_Port", "--bare --columns=external_mac list NAT", "--bare --columns=addresses,dynamic_addresses list Logical_Switch_Port"} {
-		out, err := r.Lab.NBCtl(ctx, cmd)
+	for _, cmd := range []string{"--bare --columns=mac list Logical_Router_Port", "--bare --columns=external_mac list NAT",
+		"--bare --columns=addresses,dynamic_addresses list Logical_Switch_Port", "@sb --bare --columns=mac list FDB"} {
+		out, err := r.Lab.Ask(ctx, cmd)
 		if err != nil {
 			return err
 		}
