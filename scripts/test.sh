@@ -21,6 +21,6 @@ step difftest make --no-print-directory difftest
 export CT_TRACE_LAB_NAME=test-$$
 trap 'bin/labctl down >/dev/null 2>&1 || true' EXIT
 step "lab" bin/labctl up
-step "difftest through the kernel datapath" bin/labctl exec "$PWD/bin/difftest" -datapath ovs-kernel -steps 500 </dev/null
+step "difftest through the kernel datapath" timeout -k 30 30m bin/labctl exec "$PWD/bin/difftest" -datapath ovs-kernel -steps 500 </dev/null
 step oracle make --no-print-directory oracle
 echo "test: all passed in $((SECONDS - began)) s"

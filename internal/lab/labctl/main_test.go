@@ -101,11 +101,11 @@ func TestInterruptLeavesNothing(t *testing.T) {
 				if err == nil {
 					t.Error("an interrupted run ended with status 0")
 				}
-			case <-time.After(40 * time.Second):
+			case <-time.After(2 * time.Minute):
 				cmd.Process.Kill()
 				t.Error("it does not end")
 			}
-			deadline := time.Now().Add(10 * time.Second)
+			deadline := time.Now().Add(30 * time.Second)
 			for time.Now().Before(deadline) && len(left(t, dir)) > 0 {
 				time.Sleep(100 * time.Millisecond)
 			}

@@ -109,7 +109,7 @@ func (s *session) close() {
 }
 
 // silenceLimit is how long the cases may print nothing: longer than one case may take.
-const silenceLimit = 8 * time.Minute
+const silenceLimit = probe.Longest + time.Minute
 
 // watched is a writer whose silence ends a context.
 type watched struct {

@@ -53,8 +53,15 @@ type Result struct {
 	Note    string        `json:"note,omitempty"`
 }
 
-// caseTimeout bounds a case: one that hangs is reported, not waited for.
-const caseTimeout = 5 * time.Minute
+// caseTimeout bounds a case, and cleanupTimeout its clean-up: one that hangs is reported, not waited for. On a busy machine with
+// an emulated guest a case that takes seconds elsewhere takes minutes.
+const (
+	caseTimeout    = 8 * time.Minute
+	cleanupTimeout = 3 * time.Minute
+)
+
+// Longest is the longest that a case may take before something of it is heard.
+const Longest = caseTimeout + cleanupTimeout
 
 // RunCase runs one case and cleans up after it, whatever happens.
 func (r *Runner) RunCase(ctx context.Context, c Case) (res Result) {
@@ -72,7 +79,7 @@ func (r *Runner) RunCase(ctx context.Context, c Case) (res Result) {
 	}
 	defer func() {
 		if c.Cleanup != nil {
-			cctx, cancel := context.WithTimeout(context.WithoutCancel(parent), time.Minute)
+			cctx, cancel := context.WithTimeout(context.WithoutCancel(parent), cleanupTimeout)
 			defer cancel()
 			for _, cmd := range c.Cleanup {
 				if err := r.Lab.Do(cctx, cmd); err != nil {

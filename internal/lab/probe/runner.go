@@ -317,10 +317,13 @@ type Prediction struct {
 	Args   []string
 }
 
+// toolTimeout bounds one run of the tool: more than its own default, for a guest that gets little processor time.
+const toolTimeout = 2 * time.Minute
+
 // Predict runs the built command as a user does.
 func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ...string) (*Prediction, error) {
 	z := r.Lab.Topo.ZoneOf(p.From)
-	args := []string{command, "-o", "json", "--sb", z.SB(), "--nb", z.NB()}
+	args := []string{command, "-o", "json", "--timeout", toolTimeout.String(), "--sb", z.SB(), "--nb", z.NB()}
 	for _, c := range r.Lab.Topo.Chassis {
 		args = append(args, "--node", fmt.Sprintf("%s=exec:ip netns exec %s env OVS_RUNDIR=%s OVN_RUNDIR=%s %s node stdio",
 			c.Name, c.Name, lab.OVSRundir(c.Name), lab.OVNRundir(c.Name), r.Tool))
@@ -340,7 +343,7 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 	} else {
 		args = append(args, p.Microflow(r.inport(p)))
 	}
-	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, toolTimeout+30*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, r.Tool, args...)
 	cmd.Env = append(os.Environ(), r.Lab.Bin.Env()...)
