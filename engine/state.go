@@ -302,14 +302,17 @@ func indexOf(ids []uint32, id uint32) int {
 	return -1
 }
 
-// produces tells whether a list can end a branch: outputs, upcalls, recirculations, drops.
-func produces(actions odp.Actions) bool {
+// produces tells whether a list can end a branch: outputs, upcalls, recirculations, drops; not a mirror's copies.
+func (s *segment) produces(ports Ports, actions odp.Actions) bool {
 	found := false
 	odp.Walk(actions, func(a odp.Action) bool {
 		switch a := a.(type) {
 		case odp.Userspace:
 			found = !sampled(a)
-		case odp.Output, odp.LbOutput, odp.TnlPush, odp.TnlPop, odp.Recirc, odp.Drop, odp.Opaque:
+		case odp.Output:
+			p, ok := ports.ByDatapath(a.Port)
+			found = !ok || s.mirrored(p) == ""
+		case odp.LbOutput, odp.TnlPush, odp.TnlPop, odp.Recirc, odp.Drop, odp.Opaque:
 			found = true
 		}
 		return !found

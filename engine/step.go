@@ -16,8 +16,9 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 		it.actions = it.actions[1:]
 		switch a := a.(type) {
 		case odp.Output:
-			it.produced = true
-			r.output(w, it, a.Port)
+			if mirror := r.output(w, it, a.Port); mirror == "" {
+				it.produced = true
+			}
 		case odp.LbOutput:
 			it.produced = true
 			r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: fmt.Sprintf("lb_output(%d): the member of bond %d is chosen by a hash that cannot be known", a.Bond, a.Bond)})
@@ -28,8 +29,9 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 			it.produced = it.produced || !sampled(a)
 			r.userspace(w, &it, a)
 		case odp.TnlPush:
-			it.produced = true
-			r.tunnelPush(w, it, a)
+			if mirror := r.tunnelPush(w, it, a); mirror == "" {
+				it.produced = true
+			}
 		case odp.Set, odp.PushEth, odp.PopEth, odp.PushVLAN, odp.PopVLAN, odp.PushMPLS, odp.PopMPLS:
 			if err := it.pkt.apply(a); err != nil {
 				r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: err.Error()})
@@ -51,7 +53,7 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 			r.nested(w, it, a.Actions)
 			return nil
 		case odp.Sample:
-			if !produces(a.Actions) {
+			if !it.seg.produces(r.engine.Ports, a.Actions) {
 				// The sampled copy goes to a collector; the packet itself goes on unchanged.
 				it.seg.note("a sample of %s%% of such packets goes to a collector", a.Percent)
 				continue
@@ -101,7 +103,7 @@ const everyPacket = "100.0"
 func (r *run) nested(w *world, it item, actions odp.Actions) {
 	inner := it
 	inner.actions, inner.root, inner.level = actions, false, it.level+1
-	it.produced = it.produced || produces(actions)
+	it.produced = it.produced || it.seg.produces(r.engine.Ports, actions)
 	w.push(it)
 	w.push(inner)
 }
@@ -129,7 +131,7 @@ func (r *run) checkLen(w *world, it item, a odp.CheckPktLen) {
 // decTTL is dec_ttl(le_1(...)) (net/openvswitch/actions.c: execute_dec_ttl).
 func (r *run) decTTL(w *world, it item, a odp.DecTTL) {
 	if it.pkt.pkt.TTL <= 1 {
-		it.produced = it.produced || produces(a.LE1)
+		it.produced = it.produced || it.seg.produces(r.engine.Ports, a.LE1)
 		it.actions = a.LE1
 		w.push(it)
 		return
@@ -138,25 +140,27 @@ func (r *run) decTTL(w *world, it item, a odp.DecTTL) {
 	w.push(it)
 }
 
-// output ends a branch at a port.
-func (r *run) output(w *world, it item, name string) {
+// output ends a branch at a port; it returns the mirror whose copy leaves there, if it is one's.
+func (r *run) output(w *world, it item, name string) (mirror string) {
 	port, ok := r.engine.Ports.ByDatapath(name)
 	if !ok {
 		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: "output to datapath port " + name + ", which is not among the node's ports"})
-		return
+		return ""
 	}
 	if port.Kind != PortTunnel {
 		it.pkt.tun = nil
 	}
-	r.leaf(w, it, Leaf{Kind: LeafOutput, Port: &port})
+	mirror = it.seg.mirrored(port)
+	r.leaf(w, it, Leaf{Kind: LeafOutput, Port: &port, Mirror: mirror})
+	return mirror
 }
 
 // tunnelPush ends a branch at a natively encapsulated tunnel (userspace datapath).
-func (r *run) tunnelPush(w *world, it item, a odp.TnlPush) {
+func (r *run) tunnelPush(w *world, it item, a odp.TnlPush) (mirror string) {
 	port, ok := r.engine.Ports.ByDatapath(a.TnlPort)
 	if !ok {
 		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: "tunnel through datapath port " + a.TnlPort + ", which is not among the node's ports"})
-		return
+		return ""
 	}
 	t := &Tunnel{ID: a.Header.VNI, TTL: a.Header.TTL, TPDst: a.Header.UDPDst}
 	if a.Header.Src.IsValid() {
@@ -164,7 +168,9 @@ func (r *run) tunnelPush(w *world, it item, a odp.TnlPush) {
 	}
 	t.Options = tunnelOptions(a.Header.Options)
 	it.pkt.tun = t
-	r.leaf(w, it, Leaf{Kind: LeafOutput, Port: &port})
+	mirror = it.seg.mirrored(port)
+	r.leaf(w, it, Leaf{Kind: LeafOutput, Port: &port, Mirror: mirror})
+	return mirror
 }
 
 // userspace ends a copy of the packet at an upcall.

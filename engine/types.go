@@ -43,6 +43,8 @@ type Port struct {
 	Type     string   `json:"type"` // as OVS names it: system, internal, geneve ...
 	Kind     PortKind `json:"kind"`
 	IfaceID  string   `json:"iface_id,omitempty"`
+	// Mirrors are the mirrors of its bridge that send their copies out of it.
+	Mirrors []string `json:"mirrors,omitempty"`
 }
 
 // Ports finds a port by what a datapath action names, a number or a name; ok is false
@@ -130,6 +132,8 @@ type Leaf struct {
 	Choices    []Choice        `json:"choices,omitempty"`
 	Why        string          `json:"why,omitempty"`
 	Conn       ctstate.Conn    `json:"conn"`
+	// Mirror names the mirror whose copy this is: not an end of the packet itself.
+	Mirror string `json:"mirror,omitempty"`
 }
 
 // ControllerLeaf is a punt to the controller.

@@ -21,7 +21,7 @@ step difftest make --no-print-directory difftest
 export CT_TRACE_LAB_NAME=test-$$
 trap 'bin/labctl down >/dev/null 2>&1 || true' EXIT
 step "lab" bin/labctl up
-step "difftest through the kernel datapath" bin/labctl exec "$PWD/bin/difftest" -datapath ovs-kernel -steps 500 </dev/null
+step "difftest through the kernel datapath" timeout -k 30 30m bin/labctl exec "$PWD/bin/difftest" -datapath ovs-kernel -steps 500 </dev/null
 results=${CT_TRACE_CACHE:-$PWD/.cache}
 step oracle bin/labctl oracle -results "$results/oracle.json"
 bin/labctl down

@@ -23,7 +23,16 @@ type deployment struct {
 	driver *driver.Driver
 	warn   []string
 
-	explainers map[*ovn.SB]*explain.Explainer
+	explainers map[databases]*explain.Explainer
+	nbOf       map[string]string // remotes of other zones' Northbound databases, by chassis
+	dialNB     func(ctx context.Context, remote string) (*ovn.NB, error)
+	zoneNBs    []*ovn.NB
+}
+
+// databases are those that name a chassis' tables: its Southbound, and the remotes of a Northbound that is not the run's own.
+type databases struct {
+	sb *ovn.SB
+	nb string
 }
 
 // connect opens the databases and prepares the ways to the nodes.
@@ -58,24 +67,43 @@ func (c *common) connect(ctx context.Context) (*deployment, error) {
 		d.warn = append(d.warn, fmt.Sprintf("without the Northbound database, rules are named by logical flow only: %v", err))
 	}
 	d.driver = &driver.Driver{SB: sb, NB: d.nb, Nodes: ns}
-	d.driver.DialSB = func(ctx context.Context, remote string) (*ovn.SB, error) {
+	d.driver.DialSB = func(ctx context.Context, chassis, remote string) (*ovn.SB, error) {
+		if strings.Contains(remote, "unix:") && !ns.isLocal(chassis) {
+			return nil, fmt.Errorf("its ovn-remote %s is a socket on that machine", remote)
+		}
 		return ovn.DialSB(ctx, c.dbOptions(remote))
 	}
-	d.explainers = map[*ovn.SB]*explain.Explainer{sb: explain.New(sb, d.nb)}
+	d.dialNB = func(ctx context.Context, remote string) (*ovn.NB, error) { return ovn.DialNB(ctx, c.dbOptions(remote)) }
+	d.nbOf = map[string]string{}
+	for _, s := range c.nbOf {
+		chassis, remote, _ := strings.Cut(s, "=")
+		d.nbOf[chassis] = remote
+	}
+	d.explainers = map[databases]*explain.Explainer{{sb: sb}: explain.New(sb, d.nb)}
 	d.driver.Explainer = &explain.Reporter{For: d.explainer}
 	return d, nil
 }
 
-// explainer names tables from the database that the chassis itself uses. Another zone's Northbound database is not known.
+// explainer names tables from the databases that the chassis itself uses. No chassis knows where its zone's Northbound database is:
+// --nb-of tells.
 func (d *deployment) explainer(ctx context.Context, chassis string) (*explain.Explainer, error) {
 	sb, err := d.driver.Southbound(ctx, chassis)
 	if err != nil {
 		return nil, err
 	}
-	if d.explainers[sb] == nil {
-		d.explainers[sb] = explain.New(sb, nil)
+	key := databases{sb, d.nbOf[chassis]}
+	if e := d.explainers[key]; e != nil {
+		return e, nil
 	}
-	return d.explainers[sb], nil
+	var nb *ovn.NB
+	if key.nb != "" {
+		if nb, err = d.dialNB(ctx, key.nb); err != nil {
+			return nil, err
+		}
+		d.zoneNBs = append(d.zoneNBs, nb)
+	}
+	d.explainers[key] = explain.New(sb, nb)
+	return d.explainers[key], nil
 }
 
 // close ends connections; nodes first, which removes what they committed.
@@ -84,6 +112,9 @@ func (d *deployment) close(ctx context.Context) error {
 	errs := []error{d.nodes.close(ctx), d.driver.Close()}
 	if d.nb != nil {
 		d.nb.Close()
+	}
+	for _, nb := range d.zoneNBs {
+		nb.Close()
 	}
 	d.sb.Close()
 	return errors.Join(errs...)
@@ -132,6 +163,12 @@ func (n *nodes) Node(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
 	}
 	n.open[c.Name] = nd
 	return nd, nil
+}
+
+// isLocal tells whether a chassis' node is this machine.
+func (n *nodes) isLocal(chassis string) bool {
+	_, ok := n.open[chassis].(*node.Service)
+	return ok
 }
 
 func (n *nodes) reach(ctx context.Context, c *ovn.Chassis) (node.Node, error) {

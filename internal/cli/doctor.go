@@ -83,7 +83,7 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 		return nil, err
 	}
 	for _, ch := range all {
-		if ch.IsRemote() || ch.Option("vtep-logical-switches") != "" {
+		if ch.IsRemote() || ch.IsVTEP() {
 			f.say(report.SeverityInfo, "chassis-elsewhere", "belongs to another zone, or is a VTEP gateway: not asked", "", map[string]string{"chassis": ch.Name})
 			continue
 		}

@@ -18,6 +18,7 @@ const defaultTimeout = time.Minute
 // common are the flags that every command that reaches a deployment has.
 type common struct {
 	nb, sb        string
+	nbOf          []string
 	key, cert, ca string
 	leaderOnly    bool
 	noLeaderOnly  bool
@@ -36,6 +37,7 @@ func (c *common) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&c.nb, "nb", "", "Northbound database, comma-separated remotes (default OVN_NB_DB, then the usual socket)")
 	f.StringVar(&c.sb, "sb", "", "Southbound database, comma-separated remotes (default OVN_SB_DB, then the usual socket)")
+	f.StringArrayVar(&c.nbOf, "nb-of", nil, "CHASSIS=REMOTES, repeatable: the Northbound database of another zone, by one of its chassis")
 	f.StringVarP(&c.key, "private-key", "p", "", "private key for ssl: remotes")
 	f.StringVarP(&c.cert, "certificate", "c", "", "certificate for ssl: remotes")
 	f.StringVarP(&c.ca, "ca-cert", "C", "", "certificate of the authority for ssl: remotes, or none")
@@ -66,6 +68,15 @@ func (c *common) check() error {
 	}
 	for flag, list := range map[string]string{"--sb": c.sb, "--nb": c.nb} {
 		if err := checkRemotes(flag, list); err != nil {
+			return err
+		}
+	}
+	for _, s := range c.nbOf {
+		chassis, list, _ := strings.Cut(s, "=")
+		if chassis == "" || list == "" {
+			return usagef("--nb-of hv4=tcp:HOST:6641", "--nb-of %q is not CHASSIS=REMOTES", s)
+		}
+		if err := checkRemotes("--nb-of", list); err != nil {
 			return err
 		}
 	}

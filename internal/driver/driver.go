@@ -33,13 +33,13 @@ type Driver struct {
 	Backend   string    // keep only the load balancer's alternative of this IP:PORT
 	MaxHops   int       // node visits of one packet; DefaultMaxHops when 0
 
-	// DialSB opens another zone's Southbound database; nil: there are none.
-	DialSB func(ctx context.Context, remote string) (*ovn.SB, error)
+	// DialSB opens another zone's Southbound database as a chassis names it; nil: there are none.
+	DialSB func(ctx context.Context, chassis, remote string) (*ovn.SB, error)
 
 	chassis map[string]*ovn.Chassis
 	infos   map[string]*node.Info
 	zones   map[string]*ovn.SB // by chassis
-	remotes map[string]*ovn.SB // by ovn-remote
+	remotes map[string]*ovn.SB // by ovn-remote, and by chassis where that is a socket
 	notes   []string
 	fresh   map[string]bool // chassis known to be up to date
 	ahead   prefetches
@@ -149,10 +149,19 @@ type track struct {
 	branches []Branch
 	asides   []Branch // ends of packets that OVN sent beside the traced one
 	choices  []engine.Choice
+	floods   []flood // met on the visit that is under way
 }
 
-// ends counts what has become of the track's packet so far.
-func (t *track) ends() int { return len(t.branches) + len(t.asides) + len(t.pending) }
+// ends counts what has become of the track's packet so far; a mirror's copy is nothing of it.
+func (t *track) ends() int {
+	n := len(t.asides) + len(t.pending)
+	for _, b := range t.branches {
+		if b.Mirror == "" {
+			n++
+		}
+	}
+	return n
+}
 
 func (t *track) outcome() Outcome {
 	return Outcome{Choices: t.choices, Branches: t.branches, Asides: t.asides, World: t.world}
@@ -247,11 +256,12 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 		if alt.ends() == before && len(o.Leaves) > 0 {
 			// Nothing but copies for ovn-controller (a log, an address learned): the packet itself ends here.
 			last := o.Leaves[len(o.Leaves)-1]
+			last.Mirror = ""
 			b := s.branch(a, &last, engine.Dropped, report.End{Kind: "drop", Chassis: a.chassis}, "")
 			s.reason(&b, h, last)
 			alt.branches = append(alt.branches, b)
 		}
-		next = append(next, alt)
+		next = append(next, alt.parted()...)
 	}
 	if len(next)+len(s.tracks) > maxWorlds {
 		t.branches = append(t.branches, s.branch(a, nil, engine.Unknown, report.End{Kind: "unknown", Chassis: a.chassis}, fmt.Sprintf("more than %d alternatives", maxWorlds)))
@@ -345,6 +355,9 @@ func (d *Driver) node(ctx context.Context, name string) (node.Node, *node.Info, 
 			return nil, nil, &node.Error{Node: name, Op: "read the node", Err: fmt.Errorf("the node reached is %s (external_ids:system-id)", info.SystemID)}
 		}
 		d.infos[name] = info
+		for _, w := range info.Warnings {
+			d.note(name + ": " + w)
+		}
 	}
 	return n, info, nil
 }

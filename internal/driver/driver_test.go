@@ -29,6 +29,7 @@ func TestDriver(t *testing.T) {
 		"tunnel": testTunnel, "tunnel over IPv6": testTunnelIPv6, "tunnel ends": testTunnelEnds, "loop": testLoop,
 		"alternatives": testAlternatives, "verdicts": testVerdicts, "reasons": testReasons, "provider": testProvider, "controller": testController,
 		"start": testStart, "faults": testFaults, "nested": testNested, "commit": testCommit, "too many": testTooMany,
+		"mirrors": testMirrors, "southbound": testSouthbound,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, sb) })
 	}
@@ -156,12 +157,13 @@ func testTunnelEnds(t *testing.T, sb *ovn.SB) {
 	none := through(out, tcpSYN(), "", "10.9.0.2")
 	none.Tunnel = nil
 	for want, leaf := range map[string]engine.Leaf{
-		"output to tunnel ovn-hv2-10.9.0.2 without a tunnel destination":          none,
-		"tunnel destination here is not an address":                               through(out, tcpSYN(), "", "here"),
-		"no chassis of the Southbound database has the tunnel address 10.9.7.7":   through(out, tcpSYN(), "", "10.9.7.7"),
-		"chassis vtep is a VTEP gateway: what its hardware does cannot be traced": through(out, tcpSYN(), "", "10.9.0.9"),
-		"chassis hv2 has no geneve port for the tunnel from 10.9.0.1":             through(out, tcpSYN(), "", "10.9.0.2"),
-		"output to datapath port 99, which is not among the node's ports":         {Kind: engine.LeafUnknown, Why: "output to datapath port 99, which is not among the node's ports", Path: []int{0}},
+		"output to tunnel ovn-hv2-10.9.0.2 without a tunnel destination":             none,
+		"tunnel destination here is not an address":                                  through(out, tcpSYN(), "", "here"),
+		"no chassis of the Southbound database has the tunnel address 10.9.7.7":      through(out, tcpSYN(), "", "10.9.7.7"),
+		"chassis vtep is a VTEP gateway: what its hardware does cannot be traced":    through(out, tcpSYN(), "", "10.9.0.9"),
+		"chassis oldvtep is a VTEP gateway: what its hardware does cannot be traced": through(out, tcpSYN(), "", "10.9.0.8"),
+		"chassis hv2 has no geneve port for the tunnel from 10.9.0.1":                through(out, tcpSYN(), "", "10.9.0.2"),
+		"output to datapath port 99, which is not among the node's ports":            {Kind: engine.LeafUnknown, Why: "output to datapath port 99, which is not among the node's ports", Path: []int{0}},
 	} {
 		hv1.trace = same(result(leaf))
 		sent := send(t, &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1, "hv2": hv2}}, tcpSYN())
@@ -310,6 +312,74 @@ func testVerdicts(t *testing.T, sb *ovn.SB) {
 	}
 }
 
+// A mirror's copy is listed and does not decide: neither the verdict, nor whether the packet was flooded.
+func testMirrors(t *testing.T, sb *ovn.SB) {
+	hv1 := chassis("hv1", "sw0-p1")
+	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}
+	drop := engine.Leaf{Kind: engine.LeafDrop, Packet: tcpSYN(), Path: []int{0}}
+	punt := engine.Leaf{Kind: engine.LeafController, Packet: tcpSYN(), Path: []int{0}}
+	mirrored := func(l engine.Leaf) engine.Leaf {
+		l.Mirror = "m1"
+		return l
+	}
+	vif, host := output(hv1.port(t, "tap0"), tcpSYN()), output(hv1.port(t, "br-int"), tcpSYN())
+	gre := mirrored(through(hv1.port(t, "ovn-hv2-10.9.0.2"), tcpSYN(), "", "10.9.7.7"))
+	for _, c := range []struct {
+		leaves []engine.Leaf
+		want   engine.Verdict
+		ends   string
+	}{
+		{[]engine.Leaf{mirrored(vif), drop}, engine.Dropped, "delivered port hv1 sw0-p1: a copy that mirror m1 makes\n" +
+			`dropped drop hv1: dropped in table 8 of br-int by priority 50, match "metadata=0x1"`},
+		{[]engine.Leaf{gre, vif}, engine.Delivered, "external external hv1 ovn-hv2-10.9.0.2: a copy that mirror m1 makes, to 10.9.7.7\ndelivered port hv1 sw0-p1"},
+		{[]engine.Leaf{mirrored(host), vif}, engine.Delivered, "host host hv1 br-int: a copy that mirror m1 makes\ndelivered port hv1 sw0-p1"},
+		{[]engine.Leaf{mirrored(vif), punt}, engine.Controller, "delivered port hv1 sw0-p1: a copy that mirror m1 makes\n" +
+			`controller controller hv1: punted to the controller in table 8 of br-int, match "metadata=0x1"`},
+	} {
+		hv1.trace = same(result(c.leaves...))
+		sent := send(t, d, tcpSYN())
+		wantText(t, ends(sent), c.ends)
+		if p := sent.Packet; p.Verdict != c.want || p.Flood || p.Branches[0].Mirror != "m1" || p.Branches[1].Mirror != "" {
+			t.Errorf("%s: %v, flood %v", c.ends, p.Verdict, p.Flood)
+		}
+	}
+}
+
+// Each chassis by its own Southbound database; a socket is another one on each of them, and what was opened is asked for once.
+func testSouthbound(t *testing.T, sb *ovn.SB) {
+	far, other := chassis("far", "x"), chassis("other", "y")
+	far.info.OVNRemote, other.info.OVNRemote = "tcp:10.0.0.9:6642", "unix:/run/ovn/ovnsb_db.sock"
+	var dialed []string
+	zone := &ovn.SB{DB: sb.DB}
+	d := &Driver{SB: sb, infos: map[string]*node.Info{"hv1": chassis("hv1", "sw0-p1").info, "far": far.info},
+		DialSB: func(_ context.Context, chassis, remote string) (*ovn.SB, error) {
+			dialed = append(dialed, chassis+" "+remote)
+			if strings.HasPrefix(remote, "unix:") {
+				return nil, errors.New("a socket on that machine")
+			}
+			return zone, nil
+		}}
+	ask := func(name string) *ovn.SB {
+		got, err := d.Southbound(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if ask("hv1") != sb || ask("far") != zone || ask("far") != zone {
+		t.Error("another database")
+	}
+	// Not before its node was asked can a chassis be told by its own database.
+	if ask("other") != sb {
+		t.Error("a database for a node that was not asked")
+	}
+	d.infos["other"] = other.info
+	if ask("other") != sb || len(d.notes) != 1 || !strings.Contains(d.notes[0], "chassis other has a Southbound database of its own") {
+		t.Errorf("notes %q", d.notes)
+	}
+	wantText(t, strings.Join(dialed, "\n"), "far tcp:10.0.0.9:6642\nother unix:/run/ovn/ovnsb_db.sock")
+}
+
 // The table that decided is named, OVN's subroutines passed over.
 func testReasons(t *testing.T, sb *ovn.SB) {
 	hv1 := chassis("hv1", "sw0-p1")
@@ -366,6 +436,13 @@ func testProvider(t *testing.T, sb *ovn.SB) {
 			"external external hv1 eth1: leaves by eth1 of br-ex for provider network physnet1, where no other chassis answers for 30:54:00:00:00:03"},
 		"other VLAN": {wire(gateway, 9),
 			"external external hv1 eth1: leaves by eth1 of br-ex for provider network physnet1, where no other chassis answers for 00:00:20:20:12:13"},
+		"learned": {wire(packet.MAC{2, 0xf0, 0, 0, 0, 1}, 30), "delivered port hv2 sw1-p1"},
+		"learned outside": {wire(packet.MAC{2, 0xf0, 0, 0, 0, 2}, 30),
+			"external external hv1 eth1: leaves by eth1 of br-ex for provider network physnet1, where no other chassis answers for 02:f0:00:00:00:02"},
+		"unknown, and somebody takes unknown": {wire(packet.MAC{2, 9}, 30),
+			"external external hv1 eth1: leaves by eth1 of br-ex for provider network physnet1, where no other chassis answers for 02:09:00:00:00:00\n" +
+				"delivered port hv2 sw1-p1\n" +
+				"external external hv1 eth1: leaves by eth1 of br-ex for provider network physnet1, where no other chassis answers for 02:09:00:00:00:00"},
 		"broadcast": {wire(packet.MAC{255, 255, 255, 255, 255, 255}, 0),
 			"external external hv1 eth1: leaves by eth1 of br-ex for provider network physnet1\ndelivered port hv2 sw1-p1"},
 	} {
@@ -383,6 +460,25 @@ func testProvider(t *testing.T, sb *ovn.SB) {
 			}
 		})
 	}
+	// Whether the wire floods is not known: two alternatives, and the copy is in one of them alone.
+	hv1.trace = same(result(wire(packet.MAC{2, 9}, 30)))
+	sent := send(t, d, tcpSYN())
+	if len(sent.Outcomes) != 2 || len(sent.Outcomes[0].Branches) != 2 || len(sent.Outcomes[1].Branches) != 1 || sent.Packet.Verdict != engine.External {
+		t.Errorf("%d outcomes, verdict %v", len(sent.Outcomes), sent.Packet.Verdict)
+	}
+	for i, want := range []string{"floods 02:09:00:00:00:00", "has learned where 02:09:00:00:00:00 is"} {
+		for _, b := range sent.Outcomes[i].Branches {
+			if len(b.Choices) != 1 || b.Choices[0].Chosen != want || b.Choices[0].Determined {
+				t.Errorf("choices %+v", b.Choices)
+			}
+		}
+	}
+	// A chassis that only a flood would reach, and that cannot be asked, is no reason to fail.
+	hv1.trace = same(result(wire(packet.MAC{2, 9}, 30)))
+	sent = send(t, &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}, tcpSYN())
+	if w := strings.Join(sent.Warnings, "\n"); len(sent.Outcomes) != 1 || !strings.Contains(w, "if the physical network floods 02:09:00:00:00:00, it reaches hv2 too, but chassis hv2: reach: no way to it") {
+		t.Errorf("%d outcomes, warnings %q", len(sent.Outcomes), w)
+	}
 	// The chassis that answers has no such port.
 	hv2.info.BridgeMappings = nil
 	hv1.trace = same(result(wire(gateway, 0)))
@@ -390,7 +486,7 @@ func testProvider(t *testing.T, sb *ovn.SB) {
 		"unknown unknown hv1 eth1: hv2 answers for 00:00:20:20:12:13 (cr-lr0-public), but it has no bridge mapping for provider network physnet1")
 	// A broadcast that cannot be followed everywhere says so.
 	hv1.trace = same(result(wire(packet.MAC{255, 255, 255, 255, 255, 255}, 0)))
-	sent := send(t, &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}, tcpSYN())
+	sent = send(t, &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}, tcpSYN())
 	if w := strings.Join(sent.Warnings, "\n"); !strings.Contains(w, "the broadcast reaches hv2 too, but chassis hv2: reach: no way to it") {
 		t.Errorf("warnings %q", w)
 	}
@@ -422,8 +518,8 @@ func testController(t *testing.T, sb *ovn.SB) {
 }
 
 func testStart(t *testing.T, sb *ovn.SB) {
-	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
-	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1, "hv2": hv2}}
+	hv1, hv2, hv3 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1"), chassis("hv3", "sw0-far")
+	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1, "hv2": hv2, "hv3": hv3}}
 	ctx := t.Context()
 	enter := func(port, at string, p packet.Packet) (Start, error) {
 		pb, err := sb.PortByName(ctx, port)
@@ -472,6 +568,32 @@ func testStart(t *testing.T, sb *ovn.SB) {
 	}
 	p.EthDst = packet.MAC{2, 7}
 	if _, err = enter("ln-public", "", p); !errors.As(err, &ee) || !strings.Contains(err.Error(), "--at CHASSIS") {
+		t.Errorf("%v", err)
+	}
+	// Where somebody takes unknown addresses, the wire floods; where the FDB knows better, it does not.
+	if got, err = enter("ln-prov", "", p); err != nil || got.Chassis != "hv2" || got.VLAN != 30 || len(d.notes) != 1 {
+		t.Errorf("%+v %v %q", got, err, d.notes)
+	}
+	p.EthDst = packet.MAC{2, 0xf0, 0, 0, 0, 1}
+	if got, err = enter("ln-prov", "", p); err != nil || got.Chassis != "hv2" || len(d.notes) != 1 {
+		t.Errorf("%+v %v %q", got, err, d.notes)
+	}
+	p.EthDst = packet.MAC{2, 0xf0, 0, 0, 0, 2}
+	if _, err = enter("ln-prov", "", p); !errors.As(err, &ee) || !strings.Contains(err.Error(), "(FDB)") {
+		t.Errorf("%v", err)
+	}
+	// What is elsewhere: a VTEP's port nowhere, another zone's port on that zone's chassis, if it has an interface there.
+	if _, err = enter("sw0-vtep", "", tcpSYN()); !errors.As(err, &ee) || !strings.Contains(err.Error(), "VTEP gateway") {
+		t.Errorf("%v", err)
+	}
+	if got, err = enter("sw0-far", "", tcpSYN()); err != nil || got.Chassis != "hv3" || got.OFPort != vifPort {
+		t.Errorf("%+v %v", got, err)
+	}
+	hv3.info.Ports[1].IfaceID = "other"
+	if _, err = enter("sw0-far", "", tcpSYN()); !errors.As(err, &ee) || !strings.Contains(err.Error(), "no interface of its chassis hv3") {
+		t.Errorf("%v", err)
+	}
+	if _, err = enter("sw0-lost", "", tcpSYN()); !errors.As(err, &ee) || !strings.Contains(err.Error(), "does not say on which chassis") {
 		t.Errorf("%v", err)
 	}
 

@@ -28,6 +28,9 @@ func (s *sending) branch(a arrival, leaf *engine.Leaf, v engine.Verdict, end rep
 		b.Reason = &report.Reason{Text: why, Chassis: end.Chassis}
 	}
 	b.Segments = a.through(leaf)
+	if leaf != nil {
+		b.Mirror = leaf.Mirror
+	}
 	return Branch{Branch: b, Packet: p, Chassis: end.Chassis, Port: end.Port}
 }
 
@@ -49,7 +52,7 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		switch {
 		case v == engine.Rejected && a.why != nil:
 			b.Reason = a.why
-		case v != engine.Delivered:
+		case v != engine.Delivered && leaf.Mirror == "":
 			s.reason(&b, h, leaf)
 		}
 		if a.aside {
@@ -58,7 +61,7 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		}
 		t.branches = append(t.branches, b)
 	}
-	forward := func(next arrival) {
+	onward := func(next arrival) arrival {
 		next.hops, next.depth, next.segs = a.hops, a.depth+1, a.through(&leaf)
 		own := next.choices // of the arrival alone
 		next.choices = append(a.choices[:len(a.choices):len(a.choices)], leaf.Choices...)
@@ -66,8 +69,9 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		if next.gen == "" {
 			next.gen, next.reject, next.aside, next.why = a.gen, a.reject, a.aside, a.why
 		}
-		t.pending = append(t.pending, next)
+		return next
 	}
+	forward := func(next arrival) { t.pending = append(t.pending, onward(next)) }
 	switch leaf.Kind {
 	case engine.LeafUnknown:
 		add(engine.Unknown, "unknown", "", leaf.Why)
@@ -76,6 +80,9 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 	case engine.LeafController:
 		return s.controller(ctx, t, a, h, leaf, add, forward)
 	case engine.LeafOutput:
+		if leaf.Mirror != "" {
+			return s.mirrored(ctx, a, leaf, add)
+		}
 		switch leaf.Port.Kind {
 		case engine.PortVIF:
 			port, err := s.logicalPort(ctx, a.chassis, leaf)
@@ -100,8 +107,29 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 			}
 			forward(next)
 		default:
-			return s.physical(ctx, a, h, leaf, add, forward)
+			return s.physical(ctx, t, a, h, leaf, add, onward)
 		}
+	}
+	return nil
+}
+
+// mirrored ends a mirror's copy where it leaves the bridge: who collects it is not OVN's business.
+func (s *sending) mirrored(ctx context.Context, a arrival, leaf engine.Leaf, add func(engine.Verdict, string, string, string)) error {
+	why := "a copy that mirror " + leaf.Mirror + " makes"
+	switch leaf.Port.Kind {
+	case engine.PortVIF:
+		port, err := s.logicalPort(ctx, a.chassis, leaf)
+		if err != nil {
+			return err
+		}
+		add(engine.Delivered, "port", port, why)
+	case engine.PortHost:
+		add(engine.Host, "host", leaf.Port.Name, why)
+	default:
+		if leaf.Tunnel != nil && leaf.Tunnel.Dst != "" {
+			why += ", to " + leaf.Tunnel.Dst
+		}
+		add(engine.External, "external", leaf.Port.Name, why)
 	}
 	return nil
 }
@@ -153,7 +181,7 @@ func (s *sending) tunnel(ctx context.Context, a arrival, h *hop, leaf engine.Lea
 	if err != nil {
 		return next, "", err
 	}
-	if peer.Option("vtep-logical-switches") != "" {
+	if peer.IsVTEP() {
 		return next, "chassis " + peer.Name + " is a VTEP gateway: what its hardware does cannot be traced", nil
 	}
 	s.remember(peer)

@@ -55,13 +55,30 @@ var chassisIPs = map[string][]string{"hv1": {"10.9.0.1", "10.9.1.1"}, "hv2": {"1
 // southbound is a real database: ovntest.Topology with sw0-p1 and its nested container on hv1, sw1-p1 and the gateway on hv2.
 func southbound(t *testing.T) *ovn.SB {
 	t.Helper()
-	d := ovntest.New(t, ovntest.Topology+"lsp-add sw0 sw0-child sw0-p1 42\n")
+	d := ovntest.New(t, ovntest.Topology+`lsp-add sw0 sw0-child sw0-p1 42
+ls-add prov
+lsp-add prov prov-any
+lsp-set-addresses prov-any unknown
+lsp-add prov ln-prov '' 30
+lsp-set-type ln-prov localnet
+lsp-set-addresses ln-prov unknown
+lsp-set-options ln-prov network_name=physnet1
+lsp-add sw0 sw0-vtep
+lsp-set-type sw0-vtep vtep
+lsp-add sw0 sw0-far
+lsp-set-type sw0-far remote
+lsp-set-addresses sw0-far '50:54:00:00:00:09 10.0.0.9'
+lsp-add sw0 sw0-lost
+lsp-set-type sw0-lost remote
+`)
 	ctx := context.Background()
 	script := `
 chassis-add hv1 geneve 10.9.0.1
 chassis-add hv2 geneve 10.9.0.2
 chassis-add hv3 geneve fd09::3
 chassis-add vtep vxlan 10.9.0.9
+chassis-add oldvtep vxlan 10.9.0.8
+lsp-bind prov-any hv2
 lsp-bind sw0-p1 hv1
 lsp-bind sw0-child hv1
 lsp-bind sw1-p1 hv2
@@ -69,13 +86,28 @@ lsp-bind cr-lr0-public hv2
 set chassis hv1 other_config:ovn-bridge-mappings=physnet1:br-ex
 set chassis hv2 other_config:ovn-bridge-mappings=physnet1:br-ex
 set chassis hv3 other_config:ovn-bridge-mappings=physnet2:br-ex
-set chassis vtep other_config:vtep-logical-switches=sw0
+set chassis vtep other_config:is-vtep=true
+set chassis oldvtep vtep_logical_switches=sw0
+lsp-bind sw0-far hv3
 `
 	if _, err := d.SBCtl(ctx, script); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.SBCtl(ctx, "--id=@e create encap type=geneve ip=10.9.1.1 chassis_name=hv1 -- add chassis hv1 encaps @e"); err != nil {
 		t.Fatal(err)
+	}
+	for mac, port := range map[string]string{"02:f0:00:00:00:01": "prov-any", "02:f0:00:00:00:02": "ln-prov"} {
+		key := func(table, is string) string {
+			out, err := d.SBCtl(ctx, "--bare --columns=tunnel_key find "+table+" "+is)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.TrimSpace(out)
+		}
+		dp, portKey := key("datapath_binding", "external_ids:name=prov"), key("port_binding", "logical_port="+port)
+		if _, err := d.SBCtl(ctx, "create fdb mac=\""+mac+"\" dp_key="+dp+" port_key="+portKey); err != nil {
+			t.Fatal(err)
+		}
 	}
 	sb, err := ovn.DialSB(ctx, ovn.Options{Remotes: d.SB})
 	if err != nil {

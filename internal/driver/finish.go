@@ -183,25 +183,57 @@ func (s *sending) warn(format string, args ...any) {
 	s.warnings = append(s.warnings, text)
 }
 
-// verdictOf is the worst of the branches, or the best where the packet was flooded.
+// verdictOf is the worst of the branches; of a packet that was flooded the best, and of its exclusive alternatives the worst.
 func verdictOf(p *report.Packet, flood bool) engine.Verdict {
-	if len(p.Branches) == 0 {
+	own := ownBranches(p)
+	if len(own) == 0 {
 		return engine.Unknown
 	}
-	v := p.Branches[0].Verdict
-	for _, b := range p.Branches[1:] {
-		if flood && b.Verdict > v || !flood && b.Verdict < v {
-			v = b.Verdict
+	if !flood {
+		v := own[0].Verdict
+		for _, b := range own[1:] {
+			v = min(v, b.Verdict)
+		}
+		return v
+	}
+	worst := engine.Delivered
+	for _, b := range own {
+		best, whole := b.Verdict, true
+		for _, o := range own {
+			switch {
+			case within(o, b):
+				best = max(best, o.Verdict)
+			case within(b, o):
+				whole = false // an alternative of which more is decided includes this one
+			}
+		}
+		if whole {
+			worst = min(worst, best)
 		}
 	}
-	return v
+	return worst
+}
+
+// ownBranches are those of the packet itself, without the copies that mirrors make.
+func ownBranches(p *report.Packet) []*report.Branch {
+	return slices.DeleteFunc(slices.Clone(p.Branches), func(b *report.Branch) bool { return b.Mirror != "" })
+}
+
+// within tells whether a happens wherever b does: it hangs on no undetermined choice that b does not hang on too.
+func within(a, b *report.Branch) bool {
+	for _, c := range a.Choices {
+		if !c.Determined && !slices.Contains(b.Choices, c) {
+			return false
+		}
+	}
+	return true
 }
 
 // copies tells whether the packet was multiplied: two branches that do not exclude each other and that both put
 // a frame out.
 func copies(p *report.Packet) bool {
 	n := map[string]int{}
-	for _, b := range p.Branches {
+	for _, b := range ownBranches(p) {
 		if b.Verdict < engine.Host {
 			continue
 		}

@@ -21,8 +21,10 @@ type wire struct {
 }
 
 // physical carries a packet that leaves by a physical port: to the chassis that answers for its MAC on the same provider
-// network, to every chassis that maps the network when it is a broadcast, else out of OVN.
-func (s *sending) physical(ctx context.Context, a arrival, h *hop, leaf engine.Leaf, add func(engine.Verdict, string, string, string), forward func(arrival)) error {
+// network, to every chassis that maps the network when it is a broadcast, else out of OVN, and perhaps, when the network floods
+// it, to the chassis that take unknown addresses.
+func (s *sending) physical(ctx context.Context, t *track, a arrival, h *hop, leaf engine.Leaf, add func(engine.Verdict, string, string, string), onward func(arrival) arrival) error {
+	forward := func(next arrival) { t.pending = append(t.pending, onward(next)) }
 	network := networkOf(h.info, leaf.Port.Bridge)
 	outside := func(why string) {
 		add(engine.External, "external", leaf.Port.Name, fmt.Sprintf("leaves by %s of %s%s", leaf.Port.Name, leaf.Port.Bridge, why))
@@ -40,29 +42,128 @@ func (s *sending) physical(ctx context.Context, a arrival, h *hop, leaf engine.L
 		outside(where)
 		return s.broadcast(ctx, a, w, leaf.Packet, forward)
 	}
-	chassis, port, err := s.answers(ctx, leaf.Packet.EthDst, w)
+	sb, err := s.Southbound(ctx, a.chassis)
 	if err != nil {
 		return err
 	}
-	if chassis == "" || chassis == a.chassis {
-		outside(where + ", where no other chassis answers for " + leaf.Packet.EthDst.String())
-		return nil
+	own, err := s.answers(ctx, sb, leaf.Packet.EthDst, w)
+	if err != nil {
+		return err
 	}
-	next, why, err := s.fromWire(ctx, chassis, w, leaf.Packet)
+	where += ", where no other chassis answers for " + leaf.Packet.EthDst.String()
+	switch own.chassis {
+	case a.chassis:
+		outside(where)
+		return nil
+	case "":
+		outside(where)
+		if own.outside || a.aside {
+			return nil
+		}
+		return s.unknownUnicast(ctx, t, sb, a, w, leaf.Packet, onward)
+	}
+	next, why, err := s.fromWire(ctx, own.chassis, w, leaf.Packet)
 	if err != nil {
 		return err
 	}
 	if why != "" {
-		add(engine.Unknown, "unknown", leaf.Port.Name, fmt.Sprintf("%s answers for %s (%s), but %s", chassis, leaf.Packet.EthDst, port, why))
+		add(engine.Unknown, "unknown", leaf.Port.Name, fmt.Sprintf("%s answers for %s (%s), but %s", own.chassis, leaf.Packet.EthDst, own.port, why))
 		return nil
 	}
 	forward(next)
 	return nil
 }
 
+// unknownUnicast brings a packet for a MAC that nobody in OVN is known to have to the other chassis that take such packets, as a
+// physical network does that has not seen the MAC either. Whether it has cannot be asked: that it floods is one alternative, that it
+// knows a port and hands the packet to that one alone is the other.
+func (s *sending) unknownUnicast(ctx context.Context, t *track, sb *ovn.SB, a arrival, w wire, p packet.Packet, onward func(arrival) arrival) error {
+	takers, err := s.takers(ctx, sb, w)
+	if err != nil {
+		return err
+	}
+	var there []arrival
+	for _, chassis := range takers {
+		if chassis == a.chassis || slices.Contains(s.visited(a), chassis+"/"+w.network) {
+			continue
+		}
+		next, why, err := s.copyTo(ctx, chassis, w, p)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			s.warn("if the physical network floods %s, it reaches %s too, but %s", p.EthDst, chassis, why)
+			continue
+		}
+		there = append(there, onward(next))
+	}
+	if len(there) > 0 {
+		t.floods = append(t.floods, flood{outside: len(t.branches) - 1, there: there, mac: p.EthDst})
+	}
+	return nil
+}
+
+// flood is a packet that a physical network may flood: the branch that it leaves by, and where its copies then arrive.
+type flood struct {
+	outside int // in track.branches
+	there   []arrival
+	mac     packet.MAC
+}
+
+// parted makes two alternatives of each flood that a track has met.
+func (t *track) parted() []*track {
+	out := []*track{t}
+	for _, f := range t.floods {
+		why := "whether the physical network has learned " + f.mac.String() + " cannot be asked"
+		flooded := engine.Choice{Kind: "physical-network", Chosen: "floods " + f.mac.String(), Why: why}
+		learned := engine.Choice{Kind: "physical-network", Chosen: "has learned where " + f.mac.String() + " is", Why: why}
+		var next []*track
+		for _, t := range out {
+			with := t.choosing(flooded, f.outside)
+			for _, a := range f.there {
+				a.choices = append(a.choices[:len(a.choices):len(a.choices)], flooded)
+				with.pending = append(with.pending, a)
+			}
+			next = append(next, with, t.choosing(learned, f.outside))
+		}
+		out = next
+	}
+	t.floods = nil
+	return out
+}
+
+// choosing is a copy of a track in which a choice has fallen, on which one of its branches hangs.
+func (t *track) choosing(c engine.Choice, branch int) *track {
+	alt := &track{
+		world:    t.world,
+		pending:  append([]arrival(nil), t.pending...),
+		branches: append([]Branch(nil), t.branches...),
+		asides:   t.asides[:len(t.asides):len(t.asides)],
+		choices:  append(t.choices[:len(t.choices):len(t.choices)], c),
+	}
+	b := *alt.branches[branch].Branch
+	b.Choices = append(b.Choices[:len(b.Choices):len(b.Choices)], c)
+	alt.branches[branch].Branch = &b
+	return alt
+}
+
+// copyTo is fromWire for one copy of several: a node that cannot be reached is a reason, not the end of the run.
+func (s *sending) copyTo(ctx context.Context, chassis string, w wire, p packet.Packet) (next arrival, why string, err error) {
+	next, why, err = s.fromWire(ctx, chassis, w, p)
+	var ne *node.Error
+	if errors.As(err, &ne) {
+		why, err = ne.Error(), nil
+	}
+	return next, why, err
+}
+
 // broadcast brings a broadcast to every other chassis that maps the network; those that cannot be asked are said.
 func (s *sending) broadcast(ctx context.Context, a arrival, w wire, p packet.Packet, forward func(arrival)) error {
-	all, err := s.mapping(ctx, w.network)
+	sb, err := s.Southbound(ctx, a.chassis)
+	if err != nil {
+		return err
+	}
+	all, err := s.mapping(ctx, sb, w.network)
 	if err != nil {
 		return err
 	}
@@ -70,11 +171,7 @@ func (s *sending) broadcast(ctx context.Context, a arrival, w wire, p packet.Pac
 		if c.Name == a.chassis || slices.Contains(s.visited(a), c.Name+"/"+w.network) {
 			continue
 		}
-		next, why, err := s.fromWire(ctx, c.Name, w, p)
-		var ne *node.Error
-		if errors.As(err, &ne) {
-			why, err = ne.Error(), nil
-		}
+		next, why, err := s.copyTo(ctx, c.Name, w, p)
 		if err != nil {
 			return err
 		}
@@ -155,128 +252,4 @@ func networkOf(info *node.Info, bridge string) string {
 		}
 	}
 	return ""
-}
-
-// mapping lists the chassis that map a provider network.
-func (d *Driver) mapping(ctx context.Context, network string) ([]*ovn.Chassis, error) {
-	all, err := d.SB.AllChassis(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var out []*ovn.Chassis
-	for _, c := range all {
-		if c.BridgeMappings()[network] != "" {
-			d.remember(c)
-			out = append(out, c)
-		}
-	}
-	return out, nil
-}
-
-// answers finds the chassis that takes packets for a MAC off a provider network, and the logical port whose MAC it is;
-// empty when no port of OVN has it.
-func (d *Driver) answers(ctx context.Context, mac packet.MAC, w wire) (chassis, port string, err error) {
-	nets, err := d.SB.PortsByType(ctx, "localnet")
-	if err != nil {
-		return "", "", err
-	}
-	for _, ln := range nets {
-		if ln.Options["network_name"] != w.network || uint16(ln.Tag) != w.vlan {
-			continue
-		}
-		ports, err := d.SB.PortsOfDatapath(ctx, ln.Datapath)
-		if err != nil {
-			return "", "", err
-		}
-		for _, p := range ports {
-			owner, err := d.ownerOf(ctx, p, mac.String())
-			if err != nil {
-				return "", "", err
-			}
-			if owner == nil || owner.Chassis.IsZero() {
-				continue
-			}
-			c, err := d.SB.ChassisByUUID(ctx, owner.Chassis)
-			if err != nil {
-				return "", "", err
-			}
-			d.remember(c)
-			return c.Name, owner.LogicalPort, nil
-		}
-	}
-	return "", "", nil
-}
-
-// ownerOf tells whether a switch port answers for a MAC: a VIF's own; a router port's on the chassis of its gateway;
-// or a distributed floating IP's external MAC, where the port behind it is (Port_Binding.nat_addresses).
-func (d *Driver) ownerOf(ctx context.Context, p *ovn.PortBinding, mac string) (*ovn.PortBinding, error) {
-	for _, a := range p.Addrs() {
-		if a.MAC == mac && p.IsVIF() {
-			return p, nil
-		}
-	}
-	for _, entry := range p.NATAddresses {
-		if resident, ok := natResident(entry, mac); ok {
-			return d.optionalPort(ctx, resident)
-		}
-	}
-	peer := p.Peer()
-	if peer == "" {
-		return nil, nil
-	}
-	lrp, err := d.optionalPort(ctx, peer)
-	if err != nil || lrp == nil {
-		return nil, err
-	}
-	for _, a := range lrp.Addrs() {
-		if a.MAC != mac {
-			continue
-		}
-		if !lrp.Chassis.IsZero() {
-			return lrp, nil // l3gateway
-		}
-		return d.optionalPort(ctx, "cr-"+peer)
-	}
-	return d.floating(ctx, lrp, mac)
-}
-
-// floating finds the port behind a distributed floating IP's external MAC by the router's NAT rules.
-func (d *Driver) floating(ctx context.Context, lrp *ovn.PortBinding, mac string) (*ovn.PortBinding, error) {
-	if d.NB == nil {
-		return nil, nil
-	}
-	rules, err := d.NB.NATByExternalMAC(ctx, mac)
-	if err != nil {
-		return nil, err
-	}
-	for _, port := range rules {
-		if pb, err := d.optionalPort(ctx, port); err != nil || pb != nil {
-			return pb, err
-		}
-	}
-	return nil, nil
-}
-
-// natResident reads one nat_addresses entry, "MAC IP... [is_chassis_resident("PORT")]".
-func natResident(entry, mac string) (port string, ok bool) {
-	first, rest, _ := strings.Cut(entry, " ")
-	if !strings.EqualFold(first, mac) {
-		return "", false
-	}
-	_, tail, found := strings.Cut(rest, `is_chassis_resident("`)
-	if !found {
-		return "", false
-	}
-	port, _, found = strings.Cut(tail, `"`)
-	return port, found
-}
-
-// optionalPort finds a port by name; none is nil.
-func (d *Driver) optionalPort(ctx context.Context, name string) (*ovn.PortBinding, error) {
-	p, err := d.SB.PortByName(ctx, name)
-	var missing *ovn.NotFoundError
-	if errors.As(err, &missing) {
-		return nil, nil
-	}
-	return p, err
 }

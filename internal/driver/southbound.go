@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
@@ -17,6 +18,9 @@ func (d *Driver) Southbound(ctx context.Context, chassis string) (*ovn.SB, error
 	sb, err := d.southbound(ctx, chassis)
 	if err != nil {
 		return nil, err
+	}
+	if d.infos[chassis] == nil {
+		return sb, nil // before its node was asked, its ovn-remote is not known
 	}
 	if d.zones == nil {
 		d.zones = map[string]*ovn.SB{}
@@ -38,10 +42,14 @@ func (d *Driver) southbound(ctx context.Context, chassis string) (*ovn.SB, error
 	if info == nil || info.OVNRemote == "" || d.DialSB == nil {
 		return d.SB, nil
 	}
-	if sb := d.remotes[info.OVNRemote]; sb != nil {
+	key := info.OVNRemote
+	if strings.Contains(key, "unix:") {
+		key = chassis + " " + key // a socket means another database on every machine
+	}
+	if sb := d.remotes[key]; sb != nil {
 		return sb, nil
 	}
-	sb, err := d.DialSB(ctx, info.OVNRemote)
+	sb, err := d.DialSB(ctx, chassis, info.OVNRemote)
 	if err != nil {
 		d.note("chassis " + chassis + " has a Southbound database of its own that cannot be read from here: " + err.Error())
 		return d.SB, nil
@@ -49,7 +57,7 @@ func (d *Driver) southbound(ctx context.Context, chassis string) (*ovn.SB, error
 	if d.remotes == nil {
 		d.remotes = map[string]*ovn.SB{}
 	}
-	d.remotes[info.OVNRemote] = sb
+	d.remotes[key] = sb
 	return sb, nil
 }
 

@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
@@ -110,8 +111,10 @@ func (d *Driver) Enter(ctx context.Context, pb *ovn.PortBinding, at string, p pa
 			at = c.Name
 		}
 		return d.enterWire(ctx, pb, at, p) // a localnet port that lives on one chassis
-	case "vtep", "remote":
-		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "a packet of a port of type " + pb.Type + " begins outside of what this tool can ask"}
+	case "vtep":
+		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "it is on a VTEP gateway: what its hardware does cannot be traced"}
+	case "remote":
+		return d.enterRemote(ctx, pb)
 	}
 	if !pb.IsVIF() {
 		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "a packet does not enter OVN at a port of type " + pb.Type}
@@ -138,6 +141,26 @@ func (d *Driver) enterVIF(ctx context.Context, pb *ovn.PortBinding, chassis stri
 	return vifStart(ctx, d, chassis, info, pb.LogicalPort)
 }
 
+// enterRemote is the interface of a port of another zone, where that zone's chassis has one: the far side of a transit switch may
+// be a router's, which sends nothing by itself.
+func (d *Driver) enterRemote(ctx context.Context, pb *ovn.PortBinding) (Start, error) {
+	if pb.Chassis.IsZero() {
+		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "it belongs to another zone, and this Southbound database does not say on which chassis"}
+	}
+	c, err := d.chassisByUUID(ctx, pb.Chassis)
+	if err != nil {
+		return Start{}, err
+	}
+	_, info, err := d.node(ctx, c.Name)
+	if err != nil {
+		return Start{}, err
+	}
+	if _, ok := info.PortByIfaceID(pb.LogicalPort); !ok {
+		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "it belongs to another zone, and no interface of its chassis " + c.Name + " is its own"}
+	}
+	return vifStart(ctx, d, c.Name, info, pb.LogicalPort)
+}
+
 // EntryError is a port at which no packet can enter as it was asked.
 type EntryError struct{ Port, Why string }
 
@@ -151,7 +174,7 @@ func (d *Driver) enterWire(ctx context.Context, ln *ovn.PortBinding, at string, 
 	case at != "":
 		names = []string{at}
 	case p.EthDst[0]&1 != 0:
-		all, err := d.mapping(ctx, w.network)
+		all, err := d.mapping(ctx, d.SB, w.network)
 		if err != nil {
 			return Start{}, err
 		}
@@ -159,12 +182,22 @@ func (d *Driver) enterWire(ctx context.Context, ln *ovn.PortBinding, at string, 
 			names = append(names, c.Name)
 		}
 	default:
-		chassis, _, err := d.answers(ctx, p.EthDst, w)
+		own, err := d.answers(ctx, d.SB, p.EthDst, w)
 		if err != nil {
 			return Start{}, err
 		}
-		if chassis != "" {
-			names = []string{chassis}
+		if own.chassis != "" {
+			names = []string{own.chassis}
+			break
+		}
+		if own.outside {
+			return Start{}, &EntryError{Port: ln.LogicalPort, Why: p.EthDst.String() + " was learned on provider network " + w.network + " itself (FDB): no chassis takes a packet for it; --at CHASSIS says where it enters"}
+		}
+		if names, err = d.takers(ctx, d.SB, w); err != nil {
+			return Start{}, err
+		}
+		if len(names) > 0 {
+			d.note("no port of OVN is known to have " + p.EthDst.String() + ": taken as flooded by provider network " + w.network + " to the chassis with ports of unknown addresses (" + strings.Join(names, ", ") + ")")
 		}
 	}
 	if len(names) == 0 {

@@ -17,6 +17,7 @@ func Base() *Topology {
 	provider(t)
 	special(t)
 	l2gateway(t)
+	interconnect(t)
 	return t
 }
 

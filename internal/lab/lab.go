@@ -42,6 +42,7 @@ type Lab struct {
 // state is what Down and Attach need to know; it is kept in Dir/state.json.
 type state struct {
 	Prefix string   `json:"prefix"`
+	Topo   string   `json:"topo"` // digest of the topology: another one is another lab
 	Procs  []Proc   `json:"procs"`
 	Netns  []string `json:"netns"`
 	Links  []string `json:"links"` // in the instance's own namespace
@@ -75,6 +76,9 @@ func Attach(topo *Topology, progress io.Writer) (*Lab, error) {
 	}
 	if !l.state.Ready {
 		return nil, ErrNoLab
+	}
+	if l.state.Topo != topo.digest() {
+		return nil, fmt.Errorf("%w: another topology is up", ErrNoLab)
 	}
 	for _, p := range l.state.Procs {
 		if !p.Alive() {
@@ -147,10 +151,12 @@ func (l *Lab) ChassisEnv(chassis string) []string {
 		"OVN_RUNDIR="+OVNRundir(chassis), "OVN_DBDIR="+OVNRundir(chassis), "OVN_LOGDIR="+OVNRundir(chassis))
 }
 
-// CentralEnv makes ovn-nbctl and ovn-sbctl talk to the lab's databases.
-func (l *Lab) CentralEnv() []string {
-	d := filepath.Join(Dir, "central")
-	return append(l.Bin.Env(), "OVN_NB_DB="+NBRemote, "OVN_SB_DB="+SBRemote,
+// CentralEnv makes ovn-nbctl and ovn-sbctl talk to the first zone's databases.
+func (l *Lab) CentralEnv() []string { return l.zoneEnv(l.Topo.Zone("")) }
+
+func (l *Lab) zoneEnv(z Zone) []string {
+	d := z.dir()
+	return append(l.Bin.Env(), "OVN_NB_DB="+z.NB(), "OVN_SB_DB="+z.SB(),
 		"OVN_RUNDIR="+d, "OVN_DBDIR="+d, "OVN_LOGDIR="+d, "OVS_RUNDIR="+d, "OVS_DBDIR="+d)
 }
 
@@ -159,9 +165,13 @@ func (l *Lab) On(ctx context.Context, chassis string, argv ...string) (string, e
 	return Command(ctx, l.ChassisEnv(chassis), "", append([]string{"ip", "netns", "exec", chassis}, argv...)...)
 }
 
-// NBCtl runs ovn-nbctl commands as one transaction; a command may itself be
-// several, with "--" between.
+// NBCtl runs ovn-nbctl commands as one transaction in the first zone; a command
+// may itself be several, with "--" between.
 func (l *Lab) NBCtl(ctx context.Context, commands ...string) (string, error) {
+	return l.nbctl(ctx, l.Topo.Zone(""), commands...)
+}
+
+func (l *Lab) nbctl(ctx context.Context, z Zone, commands ...string) (string, error) {
 	if len(commands) == 0 {
 		return "", nil
 	}
@@ -176,27 +186,127 @@ func (l *Lab) NBCtl(ctx context.Context, commands ...string) (string, error) {
 		}
 		argv = append(argv, words...)
 	}
-	return l.central(ctx, argv...)
+	return l.central(ctx, z, argv...)
 }
 
-// SBCtl runs one ovn-sbctl command.
-func (l *Lab) SBCtl(ctx context.Context, args ...string) (string, error) {
-	return l.central(ctx, append([]string{"ovn-sbctl"}, args...)...)
-}
-
-func (l *Lab) central(ctx context.Context, argv ...string) (string, error) {
+// central runs a tool on a zone's databases.
+func (l *Lab) central(ctx context.Context, z Zone, argv ...string) (string, error) {
 	tool, err := l.Bin.Tool(argv[0])
 	if err != nil {
 		return "", err
 	}
-	argv[0] = tool
-	return Command(ctx, l.CentralEnv(), "", argv...)
+	return Command(ctx, l.zoneEnv(z), "", append([]string{tool}, argv[1:]...)...)
 }
 
-// Sync waits until every chassis has installed what the Northbound DB says.
+// Sync waits until every chassis has installed what the Northbound DBs say.
 func (l *Lab) Sync(ctx context.Context) error {
-	_, err := l.central(ctx, "ovn-nbctl", "--wait=hv", "--timeout=150", "sync")
+	for _, z := range l.Topo.allZones() {
+		if _, err := l.central(ctx, z, "ovn-nbctl", "--wait=hv", "--timeout=150", "sync"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Do runs one command that changes the lab: ovn-nbctl's; or "@ZONE ..." and
+// "@sb ...", "@ZONE-sb ..." for another zone and for ovn-sbctl; "@hv1 COMMAND"
+// or "@all COMMAND" on chassis. "@until COMMAND" waits until a command, written
+// like these, prints something; "@gone COMMAND" until it prints nothing more;
+// "@bound PORT CHASSIS" until a chassis has claimed a logical port.
+func (l *Lab) Do(ctx context.Context, cmd string) error {
+	_, err := l.do(ctx, cmd)
 	return err
+}
+
+// Ask runs a command as Do does, and returns what it prints.
+func (l *Lab) Ask(ctx context.Context, cmd string) (string, error) { return l.do(ctx, cmd) }
+
+// waitLimit bounds a wait for a condition: far more than an idle lab takes, since the machine may be busy.
+const waitLimit = 90 * time.Second
+
+func (l *Lab) do(ctx context.Context, cmd string) (string, error) {
+	where, rest, ok := strings.Cut(cmd, " ")
+	if !ok || !strings.HasPrefix(where, "@") {
+		return l.NBCtl(ctx, cmd)
+	}
+	switch where {
+	case "@until":
+		return "", l.until(ctx, cmd, func(ctx context.Context) (bool, error) {
+			out, err := l.do(ctx, rest)
+			return strings.TrimSpace(out) != "", err
+		})
+	case "@gone":
+		return "", l.until(ctx, cmd, func(ctx context.Context) (bool, error) {
+			out, err := l.do(ctx, rest)
+			return strings.TrimSpace(out) == "", err
+		})
+	case "@bound":
+		return "", l.until(ctx, cmd, func(ctx context.Context) (bool, error) { return l.bound(ctx, rest) })
+	}
+	argv, err := SplitWords(rest)
+	if err != nil {
+		return "", err
+	}
+	return l.at(ctx, where, argv)
+}
+
+// at runs a command at a place of the lab.
+func (l *Lab) at(ctx context.Context, where string, argv []string) (string, error) {
+	for _, z := range l.Topo.allZones() {
+		switch where {
+		case "@" + z.Name:
+			return l.central(ctx, z, append([]string{"ovn-nbctl"}, argv...)...)
+		case "@" + strings.TrimPrefix(z.Name+"-sb", "-"):
+			return l.central(ctx, z, append([]string{"ovn-sbctl"}, argv...)...)
+		}
+	}
+	done, all := false, ""
+	for _, c := range l.Topo.Chassis {
+		if where == "@all" || where == "@"+c.Name {
+			out, err := l.On(ctx, c.Name, argv...)
+			if err != nil {
+				return "", err
+			}
+			done, all = true, all+out
+		}
+	}
+	if !done {
+		return "", fmt.Errorf("%q is no place of the lab", where)
+	}
+	return all, nil
+}
+
+// until asks again and again until a condition holds.
+func (l *Lab) until(ctx context.Context, what string, holds func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, waitLimit)
+	defer cancel()
+	for {
+		ok, err := holds(ctx)
+		switch {
+		case ok && err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("%s: %w", what, ctx.Err())
+		case err != nil:
+			return err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// bound tells whether "PORT CHASSIS" is so in the first zone.
+func (l *Lab) bound(ctx context.Context, what string) (bool, error) {
+	port, chassis, _ := strings.Cut(what, " ")
+	z := l.Topo.Zone("")
+	at, err := l.central(ctx, z, "ovn-sbctl", "--bare", "--columns=chassis", "find", "port_binding", "logical_port="+port)
+	if err != nil {
+		return false, err
+	}
+	id, err := l.central(ctx, z, "ovn-sbctl", "--bare", "--columns=_uuid", "find", "chassis", "name="+chassis)
+	return err == nil && strings.TrimSpace(id) != "" && strings.TrimSpace(id) == strings.TrimSpace(at), err
 }
 
 // SplitWords splits a command line at blanks; single and double quotes group,

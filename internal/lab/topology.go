@@ -4,8 +4,12 @@
 package lab
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/netip"
+	"path/filepath"
 )
 
 // Topology is the one description that tests, demo and shell share.
@@ -14,6 +18,15 @@ type Topology struct {
 	VIFs    []VIF
 	Hosts   []Host
 	Setup   []string // ovn-nbctl commands
+	Zones   []Zone   // further availability zones
+	After   []string // commands for Do, once every port is up
+}
+
+// Zone is an availability zone with a central of its own.
+type Zone struct {
+	Name  string
+	IP    string // of its databases
+	Setup []string
 }
 
 // Chassis is one hypervisor: a namespace with its own Open vSwitch and
@@ -23,6 +36,7 @@ type Chassis struct {
 	EncapIP  string
 	IPs      []string          // further addresses on the underlay
 	Encap    string            // geneve when empty
+	Zone     string            // availability zone; "" is the first
 	Mappings map[string]string // physical network -> provider bridge
 	Options  map[string]string // further external-ids of the Open_vSwitch row
 }
@@ -61,6 +75,42 @@ func (t *Topology) VIF(port string) (VIF, error) {
 	return VIF{}, fmt.Errorf("the topology has no port %q", port)
 }
 
+// Zone returns an availability zone; "" is the first.
+func (t *Topology) Zone(name string) Zone {
+	for _, z := range t.Zones {
+		if z.Name == name {
+			return z
+		}
+	}
+	return Zone{IP: centralIP, Setup: t.Setup}
+}
+
+// allZones is the first zone and the others.
+func (t *Topology) allZones() []Zone {
+	return append([]Zone{{IP: centralIP, Setup: t.Setup}}, t.Zones...)
+}
+
+// ZoneOf is the availability zone of a port.
+func (t *Topology) ZoneOf(port string) Zone {
+	if v, err := t.VIF(port); err == nil {
+		for _, c := range t.Chassis {
+			if c.Name == v.Chassis {
+				return t.Zone(c.Zone)
+			}
+		}
+	}
+	return t.Zone("")
+}
+
+// NB is where the zone's Northbound DB listens.
+func (z Zone) NB() string { return "tcp:" + z.IP + ":6641" }
+
+// SB is where the zone's Southbound DB listens.
+func (z Zone) SB() string { return "tcp:" + z.IP + ":6642" }
+
+// dir holds the zone's databases.
+func (z Zone) dir() string { return filepath.Join(Dir, "central"+z.Name) }
+
 // Networks lists the physical networks that any chassis maps.
 func (t *Topology) Networks() []string {
 	var names []string
@@ -89,4 +139,14 @@ func firstIP(ips []string, v6 bool) string {
 		}
 	}
 	return ""
+}
+
+// digest tells one topology from another.
+func (t *Topology) digest() string {
+	b, err := json.Marshal(t)
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
 }

@@ -6,20 +6,25 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 )
 
 // Up brings the topology up; on any failure it takes everything down again.
 // Binaries come from CT_TRACE_OVS_PREFIX when that is set.
 func Up(ctx context.Context, topo *Topology, progress io.Writer) (_ *Lab, err error) {
 	l := &Lab{Topo: topo, Progress: progress}
-	l.state.Prefix = os.Getenv("CT_TRACE_OVS_PREFIX")
+	l.state.Prefix, l.state.Topo = os.Getenv("CT_TRACE_OVS_PREFIX"), topo.digest()
 	if l.Bin, err = FindBinaries(l.state.Prefix); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(Dir, "central"), 0o755); err != nil {
-		return nil, err
+	for _, z := range topo.allZones() {
+		if err := os.MkdirAll(z.dir(), 0o755); err != nil {
+			return nil, err
+		}
 	}
 	defer func() {
 		if err != nil {
@@ -87,7 +92,9 @@ func (l *Lab) network(ctx context.Context) error {
 		add("link set %s up", n)
 	}
 	bridge(underlayBridge)
-	add("addr add %s/24 dev %s", centralIP, underlayBridge)
+	for _, z := range l.Topo.allZones() {
+		add("addr add %s/24 dev %s", z.IP, underlayBridge)
+	}
 	add("addr add fd31::254/64 dev %s nodad", underlayBridge)
 	for _, n := range l.Topo.Networks() {
 		bridge(physBridge(n))
@@ -134,7 +141,7 @@ func (l *Lab) network(ctx context.Context) error {
 	// Chassis before VIFs: they own the cables. IPv6 is turned off wherever
 	// the kernel would speak up by itself.
 	for _, ns := range l.state.Netns {
-		if err := l.silence(ctx, ns); err != nil {
+		if err := l.silence(ns); err != nil {
 			return err
 		}
 		if err := ipBatch(ctx, ns, inside[ns]); err != nil {
@@ -159,20 +166,24 @@ var patience = []string{
 
 // silence turns off in a namespace what would send packets by itself.
 // On a chassis only the underlay may have IPv6.
-func (l *Lab) silence(ctx context.Context, ns string) error {
-	argv := []string{"ip", "netns", "exec", ns, "sysctl", "-q", "-w", "net.ipv6.conf.default.disable_ipv6=1"}
-	chassis := false
-	for _, c := range l.Topo.Chassis {
-		chassis = chassis || c.Name == ns
-	}
-	if chassis {
-		argv = append(argv, "net.ipv6.conf.ul.disable_ipv6=0")
-		argv = append(argv, patience...)
+func (l *Lab) silence(ns string) error {
+	settings := []string{"net.ipv6.conf.default.disable_ipv6=1"}
+	if slices.ContainsFunc(l.Topo.Chassis, func(c Chassis) bool { return c.Name == ns }) {
+		settings = append(settings, "net.ipv6.conf.ul.disable_ipv6=0")
+		settings = append(settings, patience...)
 	} else {
-		argv = append(argv, "net.ipv6.conf.all.disable_ipv6=1")
+		settings = append(settings, "net.ipv6.conf.all.disable_ipv6=1")
 	}
-	_, err := Command(ctx, nil, "", argv...)
-	return err
+	// Not by sysctl(8): two programs less for each of the many namespaces.
+	return nodens.OfPath("/run/netns/" + ns).Do(func() error {
+		for _, s := range settings {
+			key, value, _ := strings.Cut(s, "=")
+			if err := os.WriteFile("/proc/sys/"+strings.ReplaceAll(key, ".", "/"), []byte(value), 0o644); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // quietBridges keeps the physical bridges from talking, and tells them where
@@ -246,13 +257,22 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// centralUp starts the two databases and ovn-northd.
+// centralUp starts each zone's two databases and ovn-northd.
 func (l *Lab) centralUp(ctx context.Context) error {
-	dir := filepath.Join(Dir, "central")
-	env := l.CentralEnv()
+	for _, z := range l.Topo.allZones() {
+		if err := l.zoneUp(ctx, z); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Lab) zoneUp(ctx context.Context, z Zone) error {
+	dir := z.dir()
+	env := l.zoneEnv(z)
 	for _, d := range []struct{ name, schema, port string }{{"ovnnb_db", "ovn-nb.ovsschema", "6641"}, {"ovnsb_db", "ovn-sb.ovsschema", "6642"}} {
 		err := l.database(ctx, d.name, dir, d.schema, filepath.Join(dir, d.name+".sock"), env, nil,
-			"--remote=ptcp:"+d.port+":"+centralIP)
+			"--remote=ptcp:"+d.port+":"+z.IP)
 		if err != nil {
 			return err
 		}
@@ -266,10 +286,15 @@ func (l *Lab) centralUp(ctx context.Context) error {
 		"--no-chdir", "--log-file="+filepath.Join(dir, "ovn-northd.log"), "-vconsole:emer", "--pidfile="+filepath.Join(dir, "ovn-northd.pid")); err != nil {
 		return err
 	}
-	if _, err := l.NBCtl(ctx, "init"); err != nil {
+	if _, err := l.nbctl(ctx, z, "init"); err != nil {
 		return err
 	}
-	_, err = l.SBCtl(ctx, "init")
+	if z.Name != "" {
+		if _, err := l.nbctl(ctx, z, "set nb_global . name="+z.Name); err != nil {
+			return err
+		}
+	}
+	_, err = l.central(ctx, z, "ovn-sbctl", "init")
 	return err
 }
 
@@ -309,7 +334,7 @@ func (l *Lab) oneChassis(ctx context.Context, c Chassis) error {
 		encap = "geneve"
 	}
 	ids := map[string]string{
-		"system-id": c.Name, "hostname": c.Name, "ovn-remote": SBRemote,
+		"system-id": c.Name, "hostname": c.Name, "ovn-remote": l.Topo.Zone(c.Zone).SB(),
 		"ovn-encap-type": encap, "ovn-encap-ip": c.EncapIP,
 		// With a conditional monitor "--wait=hv sync" may come back before new flows are here.
 		"ovn-monitor-all": "true", "ovn-openflow-probe-interval": "0", "ovn-remote-probe-interval": "0",
@@ -362,19 +387,43 @@ func (l *Lab) oneChassis(ctx context.Context, c Chassis) error {
 // ports tells the Northbound DB about the logical network and waits until
 // every port is up and every chassis has caught up.
 func (l *Lab) ports(ctx context.Context) error {
-	if _, err := l.NBCtl(ctx, l.Topo.Setup...); err != nil {
-		return err
+	for _, z := range l.Topo.allZones() {
+		if _, err := l.nbctl(ctx, z, z.Setup...); err != nil {
+			return err
+		}
 	}
 	if err := l.Sync(ctx); err != nil {
 		return err
 	}
-	for _, v := range l.Topo.VIFs {
-		if v.Local {
-			continue
+	for _, z := range l.Topo.allZones() {
+		if err := l.portsUp(ctx, z); err != nil {
+			return err
 		}
-		if _, err := l.central(ctx, "ovn-nbctl", "--timeout=150", "wait-until", "Logical_Switch_Port", v.Port, "up=true"); err != nil {
-			return fmt.Errorf("port %s does not come up: %w", v.Port, err)
+	}
+	for _, cmd := range l.Topo.After {
+		if err := l.Do(ctx, cmd); err != nil {
+			return err
 		}
 	}
 	return l.Sync(ctx)
+}
+
+// portsUp waits until every port of a zone is up. One command waits for all of them: a program for each takes long where the
+// guest is emulated.
+func (l *Lab) portsUp(ctx context.Context, z Zone) error {
+	argv := []string{"ovn-nbctl", "--timeout=150"}
+	for _, v := range l.Topo.VIFs {
+		if !v.Local && l.Topo.ZoneOf(v.Port).Name == z.Name {
+			argv = append(argv, "--", "wait-until", "Logical_Switch_Port", v.Port, "up=true")
+		}
+	}
+	if len(argv) == 2 {
+		return nil
+	}
+	_, err := l.central(ctx, z, argv...)
+	if err == nil {
+		return nil
+	}
+	down, _ := l.central(ctx, z, "ovn-nbctl", "--bare", "--columns=name", "find", "Logical_Switch_Port", "up=false")
+	return fmt.Errorf("ports that do not come up: %s: %w", strings.Join(strings.Fields(down), " "), err)
 }

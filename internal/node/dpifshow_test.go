@@ -110,6 +110,34 @@ func FuzzDpifShow(f *testing.F) {
 	})
 }
 
+// A port is a mirror's output on its own bridge alone, and not where others share its datapath port.
+func TestMirrorPorts(t *testing.T) {
+	shown := []shownPort{
+		{Bridge: "br-int", Name: "tap0", OFPort: 1, Datapath: "2", Type: "system"},
+		{Bridge: "br-ex", Name: "tap1", OFPort: 1, Datapath: "3", Type: "system"},
+		{Bridge: "br-int", Name: "gre0", OFPort: 2, Datapath: "4", Type: "gre"},
+		{Bridge: "br-int", Name: "gre1", OFPort: 3, Datapath: "4", Type: "gre"},
+		{Bridge: "br-int", Name: "erspan0", OFPort: 4, Datapath: "5", Type: "erspan"},
+	}
+	mirrors := []*ovn.Mirror{
+		{Name: "a", Bridge: "br-int", Output: []string{"tap0"}}, {Name: "b", Bridge: "br-int", Output: []string{"tap0"}},
+		{Name: "c", Bridge: "br-int", Output: []string{"tap1"}}, {Name: "d", Bridge: "br-int", Output: []string{"gre0"}},
+		{Name: "e", Bridge: "br-int", Output: []string{"erspan0"}},
+		{Name: "f", Bridge: "br-int", VLAN: 7}, {Name: "g", Bridge: "br-int", Output: []string{"patch0"}}, {Name: "h"},
+	}
+	want := map[string]string{"tap0": "a b", "erspan0": "e"}
+	for _, p := range joinPorts(shown, nil, mirrors) {
+		if got := strings.Join(p.Mirrors, " "); got != want[p.Name] {
+			t.Errorf("%s: %q, want %q", p.Name, got, want[p.Name])
+		}
+	}
+	got := strings.Join(untold(mirrors, map[string]*ovn.Interface{"patch0": {Type: "patch"}, "tap0": {}}), "\n")
+	if d := cmp.Diff("mirror f of br-int sends copies on VLAN 7: they are not told from the packet's own branches\n"+
+		"mirror g of br-int sends copies through patch port patch0: they are not told from the packet's own branches", got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestKindsOfPorts(t *testing.T) {
 	shown := []shownPort{
 		{Backer: "system@ovs-system", Bridge: "br-int", Name: "br-int", OFPort: 65534, Datapath: "1", Type: "internal"},
@@ -128,7 +156,7 @@ func TestKindsOfPorts(t *testing.T) {
 		"vm-int":    {Name: "vm-int", ExternalIDs: map[string]string{"iface-id": "p2"}},
 		"ovn-hv2-0": {Name: "ovn-hv2-0", Options: map[string]string{"remote_ip": "10.0.0.3"}},
 	}
-	info := &Info{Bridge: "br-int", Ports: joinPorts(shown, rows)}
+	info := &Info{Bridge: "br-int", Ports: joinPorts(shown, rows, nil)}
 	want := map[string]engine.PortKind{
 		"br-int": engine.PortHost, "tap0": engine.PortVIF, "vm-int": engine.PortVIF, "ovn-hv2-0": engine.PortTunnel, "vx": engine.PortTunnel,
 		"eth1": engine.PortPhysical, "patch-x": engine.PortPhysical, "dpdk0": engine.PortPhysical, "br-dp": engine.PortHost, "br-dm": engine.PortHost,

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
@@ -8,7 +10,7 @@ import (
 )
 
 // joinPorts makes ports out of what ovs-vswitchd has (dpif/show) and what the database says.
-func joinPorts(shown []shownPort, rows map[string]*ovn.Interface) []Port {
+func joinPorts(shown []shownPort, rows map[string]*ovn.Interface, mirrors []*ovn.Mirror) []Port {
 	var out []Port
 	for _, s := range shown {
 		p := Port{Backer: s.Backer, Port: engine.Port{Datapath: s.Datapath, Name: s.Name, Bridge: s.Bridge, OFPort: s.OFPort, Type: s.Type}}
@@ -31,9 +33,29 @@ func joinPorts(shown []shownPort, rows map[string]*ovn.Interface) []Port {
 		}
 		p.Peer = p.Options["peer"]
 		p.Kind = kindOf(p)
+		for _, m := range mirrors {
+			if m.Bridge == p.Bridge && slices.Contains(m.Output, p.Name) {
+				p.Mirrors = append(p.Mirrors, m.Name)
+			}
+		}
 		out = append(out, p)
 	}
-	return out
+	return onlyMirrors(out)
+}
+
+// onlyMirrors leaves a port that shares its datapath port with others, as tunnels do, a mirror's only if all of them are: the
+// datapath's actions do not tell them apart.
+func onlyMirrors(ports []Port) []Port {
+	plain := map[string]bool{}
+	for _, p := range ports {
+		plain[p.Datapath] = plain[p.Datapath] || p.Mirrors == nil
+	}
+	for i := range ports {
+		if plain[ports[i].Datapath] {
+			ports[i].Mirrors = nil
+		}
+	}
+	return ports
 }
 
 // ofppLocal is the bridge's own port (OFPP_LOCAL), whatever type of datapath it is on.
@@ -55,4 +77,23 @@ func kindOf(p Port) engine.PortKind {
 func isTunnel(t string) bool {
 	i := ovn.Interface{Type: t}
 	return i.IsTunnel()
+}
+
+// untold says which mirrors' copies cannot be told from the packet itself: those that leave by a patch port or on a VLAN.
+func untold(mirrors []*ovn.Mirror, rows map[string]*ovn.Interface) []string {
+	var out []string
+	for _, m := range mirrors {
+		if m.Bridge == "" {
+			continue
+		}
+		if m.Output == nil {
+			out = append(out, fmt.Sprintf("mirror %s of %s sends copies on VLAN %d: they are not told from the packet's own branches", m.Name, m.Bridge, m.VLAN))
+		}
+		for _, name := range m.Output {
+			if r := rows[name]; r != nil && r.Type == "patch" {
+				out = append(out, fmt.Sprintf("mirror %s of %s sends copies through patch port %s: they are not told from the packet's own branches", m.Name, m.Bridge, name))
+			}
+		}
+	}
+	return out
 }

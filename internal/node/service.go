@@ -116,13 +116,15 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 	}
 	info := &Info{Tool: Version(), Kernel: kernelRelease(), Bridge: "br-int"}
 	var rows map[string]*ovn.Interface
+	var mirrors []*ovn.Mirror
 	if !s.opt.NoDB {
-		if rows, err = s.readDatabase(ctx, info); err != nil {
+		if rows, mirrors, err = s.readDatabase(ctx, info); err != nil {
 			return nil, err
 		}
 	}
 	s.readVersions(ctx, info)
-	info.Ports = joinPorts(shown, rows)
+	info.Ports = joinPorts(shown, rows, mirrors)
+	info.Warnings = append(info.Warnings, untold(mirrors, rows)...)
 	for _, p := range info.Ports {
 		if p.Bridge == info.Bridge {
 			info.Datapath = p.DatapathType()
@@ -159,15 +161,15 @@ func versionOf(text string) string {
 }
 
 // readDatabase fills in what the Open_vSwitch database knows.
-func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn.Interface, error) {
+func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn.Interface, []*ovn.Mirror, error) {
 	db, err := ovn.DialOVS(ctx, ovn.Options{Remotes: s.opt.DB})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer db.Close()
 	cfg, err := db.Config(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	info.SystemID, info.Hostname = cfg.SystemID, cfg.Hostname
 	if info.OVSVersion == "" {
@@ -180,14 +182,19 @@ func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn
 	}
 	bridges, err := db.AllBridges(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, b := range bridges {
 		if b.Name == info.Bridge {
 			info.Zones = b.CTZones()
 		}
 	}
-	return db.AllInterfaces(ctx)
+	rows, err := db.AllInterfaces(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	mirrors, err := db.Mirrors(ctx)
+	return rows, mirrors, err
 }
 
 // Trace follows one packet on this node.

@@ -110,6 +110,24 @@ func TestInfoNamesABondsActiveMember(t *testing.T) {
 	t.Errorf("members %q", members)
 }
 
+func TestMirrorsOfARealOVS(t *testing.T) {
+	o := userspaceOVS(t)
+	o.Vsctl("--id=@s", "get", "port", "p1", "--", "--id=@o", "get", "port", "p2", "--", "--id=@m", "create", "mirror", "name=m1",
+		"select_src_port=@s", "output_port=@o", "--", "--id=@v", "create", "mirror", "name=m2", "output_vlan=7", "--", "set", "bridge", "br-int", "mirrors=@m,@v")
+	info, err := service(t, Options{RunDir: o.RunDir}).Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range info.Ports {
+		if got := strings.Join(p.Mirrors, " "); got != map[string]string{"p2": "m1"}[p.Name] {
+			t.Errorf("%s: mirrors %q", p.Name, got)
+		}
+	}
+	if len(info.Warnings) != 1 || !strings.Contains(info.Warnings[0], "mirror m2 of br-int sends copies on VLAN 7") {
+		t.Errorf("warnings %q", info.Warnings)
+	}
+}
+
 // Packets really go through the datapath's conntrack; a trace then finds their entry there.
 func TestUserspaceEntriesAreFound(t *testing.T) {
 	o := userspaceOVS(t)

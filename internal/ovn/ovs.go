@@ -183,6 +183,50 @@ func (o *OVS) bridges(ctx context.Context, cond ...ovsdb.Condition) ([]*Bridge, 
 	return out, nil
 }
 
+// Mirror is a Mirror row of a bridge.
+type Mirror struct {
+	Name   string
+	Bridge string
+	Output []string // interfaces of its output port; empty when it sends its copies to a VLAN
+	VLAN   int64    // output_vlan, where there is no output port
+}
+
+// Mirrors lists the mirrors of all bridges.
+func (o *OVS) Mirrors(ctx context.Context) ([]*Mirror, error) {
+	res, err := o.Select(ctx, Query{Table: "Mirror", Columns: []string{"name", "output_port", "output_vlan"}})
+	if err != nil {
+		return nil, err
+	}
+	var out []*Mirror
+	for _, r := range res[0] {
+		m := &Mirror{Name: r.Str("name"), VLAN: r.Int("output_vlan")}
+		at, err := o.Select(ctx, Query{Table: "Bridge", Columns: []string{"name"}, Where: where(Includes("mirrors", r.UUID()))},
+			Query{Table: "Port", Columns: []string{"interfaces"}, Where: where(Equal("_uuid", r.Ref("output_port")))})
+		if err != nil {
+			return nil, err
+		}
+		if len(at[0]) > 0 {
+			m.Bridge = at[0][0].Str("name")
+		}
+		for _, port := range at[1] {
+			for _, u := range port.Refs("interfaces") {
+				i, err := o.Select(ctx, Query{Table: "Interface", Columns: []string{"name"}, Where: where(Equal("_uuid", u))})
+				if err != nil {
+					return nil, err
+				}
+				for _, row := range i[0] {
+					m.Output = append(m.Output, row.Str("name"))
+				}
+			}
+		}
+		if err := r.Err(); err != nil {
+			return nil, o.bad("Mirror", err)
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
 // InterfaceByIfaceID finds the interface that a logical port is plugged into.
 // Where several claim it, the one with an OpenFlow port is meant, as in
 // ovn-controller's local_bindings.

@@ -49,6 +49,7 @@ type Chassis struct {
 	NBCfg       int64 // of Chassis_Private where there is one: what ovn-controller has installed
 	OtherConfig map[string]string
 	ExternalIDs map[string]string
+	VTEPs       []string // vtep_logical_switches
 }
 
 // Encap is an Encap row.
@@ -77,6 +78,10 @@ func (c *Chassis) BridgeMappings() map[string]string {
 // IsRemote reports a chassis of another availability zone (OVN-IC).
 func (c *Chassis) IsRemote() bool { return c.Option("is-remote") == "true" }
 
+// IsVTEP reports a hardware gateway that ovn-controller-vtep speaks for: marked so since 21.12, before that told by the switches
+// that it joins.
+func (c *Chassis) IsVTEP() bool { return c.Option("is-vtep") == "true" || len(c.VTEPs) > 0 }
+
 // EncapIP is the address of the first encapsulation of the type; any type when empty.
 func (c *Chassis) EncapIP(encapType string) (netip.Addr, bool) {
 	for _, e := range c.Encaps {
@@ -98,7 +103,7 @@ func parseMappings(s string) map[string]string {
 	return out
 }
 
-var chassisColumns = []string{"name", "hostname", "nb_cfg", "other_config", "external_ids", "encaps"}
+var chassisColumns = []string{"name", "hostname", "nb_cfg", "other_config", "external_ids", "encaps", "vtep_logical_switches"}
 var encapColumns = []string{"type", "ip", "options", "chassis_name"}
 
 // AllChassis lists every chassis.
@@ -199,7 +204,7 @@ func (s *SB) chassis(ctx context.Context, where ...ovsdb.Condition) ([]*Chassis,
 	var out []*Chassis
 	for i, r := range res[0] {
 		c := &Chassis{UUID: r.UUID(), Name: r.Str("name"), Hostname: r.Str("hostname"), NBCfg: r.Int("nb_cfg"),
-			OtherConfig: r.Map("other_config"), ExternalIDs: r.Map("external_ids")}
+			OtherConfig: r.Map("other_config"), ExternalIDs: r.Map("external_ids"), VTEPs: r.Strs("vtep_logical_switches")}
 		for _, p := range sub[i] {
 			c.NBCfg = p.Int("nb_cfg")
 		}

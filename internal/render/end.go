@@ -59,9 +59,12 @@ func endSpans(b *report.Branch) []span {
 	return append(line, generatedSpans(b)...)
 }
 
-// generatedSpans names the packet that OVN made itself in answer.
+// generatedSpans names the packet that OVN made itself in answer, or the mirror whose copy it is.
 func generatedSpans(b *report.Branch) []span {
-	if b.Generated == "" {
+	switch {
+	case b.Mirror != "":
+		return []span{plain(" (mirror " + b.Mirror + ")")}
+	case b.Generated == "":
 		return nil
 	}
 	return []span{plain(" (OVN's own " + b.Generated + ")")}

@@ -66,7 +66,7 @@ func byVerdict(p *report.Packet) [][]*report.Branch {
 	for _, v := range order {
 		var g []*report.Branch
 		for _, b := range p.Branches {
-			if b.Verdict == v {
+			if b.Verdict == v && b.Mirror == "" {
 				g = append(g, b)
 			}
 		}

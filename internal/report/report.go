@@ -92,6 +92,8 @@ type Branch struct {
 	Hops    []int           `json:"hops"`
 	// Generated says which answer of OVN's (reset, ICMP error, ARP reply, ...) this branch is.
 	Generated string `json:"generated,omitempty"`
+	// Mirror names the mirror whose copy this branch is. It happens, and does not count for the packet's verdict.
+	Mirror string `json:"mirror,omitempty"`
 	// Segments lists, hop by hop, the segments on this branch's own way.
 	Segments [][2]int `json:"segments,omitempty"`
 }

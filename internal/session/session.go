@@ -194,6 +194,9 @@ func (r *run) check(st step, o driver.Outcome, at *driver.Branch) (*driver.Branc
 	var got *driver.Branch
 	for i := range o.Branches {
 		b := &o.Branches[i]
+		if b.Mirror != "" {
+			continue // a copy, made for somebody else
+		}
 		if b.Verdict != engine.Delivered && b.Verdict != engine.External && b.Verdict != engine.Host {
 			continue
 		}
@@ -274,7 +277,7 @@ func failure(o driver.Outcome) string {
 	}
 	worst := o.Branches[0]
 	for _, b := range o.Branches {
-		if b.Verdict < worst.Verdict {
+		if b.Mirror == "" && (worst.Mirror != "" || b.Verdict < worst.Verdict) {
 			worst = b
 		}
 	}

@@ -5,15 +5,30 @@ import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 // underlay is other tunnels than Geneve over IPv4. The chassis are told to use
 // them, and back again.
 func underlay(b builder) []probe.Case {
-	set := func(kv string) []string { return []string{"@all ovs-vsctl set open_vswitch . " + kv, "@sleep 2s"} }
+	// tunnels waits until each chassis of the first zone has a tunnel to each other one.
+	tunnels := func(kind, prefix string) []string {
+		var out []string
+		for _, c := range b.t.Chassis {
+			for _, peer := range b.t.Chassis {
+				if c.Name != peer.Name && c.Zone == "" && peer.Zone == "" {
+					out = append(out, "@until @"+c.Name+" ovs-vsctl --bare --columns=_uuid find interface type="+kind+
+						` 'options:remote_ip="`+prefix+number(peer.Name)+`"' ofport!=[]`)
+				}
+			}
+		}
+		return out
+	}
+	const v4, v6 = "172.31.0.", "fd31::"
+	encap := func(kind string) []string {
+		return append([]string{"@all ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=" + kind}, tunnels(kind, v4)...)
+	}
 	each := func(prefix string) []string {
 		var out []string
 		for _, c := range b.t.Chassis {
-			out = append(out, "@"+c.Name+" ovs-vsctl set open_vswitch . external-ids:ovn-encap-ip="+prefix+c.Name[len(c.Name)-1:])
+			out = append(out, "@"+c.Name+" ovs-vsctl set open_vswitch . external-ids:ovn-encap-ip="+prefix+number(c.Name))
 		}
-		return append(out, "@sleep 2s")
+		return append(out, tunnels("geneve", prefix)...)
 	}
-	back := each("172.31.0.")
 	both := func(name, feature string, setup, cleanup []string) []probe.Case {
 		return []probe.Case{
 			changed(handshake(name+"-switch", feature, b.tcp("sw0-p1", "sw0-p2", 80), "sw0-p2"), setup, cleanup),
@@ -22,28 +37,40 @@ func underlay(b builder) []probe.Case {
 		}
 	}
 	var all []probe.Case
-	all = append(all, both("vxlan", "VXLAN tunnels", set("external-ids:ovn-encap-type=vxlan"), set("external-ids:ovn-encap-type=geneve"))...)
-	all = append(all, both("underlay-ipv6", "IPv6 underlay", each("fd31::"), back)...)
+	all = append(all, both("vxlan", "VXLAN tunnels", encap("vxlan"), encap("geneve"))...)
+	all = append(all, both("underlay-ipv6", "IPv6 underlay", each(v6), each(v4))...)
 	return all
 }
 
-// learned is what OVN learns from packets and acts on later.
-func learned(b builder) []probe.Case {
+// number is a chassis' last digit, by which its addresses go.
+func number(chassis string) string { return chassis[len(chassis)-1:] }
+
+// learned waits until some switch has learned a MAC.
+func learned(mac string) string { return `@until @sb --bare find fdb 'mac="` + mac + `"'` }
+
+// bfd waits until a chassis sees the tunnel to another one alive.
+func bfd(chassis, peer string) string {
+	return "@until @" + chassis + " ovs-vsctl --bare --columns=_uuid find interface type=geneve " +
+		`'options:remote_ip="172.31.0.` + peer + `"' bfd_status:forwarding=true`
+}
+
+// learning is what OVN learns from packets and acts on later.
+func learning(b builder) []probe.Case {
 	return []probe.Case{
 		{Name: "mac-binding-learned", Feature: "MAC binding learned from ARP", Cleanup: []string{"@sb --all destroy mac_binding"}, Steps: []probe.Step{
 			{Packet: b.arp("ext2", "172.16.0.1"), Want: "nowhere"},
-			{NB: []string{"@sleep 2s"}},
+			{NB: []string{"@until @sb --bare find mac_binding ip=172.16.0.200"}},
 			{Packet: b.tcp("sw3-p3", "ext2", 80), Want: "external hv3"},
 			{Answer: true, Want: "sw3-p3"},
 		}},
 		{Name: "fdb-learned", Feature: "FDB", Cleanup: []string{"@sb --all destroy fdb"}, Steps: []probe.Step{
 			{Packet: with(b.udp("sw5-p2", "sw5-p1", 7), func(p *probe.Packet) { p.EthSrc = "50:54:00:05:00:66" }), Want: "sw5-p1"},
-			{NB: []string{"@sleep 2s"}},
+			{NB: []string{learned("50:54:00:05:00:66")}},
 			{Packet: with(b.udp("sw5-p1", "70.0.0.66", 7), func(p *probe.Packet) { p.EthDst = "50:54:00:05:00:66" }), Want: "sw5-p2"},
 		}},
 		changed(probe.Case{Name: "virtual-port", Feature: "virtual ports", Steps: []probe.Step{
 			{Packet: with(b.arp("sw5-p1", "70.0.0.50"), func(p *probe.Packet) { p.Src = "70.0.0.50" }), Quiet: true},
-			{NB: []string{"@sleep 2s"}},
+			{NB: []string{"@bound sw5-virt hv1"}},
 			{Packet: b.udp("sw6-c3", "70.0.0.50", 7), Want: "sw5-p1"},
 		}},
 			[]string{"lsp-add sw5 sw5-virt", "lsp-set-addresses sw5-virt '50:54:00:05:00:03 70.0.0.50'", "lsp-set-type sw5-virt virtual", "lsp-set-options sw5-virt virtual-ip=70.0.0.50 virtual-parents=sw5-p1,sw5-p3"},
@@ -56,7 +83,7 @@ func learned(b builder) []probe.Case {
 				"lb-add lb-case 30.0.0.91:80 20.0.0.3:8080,20.0.0.4:8080 tcp",
 				"set load_balancer lb-case ip_port_mappings:20.0.0.4=sw1-p2:20.0.0.254",
 				"--id=@h create Load_Balancer_Health_Check vip=30.0.0.91\\:80 options:interval=1 options:timeout=1 options:failure_count=1 options:success_count=1 -- add load_balancer lb-case health_check @h",
-				"ls-lb-add sw0 lb-case", "@sleep 8s",
+				"ls-lb-add sw0 lb-case", "@until @sb --bare find service_monitor status=offline",
 			}, []string{"lb-del lb-case"}),
 	}
 }
@@ -65,18 +92,19 @@ func learned(b builder) []probe.Case {
 func placement(b builder) []probe.Case {
 	return []probe.Case{
 		changed(handshake("gateway-moved", "HA gateway chassis", b.tcp("sw3-p3", "ext1", 80), "external hv2"),
-			[]string{"lrp-set-gateway-chassis lr1-public hv2 30", "@sleep 6s"},
-			[]string{"lrp-del-gateway-chassis lr1-public hv2", "@sleep 3s"}),
+			[]string{"lrp-set-gateway-chassis lr1-public hv2 30", "@bound cr-lr1-public hv2", bfd("hv1", "2"), bfd("hv1", "3")},
+			[]string{"lrp-del-gateway-chassis lr1-public hv2", "@bound cr-lr1-public hv3"}),
 		changed(handshake("gateway-standby", "HA gateway chassis", b.tcp("sw3-p3", "ext1", 80), "external hv3"),
-			[]string{"lrp-set-gateway-chassis lr1-public hv2 10", "@sleep 6s"},
-			[]string{"lrp-del-gateway-chassis lr1-public hv2", "@sleep 3s"}),
+			[]string{"lrp-set-gateway-chassis lr1-public hv2 10", "@bound cr-lr1-public hv3", bfd("hv1", "2"), bfd("hv1", "3")},
+			[]string{"lrp-del-gateway-chassis lr1-public hv2", "@bound cr-lr1-public hv3"}),
 		changed(handshake("ha-chassis-group", "HA chassis groups", b.tcp("sw3-p3", "ext1", 80), "external hv1"),
 			[]string{
 				"ha-chassis-group-add hag", "ha-chassis-group-add-chassis hag hv1 30", "ha-chassis-group-add-chassis hag hv2 20",
 				"lrp-del-gateway-chassis lr1-public hv3",
-				"--id=@g get HA_Chassis_Group hag -- set Logical_Router_Port lr1-public ha_chassis_group=@g", "@sleep 6s",
+				"--id=@g get HA_Chassis_Group hag -- set Logical_Router_Port lr1-public ha_chassis_group=@g", "@bound cr-lr1-public hv1",
+				bfd("hv1", "2"), bfd("hv2", "1"),
 			},
-			[]string{"clear Logical_Router_Port lr1-public ha_chassis_group", "ha-chassis-group-del hag", "lrp-set-gateway-chassis lr1-public hv3 20", "@sleep 3s"}),
+			[]string{"clear Logical_Router_Port lr1-public ha_chassis_group", "ha-chassis-group-del hag", "lrp-set-gateway-chassis lr1-public hv3 20", "@bound cr-lr1-public hv3"}),
 		handshake("l2gateway-out", "l2gateway", b.tcp("sw7-p1", "ext5", 80), "external hv2"),
 		handshake("l2gateway-in", "l2gateway", b.tcp("ext5", "sw7-p1", 80), "sw7-p1", "hv2"),
 		one("localport", "localport", b.udp("sw7-p1", "sw7-local", 80), "sw7-local"),
@@ -121,8 +149,8 @@ func controller(b builder) []probe.Case {
 		changed(one("lb-reject-sctp", "controller actions: SCTP abort", b.sctp("sw0-p1", "30.0.0.98", 9), ""),
 			[]string{`--reject lb-add lb-case 30.0.0.98:9 "" sctp`, "ls-lb-add sw0 lb-case"}, []string{"lb-del lb-case"}),
 		changed(one("no-bridge-mapping", "chassis without the bridge mapping", b.udp("prov-p1", "ext4", 7), "nowhere"),
-			[]string{"@hv1 ovs-vsctl remove open_vswitch . external-ids ovn-bridge-mappings", "@sleep 1s"},
-			[]string{"@hv1 ovs-vsctl set open_vswitch . external-ids:ovn-bridge-mappings=physnet1:br-ex", "@sleep 1s"}),
+			[]string{"@hv1 ovs-vsctl remove open_vswitch . external-ids ovn-bridge-mappings", "@gone @hv1 ovs-vsctl --bare --columns=_uuid find interface name=patch-br-int-to-ln-prov"},
+			[]string{"@hv1 ovs-vsctl set open_vswitch . external-ids:ovn-bridge-mappings=physnet1:br-ex", "@until @hv1 ovs-vsctl --bare --columns=_uuid find interface name=patch-br-int-to-ln-prov ofport!=[]"}),
 		one("ttl-exceeded-ipv6", "controller actions: ICMP errors", with(b.udp6("sw0-p1", "sw1-p2", 7), func(p *probe.Packet) { p.TTL = 1 }), "rejected"),
 	}
 }

@@ -5,6 +5,12 @@ import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 // provider is switches with a localnet port, and ports out of the ordinary.
 func provider(b builder) []probe.Case {
 	const f = "localnet, VLAN, over the physical network"
+	const hidden = "50:54:00:0a:00:66" // of a machine behind prov-p2 that OVN is not told of
+	anything := []string{"lsp-set-addresses prov-p2 '50:54:00:0a:00:04 172.18.0.4' unknown"}
+	exact := []string{"lsp-set-addresses prov-p2 '50:54:00:0a:00:04 172.18.0.4'"}
+	to := func(p *probe.Packet, mac string) *probe.Packet {
+		return with(p, func(p *probe.Packet) { p.EthDst = mac })
+	}
 	return []probe.Case{
 		handshake("prov-across", f, b.tcp("prov-p1", "prov-p2", 80), "prov-p2"),
 		echo("prov-ping", f, b.ping("prov-p1", "prov-p2"), "prov-p2"),
@@ -15,6 +21,19 @@ func provider(b builder) []probe.Case {
 		one("prov-arp-in", "localnet, ARP", b.arp("ext4", "172.18.0.3"), ""),
 		one("prov-arp-out", "localnet, ARP", b.arp("prov-p1", "172.18.0.100"), ""),
 		one("prov-unknown-mac", "localnet, unknown unicast", with(b.udp("prov-p1", "172.18.0.99", 7), func(p *probe.Packet) { p.EthDst = "52:54:00:ee:00:99" }), "external hv1"),
+		changed(one("prov-unknown-flooded", "localnet, unknown unicast", to(b.udp("prov-p1", "172.18.0.99", 7), "52:54:00:ee:00:99"), "external hv1, prov-p2"), anything, exact),
+		changed(one("prov-unknown-in", "localnet, unknown unicast", to(b.udp("ext4", "172.18.0.98", 7), "52:54:00:ee:00:98"), "prov-p2"), anything, exact),
+		{Name: "prov-unknown-known", Feature: "localnet, unknown unicast", Setup: anything, Cleanup: exact, Steps: []probe.Step{
+			// The wire sees where this MAC is.
+			{Packet: with(b.udp("ext4", "prov-p1", 7), func(p *probe.Packet) { p.EthSrc = "52:54:00:ee:00:97" }), Want: "prov-p1"},
+			{Packet: to(b.udp("prov-p1", "172.18.0.97", 7), "52:54:00:ee:00:97"), Want: "external hv1"},
+		}},
+		{Name: "prov-fdb", Feature: "localnet, FDB", Setup: anything, Cleanup: append([]string{"@sb --all destroy fdb"}, exact...), Steps: []probe.Step{
+			{Packet: with(b.udp("prov-p2", "prov-p1", 7), func(p *probe.Packet) { p.EthSrc = hidden }), Want: "prov-p1"},
+			{NB: []string{learned(hidden)}},
+			{Packet: to(b.udp("prov-p1", "172.18.0.66", 7), hidden), Want: "prov-p2"},
+			{Packet: to(b.udp("ext4", "172.18.0.66", 7), hidden), Want: "prov-p2"},
+		}},
 		one("prov-wrong-vlan", f, with(b.udp("ext4", "prov-p1", 7), func(p *probe.Packet) { p.VLAN, p.Hex = 301, true }), "nowhere"),
 	}
 }

@@ -104,8 +104,8 @@ func run(ctx context.Context, addr, token string, cmd Command) error {
 	}
 	w := &frameWriter{w: c}
 	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(10*time.Second, func() { c.Close() }) // first: a guest that hangs may not even take the signal
 		w.send(frameSignal, []byte{byte(syscall.SIGTERM)})
-		time.AfterFunc(10*time.Second, func() { c.Close() })
 	})
 	defer stop()
 	if cmd.Stdin != nil {

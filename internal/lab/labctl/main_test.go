@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,11 +101,11 @@ func TestInterruptLeavesNothing(t *testing.T) {
 				if err == nil {
 					t.Error("an interrupted run ended with status 0")
 				}
-			case <-time.After(40 * time.Second):
+			case <-time.After(2 * time.Minute):
 				cmd.Process.Kill()
 				t.Error("it does not end")
 			}
-			deadline := time.Now().Add(10 * time.Second)
+			deadline := time.Now().Add(30 * time.Second)
 			for time.Now().Before(deadline) && len(left(t, dir)) > 0 {
 				time.Sleep(100 * time.Millisecond)
 			}
@@ -111,5 +113,30 @@ func TestInterruptLeavesNothing(t *testing.T) {
 				t.Errorf("left behind: %s", strings.Join(l, "\n"))
 			}
 		})
+	}
+}
+
+// Silence ends a watched run, and says so; output keeps it going.
+func TestWatch(t *testing.T) {
+	ctx, out, stop := watch(t.Context(), io.Discard, time.Second)
+	defer stop()
+	for range 15 {
+		time.Sleep(100 * time.Millisecond)
+		if _, err := out.Write([]byte("x")); err != nil || ctx.Err() != nil {
+			t.Fatalf("%v, %v", err, ctx.Err())
+		}
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(10 * time.Second):
+		t.Fatal("silence is not noticed")
+	}
+	if err := context.Cause(ctx); !strings.Contains(err.Error(), "nothing was heard of it for 1s") {
+		t.Error(err)
+	}
+	ctx, _, stop = watch(t.Context(), io.Discard, time.Hour)
+	stop()
+	if ctx.Err() == nil {
+		t.Error("a watch that was ended goes on")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
 // session is an instance with the topology up and this checkout's programs in it.
@@ -104,6 +105,31 @@ func (s *session) close() {
 	}
 }
 
+// silenceLimit is how long the cases may print nothing: longer than one case may take.
+const silenceLimit = probe.Longest + time.Minute
+
+// watched is a writer whose silence ends a context.
+type watched struct {
+	w     io.Writer
+	timer *time.Timer
+	limit time.Duration
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	w.timer.Reset(w.limit)
+	return w.w.Write(b)
+}
+
+// watch returns a context that ends when nothing was written to the writer for limit; stop ends the watch.
+func watch(ctx context.Context, w io.Writer, limit time.Duration) (_ context.Context, _ io.Writer, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	t := time.AfterFunc(limit, func() { cancel(fmt.Errorf("nothing was heard of it for %v", limit)) })
+	return ctx, &watched{w, t, limit}, func() {
+		t.Stop()
+		cancel(context.Canceled)
+	}
+}
+
 func cmdOracle(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("oracle", flag.ContinueOnError)
 	pattern := fs.String("case", "", "names to run (regular expression)")
@@ -127,7 +153,12 @@ func cmdOracle(ctx context.Context, args []string) error {
 		}
 		argv = append(argv, "-tool", remoteBin+"/ovn-ct-trace")
 	}
-	err = s.run(ctx, nil, argv...)
+	wctx, out, stop := watch(ctx, os.Stdout, silenceLimit)
+	err = s.in.Run(wctx, guest.Command{Argv: argv, Dir: s.cfg.Checkout, Env: passEnv(), Stdout: out, Stderr: os.Stderr})
+	if wctx.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("the lab hangs: %w", context.Cause(wctx))
+	}
+	stop()
 	if *results != "" {
 		if cerr := guest.CopyFile(remote, *results); cerr != nil && err == nil {
 			err = cerr

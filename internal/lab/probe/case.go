@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 )
 
 // Case is one thing that OVN does, predicted and then really done.
@@ -16,7 +14,7 @@ type Case struct {
 	Name    string
 	Feature string   // the row of docs/coverage.md
 	Needs   string   // what only newer releases have (lab.Schema.Has): elsewhere the case is not run
-	Setup   []string // ovn-nbctl commands before (others: see command), each undone by Cleanup
+	Setup   []string // ovn-nbctl commands before (others: see lab.Do), each undone by Cleanup
 	Cleanup []string
 	Args    []string // further flags of the tool
 	Steps   []Step
@@ -27,15 +25,22 @@ type Case struct {
 
 // Step is one packet of a case, or a change between packets.
 type Step struct {
-	Packet *Packet  // send this
-	Answer bool     // or answer what was delivered last, from where it was delivered
-	Flags  string   // TCP flags of the answer, when not the usual ones
-	Error  bool     // or answer it with an ICMP error (port unreachable)
-	NB     []string // first run these commands (as in Case.Setup)
-	Flush  bool     // and empty the conntrack tables
-	Args   []string // further flags of the tool for this packet
-	Want   string   // what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected"
-	Quiet  bool     // only send: nothing is predicted
+	Packet  *Packet  // send this
+	Answer  bool     // or answer what was delivered last, from where it was delivered
+	Flags   string   // TCP flags of the answer, when not the usual ones
+	Error   bool     // or answer it with an ICMP error (port unreachable)
+	NB      []string // first run these commands (as in Case.Setup)
+	Flush   bool     // and empty the conntrack tables
+	Args    []string // further flags of the tool for this packet
+	Want    string   // what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected"
+	Why     string   // what the reason of some branch must name: its text, stage, or Northbound row
+	Verdict string   // what the tool must say of the packet as a whole, where its branches do not tell
+	Quiet   bool     // only send: nothing is predicted
+
+	// Of a packet that the tool must not pretend to know about: this exit status, and this in its complaint or, where it has an
+	// answer, Why in a reason of it. It is not sent.
+	Status int
+	Says   string
 }
 
 // Result is the judgement on one case.
@@ -49,8 +54,15 @@ type Result struct {
 	Note    string        `json:"note,omitempty"`
 }
 
-// caseTimeout bounds a case: one that hangs is reported, not waited for.
-const caseTimeout = 5 * time.Minute
+// caseTimeout bounds a case, and cleanupTimeout its clean-up: one that hangs is reported, not waited for. On a busy machine with
+// an emulated guest a case that takes seconds elsewhere takes minutes.
+const (
+	caseTimeout    = 8 * time.Minute
+	cleanupTimeout = 3 * time.Minute
+)
+
+// Longest is the longest that a case may take before something of it is heard.
+const Longest = caseTimeout + cleanupTimeout
 
 // RunCase runs one case and cleans up after it, whatever happens.
 func (r *Runner) RunCase(ctx context.Context, c Case) (res Result) {
@@ -68,10 +80,10 @@ func (r *Runner) RunCase(ctx context.Context, c Case) (res Result) {
 	}
 	defer func() {
 		if c.Cleanup != nil {
-			cctx, cancel := context.WithTimeout(context.WithoutCancel(parent), time.Minute)
+			cctx, cancel := context.WithTimeout(context.WithoutCancel(parent), cleanupTimeout)
 			defer cancel()
 			for _, cmd := range c.Cleanup {
-				if err := r.command(cctx, cmd); err != nil {
+				if err := r.Lab.Do(cctx, cmd); err != nil {
 					worse(Disagree, fmt.Sprintf("clean-up: %v", err))
 				}
 			}
@@ -120,48 +132,11 @@ func (r *Runner) prepare(ctx context.Context, c Case) error {
 // change changes the Northbound DB and waits until no chassis acts on the old one.
 func (r *Runner) change(ctx context.Context, nb []string) error {
 	for _, cmd := range nb { // each a transaction: a later one counts on what an earlier one has done
-		if err := r.command(ctx, cmd); err != nil {
+		if err := r.Lab.Do(ctx, cmd); err != nil {
 			return err
 		}
 	}
 	return r.Lab.Settle(ctx)
-}
-
-// command runs one command of a case: ovn-nbctl's; or "@sb ARGS" for
-// ovn-sbctl, "@hv1 COMMAND" or "@all COMMAND" on chassis, "@sleep 5s".
-func (r *Runner) command(ctx context.Context, cmd string) error {
-	where, rest, ok := strings.Cut(cmd, " ")
-	if !ok || !strings.HasPrefix(where, "@") {
-		_, err := r.Lab.NBCtl(ctx, cmd)
-		return err
-	}
-	if where == "@sleep" {
-		d, err := time.ParseDuration(rest)
-		if err != nil {
-			return err
-		}
-		select {
-		case <-time.After(d):
-		case <-ctx.Done():
-		}
-		return ctx.Err()
-	}
-	argv, err := lab.SplitWords(rest)
-	if err != nil {
-		return err
-	}
-	if where == "@sb" {
-		_, err := r.Lab.SBCtl(ctx, argv...)
-		return err
-	}
-	for _, c := range r.Lab.Topo.Chassis {
-		if where == "@all" || where == "@"+c.Name {
-			if _, err := r.Lab.On(ctx, c.Name, argv...); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // runSteps predicts and sends packet after packet.
@@ -187,6 +162,12 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 				return fmt.Errorf("step %d: %w", i+1, err)
 			}
 		default:
+			continue
+		}
+		if s.Status != 0 {
+			if why := r.refusal(ctx, p, s); why != "" {
+				worse(Disagree, fmt.Sprintf("step %d: %s", i+1, why))
+			}
 			continue
 		}
 		marker := r.Stamp(&p)
@@ -222,6 +203,12 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 				worse(o, name+": "+d)
 			}
 			worse(o)
+			if !pred.Report.Packets[0].reasons(s.Why) {
+				worse(Disagree, fmt.Sprintf("%s: no branch's reason names %q", name, s.Why))
+			}
+			if v := pred.Report.Packets[0].Verdict; s.Verdict != "" && v != s.Verdict {
+				worse(Disagree, fmt.Sprintf("%s: verdict %s, not %s", name, v, s.Verdict))
+			}
 			if bad := pred.statusDiff(); bad != "" {
 				worse(Disagree, name+": "+bad)
 			}
@@ -229,6 +216,42 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 		last, lastSent = real, p
 	}
 	return nil
+}
+
+// refusal runs the tool on a packet that it must refuse, and tells how it did not.
+func (r *Runner) refusal(ctx context.Context, p Packet, s Step) string {
+	if r.Tool == "" {
+		return ""
+	}
+	pred, err := r.Predict(ctx, "trace", p, s.Args...)
+	switch {
+	case pred == nil:
+		return err.Error()
+	case pred.Status != s.Status:
+		return fmt.Sprintf("exit status %d, not %d: %s", pred.Status, s.Status, pred.Stderr)
+	case s.Why != "" && (err != nil || !pred.Report.Packets[0].reasons(s.Why)):
+		return fmt.Sprintf("no branch's reason names %q", s.Why)
+	case !strings.Contains(strings.SplitN(pred.Stderr, "\n", 2)[0], s.Says):
+		return fmt.Sprintf("the complaint does not say %q: %s", s.Says, pred.Stderr)
+	}
+	return ""
+}
+
+// reasons tells whether some branch's reason names what.
+func (p *RPkt) reasons(what string) bool {
+	for _, b := range p.Branches {
+		if b.Reason == nil {
+			continue
+		}
+		text := b.Reason.Text + " " + b.Reason.Stage
+		if nb := b.Reason.NB; nb != nil {
+			text += " " + nb.Table + " " + nb.Name + " " + nb.Summary
+		}
+		if strings.Contains(text, what) {
+			return true
+		}
+	}
+	return what == ""
 }
 
 func (r *Runner) stepChanges(ctx context.Context, s Step) error {

@@ -155,6 +155,9 @@ func wanted(b RBranch) string {
 	case "delivered":
 		return "port " + b.End.Port
 	case "external":
+		if b.Mirror != "" {
+			return "" // through a tunnel to a collector: no tap sees it
+		}
 		return "external " + b.End.Chassis
 	}
 	return ""

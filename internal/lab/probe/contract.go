@@ -52,7 +52,13 @@ type RBranch struct {
 	Reason  *struct {
 		Text  string `json:"text"`
 		Stage string `json:"stage"`
+		NB    *struct {
+			Table   string `json:"table"`
+			Name    string `json:"name"`
+			Summary string `json:"summary"`
+		} `json:"nb"`
 	} `json:"reason"`
+	Mirror   string   `json:"mirror"` // not in the contract: the mirror whose copy it is
 	Hops     []int    `json:"hops"`
 	Segments [][2]int `json:"segments"` // not in the contract; used when given
 }

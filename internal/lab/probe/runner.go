@@ -115,11 +115,12 @@ func (r *Runner) dumpAll() (map[string][]Entry, error) {
 
 var macPattern = regexp.MustCompile(`(?i)\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b`)
 
-// LearnMACs reads which MAC addresses are OVN's own.
+// LearnMACs reads which MAC addresses are OVN's own: those that it is told of, and those that it has learned.
 func (r *Runner) LearnMACs(ctx context.Context) error {
 	r.owned = map[string]bool{}
-	for _, cmd := range []string{"--bare --columns=mac list Logical_Router_Port", "--bare --columns=external_mac list NAT", "--bare --columns=addresses,dynamic_addresses list Logical_Switch_Port"} {
-		out, err := r.Lab.NBCtl(ctx, cmd)
+	for _, cmd := range []string{"--bare --columns=mac list Logical_Router_Port", "--bare --columns=external_mac list NAT",
+		"--bare --columns=addresses,dynamic_addresses list Logical_Switch_Port", "@sb --bare --columns=mac list FDB"} {
+		out, err := r.Lab.Ask(ctx, cmd)
 		if err != nil {
 			return err
 		}
@@ -316,9 +317,13 @@ type Prediction struct {
 	Args   []string
 }
 
+// toolTimeout bounds one run of the tool: more than its own default, for a guest that gets little processor time.
+const toolTimeout = 2 * time.Minute
+
 // Predict runs the built command as a user does.
 func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ...string) (*Prediction, error) {
-	args := []string{command, "-o", "json", "--sb", lab.SBRemote, "--nb", lab.NBRemote}
+	z := r.Lab.Topo.ZoneOf(p.From)
+	args := []string{command, "-o", "json", "--timeout", toolTimeout.String(), "--sb", z.SB(), "--nb", z.NB()}
 	for _, c := range r.Lab.Topo.Chassis {
 		args = append(args, "--node", fmt.Sprintf("%s=exec:ip netns exec %s env OVS_RUNDIR=%s OVN_RUNDIR=%s %s node stdio",
 			c.Name, c.Name, lab.OVSRundir(c.Name), lab.OVNRundir(c.Name), r.Tool))
@@ -338,7 +343,7 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 	} else {
 		args = append(args, p.Microflow(r.inport(p)))
 	}
-	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, toolTimeout+30*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, r.Tool, args...)
 	cmd.Env = append(os.Environ(), r.Lab.Bin.Env()...)

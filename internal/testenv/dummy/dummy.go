@@ -100,7 +100,7 @@ func (o *OVS) daemon(path string, args ...string) int {
 // wait waits until files are there, and sockets among them are listened on: bind makes the file first.
 func (o *OVS) wait(who string, paths ...string) {
 	o.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for _, p := range paths {
 		for {
 			if ready(p) {
@@ -129,7 +129,7 @@ func ready(path string) bool {
 
 func (o *OVS) run(path string, args ...string) string {
 	o.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env, cmd.Dir = o.env, o.RunDir
@@ -144,7 +144,7 @@ func (o *OVS) run(path string, args ...string) string {
 func (o *OVS) Vsctl(args ...string) string {
 	o.t.Helper()
 	db := "--db=unix:" + filepath.Join(o.RunDir, "db.sock")
-	return strings.TrimSpace(o.run(testenv.Tool(o.t, "ovs-vsctl"), append([]string{db, "--timeout=20"}, args...)...))
+	return strings.TrimSpace(o.run(testenv.Tool(o.t, "ovs-vsctl"), append([]string{db, "--timeout=90"}, args...)...))
 }
 
 // Ofctl runs ovs-ofctl with every protocol that OVS speaks.
@@ -186,7 +186,7 @@ func (o *OVS) Appctl(method string, args ...string) string {
 
 // Call calls ovs-vswitchd over its control socket.
 func (o *OVS) Call(ctx context.Context, method string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	return o.client.Call(ctx, method, args...)
 }

@@ -1,0 +1,57 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+)
+
+// A mirror's copy is told from the packet: by ingress and by egress, beside a drop, after conntrack. Only where the packet is sent
+// out of the mirror's port by an action too are they the same.
+func TestMirrors(t *testing.T) {
+	b, p := start(t, 5, `
+table=0,tcp,tp_dst=80 actions=drop
+table=0,tcp,tp_dst=81 actions=output:2
+table=0,tcp,tp_dst=82 actions=output:4
+table=0,tcp,tp_dst=83 actions=ct(table=1,zone=3)
+table=0,tcp,tp_dst=84 actions=set_field:4->reg0,output:NXM_NX_REG0[]
+table=0,tcp,tp_dst=85 actions=clone(output:3),dec_ttl
+table=0,tcp,tp_dst=86 actions=NORMAL
+table=1,actions=drop
+`)
+	for _, m := range []struct{ name, sel, from, to string }{{"in", "select_src_port", "p1", "p4"}, {"out", "select_dst_port", "p2", "p5"}} {
+		b.Vsctl("--id=@s", "get", "port", m.from, "--", "--id=@o", "get", "port", m.to,
+			"--", "--id=@m", "create", "mirror", "name="+m.name, m.sel+"=@s", "output_port=@o", "--", "add", "bridge", "br0", "mirrors", "@m")
+		for dp, port := range p {
+			if port.Name == m.to {
+				port.Mirrors = []string{m.name}
+				p[dp] = port
+			}
+		}
+	}
+	for port, want := range map[uint16]string{
+		80: "output p4 in|drop",
+		81: "output p4 in|output p2|output p5 out",
+		82: "output p4|output p4",
+		83: "output p4 in|drop",
+		84: "output p4|output p4",
+		85: "output p4 in|output p3",
+		86: "output p4 in|output br0|output p2|output p5 out|output p3",
+	} {
+		pkt := syn()
+		pkt.DstPort = port
+		res := trace(t, eng(b, p, table{}), engine.Request{Bridge: "br0", InPort: 1, Packet: pkt})
+		var got []string
+		for _, l := range res.Outcomes[0].Leaves {
+			s := string(l.Kind)
+			if l.Port != nil {
+				s += " " + l.Port.Name
+			}
+			got = append(got, strings.TrimSpace(s+" "+l.Mirror))
+		}
+		if g := strings.Join(got, "|"); g != want {
+			t.Errorf("port %d (%s): %s, want %s", port, res.Segments[0].Actions, g, want)
+		}
+	}
+}

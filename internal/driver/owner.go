@@ -1,0 +1,204 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+)
+
+// mapping lists the chassis that map a provider network.
+func (d *Driver) mapping(ctx context.Context, sb *ovn.SB, network string) ([]*ovn.Chassis, error) {
+	all, err := sb.AllChassis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []*ovn.Chassis
+	for _, c := range all {
+		if c.BridgeMappings()[network] != "" {
+			d.remember(c)
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// owner is who takes packets for a MAC off a provider network. The zero owner: nobody in OVN, as far as OVN knows.
+type owner struct {
+	chassis, port string
+	outside       bool // the FDB has learned it on the physical network itself
+}
+
+// answers finds who has a MAC on a provider network: a port whose address it is, else the one behind which it was learned (FDB).
+func (d *Driver) answers(ctx context.Context, sb *ovn.SB, mac packet.MAC, w wire) (owner, error) {
+	nets, err := localnets(ctx, sb, w)
+	if err != nil {
+		return owner{}, err
+	}
+	for _, ln := range nets {
+		ports, err := sb.PortsOfDatapath(ctx, ln.Datapath)
+		if err != nil {
+			return owner{}, err
+		}
+		for _, p := range ports {
+			pb, err := d.ownerOf(ctx, sb, p, mac.String())
+			if err != nil {
+				return owner{}, err
+			}
+			if pb == nil || pb.Chassis.IsZero() {
+				continue
+			}
+			return d.ownedBy(ctx, sb, pb)
+		}
+	}
+	for _, ln := range nets {
+		pb, err := learnedBehind(ctx, sb, ln.Datapath, mac)
+		switch {
+		case err != nil:
+			return owner{}, err
+		case pb == nil:
+		case pb.Type == "localnet":
+			return owner{port: pb.LogicalPort, outside: true}, nil
+		case !pb.Chassis.IsZero():
+			return d.ownedBy(ctx, sb, pb)
+		}
+	}
+	return owner{}, nil
+}
+
+func (d *Driver) ownedBy(ctx context.Context, sb *ovn.SB, pb *ovn.PortBinding) (owner, error) {
+	c, err := sb.ChassisByUUID(ctx, pb.Chassis)
+	if err != nil {
+		return owner{}, err
+	}
+	d.remember(c)
+	return owner{chassis: c.Name, port: pb.LogicalPort}, nil
+}
+
+// localnets are the ports by which switches are on a wire.
+func localnets(ctx context.Context, sb *ovn.SB, w wire) ([]*ovn.PortBinding, error) {
+	all, err := sb.PortsByType(ctx, "localnet")
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(ln *ovn.PortBinding) bool {
+		return ln.Options["network_name"] != w.network || uint16(ln.Tag) != w.vlan
+	}), nil
+}
+
+// learnedBehind is the port of a switch behind which a MAC was learned; nil when it was not.
+func learnedBehind(ctx context.Context, sb *ovn.SB, datapath ovn.UUID, mac packet.MAC) (*ovn.PortBinding, error) {
+	dp, err := sb.DatapathByUUID(ctx, datapath)
+	if err != nil {
+		return nil, err
+	}
+	key, found, err := sb.FDBPort(ctx, dp.TunnelKey, mac.String())
+	if err != nil || !found {
+		return nil, err
+	}
+	return optional(sb.PortByKey(ctx, datapath, key))
+}
+
+// takers lists the chassis with a port of unknown addresses on a wire's switches, each once.
+func (d *Driver) takers(ctx context.Context, sb *ovn.SB, w wire) ([]string, error) {
+	nets, err := localnets(ctx, sb, w)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, ln := range nets {
+		ports, err := sb.PortsOfDatapath(ctx, ln.Datapath)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range ports {
+			if !p.IsVIF() || !p.HasUnknown() || p.Chassis.IsZero() {
+				continue
+			}
+			o, err := d.ownedBy(ctx, sb, p)
+			if err != nil {
+				return nil, err
+			}
+			if !slices.Contains(out, o.chassis) {
+				out = append(out, o.chassis)
+			}
+		}
+	}
+	return out, nil
+}
+
+// ownerOf tells whether a switch port answers for a MAC: a VIF's own; a router port's on the chassis of its gateway;
+// or a distributed floating IP's external MAC, where the port behind it is (Port_Binding.nat_addresses).
+func (d *Driver) ownerOf(ctx context.Context, sb *ovn.SB, p *ovn.PortBinding, mac string) (*ovn.PortBinding, error) {
+	for _, a := range p.Addrs() {
+		if a.MAC == mac && p.IsVIF() {
+			return p, nil
+		}
+	}
+	for _, entry := range p.NATAddresses {
+		if resident, ok := natResident(entry, mac); ok {
+			return optional(sb.PortByName(ctx, resident))
+		}
+	}
+	peer := p.Peer()
+	if peer == "" {
+		return nil, nil
+	}
+	lrp, err := optional(sb.PortByName(ctx, peer))
+	if err != nil || lrp == nil {
+		return nil, err
+	}
+	for _, a := range lrp.Addrs() {
+		if a.MAC != mac {
+			continue
+		}
+		if !lrp.Chassis.IsZero() {
+			return lrp, nil // l3gateway
+		}
+		return optional(sb.PortByName(ctx, "cr-"+peer))
+	}
+	return d.floating(ctx, sb, mac)
+}
+
+// floating finds the port behind a distributed floating IP's external MAC by the router's NAT rules.
+func (d *Driver) floating(ctx context.Context, sb *ovn.SB, mac string) (*ovn.PortBinding, error) {
+	if d.NB == nil {
+		return nil, nil
+	}
+	rules, err := d.NB.NATByExternalMAC(ctx, mac)
+	if err != nil {
+		return nil, err
+	}
+	for _, port := range rules {
+		if pb, err := optional(sb.PortByName(ctx, port)); err != nil || pb != nil {
+			return pb, err
+		}
+	}
+	return nil, nil
+}
+
+// natResident reads one nat_addresses entry, "MAC IP... [is_chassis_resident("PORT")]".
+func natResident(entry, mac string) (port string, ok bool) {
+	first, rest, _ := strings.Cut(entry, " ")
+	if !strings.EqualFold(first, mac) {
+		return "", false
+	}
+	_, tail, found := strings.Cut(rest, `is_chassis_resident("`)
+	if !found {
+		return "", false
+	}
+	port, _, found = strings.Cut(tail, `"`)
+	return port, found
+}
+
+// optional makes a port that is not there nil.
+func optional(p *ovn.PortBinding, err error) (*ovn.PortBinding, error) {
+	var missing *ovn.NotFoundError
+	if errors.As(err, &missing) {
+		return nil, nil
+	}
+	return p, err
+}
