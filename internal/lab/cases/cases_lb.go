@@ -24,7 +24,7 @@ func loadBalancers(b builder) []probe.Case {
 			{Packet: b.tcp("sw0-p1", "30.0.0.99", 80), Want: "sw1-p1|sw1-p2"},
 			{Answer: true, Want: "sw0-p1"},
 			{Packet: again(b.tcp("sw0-p1", "30.0.0.99", 80)), Want: "sw1-p1|sw1-p2"},
-		}}, vip("set load_balancer lb-case options:affinity_timeout=60"), gone),
+		}}, vip("set load_balancer lb-case options:affinity_timeout=600"), gone),
 		changed(handshake("lb-hairpin-snat-ip", "load balancer, hairpin", b.tcp("sw0-p1", "30.0.0.97", 80), "sw0-p1"),
 			[]string{"lb-add lb-case 30.0.0.97:80 10.0.0.3:8080 tcp", "set load_balancer lb-case options:hairpin_snat_ip=30.0.0.77", "ls-lb-add sw0 lb-case"}, gone),
 		changed(echo("lb-no-port", "load balancer, all ports", b.udp("sw0-p1", "30.0.0.96", 999), "sw1-p2"),

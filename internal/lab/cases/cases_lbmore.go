@@ -41,7 +41,7 @@ func balanced(b builder) []probe.Case {
 			{Packet: b.tcp("ext3", "172.17.0.51", 80), Want: "sw4-p1|sw4-p2"},
 			{Answer: true, Want: "external hv2"},
 			{Packet: with(b.tcp("ext3", "172.17.0.51", 80), func(p *probe.Packet) { p.Sport++ }), Want: "sw4-p1|sw4-p2"},
-		}}, []string{"lb-add lb-case 172.17.0.51:80 60.0.0.3:8080,60.0.0.4:8080 tcp", "set load_balancer lb-case options:affinity_timeout=60", "lr-lb-add gr0 lb-case"}, gone),
+		}}, []string{"lb-add lb-case 172.17.0.51:80 60.0.0.3:8080,60.0.0.4:8080 tcp", "set load_balancer lb-case options:affinity_timeout=600", "lr-lb-add gr0 lb-case"}, gone),
 		changed(handshake("lb-router-ipv6", "load balancer, IPv6", b.tcp6("ext3", "fd00:173::50", 80), "sw4-p2", "hv2"),
 			[]string{"lb-add lb-case [fd00:173::50]:80 [fd00:60::4]:8080 tcp", "lr-lb-add gr0 lb-case"}, gone),
 		changed(one("lb-acl-stateless", "load balancer and allow-stateless", b.tcp("sw0-p1", "30.0.0.10", 80), "nowhere"),
