@@ -79,6 +79,7 @@ type chain struct {
 	choices  []engine.Choice
 	brokenAt string
 	why      string
+	ended    engine.Verdict // report.Session's Verdict
 	world    driver.World
 }
 
@@ -153,14 +154,16 @@ func (r *run) play(ctx context.Context, c chain, i int, at *driver.Branch) error
 			packets: append(c.packets[:len(c.packets):len(c.packets)], sent.Packet),
 			choices: append(c.choices[:len(c.choices):len(c.choices)], o.Choices...),
 			world:   o.World,
+			ended:   c.ended,
 		}
 		got, why := r.check(st, o, at)
 		if why == "answered" {
+			next.ended = got.Verdict
 			r.chains = append(r.chains, next)
 			continue
 		}
 		if why != "" {
-			next.brokenAt, next.why = st.label, why
+			next.brokenAt, next.why, next.ended = st.label, why, ended(o, got)
 			r.chains = append(r.chains, next)
 			continue
 		}
@@ -172,7 +175,7 @@ func (r *run) play(ctx context.Context, c chain, i int, at *driver.Branch) error
 		}
 		far := at
 		if !st.reply && at == nil {
-			far = got
+			far, next.ended = got, got.Verdict
 		}
 		if err := r.play(ctx, next, i+1, far); err != nil {
 			return err
@@ -183,7 +186,7 @@ func (r *run) play(ctx context.Context, c chain, i int, at *driver.Branch) error
 
 // broken ends a chain by an error, which it returns.
 func (r *run) broken(c chain, st step, err error) error {
-	c.brokenAt, c.why = st.label, err.Error()
+	c.brokenAt, c.why, c.ended = st.label, err.Error(), engine.Unknown
 	r.chains = append(r.chains, c)
 	return err
 }
@@ -267,17 +270,34 @@ func endpoint(p packet.Packet, dst bool) string {
 	return fmt.Sprintf("%v:%d", a, port)
 }
 
-// failure says in a line how the packet ended instead.
-func failure(o driver.Outcome) string {
-	if len(o.Branches) == 0 {
-		return "nothing became of it"
+// ended is the verdict of a packet that broke a handshake: of the branch that got through and was not as it must be, else
+// the worst.
+func ended(o driver.Outcome, got *driver.Branch) engine.Verdict {
+	switch {
+	case got != nil:
+		return got.Verdict
+	case len(o.Branches) == 0:
+		return engine.Unknown
 	}
+	return worstOf(o).Verdict
+}
+
+func worstOf(o driver.Outcome) driver.Branch {
 	worst := o.Branches[0]
 	for _, b := range o.Branches {
 		if b.Verdict < worst.Verdict {
 			worst = b
 		}
 	}
+	return worst
+}
+
+// failure says in a line how the packet ended instead.
+func failure(o driver.Outcome) string {
+	if len(o.Branches) == 0 {
+		return "nothing became of it"
+	}
+	worst := worstOf(o)
 	s := worst.Verdict.String()
 	if worst.Chassis != "" {
 		s += " on " + worst.Chassis
@@ -303,7 +323,7 @@ func (r *run) result() *Result {
 	}
 	res.Packets, res.World = shown.packets, shown.world
 	res.Session.Established = shown.brokenAt == ""
-	res.Session.BrokenAt, res.Session.Why = shown.brokenAt, shown.why
+	res.Session.BrokenAt, res.Session.Why, res.Session.Verdict = shown.brokenAt, shown.why, shown.ended
 	if r.unplayed > 0 && res.Session.Established {
 		// One of those may break: it would be a guess that none does.
 		res.Session.Established = false
@@ -313,7 +333,7 @@ func (r *run) result() *Result {
 	if len(r.chains) > 1 {
 		for _, c := range r.chains {
 			res.Session.Alternatives = append(res.Session.Alternatives, report.SessionAlternative{
-				Choices: c.choices, Established: c.brokenAt == "", BrokenAt: c.brokenAt, Why: c.why,
+				Choices: c.choices, Established: c.brokenAt == "", BrokenAt: c.brokenAt, Why: c.why, Verdict: c.ended,
 			})
 		}
 	}
