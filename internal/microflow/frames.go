@@ -153,12 +153,25 @@ func ReadPcap(r io.Reader, n int) (Microflow, error) {
 		if i < n {
 			continue
 		}
+		if lt := linkType(fr, ci); lt != layers.LinkTypeEthernet {
+			return Microflow{}, fmt.Errorf("frame %d: link type is %v, not Ethernet: capture on an interface, not on \"any\"", n, lt)
+		}
 		mf, err := fromCapture(data, ci)
 		if err != nil {
 			return Microflow{}, fmt.Errorf("frame %d: %w", n, err)
 		}
 		return mf, nil
 	}
+}
+
+// linkType is a frame's: in a pcapng file each interface has its own.
+func linkType(fr frameReader, ci gopacket.CaptureInfo) layers.LinkType {
+	for _, v := range ci.AncillaryData {
+		if lt, ok := v.(layers.LinkType); ok {
+			return lt
+		}
+	}
+	return fr.LinkType()
 }
 
 func openCapture(r *bufio.Reader) (frameReader, error) {
@@ -168,7 +181,8 @@ func openCapture(r *bufio.Reader) (frameReader, error) {
 	}
 	var fr frameReader
 	if string(magic) == "\x0a\x0d\x0d\x0a" {
-		fr, err = pcapgo.NewNgReader(r, pcapgo.DefaultNgReaderOptions)
+		// Frames of every interface count, whatever their type: the numbers are those that Wireshark shows.
+		fr, err = pcapgo.NewNgReader(r, pcapgo.NgReaderOptions{WantMixedLinkType: true})
 	} else {
 		var old *pcapgo.Reader
 		if old, err = pcapgo.NewReader(r); err == nil {
@@ -178,9 +192,6 @@ func openCapture(r *bufio.Reader) (frameReader, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("neither pcap nor pcapng: %w", err)
-	}
-	if lt := fr.LinkType(); lt != layers.LinkTypeEthernet {
-		return nil, fmt.Errorf("link type is %v, not Ethernet: capture on an interface, not on \"any\"", lt)
 	}
 	return fr, nil
 }

@@ -214,3 +214,42 @@ func TestWithin(t *testing.T) {
 		}
 	}
 }
+
+// TestMixedCapture: frames of all interfaces of a pcapng file are counted; a pcap file may have nanoseconds.
+func TestMixedCapture(t *testing.T) {
+	frame := frameOf(t, "--to 10.0.0.5:80/tcp vlan.vid == 7 && ip4")
+	var ng, nanos bytes.Buffer
+	w, err := pcapgo.NewNgWriter(&ng, layers.LinkTypeLinuxSLL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ether, err := w.AddInterface(pcapgo.NgInterface{LinkType: layers.LinkTypeEthernet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []int{0, ether} {
+		if err := w.WritePacket(gopacket.CaptureInfo{CaptureLength: len(frame), Length: len(frame), InterfaceIndex: i}, frame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	n := pcapgo.NewWriterNanos(&nanos)
+	if err := n.WriteFileHeader(65535, layers.LinkTypeEthernet); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.WritePacket(gopacket.CaptureInfo{CaptureLength: len(frame), Length: len(frame)}, frame); err != nil {
+		t.Fatal(err)
+	}
+	const want = "vlan 7 tcp 10.0.0.3:46982 > 10.0.0.5:80 [syn] ttl 64"
+	if _, err := ReadPcap(bytes.NewReader(ng.Bytes()), 1); err == nil || !strings.Contains(err.Error(), "frame 1: link type is") {
+		t.Errorf("a frame that is not Ethernet: %v", err)
+	}
+	if mf, err := ReadPcap(bytes.NewReader(ng.Bytes()), 2); err != nil || mf.Packet.String() != want {
+		t.Errorf("frame 2 of pcapng: %v, %v", mf.Packet, err)
+	}
+	if mf, err := ReadPcap(&nanos, 1); err != nil || mf.Packet.String() != want {
+		t.Errorf("pcap with nanoseconds: %v, %v", mf.Packet, err)
+	}
+}
