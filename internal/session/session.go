@@ -4,6 +4,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
@@ -51,9 +52,18 @@ const (
 	ack = 0x10
 )
 
-// steps lists a protocol's packets in order.
-func steps(proto uint8, closing string) ([]step, error) {
-	switch proto {
+// steps lists the packets of the handshake that p begins, in order.
+func steps(p packet.Packet, closing string) ([]step, error) {
+	_, asks := echoReply[[2]uint8{p.Proto, p.ICMPType}]
+	switch {
+	case !p.IsIP():
+		return nil, fmt.Errorf("no handshake is known for %v", p)
+	case p.Frag == packet.FragLater:
+		return nil, errors.New("a later fragment begins no handshake")
+	case (p.IsICMP() || p.IsICMPv6()) && !asks:
+		return nil, fmt.Errorf("nobody answers %v: a session begins with a request", p)
+	}
+	switch p.Proto {
 	case ctstate.ProtoTCP:
 		s := []step{{"SYN", false, syn}, {"SYN-ACK", true, syn | ack}, {"ACK", false, ack}}
 		switch closing {
@@ -70,7 +80,7 @@ func steps(proto uint8, closing string) ([]step, error) {
 	case ctstate.ProtoSCTP:
 		return []step{{"INIT", false, 0}, {"INIT ACK", true, 0}, {"COOKIE ECHO", false, 0}, {"COOKIE ACK", true, 0}}, nil
 	}
-	return nil, fmt.Errorf("no handshake is known for protocol %s", packet.ProtoName(proto))
+	return nil, fmt.Errorf("no handshake is known for protocol %s", packet.ProtoName(p.Proto))
 }
 
 // chain is one alternative of the whole handshake.
@@ -101,11 +111,17 @@ const maxChains = 64
 // Run plays the handshake that p begins. Every undetermined choice is played to its end: the result is the first
 // alternative that breaks, else the first.
 func Run(ctx context.Context, s Sender, w driver.World, start driver.Start, p packet.Packet, opt Options) (*Result, error) {
-	list, err := steps(p.Proto, opt.Close)
+	list, err := steps(p, opt.Close)
 	if err != nil {
 		return nil, err
 	}
 	r := &run{sender: s, opt: opt, start: start, first: p, steps: list}
+	switch tcp := p.Proto == ctstate.ProtoTCP; {
+	case tcp && p.TCPFlags != syn && p.TCPFlags != 0:
+		r.warnings = append(r.warnings, "the flags of the packet are not used: a session begins with a SYN")
+	case !tcp && opt.Close != "" && opt.Close != "none":
+		r.warnings = append(r.warnings, fmt.Sprintf("only TCP is closed by %s, the session is %s", opt.Close, packet.ProtoName(p.Proto)))
+	}
 	err = r.play(ctx, chain{world: w}, 0, nil)
 	res := r.result()
 	return res, err

@@ -445,3 +445,38 @@ func TestVerdict(t *testing.T) {
 		t.Errorf("alternatives: %+v, %v", res.Session, err)
 	}
 }
+
+// TestBegins: what begins no handshake is refused, what is not used of it is told.
+func TestBegins(t *testing.T) {
+	arp := packet.Packet{EthType: packet.EthARP, ARPOp: 1, Src: client, Dst: vip}
+	later := first(packet.ProtoUDP)
+	later.Frag = packet.FragLater
+	unreachable := first(packet.ProtoICMP)
+	unreachable.ICMPType, unreachable.HasID = 3, false
+	ack := first(packet.ProtoTCP)
+	ack.TCPFlags = 0x10
+	for _, c := range []struct {
+		p          packet.Packet
+		closing    string
+		want, warn string
+	}{
+		{arp, "", "no handshake is known for arp", ""},
+		{later, "", "a later fragment begins no handshake", ""},
+		{unreachable, "", "a session begins with a request", ""},
+		{first(47), "", "no handshake is known for protocol", ""},
+		{ack, "", "", "a session begins with a SYN"},
+		{first(packet.ProtoUDP), "rst", "", "only TCP is closed by rst, the session is udp"},
+		{first(packet.ProtoTCP), "rst", "", ""},
+	} {
+		res, err := Run(t.Context(), &network{t: t, servers: 1}, driver.World{}, entry, c.p, Options{Close: c.closing})
+		if c.want != "" {
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v: %v, want %s", c.p, err, c.want)
+			}
+			continue
+		}
+		if err != nil || !strings.Contains(strings.Join(res.Warnings, "; "), c.warn) {
+			t.Errorf("%v: %v, warnings %q, want %q", c.p, err, res.Warnings, c.warn)
+		}
+	}
+}
