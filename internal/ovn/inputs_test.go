@@ -39,7 +39,7 @@ lsp-set-addresses vm-d '02:00:00:00:00:0d 10.1.0.13 10.2.0.13'
 lsp-add lan vm-e
 lsp-set-addresses vm-e '02:00:00:00:00:0e 10.2.0.14'
 --id=@d create dhcp_options cidr=10.1.0.0/24 options:router=10.1.0.2 options:server_id=10.1.0.254 -- set logical_switch_port vm-b dhcpv4_options=@d
---id=@e create dhcp_options cidr=10.1.0.0/24 options:router=10.1.0.1 options:classless_static_route='"{20.0.0.0/8,10.1.0.2, 20.1.0.0/16,10.1.0.10, 0.0.0.0/0,10.1.0.1}"' -- set logical_switch_port vm-c dhcpv4_options=@e
+--id=@e create dhcp_options cidr=10.1.0.0/24 options:router=10.1.0.1 options:classless_static_route='"{169.254.169.254/32,10.1.0.11, 20.0.0.0/8,10.1.0.2, 20.1.0.0/16,10.1.0.10, 0.0.0.0/0,10.1.0.1}"' -- set logical_switch_port vm-c dhcpv4_options=@e
 --id=@f create dhcp_options cidr=10.1.0.0/24 options:router=10.1.0.99 -- set logical_switch_port vm-d dhcpv4_options=@f
 lsp-add lan vm-auto
 lsp-set-addresses vm-auto dynamic
@@ -85,6 +85,7 @@ func TestNextHopOfSeveral(t *testing.T) {
 		{"vm-b", "20.0.0.3", "02:00:00:00:0b:01", "rb-lan", "10.1.0.0/24"}, // as DHCP says
 		{"vm-c", "20.0.0.3", "02:00:00:00:0b:01", "rb-lan", "10.1.0.0/24"}, // by a static route of DHCP
 		{"vm-c", "20.1.0.3", "02:00:00:00:00:0a", "vm-a", "10.1.0.0/24"},   // by a more specific one, through a port
+		{"vm-c", "169.254.169.254", "02:00:00:00:00:0b", "vm-b", "10.1.0.0/24"},
 		{"vm-c", "30.0.0.3", "02:00:00:00:0a:01", "ra-lan", "10.1.0.0/24"},
 		{"vm-d", "20.0.0.3", "", "", ""}, // a router that nobody is
 		{"vm-d", "10.2.0.14", "02:00:00:00:00:0e", "vm-e", "10.2.0.0/24"},

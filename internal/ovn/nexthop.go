@@ -66,7 +66,8 @@ func (s *SB) NextHop(ctx context.Context, p *PortBinding, dst netip.Addr, nb *NB
 	if h, ok, err := s.neighbour(ctx, p.Datapath, routers, dst); err != nil || ok {
 		return h, err
 	}
-	onLink := networkOf(routers, dst).IsValid() || dst.IsLinkLocalUnicast()
+	// IPv4's link-local addresses go by the routes like any other: DHCP tells the way to a metadata service there.
+	onLink := networkOf(routers, dst).IsValid() || dst.Is6() && dst.IsLinkLocalUnicast()
 	if onLink || p.Type == "localnet" {
 		if h, ok, err := nb.routerHolds(ctx, routers, dst); err != nil || ok {
 			h.Net = networkOf(routers, dst)
