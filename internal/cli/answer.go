@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"context"
+	"net/netip"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
@@ -13,6 +16,34 @@ type expectation struct {
 	verdict string // of --expect; empty: delivered
 	port    string // logical port of --to
 	outside bool   // --to is an address that no port of OVN has: leaving OVN is arriving
+}
+
+// placeOf is what it means to arrive at a port: at the port itself; for one that another plays, at that one; for one that
+// stands for what is beyond OVN, out there.
+func placeOf(pb *ovn.PortBinding) expectation {
+	switch {
+	case pb.Type == "virtual" && pb.VirtualParent != "":
+		return expectation{port: pb.VirtualParent}
+	case pb.IsVIF():
+		return expectation{port: pb.LogicalPort}
+	case pb.Type == "external" || pb.Type == "localnet" || pb.Type == "l2gateway" || pb.Type == "remote" || pb.Type == "vtep":
+		return expectation{outside: true}
+	}
+	return expectation{} // a router's port is no place where a frame comes out
+}
+
+// owner sets what it means to arrive at an address: an address that one port has is meant there, one that none has is outside.
+func (e *expectation) owner(ctx context.Context, d *deployment, ip netip.Addr) error {
+	owners, err := d.sb.PortsByIP(ctx, ip)
+	if err != nil {
+		return err
+	}
+	place := expectation{outside: len(owners) == 0}
+	if len(owners) == 1 {
+		place = placeOf(owners[0])
+	}
+	e.port, e.outside = place.port, place.outside
+	return nil
 }
 
 func (e expectation) check() error {
@@ -67,6 +98,22 @@ func (e expectation) met(p *report.Packet) bool {
 	return all || some && p.Flood && (p.Verdict == want || e.outside && e.verdict == "" && p.Verdict == engine.External)
 }
 
+// metBySession tells whether a handshake ended as asked in every alternative: it went through and its first packet arrived
+// so, or it broke by a packet that ended so.
+func (e expectation) metBySession(r *report.Report) bool {
+	want, _ := engine.ParseVerdict(e.verdict)
+	through := want == engine.Delivered || want == engine.External || want == engine.Host
+	if r.Session.Established != through || r.Session.Verdict != want {
+		return false
+	}
+	for _, a := range r.Session.Alternatives {
+		if a.Established != through || a.Verdict != want {
+			return false
+		}
+	}
+	return true
+}
+
 // answer prints a report and sets the exit status.
 func (a *app) answer(c *common, r *report.Report, e expectation) error {
 	switch {
@@ -75,8 +122,7 @@ func (a *app) answer(c *common, r *report.Report, e expectation) error {
 		met := r.Session.Established
 		if e.verdict != "" {
 			text = "session " + e.verdict
-			want, _ := engine.ParseVerdict(e.verdict)
-			met = r.Verdict == want
+			met = e.metBySession(r)
 		}
 		r.Expectation = &report.Expectation{Text: text, Met: met}
 	default:

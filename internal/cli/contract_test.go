@@ -210,7 +210,7 @@ var (
 	}
 	reportShape = object{
 		"schema": word{"ovn-ct-trace/1"}, "verdict": verdict, "expectation": object{"text": text, "met": boolean}, "packets": list{packetShape},
-		"?session": object{"proto": text, "established": boolean, "broken_at": text}, "warnings": list{text},
+		"?session": object{"proto": text, "established": boolean, "broken_at": text, "verdict": verdict}, "warnings": list{text},
 		"versions": object{"tool": text, "chassis": object{"?*": object{"ovs": text, "ovn": text, "datapath": text}}},
 	}
 )

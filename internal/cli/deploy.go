@@ -66,6 +66,9 @@ func (c *common) connect(ctx context.Context) (*deployment, error) {
 		d.nb = nil
 		d.warn = append(d.warn, fmt.Sprintf("without the Northbound database, rules are named by logical flow only: %v", err))
 	}
+	if d.nb != nil {
+		sb.Dynamic = d.nb.DynamicAddresses
+	}
 	d.driver = &driver.Driver{SB: sb, NB: d.nb, Nodes: ns}
 	d.driver.DialSB = func(ctx context.Context, chassis, remote string) (*ovn.SB, error) {
 		if strings.Contains(remote, "unix:") && !ns.isLocal(chassis) {

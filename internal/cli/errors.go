@@ -70,6 +70,8 @@ func hintOf(err error) string {
 		ue *usageError
 		ne *node.Error
 		nf *ovn.NotFoundError
+		nh *ovn.NoNextHopError
+		am *ovn.AmbiguousError
 		ub *driver.UnboundError
 		ns *nodens.Error
 		de *ovn.Error
@@ -83,6 +85,10 @@ func hintOf(err error) string {
 		return "look at its Port_Binding (ovn-sbctl find Port_Binding logical_port=" + ub.Port + "): an interface with external_ids:iface-id=" + ub.Port + " must exist on a chassis"
 	case errors.As(err, &nf) && len(nf.Nearest) > 0:
 		return "did you mean " + joinOr(nf.Nearest) + "?"
+	case errors.As(err, &nh):
+		return "say where the guest sends it: eth.dst == MAC"
+	case errors.As(err, &am):
+		return "name one of them"
 	case errors.As(err, &ns) && ns.Hint != "":
 		return ns.Hint
 	case errors.Is(err, fs.ErrPermission):

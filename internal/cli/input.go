@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io"
+	"net/netip"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,8 @@ type input struct {
 	backend, expect       string
 	length                int
 	inner                 string
+
+	datapath string // ovn-trace's first argument, where it was given
 
 	text  string              // MICROFLOW
 	given microflow.Microflow // read already, where it needs no database
@@ -57,6 +60,23 @@ func (in *input) check() error {
 	if _, ok := protoOf(in.proto); !ok {
 		return usagef("--proto tcp, udp, icmp or sctp", "no protocol %q", in.proto)
 	}
+	return in.checkBackend()
+}
+
+// checkBackend reads --lb-backend, and spells it as results do.
+func (in *input) checkBackend() error {
+	if in.backend == "" {
+		return nil
+	}
+	if a, err := netip.ParseAddr(strings.Trim(in.backend, "[]")); err == nil {
+		in.backend = a.String()
+		return nil
+	}
+	ap, err := netip.ParseAddrPort(in.backend)
+	if err != nil {
+		return usagef("--lb-backend 10.0.0.5:8080, [fd00::5]:8080, or the address alone where the load balancer has no ports", "no backend is called %q", in.backend)
+	}
+	in.backend = ap.String()
 	return nil
 }
 
@@ -87,8 +107,10 @@ func (in *input) read(args []string, stdin io.Reader) error {
 	}
 	if len(args) > 0 {
 		ways++
-		// ovn-trace's form names the datapath first; inport says it already.
 		in.text = args[len(args)-1]
+	}
+	if len(args) > 1 {
+		in.datapath = args[0] // as ovn-trace is called
 	}
 	switch {
 	case ways > 1:
@@ -118,10 +140,16 @@ func (in *input) read(args []string, stdin io.Reader) error {
 	}
 	if in.text != "" {
 		// Address sets and port groups need the database; everything else is told now.
-		_, err = microflow.ParseExpr(in.text, nil)
+		_, err = microflow.ParseExpr(in.text, anyName{})
 	}
 	return microflowUsage("microflow", err)
 }
+
+// anyName takes every address set and port group to be there, until a database can be asked.
+type anyName struct{}
+
+func (anyName) AddressSet(string) ([]string, bool) { return []string{"0"}, true }
+func (anyName) PortGroup(string) ([]string, bool)  { return []string{""}, true }
 
 // microflowUsage marks the place in what could not be read; nil stays nil.
 func microflowUsage(what string, err error) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
@@ -15,10 +16,11 @@ import (
 
 // entry is a packet ready to be traced.
 type entry struct {
-	start  driver.Start
-	packet packet.Packet
-	label  string
-	expect expectation
+	start    driver.Start
+	packet   packet.Packet
+	label    string
+	expect   expectation
+	warnings []string // what was said of the packet and is not used
 }
 
 // resolve finds ports and fills in what was left out.
@@ -35,6 +37,9 @@ func (in *input) resolve(ctx context.Context, d *deployment) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := in.checkDatapath(ctx, d, pb); err != nil {
+		return nil, err
+	}
 	if in.at == "" {
 		d.driver.Expect(ctx, pb.Chassis)
 	}
@@ -43,32 +48,50 @@ func (in *input) resolve(ctx context.Context, d *deployment) (*entry, error) {
 		return nil, usagef("say the port once", "inport is %q and --from is %q", mf.InPort, pb.LogicalPort)
 	}
 	mf.InPort = pb.LogicalPort
-	dest, toPort, err := in.destination(ctx, d)
+	dest, expect, err := in.destination(ctx, d)
 	if err != nil {
 		return nil, err
 	}
+	expect.verdict = in.expect
 	if err := in.fill(ctx, d, &mf, pb, dest); err != nil {
 		return nil, err
 	}
-	e := &entry{packet: mf.Packet, label: label(mf.Packet), expect: expectation{verdict: in.expect, port: toPort}}
+	e := &entry{packet: mf.Packet, label: label(mf.Packet), expect: expect}
+	if unused := mf.Unused(); len(unused) > 0 {
+		e.warnings = append(e.warnings, fmt.Sprintf("not used of what was said: %s; a packet enters without registers, and what conntrack says of it is looked up", strings.Join(unused, ", ")))
+	}
+	if mf.Within != "" {
+		e.warnings = append(e.warnings, mf.Within)
+	}
 	if in.length > 0 {
 		e.packet.Length = in.length
 	}
 	if e.packet.Inner, err = in.innerPacket(e.packet); err != nil {
 		return nil, err
 	}
-	if in.to != "" && toPort == "" {
-		owners, err := d.sb.PortsByIP(ctx, e.packet.Dst)
-		if err != nil {
+	if in.to != "" && dest.Kind == microflow.TargetIP {
+		if err := e.expect.owner(ctx, d, e.packet.Dst); err != nil {
 			return nil, err
-		}
-		e.expect.outside = len(owners) == 0
-		if len(owners) == 1 && owners[0].IsVIF() {
-			e.expect.port = owners[0].LogicalPort // an address that one port has is meant there
 		}
 	}
 	e.start, err = d.driver.Enter(ctx, pb, in.at, e.packet)
 	return e, err
+}
+
+// checkDatapath holds the first argument of ovn-trace's form against the port's switch or router.
+func (in *input) checkDatapath(ctx context.Context, d *deployment, pb *ovn.PortBinding) error {
+	if in.datapath == "" {
+		return nil
+	}
+	dp, err := d.sb.DatapathByName(ctx, in.datapath)
+	var missing *ovn.NotFoundError
+	if errors.As(err, &missing) {
+		return &usageError{msg: err.Error(), hint: "a MICROFLOW is one argument, in quotes; before it may stand the datapath, as ovn-trace takes it", err: err}
+	}
+	if err == nil && dp.UUID != pb.Datapath {
+		err = usagef("leave it out: the port tells", "port %s is not on %s", pb.LogicalPort, in.datapath)
+	}
+	return err
 }
 
 // microflow parses the expression with the database's address sets and port groups.
@@ -79,13 +102,18 @@ func (in *input) microflow(ctx context.Context, d *deployment) (microflow.Microf
 	mf := microflow.Microflow{}
 	if in.text != "" {
 		var err error
-		opt := microflow.Options{Symbols: symbols{ctx, d.sb}}
+		names := &symbols{ctx: ctx, d: d}
+		opt := microflow.Options{Symbols: names}
 		if in.to != "" {
 			if opt.Family, err = in.family(ctx, d); err != nil {
 				return mf, err
 			}
 		}
-		if mf, err = microflow.Parse(in.text, opt); err != nil {
+		mf, err = microflow.Parse(in.text, opt)
+		if names.err != nil {
+			return mf, names.err // not that there is no such name: it could not be asked
+		}
+		if err != nil {
 			return mf, microflowUsage("microflow", err)
 		}
 	}
@@ -111,41 +139,65 @@ func (in *input) family(ctx context.Context, d *deployment) (int, error) {
 	return microflow.Family(from, dest), nil
 }
 
-// symbols are the database's address sets and port groups.
+// symbols are the databases' address sets and port groups.
 type symbols struct {
 	ctx context.Context
-	sb  *ovn.SB
+	d   *deployment
+	err error // of the database, which is not that a name is unknown
 }
 
 // AddressSet gives the addresses of $name.
-func (s symbols) AddressSet(name string) ([]string, bool) {
-	v, err := s.sb.AddressSet(s.ctx, name)
-	return v, err == nil
+func (s *symbols) AddressSet(name string) ([]string, bool) {
+	v, err := s.d.sb.AddressSet(s.ctx, name)
+	return v, s.known(err)
 }
 
-// PortGroup gives the ports of @name.
-func (s symbols) PortGroup(name string) ([]string, bool) {
-	v, err := s.sb.PortGroup(s.ctx, name)
-	return v, err == nil
+// PortGroup gives the ports of @name, as the Northbound database has it or by its name in the Southbound database.
+func (s *symbols) PortGroup(name string) ([]string, bool) {
+	if s.d.nb != nil {
+		if v, ok, err := s.d.nb.PortGroup(s.ctx, name); ok && err == nil {
+			return v, true
+		}
+	}
+	v, err := s.d.sb.PortGroup(s.ctx, name)
+	return v, s.known(err)
 }
 
-// destination looks --to up: an address as it is, else the port's.
-func (in *input) destination(ctx context.Context, d *deployment) (microflow.Destination, string, error) {
+// known keeps an error other than that the name is unknown.
+func (s *symbols) known(err error) bool {
+	var missing *ovn.NotFoundError
+	if err != nil && !errors.As(err, &missing) && s.err == nil {
+		s.err = err
+	}
+	return err == nil
+}
+
+// destination looks --to up: an address as it is, else the port's; and what it means to arrive there.
+func (in *input) destination(ctx context.Context, d *deployment) (microflow.Destination, expectation, error) {
 	dest := microflow.Destination{Target: in.dest}
 	if in.to == "" || in.dest.Kind == microflow.TargetIP {
-		return dest, "", nil
+		return dest, expectation{}, nil
 	}
 	pb, err := in.onePort(ctx, d, "--to", in.dest.Name)
 	if err != nil {
-		return dest, "", err
+		return dest, expectation{}, err
 	}
-	if dest.Endpoint, err = endpointOf(pb); err != nil {
-		return dest, "", err
+	place := placeOf(pb)
+	if pb.Type == "patch" || pb.Type == "l3gateway" {
+		if pb, err = facing(ctx, d, pb); err != nil {
+			return dest, expectation{}, err
+		}
 	}
-	if !pb.IsVIF() && pb.Type != "localport" && pb.Type != "virtual" && pb.Type != "external" {
-		return dest, "", nil // a router's port is no place where a frame comes out
+	dest.Endpoint, err = endpointOf(pb)
+	return dest, place, err
+}
+
+// facing is a router's port for the switch's port that is joined to it, which has no address of its own.
+func facing(ctx context.Context, d *deployment, pb *ovn.PortBinding) (*ovn.PortBinding, error) {
+	if len(pb.Addrs()) > 0 || pb.Peer() == "" {
+		return pb, nil
 	}
-	return dest, pb.LogicalPort, nil
+	return d.sb.PortByName(ctx, pb.Peer())
 }
 
 // fill completes the microflow as the guest behind the port would send it.
@@ -156,19 +208,41 @@ func (in *input) fill(ctx context.Context, d *deployment, mf *microflow.Microflo
 	}
 	proto, _ := protoOf(in.proto)
 	opt := microflow.FillOptions{Proto: proto}
+	srcGiven := !mf.Open(microflow.HasSrc)
 	if err := microflow.FillIP(mf, from, dest, opt); err != nil {
 		return fillUsage(err)
 	}
-	if !mf.Given.Has(microflow.HasEthDst) && mf.Packet.IsIP() {
+	if mf.Open(microflow.HasEthDst) && mf.Packet.IsIP() {
 		hop, err := d.sb.NextHop(ctx, pb, mf.Packet.Dst, d.nb)
-		if err != nil {
+		var none *ovn.NoNextHopError
+		switch {
+		case errors.As(err, &none) && mf.Given.Has(microflow.HasEthDst):
+			// Some bits of eth.dst were said: they have to do.
+		case err != nil:
 			return err
-		}
-		if opt.NextHop, err = packet.ParseMAC(hop.MAC); err != nil {
-			return fmt.Errorf("next hop %s of %s: %w", hop.Port, pb.LogicalPort, err)
+		default:
+			if opt.NextHop, err = packet.ParseMAC(hop.MAC); err != nil {
+				return fmt.Errorf("next hop %s of %s: %w", hop.Port, pb.LogicalPort, err)
+			}
+			if !srcGiven {
+				mf.Packet.Src = sourceIn(hop.Net, from, mf.Packet.Src)
+			}
 		}
 	}
 	return fillUsage(microflow.Fill(mf, from, dest, opt))
+}
+
+// sourceIn is, of several addresses of a guest, the one on the network by which the packet leaves it.
+func sourceIn(network netip.Prefix, from microflow.Endpoint, src netip.Addr) netip.Addr {
+	if !network.IsValid() || network.Contains(src) {
+		return src
+	}
+	for _, a := range from.Addrs {
+		if network.Contains(a.Unmap()) {
+			return a.Unmap()
+		}
+	}
+	return src
 }
 
 func fillUsage(err error) error {
@@ -206,17 +280,76 @@ func (in *input) onePort(ctx context.Context, d *deployment, flag, spec string) 
 		return nil, usagef("--from PORT, or inport == \"PORT\"", "the packet enters nowhere: no port is given")
 	}
 	found, err := d.sb.FindPorts(ctx, spec, in.network)
+	var missing *ovn.NotFoundError
+	if errors.As(err, &missing) && missing.Name == spec && d.nb != nil {
+		found, err = in.northbound(ctx, d, spec, err)
+	}
 	if err != nil {
-		return nil, err
+		return nil, unresolved(err, spec)
 	}
 	if len(found) > 1 {
-		var names []string
-		for _, p := range found {
-			names = append(names, p.LogicalPort)
-		}
-		return nil, usagef("name the port, or narrow it with --network", "%s %q is not one port: %s", flag, spec, strings.Join(names, ", "))
+		return nil, usagef("name the port, or narrow it with --network", "%s %q is not one port: %s", flag, spec, candidates(ctx, d, found))
 	}
 	return found[0], nil
+}
+
+// northbound finds a port by what only the Northbound database has of it; without one the error stays as it was.
+func (in *input) northbound(ctx context.Context, d *deployment, spec string, notFound error) ([]*ovn.PortBinding, error) {
+	names, err := d.nb.PortNames(ctx, spec)
+	if err != nil || len(names) == 0 {
+		return nil, notFound
+	}
+	var out []*ovn.PortBinding
+	for _, name := range names {
+		found, err := d.sb.FindPorts(ctx, name, in.network)
+		switch {
+		case err != nil && in.network != "":
+			return nil, notFound
+		case err != nil:
+			return nil, &usageError{msg: fmt.Sprintf("logical port %q is in the Northbound database and has no Port_Binding in the Southbound database", name),
+				hint: "is ovn-northd running? ovn-nbctl --wait=sb sync tells", err: err}
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+// unresolved adds to a name that nobody has what it may have been meant for.
+func unresolved(err error, spec string) error {
+	var missing *ovn.NotFoundError
+	t, bad := microflow.ParseTarget(spec)
+	if !errors.As(err, &missing) || len(missing.Nearest) > 0 || bad != nil || t.Kind != microflow.TargetName || !strings.Contains(spec, ".") {
+		return err
+	}
+	return &usageError{msg: err.Error(), hint: "host names are not looked up: give an address, or a logical port", err: err}
+}
+
+// maxCandidates bounds how many ports an error lists.
+const maxCandidates = 10
+
+// candidates lists ports with what tells them apart.
+func candidates(ctx context.Context, d *deployment, found []*ovn.PortBinding) string {
+	var ids []ovn.UUID
+	for _, p := range found {
+		ids = append(ids, p.Datapath)
+	}
+	datapaths, err := d.sb.DatapathsByUUID(ctx, ids)
+	if err != nil {
+		datapaths = nil // the names alone, then
+	}
+	var names []string
+	for i, p := range found {
+		if i == maxCandidates {
+			names = append(names, fmt.Sprintf("and %d more", len(found)-i))
+			break
+		}
+		name := p.LogicalPort
+		if dp := datapaths[p.Datapath]; dp != nil {
+			name += " on " + dp.Name
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // innerPacket reads --icmp-inner.

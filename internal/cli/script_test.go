@@ -226,9 +226,25 @@ table=2,in_port=1,actions=output:2
 table=2,in_port=2,actions=output:1
 `
 
+// scriptNB are ports that share an address, networks that share a name, and sets.
+const scriptNB = `
+ls-add twin1
+ls-add twin2
+set logical_switch twin1 external_ids:neutron\:network_name=tenant-net
+set logical_switch twin2 external_ids:neutron\:network_name=tenant-net
+lsp-add twin1 twin-a
+lsp-set-addresses twin-a '60:54:00:00:00:01 99.0.0.1'
+lsp-add twin2 twin-b
+lsp-set-addresses twin-b '60:54:00:00:00:02 99.0.0.1'
+set logical_switch_port blue_web-2 external_ids:neutron\:port_name=web-2
+pg-add pg1 sw1-p1
+pg-add nobody
+create address_set name=as1 addresses="20.0.0.3"
+`
+
 // TestOVN runs on real databases with the ports of ovntest.Topology; sw0-p1 is bound to hv1, sw1-p1 to hv2, sw0-p2 nowhere.
 func TestOVN(t *testing.T) {
-	d := ovntest.New(t, ovntest.Topology)
+	d := ovntest.New(t, ovntest.Topology+scriptNB)
 	ctx := context.Background()
 	if out, err := d.SBCtl(ctx, "chassis-add hv1 geneve 127.0.0.11\nchassis-add hv2 geneve 127.0.0.12\nlsp-bind sw0-p1 hv1\nlsp-bind sw1-p1 hv2"); err != nil {
 		t.Fatal(err, out)

@@ -96,6 +96,7 @@ func (a *app) withDeployment(ctx context.Context, c *common, in *input, of *over
 	if err != nil {
 		return err
 	}
+	d.warn = append(d.warn, e.warnings...)
 	d.driver.Backend = in.backend
 	return run(bounded, &job{deployment: d, common: c, overlay: of, world: world, entry: e, closing: in.closing})
 }

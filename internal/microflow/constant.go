@@ -65,6 +65,9 @@ func (p *parser) constant(set *constSet) {
 		p.portGroup(set)
 	default:
 		p.syntax("expecting constant")
+		if p.tok.kind == tID && p.err != nil && p.err.Hint == "" {
+			p.err.Hint = `strings stand in double quotes: inport == "sw0-p1"`
+		}
 	}
 	if p.err == nil {
 		p.advance()

@@ -25,14 +25,19 @@ type Endpoint struct {
 	Addrs []netip.Addr
 }
 
-// addr is the endpoint's first address of a family.
+// addr is the endpoint's first address of a family; a link-local one only where there is no other.
 func (e Endpoint) addr(six bool) netip.Addr {
+	var local netip.Addr
 	for _, a := range e.Addrs {
-		if a = a.Unmap(); a.Is6() == six {
+		switch a = a.Unmap(); {
+		case a.Is6() != six:
+		case !a.IsLinkLocalUnicast():
 			return a
+		case !local.IsValid():
+			local = a
 		}
 	}
-	return netip.Addr{}
+	return local
 }
 
 // Destination is a Target with its name looked up.
@@ -58,7 +63,7 @@ func (d Destination) given() bool { return d.Text != "" }
 // Family is 4 or 6 as both ends allow, IPv4 before IPv6, or 0 where they do not say.
 func Family(from Endpoint, to Destination) int {
 	for _, six := range []bool{false, true} {
-		if to.addr(six).IsValid() && (from.addr(six).IsValid() || to.Kind == TargetIP) {
+		if to.addr(six).IsValid() && (from.addr(six).IsValid() || to.Kind == TargetIP || len(from.Addrs) == 0) {
 			return familyNumber(six)
 		}
 	}
@@ -132,6 +137,16 @@ func Fill(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
 	return fillTransport(mf, from, to)
 }
 
+// suits makes a part open of which only some bits were said, if the value has those.
+func (mf *Microflow) suits(part Set, value []byte) {
+	said, ok := mf.partly[part]
+	if !ok || len(value) == 0 || !fromBytes(value).xor(said.val).and(said.mask).zero() {
+		return
+	}
+	delete(mf.partly, part)
+	mf.Given &^= part
+}
+
 // take reports that a part was not given, and that it is from now on.
 func (mf *Microflow) take(part Set) bool {
 	if mf.Given.Has(part) {
@@ -156,7 +171,10 @@ func fillType(mf *Microflow, from Endpoint, to Destination) error {
 	p := &mf.Packet
 	if !mf.Given.Has(HasEthType) {
 		family := Family(from, to)
-		if family == 0 && to.given() {
+		switch {
+		case family == 0 && to.given() && len(to.Endpoint.Addrs) == 0:
+			return fmt.Errorf("%s has no IP address: name one in its place, or give the packet's addresses", to.Text)
+		case family == 0 && to.given():
 			return fmt.Errorf("%s and %s have no addresses of one family", orUnknown(from.Port), to.Text)
 		}
 		if family == 0 {
@@ -221,6 +239,7 @@ func fillAddrs(mf *Microflow, from Endpoint, to Destination) error {
 	p := &mf.Packet
 	six := p.EthType == packet.EthIPv6
 	dst := to.addr(six)
+	mf.suits(HasDst, dst.AsSlice())
 	switch {
 	case p.IsND() && p.ICMPType == packet.ICMPv6NS && dst.IsValid():
 		if mf.take(HasNDTarget) {
@@ -240,10 +259,12 @@ func fillAddrs(mf *Microflow, from Endpoint, to Destination) error {
 	if !mf.Given.Has(HasDst) {
 		return fmt.Errorf("the packet has no destination address: give --to, or ip%d.dst", familyNumber(six))
 	}
+	src := sourceFor(from, p.Dst)
+	mf.suits(HasSrc, src.AsSlice())
 	if !mf.take(HasSrc) {
 		return nil
 	}
-	if p.Src = sourceFor(from, p.Dst); !p.Src.IsValid() {
+	if p.Src = src; !p.Src.IsValid() {
 		return fmt.Errorf("%s has no IPv%d address: give ip%d.src", orUnknown(from.Port), familyNumber(six), familyNumber(six))
 	}
 	return nil
@@ -315,29 +336,37 @@ func ethGroup(a netip.Addr) packet.MAC {
 
 func fillMACs(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
 	p := &mf.Packet
+	mf.suits(HasEthSrc, from.MAC[:])
 	if mf.take(HasEthSrc) {
 		if from.MAC.IsZero() {
 			return fmt.Errorf("%s has no MAC address: give eth.src", orUnknown(from.Port))
 		}
 		p.EthSrc = from.MAC
 	}
+	dst := ethDst(p, to, o)
+	mf.suits(HasEthDst, dst[:])
 	if !mf.take(HasEthDst) {
 		return nil
 	}
-	p.EthDst = o.NextHop
-	if group := ethGroup(p.Dst); p.IsIP() && !group.IsZero() {
-		p.EthDst = group
-	}
-	if p.IsARP() && p.ARPOp == 1 {
-		p.EthDst = packet.Broadcast
-	}
-	if p.EthDst.IsZero() && !p.IsIP() {
-		p.EthDst = to.Endpoint.MAC
-	}
+	p.EthDst = dst
 	if p.EthDst.IsZero() {
 		return fmt.Errorf("no MAC address is known for the next hop to %s: give eth.dst", p.Dst)
 	}
 	return nil
+}
+
+// ethDst is where a guest sends the packet: to a group's own address, to everybody, or to the next hop.
+func ethDst(p *packet.Packet, to Destination, o FillOptions) packet.MAC {
+	group := ethGroup(p.Dst)
+	switch {
+	case p.IsIP() && !group.IsZero():
+		return group
+	case p.IsARP() && p.ARPOp == 1:
+		return packet.Broadcast
+	case o.NextHop.IsZero() && !p.IsIP():
+		return to.Endpoint.MAC
+	}
+	return o.NextHop
 }
 
 func fillTransport(mf *Microflow, from Endpoint, to Destination) error {
@@ -395,7 +424,20 @@ func fillICMP(mf *Microflow, from Endpoint) {
 		reply := p.ICMPType == packet.ICMPEchoReply && p.IsICMP() || p.ICMPType == packet.ICMPv6EchoReply && p.IsICMPv6()
 		p.ICMPID, p.HasID = DefaultICMPID, !reply
 	}
-	if p.IsND() && p.ICMPType == packet.ICMPv6NS && mf.take(HasNDSLL) {
-		p.NDSLL = from.MAC
+	if !p.IsND() {
+		return
+	}
+	switch p.ICMPType {
+	case packet.ICMPv6NS:
+		if mf.take(HasNDSLL) {
+			p.NDSLL = from.MAC
+		}
+	case packet.ICMPv6NA: // of the sender's own address
+		if mf.take(HasNDTarget) {
+			p.NDTarget = p.Src
+		}
+		if mf.take(HasNDTLL) {
+			p.NDTLL = from.MAC
+		}
 	}
 }

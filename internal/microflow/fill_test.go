@@ -33,6 +33,13 @@ func TestFill(t *testing.T) {
 		{`--to 10.0.0.5 eth.type == 0x88cc`, "! 0 a packet of type 0x88cc has no address 10.0.0.5"},
 		{`--to 10.0.0.5 ip6`, "! 0 the packet is IPv6 and its destination 10.0.0.5 is not"},
 		{`--to vm2/icmp6 ip4`, "! vm2/icmp6 asks for icmp6 and the packet is IPv4"},
+		// What is said in part, and what suits it.
+		{`--to 10.0.0.5 ip4.dst == 10.0.0.0/24`, "icmp 10.0.0.3 > 10.0.0.5 echo request id 1 ttl 64"},
+		{`--to 10.0.0.5 ip4.dst == 10.0.1.0/24`, "! 0 the packet goes to 10.0.1.0 and not to 10.0.0.5"},
+		{`ip4.src == 10.0.0.0/8 && ip4.dst == 10.9.9.9`, "icmp 10.0.0.3 > 10.9.9.9 echo request id 1 ttl 64"},
+		{`ip4.src == 192.168.0.0/16 && ip4.dst == 10.9.9.9`, "icmp 192.168.0.0 > 10.9.9.9 echo request id 1 ttl 64"},
+		{`--to 10.0.0.5 ip4.src[0..7] == 3`, "icmp 10.0.0.3 > 10.0.0.5 echo request id 1 ttl 64"},
+		{`--to fd00::5 nd_na`, "icmp6 fd00::3 > fd00::5 neighbour advertisement for fd00::3 ttl 255"},
 		{`ip4 && tcp`, "! the packet has no destination address: give --to, or ip4.dst"},
 		{`--to fd00::5 arp`, "! fd00::5 has no IPv4 address to ask for"},
 	} {
@@ -60,6 +67,11 @@ func TestFillMACs(t *testing.T) {
 		`--to 10.0.0.5 arp.op == 2`:                  "0a:00:00:00:00:fe",
 		`--to fd00::5 nd_ns`:                         "33:33:ff:00:00:05",
 		`--to 10.0.0.5 eth.dst == 00:00:00:00:00:07`: "00:00:00:00:00:07",
+		`ip4.mcast && ip4.dst == 239.1.2.3`:          "01:00:5e:01:02:03",
+		`eth.mcast && ip4.dst == 10.0.0.5`:           "01:00:00:00:00:00",
+		`mldv2`:                                      "33:33:00:00:00:16",
+		`igmp && ip4.dst == 224.0.0.22`:              "01:00:5e:00:00:16",
+		`ip4 && !eth.mcast && ip4.dst == 10.0.0.5`:   "0a:00:00:00:00:fe",
 	} {
 		mf, err := made(in)
 		if err != nil || mf.Packet.EthDst.String() != want || mf.Packet.EthSrc != vm1().MAC {
@@ -133,5 +145,55 @@ func TestFamily(t *testing.T) {
 	}
 	if mf, err := Parse("arp", Options{Family: 4}); err != nil || !mf.Packet.IsARP() {
 		t.Error(mf, err)
+	}
+}
+
+// TestUnused names what was said and is not of a packet.
+func TestUnused(t *testing.T) {
+	for in, want := range map[string]string{
+		`inport == "vm1" && ip4 && tcp.dst == 80`:                                                       "",
+		`inport == "vm1" && !ct.trk && reg0 == 0 && flags == 0`:                                         "",
+		`inport == "vm1" && ct.est && !ct.new`:                                                          "ct_state=est|trk",
+		`inport == "vm1" && reg0 == 1 && reg1 == 0 && reg9 == 2`:                                        "reg9, reg0",
+		`inport == "vm1" && flags.loopback && outport == "vm2"`:                                         "flags, outport",
+		`inport == "vm1" && ct_mark.blocked && ct_label == 7`:                                           "ct_label, ct_mark",
+		`--of-flow in_port=vm1,tcp,ct_state=+trk+est,ct_nw_src=1.2.3.4,reg0=1,metadata=0,recirc_id=0x5`: "ct_state=est|trk, ct_nw_src, recirc_id, reg0",
+	} {
+		mf, err := Microflow{}, error(nil)
+		if flow, ok := strings.CutPrefix(in, "--of-flow "); ok {
+			mf, err = FromOpenFlow(flow)
+		} else {
+			mf, err = Parse(in, Options{})
+		}
+		if got := strings.Join(mf.Unused(), ", "); err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", in, got, err, want)
+		}
+	}
+}
+
+// TestAddressChoice: of several addresses the global one, whatever their order.
+func TestAddressChoice(t *testing.T) {
+	from := vm1()
+	from.Addrs = append([]netip.Addr{netip.MustParseAddr("fe80::3")}, from.Addrs...)
+	to := Destination{Target: Target{Text: "fd00::9", Kind: TargetIP, Addr: netip.MustParseAddr("fd00::9")}}
+	mf := Microflow{}
+	if err := Fill(&mf, from, to, FillOptions{NextHop: hop}); err != nil || mf.Packet.Src.String() != "fd00::3" {
+		t.Errorf("from %v, %v", mf.Packet.Src, err)
+	}
+	to.Addr = netip.MustParseAddr("fe80::9")
+	mf = Microflow{}
+	if err := Fill(&mf, from, to, FillOptions{NextHop: hop}); err != nil || mf.Packet.Src.String() != "fe80::3" {
+		t.Errorf("from %v, %v", mf.Packet.Src, err)
+	}
+	// A port without addresses: the other end tells the family.
+	named := Destination{Target: Target{Text: "vm2", Name: "vm2"}, Endpoint: vm2()}
+	mf = Microflow{}
+	if err := Fill(&mf, Endpoint{Port: "p", MAC: hop}, named, FillOptions{NextHop: hop}); err == nil || err.Error() != "p has no IPv4 address: give ip4.src" {
+		t.Errorf("a port without addresses: %v", err)
+	}
+	none := Destination{Target: Target{Text: "vm9", Name: "vm9"}}
+	mf = Microflow{}
+	if err := Fill(&mf, vm1(), none, FillOptions{}); err == nil || !strings.HasPrefix(err.Error(), "vm9 has no IP address") {
+		t.Errorf("to a port without addresses: %v", err)
 	}
 }

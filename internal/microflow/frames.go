@@ -16,7 +16,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
-// FromHex reads an Ethernet frame written as hex digits. Blanks, colons, dashes, dots and 0x may stand between bytes.
+// FromHex reads an Ethernet frame written as hex digits. Blanks, colons, dashes, dots and 0x may stand between bytes, and
+// tcpdump's offsets (0x0010:) before them.
 func FromHex(text string) (Microflow, error) {
 	fail := func(off int, format string, args ...any) (Microflow, error) {
 		return Microflow{}, &SyntaxError{In: text, Off: off, Msg: fmt.Sprintf(format, args...),
@@ -26,6 +27,8 @@ func FromHex(text string) (Microflow, error) {
 	var at []int // where each byte stands
 	for i := 0; i < len(text); {
 		switch c := text[i]; {
+		case offsetLen(text[i:]) > 0:
+			i += offsetLen(text[i:])
 		case c == ' ' || c >= '\t' && c <= '\r' || c == ':' || c == '-' || c == '.' || c == ',':
 			i++
 		case c == '0' && i+1 < len(text) && (text[i+1] == 'x' || text[i+1] == 'X'):
@@ -53,12 +56,51 @@ func FromHex(text string) (Microflow, error) {
 	return mf, err
 }
 
+// offsetLen is the length of an offset as tcpdump -xx prints it before every sixteen bytes, or 0.
+func offsetLen(text string) int {
+	const form = "0x0010:"
+	if len(text) < len(form) || text[:2] != "0x" || text[len(form)-1] != ':' {
+		return 0
+	}
+	for i := 2; i < len(form)-1; i++ {
+		if !isHex(text[i]) {
+			return 0
+		}
+	}
+	return len(form)
+}
+
 func fromFrame(frame []byte) (Microflow, error) {
-	p, _, err := packet.Decode(frame)
+	p, payload, err := packet.Decode(frame)
 	if err != nil {
 		return Microflow{}, err
 	}
-	return Microflow{Packet: p, Given: HasAll}, nil
+	return Microflow{Packet: p, Given: HasAll, Within: within(p, payload)}, nil
+}
+
+// Ports that tunnels are known by.
+const (
+	portGeneve = 6081
+	portVXLAN  = 4789
+)
+
+// within tells of a packet of a Geneve or VXLAN tunnel that it is one: who captured it under OVN wants what is inside.
+func within(p packet.Packet, payload []byte) string {
+	if !p.IsIP() || p.Proto != packet.ProtoUDP || p.DstPort != portGeneve && p.DstPort != portVXLAN || len(payload) < 8 {
+		return ""
+	}
+	kind, header := "VXLAN", 8
+	if p.DstPort == portGeneve {
+		kind, header = "Geneve", 8+4*int(payload[0]&0x3f)
+	}
+	key := uint32(payload[4])<<16 | uint32(payload[5])<<8 | uint32(payload[6])
+	inside := "what is inside"
+	if len(payload) > header {
+		if in, _, err := packet.Decode(payload[header:]); err == nil {
+			inside = in.String()
+		}
+	}
+	return fmt.Sprintf("the frame is of a %s tunnel (key %d), and is traced as the tunnel's; to trace %s, capture it where it enters OVN", kind, key, inside)
 }
 
 // maxFrame bounds a frame of a capture file.
@@ -111,12 +153,25 @@ func ReadPcap(r io.Reader, n int) (Microflow, error) {
 		if i < n {
 			continue
 		}
+		if lt := linkType(fr, ci); lt != layers.LinkTypeEthernet {
+			return Microflow{}, fmt.Errorf("frame %d: link type is %v, not Ethernet: capture on an interface, not on \"any\"", n, lt)
+		}
 		mf, err := fromCapture(data, ci)
 		if err != nil {
 			return Microflow{}, fmt.Errorf("frame %d: %w", n, err)
 		}
 		return mf, nil
 	}
+}
+
+// linkType is a frame's: in a pcapng file each interface has its own.
+func linkType(fr frameReader, ci gopacket.CaptureInfo) layers.LinkType {
+	for _, v := range ci.AncillaryData {
+		if lt, ok := v.(layers.LinkType); ok {
+			return lt
+		}
+	}
+	return fr.LinkType()
 }
 
 func openCapture(r *bufio.Reader) (frameReader, error) {
@@ -126,7 +181,8 @@ func openCapture(r *bufio.Reader) (frameReader, error) {
 	}
 	var fr frameReader
 	if string(magic) == "\x0a\x0d\x0d\x0a" {
-		fr, err = pcapgo.NewNgReader(r, pcapgo.DefaultNgReaderOptions)
+		// Frames of every interface count, whatever their type: the numbers are those that Wireshark shows.
+		fr, err = pcapgo.NewNgReader(r, pcapgo.NgReaderOptions{WantMixedLinkType: true})
 	} else {
 		var old *pcapgo.Reader
 		if old, err = pcapgo.NewReader(r); err == nil {
@@ -136,9 +192,6 @@ func openCapture(r *bufio.Reader) (frameReader, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("neither pcap nor pcapng: %w", err)
-	}
-	if lt := fr.LinkType(); lt != layers.LinkTypeEthernet {
-		return nil, fmt.Errorf("link type is %v, not Ethernet: capture on an interface, not on \"any\"", lt)
 	}
 	return fr, nil
 }
@@ -154,5 +207,5 @@ func fromCapture(data []byte, ci gopacket.CaptureInfo) (Microflow, error) {
 	if err != nil || len(whole)-len(payload) > len(data) {
 		return Microflow{}, fmt.Errorf("the capture cut it at %d bytes, within its headers", len(data))
 	}
-	return Microflow{Packet: p, Given: HasAll}, nil
+	return Microflow{Packet: p, Given: HasAll, Within: within(p, payload[:max(0, len(data)-(len(whole)-len(payload)))])}, nil
 }

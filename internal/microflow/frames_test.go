@@ -31,6 +31,8 @@ func TestFromHex(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"0x0a00000000fe 0x0a0000000001 0x88cc", "eth 0x88cc 0a:00:00:00:00:01 > 0a:00:00:00:00:fe"},
 		{"0a-00-00-00-00-fe\n0a.00.00.00.00.01\t88,cc", "eth 0x88cc 0a:00:00:00:00:01 > 0a:00:00:00:00:fe"},
+		{"\t0x0000:  0a00 0000 00fe 0a00 0000 0001 88cc 0011\n\t0x0010:  2233", "eth 0x88cc 0a:00:00:00:00:01 > 0a:00:00:00:00:fe"},
+		{"0xffffffffffff0a000000000188cc", "eth 0x88cc 0a:00:00:00:00:01 > ff:ff:ff:ff:ff:ff"},
 		{"", "! 0 byte 0: the frame ends inside the Ethernet header: 0 bytes of 14"},
 		{"zz", `! 0 "z" is no hex digit`},
 		{"0a0", "! 2 half a byte"},
@@ -183,4 +185,71 @@ func FuzzReadPcap(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ReadPcap(bytes.NewReader(data), 2)
 	})
+}
+
+// TestWithin tells a tunnel's packet from what it carries.
+func TestWithin(t *testing.T) {
+	inner := frameOf(t, "--to 10.0.0.5:80/tcp")
+	outer := func(port string, header []byte) []byte {
+		frame := frameOf(t, "--to 10.0.0.5:"+port+"/udp")
+		return append(append(frame[:42], header...), inner...)
+	}
+	for _, c := range []struct {
+		frame []byte
+		want  string
+	}{
+		{outer("6081", []byte{2, 0, 0x65, 0x58, 0, 0, 5, 0, 1, 2, 0x80, 1, 0, 0, 0, 7}), "Geneve tunnel (key 5), and is traced as the tunnel's; to trace tcp 10.0.0.3:46982 > 10.0.0.5:80 [syn] ttl 64,"},
+		{outer("4789", []byte{8, 0, 0, 0, 0, 0, 9, 0}), "VXLAN tunnel (key 9), and is traced as the tunnel's; to trace tcp"},
+		{outer("6081", []byte{0x3f, 0, 0x65, 0x58, 0, 0, 5, 0}), "to trace what is inside, capture"},
+		{outer("53", []byte{2, 0, 0x65, 0x58, 0, 0, 5, 0}), ""},
+		{inner, ""},
+	} {
+		// The lengths of IPv4 and UDP are not of this frame: 0 is a packet as segmentation offload leaves it.
+		if len(c.frame) > len(inner) {
+			c.frame[16], c.frame[17] = 0, 0
+		}
+		mf, err := fromFrame(c.frame)
+		if err != nil || !strings.Contains(mf.Within, c.want) || c.want == "" && mf.Within != "" {
+			t.Errorf("%x: %q, %v; want %q", c.frame, mf.Within, err, c.want)
+		}
+	}
+}
+
+// TestMixedCapture: frames of all interfaces of a pcapng file are counted; a pcap file may have nanoseconds.
+func TestMixedCapture(t *testing.T) {
+	frame := frameOf(t, "--to 10.0.0.5:80/tcp vlan.vid == 7 && ip4")
+	var ng, nanos bytes.Buffer
+	w, err := pcapgo.NewNgWriter(&ng, layers.LinkTypeLinuxSLL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ether, err := w.AddInterface(pcapgo.NgInterface{LinkType: layers.LinkTypeEthernet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []int{0, ether} {
+		if err := w.WritePacket(gopacket.CaptureInfo{CaptureLength: len(frame), Length: len(frame), InterfaceIndex: i}, frame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	n := pcapgo.NewWriterNanos(&nanos)
+	if err := n.WriteFileHeader(65535, layers.LinkTypeEthernet); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.WritePacket(gopacket.CaptureInfo{CaptureLength: len(frame), Length: len(frame)}, frame); err != nil {
+		t.Fatal(err)
+	}
+	const want = "vlan 7 tcp 10.0.0.3:46982 > 10.0.0.5:80 [syn] ttl 64"
+	if _, err := ReadPcap(bytes.NewReader(ng.Bytes()), 1); err == nil || !strings.Contains(err.Error(), "frame 1: link type is") {
+		t.Errorf("a frame that is not Ethernet: %v", err)
+	}
+	if mf, err := ReadPcap(bytes.NewReader(ng.Bytes()), 2); err != nil || mf.Packet.String() != want {
+		t.Errorf("frame 2 of pcapng: %v, %v", mf.Packet, err)
+	}
+	if mf, err := ReadPcap(&nanos, 1); err != nil || mf.Packet.String() != want {
+		t.Errorf("pcap with nanoseconds: %v, %v", mf.Packet, err)
+	}
 }

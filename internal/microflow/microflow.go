@@ -65,6 +65,54 @@ type Microflow struct {
 	Text string
 	// Where tells where in Text a part was given.
 	Where map[Set]int
+
+	// Within tells of a tunnel's packet that it is one, and what it carries; empty for any other.
+	Within string
+
+	partly map[Set]cube // parts of which some bits were said, and which Given counts as given
+}
+
+// Open reports that a part was not given, or only some of its bits: what suits those may be filled in.
+func (mf *Microflow) Open(part Set) bool {
+	_, partly := mf.partly[part]
+	return partly || !mf.Given.Has(part)
+}
+
+// Unused lists what was said that is not of a packet as it enters, by name: a packet comes without registers, and what
+// conntrack says of it is looked up. Values of zero are as it comes.
+func (mf *Microflow) Unused() []string {
+	var out []string
+	if mf.CTState&mf.CTMask != 0 {
+		out = append(out, "ct_state="+openflow.FormatCTState(mf.CTState&mf.CTMask))
+	}
+	for _, name := range slices.Sorted(maps.Keys(mf.Other)) {
+		switch v := mf.Other[name]; {
+		case v.Text == "" && v.Value == (openflow.U128{}):
+		case len(registers(name, v.Value)) > 0:
+			out = append(out, registers(name, v.Value)...)
+		default:
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// registers names the 32-bit registers that a wider one of an expression is made of, those that are not zero.
+func registers(name string, v openflow.U128) []string {
+	first, parts := map[string]int{"xxreg0": 0, "xxreg1": 4, "xreg4": 8}[name], []uint64{v.Hi >> 32, v.Hi, v.Lo >> 32, v.Lo}
+	switch {
+	case name == "xreg4":
+		parts = parts[2:]
+	case name != "xxreg0" && name != "xxreg1":
+		return nil
+	}
+	var out []string
+	for i, p := range parts {
+		if uint32(p) != 0 {
+			out = append(out, fmt.Sprintf("reg%d", first+i))
+		}
+	}
+	return out
 }
 
 // Options tells Parse what it cannot know.
@@ -213,6 +261,9 @@ func contradiction(in string, a *Expr, o Options) error {
 	return e
 }
 
+// addresses are the parts of which a description may say some bits and leave the others to be filled in.
+const addresses = HasEthSrc | HasEthDst | HasSrc | HasDst
+
 // builder moves a clause into a packet.
 type builder struct {
 	mf    Microflow
@@ -225,6 +276,7 @@ type builder struct {
 func build(in string, a *Expr, c clause) (Microflow, error) {
 	b := builder{c: c, a: a, byStr: map[string]*symbol{}}
 	b.mf.Text, b.mf.Where, b.mf.Other = in, map[Set]int{}, map[string]Value{}
+	b.mf.partly = map[Set]cube{}
 	for sym := range c {
 		b.byStr[sym.name] = sym
 	}
@@ -247,6 +299,9 @@ func (b *builder) get(name string, part Set) (cube, bool) {
 		b.mf.Given |= part
 		if at := b.a.about(sym); at != nil {
 			b.mf.Where[part] = at.off
+		}
+		if c := b.c[sym][0]; addresses.Has(part) && c.mask != ones(0, sym.width) {
+			b.mf.partly[part] = c
 		}
 	}
 	return b.c[sym][0], true

@@ -75,9 +75,10 @@ func (mf *Microflow) keep(flow openflow.Flow, f openflow.Field, off int) error {
 			return &SyntaxError{In: mf.Text, Off: off, Msg: "ct_state=" + f.Value + ": " + err.Error()}
 		}
 		mf.CTState, mf.CTMask = state, mask
-	case f.Name == "ct_mark", f.Name == "ct_label", f.Name == "ct_zone", f.Name == "pkt_mark", f.Name == "metadata",
+	case f.Name == "pkt_mark", f.Name == "metadata",
 		strings.HasPrefix(f.Name, "reg"), strings.HasPrefix(f.Name, "xreg"), strings.HasPrefix(f.Name, "xxreg"),
-		strings.HasPrefix(f.Name, "tun_"):
+		strings.HasPrefix(f.Name, "tun_"), strings.HasPrefix(f.Name, "ct_"), f.Name == "recirc_id", f.Name == "dp_hash",
+		f.Name == "skb_priority", f.Name == "actset_output", f.Name == "conj_id":
 		v, ok := flow.U128(f.Name)
 		value := Value{Value: v, Mask: openflow.U128{Hi: ^uint64(0), Lo: ^uint64(0)}}
 		if !ok {

@@ -1,6 +1,7 @@
 package microflow
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -68,6 +69,23 @@ func (p *parser) fail(off int, format string, args ...any) {
 	if p.tok.kind == tError {
 		p.err.Off, p.err.Msg = p.tok.off, p.tok.text
 	}
+	if p.err.Off == p.tok.off {
+		p.err.Hint = p.slip()
+	}
+}
+
+// slip tells what is written instead of a token that people coming from other languages write.
+func (p *parser) slip() string {
+	if p.tok.off < len(p.lex.in) && p.lex.in[p.tok.off] == '\'' {
+		return `strings stand in double quotes: inport == "sw0-p1"`
+	}
+	switch p.tok.text {
+	case "=":
+		return "values are compared by =="
+	case "and", "or", "not", "AND", "OR", "NOT":
+		return "operators are &&, || and !"
+	}
+	return ""
 }
 
 // syntax is a fault at the current token (lexer_syntax_error).
@@ -305,7 +323,7 @@ func (p *parser) field() (field, bool) {
 	if p.tok.kind != tID || sym == nil {
 		p.syntax("expecting field name")
 		if p.err != nil && p.tok.kind == tID {
-			p.err.Hint = p.near(p.tok.text)
+			p.err.Hint = cmp.Or(p.err.Hint, p.near(p.tok.text))
 		}
 		return field{}, false
 	}
@@ -363,6 +381,7 @@ func (p *parser) small() (int, bool) {
 // near suggests the symbol that resembles a word most.
 func (p *parser) near(name string) string {
 	best, at := 3, ""
+	name = strings.ToLower(name)
 	for s := range p.syms {
 		if strings.HasPrefix(s, "__") {
 			continue

@@ -8,9 +8,9 @@ import (
 )
 
 // FindPorts resolves what a person writes for a port: its name, its UUID or
-// the first eight or more hex digits of it, a MAC or IP address, pod:NAMESPACE/NAME,
-// server:NAME, or a Neutron port's identifier. A network (a switch's or
-// router's name) narrows the answer. Several may be found; the caller says so.
+// the first eight or more hex digits of it (or of a name that is a UUID, as Neutron's are),
+// a MAC or IP address, pod:NAMESPACE/NAME, server:NAME, or a Neutron port's identifier. A
+// network (a switch's or router's name) narrows the answer. Several may be found; the caller says so.
 func (s *SB) FindPorts(ctx context.Context, spec, network string) ([]*PortBinding, error) {
 	found, what, err := s.findPorts(ctx, spec)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *SB) findPorts(ctx context.Context, spec string) (found []*PortBinding, 
 		return found, "port with UUID", err
 	}
 	if isUUIDPrefix(spec) {
-		found, err = s.PortsByUUIDPrefix(ctx, spec)
+		found, err = s.portsByPrefix(ctx, spec)
 		if err != nil || len(found) > 0 {
 			return found, "port with UUID", err
 		}

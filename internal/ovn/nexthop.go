@@ -16,7 +16,10 @@ import (
 type NextHop struct {
 	MAC  string
 	Kind string // "peer", "router", "multicast" or "broadcast"
-	Port string // the logical port that owns the MAC; empty for a group
+	Port string // the logical port that owns the MAC; empty for a group, or for what is beyond OVN
+	// Net is the network on the switch by which it is reached, of which the guest takes its own address;
+	// zero where no router tells.
+	Net netip.Prefix
 }
 
 // NoNextHopError tells why no MAC address could be found.
@@ -33,8 +36,8 @@ func (e *NoNextHopError) Error() string {
 
 // NextHop finds the MAC address to which the guest behind a port sends a
 // packet for dst: the owner's own on the same subnet, otherwise that of the
-// router port on its switch. nb may be nil; with it, addresses that a router
-// holds by NAT or load balancing are known too.
+// router it has from DHCP, or of the router port on its switch. nb may be nil;
+// with it, DHCP is known, and addresses that a router holds by NAT or load balancing.
 func (s *SB) NextHop(ctx context.Context, p *PortBinding, dst netip.Addr, nb *NB) (NextHop, error) {
 	dst = dst.Unmap()
 	if h, ok := groupMAC(dst); ok {
@@ -57,33 +60,85 @@ func (s *SB) NextHop(ctx context.Context, p *PortBinding, dst netip.Addr, nb *NB
 	}
 	for _, r := range routers {
 		if r.isBroadcast(dst) {
-			return NextHop{MAC: "ff:ff:ff:ff:ff:ff", Kind: "broadcast"}, nil
-		}
-		if a, ok := r.owns(dst); ok {
-			return NextHop{MAC: a, Kind: "router", Port: r.lrp.LogicalPort}, nil
+			return NextHop{MAC: "ff:ff:ff:ff:ff:ff", Kind: "broadcast", Net: networkOf(routers, dst)}, nil
 		}
 	}
-	if h, ok, err := s.peerOn(ctx, p.Datapath, dst); err != nil || ok {
+	if h, ok, err := s.neighbour(ctx, p.Datapath, routers, dst); err != nil || ok {
 		return h, err
 	}
-	onLink := dst.IsLinkLocalUnicast()
-	for _, r := range routers {
-		onLink = onLink || r.contains(dst)
-	}
+	// IPv4's link-local addresses go by the routes like any other: DHCP tells the way to a metadata service there.
+	onLink := networkOf(routers, dst).IsValid() || dst.Is6() && dst.IsLinkLocalUnicast()
 	if onLink || p.Type == "localnet" {
 		if h, ok, err := nb.routerHolds(ctx, routers, dst); err != nil || ok {
+			h.Net = networkOf(routers, dst)
+			return h, err
+		}
+		if h, ok, err := s.learned(ctx, routers, dst); err != nil || ok {
 			return h, err
 		}
 		if onLink {
 			return NextHop{}, &NoNextHopError{p.LogicalPort, dst, fmt.Sprintf("the address is on the subnet of %s and no port there has it", dp.Name)}
 		}
 	}
-	return chooseRouter(p, dst, dp.Name, routers)
+	via, err := nb.dhcpRouter(ctx, p.LogicalPort, dst)
+	if err != nil {
+		return NextHop{}, err
+	}
+	if via.IsValid() {
+		return s.viaDHCP(ctx, p, dst, via, routers)
+	}
+	return s.defaultRouter(ctx, p, dst, dp.Name, routers, nb)
 }
 
-// chooseRouter is the guest's default route: the router port whose network
-// holds the guest's own address.
-func chooseRouter(p *PortBinding, dst netip.Addr, network string, routers []attachedRouter) (NextHop, error) {
+// neighbour is who answers for an address on the switch: a router's port or another port.
+func (s *SB) neighbour(ctx context.Context, datapath UUID, routers []attachedRouter, ip netip.Addr) (NextHop, bool, error) {
+	for _, r := range routers {
+		if mac, ok := r.owns(ip); ok {
+			return NextHop{MAC: mac, Kind: "router", Port: r.lrp.LogicalPort, Net: networkOf(routers, ip)}, true, nil
+		}
+	}
+	h, ok, err := s.peerOn(ctx, datapath, ip)
+	h.Net = networkOf(routers, ip)
+	return h, ok, err
+}
+
+// viaDHCP is the router that DHCP told the guest of.
+func (s *SB) viaDHCP(ctx context.Context, p *PortBinding, dst, via netip.Addr, routers []attachedRouter) (NextHop, error) {
+	h, ok, err := s.neighbour(ctx, p.Datapath, routers, via)
+	if err == nil && !ok {
+		h, ok, err = s.learned(ctx, routers, via)
+	}
+	if err == nil && !ok {
+		err = &NoNextHopError{p.LogicalPort, dst, fmt.Sprintf("DHCP gives it the router %s, and no port of its switch has that address", via)}
+	}
+	return h, err
+}
+
+// defaultRouter is the guest's default route: the router port whose network
+// holds the guest's own address, for IPv6 one that advertises itself.
+func (s *SB) defaultRouter(ctx context.Context, p *PortBinding, dst netip.Addr, network string, routers []attachedRouter, nb *NB) (NextHop, error) {
+	fit := fitting(p, dst, routers)
+	if len(fit) > 1 && dst.Is6() {
+		var err error
+		if fit, err = nb.advertising(ctx, fit); err != nil {
+			return NextHop{}, err
+		}
+	}
+	switch len(fit) {
+	case 0:
+		return NextHop{}, &NoNextHopError{p.LogicalPort, dst, fmt.Sprintf("no port of %s has the address, and no router with an address of its kind is attached", network)}
+	case 1:
+		return NextHop{MAC: fit[0].addrs[0].MAC, Kind: "router", Port: fit[0].lrp.LogicalPort}, nil
+	}
+	var names []string
+	for _, r := range fit {
+		names = append(names, r.lrp.LogicalPort)
+	}
+	return NextHop{}, &NoNextHopError{p.LogicalPort, dst, "several routers are on the subnet (" + strings.Join(names, ", ") + "), and DHCP or router advertisements do not tell which"}
+}
+
+// fitting are the routers of an address' family, of these the ones that are on a network of the guest.
+func fitting(p *PortBinding, dst netip.Addr, routers []attachedRouter) []attachedRouter {
 	var fit, near []attachedRouter
 	for _, r := range routers {
 		if !r.hasFamily(dst) {
@@ -98,19 +153,44 @@ func chooseRouter(p *PortBinding, dst netip.Addr, network string, routers []atta
 		}
 	}
 	if len(near) > 0 {
-		fit = near
+		return near
 	}
-	switch len(fit) {
-	case 0:
-		return NextHop{}, &NoNextHopError{p.LogicalPort, dst, fmt.Sprintf("no port of %s has the address, and no router with an address of its kind is attached", network)}
-	case 1:
-		return NextHop{MAC: fit[0].addrs[0].MAC, Kind: "router", Port: fit[0].lrp.LogicalPort}, nil
+	return fit
+}
+
+// networkOf is the network of a router port on the switch that an address is in; zero for none.
+func networkOf(routers []attachedRouter, ip netip.Addr) netip.Prefix {
+	for _, r := range routers {
+		for _, a := range r.addrs {
+			for _, n := range a.IPs {
+				if n.Contains(ip) {
+					return n.Masked()
+				}
+			}
+		}
 	}
-	var names []string
-	for _, r := range fit {
-		names = append(names, r.lrp.LogicalPort)
+	return netip.Prefix{}
+}
+
+// learned finds the MAC address of somebody beyond OVN, such as a host on a provider network, that one of the
+// routers on the switch has learned or was told of.
+func (s *SB) learned(ctx context.Context, routers []attachedRouter, ip netip.Addr) (NextHop, bool, error) {
+	var qs []Query
+	for _, table := range []string{"Static_MAC_Binding", "MAC_Binding"} {
+		for _, r := range routers {
+			qs = append(qs, Query{Table: table, Columns: []string{"mac"}, Where: where(Equal("logical_port", r.lrp.LogicalPort), Equal("ip", ip.String()))})
+		}
 	}
-	return NextHop{}, &NoNextHopError{p.LogicalPort, dst, "several routers are on the subnet (" + strings.Join(names, ", ") + "); say which by eth.dst"}
+	res, err := s.Select(ctx, qs...)
+	if err != nil {
+		return NextHop{}, false, err
+	}
+	for _, rows := range res {
+		for _, r := range rows {
+			return NextHop{MAC: strings.ToLower(r.Str("mac")), Kind: "peer", Net: networkOf(routers, ip)}, true, nil
+		}
+	}
+	return NextHop{}, false, nil
 }
 
 // attachedRouter is a router's port on a switch.
@@ -223,8 +303,12 @@ func (s *SB) peerOn(ctx context.Context, datapath UUID, ip netip.Addr) (NextHop,
 	if err != nil {
 		return NextHop{}, false, err
 	}
-	for _, r := range res[0] {
-		for _, a := range parseAddrs(r.Strs("mac")) {
+	addrs, err := s.addresses(ctx, res[0])
+	if err != nil {
+		return NextHop{}, false, err
+	}
+	for i, r := range res[0] {
+		for _, a := range addrs[i] {
 			if a.has(ip) {
 				return NextHop{MAC: a.MAC, Kind: "peer", Port: r.Str("logical_port")}, true, nil
 			}
@@ -263,7 +347,11 @@ func (n *NB) routerHolds(ctx context.Context, routers []attachedRouter, ip netip
 		for _, u := range lr.Refs("nat") {
 			qs = append(qs, Query{Table: "NAT", Columns: []string{"external_ip", "external_mac"}, Where: where(Equal("_uuid", u), Equal("external_ip", ip.String()))})
 		}
-		for _, u := range lr.Refs("load_balancer") {
+		lbs, err := n.loadBalancers(ctx, lr)
+		if err != nil {
+			return NextHop{}, false, err
+		}
+		for _, u := range lbs {
 			qs = append(qs, Query{Table: "Load_Balancer", Columns: []string{"vips"}, Where: where(Equal("_uuid", u))})
 		}
 		res, err := n.Select(ctx, qs...)
@@ -291,13 +379,32 @@ func (n *NB) routerHolds(ctx context.Context, routers []attachedRouter, ip netip
 	return NextHop{}, false, nil
 }
 
+// loadBalancers are a router's own and those of its groups.
+func (n *NB) loadBalancers(ctx context.Context, lr *Row) ([]UUID, error) {
+	var qs []Query
+	for _, u := range lr.Refs("load_balancer_group") {
+		qs = append(qs, Query{Table: "Load_Balancer_Group", Columns: []string{"load_balancer"}, Where: where(Equal("_uuid", u))})
+	}
+	res, err := n.Select(ctx, qs...)
+	if err != nil {
+		return nil, err
+	}
+	out := lr.Refs("load_balancer")
+	for _, rows := range res {
+		for _, r := range rows {
+			out = append(out, r.Refs("load_balancer")...)
+		}
+	}
+	return out, nil
+}
+
 // routerOfPort finds the Logical_Router that has the port.
 func (n *NB) routerOfPort(ctx context.Context, lrp string) (*Row, error) {
 	res, err := n.Select(ctx, Query{Table: "Logical_Router_Port", Where: where(Equal("name", lrp))})
 	if err != nil || len(res[0]) == 0 {
 		return nil, err
 	}
-	res, err = n.Select(ctx, Query{Table: "Logical_Router", Columns: []string{"name", "nat", "load_balancer"}, Where: where(Includes("ports", res[0][0].UUID()))})
+	res, err = n.Select(ctx, Query{Table: "Logical_Router", Columns: []string{"name", "nat", "load_balancer", "load_balancer_group"}, Where: where(Includes("ports", res[0][0].UUID()))})
 	if err != nil || len(res[0]) == 0 {
 		return nil, err
 	}

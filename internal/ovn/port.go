@@ -139,6 +139,62 @@ func (s *SB) ports(ctx context.Context, alternatives ...[]ovsdb.Condition) ([]*P
 		}
 	}
 	slices.SortFunc(out, func(a, b *PortBinding) int { return strings.Compare(a.LogicalPort, b.LogicalPort) })
+	return out, s.settleDynamic(ctx, out)
+}
+
+// settleDynamic puts the addresses that northd gave in the place of the word "dynamic".
+func (s *SB) settleDynamic(ctx context.Context, ports []*PortBinding) error {
+	var names []string
+	for _, p := range ports {
+		if isDynamic(p.MAC) {
+			names = append(names, p.LogicalPort)
+		}
+	}
+	if len(names) == 0 || s.Dynamic == nil {
+		return nil
+	}
+	given, err := s.Dynamic(ctx, names...)
+	if err != nil {
+		return err
+	}
+	for _, p := range ports {
+		if a := given[p.LogicalPort]; a != "" && isDynamic(p.MAC) {
+			p.MAC = settled(p.MAC, a)
+		}
+	}
+	return nil
+}
+
+// isDynamic reports an entry such as "dynamic", "MAC dynamic" or "dynamic IP".
+func isDynamic(entries []string) bool {
+	return slices.ContainsFunc(entries, func(e string) bool { return slices.Contains(strings.Fields(e), "dynamic") })
+}
+
+// settled has one address in the place of the dynamic entries.
+func settled(entries []string, address string) []string {
+	out := slices.DeleteFunc(slices.Clone(entries), func(e string) bool { return isDynamic([]string{e}) })
+	return append(out, address)
+}
+
+// addresses reads the mac column of rows that have logical_port too; many of them are read at once.
+func (s *SB) addresses(ctx context.Context, rows []*Row) ([][]Addr, error) {
+	out := make([][]Addr, len(rows))
+	var given map[string]string
+	for i, r := range rows {
+		entries := r.Strs("mac")
+		if isDynamic(entries) && s.Dynamic != nil {
+			if given == nil {
+				var err error
+				if given, err = s.Dynamic(ctx); err != nil {
+					return nil, err
+				}
+			}
+			if a := given[r.Str("logical_port")]; a != "" {
+				entries = settled(entries, a)
+			}
+		}
+		out[i] = parseAddrs(entries)
+	}
 	return out, nil
 }
 
@@ -223,12 +279,19 @@ func (s *SB) PortsByExternalID(ctx context.Context, key, value string) ([]*PortB
 }
 
 // PortsByPod lists the ports of a Kubernetes pod: ovn-kubernetes names them
-// NAMESPACE_NAME, Kube-OVN NAME.NAMESPACE and in external_ids:pod.
+// NAMESPACE_NAME, with the network's prefix on a secondary network, and Kube-OVN
+// NAME.NAMESPACE and in external_ids:pod.
 func (s *SB) PortsByPod(ctx context.Context, namespace, name string) ([]*PortBinding, error) {
-	return s.ports(ctx,
+	found, err := s.ports(ctx,
 		where(Equal("logical_port", namespace+"_"+name)),
 		where(Equal("logical_port", name+"."+namespace)),
-		where(IncludesKey("external_ids", "pod", namespace+"/"+name)))
+		where(IncludesKey("external_ids", "pod", namespace+"/"+name)),
+		where(IncludesKey("external_ids", "namespace", namespace)))
+	return slices.DeleteFunc(found, func(p *PortBinding) bool {
+		// Of the namespace's ports those that are the pod's.
+		return p.ExternalIDs["pod"] != namespace+"/"+name && p.LogicalPort != name+"."+namespace &&
+			p.LogicalPort != namespace+"_"+name && !strings.HasSuffix(p.LogicalPort, "_"+namespace+"_"+name)
+	}), err
 }
 
 // serverKeys are the external_ids by which a CMS tells whose port it is.
@@ -260,28 +323,40 @@ func (s *SB) PortsByIP(ctx context.Context, ip netip.Addr) ([]*PortBinding, erro
 // portsByAddr reads the mac column of all ports, since OVSDB's conditions
 // cannot look inside the strings of a set, and then the rows that match.
 func (s *SB) portsByAddr(ctx context.Context, match func(Addr) bool) ([]*PortBinding, error) {
-	res, err := s.Select(ctx, Query{Table: "Port_Binding", Columns: []string{"mac"}})
+	res, err := s.Select(ctx, Query{Table: "Port_Binding", Columns: []string{"logical_port", "mac"}})
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := s.addresses(ctx, res[0])
+	if err != nil {
+		return nil, err
+	}
+	var alt [][]ovsdb.Condition
+	for i, r := range res[0] {
+		if slices.ContainsFunc(addrs[i], match) {
+			alt = append(alt, where(Equal("_uuid", r.UUID())))
+		}
+	}
+	found, err := s.ports(ctx, alt...)
+	// A gateway's chassisredirect port repeats the addresses of the router port that it stands for.
+	return slices.DeleteFunc(found, func(p *PortBinding) bool { return p.Type == "chassisredirect" }), err
+}
+
+// portsByPrefix lists the ports whose row's UUID, or whose name where that is a UUID, begins with
+// the hex digits. OVSDB has no condition on part of a value: names are read, and no more.
+func (s *SB) portsByPrefix(ctx context.Context, prefix string) ([]*PortBinding, error) {
+	prefix = strings.ToLower(prefix)
+	res, err := s.Select(ctx, Query{Table: "Port_Binding", Columns: []string{"logical_port"}})
 	if err != nil {
 		return nil, err
 	}
 	var alt [][]ovsdb.Condition
 	for _, r := range res[0] {
-		if slices.ContainsFunc(parseAddrs(r.Strs("mac")), match) {
+		name := strings.ToLower(r.Str("logical_port"))
+		_, bad := ParseUUID(name)
+		if strings.HasPrefix(r.UUID().String(), prefix) || bad == nil && strings.HasPrefix(name, prefix) {
 			alt = append(alt, where(Equal("_uuid", r.UUID())))
 		}
-	}
-	return s.ports(ctx, alt...)
-}
-
-// PortsByUUIDPrefix lists the ports whose row's UUID begins with the hex digits.
-func (s *SB) PortsByUUIDPrefix(ctx context.Context, prefix string) ([]*PortBinding, error) {
-	ids, err := s.uuidsByPrefix(ctx, "Port_Binding", prefix)
-	if err != nil {
-		return nil, err
-	}
-	var alt [][]ovsdb.Condition
-	for _, u := range ids {
-		alt = append(alt, where(Equal("_uuid", u)))
 	}
 	return s.ports(ctx, alt...)
 }

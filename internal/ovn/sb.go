@@ -4,13 +4,19 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/ovn-kubernetes/libovsdb/ovsdb"
 )
 
 // SB asks the Southbound database.
-type SB struct{ *DB }
+type SB struct {
+	*DB
+	// Dynamic tells the addresses that northd gave the ports of these names, or all ports: the Southbound database has the
+	// word "dynamic" in their place. NB.DynamicAddresses is one; nil where there is no Northbound database.
+	Dynamic func(ctx context.Context, names ...string) (map[string]string, error)
+}
 
 // DialSB connects to the Southbound database.
 func DialSB(ctx context.Context, opt Options) (*SB, error) {
@@ -21,7 +27,7 @@ func DialSB(ctx context.Context, opt Options) (*SB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &SB{db}, nil
+	return &SB{DB: db}, nil
 }
 
 // NotFoundError is a name that no row has.
@@ -38,6 +44,18 @@ func (e *NotFoundError) Error() string {
 		s += " (nearest: " + strings.Join(e.Nearest, ", ") + ")"
 	}
 	return s
+}
+
+// AmbiguousError is a name that several rows have.
+type AmbiguousError struct {
+	What       string // as in NotFoundError
+	Name       string
+	Candidates []string
+}
+
+// Error names what was looked for and all that it may be.
+func (e *AmbiguousError) Error() string {
+	return fmt.Sprintf("%q is not one %s: %s", e.Name, e.What, strings.Join(e.Candidates, ", "))
 }
 
 // Chassis is a Chassis row with its encapsulations.
@@ -269,12 +287,25 @@ func (s *SB) DatapathByKey(ctx context.Context, key int64) (*Datapath, error) {
 	return single(found, err, "datapath with tunnel key", fmt.Sprint(key))
 }
 
-// DatapathByName finds a switch or router by name, friendlier name or NB UUID.
+// DatapathByName finds a switch or router by name, friendlier name, NB UUID or Neutron's identifier.
 func (s *SB) DatapathByName(ctx context.Context, name string) (*Datapath, error) {
-	for _, key := range []string{"name", "name2", "logical-switch", "logical-router"} {
-		found, err := s.datapaths(ctx, IncludesKey("external_ids", key, name))
-		if err != nil || len(found) > 0 {
-			return single(found, err, "datapath", name)
+	for _, id := range []struct{ key, value string }{
+		{"name", name}, {"name2", name}, {"logical-switch", name}, {"logical-router", name}, {"name", "neutron-" + name},
+	} {
+		found, err := s.datapaths(ctx, IncludesKey("external_ids", id.key, id.value))
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 1 {
+			var names []string
+			for _, d := range found {
+				names = append(names, d.Name)
+			}
+			slices.Sort(names)
+			return nil, &AmbiguousError{What: "logical switch or router", Name: name, Candidates: names}
+		}
+		if len(found) == 1 {
+			return found[0], nil
 		}
 	}
 	return nil, &NotFoundError{What: "logical switch or router", Name: name}

@@ -163,21 +163,30 @@ func (s *SB) PortGroup(ctx context.Context, name string) ([]string, error) {
 	if err == nil || !isNotFound(err) {
 		return ports, err
 	}
-	// northd keeps one Port_Group for each datapath: KEY_NAME (get_sb_port_group_name).
-	res, nerr := s.Select(ctx, Query{Table: "Port_Group", Columns: []string{"name", "ports"}})
+	// northd keeps one Port_Group for each datapath: KEY_NAME (get_sb_port_group_name). Names are read, and the
+	// ports of those that fit.
+	res, nerr := s.Select(ctx, Query{Table: "Port_Group", Columns: []string{"name"}})
 	if nerr != nil {
 		return nil, nerr
 	}
-	found := false
+	var fit []Query
 	for _, r := range res[0] {
 		key, rest, ok := strings.Cut(r.Str("name"), "_")
 		if ok && rest == name && strings.Trim(key, "0123456789") == "" {
-			found = true
-			ports = append(ports, r.Strs("ports")...)
+			fit = append(fit, Query{Table: "Port_Group", Columns: []string{"ports"}, Where: where(Equal("_uuid", r.UUID()))})
 		}
 	}
-	if !found {
+	if len(fit) == 0 {
 		return nil, err
+	}
+	if res, nerr = s.Select(ctx, fit...); nerr != nil {
+		return nil, nerr
+	}
+	ports = nil
+	for _, rows := range res {
+		for _, r := range rows {
+			ports = append(ports, r.Strs("ports")...)
+		}
 	}
 	slices.Sort(ports)
 	return slices.Compact(ports), nil

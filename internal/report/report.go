@@ -35,6 +35,8 @@ type Session struct {
 	Established bool   `json:"established"`
 	BrokenAt    string `json:"broken_at"` // label of the packet that broke it; empty when none did
 	Why         string `json:"why,omitempty"`
+	// Verdict is how the packet ended that broke it; of an established session, how the first packet did.
+	Verdict engine.Verdict `json:"verdict"`
 	// Alternatives lists how the handshake ends for each way the undetermined choices can fall, where there are several.
 	Alternatives []SessionAlternative `json:"alternatives,omitempty"`
 }
@@ -45,6 +47,7 @@ type SessionAlternative struct {
 	Established bool            `json:"established"`
 	BrokenAt    string          `json:"broken_at"`
 	Why         string          `json:"why,omitempty"`
+	Verdict     engine.Verdict  `json:"verdict"`
 }
 
 // Versions names what ran.

@@ -4,6 +4,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
@@ -51,9 +52,18 @@ const (
 	ack = 0x10
 )
 
-// steps lists a protocol's packets in order.
-func steps(proto uint8, closing string) ([]step, error) {
-	switch proto {
+// steps lists the packets of the handshake that p begins, in order.
+func steps(p packet.Packet, closing string) ([]step, error) {
+	_, asks := echoReply[[2]uint8{p.Proto, p.ICMPType}]
+	switch {
+	case !p.IsIP():
+		return nil, fmt.Errorf("no handshake is known for %v", p)
+	case p.Frag == packet.FragLater:
+		return nil, errors.New("a later fragment begins no handshake")
+	case (p.IsICMP() || p.IsICMPv6()) && !asks:
+		return nil, fmt.Errorf("nobody answers %v: a session begins with a request", p)
+	}
+	switch p.Proto {
 	case ctstate.ProtoTCP:
 		s := []step{{"SYN", false, syn}, {"SYN-ACK", true, syn | ack}, {"ACK", false, ack}}
 		switch closing {
@@ -70,7 +80,7 @@ func steps(proto uint8, closing string) ([]step, error) {
 	case ctstate.ProtoSCTP:
 		return []step{{"INIT", false, 0}, {"INIT ACK", true, 0}, {"COOKIE ECHO", false, 0}, {"COOKIE ACK", true, 0}}, nil
 	}
-	return nil, fmt.Errorf("no handshake is known for protocol %s", packet.ProtoName(proto))
+	return nil, fmt.Errorf("no handshake is known for protocol %s", packet.ProtoName(p.Proto))
 }
 
 // chain is one alternative of the whole handshake.
@@ -79,6 +89,7 @@ type chain struct {
 	choices  []engine.Choice
 	brokenAt string
 	why      string
+	ended    engine.Verdict // report.Session's Verdict
 	world    driver.World
 }
 
@@ -100,11 +111,17 @@ const maxChains = 64
 // Run plays the handshake that p begins. Every undetermined choice is played to its end: the result is the first
 // alternative that breaks, else the first.
 func Run(ctx context.Context, s Sender, w driver.World, start driver.Start, p packet.Packet, opt Options) (*Result, error) {
-	list, err := steps(p.Proto, opt.Close)
+	list, err := steps(p, opt.Close)
 	if err != nil {
 		return nil, err
 	}
 	r := &run{sender: s, opt: opt, start: start, first: p, steps: list}
+	switch tcp := p.Proto == ctstate.ProtoTCP; {
+	case tcp && p.TCPFlags != syn && p.TCPFlags != 0:
+		r.warnings = append(r.warnings, "the flags of the packet are not used: a session begins with a SYN")
+	case !tcp && opt.Close != "" && opt.Close != "none":
+		r.warnings = append(r.warnings, fmt.Sprintf("only TCP is closed by %s, the session is %s", opt.Close, packet.ProtoName(p.Proto)))
+	}
 	err = r.play(ctx, chain{world: w}, 0, nil)
 	res := r.result()
 	return res, err
@@ -153,14 +170,16 @@ func (r *run) play(ctx context.Context, c chain, i int, at *driver.Branch) error
 			packets: append(c.packets[:len(c.packets):len(c.packets)], sent.Packet),
 			choices: append(c.choices[:len(c.choices):len(c.choices)], o.Choices...),
 			world:   o.World,
+			ended:   c.ended,
 		}
 		got, why := r.check(st, o, at)
 		if why == "answered" {
+			next.ended = got.Verdict
 			r.chains = append(r.chains, next)
 			continue
 		}
 		if why != "" {
-			next.brokenAt, next.why = st.label, why
+			next.brokenAt, next.why, next.ended = st.label, why, ended(o, got)
 			r.chains = append(r.chains, next)
 			continue
 		}
@@ -172,7 +191,7 @@ func (r *run) play(ctx context.Context, c chain, i int, at *driver.Branch) error
 		}
 		far := at
 		if !st.reply && at == nil {
-			far = got
+			far, next.ended = got, got.Verdict
 		}
 		if err := r.play(ctx, next, i+1, far); err != nil {
 			return err
@@ -183,7 +202,7 @@ func (r *run) play(ctx context.Context, c chain, i int, at *driver.Branch) error
 
 // broken ends a chain by an error, which it returns.
 func (r *run) broken(c chain, st step, err error) error {
-	c.brokenAt, c.why = st.label, err.Error()
+	c.brokenAt, c.why, c.ended = st.label, err.Error(), engine.Unknown
 	r.chains = append(r.chains, c)
 	return err
 }
@@ -270,17 +289,34 @@ func endpoint(p packet.Packet, dst bool) string {
 	return fmt.Sprintf("%v:%d", a, port)
 }
 
-// failure says in a line how the packet ended instead.
-func failure(o driver.Outcome) string {
-	if len(o.Branches) == 0 {
-		return "nothing became of it"
+// ended is the verdict of a packet that broke a handshake: of the branch that got through and was not as it must be, else
+// the worst.
+func ended(o driver.Outcome, got *driver.Branch) engine.Verdict {
+	switch {
+	case got != nil:
+		return got.Verdict
+	case len(o.Branches) == 0:
+		return engine.Unknown
 	}
+	return worstOf(o).Verdict
+}
+
+func worstOf(o driver.Outcome) driver.Branch {
 	worst := o.Branches[0]
 	for _, b := range o.Branches {
 		if b.Mirror == "" && (worst.Mirror != "" || b.Verdict < worst.Verdict) {
 			worst = b
 		}
 	}
+	return worst
+}
+
+// failure says in a line how the packet ended instead.
+func failure(o driver.Outcome) string {
+	if len(o.Branches) == 0 {
+		return "nothing became of it"
+	}
+	worst := worstOf(o)
 	s := worst.Verdict.String()
 	if worst.Chassis != "" {
 		s += " on " + worst.Chassis
@@ -306,7 +342,7 @@ func (r *run) result() *Result {
 	}
 	res.Packets, res.World = shown.packets, shown.world
 	res.Session.Established = shown.brokenAt == ""
-	res.Session.BrokenAt, res.Session.Why = shown.brokenAt, shown.why
+	res.Session.BrokenAt, res.Session.Why, res.Session.Verdict = shown.brokenAt, shown.why, shown.ended
 	if r.unplayed > 0 && res.Session.Established {
 		// One of those may break: it would be a guess that none does.
 		res.Session.Established = false
@@ -316,7 +352,7 @@ func (r *run) result() *Result {
 	if len(r.chains) > 1 {
 		for _, c := range r.chains {
 			res.Session.Alternatives = append(res.Session.Alternatives, report.SessionAlternative{
-				Choices: c.choices, Established: c.brokenAt == "", BrokenAt: c.brokenAt, Why: c.why,
+				Choices: c.choices, Established: c.brokenAt == "", BrokenAt: c.brokenAt, Why: c.why, Verdict: c.ended,
 			})
 		}
 	}

@@ -205,7 +205,7 @@ func TestBrokenAtEachStep(t *testing.T) {
 	for i, label := range steps {
 		n := &network{change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{label: dropped("hv2", "by ACL no-"+label)}}
 		res := play(t, n, first(packet.ProtoTCP), Options{Close: "fin"})
-		want := report.Session{Proto: "tcp", BrokenAt: label, Why: "dropped on hv2: by ACL no-" + label}
+		want := report.Session{Proto: "tcp", BrokenAt: label, Why: "dropped on hv2: by ACL no-" + label, Verdict: engine.Dropped}
 		if d := cmp.Diff(want, res.Session); d != "" {
 			t.Error(d)
 		}
@@ -322,9 +322,9 @@ func TestAlternatives(t *testing.T) {
 	choice := func(i int) []engine.Choice {
 		return []engine.Choice{{Kind: "lb-backend", Chosen: backend[i].String(), Share: 0.5}}
 	}
-	want := report.Session{Proto: "tcp", BrokenAt: "SYN-ACK", Why: "dropped on hv2: by ACL", Alternatives: []report.SessionAlternative{
-		{Choices: choice(0), Established: true},
-		{Choices: choice(1), BrokenAt: "SYN-ACK", Why: "dropped on hv2: by ACL"},
+	want := report.Session{Proto: "tcp", BrokenAt: "SYN-ACK", Why: "dropped on hv2: by ACL", Verdict: engine.Dropped, Alternatives: []report.SessionAlternative{
+		{Choices: choice(0), Established: true, Verdict: engine.Delivered},
+		{Choices: choice(1), BrokenAt: "SYN-ACK", Why: "dropped on hv2: by ACL", Verdict: engine.Dropped},
 	}}
 	if d := cmp.Diff(want, res.Session); d != "" {
 		t.Error(d)
@@ -398,5 +398,85 @@ func TestSettle(t *testing.T) {
 	}})
 	if !errors.Is(err, broken) || res.Session.Established {
 		t.Errorf("%v %+v", err, res)
+	}
+}
+
+// TestVerdict: of a broken handshake the end of what broke it, of one that goes through how the server was reached.
+func TestVerdict(t *testing.T) {
+	turned := func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
+		o[0].Branches[0].Packet.Src = client
+		return o
+	}
+	outside := func(_ packet.Packet, o []driver.Outcome) []driver.Outcome {
+		o[0].Branches[0].Verdict = engine.External
+		return o
+	}
+	for _, c := range []struct {
+		label  string
+		change func(packet.Packet, []driver.Outcome) []driver.Outcome
+		want   engine.Verdict
+		whole  bool
+	}{
+		{"none", nil, engine.Delivered, true},
+		{"SYN", outside, engine.External, true},
+		{"SYN", dropped("hv1", "acl"), engine.Dropped, false},
+		{"SYN-ACK", dropped("hv2", "acl"), engine.Dropped, false},
+		{"ACK", dropped("hv2", "acl"), engine.Dropped, false},
+		{"SYN-ACK", turned, engine.Delivered, false}, // delivered, and not as the client expects it
+	} {
+		n := &network{t: t, servers: 1, change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{c.label: c.change}}
+		if c.change == nil {
+			n.change = nil
+		}
+		res, err := Run(t.Context(), n, driver.World{}, entry, first(packet.ProtoTCP), Options{})
+		if err != nil || res.Session.Verdict != c.want || res.Session.Established != c.whole {
+			t.Errorf("%s: %v, established %v, %v; want %v, %v", c.label, res.Session.Verdict, res.Session.Established, err, c.want, c.whole)
+		}
+	}
+	// One server of two drops: both alternatives say how they end.
+	n := &network{t: t, servers: 2, change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{
+		"SYN": func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
+			o[1].Branches[0].Verdict = engine.Rejected
+			return o
+		}}}
+	res, err := Run(t.Context(), n, driver.World{}, entry, first(packet.ProtoTCP), Options{})
+	if err != nil || len(res.Session.Alternatives) != 2 || res.Session.Verdict != engine.Rejected ||
+		res.Session.Alternatives[0].Verdict != engine.Delivered || res.Session.Alternatives[1].Verdict != engine.Rejected {
+		t.Errorf("alternatives: %+v, %v", res.Session, err)
+	}
+}
+
+// TestBegins: what begins no handshake is refused, what is not used of it is told.
+func TestBegins(t *testing.T) {
+	arp := packet.Packet{EthType: packet.EthARP, ARPOp: 1, Src: client, Dst: vip}
+	later := first(packet.ProtoUDP)
+	later.Frag = packet.FragLater
+	unreachable := first(packet.ProtoICMP)
+	unreachable.ICMPType, unreachable.HasID = 3, false
+	ack := first(packet.ProtoTCP)
+	ack.TCPFlags = 0x10
+	for _, c := range []struct {
+		p          packet.Packet
+		closing    string
+		want, warn string
+	}{
+		{arp, "", "no handshake is known for arp", ""},
+		{later, "", "a later fragment begins no handshake", ""},
+		{unreachable, "", "a session begins with a request", ""},
+		{first(47), "", "no handshake is known for protocol", ""},
+		{ack, "", "", "a session begins with a SYN"},
+		{first(packet.ProtoUDP), "rst", "", "only TCP is closed by rst, the session is udp"},
+		{first(packet.ProtoTCP), "rst", "", ""},
+	} {
+		res, err := Run(t.Context(), &network{t: t, servers: 1}, driver.World{}, entry, c.p, Options{Close: c.closing})
+		if c.want != "" {
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v: %v, want %s", c.p, err, c.want)
+			}
+			continue
+		}
+		if err != nil || !strings.Contains(strings.Join(res.Warnings, "; "), c.warn) {
+			t.Errorf("%v: %v, warnings %q, want %q", c.p, err, res.Warnings, c.warn)
+		}
 	}
 }
