@@ -52,3 +52,15 @@ func outputs(action, port string) bool {
 	}
 	return action == "FLOOD" || action == "ALL" || strings.HasPrefix(action, "bundle(")
 }
+
+// lportMirrors notes where OVN itself copies the packet to a logical port (mirror type lport; lib/actions.c: encode_MIRROR): the
+// copy goes through the tables like the packet, and its end is not told from the packet's own.
+func (s *segment) lportMirrors() {
+	for _, h := range s.pub.Tables {
+		for _, a := range h.Actions {
+			if rest, ok := strings.CutPrefix(a, "clone(set_field:ANY->in_port,set_field:"); ok && strings.Contains(rest, "->reg15,resubmit(,") {
+				s.assume("table %d (cookie 0x%x) copies the packet to a mirror's logical port: where the copy ends is among the branches, and counts for the verdict", h.Table, h.Cookie)
+			}
+		}
+	}
+}

@@ -55,3 +55,24 @@ table=1,actions=drop
 		}
 	}
 }
+
+// OVN's own copy to a logical port is not told apart, and the trace says so.
+func TestLportMirrorIsSaid(t *testing.T) {
+	b, p := start(t, 3, `
+table=0,tcp,tp_dst=80,cookie=0x77 actions=clone(load:0xffff->NXM_OF_IN_PORT[],load:0x5->NXM_NX_REG15[],resubmit(,42)),resubmit(,9)
+table=0,tcp,tp_dst=81 actions=clone(load:0x5->NXM_NX_REG15[],resubmit(,42)),resubmit(,9)
+table=9,actions=output:2
+table=42,actions=output:3
+`)
+	for port, want := range map[uint16]string{
+		80: "table 0 (cookie 0x77) copies the packet to a mirror's logical port: where the copy ends is among the branches, and counts for the verdict",
+		81: "",
+	} {
+		pkt := syn()
+		pkt.DstPort = port
+		res := trace(t, eng(b, p, table{}), engine.Request{Bridge: "br0", InPort: 1, Packet: pkt})
+		if got := strings.Join(res.Segments[0].Assumed, "|"); got != want {
+			t.Errorf("port %d: %q, want %q", port, got, want)
+		}
+	}
+}

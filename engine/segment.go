@@ -179,6 +179,7 @@ func (r *run) keep(parent *segment, ordinal int, mk func(uint32) flowText, sec o
 	}
 	s := &segment{pub: pub, parent: parent, ordinal: ordinal, flow: mk, failed: sec.Failed, section: sec}
 	r.res.Segments = append(r.res.Segments, pub)
+	s.lportMirrors()
 	if !sec.Complete {
 		s.unknown = "ofproto/trace's answer was cut short"
 		return s, nil

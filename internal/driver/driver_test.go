@@ -14,6 +14,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 
 func wantText(t *testing.T, got, want string) {
@@ -354,7 +355,7 @@ func testSouthbound(t *testing.T, sb *ovn.SB) {
 	d := &Driver{SB: sb, infos: map[string]*node.Info{"hv1": chassis("hv1", "sw0-p1").info, "far": far.info},
 		DialSB: func(_ context.Context, chassis, remote string) (*ovn.SB, error) {
 			dialed = append(dialed, chassis+" "+remote)
-			if strings.HasPrefix(remote, "unix:") {
+			if chassis == "other" {
 				return nil, errors.New("a socket on that machine")
 			}
 			return zone, nil
@@ -377,7 +378,37 @@ func testSouthbound(t *testing.T, sb *ovn.SB) {
 	if ask("other") != sb || len(d.notes) != 1 || !strings.Contains(d.notes[0], "chassis other has a Southbound database of its own") {
 		t.Errorf("notes %q", d.notes)
 	}
-	wantText(t, strings.Join(dialed, "\n"), "far tcp:10.0.0.9:6642\nother unix:/run/ovn/ovnsb_db.sock")
+	d.infos["third"], d.infos["fourth"] = other.info, other.info
+	if ask("third") != zone || ask("fourth") != zone {
+		t.Error("another database")
+	}
+	const sock = " unix:/run/ovn/ovnsb_db.sock"
+	wantText(t, strings.Join(dialed, "\n"), "far tcp:10.0.0.9:6642\nother"+sock+"\nthird"+sock+"\nfourth"+sock)
+}
+
+// A flood's verdict is its best copy's, of alternatives the worst; what happens in all of them is none of its own.
+func TestVerdictOfFloods(t *testing.T) {
+	branch := func(v engine.Verdict, chosen ...string) *report.Branch {
+		b := &report.Branch{Verdict: v}
+		for _, c := range chosen {
+			b.Choices = append(b.Choices, engine.Choice{Kind: "k", Chosen: c})
+		}
+		return b
+	}
+	for _, c := range []struct {
+		want     engine.Verdict
+		branches []*report.Branch
+	}{
+		{engine.Delivered, []*report.Branch{branch(engine.Dropped), branch(engine.Delivered, "a"), branch(engine.Delivered, "b")}},
+		{engine.External, []*report.Branch{branch(engine.Dropped), branch(engine.Delivered, "a"), branch(engine.External, "b")}},
+		{engine.Delivered, []*report.Branch{branch(engine.Delivered), branch(engine.Dropped, "a"), branch(engine.External, "b")}},
+		{engine.External, []*report.Branch{branch(engine.Dropped, "a"), branch(engine.Delivered, "a", "x"), branch(engine.External, "a", "y")}},
+		{engine.Dropped, []*report.Branch{branch(engine.Dropped, "a"), branch(engine.Delivered, "b")}},
+	} {
+		if got := verdictOf(&report.Packet{Branches: c.branches}, true); got != c.want {
+			t.Errorf("%v, want %v", got, c.want)
+		}
+	}
 }
 
 // The table that decided is named, OVN's subroutines passed over.

@@ -47,6 +47,7 @@ func vtep(b builder) []probe.Case {
 			"lsp-set-options sw5-vtep vtep-physical-switch=vt vtep-logical-switch=ls",
 			"@sb chassis-add vt vxlan 172.31.0.99 -- set chassis vt other_config:is-vtep=true",
 			"--wait=sb sync", "@sb lsp-bind sw5-vtep vt",
+			`@until @hv1 ovs-vsctl --bare --columns=_uuid find interface type=vxlan 'options:remote_ip="172.31.0.99"' ofport!=[]`,
 		},
 		Cleanup: []string{"@sb lsp-unbind sw5-vtep", "lsp-del sw5-vtep", "@sb chassis-del vt"},
 		Steps: []probe.Step{

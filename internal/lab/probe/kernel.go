@@ -83,8 +83,10 @@ func (k *kernelTable) dump() ([]Entry, error) {
 	}
 	var out []Entry
 	for _, f := range flows {
+		const gre = 47 // what carries a mirror's copies
 		if f.TupleOrig.Proto.DestinationPort == 6081 || f.TupleOrig.Proto.DestinationPort == 4789 ||
-			f.TupleOrig.Proto.DestinationPort == 6642 || f.TupleOrig.Proto.SourcePort == 6642 {
+			f.TupleOrig.Proto.DestinationPort == 6642 || f.TupleOrig.Proto.SourcePort == 6642 ||
+			f.TupleOrig.Proto.Protocol == gre && f.Zone == 0 {
 			continue // the underlay's own, if the kernel tracks it
 		}
 		out = append(out, entryOf(f))
