@@ -130,6 +130,12 @@ type Leaf struct {
 	Choices    []Choice        `json:"choices,omitempty"`
 	Why        string          `json:"why,omitempty"`
 	Conn       ctstate.Conn    `json:"conn"`
+	Held       *Hold           `json:"held,omitempty"`
+}
+
+// Hold is where a fragment first waits for the others of its datagram; what follows is the datagram's.
+type Hold struct {
+	Zone uint16 `json:"zone"`
 }
 
 // ControllerLeaf is a punt to the controller.

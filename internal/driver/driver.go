@@ -134,6 +134,7 @@ type arrival struct {
 	hops    []int
 	segs    [][2]int // hop and segment, on the way so far
 	depth   int
+	held    *report.Held // where a fragment first waited for the others
 
 	// Of a packet that OVN itself made on the way:
 	gen    string         // what it is: "tcp_reset", "arp", ...

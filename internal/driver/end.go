@@ -27,8 +27,17 @@ func (s *sending) branch(a arrival, leaf *engine.Leaf, v engine.Verdict, end rep
 	if why != "" {
 		b.Reason = &report.Reason{Text: why, Chassis: end.Chassis}
 	}
+	b.Held = a.waits(leaf)
 	b.Segments = a.through(leaf)
 	return Branch{Branch: b, Packet: p, Chassis: end.Chassis, Port: end.Port}
+}
+
+// waits tells where a fragment first waits for the others of its datagram, nil where it does not.
+func (a arrival) waits(leaf *engine.Leaf) *report.Held {
+	if a.held != nil || leaf == nil || leaf.Held == nil {
+		return a.held
+	}
+	return &report.Held{Chassis: a.chassis, Zone: leaf.Held.Zone}
 }
 
 // through lists the segments on the way to a leaf.
@@ -59,7 +68,7 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		t.branches = append(t.branches, b)
 	}
 	forward := func(next arrival) {
-		next.hops, next.depth, next.segs = a.hops, a.depth+1, a.through(&leaf)
+		next.hops, next.depth, next.segs, next.held = a.hops, a.depth+1, a.through(&leaf), a.waits(&leaf)
 		own := next.choices // of the arrival alone
 		next.choices = append(a.choices[:len(a.choices):len(a.choices)], leaf.Choices...)
 		next.choices = append(next.choices, own...)

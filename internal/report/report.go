@@ -92,8 +92,16 @@ type Branch struct {
 	Hops    []int           `json:"hops"`
 	// Generated says which answer of OVN's (reset, ICMP error, ARP reply, ...) this branch is.
 	Generated string `json:"generated,omitempty"`
+	// Held says that the packet is a fragment, and that this end comes about once all of its datagram has come there.
+	Held *Held `json:"held,omitempty"`
 	// Segments lists, hop by hop, the segments on this branch's own way.
 	Segments [][2]int `json:"segments,omitempty"`
+}
+
+// Held is the ct() action where a fragment first waits for the others.
+type Held struct {
+	Chassis string `json:"chassis"`
+	Zone    uint16 `json:"zone"`
 }
 
 // End is where a branch ends.

@@ -35,6 +35,7 @@ type Step struct {
 	Args   []string // further flags of the tool for this packet
 	Want   string   // what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected"
 	Quiet  bool     // only send: nothing is predicted
+	Rest   bool     // send the fragments that the step before held back: what it predicted of the whole must come true
 }
 
 // Result is the judgement on one case.
@@ -167,6 +168,8 @@ func (r *Runner) command(ctx context.Context, cmd string) error {
 func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(Outcome, ...string)) error {
 	var last *Reality
 	var lastSent Packet
+	var lastPred *Prediction
+	var lastMarker []byte
 	for i, s := range c.Steps {
 		if err := r.stepChanges(ctx, s); err != nil {
 			return err
@@ -185,14 +188,24 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			if p, err = r.answer(last, lastSent, s.Flags); err != nil {
 				return fmt.Errorf("step %d: %w", i+1, err)
 			}
+		case s.Rest:
+			p = lastSent.rest()
 		default:
 			continue
 		}
-		marker := r.Stamp(&p)
+		marker := lastMarker
+		if !s.Rest {
+			marker = r.Stamp(&p)
+		}
 		name := fmt.Sprintf("packet %d (%s from %s)", i+1, p, p.From)
 		var pred *Prediction
 		expect := wantCount(s.Want)
-		if r.Tool != "" && !s.Quiet {
+		switch {
+		case s.Rest:
+			if pred = lastPred; pred != nil {
+				expect = max(expect, expectedFrames(&pred.Report.Packets[0]))
+			}
+		case r.Tool != "" && !s.Quiet:
 			var err error
 			pred, err = r.Predict(ctx, "trace", p, append(slices.Clone(c.Args), s.Args...)...)
 			if pred != nil {
@@ -216,7 +229,7 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			worse(Disagree, fmt.Sprintf("%s: the case's author is wrong: %s", name, why))
 		}
 		if pred != nil {
-			o, diff := Compare(&pred.Report.Packets[0], real)
+			o, diff := Compare(pred.Report.Packets[0].of(p), real)
 			for _, d := range diff {
 				worse(o, name+": "+d)
 			}
@@ -225,7 +238,7 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 				worse(Disagree, name+": "+bad)
 			}
 		}
-		last, lastSent = real, p
+		last, lastSent, lastPred, lastMarker = real, p, pred, marker
 	}
 	return nil
 }

@@ -53,7 +53,11 @@ type RBranch struct {
 		Text  string `json:"text"`
 		Stage string `json:"stage"`
 	} `json:"reason"`
-	Hops     []int    `json:"hops"`
+	Hops []int `json:"hops"`
+	Held *struct {
+		Chassis string `json:"chassis"`
+		Zone    uint16 `json:"zone"`
+	} `json:"held"`
 	Segments [][2]int `json:"segments"` // not in the contract; used when given
 }
 
