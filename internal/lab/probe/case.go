@@ -29,7 +29,8 @@ type Step struct {
 	Packet *Packet  // send this
 	Answer bool     // or answer what was delivered last, from where it was delivered
 	Flags  string   // TCP flags of the answer, when not the usual ones
-	Error  bool     // or answer it with an ICMP error (port unreachable)
+	Error  bool     // or answer it with an ICMP error: port unreachable,
+	Middle string   // or time exceeded, from a router of this address that sits before the receiver
 	NB     []string // first run these commands (as in Case.Setup)
 	Flush  bool     // and empty the conntrack tables
 	Args   []string // further flags of the tool for this packet
@@ -180,7 +181,7 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			p = *s.Packet
 		case s.Error:
 			var err error
-			if p, err = r.unreachable(last); err != nil {
+			if p, err = r.icmpError(last, s.Middle); err != nil {
 				return fmt.Errorf("step %d: %w", i+1, err)
 			}
 		case s.Answer:
