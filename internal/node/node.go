@@ -75,7 +75,8 @@ type Port struct {
 	ExternalIDs map[string]string `json:"external_ids,omitempty"`
 	MAC         string            `json:"mac,omitempty"`
 	Tag         int64             `json:"tag,omitempty"`
-	Peer        string            `json:"peer,omitempty"` // of a patch port
+	Peer        string            `json:"peer,omitempty"`   // of a patch port
+	Source      string            `json:"source,omitempty"` // of a tunnel port without local_ip: what the routes choose, where that was asked
 }
 
 // DatapathType is the kind of datapath the port's bridge runs on: system, netdev, dummy.

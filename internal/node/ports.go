@@ -26,6 +26,9 @@ func joinPorts(shown []shownPort, rows map[string]*ovn.Interface) []Port {
 				p.Options[k] = v
 			}
 		}
+		if p.Options["psk"] != "" {
+			p.Options["psk"] = "***" // that there is a key matters, the key to nobody here
+		}
 		p.Peer = p.Options["peer"]
 		p.Kind = kindOf(p)
 		out = append(out, p)

@@ -146,7 +146,17 @@ type Hop struct {
 	Bridge   string     `json:"bridge"`
 	InPort   string     `json:"in_port"`
 	Via      string     `json:"via"` // vif, tunnel, physical, patch
+	Tunnel   *Tunnel    `json:"tunnel,omitempty"`
 	Segments []*Segment `json:"segments"`
+}
+
+// Tunnel is how a packet came to a hop from the one before.
+type Tunnel struct {
+	Type string `json:"type"` // geneve, vxlan, ...
+	Src  string `json:"src"`
+	Dst  string `json:"dst"`
+	// IPsec says what the tunnel's packets are protected by, as set up at the sender; absent where they are in clear.
+	IPsec string `json:"ipsec,omitempty"`
 }
 
 // Segment is one translation between recirculations.

@@ -22,6 +22,31 @@ func underlay(b builder) []probe.Case {
 		}
 	}
 	var all []probe.Case
+	// Each chassis has its second address at .1N; the kernel sends from the first unless the tunnel says otherwise.
+	two := func(order string) []string {
+		var out []string
+		for _, c := range b.t.Chassis {
+			n := c.Name[len(c.Name)-1:]
+			ips := "172.31.0." + n + ",172.31.0.1" + n
+			if order == "second first" {
+				ips = "172.31.0.1" + n + ",172.31.0." + n
+			}
+			out = append(out, "@"+c.Name+" ovs-vsctl set open_vswitch . external-ids:ovn-encap-ip="+ips)
+		}
+		return append(out, "@sleep 3s")
+	}
+	all = append(all, both("two-addresses", "several tunnel addresses", two(""), back)...)
+	all = append(all,
+		changed(handshake("two-addresses-second", "several tunnel addresses", b.tcp("sw0-p1", "30.0.0.10", 80), "sw1-p2"), two("second first"), back),
+		changed(handshake("two-addresses-of-port", "several tunnel addresses", b.tcp("sw0-p1", "sw0-p2", 80), "sw0-p2"),
+			append(two(""), "@hv2 ovs-vsctl set interface sw0-p2 external-ids:encap-ip=172.31.0.12", "@sleep 2s"),
+			append([]string{"@hv2 ovs-vsctl remove interface sw0-p2 external-ids encap-ip"}, back...)),
+		changed(handshake("ipsec", "tunnels set up for IPsec", b.tcp("sw0-p1", "30.0.0.10", 80), "sw1-p2"),
+			[]string{"set nb_global . ipsec=true", "@sleep 3s"}, []string{"set nb_global . ipsec=false", "@sleep 3s"}),
+	)
+	mixed := []string{"@hv1 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=geneve,vxlan", "@hv2 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=geneve,vxlan",
+		"@hv3 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=vxlan", "@sleep 3s"}
+	all = append(all, both("mixed", "Geneve and VXLAN tunnels together", mixed, set("external-ids:ovn-encap-type=geneve"))...)
 	all = append(all, both("vxlan", "VXLAN tunnels", set("external-ids:ovn-encap-type=vxlan"), set("external-ids:ovn-encap-type=geneve"))...)
 	all = append(all, both("underlay-ipv6", "IPv6 underlay", each("fd31::"), back)...)
 	return all
