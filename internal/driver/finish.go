@@ -166,7 +166,7 @@ func (s *sending) collect(sent *Sent) {
 	for _, o := range sent.Outcomes {
 		for _, b := range o.Branches {
 			if h := b.Held; h != nil {
-				s.warn("%s: a fragment waits in conntrack zone %d until all of its datagram has come: what is told from there on becomes of the whole datagram", h.Chassis, h.Zone)
+				s.warn("%s: a fragment waits in conntrack zone %d until all of its datagram has come; from there on the datagram is followed", h.Chassis, h.Zone)
 			}
 			s.pkt.Branches = once(s.pkt.Branches, b)
 		}

@@ -61,7 +61,7 @@ func endSpans(b *report.Branch) []span {
 
 // heldSpans says what a fragment's end depends on.
 func heldSpans(b *report.Branch) []span {
-	if b.Held == nil {
+	if b.Held == nil || b.Verdict == engine.Unknown {
 		return nil
 	}
 	return []span{{fmt.Sprintf(" once all fragments have come to ct zone %d on %s", b.Held.Zone, b.Held.Chassis), yellow}}
