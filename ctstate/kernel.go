@@ -119,12 +119,12 @@ func (k *Kernel) DoInto(ctx context.Context, tbl Table, conn *Conn, p *Packet, a
 	}
 	switch p.Frag {
 	case FragLater:
-		r.Absorbed = true
-		w.why("a later fragment waits for the rest of its datagram; what happens follows the first fragment")
+		r.Absorbed, r.Awaits = true, true
+		w.why("a later fragment waits for the rest of its datagram, and goes on as part of it")
 		return nil
 	case FragFirst:
-		r.Packet.Frag = FragNo
-		w.assume(Assumed, "fragments are reassembled before tracking: taken as the whole datagram")
+		r.Packet.Frag, r.Awaits = FragNo, true
+		w.assume(Assumed, "a fragment waits until all of its datagram has come (nf_ct_handle_fragments): told of the whole datagram")
 	}
 	err := w.run()
 	w.finish()

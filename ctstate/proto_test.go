@@ -186,11 +186,11 @@ func TestOtherProtocols(t *testing.T) {
 func TestFragmentsAndNonIP(t *testing.T) {
 	k, p := NewKernel(Release{}), Packet{IP: true, Tuple: tup(t, "udp 10.0.0.1:1>10.0.0.2:53")}
 	p.Frag = FragLater
-	if r, _ := k.Do(bg, NewMemTable(), Conn{}, p, Action{}); !r.Absorbed || r.Looked {
+	if r, _ := k.Do(bg, NewMemTable(), Conn{}, p, Action{}); !r.Absorbed || !r.Awaits || r.Looked {
 		t.Errorf("later fragment: %+v", r)
 	}
 	p.Frag = FragFirst
-	if r, _ := k.Do(bg, NewMemTable(), Conn{}, p, Action{}); r.Packet.Frag != FragNo || r.Conn.State != New|Trk || r.Certainty != Assumed {
+	if r, _ := k.Do(bg, NewMemTable(), Conn{}, p, Action{}); r.Packet.Frag != FragNo || !r.Awaits || r.Conn.State != New|Trk || r.Certainty != Assumed {
 		t.Errorf("first fragment: %+v", r)
 	}
 	p.IP = false

@@ -98,6 +98,7 @@ type Result struct {
 	Deleted   *Entry // an entry this action removes (force, reopen, RST)
 	Dropped   bool   // the action drops the packet (table full, zone limit, NAT exhausted)
 	Absorbed  bool   // a later fragment: swallowed by reassembly
+	Awaits    bool   // a fragment: what is told happens once all of its datagram has come
 	Certainty Certainty
 	Ranges    []Range // undetermined choices
 	Why       []string

@@ -89,11 +89,12 @@ func (w *uwork) run() error {
 		w.why("ct is not executed for a packet that is not IP")
 		return nil
 	case p.Frag == FragLater:
-		w.r.Absorbed = true
-		w.why("a later fragment waits for the rest of its datagram and then goes the first fragment's way")
+		w.r.Absorbed, w.r.Awaits = true, true
+		w.why("a later fragment waits for the rest of its datagram, and is tracked as part of it")
 		return nil
 	case p.Frag == FragFirst:
-		w.assume(Assumed, "fragments are reassembled for tracking: taken as the whole datagram")
+		w.r.Awaits = true
+		w.assume(Assumed, "a fragment waits until all of its datagram has come (ipf_preprocess_conntrack): told of the whole datagram")
 	}
 	if c.Attached && c.Zone == a.Zone && !a.Force && !w.alg() {
 		w.fast()

@@ -30,6 +30,9 @@ func (r *run) ct(ctx context.Context, w *world, it *item, a odp.CT) (done bool, 
 	}
 	w.overlay.Apply(res)
 	it.pkt.conn = res.Conn
+	if res.Awaits && it.pkt.held == nil {
+		it.pkt.held = &Hold{Zone: a.Zone}
+	}
 	untrackView(&it.pkt.pkt, res.Packet)
 	step.After = it.pkt.pkt
 	it.seg.pub.CT = append(it.seg.pub.CT, step)
@@ -44,8 +47,12 @@ func (r *run) ct(ctx context.Context, w *world, it *item, a odp.CT) (done bool, 
 		r.leaf(w, *it, Leaf{Kind: LeafDrop, Why: "conntrack drops it: " + joinWhy(res.Why)})
 		return true, nil
 	case res.Absorbed:
-		r.leaf(w, *it, Leaf{Kind: LeafDrop, Why: "a later fragment is absorbed here by reassembly; it goes the way of the first"})
+		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: "a later fragment waits here until all of its datagram has come, and then goes the datagram's way, " +
+			"which the first fragment decides: trace that one"})
 		return true, nil
+	case before.Frag == packet.FragFirst && it.pkt.pkt.Frag == packet.FragNo:
+		it.pkt.piece = before.Frag
+		return r.lastFragment(ctx, w, *it)
 	}
 	return false, nil
 }

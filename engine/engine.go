@@ -7,6 +7,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
 // Engine traces packets through one node. Its fields are set once and not changed.
@@ -191,5 +192,9 @@ func (r *run) leaf(w *world, it item, l Leaf) {
 	l.Segment = it.seg.pub.ID
 	l.Path = it.path
 	l.Choices = it.choices
+	l.Held = it.pkt.held
+	if l.Kind == LeafOutput && it.pkt.piece != packet.FragNo {
+		l.Packet.Frag = it.pkt.piece // ovs_fragment cuts by the size of the fragments that came
+	}
 	w.leaves = append(w.leaves, l)
 }

@@ -20,6 +20,7 @@ type segment struct {
 	parent  *segment
 	ordinal int                          // which of the parent's recirculations this resumes
 	flow    func(recirc uint32) flowText // the flow that resumes it
+	entry   state                        // the packet as it enters
 	actions odp.Actions
 	ids     []uint32 // recirculation ids in this text's order, as parsed
 	live    []uint32 // the same as the newest run printed them
@@ -91,9 +92,7 @@ func (r *run) probe(ctx context.Context, f flowText) (oftrace.Section, error) {
 
 // first traces the packet as it enters.
 func (r *run) first(ctx context.Context, st state) (*segment, error) {
-	mk := func(uint32) flowText {
-		return flowText{bridge: r.req.Bridge, flow: r.entryFlow(st), actions: r.req.Resume}
-	}
+	mk := r.entryOf(st)
 	sec, err := r.probe(ctx, mk(0))
 	if err != nil {
 		return nil, err
@@ -102,7 +101,14 @@ func (r *run) first(ctx context.Context, st state) (*segment, error) {
 	if r.req.Resume != "" {
 		enter = "actions " + r.req.Resume
 	}
-	return r.keep(nil, 0, mk, sec, enter)
+	return r.keep(nil, 0, st, mk, sec, enter)
+}
+
+// entryOf is the request for a packet as it enters.
+func (r *run) entryOf(st state) func(uint32) flowText {
+	return func(uint32) flowText {
+		return flowText{bridge: r.req.Bridge, flow: r.entryFlow(st), actions: r.req.Resume}
+	}
 }
 
 // resume thaws the parent's recirculation with the packet as it is now.
@@ -115,7 +121,7 @@ func (r *run) resume(ctx context.Context, parent *segment, ordinal int, st state
 	if lost(sec) {
 		return r.packetOut(ctx, parent, ordinal, st)
 	}
-	return r.keep(parent, ordinal, mk, sec, enterOf(sec))
+	return r.keep(parent, ordinal, st, mk, sec, enterOf(sec))
 }
 
 // thaw runs a request on a live recirculation id of the parent. Ids die about a second after the trace that
@@ -140,13 +146,7 @@ func (r *run) thaw(ctx context.Context, parent *segment, ordinal int, mk func(ui
 
 // again runs a segment's trace once more, for live recirculation ids.
 func (r *run) again(ctx context.Context, s *segment) error {
-	var sec oftrace.Section
-	var err error
-	if s.parent == nil {
-		sec, err = r.probe(ctx, s.flow(0))
-	} else {
-		sec, err = r.thaw(ctx, s.parent, s.ordinal, s.flow)
-	}
+	sec, err := r.rerun(ctx, s, s.flow)
 	if err != nil {
 		return err
 	}
@@ -164,8 +164,16 @@ func (r *run) again(ctx context.Context, s *segment) error {
 	return nil
 }
 
+// rerun enters a segment by a flow like the one that made it.
+func (r *run) rerun(ctx context.Context, s *segment, flow func(uint32) flowText) (oftrace.Section, error) {
+	if s.parent == nil {
+		return r.probe(ctx, flow(0))
+	}
+	return r.thaw(ctx, s.parent, s.ordinal, flow)
+}
+
 // keep makes a section a segment of the result.
-func (r *run) keep(parent *segment, ordinal int, mk func(uint32) flowText, sec oftrace.Section, enter string) (*segment, error) {
+func (r *run) keep(parent *segment, ordinal int, st state, mk func(uint32) flowText, sec oftrace.Section, enter string) (*segment, error) {
 	if len(r.res.Segments) >= r.limits.Segments {
 		return nil, fmt.Errorf("%w: %d segments on one node", ErrLimit, r.limits.Segments)
 	}
@@ -177,7 +185,7 @@ func (r *run) keep(parent *segment, ordinal int, mk func(uint32) flowText, sec o
 	if parent != nil {
 		pub.Parent = parent.pub.ID
 	}
-	s := &segment{pub: pub, parent: parent, ordinal: ordinal, flow: mk, failed: sec.Failed, section: sec}
+	s := &segment{pub: pub, parent: parent, ordinal: ordinal, flow: mk, entry: st, failed: sec.Failed, section: sec}
 	r.res.Segments = append(r.res.Segments, pub)
 	s.lportMirrors()
 	if !sec.Complete {

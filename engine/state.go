@@ -22,6 +22,9 @@ type state struct {
 	prio uint32  // skb_priority
 	hash string  // a hash() waits for its recirculation
 	dp   uint32  // dp_hash
+	// Of a fragment that became a whole datagram: which fragment it was, as the datagram is cut again where it leaves.
+	piece packet.Frag
+	held  *Hold
 	// A dp_hash that was chosen stays with the packet: of its bits under hashMask the values in hashes are possible.
 	hashMask uint32
 	hashes   []uint32

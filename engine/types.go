@@ -134,6 +134,12 @@ type Leaf struct {
 	Conn       ctstate.Conn    `json:"conn"`
 	// Mirror names the mirror whose copy this is: not an end of the packet itself.
 	Mirror string `json:"mirror,omitempty"`
+	Held   *Hold  `json:"held,omitempty"`
+}
+
+// Hold is where a fragment first waits for the others of its datagram; what follows is the datagram's.
+type Hold struct {
+	Zone uint16 `json:"zone"`
 }
 
 // ControllerLeaf is a punt to the controller.

@@ -134,6 +134,8 @@ type arrival struct {
 	hops    []int
 	segs    [][2]int // hop and segment, on the way so far
 	depth   int
+	held    *report.Held   // where a fragment first waited for the others
+	tunnel  *report.Tunnel // that it comes by
 
 	// Of a packet that OVN itself made on the way:
 	gen    string         // what it is: "tcp_reset", "arp", ...
@@ -326,7 +328,7 @@ func (s *sending) trace(ctx context.Context, a arrival, w World) (*hop, error) {
 		return nil, fmt.Errorf("chassis %s: %w", a.chassis, err)
 	}
 	h := &hop{index: len(s.hops), chs: a.chassis, info: info, result: res,
-		rep: &report.Hop{Chassis: a.chassis, Bridge: req.Bridge, InPort: a.inPort, Via: a.via}}
+		rep: &report.Hop{Chassis: a.chassis, Bridge: req.Bridge, InPort: a.inPort, Via: a.via, Tunnel: a.tunnel}}
 	s.hops = append(s.hops, h)
 	s.visits[id] = h
 	return h, nil

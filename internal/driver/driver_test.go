@@ -27,7 +27,7 @@ func wantText(t *testing.T, got, want string) {
 func TestDriver(t *testing.T) {
 	sb := southbound(t) // one for all: it takes longest
 	for name, test := range map[string]func(*testing.T, *ovn.SB){
-		"tunnel": testTunnel, "tunnel over IPv6": testTunnelIPv6, "tunnel ends": testTunnelEnds, "loop": testLoop,
+		"tunnel": testTunnel, "tunnel over IPv6": testTunnelIPv6, "tunnel with IPsec": testTunnelIPsec, "tunnel ends": testTunnelEnds, "loop": testLoop,
 		"alternatives": testAlternatives, "verdicts": testVerdicts, "reasons": testReasons, "provider": testProvider, "controller": testController,
 		"start": testStart, "faults": testFaults, "nested": testNested, "commit": testCommit, "too many": testTooMany,
 		"mirrors": testMirrors, "southbound": testSouthbound,
@@ -85,17 +85,57 @@ func testTunnel(t *testing.T, sb *ovn.SB) {
 	if got := hv2.asked[len(hv2.asked)-1].InPort; got != hv2.port(t, "ovn-hv1-10.9.1.1").OFPort {
 		t.Errorf("entered at %d", got)
 	}
-	// So does the local_ip of the port that it leaves by.
-	for i := range hv1.info.Ports {
-		if p := &hv1.info.Ports[i]; p.Options["remote_ip"] == "10.9.0.2" {
-			p.Options["local_ip"] = "10.9.1.1"
+	leaving := func(change func(*node.Port)) {
+		for i := range hv1.info.Ports {
+			if p := &hv1.info.Ports[i]; p.Options["remote_ip"] == "10.9.0.2" {
+				change(p)
+			}
 		}
 	}
+	// So does what the sender's routes choose, which is not known when they could not be asked.
+	hv1.trace = same(result(through(hv1.port(t, "ovn-hv2-10.9.0.2"), far, "", "10.9.0.2")))
+	leaving(func(p *node.Port) { p.Source = "10.9.1.1" })
+	send(t, d, tcpSYN())
+	if got := hv2.asked[len(hv2.asked)-1].InPort; got != hv2.port(t, "ovn-hv1-10.9.1.1").OFPort {
+		t.Errorf("entered at %d", got)
+	}
+	leaving(func(p *node.Port) { p.Source = "" })
+	wantText(t, ends(send(t, d, tcpSYN())),
+		"unknown unknown hv1 ovn-hv2-10.9.0.2: chassis hv1 has several tunnel addresses, and which of them its routes choose for 10.9.0.2 could not be asked")
+	// So does the local_ip of the port that it leaves by.
+	leaving(func(p *node.Port) { p.Options["local_ip"] = "10.9.1.1" })
 	hv1.trace = same(result(through(hv1.port(t, "ovn-hv2-10.9.0.2"), far, "", "10.9.0.2")))
 	send(t, d, tcpSYN())
 	if got := hv2.asked[len(hv2.asked)-1].InPort; got != hv2.port(t, "ovn-hv1-10.9.1.1").OFPort {
 		t.Errorf("entered at %d", got)
 	}
+}
+
+// The options that ovs-monitor-ipsec reads say that a tunnel is encrypted; ends that differ are warned of.
+func testTunnelIPsec(t *testing.T, sb *ovn.SB) {
+	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
+	hv1.trace = same(result(through(hv1.port(t, "ovn-hv2-10.9.0.2"), tcpSYN(), "", "10.9.0.2")))
+	hv2.trace = same(result(output(hv2.port(t, "tap0"), tcpSYN())))
+	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1, "hv2": hv2}}
+	if tun := send(t, d, tcpSYN()).Packet.Hops[1].Tunnel; tun == nil || *tun != (report.Tunnel{Type: "geneve", Src: "10.9.0.1", Dst: "10.9.0.2"}) {
+		t.Errorf("in clear: %+v", tun)
+	}
+	set := func(n *fakeNode, remote, option, value string) {
+		for i := range n.info.Ports {
+			if p := &n.info.Ports[i]; p.Options["remote_ip"] == remote {
+				p.Options[option] = value
+			}
+		}
+	}
+	set(hv1, "10.9.0.2", "remote_name", "hv2")
+	sent := send(t, d, tcpSYN())
+	if got := sent.Packet.Hops[1].Tunnel.IPsec; got != "CA-signed certificate" {
+		t.Errorf("IPsec by %q", got)
+	}
+	wantText(t, sent.Warnings[0], "the tunnel from hv1 to hv2 is set up for IPsec differently at its ends (CA-signed certificate, none): its packets may be lost")
+	set(hv2, "10.9.0.1", "remote_name", "hv1")
+	sent = send(t, d, tcpSYN())
+	wantText(t, sent.Warnings[0], "the tunnel from hv1 to hv2 is set up for IPsec: whether its security associations are up is not known")
 }
 
 func testTunnelIPv6(t *testing.T, sb *ovn.SB) {

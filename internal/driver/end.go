@@ -27,11 +27,20 @@ func (s *sending) branch(a arrival, leaf *engine.Leaf, v engine.Verdict, end rep
 	if why != "" {
 		b.Reason = &report.Reason{Text: why, Chassis: end.Chassis}
 	}
+	b.Held = a.waits(leaf)
 	b.Segments = a.through(leaf)
 	if leaf != nil {
 		b.Mirror = leaf.Mirror
 	}
 	return Branch{Branch: b, Packet: p, Chassis: end.Chassis, Port: end.Port}
+}
+
+// waits tells where a fragment first waits for the others of its datagram, nil where it does not.
+func (a arrival) waits(leaf *engine.Leaf) *report.Held {
+	if a.held != nil || leaf == nil || leaf.Held == nil {
+		return a.held
+	}
+	return &report.Held{Chassis: a.chassis, Zone: leaf.Held.Zone}
 }
 
 // through lists the segments on the way to a leaf.
@@ -62,7 +71,7 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		t.branches = append(t.branches, b)
 	}
 	onward := func(next arrival) arrival {
-		next.hops, next.depth, next.segs = a.hops, a.depth+1, a.through(&leaf)
+		next.hops, next.depth, next.segs, next.held = a.hops, a.depth+1, a.through(&leaf), a.waits(&leaf)
 		own := next.choices // of the arrival alone
 		next.choices = append(a.choices[:len(a.choices):len(a.choices)], leaf.Choices...)
 		next.choices = append(next.choices, own...)
@@ -189,14 +198,31 @@ func (s *sending) tunnel(ctx context.Context, a arrival, h *hop, leaf engine.Lea
 	if err != nil {
 		return next, "", err
 	}
-	src := sourceOf(tun, h.info, leaf)
+	from := senders(tun, h.info, leaf.Port.Type)
+	src := sourceOf(tun, h.info, from)
+	if src == "" {
+		return next, fmt.Sprintf("chassis %s has several tunnel addresses, and which of them its routes choose for %s could not be asked", a.chassis, tun.Dst), nil
+	}
 	port, ok := tunnelPort(info, leaf.Port.Type, src, tun.Dst, tun.ID)
 	if !ok {
 		return next, fmt.Sprintf("chassis %s has no %s port for the tunnel from %s", peer.Name, leaf.Port.Type, src), nil
 	}
 	req := engine.Request{Bridge: port.Bridge, InPort: port.OFPort, Packet: leaf.Packet, InPortDatapath: port.Datapath}
 	req.Metadata = tunnelFields(tun, src)
-	return arrival{chassis: peer.Name, req: req, inPort: port.Name, via: "tunnel"}, "", nil
+	t := &report.Tunnel{Type: leaf.Port.Type, Src: src, Dst: tun.Dst, IPsec: ipsecOf(from)}
+	s.protection(a.chassis, peer.Name, t, ipsecOf([]node.Port{port}))
+	return arrival{chassis: peer.Name, req: req, inPort: port.Name, via: "tunnel", tunnel: t}, "", nil
+}
+
+// protection warns of what a trace does not see of an encrypted tunnel.
+func (s *sending) protection(from, to string, t *report.Tunnel, far string) {
+	switch {
+	case t.IPsec != far:
+		s.warn("the tunnel from %s to %s is set up for IPsec differently at its ends (%s, %s): its packets may be lost",
+			from, to, cmp.Or(t.IPsec, "none"), cmp.Or(far, "none"))
+	case t.IPsec != "":
+		s.warn("the tunnel from %s to %s is set up for IPsec: whether its security associations are up is not known", from, to)
+	}
 }
 
 func (d *Driver) remember(c *ovn.Chassis) {
@@ -208,21 +234,54 @@ func (d *Driver) remember(c *ovn.Chassis) {
 	}
 }
 
-// sourceOf is the address a tunnel packet is sent from: as set, the port's own, else the node's encapsulation address of
-// the destination's family.
-func sourceOf(tun *engine.Tunnel, info *node.Info, leaf engine.Leaf) string {
+// senders are the ports by which a node may have sent a tunnel packet: the datapath's own port is shared by all of one type.
+func senders(tun *engine.Tunnel, info *node.Info, typ string) []node.Port {
+	var out []node.Port
+	for _, p := range info.Ports {
+		if p.Kind != engine.PortTunnel || p.Type != typ || !sameAddr(p.Options["remote_ip"], tun.Dst) {
+			continue
+		}
+		if local := p.Options["local_ip"]; local == "" || tun.Src == "" || sameAddr(local, tun.Src) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// sourceOf is the address a tunnel packet is sent from: as set, the port's own, what the node's routes choose, else the node's one
+// encapsulation address of the destination's family. It is empty where that leaves several.
+func sourceOf(tun *engine.Tunnel, info *node.Info, ports []node.Port) string {
 	if tun.Src != "" {
 		return tun.Src
 	}
-	for _, p := range info.Ports {
-		if p.Kind == engine.PortTunnel && p.Type == leaf.Port.Type && sameAddr(p.Options["remote_ip"], tun.Dst) && p.Options["local_ip"] != "" {
-			return p.Options["local_ip"]
+	for _, p := range ports {
+		if src := cmp.Or(p.Options["local_ip"], p.Source); src != "" {
+			return src
 		}
 	}
 	dst, _ := netip.ParseAddr(tun.Dst)
+	var own []string
 	for _, s := range info.EncapIPs {
 		if ip, err := netip.ParseAddr(s); err == nil && ip.Is4() == dst.Is4() {
-			return s
+			own = append(own, s)
+		}
+	}
+	if len(own) != 1 {
+		return ""
+	}
+	return own[0]
+}
+
+// ipsecOf names what a tunnel port's packets are to be protected by (ovs-monitor-ipsec reads these options); empty for a tunnel
+// in clear.
+func ipsecOf(ports []node.Port) string {
+	for _, p := range ports {
+		for _, o := range []struct{ option, name string }{
+			{"psk", "pre-shared key"}, {"remote_cert", "self-signed certificate"}, {"remote_name", "CA-signed certificate"},
+		} {
+			if p.Options[o.option] != "" {
+				return o.name
+			}
 		}
 	}
 	return ""

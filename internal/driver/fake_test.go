@@ -140,6 +140,9 @@ func chassis(name, vif string) *fakeNode {
 			if peer != name {
 				add(engine.Port{Bridge: "br-int", Name: "ovn-" + peer + "-" + ip, OFPort: n, Datapath: "4", Type: "geneve", Kind: engine.PortTunnel},
 					map[string]string{"remote_ip": ip, "key": "flow"})
+				if own := chassisIPs[name]; len(own) > 1 && strings.Contains(own[0], ".") == strings.Contains(ip, ".") {
+					info.Ports[len(info.Ports)-1].Source = own[0] // as the node's routes say
+				}
 			}
 			n++
 		}

@@ -165,6 +165,9 @@ func (s *sending) collect(sent *Sent) {
 	}
 	for _, o := range sent.Outcomes {
 		for _, b := range o.Branches {
+			if h := b.Held; h != nil {
+				s.warn("%s: a fragment waits in conntrack zone %d until all of its datagram has come; from there on the datagram is followed", h.Chassis, h.Zone)
+			}
 			s.pkt.Branches = once(s.pkt.Branches, b)
 		}
 		for _, b := range o.Asides {

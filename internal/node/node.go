@@ -78,6 +78,7 @@ type Port struct {
 	Peer        string            `json:"peer,omitempty"`   // of a patch port
 	Bond        string            `json:"bond,omitempty"`   // the bond that it is a member of
 	Active      bool              `json:"active,omitempty"` // it is that bond's active member
+	Source      string            `json:"source,omitempty"` // of a tunnel port without local_ip: what the routes choose, where that was asked
 }
 
 // DatapathType is the kind of datapath the port's bridge runs on: system, netdev, dummy.

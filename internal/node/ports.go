@@ -31,6 +31,9 @@ func joinPorts(shown []shownPort, rows map[string]*ovn.Interface, mirrors []*ovn
 				p.Options[k] = v
 			}
 		}
+		if p.Options["psk"] != "" {
+			p.Options["psk"] = "***" // that there is a key matters, the key to nobody here
+		}
 		p.Peer = p.Options["peer"]
 		p.Kind = kindOf(p)
 		for _, m := range mirrors {

@@ -125,6 +125,7 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 	s.readVersions(ctx, info)
 	info.Ports = joinPorts(shown, rows, mirrors)
 	info.Warnings = append(info.Warnings, untold(mirrors, rows)...)
+	s.tunnelSources(info)
 	for _, p := range info.Ports {
 		if p.Bridge == info.Bridge {
 			info.Datapath = p.DatapathType()
@@ -270,13 +271,9 @@ func (s *Service) kernelTable(ctx context.Context) (*ctnetlink.Table, error) {
 	if s.table != nil {
 		return s.table, nil
 	}
-	ns := nodens.OfPath(s.opt.NetNS)
-	if s.opt.NetNS == "" {
-		// The number in the pid file can be of another pid namespace, or stale; who holds the file's lock is the daemon.
-		var err error
-		if ns, err = nodens.OfPIDFile(filepath.Join(s.opt.RunDir, "ovs-vswitchd.pid")); err != nil {
-			return nil, err
-		}
+	ns, err := s.namespace()
+	if err != nil {
+		return nil, err
 	}
 	t, err := ctnetlink.Open(ctx, ns)
 	if err != nil {

@@ -56,7 +56,15 @@ func endSpans(b *report.Branch) []span {
 	default:
 		line = append(line, plain(" at "+where))
 	}
-	return append(line, generatedSpans(b)...)
+	return append(append(line, generatedSpans(b)...), heldSpans(b)...)
+}
+
+// heldSpans says what a fragment's end depends on.
+func heldSpans(b *report.Branch) []span {
+	if b.Held == nil || b.Verdict == engine.Unknown {
+		return nil
+	}
+	return []span{{fmt.Sprintf(" once all fragments have come to ct zone %d on %s", b.Held.Zone, b.Held.Chassis), yellow}}
 }
 
 // generatedSpans names the packet that OVN made itself in answer, or the mirror whose copy it is.

@@ -22,6 +22,9 @@ func (p *printer) hopHead(indent int, n *node) {
 	}
 	if h.Via == "tunnel" {
 		line = append(line, plain(tunnelText(h, n.from)))
+		if t := h.Tunnel; t != nil && t.IPsec != "" {
+			line = append(line, span{", encrypted (IPsec, " + t.IPsec + ")", green})
+		}
 	}
 	p.line(indent, line...)
 }

@@ -97,8 +97,16 @@ type Branch struct {
 	Generated string `json:"generated,omitempty"`
 	// Mirror names the mirror whose copy this branch is. It happens, and does not count for the packet's verdict.
 	Mirror string `json:"mirror,omitempty"`
+	// Held says that the packet is a fragment, and that this end comes about once all of its datagram has come there.
+	Held *Held `json:"held,omitempty"`
 	// Segments lists, hop by hop, the segments on this branch's own way.
 	Segments [][2]int `json:"segments,omitempty"`
+}
+
+// Held is the ct() action where a fragment first waits for the others.
+type Held struct {
+	Chassis string `json:"chassis"`
+	Zone    uint16 `json:"zone"`
 }
 
 // End is where a branch ends.
@@ -143,7 +151,17 @@ type Hop struct {
 	Bridge   string     `json:"bridge"`
 	InPort   string     `json:"in_port"`
 	Via      string     `json:"via"` // vif, tunnel, physical, patch
+	Tunnel   *Tunnel    `json:"tunnel,omitempty"`
 	Segments []*Segment `json:"segments"`
+}
+
+// Tunnel is how a packet came to a hop from the one before.
+type Tunnel struct {
+	Type string `json:"type"` // geneve, vxlan, ...
+	Src  string `json:"src"`
+	Dst  string `json:"dst"`
+	// IPsec says what the tunnel's packets are protected by, as set up at the sender; absent where they are in clear.
+	IPsec string `json:"ipsec,omitempty"`
 }
 
 // Segment is one translation between recirculations.

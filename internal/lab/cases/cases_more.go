@@ -37,8 +37,37 @@ func underlay(b builder) []probe.Case {
 		}
 	}
 	var all []probe.Case
+	back := each(v4)
+	// Each chassis has its second address at .1N; the kernel sends from the first unless the tunnel says otherwise.
+	two := func(order string) []string {
+		var out []string
+		for _, c := range b.t.Chassis {
+			if c.Zone != "" {
+				continue
+			}
+			n := number(c.Name)
+			ips := "172.31.0." + n + ",172.31.0.1" + n
+			if order == "second first" {
+				ips = "172.31.0.1" + n + ",172.31.0." + n
+			}
+			out = append(out, "@"+c.Name+" ovs-vsctl set open_vswitch . external-ids:ovn-encap-ip="+ips)
+		}
+		return append(out, "@sleep 3s")
+	}
+	all = append(all, both("two-addresses", "several tunnel addresses", two(""), back)...)
+	all = append(all,
+		changed(handshake("two-addresses-second", "several tunnel addresses", b.tcp("sw0-p1", "30.0.0.10", 80), "sw1-p2"), two("second first"), back),
+		changed(handshake("two-addresses-of-port", "several tunnel addresses", b.tcp("sw0-p1", "sw0-p2", 80), "sw0-p2"),
+			append(two(""), "@hv2 ovs-vsctl set interface sw0-p2 external-ids:encap-ip=172.31.0.12", "@sleep 2s"),
+			append([]string{"@hv2 ovs-vsctl remove interface sw0-p2 external-ids encap-ip"}, back...)),
+		changed(handshake("ipsec", "tunnels set up for IPsec", b.tcp("sw0-p1", "30.0.0.10", 80), "sw1-p2"),
+			[]string{"set nb_global . ipsec=true", "@sleep 3s"}, []string{"set nb_global . ipsec=false", "@sleep 3s"}),
+	)
+	mixed := []string{"@hv1 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=geneve,vxlan", "@hv2 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=geneve,vxlan",
+		"@hv3 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=vxlan", "@sleep 3s"}
+	all = append(all, both("mixed", "Geneve and VXLAN tunnels together", mixed, encap("geneve"))...)
 	all = append(all, both("vxlan", "VXLAN tunnels", encap("vxlan"), encap("geneve"))...)
-	all = append(all, both("underlay-ipv6", "IPv6 underlay", each(v6), each(v4))...)
+	all = append(all, both("underlay-ipv6", "IPv6 underlay", each(v6), back)...)
 	return all
 }
 
@@ -167,6 +196,9 @@ func related(b builder) []probe.Case {
 	about := func(name string, p *probe.Packet, server, back string) probe.Case {
 		return probe.Case{Name: "related-" + name, Feature: f, Steps: []probe.Step{{Packet: p, Want: server}, {Error: true, Want: back}}}
 	}
+	middle := func(name string, p *probe.Packet, server, back, router string) probe.Case {
+		return probe.Case{Name: "related-exceeded-" + name, Feature: f, Steps: []probe.Step{{Packet: p, Want: server}, {Error: true, Middle: router, Want: back}}}
+	}
 	hexed := func(p *probe.Packet) *probe.Packet {
 		return with(p, func(p *probe.Packet) { p.Hex = true })
 	}
@@ -177,8 +209,21 @@ func related(b builder) []probe.Case {
 		about("acl", b.tcp("sw0-p1", "sw2-p2", 8080), "sw2-p2", "sw0-p1"),
 		about("acl-ipv6", b.tcp6("sw0-p1", "sw2-p2", 8080), "sw2-p2", "sw0-p1"),
 		about("snat", b.udp("sw3-p3", "ext1", 7), "external hv3", "sw3-p3"),
-		// Not here: an error about a gateway router's SNAT, which the tool predicts delivered and the router loses; which of them is
-		// at fault is not settled.
+		about("gr-snat", b.udp("sw4-p2", "ext3", 7), "external hv2", "sw4-p2"),
+		about("gr-fip-out", b.udp("sw4-p1", "ext3", 7), "external hv2", "sw4-p1"),
+		about("gr-fip-in", b.udp("ext3", "172.17.0.30", 7), "sw4-p1", "external hv2"),
+		changed(about("gr-lb", b.udp("ext3", "172.17.0.51", 53), "sw4-p2", "external hv2"),
+			[]string{"lb-add lb-case 172.17.0.51:53 60.0.0.4:5353 udp", "lr-lb-add gr0 lb-case"}, []string{"lb-del lb-case"}),
+		about("fip-out", b.udp("sw3-p1", "ext1", 7), "external hv3", "sw3-p1"),
+		about("fip-in", b.udp("ext1", "172.16.0.10", 7), "sw3-p1", "external hv3"),
+		about("fip-distributed-in", b.udp("ext1", "172.16.0.11", 7), "sw3-p2", "external hv2"),
+		about("snat-ipv6", b.udp6("sw3-p3", "ext1", 7), "external hv3", "sw3-p3"),
+		middle("snat", b.udp("sw3-p3", "ext1", 7), "external hv3", "sw3-p3", "172.16.0.200"),
+		middle("snat-ipv6", b.udp6("sw3-p3", "ext1", 7), "external hv3", "sw3-p3", "fd00:172::200"),
+		middle("gr-snat", b.udp("sw4-p2", "ext3", 7), "external hv2", "sw4-p2", "172.17.0.200"),
+		middle("fip-in", b.udp("ext1", "172.16.0.10", 7), "sw3-p1", "external hv3", "50.0.0.99"),
+		middle("vip", b.udp("sw0-p1", "30.0.0.10", 53), "sw1-p2", "sw0-p1", "20.0.0.99"),
+		middle("acl", b.tcp("sw0-p1", "sw2-p2", 8080), "sw2-p2", "sw0-p1", "40.0.0.99"),
 		{Name: "related-to-nothing", Feature: f, Steps: []probe.Step{
 			{Packet: b.tcp("sw0-p1", "sw2-p2", 8080), Want: "sw2-p2"},
 			{Flush: true, Error: true, Want: "nowhere"},

@@ -53,8 +53,6 @@ func special(b builder) []probe.Case {
 		handshake("nested-across", "nested containers (parent and tag)", b.tcp("sw6-c1", "sw6-c3", 80), "sw6-c3"),
 		handshake("nested-router", "nested containers (parent and tag)", b.tcp("sw6-c1", "sw5-p3", 80), "sw5-p3"),
 		one("nested-arp", "nested containers (parent and tag)", b.arp("sw6-c1", "80.0.0.5"), ""),
-		// A first fragment is predicted as the whole datagram that it begins; a probe that sends whole datagrams in pieces is
-		// missing, and alone it would wait in the kernel for the rest.
 		changed(one("dhcp", "controller actions: DHCP", b.dhcp("sw5-p1"), ""),
 			[]string{
 				"--id=@d create DHCP_Options cidr=70.0.0.0/24 options:server_id=70.0.0.1 options:server_mac=00:00:00:00:ff:06 options:lease_time=3600 options:router=70.0.0.1 -- set Logical_Switch_Port sw5-p1 dhcpv4_options=@d",

@@ -93,9 +93,9 @@ func (r *Runner) sender(end Seen) (string, error) {
 	return "", fmt.Errorf("nobody outside has the MAC %s", end.Frame.Header["eth_dst"])
 }
 
-// unreachable is the ICMP error (port unreachable) about the frame that was
+// icmpError is the ICMP error (port unreachable) about the frame that was
 // delivered last: it holds that packet's IP header and what follows.
-func (r *Runner) unreachable(last *Reality) (Packet, error) {
+func (r *Runner) icmpError(last *Reality, middle string) (Packet, error) {
 	if last == nil || len(last.Ends) == 0 {
 		return Packet{}, errors.New("nothing was delivered that an error could be about")
 	}
@@ -106,25 +106,38 @@ func (r *Runner) unreachable(last *Reality) (Packet, error) {
 	}
 	h := f.Header
 	p := Packet{From: from, EthSrc: h["eth_dst"], EthDst: h["eth_src"], Src: h["ip_dst"], Dst: h["ip_src"]}
+	if middle != "" {
+		p.Src = middle
+	}
 	network := f.pkt.NetworkLayer()
 	if network == nil {
 		return Packet{}, errors.New("the delivered frame has no IP header")
 	}
 	inner := append(append([]byte(nil), network.LayerContents()...), network.LayerPayload()...)
 	mac := append(append([]byte(nil), mustMAC(p.EthDst)...), mustMAC(p.EthSrc)...)
+	if v := h["vlan"]; v != "" {
+		tag, _ := strconv.Atoi(v)
+		mac = binary.BigEndian.AppendUint16(append(mac, 0x81, 0x00), uint16(tag))
+	}
 	opt := gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}
 	buf := gopacket.NewSerializeBuffer()
 	if strings.Contains(p.Src, ":") {
 		p.Proto, p.Type, p.Code = "icmp6", 1, 4
+		if middle != "" {
+			p.Type, p.Code = 3, 0
+		}
 		ip := &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolICMPv6, SrcIP: ipBytes(p.Src), DstIP: ipBytes(p.Dst)}
-		i := &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(1, 4)}
+		i := &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(uint8(p.Type), uint8(p.Code))}
 		i.SetNetworkLayerForChecksum(ip)
 		err = gopacket.SerializeLayers(buf, opt, ip, i, gopacket.Payload(append(make([]byte, 4), inner...)))
 		mac = append(mac, 0x86, 0xdd)
 	} else {
 		p.Proto, p.Type, p.Code = "icmp", 3, 3
+		if middle != "" {
+			p.Type, p.Code = 11, 0
+		}
 		ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolICMPv4, SrcIP: ipBytes(p.Src), DstIP: ipBytes(p.Dst)}
-		err = gopacket.SerializeLayers(buf, opt, ip, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(3, 3)}, gopacket.Payload(inner))
+		err = gopacket.SerializeLayers(buf, opt, ip, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(uint8(p.Type), uint8(p.Code))}, gopacket.Payload(inner))
 		mac = append(mac, 0x08, 0x00)
 	}
 	p.Raw = append(mac, buf.Bytes()...)

@@ -28,7 +28,8 @@ type Step struct {
 	Packet  *Packet  // send this
 	Answer  bool     // or answer what was delivered last, from where it was delivered
 	Flags   string   // TCP flags of the answer, when not the usual ones
-	Error   bool     // or answer it with an ICMP error (port unreachable)
+	Error   bool     // or answer it with an ICMP error: port unreachable,
+	Middle  string   // or time exceeded, from a router of this address that sits before the receiver
 	NB      []string // first run these commands (as in Case.Setup)
 	Flush   bool     // and empty the conntrack tables
 	Args    []string // further flags of the tool for this packet
@@ -36,6 +37,7 @@ type Step struct {
 	Why     string   // what the reason of some branch must name: its text, stage, or Northbound row
 	Verdict string   // what the tool must say of the packet as a whole, where its branches do not tell
 	Quiet   bool     // only send: nothing is predicted
+	Rest    bool     // send the fragments that the step before held back: what it predicted of the whole must come true
 
 	// Of a packet that the tool must not pretend to know about: this exit status, and this in its complaint or, where it has an
 	// answer, Why in a reason of it. It is not sent.
@@ -143,6 +145,8 @@ func (r *Runner) change(ctx context.Context, nb []string) error {
 func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(Outcome, ...string)) error {
 	var last *Reality
 	var lastSent Packet
+	var lastPred *Prediction
+	var lastMarker []byte
 	for i, s := range c.Steps {
 		if err := r.stepChanges(ctx, s); err != nil {
 			return err
@@ -153,7 +157,7 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			p = *s.Packet
 		case s.Error:
 			var err error
-			if p, err = r.unreachable(last); err != nil {
+			if p, err = r.icmpError(last, s.Middle); err != nil {
 				return fmt.Errorf("step %d: %w", i+1, err)
 			}
 		case s.Answer:
@@ -161,6 +165,8 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			if p, err = r.answer(last, lastSent, s.Flags); err != nil {
 				return fmt.Errorf("step %d: %w", i+1, err)
 			}
+		case s.Rest:
+			p = lastSent.rest()
 		default:
 			continue
 		}
@@ -170,11 +176,19 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			}
 			continue
 		}
-		marker := r.Stamp(&p)
+		marker := lastMarker
+		if !s.Rest {
+			marker = r.Stamp(&p)
+		}
 		name := fmt.Sprintf("packet %d (%s from %s)", i+1, p, p.From)
 		var pred *Prediction
 		expect := wantCount(s.Want)
-		if r.Tool != "" && !s.Quiet {
+		switch {
+		case s.Rest:
+			if pred = lastPred; pred != nil {
+				expect = max(expect, expectedFrames(&pred.Report.Packets[0]))
+			}
+		case r.Tool != "" && !s.Quiet:
 			var err error
 			pred, err = r.Predict(ctx, "trace", p, append(slices.Clone(c.Args), s.Args...)...)
 			if pred != nil {
@@ -198,7 +212,7 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			worse(Disagree, fmt.Sprintf("%s: the case's author is wrong: %s", name, why))
 		}
 		if pred != nil {
-			o, diff := Compare(&pred.Report.Packets[0], real)
+			o, diff := Compare(pred.Report.Packets[0].of(p), real)
 			for _, d := range diff {
 				worse(o, name+": "+d)
 			}
@@ -213,7 +227,7 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 				worse(Disagree, name+": "+bad)
 			}
 		}
-		last, lastSent = real, p
+		last, lastSent, lastPred, lastMarker = real, p, pred, marker
 	}
 	return nil
 }

@@ -225,7 +225,7 @@ func findEnd(ends []Seen, want string, b RBranch) int {
 }
 
 // must are the fields that a prediction has to name where the frame has them.
-var must = []string{"eth_src", "eth_dst", "eth_type", "vlan", "ip_src", "ip_dst", "ip_proto", "ip_ttl",
+var must = []string{"eth_src", "eth_dst", "eth_type", "vlan", "ip_src", "ip_dst", "ip_proto", "ip_ttl", "ip_frag",
 	"l4_src", "l4_dst", "tcp_flags", "icmp_type", "icmp_code", "arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha", "nd_target"}
 
 func headerDiff(where string, b RBranch, real Header) []string {

@@ -58,8 +58,12 @@ type RBranch struct {
 			Summary string `json:"summary"`
 		} `json:"nb"`
 	} `json:"reason"`
-	Mirror   string   `json:"mirror"` // not in the contract: the mirror whose copy it is
-	Hops     []int    `json:"hops"`
+	Mirror string `json:"mirror"` // not in the contract: the mirror whose copy it is
+	Hops   []int  `json:"hops"`
+	Held   *struct {
+		Chassis string `json:"chassis"`
+		Zone    uint16 `json:"zone"`
+	} `json:"held"`
 	Segments [][2]int `json:"segments"` // not in the contract; used when given
 }
 

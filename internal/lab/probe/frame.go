@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"net"
 	"net/netip"
 	"strconv"
@@ -24,12 +25,57 @@ type Frame struct {
 	Data   []byte
 	Header Header
 	pkt    gopacket.Packet
+
+	// Of a fragment: where its payload begins in the datagram's, how long it is, whether more follow; of a datagram that
+	// came out in fragments, how many.
+	offset, payload int
+	more            bool
+	pieces          int
 }
 
 // DecodeFrame reads a frame off the wire.
 func DecodeFrame(b []byte) *Frame {
 	pkt := gopacket.NewPacket(b, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: false, NoCopy: true})
-	return &Frame{Data: b, Header: headerOf(pkt), pkt: pkt}
+	f := &Frame{Data: b, Header: headerOf(pkt), pkt: pkt}
+	f.fragment()
+	return f
+}
+
+// fragment reads what part of a datagram the frame is.
+func (f *Frame) fragment() {
+	switch ip := f.pkt.NetworkLayer().(type) {
+	case *layers.IPv4:
+		f.offset, f.more = int(ip.FragOffset)*8, ip.Flags&layers.IPv4MoreFragments != 0
+		f.payload = int(ip.Length) - int(ip.IHL)*4
+	case *layers.IPv6:
+		h, ok := f.pkt.Layer(layers.LayerTypeIPv6Fragment).(*layers.IPv6Fragment)
+		if !ok {
+			return
+		}
+		f.offset, f.more = int(h.FragmentOffset)*8, h.MoreFragments
+		f.payload = int(ip.Length) - 8
+		f.Header["ip_proto"] = canonical("ip_proto", strconv.Itoa(int(h.NextHeader)))
+	default:
+		return
+	}
+	switch {
+	case f.offset != 0:
+		f.Header["ip_frag"] = "later"
+	case f.more:
+		f.Header["ip_frag"] = "first"
+		f.transport()
+	}
+}
+
+// transport reads the transport header of a first fragment, where gopacket stops.
+func (f *Frame) transport() {
+	l := f.pkt.Layer(gopacket.LayerTypeFragment)
+	proto, err := strconv.Atoi(f.Header["ip_proto"])
+	if l == nil || err != nil {
+		return
+	}
+	pkt := gopacket.NewPacket(l.LayerContents(), layers.IPProtocol(proto).LayerType(), gopacket.DecodeOptions{NoCopy: true})
+	maps.Copy(f.Header, headerOf(pkt))
 }
 
 func headerOf(pkt gopacket.Packet) Header {
@@ -178,7 +224,7 @@ func (f *Frame) is(sent Packet, marker []byte) bool {
 	if f.generated() {
 		return false
 	}
-	if sent.Proto == "tcp" && sent.Raw == nil && sent.Frag != "later" {
+	if sent.Proto == "tcp" && sent.Raw == nil && sent.Cut == nil {
 		t, ok := f.pkt.Layer(layers.LayerTypeTCP).(*layers.TCP)
 		return ok && t.Seq == sent.Seq && t.Ack == sent.Ack && tcpFlags(t) == flagNames(FlagBits(sent.Flags))
 	}
@@ -242,10 +288,15 @@ func (f *Frame) answers(sent Packet, marker []byte) bool {
 }
 
 // String is the frame's headers in one line.
-func (f *Frame) String() string { return f.Header.String() }
+func (f *Frame) String() string {
+	if f.pieces > 0 {
+		return fmt.Sprintf("%s (%d fragments)", f.Header, f.pieces)
+	}
+	return f.Header.String()
+}
 
 var headerOrder = []string{"eth_src", "eth_dst", "vlan", "eth_type", "arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha",
-	"ip_src", "ip_dst", "ip_proto", "ip_ttl", "ip_tos", "l4_src", "l4_dst", "tcp_flags", "icmp_type", "icmp_code", "nd_target", "inner_src", "inner_sport", "inner_dst", "inner_dport"}
+	"ip_src", "ip_dst", "ip_proto", "ip_ttl", "ip_tos", "ip_frag", "l4_src", "l4_dst", "tcp_flags", "icmp_type", "icmp_code", "nd_target", "inner_src", "inner_sport", "inner_dst", "inner_dport"}
 
 // String lists the fields in the order of the wire.
 func (h Header) String() string {

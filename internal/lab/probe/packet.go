@@ -34,8 +34,11 @@ type Packet struct {
 	EthType        int    // Proto eth
 	IPProto        int    // Proto ip
 	Payload        []byte
-	Frag           string // "", "first", "later"
 	DF             bool
+	Size           int    // bytes of payload, filled with the marker
+	Cut            []int  // sent in fragments: where the IP payload is cut, in multiples of 8
+	Pieces         []int  // which of them are sent, and in what order; all when nil
+	completes      bool   // the other fragments were sent before
 	Raw            []byte // the whole frame, when set
 	Error          bool   // an ICMP error that a machine of the case sends
 	Hex            bool   // given to the tool byte by byte, not as an expression
@@ -166,13 +169,6 @@ func (p Packet) ipLayers() []gopacket.SerializableLayer {
 		if p.DF {
 			ip.Flags = layers.IPv4DontFragment
 		}
-		switch p.Frag {
-		case "first":
-			ip.Flags, ip.Id = layers.IPv4MoreFragments, 77
-		case "later":
-			ip.FragOffset, ip.Id = 185, 77
-			return []gopacket.SerializableLayer{ip, gopacket.Payload(p.Payload)}
-		}
 		network = ip
 		out = append(out, ip)
 	}
@@ -268,18 +264,14 @@ func (p Packet) Microflow(inport string) string {
 	if p.TOS != 0 {
 		add("ip.dscp == %d", p.TOS>>2)
 	}
-	switch p.Frag {
-	case "first":
+	if later := p.fragment(); later {
+		add("ip.later_frag && ip.proto == %d", map[string]int{"tcp": 6, "udp": 17, "icmp": 1}[p.Proto])
+		return strings.Join(t, " && ")
+	} else if p.Cut != nil {
 		add("ip.first_frag")
-	case "later":
-		add("ip.later_frag")
 	}
 	switch p.Proto {
 	case "tcp", "udp", "sctp":
-		if p.Frag == "later" {
-			add("ip.proto == %d", map[string]int{"tcp": 6, "udp": 17, "sctp": 132}[p.Proto])
-			break
-		}
 		add("%s.src == %d && %s.dst == %d", p.Proto, p.Sport, p.Proto, p.Dport)
 		if p.Proto == "tcp" {
 			add("tcp.flags == %d", FlagBits(p.Flags))

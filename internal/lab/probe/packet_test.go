@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -78,5 +79,64 @@ func TestCanonical(t *testing.T) {
 		if got := canonical(c[0], c[1]); got != c[2] {
 			t.Errorf("canonical(%s, %s) = %s, want %s", c[0], c[1], got, c[2])
 		}
+	}
+}
+
+// A datagram's fragments are known again by their own markers, and gathered into the first; what is missing shows.
+func TestFragments(t *testing.T) {
+	for _, p := range []Packet{{Src: "10.0.0.3", Dst: "20.0.0.4"}, {Src: "fd00::1", Dst: "fd00::2"}} {
+		p.EthSrc, p.EthDst, p.Proto, p.Sport, p.Dport = "50:54:00:00:00:03", "50:54:00:00:00:04", "udp", 1, 2
+		p.Size, p.Cut = 1600, []int{800, 1400}
+		var r Runner
+		m := r.Stamp(&p)
+		frames, err := p.Frames()
+		if err != nil || len(frames) != 3 {
+			t.Fatalf("%d fragments, %v", len(frames), err)
+		}
+		var seen []Seen
+		for _, b := range frames {
+			f := DecodeFrame(b)
+			if !f.is(p, m) {
+				t.Errorf("%s: not known again", f)
+			}
+			seen = append([]Seen{{"port x", f}}, seen...) // the last comes first
+		}
+		if got := gather(seen[1:])[0].Frame.Header["ip_frag"]; got != "the last fragment is missing, or is not the last" {
+			t.Errorf("two of three: %q", got)
+		}
+		seen[2].Frame = DecodeFrame(frames[0])
+		all := gather(seen)
+		if len(all) != 1 || !strings.HasSuffix(all[0].Frame.String(), "ip_frag=first l4_src=1 l4_dst=2 (3 fragments)") {
+			t.Errorf("gathered: %v", all[0].Frame)
+		}
+		p.Pieces = []int{1}
+		if m := p.Microflow("x"); !strings.Contains(m, "ip.later_frag && ip.proto == 17") || strings.Contains(m, "udp.src") || !p.partial() {
+			t.Errorf("later fragment: %s", m)
+		}
+		rest := p.rest()
+		if rest.partial() || len(rest.Pieces) != 2 || rest.Pieces[0] != 0 {
+			t.Errorf("rest: %v", rest.Pieces)
+		}
+	}
+	if _, err := (Packet{EthSrc: "50:54:00:00:00:03", EthDst: "50:54:00:00:00:04", Proto: "udp", Src: "10.0.0.3", Dst: "20.0.0.4", Cut: []int{4}}).Frames(); err == nil {
+		t.Error("cut at 4 bytes")
+	}
+}
+
+// Of a lone fragment nothing is expected that waits for the others, and everything else.
+func TestHeldPrediction(t *testing.T) {
+	var p RPkt
+	text := `{"branches": [{"verdict": "delivered", "end": {"port": "x"}, "held": {"chassis": "hv1", "zone": 5}, "segments": [[0, 1]]}, {"verdict": "delivered", "end": {"port": "y"}, "segments": [[0, 0]]}],
+		"hops": [{"chassis": "hv1", "segments": [{"id": 0, "ct": [{"zone": 4}]}, {"id": 1, "ct": [{"zone": 5}]}]}]}`
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		t.Fatal(err)
+	}
+	lone := Packet{Cut: []int{8}, Pieces: []int{0}}
+	got := p.of(lone)
+	if wanted(got.Branches[0]) != "" || wanted(got.Branches[1]) != "port y" || got.Hops[0].Segments[1].CT != nil || len(got.Hops[0].Segments[0].CT) != 1 {
+		t.Errorf("%+v", got)
+	}
+	if all := p.of(lone.rest()); wanted(all.Branches[0]) != "port x" || len(all.Hops[0].Segments[1].CT) != 1 {
+		t.Errorf("%+v", all)
 	}
 }

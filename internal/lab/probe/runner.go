@@ -163,6 +163,9 @@ func (r *Runner) Stamp(p *Packet) []byte {
 		return p.Payload[16:32]
 	default:
 		p.Payload = append(p.Payload, m...)
+		for len(p.Payload) < p.Size { // every fragment has a marker of its own
+			p.Payload = append(p.Payload, m[:min(len(m), p.Size-len(p.Payload))]...)
+		}
 	}
 	return m
 }
@@ -202,14 +205,16 @@ func (r *Runner) Send(ctx context.Context, p Packet, marker []byte, expect int) 
 	if p.Raw == nil {
 		p.VLAN = tag
 	}
-	frame, err := p.Bytes()
+	frames, err := p.Frames()
 	if err != nil {
 		return nil, err
 	}
 	r.rec.take()
 	sent := time.Now()
-	if err := r.taps[at].send(frame); err != nil {
-		return nil, err
+	for _, frame := range frames {
+		if err := r.taps[at].send(frame); err != nil {
+			return nil, err
+		}
 	}
 	var ends, answers []Seen
 	for quiet := 0; ; quiet++ {
@@ -238,7 +243,7 @@ func (r *Runner) Send(ctx context.Context, p Packet, marker []byte, expect int) 
 	if err != nil {
 		return nil, err
 	}
-	real := &Reality{Ends: ends, Answers: answers, After: after, Changed: map[string][]Entry{}}
+	real := &Reality{Ends: gather(ends), Answers: answers, After: after, Changed: map[string][]Entry{}}
 	for c := range after {
 		if d := changed(before[c], after[c]); d != nil {
 			real.Changed[c] = d
@@ -329,17 +334,17 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 			c.Name, c.Name, lab.OVSRundir(c.Name), lab.OVNRundir(c.Name), r.Tool))
 	}
 	if n := len(p.Payload); n > 200 && !p.Hex { // lengths matter to MTU checks alone
-		if frame, err := p.Bytes(); err == nil {
-			args = append(args, "--len", fmt.Sprint(len(frame)-14))
+		if frames, err := p.Frames(); err == nil {
+			args = append(args, "--len", fmt.Sprint(len(frames[0])-14))
 		}
 	}
 	args = append(args, extra...)
 	if p.Hex || p.Raw != nil {
-		frame, err := p.Bytes()
+		frames, err := p.Frames()
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, "--from", r.inport(p), "--packet", hex.EncodeToString(frame))
+		args = append(args, "--from", r.inport(p), "--packet", hex.EncodeToString(frames[0]))
 	} else {
 		args = append(args, p.Microflow(r.inport(p)))
 	}

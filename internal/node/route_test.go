@@ -1,0 +1,60 @@
+package node
+
+import (
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens/nstest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
+)
+
+// The kernel is asked which of several own addresses a tunnel's packets leave from: the route's preferred source, else the first
+// address of the interface, never simply the first of ovn-encap-ip.
+func TestTunnelSources(t *testing.T) {
+	ip := testenv.Tool(t, "ip")
+	ns := nstest.New(t)
+	err := ns.Do(func() error {
+		for _, cmd := range []string{
+			"link set lo up", "link add d0 type veth peer name d1", "link set d0 up", "link set d1 up", "addr add 10.9.0.1/24 dev d0", "addr add 10.9.0.11/24 dev d0",
+			"addr add fd09::1/64 dev d0 nodad", "route add 10.9.7.0/24 via 10.9.0.254 src 10.9.0.11", "route add unreachable 10.9.8.0/24",
+		} {
+			if out, err := exec.Command(ip, strings.Fields(cmd)...).CombinedOutput(); err != nil {
+				t.Errorf("ip %s: %s", cmd, out)
+			}
+		}
+		conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		for dst, want := range map[string]string{"10.9.0.2": "10.9.0.1", "10.9.7.2": "10.9.0.11", "10.9.8.2": "", "fd09::2": "fd09::1"} {
+			got := ""
+			if a, ok := routeSource(conn, netip.MustParseAddr(dst)); ok {
+				got = a.String()
+			}
+			if got != want {
+				t.Errorf("to %s from %q, want %q", dst, got, want)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := func(options map[string]string) Port {
+		return Port{Port: engine.Port{Kind: engine.PortTunnel}, Options: options}
+	}
+	info := &Info{EncapIPs: []string{"10.9.0.11", "10.9.0.1"}, Ports: []Port{port(map[string]string{"remote_ip": "10.9.0.2"}),
+		port(map[string]string{"remote_ip": "10.9.0.2", "local_ip": "10.9.0.11"}), port(map[string]string{"remote_ip": "flow"})}}
+	s := NewService(Options{NetNS: ns.Path()})
+	s.tunnelSources(info)
+	if info.Ports[0].Source != "10.9.0.1" || info.Ports[1].Source != "" || info.Ports[2].Source != "" {
+		t.Errorf("%+v", info.Ports)
+	}
+}
