@@ -18,6 +18,7 @@ func All(t *lab.Topology) []probe.Case {
 	for _, group := range []func(builder) []probe.Case{basic, loadBalancers, acls, nat, routers, provider, special, controller, placement, learned, underlay, related, sessions} {
 		all = append(all, group(b)...)
 	}
+	tell(all)
 	return all
 }
 

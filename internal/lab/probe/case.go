@@ -35,6 +35,7 @@ type Step struct {
 	Args   []string // further flags of the tool for this packet
 	Want   string   // what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected"
 	Quiet  bool     // only send: nothing is predicted
+	Told   Told     // what the report must have said about it
 }
 
 // Result is the judgement on one case.
@@ -223,6 +224,9 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			worse(o)
 			if bad := pred.statusDiff(); bad != "" {
 				worse(Disagree, name+": "+bad)
+			}
+			for _, m := range s.Told.missing(&pred.Report, 0) {
+				worse(Disagree, name+": "+m)
 			}
 		}
 		last, lastSent = real, p

@@ -36,6 +36,7 @@ type RPkt struct {
 	Verdict   string    `json:"verdict"`
 	Header    RHeader   `json:"header"`
 	Branches  []RBranch `json:"branches"`
+	Generated []RBranch `json:"generated"`
 	Hops      []RHop    `json:"hops"`
 }
 
@@ -47,14 +48,28 @@ type RBranch struct {
 		Chassis string `json:"chassis"`
 		Port    string `json:"port"`
 	} `json:"end"`
-	Header  RHeader   `json:"header"`
-	Choices []RChoice `json:"choices"`
-	Reason  *struct {
-		Text  string `json:"text"`
-		Stage string `json:"stage"`
-	} `json:"reason"`
-	Hops     []int    `json:"hops"`
-	Segments [][2]int `json:"segments"` // not in the contract; used when given
+	Header   RHeader   `json:"header"`
+	Choices  []RChoice `json:"choices"`
+	Reason   *RReason  `json:"reason"`
+	Hops     []int     `json:"hops"`
+	Segments [][2]int  `json:"segments"` // not in the contract; used when given
+}
+
+// RReason is what decided a branch's end.
+type RReason struct {
+	Text    string `json:"text"`
+	Chassis string `json:"chassis"`
+	Stage   string `json:"stage"`
+	NB      *RNB   `json:"nb"`
+	Nearest string `json:"nearest"`
+}
+
+// RNB is a Northbound row.
+type RNB struct {
+	Table   string `json:"table"`
+	UUID    string `json:"uuid"`
+	Name    string `json:"name"`
+	Summary string `json:"summary"`
 }
 
 // RChoice is a choice on the way that may have fallen otherwise.
@@ -72,8 +87,17 @@ type RHop struct {
 
 // RSegment is one translation between recirculations.
 type RSegment struct {
-	ID int   `json:"id"`
-	CT []RCT `json:"ct"`
+	ID     int      `json:"id"`
+	Tables []RTable `json:"tables"`
+	CT     []RCT    `json:"ct"`
+}
+
+// RTable is one table hit.
+type RTable struct {
+	Table int    `json:"table"`
+	Stage string `json:"stage"`
+	NB    *RNB   `json:"nb"`
+	Row   string `json:"row"`
 }
 
 // RCT is one conntrack action.
