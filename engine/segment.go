@@ -190,6 +190,7 @@ func (r *run) keep(parent *segment, ordinal int, mk func(uint32) flowText, sec o
 	}
 	s.actions, s.ids, s.shape = actions, recircIDs(actions), shapeOf(sec.Actions)
 	s.live = s.ids
+	r.places(s)
 	return s, nil
 }
 

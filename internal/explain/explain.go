@@ -55,6 +55,7 @@ type Named struct {
 	Row        string       // what else the cookie names: "Port_Binding sw0-p1"
 	Candidates []string     // all rows the cookie may mean, when it is ambiguous
 	Why        string
+	Gone       bool // no row has the cookie: the flow has outlived its own
 }
 
 // LogicalFlow is a row of the Southbound Logical_Flow table.
@@ -229,7 +230,7 @@ func (e *Explainer) name(ctx context.Context, h Hit) (Named, error) {
 	case len(rows) == 1:
 		return Named{Row: rows[0]}, nil
 	case len(flows)+len(rows) == 0:
-		return Named{Why: "no row has the cookie: its flow may be older than the database"}, nil
+		return Named{Gone: true, Why: "no row has the cookie: its flow may be older than the database"}, nil
 	case len(flows) == 1 && len(rows) == 0:
 		return Named{Why: "the row with the cookie has another table or priority", Candidates: candidates(flows, nil)}, nil
 	}

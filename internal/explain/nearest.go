@@ -21,6 +21,8 @@ type Miss struct {
 	Open     []string     // those of which the packet does not tell
 	NB       *NBRow       // behind Nearest
 	Read     int          // flows that were compared
+
+	distance int // how far Nearest is from matching
 }
 
 // String is one sentence for a person.
@@ -69,11 +71,8 @@ func (e *Explainer) NearestMiss(ctx context.Context, metadata uint64, pipeline s
 	if dp == nil {
 		return nil, fmt.Errorf("no datapath has the tunnel key %d", metadata)
 	}
-	f := readFacts(flow)
-	if f.inport, err = e.portName(ctx, dp.UUID, f.number("reg14")); err != nil {
-		return nil, err
-	}
-	if f.outport, err = e.portName(ctx, dp.UUID, f.number("reg15")); err != nil {
+	f, err := e.factsOn(ctx, dp, flow)
+	if err != nil {
 		return nil, err
 	}
 	flows, err := e.stageFlows(ctx, dp.UUID, pipeline, tableID)
@@ -112,10 +111,15 @@ func (m *Miss) consider(lf *LogicalFlow, f facts) {
 		return
 	}
 	var failed, open []string
+	distance := 0
 	for _, t := range terms {
 		switch t.is {
 		case no:
 			failed = append(failed, t.text)
+			distance++
+			if t.far { // another protocol's rule is farther than one for another port
+				distance++
+			}
 		case unknown:
 			open = append(open, t.text)
 		}
@@ -124,11 +128,11 @@ func (m *Miss) consider(lf *LogicalFlow, f facts) {
 		return // nothing in common
 	}
 	if m.Nearest == nil || cmp.Or(
-		cmp.Compare(max(1, len(failed)), max(1, len(m.Failed))),
+		cmp.Compare(max(1, distance), max(1, m.distance)),
 		cmp.Compare(b2i(lf.Hint == ""), b2i(m.Nearest.Hint == "")),
 		cmp.Compare(len(open), len(m.Open)),
 		cmp.Compare(m.Nearest.Priority, lf.Priority)) < 0 {
-		m.Nearest, m.Failed, m.Open = lf, failed, open
+		m.Nearest, m.Failed, m.Open, m.distance = lf, failed, open, distance
 	}
 }
 

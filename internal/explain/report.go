@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -66,7 +67,7 @@ func (r *Reporter) Explain(ctx context.Context, chassis string, hops []*report.H
 				if !ours(h, t) {
 					continue
 				}
-				now := &seen{named: named[next], hit: hits[next], flow: s.FinalFlow}
+				now := &seen{named: named[next], hit: hits[next], flow: cmp.Or(t.LookedUp, s.FinalFlow)}
 				next++
 				eval = carry(now, eval)
 				fill(t, now.named)
@@ -76,6 +77,38 @@ func (r *Reporter) Explain(ctx context.Context, chassis string, hops []*report.H
 	}
 	return err
 }
+
+// Uninstalled lists where a chassis' tables differ from what its Southbound database asks for, as far as the hops tell.
+func (r *Reporter) Uninstalled(ctx context.Context, chassis string, hops []*report.Hop) ([]report.Finding, error) {
+	e, err := r.For(ctx, chassis)
+	if err != nil {
+		return nil, err
+	}
+	var hits []Hit
+	var all []lookup
+	for _, h := range hops {
+		for _, s := range h.Segments {
+			for i := range s.Tables {
+				t := &s.Tables[i]
+				if ours(h, t) {
+					hits = append(hits, hitOf(t))
+					all = append(all, lookup{flow: t.LookedUp, miss: t.Match == noMatch})
+				}
+			}
+		}
+	}
+	named, err := e.Explain(ctx, hits)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		all[i].hit, all[i].named = hits[i], named[i]
+	}
+	return e.uninstalled(ctx, chassis, all)
+}
+
+// noMatch is the match of a look-up that no flow took.
+const noMatch = "No match."
 
 // ours leaves out the hits on bridges that OVN does not program.
 func ours(h *report.Hop, t *report.Table) bool { return t.Bridge == "" || t.Bridge == h.Bridge }
