@@ -38,7 +38,7 @@ func known(b bool) truth {
 type term struct {
 	text string
 	is   truth
-	far  bool // not met, and the packet has not even the field
+	far  bool // not met, and the packet is of another protocol
 }
 
 // conjuncts evaluates a logical match and takes it apart at its outermost
@@ -168,9 +168,17 @@ func (p *matcher) not(out *[]term) truth {
 		return t
 	}
 	t := p.comparison()
-	_, has, told := p.f.value(p.left)
-	*out = append(*out, term{text: strings.TrimSpace(p.in[start:p.at]), is: t, far: t == no && told && !has})
+	*out = append(*out, term{text: strings.TrimSpace(p.in[start:p.at]), is: t, far: t == no && p.f.foreign(p.left)})
 	return t
+}
+
+// foreign reports a protocol that the packet is not, or a field that it lacks.
+func (f facts) foreign(name string) bool {
+	if is, ok := f.predicate(name); ok && !strings.Contains(name, ".") {
+		return !is
+	}
+	_, has, told := f.value(name)
+	return told && !has
 }
 
 // word reads a name, a constant, a string, or a set in braces.

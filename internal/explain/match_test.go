@@ -100,3 +100,18 @@ func TestLBSummary(t *testing.T) {
 		}
 	}
 }
+
+// TestNearestIsOfTheProtocol checks which of several rules is named as the nearest.
+func TestNearestIsOfTheProtocol(t *testing.T) {
+	f := readFacts(syn)
+	for _, match := range []string{`outport == "sw1-p1" && icmp4`, `outport == "sw1-p1" && udp.dst == 53`, `outport == "sw1-p1" && ip6 && tcp.dst == 81`} {
+		f.outport = "sw1-p1"
+		m := &Miss{}
+		for _, lf := range []*LogicalFlow{{Match: match, Hint: "1"}, {Match: `outport == "sw1-p1" && tcp.dst == 8080`, Hint: "1"}, {Match: match, Hint: "1"}} {
+			m.consider(lf, f)
+		}
+		if len(m.Failed) != 1 || m.Failed[0] != "tcp.dst == 8080" {
+			t.Errorf("beside %s: %q is the nearest, but for %q", match, m.Nearest.Match, m.Failed)
+		}
+	}
+}

@@ -164,17 +164,23 @@ func (e *Explainer) stageFlows(ctx context.Context, datapath ovn.UUID, pipeline 
 	return e.queryFlows(ctx, qs)
 }
 
+// firstGroupKey is the first tunnel key of multicast groups (northd: OVN_MIN_MULTICAST); ports' are below.
+const firstGroupKey = 1 << 15
+
 // portName is the logical port of a key, a multicast group's name, or empty.
 func (e *Explainer) portName(ctx context.Context, datapath ovn.UUID, key uint64) (string, error) {
 	if key == 0 {
 		return "", nil
 	}
-	p, err := e.sb.PortByKey(ctx, datapath, int64(key))
-	if err == nil {
+	if key < firstGroupKey {
+		p, err := e.sb.PortByKey(ctx, datapath, int64(key))
+		if isNotFound(err) {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
 		return p.LogicalPort, nil
-	}
-	if !isNotFound(err) {
-		return "", err
 	}
 	g, err := e.sb.MulticastByKey(ctx, datapath, int64(key))
 	if isNotFound(err) {

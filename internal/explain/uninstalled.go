@@ -21,6 +21,9 @@ const (
 	maxDeciding = 3000  // and for one that decided
 )
 
+// maxStage is the highest table_id that the Southbound schema allows.
+const maxStage = 32
+
 // lookup is a table hit that may have come about for want of a flow.
 type lookup struct {
 	hit      Hit
@@ -108,7 +111,7 @@ func (e *Explainer) place(ctx context.Context, l *lookup) (bool, error) {
 	// Every stage has a flow of priority 0 for all packets.
 	for _, pipeline := range []string{"egress", "ingress"} {
 		base, ok := e.base(pipeline)
-		if !ok || l.hit.Table < base {
+		if !ok || l.hit.Table < base || l.hit.Table > base+maxStage {
 			continue
 		}
 		l.stage = stage{pipeline, l.hit.Table - base}

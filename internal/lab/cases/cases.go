@@ -15,7 +15,7 @@ import (
 func All(t *lab.Topology) []probe.Case {
 	b := builder{t}
 	var all []probe.Case
-	for _, group := range []func(builder) []probe.Case{basic, loadBalancers, acls, nat, routers, provider, special, controller, placement, learned, underlay, related, sessions} {
+	for _, group := range []func(builder) []probe.Case{basic, loadBalancers, acls, nat, routers, provider, special, controller, placement, learned, underlay, related, stale, sessions} {
 		all = append(all, group(b)...)
 	}
 	tell(all)

@@ -92,7 +92,7 @@ var tellings = map[string][]probe.Told{
 	"policy-reroute":   names("Logical_Router_Policy: policy 100 ip4.src == 10.0.0.3 && udp.dst == 7: reroute to 20.0.0.5"),
 	"policy-ecmp":      {{Names: []string{"Logical_Router_Policy: policy 100"}, Choice: []string{"ecmp 20.0.0.3", "ecmp 20.0.0.5"}}},
 	"policy-allow":     names("Logical_Router_Policy: policy 101 ip4.src == 10.0.0.3: allow"),
-	"router-port-down": because("no route of lr0 leads to"),
+	"router-port-down": because("router port lr0-sw1 does not send", "lr_out_delivery"),
 	"ttl-exceeded":     because("lr0", "lr_in_ip_input"),
 	"mtu-too-big":      because("lr_in_larger_pkts"),
 
@@ -112,7 +112,7 @@ var tellings = map[string][]probe.Told{
 	"port-not-bound":       because("sw0-nobody", "not bound"),
 	"virtual-port-unbound": because("sw5-virt"),
 	"no-bridge-mapping":    because("hv1", "physnet1", "no bridge mapping"),
-	"prov-wrong-vlan":      because("301"),
+	"prov-wrong-vlan":      because("the bridge's own port"),
 
 	// Marking, and what OVN answers.
 	"qos-dscp":            names("QoS: from-lport 100 ip4.src == 10.0.0.3: dscp=46"),

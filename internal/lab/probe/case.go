@@ -31,11 +31,13 @@ type Step struct {
 	Flags  string   // TCP flags of the answer, when not the usual ones
 	Error  bool     // or answer it with an ICMP error (port unreachable)
 	NB     []string // first run these commands (as in Case.Setup)
-	Flush  bool     // and empty the conntrack tables
-	Args   []string // further flags of the tool for this packet
-	Want   string   // what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected"
-	Quiet  bool     // only send: nothing is predicted
-	Told   Told     // what the report must have said about it
+	// Unsettled does not wait until the chassis act on them: the commands have stopped one.
+	Unsettled bool
+	Flush     bool     // and empty the conntrack tables
+	Args      []string // further flags of the tool for this packet
+	Want      string   // what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected"
+	Quiet     bool     // only send: nothing is predicted
+	Told      Told     // what the report must have said about it
 }
 
 // Result is the judgement on one case.
@@ -239,6 +241,14 @@ func (r *Runner) stepChanges(ctx context.Context, s Step) error {
 		if err := r.Flush(); err != nil {
 			return err
 		}
+	}
+	if s.Unsettled {
+		for _, cmd := range s.NB {
+			if err := r.command(ctx, cmd); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	if len(s.NB) > 0 {
 		if err := r.change(ctx, s.NB); err != nil {
