@@ -187,7 +187,8 @@ func (r *Reporter) Reason(ctx context.Context, chassis string, why *report.Reaso
 	}
 	why.Stage, why.LogicalFlow, why.NB = n.Stage, n.Flow.report(), n.NB.report()
 	if !drops(n.Flow.Actions) && !rejects(n.Flow.Actions) {
-		return nil
+		why.Text, err = e.portNames(ctx, why.Text)
+		return err
 	}
 	f, err := e.factsAt(ctx, s)
 	if err != nil {

@@ -76,6 +76,19 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%s:\n got %q, nearest %q, stage %q\nwant %q, nearest %q, stage %q", c.name, why.Text, why.Nearest, why.Stage, c.text, c.nearest, c.stage)
 		}
 	}
+	// What goes on keeps its text; ports in it get their names.
+	table := 53
+	for text, want := range map[string]string{
+		"out of port key 2 of datapath 1":           "out of p1 of sw1",
+		"out of port key 3 of datapath 1, or not":   "out of port key 3 of datapath 1, or not",
+		"out of port key 2 of datapath 77":          "out of port key 2 of datapath 77",
+		"out of port key 32769 of datapath 1 again": "out of port key 32769 of datapath 1 again",
+	} {
+		why := &report.Reason{Text: text, Chassis: "hv1", Table: &table, Cookie: "0x8"}
+		if err := r.Reason(t.Context(), "hv1", why); err != nil || why.Text != want {
+			t.Errorf("%q became %q (%v), want %q", text, why.Text, err, want)
+		}
+	}
 	if err := r.Explain(t.Context(), "hv9", nil); err == nil {
 		t.Error("a chassis without a database: no error")
 	}

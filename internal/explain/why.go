@@ -3,6 +3,8 @@ package explain
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -73,6 +75,30 @@ func (e *Explainer) factsAt(ctx context.Context, s *seen) (facts, error) {
 		return readFacts(s.flow), err
 	}
 	return e.factsOn(ctx, dp, s.flow)
+}
+
+// keys is how a text names a logical port without a database.
+var keys = regexp.MustCompile(`port key (\d+) of datapath (\d+)`)
+
+// portNames puts logical ports' names in place of their keys in a text.
+func (e *Explainer) portNames(ctx context.Context, text string) (string, error) {
+	m := keys.FindStringSubmatch(text)
+	if m == nil || e.sb == nil {
+		return text, nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	port, _ := strconv.ParseUint(m[1], 10, 64)
+	datapath, _ := strconv.ParseUint(m[2], 10, 64)
+	dp, err := e.datapathByKey(ctx, datapath)
+	if err != nil || dp == nil {
+		return text, err
+	}
+	name, err := e.portName(ctx, dp.UUID, port)
+	if err != nil || name == "" {
+		return text, err
+	}
+	return strings.Replace(text, m[0], name+" of "+dp.Name, 1), nil
 }
 
 // datapathOf is the datapath of a hit, nil where it is not known.

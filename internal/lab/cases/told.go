@@ -97,8 +97,8 @@ var tellings = map[string][]probe.Told{
 	"mtu-too-big":      because("lr_in_larger_pkts"),
 
 	// Neighbours.
-	"missing-neighbour":          because("ARP", "20.0.0.77", "lr_in_arp_request"),
-	"external-neighbour-unknown": because("ARP", "172.16.0.200", "lr_in_arp_request"),
+	"missing-neighbour":          because("ARP", "20.0.0.77", "buffered", "out of lr0-sw1 of lr0", "lr_in_arp_request"),
+	"external-neighbour-unknown": because("ARP", "172.16.0.200", "out of lr1-public of lr1", "lr_in_arp_request"),
 	"mac-binding-learned":        {{}, {}, {Names: []string{"MAC_Binding 172.16.0.200 is 52:54:00:ee:00:02 at lr1-public"}}},
 	"fdb-learned":                {{}, {}, {Names: []string{"FDB 50:54:00:05:00:66"}}},
 	"prov-out":                   names("Logical_Switch_Port ln-prov"),
@@ -110,7 +110,7 @@ var tellings = map[string][]probe.Told{
 	"security-arp":         because("port security", "sw5-p3"),
 	"port-disabled":        because("sw0-p1", "disabled"),
 	"port-not-bound":       because("sw0-nobody", "not bound"),
-	"virtual-port-unbound": because("sw5-virt"),
+	"virtual-port-unbound": because("ARP", "70.0.0.50", "lr3-sw5"),
 	"no-bridge-mapping":    because("hv1", "physnet1", "no bridge mapping"),
 	"prov-wrong-vlan":      because("the bridge's own port"),
 
