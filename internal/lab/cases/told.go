@@ -117,5 +117,5 @@ var tellings = map[string][]probe.Told{
 	// Marking, and what OVN answers.
 	"qos-dscp":            names("QoS: from-lport 100 ip4.src == 10.0.0.3: dscp=46"),
 	"dhcp":                names("DHCP_Options: DHCP options of 70.0.0.0/24"),
-	"igmp-report-snooped": because("IGMP"),
+	"igmp-report-snooped": because("snooping", "ls_in_l2_lkup"),
 }
