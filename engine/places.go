@@ -36,8 +36,11 @@ func (r *run) places(s *segment) []Place {
 	}
 	s.places = found
 	for i, n := range tableNodes(&s.section) {
-		if f, ok := lookups[n]; ok && (s.pub.Tables[i].Cookie != 0 || s.pub.Tables[i].Miss) {
-			s.pub.Tables[i].Flow = f.String()
+		// A flow without a cookie is one of OVN's subroutines, or the end of a packet that no other took.
+		if hit := &s.pub.Tables[i]; hit.Cookie != 0 || hit.Miss || hit.Priority == 0 {
+			if f, ok := lookups[n]; ok {
+				hit.Flow = f.String()
+			}
 		}
 	}
 	return s.places
