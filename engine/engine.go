@@ -7,6 +7,8 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
@@ -19,6 +21,8 @@ type Engine struct {
 	Limits  Limits        // zero fields take DefaultLimits
 	Now     func() int64  // unix seconds, for overlay entries to age by; nil: they do not
 	Replay  Replayer      // may be nil: the registers at a punt are then taken from the final flow
+	// NextHop names the next hop that a section's bucket leads to, "" for any other; it may be nil. start is as for Replay.
+	NextHop func(sec oftrace.Section, start *openflow.Flow) string
 }
 
 // ErrLimit is a trace that was ended because its bound of work was reached.

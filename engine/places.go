@@ -7,16 +7,18 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Place is a point of a section at which its registers are told: a controller(...) or a ct(...table=N).
+// Place is a point of a section at which its registers are told: a controller(...), a ct(...table=N) or a group
+// that recirculates for a hash.
 type Place struct {
 	Text string        // the action as printed
 	Flow openflow.Flow // registers and metadata there
 	Lost string        // why Flow is not to be relied on; empty: it is
 }
 
-// Replayer executes a section's action lines to find its places. A section's final flow does not tell them: what a clone did is
-// undone there. start has the registers that a resumed section began with; nil for the first.
-type Replayer func(sec oftrace.Section, start *openflow.Flow) ([]Place, error)
+// Replayer executes a section's action lines to find its places, and what its table look-ups were about, as far as that can be
+// followed. A section's final flow does not tell them: what a clone did is undone there. start has the registers that a resumed
+// section began with; nil for the first.
+type Replayer func(sec oftrace.Section, start *openflow.Flow) (places []Place, lookups map[*oftrace.Node]openflow.Flow, err error)
 
 // places replays a segment, once.
 func (r *run) places(s *segment) []Place {
@@ -28,13 +30,34 @@ func (r *run) places(s *segment) []Place {
 	if !ok {
 		return nil
 	}
-	if found, err := r.engine.Replay(s.section, start); err == nil {
-		s.places = found
+	found, lookups, err := r.engine.Replay(s.section, start)
+	if err != nil {
+		return nil
+	}
+	s.places = found
+	for i, n := range tableNodes(&s.section) {
+		// A flow without a cookie is one of OVN's subroutines, or the end of a packet that no other took.
+		if hit := &s.pub.Tables[i]; hit.Cookie != 0 || hit.Miss || hit.Priority == 0 {
+			if f, ok := lookups[n]; ok {
+				hit.Flow = f.String()
+			}
+		}
 	}
 	return s.places
 }
 
-// startOf finds the registers a segment began with: those at the ct() of its parent that it resumes. A segment that only ran a
+// tableNodes are the nodes behind tableHits, in their order.
+func tableNodes(sec *oftrace.Section) []*oftrace.Node {
+	var out []*oftrace.Node
+	walkNodes(sec.Nodes, func(n *oftrace.Node) {
+		if n.Kind == oftrace.Table {
+			out = append(out, n)
+		}
+	})
+	return out
+}
+
+// startOf finds the registers a segment began with: those at the place of its parent that it resumes. A segment that only ran a
 // group's bucket changed none, so its final flow has them.
 func (r *run) startOf(s *segment) (*openflow.Flow, bool) {
 	if s.parent == nil {
@@ -44,16 +67,21 @@ func (r *run) startOf(s *segment) (*openflow.Flow, bool) {
 		f, err := openflow.Parse(s.pub.Final)
 		return &f, err == nil
 	}
-	var cts []Place
-	for _, p := range r.places(s.parent) {
-		if strings.HasPrefix(p.Text, "ct(") {
-			cts = append(cts, p)
+	return r.startAt(s.parent, s.ordinal)
+}
+
+// startAt has the registers at the recirculation of a segment that comes ordinal-th.
+func (r *run) startAt(s *segment, ordinal int) (*openflow.Flow, bool) {
+	var at []Place
+	for _, p := range r.places(s) {
+		if strings.HasPrefix(p.Text, "ct(") || strings.HasPrefix(p.Text, "group:") {
+			at = append(at, p)
 		}
 	}
-	if len(cts) != len(s.parent.ids) || cts[s.ordinal].Lost != "" {
+	if len(at) != len(s.ids) || at[ordinal].Lost != "" {
 		return nil, false
 	}
-	return &cts[s.ordinal].Flow, true
+	return &at[ordinal].Flow, true
 }
 
 // punt completes a controller leaf: the OpenFlow action behind it, and the registers it saw.

@@ -117,10 +117,11 @@ func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st 
 		i := slices.IndexFunc(list, func(b bucket) bool { return b.shape == shape })
 		if i < 0 {
 			i = len(list)
-			list = append(list, bucket{hash: x, shape: shape, choice: bucketChoice(name, sec.Actions)})
+			list = append(list, bucket{hash: x, shape: shape, choice: r.nextHop(bucketChoice(name, sec.Actions), sec, parent, ordinal)})
 		}
 		list[i].hashes = append(list[i].hashes, x)
 	}
+	distinguish(list)
 	for i := range list {
 		list[i].choice.Share = float64(len(list[i].hashes)) / float64(total)
 		for j, x := range list[i].hashes {
@@ -128,6 +129,20 @@ func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st 
 		}
 	}
 	return list, mask, nil
+}
+
+// distinguish adds the bucket to choices that would read alike: one next hop by two ports.
+func distinguish(list []bucket) {
+	same := map[string]int{}
+	for _, b := range list {
+		same[b.choice.Kind+b.choice.Chosen]++
+	}
+	for i, b := range list {
+		if same[b.choice.Kind+b.choice.Chosen] > 1 {
+			name, _, _ := strings.Cut(b.shape, "|")
+			list[i].choice.Chosen += " (" + name + ")"
+		}
+	}
 }
 
 // hashMask reads the mask of dp_hash in a megaflow, 0 when it does not matter.
@@ -178,6 +193,21 @@ func bucketChoice(name, actions string) Choice {
 		}
 		return true
 	})
+	return c
+}
+
+// nextHop names an alternative by its next hop, where it has one.
+func (r *run) nextHop(c Choice, sec oftrace.Section, parent *segment, ordinal int) Choice {
+	if r.engine.NextHop == nil || c.Kind != "ecmp" {
+		return c
+	}
+	start, ok := r.startAt(parent, ordinal)
+	if !ok {
+		return c
+	}
+	if hop := r.engine.NextHop(sec, start); hop != "" {
+		c.Chosen = hop
+	}
 	return c
 }
 

@@ -199,6 +199,7 @@ func (r *run) keep(parent *segment, ordinal int, st state, mk func(uint32) flowT
 	}
 	s.actions, s.ids, s.shape = actions, recircIDs(actions), shapeOf(sec.Actions)
 	s.live = s.ids
+	r.places(s)
 	return s, nil
 }
 

@@ -182,6 +182,8 @@ type TableHit struct {
 	Miss     bool     `json:"miss,omitempty"`
 	Actions  []string `json:"actions,omitempty"`
 	Metadata uint64   `json:"metadata,omitempty"`
+	// Flow is the packet that was looked up, with its registers and conntrack state; empty where it could not be followed.
+	Flow string `json:"flow,omitempty"`
 }
 
 // CTStep is one ct() action with conntrack's answer.

@@ -18,6 +18,8 @@ type Explainer interface {
 	Explain(ctx context.Context, chassis string, hops []*report.Hop) error
 	// Reason completes a branch's reason: Table, Cookie and Chassis say which hit decided.
 	Reason(ctx context.Context, chassis string, r *report.Reason) error
+	// Uninstalled lists where a chassis' tables differ from what its Southbound database asks for.
+	Uninstalled(ctx context.Context, chassis string, hops []*report.Hop) ([]report.Finding, error)
 }
 
 // reason notes which table hit ended a leaf: the last one of its segment.
@@ -139,6 +141,15 @@ func (s *sending) explain(ctx context.Context, byChassis map[string][]*report.Ho
 	for _, chassis := range slices.Sorted(maps.Keys(byChassis)) {
 		if err := s.Explainer.Explain(ctx, chassis, byChassis[chassis]); err != nil {
 			s.warn("some tables of %s stay unnamed: %v", chassis, err)
+			continue
+		}
+		found, err := s.Explainer.Uninstalled(ctx, chassis, byChassis[chassis])
+		if err != nil {
+			s.warn("the tables of %s were not compared with the Southbound database: %v", chassis, err)
+		}
+		s.pkt.Findings = append(s.pkt.Findings, found...)
+		for _, f := range found {
+			s.warn("%s", f.Text)
 		}
 	}
 	for _, b := range append(s.pkt.Branches[:len(s.pkt.Branches):len(s.pkt.Branches)], s.pkt.Generated...) {

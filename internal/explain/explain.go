@@ -55,6 +55,7 @@ type Named struct {
 	Row        string       // what else the cookie names: "Port_Binding sw0-p1"
 	Candidates []string     // all rows the cookie may mean, when it is ambiguous
 	Why        string
+	Gone       bool // no row has the cookie: the flow has outlived its own
 }
 
 // LogicalFlow is a row of the Southbound Logical_Flow table.
@@ -146,15 +147,16 @@ func (e *Explainer) Explain(ctx context.Context, hits []Hit) ([]Named, error) {
 		}
 		return out, nil
 	}
-	if err := e.read(ctx, hits); err != nil {
-		for i := range out {
-			out[i].Why = err.Error()
-		}
-		return out, err
-	}
 	var errs []error
+	unread := e.read(ctx, hits)
+	if unread != nil {
+		errs = append(errs, unread)
+	}
 	for i, h := range hits {
 		named, err := e.name(ctx, h)
+		if _, ours := h.cookie(); ours && unread != nil && named.Flow == nil && named.Row == "" {
+			named.Why = unread.Error()
+		}
 		out[i] = named
 		if err != nil {
 			errs = append(errs, err)
@@ -229,7 +231,7 @@ func (e *Explainer) name(ctx context.Context, h Hit) (Named, error) {
 	case len(rows) == 1:
 		return Named{Row: rows[0]}, nil
 	case len(flows)+len(rows) == 0:
-		return Named{Why: "no row has the cookie: its flow may be older than the database"}, nil
+		return Named{Gone: e.absent[uint32(h.Cookie)], Why: "no row has the cookie: its flow may be older than the database"}, nil
 	case len(flows) == 1 && len(rows) == 0:
 		return Named{Why: "the row with the cookie has another table or priority", Candidates: candidates(flows, nil)}, nil
 	}

@@ -12,6 +12,7 @@ type facts struct {
 	fields  map[string]string // OpenFlow names
 	inport  string            // logical ports of reg14 and reg15
 	outport string
+	sets    map[string][]string // members of "$addressset" and "@portgroup", as far as read
 }
 
 // readFacts reads NAME=VALUE and bare names, as ofproto/trace prints a flow.
@@ -76,7 +77,7 @@ func (f facts) ip6() bool { return f.is("ipv6", "tcp6", "udp6", "sctp6", "icmp6"
 // a name that is none, or of which the flow says nothing.
 func (f facts) predicate(name string) (value, known bool) {
 	icmp6 := f.ip6() && f.proto() == 58
-	t := f.number("icmp_type")
+	t := f.number("icmp_type") + f.number("icmpv6_type") // a flow has one of them
 	switch name {
 	case "ip4":
 		return f.ip4(), true
@@ -118,7 +119,7 @@ func (f facts) predicate(name string) (value, known bool) {
 		mac := f.fields["dl_dst"]
 		return len(mac) > 1 && nibbleOdd(mac[1]), mac != ""
 	case "eth.bcast":
-		return f.fields["dl_dst"] == "ff:ff:ff:ff:ff:ff", true
+		return f.fields["dl_dst"] == "ff:ff:ff:ff:ff:ff", f.fields["dl_dst"] != ""
 	case "ip4.mcast":
 		a, err := netip.ParseAddr(f.fields["nw_dst"])
 		return f.ip4() && err == nil && a.IsMulticast(), true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/ovn-kubernetes/libovsdb/ovsdb"
@@ -46,6 +47,20 @@ func (x *index) read(ctx context.Context, tables ...string) error {
 		parts = append(parts, part{table: t})
 	}
 	return x.readParts(ctx, parts)
+}
+
+// readEach reads parts together, and where that is refused one by one: a table that may not be read is no reason to know nothing
+// of the others.
+func (x *index) readEach(ctx context.Context, parts []part) error {
+	err := x.readParts(ctx, parts)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	var errs []error
+	for _, p := range parts {
+		errs = append(errs, x.readParts(ctx, []part{p}))
+	}
+	return errors.Join(errs...)
 }
 
 // readParts reads the UUIDs of parts of tables, in one transaction, unless it has them.

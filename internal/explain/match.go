@@ -38,6 +38,7 @@ func known(b bool) truth {
 type term struct {
 	text string
 	is   truth
+	far  bool // not met, and the packet is of another protocol
 }
 
 // conjuncts evaluates a logical match and takes it apart at its outermost
@@ -52,6 +53,24 @@ func (f facts) conjuncts(match string) (terms []term, ok bool) {
 	return terms, true
 }
 
+// holds evaluates a whole match; one that is not understood is unknown.
+func (f facts) holds(match string) truth {
+	terms, ok := f.conjuncts(match)
+	if !ok {
+		return unknown
+	}
+	result := yes
+	for _, t := range terms {
+		if t.is == no {
+			return no
+		}
+		if t.is == unknown {
+			result = unknown
+		}
+	}
+	return result
+}
+
 // matcher reads the expression language of OVN's lib/expr.c just far enough
 // to say which conditions a packet meets.
 type matcher struct {
@@ -59,8 +78,10 @@ type matcher struct {
 	at  int
 	f   facts
 	bad bool
+	neg bool // what is read stands under a negation (expr_parse_not): operators are turned around
 
 	depth int
+	left  string // what the latest comparison was about
 }
 
 // maxDepth bounds nesting; northd writes a handful of levels.
@@ -91,15 +112,10 @@ func (p *matcher) or(out *[]term) truth {
 	for !p.bad && p.take("||") {
 		alternatives++
 		var rest []term
-		switch next := p.and(&rest); {
-		case t == yes || next == yes:
-			t = yes
-		case t == unknown || next == unknown:
-			t = unknown
-		}
+		t = p.join(t, p.and(&rest), yes)
 	}
 	if alternatives > 1 {
-		terms = []term{{strings.TrimSpace(p.in[start:p.at]), t}}
+		terms = []term{{text: strings.TrimSpace(p.in[start:p.at]), is: t}}
 	}
 	*out = append(*out, terms...)
 	return t
@@ -108,14 +124,23 @@ func (p *matcher) or(out *[]term) truth {
 func (p *matcher) and(out *[]term) truth {
 	t := p.not(out)
 	for !p.bad && p.take("&&") {
-		switch next := p.not(out); {
-		case t == no || next == no:
-			t = no
-		case t == unknown || next == unknown:
-			t = unknown
-		}
+		t = p.join(t, p.not(out), no)
 	}
 	return t
+}
+
+// join combines two outcomes: the one that settles a disjunction is yes, a conjunction no; under a negation they change places.
+func (p *matcher) join(a, b, settles truth) truth {
+	if p.neg {
+		settles = not(settles)
+	}
+	switch {
+	case a == settles || b == settles:
+		return settles
+	case a == unknown || b == unknown:
+		return unknown
+	}
+	return not(settles)
 }
 
 func (p *matcher) not(out *[]term) truth {
@@ -129,8 +154,10 @@ func (p *matcher) not(out *[]term) truth {
 	if p.at+1 < len(p.in) && p.in[p.at] == '!' && p.in[p.at+1] != '=' {
 		p.at++
 		var inner []term
-		t := not(p.not(&inner))
-		*out = append(*out, term{p.in[start:p.at], t})
+		p.neg = !p.neg
+		t := p.not(&inner)
+		p.neg = !p.neg
+		*out = append(*out, term{text: p.in[start:p.at], is: t})
 		return t
 	}
 	if p.take("(") {
@@ -141,8 +168,17 @@ func (p *matcher) not(out *[]term) truth {
 		return t
 	}
 	t := p.comparison()
-	*out = append(*out, term{strings.TrimSpace(p.in[start:p.at]), t})
+	*out = append(*out, term{text: strings.TrimSpace(p.in[start:p.at]), is: t, far: t == no && p.f.foreign(p.left)})
 	return t
+}
+
+// foreign reports a protocol that the packet is not, or a field that it lacks.
+func (f facts) foreign(name string) bool {
+	if is, ok := f.predicate(name); ok && !strings.Contains(name, ".") {
+		return !is
+	}
+	_, has, told := f.value(name)
+	return told && !has
 }
 
 // word reads a name, a constant, a string, or a set in braces.
@@ -192,6 +228,7 @@ func (p *matcher) relop() string {
 
 func (p *matcher) comparison() truth {
 	left := p.word()
+	p.left = left
 	if p.bad {
 		return unknown
 	}
@@ -204,13 +241,7 @@ func (p *matcher) comparison() truth {
 	}
 	op := p.relop()
 	if op == "" {
-		if v, ok := p.f.predicate(left); ok {
-			return known(v)
-		}
-		if v, ok, is := p.f.value(left); is && ok {
-			return known(v != "0") // a one-bit field
-		}
-		return unknown
+		return p.f.bit(left, !p.neg)
 	}
 	right := p.word()
 	if p.bad {
@@ -220,15 +251,42 @@ func (p *matcher) comparison() truth {
 		p.word()
 		return unknown
 	}
+	if p.neg {
+		op = opposite[op]
+	}
 	return p.f.compare(left, op, right)
+}
+
+var opposite = map[string]string{"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+// bit evaluates a predicate or a one-bit field that is wanted set or clear. A field's prerequisites hold either way: without
+// ct.trk neither ct.new nor !ct.new is true.
+func (f facts) bit(name string, want bool) truth {
+	if strings.HasPrefix(name, "ct.") && name != "ct.trk" {
+		if tracked, _ := f.predicate("ct.trk"); !tracked {
+			return no
+		}
+	}
+	if v, ok := f.predicate(name); ok {
+		return known(v == want)
+	}
+	v, ok, is := f.value(name)
+	switch {
+	case !is:
+		return unknown
+	case !ok:
+		return no
+	}
+	return known((v != "0") == want)
 }
 
 // compare evaluates FIELD OP VALUES.
 func (f facts) compare(field, op, values string) truth {
 	have, ok, is := f.value(field)
 	if !is {
-		if v, isPredicate := f.predicate(field); isPredicate {
-			return compareOne(map[bool]string{false: "0", true: "1"}[v], op, values)
+		want := values == "1"
+		if (want || values == "0") && (op == "==" || op == "!=") {
+			return f.bit(field, want == (op == "=="))
 		}
 		return unknown
 	}
@@ -236,7 +294,7 @@ func (f facts) compare(field, op, values string) truth {
 		return no // a comparison implies that the packet has the field
 	}
 	if !strings.HasPrefix(values, "{") {
-		return compareOne(have, op, values)
+		return f.compareOne(have, op, values)
 	}
 	// == of a set holds for any of its members, != for all of them.
 	result := no
@@ -244,7 +302,7 @@ func (f facts) compare(field, op, values string) truth {
 		result = yes
 	}
 	for _, v := range strings.FieldsFunc(strings.Trim(values, "{}"), func(r rune) bool { return r == ',' || r == ' ' }) {
-		t := compareOne(have, op, v)
+		t := f.compareOne(have, op, v)
 		switch {
 		case op == "!=" && t == no:
 			return no
@@ -257,9 +315,23 @@ func (f facts) compare(field, op, values string) truth {
 	return result
 }
 
-func compareOne(have, op, want string) truth {
+// compareOne compares with one constant, or with the members of a named set.
+func (f facts) compareOne(have, op, want string) truth {
 	if strings.HasPrefix(want, "$") || strings.HasPrefix(want, "@") {
-		return unknown // the members of a set are not read here
+		members := f.sets[want]
+		if len(members) == 0 {
+			return unknown // it was not read, or OVN does not say what an empty one means here
+		}
+		result := known(op == "!=")
+		for _, m := range members {
+			switch t := f.compareOne(have, op, m); {
+			case t == unknown:
+				return unknown
+			case t != result:
+				return t
+			}
+		}
+		return result
 	}
 	if strings.HasPrefix(want, `"`) {
 		return equality(have == strings.Trim(want, `"`), op)
@@ -280,6 +352,10 @@ func compareOne(have, op, want string) truth {
 		return equality(strings.EqualFold(have, want), op)
 	}
 	x, errX := strconv.ParseUint(have, 0, 64)
+	if b, err := netip.ParseAddr(want); err == nil && b.Is4() && errX == nil { // reg0 == 10.0.0.1
+		four := b.As4()
+		return equality(x == uint64(binary.BigEndian.Uint32(four[:])), op)
+	}
 	y, errY := strconv.ParseUint(want, 0, 64)
 	if errX != nil || errY != nil {
 		return unknown

@@ -40,6 +40,12 @@ func TestConjuncts(t *testing.T) {
 		{ns, `nd_ns && nd.target == fd00::3 && ip6.dst == {fd00::3, ff02::1:ff00:3} && icmp6.code == 0`, "yyyy"},
 		{ns, `eth.mcast && !ip4 && icmp && ip.ttl == 255 && ip6.src == fd00::/64`, "yyyyy"},
 		{ns, `arp && arp.op == 1`, "nn"},
+		// A field's prerequisites hold under a negation too, a predicate's do not.
+		{ns, `!ct.new && !(tcp.dst == 80) && !tcp && !(ip4 || arp) && !(nd_ns && ip4)`, "nnyyy"},
+		{ns, `!(udp.dst == 53 || ip6) && ct.new == 0 && ct.trk == 0`, "nny"},
+		{syn, `!(tcp.dst == {80, 81}) && !(tcp.dst > 80) && !(ct.new && udp) && ct.est == 0`, "nnyy"},
+		{syn, `ip4.src == $friends && ip4.src != $friends && ip4.src == {1.1.1.1, $friends} && outport == @pg && outport != @pg && ip4.dst == $friends`, "ynyynn"},
+		{syn, `outport == @other && ip4.src != $empty`, "n?"},
 		{syn, `ip4 &&`, "bad"},
 		{syn, `(ip4`, "bad"},
 		{syn, `ip4 == {1`, "bad"},
@@ -49,6 +55,7 @@ func TestConjuncts(t *testing.T) {
 	} {
 		f := readFacts(c.flow)
 		f.outport = "sw1-p1"
+		f.sets = map[string][]string{"$friends": {"10.0.0.0/30", "10.0.9.9"}, "@pg": {`"sw1-p0"`, `"sw1-p1"`}, "@other": {`"x"`}, "$empty": {}}
 		terms, ok := f.conjuncts(c.match)
 		got := ""
 		for _, x := range terms {
@@ -90,6 +97,21 @@ func TestLBSummary(t *testing.T) {
 	} {
 		if got := lbSummary(lines, &LogicalFlow{Match: c.match}); got != c.want {
 			t.Errorf("%s: %s, want %s", c.match, got, c.want)
+		}
+	}
+}
+
+// TestNearestIsOfTheProtocol checks which of several rules is named as the nearest.
+func TestNearestIsOfTheProtocol(t *testing.T) {
+	f := readFacts(syn)
+	for _, match := range []string{`outport == "sw1-p1" && icmp4`, `outport == "sw1-p1" && udp.dst == 53`, `outport == "sw1-p1" && ip6 && tcp.dst == 81`} {
+		f.outport = "sw1-p1"
+		m := &Miss{}
+		for _, lf := range []*LogicalFlow{{Match: match, Hint: "1"}, {Match: `outport == "sw1-p1" && tcp.dst == 8080`, Hint: "1"}, {Match: match, Hint: "1"}} {
+			m.consider(lf, f)
+		}
+		if len(m.Failed) != 1 || m.Failed[0] != "tcp.dst == 8080" {
+			t.Errorf("beside %s: %q is the nearest, but for %q", match, m.Nearest.Match, m.Failed)
 		}
 	}
 }

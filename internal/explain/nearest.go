@@ -21,6 +21,8 @@ type Miss struct {
 	Open     []string     // those of which the packet does not tell
 	NB       *NBRow       // behind Nearest
 	Read     int          // flows that were compared
+
+	distance int // how far Nearest is from matching
 }
 
 // String is one sentence for a person.
@@ -69,11 +71,8 @@ func (e *Explainer) NearestMiss(ctx context.Context, metadata uint64, pipeline s
 	if dp == nil {
 		return nil, fmt.Errorf("no datapath has the tunnel key %d", metadata)
 	}
-	f := readFacts(flow)
-	if f.inport, err = e.portName(ctx, dp.UUID, f.number("reg14")); err != nil {
-		return nil, err
-	}
-	if f.outport, err = e.portName(ctx, dp.UUID, f.number("reg15")); err != nil {
+	f, err := e.factsOn(ctx, dp, flow)
+	if err != nil {
 		return nil, err
 	}
 	flows, err := e.stageFlows(ctx, dp.UUID, pipeline, tableID)
@@ -112,10 +111,15 @@ func (m *Miss) consider(lf *LogicalFlow, f facts) {
 		return
 	}
 	var failed, open []string
+	distance := 0
 	for _, t := range terms {
 		switch t.is {
 		case no:
 			failed = append(failed, t.text)
+			distance++
+			if t.far { // another protocol's rule is farther than one for another port
+				distance++
+			}
 		case unknown:
 			open = append(open, t.text)
 		}
@@ -124,11 +128,11 @@ func (m *Miss) consider(lf *LogicalFlow, f facts) {
 		return // nothing in common
 	}
 	if m.Nearest == nil || cmp.Or(
-		cmp.Compare(max(1, len(failed)), max(1, len(m.Failed))),
+		cmp.Compare(max(1, distance), max(1, m.distance)),
 		cmp.Compare(b2i(lf.Hint == ""), b2i(m.Nearest.Hint == "")),
 		cmp.Compare(len(open), len(m.Open)),
 		cmp.Compare(m.Nearest.Priority, lf.Priority)) < 0 {
-		m.Nearest, m.Failed, m.Open = lf, failed, open
+		m.Nearest, m.Failed, m.Open, m.distance = lf, failed, open, distance
 	}
 }
 
@@ -160,17 +164,23 @@ func (e *Explainer) stageFlows(ctx context.Context, datapath ovn.UUID, pipeline 
 	return e.queryFlows(ctx, qs)
 }
 
+// firstGroupKey is the first tunnel key of multicast groups (northd: OVN_MIN_MULTICAST); ports' are below.
+const firstGroupKey = 1 << 15
+
 // portName is the logical port of a key, a multicast group's name, or empty.
 func (e *Explainer) portName(ctx context.Context, datapath ovn.UUID, key uint64) (string, error) {
 	if key == 0 {
 		return "", nil
 	}
-	p, err := e.sb.PortByKey(ctx, datapath, int64(key))
-	if err == nil {
+	if key < firstGroupKey {
+		p, err := e.sb.PortByKey(ctx, datapath, int64(key))
+		if isNotFound(err) {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
 		return p.LogicalPort, nil
-	}
-	if !isNotFound(err) {
-		return "", err
 	}
 	g, err := e.sb.MulticastByKey(ctx, datapath, int64(key))
 	if isNotFound(err) {

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -15,7 +16,11 @@ var otherTables = []string{"Datapath_Binding", "Chassis", "Encap", "Port_Binding
 // ends when every cookie is explained.
 func (e *Explainer) searches(hits []Hit) []func(context.Context) error {
 	whole := func(tables ...string) func(context.Context) error {
-		return func(ctx context.Context) error { return e.sbIndex.read(ctx, tables...) }
+		var parts []part
+		for _, t := range tables {
+			parts = append(parts, part{table: t})
+		}
+		return func(ctx context.Context) error { return e.sbIndex.readEach(ctx, parts) }
 	}
 	return []func(context.Context) error{
 		func(ctx context.Context) error { return e.readLocal(ctx, hits) },
@@ -36,21 +41,25 @@ func (e *Explainer) read(ctx context.Context, hits []Hit) error {
 	return nil
 }
 
+// search reads until every cookie is explained. What cannot be read does not keep the rest from it.
 func (e *Explainer) search(ctx context.Context, hits []Hit) error {
 	again := len(e.sbIndex.whole) > 0
+	var errs []error
 	for _, step := range e.searches(hits) {
-		if err := step(ctx); err != nil {
-			return err
-		}
-		if err := e.readFlows(ctx, hits); err != nil {
-			return err
-		}
-		if err := e.readOthers(ctx, hits); err != nil {
-			return err
+		for _, err := range []error{step(ctx), e.readFlows(ctx, hits), e.readOthers(ctx, hits)} {
+			if err != nil {
+				errs = append(errs, err)
+			}
 		}
 		if len(e.unexplained(hits)) == 0 {
 			return nil
 		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if errs != nil {
+		return errors.Join(errs...)
 	}
 	missing := e.unexplained(hits)
 	for _, c := range missing {
@@ -143,7 +152,7 @@ func (e *Explainer) readLocal(ctx context.Context, hits []Hit) error {
 			part{"Multicast_Group", "datapath", d.UUID}, part{"Static_MAC_Binding", "datapath", d.UUID},
 			part{"MAC_Binding", "datapath", d.UUID}, part{"FDB", "dp_key", d.TunnelKey})
 	}
-	return e.sbIndex.readParts(ctx, parts)
+	return e.sbIndex.readEach(ctx, parts)
 }
 
 // readFlows reads the logical flows of the cookies and learns from them.

@@ -54,7 +54,7 @@ func TestReasons(t *testing.T) {
 	}{
 		{"default", [][3]int{{3, 46, 0}, {5, 48, 0}}, "no ACL allows it: default drop of sw1, priority 0 in ls_out_acl_action",
 			"ls_out_acl_eval rule with priority 2001 (reg8[30..31] == 0 && reg0[7] == 1 && (outport == \"p1\" && tcp.dst == 80)) would take it but for tcp.dst == 80", "ls_out_acl_action"},
-		{"port security", [][3]int{{6, 51, 0}}, "port security refuses it (ls_out_check_port_sec of sw1, priority 0)", "", "ls_out_check_port_sec"},
+		{"port security", [][3]int{{6, 51, 0}}, "port security of p1 refuses it for 40:54:00:00:00:03 with 20.0.0.3 (ls_out_check_port_sec of sw1, priority 0)", "", "ls_out_check_port_sec"},
 		{"any other", [][3]int{{7, 52, 50}}, "ls_out_other of sw1, priority 50 drops it: ip4", "", "ls_out_other"},
 		{"not a drop", [][3]int{{8, 53, 50}}, "as it was", "", "ls_out_more"},
 		{"unknown cookie", [][3]int{{0x1234, 53, 50}}, "as it was", "", ""},
@@ -74,6 +74,19 @@ func TestReasons(t *testing.T) {
 		}
 		if why.Text != c.text || why.Nearest != c.nearest || why.Stage != c.stage {
 			t.Errorf("%s:\n got %q, nearest %q, stage %q\nwant %q, nearest %q, stage %q", c.name, why.Text, why.Nearest, why.Stage, c.text, c.nearest, c.stage)
+		}
+	}
+	// What goes on keeps its text; ports in it get their names.
+	table := 53
+	for text, want := range map[string]string{
+		"out of port key 2 of datapath 1":           "out of p1 of sw1",
+		"out of port key 3 of datapath 1, or not":   "out of port key 3 of datapath 1, or not",
+		"out of port key 2 of datapath 77":          "out of port key 2 of datapath 77",
+		"out of port key 32769 of datapath 1 again": "out of port key 32769 of datapath 1 again",
+	} {
+		why := &report.Reason{Text: text, Chassis: "hv1", Table: &table, Cookie: "0x8"}
+		if err := r.Reason(t.Context(), "hv1", why); err != nil || why.Text != want {
+			t.Errorf("%q became %q (%v), want %q", text, why.Text, err, want)
 		}
 	}
 	if err := r.Explain(t.Context(), "hv9", nil); err == nil {
@@ -107,5 +120,66 @@ func TestCarriedACL(t *testing.T) {
 		why.Text != `ACL "no-ssh" (to-lport 1000 drop: tcp.dst == 22 (on switch sw1)) drops it` ||
 		!strings.Contains(why.Nearest, "but for tcp.dst == 80") {
 		t.Errorf("table %+v, reason %+v", seg.Tables[1], why)
+	}
+}
+
+// TestBeyond checks what is said where the pipelines let a packet through and the chassis cannot put it out: each is told apart, and
+// none is a policy.
+func TestBeyond(t *testing.T) {
+	binding := func(key int, name, typ, rest string) string {
+		return fmt.Sprintf(`{"op":"insert","table":"Port_Binding","row":{"logical_port":%q,"type":%q,"tunnel_key":%d,"datapath":["named-uuid","d"]%s}}`, name, typ, key, rest)
+	}
+	sb := central(t, strings.Join([]string{aclRows(),
+		`{"op":"insert","table":"Encap","uuid-name":"e1","row":{"type":"geneve","ip":"172.31.0.1","chassis_name":"hv1"}}`,
+		`{"op":"insert","table":"Encap","uuid-name":"e2","row":{"type":"geneve","ip":"172.31.0.2","chassis_name":"hv2"}}`,
+		`{"op":"insert","table":"Chassis","uuid-name":"hv1","row":{"name":"hv1","hostname":"one","encaps":["named-uuid","e1"],"other_config":["map",[["ovn-bridge-mappings","net2:br2"]]]}}`,
+		`{"op":"insert","table":"Chassis","uuid-name":"hv2","row":{"name":"hv2","hostname":"two","encaps":["named-uuid","e2"]}}`,
+		binding(3, "nobody", "", ""),
+		binding(4, "far", "", `,"chassis":["named-uuid","hv2"]`),
+		binding(5, "near", "", `,"chassis":["named-uuid","hv1"]`),
+		binding(6, "net", "localnet", `,"options":["map",[["network_name","net1"]]]`),
+		binding(7, "net-2", "localnet", `,"options":["map",[["network_name","net2"]]]`),
+		binding(8, "virt", "virtual", `,"options":["map",[["virtual-parents","p1,far"]]]`),
+		binding(9, "cr-lr0-public", "chassisredirect", ""),
+		strings.Replace(binding(10, "net-3", "localnet", `,"options":["map",[["network_name","net3"]]]`), `"row"`, `"uuid-name":"net3","row"`, 1),
+		`{"op":"insert","table":"Multicast_Group","row":{"name":"_MC_unknown","tunnel_key":32769,"datapath":["named-uuid","d"],"ports":["named-uuid","net3"]}}`,
+	}, ","))
+	e := explain.New(sb, nil)
+	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
+	for _, c := range []struct {
+		flow string
+		hit  report.Table
+		want string
+	}{
+		{"reg15=0x3", report.Table{Table: 80}, "logical port nobody of sw1 is not bound to any chassis"},
+		{"reg15=0x4", report.Table{Table: 80}, "logical port far of sw1 is bound to hv2, to which hv1 has no tunnel"},
+		{"reg15=0x5", report.Table{Table: 80}, "logical port near of sw1 is bound to hv1, which has no interface for it"},
+		{"reg15=0x6", report.Table{Table: 80}, "hv1 has no bridge mapping for provider network net1, which localnet port net of sw1 is on"},
+		{"reg15=0x7", report.Table{Table: 80}, "hv1 has no patch port to the bridge of provider network net2, which localnet port net-2 of sw1 is on"},
+		{"reg15=0x8", report.Table{Table: 80}, "virtual port virt of sw1 is not bound: none of its parents (p1,far) has claimed its address"},
+		{"reg15=0x9", report.Table{Table: 80}, "gateway port lr0-public is on no chassis"},
+		{"reg15=0x8001", report.Table{Table: 80}, "multicast group _MC_unknown of sw1 has no port to put it out by: hv1 has no bridge mapping for provider network net3, which localnet port net-3 of sw1 is on"},
+		{"reg15=0x3", report.Table{Table: 40, Cookie: "0xbeef"}, "logical port nobody of sw1 is not bound to any chassis"},
+		{"reg15=0x3", report.Table{Table: 40, Priority: 100, Cookie: "0xbeef"}, "as it was"},
+		{"reg15=0x77", report.Table{Table: 80}, "as it was"},
+		{"reg9=0x1", report.Table{Table: 80}, "as it was"},
+		{"reg15=0x4", report.Table{Table: 46}, "no flow of table 46, a stage of sw1, takes it: its logical flows are not installed"},
+		{"reg15=0x4", report.Table{Table: 46, Cookie: "0xdead", Priority: 9}, "a flow of table 46 drops it (priority 9, cookie 0xdead) whose logical flow the Southbound database has no more"},
+	} {
+		c.hit.LookedUp, c.hit.Match = c.flow+",metadata=0x1,ip", "metadata=0x1"
+		if c.hit.Cookie == "" {
+			c.hit.Match = "No match."
+		}
+		seg := &report.Segment{Tables: []report.Table{{Table: 53, Priority: 50, Cookie: "0x8", Match: "metadata=0x1"}, c.hit}}
+		if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}}); err != nil {
+			t.Fatal(err)
+		}
+		why := &report.Reason{Text: "as it was", Chassis: "hv1", Table: &c.hit.Table, Cookie: c.hit.Cookie}
+		if err := r.Reason(t.Context(), "hv1", why); err != nil {
+			t.Fatal(err)
+		}
+		if why.Text != c.want {
+			t.Errorf("%s in table %d: %q, want %q", c.flow, c.hit.Table, why.Text, c.want)
+		}
 	}
 }

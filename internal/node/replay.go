@@ -8,11 +8,11 @@ import (
 )
 
 // replay is engine.Replayer by pinctrl's machine, which knows the actions that OVN's flows use.
-func replay(sec oftrace.Section, start *openflow.Flow) ([]engine.Place, error) {
-	found, err := pinctrl.Places(sec, start)
+func replay(sec oftrace.Section, start *openflow.Flow) ([]engine.Place, map[*oftrace.Node]openflow.Flow, error) {
+	found, lookups, err := pinctrl.Follow(sec, start)
 	var out []engine.Place
 	for _, p := range found {
 		out = append(out, engine.Place{Text: p.Node.Text, Flow: p.Flow, Lost: p.Lost})
 	}
-	return out, err
+	return out, lookups, err
 }

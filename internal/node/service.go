@@ -18,6 +18,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
@@ -250,7 +251,7 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	if e := s.engine[backer]; e != nil {
 		return e, nil
 	}
-	e := &engine.Engine{Prober: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info, Limits: s.opt.Limits, Replay: replay,
+	e := &engine.Engine{Prober: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info, Limits: s.opt.Limits, Replay: replay, NextHop: pinctrl.NextHop,
 		Now: func() int64 { return time.Now().Unix() }}
 	var err error
 	if typ, _, _ := strings.Cut(backer, "@"); typ == "system" {

@@ -89,6 +89,8 @@ type machine struct {
 	other map[string][]byte // fields that are neither: ct_mark, tun_id, ...; nil where none is wanted
 	stack [][]byte          // bits, one a byte
 	lost  string            // why what follows is not known
+
+	untracked bool // the conntrack state that the section began with is gone
 }
 
 // run executes actions until one hands the packet on.

@@ -10,7 +10,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
-// Place is a point of a trace where the packet is handed over: a controller action, or a ct action that recirculates.
+// Place is a point of a trace where the packet is handed over: a controller action, a ct action that recirculates, or a group
+// that first has the datapath make a hash.
 type Place struct {
 	Node   *oftrace.Node
 	Packet packet.Packet // as it was there
@@ -18,17 +19,27 @@ type Place struct {
 	Lost   string        // why Packet and Flow are not to be relied on; empty: they are
 }
 
-// Places finds each controller(...) and ct(...table=N...) of a section, with the packet and the registers at that
+// Places finds each controller(...), ct(...table=N...) and hashed group of a section, with the packet and the registers at that
 // point. A section's final flow does not tell them: what a clone, a bucket or a peer bridge did (all of OVN's
 // patch ports between datapaths are clones) is undone there. start replaces the registers of the section's own flow;
 // a resumed section needs it, as its flow is printed before they are restored.
 func Places(sec oftrace.Section, start *openflow.Flow) ([]Place, error) {
+	places, _, err := Follow(sec, start)
+	return places, err
+}
+
+// Lookups are the packets that a section's tables were asked about, as flows: registers, conntrack state and headers. A look-up
+// whose packet could not be followed is not in it.
+type Lookups map[*oftrace.Node]openflow.Flow
+
+// Follow finds the places of a section, and what each of its table look-ups was about.
+func Follow(sec oftrace.Section, start *openflow.Flow) ([]Place, Lookups, error) {
 	w, err := newWalker(sec, start)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	w.list(sec.Nodes, true)
-	return w.places, nil
+	return w.places, w.lookups, nil
 }
 
 func newWalker(sec oftrace.Section, start *openflow.Flow) (*walker, error) {
@@ -40,7 +51,12 @@ func newWalker(sec oftrace.Section, start *openflow.Flow) (*walker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &walker{m: machine{pkt: p, regs: registersOf(f), other: otherOf(f)}}
+	w := &walker{m: machine{pkt: p, regs: registersOf(f), other: otherOf(f)}, lookups: Lookups{}}
+	for _, fd := range f.Fields {
+		if fd.Name == "ct_state" || fd.Name == "ct_mark" {
+			w.ct = append(w.ct, fd)
+		}
+	}
 	if start != nil {
 		w.m.regs = registersOf(*start)
 	} else if thawed(sec.Nodes) && w.m.regs == (registers{}) {
@@ -74,10 +90,12 @@ func otherOf(f openflow.Flow) map[string][]byte {
 
 // walker executes the action lines of a section in order.
 type walker struct {
-	m      machine
-	places []Place
-	wrong  []string // details of the trace that contradict the machine
-	moved  Action   // the last line, if it was a move or pop
+	m       machine
+	places  []Place
+	lookups Lookups
+	ct      []openflow.Field // the conntrack state that the section began with
+	wrong   []string         // details of the trace that contradict the machine
+	moved   Action           // the last line, if it was a move or pop
 }
 
 // save and restore keep what ends with a clone, a bucket or a bridge.
@@ -116,7 +134,7 @@ func (w *walker) list(nodes []*oftrace.Node, top bool) {
 				continue
 			}
 			old := w.save()
-			w.m.regs, w.m.other = registers{}, map[string][]byte{} // patch_port_output
+			w.m.regs, w.m.other, w.m.untracked = registers{}, map[string][]byte{}, true // patch_port_output
 			w.list(n.Children, false)
 			w.m = old
 		case oftrace.Bucket:
@@ -125,6 +143,7 @@ func (w *walker) list(nodes []*oftrace.Node, top bool) {
 			w.m = old
 		case oftrace.Table:
 			w.matches(n.Table)
+			w.lookup(n)
 			w.list(n.Children, false)
 		case oftrace.Detail:
 			w.check(n.Text)
@@ -176,7 +195,8 @@ func actionIndex(nodes []*oftrace.Node, n int) int {
 // action executes one line.
 func (w *walker) action(n *oftrace.Node) {
 	t := n.Text
-	if strings.HasPrefix(t, "controller(") || strings.HasPrefix(t, "CONTROLLER:") || strings.HasPrefix(t, "ct(") && strings.Contains(t, "table=") {
+	if strings.HasPrefix(t, "controller(") || strings.HasPrefix(t, "CONTROLLER:") || strings.HasPrefix(t, "ct(") && strings.Contains(t, "table=") ||
+		strings.HasPrefix(t, "group:") && firstBucket(n.Children) == nil {
 		old := w.save()
 		w.places = append(w.places, Place{n, old.pkt, openflow.Flow{Fields: old.regs.fields()}, old.lost})
 	}
@@ -196,6 +216,7 @@ func (w *walker) action(n *oftrace.Node) {
 			w.m.pkt.TTL--
 		}
 	case "ct", "ct_clear":
+		w.m.untracked = true
 		maps.DeleteFunc(w.m.other, func(name string, _ []byte) bool { return strings.HasPrefix(name, "ct_") })
 	case "push_vlan", "pop_vlan", "set_field", "load", "move", "pop", "push", "strip_vlan", "push_mpls", "pop_mpls", "encap", "decap",
 		"write_metadata", "set_tunnel", "delete_field", "dec_mpls_ttl", "dec_nsh_ttl", "multipath", "unroll_xlate", "learn":
@@ -256,6 +277,19 @@ func (w *walker) check(text string) {
 		w.wrong = append(w.wrong, text)
 		w.m.lost = "the trace says " + text + ", which is not what its actions give"
 	}
+}
+
+// lookup notes what a table is asked about.
+func (w *walker) lookup(n *oftrace.Node) {
+	if w.m.lost != "" {
+		return
+	}
+	f := openflow.Flow{Fields: w.m.regs.fields()}
+	if !w.m.untracked {
+		f.Fields = append(f.Fields, w.ct...)
+	}
+	f.Fields = append(f.Fields, w.m.pkt.Fields()...)
+	w.lookups[n] = f
 }
 
 // matches compares the registers that a table's match names with the machine.

@@ -1,6 +1,7 @@
 package pinctrl
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -115,6 +116,51 @@ func TestPlacesOfPuntedPackets(t *testing.T) {
 		}
 		if found == 0 {
 			t.Errorf("%s: no packet-in", file)
+		}
+	}
+}
+
+// TestLookupsCorpus holds what each table was asked about, in every captured trace, against what it matched.
+func TestLookupsCorpus(t *testing.T) {
+	compared := map[string]int{}
+	for _, c := range corpus.Load(t, "trace/*.txt") {
+		tr, err := oftrace.Parse(c.Text)
+		if err != nil || dummyRules(c.File) {
+			continue
+		}
+		for i, sec := range tr.Sections {
+			_, lookups, err := Follow(sec, nil)
+			if err != nil {
+				t.Errorf("%s section %d: %v", c.File, i, err)
+				continue
+			}
+			sec.Walk(func(n *oftrace.Node) bool {
+				asked, ok := lookups[n]
+				if n.Kind != oftrace.Table || !ok {
+					return true
+				}
+				match, err := openflow.Parse(n.Table.Match)
+				if err != nil {
+					return true
+				}
+				for _, name := range []string{"metadata", "dl_src", "dl_dst", "nw_src", "nw_dst", "ipv6_src", "ipv6_dst", "nw_ttl", "tp_dst", "arp_op", "arp_tpa", "icmp_type", "ct_mark"} {
+					want, ok := match.Field(name)
+					have, told := asked.Get(name)
+					if !ok || want.Mask != "" || !told {
+						continue
+					}
+					compared[name]++
+					if a, _ := asked.Uint(name); have != want.Value && fmt.Sprint(a) != want.Value && fmt.Sprintf("%#x", a) != want.Value {
+						t.Errorf("%s section %d: table %d matched %s, asked about %s", c.File, i, n.Table.ID, n.Table.Match, asked)
+					}
+				}
+				return true
+			})
+		}
+	}
+	for _, name := range []string{"metadata", "dl_dst", "nw_dst", "nw_ttl"} {
+		if compared[name] == 0 {
+			t.Errorf("no table matched %s: %v", name, compared)
 		}
 	}
 }

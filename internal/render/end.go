@@ -88,7 +88,7 @@ func reasonSpans(b *report.Branch, withStage bool) []span {
 		return []span{plain(": no reason given")}
 	}
 	var line []span
-	if by := nbName(r.NB); by != "" && decides(b.Verdict) && !strings.Contains(r.Text, by) {
+	if by := nbName(r.NB); by != "" && decides(b.Verdict) && !strings.Contains(r.Text, by) && !tells(r) {
 		line = append(line, plain(" by "), span{by, bold})
 	}
 	if r.Text != "" && r.Text != b.Generated {
@@ -98,6 +98,11 @@ func reasonSpans(b *report.Branch, withStage bool) []span {
 		line = append(line, plain(" in "+stage))
 	}
 	return line
+}
+
+// tells reports a reason whose text says of its Northbound row what the row says itself.
+func tells(r *report.Reason) bool {
+	return r.NB != nil && r.NB.Summary != "" && strings.Contains(r.Text, r.NB.Summary)
 }
 
 // decides reports whether an end is a rule's doing: a packet that left was only passed by the last one.
@@ -215,7 +220,11 @@ func (p *printer) reason(indent int, r *report.Reason, at string) {
 		p.line(indent, plain(strings.Join(where, ", ")))
 	}
 	p.logicalFlow(indent, r.LogicalFlow)
-	p.nb(indent, r.NB)
+	if tells(r) {
+		p.line(indent, plain(r.NB.Table+" "+r.NB.UUID))
+	} else {
+		p.nb(indent, r.NB)
+	}
 	if r.Nearest != "" {
 		p.line(indent, plain("nearest: "+r.Nearest))
 	}

@@ -256,3 +256,21 @@ func holes(r *report.Report) bool {
 	}
 	return false
 }
+
+// What a reason's text says of its rule, in the headline and at the end, is not said again beside it.
+func TestRuleStandsOnce(t *testing.T) {
+	const rule = "to-lport 1000 drop: outport == @pg2 && ip (on port group pg2)"
+	nb := &report.NB{Table: "ACL", UUID: "12345678-0000-4000-8000-000000000000", Summary: rule}
+	r := &report.Report{Packets: []*report.Packet{{Verdict: engine.Dropped, Branches: []*report.Branch{{
+		Verdict: engine.Dropped, End: report.End{Kind: "drop", Chassis: "hv3"},
+		Reason: &report.Reason{Text: "ACL (" + rule + ") drops it", NB: nb},
+	}}}}}
+	got := text(t, r, Options{})
+	if strings.Count(got, rule) != 2 || strings.Contains(got, "by ACL 12345678:") || !strings.Contains(got, "ACL "+nb.UUID) {
+		t.Errorf("the rule does not stand once:\n%s", got)
+	}
+	r.Packets[0].Branches[0].Reason.Text = "something else"
+	if got := text(t, r, Options{}); strings.Count(got, rule) != 1 || !strings.Contains(got, "by ACL 12345678: something else") {
+		t.Errorf("a rule that the text does not tell:\n%s", got)
+	}
+}

@@ -83,6 +83,8 @@ type Packet struct {
 	// Generated are the ends of packets that OVN sends beside this one: an ARP request for its next hop, a time exceeded.
 	Generated []*Branch `json:"generated,omitempty"`
 	Hops      []*Hop    `json:"hops"`
+	// Findings are differences between what the Southbound database asks for and what the chassis has.
+	Findings []Finding `json:"findings,omitempty"`
 }
 
 // Branch is one way the packet can end.
@@ -190,6 +192,8 @@ type Table struct {
 	NB          *NB          `json:"nb,omitempty"`
 	Row         string       `json:"row,omitempty"`        // what else the cookie names: "Port_Binding sw0-p1"
 	Candidates  []string     `json:"candidates,omitempty"` // when the cookie is ambiguous
+	// LookedUp is the packet that the table was asked about, with its registers; empty where it could not be followed.
+	LookedUp string `json:"-"`
 }
 
 // CT is one ct() action.

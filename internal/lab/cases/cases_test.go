@@ -38,6 +38,16 @@ func TestCases(t *testing.T) {
 			}
 		}
 	}
+	for name, told := range tellings {
+		if !names[name] {
+			t.Errorf("something is told of case %q, which does not exist", name)
+		}
+		for _, c := range all {
+			if c.Name == name && len(told) > len(c.Steps) {
+				t.Errorf("%s: more is told than it has steps", name)
+			}
+		}
+	}
 	if len(all) < 80 {
 		t.Errorf("only %d cases", len(all))
 	}

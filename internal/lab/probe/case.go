@@ -25,22 +25,24 @@ type Case struct {
 
 // Step is one packet of a case, or a change between packets.
 type Step struct {
-	Packet  *Packet  // send this
-	Answer  bool     // or answer what was delivered last, from where it was delivered
-	Flags   string   // TCP flags of the answer, when not the usual ones
-	Error   bool     // or answer it with an ICMP error: port unreachable,
-	Middle  string   // or time exceeded, from a router of this address that sits before the receiver
-	NB      []string // first run these commands (as in Case.Setup)
-	Flush   bool     // and empty the conntrack tables
-	Args    []string // further flags of the tool for this packet
-	Want    string   // what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected"
-	Why     string   // what the reason of some branch must name: its text, stage, or Northbound row
-	Verdict string   // what the tool must say of the packet as a whole, where its branches do not tell
-	Quiet   bool     // only send: nothing is predicted
-	Rest    bool     // send the fragments that the step before held back: what it predicted of the whole must come true
+	Packet *Packet  // send this
+	Answer bool     // or answer what was delivered last, from where it was delivered
+	Flags  string   // TCP flags of the answer, when not the usual ones
+	Error  bool     // or answer it with an ICMP error: port unreachable,
+	Middle string   // or time exceeded, from a router of this address that sits before the receiver
+	NB     []string // first run these commands (as in Case.Setup)
+	// Unsettled does not wait until the chassis act on them: the commands have stopped one.
+	Unsettled bool
+	Flush     bool     // and empty the conntrack tables
+	Args      []string // further flags of the tool for this packet
+	Want      string   // what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected"
+	Verdict   string   // what the tool must say of the packet as a whole, where its branches do not tell
+	Quiet     bool     // only send: nothing is predicted
+	Told      Told     // what the report must have said about it
+	Rest      bool     // send the fragments that the step before held back: what it predicted of the whole must come true
 
 	// Of a packet that the tool must not pretend to know about: this exit status, and this in its complaint or, where it has an
-	// answer, Why in a reason of it. It is not sent.
+	// answer, what is Told. It is not sent.
 	Status int
 	Says   string
 }
@@ -217,14 +219,14 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 				worse(o, name+": "+d)
 			}
 			worse(o)
-			if !pred.Report.Packets[0].reasons(s.Why) {
-				worse(Disagree, fmt.Sprintf("%s: no branch's reason names %q", name, s.Why))
-			}
 			if v := pred.Report.Packets[0].Verdict; s.Verdict != "" && v != s.Verdict {
 				worse(Disagree, fmt.Sprintf("%s: verdict %s, not %s", name, v, s.Verdict))
 			}
 			if bad := pred.statusDiff(); bad != "" {
 				worse(Disagree, name+": "+bad)
+			}
+			for _, m := range s.Told.missing(&pred.Report, 0) {
+				worse(Disagree, name+": "+m)
 			}
 		}
 		last, lastSent, lastPred, lastMarker = real, p, pred, marker
@@ -243,29 +245,14 @@ func (r *Runner) refusal(ctx context.Context, p Packet, s Step) string {
 		return err.Error()
 	case pred.Status != s.Status:
 		return fmt.Sprintf("exit status %d, not %d: %s", pred.Status, s.Status, pred.Stderr)
-	case s.Why != "" && (err != nil || !pred.Report.Packets[0].reasons(s.Why)):
-		return fmt.Sprintf("no branch's reason names %q", s.Why)
 	case !strings.Contains(strings.SplitN(pred.Stderr, "\n", 2)[0], s.Says):
 		return fmt.Sprintf("the complaint does not say %q: %s", s.Says, pred.Stderr)
+	case s.Says == "" && err != nil:
+		return err.Error()
+	case err == nil:
+		return strings.Join(s.Told.missing(&pred.Report, 0), "; ")
 	}
 	return ""
-}
-
-// reasons tells whether some branch's reason names what.
-func (p *RPkt) reasons(what string) bool {
-	for _, b := range p.Branches {
-		if b.Reason == nil {
-			continue
-		}
-		text := b.Reason.Text + " " + b.Reason.Stage
-		if nb := b.Reason.NB; nb != nil {
-			text += " " + nb.Table + " " + nb.Name + " " + nb.Summary
-		}
-		if strings.Contains(text, what) {
-			return true
-		}
-	}
-	return what == ""
 }
 
 func (r *Runner) stepChanges(ctx context.Context, s Step) error {
@@ -273,6 +260,14 @@ func (r *Runner) stepChanges(ctx context.Context, s Step) error {
 		if err := r.Flush(); err != nil {
 			return err
 		}
+	}
+	if s.Unsettled {
+		for _, cmd := range s.NB {
+			if err := r.Lab.Do(ctx, cmd); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	if len(s.NB) > 0 {
 		if err := r.change(ctx, s.NB); err != nil {

@@ -36,6 +36,7 @@ type RPkt struct {
 	Verdict   string    `json:"verdict"`
 	Header    RHeader   `json:"header"`
 	Branches  []RBranch `json:"branches"`
+	Generated []RBranch `json:"generated"`
 	Hops      []RHop    `json:"hops"`
 }
 
@@ -49,22 +50,31 @@ type RBranch struct {
 	} `json:"end"`
 	Header  RHeader   `json:"header"`
 	Choices []RChoice `json:"choices"`
-	Reason  *struct {
-		Text  string `json:"text"`
-		Stage string `json:"stage"`
-		NB    *struct {
-			Table   string `json:"table"`
-			Name    string `json:"name"`
-			Summary string `json:"summary"`
-		} `json:"nb"`
-	} `json:"reason"`
-	Mirror string `json:"mirror"` // not in the contract: the mirror whose copy it is
-	Hops   []int  `json:"hops"`
-	Held   *struct {
+	Reason  *RReason  `json:"reason"`
+	Mirror  string    `json:"mirror"` // not in the contract: the mirror whose copy it is
+	Hops    []int     `json:"hops"`
+	Held    *struct {
 		Chassis string `json:"chassis"`
 		Zone    uint16 `json:"zone"`
 	} `json:"held"`
 	Segments [][2]int `json:"segments"` // not in the contract; used when given
+}
+
+// RReason is what decided a branch's end.
+type RReason struct {
+	Text    string `json:"text"`
+	Chassis string `json:"chassis"`
+	Stage   string `json:"stage"`
+	NB      *RNB   `json:"nb"`
+	Nearest string `json:"nearest"`
+}
+
+// RNB is a Northbound row.
+type RNB struct {
+	Table   string `json:"table"`
+	UUID    string `json:"uuid"`
+	Name    string `json:"name"`
+	Summary string `json:"summary"`
 }
 
 // RChoice is a choice on the way that may have fallen otherwise.
@@ -82,8 +92,17 @@ type RHop struct {
 
 // RSegment is one translation between recirculations.
 type RSegment struct {
-	ID int   `json:"id"`
-	CT []RCT `json:"ct"`
+	ID     int      `json:"id"`
+	Tables []RTable `json:"tables"`
+	CT     []RCT    `json:"ct"`
+}
+
+// RTable is one table hit.
+type RTable struct {
+	Table int    `json:"table"`
+	Stage string `json:"stage"`
+	NB    *RNB   `json:"nb"`
+	Row   string `json:"row"`
 }
 
 // RCT is one conntrack action.

@@ -46,6 +46,9 @@ func (r *Runner) runSession(ctx context.Context, c Case, res *Result, worse func
 	}
 	if pred != nil {
 		r.compareSession(pred, played, established, worse)
+		for _, m := range c.Steps[0].Told.missing(&pred.Report, len(played)-1) {
+			worse(Disagree, m)
+		}
 	}
 	return nil
 }

@@ -1,0 +1,72 @@
+package explain_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// TestUninstalled checks which look-ups are findings: only those that a flow of the database surely should have taken, or that a
+// flow took of which the database has no row.
+func TestUninstalled(t *testing.T) {
+	flow := func(n, priority int, match string) string {
+		return fmt.Sprintf(`{"op":"insert","table":"Logical_Flow","uuid":"%08x-0000-4000-8000-000000000000","row":{"logical_dp_group":["named-uuid","g"],
+			"pipeline":"egress","table_id":4,"priority":%d,"match":%q,"actions":"next;","external_ids":["map",[["stage-name","ls_out_acl_eval"]]]}}`, n, priority, match)
+	}
+	sb := central(t, strings.Join([]string{aclRows(),
+		`{"op":"insert","table":"Datapath_Binding","uuid-name":"other","row":{"tunnel_key":2,"external_ids":["map",[["name","sw2"]]]}}`,
+		`{"op":"insert","table":"Logical_DP_Group","uuid-name":"g","row":{"datapaths":["set",[["named-uuid","d"],["named-uuid","other"]]]}}`,
+		`{"op":"insert","table":"Logical_DP_Group","uuid-name":"h","row":{"datapaths":["set",[["named-uuid","other"]]]}}`,
+		`{"op":"insert","table":"Address_Set","row":{"name":"friends","addresses":["set",["10.0.0.0/24","10.9.9.9"]]}}`,
+		`{"op":"insert","table":"Port_Group","row":{"name":"1_pg","ports":["set",["p1"]]}}`,
+		flow(0x20, 3000, "outport == @pg && ip4.src == $friends && udp.dst == 53"),
+		flow(0x21, 3000, "outport == @pg && ip4.src == $strangers && udp.dst == 54"),
+		flow(0x22, 3000, `is_chassis_resident("p1") && udp.dst == 55`),
+		strings.ReplaceAll(flow(0x23, 3000, "udp.dst == 56"), `"g"`, `"h"`),
+	}, ","))
+	e := explain.New(sb, nil)
+	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
+	const common = "reg0=0x80,reg15=0x2,metadata=0x1,ct_state=new|trk,dl_src=00:00:00:00:ff:02,dl_dst=40:54:00:00:00:03,nw_src=10.0.0.3,nw_dst=20.0.0.3,"
+	for _, c := range []struct {
+		name, flow string
+		hit        report.Table
+		want       string // part of the finding; "" for none
+	}{
+		{"a rule that was not hit", "tcp," + common + "tcp_dst=80", report.Table{Table: 46, Cookie: "0x3"},
+			`hv1: logical flow ls_out_acl_eval of sw1, priority 2001 (reg8[30..31] == 0 && reg0[7] == 1 && (outport == "p1" && tcp.dst == 80)) should have taken the packet in table 46 and is not in its tables: one of priority 0 did`},
+		{"no rule for it", "tcp," + common + "tcp_dst=81", report.Table{Table: 46, Cookie: "0x3"}, ""},
+		{"a rule of the same priority", "tcp," + common + "tcp_dst=80", report.Table{Table: 46, Priority: 2001, Cookie: "0x1"}, ""},
+		{"a rule of lower priority", "tcp," + common + "tcp_dst=22", report.Table{Table: 46, Priority: 2001, Cookie: "0x1"}, ""},
+		{"sets", "udp," + common + "udp_dst=53", report.Table{Table: 46, Cookie: "0x3"}, "ip4.src == $friends"},
+		{"a set that is not there", "udp," + common + "udp_dst=54", report.Table{Table: 46, Cookie: "0x3"}, ""},
+		{"not the packet's to tell", "udp," + common + "udp_dst=55", report.Table{Table: 46, Cookie: "0x3"}, ""},
+		{"another datapath's", "udp," + common + "udp_dst=56", report.Table{Table: 46, Cookie: "0x3"}, ""},
+		{"a packet that could not be followed", "", report.Table{Table: 46, Cookie: "0x3"}, ""},
+		{"nothing hit", "tcp," + common + "tcp_dst=81", report.Table{Table: 46, Match: "No match."}, "priority 0 (1) should have taken the packet in table 46 and is not in its tables: no flow at all did"},
+		{"nothing hit outside the pipelines", "tcp," + common + "tcp_dst=81", report.Table{Table: 66, Match: "No match."}, ""},
+		{"a flow without its row", "tcp," + common + "tcp_dst=81", report.Table{Table: 46, Priority: 7, Cookie: "0xdead"},
+			"hv1: table 46 took the packet on sw1 by a flow (cookie 0xdead, priority 7) whose logical flow the Southbound database has no more"},
+		{"one outside the pipelines", "tcp," + common + "tcp_dst=81", report.Table{Table: 66, Priority: 7, Cookie: "0xdead"}, ""},
+	} {
+		c.hit.LookedUp = c.flow
+		if c.hit.Match == "" {
+			c.hit.Match = "metadata=0x1"
+		}
+		// The stage behind tells where the pipeline begins.
+		seg := &report.Segment{Tables: []report.Table{c.hit, {Table: 53, Priority: 50, Cookie: "0x8", Match: "metadata=0x1"}}}
+		found, err := r.Uninstalled(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case c.want == "" && len(found) > 0:
+			t.Errorf("%s: a false alarm: %+v", c.name, found)
+		case c.want != "" && (len(found) != 1 || !strings.Contains(found[0].Text, c.want)):
+			t.Errorf("%s: %+v, want %q", c.name, found, c.want)
+		}
+	}
+}

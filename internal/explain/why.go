@@ -1,0 +1,215 @@
+package explain
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// text says in one sentence what a logical flow that drops is about; f is the packet there, as far as it is known.
+func (n Named) text(f facts) string {
+	lf := n.Flow
+	on := cmpOr(lf.Datapath, "its datapath")
+	rule := fmt.Sprintf("%s of %s, priority %d", lf.Stage, on, lf.Priority)
+	has := func(part string) bool { return strings.Contains(lf.Stage, part) }
+	said := func(before string, fields ...string) string { // a field of the packet, where it is known
+		for _, field := range fields {
+			if v, ok, known := f.value(field); ok && known && v != "" && v != "0" {
+				return before + v
+			}
+		}
+		return ""
+	}
+	dst := said(" ", "ip4.dst", "ip6.dst")
+	switch {
+	case n.NB != nil && n.NB.Table == "ACL" && rejects(lf.Actions):
+		return "ACL " + n.NB.title() + " rejects it"
+	case n.NB != nil && n.NB.Table == "ACL":
+		return "ACL " + n.NB.title() + " drops it"
+	case n.NB != nil && n.NB.Table == "Load_Balancer" && rejects(lf.Actions):
+		return "load balancer " + n.NB.title() + " has no backend and rejects it"
+	case n.NB != nil && n.NB.Table == "Load_Balancer":
+		return "load balancer " + n.NB.title() + " has no backend and drops it"
+	case has("_acl") && strings.Contains(lf.Match, "ct.inv"):
+		return "connection tracking finds it invalid, or its connection was cut off by an ACL that changed (" + rule + ")"
+	case has("_acl"):
+		return fmt.Sprintf("no ACL allows it: default drop of %s, priority %d in %s", on, lf.Priority, lf.Stage)
+	case n.NB != nil && n.NB.Table == "Logical_Switch_Port" && strings.Contains(n.NB.Summary, "; disabled"):
+		return "logical port " + n.NB.Name + " is disabled (" + rule + ")"
+	case has("ls_in_") && has("port_sec"):
+		return "port security" + said(" of ", "inport") + " refuses it" + said(" from ", "arp.sha", "eth.src") +
+			said(" with ", "ip4.src", "ip6.src", "arp.spa") + " (" + rule + ")"
+	case has("port_sec"):
+		return "port security" + said(" of ", "outport") + " refuses it" + said(" for ", "eth.dst") +
+			said(" with ", "ip4.dst", "ip6.dst", "arp.tpa") + " (" + rule + ")"
+	case has("l2_unknown"), has("l2_lkup"):
+		return "nobody on " + on + " has its Ethernet destination" + said(" ", "eth.dst") + " (" + rule + ")"
+	case n.NB != nil:
+		return fmt.Sprintf("%s %s drops it (%s)", n.NB.Table, n.NB.title(), rule)
+	case has("ip_routing") && lf.Priority == 0:
+		return "no route of " + on + " leads to its destination" + dst + " (" + rule + ")"
+	case has("lr_in_admission"):
+		return "no port of router " + on + " takes its Ethernet destination" + said(" ", "eth.dst") + said(" from ", "inport") + " (" + rule + ")"
+	case has("arp_resolve") && lf.Match == "1":
+		return "the next hop's MAC address is not to be had (" + rule + ")"
+	case has("lr_out_delivery"):
+		return "router port" + said(" ", "outport") + " does not send: it is disabled, or not there (" + rule + ")"
+	case lf.Desc != "":
+		return lf.Desc + " (" + rule + ")"
+	case lf.Match == "1":
+		return "nothing in " + lf.Stage + " of " + on + " takes it: its default drops"
+	}
+	return fmt.Sprintf("%s drops it: %s", rule, lf.Match)
+}
+
+// factsAt is the packet at a hit, with its logical ports' names where the hit's datapath is known.
+func (e *Explainer) factsAt(ctx context.Context, s *seen) (facts, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	dp, err := e.datapathOf(ctx, s)
+	if err != nil || dp == nil {
+		return readFacts(s.flow), err
+	}
+	return e.factsOn(ctx, dp, s.flow)
+}
+
+// keys is how a text names a logical port without a database.
+var keys = regexp.MustCompile(`port key (\d+) of datapath (\d+)`)
+
+// portNames puts logical ports' names in place of their keys in a text.
+func (e *Explainer) portNames(ctx context.Context, text string) (string, error) {
+	m := keys.FindStringSubmatch(text)
+	if m == nil || e.sb == nil {
+		return text, nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	port, _ := strconv.ParseUint(m[1], 10, 64)
+	datapath, _ := strconv.ParseUint(m[2], 10, 64)
+	dp, err := e.datapathByKey(ctx, datapath)
+	if err != nil || dp == nil {
+		return text, err
+	}
+	name, err := e.portName(ctx, dp.UUID, port)
+	if err != nil || name == "" {
+		return text, err
+	}
+	return strings.Replace(text, m[0], name+" of "+dp.Name, 1), nil
+}
+
+// datapathOf is the datapath of a hit, nil where it is not known.
+func (e *Explainer) datapathOf(ctx context.Context, s *seen) (*ovn.Datapath, error) {
+	key := s.hit.metadata()
+	if key == 0 {
+		key = readFacts(s.flow).number("metadata")
+	}
+	if key == 0 || e.sb == nil {
+		return nil, nil
+	}
+	return e.datapathByKey(ctx, key)
+}
+
+// beyond explains a drop at a hit that no logical flow is behind: the pipelines let the packet through to its output port, and
+// the chassis has no way to put it out there. That is nobody's policy. It is empty where that is not so.
+func (e *Explainer) beyond(ctx context.Context, chassis string, s *seen) (string, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	dp, err := e.datapathOf(ctx, s)
+	if err != nil || dp == nil {
+		return "", err
+	}
+	in := lookup{hit: s.hit, named: s.named, flow: s.flow, miss: s.miss}
+	logical, err := e.place(ctx, &in)
+	switch {
+	case err != nil:
+		return "", err
+	case logical && s.named.Gone:
+		return fmt.Sprintf("a flow of table %d drops it (priority %d, cookie 0x%x) whose logical flow the Southbound database has no more",
+			s.hit.Table, s.hit.Priority, s.hit.Cookie), nil
+	case logical:
+		return fmt.Sprintf("no flow of table %d, a stage of %s, takes it: its logical flows are not installed", s.hit.Table, dp.Name), nil
+	}
+	f := readFacts(s.flow)
+	out := f.number("reg15")
+	if out == 0 {
+		return "", nil
+	}
+	if out >= firstGroupKey {
+		return e.unreachableGroup(ctx, chassis, dp, int64(out))
+	}
+	pb, err := e.sb.PortByKey(ctx, dp.UUID, int64(out))
+	if isNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if !s.miss && s.hit.Priority > 0 { // since 23.03 tables have a flow that drops what no other takes
+		if out == f.number("reg14") && f.number("reg10")&1 == 0 && strings.HasPrefix(s.named.Row, "Port_Binding") {
+			return "it would go out by the port it came in by, " + pb.LogicalPort, nil
+		}
+		return "", nil
+	}
+	return e.unreachable(ctx, chassis, dp, pb)
+}
+
+// maxMembers bounds how many ports of a multicast group are asked about.
+const maxMembers = 64
+
+// unreachableGroup says why a chassis puts a packet for a multicast group out nowhere.
+func (e *Explainer) unreachableGroup(ctx context.Context, chassis string, dp *ovn.Datapath, key int64) (string, error) {
+	g, err := e.sb.MulticastByKey(ctx, dp.UUID, key)
+	if err != nil {
+		if isNotFound(err) {
+			err = nil
+		}
+		return "", err
+	}
+	text := fmt.Sprintf("multicast group %s of %s has no port to put it out by", g.Name, dp.Name)
+	for _, u := range g.Ports[:min(len(g.Ports), maxMembers)] {
+		pb, err := e.sb.PortByUUID(ctx, u)
+		if err != nil && !isNotFound(err) {
+			return "", err
+		}
+		if err == nil && pb.Type == "localnet" {
+			why, err := e.unreachable(ctx, chassis, dp, pb)
+			return text + ": " + why, err
+		}
+	}
+	return text, nil
+}
+
+// unreachable says why a chassis has no way to a port.
+func (e *Explainer) unreachable(ctx context.Context, chassis string, dp *ovn.Datapath, pb *ovn.PortBinding) (string, error) {
+	here, err := e.sb.ChassisByName(ctx, chassis)
+	if err != nil && !isNotFound(err) {
+		return "", err
+	}
+	port := fmt.Sprintf("logical port %s of %s", pb.LogicalPort, dp.Name)
+	switch network := pb.Options["network_name"]; {
+	case pb.Type == "localnet" && here != nil && here.BridgeMappings()[network] == "":
+		return fmt.Sprintf("%s has no bridge mapping for provider network %s, which localnet port %s of %s is on", chassis, network, pb.LogicalPort, dp.Name), nil
+	case pb.Type == "localnet":
+		return fmt.Sprintf("%s has no patch port to the bridge of provider network %s, which localnet port %s of %s is on", chassis, network, pb.LogicalPort, dp.Name), nil
+	case pb.Type == "virtual" && pb.Chassis.IsZero():
+		return fmt.Sprintf("virtual port %s of %s is not bound: none of its parents (%s) has claimed its address", pb.LogicalPort, dp.Name, pb.Options["virtual-parents"]), nil
+	case pb.Type == "chassisredirect" && pb.Chassis.IsZero():
+		return "gateway port " + strings.TrimPrefix(pb.LogicalPort, "cr-") + " is on no chassis", nil
+	case pb.Chassis.IsZero():
+		return port + " is not bound to any chassis", nil
+	case here != nil && pb.Chassis == here.UUID:
+		return fmt.Sprintf("%s is bound to %s, which has no interface for it", port, chassis), nil
+	}
+	there, err := e.sb.ChassisByUUID(ctx, pb.Chassis)
+	if isNotFound(err) {
+		return port + " is bound to a chassis that the Southbound database has no more", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is bound to %s, to which %s has no tunnel", port, there.Name, chassis), nil
+}

@@ -1,0 +1,31 @@
+package cases
+
+import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
+
+// stale is chassis whose tables are not what the Southbound database asks for. What they do is predicted from what they have.
+func stale(b builder) []probe.Case {
+	const f = "flows that are not installed, or no more wanted"
+	const resume = "@hv3 ovn-appctl -t ovn-controller debug/resume"
+	paused := func(name string, p *probe.Packet, want string, change, back []string, warn ...string) probe.Case {
+		return probe.Case{Name: name, Feature: f, Cleanup: append([]string{resume}, back...), Steps: []probe.Step{
+			{NB: append(append([]string{"@hv3 ovn-appctl -t ovn-controller debug/pause"}, change...), "@sleep 3s"), Unsettled: true},
+			{Packet: p, Want: want, Told: probe.Told{Warn: warn}},
+		}}
+	}
+	const allow = "to-lport 1002 'outport == @pg2 && ip4.src == 10.0.0.0/24 && tcp.dst == 8080'"
+	return []probe.Case{
+		paused("stale-acl-added", b.tcp("sw0-p1", "sw2-p2", 8080), "sw2-p2",
+			[]string{"--name=new-rule acl-add pg2 to-lport 1010 'outport == @pg2 && tcp.dst == 8080' drop"},
+			[]string{"acl-del pg2 to-lport 1010 'outport == @pg2 && tcp.dst == 8080'"},
+			`hv3: logical flow ls_out_acl`, `ACL "new-rule"`, "is not in its tables"),
+		paused("stale-acl-removed", b.tcp("sw0-p1", "sw2-p2", 8080), "sw2-p2",
+			[]string{"acl-del pg2 " + allow}, []string{"--name=allow-8080 acl-add pg2 " + allow + " allow-related"},
+			"hv3: table", "the Southbound database has no more"),
+		changed(probe.Case{Name: "stale-flow-lost", Feature: f, Steps: []probe.Step{
+			{Packet: b.tcp("sw2-p1", "sw0-p1", 27), Want: "nowhere", Told: probe.Told{Because: []string{"ACL lost"}}},
+			{NB: []string{"@hv1 ovs-ofctl del-flows br-int tcp,tp_dst=27"}},
+			{Packet: b.tcp("sw2-p1", "sw0-p1", 27), Want: "sw0-p1", Told: probe.Told{Warn: []string{"hv1: logical flow ls_in_acl", `ACL "lost"`, "is not in its tables"}}},
+		}}, []string{"--name=lost acl-add pg2 from-lport 1010 'inport == @pg2 && tcp.dst == 27' drop"},
+			[]string{"acl-del pg2 from-lport 1010 'inport == @pg2 && tcp.dst == 27'"}),
+	}
+}

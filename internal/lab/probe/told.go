@@ -1,0 +1,128 @@
+package probe
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Told is what a report must name, beside being right about where the packet ends.
+type Told struct {
+	Because []string // all of these stand in one branch's reason: "ACL no-smtp", "ls_in_acl", words of the text
+	Nearest string   // what that reason says would have matched nearest
+	Names   []string // each stands in what explains some table hit: "Load_Balancer lb-one", "MAC_Binding 20.0.0.77"
+	Choice  []string // exactly these are the choices' outcomes, over all branches: "ecmp 20.0.0.3"
+	Warn    []string // each stands in some warning
+}
+
+// alarms are words of warnings that no case provokes unless it says so: of flows that a chassis lacks, or has too many.
+var alarms = []string{"is not in its tables", "Southbound database has no more", "were not compared"}
+
+// missing lists what the report does not tell of one of its packets.
+func (t Told) missing(r *Report, packet int) []string {
+	if packet >= len(r.Packets) {
+		return []string{"no such packet in the report"}
+	}
+	p := &r.Packets[packet]
+	var out []string
+	if why := t.because(p); why != "" {
+		out = append(out, why)
+	}
+	named := names(p)
+	for _, n := range t.Names {
+		if !containsPart(named, n) {
+			out = append(out, fmt.Sprintf("no table hit is explained by %q; by: %s", n, strings.Join(named, " / ")))
+		}
+	}
+	if t.Choice != nil {
+		if got := choices(p); !slices.Equal(got, t.Choice) {
+			out = append(out, fmt.Sprintf("the choices are %q, not %q", got, t.Choice))
+		}
+	}
+	for _, w := range t.Warn {
+		if !containsPart(r.Warnings, w) {
+			out = append(out, fmt.Sprintf("no warning says %q: %q", w, r.Warnings))
+		}
+	}
+	for _, w := range r.Warnings {
+		for _, alarm := range alarms {
+			if strings.Contains(w, alarm) && !containsPart(t.Warn, alarm) {
+				out = append(out, "a false alarm: "+w)
+			}
+		}
+	}
+	return out
+}
+
+// because says how no branch's reason is as told; empty when one is.
+func (t Told) because(p *RPkt) string {
+	if t.Because == nil && t.Nearest == "" {
+		return ""
+	}
+	var told []string
+	for _, b := range append(slices.Clone(p.Branches), p.Generated...) {
+		if b.Reason == nil {
+			continue
+		}
+		text := b.Reason.String()
+		told = append(told, fmt.Sprintf("%q, nearest %q", text, b.Reason.Nearest))
+		has := func(part string) bool { return strings.Contains(text, part) }
+		if !slices.ContainsFunc(t.Because, func(part string) bool { return !has(part) }) && strings.Contains(b.Reason.Nearest, t.Nearest) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("no reason names %q, nearest %q: %s", t.Because, t.Nearest, strings.Join(told, "; "))
+}
+
+// String is all that a reason names, in one line.
+func (r *RReason) String() string {
+	s := r.Text
+	if r.NB != nil {
+		s = r.NB.String() + " | " + s
+	}
+	if r.Stage != "" {
+		s += " | " + r.Stage
+	}
+	return s
+}
+
+func (n *RNB) String() string { return strings.TrimSpace(n.Table+" "+n.Name) + ": " + n.Summary }
+
+// names are the rows that explain the packet's table hits, each once.
+func names(p *RPkt) []string {
+	var out []string
+	add := func(s string) {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	for _, h := range p.Hops {
+		for _, s := range h.Segments {
+			for _, t := range s.Tables {
+				if t.NB != nil {
+					add(t.NB.String())
+				}
+				if t.Row != "" {
+					add(t.Row)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// choices are the outcomes of the choices of all branches, each once, sorted.
+func choices(p *RPkt) []string {
+	var out []string
+	for _, b := range p.Branches {
+		for _, c := range b.Choices {
+			out = append(out, c.Kind+" "+c.Chosen)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func containsPart(list []string, part string) bool {
+	return slices.ContainsFunc(list, func(s string) bool { return strings.Contains(s, part) })
+}
