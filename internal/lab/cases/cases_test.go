@@ -51,4 +51,22 @@ func TestCases(t *testing.T) {
 	if len(all) < 80 {
 		t.Errorf("only %d cases", len(all))
 	}
+	rows := map[string]int{}
+	for _, f := range Features {
+		if _, twice := rows[f]; twice {
+			t.Errorf("feature %q has two rows", f)
+		}
+		rows[f] = 0
+	}
+	for _, c := range all {
+		if _, ok := rows[c.Feature]; !ok {
+			t.Errorf("%s: feature %q has no row", c.Name, c.Feature)
+		}
+		rows[c.Feature]++
+	}
+	for f, n := range rows {
+		if n == 0 {
+			t.Errorf("feature %q has no case", f)
+		}
+	}
 }
