@@ -182,3 +182,15 @@ func TestUserspaceLimitsAndForce(t *testing.T) {
 		t.Error("ct_clear")
 	}
 }
+
+// Userspace conntrack tracks fragments as their datagram, and lets each go on by itself.
+func TestUserspaceFragments(t *testing.T) {
+	u, p := NewUserspace(), Packet{IP: true, Tuple: tup(t, "udp 10.0.0.1:1>10.0.0.2:53"), Frag: FragFirst}
+	if r, _ := u.Do(bg, NewMemTable(), Conn{}, p, Action{Zone: 7}); r.Packet.Frag != FragFirst || !r.Awaits || r.Conn.State != New|Trk || r.Certainty != Assumed {
+		t.Errorf("first fragment: %+v", r)
+	}
+	p.Frag = FragLater
+	if r, _ := u.Do(bg, NewMemTable(), Conn{}, p, Action{Zone: 7}); !r.Absorbed || !r.Awaits || r.Looked {
+		t.Errorf("later fragment: %+v", r)
+	}
+}

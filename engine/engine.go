@@ -150,6 +150,9 @@ func (r *run) begin(ctx context.Context, ov *ctstate.Overlay) error {
 	w := &world{overlay: ov}
 	r.worlds = append(r.worlds, w)
 	st := state{pkt: r.req.Packet, conn: r.req.Conn}
+	if st.pkt.Frag == packet.FragLater {
+		st = later(st) // whatever was said of its transport header
+	}
 	seg, err := r.first(ctx, st)
 	if err != nil {
 		return err

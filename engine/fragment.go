@@ -35,7 +35,7 @@ func (r *run) lastFragment(ctx context.Context, w *world, it item) (done bool, e
 	return false, nil
 }
 
-// later is a later fragment of a first one's datagram.
+// later is a later fragment of a datagram: it has no transport header, and to both datapaths IPv6's has a protocol of its own.
 func later(st state) state {
 	p := &st.pkt
 	p.Frag = packet.FragLater

@@ -15,6 +15,8 @@ import (
 // ports in the first one either, ofproto's OFPUTIL_FRAG_NORMAL.)
 const fragmentFlows = `
 table=0,priority=3,in_port=1,ip,nw_dst=10.0.0.9,actions=output:2
+table=0,priority=4,in_port=1,udp6,ipv6_dst=fd00::9,actions=output:2
+table=0,priority=4,in_port=1,ipv6,ipv6_dst=fd00::9,nw_proto=44,actions=output:3
 table=0,priority=3,in_port=1,udp6,actions=ct(table=2,zone=5)
 table=0,priority=3,in_port=1,ipv6,nw_proto=44,actions=ct(table=2,zone=5)
 table=0,priority=2,in_port=1,ip,nw_dst=10.0.0.7,nw_frag=first,actions=output:3
@@ -39,14 +41,12 @@ func TestFragments(t *testing.T) {
 		"later":                           {func(p *packet.Packet) { p.Frag = packet.FragLater }, "unknown later 0>0 held in 5: a later fragment waits"},
 		"first alone on its way":          {func(p *packet.Packet) { p.Dst = netip.MustParseAddr("10.0.0.7") }, "output p3 first 1000>1"},
 		"later ones go to another ct()":   {func(p *packet.Packet) { p.Dst = netip.MustParseAddr("10.0.0.8") }, "unknown no 1000>1 held in 6: the datagram's later fragments do not go"},
+		"IPv6, later":                     {func(p *packet.Packet) { v6(p); p.Frag, p.Dst = packet.FragLater, netip.MustParseAddr("fd00::9") }, "output p3 later 0>0"},
 		"IPv6, whose protocol is then 44": {func(p *packet.Packet) { v6(p); p.DstPort = 53 }, "output p2 first 1000>53 held in 5"},
 	} {
 		pkt := syn()
 		pkt.Proto, pkt.TCPFlags, pkt.DstPort, pkt.Frag = ctstate.ProtoUDP, 0, 1, packet.FragFirst
 		c.change(&pkt)
-		if pkt.Frag == packet.FragLater {
-			pkt.SrcPort, pkt.DstPort = 0, 0
-		}
 		res := trace(t, eng(b, p, table(nil)), engine.Request{Bridge: "br0", InPort: 1, Packet: pkt})
 		if n := len(res.Outcomes[0].Leaves); n != 1 {
 			t.Fatalf("%s: %d leaves", name, n)

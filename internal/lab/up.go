@@ -75,6 +75,9 @@ func physBridge(network string) string { return "br-" + network }
 // network: what the chassis sends out can be seen coming in there.
 func PhysLeg(chassis, network string) string { return chassis + "-" + network }
 
+// UnderlayLeg is the instance's end of a chassis' cable to the underlay.
+func UnderlayLeg(chassis string) string { return chassis + "-ul" }
+
 // network makes every namespace, cable and bridge.
 func (l *Lab) network(ctx context.Context) error {
 	var root []string
@@ -101,8 +104,8 @@ func (l *Lab) network(ctx context.Context) error {
 	}
 	for _, c := range l.Topo.Chassis {
 		netns(c.Name)
-		add("link add %s-ul mtu 1700 type veth peer name ul mtu 1700 netns %s", c.Name, c.Name)
-		add("link set %s-ul master %s up", c.Name, underlayBridge)
+		add("link add %s mtu 1700 type veth peer name ul mtu 1700 netns %s", UnderlayLeg(c.Name), c.Name)
+		add("link set %s master %s up", UnderlayLeg(c.Name), underlayBridge)
 		for _, ip := range append(strings.Split(c.EncapIP, ","), c.IPs...) {
 			if strings.Contains(ip, ":") {
 				in(c.Name, "addr add %s/64 dev ul nodad", ip)

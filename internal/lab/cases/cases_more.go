@@ -56,11 +56,11 @@ func underlay(b builder) []probe.Case {
 	}
 	all = append(all, both("two-addresses", "several tunnel addresses", two(""), back)...)
 	all = append(all,
-		changed(handshake("two-addresses-second", "several tunnel addresses", b.tcp("sw0-p1", "30.0.0.10", 80), "sw1-p2"), two("second first"), back),
-		changed(handshake("two-addresses-of-port", "several tunnel addresses", b.tcp("sw0-p1", "sw0-p2", 80), "sw0-p2"),
+		changed(echo("two-addresses-second", "several tunnel addresses", b.ping("sw0-p1", "sw0-p2"), "sw0-p2"), two("second first"), back),
+		changed(echo("two-addresses-of-port", "several tunnel addresses", b.ping("sw0-p1", "sw0-p2"), "sw0-p2"),
 			append(two(""), "@hv2 ovs-vsctl set interface sw0-p2 external-ids:encap-ip=172.31.0.12", "@sleep 2s"),
 			append([]string{"@hv2 ovs-vsctl remove interface sw0-p2 external-ids encap-ip"}, back...)),
-		changed(handshake("ipsec", "tunnels set up for IPsec", b.tcp("sw0-p1", "30.0.0.10", 80), "sw1-p2"),
+		changed(echo("ipsec", "tunnels set up for IPsec", b.ping("sw0-p1", "sw0-p2"), "sw0-p2"),
 			[]string{"set nb_global . ipsec=true", "@sleep 3s"}, []string{"set nb_global . ipsec=false", "@sleep 3s"}),
 	)
 	mixed := []string{"@hv1 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=geneve,vxlan", "@hv2 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=geneve,vxlan",

@@ -19,6 +19,7 @@ type Reality struct {
 	Answers []Seen             // what OVN sent back about it
 	Changed map[string][]Entry // new or changed entries by chassis
 	After   map[string][]Entry // the whole tables
+	Tunnels []string           // "SRC > DST" of the tunnels that it went through, once each; nil for a packet without a marker
 }
 
 // String tells the reality in lines.
@@ -32,6 +33,9 @@ func (r *Reality) String() string {
 	}
 	if len(r.Ends)+len(r.Answers) == 0 {
 		b.WriteString("  arrived: nowhere\n")
+	}
+	for _, t := range r.Tunnels {
+		fmt.Fprintf(&b, "  tunnel: %s\n", t)
 	}
 	for _, c := range sortedChassis(r.Changed) {
 		for _, e := range r.Changed[c] {
@@ -143,6 +147,9 @@ func compareAlternative(p *RPkt, a alternative, several bool, real *Reality) (Ou
 	}
 	diff = append(diff, compareEnds(a.branches, real)...)
 	diff = append(diff, compareEntries(p, a.branches, several, real)...)
+	if !several {
+		diff = append(diff, compareTunnels(p, real)...)
+	}
 	if diff != nil {
 		return Disagree, diff
 	}

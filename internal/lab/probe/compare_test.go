@@ -137,3 +137,30 @@ func TestWants(t *testing.T) {
 		}
 	}
 }
+
+// The tunnels of a packet that carries a marker must be the predicted ones.
+func TestCompareTunnels(t *testing.T) {
+	var p RPkt
+	if err := json.Unmarshal([]byte(`{"hops": [{"chassis": "hv1"}, {"chassis": "hv2", "tunnel": {"src": "172.31.0.1", "dst": "172.31.0.12"}}]}`), &p); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		real Reality
+		ok   bool
+	}{
+		{Reality{}, true}, // no marker: not known
+		{Reality{Tunnels: []string{"172.31.0.1 > 172.31.0.12"}}, true},
+		{Reality{Tunnels: []string{"172.31.0.11 > 172.31.0.12"}}, false},
+		{Reality{Tunnels: []string{}}, false},
+		{Reality{Tunnels: []string{}, Answers: []Seen{{}}}, true},
+	} {
+		if diff := compareTunnels(&p, &c.real); (diff == nil) != c.ok {
+			t.Errorf("%v: %v", c.real.Tunnels, diff)
+		}
+	}
+	seen := []capture{{at: underlay + "hv1", frame: &Frame{Data: []byte("..m.."), Header: Header{"ip_src": "a", "ip_dst": "b"}}},
+		{at: "sw0-p1", frame: &Frame{Data: []byte("m"), Header: Header{"ip_src": "c", "ip_dst": "d"}}}}
+	if got := tunnels(append(seen, seen...), []byte("m")); len(got) != 1 || got[0] != "a > b" {
+		t.Errorf("%q", got)
+	}
+}

@@ -86,7 +86,11 @@ type RChoice struct {
 
 // RHop is one chassis on the way.
 type RHop struct {
-	Chassis  string     `json:"chassis"`
+	Chassis string `json:"chassis"`
+	Tunnel  *struct {
+		Src string `json:"src"`
+		Dst string `json:"dst"`
+	} `json:"tunnel"`
 	Segments []RSegment `json:"segments"`
 }
 

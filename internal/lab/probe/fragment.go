@@ -193,6 +193,15 @@ func (p *RPkt) of(sent Packet) *RPkt {
 		}
 	}
 	out.Hops = slices.Clone(p.Hops)
+	for _, b := range out.Branches {
+		passed := false
+		for _, i := range b.Hops {
+			if passed {
+				out.Hops[i].Tunnel = nil
+			}
+			passed = passed || b.Held != nil && out.Hops[i].Chassis == b.Held.Chassis
+		}
+	}
 	for i := range out.Hops {
 		h := &out.Hops[i]
 		h.Segments = slices.Clone(h.Segments)

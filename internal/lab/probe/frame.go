@@ -54,7 +54,9 @@ func (f *Frame) fragment() {
 		}
 		f.offset, f.more = int(h.FragmentOffset)*8, h.MoreFragments
 		f.payload = int(ip.Length) - 8
-		f.Header["ip_proto"] = canonical("ip_proto", strconv.Itoa(int(h.NextHeader)))
+		if f.offset == 0 { // a later one is of protocol 44 to OVS
+			f.Header["ip_proto"] = canonical("ip_proto", strconv.Itoa(int(h.NextHeader)))
+		}
 	default:
 		return
 	}

@@ -63,6 +63,9 @@ func (r *Runner) Open(ctx context.Context) error {
 		}
 	}
 	for _, c := range topo.Chassis {
+		if err := open("", lab.UnderlayLeg(c.Name), underlay+c.Name); err != nil {
+			return err
+		}
 		for _, n := range slices.Sorted(maps.Keys(c.Mappings)) {
 			if err := open("", lab.PhysLeg(c.Name, n), lab.PhysLeg(c.Name, n)); err != nil {
 				return err
@@ -243,7 +246,7 @@ func (r *Runner) Send(ctx context.Context, p Packet, marker []byte, expect int) 
 	if err != nil {
 		return nil, err
 	}
-	real := &Reality{Ends: gather(ends), Answers: answers, After: after, Changed: map[string][]Entry{}}
+	real := &Reality{Tunnels: tunnels(r.rec.snapshot(), marker), Ends: gather(ends), Answers: answers, After: after, Changed: map[string][]Entry{}}
 	for c := range after {
 		if d := changed(before[c], after[c]); d != nil {
 			real.Changed[c] = d
@@ -255,6 +258,9 @@ func (r *Runner) Send(ctx context.Context, p Packet, marker []byte, expect int) 
 // classify sorts what the taps saw into the packet's ends and OVN's answers.
 func (r *Runner) classify(p Packet, marker []byte) (ends, answers []Seen, last time.Time) {
 	for _, c := range r.rec.snapshot() {
+		if strings.HasPrefix(c.at, underlay) {
+			continue
+		}
 		mine, answer := c.frame.is(p, marker), c.frame.answers(p, marker)
 		if !mine && !answer {
 			continue

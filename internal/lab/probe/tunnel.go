@@ -1,0 +1,50 @@
+package probe
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// underlay begins the names of the taps on the chassis' cables to the underlay.
+const underlay = "underlay "
+
+// tunnels lists the addresses of the tunnel packets that carry the marker.
+func tunnels(seen []capture, marker []byte) []string {
+	if len(marker) == 0 {
+		return nil
+	}
+	out := []string{}
+	for _, c := range seen {
+		if !strings.HasPrefix(c.at, underlay) || !bytes.Contains(c.frame.Data, marker) {
+			continue
+		}
+		if t := c.frame.Header["ip_src"] + " > " + c.frame.Header["ip_dst"]; !slices.Contains(out, t) {
+			out = append(out, t)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// compareTunnels compares the ways between chassis. What OVN sends in answer may quote the packet: then nothing is compared.
+func compareTunnels(p *RPkt, real *Reality) []string {
+	if real.Tunnels == nil || len(real.Answers) > 0 {
+		return nil
+	}
+	want := []string{}
+	for _, h := range p.Hops {
+		if h.Tunnel == nil {
+			continue
+		}
+		if t := canonical("ip_src", h.Tunnel.Src) + " > " + canonical("ip_dst", h.Tunnel.Dst); !slices.Contains(want, t) {
+			want = append(want, t)
+		}
+	}
+	slices.Sort(want)
+	if !slices.Equal(want, real.Tunnels) {
+		return []string{fmt.Sprintf("tunnels predicted %q, really %q", want, real.Tunnels)}
+	}
+	return nil
+}
