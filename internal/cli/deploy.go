@@ -76,7 +76,11 @@ func (c *common) connect(ctx context.Context) (*deployment, error) {
 		}
 		return ovn.DialSB(ctx, c.dbOptions(remote))
 	}
-	d.dialNB = func(ctx context.Context, remote string) (*ovn.NB, error) { return ovn.DialNB(ctx, c.dbOptions(remote)) }
+	d.dialNB = func(ctx context.Context, remote string) (*ovn.NB, error) {
+		ctx, cancel := context.WithTimeout(ctx, max(c.timeout/4, time.Second))
+		defer cancel()
+		return ovn.DialNB(ctx, c.dbOptions(remote))
+	}
 	d.nbOf = map[string]string{}
 	for _, s := range c.nbOf {
 		chassis, remote, _ := strings.Cut(s, "=")
@@ -100,10 +104,12 @@ func (d *deployment) explainer(ctx context.Context, chassis string) (*explain.Ex
 	}
 	var nb *ovn.NB
 	if key.nb != "" {
-		if nb, err = d.dialNB(ctx, key.nb); err != nil {
-			return nil, err
+		if nb, err = d.dialNB(ctx, key.nb); err == nil {
+			d.zoneNBs = append(d.zoneNBs, nb)
+		} else {
+			nb = nil
+			d.warn = append(d.warn, fmt.Sprintf("without the Northbound database of %s's zone, its rules are named by logical flow only: %v", chassis, err))
 		}
-		d.zoneNBs = append(d.zoneNBs, nb)
 	}
 	d.explainers[key] = explain.New(sb, nb)
 	return d.explainers[key], nil

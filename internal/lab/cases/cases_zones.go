@@ -43,13 +43,14 @@ func vtep(b builder) []probe.Case {
 	unlisted := with(b.udp("sw5-p1", "70.0.0.66", 7), func(p *probe.Packet) { p.EthDst = "50:54:00:05:00:66" })
 	return []probe.Case{{Name: "vtep", Feature: "VTEP gateways: said, not guessed",
 		Setup: []string{
+			"@hv1 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=geneve,vxlan", // a VTEP speaks VXLAN alone
 			"lsp-add sw5 sw5-vtep", "lsp-set-type sw5-vtep vtep", "lsp-set-addresses sw5-vtep unknown",
 			"lsp-set-options sw5-vtep vtep-physical-switch=vt vtep-logical-switch=ls",
 			"@sb chassis-add vt vxlan 172.31.0.99 -- set chassis vt other_config:is-vtep=true",
 			"--wait=sb sync", "@sb lsp-bind sw5-vtep vt",
 			`@until @hv1 ovs-vsctl --bare --columns=_uuid find interface type=vxlan 'options:remote_ip="172.31.0.99"' ofport!=[]`,
 		},
-		Cleanup: []string{"@sb lsp-unbind sw5-vtep", "lsp-del sw5-vtep", "@sb chassis-del vt"},
+		Cleanup: []string{"@sb lsp-unbind sw5-vtep", "lsp-del sw5-vtep", "@sb chassis-del vt", "@hv1 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=geneve"},
 		Steps: []probe.Step{
 			{Packet: unlisted, Status: 4, Told: probe.Told{Because: []string{"VTEP gateway"}}},
 			{Packet: with(unlisted, func(p *probe.Packet) { p.From = "sw5-vtep" }), Status: 2, Says: "VTEP gateway"},
