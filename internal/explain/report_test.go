@@ -24,7 +24,7 @@ func aclRows() string {
 	}
 	return strings.Join([]string{
 		`{"op":"insert","table":"Datapath_Binding","uuid-name":"d","row":{"tunnel_key":1,"external_ids":["map",[["name","sw1"]]]}}`,
-		`{"op":"insert","table":"Port_Binding","row":{"logical_port":"p1","tunnel_key":2,"datapath":["named-uuid","d"]}}`,
+		`{"op":"insert","table":"Port_Binding","row":{"logical_port":"p1","tunnel_key":2,"port_security":"40:54:00:00:00:03 10.0.0.9","datapath":["named-uuid","d"]}}`,
 		flow(1, 4, 2001, "ls_out_acl_eval", `reg8[30..31] == 0 && reg0[7] == 1 && (outport == "p1" && tcp.dst == 80)`, "reg8[16] = 1; reg0[1] = 1; next;"),
 		flow(2, 4, 2000, "ls_out_acl_eval", `reg8[30..31] == 0 && reg0[7] == 1 && (outport == "p1" && tcp.dst == 22)`, "reg8[17] = 1; next;"),
 		flow(3, 4, 0, "ls_out_acl_eval", "1", "next;"),
@@ -54,7 +54,7 @@ func TestReasons(t *testing.T) {
 	}{
 		{"default", [][3]int{{3, 46, 0}, {5, 48, 0}}, "no ACL allows it: default drop of sw1, priority 0 in ls_out_acl_action",
 			"ls_out_acl_eval rule with priority 2001 (reg8[30..31] == 0 && reg0[7] == 1 && (outport == \"p1\" && tcp.dst == 80)) would take it but for tcp.dst == 80", "ls_out_acl_action"},
-		{"port security", [][3]int{{6, 51, 0}}, "port security of p1 refuses it for 40:54:00:00:00:03 with 20.0.0.3 (ls_out_check_port_sec of sw1, priority 0)", "", "ls_out_check_port_sec"},
+		{"port security", [][3]int{{6, 51, 0}}, "port security of p1 refuses it for 40:54:00:00:00:03 with 20.0.0.3; it allows 40:54:00:00:00:03 10.0.0.9 (ls_out_check_port_sec of sw1, priority 0)", "", "ls_out_check_port_sec"},
 		{"any other", [][3]int{{7, 52, 50}}, "ls_out_other of sw1, priority 50 drops it: ip4", "", "ls_out_other"},
 		{"not a drop", [][3]int{{8, 53, 50}}, "as it was", "", "ls_out_more"},
 		{"unknown cookie", [][3]int{{0x1234, 53, 50}}, "as it was", "", ""},

@@ -105,9 +105,9 @@ var tellings = map[string][]probe.Told{
 
 	// What a switch refuses, and what is not there.
 	"unknown-mac":          because("nobody on sw0 has its Ethernet destination"),
-	"security-ip":          because("port security", "sw5-p3"),
-	"security-mac":         because("port security", "sw5-p3"),
-	"security-arp":         because("port security", "sw5-p3"),
+	"security-ip":          because("port security of sw5-p3", "with 70.0.0.99", "it allows 50:54:00:05:00:05 70.0.0.5"),
+	"security-mac":         because("port security of sw5-p3", "from 50:54:00:05:00:99", "it allows 50:54:00:05:00:05"),
+	"security-arp":         because("port security of sw5-p3", "it allows 50:54:00:05:00:05"),
 	"port-disabled":        because("sw0-p1", "disabled"),
 	"port-not-bound":       because("sw0-nobody", "not bound"),
 	"virtual-port-unbound": because("ARP", "70.0.0.50", "lr3-sw5"),
