@@ -183,3 +183,20 @@ func TestBeyond(t *testing.T) {
 		}
 	}
 }
+
+// TestBridges checks whose tables are named: the integration bridge's, also where the packet entered by another.
+func TestBridges(t *testing.T) {
+	e := explain.New(central(t, aclRows()), nil)
+	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
+	hit := func(bridge string) report.Table {
+		return report.Table{Table: 53, Bridge: bridge, Priority: 50, Cookie: "0x8", Match: "metadata=0x1"}
+	}
+	first := &report.Segment{Enter: "packet", Tables: []report.Table{hit("br-ex"), hit("br-int")}}
+	then := &report.Segment{Enter: "table 15", Tables: []report.Table{hit("br-ex")}} // as ofproto/trace heads it
+	if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Bridge: "br-ex", Integration: "br-int", Segments: []*report.Segment{first, then}}}); err != nil {
+		t.Fatal(err)
+	}
+	if a, b, c := first.Tables[0].Stage, first.Tables[1].Stage, then.Tables[0].Stage; a != "" || b != "ls_out_more" || c != "ls_out_more" {
+		t.Errorf("stages %q, %q, %q", a, b, c)
+	}
+}

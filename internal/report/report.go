@@ -141,6 +141,8 @@ type Hop struct {
 	InPort   string     `json:"in_port"`
 	Via      string     `json:"via"` // vif, tunnel, physical, patch
 	Segments []*Segment `json:"segments"`
+	// Integration is the chassis' integration bridge, the one that OVN programs.
+	Integration string `json:"-"`
 }
 
 // Segment is one translation between recirculations.
