@@ -203,6 +203,9 @@ func (r *Reporter) Reason(ctx context.Context, chassis string, why *report.Reaso
 	if err != nil {
 		return err
 	}
+	if s.eval != nil && n.NB == nil && s.eval.named.Flow != nil && drops(s.eval.named.Flow.Actions) {
+		n.Flow = s.eval.named.Flow // no Northbound database says which rule it was; the flow that decided says more than the one that acts
+	}
 	why.Text = n.text(f)
 	if !strings.Contains(n.Stage, "_acl") || s.hit.metadata() == 0 {
 		return nil

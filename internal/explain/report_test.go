@@ -184,6 +184,32 @@ func TestBeyond(t *testing.T) {
 	}
 }
 
+// TestACLWithoutNorthbound checks that an ACL which cannot be named is not taken for the default.
+func TestACLWithoutNorthbound(t *testing.T) {
+	e := explain.New(central(t, aclRows()+`,{"op":"mutate","table":"Logical_Flow","where":[["priority","==",2000]],
+		"mutations":[["external_ids","insert",["map",[["stage-hint","0000abcd"]]]]]}`), nil)
+	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
+	for _, c := range []struct {
+		tables []report.Table
+		want   string
+	}{
+		{[]report.Table{{Table: 46, Priority: 2000, Cookie: "0x2"}, {Table: 48, Priority: 1000, Cookie: "0x4"}}, `an ACL whose UUID begins with 0000abcd drops it: reg8[30..31] == 0 && reg0[7] == 1 && (outport == "p1" && tcp.dst == 22) (ls_out_acl_eval of sw1, priority 2000)`},
+		{[]report.Table{{Table: 46, Priority: 0, Cookie: "0x3"}, {Table: 48, Priority: 0, Cookie: "0x5"}}, "no ACL allows it: default drop of sw1, priority 0 in ls_out_acl_action"},
+	} {
+		for i := range c.tables {
+			c.tables[i].Match = "metadata=0x1"
+		}
+		seg := &report.Segment{FinalFlow: "tcp,metadata=0x1,reg15=0x2,reg0=0x80,tp_dst=22", Tables: c.tables}
+		if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}}); err != nil {
+			t.Fatal(err)
+		}
+		why := &report.Reason{Chassis: "hv1", Table: &seg.Tables[1].Table, Cookie: seg.Tables[1].Cookie}
+		if err := r.Reason(t.Context(), "hv1", why); err != nil || why.Text != c.want {
+			t.Errorf("%q (%v), want %q", why.Text, err, c.want)
+		}
+	}
+}
+
 // TestBridges checks whose tables are named: the integration bridge's, also where the packet entered by another.
 func TestBridges(t *testing.T) {
 	e := explain.New(central(t, aclRows()), nil)

@@ -36,6 +36,10 @@ func (n Named) text(f facts) string {
 		return "load balancer " + n.NB.title() + " has no backend and drops it"
 	case has("_acl") && strings.Contains(lf.Match, "ct.inv"):
 		return "connection tracking finds it invalid, or its connection was cut off by an ACL that changed (" + rule + ")"
+	case has("_acl") && lf.Hint != "" && rejects(lf.Actions):
+		return fmt.Sprintf("an ACL whose UUID begins with %s rejects it: %s (%s)", lf.Hint, lf.Match, rule)
+	case has("_acl") && lf.Hint != "":
+		return fmt.Sprintf("an ACL whose UUID begins with %s drops it: %s (%s)", lf.Hint, lf.Match, rule)
 	case has("_acl"):
 		return fmt.Sprintf("no ACL allows it: default drop of %s, priority %d in %s", on, lf.Priority, lf.Stage)
 	case n.NB != nil && n.NB.Table == "Logical_Switch_Port" && strings.Contains(n.NB.Summary, "; disabled"):
