@@ -328,7 +328,7 @@ func (s *sending) trace(ctx context.Context, a arrival, w World) (*hop, error) {
 		return nil, fmt.Errorf("chassis %s: %w", a.chassis, err)
 	}
 	h := &hop{index: len(s.hops), chs: a.chassis, info: info, result: res,
-		rep: &report.Hop{Chassis: a.chassis, Bridge: req.Bridge, InPort: a.inPort, Via: a.via, Tunnel: a.tunnel}}
+		rep: &report.Hop{Chassis: a.chassis, Bridge: req.Bridge, InPort: a.inPort, Via: a.via, Tunnel: a.tunnel, Integration: info.Bridge}}
 	s.hops = append(s.hops, h)
 	s.visits[id] = h
 	return h, nil

@@ -9,10 +9,11 @@ import (
 // facts is a packet as a logical match sees it, read from a flow's text.
 // What a flow does not print is zero, as flow_format leaves it out.
 type facts struct {
-	fields  map[string]string // OpenFlow names
-	inport  string            // logical ports of reg14 and reg15
-	outport string
-	sets    map[string][]string // members of "$addressset" and "@portgroup", as far as read
+	fields   map[string]string // OpenFlow names
+	inport   string            // logical ports of reg14 and reg15
+	outport  string
+	security []string            // what the security of the port that a stage checks lets through
+	sets     map[string][]string // members of "$addressset" and "@portgroup", as far as read
 }
 
 // readFacts reads NAME=VALUE and bare names, as ofproto/trace prints a flow.

@@ -46,7 +46,7 @@ func (r *Reporter) Explain(ctx context.Context, chassis string, hops []*report.H
 	for _, h := range hops {
 		for _, s := range h.Segments {
 			for i := range s.Tables {
-				if ours(h, &s.Tables[i]) {
+				if ours(h, s, &s.Tables[i]) {
 					hits = append(hits, hitOf(&s.Tables[i]))
 				}
 			}
@@ -64,7 +64,7 @@ func (r *Reporter) Explain(ctx context.Context, chassis string, hops []*report.H
 			var eval *seen
 			for i := range s.Tables {
 				t := &s.Tables[i]
-				if !ours(h, t) {
+				if !ours(h, s, t) {
 					continue
 				}
 				now := &seen{named: named[next], hit: hits[next], flow: cmp.Or(t.LookedUp, s.FinalFlow), miss: t.Match == noMatch}
@@ -90,7 +90,7 @@ func (r *Reporter) Uninstalled(ctx context.Context, chassis string, hops []*repo
 		for _, s := range h.Segments {
 			for i := range s.Tables {
 				t := &s.Tables[i]
-				if ours(h, t) {
+				if ours(h, s, t) {
 					hits = append(hits, hitOf(t))
 					all = append(all, lookup{flow: t.LookedUp, miss: t.Match == noMatch})
 				}
@@ -110,8 +110,17 @@ func (r *Reporter) Uninstalled(ctx context.Context, chassis string, hops []*repo
 // noMatch is the match of a look-up that no flow took.
 const noMatch = "No match."
 
-// ours leaves out the hits on bridges that OVN does not program.
-func ours(h *report.Hop, t *report.Table) bool { return t.Bridge == "" || t.Bridge == h.Bridge }
+// ours leaves out the hits on bridges that OVN does not program. What enters by a provider network's bridge comes to the
+// integration bridge in the same segment; a trace that resumes there is headed by the bridge where the packet entered.
+func ours(h *report.Hop, s *report.Segment, t *report.Table) bool {
+	switch {
+	case t.Bridge == "" || t.Bridge == h.Integration:
+		return true
+	case h.Integration == "" || s.Enter != "packet":
+		return t.Bridge == h.Bridge
+	}
+	return false
+}
 
 // carry hands the row that decided on to the stages that act on its decision:
 // since 23.06 an ACL only sets a bit in *_acl_eval, and *_acl_action, which no
@@ -193,6 +202,9 @@ func (r *Reporter) Reason(ctx context.Context, chassis string, why *report.Reaso
 	f, err := e.factsAt(ctx, s)
 	if err != nil {
 		return err
+	}
+	if s.eval != nil && n.NB == nil && s.eval.named.Flow != nil && drops(s.eval.named.Flow.Actions) {
+		n.Flow = s.eval.named.Flow // no Northbound database says which rule it was; the flow that decided says more than the one that acts
 	}
 	why.Text = n.text(f)
 	if !strings.Contains(n.Stage, "_acl") || s.hit.metadata() == 0 {

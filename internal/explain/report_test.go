@@ -24,7 +24,7 @@ func aclRows() string {
 	}
 	return strings.Join([]string{
 		`{"op":"insert","table":"Datapath_Binding","uuid-name":"d","row":{"tunnel_key":1,"external_ids":["map",[["name","sw1"]]]}}`,
-		`{"op":"insert","table":"Port_Binding","row":{"logical_port":"p1","tunnel_key":2,"datapath":["named-uuid","d"]}}`,
+		`{"op":"insert","table":"Port_Binding","row":{"logical_port":"p1","tunnel_key":2,"port_security":"40:54:00:00:00:03 10.0.0.9","datapath":["named-uuid","d"]}}`,
 		flow(1, 4, 2001, "ls_out_acl_eval", `reg8[30..31] == 0 && reg0[7] == 1 && (outport == "p1" && tcp.dst == 80)`, "reg8[16] = 1; reg0[1] = 1; next;"),
 		flow(2, 4, 2000, "ls_out_acl_eval", `reg8[30..31] == 0 && reg0[7] == 1 && (outport == "p1" && tcp.dst == 22)`, "reg8[17] = 1; next;"),
 		flow(3, 4, 0, "ls_out_acl_eval", "1", "next;"),
@@ -54,7 +54,7 @@ func TestReasons(t *testing.T) {
 	}{
 		{"default", [][3]int{{3, 46, 0}, {5, 48, 0}}, "no ACL allows it: default drop of sw1, priority 0 in ls_out_acl_action",
 			"ls_out_acl_eval rule with priority 2001 (reg8[30..31] == 0 && reg0[7] == 1 && (outport == \"p1\" && tcp.dst == 80)) would take it but for tcp.dst == 80", "ls_out_acl_action"},
-		{"port security", [][3]int{{6, 51, 0}}, "port security of p1 refuses it for 40:54:00:00:00:03 with 20.0.0.3 (ls_out_check_port_sec of sw1, priority 0)", "", "ls_out_check_port_sec"},
+		{"port security", [][3]int{{6, 51, 0}}, "port security of p1 refuses it for 40:54:00:00:00:03 with 20.0.0.3; it allows 40:54:00:00:00:03 10.0.0.9 (ls_out_check_port_sec of sw1, priority 0)", "", "ls_out_check_port_sec"},
 		{"any other", [][3]int{{7, 52, 50}}, "ls_out_other of sw1, priority 50 drops it: ip4", "", "ls_out_other"},
 		{"not a drop", [][3]int{{8, 53, 50}}, "as it was", "", "ls_out_more"},
 		{"unknown cookie", [][3]int{{0x1234, 53, 50}}, "as it was", "", ""},
@@ -181,5 +181,48 @@ func TestBeyond(t *testing.T) {
 		if why.Text != c.want {
 			t.Errorf("%s in table %d: %q, want %q", c.flow, c.hit.Table, why.Text, c.want)
 		}
+	}
+}
+
+// TestACLWithoutNorthbound checks that an ACL which cannot be named is not taken for the default.
+func TestACLWithoutNorthbound(t *testing.T) {
+	e := explain.New(central(t, aclRows()+`,{"op":"mutate","table":"Logical_Flow","where":[["priority","==",2000]],
+		"mutations":[["external_ids","insert",["map",[["stage-hint","0000abcd"]]]]]}`), nil)
+	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
+	for _, c := range []struct {
+		tables []report.Table
+		want   string
+	}{
+		{[]report.Table{{Table: 46, Priority: 2000, Cookie: "0x2"}, {Table: 48, Priority: 1000, Cookie: "0x4"}}, `an ACL whose UUID begins with 0000abcd drops it: reg8[30..31] == 0 && reg0[7] == 1 && (outport == "p1" && tcp.dst == 22) (ls_out_acl_eval of sw1, priority 2000)`},
+		{[]report.Table{{Table: 46, Priority: 0, Cookie: "0x3"}, {Table: 48, Priority: 0, Cookie: "0x5"}}, "no ACL allows it: default drop of sw1, priority 0 in ls_out_acl_action"},
+	} {
+		for i := range c.tables {
+			c.tables[i].Match = "metadata=0x1"
+		}
+		seg := &report.Segment{FinalFlow: "tcp,metadata=0x1,reg15=0x2,reg0=0x80,tp_dst=22", Tables: c.tables}
+		if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}}); err != nil {
+			t.Fatal(err)
+		}
+		why := &report.Reason{Chassis: "hv1", Table: &seg.Tables[1].Table, Cookie: seg.Tables[1].Cookie}
+		if err := r.Reason(t.Context(), "hv1", why); err != nil || why.Text != c.want {
+			t.Errorf("%q (%v), want %q", why.Text, err, c.want)
+		}
+	}
+}
+
+// TestBridges checks whose tables are named: the integration bridge's, also where the packet entered by another.
+func TestBridges(t *testing.T) {
+	e := explain.New(central(t, aclRows()), nil)
+	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
+	hit := func(bridge string) report.Table {
+		return report.Table{Table: 53, Bridge: bridge, Priority: 50, Cookie: "0x8", Match: "metadata=0x1"}
+	}
+	first := &report.Segment{Enter: "packet", Tables: []report.Table{hit("br-ex"), hit("br-int")}}
+	then := &report.Segment{Enter: "table 15", Tables: []report.Table{hit("br-ex")}} // as ofproto/trace heads it
+	if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Bridge: "br-ex", Integration: "br-int", Segments: []*report.Segment{first, then}}}); err != nil {
+		t.Fatal(err)
+	}
+	if a, b, c := first.Tables[0].Stage, first.Tables[1].Stage, then.Tables[0].Stage; a != "" || b != "ls_out_more" || c != "ls_out_more" {
+		t.Errorf("stages %q, %q, %q", a, b, c)
 	}
 }

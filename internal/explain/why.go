@@ -36,16 +36,20 @@ func (n Named) text(f facts) string {
 		return "load balancer " + n.NB.title() + " has no backend and drops it"
 	case has("_acl") && strings.Contains(lf.Match, "ct.inv"):
 		return "connection tracking finds it invalid, or its connection was cut off by an ACL that changed (" + rule + ")"
+	case has("_acl") && lf.Hint != "" && rejects(lf.Actions):
+		return fmt.Sprintf("an ACL whose UUID begins with %s rejects it: %s (%s)", lf.Hint, lf.Match, rule)
+	case has("_acl") && lf.Hint != "":
+		return fmt.Sprintf("an ACL whose UUID begins with %s drops it: %s (%s)", lf.Hint, lf.Match, rule)
 	case has("_acl"):
 		return fmt.Sprintf("no ACL allows it: default drop of %s, priority %d in %s", on, lf.Priority, lf.Stage)
 	case n.NB != nil && n.NB.Table == "Logical_Switch_Port" && strings.Contains(n.NB.Summary, "; disabled"):
 		return "logical port " + n.NB.Name + " is disabled (" + rule + ")"
 	case has("ls_in_") && has("port_sec"):
 		return "port security" + said(" of ", "inport") + " refuses it" + said(" from ", "arp.sha", "eth.src") +
-			said(" with ", "ip4.src", "ip6.src", "arp.spa") + " (" + rule + ")"
+			said(" with ", "ip4.src", "ip6.src", "arp.spa") + f.allowed() + " (" + rule + ")"
 	case has("port_sec"):
 		return "port security" + said(" of ", "outport") + " refuses it" + said(" for ", "eth.dst") +
-			said(" with ", "ip4.dst", "ip6.dst", "arp.tpa") + " (" + rule + ")"
+			said(" with ", "ip4.dst", "ip6.dst", "arp.tpa") + f.allowed() + " (" + rule + ")"
 	case has("l2_unknown"), has("l2_lkup"):
 		return "nobody on " + on + " has its Ethernet destination" + said(" ", "eth.dst") + " (" + rule + ")"
 	case n.NB != nil:
@@ -66,6 +70,14 @@ func (n Named) text(f facts) string {
 	return fmt.Sprintf("%s drops it: %s", rule, lf.Match)
 }
 
+// allowed is what the port's security lets through.
+func (f facts) allowed() string {
+	if len(f.security) == 0 {
+		return ""
+	}
+	return "; it allows " + strings.Join(first(f.security, 4), ", ")
+}
+
 // factsAt is the packet at a hit, with its logical ports' names where the hit's datapath is known.
 func (e *Explainer) factsAt(ctx context.Context, s *seen) (facts, error) {
 	e.mu.Lock()
@@ -74,7 +86,22 @@ func (e *Explainer) factsAt(ctx context.Context, s *seen) (facts, error) {
 	if err != nil || dp == nil {
 		return readFacts(s.flow), err
 	}
-	return e.factsOn(ctx, dp, s.flow)
+	f, err := e.factsOn(ctx, dp, s.flow)
+	if err != nil || !strings.Contains(s.named.Stage, "port_sec") {
+		return f, err
+	}
+	port := f.inport
+	if strings.HasPrefix(s.named.Stage, "ls_out_") {
+		port = f.outport
+	}
+	pb, err := e.sb.PortByName(ctx, port)
+	if isNotFound(err) {
+		return f, nil
+	}
+	if err == nil {
+		f.security = pb.PortSecurity
+	}
+	return f, err
 }
 
 // keys is how a text names a logical port without a database.

@@ -155,6 +155,8 @@ type Hop struct {
 	Via      string     `json:"via"` // vif, tunnel, physical, patch
 	Tunnel   *Tunnel    `json:"tunnel,omitempty"`
 	Segments []*Segment `json:"segments"`
+	// Integration is the chassis' integration bridge, the one that OVN programs.
+	Integration string `json:"-"`
 }
 
 // Tunnel is how a packet came to a hop from the one before.

@@ -27,5 +27,11 @@ func stale(b builder) []probe.Case {
 			{Packet: b.tcp("sw2-p1", "sw0-p1", 27), Want: "sw0-p1", Told: probe.Told{Warn: []string{"hv1: logical flow ls_in_acl", `ACL "lost"`, "is not in its tables"}}},
 		}}, []string{"--name=lost acl-add pg2 from-lport 1010 'inport == @pg2 && tcp.dst == 27' drop"},
 			[]string{"acl-del pg2 from-lport 1010 'inport == @pg2 && tcp.dst == 27'"}),
+		{Name: "no-northbound", Feature: "without the Northbound database", Args: []string{"--nb", "tcp:127.0.0.1:1"}, Steps: []probe.Step{
+			{Packet: b.tcp("sw0-p1", "sw2-p2", 22), Want: "nowhere", Told: probe.Told{
+				Because: []string{"an ACL whose UUID begins with", "outport == @pg2 && ip", "ls_out_acl"},
+				Warn:    []string{"without the Northbound database"},
+			}},
+		}},
 	}
 }

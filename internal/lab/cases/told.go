@@ -74,7 +74,7 @@ var tellings = map[string][]probe.Told{
 	"fip-central-out":     names("NAT: dnat_and_snat 172.16.0.10 <=> 50.0.0.3"),
 	"fip-distributed-in":  names("NAT: dnat_and_snat 172.16.0.11 <=> 50.0.0.4, distributed at sw3-p2"),
 	"fip-distributed-out": names("NAT: dnat_and_snat 172.16.0.11 <=> 50.0.0.4, distributed at sw3-p2"),
-	"fip-stateless-in":    names("NAT: dnat_and_snat 172.16.0.11 <=> 50.0.0.4", "stateless"),
+	"fip-stateless-in":    names("NAT: dnat_and_snat 172.16.0.11 <=> 50.0.0.4", ", stateless"),
 	"gr-dnat":             names("NAT: dnat 172.17.0.40 => 60.0.0.4 (on router gr0)"),
 	"gr-snat":             names("NAT: snat 60.0.0.0/24 => 172.17.0.1"),
 	"snat-port-range":     names("NAT: snat 50.0.0.0/24 => 172.16.0.1:20000-20100"),
@@ -98,16 +98,16 @@ var tellings = map[string][]probe.Told{
 
 	// Neighbours.
 	"missing-neighbour":          because("ARP", "20.0.0.77", "buffered", "out of lr0-sw1 of lr0", "lr_in_arp_request"),
-	"external-neighbour-unknown": because("ARP", "172.16.0.200", "out of lr1-public of lr1", "lr_in_arp_request"),
+	"external-neighbour-unknown": because("ARP", "172.16.0.200", "out of cr-lr1-public of lr1", "lr_in_arp_request"),
 	"mac-binding-learned":        {{}, {}, {Names: []string{"MAC_Binding 172.16.0.200 is 52:54:00:ee:00:02 at lr1-public"}}},
 	"fdb-learned":                {{}, {}, {Names: []string{"FDB 50:54:00:05:00:66"}}},
 	"prov-out":                   names("Logical_Switch_Port ln-prov"),
 
 	// What a switch refuses, and what is not there.
 	"unknown-mac":          because("nobody on sw0 has its Ethernet destination"),
-	"security-ip":          because("port security", "sw5-p3"),
-	"security-mac":         because("port security", "sw5-p3"),
-	"security-arp":         because("port security", "sw5-p3"),
+	"security-ip":          because("port security of sw5-p3", "with 70.0.0.99", "it allows 50:54:00:05:00:05 70.0.0.5"),
+	"security-mac":         because("port security of sw5-p3", "from 50:54:00:05:00:99", "it allows 50:54:00:05:00:05"),
+	"security-arp":         because("port security of sw5-p3", "it allows 50:54:00:05:00:05"),
 	"port-disabled":        because("sw0-p1", "disabled"),
 	"port-not-bound":       because("sw0-nobody", "not bound"),
 	"virtual-port-unbound": because("ARP", "70.0.0.50", "lr3-sw5"),

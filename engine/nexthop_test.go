@@ -1,0 +1,67 @@
+package engine_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
+)
+
+// Buckets are named by the next hop that the table behind the group sets, in a clone too, where the final flow does not tell it;
+// by their own number where there is none, and by both where two lead to one.
+func TestECMPIsNamedByNextHop(t *testing.T) {
+	const behind = "table=2,ip,reg8=1,actions=set_field:0x14000003->reg0,dec_ttl,resubmit(,3)\n" +
+		"table=2,ip,reg8=2,actions=set_field:0x14000004->reg0,dec_ttl,resubmit(,3)\n" +
+		"table=2,ip,reg8=3,actions=set_field:0x14000004->reg0,dec_ttl,resubmit(,3)\n" +
+		"table=2,ip,reg8=4,actions=set_field:0x1->reg3,resubmit(,3)\n" +
+		"table=3,reg8=1,actions=output:2\ntable=3,reg8=2,actions=output:3\ntable=3,reg8=3,actions=output:4\ntable=3,reg8=4,actions=output:5"
+	const bucket = ",bucket=bucket_id:%,weight:100,actions=set_field:%->reg8,resubmit(,2)"
+	group := func(ids ...string) string {
+		s := "group_id=7,type=select,selection_method=dp_hash"
+		for _, id := range ids {
+			s += strings.ReplaceAll(bucket, "%", id)
+		}
+		return s
+	}
+	for _, c := range []struct {
+		first   string
+		buckets []string
+		want    []string
+	}{
+		{"set_field:0x5->reg0,group:7", []string{"1", "2"}, []string{"20.0.0.3", "20.0.0.4"}},
+		{"clone(set_field:0x5->reg0,set_field:0x6->reg3,group:7)", []string{"1", "2"}, []string{"20.0.0.3", "20.0.0.4"}},
+		{"group:7", []string{"2", "3"}, []string{"20.0.0.4 (bucket 2)", "20.0.0.4 (bucket 3)"}},
+		{"group:7", []string{"1", "4"}, []string{"20.0.0.3", "bucket 4"}},
+	} {
+		b, p := start(t, 5, behind)
+		b.Ofctl("-O", "OpenFlow15", "add-group", "br0", group(c.buckets...))
+		b.AddFlows("br0", "table=0,in_port=1,ip,actions="+c.first)
+		e := eng(b, p, table{})
+		e.NextHop = pinctrl.NextHop
+		e.Replay = func(sec oftrace.Section, start *openflow.Flow) ([]engine.Place, map[*oftrace.Node]openflow.Flow, error) {
+			found, lookups, err := pinctrl.Follow(sec, start)
+			var out []engine.Place
+			for _, f := range found {
+				out = append(out, engine.Place{Text: f.Node.Text, Flow: f.Flow, Lost: f.Lost})
+			}
+			return out, lookups, err
+		}
+		res := trace(t, e, engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
+		var got []string
+		for _, o := range res.Outcomes {
+			for _, l := range o.Leaves {
+				for _, ch := range l.Choices {
+					got = append(got, ch.Chosen)
+				}
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s with %v: %q, want %q", c.first, c.buckets, got, c.want)
+		}
+	}
+}
