@@ -212,7 +212,8 @@ func (l *Lab) Sync(ctx context.Context) error {
 // "@sb ...", "@ZONE-sb ..." for another zone and for ovn-sbctl; "@hv1 COMMAND"
 // or "@all COMMAND" on chassis. "@until COMMAND" waits until a command, written
 // like these, prints something; "@gone COMMAND" until it prints nothing more;
-// "@bound PORT CHASSIS" until a chassis has claimed a logical port.
+// "@bound PORT CHASSIS" until a chassis has claimed a logical port. "@sleep 5s"
+// is for what cannot be asked.
 func (l *Lab) Do(ctx context.Context, cmd string) error {
 	_, err := l.do(ctx, cmd)
 	return err
@@ -230,6 +231,16 @@ func (l *Lab) do(ctx context.Context, cmd string) (string, error) {
 		return l.NBCtl(ctx, cmd)
 	}
 	switch where {
+	case "@sleep":
+		d, err := time.ParseDuration(rest)
+		if err != nil {
+			return "", err
+		}
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+		}
+		return "", ctx.Err()
 	case "@until":
 		return "", l.until(ctx, cmd, func(ctx context.Context) (bool, error) {
 			out, err := l.do(ctx, rest)

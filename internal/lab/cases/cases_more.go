@@ -119,18 +119,19 @@ func learning(b builder) []probe.Case {
 
 // placement is where gateways and ports are, and what moves them.
 func placement(b builder) []probe.Case {
+	const claims = "@sleep 6s" // a gateway may change hands more than once before BFD has settled
 	return []probe.Case{
 		changed(handshake("gateway-moved", "HA gateway chassis", b.tcp("sw3-p3", "ext1", 80), "external hv2"),
-			[]string{"lrp-set-gateway-chassis lr1-public hv2 30", "@bound cr-lr1-public hv2", bfd("hv1", "2"), bfd("hv1", "3")},
+			[]string{"lrp-set-gateway-chassis lr1-public hv2 30", claims, "@bound cr-lr1-public hv2", bfd("hv1", "2"), bfd("hv1", "3")},
 			[]string{"lrp-del-gateway-chassis lr1-public hv2", "@bound cr-lr1-public hv3"}),
 		changed(handshake("gateway-standby", "HA gateway chassis", b.tcp("sw3-p3", "ext1", 80), "external hv3"),
-			[]string{"lrp-set-gateway-chassis lr1-public hv2 10", "@bound cr-lr1-public hv3", bfd("hv1", "2"), bfd("hv1", "3")},
+			[]string{"lrp-set-gateway-chassis lr1-public hv2 10", claims, "@bound cr-lr1-public hv3", bfd("hv1", "2"), bfd("hv1", "3")},
 			[]string{"lrp-del-gateway-chassis lr1-public hv2", "@bound cr-lr1-public hv3"}),
 		changed(handshake("ha-chassis-group", "HA chassis groups", b.tcp("sw3-p3", "ext1", 80), "external hv1"),
 			[]string{
 				"ha-chassis-group-add hag", "ha-chassis-group-add-chassis hag hv1 30", "ha-chassis-group-add-chassis hag hv2 20",
 				"lrp-del-gateway-chassis lr1-public hv3",
-				"--id=@g get HA_Chassis_Group hag -- set Logical_Router_Port lr1-public ha_chassis_group=@g", "@bound cr-lr1-public hv1",
+				"--id=@g get HA_Chassis_Group hag -- set Logical_Router_Port lr1-public ha_chassis_group=@g", claims, "@bound cr-lr1-public hv1",
 				bfd("hv1", "2"), bfd("hv2", "1"),
 			},
 			[]string{"clear Logical_Router_Port lr1-public ha_chassis_group", "ha-chassis-group-del hag", "lrp-set-gateway-chassis lr1-public hv3 20", "@bound cr-lr1-public hv3"}),
