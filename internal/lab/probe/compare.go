@@ -147,9 +147,7 @@ func compareAlternative(p *RPkt, a alternative, several bool, real *Reality) (Ou
 	}
 	diff = append(diff, compareEnds(a.branches, real)...)
 	diff = append(diff, compareEntries(p, a.branches, several, real)...)
-	if !several {
-		diff = append(diff, compareTunnels(p, real)...)
-	}
+	diff = append(diff, compareTunnels(p, a.branches, real)...)
 	if diff != nil {
 		return Disagree, diff
 	}

@@ -141,7 +141,8 @@ func TestWants(t *testing.T) {
 // The tunnels of a packet that carries a marker must be the predicted ones.
 func TestCompareTunnels(t *testing.T) {
 	var p RPkt
-	if err := json.Unmarshal([]byte(`{"hops": [{"chassis": "hv1"}, {"chassis": "hv2", "tunnel": {"src": "172.31.0.1", "dst": "172.31.0.12"}}]}`), &p); err != nil {
+	if err := json.Unmarshal([]byte(`{"hops": [{"chassis": "hv1"}, {"chassis": "hv2", "tunnel": {"src": "172.31.0.1", "dst": "172.31.0.12"}},
+		{"chassis": "hv3", "tunnel": {"src": "172.31.0.1", "dst": "172.31.0.3"}}], "branches": [{"hops": [0, 1]}]}`), &p); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -154,7 +155,7 @@ func TestCompareTunnels(t *testing.T) {
 		{Reality{Tunnels: []string{}}, false},
 		{Reality{Tunnels: []string{}, Answers: []Seen{{}}}, true},
 	} {
-		if diff := compareTunnels(&p, &c.real); (diff == nil) != c.ok {
+		if diff := compareTunnels(&p, p.Branches, &c.real); (diff == nil) != c.ok {
 			t.Errorf("%v: %v", c.real.Tunnels, diff)
 		}
 	}

@@ -28,18 +28,21 @@ func tunnels(seen []capture, marker []byte) []string {
 	return out
 }
 
-// compareTunnels compares the ways between chassis. What OVN sends in answer may quote the packet: then nothing is compared.
-func compareTunnels(p *RPkt, real *Reality) []string {
+// compareTunnels compares the ways of a packet's branches between chassis. What OVN sends in answer may quote the packet: then nothing is compared.
+func compareTunnels(p *RPkt, branches []RBranch, real *Reality) []string {
 	if real.Tunnels == nil || len(real.Answers) > 0 {
 		return nil
 	}
 	want := []string{}
-	for _, h := range p.Hops {
-		if h.Tunnel == nil {
-			continue
-		}
-		if t := canonical("ip_src", h.Tunnel.Src) + " > " + canonical("ip_dst", h.Tunnel.Dst); !slices.Contains(want, t) {
-			want = append(want, t)
+	for _, b := range branches {
+		for _, i := range b.Hops {
+			h := p.Hops[i]
+			if h.Tunnel == nil {
+				continue
+			}
+			if t := canonical("ip_src", h.Tunnel.Src) + " > " + canonical("ip_dst", h.Tunnel.Dst); !slices.Contains(want, t) {
+				want = append(want, t)
+			}
 		}
 	}
 	slices.Sort(want)
