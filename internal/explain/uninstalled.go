@@ -21,9 +21,6 @@ const (
 	maxDeciding = 3000  // and for one that decided
 )
 
-// maxStage is above every table_id that a release's Southbound schema allows (34 in mid 2026).
-const maxStage = 63
-
 // lookup is a table hit that may have come about for want of a flow.
 type lookup struct {
 	hit      Hit
@@ -108,10 +105,14 @@ func (e *Explainer) place(ctx context.Context, l *lookup) (bool, error) {
 	if !l.miss && !l.named.Gone {
 		return false, nil
 	}
+	last, ok := e.sb.MaxInteger("Logical_Flow", "table_id")
+	if !ok {
+		return false, nil
+	}
 	// Every stage has a flow of priority 0 for all packets.
 	for _, pipeline := range []string{"egress", "ingress"} {
 		base, ok := e.base(pipeline)
-		if !ok || l.hit.Table < base || l.hit.Table > base+maxStage {
+		if !ok || l.hit.Table < base || l.hit.Table > base+int(last) {
 			continue
 		}
 		l.stage = stage{pipeline, l.hit.Table - base}

@@ -141,6 +141,24 @@ func (db *DB) Has(table, column string) bool {
 	return db.schema.has(table, column)
 }
 
+// MaxInteger is the highest value that the server's schema allows in an integer column; false where it sets none, or has no such column.
+// A condition on a higher one is refused as a constraint violation.
+func (db *DB) MaxInteger(table, column string) (int64, bool) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	var c struct {
+		Type struct {
+			Key struct {
+				Max *int64 `json:"maxInteger"`
+			} `json:"key"`
+		} `json:"type"`
+	}
+	if json.Unmarshal(db.schema.Tables[table].Columns[column], &c) != nil || c.Type.Key.Max == nil {
+		return 0, false
+	}
+	return *c.Type.Key.Max, true
+}
+
 func (s schema) has(table, column string) bool {
 	t, ok := s.Tables[table]
 	if !ok || column == "" || column == "_uuid" {

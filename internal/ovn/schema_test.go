@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
@@ -90,6 +92,15 @@ func TestOldSchema(t *testing.T) {
 	sb := dialSB(t, g.Sock("sb"))
 	if sb.Has("Chassis_Private", "") || sb.Has("Port_Binding", "up") || !sb.Has("Port_Binding", "mac") || sb.SchemaVersion() != "2.7.0" {
 		t.Error("the schema is not the old one")
+	}
+	last, ok := sb.MaxInteger("Logical_Flow", "table_id")
+	_, err := sb.Select(ctx, ovn.Query{Table: "Logical_Flow", Where: []ovsdb.Condition{ovn.Equal("table_id", int(last))}},
+		ovn.Query{Table: "Logical_Flow", Where: []ovsdb.Condition{ovn.Equal("table_id", int(last+1))}})
+	if !ok || err == nil {
+		t.Errorf("highest table_id %d (%t), one more: %v", last, ok, err)
+	}
+	if n, ok := sb.MaxInteger("Logical_Flow", "match"); ok {
+		t.Errorf("highest match %d", n)
 	}
 	p := must[*ovn.PortBinding](t)(sb.PortByName(ctx, "sw0-p1"))
 	c := must[*ovn.Chassis](t)(sb.ChassisByEncapIP(ctx, netip.MustParseAddr("fd00::1")))
