@@ -25,7 +25,8 @@ step "difftest through the kernel datapath" timeout -k 30 30m bin/labctl exec "$
 results=${CT_TRACE_CACHE:-$PWD/.cache}
 step oracle bin/labctl oracle -results "$results/oracle.json"
 bin/labctl down
-# A newer release: what only it has, and a case of everything else.
-step "oracle on Debian trixie" scripts/debian.sh trixie bin/labctl oracle -spread -results "$results/oracle-trixie.json"
+# A newer release: what only it has, and some of everything else.
+some='^(switch-tunnel|router-tcp|ipv6-router|vip-three|lb-hairpin-snat-ip|acl-label|acl-reject-tcp|acl-sets|gr-snat|fip-distributed-in|snat-ping|ecmp|mtu-too-big|prov-across|dhcp|missing-neighbour|related-snat|fragment-acl-three|mirror-in|transit-tcp|session-vip)$'
+step "oracle on Debian trixie" scripts/debian.sh trixie bin/labctl oracle -newer -case "$some" -results "$results/oracle-trixie.json"
 step "every case judged" bin/labctl coverage "$results/oracle.json" "$results/oracle-trixie.json"
 echo "test: all passed in $((SECONDS - began)) s"

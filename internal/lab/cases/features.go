@@ -158,6 +158,7 @@ var Features = []string{
 	"controller actions: SCTP abort",
 	"controller actions: ICMP errors",
 	"flows that are not installed, or no more wanted",
+	"without the Northbound database",
 	"control plane meters (Copp)",
 	"controller actions: DHCP relay",
 	// Conntrack.

@@ -21,7 +21,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	tool := fs.String("tool", "", "the built command; without it reality alone is recorded")
 	pattern := fs.String("case", "", "names to run (regular expression)")
 	results := fs.String("results", "", "write all judgements to this file, as JSON")
-	spread := fs.Bool("spread", false, "one case of each feature, and all that need a newer release")
+	newer := fs.Bool("newer", false, "and all that need a newer release than the oldest that the lab runs on")
 	settle := fs.Duration("settle", 400*time.Millisecond, "nothing seen for so long: the packet is through")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
@@ -49,16 +49,13 @@ func cmdCases(ctx context.Context, args []string) error {
 	}
 	fmt.Printf("oracle: on %s\n", done.Versions)
 	all := cases.All(l.Topo)
-	if *spread {
-		all = probe.Spread(all)
-	}
 	var run []probe.Case
 	for _, c := range all {
-		if c.Name == *pattern {
+		if c.Name == *pattern && !*newer {
 			run = []probe.Case{c}
 			break
 		}
-		if re.MatchString(c.Name) {
+		if re.MatchString(c.Name) || *newer && c.Needs != "" {
 			run = append(run, c)
 		}
 	}

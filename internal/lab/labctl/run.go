@@ -134,7 +134,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("oracle", flag.ContinueOnError)
 	pattern := fs.String("case", "", "names to run (regular expression)")
 	results := fs.String("results", "", "write all judgements to this file, as JSON")
-	spread := fs.Bool("spread", false, "one case of each feature, and all that need a newer release")
+	newer := fs.Bool("newer", false, "and all that need a newer release than the oldest that the lab runs on")
 	reality := fs.Bool("reality", false, "do not predict: show what really happens")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
@@ -146,7 +146,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 	}
 	defer s.close()
 	remote := filepath.Join(s.cfg.Share(), "results.json")
-	argv := []string{remoteBin + "/labctl", "cases", "-case", *pattern, "-results", remote, fmt.Sprintf("-spread=%t", *spread)}
+	argv := []string{remoteBin + "/labctl", "cases", "-case", *pattern, "-results", remote, fmt.Sprintf("-newer=%t", *newer)}
 	if !*reality {
 		if _, err := os.Stat(filepath.Join(s.cfg.Checkout, "bin", "ovn-ct-trace")); err != nil {
 			return errors.New("the tool is not built: make build")

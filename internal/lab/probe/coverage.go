@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -142,18 +141,4 @@ func (r Result) reason() string {
 		return r.Note
 	}
 	return r.Why[0]
-}
-
-// Spread keeps a case of every feature, and all that need a newer release.
-func Spread(all []Case) []Case {
-	var out []Case
-	var seen []string
-	for _, c := range all {
-		if c.Needs == "" && slices.Contains(seen, c.Feature) {
-			continue
-		}
-		seen = append(seen, c.Feature)
-		out = append(out, c)
-	}
-	return out
 }

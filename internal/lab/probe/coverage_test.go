@@ -39,13 +39,3 @@ func TestCoverage(t *testing.T) {
 		}
 	}
 }
-
-func TestSpread(t *testing.T) {
-	var names []string
-	for _, c := range Spread(covered.all) {
-		names = append(names, c.Name)
-	}
-	if !slices.Equal(names, []string{"a", "c", "d"}) {
-		t.Errorf("%v", names)
-	}
-}
