@@ -478,6 +478,28 @@ func testReasons(t *testing.T, sb *ovn.SB) {
 			t.Errorf("%+v, want %s", b.Reason, c.text)
 		}
 	}
+	// What a table means is told of drops; what is not known is said in the driver's own words.
+	for kind, want := range map[engine.LeafKind]string{engine.LeafDrop: "said by the tables", engine.LeafUnknown: "not understood"} {
+		r := result(engine.Leaf{Kind: kind, Packet: tcpSYN(), Path: []int{0}, Why: "not understood"})
+		r.Segments[0].Tables = hits
+		hv1.trace = same(r)
+		b := send(t, &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}, Explainer: tables{}}, tcpSYN()).Packet.Branches[0]
+		if b.Reason.Text != want {
+			t.Errorf("%s: %q, want %q", kind, b.Reason.Text, want)
+		}
+	}
+}
+
+// tables explains every reason alike.
+type tables struct{}
+
+func (tables) Explain(context.Context, string, []*report.Hop) error { return nil }
+
+func (tables) Uninstalled(context.Context, string, []*report.Hop) ([]report.Finding, error) { return nil, nil }
+
+func (tables) Reason(_ context.Context, _ string, r *report.Reason) error {
+	r.Text = "said by the tables"
+	return nil
 }
 
 // A packet on a provider network comes back in on the chassis that answers for its MAC.

@@ -156,8 +156,12 @@ func (s *sending) explain(ctx context.Context, byChassis map[string][]*report.Ho
 		if b.Reason == nil || b.Reason.Table == nil {
 			continue
 		}
+		text := b.Reason.Text
 		if err := s.Explainer.Reason(ctx, b.Reason.Chassis, b.Reason); err != nil {
 			s.warn("%s: a reason stays unnamed: %v", b.Reason.Chassis, err)
+		}
+		if b.Verdict == engine.Unknown || b.Verdict == engine.Host || b.Verdict == engine.External {
+			b.Reason.Text = text // the driver's own words: of no drop, which is what the tables' meaning tells about
 		}
 	}
 }
