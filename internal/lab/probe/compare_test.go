@@ -160,6 +160,7 @@ func TestCompareTunnels(t *testing.T) {
 		}
 	}
 	seen := []capture{{at: underlay + "hv1", frame: &Frame{Data: []byte("..m.."), Header: Header{"ip_src": "a", "ip_dst": "b"}}},
+		{at: underlay + "hv1", frame: &Frame{Data: []byte("..m.."), Header: Header{"ip_src": "a", "ip_dst": "c", "ip_proto": "47"}}},
 		{at: "sw0-p1", frame: &Frame{Data: []byte("m"), Header: Header{"ip_src": "c", "ip_dst": "d"}}}}
 	if got := tunnels(append(seen, seen...), []byte("m")); len(got) != 1 || got[0] != "a > b" {
 		t.Errorf("%q", got)

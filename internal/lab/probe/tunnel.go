@@ -20,6 +20,9 @@ func tunnels(seen []capture, marker []byte) []string {
 		if !strings.HasPrefix(c.at, underlay) || !bytes.Contains(c.frame.Data, marker) {
 			continue
 		}
+		if c.frame.Header["ip_proto"] == "47" {
+			continue // GRE is a mirror's: OVN has no such tunnels
+		}
 		if t := c.frame.Header["ip_src"] + " > " + c.frame.Header["ip_dst"]; !slices.Contains(out, t) {
 			out = append(out, t)
 		}
