@@ -495,7 +495,9 @@ type tables struct{}
 
 func (tables) Explain(context.Context, string, []*report.Hop) error { return nil }
 
-func (tables) Uninstalled(context.Context, string, []*report.Hop) ([]report.Finding, error) { return nil, nil }
+func (tables) Uninstalled(context.Context, string, []*report.Hop) ([]report.Finding, error) {
+	return nil, nil
+}
 
 func (tables) Reason(_ context.Context, _ string, r *report.Reason) error {
 	r.Text = "said by the tables"
