@@ -33,7 +33,7 @@ func gateways(b builder) []probe.Case {
 	fip := func(p *probe.Packet) { p.EthDst = "00:00:00:00:fe:11" }
 	return []probe.Case{
 		changed(handshake("dvr-vlan-switch", dvr, b.tcp("sw0-p1", "sw0-p2", 80), "sw0-p2"), vlans, noVlans),
-		changed(handshake("dvr-vlan-router", dvr, b.tcp("sw0-p1", "sw1-p2", 80), "sw1-p2"), vlans, noVlans),
+		changed(probe.Case{Name: "dvr-vlan-router", Feature: dvr, Steps: []probe.Step{{Packet: b.tcp("sw0-p1", "sw1-p2", 80), Want: "sw1-p2"}, {Answer: true}}}, vlans, noVlans),
 		changed(handshake("dvr-vlan-local", dvr, b.tcp("sw0-p2", "sw1-p1", 80), "sw1-p1"), vlans, noVlans),
 		changed(echo("redirect-bridged", "gateway port, redirect-type=bridged", b.ping("sw3-p3", "ext1"), "external hv3"),
 			vlan3("lrp-set-redirect-type lr1-public bridged"), noVlan3("remove logical_router_port lr1-public options redirect-type")),
