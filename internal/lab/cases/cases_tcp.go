@@ -45,7 +45,7 @@ func connections(b builder) []probe.Case {
 		{Name: "two-clients-one-snat", Feature: "NAT: port conflict", Steps: []probe.Step{
 			{Packet: b.udp("sw3-p3", "ext1", 53), Want: "external hv3"},
 			{Packet: with(b.udp("sw3-p2", "ext1", 53), func(p *probe.Packet) { p.Src = "50.0.0.78" }), Want: "external hv3"},
-			{Answer: true, Want: "sw3-p2|nowhere"},
+			{Answer: true},
 		}},
 	}
 }
