@@ -46,11 +46,7 @@ func (d *Driver) StartAt(ctx context.Context, pb *ovn.PortBinding) (Start, error
 	if err != nil {
 		return Start{}, err
 	}
-	_, info, err := d.node(ctx, c.Name)
-	if err != nil {
-		return Start{}, err
-	}
-	return vifStart(ctx, d, c.Name, info, pb.LogicalPort)
+	return d.enterVIF(ctx, pb, c.Name)
 }
 
 // vifStart finds a VIF's OpenFlow port on its node: its own interface, or its parent's for a nested container.
