@@ -41,7 +41,7 @@ func newer(b builder) []probe.Case {
 			{Packet: b.tcp("sw1-p1", "sw1-p2", 80), Want: "sw1-p2"},
 			{Answer: true, Want: "sw1-p1"},
 			{Answer: true, Want: "sw1-p2"},
-			{NB: []string{"set acl allow80 match=tcp.dst==81", "acl-add sw1 to-lport 1005 'tcp.dst == 80' drop"}},
+			{NB: []string{`set acl allow80 match='"tcp.dst == 81"'`, "acl-add sw1 to-lport 1005 'tcp.dst == 80' drop"}},
 			{Packet: with(b.tcp("sw1-p1", "sw1-p2", 80), func(p *probe.Packet) { p.Flags, p.Seq, p.Ack = "ack", 1, 1 })},
 			{Packet: with(b.tcp("sw1-p1", "sw1-p2", 80), func(p *probe.Packet) { p.Sport++ }), Want: "nowhere"},
 		}}, []string{
