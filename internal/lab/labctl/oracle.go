@@ -22,6 +22,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	pattern := fs.String("case", "", "names to run (regular expression)")
 	results := fs.String("results", "", "write all judgements to this file, as JSON")
 	newer := fs.Bool("newer", false, "and all that need a newer release than the oldest that the lab runs on")
+	each := fs.Int("each", 0, "at most so many cases of a feature, beside those that need a newer release; 0: all")
 	settle := fs.Duration("settle", 400*time.Millisecond, "nothing seen for so long: the packet is through")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
@@ -49,6 +50,9 @@ func cmdCases(ctx context.Context, args []string) error {
 	}
 	fmt.Printf("oracle: on %s\n", done.Versions)
 	all := cases.All(l.Topo)
+	if *each > 0 {
+		all = probe.Each(all, *each)
+	}
 	var run []probe.Case
 	for _, c := range all {
 		if c.Name == *pattern && !*newer {
@@ -97,7 +101,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	return nil
 }
 
-// cmdCoverage tells from the results of several runs which cases no run has judged, and writes the table of features.
+// cmdCoverage tells from the results of several runs of which features no run has judged a case, and writes the table of features.
 func cmdCoverage(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("coverage", flag.ContinueOnError)
 	out := fs.String("o", "", "write the table to this file")
@@ -113,11 +117,11 @@ func cmdCoverage(ctx context.Context, args []string) error {
 		runs = append(runs, r)
 	}
 	all := cases.All(lab.Base())
-	missing, newer := probe.Unjudged(all, runs)
+	missing, newer := probe.Unjudged(cases.Features, all, runs)
 	if len(missing) > 0 {
-		return fmt.Errorf("%d of %d cases were judged in no run: %s", len(missing), len(all), strings.Join(missing, ", "))
+		return fmt.Errorf("no case was judged of %d of %d features: %s", len(missing), len(cases.Features), strings.Join(missing, ", "))
 	}
-	fmt.Printf("coverage: %d of %d cases were judged\n", len(all)-len(newer), len(all))
+	fmt.Printf("coverage: cases of %d of %d features were judged\n", len(cases.Features)-len(newer), len(cases.Features))
 	if len(newer) > 0 {
 		fmt.Printf("coverage: not judged, for they need a newer release than these runs': %s\n", strings.Join(newer, ", "))
 	}

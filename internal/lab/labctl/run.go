@@ -134,6 +134,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("oracle", flag.ContinueOnError)
 	pattern := fs.String("case", "", "names to run (regular expression)")
 	results := fs.String("results", "", "write all judgements to this file, as JSON")
+	each := fs.Int("each", 0, "at most so many cases of a feature, beside those that need a newer release; 0: all")
 	newer := fs.Bool("newer", false, "and all that need a newer release than the oldest that the lab runs on")
 	reality := fs.Bool("reality", false, "do not predict: show what really happens")
 	if err := fs.Parse(args); err != nil {
@@ -146,7 +147,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 	}
 	defer s.close()
 	remote := filepath.Join(s.cfg.Share(), "results.json")
-	argv := []string{remoteBin + "/labctl", "cases", "-case", *pattern, "-results", remote, fmt.Sprintf("-newer=%t", *newer)}
+	argv := []string{remoteBin + "/labctl", "cases", "-case", *pattern, "-results", remote, fmt.Sprintf("-newer=%t", *newer), fmt.Sprintf("-each=%d", *each)}
 	if !*reality {
 		if _, err := os.Stat(filepath.Join(s.cfg.Checkout, "bin", "ovn-ct-trace")); err != nil {
 			return errors.New("the tool is not built: make build")

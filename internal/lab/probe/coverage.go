@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -44,25 +45,43 @@ func (r *Run) release() string {
 	return name
 }
 
-// Unjudged lists the cases that no run has judged: missing ones, which a run should have, and newer ones, which need a
-// release newer than any of the runs'.
-func Unjudged(all []Case, runs []*Run) (missing, newer []string) {
-	judged, seen := map[string]bool{}, map[string]bool{}
+// Unjudged lists the features of which no run has judged a case: missing ones, which a run should have, and newer ones, of which
+// every case needs a release newer than the runs'.
+func Unjudged(features []string, all []Case, runs []*Run) (missing, newer []string) {
+	seen, judged := map[string]bool{}, map[string]bool{}
 	for _, r := range runs {
 		for _, res := range r.Results {
 			seen[res.Name] = true
-			judged[res.Name] = judged[res.Name] || res.Outcome != NotHere
+			judged[res.Feature] = judged[res.Feature] || res.Outcome != NotHere
 		}
 	}
-	for _, c := range all {
-		switch {
-		case !seen[c.Name]:
-			missing = append(missing, c.Name)
-		case !judged[c.Name]:
-			newer = append(newer, c.Name)
+	for _, f := range features {
+		if judged[f] {
+			continue
 		}
+		all := casesOf(all, f)
+		if len(all) > 0 && !slices.ContainsFunc(all, func(c Case) bool { return c.Needs == "" || !seen[c.Name] }) {
+			newer = append(newer, f)
+			continue
+		}
+		missing = append(missing, f)
 	}
 	return missing, newer
+}
+
+func casesOf(all []Case, feature string) []Case {
+	return slices.DeleteFunc(slices.Clone(all), func(c Case) bool { return c.Feature != feature })
+}
+
+// Each keeps at most n cases of a feature, and those that need a newer release.
+func Each(all []Case, n int) []Case {
+	count := map[string]int{}
+	return slices.DeleteFunc(slices.Clone(all), func(c Case) bool {
+		if c.Needs == "" {
+			count[c.Feature]++
+		}
+		return c.Needs == "" && count[c.Feature] > n
+	})
 }
 
 // Coverage is the table of docs/coverage.md: feature by feature, which cases there are, and on each release whether
@@ -84,10 +103,8 @@ func Coverage(features []string, all []Case, runs []*Run) string {
 	b.WriteString("\n|---|---|" + strings.Repeat("---|", len(runs)) + "\n")
 	for _, f := range features {
 		var names []string
-		for _, c := range all {
-			if c.Feature == f {
-				names = append(names, "`"+c.Name+"`")
-			}
+		for _, c := range casesOf(all, f) {
+			names = append(names, "`"+c.Name+"`")
 		}
 		fmt.Fprintf(&b, "| %s | %s |", f, strings.Join(names, ", "))
 		for _, r := range runs {

@@ -18,13 +18,37 @@ var covered = struct {
 }
 
 func TestUnjudged(t *testing.T) {
-	missing, newer := Unjudged(covered.all, covered.runs)
-	if missing != nil || !slices.Equal(newer, []string{"d"}) {
-		t.Errorf("missing %v, newer %v", missing, newer)
+	features := []string{"one", "two", "three"}
+	all := append(slices.Clone(covered.all), Case{Name: "e", Feature: "three", Needs: "Z"})
+	notHere := Result{Name: "e", Feature: "three", Outcome: NotHere}
+	run := func(i int) *Run {
+		return &Run{covered.runs[i].Versions, append(slices.Clone(covered.runs[i].Results), notHere)}
 	}
-	missing, newer = Unjudged(covered.all, covered.runs[1:]) // a run of some cases says nothing of the others
-	if !slices.Equal(missing, []string{"b"}) || !slices.Equal(newer, []string{"d"}) {
-		t.Errorf("missing %v, newer %v", missing, newer)
+	for _, c := range []struct {
+		runs           []*Run
+		missing, newer []string
+	}{
+		{[]*Run{run(0), run(1)}, nil, []string{"three"}},
+		{[]*Run{run(0)}, nil, []string{"two", "three"}},
+		{[]*Run{covered.runs[1]}, []string{"three"}, nil}, // not even asked for
+		{nil, features, nil},
+	} {
+		missing, newer := Unjudged(features, all, c.runs)
+		if !slices.Equal(missing, c.missing) || !slices.Equal(newer, c.newer) {
+			t.Errorf("missing %v, newer %v; want %v, %v", missing, newer, c.missing, c.newer)
+		}
+	}
+}
+
+func TestEach(t *testing.T) {
+	for n, want := range map[int]string{1: "acd", 2: "abcd"} {
+		got := ""
+		for _, c := range Each(covered.all, n) {
+			got += c.Name
+		}
+		if got != want {
+			t.Errorf("%d of each: %s, want %s", n, got, want)
+		}
 	}
 }
 
