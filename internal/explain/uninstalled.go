@@ -16,9 +16,9 @@ import (
 
 // Bounds of the comparison of logical flows with what a chassis has.
 const (
-	manyFlows   = 20000 // logical flows among which only the hits that decided are compared
-	maxRivals   = 300   // flows of a stage that are read for a hit on the way
-	maxDeciding = 3000  // and for one that decided
+	manyPaths   = 40   // datapaths; where there are more, only the hits that decided are compared
+	maxRivals   = 300  // flows of a stage that are read for a hit on the way
+	maxDeciding = 3000 // and for one that decided
 )
 
 // lookup is a table hit that may have come about for want of a flow.
@@ -48,6 +48,10 @@ func (e *Explainer) uninstalled(ctx context.Context, chassis string, all []looku
 	}
 	var out []report.Finding
 	var want []lookup
+	small, err := e.small(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, l := range all {
 		fits, err := e.place(ctx, &l)
 		switch {
@@ -58,7 +62,7 @@ func (e *Explainer) uninstalled(ctx context.Context, chassis string, all []looku
 		case l.named.Gone:
 			out = append(out, l.outlived(chassis))
 		}
-		if l.flow != "" && (l.decided() || l.weighty() && len(e.sbIndex.tables["Logical_Flow"]) <= manyFlows) {
+		if l.flow != "" && (l.decided() || small && l.weighty()) {
 			want = append(want, l)
 		}
 	}
@@ -81,6 +85,16 @@ func (e *Explainer) uninstalled(ctx context.Context, chassis string, all []looku
 		out = append(out, l.lacks(chassis, lf, named[0].NB))
 	}
 	return once(out), nil
+}
+
+// small tells whether a stage's flows can be asked for at every hit: the server goes through all logical flows for each question, and
+// how many there are goes with the number of datapaths, a few hundred each.
+func (e *Explainer) small(ctx context.Context) (bool, error) {
+	rows, err := e.sb.Select(ctx, ovn.Query{Table: "Datapath_Binding"})
+	if err != nil {
+		return false, err
+	}
+	return len(rows[0]) <= manyPaths, nil
 }
 
 // place finds the datapath and stage of a look-up; false where it was in none.
