@@ -178,6 +178,7 @@ type sending struct {
 	hops     []*hop
 	visits   map[string]*hop
 	tracks   []*track
+	decided  map[*report.Reason]decision
 	warnings []string
 }
 
@@ -194,7 +195,7 @@ type hop struct {
 // returned with it.
 func (d *Driver) Send(ctx context.Context, world World, start Start, p packet.Packet, label, direction string) (*Sent, error) {
 	s := &sending{
-		Driver: d, orig: p, start: start, visits: map[string]*hop{},
+		Driver: d, orig: p, start: start, visits: map[string]*hop{}, decided: map[*report.Reason]decision{},
 		pkt: &report.Packet{
 			Label: label, Direction: direction, Header: p.Header(),
 			From: report.Place{Chassis: start.Chassis, Port: start.Port},

@@ -499,7 +499,7 @@ func (tables) Uninstalled(context.Context, string, []*report.Hop) ([]report.Find
 	return nil, nil
 }
 
-func (tables) Reason(_ context.Context, _ string, r *report.Reason) error {
+func (tables) Reason(_ context.Context, r *report.Reason, _ *report.Table) error {
 	r.Text = "said by the tables"
 	return nil
 }

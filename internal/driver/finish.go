@@ -16,22 +16,38 @@ import (
 type Explainer interface {
 	// Explain fills in the stages, logical flows and Northbound rows of a chassis' hops.
 	Explain(ctx context.Context, chassis string, hops []*report.Hop) error
-	// Reason completes a branch's reason: Table, Cookie and Chassis say which hit decided.
-	Reason(ctx context.Context, chassis string, r *report.Reason) error
+	// Reason completes the reason of a branch that a table hit of those hops decided.
+	Reason(ctx context.Context, r *report.Reason, at *report.Table) error
 	// Uninstalled lists where a chassis' tables differ from what its Southbound database asks for.
 	Uninstalled(ctx context.Context, chassis string, hops []*report.Hop) ([]report.Finding, error)
 }
 
-// reason notes which table hit ended a leaf: the last one of its segment.
+// decision is the table hit that decided a branch's end.
+type decision struct {
+	hop          *hop
+	segment, hit int
+}
+
+// table is the hit in the report; nil where there is none.
+func (d decision) table() *report.Table {
+	if d.hop == nil || d.segment >= len(d.hop.rep.Segments) {
+		return nil
+	}
+	return &d.hop.rep.Segments[d.segment].Tables[d.hit]
+}
+
+// reason notes which table hit ended a leaf.
 func (s *sending) reason(b *Branch, h *hop, leaf engine.Leaf) {
 	if b.Reason == nil {
 		b.Reason = &report.Reason{Chassis: h.chs}
 	}
 	seg := h.result.Segments[leaf.Segment]
-	hit, ok := deciding(seg.Tables, leaf)
+	at, ok := deciding(seg.Tables, leaf)
 	if !ok {
 		return
 	}
+	s.decided[b.Reason] = decision{h, leaf.Segment, at}
+	hit := seg.Tables[at]
 	table := hit.Table
 	b.Reason.Table = &table
 	if hit.Cookie != 0 {
@@ -51,25 +67,25 @@ func (s *sending) reason(b *Branch, h *hop, leaf engine.Leaf) {
 }
 
 // deciding is the table hit that ended a leaf: the punt's own for the controller, the last that drops, else the last.
-func deciding(hits []engine.TableHit, leaf engine.Leaf) (engine.TableHit, bool) {
+func deciding(hits []engine.TableHit, leaf engine.Leaf) (at int, ok bool) {
 	if len(hits) == 0 {
-		return engine.TableHit{}, false
+		return 0, false
 	}
 	if c := leaf.Controller; c != nil {
-		for _, h := range hits {
+		for i, h := range hits {
 			if h.Cookie == c.Cookie && (c.Table < 0 || h.Table == c.Table) {
-				return h, true
+				return i, true
 			}
 		}
 	}
-	last := hits[len(hits)-1]
-	if leaf.Kind != engine.LeafDrop || last.Miss || drops(last) {
+	last := len(hits) - 1
+	if leaf.Kind != engine.LeafDrop || hits[last].Miss || drops(hits[last]) {
 		return last, true
 	}
 	// Tables without a cookie are OVN's subroutines: their misses and drops return to the caller.
-	for i := len(hits) - 1; i >= 0; i-- {
+	for i := last; i >= 0; i-- {
 		if hits[i].Cookie != 0 && drops(hits[i]) {
-			return hits[i], true
+			return i, true
 		}
 	}
 	return last, true
@@ -153,11 +169,12 @@ func (s *sending) explain(ctx context.Context, byChassis map[string][]*report.Ho
 		}
 	}
 	for _, b := range append(s.pkt.Branches[:len(s.pkt.Branches):len(s.pkt.Branches)], s.pkt.Generated...) {
-		if b.Reason == nil || b.Reason.Table == nil {
+		at := s.decided[b.Reason].table()
+		if at == nil {
 			continue
 		}
 		text := b.Reason.Text
-		if err := s.Explainer.Reason(ctx, b.Reason.Chassis, b.Reason); err != nil {
+		if err := s.Explainer.Reason(ctx, b.Reason, at); err != nil {
 			s.warn("%s: a reason stays unnamed: %v", b.Reason.Chassis, err)
 		}
 		if b.Verdict == engine.Unknown || b.Verdict == engine.Host || b.Verdict == engine.External {

@@ -9,7 +9,7 @@ import (
 // LocalBranches are the ends of an engine's result where there is no OVN to carry the packet on: every output
 // that is not the host's is a port.
 func LocalBranches(chassis string, res *engine.Result) []*report.Branch {
-	s := &sending{pkt: &report.Packet{}}
+	s := &sending{pkt: &report.Packet{}, decided: map[*report.Reason]decision{}}
 	h := &hop{chs: chassis, result: res}
 	a := arrival{chassis: chassis, hops: []int{0}}
 	sent := &Sent{}

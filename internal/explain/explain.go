@@ -2,8 +2,8 @@
 // cookie, that flow's stage and datapath, and the Northbound row that asked for it.
 //
 // A cookie is the first 32 bits of a Southbound row's UUID. OVSDB has no
-// condition on part of a UUID, so UUIDs alone are read, those of the hits'
-// datapaths first, and then the rows that match. No number of an OpenFlow table belongs to a release: where a
+// condition on part of a UUID, so of the hits' datapaths that is read which tells rows apart, of all others the UUIDs
+// and only when it must be, and then the rows that match. No number of an OpenFlow table belongs to a release: where a
 // pipeline begins is learned from the hits themselves.
 package explain
 
@@ -85,19 +85,23 @@ type Explainer struct {
 	sb *ovn.SB
 	nb *ovn.NB
 
-	mu        sync.Mutex
-	sbIndex   *index
-	nbIndex   *index
-	flows     map[ovn.UUID]*LogicalFlow
-	rows      map[ovn.UUID]string // rows that are no logical flows, as text
-	absent    map[uint32]bool     // cookies that a fresh index did not explain
-	datapaths map[uint64]*ovn.Datapath
-	byUUID    map[ovn.UUID]*ovn.Datapath
-	groups    map[ovn.UUID][]ovn.UUID
-	hints     map[hint][]*NBRow
-	owners    map[ovn.UUID]*owner    // Northbound switches and routers
-	learned   map[ovn.UUID]bool      // flows that have voted on bases
-	bases     map[string]map[int]int // pipeline to (OpenFlow table - table_id) to votes
+	mu         sync.Mutex
+	sbIndex    *index
+	nbIndex    *index
+	flows      map[ovn.UUID]*LogicalFlow
+	rows       map[ovn.UUID]string // rows that are no logical flows, as text
+	absent     map[uint32]bool     // cookies that a fresh index did not explain
+	datapaths  map[uint64]*ovn.Datapath
+	byUUID     map[ovn.UUID]*ovn.Datapath
+	stages     map[ovn.UUID]map[stage][]brief // by datapath
+	groups     map[ovn.UUID][]ovn.UUID        // members
+	groupsWith map[ovn.UUID]map[ovn.UUID]bool // datapath to the groups it is in
+	ports      map[portKey]string
+	sets       map[setName][]string
+	hints      map[hint][]*NBRow
+	owners     map[ovn.UUID]*owner    // Northbound switches and routers
+	learned    map[ovn.UUID]bool      // flows that have voted on bases
+	bases      map[string]map[int]int // pipeline to (OpenFlow table - table_id) to votes
 }
 
 // New makes an Explainer. Either database may be nil: what it would tell stays unnamed.
@@ -119,6 +123,8 @@ func (e *Explainer) forget() {
 	e.flows, e.rows = map[ovn.UUID]*LogicalFlow{}, map[ovn.UUID]string{}
 	e.datapaths, e.byUUID = map[uint64]*ovn.Datapath{}, map[ovn.UUID]*ovn.Datapath{}
 	e.absent = map[uint32]bool{}
+	e.ports, e.sets = map[portKey]string{}, map[setName][]string{}
+	e.stages, e.groupsWith = map[ovn.UUID]map[stage][]brief{}, map[ovn.UUID]map[ovn.UUID]bool{}
 	e.groups, e.hints = map[ovn.UUID][]ovn.UUID{}, map[hint][]*NBRow{}
 	e.owners = map[ovn.UUID]*owner{}
 }

@@ -307,17 +307,20 @@ func lone(t *testing.T, schemaName, database, rows string) (remote string) {
 	if err == nil {
 		_, err = g.Server(t.Context(), "db", schema)
 	}
-	if err == nil {
-		var out string
-		out, err = g.Run(t.Context(), "", "ovsdb-client", "transact", g.Sock("db"), `["`+database+`",`+rows+`]`)
-		if strings.Contains(out, `"error":"`) {
-			t.Fatal(out)
-		}
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	transact(t, g.Sock("db"), database, rows)
 	return g.Sock("db")
+}
+
+// transact changes a database's rows.
+func transact(t *testing.T, remote, database, operations string) {
+	t.Helper()
+	out, err := (&ovntest.Group{}).Run(t.Context(), "", "ovsdb-client", "transact", remote, `["`+database+`",`+operations+`]`)
+	if err != nil || strings.Contains(out, `"error":"`) {
+		t.Fatalf("%v: %s", err, out)
+	}
 }
 
 func TestAmbiguous(t *testing.T) {
@@ -418,8 +421,8 @@ func TestNearestMiss(t *testing.T) {
 	if err := r.Explain(t.Context(), "hv1", hops); err != nil {
 		t.Fatal(err)
 	}
-	why := &report.Reason{Chassis: "hv1", Table: &h.Table, Cookie: fmt.Sprintf("0x%x", h.Cookie)}
-	if err := r.Reason(t.Context(), "hv1", why); err != nil {
+	why := &report.Reason{Chassis: "hv1"}
+	if err := r.Reason(t.Context(), why, &hops[0].Segments[0].Tables[0]); err != nil {
 		t.Fatal(err)
 	}
 	tab := hops[0].Segments[0].Tables[0]

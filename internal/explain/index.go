@@ -23,8 +23,7 @@ type index struct {
 	parts  map[part]bool
 }
 
-// part is the rows of a table with a value in a column, a UUID or a number;
-// no value means an empty one, no column the whole table.
+// part is the rows of a table with a value in a column, a UUID or a number; no column means the whole table.
 type part struct {
 	table, column string
 	value         any
@@ -74,9 +73,6 @@ func (x *index) readParts(ctx context.Context, parts []part) error {
 		q := ovn.Query{Table: p.table}
 		if p.column != "" {
 			q.Where = []ovsdb.Condition{ovn.Equal(p.column, p.value)}
-			if p.value == nil {
-				q.Where = []ovsdb.Condition{ovn.Equal(p.column, ovsdb.OvsSet{})}
-			}
 		}
 		want, qs = append(want, p), append(qs, q)
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
@@ -75,12 +73,19 @@ func (e *Explainer) NearestMiss(ctx context.Context, metadata uint64, pipeline s
 	if err != nil {
 		return nil, err
 	}
-	flows, err := e.stageFlows(ctx, dp.UUID, pipeline, tableID)
+	in, err := e.stageFlows(ctx, dp.UUID, stage{pipeline, tableID})
 	if err != nil {
 		return nil, err
 	}
-	m := &Miss{Datapath: dp.Name, Read: len(flows)}
-	for _, lf := range flows {
+	if err := e.loadFlows(ctx, ids(in)); err != nil {
+		return nil, err
+	}
+	m := &Miss{Datapath: dp.Name, Read: len(in)}
+	for _, b := range in {
+		lf := e.flows[b.id]
+		if lf == nil {
+			continue
+		}
 		if m.Default == nil || lf.Priority < m.Default.Priority {
 			m.Default = lf
 		}
@@ -150,42 +155,43 @@ func drops(actions string) bool {
 	return a == "" || a == "drop;" || strings.Contains(a, "/* drop */") || strings.Contains(a, "reg8[17] = 1;") || strings.Contains(a, "ct_mark.blocked = 1")
 }
 
-// stageFlows reads the flows of one stage that apply to a datapath.
-func (e *Explainer) stageFlows(ctx context.Context, datapath ovn.UUID, pipeline string, tableID int) ([]*LogicalFlow, error) {
-	res, err := e.sb.Select(ctx, ovn.Query{Table: "Logical_DP_Group", Where: []ovsdb.Condition{ovn.Includes("datapaths", datapath)}})
-	if err != nil {
-		return nil, err
-	}
-	stage := []ovsdb.Condition{ovn.Equal("pipeline", pipeline), ovn.Equal("table_id", tableID)}
-	qs := []ovn.Query{{Table: "Logical_Flow", Columns: flowColumns, Where: append(stage[:2:2], ovn.Equal("logical_datapath", datapath))}}
-	for _, g := range res[0] {
-		qs = append(qs, ovn.Query{Table: "Logical_Flow", Columns: flowColumns, Where: append(stage[:2:2], ovn.Equal("logical_dp_group", g.UUID()))})
-	}
-	return e.queryFlows(ctx, qs)
-}
-
 // firstGroupKey is the first tunnel key of multicast groups (northd: OVN_MIN_MULTICAST); ports' are below.
 const firstGroupKey = 1 << 15
+
+// portKey is a logical port or multicast group as flows name it.
+type portKey struct {
+	datapath ovn.UUID
+	key      uint64
+}
 
 // portName is the logical port of a key, a multicast group's name, or empty.
 func (e *Explainer) portName(ctx context.Context, datapath ovn.UUID, key uint64) (string, error) {
 	if key == 0 {
 		return "", nil
 	}
-	if key < firstGroupKey {
-		p, err := e.sb.PortByKey(ctx, datapath, int64(key))
-		if isNotFound(err) {
-			return "", nil
-		}
+	at := portKey{datapath, key}
+	if name, known := e.ports[at]; known {
+		return name, nil
+	}
+	name, err := e.readPortName(ctx, at)
+	if isNotFound(err) {
+		name, err = "", nil
+	}
+	if err == nil {
+		e.ports[at] = name
+	}
+	return name, err
+}
+
+func (e *Explainer) readPortName(ctx context.Context, at portKey) (string, error) {
+	if at.key < firstGroupKey {
+		p, err := e.sb.PortByKey(ctx, at.datapath, int64(at.key))
 		if err != nil {
 			return "", err
 		}
 		return p.LogicalPort, nil
 	}
-	g, err := e.sb.MulticastByKey(ctx, datapath, int64(key))
-	if isNotFound(err) {
-		return "", nil
-	}
+	g, err := e.sb.MulticastByKey(ctx, at.datapath, int64(at.key))
 	if err != nil {
 		return "", err
 	}

@@ -144,39 +144,26 @@ func (e *Explainer) readLocal(ctx context.Context, hits []Hit) error {
 		return err
 	}
 	var parts []part
-	if e.sb.Has("Logical_Flow", "logical_dp_group") {
-		parts = append(parts, part{"Logical_Flow", "logical_datapath", nil})
-	}
+	var ids []ovn.UUID
 	for _, d := range local {
-		parts = append(parts, part{"Logical_Flow", "logical_datapath", d.UUID}, part{"Port_Binding", "datapath", d.UUID},
+		ids = append(ids, d.UUID)
+		parts = append(parts, part{"Port_Binding", "datapath", d.UUID},
 			part{"Multicast_Group", "datapath", d.UUID}, part{"Static_MAC_Binding", "datapath", d.UUID},
 			part{"MAC_Binding", "datapath", d.UUID}, part{"FDB", "dp_key", d.TunnelKey})
 	}
-	return e.sbIndex.readEach(ctx, parts)
+	return errors.Join(e.readStages(ctx, ids...), e.sbIndex.readEach(ctx, parts))
 }
 
 // readFlows reads the logical flows of the cookies and learns from them.
 func (e *Explainer) readFlows(ctx context.Context, hits []Hit) error {
 	var want []ovn.UUID
-	seen := map[ovn.UUID]bool{}
 	for _, h := range hits {
-		c, ok := h.cookie()
-		if !ok {
-			continue
-		}
-		for _, u := range e.sbIndex.find("Logical_Flow", c) {
-			if e.flows[u] == nil && !seen[u] {
-				seen[u] = true
-				want = append(want, u)
-			}
+		if c, ok := h.cookie(); ok {
+			want = append(want, e.sbIndex.find("Logical_Flow", c)...)
 		}
 	}
-	found, err := e.selectFlows(ctx, want)
-	if err != nil {
+	if err := e.loadFlows(ctx, want); err != nil {
 		return err
-	}
-	for _, f := range found {
-		e.flows[f.UUID] = f
 	}
 	e.learn(hits)
 	return nil

@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -17,23 +16,13 @@ type Reporter struct {
 	For func(ctx context.Context, chassis string) (*Explainer, error)
 
 	mu   sync.Mutex
-	seen map[place]*seen
+	seen map[*report.Table]*seen
 }
 
-// place is how a reason names its table hit.
-type place struct {
-	chassis string
-	table   int
-	cookie  string
-}
-
-// seen is what Reason needs of a hit that Explain has named.
+// seen is a table hit that Explain has named.
 type seen struct {
-	named Named
-	hit   Hit
-	flow  string // the packet that was looked up, in want of it the segment's last flow
-	miss  bool
-	eval  *seen // of a hit that carries out an ACL stage's decision: where that was made
+	lookup
+	eval *seen // of a hit that carries out an ACL stage's decision: where that was made
 }
 
 // Explain fills in the stages, logical flows and Northbound rows of a chassis' hops.
@@ -43,68 +32,58 @@ func (r *Reporter) Explain(ctx context.Context, chassis string, hops []*report.H
 		return err
 	}
 	var hits []Hit
-	for _, h := range hops {
-		for _, s := range h.Segments {
-			for i := range s.Tables {
-				if ours(h, s, &s.Tables[i]) {
-					hits = append(hits, hitOf(&s.Tables[i]))
-				}
-			}
-		}
-	}
+	each(hops, func(_ *report.Segment, t *report.Table) { hits = append(hits, hitOf(t)) })
 	named, err := e.Explain(ctx, hits)
-	next := 0
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.seen == nil {
-		r.seen = map[place]*seen{}
+		r.seen = map[*report.Table]*seen{}
 	}
-	for _, h := range hops {
-		for _, s := range h.Segments {
-			var eval *seen
-			for i := range s.Tables {
-				t := &s.Tables[i]
-				if !ours(h, s, t) {
-					continue
-				}
-				now := &seen{named: named[next], hit: hits[next], flow: cmp.Or(t.LookedUp, s.FinalFlow), miss: t.Match == noMatch}
-				next++
-				eval = carry(now, eval)
-				fill(t, now.named)
-				r.seen[place{chassis, t.Table, t.Cookie}] = now
-			}
+	var in *report.Segment
+	var eval *seen
+	next := 0
+	each(hops, func(s *report.Segment, t *report.Table) {
+		if s != in {
+			in, eval = s, nil
 		}
-	}
+		now := &seen{lookup: lookup{hit: hits[next], named: named[next], flow: t.LookedUp, last: s.FinalFlow, miss: t.Match == noMatch}}
+		next++
+		eval = carry(now, eval)
+		fill(t, now.named)
+		r.seen[t] = now
+	})
 	return err
 }
 
-// Uninstalled lists where a chassis' tables differ from what its Southbound database asks for, as far as the hops tell.
+// Uninstalled lists where a chassis' tables differ from what its Southbound database asks for, as far as the hops tell, which Explain
+// has named before.
 func (r *Reporter) Uninstalled(ctx context.Context, chassis string, hops []*report.Hop) ([]report.Finding, error) {
 	e, err := r.For(ctx, chassis)
 	if err != nil {
 		return nil, err
 	}
-	var hits []Hit
 	var all []lookup
+	r.mu.Lock()
+	each(hops, func(_ *report.Segment, t *report.Table) {
+		if s := r.seen[t]; s != nil {
+			all = append(all, s.lookup)
+		}
+	})
+	r.mu.Unlock()
+	return e.uninstalled(ctx, chassis, all)
+}
+
+// each goes through the hits on OVN's own bridge, in their order.
+func each(hops []*report.Hop, do func(*report.Segment, *report.Table)) {
 	for _, h := range hops {
 		for _, s := range h.Segments {
 			for i := range s.Tables {
-				t := &s.Tables[i]
-				if ours(h, s, t) {
-					hits = append(hits, hitOf(t))
-					all = append(all, lookup{flow: t.LookedUp, miss: t.Match == noMatch})
+				if t := &s.Tables[i]; ours(h, s, t) {
+					do(s, t)
 				}
 			}
 		}
 	}
-	named, err := e.Explain(ctx, hits)
-	if err != nil {
-		return nil, err
-	}
-	for i := range all {
-		all[i].hit, all[i].named = hits[i], named[i]
-	}
-	return e.uninstalled(ctx, chassis, all)
 }
 
 // noMatch is the match of a look-up that no flow took.
@@ -170,25 +149,22 @@ func (n *NBRow) report() *report.NB {
 	return &report.NB{Table: n.Table, UUID: n.UUID.String(), Name: n.Name, Summary: n.Summary}
 }
 
-// Reason completes a branch's reason: Table, Cookie and Chassis say which hit
-// decided. Only a logical flow that drops gets a new text.
-func (r *Reporter) Reason(ctx context.Context, chassis string, why *report.Reason) error {
-	if why == nil || why.Table == nil {
-		return nil
-	}
+// Reason completes the reason of a branch that a table hit decided, which Explain has named before. Only a logical flow that
+// drops gets a new text.
+func (r *Reporter) Reason(ctx context.Context, why *report.Reason, at *report.Table) error {
 	r.mu.Lock()
-	s := r.seen[place{chassis, *why.Table, why.Cookie}]
+	s := r.seen[at]
 	r.mu.Unlock()
-	if s == nil {
+	if why == nil || s == nil {
 		return nil
 	}
 	n := s.named
-	e, err := r.For(ctx, chassis)
+	e, err := r.For(ctx, why.Chassis)
 	if err != nil {
 		return err
 	}
 	if n.Flow == nil {
-		text, err := e.beyond(ctx, chassis, s)
+		text, err := e.beyond(ctx, why.Chassis, s)
 		if text != "" {
 			why.Text = text
 		}
@@ -210,15 +186,15 @@ func (r *Reporter) Reason(ctx context.Context, chassis string, why *report.Reaso
 	if !strings.Contains(n.Stage, "_acl") || s.hit.metadata() == 0 {
 		return nil
 	}
-	at := n.Flow
+	from := n.Flow
 	if s.eval != nil && s.eval.named.Flow != nil {
-		at = s.eval.named.Flow
+		from = s.eval.named.Flow
 	}
-	miss, err := e.NearestMiss(ctx, s.hit.metadata(), at.Pipeline, at.TableID, at.Priority, s.flow)
+	miss, err := e.NearestMiss(ctx, s.hit.metadata(), from.Pipeline, from.TableID, from.Priority, s.packet())
 	if err != nil {
 		return err
 	}
-	if miss.Nearest != nil && miss.Nearest.UUID != at.UUID {
+	if miss.Nearest != nil && miss.Nearest.UUID != from.UUID {
 		why.Nearest = miss.String()
 	}
 	return nil

@@ -67,9 +67,8 @@ func TestReasons(t *testing.T) {
 		if err := r.Explain(t.Context(), "hv1", hops); err != nil {
 			t.Fatal(err)
 		}
-		last := seg.Tables[len(seg.Tables)-1]
-		why := &report.Reason{Text: "as it was", Chassis: "hv1", Table: &last.Table, Cookie: last.Cookie}
-		if err := r.Reason(t.Context(), "hv1", why); err != nil {
+		why := &report.Reason{Text: "as it was", Chassis: "hv1"}
+		if err := r.Reason(t.Context(), why, &seg.Tables[len(seg.Tables)-1]); err != nil {
 			t.Fatal(err)
 		}
 		if why.Text != c.text || why.Nearest != c.nearest || why.Stage != c.stage {
@@ -77,22 +76,25 @@ func TestReasons(t *testing.T) {
 		}
 	}
 	// What goes on keeps its text; ports in it get their names.
-	table := 53
+	on := &report.Segment{Tables: []report.Table{{Table: 53, Priority: 50, Cookie: "0x8", Match: "metadata=0x1"}}}
+	if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{on}}}); err != nil {
+		t.Fatal(err)
+	}
 	for text, want := range map[string]string{
 		"out of port key 2 of datapath 1":           "out of p1 of sw1",
 		"out of port key 3 of datapath 1, or not":   "out of port key 3 of datapath 1, or not",
 		"out of port key 2 of datapath 77":          "out of port key 2 of datapath 77",
 		"out of port key 32769 of datapath 1 again": "out of port key 32769 of datapath 1 again",
 	} {
-		why := &report.Reason{Text: text, Chassis: "hv1", Table: &table, Cookie: "0x8"}
-		if err := r.Reason(t.Context(), "hv1", why); err != nil || why.Text != want {
+		why := &report.Reason{Text: text, Chassis: "hv1"}
+		if err := r.Reason(t.Context(), why, &on.Tables[0]); err != nil || why.Text != want {
 			t.Errorf("%q became %q (%v), want %q", text, why.Text, err, want)
 		}
 	}
 	if err := r.Explain(t.Context(), "hv9", nil); err == nil {
 		t.Error("a chassis without a database: no error")
 	}
-	if err := r.Reason(t.Context(), "hv1", nil); err != nil {
+	if err := r.Reason(t.Context(), nil, &on.Tables[0]); err != nil {
 		t.Errorf("no reason: %v", err)
 	}
 }
@@ -112,14 +114,33 @@ func TestCarriedACL(t *testing.T) {
 	if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}}); err != nil {
 		t.Fatal(err)
 	}
-	why := &report.Reason{Chassis: "hv1", Table: &seg.Tables[1].Table, Cookie: "0x4"}
-	if err := r.Reason(t.Context(), "hv1", why); err != nil {
+	why := &report.Reason{Chassis: "hv1"}
+	if err := r.Reason(t.Context(), why, &seg.Tables[1]); err != nil {
 		t.Fatal(err)
 	}
 	if seg.Tables[1].NB == nil || seg.Tables[1].NB.Name != "no-ssh" || why.NB == nil ||
 		why.Text != `ACL "no-ssh" (to-lport 1000 drop: tcp.dst == 22 (on switch sw1)) drops it` ||
 		!strings.Contains(why.Nearest, "but for tcp.dst == 80") {
 		t.Errorf("table %+v, reason %+v", seg.Tables[1], why)
+	}
+}
+
+// TestSameFlow checks that of two packets which the same flow drops each reason tells of its own.
+func TestSameFlow(t *testing.T) {
+	e := explain.New(central(t, aclRows()), nil)
+	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
+	seg := &report.Segment{}
+	for _, addr := range []string{"20.0.0.3", "20.0.0.4"} {
+		seg.Tables = append(seg.Tables, report.Table{Table: 51, Cookie: "0x6", Match: "metadata=0x1", LookedUp: "ip,metadata=0x1,reg15=0x2,nw_dst=" + addr})
+	}
+	if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}}); err != nil {
+		t.Fatal(err)
+	}
+	for i, addr := range []string{"20.0.0.3", "20.0.0.4"} {
+		why := &report.Reason{Chassis: "hv1"}
+		if err := r.Reason(t.Context(), why, &seg.Tables[i]); err != nil || !strings.Contains(why.Text, addr) {
+			t.Errorf("%s: %q (%v)", addr, why.Text, err)
+		}
 	}
 }
 
@@ -174,8 +195,8 @@ func TestBeyond(t *testing.T) {
 		if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}}); err != nil {
 			t.Fatal(err)
 		}
-		why := &report.Reason{Text: "as it was", Chassis: "hv1", Table: &c.hit.Table, Cookie: c.hit.Cookie}
-		if err := r.Reason(t.Context(), "hv1", why); err != nil {
+		why := &report.Reason{Text: "as it was", Chassis: "hv1"}
+		if err := r.Reason(t.Context(), why, &seg.Tables[1]); err != nil {
 			t.Fatal(err)
 		}
 		if why.Text != c.want {
@@ -203,8 +224,8 @@ func TestACLWithoutNorthbound(t *testing.T) {
 		if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}}); err != nil {
 			t.Fatal(err)
 		}
-		why := &report.Reason{Chassis: "hv1", Table: &seg.Tables[1].Table, Cookie: seg.Tables[1].Cookie}
-		if err := r.Reason(t.Context(), "hv1", why); err != nil || why.Text != c.want {
+		why := &report.Reason{Chassis: "hv1"}
+		if err := r.Reason(t.Context(), why, &seg.Tables[1]); err != nil || why.Text != c.want {
 			t.Errorf("%q (%v), want %q", why.Text, err, c.want)
 		}
 	}

@@ -14,28 +14,19 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 
-// Bounds of the comparison of logical flows with what a chassis has.
-const (
-	manyPaths   = 40   // datapaths; where there are more, only the hits that decided are compared
-	maxRivals   = 300  // flows of a stage that are read for a hit on the way
-	maxDeciding = 3000 // and for one that decided
-)
-
-// lookup is a table hit that may have come about for want of a flow.
+// lookup is a table hit, with what was looked up.
 type lookup struct {
 	hit      Hit
 	named    Named
-	flow     string // the packet that was looked up
+	flow     string // the packet that was looked up; empty where that is not known
+	last     string // the segment's last flow
 	miss     bool
-	datapath *ovn.Datapath
+	datapath *ovn.Datapath // as far as place has found them
 	stage    stage
 }
 
-// stage is a table of the logical pipelines.
-type stage struct {
-	pipeline string
-	table    int
-}
+// packet is the packet at the look-up, as near as it is known.
+func (l lookup) packet() string { return cmp.Or(l.flow, l.last) }
 
 // uninstalled compares look-ups with the Southbound database. Two things are differences: a logical flow of a higher
 // priority that surely matches the packet, and was not hit; and a hit on a flow that the database has no more. What a
@@ -48,10 +39,6 @@ func (e *Explainer) uninstalled(ctx context.Context, chassis string, all []looku
 	}
 	var out []report.Finding
 	var want []lookup
-	small, err := e.small(ctx)
-	if err != nil {
-		return nil, err
-	}
 	for _, l := range all {
 		fits, err := e.place(ctx, &l)
 		switch {
@@ -62,16 +49,12 @@ func (e *Explainer) uninstalled(ctx context.Context, chassis string, all []looku
 		case l.named.Gone:
 			out = append(out, l.outlived(chassis))
 		}
-		if l.flow != "" && (l.decided() || small && l.weighty()) {
+		if l.flow != "" && (l.decided() || l.weighty()) {
 			want = append(want, l)
 		}
 	}
-	rivals, err := e.rivals(ctx, want)
-	if err != nil {
-		return out, err
-	}
-	for i, l := range want {
-		lf, err := e.surelyMatching(ctx, l, rivals[i])
+	for _, l := range want {
+		lf, err := e.surelyMatching(ctx, l)
 		if err != nil {
 			return out, err
 		}
@@ -87,19 +70,9 @@ func (e *Explainer) uninstalled(ctx context.Context, chassis string, all []looku
 	return once(out), nil
 }
 
-// small tells whether a stage's flows can be asked for at every hit: the server goes through all logical flows for each question, and
-// how many there are goes with the number of datapaths, a few hundred each.
-func (e *Explainer) small(ctx context.Context) (bool, error) {
-	rows, err := e.sb.Select(ctx, ovn.Query{Table: "Datapath_Binding"})
-	if err != nil {
-		return false, err
-	}
-	return len(rows[0]) <= manyPaths, nil
-}
-
 // place finds the datapath and stage of a look-up; false where it was in none.
 func (e *Explainer) place(ctx context.Context, l *lookup) (bool, error) {
-	f := readFacts(l.flow)
+	f := readFacts(l.packet())
 	key := l.hit.metadata()
 	if key == 0 {
 		key = f.number("metadata")
@@ -130,11 +103,8 @@ func (e *Explainer) place(ctx context.Context, l *lookup) (bool, error) {
 			continue
 		}
 		l.stage = stage{pipeline, l.hit.Table - base}
-		ids, err := e.stageIDs(ctx, []stageQuery{{l.datapath.UUID, l.stage, -1, true}, {ovn.UUID{}, l.stage, -1, true}})
-		if err != nil {
-			return false, err
-		}
-		return len(ids[0])+len(ids[1]) > 0, nil
+		in, err := e.stageFlows(ctx, l.datapath.UUID, l.stage)
+		return slices.ContainsFunc(in, func(b brief) bool { return b.priority == 0 }), err
 	}
 	return false, nil
 }
@@ -154,127 +124,38 @@ func (l lookup) weighty() bool {
 		"ip_input", "admission"}, func(part string) bool { return strings.Contains(s, part) })
 }
 
-// stageQuery asks for the flows of a stage above a priority; the zero datapath stands for what datapaths share.
-type stageQuery struct {
-	datapath ovn.UUID
-	stage    stage
-	above    int  // -1 for all
-	lowest   bool // instead: those of priority 0
-}
-
-func (q stageQuery) query() ovn.Query {
-	where := []ovsdb.Condition{ovn.Equal("pipeline", q.stage.pipeline), ovn.Equal("table_id", q.stage.table)}
-	switch {
-	case q.lowest:
-		where = append(where, ovn.Equal("priority", 0))
-	case q.above >= 0:
-		where = append(where, ovsdb.NewCondition("priority", ovsdb.ConditionGreaterThan, q.above))
-	}
-	if q.datapath.IsZero() {
-		where = append(where, ovn.Equal("logical_datapath", ovsdb.OvsSet{}))
-	} else {
-		where = append(where, ovn.Equal("logical_datapath", q.datapath))
-	}
-	return ovn.Query{Table: "Logical_Flow", Where: where}
-}
-
-// stageIDs gives the UUIDs that each query finds; no more is read of a row.
-func (e *Explainer) stageIDs(ctx context.Context, qs []stageQuery) ([][]ovn.UUID, error) {
-	out := make([][]ovn.UUID, len(qs))
-	var asked []ovn.Query
-	for _, q := range qs {
-		asked = append(asked, q.query())
-	}
-	return out, e.sb.UUIDsOf(ctx, asked, func(q int, u ovn.UUID) { out[q] = append(out[q], u) })
-}
-
-// rivals reads for each look-up the flows of its stage that go before the one that was hit; none where there are too many.
-func (e *Explainer) rivals(ctx context.Context, ls []lookup) ([][]*LogicalFlow, error) {
-	at := map[stageQuery]int{}
-	var qs []stageQuery
-	index := func(q stageQuery) int {
-		if _, ok := at[q]; !ok {
-			at[q] = len(qs)
-			qs = append(qs, q)
-		}
-		return at[q]
-	}
-	of := make([][2]int, len(ls))
-	for i, l := range ls {
-		above := l.hit.Priority
-		if l.miss {
-			above = -1
-		}
-		of[i] = [2]int{index(stageQuery{l.datapath.UUID, l.stage, above, false}), index(stageQuery{ovn.UUID{}, l.stage, above, false})}
-	}
-	if len(qs) == 0 {
-		return nil, nil
-	}
-	ids, err := e.stageIDs(ctx, qs)
-	if err != nil {
-		return nil, err
-	}
-	mine := func(i int) []ovn.UUID {
-		all := slices.Concat(ids[of[i][0]], ids[of[i][1]])
-		if len(all) > maxDeciding || len(all) > maxRivals && !ls[i].decided() {
-			return nil
-		}
-		return all
-	}
-	flows := map[ovn.UUID]*LogicalFlow{}
-	var want []ovn.UUID
-	for i := range ls {
-		for _, u := range mine(i) {
-			if _, known := flows[u]; !known {
-				flows[u] = nil
-				want = append(want, u)
-			}
-		}
-	}
-	read, err := e.selectFlows(ctx, want)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range read {
-		flows[f.UUID] = f
-	}
-	out := make([][]*LogicalFlow, len(ls))
-	for i := range ls {
-		for _, u := range mine(i) {
-			if flows[u] != nil {
-				out[i] = append(out[i], flows[u])
-			}
-		}
-	}
-	return out, nil
-}
-
 // surelyMatching gives the flow that should have been hit: the first by priority of which every condition is known to hold.
-func (e *Explainer) surelyMatching(ctx context.Context, l lookup, rivals []*LogicalFlow) (*LogicalFlow, error) {
-	if len(rivals) == 0 {
+func (e *Explainer) surelyMatching(ctx context.Context, l lookup) (*LogicalFlow, error) {
+	in, err := e.stageFlows(ctx, l.datapath.UUID, l.stage)
+	if err != nil {
+		return nil, err
+	}
+	in = slices.DeleteFunc(in, func(b brief) bool { return !l.miss && b.priority <= l.hit.Priority })
+	if len(in) == 0 {
 		return nil, nil
 	}
 	f, err := e.factsOn(ctx, l.datapath, l.flow)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(rivals, func(a, b *LogicalFlow) int { return cmp.Compare(b.Priority, a.Priority) })
-	for _, lf := range rivals {
-		if f.holds(lf.Match) == no {
+	slices.SortStableFunc(in, func(a, b brief) int { return cmp.Compare(b.priority, a.priority) })
+	for _, b := range in {
+		if f.holds(b.match) == no {
 			continue
 		}
-		if err := e.readSets(ctx, &f, l.datapath, lf.Match); err != nil {
+		if err := e.readSets(ctx, &f, l.datapath, b.match); err != nil {
 			return nil, err
 		}
-		if f.holds(lf.Match) != yes {
+		if f.holds(b.match) != yes {
 			continue
 		}
-		on, err := e.onlyOn(ctx, []*LogicalFlow{lf}, uint64(l.datapath.TunnelKey))
+		// Read anew: what was asked for when the stage was read may have gone since, and its flow with it.
+		still, err := e.selectFlows(ctx, []ovn.UUID{b.id})
 		if err != nil {
 			return nil, err
 		}
-		if len(on) == 1 {
-			return e.onDatapath(ctx, lf, uint64(l.datapath.TunnelKey))
+		if len(still) == 1 {
+			return e.onDatapath(ctx, still[0], uint64(l.datapath.TunnelKey))
 		}
 	}
 	return nil, nil
@@ -291,25 +172,36 @@ func (e *Explainer) factsOn(ctx context.Context, dp *ovn.Datapath, flow string) 
 	return f, err
 }
 
+// setName is an address set or port group as a match on a datapath names it, with its sign.
+type setName struct {
+	datapath ovn.UUID // of a port group
+	name     string
+}
+
 // readSets reads the address sets and port groups that a match names. The Southbound database has a port group's
 // members datapath by datapath (northd.c: get_sb_port_group_name).
 func (e *Explainer) readSets(ctx context.Context, f *facts, dp *ovn.Datapath, match string) error {
-	var names []string
+	var want []setName
 	var qs []ovn.Query
+	if f.sets == nil {
+		f.sets = map[string][]string{}
+	}
 	for _, w := range words(match) {
-		if _, known := f.sets[w]; known || len(w) < 2 || slices.Contains(names, w) {
+		if len(w) < 2 || w[0] != '$' && w[0] != '@' {
 			continue
 		}
-		switch w[0] {
-		case '$':
-			qs = append(qs, ovn.Query{Table: "Address_Set", Columns: []string{"addresses"}, Where: []ovsdb.Condition{ovn.Equal("name", w[1:])}})
-		case '@':
-			name := strconv.FormatInt(dp.TunnelKey, 10) + "_" + w[1:]
-			qs = append(qs, ovn.Query{Table: "Port_Group", Columns: []string{"ports"}, Where: []ovsdb.Condition{ovn.Equal("name", name)}})
-		default:
-			continue
+		set := setName{name: w}
+		q := ovn.Query{Table: "Address_Set", Columns: []string{"addresses"}, Where: []ovsdb.Condition{ovn.Equal("name", w[1:])}}
+		if w[0] == '@' {
+			set.datapath = dp.UUID
+			q = ovn.Query{Table: "Port_Group", Columns: []string{"ports"},
+				Where: []ovsdb.Condition{ovn.Equal("name", strconv.FormatInt(dp.TunnelKey, 10)+"_"+w[1:])}}
 		}
-		names = append(names, w)
+		if members, known := e.sets[set]; known {
+			f.sets[w] = members
+		} else if !slices.Contains(want, set) {
+			want, qs = append(want, set), append(qs, q)
+		}
 	}
 	if len(qs) == 0 {
 		return nil
@@ -318,20 +210,15 @@ func (e *Explainer) readSets(ctx context.Context, f *facts, dp *ovn.Datapath, ma
 	if err != nil {
 		return err
 	}
-	if f.sets == nil {
-		f.sets = map[string][]string{}
-	}
-	for i, name := range names {
-		f.sets[name] = nil
+	for i, set := range want {
+		var members []string
 		for _, r := range res[i] {
-			if name[0] == '$' {
-				f.sets[name] = append(f.sets[name], r.Strs("addresses")...)
-				continue
-			}
+			members = append(members, r.Strs("addresses")...)
 			for _, p := range r.Strs("ports") {
-				f.sets[name] = append(f.sets[name], `"`+p+`"`)
+				members = append(members, strconv.Quote(p))
 			}
 		}
+		e.sets[set], f.sets[set.name] = members, members
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 
@@ -58,7 +59,11 @@ func TestUninstalled(t *testing.T) {
 		}
 		// The stage behind tells where the pipeline begins.
 		seg := &report.Segment{Tables: []report.Table{c.hit, {Table: 53, Priority: 50, Cookie: "0x8", Match: "metadata=0x1"}}}
-		found, err := r.Uninstalled(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}})
+		hops := []*report.Hop{{Segments: []*report.Segment{seg}}}
+		if err := r.Explain(t.Context(), "hv1", hops); err != nil {
+			t.Fatal(err)
+		}
+		found, err := r.Uninstalled(t.Context(), "hv1", hops)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,5 +73,31 @@ func TestUninstalled(t *testing.T) {
 		case c.want != "" && (len(found) != 1 || !strings.Contains(found[0].Text, c.want)):
 			t.Errorf("%s: %+v, want %q", c.name, found, c.want)
 		}
+	}
+}
+
+// TestWithdrawn checks that a logical flow which goes while a packet is traced is no finding: it was read, and need not be installed any more.
+func TestWithdrawn(t *testing.T) {
+	remote := lone(t, "ovn-sb.ovsschema", ovn.Southbound, aclRows())
+	sb, err := ovn.DialSB(t.Context(), ovn.Options{Remotes: remote})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sb.Close()
+	e := explain.New(sb, nil)
+	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
+	hops := []*report.Hop{{Segments: []*report.Segment{{Tables: []report.Table{
+		{Table: 46, Cookie: "0x3", Match: "metadata=0x1", LookedUp: "tcp,reg0=0x80,reg15=0x2,metadata=0x1,nw_src=10.0.0.3,nw_dst=20.0.0.3,tcp_dst=80"},
+		{Table: 53, Priority: 50, Cookie: "0x8", Match: "metadata=0x1"},
+	}}}}}
+	if err := r.Explain(t.Context(), "hv1", hops); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{1, 0} {
+		found, err := r.Uninstalled(t.Context(), "hv1", hops)
+		if err != nil || len(found) != want {
+			t.Errorf("%+v (%v), want %d", found, err, want)
+		}
+		transact(t, remote, ovn.Southbound, `{"op":"delete","table":"Logical_Flow","where":[["priority","==",2001]]}`)
 	}
 }

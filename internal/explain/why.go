@@ -84,9 +84,9 @@ func (e *Explainer) factsAt(ctx context.Context, s *seen) (facts, error) {
 	defer e.mu.Unlock()
 	dp, err := e.datapathOf(ctx, s)
 	if err != nil || dp == nil {
-		return readFacts(s.flow), err
+		return readFacts(s.packet()), err
 	}
-	f, err := e.factsOn(ctx, dp, s.flow)
+	f, err := e.factsOn(ctx, dp, s.packet())
 	if err != nil || !strings.Contains(s.named.Stage, "port_sec") {
 		return f, err
 	}
@@ -132,7 +132,7 @@ func (e *Explainer) portNames(ctx context.Context, text string) (string, error) 
 func (e *Explainer) datapathOf(ctx context.Context, s *seen) (*ovn.Datapath, error) {
 	key := s.hit.metadata()
 	if key == 0 {
-		key = readFacts(s.flow).number("metadata")
+		key = readFacts(s.packet()).number("metadata")
 	}
 	if key == 0 || e.sb == nil {
 		return nil, nil
@@ -149,7 +149,7 @@ func (e *Explainer) beyond(ctx context.Context, chassis string, s *seen) (string
 	if err != nil || dp == nil {
 		return "", err
 	}
-	in := lookup{hit: s.hit, named: s.named, flow: s.flow, miss: s.miss}
+	in := s.lookup
 	logical, err := e.place(ctx, &in)
 	switch {
 	case err != nil:
@@ -160,7 +160,7 @@ func (e *Explainer) beyond(ctx context.Context, chassis string, s *seen) (string
 	case logical:
 		return fmt.Sprintf("no flow of table %d, a stage of %s, takes it: its logical flows are not installed", s.hit.Table, dp.Name), nil
 	}
-	f := readFacts(s.flow)
+	f := readFacts(s.packet())
 	out := f.number("reg15")
 	if out == 0 {
 		return "", nil

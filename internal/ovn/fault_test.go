@@ -16,6 +16,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -408,9 +410,9 @@ func TestEcho(t *testing.T) {
 	}
 }
 
-func TestFramerStreamsUUIDs(t *testing.T) {
+func TestFramerStreamsRows(t *testing.T) {
 	const id = "0a1b2c3d-0000-1111-2222-333344445555"
-	in := ` {"result":[{"rows":[{"_uuid":["uuid","` + id + `"]},{"_uuid":["uuid","` + strings.ToUpper(id) + `"]}]},{"error":"a \"{[","details":"` + id + `"}],"id":1,"error":null}
+	in := ` {"result":[{"rows":[{"_uuid":["uuid","` + id + `"]}, {"match":"}]\"{", "_uuid": [ "uuid","` + strings.ToUpper(id) + `"]}]},{"error":"a \"{[","details":"` + id + `"}],"id":1,"error":null}
 {"id":"echo","method":"echo","params":[]}`
 	f := framer{r: bufio.NewReader(strings.NewReader(in))}
 	var got []UUID
@@ -419,9 +421,9 @@ func TestFramerStreamsUUIDs(t *testing.T) {
 			if op != 0 {
 				t.Errorf("UUID of operation %d", op)
 			}
-			u, ok := parseUUID(s)
-			if !ok {
-				t.Errorf("bad UUID %s", s)
+			u, err := uuidOf(s)
+			if err != nil {
+				t.Errorf("%s: %v", s, err)
 			}
 			got = append(got, u)
 		}
@@ -451,6 +453,28 @@ func FuzzFramer(f *testing.F) {
 		_, serr := sunk.next(func() sink { return func(int, []byte) {} })
 		if (err == nil) != (serr == nil) {
 			t.Errorf("%q: %v without a sink, %v with one", in, err, serr)
+		}
+	})
+}
+
+// FuzzFramerRows checks that rows come out as they went in, whatever stands in them.
+func FuzzFramerRows(f *testing.F) {
+	f.Add(`{"match":"}]\"{[\\"}`, `{"external_ids":["map",[["a",{"b":[]}]]]}`)
+	f.Add(`{}`, `{"_uuid":["uuid","0a1b2c3d-0000-1111-2222-333344445555"]}`)
+	f.Fuzz(func(t *testing.T, a, b string) {
+		for _, row := range []string{a, b} {
+			if !json.Valid([]byte(row)) || row[0] != '{' || row[len(row)-1] != '}' {
+				return
+			}
+		}
+		in := framer{r: bufio.NewReader(strings.NewReader(`{"result":[{"rows":[` + a + `]},{"rows":[` + b + ", " + a + `]}],"id":1}`))}
+		var got []string
+		rest, err := in.next(func() sink { return func(op int, row []byte) { got = append(got, strconv.Itoa(op)+string(row)) } })
+		if want := []string{"0" + a, "1" + b, "1" + a}; err != nil || !slices.Equal(got, want) {
+			t.Errorf("rows %q, %v; want %q", got, err, want)
+		}
+		if string(rest) != `{"result":[{"rows":[]},{"rows":[]}],"id":1}` {
+			t.Errorf("left: %s", rest)
 		}
 	})
 }

@@ -26,22 +26,19 @@ const (
 	rowDepth    = 5
 )
 
-// sink takes a string of UUID length out of a row of the op-th operation's result.
-type sink func(op int, s []byte)
+// sink takes a row of the op-th operation's result, as JSON. The text is only good until it returns.
+type sink func(op int, row []byte)
 
-// next returns the next object. When it begins, sinkNow is asked for a sink;
-// with one, rows are left out of what is returned and their UUIDs handed to
-// it, so that an answer of any number of rows takes no memory here.
+// next returns the next object. When it begins, sinkNow is asked for a sink; with one, rows are left out of
+// what is returned and handed to it one by one, so that an answer of any number of rows takes the memory of one.
 func (f *framer) next(sinkNow func() sink) ([]byte, error) {
 	var (
 		take     sink
 		op       = -1
-		buf      []byte
+		buf, row []byte
 		depth    int
 		inString bool
 		escaped  bool
-		str      [uuidLen]byte
-		strLen   int
 	)
 	for {
 		c, err := f.r.ReadByte()
@@ -58,52 +55,38 @@ func (f *framer) next(sinkNow func() sink) ([]byte, error) {
 				return nil, fmt.Errorf("not an OVSDB server: unexpected byte %q where a message begins", c)
 			}
 		}
-		if inString {
-			switch {
-			case escaped:
-				escaped = false
-			case c == '\\':
-				escaped = true
-			case c == '"':
-				inString = false
-				if take != nil && depth > rowDepth && strLen == uuidLen {
-					take(op, str[:])
-				}
-			}
-			if inString {
-				if strLen < uuidLen {
-					str[strLen] = c
-				}
-				strLen++
-			}
-			if take == nil || depth < rowDepth {
-				buf = append(buf, c)
-			}
-			continue
-		}
-		// What stands between rows is left out with them.
-		keep := take == nil || depth < rowDepth-1
-		switch c {
-		case '"':
-			inString, strLen = true, 0
-			keep = take == nil || depth < rowDepth
-		case '{', '[':
+		ended := false // a row
+		switch {
+		case escaped:
+			escaped = false
+		case inString:
+			escaped, inString = c == '\\', c != '"'
+		case c == '"':
+			inString = true
+		case c == '{' || c == '[':
 			depth++
 			if c == '{' && depth == resultDepth {
 				op++
 			}
-			keep = take == nil || depth < rowDepth
-		case '}', ']':
-			keep = take == nil || depth < rowDepth
+		case c == '}' || c == ']':
+			ended = depth == rowDepth
 			depth--
 		}
-		if keep {
+		switch {
+		case take == nil || depth < rowDepth-1:
 			buf = append(buf, c)
+		case depth >= rowDepth:
+			row = append(row, c)
+		case ended:
+			take(op, append(row, c))
+			row = row[:0]
+		case c == '[' || c == '{':
+			buf = append(buf, c) // around the rows; what stands between them is left out with them
 		}
 		if depth == 0 {
 			return buf, nil
 		}
-		if len(buf) > maxFrame {
+		if len(buf) > maxFrame || len(row) > maxFrame {
 			return nil, errTooBig
 		}
 	}

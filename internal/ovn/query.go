@@ -124,18 +124,64 @@ func (db *DB) UUIDs(ctx context.Context, table string, yield func(UUID), where .
 // UUIDsOf does the same for several queries in one transaction; their columns
 // do not matter. yield is told which query a row answers.
 func (db *DB) UUIDsOf(ctx context.Context, queries []Query, yield func(query int, u UUID)) error {
+	bare := make([]Query, len(queries))
+	for i, q := range queries {
+		bare[i] = Query{Table: q.Table, Where: q.Where}
+	}
+	return db.stream(ctx, bare, func(q int, row []byte) error {
+		u, err := uuidOf(row)
+		if err == nil {
+			yield(q, u)
+		}
+		return err
+	})
+}
+
+// Each hands every row of the queries to yield, reading the answers as they arrive: no row is kept. It asks as Select does.
+func (db *DB) Each(ctx context.Context, queries []Query, yield func(query int, r *Row) error) error {
+	return db.stream(ctx, queries, func(q int, row []byte) error {
+		var r Row
+		if err := json.Unmarshal(row, &r); err != nil {
+			return err
+		}
+		return yield(q, &r)
+	})
+}
+
+// uuidOf reads a row of which only the UUID was asked for.
+func uuidOf(row []byte) (UUID, error) {
+	// As the server writes it; other JSON for the same takes its time.
+	const before, after = `{"_uuid":["uuid","`, `"]}`
+	if len(row) == len(before)+uuidLen+len(after) && string(row[:len(before)]) == before {
+		if u, ok := parseUUID(row[len(before) : len(before)+uuidLen]); ok {
+			return u, nil
+		}
+	}
+	var r Row
+	if err := json.Unmarshal(row, &r); err != nil {
+		return UUID{}, err
+	}
+	u := r.UUID()
+	if r.Err() == nil && u.IsZero() {
+		return u, errors.New("a row without its UUID")
+	}
+	return u, r.Err()
+}
+
+// stream asks queries in few transactions and hands on each row's text.
+func (db *DB) stream(ctx context.Context, queries []Query, yield func(query int, row []byte) error) error {
 	for start := 0; start < len(queries); start += maxOps {
 		end := min(start+maxOps, len(queries))
-		if err := db.uuidBatch(ctx, queries[start:end], func(q int, u UUID) { yield(start+q, u) }); err != nil {
+		if err := db.streamBatch(ctx, queries[start:end], func(q int, row []byte) error { return yield(start+q, row) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (db *DB) uuidBatch(ctx context.Context, queries []Query, yield func(int, UUID)) error {
+func (db *DB) streamBatch(ctx context.Context, queries []Query, yield func(int, []byte) error) error {
 	started := false
-	return db.retry(ctx, label(queries)+" UUIDs", func(ctx context.Context, c *conn) error {
+	return db.retry(ctx, label(queries), func(ctx context.Context, c *conn) error {
 		if started {
 			// A second try would yield what the first one did again.
 			return errors.New("connection lost while reading")
@@ -143,25 +189,22 @@ func (db *DB) uuidBatch(ctx context.Context, queries []Query, yield func(int, UU
 		var ops []ovsdb.Operation
 		var at []int
 		for i, q := range queries {
-			if op, ok := db.operation(Query{Table: q.Table, Where: q.Where}); ok {
+			if op, ok := db.operation(q); ok {
 				ops, at = append(ops, op), append(at, i)
 			}
 		}
 		if len(ops) == 0 {
 			return nil
 		}
-		bad := false
-		_, err := transact(ctx, c, db.opt.Database, ops, func(op int, text []byte) {
+		var bad error
+		_, err := transact(ctx, c, db.opt.Database, ops, func(op int, row []byte) {
 			started = true
-			u, ok := parseUUID(text)
-			if !ok || op >= len(at) {
-				bad = true
-				return
+			if bad == nil && op < len(at) {
+				bad = yield(at[op], row)
 			}
-			yield(at[op], u)
 		})
-		if err == nil && bad {
-			err = errors.New("answer holds a malformed UUID")
+		if err == nil && bad != nil {
+			err = fmt.Errorf("a malformed row: %w", bad)
 		}
 		return err
 	})

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -109,6 +111,9 @@ func (d *deployment) timed(ctx context.Context, stdin, tool string, args ...stri
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := lowerPeak(); err != nil {
+		return cost{}, "", err
+	}
 	start := time.Now()
 	err := cmd.Run()
 	c := cost{time: time.Since(start)}
@@ -119,4 +124,11 @@ func (d *deployment) timed(ctx context.Context, stdin, tool string, args ...stri
 		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(errs.String()))
 	}
 	return c, out.String(), err
+}
+
+// lowerPeak makes this process small, and its peak what it is now. A child begins in its parent's memory, and the kernel takes
+// that peak for one of the child's (fs/exec.c: exec_mmap): what is measured is never less.
+func lowerPeak() error {
+	debug.FreeOSMemory()
+	return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // proc(5): reset the peak
 }
