@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,31 +10,50 @@ import (
 
 // mirrored names the mirror whose copy an output to a port is. Open vSwitch adds a mirror's output without a line in the trace
 // (ofproto/ofproto-dpif-xlate.c: mirror_packet), and keeps NORMAL away from a mirror's output port: an output there that no
-// action asks for is a copy. Where an action asks for the port too, which of the outputs is the copy does not matter.
+// action asks for is a copy. Where actions ask for the port too, see copyBefore.
 func (s *segment) mirrored(p Port) string {
-	if len(p.Mirrors) == 0 {
+	if len(p.Mirrors) == 0 || s.asksFor(p) > 0 {
 		return ""
 	}
-	names := strings.Join(p.Mirrors, ", ")
-	if s.asksFor(p) {
-		s.note("%s is the output port of mirror %s too: one of the copies there may be the mirror's", p.Name, names)
-		return ""
-	}
-	return names
+	return strings.Join(p.Mirrors, ", ")
 }
 
-// asksFor tells whether an OpenFlow action of the segment puts the packet out of a port.
-func (s *segment) asksFor(p Port) bool {
-	found, bridge := false, ""
+// copyBefore marks an output as a mirror's copy where a segment has put the packet out of a port more often than its actions ask
+// for: the earliest, as the copy of what comes in is made before anything else.
+func (s *segment) copyBefore(leaves []Leaf, p Port) []Leaf {
+	asked := s.asksFor(p)
+	if len(p.Mirrors) == 0 || asked == 0 {
+		return leaves
+	}
+	var own []int
+	for i, l := range leaves {
+		if l.Kind == LeafOutput && l.Segment == s.pub.ID && l.Mirror == "" && l.Port.Name == p.Name {
+			own = append(own, i)
+		}
+	}
+	if len(own) > asked {
+		leaves = slices.Clone(leaves) // another world may share them
+		leaves[own[0]].Mirror = strings.Join(p.Mirrors, ", ")
+	}
+	return leaves
+}
+
+// asksFor counts the OpenFlow actions of the segment that put the packet out of a port.
+func (s *segment) asksFor(p Port) int {
+	found, bridge := 0, ""
 	number := strconv.FormatUint(uint64(p.OFPort), 10)
 	walkNodes(s.section.Nodes, func(n *oftrace.Node) {
 		switch n.Kind {
 		case oftrace.Bridge:
 			bridge = n.Bridge
 		case oftrace.ActionLine:
-			found = found || bridge == p.Bridge && outputs(n.Text, number)
+			if bridge == p.Bridge && outputs(n.Text, number) {
+				found++
+			}
 		case oftrace.Detail:
-			found = found || bridge == p.Bridge && n.Text == "output port is "+number
+			if bridge == p.Bridge && n.Text == "output port is "+number {
+				found++
+			}
 		}
 	})
 	return found

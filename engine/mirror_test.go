@@ -7,8 +7,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// A mirror's copy is told from the packet: by ingress and by egress, beside a drop, after conntrack. Only where the packet is sent
-// out of the mirror's port by an action too are they the same.
+// A mirror's copy is told from the packet: by ingress and by egress, beside a drop, after conntrack. Where the packet is sent
+// out of the mirror's port by actions too, as many are its own as they ask for.
 func TestMirrors(t *testing.T) {
 	b, p := start(t, 5, `
 table=0,tcp,tp_dst=80 actions=drop
@@ -18,6 +18,7 @@ table=0,tcp,tp_dst=83 actions=ct(table=1,zone=3)
 table=0,tcp,tp_dst=84 actions=set_field:4->reg0,output:NXM_NX_REG0[]
 table=0,tcp,tp_dst=85 actions=clone(output:3),dec_ttl
 table=0,tcp,tp_dst=86 actions=NORMAL
+table=0,tcp,tp_dst=87 actions=output:4,output:3,dec_ttl,output:4
 table=1,actions=drop
 `)
 	for _, m := range []struct{ name, sel, from, to string }{{"in", "select_src_port", "p1", "p4"}, {"out", "select_dst_port", "p2", "p5"}} {
@@ -33,9 +34,10 @@ table=1,actions=drop
 	for port, want := range map[uint16]string{
 		80: "output p4 in|drop",
 		81: "output p4 in|output p2|output p5 out",
-		82: "output p4|output p4",
+		82: "output p4 in|output p4",
 		83: "output p4 in|drop",
-		84: "output p4|output p4",
+		84: "output p4 in|output p4",
+		87: "output p4 in|output p4|output p3|output p4",
 		85: "output p4 in|output p3",
 		86: "output p4 in|output br0|output p2|output p5 out|output p3",
 	} {

@@ -152,6 +152,7 @@ func (r *run) output(w *world, it item, name string) (mirror string) {
 	}
 	mirror = it.seg.mirrored(port)
 	r.leaf(w, it, Leaf{Kind: LeafOutput, Port: &port, Mirror: mirror})
+	w.leaves = it.seg.copyBefore(w.leaves, port)
 	return mirror
 }
 
@@ -170,6 +171,7 @@ func (r *run) tunnelPush(w *world, it item, a odp.TnlPush) (mirror string) {
 	it.pkt.tun = t
 	mirror = it.seg.mirrored(port)
 	r.leaf(w, it, Leaf{Kind: LeafOutput, Port: &port, Mirror: mirror})
+	w.leaves = it.seg.copyBefore(w.leaves, port)
 	return mirror
 }
 

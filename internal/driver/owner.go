@@ -23,6 +23,7 @@ func (d *Driver) mapping(ctx context.Context, sb *ovn.SB, network string) ([]*ov
 			out = append(out, c)
 		}
 	}
+	slices.SortFunc(out, func(a, b *ovn.Chassis) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }
 

@@ -189,11 +189,8 @@ func (d *Driver) enterWire(ctx context.Context, ln *ovn.PortBinding, at string, 
 		if own.outside {
 			return Start{}, &EntryError{Port: ln.LogicalPort, Why: p.EthDst.String() + " was learned on provider network " + w.network + " itself (FDB): no chassis takes a packet for it; --at CHASSIS says where it enters"}
 		}
-		if names, err = d.takers(ctx, d.SB, w); err != nil {
+		if names, err = d.flooded(ctx, p.EthDst, w); err != nil {
 			return Start{}, err
-		}
-		if len(names) > 0 {
-			d.note("no port of OVN is known to have " + p.EthDst.String() + ": taken as flooded by provider network " + w.network + " to the chassis with ports of unknown addresses (" + strings.Join(names, ", ") + ")")
 		}
 	}
 	if len(names) == 0 {
@@ -212,6 +209,33 @@ func (d *Driver) enterWire(ctx context.Context, ln *ovn.PortBinding, at string, 
 		}
 	}
 	return first, nil
+}
+
+// maxFlooded bounds the chassis that are asked what they do with a packet for a MAC that nobody has.
+const maxFlooded = 32
+
+// flooded are the chassis to which a provider network brings a packet for a MAC that OVN knows nothing of: those with ports of unknown
+// addresses, and where there are none all that are on the network, if they are not too many: each of them will say why it drops it.
+func (d *Driver) flooded(ctx context.Context, mac packet.MAC, w wire) ([]string, error) {
+	names, err := d.takers(ctx, d.SB, w)
+	if err != nil {
+		return nil, err
+	}
+	to := "the chassis with ports of unknown addresses"
+	if len(names) == 0 {
+		all, err := d.mapping(ctx, d.SB, w.network)
+		if err != nil || len(all) > maxFlooded {
+			return nil, err
+		}
+		for _, c := range all {
+			names = append(names, c.Name)
+		}
+		to = "its chassis, none of which has a port of unknown addresses"
+	}
+	if len(names) > 0 {
+		d.note("no port of OVN is known to have " + mac.String() + ": taken as flooded by provider network " + w.network + " to " + to + " (" + strings.Join(names, ", ") + ")")
+	}
+	return names, nil
 }
 
 // wireStart is the physical port of a provider network on one chassis.

@@ -419,10 +419,9 @@ func fillICMP(mf *Microflow, from Endpoint) {
 		}
 	}
 	mf.take(HasICMPCode)
-	if p.IsEcho() && mf.take(HasICMPID) {
+	if p.IsQuery() && p.Frag != packet.FragLater && mf.take(HasICMPID) {
 		// A request has the id it is given here; a reply that of the request it answers, which conntrack tells.
-		reply := p.ICMPType == packet.ICMPEchoReply && p.IsICMP() || p.ICMPType == packet.ICMPv6EchoReply && p.IsICMPv6()
-		p.ICMPID, p.HasID = DefaultICMPID, !reply
+		p.ICMPID, p.HasID = DefaultICMPID, !p.IsQueryReply()
 	}
 	if !p.IsND() {
 		return

@@ -17,6 +17,8 @@ func TestFill(t *testing.T) {
 		{`--to vm2/sctp`, "sctp 10.0.0.3:46982 > 10.0.0.5:9 ttl 64"},
 		{`--to vm2 ip6`, "icmp6 fd00::3 > fd00::5 echo request id 1 ttl 64"},
 		{`--to vm2/icmp ip6`, "icmp6 fd00::3 > fd00::5 echo request id 1 ttl 64"},
+		{`--to vm2 icmp4.type == 13`, "icmp 10.0.0.3 > 10.0.0.5 type 13 id 1 ttl 64"},
+		{`--to vm2 icmp4.type == 14`, "icmp 10.0.0.3 > 10.0.0.5 type 14 ttl 64"},
 		{`--to vm2 ip4.dst == 1.2.3.4`, "icmp 10.0.0.3 > 1.2.3.4 echo request id 1 ttl 64"},
 		{`--to fe80::1`, "icmp6 fe80::800:ff:fe00:1 > fe80::1 echo request id 1 ttl 64"},
 		{`ip4.dst == 10.0.0.9 && ip4.src == 9.9.9.9 && tcp.flags == 0`, "tcp 9.9.9.9:46982 > 10.0.0.9:80 [0] ttl 64"},

@@ -253,7 +253,7 @@ func (d *decoder) icmp() {
 		return
 	}
 	b = d.take(4, "icmp header")
-	if d.p.hasID() {
+	if d.p.IsQuery() {
 		d.p.ICMPID, d.p.HasID = be16(b), true
 	}
 	switch {
@@ -312,7 +312,7 @@ func quoted(b []byte, ethType uint16) *Inner {
 		in.SrcPort, in.DstPort = be16(b), be16(b[2:])
 	case (probe.IsICMP() || probe.IsICMPv6()) && len(b) >= 8:
 		in.ICMPType, in.ICMPCode = b[0], b[1]
-		if probe.ICMPType = b[0]; probe.hasID() {
+		if probe.ICMPType = b[0]; probe.IsQuery() {
 			in.ICMPID = be16(b[4:])
 		}
 	case probe.HasPorts() || probe.IsICMP() || probe.IsICMPv6():

@@ -212,7 +212,7 @@ func (p Packet) transportLayers(network gopacket.NetworkLayer) ([]gopacket.Seria
 // icmpLayers makes ICMP and ICMPv6; any other protocol has no header here.
 func (p Packet) icmpLayers(network gopacket.NetworkLayer) ([]gopacket.SerializableLayer, error) {
 	rest := make([]byte, 4)
-	if p.hasID() {
+	if p.IsQuery() {
 		binary.BigEndian.PutUint16(rest, p.ICMPID)
 		binary.BigEndian.PutUint16(rest[2:], 1)
 	}

@@ -60,7 +60,7 @@ func (p Packet) Unsayable() []string {
 	if p.IsARP() && p.ARPOp > 0xff {
 		out = append(out, "arp_op above 255")
 	}
-	if p.HasID && p.hasID() && p.Frag != FragLater {
+	if p.HasID && p.IsQuery() && p.Frag != FragLater {
 		out = append(out, "ICMP id")
 	}
 	if p.Inner != nil {

@@ -106,7 +106,7 @@ func randomICMP(r *rand.Rand, p *Packet) {
 			p.NDTLL = pick(r, MAC{}, randomMAC(r))
 		}
 	}
-	if p.hasID() {
+	if p.IsQuery() {
 		p.ICMPID, p.HasID = uint16(r.Uint32()), true
 	}
 	if p.quotes() && p.Frag == FragNo {

@@ -97,7 +97,7 @@ func (p Packet) ipHeader(h *Header) {
 	case p.Frag == FragLater:
 	case p.IsICMP(), p.IsICMPv6():
 		h.ICMPType, h.ICMPCode = number(p.ICMPType), number(p.ICMPCode)
-		if p.HasID && p.hasID() {
+		if p.HasID && p.IsQuery() {
 			h.ICMPID = number(p.ICMPID)
 		}
 		h.Inner = p.Inner
@@ -198,7 +198,7 @@ func (p Packet) icmpText(b *strings.Builder) {
 	default:
 		fmt.Fprintf(b, " type %d code %d", p.ICMPType, p.ICMPCode)
 	}
-	if p.HasID && p.hasID() {
+	if p.HasID && p.IsQuery() {
 		fmt.Fprintf(b, " id %d", p.ICMPID)
 	}
 	if in := p.Inner; in != nil {

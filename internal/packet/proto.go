@@ -84,8 +84,8 @@ func (p Packet) IsEcho() bool {
 			p.IsICMPv6() && (p.ICMPType == ICMPv6EchoRequest || p.ICMPType == ICMPv6EchoReply))
 }
 
-// hasID reports whether ICMPID stands in the header (icmp_pkt_to_tuple, icmpv6_pkt_to_tuple: the query types).
-func (p Packet) hasID() bool {
+// IsQuery reports whether the packet is an ICMP request or reply with an ICMPID in its header (icmp_pkt_to_tuple, icmpv6_pkt_to_tuple).
+func (p Packet) IsQuery() bool {
 	if p.IsICMP() {
 		switch p.ICMPType {
 		case 0, 8, 13, 14, 15, 16, 17, 18:
@@ -93,6 +93,17 @@ func (p Packet) hasID() bool {
 		}
 	}
 	return p.IsICMPv6() && (p.ICMPType == ICMPv6EchoRequest || p.ICMPType == ICMPv6EchoReply)
+}
+
+// IsQueryReply reports whether the packet answers an ICMP query.
+func (p Packet) IsQueryReply() bool {
+	if p.IsICMP() {
+		switch p.ICMPType {
+		case 0, 14, 16, 18:
+			return true
+		}
+	}
+	return p.IsICMPv6() && p.ICMPType == ICMPv6EchoReply
 }
 
 // quotes reports whether the ICMP type quotes the packet that caused it.

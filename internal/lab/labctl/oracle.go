@@ -23,6 +23,8 @@ func cmdCases(ctx context.Context, args []string) error {
 	results := fs.String("results", "", "write all judgements to this file, as JSON")
 	newer := fs.Bool("newer", false, "and all that need a newer release than the oldest that the lab runs on")
 	each := fs.Int("each", 0, "at most so many cases of a feature, beside those that need a newer release; 0: all")
+	random := fs.Int("random", 0, "so many cases drawn at random, instead of those written down")
+	seed := fs.Uint64("seed", 1, "what they are drawn by")
 	settle := fs.Duration("settle", 400*time.Millisecond, "nothing seen for so long: the packet is through")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
@@ -50,6 +52,9 @@ func cmdCases(ctx context.Context, args []string) error {
 	}
 	fmt.Printf("oracle: on %s\n", done.Versions)
 	all := cases.All(l.Topo)
+	if *random > 0 {
+		all = cases.Random(l.Topo, *seed, *random)
+	}
 	if *each > 0 {
 		all = probe.Each(all, *each)
 	}

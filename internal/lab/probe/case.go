@@ -27,6 +27,7 @@ type Case struct {
 type Step struct {
 	Packet *Packet  // send this
 	Answer bool     // or answer what was delivered last, from where it was delivered
+	Maybe  bool     // where there is nothing to answer the step is left out, instead of being a fault
 	Flags  string   // TCP flags of the answer, when not the usual ones
 	Error  bool     // or answer it with an ICMP error: port unreachable,
 	Middle string   // or time exceeded, from a router of this address that sits before the receiver
@@ -164,7 +165,9 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			}
 		case s.Answer:
 			var err error
-			if p, err = r.answer(last, lastSent, s.Flags); err != nil {
+			if p, err = r.answer(last, lastSent, s.Flags); err != nil && s.Maybe {
+				continue
+			} else if err != nil {
 				return fmt.Errorf("step %d: %w", i+1, err)
 			}
 		case s.Rest:

@@ -1,0 +1,193 @@
+package cases
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
+)
+
+// Random makes cases that nobody thought of, the same ones for the same seed: over the lab as it is, or as another case sets it up,
+// packets between any two of its places, answered where they can be, one after the other over what those before have left in the
+// conntrack tables. Nobody says what must happen: the prediction has to agree with what does.
+func Random(t *lab.Topology, seed uint64, n int) []probe.Case {
+	b := builder{t}
+	var setups []probe.Case
+	for _, c := range All(t) {
+		unsettled := slices.ContainsFunc(c.Steps, func(s probe.Step) bool { return s.Unsettled })
+		if len(c.Setup) > 0 && !unsettled {
+			setups = append(setups, c)
+		}
+	}
+	var out []probe.Case
+	for i := range n {
+		g := gamble{b, rand.New(rand.NewPCG(seed, uint64(i))), nil, nil, nil}
+		c := probe.Case{Name: fmt.Sprintf("random-%d-%d", seed, i), Feature: "at random"}
+		if g.chance(60) {
+			from := setups[g.IntN(len(setups))]
+			c.Name += "-" + from.Name
+			c.Needs, c.Setup, c.Cleanup, c.Args = from.Needs, from.Setup, from.Cleanup, from.Args
+			for _, s := range from.Steps {
+				if s.Packet != nil && s.Packet.Raw == nil {
+					g.near = append(g.near, s.Packet.From)
+					g.nearTo = append(g.nearTo, s.Packet.Dst)
+				}
+			}
+		}
+		g.learn(slices.Concat(t.Setup, c.Setup))
+		for range 4 {
+			first := probe.Step{Packet: g.packet()}
+			if v, err := t.VIF(first.Packet.From); err == nil && v.Local {
+				first.Args = []string{"--at", v.Chassis}
+			}
+			c.Steps = append(c.Steps, first)
+			for range g.IntN(3) {
+				c.Steps = append(c.Steps, probe.Step{Answer: true, Maybe: true})
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// gamble draws packets.
+type gamble struct {
+	builder
+	*rand.Rand
+	addrs  []string // of everything in the lab
+	near   []string // where the case whose set-up this is sends from, and to
+	nearTo []string
+}
+
+var address = regexp.MustCompile(`\b\d+\.\d+\.\d+\.\d+\b|\b[0-9a-f]{4}:[0-9a-f:]*::[0-9a-f]*`)
+
+// learn collects the addresses that commands name.
+func (g *gamble) learn(commands []string) {
+	for _, cmd := range commands {
+		for _, s := range address.FindAllString(cmd, -1) {
+			if a, err := netip.ParseAddr(s); err == nil && !a.IsUnspecified() && !strings.HasSuffix(s, "::") && !slices.Contains(g.addrs, s) {
+				g.addrs = append(g.addrs, s)
+			}
+		}
+	}
+}
+
+func (g *gamble) chance(percent int) bool { return g.IntN(100) < percent }
+
+func pick[T any](g *gamble, from []T) T { return from[g.IntN(len(from))] }
+
+// from draws where a packet enters.
+func (g *gamble) from() string {
+	if len(g.near) > 0 && g.chance(60) {
+		return pick(g, g.near)
+	}
+	n := g.IntN(len(g.t.VIFs) + len(g.t.Hosts))
+	if n < len(g.t.VIFs) {
+		return g.t.VIFs[n].Port
+	}
+	return g.t.Hosts[n-len(g.t.VIFs)].Name
+}
+
+// dst draws an address of a family that the end has too.
+func (g *gamble) dst(e end) string {
+	for {
+		d := pick(g, g.addrs)
+		switch roll := g.IntN(100); {
+		case roll < 40 && len(g.nearTo) > 0:
+			d = pick(g, g.nearTo)
+		case roll < 43:
+			d = pick(g, []string{"8.8.8.8", "10.0.0.99", "20.0.0.255", "255.255.255.255", "224.0.0.5", "239.1.1.1", "fd00:10::99", "2001:db8::1", "ff02::1"})
+		}
+		a, err := netip.ParseAddr(d)
+		if err == nil && slices.ContainsFunc(e.ips, func(s string) bool { return netip.MustParseAddr(s).Is6() == a.Is6() }) {
+			return d
+		}
+	}
+}
+
+var (
+	ports    = []int{80, 8080, 53, 22, 25, 443, 9, 9000, 12345}
+	tcpFlags = []string{"syn", "ack", "syn|ack", "fin|ack", "rst", "psh|ack", "fin", "rst|ack", "syn|fin"}
+)
+
+// packet draws a packet.
+func (g *gamble) packet() *probe.Packet {
+	from := g.from()
+	e := g.end(from)
+	p := g.to(from, g.dst(e), false)
+	v6 := p.V6()
+	switch roll := g.IntN(100); {
+	case roll < 45:
+		p.Proto, p.Sport, p.Dport, p.Flags = "tcp", 30000+g.IntN(20000), pick(g, ports), "syn"
+		if g.chance(20) {
+			p.Flags = pick(g, tcpFlags)
+		}
+	case roll < 65:
+		p.Proto, p.Sport, p.Dport = "udp", 30000+g.IntN(20000), pick(g, ports)
+	case roll < 80 && v6:
+		p.Proto, p.Type, p.ID = "icmp6", 128, echoID
+	case roll < 80:
+		p.Proto, p.Type, p.ID = "icmp", 8, echoID
+		if g.chance(10) {
+			p.Type = pick(g, []int{0, 13, 15, 17})
+		}
+	case roll < 86:
+		p.Proto, p.Sport, p.Dport = "sctp", 30000+g.IntN(20000), pick(g, ports)
+	case roll < 90:
+		p.Proto, p.IPProto = "ip", pick(g, []int{47, 50, 89, 112})
+	case v6:
+		a := netip.MustParseAddr(p.Dst).As16()
+		p.Proto, p.Target, p.SHA = "nd_ns", p.Dst, e.mac
+		p.EthDst = fmt.Sprintf("33:33:ff:%02x:%02x:%02x", a[13], a[14], a[15])
+		p.Dst = fmt.Sprintf("ff02::1:ff%02x:%02x%02x", a[13], a[14], a[15])
+		return &p
+	default:
+		p.Proto, p.Op, p.SHA, p.THA, p.EthDst = "arp", 1, e.mac, "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"
+		if g.chance(20) {
+			p.Op, p.THA = 2, "00:00:00:00:ff:01"
+		}
+		return &p
+	}
+	g.spoil(&p)
+	return &p
+}
+
+// spoil changes what an ordinary machine gets right, now and then.
+func (g *gamble) spoil(p *probe.Packet) {
+	if a := netip.MustParseAddr(p.Dst); a.IsMulticast() && a.Is4() {
+		p.EthDst = "01:00:5e:01:01:01"
+	} else if a.IsMulticast() {
+		p.EthDst = "33:33:00:00:00:01"
+	} else if p.Dst == "255.255.255.255" {
+		p.EthDst = "ff:ff:ff:ff:ff:ff"
+	}
+	switch g.IntN(40) {
+	case 0:
+		p.TTL = 1
+	case 1:
+		p.TTL = 2
+	case 2:
+		p.EthDst = "ff:ff:ff:ff:ff:ff"
+	case 3:
+		p.EthDst = "50:54:00:99:99:99"
+	case 4:
+		p.EthDst = g.t.VIFs[g.IntN(len(g.t.VIFs))].MAC
+	case 5:
+		p.EthSrc = "50:54:00:99:99:98"
+	case 6:
+		if !p.V6() {
+			p.Src = "10.99.99.99"
+		}
+	case 7:
+		p.TOS = 0x28
+	case 8, 9:
+		p.Hex = true
+	case 10:
+		p.DF, p.Size = !p.V6(), 1300
+	}
+}
