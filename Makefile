@@ -14,6 +14,9 @@ CASE ?=
 # DEBIAN=trixie (or another release) runs the lab on that release's OVN and kernel, which are unpacked and not installed.
 DEBIAN ?=
 ON = $(if $(DEBIAN),scripts/debian.sh $(DEBIAN))
+# RANDOM_CASES=N draws so many cases at random, by SEED, instead of those written down.
+RANDOM_CASES ?= 0
+SEED ?= 1
 LABCTL := bin/labctl
 
 .PHONY: all build labctl unit test live difftest oracle coverage lint fuzz bench demo lab lab-up lab-down capture setup clean
@@ -49,7 +52,7 @@ difftest: setup
 
 # The lab cases: predicted, really sent, compared.
 oracle: setup build labctl
-	@$(ON) $(LABCTL) oracle -case '$(CASE)'
+	@$(ON) $(LABCTL) oracle -case '$(CASE)' -random $(RANDOM_CASES) -seed $(SEED)
 
 # docs/coverage.md from whole runs of the oracle on every release that it names.
 coverage: setup build labctl

@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
@@ -67,6 +68,27 @@ func TestCases(t *testing.T) {
 	for f, n := range rows {
 		if n == 0 {
 			t.Errorf("feature %q has no case", f)
+		}
+	}
+}
+
+// TestRandom checks that what is drawn can be sent, and is the same again for the same seed.
+func TestRandom(t *testing.T) {
+	topo := lab.Base()
+	for seed := range uint64(20) {
+		drawn, again := Random(topo, seed, 50), Random(topo, seed, 50)
+		if !reflect.DeepEqual(drawn, again) {
+			t.Fatalf("seed %d: not the same cases again", seed)
+		}
+		for _, c := range drawn {
+			for i, s := range c.Steps {
+				if s.Packet == nil {
+					continue
+				}
+				if _, err := s.Packet.Bytes(); err != nil {
+					t.Errorf("%s, step %d: %v", c.Name, i+1, err)
+				}
+			}
 		}
 	}
 }

@@ -33,7 +33,7 @@ func Random(t *lab.Topology, seed uint64, n int) []probe.Case {
 			c.Name += "-" + from.Name
 			c.Needs, c.Setup, c.Cleanup, c.Args = from.Needs, from.Setup, from.Cleanup, from.Args
 			for _, s := range from.Steps {
-				if s.Packet != nil && s.Packet.Raw == nil {
+				if s.Packet != nil && s.Packet.Raw == nil && s.Status == 0 {
 					g.near = append(g.near, s.Packet.From)
 					g.nearTo = append(g.nearTo, s.Packet.Dst)
 				}

@@ -60,13 +60,21 @@ func (r *Runner) answerTo(end Seen, sent Packet, flags string) (Packet, error) {
 		}
 	case "udp":
 	case "sctp":
-		// The INIT's own tag is the verification tag of what answers it.
+		// The own tag of an INIT or INIT ACK is the verification tag of what answers it.
 		s := f.pkt.Layer(layers.LayerTypeSCTP)
 		if s == nil || len(s.LayerPayload()) < 8 {
 			return Packet{}, errors.New("the delivered frame has no SCTP chunk")
 		}
+		chunk := s.LayerPayload()
 		r.serial++
-		p.Payload = SCTPInitAck(p.Sport, p.Dport, binary.BigEndian.Uint32(s.LayerPayload()[4:]), r.serial|0x40000000)
+		switch own := binary.BigEndian.Uint32(chunk[4:]); chunk[0] {
+		case sctpInit:
+			p.Payload = SCTPInitAck(p.Sport, p.Dport, own, r.serial|0x40000000)
+		case sctpInitAck:
+			p.Payload = SCTPCookieEcho(p.Sport, p.Dport, own, r.serial)
+		default:
+			return Packet{}, fmt.Errorf("no answer to SCTP chunk %d", chunk[0])
+		}
 	case "icmp":
 		p.Type = 0
 		if i, ok := f.pkt.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4); ok {

@@ -218,13 +218,20 @@ func (p Packet) ndType() int {
 	return map[string]int{"nd_rs": 133, "nd_ns": 135, "nd_na": 136}[p.Proto]
 }
 
+// Chunks of an SCTP handshake (RFC 9260 section 3.2).
+const (
+	sctpInit       = 1
+	sctpInitAck    = 2
+	sctpCookieEcho = 10
+)
+
 // SCTPInit is the payload of an SCTP packet: ports, tag and checksum come
 // before it; an INIT chunk with one stream each way follows.
 func SCTPInit(sport, dport int, tag uint32) []byte {
 	b := make([]byte, 12+20)
 	binary.BigEndian.PutUint16(b[0:], uint16(sport))
 	binary.BigEndian.PutUint16(b[2:], uint16(dport))
-	b[12] = 1 // INIT
+	b[12] = sctpInit
 	binary.BigEndian.PutUint16(b[14:], 20)
 	binary.BigEndian.PutUint32(b[16:], tag)
 	binary.BigEndian.PutUint32(b[20:], 65536)
@@ -237,8 +244,19 @@ func SCTPInit(sport, dport int, tag uint32) []byte {
 // SCTPInitAck answers an INIT: vtag is the INIT's own tag.
 func SCTPInitAck(sport, dport int, vtag, tag uint32) []byte {
 	b := SCTPInit(sport, dport, tag)
-	b[12] = 2
+	b[12] = sctpInitAck
 	binary.BigEndian.PutUint32(b[4:], vtag)
+	return b
+}
+
+// SCTPCookieEcho answers an INIT ACK: vtag is the INIT ACK's own tag, serial what tells the packet from others.
+func SCTPCookieEcho(sport, dport int, vtag, serial uint32) []byte {
+	b := SCTPInit(sport, dport, vtag)
+	b[12] = sctpCookieEcho
+	binary.BigEndian.PutUint32(b[4:], vtag)
+	for i := 16; i < 32; i += 4 { // the cookie
+		binary.BigEndian.PutUint32(b[i:], serial)
+	}
 	return b
 }
 
