@@ -102,17 +102,17 @@ func ours(h *report.Hop, s *report.Segment, t *report.Table) bool {
 }
 
 // carry hands the row that decided on to the stages that act on its decision:
-// since 23.06 an ACL only sets a bit in *_acl_eval, and *_acl_action, which no
-// Northbound row is behind, drops; so do *_check_port_sec and *_apply_port_sec with
+// since 23.06 an ACL only sets a bit in *_acl_eval or *_acl_after_lb_eval, and the stage of the same name with
+// _action, which no Northbound row is behind, drops; so do *_check_port_sec and *_apply_port_sec with
 // a port's security. It returns the latest evaluation.
 func carry(now, eval *seen) *seen {
 	stage := now.named.Stage
 	switch ends := func(part string) bool { return strings.HasSuffix(stage, part) }; {
 	case !strings.Contains(stage, "_acl") && !strings.Contains(stage, "port_sec"):
 		return nil
-	case ends("_acl_eval"), ends("_acl"), ends("_check_port_sec"):
+	case ends("_eval"), ends("_acl"), ends("_acl_after_lb"), ends("_check_port_sec"):
 		return now
-	case (ends("_acl_action") || ends("_apply_port_sec")) && eval != nil:
+	case (ends("_action") || ends("_apply_port_sec")) && eval != nil:
 		now.eval = eval
 		if now.named.NB == nil {
 			now.named.NB = eval.named.NB

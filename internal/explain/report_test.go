@@ -102,7 +102,13 @@ func TestReasons(t *testing.T) {
 // TestCarriedACL checks that the stage which acts on an ACL's decision is
 // given that ACL.
 func TestCarriedACL(t *testing.T) {
-	sb := central(t, aclRows()+`,{"op":"mutate","table":"Logical_Flow","where":[["priority","==",2000]],
+	for _, stages := range []string{"ls_out_acl_", "ls_in_acl_after_lb_"} {
+		t.Run(stages, func(t *testing.T) { testCarriedACL(t, strings.ReplaceAll(aclRows(), "ls_out_acl_", stages)) })
+	}
+}
+
+func testCarriedACL(t *testing.T, rows string) {
+	sb := central(t, rows+`,{"op":"mutate","table":"Logical_Flow","where":[["priority","==",2000]],
 		"mutations":[["external_ids","insert",["map",[["stage-hint","0000abcd"]]]]]}`)
 	nb := northbound(t, `{"op":"insert","table":"Logical_Switch","uuid-name":"s","row":{"name":"sw1","acls":["uuid","0000abcd-0000-4000-8000-000000000000"]}},
 		{"op":"insert","table":"ACL","uuid":"0000abcd-0000-4000-8000-000000000000","row":{"name":"no-ssh","direction":"to-lport",

@@ -339,8 +339,11 @@ func (n *NB) routerHolds(ctx context.Context, routers []attachedRouter, ip netip
 	}
 	for _, r := range routers {
 		lr, err := n.routerOfPort(ctx, r.lrp.LogicalPort)
-		if err != nil || lr == nil {
+		if err != nil {
 			return NextHop{}, false, err
+		}
+		if lr == nil {
+			continue // of another zone
 		}
 		hop := NextHop{MAC: r.addrs[0].MAC, Kind: "router", Port: r.lrp.LogicalPort}
 		var qs []Query

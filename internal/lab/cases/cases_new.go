@@ -59,7 +59,8 @@ func newer(b builder) []probe.Case {
 				"--id=@a create Logical_Router_Static_Route ip_prefix=99.0.8.0/24 nexthop=20.0.0.3 selection_fields=ip_src,ip_dst" +
 					" -- --id=@b create Logical_Router_Static_Route ip_prefix=99.0.8.0/24 nexthop=20.0.0.4 selection_fields=ip_src,ip_dst -- add Logical_Router lr0 static_routes @a @b",
 			}, []string{"lr-route-del lr0 99.0.8.0/24"}),
-		needs("7.3", handshake("lb-stateless-nat", "load balancer, use_stateless_nat", b.tcp("ext1", "172.16.0.51", 80), "", "hv3"),
+		// Whether it does anything where a router has one gateway port hangs on the release.
+		needs("7.3", ifAnswered(handshake("lb-stateless-nat", "load balancer, use_stateless_nat", b.tcp("ext1", "172.16.0.51", 80), "", "hv3")),
 			[]string{"lb-add lb-case 172.16.0.51:80 50.0.0.5:8080 tcp", "set load_balancer lb-case options:use_stateless_nat=true", "lr-lb-add lr1 lb-case"}, []string{"lb-del lb-case"}),
 		needs("Logical_Router_Port.dhcp_relay", one("dhcp-relay", "controller actions: DHCP relay", b.dhcp("sw5-p1"), ""),
 			[]string{"--id=@r create DHCP_Relay name=relay servers=80.0.0.3 -- set logical_router_port lr3-sw5 dhcp_relay=@r", "set logical_switch sw5 other_config:dhcp_relay_port=sw5-lr3"},
@@ -76,6 +77,6 @@ func newer(b builder) []probe.Case {
 		needs("7.0.1", handshake("nat-gateway-port", "several distributed gateway ports", b.tcp("sw3-p3", "ext1", 80), "external hv3"),
 			[]string{"lr-nat-del lr1 snat 50.0.0.0/24", "--gateway-port lr1-public lr-nat-add lr1 snat 172.16.0.1 50.0.0.0/24"}, restoreSNAT),
 		needs("Mirror.type=lport", one("mirror-lport", "mirrors", b.udp("sw0-p1", "sw0-p2", 7), "sw0-p2, sw0-p3"),
-			[]string{"mirror-add m1 lport to-lport sw0-p3", "lsp-attach-mirror sw0-p1 m1", "@sleep 1s"}, []string{"lsp-detach-mirror sw0-p1 m1", "mirror-del m1"}),
+			[]string{"mirror-add m1 lport from-lport sw0-p3", "lsp-attach-mirror sw0-p1 m1", "@sleep 1s"}, []string{"lsp-detach-mirror sw0-p1 m1", "mirror-del m1"}),
 	}
 }

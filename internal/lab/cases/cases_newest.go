@@ -1,0 +1,112 @@
+package cases
+
+import (
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
+)
+
+// networkFunctions is ACLs that send what they allow through a machine on the switch (OVN 25.09): what goes in by one of its two ports comes
+// out of the other as it was, and answers go the other way.
+func networkFunctions(b builder) []probe.Case {
+	const f = "network functions"
+	inline := []string{
+		"set logical_switch_port sw1-p2 options:receive_multicast=false options:lsp_learn_fdb=false options:is-nf=true options:nf-linked-port=sw1-p3",
+		"set logical_switch_port sw1-p3 options:receive_multicast=false options:lsp_learn_fdb=false options:is-nf=true options:nf-linked-port=sw1-p2",
+		"nf-add nf-case 1 sw1-p2 sw1-p3", "nfg-add nfg-case 1 inline nf-case",
+	}
+	undo := []string{"acl-del sw1", "nfg-del nfg-case", "nf-del nf-case", "clear logical_switch_port sw1-p2 options", "clear logical_switch_port sw1-p3 options"}
+	// request and reply are sent by their ends, and as the machine gets them from its other port.
+	through := func(name, in, out, acl string, request, forwarded, reply, replyForwarded *probe.Packet, server, client string) probe.Case {
+		return probe.Case{
+			Name: name, Feature: f, Needs: "Network_Function_Group", Setup: append(inline[:len(inline):len(inline)], acl), Cleanup: undo,
+			Steps: []probe.Step{
+				{Packet: request, Want: in},
+				{Packet: with(forwarded, func(p *probe.Packet) { p.From = out }), Want: server},
+				{Packet: reply, Want: out},
+				{Packet: with(replyForwarded, func(p *probe.Packet) { p.From = in }), Want: client},
+			},
+		}
+	}
+	pair := func(from, to string) (request, reply *probe.Packet) {
+		request, reply = b.udp(from, to, 7), b.udp(to, from, 7)
+		reply.Sport, reply.Dport = request.Dport, request.Sport
+		return request, reply
+	}
+	routed := func(p *probe.Packet) *probe.Packet { // from lr0 to sw1-p1
+		return with(p, func(p *probe.Packet) { p.EthSrc, p.EthDst, p.TTL = lab.MACSw1, b.end("sw1-p1").mac, 63 })
+	}
+	request, answer := pair("sw1-p1", "sw0-p1")
+	call, back := pair("sw0-p1", "sw1-p1")
+	tap := probe.Case{
+		Name: "nf-tap", Feature: f, Needs: "Network_Function_Group.mode=vtap",
+		Setup: []string{
+			"set logical_switch_port sw1-p2 options:receive_multicast=false options:lsp_learn_fdb=false options:is-nf=true",
+			"nf-add nf-case 1 sw1-p2", "nfg-add nfg-case 1 vtap nf-case",
+			`acl-add sw1 from-lport 1002 'inport == "sw1-p1" && udp' allow-related nfg-case`,
+		},
+		Cleanup: []string{"acl-del sw1", "nfg-del nfg-case", "nf-del nf-case", "clear logical_switch_port sw1-p2 options"},
+		Steps:   []probe.Step{{Packet: request}, {Packet: answer}},
+	}
+	return []probe.Case{
+		through("nf-from-lport", "sw1-p2", "sw1-p3", `acl-add sw1 from-lport 1002 'inport == "sw1-p1" && udp' allow-related nfg-case`,
+			request, request, answer, routed(answer), "sw0-p1", "sw1-p1"),
+		through("nf-to-lport", "sw1-p3", "sw1-p2", `acl-add sw1 to-lport 1002 'outport == "sw1-p1" && udp' allow-related nfg-case`,
+			call, routed(call), back, back, "sw1-p1", "sw0-p1"),
+		tap,
+	}
+}
+
+// since2603 is what came with OVN 26.03, beside network functions.
+func since2603(b builder) []probe.Case {
+	const version = "7.18"
+	needs := func(c probe.Case, setup, cleanup []string) probe.Case {
+		c.Needs, c.Setup, c.Cleanup = version, setup, cleanup
+		return c
+	}
+	// One tunnel port for all chassis, by which every address is set by flows; and back to a port for each.
+	var shared, apart []string
+	for _, hv := range []string{"hv1", "hv2", "hv3"} {
+		shared = append(shared, "@"+hv+" ovs-vsctl set open . external_ids:ovn-enable-flow-based-tunnels=true",
+			"@until @"+hv+" ovs-vsctl --bare --columns=_uuid find interface type=geneve options:remote_ip=flow ofport!=[]")
+		apart = append(apart, "@"+hv+" ovs-vsctl remove open . external_ids ovn-enable-flow-based-tunnels",
+			"@until @"+hv+" ovs-vsctl --bare --columns=_uuid find interface type=geneve options:remote_ip!=flow ofport!=[]")
+	}
+	flowBased := func(c probe.Case) probe.Case { return needs(c, shared, apart) }
+	// ACLs that match the ports that conntrack knows, which every fragment has.
+	translated := func(c probe.Case) probe.Case {
+		return needs(c, []string{"set nb_global . options:acl_ct_translation=true"}, []string{"remove nb_global . options acl_ct_translation"})
+	}
+	// Backends on the client's own chassis alone.
+	distributed := func(c probe.Case) probe.Case {
+		return needs(c, []string{
+			"lb-add lb-case 30.0.0.60:80 20.0.0.3:8080,20.0.0.4:8080 tcp",
+			`set load_balancer lb-case options:distributed=true ip_port_mappings:20.0.0.3="sw1-p1:20.0.0.1" ip_port_mappings:20.0.0.4="sw1-p2:20.0.0.1"`,
+			"ls-lb-add sw0 lb-case", "lr-lb-add lr0 lb-case",
+		}, []string{"lb-del lb-case"})
+	}
+	vrrp := func(c probe.Case) probe.Case {
+		return needs(c, []string{"lsp-set-port-security sw5-p3 'VRRPv3 50:54:00:05:00:05 00:00:5e:00:01:07'"},
+			[]string{"lsp-set-port-security sw5-p3 '50:54:00:05:00:05 70.0.0.5 fd00:70::5'"})
+	}
+	from := func(p *probe.Packet, mac string) *probe.Packet {
+		return with(p, func(p *probe.Packet) { p.EthSrc, p.SHA = mac, mac })
+	}
+	const ct, tunnels, lb, security = "ACL, fields translated by conntrack", "flow-based tunnels", "load balancer, distributed backends", "port security"
+	return []probe.Case{
+		flowBased(handshake("tunnel-flow-based", tunnels, b.tcp("sw0-p1", "sw1-p2", 80), "sw1-p2")),
+		flowBased(handshake("tunnel-flow-based-snat", tunnels, b.tcp("sw3-p3", "ext1", 80), "external hv3")),
+		flowBased(one("tunnel-flow-based-broadcast", tunnels, with(b.udp("sw0-p1", "sw0-p2", 7), func(p *probe.Packet) { p.EthDst = "ff:ff:ff:ff:ff:ff" }), "sw0-p2, sw0-p3")),
+		translated(handshake("acl-ct-translation", ct, b.tcp("sw0-p1", "sw2-p1", 8080), "sw2-p1")),
+		translated(one("acl-ct-translation-drop", ct, b.tcp("sw0-p1", "sw2-p1", 8081), "nowhere")),
+		translated(one("acl-ct-translation-smtp", ct, b.tcp("sw2-p1", "sw1-p2", 25), "nowhere")),
+		translated(one("acl-ct-translation-fragment", ct, with(b.udp("sw0-p1", "sw2-p2", 53), func(p *probe.Packet) { p.Size, p.Cut = 1600, []int{1400} }), "sw2-p2")),
+		distributed(handshake("lb-distributed", lb, b.tcp("sw0-p2", "30.0.0.60", 80), "sw1-p1")),
+		distributed(one("lb-distributed-nobody", lb, b.tcp("sw0-p1", "30.0.0.60", 80), "")),
+		vrrp(one("security-vrrp", security, from(b.udp("sw5-p3", "sw5-p1", 7), "00:00:5e:00:01:07"), "sw5-p1")),
+		vrrp(one("security-vrrp-physical", security, b.udp("sw5-p3", "sw5-p1", 7), "nowhere")),
+		vrrp(one("security-vrrp-other", security, from(b.udp("sw5-p3", "sw5-p1", 7), "00:00:5e:00:01:08"), "nowhere")),
+		needs(one("policy-output-port", "router policies", b.udp("sw0-p1", "99.0.9.1", 7), "sw1-p3"),
+			[]string{"--id=@o get Logical_Router_Port lr0-sw1 -- --id=@p create Logical_Router_Policy priority=100 match='\"ip4.dst == 99.0.9.1\"' action=reroute nexthops=20.0.0.5 output_port=@o" +
+				" -- add Logical_Router lr0 policies @p"}, []string{"lr-policy-del lr0"}),
+	}
+}
