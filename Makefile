@@ -58,7 +58,8 @@ oracle: setup build labctl
 coverage: setup build labctl
 	@$(LABCTL) oracle -results $(CT_TRACE_CACHE)/oracle.json
 	@scripts/debian.sh trixie $(LABCTL) oracle -results $(CT_TRACE_CACHE)/oracle-trixie.json
-	@$(LABCTL) coverage -o docs/coverage.md $(CT_TRACE_CACHE)/oracle.json $(CT_TRACE_CACHE)/oracle-trixie.json
+	@scripts/debian.sh sid $(LABCTL) oracle -results $(CT_TRACE_CACHE)/oracle-sid.json
+	@$(LABCTL) coverage -o docs/coverage.md $(CT_TRACE_CACHE)/oracle.json $(CT_TRACE_CACHE)/oracle-trixie.json $(CT_TRACE_CACHE)/oracle-sid.json
 
 fuzz:
 	@scripts/fuzz.sh $(FUZZTIME)

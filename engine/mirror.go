@@ -21,17 +21,17 @@ func (s *segment) mirrored(p Port) string {
 // copyBefore marks an output as a mirror's copy where a segment has put the packet out of a port more often than its actions ask
 // for: the earliest, as the copy of what comes in is made before anything else.
 func (s *segment) copyBefore(leaves []Leaf, p Port) []Leaf {
-	asked := s.asksFor(p)
-	if len(p.Mirrors) == 0 || asked == 0 {
+	if len(p.Mirrors) == 0 {
 		return leaves
 	}
+	asked := s.asksFor(p)
 	var own []int
 	for i, l := range leaves {
 		if l.Kind == LeafOutput && l.Segment == s.pub.ID && l.Mirror == "" && l.Port.Name == p.Name {
 			own = append(own, i)
 		}
 	}
-	if len(own) > asked {
+	if asked > 0 && len(own) > asked {
 		leaves = slices.Clone(leaves) // another world may share them
 		leaves[own[0]].Mirror = strings.Join(p.Mirrors, ", ")
 	}

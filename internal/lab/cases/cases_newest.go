@@ -105,8 +105,8 @@ func since2603(b builder) []probe.Case {
 		vrrp(one("security-vrrp", security, from(b.udp("sw5-p3", "sw5-p1", 7), "00:00:5e:00:01:07"), "sw5-p1")),
 		vrrp(one("security-vrrp-physical", security, b.udp("sw5-p3", "sw5-p1", 7), "nowhere")),
 		vrrp(one("security-vrrp-other", security, from(b.udp("sw5-p3", "sw5-p1", 7), "00:00:5e:00:01:08"), "nowhere")),
-		needs(one("policy-output-port", "router policies", b.udp("sw0-p1", "99.0.9.1", 7), "sw1-p3"),
-			[]string{"--id=@o get Logical_Router_Port lr0-sw1 -- --id=@p create Logical_Router_Policy priority=100 match='\"ip4.dst == 99.0.9.1\"' action=reroute nexthops=20.0.0.5 output_port=@o" +
+		needs(one("policy-output-port", "router policies", b.udp("sw0-p1", "sw1-p2", 7), "sw1-p3"),
+			[]string{"--id=@o get Logical_Router_Port lr0-sw1 -- --id=@p create Logical_Router_Policy priority=100 match='\"ip4.src == 10.0.0.3\"' action=reroute nexthops=20.0.0.5 output_port=@o" +
 				" -- add Logical_Router lr0 policies @p"}, []string{"lr-policy-del lr0"}),
 	}
 }

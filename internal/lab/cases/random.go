@@ -41,11 +41,7 @@ func Random(t *lab.Topology, seed uint64, n int) []probe.Case {
 		}
 		g.learn(slices.Concat(t.Setup, c.Setup))
 		for range 4 {
-			first := probe.Step{Packet: g.packet()}
-			if v, err := t.VIF(first.Packet.From); err == nil && v.Local {
-				first.Args = []string{"--at", v.Chassis}
-			}
-			c.Steps = append(c.Steps, first)
+			c.Steps = append(c.Steps, probe.Step{Packet: g.packet()})
 			for range g.IntN(3) {
 				c.Steps = append(c.Steps, probe.Step{Answer: true, Maybe: true})
 			}
@@ -175,8 +171,10 @@ func (g *gamble) spoil(p *probe.Packet) {
 		p.EthDst = "ff:ff:ff:ff:ff:ff"
 	case 3:
 		p.EthDst = "50:54:00:99:99:99"
-	case 4:
-		p.EthDst = g.t.VIFs[g.IntN(len(g.t.VIFs))].MAC
+	case 4: // not onto a physical network, where what is for a MAC of OVN's is taken for one that goes on
+		if mac := pick(g, g.t.VIFs).MAC; !strings.HasPrefix(p.From, "prov") && !strings.HasPrefix(p.From, "sw7") && !strings.HasPrefix(p.From, "ext") {
+			p.EthDst = mac
+		}
 	case 5:
 		p.EthSrc = "50:54:00:99:99:98"
 	case 6:

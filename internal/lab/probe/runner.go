@@ -122,7 +122,7 @@ var macPattern = regexp.MustCompile(`(?i)\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b`)
 func (r *Runner) LearnMACs(ctx context.Context) error {
 	r.owned = map[string]bool{}
 	for _, cmd := range []string{"--bare --columns=mac list Logical_Router_Port", "--bare --columns=external_mac list NAT",
-		"--bare --columns=addresses,dynamic_addresses list Logical_Switch_Port", "@sb --bare --columns=mac list FDB"} {
+		"--bare --columns=addresses,dynamic_addresses find Logical_Switch_Port type!=external", "@sb --bare --columns=mac list FDB"} {
 		out, err := r.Lab.Ask(ctx, cmd)
 		if err != nil {
 			return err
@@ -343,6 +343,9 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 		if frames, err := p.Frames(); err == nil {
 			args = append(args, "--len", fmt.Sprint(len(frames[0])-14))
 		}
+	}
+	if v, err := r.Lab.Topo.VIF(p.From); err == nil && v.Local { // it is on every chassis
+		args = append(args, "--at", v.Chassis)
 	}
 	args = append(args, extra...)
 	if p.Hex || p.Raw != nil {
