@@ -41,7 +41,8 @@ type Driver struct {
 	zones   map[string]*ovn.SB // by chassis
 	remotes map[string]*ovn.SB // by ovn-remote, and by chassis where that is a socket
 	notes   []string
-	fresh   map[string]bool // chassis known to be up to date
+	fresh   map[string]bool    // chassis known to be up to date
+	lessons map[place][]lesson // what packets of this run would have taught
 	ahead   prefetches
 }
 
@@ -205,6 +206,7 @@ func (d *Driver) Send(ctx context.Context, world World, start Start, p packet.Pa
 	sent := &Sent{Packet: s.pkt}
 	err := s.run(ctx, sent)
 	s.finish(ctx, sent)
+	s.taught()
 	sent.Warnings = append(s.warnings, d.notes...)
 	d.notes = nil
 	return sent, err
@@ -240,7 +242,7 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 		return err
 	}
 	a.hops = append(a.hops[:len(a.hops):len(a.hops)], h.index)
-	outcomes := s.wanted(h.result.Outcomes)
+	outcomes, unlearned := s.wanted(h.result.Outcomes), s.unlearned(h)
 	var next []*track
 	for _, o := range outcomes {
 		alt := &track{
@@ -252,7 +254,7 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 		}
 		before := alt.ends()
 		for _, leaf := range o.Leaves {
-			if err := s.end(ctx, alt, a, h, leaf); err != nil {
+			if err := s.end(ctx, alt, a, h, settled(leaf, unlearned)); err != nil {
 				return err
 			}
 		}

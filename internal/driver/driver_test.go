@@ -30,7 +30,7 @@ func TestDriver(t *testing.T) {
 		"tunnel": testTunnel, "tunnel over IPv6": testTunnelIPv6, "tunnel with IPsec": testTunnelIPsec, "tunnel ends": testTunnelEnds, "loop": testLoop,
 		"alternatives": testAlternatives, "verdicts": testVerdicts, "reasons": testReasons, "provider": testProvider, "controller": testController,
 		"start": testStart, "faults": testFaults, "nested": testNested, "commit": testCommit, "too many": testTooMany,
-		"mirrors": testMirrors, "southbound": testSouthbound,
+		"mirrors": testMirrors, "southbound": testSouthbound, "learned": testLearned,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, sb) })
 	}
