@@ -251,3 +251,25 @@ func TestReplyClashDrops(t *testing.T) {
 		t.Error("evicted before 6.5")
 	}
 }
+
+// A GRE packet's key stands where a port would: a range of ports that does not hold 0 takes no GRE source as it is, and the
+// address is chosen anew (l4proto_in_range).
+func TestGREOutsidePortRange(t *testing.T) {
+	gre := Tuple{Proto: ProtoGRE, Src: netip.AddrPortFrom(addr("10.0.0.5"), 0), Dst: netip.AddrPortFrom(addr("10.0.1.5"), 0)}
+	for _, c := range []struct {
+		g    natRange
+		want bool
+	}{
+		{natRange{ips: true, minAddr: addr("10.0.0.1"), maxAddr: addr("10.0.0.9")}, true},
+		{natRange{ips: true, minAddr: addr("10.0.0.1"), maxAddr: addr("10.0.0.9"), ports: true, minPort: 999, maxPort: 1000}, false},
+	} {
+		if got := c.g.inRange(gre); got != c.want {
+			t.Errorf("%+v: %v", c.g, got)
+		}
+	}
+	other := gre
+	other.Proto = 50 // has nothing that could be out of range
+	if g := (natRange{ips: true, minAddr: addr("10.0.0.1"), maxAddr: addr("10.0.0.9"), ports: true, minPort: 999, maxPort: 1000}); !g.inRange(other) {
+		t.Error("ESP is out of a range of ports")
+	}
+}

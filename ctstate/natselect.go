@@ -45,6 +45,8 @@ func (g *natRange) portInRange(t Tuple, src bool) bool {
 	switch {
 	case isICMP(t.Proto):
 		v = t.ICMPID
+	case t.Proto == ProtoGRE:
+		v = 0 // the key, which only PPTP's has, is compared like a port
 	case !HasPorts(t.Proto):
 		return true
 	case src:
