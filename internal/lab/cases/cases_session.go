@@ -19,7 +19,7 @@ func sessions(b builder) []probe.Case {
 		"acl-del pg2 from-lport 1010 'inport == @pg2 && tcp.src == 8080'",
 	}
 	hairpin := session("hairpin", "established", b.tcp("sw0-p1", "30.0.0.12", 80))
-	hairpin.Note = "unknown where no packet to that backend has been turned round before: the flow that takes the answer back is one that the SYN teaches the switch"
+	hairpin.Note = "where no packet to that backend has been turned round before: the flow that takes the answer back is one that the SYN teaches the switch"
 	return []probe.Case{
 		session("vip", "established", b.tcp("sw0-p1", "30.0.0.10", 80)),
 		session("vip-three", "established", b.tcp("sw0-p1", "30.0.0.11", 80)),
