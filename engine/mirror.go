@@ -25,15 +25,20 @@ func (s *segment) copyBefore(leaves []Leaf, p Port) []Leaf {
 		return leaves
 	}
 	asked := s.asksFor(p)
+	if asked == 0 {
+		return leaves
+	}
+	names := strings.Join(p.Mirrors, ", ")
+	s.note("%s is the output port of mirror %s too: which outputs there are its copies is told by their number, the earlier ones first", p.Name, names)
 	var own []int
 	for i, l := range leaves {
 		if l.Kind == LeafOutput && l.Segment == s.pub.ID && l.Mirror == "" && l.Port.Name == p.Name {
 			own = append(own, i)
 		}
 	}
-	if asked > 0 && len(own) > asked {
+	if len(own) > asked {
 		leaves = slices.Clone(leaves) // another world may share them
-		leaves[own[0]].Mirror = strings.Join(p.Mirrors, ", ")
+		leaves[own[0]].Mirror = names
 	}
 	return leaves
 }

@@ -52,6 +52,9 @@ table=1,actions=drop
 			}
 			got = append(got, strings.TrimSpace(s+" "+l.Mirror))
 		}
+		if doubt := strings.Contains(strings.Join(res.Segments[0].Notes, "|"), "is told by their number"); doubt != (port == 82 || port == 84 || port == 87) {
+			t.Errorf("port %d: notes %q", port, res.Segments[0].Notes)
+		}
 		if g := strings.Join(got, "|"); g != want {
 			t.Errorf("port %d (%s): %s, want %s", port, res.Segments[0].Actions, g, want)
 		}

@@ -2,11 +2,13 @@ package driver
 
 import (
 	"fmt"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 )
 
 // place is a table on a chassis.
@@ -18,12 +20,17 @@ type place struct {
 // lesson is a flow that a packet of this run would have put into a table by learn(): a trace installs nothing
 // (ofproto/ofproto-dpif-xlate.c: xlate_learn_action), and the packets after it are traced over tables that lack it.
 type lesson struct {
-	items  []string // of the learn() action: what the flow matches, and does
-	flow   string   // the packet that would have taught it
-	packet string   // its label
+	items    []string // of the learn() action: what the flow matches, and does
+	priority int
+	flow     string // the packet that would have taught it
+	packet   string // its label
 }
 
-var learns = regexp.MustCompile(`^learn\((.*,)?table=(\d+)\b(.*)\)$`)
+// OVS' own values of what a learn() action leaves out (lib/learn.c: learn_parse__).
+const (
+	learnTable    = 1
+	learnPriority = 32768
+)
 
 // taught notes what this packet, had it really been sent, would have taught.
 func (s *sending) taught() {
@@ -31,69 +38,70 @@ func (s *sending) taught() {
 		for _, seg := range h.result.Segments {
 			for _, t := range seg.Tables {
 				for _, a := range t.Actions {
-					m := learns.FindStringSubmatch(a)
-					if m == nil {
+					spec, ok := strings.CutPrefix(a, "learn(")
+					if !ok {
 						continue
 					}
+					l := lesson{openflow.SplitActions(strings.TrimSuffix(spec, ")")), learnPriority, t.Flow, s.pkt.Label}
+					l.priority = l.number("priority", learnPriority)
 					if s.lessons == nil {
 						s.Driver.lessons = map[place][]lesson{}
 					}
-					table, _ := strconv.Atoi(m[2])
-					at := place{h.chs, t.Bridge, table}
-					s.lessons[at] = append(s.lessons[at], lesson{strings.Split(m[1]+m[3], ","), t.Flow, s.pkt.Label})
+					at := place{h.chs, t.Bridge, l.number("table", learnTable)}
+					s.lessons[at] = append(s.lessons[at], l)
 				}
 			}
 		}
 	}
 }
 
-// unlearned tells of which segments of a visit it cannot be known what comes of them: a look-up there found nothing, where a
-// packet before would have taught a flow that may match.
+// number reads an item of the action that is one.
+func (l lesson) number(name string, otherwise int) int {
+	for _, item := range l.items {
+		if v, ok := strings.CutPrefix(item, name+"="); ok {
+			if n, err := strconv.Atoi(v); err == nil {
+				return n
+			}
+		}
+	}
+	return otherwise
+}
+
+// unlearned tells of which segments of a visit it cannot be known what comes of them: a look-up there took no flow, or one that
+// a flow goes before which an earlier packet would have taught and which may match.
 func (s *sending) unlearned(h *hop) map[int]string {
 	out := map[int]string{}
 	for _, seg := range h.result.Segments {
 		for _, t := range seg.Tables {
-			if !t.Miss && t.Priority > 0 {
-				continue
-			}
-			for _, l := range s.lessons[place{h.chs, t.Bridge, t.Table}] {
-				if l.mayTake(t.Flow) {
-					out[seg.ID] = fmt.Sprintf("the %s before would have taught table %d of %s a flow (learn), which a trace does not install: "+
-						"what it makes of this packet is not known", l.packet, t.Table, h.chs)
-				}
+			lessons := s.lessons[place{h.chs, t.Bridge, t.Table}]
+			i := slices.IndexFunc(lessons, func(l lesson) bool { return (t.Miss || t.Priority < l.priority) && l.mayTake(t.Flow) })
+			if i >= 0 {
+				out[seg.ID] = fmt.Sprintf("the %s before would have taught table %d of %s a flow (learn), which a trace does not install: "+
+					"what it makes of this packet is not known", lessons[i].packet, t.Table, h.chs)
 			}
 		}
 	}
 	return out
 }
 
-// fieldNames are the names that flows have in ofproto/trace for those in learn().
-var fieldNames = map[string][]string{
-	"OXM_OF_METADATA": {"metadata"}, "metadata": {"metadata"},
-	"NXM_OF_ETH_SRC": {"dl_src"}, "eth_src": {"dl_src"}, "dl_src": {"dl_src"},
-	"NXM_OF_ETH_DST": {"dl_dst"}, "eth_dst": {"dl_dst"}, "dl_dst": {"dl_dst"},
-	"NXM_OF_IP_SRC": {"nw_src"}, "ip_src": {"nw_src"}, "nw_src": {"nw_src"},
-	"NXM_OF_IP_DST": {"nw_dst"}, "ip_dst": {"nw_dst"}, "nw_dst": {"nw_dst"},
-	"NXM_NX_IPV6_SRC": {"ipv6_src"}, "ipv6_src": {"ipv6_src"},
-	"NXM_NX_IPV6_DST": {"ipv6_dst"}, "ipv6_dst": {"ipv6_dst"},
-	"NXM_OF_TCP_SRC": {"tcp_src", "tp_src"}, "tcp_src": {"tcp_src", "tp_src"}, "NXM_OF_UDP_SRC": {"udp_src", "tp_src"}, "udp_src": {"udp_src", "tp_src"},
-	"NXM_OF_TCP_DST": {"tcp_dst", "tp_dst"}, "tcp_dst": {"tcp_dst", "tp_dst"}, "NXM_OF_UDP_DST": {"udp_dst", "tp_dst"}, "udp_dst": {"udp_dst", "tp_dst"},
-}
-
 // mayTake tells whether the flow may match a packet: no field that both tell of says that it does not.
 func (l lesson) mayTake(flow string) bool {
-	now, then := flowFields(flow), flowFields(l.flow)
+	now, err := openflow.Parse(flow)
+	then, err2 := openflow.Parse(l.flow)
+	if err != nil || err2 != nil {
+		return true
+	}
 	for _, item := range l.items {
-		dst, src, both := strings.Cut(item, "=")
-		got, known := now.get(dst)
+		dst, src, given := strings.Cut(item, "=")
+		got, known := learnField(now, dst)
 		want := src
-		if !both || strings.HasSuffix(src, "]") { // a field of the packet that taught it: its own, or the one named
-			if !both {
-				src = dst
-			}
-			var ok bool
-			want, ok = then.get(src)
-			known = known && ok
+		if !given { // the field as the packet that taught it had it
+			src = dst
+		}
+		if strings.HasSuffix(src, "]") {
+			var has bool
+			want, has = learnField(then, src)
+			known = known && has
 		}
 		if known && got != want {
 			return false
@@ -102,27 +110,15 @@ func (l lesson) mayTake(flow string) bool {
 	return true
 }
 
-// flowText is a packet as ofproto/trace prints it, by field.
-type flowText map[string]string
-
-func flowFields(flow string) flowText {
-	out := flowText{}
-	for item := range strings.SplitSeq(flow, ",") {
-		if name, value, ok := strings.Cut(strings.TrimSpace(item), "="); ok {
-			out[name] = value
+// learnField is a whole field of a packet by its name in learn(); a part of one is not told.
+func learnField(f openflow.Flow, name string) (string, bool) {
+	if sub, ok := pinctrl.ParseSubfield(name); ok {
+		if sub.Bits < sub.Field.Bits {
+			return "", false
 		}
+		name = sub.Field.Name
 	}
-	return out
-}
-
-// get reads a whole field by its name in learn(); a part of one ("[0..15]") is not told.
-func (f flowText) get(name string) (string, bool) {
-	for _, n := range fieldNames[strings.TrimSuffix(name, "[]")] {
-		if v, ok := f[n]; ok {
-			return v, true
-		}
-	}
-	return "", false
+	return f.Get(name)
 }
 
 // settled is a leaf as far as it is known: one behind a segment that cannot be told is unknown.

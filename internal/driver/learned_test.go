@@ -14,7 +14,11 @@ func testLearned(t *testing.T, sb *ovn.SB) {
 	hv1 := chassis("hv1", "sw0-p1")
 	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}
 	hit := func(table int, miss bool, flow string, actions ...string) engine.TableHit {
-		return engine.TableHit{Bridge: "br-int", Table: table, Priority: 100, Miss: miss, Flow: flow, Actions: actions}
+		return engine.TableHit{Bridge: "br-int", Table: table, Priority: 32768, Miss: miss, Flow: flow, Actions: actions}
+	}
+	below := func(h engine.TableHit) engine.TableHit { // of a flow that the taught one goes before
+		h.Priority = 0
+		return h
 	}
 	drop := func(hits ...engine.TableHit) *engine.Result {
 		r := result(engine.Leaf{Kind: engine.LeafDrop, Packet: tcpSYN(), Path: []int{0}})
@@ -34,6 +38,7 @@ func testLearned(t *testing.T, sb *ovn.SB) {
 		{hit(69, true, answer), engine.Unknown},
 		{hit(69, true, ""), engine.Unknown},      // a packet that could not be followed
 		{hit(69, false, answer), engine.Dropped}, // by a flow that is really there
+		{below(hit(69, false, answer)), engine.Unknown},
 		{hit(68, true, answer), engine.Dropped},
 		{hit(69, true, strings.Replace(answer, "metadata=0x5", "metadata=0x6", 1)), engine.Dropped},
 		{hit(69, true, strings.Replace(answer, "30.0.0.12", "30.0.0.13", 1)), engine.Dropped},

@@ -18,7 +18,7 @@ func parseLine(text string) Action {
 	from, to, arrow := strings.Cut(rest, "->")
 	switch name {
 	case "push", "pop":
-		s, ok := parseSubfield(rest)
+		s, ok := ParseSubfield(rest)
 		switch {
 		case !ok:
 			return nil
@@ -27,13 +27,13 @@ func parseLine(text string) Action {
 		}
 		return Pop{s}
 	case "move":
-		src, ok1 := parseSubfield(from)
-		dst, ok2 := parseSubfield(to)
+		src, ok1 := ParseSubfield(from)
+		dst, ok2 := ParseSubfield(to)
 		if arrow && ok1 && ok2 && src.Bits == dst.Bits {
 			return Move{src, dst}
 		}
 	case "load":
-		dst, ok := parseSubfield(to)
+		dst, ok := ParseSubfield(to)
 		v, err := strconv.ParseUint(from, 0, 64)
 		if arrow && ok && err == nil {
 			return Load{dst, v}
@@ -55,8 +55,8 @@ func parseLine(text string) Action {
 	return nil
 }
 
-// parseSubfield reads NAME[], NAME[N] or NAME[A..B], by either name of the field.
-func parseSubfield(s string) (Subfield, bool) {
+// ParseSubfield reads NAME[], NAME[N] or NAME[A..B], by either name of the field.
+func ParseSubfield(s string) (Subfield, bool) {
 	name, bits, ok := strings.Cut(s, "[")
 	bits, end := strings.CutSuffix(bits, "]")
 	if !ok || !end {

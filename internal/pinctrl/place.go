@@ -158,7 +158,7 @@ func (w *walker) list(nodes []*oftrace.Node, top bool) {
 // once for another, and the trace prints both.
 func (w *walker) fork(text string, rest []*oftrace.Node) {
 	_, to, _ := strings.Cut(text, "->")
-	dst, ok := parseSubfield(to)
+	dst, ok := ParseSubfield(to)
 	n := actionIndex(rest, -1)
 	if !ok || n%2 != 0 {
 		w.m.lost = "both ways of check_pkt_larger cannot be told apart"
