@@ -41,8 +41,7 @@ type Driver struct {
 	zones   map[string]*ovn.SB // by chassis
 	remotes map[string]*ovn.SB // by ovn-remote, and by chassis where that is a socket
 	notes   []string
-	fresh   map[string]bool    // chassis known to be up to date
-	lessons map[place][]lesson // what packets of this run would have taught
+	fresh   map[string]bool // chassis known to be up to date
 	ahead   prefetches
 }
 
@@ -58,13 +57,15 @@ const maxWorlds = 256
 // maxTries bounds how often a visit is begun anew because a node's tables changed under it.
 const maxTries = 3
 
-// World is what the packets before have left: overlay entries by chassis. The zero World has none.
+// World is what the packets before have left: overlay entries by chassis, and the flows that they would have taught. The zero World
+// has none.
 type World struct {
 	Overlays map[string]ctstate.OverlayData `json:"overlays"`
+	Lessons  []Lesson                       `json:"lessons,omitempty"`
 }
 
 func (w World) with(chassis string, data ctstate.OverlayData) World {
-	next := World{Overlays: maps.Clone(w.Overlays)}
+	next := World{Overlays: maps.Clone(w.Overlays), Lessons: w.Lessons}
 	if next.Overlays == nil {
 		next.Overlays = map[string]ctstate.OverlayData{}
 	}
@@ -206,7 +207,6 @@ func (d *Driver) Send(ctx context.Context, world World, start Start, p packet.Pa
 	sent := &Sent{Packet: s.pkt}
 	err := s.run(ctx, sent)
 	s.finish(ctx, sent)
-	s.taught()
 	sent.Warnings = append(s.warnings, d.notes...)
 	d.notes = nil
 	return sent, err
@@ -242,11 +242,11 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 		return err
 	}
 	a.hops = append(a.hops[:len(a.hops):len(a.hops)], h.index)
-	outcomes, unlearned := s.wanted(h.result.Outcomes), s.unlearned(h)
+	outcomes, unlearned := s.wanted(h.result.Outcomes), t.world.unlearned(h)
 	var next []*track
 	for _, o := range outcomes {
 		alt := &track{
-			world:    t.world.with(a.chassis, o.Overlay),
+			world:    t.world.with(a.chassis, o.Overlay).taught(h, o.Leaves, s.pkt.Label),
 			pending:  append([]arrival(nil), t.pending...),
 			branches: append([]Branch(nil), t.branches...),
 			asides:   append([]Branch(nil), t.asides...),

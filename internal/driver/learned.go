@@ -2,6 +2,7 @@ package driver
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,19 +12,16 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 )
 
-// place is a table on a chassis.
-type place struct {
-	chassis, bridge string
-	table           int
-}
-
-// lesson is a flow that a packet of this run would have put into a table by learn(): a trace installs nothing
-// (ofproto/ofproto-dpif-xlate.c: xlate_learn_action), and the packets after it are traced over tables that lack it.
-type lesson struct {
-	items    []string // of the learn() action: what the flow matches, and does
-	priority int
-	flow     string // the packet that would have taught it
-	packet   string // its label
+// Lesson is a flow that a packet would have put into a table by learn(): a trace installs nothing
+// (ofproto/ofproto-dpif-xlate.c: xlate_learn_action), and what comes after is traced over tables that lack it.
+type Lesson struct {
+	Chassis  string   `json:"chassis"`
+	Bridge   string   `json:"bridge"`
+	Table    int      `json:"table"`
+	Priority int      `json:"priority"`
+	Items    []string `json:"items"`  // of the learn() action: what the flow matches, and does
+	Flow     string   `json:"flow"`   // the packet that would have taught it
+	Packet   string   `json:"packet"` // its label
 }
 
 // OVS' own values of what a learn() action leaves out (lib/learn.c: learn_parse__).
@@ -32,32 +30,32 @@ const (
 	learnPriority = 32768
 )
 
-// taught notes what this packet, had it really been sent, would have taught.
-func (s *sending) taught() {
-	for _, h := range s.hops {
-		for _, seg := range h.result.Segments {
-			for _, t := range seg.Tables {
-				for _, a := range t.Actions {
-					spec, ok := strings.CutPrefix(a, "learn(")
-					if !ok {
-						continue
-					}
-					l := lesson{openflow.SplitActions(strings.TrimSuffix(spec, ")")), learnPriority, t.Flow, s.pkt.Label}
-					l.priority = l.number("priority", learnPriority)
-					if s.lessons == nil {
-						s.Driver.lessons = map[place][]lesson{}
-					}
-					at := place{h.chs, t.Bridge, l.number("table", learnTable)}
-					s.lessons[at] = append(s.lessons[at], l)
+// taught adds what a packet, had it really been sent, would have taught a chassis on its way to some leaves.
+func (w World) taught(h *hop, leaves []engine.Leaf, packet string) World {
+	for _, seg := range h.result.Segments {
+		if !slices.ContainsFunc(leaves, func(l engine.Leaf) bool { return slices.Contains(l.Path, seg.ID) }) {
+			continue
+		}
+		for _, t := range seg.Tables {
+			for _, a := range t.Actions {
+				spec, ok := strings.CutPrefix(a, "learn(")
+				if !ok {
+					continue
+				}
+				l := Lesson{Chassis: h.chs, Bridge: t.Bridge, Items: openflow.SplitActions(strings.TrimSuffix(spec, ")")), Flow: t.Flow, Packet: packet}
+				l.Table, l.Priority = l.number("table", learnTable), l.number("priority", learnPriority)
+				if !slices.ContainsFunc(w.Lessons, func(o Lesson) bool { return reflect.DeepEqual(o, l) }) {
+					w.Lessons = append(w.Lessons[:len(w.Lessons):len(w.Lessons)], l)
 				}
 			}
 		}
 	}
+	return w
 }
 
 // number reads an item of the action that is one.
-func (l lesson) number(name string, otherwise int) int {
-	for _, item := range l.items {
+func (l Lesson) number(name string, otherwise int) int {
+	for _, item := range l.Items {
 		if v, ok := strings.CutPrefix(item, name+"="); ok {
 			if n, err := strconv.Atoi(v); err == nil {
 				return n
@@ -68,16 +66,17 @@ func (l lesson) number(name string, otherwise int) int {
 }
 
 // unlearned tells of which segments of a visit it cannot be known what comes of them: a look-up there took no flow, or one that
-// a flow goes before which an earlier packet would have taught and which may match.
-func (s *sending) unlearned(h *hop) map[int]string {
+// a flow goes before which was taught and may match.
+func (w World) unlearned(h *hop) map[int]string {
 	out := map[int]string{}
 	for _, seg := range h.result.Segments {
 		for _, t := range seg.Tables {
-			lessons := s.lessons[place{h.chs, t.Bridge, t.Table}]
-			i := slices.IndexFunc(lessons, func(l lesson) bool { return (t.Miss || t.Priority < l.priority) && l.mayTake(t.Flow) })
+			i := slices.IndexFunc(w.Lessons, func(l Lesson) bool {
+				return l.Chassis == h.chs && l.Bridge == t.Bridge && l.Table == t.Table && (t.Miss || t.Priority < l.Priority) && l.mayTake(t.Flow)
+			})
 			if i >= 0 {
 				out[seg.ID] = fmt.Sprintf("the %s before would have taught table %d of %s a flow (learn), which a trace does not install: "+
-					"what it makes of this packet is not known", lessons[i].packet, t.Table, h.chs)
+					"what it makes of this packet is not known", w.Lessons[i].Packet, t.Table, h.chs)
 			}
 		}
 	}
@@ -85,13 +84,13 @@ func (s *sending) unlearned(h *hop) map[int]string {
 }
 
 // mayTake tells whether the flow may match a packet: no field that both tell of says that it does not.
-func (l lesson) mayTake(flow string) bool {
+func (l Lesson) mayTake(flow string) bool {
 	now, err := openflow.Parse(flow)
-	then, err2 := openflow.Parse(l.flow)
+	then, err2 := openflow.Parse(l.Flow)
 	if err != nil || err2 != nil {
 		return true
 	}
-	for _, item := range l.items {
+	for _, item := range l.Items {
 		dst, src, given := strings.Cut(item, "=")
 		got, known := learnField(now, dst)
 		want := src

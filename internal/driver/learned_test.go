@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -27,8 +28,18 @@ func testLearned(t *testing.T, sb *ovn.SB) {
 	}
 	const learn = "learn(table=69,delete_learned,cookie=0x5,OXM_OF_METADATA[],eth_type=0x800,NXM_OF_IP_SRC[],ip_dst=30.0.0.12,nw_proto=6,NXM_OF_TCP_SRC[]=NXM_OF_TCP_DST[],load:0x1->NXM_NX_REG10[7])"
 	hv1.trace = same(drop(hit(68, false, "tcp,metadata=0x5,nw_src=10.0.0.3,nw_dst=10.0.0.3,tp_src=1000,tp_dst=8080", learn), hit(69, true, "")))
-	if b := send(t, d, tcpSYN()).Packet.Branches[0]; b.Verdict != engine.Dropped {
+	sent := send(t, d, tcpSYN())
+	if b := sent.Packet.Branches[0]; b.Verdict != engine.Dropped {
 		t.Errorf("the packet that teaches: %s", b.Verdict)
+	}
+	// As it goes from run to run in a file.
+	file, err := json.Marshal(sent.Outcomes[0].World)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var world World
+	if err := json.Unmarshal(file, &world); err != nil {
+		t.Fatal(err)
 	}
 	const answer = "tcp,metadata=0x5,nw_src=10.0.0.3,nw_dst=30.0.0.12,tp_src=8080,tp_dst=1000"
 	for _, c := range []struct {
@@ -45,7 +56,11 @@ func testLearned(t *testing.T, sb *ovn.SB) {
 		{hit(69, true, strings.Replace(answer, "tp_src=8080", "tp_src=8081", 1)), engine.Dropped},
 	} {
 		hv1.trace = same(drop(c.hit))
-		b := send(t, d, tcpSYN()).Packet.Branches[0]
+		sent, err := d.Send(t.Context(), world, fromHV1, tcpSYN(), "SYN-ACK", "reply")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := sent.Packet.Branches[0]
 		if b.Verdict != c.want || c.want == engine.Unknown && !strings.Contains(b.Reason.Text, "the SYN before would have taught table 69 of hv1 a flow") {
 			t.Errorf("%+v: %s, %+v", c.hit, b.Verdict, b.Reason)
 		}
