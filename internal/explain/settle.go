@@ -95,17 +95,13 @@ func (e *Explainer) onlyOn(ctx context.Context, flows []*LogicalFlow, key uint64
 	if err != nil || dp == nil {
 		return nil, err
 	}
+	in, err := e.groupsOf(ctx, dp.UUID)
+	if err != nil {
+		return nil, err
+	}
 	var out []*LogicalFlow
 	for _, f := range flows {
-		on := f.datapath == dp.UUID
-		if !on && !f.group.IsZero() {
-			members, err := e.group(ctx, f.group)
-			if err != nil {
-				return nil, err
-			}
-			on = slices.Contains(members, dp.UUID)
-		}
-		if on {
+		if f.datapath == dp.UUID || in[f.group] {
 			out = append(out, f)
 		}
 	}
