@@ -157,16 +157,6 @@ func handshake(name, feature string, p *probe.Packet, server string, back ...str
 	}}
 }
 
-// ifAnswered answers only what arrives, and leaves open where the answer goes.
-func ifAnswered(c probe.Case) probe.Case {
-	for i := range c.Steps {
-		if c.Steps[i].Answer {
-			c.Steps[i].Maybe, c.Steps[i].Want = true, ""
-		}
-	}
-	return c
-}
-
 // echo is a request and its answer.
 func echo(name, feature string, p *probe.Packet, server string, back ...string) probe.Case {
 	return probe.Case{Name: name, Feature: feature, Steps: []probe.Step{

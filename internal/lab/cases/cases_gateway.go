@@ -81,13 +81,17 @@ func gateways(b builder) []probe.Case {
 			[]string{"set logical_router_port lr1-public options:gateway_mtu=1000"}, []string{"remove logical_router_port lr1-public options gateway_mtu"}),
 		changed(one("mtu-gateway-router", "MTU, check_pkt_len", with(b.udp("sw4-p2", "ext3", 7), func(p *probe.Packet) { p.Payload = make([]byte, 1200); p.DF = true }), "rejected"),
 			[]string{"set logical_router_port gr0-public2 options:gateway_mtu=1000"}, []string{"remove logical_router_port gr0-public2 options gateway_mtu"}),
-		changed(one("second-gateway-port", "several distributed gateway ports", b.tcp("sw3-p3", "172.19.0.100", 80), "external hv2"),
-			[]string{
-				"ls-add public3", "lrp-add lr1 lr1-public3 00:00:00:00:fe:03 172.19.0.1/24", "lsp-add public3 public3-lr1", "lsp-set-type public3-lr1 router",
-				"lsp-set-addresses public3-lr1 router", "lsp-set-options public3-lr1 router-port=lr1-public3", "lsp-add public3 ln-public3", "lsp-set-type ln-public3 localnet",
-				"lsp-set-addresses ln-public3 unknown", "lsp-set-options ln-public3 network_name=physnet1", "set logical_switch_port ln-public3 tag_request=301 tag=301",
-				"lrp-set-gateway-chassis lr1-public3 hv2 20", "static-mac-binding-add lr1-public3 172.19.0.100 52:54:00:ee:00:09", "@sleep 3s",
-			},
-			[]string{"static-mac-binding-del lr1-public3 172.19.0.100", "ls-del public3", "lrp-del lr1-public3", "@sleep 1s"}),
+		changed(one("second-gateway-port", "several distributed gateway ports", b.tcp("sw3-p3", "172.19.0.100", 80), "external hv2"), secondGateway, noSecondGateway),
 	}
 }
+
+// secondGateway gives lr1 a second gateway port, on hv2 and VLAN 301.
+var (
+	secondGateway = []string{
+		"ls-add public3", "lrp-add lr1 lr1-public3 00:00:00:00:fe:03 172.19.0.1/24", "lsp-add public3 public3-lr1", "lsp-set-type public3-lr1 router",
+		"lsp-set-addresses public3-lr1 router", "lsp-set-options public3-lr1 router-port=lr1-public3", "lsp-add public3 ln-public3", "lsp-set-type ln-public3 localnet",
+		"lsp-set-addresses ln-public3 unknown", "lsp-set-options ln-public3 network_name=physnet1", "set logical_switch_port ln-public3 tag_request=301 tag=301",
+		"lrp-set-gateway-chassis lr1-public3 hv2 20", "static-mac-binding-add lr1-public3 172.19.0.100 52:54:00:ee:00:09", "@sleep 3s",
+	}
+	noSecondGateway = []string{"static-mac-binding-del lr1-public3 172.19.0.100", "ls-del public3", "lrp-del lr1-public3", "@sleep 1s"}
+)

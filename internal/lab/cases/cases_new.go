@@ -1,6 +1,10 @@
 package cases
 
-import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
+import (
+	"slices"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
+)
 
 // newer is what OVN 23.03 does not have.
 func newer(b builder) []probe.Case {
@@ -59,9 +63,10 @@ func newer(b builder) []probe.Case {
 				"--id=@a create Logical_Router_Static_Route ip_prefix=99.0.8.0/24 nexthop=20.0.0.3 selection_fields=ip_src,ip_dst" +
 					" -- --id=@b create Logical_Router_Static_Route ip_prefix=99.0.8.0/24 nexthop=20.0.0.4 selection_fields=ip_src,ip_dst -- add Logical_Router lr0 static_routes @a @b",
 			}, []string{"lr-route-del lr0 99.0.8.0/24"}),
-		// Whether it does anything where a router has one gateway port hangs on the release.
-		needs("7.3", ifAnswered(handshake("lb-stateless-nat", "load balancer, use_stateless_nat", b.tcp("ext1", "172.16.0.51", 80), "", "hv3")),
-			[]string{"lb-add lb-case 172.16.0.51:80 50.0.0.5:8080 tcp", "set load_balancer lb-case options:use_stateless_nat=true", "lr-lb-add lr1 lb-case"}, []string{"lb-del lb-case"}),
+		// It is for routers with several gateway ports; with one, newer releases translate nothing.
+		needs("7.3", handshake("lb-stateless-nat", "load balancer, use_stateless_nat", b.tcp("ext1", "172.16.0.51", 80), "sw3-p3", "hv3"),
+			slices.Concat(secondGateway, []string{"lb-add lb-case 172.16.0.51:80 50.0.0.5:8080 tcp", "set load_balancer lb-case options:use_stateless_nat=true", "lr-lb-add lr1 lb-case"}),
+			slices.Concat([]string{"lb-del lb-case"}, noSecondGateway)),
 		needs("Logical_Router_Port.dhcp_relay", one("dhcp-relay", "controller actions: DHCP relay", b.dhcp("sw5-p1"), ""),
 			[]string{"--id=@r create DHCP_Relay name=relay servers=80.0.0.3 -- set logical_router_port lr3-sw5 dhcp_relay=@r", "set logical_switch sw5 other_config:dhcp_relay_port=sw5-lr3"},
 			[]string{"clear logical_router_port lr3-sw5 dhcp_relay", "remove logical_switch sw5 other_config dhcp_relay_port", "--all destroy DHCP_Relay"}),
