@@ -80,14 +80,22 @@ func TestRandom(t *testing.T) {
 		if !reflect.DeepEqual(drawn, again) {
 			t.Fatalf("seed %d: not the same cases again", seed)
 		}
+		if len(drawn) != 50 || reflect.DeepEqual(drawn, Random(topo, seed+1, 50)) {
+			t.Errorf("seed %d: %d cases, or those of another seed", seed, len(drawn))
+		}
 		for _, c := range drawn {
+			sent := 0
 			for i, s := range c.Steps {
 				if s.Packet == nil {
 					continue
 				}
+				sent++
 				if _, err := s.Packet.Bytes(); err != nil {
 					t.Errorf("%s, step %d: %v", c.Name, i+1, err)
 				}
+			}
+			if sent == 0 {
+				t.Errorf("%s sends nothing", c.Name)
 			}
 		}
 	}
