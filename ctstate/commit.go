@@ -14,7 +14,14 @@ func (w *work) commit() error {
 	}
 	// A new entry's label starts from its master's (ovs_ct_init_labels), which attach has put there.
 	e.Label = e.Label.Masked(a.Label, a.LabelMask)
-	w.r.Conn.Mark, w.r.Conn.Label = e.Mark, e.Label
+	// The key is told of what is written (ovs_ct_set_mark, ovs_ct_set_labels) and keeps the rest, which may be of another
+	// entry (findExisting).
+	if e.Mark != before {
+		w.r.Conn.Mark = e.Mark
+	}
+	if fresh || !a.LabelMask.IsZero() {
+		w.r.Conn.Label = e.Label
+	}
 	if e.Mark != before || e.Label != beforeLabel {
 		w.dirty = true
 	}

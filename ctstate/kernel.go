@@ -109,6 +109,11 @@ func (k *Kernel) Do(ctx context.Context, tbl Table, conn Conn, p Packet, a Actio
 // Clear is ct_clear: no conntrack, every ct field zero.
 func (k *Kernel) Clear(Conn) Conn { return Conn{} }
 
+// Rewritten is the packet after set_ip_addr, set_ipv6_addr or set_tp_port: it has lost its connection, and its key still tells
+// of it (ovs_ct_clear without a key). So since 5.19, and in the stable releases before it since June 2022 (2061ecfdf235), which
+// a distribution's release number does not tell: taken for all.
+func (k *Kernel) Rewritten(c Conn) Conn { return c.keyOnly() }
+
 // DoInto is Do with the caller's memory: r is overwritten and points into s.
 func (k *Kernel) DoInto(ctx context.Context, tbl Table, conn *Conn, p *Packet, a *Action, r *Result, s *Scratch) error {
 	*r = Result{Conn: *conn, Packet: *p, Ranges: r.Ranges[:0], Why: r.Why[:0]}
@@ -177,7 +182,9 @@ func (w *work) cached() (bool, error) {
 		if a.Force && c.State == 0 {
 			return false, w.forceUntracked()
 		}
-		return false, nil
+		if found, err := w.findExisting(); err != nil || !found {
+			return false, err
+		}
 	}
 	if c.Zone != a.Zone {
 		return false, nil
@@ -195,6 +202,35 @@ func (w *work) cached() (bool, error) {
 		}
 		return false, nil
 	}
+	return true, nil
+}
+
+// findExisting mirrors ovs_ct_find_existing: the key says that the packet was tracked in this zone, and its connection is
+// looked for by the addresses that it has now.
+func (w *work) findExisting() (bool, error) {
+	c := &w.r.Conn
+	if c.State&Trk == 0 || c.State&Inv != 0 || c.KeyZone != w.a.Zone {
+		return false, nil
+	}
+	t, natted := w.r.Packet.Tuple, c.State&natMask != 0
+	if natted {
+		inv, ok := t.Invert()
+		if !ok {
+			return false, nil
+		}
+		t = inv
+	}
+	e, found, err := w.lookup(t)
+	if err != nil || !found {
+		return false, err
+	}
+	reply, _ := e.Direction(t)
+	reply = reply != natted
+	w.s.hit = *e
+	w.r.Hit, w.r.Found, w.r.Reply = &w.s.hit, e.Source, reply
+	first := !reply && e.Status&SeenReply == 0
+	c.Attached, c.Zone, c.Entry, c.Reply = true, w.a.Zone, *e, reply
+	c.NewInfo, c.Related = first && e.Status&Expected == 0, first && e.Status&Expected != 0
 	return true, nil
 }
 

@@ -207,15 +207,11 @@ func (w *work) tcpIgnored(index uint8, old TCPState) fate {
 	t := w.e.TCP
 	if index == idxSYNACK && t.Last.Known && t.Last.Index == idxSYN && t.Last.Reply != w.reply {
 		w.assume(Assumed, "SYN-ACK taken as the answer to the SYN let through before: the connection is begun again")
-		if t.Last.Reply {
-			t.FlagsReply = 0
-		} else {
-			t.FlagsOrig = 0
-		}
+		// The SYN's side has the flags of that SYN, this one keeps being liberal (nf_ct_tcp_state_reset).
 		if w.reply {
-			t.FlagsReply = 0
+			t.FlagsOrig, t.FlagsReply = 0, t.FlagsReply&TCPFlagBeLiberal
 		} else {
-			t.FlagsOrig = 0
+			t.FlagsOrig, t.FlagsReply = t.FlagsOrig&TCPFlagBeLiberal, 0
 		}
 		return w.tcpAccept(index, TCPSynSent, TCPSynRecv)
 	}

@@ -232,4 +232,12 @@ func TestTCPLiberal(t *testing.T) {
 			t.Errorf("release %v: BE_LIBERAL %#x, want %#x", rel, got, want)
 		}
 	}
+	// A connection that begins again keeps what OVS has said of the answering side (nf_ct_tcp_state_reset).
+	e := conn(t, TCPEstablished, SeenReply|Assured)
+	e.TCP.FlagsOrig, e.TCP.FlagsReply = TCPFlagBeLiberal|TCPFlagMaxAckSet, TCPFlagBeLiberal|TCPFlagCloseInit
+	e.TCP.Last = TCPLast{Known: true, Index: idxSYN}
+	r := tcpDo(t, NewKernel(Release{}), NewMemTable(e), server, tcpSYN|tcpACK, Action{})
+	if got := r.Updated.TCP; got.State != TCPSynRecv || got.FlagsOrig != 0 || got.FlagsReply != TCPFlagBeLiberal|TCPFlagMaxAckSet {
+		t.Errorf("begun again: %+v", got)
+	}
 }

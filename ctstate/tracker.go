@@ -65,6 +65,11 @@ type Conn struct {
 	TimeoutPolicy string
 }
 
+// keyOnly is c without its connection: what the flow key still tells of it.
+func (c Conn) keyOnly() Conn {
+	return Conn{State: c.State, Mark: c.Mark, Label: c.Label, KeyZone: c.KeyZone, OrigTuple: c.OrigTuple}
+}
+
 // Certainty says how sure an answer is.
 type Certainty uint8
 
@@ -110,4 +115,6 @@ type Tracker interface {
 	Do(ctx context.Context, tbl Table, conn Conn, p Packet, a Action) (Result, error)
 	// Clear is ct_clear.
 	Clear(conn Conn) Conn
+	// Rewritten is what a packet still carries when a set() action has changed its addresses or ports.
+	Rewritten(conn Conn) Conn
 }

@@ -39,6 +39,9 @@ func NewUserspace() *Userspace { return &Userspace{Timeouts: DefaultUserTimeouts
 // Clear is conntrack_clear.
 func (u *Userspace) Clear(Conn) Conn { return Conn{} }
 
+// Rewritten is the packet after packet_set_ipv4_addr and its like, which forget the connection (pkt_metadata_init_conn).
+func (u *Userspace) Rewritten(c Conn) Conn { return c.keyOnly() }
+
 // uwork is one ct() action of the userspace datapath under way.
 type uwork struct {
 	ctx     context.Context
@@ -222,7 +225,12 @@ func (w *uwork) processOne() error {
 		}
 		switch {
 		case e != nil:
-			w.e = e
+			hit := *e
+			w.e, w.r.Hit, w.r.Found, w.r.Reply = e, &hit, e.Source, w.reply
+			if c.State&Rpl != 0 && e.TCP != nil && !w.u.NoSeqCheck {
+				w.assume(Assumed, "the packet's addresses were set after it was translated: it is taken for the originator's, whose "+
+					"sequence numbers are others")
+			}
 			create = w.updateState()
 		case w.related:
 			c.State = Inv

@@ -33,9 +33,13 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 				it.produced = true
 			}
 		case odp.Set, odp.PushEth, odp.PopEth, odp.PushVLAN, odp.PopVLAN, odp.PushMPLS, odp.PopMPLS:
+			before := trackView(it.pkt.pkt).Tuple
 			if err := it.pkt.apply(a); err != nil {
 				r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: err.Error()})
 				return nil
+			}
+			if after := trackView(it.pkt.pkt).Tuple; after.Src != before.Src || after.Dst != before.Dst {
+				it.pkt.conn = r.engine.Tracker.Rewritten(it.pkt.conn)
 			}
 		case odp.CT:
 			done, err := r.ct(ctx, w, &it, a)

@@ -44,6 +44,7 @@ type generator struct {
 	// owner tells which flow's packet made an entry: another's must not touch it, as it does not know the numbers.
 	owner map[owned]*flow
 	loose bool // nobody checks sequence numbers: any flow may touch any entry
+	user  bool // for the userspace datapath, which lets the first side acknowledge what the other has not sent yet
 }
 
 type owned struct {
@@ -239,7 +240,7 @@ func (g *generator) tcp(pk *packet, e *ctstate.Entry) {
 			h.seq = me.next - 1
 		}
 	}
-	if e != nil && !peer.seen && !me.acked && flags&(syn|ack) == ack {
+	if !g.user && e != nil && !peer.seen && !me.acked && flags&(syn|ack) == ack {
 		h.ack = 0 // nothing to acknowledge yet
 	}
 	pk.tcp = h

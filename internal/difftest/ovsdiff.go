@@ -94,7 +94,7 @@ func (d *ovsDiffer) scenario(rnd *rand.Rand, n, steps int) error {
 		return err
 	}
 	d.o = ctstate.NewOverlay(nil)
-	d.gen = &generator{rnd: rnd, specs: []natSpec{{}}, owner: make(map[owned]*flow), loose: d.loose}
+	d.gen = &generator{rnd: rnd, specs: []natSpec{{}}, owner: make(map[owned]*flow), loose: d.loose, user: !d.kernel}
 	d.history, d.sent = d.history[:0], d.sent[:0]
 	began := time.Now()
 	for range ovsScenario {
@@ -182,7 +182,21 @@ func (d *ovsDiffer) unfit(pk *packet, p *program) bool {
 	if d.loose || pk.p.Tuple.Proto != ctstate.ProtoTCP {
 		return false
 	}
-	return slices.ContainsFunc(p.ops, func(o op) bool { return o.act.Force })
+	return slices.ContainsFunc(p.ops, func(o op) bool { return o.act.Force || o.set }) || !d.kernel && d.beforePeer(pk)
+}
+
+// beforePeer tells of a packet without an acknowledgement while the other side has not been seen: for the userspace datapath it
+// acknowledges zero, which the other side's numbers may be far from.
+func (d *ovsDiffer) beforePeer(pk *packet) bool {
+	e := d.lookup(pk.f.zone, pk.p.Tuple)
+	if e == nil || e.TCP == nil || pk.tcp.flags&ack != 0 {
+		return false
+	}
+	me, peer := e.TCP.State, e.TCP.StateReply
+	if !pk.fromClient {
+		me, peer = peer, me
+	}
+	return peer < ctstate.UserTCPSynSent && (pk.tcp.flags&syn == 0 || me > ctstate.UserTCPSynSent)
 }
 
 // lookup gives the model's entry.

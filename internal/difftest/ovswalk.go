@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -80,6 +81,13 @@ func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func
 		op := &prog.ops[i]
 		if op.clear {
 			w.conn = d.model.Clear(w.conn)
+			continue
+		}
+		if op.set {
+			if to := setAddr(v6); w.pk.Tuple.Dst.Addr() != to {
+				w.pk.Tuple.Dst = netip.AddrPortFrom(to, w.pk.Tuple.Dst.Port())
+				w.conn = d.model.Rewritten(w.conn)
+			}
 			continue
 		}
 		act := op.action(v6)

@@ -12,6 +12,7 @@ import (
 // op is one conntrack action of a program; its NAT depends on the IP version.
 type op struct {
 	clear bool
+	set   bool // writes a destination address of its own into the packet
 	act   ctstate.Action
 	nat6  *ctstate.NAT // act.NAT for IPv6
 	// pause: the flow table is asked again after the action, so that what it left can be read.
@@ -50,8 +51,13 @@ func (p *program) String() string {
 
 // text writes the op as OpenFlow has it; table 0 is no recirculation.
 func (o *op) text(v6 bool, table int) string {
-	if o.clear {
+	switch {
+	case o.clear:
 		return "ct_clear"
+	case o.set && v6:
+		return fmt.Sprintf("set_field:%s->ipv6_dst", setAddr(v6))
+	case o.set:
+		return fmt.Sprintf("set_field:%s->ip_dst", setAddr(v6))
 	}
 	a := o.action(v6)
 	parts := []string{fmt.Sprintf("zone=%d", a.Zone)}
@@ -78,6 +84,14 @@ func (o *op) text(v6 bool, table int) string {
 		parts = append(parts, fmt.Sprintf("table=%d", table))
 	}
 	return "ct(" + strings.Join(parts, ",") + ")"
+}
+
+// setAddr is what a set action writes.
+func setAddr(v6 bool) netip.Addr {
+	if v6 {
+		return netip.MustParseAddr("fd00:0:1::77")
+	}
+	return netip.MustParseAddr("20.0.0.77")
 }
 
 func natText(n *ctstate.NAT) string {
@@ -137,6 +151,7 @@ func fixedPrograms(zone uint16) []program {
 		one(ct(false, &ctstate.NAT{}), to(false)), one(ct(false, &ctstate.NAT{}), to(true)),
 		one(ct(false, &ctstate.NAT{}), ct(true, nil), ct(false, &ctstate.NAT{})),
 		one(to(false), op{clear: true}, ct(false, nil)),
+		one(ct(false, nil), op{set: true}, ct(true, nil)), one(ct(false, &ctstate.NAT{}), op{set: true}, to(true)), one(ct(true, nil), op{set: true}, to(false)),
 	}
 }
 
@@ -164,6 +179,10 @@ func randomProgram(rnd *rand.Rand, zone uint16, specs []natSpec) program {
 		if i > 0 && rnd.IntN(8) == 0 {
 			p.ops[len(p.ops)-1].pause = true // ofproto leaves a ct_clear out when it does not know of a ct before it
 			p.ops = append(p.ops, op{clear: true})
+		}
+		if i > 0 && rnd.IntN(8) == 0 {
+			p.ops[len(p.ops)-1].pause = p.ops[len(p.ops)-1].pause || !p.ops[len(p.ops)-1].clear // ofproto leaves out what it takes for no change
+			p.ops = append(p.ops, op{set: true})
 		}
 		o := op{act: ctstate.Action{Zone: z, Commit: rnd.IntN(2) == 0}, pause: rnd.IntN(4) != 0}
 		drawNAT(rnd, &o, specs)

@@ -88,7 +88,7 @@ func writeProgram(b *strings.Builder, p *program, match string, v6 bool) {
 	}
 	for i := range p.ops {
 		o := &p.ops[i]
-		if o.clear || !o.pause {
+		if o.clear || o.set || !o.pause {
 			actions = append(actions, o.text(v6, 0))
 			continue
 		}
