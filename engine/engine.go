@@ -23,6 +23,7 @@ type Engine struct {
 	Replay  Replayer      // may be nil: the registers at a punt are then taken from the final flow
 	// NextHop names the next hop that a section's bucket leads to, "" for any other; it may be nil. start is as for Replay.
 	NextHop func(sec oftrace.Section, start *openflow.Flow) string
+	Learner Learner // may be nil: Request.Lessons are then not heeded
 }
 
 // ErrLimit is a trace that was ended because its bound of work was reached.

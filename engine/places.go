@@ -10,9 +10,10 @@ import (
 // Place is a point of a section at which its registers are told: a controller(...), a ct(...table=N) or a group
 // that recirculates for a hash.
 type Place struct {
-	Text string        // the action as printed
-	Flow openflow.Flow // registers and metadata there
-	Lost string        // why Flow is not to be relied on; empty: it is
+	Text   string        // the action as printed
+	Flow   openflow.Flow // registers and metadata there, and in_port where it is known
+	Lost   string        // why Flow is not to be relied on; empty: it is
+	Bridge string        // where it is
 }
 
 // Replayer executes a section's action lines to find its places, and what its table look-ups were about, as far as that can be
@@ -63,6 +64,9 @@ func (r *run) startOf(s *segment) (*openflow.Flow, bool) {
 	if s.parent == nil {
 		return nil, true
 	}
+	if s.start != nil {
+		return s.start, true
+	}
 	if len(s.pub.Tables) == 0 {
 		f, err := openflow.Parse(s.pub.Final)
 		return &f, err == nil
@@ -72,16 +76,26 @@ func (r *run) startOf(s *segment) (*openflow.Flow, bool) {
 
 // startAt has the registers at the recirculation of a segment that comes ordinal-th.
 func (r *run) startAt(s *segment, ordinal int) (*openflow.Flow, bool) {
-	var at []Place
-	for _, p := range r.places(s) {
-		if strings.HasPrefix(p.Text, "ct(") || strings.HasPrefix(p.Text, "group:") {
-			at = append(at, p)
-		}
-	}
-	if len(at) != len(s.ids) || at[ordinal].Lost != "" {
+	p := r.placeAt(s, ordinal)
+	if p == nil || p.Lost != "" {
 		return nil, false
 	}
-	return &at[ordinal].Flow, true
+	return &p.Flow, true
+}
+
+// placeAt is the place of a segment's recirculation that comes ordinal-th; nil where it cannot be told.
+func (r *run) placeAt(s *segment, ordinal int) *Place {
+	var at []*Place
+	places := r.places(s)
+	for i, p := range places {
+		if strings.HasPrefix(p.Text, "ct(") || strings.HasPrefix(p.Text, "group:") {
+			at = append(at, &places[i])
+		}
+	}
+	if len(at) != len(s.ids) {
+		return nil
+	}
+	return at[ordinal]
 }
 
 // punt completes a controller leaf: the OpenFlow action behind it, and the registers it saw.
@@ -91,7 +105,9 @@ func (r *run) punt(s *segment, c *ControllerLeaf) {
 	}
 	for _, p := range r.places(s) {
 		if p.Text == c.Action && p.Lost == "" {
-			c.FlowRegs, c.Lost = p.Flow.String(), ""
+			regs := p.Flow.Clone()
+			regs.Del("in_port")
+			c.FlowRegs, c.Lost = regs.String(), ""
 			return
 		}
 	}

@@ -245,7 +245,7 @@ func (r *run) packetOut(ctx context.Context, parent *segment, ordinal int, st st
 	if err != nil {
 		return nil, err
 	}
-	seg, err := r.keep(parent, ordinal, st, mk, sec, "actions "+where)
+	seg, err := r.keep(ctx, parent, ordinal, st, mk, sec, "actions "+where)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,8 @@ type segment struct {
 
 	places   []Place
 	replayed bool
+	start    *openflow.Flow // what a detour began with; nil: by the parent's place
+	ahead    int            // how much further on in pub.Tables the look-ups of a detour's section are
 }
 
 // flowText is one request to ofproto/trace.
@@ -101,7 +103,7 @@ func (r *run) first(ctx context.Context, st state) (*segment, error) {
 	if r.req.Resume != "" {
 		enter = "actions " + r.req.Resume
 	}
-	return r.keep(nil, 0, st, mk, sec, enter)
+	return r.keep(ctx, nil, 0, st, mk, sec, enter)
 }
 
 // entryOf is the request for a packet as it enters.
@@ -121,7 +123,7 @@ func (r *run) resume(ctx context.Context, parent *segment, ordinal int, st state
 	if lost(sec) {
 		return r.packetOut(ctx, parent, ordinal, st)
 	}
-	return r.keep(parent, ordinal, st, mk, sec, enterOf(sec))
+	return r.keep(ctx, parent, ordinal, st, mk, sec, enterOf(sec))
 }
 
 // thaw runs a request on a live recirculation id of the parent. Ids die about a second after the trace that
@@ -173,34 +175,53 @@ func (r *run) rerun(ctx context.Context, s *segment, flow func(uint32) flowText)
 }
 
 // keep makes a section a segment of the result.
-func (r *run) keep(parent *segment, ordinal int, st state, mk func(uint32) flowText, sec oftrace.Section, enter string) (*segment, error) {
+func (r *run) keep(ctx context.Context, parent *segment, ordinal int, st state, mk func(uint32) flowText, sec oftrace.Section, enter string) (*segment, error) {
 	if len(r.res.Segments) >= r.limits.Segments {
 		return nil, fmt.Errorf("%w: %d segments on one node", ErrLimit, r.limits.Segments)
 	}
-	pub := &Segment{
-		ID: len(r.res.Segments), Parent: -1, Enter: enter,
-		Flow: sec.Flow, Actions: sec.Actions, Final: sec.FinalFlow, Mega: sec.Megaflow,
-		Tables: tableHits(&sec),
-	}
+	pub := &Segment{ID: len(r.res.Segments), Parent: -1, Enter: enter, Flow: sec.Flow}
 	if parent != nil {
 		pub.Parent = parent.pub.ID
 	}
-	s := &segment{pub: pub, parent: parent, ordinal: ordinal, flow: mk, entry: st, failed: sec.Failed, section: sec}
+	s := &segment{pub: pub, parent: parent, ordinal: ordinal, flow: mk, entry: st}
 	r.res.Segments = append(r.res.Segments, pub)
+	r.read(s, sec)
+	if err := r.learned(ctx, s); err != nil {
+		return nil, err
+	}
 	s.lportMirrors()
+	return s, nil
+}
+
+// read takes a section over as what a segment does.
+func (r *run) read(s *segment, sec oftrace.Section) {
+	if s.parent != nil {
+		r.rename(s, &sec)
+	}
+	s.pub.Actions, s.pub.Final, s.pub.Mega, s.pub.Tables = sec.Actions, sec.FinalFlow, sec.Megaflow, tableHits(&sec)
+	s.section, s.failed = sec, sec.Failed
+	s.places, s.replayed = nil, false
 	if !sec.Complete {
 		s.unknown = "ofproto/trace's answer was cut short"
-		return s, nil
+		return
 	}
 	actions, err := odp.Parse(sec.Actions)
 	if err != nil {
 		s.unknown = err.Error()
-		return s, nil
+		return
 	}
 	s.actions, s.ids, s.shape = actions, recircIDs(actions), shapeOf(sec.Actions)
 	s.live = s.ids
 	r.places(s)
-	return s, nil
+}
+
+// rename heads a resumed section by the bridge that it runs in: the trace names the one where the packet entered.
+func (r *run) rename(s *segment, sec *oftrace.Section) {
+	p := r.placeAt(s.parent, s.ordinal)
+	if p == nil || p.Bridge == "" || len(sec.Nodes) == 0 || sec.Nodes[0].Kind != oftrace.Bridge {
+		return
+	}
+	sec.Nodes[0].Bridge, sec.Bridge = p.Bridge, p.Bridge
 }
 
 // shapeOf takes the recirculation ids out of datapath actions: they differ from run to run.

@@ -85,6 +85,8 @@ type Request struct {
 	Conn ctstate.Conn `json:"conn"`
 	// Resume enters the pipeline by packet-out with these OpenFlow actions instead of by in_port.
 	Resume string `json:"resume,omitempty"`
+	// Lessons are flows that packets before this one would have put into the node's tables.
+	Lessons []Lesson `json:"lessons,omitempty"`
 }
 
 // Choice is an alternative that the packet's headers do not decide.
@@ -184,6 +186,8 @@ type TableHit struct {
 	Metadata uint64   `json:"metadata,omitempty"`
 	// Flow is the packet that was looked up, with its registers and conntrack state; empty where it could not be followed.
 	Flow string `json:"flow,omitempty"`
+	// Taught is the packet that would have put the flow there; empty where it is really in the table.
+	Taught string `json:"taught,omitempty"`
 }
 
 // CTStep is one ct() action with conntrack's answer.

@@ -24,7 +24,7 @@ func Segments(in []*engine.Segment, zones map[uint16]string, datapath string) []
 			r.Parent = &parent
 		}
 		for _, t := range s.Tables {
-			hit := report.Table{Table: t.Table, Bridge: t.Bridge, Priority: t.Priority, Match: t.Match, Actions: t.Actions, LookedUp: t.Flow}
+			hit := report.Table{Table: t.Table, Bridge: t.Bridge, Priority: t.Priority, Match: t.Match, Actions: t.Actions, LookedUp: t.Flow, Taught: t.Taught}
 			if t.Actions == nil {
 				hit.Actions = []string{}
 			}

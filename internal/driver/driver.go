@@ -82,6 +82,8 @@ type Start struct {
 	Via     string // vif, physical
 	// VLAN tags the packet as it is on the wire where it enters, or on a parent's interface; 0 leaves it as it is.
 	VLAN uint16
+	// Network is the provider network that it comes by; empty for any other way.
+	Network string
 	// Resume enters the pipeline by these OpenFlow actions instead of by a port: a router's.
 	Resume string
 	// Also are further places where a copy enters at the same time: a broadcast from a provider network.
@@ -124,6 +126,7 @@ type Branch struct {
 	Packet  packet.Packet
 	Chassis string
 	Port    string
+	Network string // provider network that it left by
 }
 
 // arrival is a packet about to enter a node.
@@ -242,9 +245,8 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 		return err
 	}
 	a.hops = append(a.hops[:len(a.hops):len(a.hops)], h.index)
-	outcomes, unlearned := s.wanted(h.result.Outcomes), t.world.unlearned(h)
 	var next []*track
-	for _, o := range outcomes {
+	for _, o := range s.wanted(h.result.Outcomes) {
 		alt := &track{
 			world:    t.world.with(a.chassis, o.Overlay).taught(h, o.Leaves, s.pkt.Label),
 			pending:  append([]arrival(nil), t.pending...),
@@ -254,7 +256,7 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 		}
 		before := alt.ends()
 		for _, leaf := range o.Leaves {
-			if err := s.end(ctx, alt, a, h, settled(leaf, unlearned)); err != nil {
+			if err := s.end(ctx, alt, a, h, leaf); err != nil {
 				return err
 			}
 		}
@@ -312,6 +314,7 @@ func (s *sending) trace(ctx context.Context, a arrival, w World) (*hop, error) {
 	if req.Bridge == "" {
 		req.Bridge = info.Bridge
 	}
+	req.Lessons = w.lessons(a.chassis)
 	key, err := json.Marshal(req)
 	if err != nil {
 		return nil, err

@@ -64,6 +64,9 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		case v != engine.Delivered && leaf.Mirror == "":
 			s.reason(&b, h, leaf)
 		}
+		if v == engine.External && leaf.Port != nil {
+			b.Network = networkOf(h.info, leaf.Port.Bridge)
+		}
 		if a.aside {
 			t.asides = append(t.asides, b)
 			return

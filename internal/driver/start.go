@@ -248,5 +248,5 @@ func (d *Driver) wireStart(ctx context.Context, ln *ovn.PortBinding, chassis str
 	if why != "" {
 		return Start{}, &EntryError{Port: ln.LogicalPort, Why: "it cannot enter on " + chassis + ": " + why}
 	}
-	return Start{Chassis: chassis, Port: ln.LogicalPort, Bridge: port.Bridge, OFPort: port.OFPort, Via: "physical", VLAN: w.vlan}, nil
+	return Start{Chassis: chassis, Port: ln.LogicalPort, Bridge: port.Bridge, OFPort: port.OFPort, Via: "physical", VLAN: w.vlan, Network: w.network}, nil
 }

@@ -65,7 +65,7 @@ func (r *Reporter) Uninstalled(ctx context.Context, chassis string, hops []*repo
 	var all []lookup
 	r.mu.Lock()
 	each(hops, func(_ *report.Segment, t *report.Table) {
-		if s := r.seen[t]; s != nil {
+		if s := r.seen[t]; s != nil && t.Taught == "" {
 			all = append(all, s.lookup)
 		}
 	})

@@ -1,18 +1,83 @@
 package node
 
 import (
+	"fmt"
+
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 )
 
-// replay is engine.Replayer by pinctrl's machine, which knows the actions that OVN's flows use.
-func replay(sec oftrace.Section, start *openflow.Flow) ([]engine.Place, map[*oftrace.Node]openflow.Flow, error) {
+// Replay is engine.Replayer by pinctrl's machine, which knows the actions that OVN's flows use.
+func Replay(sec oftrace.Section, start *openflow.Flow) ([]engine.Place, map[*oftrace.Node]openflow.Flow, error) {
 	found, lookups, err := pinctrl.Follow(sec, start)
 	var out []engine.Place
 	for _, p := range found {
-		out = append(out, engine.Place{Text: p.Node.Text, Flow: p.Flow, Lost: p.Lost})
+		place := engine.Place{Text: p.Node.Text, Flow: p.Flow, Lost: p.Lost, Bridge: sec.BridgeOf(p.Node)}
+		if p.InPort != "" {
+			place.Flow.Set("in_port", p.InPort)
+		}
+		out = append(out, place)
 	}
 	return out, lookups, err
+}
+
+// Learn is engine.Learner by the same machine.
+func Learn(sec oftrace.Section, start *openflow.Flow, lessons []engine.Lesson) (*engine.Detour, error) {
+	_, lookups, err := pinctrl.Follow(sec, start)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range sec.Tables() {
+		hit := engine.TableHit{Bridge: t.Bridge, Table: t.Hit.ID, Priority: t.Hit.Priority, Miss: t.Hit.Miss}
+		var found *engine.TableHit
+		for _, l := range lessons {
+			if !l.GoesBefore(hit) {
+				continue
+			}
+			learned, taken, why := take(l, lookups, t.Node)
+			switch {
+			case why != "":
+				return &engine.Detour{Why: fmt.Sprintf("the %s before would have taught table %d a flow (learn), which a trace does not install: "+
+					"what it makes of this packet is not known, as %s", l.Packet, l.Table, why)}, nil
+			case !taken || found != nil && found.Priority > l.Priority:
+			default: // of two with one match the later one is in the table
+				found = &engine.TableHit{Bridge: l.Bridge, Table: l.Table, Priority: l.Priority, Cookie: learned.Cookie, Match: learned.Match(),
+					Actions: learned.Actions, Metadata: learned.Metadata(), Flow: lookups[t.Node].String(), Taught: l.Packet}
+			}
+		}
+		if found == nil {
+			continue
+		}
+		d, err := pinctrl.NewDetour(sec, t.Node, found.Actions)
+		if err != nil {
+			return nil, err
+		}
+		return &engine.Detour{At: t.Node, Hit: *found, Actions: d.Actions, Again: d.Again}, nil
+	}
+	return nil, nil
+}
+
+// take says whether a packet that is looked up matches a lesson's flow, or why that is not known.
+func take(l engine.Lesson, lookups pinctrl.Lookups, at *oftrace.Node) (learned pinctrl.Learned, taken bool, why string) {
+	if l.Flow == "" {
+		return learned, false, "the packet that would have taught it could not be followed"
+	}
+	then, err := openflow.Parse(l.Flow)
+	if err != nil {
+		return learned, false, err.Error()
+	}
+	if learned, err = pinctrl.Learn(l.Items, then); err != nil {
+		return learned, false, err.Error()
+	}
+	now, ok := lookups[at]
+	if !ok {
+		return learned, false, "the packet could not be followed to it"
+	}
+	taken, known := learned.Takes(now)
+	if !known {
+		return learned, false, "it is about fields whose values here are not"
+	}
+	return learned, taken, ""
 }

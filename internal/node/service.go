@@ -251,7 +251,7 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	if e := s.engine[backer]; e != nil {
 		return e, nil
 	}
-	e := &engine.Engine{Prober: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info, Limits: s.opt.Limits, Replay: replay, NextHop: pinctrl.NextHop,
+	e := &engine.Engine{Prober: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info, Limits: s.opt.Limits, Replay: Replay, NextHop: pinctrl.NextHop, Learner: Learn,
 		Now: func() int64 { return time.Now().Unix() }}
 	var err error
 	if typ, _, _ := strings.Cut(backer, "@"); typ == "system" {

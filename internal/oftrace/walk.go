@@ -61,6 +61,17 @@ func (s *Section) inBridges(f func(bridge string, n *Node)) {
 	visit(s.Bridge, s.Nodes, true)
 }
 
+// BridgeOf is the bridge that a node of the section ran in.
+func (s *Section) BridgeOf(n *Node) string {
+	name := ""
+	s.inBridges(func(bridge string, x *Node) {
+		if x == n {
+			name = bridge
+		}
+	})
+	return name
+}
+
 // Errors returns the section's errors: the error lines of the tree and the reason why translation failed.
 func (s *Section) Errors() []string {
 	var out []string

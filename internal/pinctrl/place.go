@@ -1,6 +1,7 @@
 package pinctrl
 
 import (
+	"encoding/binary"
 	"maps"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type Place struct {
 	Packet packet.Packet // as it was there
 	Flow   openflow.Flow // registers and metadata as they were there
 	Lost   string        // why Packet and Flow are not to be relied on; empty: they are
+	InPort string        // the port that the packet was taken to come from there; "" unknown
 }
 
 // Places finds each controller(...), ct(...table=N...) and hashed group of a section, with the packet and the registers at that
@@ -47,11 +49,11 @@ func newWalker(sec oftrace.Section, start *openflow.Flow) (*walker, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := packet.FromFlow(f)
+	m, err := machineOf(f)
 	if err != nil {
 		return nil, err
 	}
-	w := &walker{m: machine{pkt: p, regs: registersOf(f), other: otherOf(f)}, lookups: Lookups{}}
+	w := &walker{m: *m, lookups: Lookups{}}
 	for _, fd := range f.Fields {
 		if fd.Name == "ct_state" || fd.Name == "ct_mark" {
 			w.ct = append(w.ct, fd)
@@ -59,10 +61,21 @@ func newWalker(sec oftrace.Section, start *openflow.Flow) (*walker, error) {
 	}
 	if start != nil {
 		w.m.regs = registersOf(*start)
+		if in, ok := start.Get("in_port"); ok {
+			w.m.other["in_port"] = inPort(in)
+		}
 	} else if thawed(sec.Nodes) && w.m.regs == (registers{}) {
 		w.m.lost = "the registers that this section was resumed with are not known"
 	}
 	return w, nil
+}
+
+// inPort reads a port as portText prints it; nil where it is a name of the switch's own.
+func inPort(s string) []byte {
+	if s == "ANY" {
+		return []byte{0xff, 0xff}
+	}
+	return parseInteger(s, 2)
 }
 
 // thawed says whether a section was resumed.
@@ -126,7 +139,7 @@ func (w *walker) list(nodes []*oftrace.Node, top bool) {
 				w.fork(n.Text, rest)
 				return
 			}
-			w.action(n)
+			w.action(n, rest[:actionIndex(rest, 0)])
 			w.list(n.Children, false)
 		case oftrace.Bridge:
 			if top {
@@ -192,13 +205,17 @@ func actionIndex(nodes []*oftrace.Node, n int) int {
 	return len(nodes)
 }
 
-// action executes one line.
-func (w *walker) action(n *oftrace.Node) {
+// action executes one line; led is what it led to beside its own children: a group's buckets are printed behind it.
+func (w *walker) action(n *oftrace.Node, led []*oftrace.Node) {
 	t := n.Text
 	if strings.HasPrefix(t, "controller(") || strings.HasPrefix(t, "CONTROLLER:") || strings.HasPrefix(t, "ct(") && strings.Contains(t, "table=") ||
-		strings.HasPrefix(t, "group:") && firstBucket(n.Children) == nil {
+		strings.HasPrefix(t, "group:") && firstBucket(n.Children) == nil && firstBucket(led) == nil {
 		old := w.save()
-		w.places = append(w.places, Place{n, old.pkt, openflow.Flow{Fields: old.regs.fields()}, old.lost})
+		p := Place{Node: n, Packet: old.pkt, Flow: openflow.Flow{Fields: old.regs.fields()}, Lost: old.lost}
+		if in := old.other["in_port"]; in != nil {
+			p.InPort = portText(uint32(binary.BigEndian.Uint16(in)))
+		}
+		w.places = append(w.places, p)
 	}
 	w.moved = nil
 	if a := parseLine(t); a != nil {
@@ -240,6 +257,9 @@ func (w *walker) unfollowed(word, text string) {
 	}
 	if _, to, _ := strings.Cut(text, "->"); word == "set_field" && isOther(to) { // set_field:ANY->in_port
 		delete(w.m.other, to)
+		if from, _, _ := strings.Cut(strings.TrimPrefix(text, "set_field:"), "->"); to == "in_port" && from == "ANY" {
+			w.m.other[to] = inPort(from)
+		}
 		return
 	}
 	if w.m.lost == "" {

@@ -139,6 +139,9 @@ func (p *printer) table(indent int, t *report.Table) {
 		head += ", cookie " + t.Cookie
 	}
 	p.line(indent, span{head, dim}, plain(": "+orElse(t.Match, "any")+" => "+orElse(strings.Join(t.Actions, "; "), "nothing")))
+	if t.Taught != "" {
+		p.line(indent+2, plain("learned: the "+t.Taught+" would have put it there"))
+	}
 	p.logicalFlow(indent+2, t.LogicalFlow)
 	p.nb(indent+2, t.NB)
 	if t.Row != "" {

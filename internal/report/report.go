@@ -196,6 +196,8 @@ type Table struct {
 	Candidates  []string     `json:"candidates,omitempty"` // when the cookie is ambiguous
 	// LookedUp is the packet that the table was asked about, with its registers; empty where it could not be followed.
 	LookedUp string `json:"-"`
+	// Taught is the packet that would have put the flow there by learn(); empty where it is really in the table.
+	Taught string `json:"taught,omitempty"`
 }
 
 // CT is one ct() action.

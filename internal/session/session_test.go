@@ -480,3 +480,33 @@ func TestBegins(t *testing.T) {
 		}
 	}
 }
+
+// A client on a provider network hears an answer that leaves for its MAC by that network, on its VLAN, whichever chassis it leaves by.
+func TestClientOutside(t *testing.T) {
+	outside := driver.Start{Chassis: "hv2", Port: "ln-public", OFPort: 1, Via: "physical", Network: "physnet1", VLAN: 200}
+	for _, c := range []struct {
+		name   string
+		change func(b *driver.Branch)
+		why    string
+	}{
+		{"answered", func(*driver.Branch) {}, ""},
+		{"for another MAC", func(b *driver.Branch) { b.Packet.EthDst[5]++ }, "it leaves by eth1 on hv3 for 02:01:00:00:00:01, the client is 02:01:00:00:00:00 on provider network physnet1"},
+		{"by another network", func(b *driver.Branch) { b.Network = "physnet2" }, "it leaves by eth1 on hv3"},
+		{"on another VLAN", func(b *driver.Branch) { b.Packet.VLANs = nil }, "it leaves by eth1 on hv3"},
+		{"into OVN", func(b *driver.Branch) { b.Verdict, b.Chassis, b.Port = engine.Delivered, "hv1", "sw0-p1" }, "it ends at sw0-p1 on hv1 instead of the client's port ln-public on hv2"},
+	} {
+		n := &network{t: t, servers: 1, change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{
+			"SYN-ACK": func(_ packet.Packet, o []driver.Outcome) []driver.Outcome {
+				b := &o[0].Branches[0]
+				b.Verdict, b.Chassis, b.Port, b.Network = engine.External, "hv3", "eth1", "physnet1"
+				b.Packet.VLANs, b.Packet.EthDst = []packet.VLAN{{TPID: packet.EthVLAN, VID: 200}}, packet.MAC{2, 1}
+				c.change(b)
+				return o
+			},
+		}}
+		res, err := Run(t.Context(), n, driver.World{}, outside, first(packet.ProtoTCP), Options{})
+		if err != nil || res.Session.Established != (c.why == "") || !strings.Contains(res.Session.Why, c.why) {
+			t.Errorf("%s: %v %+v", c.name, err, res.Session)
+		}
+	}
+}

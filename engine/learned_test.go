@@ -1,0 +1,141 @@
+package engine_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+)
+
+// What OVN does for a hairpin: table 20 asks two tables and keeps what they answer, in a clone's pipeline and behind a ct().
+const hairpin = `table=0,in_port=1,ip,actions=set_field:0x5->metadata,set_field:0x9->reg3,resubmit(,8)
+table=0,in_port=2,ip,actions=clone(set_field:0x5->metadata,set_field:ANY->in_port,resubmit(,8))
+table=8,ip,actions=%s
+table=20,ip,metadata=0x5,actions=set_field:0->reg10,resubmit(,68),move:NXM_NX_REG10[7]->NXM_NX_REG0[1],set_field:0/0x80->reg10,resubmit(,69),move:NXM_NX_REG10[7]->NXM_NX_REG0[2],set_field:30.0.0.9->ip_src,resubmit(,21)
+table=68,tcp,tcp_dst=81,actions=set_field:0x80/0x80->reg10
+table=21,ip,reg0=0x4/0x4,actions=dec_ttl,set_field:0x7->reg4,ct(commit,zone=7,exec(set_field:0x3->ct_mark)),resubmit(,22)
+table=21,priority=1,ip,actions=output:3
+table=22,ip,reg4=0x7,reg3=0x9,actions=clone(set_field:0x1->reg5,output:4),in_port
+table=22,priority=1,ip,actions=output:2,set_field:0->in_port,output:1`
+
+// A packet over a lesson goes the way it goes when the flow is really in the table: ends, packets, entries and look-ups.
+func TestLessonsAreTracedOn(t *testing.T) {
+	for _, c := range []struct {
+		name, table8 string
+		in           uint32
+		learn        string // items beside table and cookie
+		flow         string // as ovs-ofctl takes it
+		port         uint16 // of the packet
+		taken        bool
+	}{
+		{"at once", "resubmit(,20)", 1, "eth_type=0x800,NXM_OF_IP_SRC[],nw_proto=6,load:0x1->NXM_NX_REG10[7]",
+			"ip,nw_src=10.0.0.1,nw_proto=6,actions=load:1->NXM_NX_REG10[7]", 80, true},
+		{"behind ct", "ct(table=20,zone=7)", 1, "OXM_OF_METADATA[],eth_type=0x800,NXM_OF_IP_SRC[]=NXM_OF_IP_SRC[],nw_proto=6,NXM_OF_TCP_DST[],load:0x1->NXM_NX_REG10[7],load:0x1f->NXM_NX_REG6[4..11],load:NXM_NX_REG3[]->NXM_NX_REG9[]",
+			"tcp,metadata=0x5,nw_src=10.0.0.1,tp_dst=80,actions=load:1->NXM_NX_REG10[7],load:0x1f->NXM_NX_REG6[4..11],load:0x9->NXM_NX_REG9[]", 80, true},
+		{"behind ct, with the other table's", "ct(table=20,zone=7)", 1, "eth_type=0x800,nw_proto=6,load:0x1->NXM_NX_REG10[7]",
+			"tcp,actions=load:1->NXM_NX_REG10[7]", 81, true},
+		{"in a clone, behind ct", "ct(table=20,zone=7)", 2, "eth_type=0x800,nw_proto=6,load:0x1->NXM_NX_REG10[7]",
+			"tcp,actions=load:1->NXM_NX_REG10[7]", 80, true},
+		{"in a clone, at once", "set_field:0x2->reg1,clone(set_field:0x3->reg1,clone(output:4,set_field:0x4->reg1),resubmit(,20),output:4),output:3", 1,
+			"eth_type=0x800,nw_proto=6,load:0x1->NXM_NX_REG10[7]", "tcp,actions=load:1->NXM_NX_REG10[7]", 80, true},
+		{"another packet", "ct(table=20,zone=7)", 1, "eth_type=0x800,nw_proto=6,NXM_OF_TCP_DST[]=NXM_OF_TCP_SRC[],load:0x1->NXM_NX_REG10[7]",
+			"tcp,tp_dst=1000,actions=load:1->NXM_NX_REG10[7]", 80, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, p := start(t, 4, fmt.Sprintf(hairpin, c.table8))
+			e := eng(b, p, table{})
+			e.Replay, e.Learner = node.Replay, node.Learn
+			pkt := syn()
+			pkt.DstPort = c.port
+			req := engine.Request{Bridge: "br0", InPort: c.in, Packet: pkt}
+			at := openflow.Flow{Fields: append([]openflow.Field{{Name: "reg3", Value: "0x9"}, {Name: "metadata", Value: "0x5"}}, pkt.Fields()...)}
+			req.Lessons = []engine.Lesson{{Bridge: "br0", Table: 69, Priority: 32768, Flow: at.String(), Packet: "SYN",
+				Items: openflow.SplitActions("table=69,cookie=0x99,delete_learned," + c.learn)}}
+			got := trace(t, e, req)
+			before := trace(t, e, engine.Request{Bridge: "br0", InPort: c.in, Packet: pkt})
+			b.AddFlows("br0", "table=69,cookie=0x99,"+c.flow)
+			req.Lessons = nil
+			want := trace(t, e, req)
+			if g, w := story(got), story(want); g != w {
+				t.Errorf("by the lesson:\n%s\nby the flow:\n%s", g, w)
+			}
+			if differs := story(want) != story(before); differs != c.taken {
+				t.Errorf("the flow makes a difference: %v", differs)
+			}
+			taught := 0
+			for _, s := range got.Segments {
+				for _, h := range s.Tables {
+					if h.Taught == "SYN" && h.Table == 69 && h.Cookie == 0x99 && h.Flow != "" {
+						taught++
+					}
+				}
+			}
+			if taught == 1 != c.taken {
+				t.Errorf("%d look-ups answered by the lesson", taught)
+			}
+		})
+	}
+}
+
+// story is what a trace came to, without what only numbers its parts.
+func story(res *engine.Result) string {
+	var b strings.Builder
+	for _, o := range res.Outcomes {
+		for _, l := range o.Leaves {
+			fmt.Fprintf(&b, "%s %+v %v path %v %s\n", l.Kind, l.Port, l.Packet, l.Path, l.Why)
+		}
+		for _, x := range o.Overlay.Entries {
+			fmt.Fprintf(&b, "entry %d %v mark %d\n", x.Zone, x.Orig, x.Mark)
+		}
+	}
+	for _, s := range res.Segments {
+		for _, h := range s.Tables {
+			fmt.Fprintf(&b, "segment %d table %d priority %d cookie %#x flow %s\n", s.ID, h.Table, h.Priority, h.Cookie, h.Flow)
+		}
+	}
+	return b.String()
+}
+
+// A lesson that cannot be followed leaves the packet unknown, with the reason, and does not touch what it has nothing to do with.
+func TestLessonsThatCannotBeFollowed(t *testing.T) {
+	b, p := start(t, 4, fmt.Sprintf(hairpin, "ct(table=20,zone=7)")+"\ntable=9,tcp,actions=check_pkt_larger(100)->NXM_NX_REG10[1],resubmit(,69),output:3")
+	e := eng(b, p, table{})
+	e.Replay, e.Learner = node.Replay, node.Learn
+	flow := openflow.Flow{Fields: syn().Fields()}
+	all := engine.Lesson{Bridge: "br0", Table: 69, Priority: 32768, Flow: flow.String(), Packet: "SYN", Items: []string{"nw_proto=6", "load:0x1->NXM_NX_REG10[7]"}}
+	with := func(f func(*engine.Lesson)) engine.Lesson { l := all; f(&l); return l }
+	for _, c := range []struct {
+		name   string
+		lesson engine.Lesson
+		resume string
+		why    string // "" where the lesson changes nothing
+	}{
+		{"the packet that taught is not known", with(func(l *engine.Lesson) { l.Flow = "" }), "", "the packet that would have taught it could not be followed"},
+		{"a field that is not followed", with(func(l *engine.Lesson) { l.Items = []string{"NXM_NX_TUN_ID[]=0x5"} }), "", "it is about fields whose values here are not"},
+		{"a load that is not understood", with(func(l *engine.Lesson) { l.Items = []string{"load:NXM_NX_NOTHING[]->NXM_NX_REG1[]"} }), "", "is not understood"},
+		{"behind check_pkt_larger", all, "resubmit(,9)", `the packet's length decides on the way`},
+		{"another table", with(func(l *engine.Lesson) { l.Table = 70 }), "", ""},
+		{"another bridge", with(func(l *engine.Lesson) { l.Bridge = "br1" }), "", ""},
+		{"below what is there", with(func(l *engine.Lesson) { l.Table, l.Priority = 21, 0 }), "", ""},
+		{"another protocol", with(func(l *engine.Lesson) { l.Items = []string{"nw_proto=17", "NXM_NX_TUN_ID[]=0x5"} }), "", ""},
+	} {
+		req := engine.Request{Bridge: "br0", InPort: 1, Packet: syn(), Resume: c.resume}
+		plain := story(trace(t, e, req))
+		req.Lessons = []engine.Lesson{c.lesson}
+		got := trace(t, e, req)
+		if c.why == "" {
+			if s := story(got); s != plain {
+				t.Errorf("%s:\n%s\nwithout:\n%s", c.name, s, plain)
+			}
+			continue
+		}
+		for _, l := range got.Outcomes[0].Leaves {
+			if l.Kind != engine.LeafUnknown || !strings.Contains(l.Why, c.why) {
+				t.Errorf("%s: %s %q", c.name, l.Kind, l.Why)
+			}
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package pinctrl
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
+)
+
+// Detour is what a section would have done if one of its table look-ups had found another flow.
+type Detour struct {
+	Actions string // OpenFlow actions that do it from where the section began
+	// Again is how many table look-ups before that one are made again by the actions.
+	Again int
+}
+
+// NewDetour puts a flow's actions in the place of what a look-up of a section led to: every action line on the way there is
+// written out, where it stands for a table that is on the way by that table's own.
+func NewDetour(sec oftrace.Section, at *oftrace.Node, flow []string) (Detour, error) {
+	d := detour{at: at, flow: flow, onWay: map[*oftrace.Node]bool{}}
+	out, found, err := d.list(sec.Nodes, true)
+	if err == nil && !found {
+		err = errors.New("the look-up is not of this section")
+	}
+	if err != nil {
+		return Detour{}, fmt.Errorf("the way to table %d cannot be written out: %w", at.Table.ID, err)
+	}
+	again := 0
+	before := true
+	sec.Walk(func(n *oftrace.Node) bool {
+		before = before && n != at
+		if before && n.Kind == oftrace.Table && !d.onWay[n] {
+			again++
+		}
+		return true
+	})
+	return Detour{Actions: strings.Join(out, ","), Again: again}, nil
+}
+
+type detour struct {
+	at    *oftrace.Node
+	flow  []string
+	onWay map[*oftrace.Node]bool
+}
+
+// list writes out sibling nodes; found says that the look-up is below them.
+func (d *detour) list(nodes []*oftrace.Node, top bool) (out []string, found bool, err error) {
+	forks := false
+	for i := 0; i < len(nodes); i++ {
+		n := nodes[i]
+		if n.Kind != oftrace.ActionLine {
+			way, here, err := d.below(n, top)
+			if err != nil {
+				return nil, false, err
+			}
+			out, found = append(out, way...), found || here
+			continue
+		}
+		forks = forks || strings.HasPrefix(n.Text, "check_pkt_larger(")
+		rest := nodes[i+1:]
+		rest = rest[:actionIndex(rest, nested(n.Text))] // what the line led to
+		i += len(rest)
+		if !holds(append(rest[:len(rest):len(rest)], n.Children...), d.at) {
+			out = append(out, n.Text)
+			continue
+		}
+		found = true
+		if strings.HasPrefix(n.Text, "clone(") {
+			inner, _, err := d.list(rest, false)
+			if err != nil {
+				return nil, false, err
+			}
+			out = append(out, "clone("+strings.Join(inner, ",")+")")
+			continue
+		}
+		if !strings.HasPrefix(n.Text, "resubmit(,") || strings.Contains(n.Text, ",ct") {
+			return nil, false, fmt.Errorf("it is behind %q", n.Text)
+		}
+		for _, x := range rest {
+			way, _, err := d.below(x, true)
+			if err != nil {
+				return nil, false, err
+			}
+			out = append(out, way...)
+		}
+	}
+	if found && forks {
+		return nil, false, errors.New("the packet's length decides on the way")
+	}
+	return out, found, nil
+}
+
+// below writes out what stands under a table or, at the top, the section's bridge if the look-up is there.
+func (d *detour) below(n *oftrace.Node, entered bool) (out []string, found bool, err error) {
+	switch {
+	case n == d.at:
+		d.onWay[n] = true
+		return d.flow, true, nil
+	case !holds(n.Children, d.at):
+		return nil, false, nil
+	case n.Kind == oftrace.Table && entered:
+		d.onWay[n] = true
+		return d.list(n.Children, true)
+	case n.Kind == oftrace.Bridge && entered:
+		return d.list(n.Children, true)
+	}
+	return nil, false, fmt.Errorf("it is behind %q", n.Text)
+}
+
+// nested is how many of the lines behind an action are its own.
+func nested(text string) int {
+	if inner, ok := inside(text, "clone("); ok {
+		return lines(inner)
+	}
+	if inner, ok := inside(text, "ct("); ok {
+		return ctLines(inner)
+	}
+	return 0
+}
+
+func holds(nodes []*oftrace.Node, at *oftrace.Node) bool {
+	for _, n := range nodes {
+		if n == at || holds(n.Children, at) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,227 @@
+package pinctrl
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+)
+
+// Learned is the flow that a learn() action makes of the packet that met it (lib/learn.c: learn_execute).
+type Learned struct {
+	Cookie  uint64
+	Actions []string
+	match   []bits
+}
+
+// bits are what a flow has in a part of a field, least significant first.
+type bits struct {
+	Subfield
+	v []byte
+}
+
+func (b bits) String() string {
+	v := fromBits(b.v, (b.Bits+7)/8)
+	if b.Ofs == 0 && b.Bits == b.Field.Bits && len(v) == b.Field.Bytes {
+		return b.Field.Name + "=" + b.Field.value(v, nil)
+	}
+	return b.Subfield.String() + "=" + integer(v, false)
+}
+
+// Match prints what the flow matches.
+func (l Learned) Match() string {
+	var out []string
+	for _, b := range l.match {
+		out = append(out, b.String())
+	}
+	return strings.Join(out, ",")
+}
+
+// Metadata is the logical datapath that the flow is for, 0 where it names none.
+func (l Learned) Metadata() uint64 {
+	for _, b := range l.match {
+		if b.Field.Name == "metadata" && b.Bits == b.Field.Bits {
+			return binary.BigEndian.Uint64(fromBits(b.v, 8))
+		}
+	}
+	return 0
+}
+
+// learnOptions are the items of a learn() action that say nothing of what the flow matches or does.
+var learnOptions = []string{"table", "priority", "idle_timeout", "hard_timeout", "fin_idle_timeout", "fin_hard_timeout", "limit", "result_dst",
+	"send_flow_rem", "delete_learned"}
+
+// Learn executes the items of a learn() action, as printed, for the packet that met it.
+func Learn(items []string, at openflow.Flow) (Learned, error) {
+	m, err := machineOf(at)
+	if err != nil {
+		return Learned{}, err
+	}
+	var l Learned
+	for _, item := range items {
+		name, value, given := strings.Cut(item, "=")
+		switch {
+		case slices.Contains(learnOptions, name):
+		case name == "cookie":
+			if l.Cookie, err = strconv.ParseUint(value, 0, 64); err != nil {
+				return l, fmt.Errorf("learn: cookie %q: %w", value, err)
+			}
+		case strings.HasPrefix(item, "load:"):
+			from, to, _ := strings.Cut(strings.TrimPrefix(item, "load:"), "->")
+			dst, ok := ParseSubfield(to)
+			b, known := m.operand(from, dst)
+			if !ok || !known || !dst.Field.write {
+				return l, fmt.Errorf("learn: %q is not understood", item)
+			}
+			l.Actions = append(l.Actions, b.load())
+		case strings.HasPrefix(item, "output:"):
+			b, known := m.operand(strings.TrimPrefix(item, "output:"), Subfield{fieldByName("in_port"), 0, 16})
+			if !known {
+				return l, fmt.Errorf("learn: %q is not understood", item)
+			}
+			l.Actions = append(l.Actions, "output:"+portText(uint32(binary.BigEndian.Uint16(fromBits(b.v, 2)))))
+		default:
+			dst, ok := learnDst(name)
+			if !given {
+				value = name
+			}
+			b, known := m.operand(value, dst)
+			if !ok || !known {
+				return l, fmt.Errorf("learn: %q is not understood", item)
+			}
+			l.match = append(l.match, b)
+		}
+	}
+	return l, nil
+}
+
+// learnDst reads the left side of a match: NXM[..], or the name of a whole field.
+func learnDst(s string) (Subfield, bool) {
+	if strings.HasSuffix(s, "]") {
+		return ParseSubfield(s)
+	}
+	f := fieldByName(s)
+	if f == nil {
+		return Subfield{}, false
+	}
+	return Subfield{f, 0, f.Bits}, true
+}
+
+// operand is the value that goes to dst: a field as it is now, or as given.
+func (m *machine) operand(text string, dst Subfield) (bits, bool) {
+	if dst.Field == nil {
+		return bits{}, false
+	}
+	if strings.HasSuffix(text, "]") {
+		src, ok := ParseSubfield(text)
+		if !ok || src.Bits != dst.Bits {
+			return bits{}, false
+		}
+		v, ok := m.bits(src)
+		return bits{dst, v}, ok
+	}
+	v := dst.Field.parse(text)
+	if v == nil {
+		v = parseInteger(text, (dst.Bits+7)/8)
+	}
+	return bits{dst, toBits(v, dst.Bits)}, v != nil
+}
+
+// bits reads a part of a field; false: its value is not known here.
+func (m *machine) bits(s Subfield) ([]byte, bool) {
+	v, ok := m.get(s.Field)
+	switch s.Field.Name {
+	case "eth_type":
+		v, ok = binary.BigEndian.AppendUint16(nil, m.pkt.EthType), true
+	case "nw_proto":
+		v, ok = []byte{m.pkt.Proto}, true
+	}
+	if ok && isOther(s.Field.Name) && m.other[s.Field.Name] == nil {
+		ok = false
+	}
+	if !ok {
+		return nil, false
+	}
+	return toBits(v, s.Field.Bits)[s.Ofs : s.Ofs+s.Bits], true
+}
+
+// load prints the action that writes the bits: load takes 64 of them.
+func (b bits) load() string {
+	v := fromBits(b.v, b.Field.Bytes)
+	if b.Ofs == 0 && b.Bits == b.Field.Bits {
+		return SetField{Field: b.Field, Value: v}.String()
+	}
+	all, mask := make([]byte, b.Field.Bits), make([]byte, b.Field.Bits)
+	copy(all[b.Ofs:], b.v)
+	for i := range b.Bits {
+		mask[b.Ofs+i] = 1
+	}
+	return SetField{Field: b.Field, Value: fromBits(all, b.Field.Bytes), Mask: fromBits(mask, b.Field.Bytes)}.String()
+}
+
+// Takes says whether the flow matches a packet; known is false where a field decides that the packet does not tell.
+func (l Learned) Takes(p openflow.Flow) (takes, known bool) {
+	m, err := machineOf(p)
+	if err != nil {
+		return false, false
+	}
+	known = true
+	for _, b := range l.match {
+		v, ok := m.bits(b.Subfield)
+		if ok && !slices.Equal(v, b.v) {
+			return false, true
+		}
+		known = known && ok
+	}
+	return known, known
+}
+
+// machineOf begins with a flow's packet and registers.
+func machineOf(f openflow.Flow) (*machine, error) {
+	p, err := packet.FromFlow(f)
+	if err != nil {
+		return nil, err
+	}
+	return &machine{pkt: p, regs: registersOf(f), other: otherOf(f)}, nil
+}
+
+// After is a looked-up packet behind the first lines of what the flow that took it did, as a trace prints them.
+func After(at openflow.Flow, lines []string) (openflow.Flow, error) {
+	m, err := machineOf(at)
+	if err != nil {
+		return at, err
+	}
+	tracked := true
+	for skip := 0; len(lines) > 0; lines = lines[1:] {
+		line := lines[0]
+		switch a := parseLine(line); {
+		case strings.HasPrefix(line, "-> "), strings.HasPrefix(line, ">> "): // not actions
+		case skip > 0:
+			skip--
+		case a != nil:
+			if m.step(a); m.lost != "" {
+				return at, errors.New(m.lost)
+			}
+		case strings.HasPrefix(line, "ct("), line == "ct_clear": // what goes on is untracked
+			skip, tracked = nested(line), false
+		case strings.HasPrefix(line, "clone("):
+			skip = nested(line) // what it did is undone
+		case strings.HasPrefix(line, "learn("):
+		default:
+			return at, fmt.Errorf("action %q is not followed here", line)
+		}
+	}
+	f := openflow.Flow{Fields: m.regs.fields()}
+	for _, fd := range at.Fields {
+		if tracked && strings.HasPrefix(fd.Name, "ct_") {
+			f.Fields = append(f.Fields, fd)
+		}
+	}
+	f.Fields = append(f.Fields, m.pkt.Fields()...)
+	return f, nil
+}
