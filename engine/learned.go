@@ -33,7 +33,10 @@ type Detour struct {
 	Hit     TableHit // what the look-up finds
 	Actions string   // OpenFlow actions that do the same as the section, from where it began, but with the learned flow
 	Again   int      // how many of the look-ups before At those actions make again
-	Why     string   // not empty: what comes of the look-up is not known
+	// Start is the packet where Actions begin, on Bridge, if that is behind a patch port; else nil, it is where the section began.
+	Start  *openflow.Flow
+	Bridge string
+	Why    string // not empty: what comes of the look-up is not known
 }
 
 // Learner finds the first look-up of a section that a lesson decides, nil where none does. start is as for Replayer.
@@ -78,12 +81,13 @@ func (r *run) mayLearn(s *segment) bool {
 }
 
 func (r *run) detour(ctx context.Context, s *segment, start *openflow.Flow, d *Detour) error {
-	text, why := r.detourFlow(s, start)
+	text, why := r.detourFlow(s, start, d)
 	if why != "" {
 		s.unknown = why
 		return nil
 	}
 	text.actions = d.Actions
+	s.from = &text
 	sec, err := r.probe(ctx, text)
 	if err != nil {
 		return err
@@ -95,7 +99,7 @@ func (r *run) detour(ctx context.Context, s *segment, start *openflow.Flow, d *D
 	r.read(s, sec)
 	again := min(d.Again, len(s.pub.Tables))
 	s.pub.Tables, s.ahead = append(head, s.pub.Tables[again:]...), len(head)-again
-	if s.parent != nil && r.mirrored(outputsOf(s.actions), outputs) {
+	if s.parent != nil && r.mirrored(outputsOf(s.actions), outputs) || d.Start != nil && r.mirrored(append(outputs, outputsOf(s.actions)...), nil) {
 		s.unknown = "the bridge has a mirror, and the segment was traced anew for a learned flow: whether the packet is mirrored again is not known"
 	}
 	s.note("table %d is taken to have the flow that the %s would have taught it (learn)", d.Hit.Table, d.Hit.Taught)
@@ -103,8 +107,17 @@ func (r *run) detour(ctx context.Context, s *segment, start *openflow.Flow, d *D
 }
 
 // detourFlow is the packet where a segment begins, with what OVS would have thawed.
-func (r *run) detourFlow(s *segment, start *openflow.Flow) (flowText, string) {
-	if s.parent == nil {
+func (r *run) detourFlow(s *segment, start *openflow.Flow, d *Detour) (flowText, string) {
+	switch {
+	case s.from != nil:
+		return *s.from, ""
+	case d.Start != nil && s.parent != nil:
+		return flowText{}, "a resumed packet meets a learned flow on another bridge"
+	case d.Start != nil:
+		f := d.Start.Clone()
+		f.Fields = append(keyFields(s.entry), f.Fields...)
+		return flowText{bridge: d.Bridge, flow: f.String()}, ""
+	case s.parent == nil:
 		return r.entryOf(s.entry)(0), ""
 	}
 	in, ok := start.Get("in_port")

@@ -139,3 +139,39 @@ func TestLessonsThatCannotBeFollowed(t *testing.T) {
 		}
 	}
 }
+
+// A packet that comes by a provider network's bridge meets the learned flow behind the patch port, where that bridge sends it to one
+// port alone.
+func TestLessonsBehindAPatchPort(t *testing.T) {
+	b, p := start(t, 4, strings.ReplaceAll(fmt.Sprintf(hairpin, "resubmit(,20)"), "in_port=1,ip", "in_port=7,vlan_tci=0/0x1000,ip"))
+	b.Vsctl("add-br", "br1", "--", "set", "bridge", "br1", "datapath_type=dummy", "--", "add-port", "br1", "p9", "--", "set", "interface", "p9", "type=dummy", "ofport_request=9",
+		"--", "add-port", "br1", "out", "--", "set", "interface", "out", "type=patch", "options:peer=in",
+		"--", "add-port", "br0", "in", "--", "set", "interface", "in", "type=patch", "options:peer=out", "ofport_request=7")
+	e := eng(b, p, table{})
+	e.Replay, e.Learner = node.Replay, node.Learn
+	at := openflow.Flow{Fields: syn().Fields()}
+	req := engine.Request{Bridge: "br1", InPort: 9, Packet: syn(), Lessons: []engine.Lesson{{Bridge: "br0", Table: 69, Priority: 32768, Flow: at.String(), Packet: "SYN",
+		Items: []string{"cookie=0x99", "eth_type=0x800", "NXM_OF_IP_SRC[]", "load:0x1->NXM_NX_REG10[7]"}}}}
+	for _, l := range trace(t, e, req).Outcomes[0].Leaves {
+		if l.Kind != engine.LeafUnknown || !strings.Contains(l.Why, `it is behind "NORMAL"`) {
+			t.Errorf("flooded: %s %q", l.Kind, l.Why)
+		}
+	}
+	b.Appctl("fdb/add", "br1", "out", "0", syn().EthDst.String())
+	got := story(trace(t, e, req))
+	b.AddFlows("br0", "table=69,cookie=0x99,ip,nw_src=10.0.0.1,actions=load:1->NXM_NX_REG10[7]")
+	req.Lessons = nil
+	if want := story(trace(t, e, req)); got != want || !strings.Contains(want, "mark 3") {
+		t.Errorf("by the lesson:\n%s\nby the flow:\n%s", got, want)
+	}
+	// Tagged as the flow behind the patch port is not asked for: nobody can tell what the bridge made of the tag.
+	b.AddFlows("br0", "table=0,priority=40000,in_port=7,ip,actions=set_field:0x5->metadata,resubmit(,20)")
+	b.Ofctl("del-flows", "br0", "table=69,ip")
+	req.Lessons = []engine.Lesson{{Bridge: "br0", Table: 69, Priority: 32768, Flow: at.String(), Packet: "SYN", Items: []string{"eth_type=0x800"}}}
+	for _, l := range trace(t, e, req).Outcomes[0].Leaves {
+		if l.Kind == engine.LeafUnknown {
+			continue
+		}
+		t.Errorf("no tag in the match: %s %q", l.Kind, l.Why)
+	}
+}

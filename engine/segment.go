@@ -32,6 +32,7 @@ type segment struct {
 	places   []Place
 	replayed bool
 	start    *openflow.Flow // what a detour began with; nil: by the parent's place
+	from     *flowText      // a detour's own request
 	ahead    int            // how much further on in pub.Tables the look-ups of a detour's section are
 }
 

@@ -1,11 +1,13 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 )
 
@@ -54,7 +56,14 @@ func Learn(sec oftrace.Section, start *openflow.Flow, lessons []engine.Lesson) (
 		if err != nil {
 			return nil, err
 		}
-		return &engine.Detour{At: t.Node, Hit: *found, Actions: d.Actions, Again: d.Again}, nil
+		out := &engine.Detour{At: t.Node, Hit: *found, Actions: d.Actions, Again: d.Again}
+		if d.From != nil {
+			if out.Start, err = behindPatch(sec, d.From, lookups); err != nil {
+				return nil, err
+			}
+			out.Bridge = t.Bridge
+		}
+		return out, nil
 	}
 	return nil, nil
 }
@@ -80,4 +89,33 @@ func take(l engine.Lesson, lookups pinctrl.Lookups, at *oftrace.Node) (learned p
 		return learned, false, "it is about fields whose values here are not"
 	}
 	return learned, taken, ""
+}
+
+// behindPatch is the packet as it comes to a bridge by a patch port. Which one, and that the bridge before has not changed its tag,
+// is told by the match of the first flow that takes it.
+func behindPatch(sec oftrace.Section, first *oftrace.Node, lookups pinctrl.Lookups) (*openflow.Flow, error) {
+	f, ok := lookups[first]
+	match, err := openflow.Parse(first.Table.Match)
+	in, named := match.Get("in_port")
+	was, err2 := openflow.Parse(sec.Flow)
+	if err = errors.Join(err, err2); err != nil {
+		return nil, err
+	}
+	if !ok || !named || !sameTag(match, was) {
+		return nil, errors.New("the packet that comes by the patch port is not known where it meets a learned flow")
+	}
+	return &openflow.Flow{Fields: append([]openflow.Field{{Name: "in_port", Value: in}}, f.Fields...)}, nil
+}
+
+// sameTag says whether a match asks for the outermost VLAN tag that a packet has.
+func sameTag(match, pkt openflow.Flow) bool {
+	p, err := packet.FromFlow(pkt)
+	if err != nil {
+		return false
+	}
+	if v, ok := match.Uint("dl_vlan"); ok {
+		return len(p.VLANs) > 0 && uint64(p.VLANs[0].VID) == v
+	}
+	tci, ok := match.Field("vlan_tci")
+	return ok && tci.Value == "0x0000" && len(p.VLANs) == 0
 }

@@ -13,13 +13,16 @@ type Detour struct {
 	Actions string // OpenFlow actions that do it from where the section began
 	// Again is how many table look-ups before that one are made again by the actions.
 	Again int
+	// From is the look-up by which the actions begin where that is not the section's first, but behind a patch port.
+	From *oftrace.Node
 }
 
 // NewDetour puts a flow's actions in the place of what a look-up of a section led to: every action line on the way there is
 // written out, where it stands for a table that is on the way by that table's own.
 func NewDetour(sec oftrace.Section, at *oftrace.Node, flow []string) (Detour, error) {
 	d := detour{at: at, flow: flow, onWay: map[*oftrace.Node]bool{}}
-	out, found, err := d.list(sec.Nodes, true)
+	nodes, from := d.cross(sec.Nodes)
+	out, found, err := d.list(nodes, true)
 	if err == nil && !found {
 		err = errors.New("the look-up is not of this section")
 	}
@@ -35,7 +38,44 @@ func NewDetour(sec oftrace.Section, at *oftrace.Node, flow []string) (Detour, er
 		}
 		return true
 	})
-	return Detour{Actions: strings.Join(out, ","), Again: again}, nil
+	return Detour{Actions: strings.Join(out, ","), Again: again, From: from}, nil
+}
+
+// learnedPort is what NORMAL reports of a packet that it sends to one port (ofproto/ofproto-dpif-xlate.c: xlate_normal).
+const learnedPort = "forwarding to learned port"
+
+// cross goes on to the bridge behind a patch port where all that the first bridge did was to send the packet there: a provider
+// network's, by NORMAL.
+func (d *detour) cross(nodes []*oftrace.Node) ([]*oftrace.Node, *oftrace.Node) {
+	if len(nodes) != 1 || nodes[0].Kind != oftrace.Bridge || len(nodes[0].Children) != 1 || nodes[0].Children[0].Kind != oftrace.Table {
+		return nodes, nil
+	}
+	first := nodes[0].Children[0]
+	var bridge *oftrace.Node
+	normal, one := 0, false
+	var look func([]*oftrace.Node)
+	look = func(in []*oftrace.Node) {
+		for _, n := range in {
+			switch {
+			case n.Kind == oftrace.Bridge && bridge == nil && holds(n.Children, d.at):
+				bridge = n
+				continue
+			case n.Kind == oftrace.ActionLine && n.Text == "NORMAL":
+				normal++
+			case n.Kind == oftrace.Detail:
+				one = one || n.Text == learnedPort
+			default:
+				normal = -1 << 16 // it did something else too
+			}
+			look(n.Children)
+		}
+	}
+	look(first.Children)
+	if normal != 1 || !one || bridge == nil || len(bridge.Children) == 0 || bridge.Children[0].Kind != oftrace.Table {
+		return nodes, nil
+	}
+	d.onWay[first] = true
+	return bridge.Children, bridge.Children[0]
 }
 
 type detour struct {
