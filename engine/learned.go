@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,6 +90,10 @@ func (r *run) detour(ctx context.Context, s *segment, start *openflow.Flow, d *D
 	text.actions = d.Actions
 	s.from = &text
 	sec, err := r.probe(ctx, text)
+	if refused := (*TraceError)(nil); errors.As(err, &refused) && ctx.Err() == nil {
+		s.unknown = "the learned flow cannot be traced: " + refused.Error()
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,8 @@ func (n Named) text(f facts) string {
 		return "ACL " + n.NB.title() + " drops it"
 	case n.NB != nil && n.NB.Table == "Load_Balancer" && rejects(lf.Actions):
 		return "load balancer " + n.NB.title() + " has no backend and rejects it"
+	case n.NB != nil && n.NB.Table == "Load_Balancer" && strings.Contains(lf.Actions, "commit_lb_aff("):
+		return "load balancer " + n.NB.title() + " notes this client's backend (affinity) and drops the packet: what is sent again goes through"
 	case n.NB != nil && n.NB.Table == "Load_Balancer":
 		return "load balancer " + n.NB.title() + " has no backend and drops it"
 	case has("_acl") && strings.Contains(lf.Match, "ct.inv"):
