@@ -115,11 +115,12 @@ func TestLessonsThatCannotBeFollowed(t *testing.T) {
 	}{
 		{"the packet that taught is not known", with(func(l *engine.Lesson) { l.Flow = "" }), "", "the packet that would have taught it could not be followed"},
 		{"a field that is not followed", with(func(l *engine.Lesson) { l.Items = []string{"NXM_NX_TUN_ID[]=0x5"} }), "", "it is about fields whose values here are not"},
-		{"a load that is not understood", with(func(l *engine.Lesson) { l.Items = []string{"load:NXM_NX_NOTHING[]->NXM_NX_REG1[]"} }), "", "is not understood"},
+		{"a load that is not understood", with(func(l *engine.Lesson) { l.Items = []string{"load:NXM_NX_NOTHING[]->NXM_NX_REG1[]"} }), "", "is not followed here"},
 		{"an output that is no port's", with(func(l *engine.Lesson) {
 			l.Flow, l.Items = "in_port=65300,"+flow.String(), []string{"nw_proto=6", "output:NXM_OF_IN_PORT[]"}
 		}), "", "the learned flow cannot be traced: "},
 		{"behind check_pkt_larger", all, "resubmit(,9)", `the packet's length decides on the way`},
+		{"another protocol than that of a packet that is not known", with(func(l *engine.Lesson) { l.Flow, l.Items = "", []string{"NXM_OF_IP_SRC[]", "nw_proto=17"} }), "", ""},
 		{"another table", with(func(l *engine.Lesson) { l.Table = 70 }), "", ""},
 		{"another bridge", with(func(l *engine.Lesson) { l.Bridge = "br1" }), "", ""},
 		{"below what is there", with(func(l *engine.Lesson) { l.Table, l.Priority = 21, 0 }), "", ""},

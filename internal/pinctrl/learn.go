@@ -16,6 +16,7 @@ import (
 type Learned struct {
 	Cookie  uint64
 	Actions []string
+	Unknown string // what of it is not known; empty: all is
 	match   []bits
 }
 
@@ -56,48 +57,65 @@ func (l Learned) Metadata() uint64 {
 var learnOptions = []string{"table", "priority", "idle_timeout", "hard_timeout", "fin_idle_timeout", "fin_hard_timeout", "limit", "result_dst",
 	"send_flow_rem", "delete_learned"}
 
-// Learn executes the items of a learn() action, as printed, for the packet that met it.
-func Learn(items []string, at openflow.Flow) (Learned, error) {
-	m, err := machineOf(at)
-	if err != nil {
-		return Learned{}, err
-	}
+// Learn executes the items of a learn() action, as printed, for the packet that met it; nil: a packet that is not known.
+func Learn(items []string, at *openflow.Flow) Learned {
+	var m *machine
 	var l Learned
+	if at == nil {
+		l.Unknown = "the packet that would have taught it could not be followed"
+	} else if known, err := machineOf(*at); err != nil {
+		l.Unknown = err.Error()
+	} else {
+		m = known
+	}
 	for _, item := range items {
-		name, value, given := strings.Cut(item, "=")
-		switch {
-		case slices.Contains(learnOptions, name):
-		case name == "cookie":
-			if l.Cookie, err = strconv.ParseUint(value, 0, 64); err != nil {
-				return l, fmt.Errorf("learn: cookie %q: %w", value, err)
-			}
-		case strings.HasPrefix(item, "load:"):
-			from, to, _ := strings.Cut(strings.TrimPrefix(item, "load:"), "->")
-			dst, ok := ParseSubfield(to)
-			b, known := m.operand(from, dst)
-			if !ok || !known || !dst.Field.write {
-				return l, fmt.Errorf("learn: %q is not understood", item)
-			}
-			l.Actions = append(l.Actions, b.load())
-		case strings.HasPrefix(item, "output:"):
-			b, known := m.operand(strings.TrimPrefix(item, "output:"), Subfield{fieldByName("in_port"), 0, 16})
-			if !known {
-				return l, fmt.Errorf("learn: %q is not understood", item)
-			}
-			l.Actions = append(l.Actions, "output:"+portText(uint32(binary.BigEndian.Uint16(fromBits(b.v, 2)))))
-		default:
-			dst, ok := learnDst(name)
-			if !given {
-				value = name
-			}
-			b, known := m.operand(value, dst)
-			if !ok || !known {
-				return l, fmt.Errorf("learn: %q is not understood", item)
-			}
-			l.match = append(l.match, b)
+		if !l.item(m, item) && l.Unknown == "" {
+			l.Unknown = fmt.Sprintf("%q of its learn() is not followed here", item)
 		}
 	}
-	return l, nil
+	return l
+}
+
+// item executes one item; false where it is not understood, or takes a value that is not known.
+func (l *Learned) item(m *machine, item string) bool {
+	name, value, given := strings.Cut(item, "=")
+	switch {
+	case slices.Contains(learnOptions, name):
+		return true
+	case name == "cookie":
+		v, err := strconv.ParseUint(value, 0, 64)
+		l.Cookie = v
+		return err == nil
+	case strings.HasPrefix(item, "load:"):
+		from, to, _ := strings.Cut(strings.TrimPrefix(item, "load:"), "->")
+		dst, ok := ParseSubfield(to)
+		if !ok || !dst.Field.write {
+			return false
+		}
+		b, known := m.operand(from, dst)
+		if known {
+			l.Actions = append(l.Actions, b.load())
+		}
+		return known
+	case strings.HasPrefix(item, "output:"):
+		b, known := m.operand(strings.TrimPrefix(item, "output:"), Subfield{fieldByName("in_port"), 0, 16})
+		if known {
+			l.Actions = append(l.Actions, "output:"+portText(uint32(binary.BigEndian.Uint16(fromBits(b.v, 2)))))
+		}
+		return known
+	}
+	dst, ok := learnDst(name)
+	if !ok {
+		return false
+	}
+	if !given {
+		value = name
+	}
+	b, known := m.operand(value, dst)
+	if known {
+		l.match = append(l.match, b)
+	}
+	return known
 }
 
 // learnDst reads the left side of a match: NXM[..], or the name of a whole field.
@@ -114,12 +132,9 @@ func learnDst(s string) (Subfield, bool) {
 
 // operand is the value that goes to dst: a field as it is now, or as given.
 func (m *machine) operand(text string, dst Subfield) (bits, bool) {
-	if dst.Field == nil {
-		return bits{}, false
-	}
 	if strings.HasSuffix(text, "]") {
 		src, ok := ParseSubfield(text)
-		if !ok || src.Bits != dst.Bits {
+		if !ok || src.Bits != dst.Bits || m == nil {
 			return bits{}, false
 		}
 		v, ok := m.bits(src)
@@ -164,13 +179,13 @@ func (b bits) load() string {
 	return SetField{Field: b.Field, Value: fromBits(all, b.Field.Bytes), Mask: fromBits(mask, b.Field.Bytes)}.String()
 }
 
-// Takes says whether the flow matches a packet; known is false where a field decides that the packet does not tell.
+// Takes says whether the flow matches a packet; known is false where that hangs on what is not known of either.
 func (l Learned) Takes(p openflow.Flow) (takes, known bool) {
 	m, err := machineOf(p)
 	if err != nil {
 		return false, false
 	}
-	known = true
+	known = l.Unknown == ""
 	for _, b := range l.match {
 		v, ok := m.bits(b.Subfield)
 		if ok && !slices.Equal(v, b.v) {

@@ -31,10 +31,10 @@ func TestLearn(t *testing.T) {
 		{"NXM_NX_TUN_ID[]=0x5,tcp_dst=80", then, then, "tun_id=0x5,tcp_dst=80", "", false, true},
 		{"NXM_NX_TUN_ID[]=0x5", then, then, "tun_id=0x5", "", false, false},
 	} {
-		l, err := Learn(openflow.SplitActions(c.items), flowOf(t, c.then))
-		if err != nil {
-			t.Errorf("%s: %v", c.items, err)
-			continue
+		then := flowOf(t, c.then)
+		l := Learn(openflow.SplitActions(c.items), &then)
+		if l.Unknown != "" {
+			t.Errorf("%s: %s", c.items, l.Unknown)
 		}
 		takes, known := l.Takes(flowOf(t, c.now))
 		if l.Match() != c.match || strings.Join(l.Actions, ",") != c.actions || takes != c.takes || known != c.known {
@@ -43,9 +43,21 @@ func TestLearn(t *testing.T) {
 	}
 	for _, bad := range []string{"load:NXM_NX_TUN_ID[]->NXM_NX_REG0[0..63]", "load:NXM_OF_IP_SRC[]->NXM_NX_REG0[0..15]", "load:1->NXM_NX_CT_STATE[]", "nothing=1",
 		"NXM_NX_TUN_ID[]", "cookie=x", "output:NXM_NX_NOTHING[]", "load:0x1", "nw_proto=tcp"} {
-		if l, err := Learn([]string{bad}, flowOf(t, then)); err == nil {
+		at := flowOf(t, then)
+		l := Learn([]string{bad, "nw_proto=6"}, &at)
+		if takes, known := l.Takes(at); l.Unknown == "" || takes || known {
 			t.Errorf("%s is taken: %+v", bad, l)
 		}
+		if takes, known := l.Takes(flowOf(t, "udp,nw_src=10.0.0.3")); takes || !known {
+			t.Errorf("%s with another protocol: %v %v", bad, takes, known)
+		}
+	}
+	l := Learn([]string{"OXM_OF_METADATA[]", "nw_proto=6"}, nil) // a packet that is not known: what is given still counts
+	if takes, known := l.Takes(flowOf(t, back)); l.Unknown == "" || takes || known {
+		t.Errorf("of a packet that is not known: %+v", l)
+	}
+	if takes, known := l.Takes(flowOf(t, "udp,metadata=0x5")); takes || !known {
+		t.Errorf("of a packet that is not known, another protocol: %v %v", takes, known)
 	}
 	if _, err := After(flowOf(t, then), []string{"resubmit(,1)"}); err == nil {
 		t.Error("a table asked on the way is followed")
@@ -68,18 +80,15 @@ func FuzzLearn(f *testing.F) {
 		if err != nil {
 			return
 		}
-		l, err := Learn(openflow.SplitActions(items), at)
-		if err != nil {
-			return
-		}
+		l := Learn(openflow.SplitActions(items), &at)
 		// What it prints is understood, and the packet that met it matches what was taken from it alone.
 		for _, a := range l.Actions {
 			if parseLine(a) == nil && !strings.HasPrefix(a, "output:") {
 				t.Errorf("%q prints the action %q", items, a)
 			}
 		}
-		if again, err := Learn(strings.Split(l.Match(), ","), at); l.Match() != "" && (err != nil || again.Match() != l.Match()) {
-			t.Errorf("%q matches %q, read again %q %v", items, l.Match(), again.Match(), err)
+		if again := Learn(strings.Split(l.Match(), ","), &at); l.Match() != "" && again.Match() != l.Match() {
+			t.Errorf("%q matches %q, read again %q", items, l.Match(), again.Match())
 		}
 	})
 }
