@@ -24,6 +24,7 @@ type flow struct {
 	spec   int // index in specs plus one; 0 none
 	client side
 	server side
+	conn   ctstate.Tuple // original direction of the connection that the sides are of: where both are translated there are two
 }
 
 // packet is one generated step.
@@ -240,7 +241,11 @@ func (g *generator) tcp(pk *packet, e *ctstate.Entry) {
 			h.seq = me.next - 1
 		}
 	}
-	if !g.user && e != nil && !peer.seen && !me.acked && flags&(syn|ack) == ack {
+	seen := peer.seen || me.acked
+	if e != nil && e.Orig != pk.f.conn {
+		seen = e.Status&ctstate.SeenReply != 0
+	}
+	if !g.user && e != nil && !seen && flags&(syn|ack) == ack {
 		h.ack = 0 // nothing to acknowledge yet
 	}
 	pk.tcp = h
@@ -282,6 +287,7 @@ func (pk *packet) sent(before *ctstate.TCPInfo, r *ctstate.Result) {
 	}
 	if r.Hit == nil { // a new connection: only this side has been seen
 		me.finSent, me.acked, peer.acked, peer.finSent, peer.seen = false, false, false, false, false
+		pk.f.conn = r.Conn.Entry.Orig
 		if flags&syn != 0 {
 			me.isn, me.next = h.seq, h.seq+1
 		}
@@ -299,9 +305,11 @@ func (pk *packet) sent(before *ctstate.TCPInfo, r *ctstate.Result) {
 	if ignored {
 		return
 	}
-	// A reset on a closing connection is believed without a look at its numbers (tcp_can_early_drop).
-	closing := before != nil && before.State >= ctstate.TCPFinWait && before.State <= ctstate.TCPClose
-	me.seen = me.seen || flags&rst == 0 || !closing
+	// A reset on a closing connection is believed without a look at its numbers, which are not kept (tcp_can_early_drop).
+	if flags&rst != 0 && before != nil && before.State >= ctstate.TCPFinWait && before.State <= ctstate.TCPClose {
+		return
+	}
+	me.seen = true
 	if flags&(syn|ack) == syn && after != nil && after.State == ctstate.TCPSynSent2 {
 		me.next = h.seq + 1
 	}
