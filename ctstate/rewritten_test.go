@@ -9,17 +9,9 @@ import (
 func setDst(t *testing.T, k Tracker, o *Overlay, p Packet, to string, actions ...Action) Result {
 	t.Helper()
 	r := carried(t, k, o, p, actions[0])
-	c, q := k.Rewritten(r.Conn), r.Packet
+	q := r.Packet
 	q.Tuple.Dst = netip.AddrPortFrom(addr(to), q.Tuple.Dst.Port())
-	for _, a := range actions[1:] {
-		var err error
-		if r, err = k.Do(bg, o, c, q, a); err != nil {
-			t.Fatal(err)
-		}
-		o.Apply(r)
-		c, q = r.Conn, r.Packet
-	}
-	return r
+	return carriedOn(t, k, o, k.Rewritten(r.Conn), q, actions[1:]...)
 }
 
 func TestRewritten(t *testing.T) {
@@ -42,14 +34,33 @@ func TestRewritten(t *testing.T) {
 
 	// ovs_ct_find_existing: another connection is found by the new addresses, and the key still tells of the first one.
 	first := conn(t, TCPEstablished, SeenReply|Assured)
-	first.Mark = 1
+	first.Mark, first.Label = 1, Label{Lo: 1}
 	second := first
-	second.Orig, second.Mark = tup(t, moved), 2
+	second.Orig, second.Mark, second.Label = tup(t, moved), 2, Label{}
 	second.Reply, _ = second.Orig.Invert()
 	o := NewOverlay(NewMemTable(first, second))
 	r := setDst(t, NewKernel(Release{}), o, pkt, "20.0.0.77", track, track)
 	if r.Conn.State != Est|Trk || r.Conn.Mark != 1 || r.Hit == nil || r.Hit.Orig != second.Orig {
 		t.Errorf("found again: %v mark %d hit %v", r.Conn.State, r.Conn.Mark, r.Hit)
+	}
+	// The key's label stays too, until one is written.
+	label := Label{Lo: 8}
+	r = setDst(t, NewKernel(Release{}), o, pkt, "20.0.0.77", track, commit)
+	if r.Conn.Mark != 1 || r.Conn.Label != first.Label {
+		t.Errorf("a commit that writes nothing: %d %v", r.Conn.Mark, r.Conn.Label)
+	}
+	r = setDst(t, NewKernel(Release{}), o, pkt, "20.0.0.77", track, Action{Zone: 7, Commit: true, Label: label, LabelMask: label})
+	if r.Conn.Mark != 1 || r.Conn.Label != label {
+		t.Errorf("a label written: mark %d label %v", r.Conn.Mark, r.Conn.Label)
+	}
+	// A translated packet is looked for backwards, by the other half's tuple.
+	third := conn(t, TCPEstablished, SeenReply|Assured|DstNAT|SrcNATDone|DstNATDone)
+	third.Reply = tup(t, "tcp 10.0.0.9:80>10.0.0.1:1000")
+	fourth := third
+	fourth.Orig, fourth.Reply = tup(t, "tcp 10.0.0.1:1000>40.0.0.1:80"), tup(t, "tcp 20.0.0.77:80>10.0.0.1:1000")
+	r = setDst(t, NewKernel(Release{}), NewOverlay(NewMemTable(third, fourth)), pkt, "20.0.0.77", Action{Zone: 7, NAT: &NAT{}}, track)
+	if r.Conn.State&(Est|Trk|DNAT) != Est|Trk|DNAT || r.Reply || r.Hit == nil || r.Hit.Orig != fourth.Orig {
+		t.Errorf("found backwards: %v reply %v hit %v", r.Conn.State, r.Reply, r.Hit)
 	}
 	// ovs_ct_set_mark tells the key what it changes, and no more.
 	r = setDst(t, NewKernel(Release{}), o, pkt, "20.0.0.77", track, Action{Zone: 7, Commit: true, Mark: 2, MarkMask: 0xff})

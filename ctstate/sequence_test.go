@@ -10,8 +10,13 @@ import (
 // carried runs several actions on one packet, the conntrack carried from one to the next.
 func carried(t *testing.T, k Tracker, o *Overlay, p Packet, actions ...Action) Result {
 	t.Helper()
+	return carriedOn(t, k, o, Conn{}, p, actions...)
+}
+
+// carriedOn is carried for a packet that already carries c.
+func carriedOn(t *testing.T, k Tracker, o *Overlay, c Conn, p Packet, actions ...Action) Result {
+	t.Helper()
 	var r Result
-	c := Conn{}
 	for _, a := range actions {
 		var err error
 		if r, err = k.Do(bg, o, c, p, a); err != nil {

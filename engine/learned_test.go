@@ -179,3 +179,64 @@ func TestLessonsBehindAPatchPort(t *testing.T) {
 		t.Errorf("no tag in the match: %s %q", l.Kind, l.Why)
 	}
 }
+
+// Of two learned flows that both match, neither is guessed; two that do the same, or one with the other's match, leave nothing to know.
+func TestLessonsThatContradict(t *testing.T) {
+	b, p := start(t, 4, fmt.Sprintf(hairpin, "resubmit(,20)"))
+	e := eng(b, p, table{})
+	e.Replay, e.Learner = node.Replay, node.Learn
+	at := openflow.Flow{Fields: syn().Fields()}
+	lesson := func(items ...string) engine.Lesson {
+		return engine.Lesson{Bridge: "br0", Table: 69, Priority: 9, Flow: at.String(), Packet: "SYN", Items: items}
+	}
+	hairpin := lesson("eth_type=0x800", "load:0x1->NXM_NX_REG10[7]")
+	above := hairpin
+	above.Priority = 10
+	for _, c := range []struct {
+		name    string
+		lessons []engine.Lesson
+		unknown bool
+		marked  bool // it goes the way of the hairpin
+	}{
+		{"one", []engine.Lesson{hairpin}, false, true},
+		{"two of one priority", []engine.Lesson{hairpin, lesson("nw_proto=6")}, true, false},
+		{"two that do the same", []engine.Lesson{hairpin, lesson("nw_proto=6", "load:0x1->NXM_NX_REG10[7]")}, false, true},
+		{"one match, taught again", []engine.Lesson{hairpin, lesson("eth_type=0x800")}, false, false},
+		{"one above the other", []engine.Lesson{above, lesson("nw_proto=6")}, false, true},
+	} {
+		s := story(trace(t, e, engine.Request{Bridge: "br0", InPort: 1, Packet: syn(), Lessons: c.lessons}))
+		if strings.Contains(s, "two flows of priority 9 that match") != c.unknown || strings.Contains(s, "mark 3") != c.marked {
+			t.Errorf("%s:\n%s", c.name, s)
+		}
+	}
+}
+
+// A look-up behind a hashed group is followed like any other: the group's bucket is no recirculation of its own.
+func TestLessonsBehindAGroup(t *testing.T) {
+	b, p := start(t, 4, fmt.Sprintf(hairpin, "resubmit(,9)"))
+	b.Ofctl("-O", "OpenFlow15", "add-group", "br0", "group_id=7,type=select,selection_method=dp_hash,bucket=bucket_id:1,weight:100,actions=ct(table=20,zone=7)")
+	b.AddFlows("br0", "table=9,ip,actions=group:7")
+	e := eng(b, p, table{})
+	e.Replay, e.Learner = node.Replay, node.Learn
+	at := openflow.Flow{Fields: syn().Fields()}
+	s := story(trace(t, e, engine.Request{Bridge: "br0", InPort: 1, Packet: syn(), Lessons: []engine.Lesson{{Bridge: "br0", Table: 69, Priority: 32768, Flow: at.String(), Packet: "SYN",
+		Items: []string{"eth_type=0x800", "load:0x1->NXM_NX_REG10[7]"}}}}))
+	if strings.Contains(s, "unknown") || !strings.Contains(s, "mark 3") {
+		t.Error(s)
+	}
+}
+
+// A resumed segment's look-ups are of the bridge that it runs in, which the trace does not head it by.
+func TestResumedSegmentNamesItsBridge(t *testing.T) {
+	b, p := start(t, 4, "table=0,in_port=7,ip,actions=ct(table=1,zone=7)\ntable=1,ip,actions=output:2")
+	b.Vsctl("add-br", "br1", "--", "set", "bridge", "br1", "datapath_type=dummy", "--", "add-port", "br1", "p9", "--", "set", "interface", "p9", "type=dummy", "ofport_request=9",
+		"--", "add-port", "br1", "out", "--", "set", "interface", "out", "type=patch", "options:peer=in",
+		"--", "add-port", "br0", "in", "--", "set", "interface", "in", "type=patch", "options:peer=out", "ofport_request=7")
+	b.Appctl("fdb/add", "br1", "out", "0", syn().EthDst.String())
+	e := eng(b, p, table{})
+	e.Replay = node.Replay
+	res := trace(t, e, engine.Request{Bridge: "br1", InPort: 9, Packet: syn()})
+	if len(res.Segments) != 2 || len(res.Segments[1].Tables) != 1 || res.Segments[1].Tables[0].Bridge != "br0" || res.Segments[0].Tables[0].Bridge != "br1" {
+		t.Errorf("%s", story(res))
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
@@ -31,6 +32,9 @@ func Learn(sec oftrace.Section, start *openflow.Flow, lessons []engine.Lesson) (
 				return &engine.Detour{Why: fmt.Sprintf("the %s before would have taught table %d a flow (learn), which a trace does not install: "+
 					"what it makes of this packet is not known, as %s", l.Packet, l.Table, why)}, nil
 			case !taken || found != nil && found.Priority > l.Priority:
+			case found != nil && found.Priority == l.Priority && found.Match != learned.Match() && !slices.Equal(found.Actions, learned.Actions):
+				return &engine.Detour{Why: fmt.Sprintf("the packets before would have taught table %d two flows of priority %d that match: which of them is found is not known",
+					l.Table, l.Priority)}, nil
 			default: // of two with one match the later one is in the table
 				found = &engine.TableHit{Bridge: l.Bridge, Table: l.Table, Priority: l.Priority, Cookie: learned.Cookie, Match: learned.Match(),
 					Actions: learned.Actions, Metadata: learned.Metadata(), Flow: lookups[t.Node].String(), Taught: l.Packet}

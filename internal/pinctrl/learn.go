@@ -54,7 +54,7 @@ func (l Learned) Metadata() uint64 {
 }
 
 // learnOptions are the items of a learn() action that say nothing of what the flow matches or does.
-var learnOptions = []string{"table", "priority", "idle_timeout", "hard_timeout", "fin_idle_timeout", "fin_hard_timeout", "limit", "result_dst",
+var learnOptions = []string{"table", "priority", "idle_timeout", "hard_timeout", "fin_idle_timeout", "fin_hard_timeout",
 	"send_flow_rem", "delete_learned"}
 
 // Learn executes the items of a learn() action, as printed, for the packet that met it; nil: a packet that is not known.
@@ -226,7 +226,7 @@ func After(at openflow.Flow, lines []string) (openflow.Flow, error) {
 			skip, tracked = nested(line), false
 		case strings.HasPrefix(line, "clone("):
 			skip = nested(line) // what it did is undone
-		case strings.HasPrefix(line, "learn("):
+		case strings.HasPrefix(line, "learn(") && !strings.Contains(line, "result_dst="):
 		default:
 			return at, fmt.Errorf("action %q is not followed here", line)
 		}

@@ -42,7 +42,7 @@ func TestLearn(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"load:NXM_NX_TUN_ID[]->NXM_NX_REG0[0..63]", "load:NXM_OF_IP_SRC[]->NXM_NX_REG0[0..15]", "load:1->NXM_NX_CT_STATE[]", "nothing=1",
-		"NXM_NX_TUN_ID[]", "cookie=x", "output:NXM_NX_NOTHING[]", "load:0x1", "nw_proto=tcp"} {
+		"NXM_NX_TUN_ID[]", "cookie=x", "limit=4", "result_dst=NXM_NX_REG0[0]", "output:NXM_NX_NOTHING[]", "load:0x1", "nw_proto=tcp"} {
 		at := flowOf(t, then)
 		l := Learn([]string{bad, "nw_proto=6"}, &at)
 		if takes, known := l.Takes(at); l.Unknown == "" || takes || known {
@@ -61,6 +61,9 @@ func TestLearn(t *testing.T) {
 	}
 	if _, err := After(flowOf(t, then), []string{"resubmit(,1)"}); err == nil {
 		t.Error("a table asked on the way is followed")
+	}
+	if _, err := After(flowOf(t, then), []string{"learn(table=1,limit=4,result_dst=NXM_NX_REG0[0])"}); err == nil {
+		t.Error("what a learn() with a limit answers is taken as known")
 	}
 	// As gr0's flow in lr_in_ecmp_stateful has it: what a ct() writes is not the packet's, and the packet goes on untracked.
 	got, err := After(flowOf(t, "ct_state=new|trk,metadata=0x5,tcp,nw_src=10.0.0.3"), []string{

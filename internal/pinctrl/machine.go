@@ -48,7 +48,7 @@ func (r registers) reload() []Action {
 // fields gives the registers as the items of a flow.
 func (r registers) fields() []openflow.Field {
 	var out []openflow.Field
-	for i := range 16 {
+	for i := range r.reg {
 		if r.reg[i] != 0 {
 			out = append(out, openflow.Field{Name: "reg" + strconv.Itoa(i), Value: hexNum(uint64(r.reg[i]))})
 		}

@@ -18,11 +18,16 @@ func sessions(b builder) []probe.Case {
 		"acl-del pg2 to-lport 1010 'outport == @pg2 && tcp.dst == 8080'",
 		"acl-del pg2 from-lport 1010 'inport == @pg2 && tcp.src == 8080'",
 	}
+	of := func(feature string, c probe.Case) probe.Case {
+		c.Feature = feature
+		return c
+	}
+	const learned, outside = "sessions, flows learned on the way", "sessions, client outside"
 	// The way back is a flow that the SYN teaches: a VIP of its own, that no packet has been sent to.
 	hairpin := func(name, vip string, p *probe.Packet) probe.Case {
-		return changed(session("hairpin-"+name, "established", p), []string{"lb-add lb-case " + vip, "ls-lb-add sw0 lb-case"}, []string{"lb-del lb-case"})
+		return changed(of(learned, session("hairpin-"+name, "established", p)), []string{"lb-add lb-case " + vip, "ls-lb-add sw0 lb-case"}, []string{"lb-del lb-case"})
 	}
-	symmetric := changed(session("ecmp-symmetric", "established", with(b.tcp("ext3", "60.0.0.4", 80), func(p *probe.Packet) { p.Sport = 41041 })),
+	symmetric := changed(of(learned, session("ecmp-symmetric", "established", with(b.tcp("ext3", "60.0.0.4", 80), func(p *probe.Packet) { p.Sport = 41041 }))),
 		[]string{"lr-route-del gr0 0.0.0.0/0", "--ecmp-symmetric-reply lr-route-add gr0 0.0.0.0/0 172.17.0.100", "--ecmp-symmetric-reply --ecmp lr-route-add gr0 0.0.0.0/0 172.17.0.101"},
 		[]string{"lr-route-del gr0 0.0.0.0/0", "lr-route-add gr0 0.0.0.0/0 172.17.0.100"})
 	return []probe.Case{
@@ -33,15 +38,15 @@ func sessions(b builder) []probe.Case {
 		session("udp", "established", b.udp("sw0-p1", "30.0.0.10", 53)),
 		session("ping", "established", b.ping("sw0-p1", "sw2-p2")),
 		session("ipv6", "established", b.tcp6("sw0-p1", "fd00:30::10", 80)),
-		session("hairpin", "established", b.tcp("sw0-p1", "30.0.0.12", 80)),
 		hairpin("tcp", "30.0.0.71:80 10.0.0.3:8080 tcp", b.tcp("sw0-p1", "30.0.0.71", 80)),
+		symmetric,
 		hairpin("udp", "30.0.0.72:53 10.0.0.3:5353 udp", b.udp("sw0-p1", "30.0.0.72", 53)),
 		hairpin("ipv6", "[fd00:30::71]:80 [fd00:10::3]:8080 tcp", b.tcp6("sw0-p1", "fd00:30::71", 80)),
+		of(learned, session("hairpin", "established", b.tcp("sw0-p1", "30.0.0.12", 80))),
 		hairpin("other-client", "30.0.0.73:80 10.0.0.3:8080 tcp", b.tcp("sw0-p3", "30.0.0.73", 80)),
-		symmetric,
-		session("from-outside", "established", b.tcp("ext1", "172.16.0.10", 80)),
-		session("from-outside-vlan", "established", b.tcp("ext3", "172.17.0.30", 80)),
-		session("from-outside-udp", "established", b.udp("ext1", "172.16.0.11", 53)),
+		of(outside, session("from-outside", "established", b.tcp("ext1", "172.16.0.10", 80))),
+		of(outside, session("from-outside-vlan", "established", b.tcp("ext3", "172.17.0.30", 80))),
+		of(outside, session("from-outside-udp", "established", b.udp("ext1", "172.16.0.11", 53))),
 		session("closed-to-subnet", "SYN", b.tcp("sw1-p1", "sw2-p2", 8080)),
 		broken,
 	}

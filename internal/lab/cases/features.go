@@ -175,5 +175,7 @@ var Features = []string{
 	"IP fragments, IPv6",
 	"IP fragments, alone",
 	"sessions",
+	"sessions, flows learned on the way",
+	"sessions, client outside",
 	"a connection's later packets",
 }
