@@ -2,9 +2,13 @@ package lab
 
 import "strconv"
 
-// Base is the topology that tests, demo and shell share.
-func Base() *Topology {
+// Base is the topology that tests, demo and shell share, on the kernel's datapath.
+func Base() *Topology { return BaseOn(System) }
+
+// BaseOn is the same topology on chassis with the given datapath.
+func BaseOn(datapath string) *Topology {
 	t := &Topology{
+		Datapath: datapath,
 		Chassis: []Chassis{
 			{Name: "hv1", EncapIP: underlayNet + "1", IPs: []string{underlayNet + "11", "fd31::1"}, Mappings: map[string]string{"physnet1": "br-ex"}},
 			{Name: "hv2", EncapIP: underlayNet + "2", IPs: []string{underlayNet + "12", "fd31::2"}, Mappings: map[string]string{"physnet1": "br-ex"}},

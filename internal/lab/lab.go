@@ -23,6 +23,8 @@ const Dir = "/run/ctlab"
 const (
 	underlayBridge = "ul0"
 	underlayNet    = "172.31.0."
+	underlayPort   = "ul" // a chassis' end of its cable to the underlay
+	underlayMTU    = "1700"
 	centralIP      = underlayNet + "254"
 	// NBRemote and SBRemote are where the lab's central databases listen.
 	NBRemote = "tcp:" + centralIP + ":6641"
@@ -361,6 +363,9 @@ func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m
 // and its datapath holds no flow of before.
 func (l *Lab) Settle(ctx context.Context) error {
 	if err := l.Sync(ctx); err != nil {
+		return err
+	}
+	if err := l.knowNeighbours(); err != nil {
 		return err
 	}
 	errc := make(chan error, len(l.Topo.Chassis))

@@ -1,6 +1,6 @@
 // Package lab brings up a real OVN deployment to test and demonstrate on: the
-// central databases, ovn-northd, and several chassis with the kernel datapath,
-// each in a network namespace of its own.
+// central databases, ovn-northd, and several chassis, each in a network namespace
+// of its own, with the kernel's datapath or Open vSwitch's own.
 package lab
 
 import (
@@ -14,12 +14,13 @@ import (
 
 // Topology is the one description that tests, demo and shell share.
 type Topology struct {
-	Chassis []Chassis
-	VIFs    []VIF
-	Hosts   []Host
-	Setup   []string // ovn-nbctl commands
-	Zones   []Zone   // further availability zones
-	After   []string // commands for Do, once every port is up
+	Datapath string `json:",omitempty"` // System or Userspace
+	Chassis  []Chassis
+	VIFs     []VIF
+	Hosts    []Host
+	Setup    []string // ovn-nbctl commands
+	Zones    []Zone   // further availability zones
+	After    []string // commands for Do, once every port is up
 }
 
 // Zone is an availability zone with a central of its own.

@@ -104,16 +104,13 @@ func (l *Lab) network(ctx context.Context) error {
 	}
 	for _, c := range l.Topo.Chassis {
 		netns(c.Name)
-		add("link add %s mtu 1700 type veth peer name ul mtu 1700 netns %s", UnderlayLeg(c.Name), c.Name)
+		add("link add %s mtu %s type veth peer name %s mtu %s netns %s", UnderlayLeg(c.Name), underlayMTU, underlayPort, underlayMTU, c.Name)
 		add("link set %s master %s up", UnderlayLeg(c.Name), underlayBridge)
-		for _, ip := range append(strings.Split(c.EncapIP, ","), c.IPs...) {
-			if strings.Contains(ip, ":") {
-				in(c.Name, "addr add %s/64 dev ul nodad", ip)
-			} else {
-				in(c.Name, "addr add %s/24 dev ul", ip)
-			}
+		if l.Topo.userspace() {
+			in(c.Name, "link set %s arp off up", underlayPort) // the addresses go to the tunnel bridge, which answers for them
+		} else {
+			inside[c.Name] = append(inside[c.Name], c.addAddresses(underlayPort)...)
 		}
-		in(c.Name, "link set ul up")
 		for _, n := range sortedKeys(c.Mappings) {
 			add("link add %s type veth peer name %s netns %s", PhysLeg(c.Name, n), n, c.Name)
 			add("link set %s master %s up", PhysLeg(c.Name, n), physBridge(n))
@@ -151,6 +148,9 @@ func (l *Lab) network(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := l.plainFramesEverywhere(); err != nil {
+		return err
+	}
 	return l.quietBridges(ctx)
 }
 
@@ -171,10 +171,11 @@ var patience = []string{
 // On a chassis only the underlay may have IPv6.
 func (l *Lab) silence(ns string) error {
 	settings := []string{"net.ipv6.conf.default.disable_ipv6=1"}
-	if slices.ContainsFunc(l.Topo.Chassis, func(c Chassis) bool { return c.Name == ns }) {
-		settings = append(settings, "net.ipv6.conf.ul.disable_ipv6=0")
+	chassis := slices.ContainsFunc(l.Topo.Chassis, func(c Chassis) bool { return c.Name == ns })
+	if chassis && !l.Topo.userspace() {
+		settings = append(settings, "net.ipv6.conf."+underlayPort+".disable_ipv6=0")
 		settings = append(settings, patience...)
-	} else {
+	} else { // a userspace chassis has its addresses on the tunnel bridge, which is made later
 		settings = append(settings, "net.ipv6.conf.all.disable_ipv6=1")
 	}
 	// Not by sysctl(8): two programs less for each of the many namespaces.
@@ -342,6 +343,9 @@ func (l *Lab) oneChassis(ctx context.Context, c Chassis) error {
 		// With a conditional monitor "--wait=hv sync" may come back before new flows are here.
 		"ovn-monitor-all": "true", "ovn-openflow-probe-interval": "0", "ovn-remote-probe-interval": "0",
 	}
+	if l.Topo.userspace() {
+		ids["ovn-bridge-datapath-type"] = "netdev"
+	}
 	for k, v := range c.Options {
 		ids[k] = v
 	}
@@ -358,9 +362,11 @@ func (l *Lab) oneChassis(ctx context.Context, c Chassis) error {
 		argv = append(argv, fmt.Sprintf("external-ids:%s=%q", k, ids[k]))
 	}
 	argv = append(argv, "--", "add-br", "br-int", "--", "set", "bridge", "br-int", "fail-mode=secure", "other-config:disable-in-band=true")
+	argv = append(argv, l.Topo.bridgeType("br-int")...)
 	for _, n := range sortedKeys(c.Mappings) {
 		br := c.Mappings[n]
 		argv = append(argv, "--", "add-br", br, "--", "set", "bridge", br, "fail-mode=standalone", "--", "add-port", br, n)
+		argv = append(argv, l.Topo.bridgeType(br)...)
 	}
 	for _, v := range l.Topo.VIFs {
 		if v.Chassis == c.Name && v.Parent == "" {
@@ -382,6 +388,11 @@ func (l *Lab) oneChassis(ctx context.Context, c Chassis) error {
 		}
 		if err := waitFor(ctx, 60*time.Second, p.Name, p.Log, func() bool { return exists(filepath.Join(d.dir, d.name+".pid")) }); err != nil {
 			return err
+		}
+		if d.name == "ovs-vswitchd" && l.Topo.userspace() {
+			if err := l.tunnelBridgeUp(ctx, c); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -407,6 +418,9 @@ func (l *Lab) ports(ctx context.Context) error {
 		if err := l.Do(ctx, cmd); err != nil {
 			return err
 		}
+	}
+	if err := l.knowNeighbours(); err != nil {
+		return err
 	}
 	return l.Sync(ctx)
 }

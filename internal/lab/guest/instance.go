@@ -27,13 +27,14 @@ const (
 
 // Config says where an instance keeps its files and what it shows.
 type Config struct {
-	Name     string    // several instances may live side by side
-	Cache    string    // holds the guest kernel and the instances' folders
-	Checkout string    // seen uncached at the same path in the guest
-	Mode     string    // ModeDirect, ModeGuest, or "" to choose
-	Labctl   string    // the program that is the agent
-	Kernel   string    // folder of another guest kernel than the cache's own
-	Progress io.Writer // one line a step
+	Name      string    // several instances may live side by side
+	Cache     string    // holds the guest kernel and the instances' folders
+	Checkout  string    // seen uncached at the same path in the guest
+	Mode      string    // ModeDirect, ModeGuest, or "" to choose
+	Labctl    string    // the program that is the agent
+	Kernel    string    // folder of another guest kernel than the cache's own
+	NoModules bool      // in namespaces: the kernel's Open vSwitch is not needed
+	Progress  io.Writer // one line a step
 }
 
 // Kernel is an unpacked guest kernel.

@@ -49,7 +49,11 @@ func (in *Instance) spawn(cmd *exec.Cmd, keep bool) error {
 // startDirect runs the agent in namespaces of its own: when the first process
 // of a pid namespace ends, the kernel ends all others.
 func (in *Instance) startDirect(ctx context.Context, cfg Config, keep bool) error {
-	for _, m := range []string{"openvswitch", "vport-geneve", "vport-vxlan", "nf_conntrack_netlink", "8021q"} {
+	modules := []string{"openvswitch", "vport-geneve", "vport-vxlan", "nf_conntrack_netlink", "8021q"}
+	if cfg.NoModules {
+		modules = []string{"tun", "veth", "bridge"}
+	}
+	for _, m := range modules {
 		exec.CommandContext(ctx, "modprobe", m).Run()
 	}
 	sock := filepath.Join(in.Dir, "agent.sock")

@@ -41,7 +41,7 @@ func cmdInsideBench(ctx context.Context, args []string) error {
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}
-	l, err := lab.Attach(lab.Base(), os.Stderr)
+	l, err := lab.Attach(base(), os.Stderr)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func nodeCmd() string {
 }
 
 func cmdInsideShell(ctx context.Context, args []string) error {
-	l, err := lab.Attach(lab.Base(), os.Stderr)
+	l, err := lab.Attach(base(), os.Stderr)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ The lab is up: chassis hv1, hv2, hv3 (network namespaces), Northbound and Southb
 
 // cmdInsideDemo shows the main job by the real command.
 func cmdInsideDemo(ctx context.Context, args []string) error {
-	if _, err := lab.Attach(lab.Base(), os.Stderr); err != nil {
+	if _, err := lab.Attach(base(), os.Stderr); err != nil {
 		return err
 	}
 	runs := []struct {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
 )
 
@@ -80,7 +81,29 @@ func config() (guest.Config, error) {
 	if mode != "" && mode != guest.ModeDirect && mode != guest.ModeGuest {
 		return guest.Config{}, fmt.Errorf("CT_TRACE_LAB=%s: want direct or guest", mode)
 	}
-	return guest.Config{Name: name, Cache: cache, Checkout: checkout, Mode: mode, Labctl: exe, Kernel: os.Getenv("CT_TRACE_KERNEL"), Progress: os.Stderr}, nil
+	datapath := os.Getenv(datapathVar)
+	switch datapath {
+	case "", "system":
+	case lab.Userspace:
+		if mode == guest.ModeGuest {
+			return guest.Config{}, fmt.Errorf("%s=%s needs no guest: CT_TRACE_LAB must not ask for one", datapathVar, datapath)
+		}
+		name, mode = name+"-"+datapath, guest.ModeDirect
+	default:
+		return guest.Config{}, fmt.Errorf("%s=%s: want system or userspace", datapathVar, datapath)
+	}
+	return guest.Config{Name: name, Cache: cache, Checkout: checkout, Mode: mode, Labctl: exe, Kernel: os.Getenv("CT_TRACE_KERNEL"), NoModules: datapath == lab.Userspace, Progress: os.Stderr}, nil
+}
+
+// datapathVar names the datapath of the lab's chassis, outside of the instance and inside.
+const datapathVar = "CT_TRACE_DATAPATH"
+
+// base is the topology of the lab that was asked for.
+func base() *lab.Topology {
+	if os.Getenv(datapathVar) == lab.Userspace {
+		return lab.BaseOn(lab.Userspace)
+	}
+	return lab.Base()
 }
 
 // findCheckout is the folder of go.mod, from the working directory upwards.

@@ -11,7 +11,7 @@ import (
 
 // cmdLabUp brings the base topology up in this instance.
 func cmdLabUp(ctx context.Context, args []string) error {
-	if _, err := lab.Attach(lab.Base(), os.Stderr); err == nil {
+	if _, err := lab.Attach(base(), os.Stderr); err == nil {
 		fmt.Fprintln(os.Stderr, "lab: already up")
 		return nil
 	} else if !errors.Is(err, lab.ErrNoLab) {
@@ -20,7 +20,7 @@ func cmdLabUp(ctx context.Context, args []string) error {
 	if err := lab.Down(ctx); err != nil { // what a lab that failed has left
 		return err
 	}
-	_, err := lab.Up(ctx, lab.Base(), os.Stderr)
+	_, err := lab.Up(ctx, base(), os.Stderr)
 	return err
 }
 
@@ -30,7 +30,7 @@ func cmdCapture(ctx context.Context, args []string) error {
 	if len(args) != 1 {
 		return errors.New("capture: want one folder")
 	}
-	l, err := lab.Attach(lab.Base(), os.Stderr)
+	l, err := lab.Attach(base(), os.Stderr)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	l, err := lab.Attach(lab.Base(), os.Stderr)
+	l, err := lab.Attach(base(), os.Stderr)
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (s *session) run(ctx context.Context, stdin io.Reader, argv ...string) erro
 // passEnv hands on what a run may be steered by.
 func passEnv() []string {
 	env := []string{"PATH=" + remoteBin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-	for _, k := range []string{"CT_TRACE_OVS_PREFIX", "CT_TRACE_LIVE", "TERM"} {
+	for _, k := range []string{"CT_TRACE_OVS_PREFIX", datapathVar, "CT_TRACE_LIVE", "TERM"} {
 		if v, ok := os.LookupEnv(k); ok {
 			env = append(env, k+"="+v)
 		}

@@ -309,11 +309,14 @@ func commits(p *RPkt, branches []RBranch, several bool) ([]predicted, []string) 
 	return out, bad
 }
 
-// sameEntry compares what the contract promises; ICMP ids too.
+// sameEntry compares what the contract promises, as far as the datapath shows it; ICMP ids too.
 func sameEntry(p predicted, e Entry) bool {
 	a := p.entry
 	if p.anyPort {
 		a.Reply.Dport, a.Reply.Sport = e.Reply.Dport, e.Reply.Sport
+	}
+	if e.noStatus {
+		a.SNAT, a.DNAT = e.SNAT, e.DNAT
 	}
 	return a.Zone == e.Zone && a.Orig == e.Orig && a.Reply == e.Reply && a.SNAT == e.SNAT && a.DNAT == e.DNAT && a.Mark == e.Mark && a.Label == e.Label
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/mdlayher/netlink"
 	"github.com/ti-mo/conntrack"
 	"golang.org/x/sys/unix"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 )
 
 // Tuple is one direction of a conntrack entry, as far as a comparison goes.
@@ -39,6 +41,7 @@ type Entry struct {
 	SNAT, DNAT  bool
 	Mark        uint32
 	Label       string // hexadecimal, "0x0"
+	noStatus    bool   // SNAT and DNAT are not known: the datapath keeps no such bits, or does not show them
 	id          uint32
 	info        string // status and protocol state, for people
 }
@@ -54,13 +57,29 @@ func (e Entry) String() string {
 	return fmt.Sprintf("zone %d %s reply %s%s mark=0x%x label=%s", e.Zone, e.Orig, e.Reply, nat, e.Mark, e.Label)
 }
 
-// kernelTable is the conntrack table of one chassis.
-type kernelTable struct {
-	chassis string
-	conn    *conntrack.Conn
+// table is the connections that one chassis' datapath keeps.
+type table interface {
+	chassis() string
+	flush() error
+	dump() ([]Entry, error)
+	close()
 }
 
-func openTable(chassis string) (*kernelTable, error) {
+// openTable opens the table of a chassis of a lab.
+func openTable(l *lab.Lab, chassis string) (table, error) {
+	if l.Topo.Datapath == lab.Userspace {
+		return &userspaceTable{l, chassis}, nil
+	}
+	return openKernelTable(chassis)
+}
+
+// kernelTable is the conntrack table of one chassis in the kernel.
+type kernelTable struct {
+	on   string
+	conn *conntrack.Conn
+}
+
+func openKernelTable(chassis string) (*kernelTable, error) {
 	fd, err := unix.Open("/run/netns/"+chassis, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("namespace %s: %w", chassis, err)
@@ -73,13 +92,15 @@ func openTable(chassis string) (*kernelTable, error) {
 	return &kernelTable{chassis, c}, nil
 }
 
-func (k *kernelTable) flush() error { return k.conn.Flush() }
+func (k *kernelTable) chassis() string { return k.on }
+func (k *kernelTable) flush() error    { return k.conn.Flush() }
+func (k *kernelTable) close()          { k.conn.Close() }
 
 // dump reads the whole table: in the lab that is a handful of entries.
 func (k *kernelTable) dump() ([]Entry, error) {
 	flows, err := k.conn.Dump(nil)
 	if err != nil {
-		return nil, fmt.Errorf("conntrack of %s: %w", k.chassis, err)
+		return nil, fmt.Errorf("conntrack of %s: %w", k.on, err)
 	}
 	var out []Entry
 	for _, f := range flows {

@@ -27,7 +27,7 @@ type Runner struct {
 
 	rec    recorder
 	taps   map[string]*tap
-	tables []*kernelTable
+	tables []table
 	owned  map[string]bool // MACs that OVN answers for
 	dirty  bool            // the Northbound DB was changed since the last Settle
 	serial uint32
@@ -71,7 +71,7 @@ func (r *Runner) Open(ctx context.Context) error {
 				return err
 			}
 		}
-		k, err := openTable(c.Name)
+		k, err := openTable(r.Lab, c.Name)
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (r *Runner) Close() {
 		r.cancel()
 	}
 	for _, k := range r.tables {
-		k.conn.Close()
+		k.close()
 	}
 	time.Sleep(250 * time.Millisecond) // the readers see the end of ctx
 	for _, t := range r.taps {
@@ -111,7 +111,7 @@ func (r *Runner) dumpAll() (map[string][]Entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		all[k.chassis] = e
+		all[k.chassis()] = e
 	}
 	return all, nil
 }
