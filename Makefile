@@ -14,8 +14,10 @@ CASE ?=
 # DEBIAN=trixie (or another release) runs the lab on that release's OVN and kernel, which are unpacked and not installed.
 DEBIAN ?=
 # DATAPATH=userspace runs the lab on Open vSwitch's own datapath, in namespaces of this machine, without a guest.
-DATAPATH ?= $(CT_TRACE_DATAPATH)
-export CT_TRACE_DATAPATH = $(DATAPATH)
+DATAPATH ?=
+ifneq ($(DATAPATH),)
+export CT_TRACE_DATAPATH := $(DATAPATH)
+endif
 ON = $(if $(DEBIAN),scripts/debian.sh $(DEBIAN))
 # RANDOM_CASES=N draws so many cases at random, by SEED, instead of those written down.
 RANDOM_CASES ?= 0
