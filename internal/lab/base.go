@@ -22,6 +22,7 @@ func BaseOn(datapath string) *Topology {
 	special(t)
 	l2gateway(t)
 	interconnect(t)
+	bonds(t)
 	return t
 }
 

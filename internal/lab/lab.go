@@ -214,8 +214,9 @@ func (l *Lab) Sync(ctx context.Context) error {
 // "@sb ...", "@ZONE-sb ..." for another zone and for ovn-sbctl; "@hv1 COMMAND"
 // or "@all COMMAND" on chassis. "@until COMMAND" waits until a command, written
 // like these, prints something; "@gone COMMAND" until it prints nothing more;
-// "@bound PORT CHASSIS" until a chassis has claimed a logical port. "@sleep 5s"
-// is for what cannot be asked.
+// "@bound PORT CHASSIS" until a chassis has claimed a logical port. "@forget
+// NETWORK" empties what the bridge of a physical network, or "underlay", has
+// learned. "@sleep 5s" is for what cannot be asked.
 func (l *Lab) Do(ctx context.Context, cmd string) error {
 	_, err := l.do(ctx, cmd)
 	return err
@@ -253,6 +254,12 @@ func (l *Lab) do(ctx context.Context, cmd string) (string, error) {
 			out, err := l.do(ctx, rest)
 			return strings.TrimSpace(out) == "", err
 		})
+	case "@forget":
+		bridge := physBridge(rest)
+		if rest == "underlay" {
+			bridge = underlayBridge
+		}
+		return "", os.WriteFile(filepath.Join("/sys/class/net", bridge, "bridge/flush"), []byte("1"), 0o644)
 	case "@bound":
 		return "", l.until(ctx, cmd, func(ctx context.Context) (bool, error) { return l.bound(ctx, rest) })
 	}

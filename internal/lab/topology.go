@@ -18,6 +18,7 @@ type Topology struct {
 	Chassis  []Chassis
 	VIFs     []VIF
 	Hosts    []Host
+	Cables   []Cable
 	Setup    []string // ovn-nbctl commands
 	Zones    []Zone   // further availability zones
 	After    []string // commands for Do, once every port is up
@@ -64,6 +65,15 @@ type Host struct {
 	VLAN    int
 	Gateway string // MAC of the router port that it sends to
 	Port    string // the localnet port by which its packets enter OVN
+}
+
+// Cable is a further veth pair, for cases to use. An end is "NAMESPACE/INTERFACE", where an empty namespace is the instance's
+// own; that end is put into a bridge there.
+type Cable struct {
+	Ends   [2]string
+	Bridge string // of the second end, when it is the instance's
+	Sees   string // what the probe takes frames for that come out at the second end: it is another leg of the same kind
+	MTU    string
 }
 
 // VIF returns the VIF of a logical port.

@@ -117,6 +117,7 @@ func (l *Lab) network(ctx context.Context) error {
 			in(c.Name, "link set %s up", n)
 		}
 	}
+	root = append(root, l.Topo.layCables(in)...)
 	for _, v := range l.Topo.VIFs {
 		if v.Parent != "" {
 			continue // rides on its parent's cable
@@ -204,6 +205,11 @@ func (l *Lab) quietBridges(ctx context.Context) error {
 	for _, c := range l.Topo.Chassis {
 		for _, n := range sortedKeys(c.Mappings) {
 			os.WriteFile("/proc/sys/net/ipv6/conf/"+PhysLeg(c.Name, n)+"/disable_ipv6", []byte("1"), 0o644)
+		}
+	}
+	for _, c := range l.Topo.Cables {
+		if leg := c.Leg(); leg != "" {
+			os.WriteFile("/proc/sys/net/ipv6/conf/"+leg+"/disable_ipv6", []byte("1"), 0o644)
 		}
 	}
 	for _, h := range l.Topo.Hosts {

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Versions says what the lab runs on, as "OVN 23.03.1, OVS 3.1.0, Linux 6.1.0-37-amd64".
+// Versions says what the lab runs on, as "OVN 23.03.1, OVS 3.1.0, Linux 6.1.0-37-amd64"; on the userspace datapath
+// the kernel has no part in it.
 func (l *Lab) Versions(ctx context.Context) (string, error) {
 	var out []string
 	for _, p := range []struct{ name, program string }{{"OVN", "ovn-controller"}, {"OVS", "ovs-vswitchd"}} {
@@ -25,6 +26,9 @@ func (l *Lab) Versions(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("%s --version: %q", p.program, line)
 		}
 		out = append(out, p.name+" "+words[len(words)-1])
+	}
+	if l.Topo.userspace() {
+		return strings.Join(append(out, "userspace datapath"), ", "), nil
 	}
 	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {

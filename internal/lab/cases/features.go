@@ -32,6 +32,8 @@ var Features = []string{
 	"tagged packets of a VIF",
 	"multicast relay",
 	"external ports",
+	"bond of a provider bridge",
+	"bond under the tunnel bridge",
 	"two switches joined directly",
 	// Routers.
 	"distributed router",

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
@@ -37,83 +38,157 @@ func left(t *testing.T, dir string) []string {
 	return found
 }
 
+// namespaces returns the pid namespaces, other than this process' own, of processes that left has listed.
+func namespaces(listed []string) map[string]bool {
+	own, _ := os.Readlink("/proc/self/ns/pid")
+	found := map[string]bool{}
+	for _, l := range listed {
+		dir, _, _ := strings.Cut(l, "/cmdline")
+		if ns, err := os.Readlink(dir + "/ns/pid"); err == nil && ns != own {
+			found[ns] = true
+		}
+	}
+	return found
+}
+
+// members lists the processes in these pid namespaces: the daemons of a lab without a guest do not name its folder.
+func members(t *testing.T, pidns map[string]bool) []string {
+	t.Helper()
+	links, err := filepath.Glob("/proc/[0-9]*/ns/pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, l := range links {
+		if ns, err := os.Readlink(l); err == nil && pidns[ns] {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
 // An instance that is interrupted while it boots, while the lab comes up, or
 // whose starter is killed leaves no process behind.
 func TestInterruptLeavesNothing(t *testing.T) {
 	testenv.Need(t, testenv.Live(), "boots guests: CT_TRACE_LIVE=1")
+	cache := interruptCache(t)
+	if _, err := guest.FindKernel(guest.Config{Cache: cache}); err != nil {
+		testenv.Need(t, false, err.Error())
+	}
+	testenv.Tool(t, "qemu-system-x86_64")
+	bin := buildLabctl(t)
+	for _, c := range []interruption{
+		{"sigint-boot", "lab: booting", syscall.SIGINT},
+		{"sigkill-boot", "lab: booting", syscall.SIGKILL},
+		{"sigterm-up", "networks and namespaces", syscall.SIGTERM},
+	} {
+		c.test(t, bin, cache, "CT_TRACE_LAB=guest")
+	}
+}
+
+// The same of a lab in namespaces of this machine, with the userspace datapath: the namespaces end with their first process.
+func TestInterruptInNamespaces(t *testing.T) {
+	cache := interruptCache(t)
+	testenv.Tool(t, "ovs-vswitchd")
+	testenv.Tool(t, "ovn-controller")
+	bin := buildLabctl(t)
+	for _, c := range []interruption{
+		{"sigint-start", "networks and namespaces", syscall.SIGINT},
+		{"sigterm-chassis", " chassis", syscall.SIGTERM},
+		{"sigkill-chassis", " chassis", syscall.SIGKILL},
+		{"sigint-case", "oracle: ", syscall.SIGINT},
+	} {
+		c.test(t, bin, cache, datapathVar+"="+lab.Userspace)
+	}
+}
+
+func interruptCache(t *testing.T) string {
+	t.Helper()
 	testenv.Root(t)
 	checkout, err := findCheckout()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache := os.Getenv("CT_TRACE_CACHE")
-	if cache == "" {
-		cache = filepath.Join(checkout, ".cache")
+	if cache := os.Getenv("CT_TRACE_CACHE"); cache != "" {
+		return cache
 	}
-	if _, err := guest.FindKernel(guest.Config{Cache: cache}); err != nil {
-		testenv.Need(t, false, err.Error())
-	}
-	testenv.Tool(t, "qemu-system-x86_64")
+	return filepath.Join(checkout, ".cache")
+}
+
+func buildLabctl(t *testing.T) string {
+	t.Helper()
 	bin := filepath.Join(t.TempDir(), "labctl")
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, c := range []struct {
-		name, after string
-		sig         syscall.Signal
-	}{
-		{"sigint-boot", "lab: booting", syscall.SIGINT},
-		{"sigkill-boot", "lab: booting", syscall.SIGKILL},
-		{"sigterm-up", "networks and namespaces", syscall.SIGTERM},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			name := fmt.Sprintf("test-%d-%s", os.Getpid(), c.name)
-			dir := filepath.Join(cache, "lab", name)
-			t.Cleanup(func() { os.RemoveAll(dir) })
-			cmd := exec.Command(bin, "oracle", "-reality", "-case", "switch-local")
-			cmd.Env = append(os.Environ(), "CT_TRACE_LAB_NAME="+name, "CT_TRACE_LAB=guest", "CT_TRACE_CACHE="+cache)
-			stderr, err := cmd.StderrPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			lines := bufio.NewScanner(stderr)
+	return bin
+}
+
+// interruption is a signal that a run gets once it has printed after.
+type interruption struct {
+	name, after string
+	sig         syscall.Signal
+}
+
+func (c interruption) test(t *testing.T, bin, cache, env string) {
+	t.Run(c.name, func(t *testing.T) {
+		name := fmt.Sprintf("test-%d-%s", os.Getpid(), c.name)
+		dir := filepath.Join(cache, "lab", name)
+		if env == datapathVar+"="+lab.Userspace {
+			dir += "-" + lab.Userspace
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		cmd := exec.Command(bin, "oracle", "-reality", "-case", "switch-local")
+		cmd.Env = append(os.Environ(), "CT_TRACE_LAB_NAME="+name, env, "CT_TRACE_CACHE="+cache)
+		out, in, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stdout, cmd.Stderr = in, in
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		in.Close()
+		lines, met := bufio.NewScanner(out), false
+		for lines.Scan() && !met {
+			met = strings.Contains(lines.Text(), c.after)
+		}
+		if !met {
+			t.Errorf("it never printed %q", c.after)
+		}
+		time.Sleep(500 * time.Millisecond)
+		running := left(t, dir)
+		if len(running) == 0 {
+			t.Error("nothing ran that could be left behind")
+		}
+		inside := namespaces(running)
+		if strings.HasSuffix(dir, lab.Userspace) && len(members(t, inside)) < 2 {
+			t.Error("no process is in the lab's namespaces")
+		}
+		cmd.Process.Signal(c.sig)
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		go func() {
 			for lines.Scan() {
-				if strings.Contains(lines.Text(), c.after) {
-					break
-				}
 			}
-			time.Sleep(500 * time.Millisecond)
-			if c.after == "lab: booting" && len(left(t, dir)) == 0 {
-				t.Error("nothing ran that could be left behind")
+		}()
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Error("an interrupted run ended with status 0")
 			}
-			cmd.Process.Signal(c.sig)
-			done := make(chan error, 1)
-			go func() { done <- cmd.Wait() }()
-			go func() {
-				for lines.Scan() {
-				}
-			}()
-			select {
-			case err := <-done:
-				if err == nil {
-					t.Error("an interrupted run ended with status 0")
-				}
-			case <-time.After(2 * time.Minute):
-				cmd.Process.Kill()
-				t.Error("it does not end")
-			}
-			deadline := time.Now().Add(30 * time.Second)
-			for time.Now().Before(deadline) && len(left(t, dir)) > 0 {
-				time.Sleep(100 * time.Millisecond)
-			}
-			if l := left(t, dir); len(l) > 0 {
-				t.Errorf("left behind: %s", strings.Join(l, "\n"))
-			}
-		})
-	}
+		case <-time.After(2 * time.Minute):
+			cmd.Process.Kill()
+			t.Error("it does not end")
+		}
+		deadline := time.Now().Add(30 * time.Second)
+		for time.Now().Before(deadline) && len(left(t, dir))+len(members(t, inside)) > 0 {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if l := append(left(t, dir), members(t, inside)...); len(l) > 0 {
+			t.Errorf("left behind: %s", strings.Join(l, "\n"))
+		}
+	})
 }
 
 // Silence ends a watched run, and says so; output keeps it going.

@@ -25,7 +25,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	each := fs.Int("each", 0, "at most so many cases of a feature, beside those that need a newer release; 0: all")
 	random := fs.Int("random", 0, "so many cases drawn at random, instead of those written down")
 	seed := fs.Uint64("seed", 1, "what they are drawn by")
-	settle := fs.Duration("settle", 400*time.Millisecond, "nothing seen for so long: the packet is through")
+	settle := fs.Duration("settle", 0, "nothing seen for so long: the packet is through; 0: as the datapath needs")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}
@@ -37,6 +37,9 @@ func cmdCases(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if *settle == 0 {
+		*settle = settleTime(l.Topo)
+	}
 	r := &probe.Runner{Lab: l, Tool: *tool, Out: os.Stdout, Settle: *settle}
 	if err := r.Open(ctx); err != nil {
 		return err
@@ -46,7 +49,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	done := probe.Run{}
+	done := probe.Run{Datapath: l.Topo.Datapath}
 	if done.Versions, err = l.Versions(ctx); err != nil {
 		return err
 	}
@@ -80,12 +83,20 @@ func cmdCases(ctx context.Context, args []string) error {
 		if *tool == "" {
 			fmt.Println()
 		}
-		res := probe.Result{Name: c.Name, Feature: c.Feature, Outcome: probe.NotHere, Note: "needs " + c.Needs}
-		if schema.Has(c.Needs) {
+		res := probe.Result{Name: c.Name, Feature: c.Feature}
+		switch {
+		case !schema.Has(c.Needs):
+			res.Outcome, res.Note = probe.NotHere, "needs "+c.Needs
+			fmt.Printf("%-8s %s\n", res.Outcome, res.Note)
+		case c.Only != "" && c.Only != l.Topo.Datapath:
+			res.Outcome, res.Note = probe.NotHere, "needs the "+c.Only+" datapath"
+			fmt.Printf("%-8s %s\n", res.Outcome, res.Note)
+		case c.Cannot != "":
+			res.Outcome, res.Note = probe.Impossible, c.Cannot
+			fmt.Printf("%-8s %s\n", res.Outcome, res.Note)
+		default:
 			res = r.RunCase(ctx, c)
 			fmt.Printf("%-8s %5.1f s (tool %.1f s)\n", res.Outcome, res.Took.Seconds(), res.Tool.Seconds())
-		} else {
-			fmt.Printf("%-8s %s\n", res.Outcome, res.Note)
 		}
 		for _, w := range res.Why {
 			fmt.Printf("        %s\n", w)
@@ -99,11 +110,21 @@ func cmdCases(ctx context.Context, args []string) error {
 		}
 	}
 	disagree := count["disagree"] + len(run) - len(done.Results)
-	fmt.Printf("oracle: cases=%d agree=%d unknown=%d disagree=%d elsewhere=%d\n", len(run), count["agree"], count["unknown"], disagree, count[probe.NotHere])
+	fmt.Printf("oracle: cases=%d agree=%d unknown=%d disagree=%d elsewhere=%d impossible=%d\n",
+		len(run), count["agree"], count["unknown"], disagree, count[probe.NotHere], count[probe.Impossible])
 	if disagree > 0 {
 		return &guest.ExitError{Code: 1}
 	}
 	return nil
+}
+
+// settleTime is how long nothing must be seen of a packet until it is through. In namespaces it takes some milliseconds, in
+// an emulated guest far longer.
+func settleTime(t *lab.Topology) time.Duration {
+	if t.Datapath == lab.Userspace {
+		return 150 * time.Millisecond
+	}
+	return 400 * time.Millisecond
 }
 
 // cmdCoverage tells from the results of several runs of which features no run has judged a case, and writes the table of features.
@@ -128,7 +149,10 @@ func cmdCoverage(ctx context.Context, args []string) error {
 	}
 	fmt.Printf("coverage: cases of %d of %d features were judged\n", len(cases.Features)-len(newer), len(cases.Features))
 	if len(newer) > 0 {
-		fmt.Printf("coverage: not judged, for they need a newer release than these runs': %s\n", strings.Join(newer, ", "))
+		fmt.Printf("coverage: not judged, for they need a newer release than these runs', or another datapath: %s\n", strings.Join(newer, ", "))
+	}
+	if lacking := probe.Lacking(cases.Features, runs); len(lacking) > 0 {
+		return fmt.Errorf("judged on the kernel's datapath alone, and nothing says why: %s", strings.Join(lacking, ", "))
 	}
 	if *out == "" {
 		return nil

@@ -14,6 +14,8 @@ type Case struct {
 	Name    string
 	Feature string   // the row of docs/coverage.md
 	Needs   string   // what only newer releases have (lab.Schema.Has): elsewhere the case is not run
+	Only    string   // the one datapath on which the lab can set it up (lab.Userspace): elsewhere the case is not run
+	Cannot  string   // why the lab's datapath cannot do it by its design: the case is not run
 	Setup   []string // ovn-nbctl commands before (others: see lab.Do), each undone by Cleanup
 	Cleanup []string
 	Args    []string // further flags of the tool

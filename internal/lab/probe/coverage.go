@@ -10,12 +10,19 @@ import (
 
 // Run is the judgements of one run of the oracle on one release.
 type Run struct {
-	Versions string   `json:"versions"` // "OVN 23.03.1, OVS 3.1.0, Linux 6.1"
+	Versions string   `json:"versions"`           // "OVN 23.03.1, OVS 3.1.0, Linux 6.1"
+	Datapath string   `json:"datapath,omitempty"` // lab.System or lab.Userspace
 	Results  []Result `json:"results"`
 }
 
-// NotHere is the outcome of a case that the release lacks what it needs for: it was not run, and says nothing.
-const NotHere = "not here"
+// Outcomes of cases that were not run, and say nothing of the tool.
+const (
+	NotHere    = "not here"   // the release lacks what the case needs
+	Impossible = "impossible" // the datapath cannot do it by its design
+)
+
+// judged reports whether the case was run.
+func (r Result) judged() bool { return r.Outcome != NotHere && r.Outcome != Impossible }
 
 // ReadRun reads what a run has written.
 func ReadRun(file string) (*Run, error) {
@@ -45,14 +52,45 @@ func (r *Run) release() string {
 	return name
 }
 
+// column is the name of the run's column.
+func (r *Run) column() string {
+	if r.Datapath != "" {
+		return r.release() + ", " + r.Datapath
+	}
+	return r.release()
+}
+
+// Lacking lists the features that a run on the kernel's datapath has judged, and one of the same release on another datapath
+// has not, without a word why the datapath cannot do them.
+func Lacking(features []string, runs []*Run) []string {
+	var out []string
+	for _, r := range runs {
+		for _, kernel := range runs {
+			if r.Datapath == "" || kernel.Datapath != "" || r.release() != kernel.release() {
+				continue
+			}
+			for _, f := range features {
+				if strings.HasPrefix(kernel.cell(f), none) || !strings.HasPrefix(r.cell(f), none) {
+					continue
+				}
+				out = append(out, fmt.Sprintf("%s (%s)", f, r.column()))
+			}
+		}
+	}
+	return out
+}
+
+// none is the cell of a feature of which a run has no case.
+const none = "–"
+
 // Unjudged lists the features of which no run has judged a case: missing ones, which a run should have, and newer ones, of which
-// every case needs a release newer than the runs'.
+// every case needs a release newer than the runs', or another datapath.
 func Unjudged(features []string, all []Case, runs []*Run) (missing, newer []string) {
 	seen, judged := map[string]bool{}, map[string]bool{}
 	for _, r := range runs {
 		for _, res := range r.Results {
 			seen[res.Name] = true
-			judged[res.Feature] = judged[res.Feature] || res.Outcome != NotHere
+			judged[res.Feature] = judged[res.Feature] || res.judged()
 		}
 	}
 	for _, f := range features {
@@ -60,7 +98,7 @@ func Unjudged(features []string, all []Case, runs []*Run) (missing, newer []stri
 			continue
 		}
 		all := casesOf(all, f)
-		if len(all) > 0 && !slices.ContainsFunc(all, func(c Case) bool { return c.Needs == "" || !seen[c.Name] }) {
+		if len(all) > 0 && !slices.ContainsFunc(all, func(c Case) bool { return !c.elsewhere() || !seen[c.Name] }) {
 			newer = append(newer, f)
 			continue
 		}
@@ -68,6 +106,9 @@ func Unjudged(features []string, all []Case, runs []*Run) (missing, newer []stri
 	}
 	return missing, newer
 }
+
+// elsewhere reports whether a run may lack what the case needs.
+func (c Case) elsewhere() bool { return c.Needs != "" || c.Only != "" }
 
 func casesOf(all []Case, feature string) []Case {
 	return slices.DeleteFunc(slices.Clone(all), func(c Case) bool { return c.Feature != feature })
@@ -77,10 +118,10 @@ func casesOf(all []Case, feature string) []Case {
 func Each(all []Case, n int) []Case {
 	count := map[string]int{}
 	return slices.DeleteFunc(slices.Clone(all), func(c Case) bool {
-		if c.Needs == "" {
+		if !c.elsewhere() {
 			count[c.Feature]++
 		}
-		return c.Needs == "" && count[c.Feature] > n
+		return !c.elsewhere() && count[c.Feature] > n
 	})
 }
 
@@ -98,7 +139,7 @@ func Coverage(features []string, all []Case, runs []*Run) string {
 		"Not in the lab: STT tunnels, for want of a kernel that has them (what a receiver's flow says of one is tested in\n" +
 		"`internal/driver`); hardware VTEPs, at which a trace ends as unknown.\n\n| feature | cases |")
 	for _, r := range runs {
-		fmt.Fprintf(&b, " %s |", r.release())
+		fmt.Fprintf(&b, " %s |", r.column())
 	}
 	b.WriteString("\n|---|---|" + strings.Repeat("---|", len(runs)) + "\n")
 	for _, f := range features {
@@ -118,7 +159,7 @@ func Coverage(features []string, all []Case, runs []*Run) string {
 func (r *Run) count() string {
 	run, exact := 0, 0
 	for _, res := range r.Results {
-		if res.Outcome != NotHere {
+		if res.judged() {
 			run++
 		}
 		if res.Outcome == Agree.String() {
@@ -128,7 +169,7 @@ func (r *Run) count() string {
 	return fmt.Sprintf("%d cases, %d exact", run, exact)
 }
 
-// cell is what one release says of a feature.
+// cell is what one run says of a feature.
 func (r *Run) cell(feature string) string {
 	run, exact := 0, 0
 	var why []string
@@ -136,20 +177,27 @@ func (r *Run) cell(feature string) string {
 		if res.Feature != feature || res.Outcome == NotHere {
 			continue
 		}
-		run++
+		if res.judged() {
+			run++
+		}
 		if res.Outcome == Agree.String() {
 			exact++
 			continue
 		}
 		why = append(why, fmt.Sprintf("`%s` %s: %s", res.Name, res.Outcome, strings.ReplaceAll(res.reason(), "|", "\\|")))
 	}
+	reasons := strings.Join(why, "; ")
 	switch {
+	case run == 0 && why == nil:
+		return none
 	case run == 0:
-		return "–"
-	case exact == run:
+		return reasons
+	case exact == run && why == nil:
 		return "exact"
+	case exact == run:
+		return "exact. " + reasons
 	}
-	return fmt.Sprintf("%d of %d. %s", exact, run, strings.Join(why, "; "))
+	return fmt.Sprintf("%d of %d. %s", exact, run, reasons)
 }
 
 // reason is why a case was not exact.

@@ -12,8 +12,8 @@ var covered = struct {
 }{
 	[]Case{{Name: "a", Feature: "one"}, {Name: "b", Feature: "one"}, {Name: "c", Feature: "two", Needs: "X"}, {Name: "d", Feature: "two", Needs: "Y"}},
 	[]*Run{
-		{"OVN 1, OVS 1", []Result{{Name: "a", Feature: "one", Outcome: "agree"}, {Name: "b", Feature: "one", Outcome: "unknown", Note: "the hash | is secret"}, {Name: "c", Feature: "two", Outcome: NotHere}, {Name: "d", Feature: "two", Outcome: NotHere}}},
-		{"OVN 2, OVS 2", []Result{{Name: "a", Feature: "one", Outcome: "agree"}, {Name: "c", Feature: "two", Outcome: "disagree", Why: []string{"lost"}}, {Name: "d", Feature: "two", Outcome: NotHere}}},
+		{Versions: "OVN 1, OVS 1", Results: []Result{{Name: "a", Feature: "one", Outcome: "agree"}, {Name: "b", Feature: "one", Outcome: "unknown", Note: "the hash | is secret"}, {Name: "c", Feature: "two", Outcome: NotHere}, {Name: "d", Feature: "two", Outcome: NotHere}}},
+		{Versions: "OVN 2, OVS 2", Results: []Result{{Name: "a", Feature: "one", Outcome: "agree"}, {Name: "c", Feature: "two", Outcome: "disagree", Why: []string{"lost"}}, {Name: "d", Feature: "two", Outcome: NotHere}}},
 	},
 }
 
@@ -22,7 +22,7 @@ func TestUnjudged(t *testing.T) {
 	all := append(slices.Clone(covered.all), Case{Name: "e", Feature: "three", Needs: "Z"})
 	notHere := Result{Name: "e", Feature: "three", Outcome: NotHere}
 	run := func(i int) *Run {
-		return &Run{covered.runs[i].Versions, append(slices.Clone(covered.runs[i].Results), notHere)}
+		return &Run{Versions: covered.runs[i].Versions, Results: append(slices.Clone(covered.runs[i].Results), notHere)}
 	}
 	for _, c := range []struct {
 		runs           []*Run
@@ -58,6 +58,34 @@ func TestCoverage(t *testing.T) {
 		"- OVN 1, OVS 1: 2 cases, 1 exact\n", "- OVN 2, OVS 2: 2 cases, 1 exact\n", "| feature | cases | OVN 1 | OVN 2 |\n",
 		"| one | `a`, `b` | 1 of 2. `b` unknown: the hash \\| is secret | exact |\n", "| two | `c`, `d` | – | 0 of 1. `c` disagree: lost |\n",
 	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// A row that the kernel's column has must be in that of the same release's other datapath, or say why it is not.
+func TestLacking(t *testing.T) {
+	kernel := &Run{Versions: "OVN 1, OVS 1, Linux 1", Results: []Result{{Name: "a", Feature: "one", Outcome: "agree"}, {Name: "b", Feature: "two", Outcome: "agree"}, {Name: "c", Feature: "three", Outcome: NotHere}}}
+	of := func(versions string, results ...Result) *Run {
+		return &Run{Versions: versions, Datapath: "userspace", Results: results}
+	}
+	a, b := Result{Name: "a", Feature: "one", Outcome: "agree"}, Result{Name: "b", Feature: "two", Outcome: Impossible, Note: "no such | thing"}
+	for _, c := range []struct {
+		run  *Run
+		want []string
+	}{
+		{of("OVN 1, OVS 1", a, b), nil},
+		{of("OVN 1, OVS 1", b), []string{"one (OVN 1, userspace)"}},
+		{of("OVN 1, OVS 1", a, Result{Name: "b", Feature: "two", Outcome: NotHere}), []string{"two (OVN 1, userspace)"}},
+		{of("OVN 2, OVS 1"), nil},
+	} {
+		if got := Lacking([]string{"one", "two", "three"}, []*Run{kernel, c.run}); !slices.Equal(got, c.want) {
+			t.Errorf("%s %v: %v, want %v", c.run.Versions, c.run.Results, got, c.want)
+		}
+	}
+	text := Coverage([]string{"one", "two"}, covered.all, []*Run{of("OVN 1, OVS 1", a, b)})
+	for _, want := range []string{"- OVN 1, OVS 1: 1 cases, 1 exact\n", "| feature | cases | OVN 1, userspace |\n", "| `b` impossible: no such \\| thing |\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

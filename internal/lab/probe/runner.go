@@ -45,11 +45,21 @@ func (r *Runner) Open(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if _, ok := r.taps[name]; ok { // a second leg of the same kind: nothing is sent there
+			name += "/" + ifname
+		}
 		r.taps[name] = t
 		go t.read(ctx, &r.rec)
 		return nil
 	}
 	topo := r.Lab.Topo
+	for _, c := range topo.Cables {
+		if leg := c.Leg(); leg != "" {
+			if err := open("", leg, c.Sees); err != nil {
+				return err
+			}
+		}
+	}
 	for _, v := range topo.VIFs {
 		if v.Parent == "" {
 			if err := open(v.Port, "e0", v.Port); err != nil {
@@ -63,7 +73,7 @@ func (r *Runner) Open(ctx context.Context) error {
 		}
 	}
 	for _, c := range topo.Chassis {
-		if err := open("", lab.UnderlayLeg(c.Name), underlay+c.Name); err != nil {
+		if err := open("", lab.UnderlayLeg(c.Name), lab.UnderlayTap(c.Name)); err != nil {
 			return err
 		}
 		for _, n := range slices.Sorted(maps.Keys(c.Mappings)) {

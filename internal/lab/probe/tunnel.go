@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 )
 
 // underlay begins the names of the taps on the chassis' cables to the underlay.
-const underlay = "underlay "
+var underlay = lab.UnderlayTap("")
 
 // tunnels lists the addresses of the tunnel packets that carry the marker.
 func tunnels(seen []capture, marker []byte) []string {
