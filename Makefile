@@ -59,12 +59,16 @@ difftest: setup
 oracle: setup build labctl
 	@$(ON) $(LABCTL) oracle -case '$(CASE)' -random $(RANDOM_CASES) -seed $(SEED)
 
-# docs/coverage.md from whole runs of the oracle on every release that it names.
+# docs/coverage.md from whole runs of the oracle on every datapath and release that it names.
+RUNS = $(CT_TRACE_CACHE)/oracle
+SYSTEM = CT_TRACE_DATAPATH=system
+USERSPACE = CT_TRACE_DATAPATH=userspace
 coverage: setup build labctl
-	@$(LABCTL) oracle -results $(CT_TRACE_CACHE)/oracle.json
-	@scripts/debian.sh trixie $(LABCTL) oracle -results $(CT_TRACE_CACHE)/oracle-trixie.json
-	@scripts/debian.sh sid $(LABCTL) oracle -results $(CT_TRACE_CACHE)/oracle-sid.json
-	@$(LABCTL) coverage -o docs/coverage.md $(CT_TRACE_CACHE)/oracle.json $(CT_TRACE_CACHE)/oracle-trixie.json $(CT_TRACE_CACHE)/oracle-sid.json
+	@$(SYSTEM) $(LABCTL) oracle -results $(RUNS).json
+	@$(USERSPACE) $(LABCTL) oracle -results $(RUNS)-userspace.json
+	@$(SYSTEM) scripts/debian.sh trixie $(LABCTL) oracle -results $(RUNS)-trixie.json
+	@$(SYSTEM) scripts/debian.sh sid $(LABCTL) oracle -results $(RUNS)-sid.json
+	@$(LABCTL) coverage -o docs/coverage.md $(RUNS).json $(RUNS)-userspace.json $(RUNS)-trixie.json $(RUNS)-sid.json
 
 fuzz:
 	@scripts/fuzz.sh $(FUZZTIME)

@@ -16,10 +16,12 @@ import (
 // Proc is one daemon of the lab. Start tells it from a later process that got
 // the same number.
 type Proc struct {
-	Name  string `json:"name"`
-	Pid   int    `json:"pid"`
-	Start string `json:"start"`
-	Log   string `json:"log"`
+	Name  string   `json:"name"`
+	Pid   int      `json:"pid"`
+	Start string   `json:"start"`
+	Log   string   `json:"log"`
+	Argv  []string `json:"argv"`
+	Env   []string `json:"env"` // beside this process'
 }
 
 // startProc starts a daemon in the foreground of a session of its own, its
@@ -37,7 +39,7 @@ func startProc(name, log string, env []string, argv ...string) (Proc, error) {
 	if err := cmd.Start(); err != nil {
 		return Proc{}, fmt.Errorf("%s: %w", name, err)
 	}
-	p := Proc{Name: name, Pid: cmd.Process.Pid, Start: procStart(cmd.Process.Pid), Log: log}
+	p := Proc{Name: name, Pid: cmd.Process.Pid, Start: procStart(cmd.Process.Pid), Log: log, Argv: argv, Env: env}
 	go cmd.Wait()
 	return p, nil
 }

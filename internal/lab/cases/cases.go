@@ -19,6 +19,9 @@ func All(t *lab.Topology) []probe.Case {
 		all = append(all, group(b)...)
 	}
 	tell(all)
+	if t.Datapath == lab.Userspace {
+		forUserspace(all)
+	}
 	return all
 }
 

@@ -1,17 +1,39 @@
 package cases
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
 // Every case can be told by its name, belongs to a feature, sends something
 // that can be built, and undoes what it sets up.
 func TestCases(t *testing.T) {
+	for _, datapath := range []string{lab.System, lab.Userspace} {
+		t.Run("datapath "+datapath, func(t *testing.T) { checkCases(t, All(lab.BaseOn(datapath))) })
+	}
+	var names [2][]string
+	for i, datapath := range []string{lab.System, lab.Userspace} {
+		for _, c := range All(lab.BaseOn(datapath)) {
+			names[i] = append(names[i], c.Name)
+		}
+	}
+	if !slices.Equal(names[0], names[1]) {
+		t.Error("the datapaths do not have the same cases")
+	}
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(userspaceDiffers)), slices.Collect(maps.Keys(userspaceCannot))) {
+		if !slices.Contains(names[0], name) {
+			t.Errorf("something is said of case %q, which does not exist", name)
+		}
+	}
+}
+
+func checkCases(t *testing.T, all []probe.Case) {
 	names := map[string]bool{}
-	all := All(lab.Base())
 	for _, c := range all {
 		if c.Name == "" || c.Feature == "" || names[c.Name] {
 			t.Errorf("case %q (%q): no name, no feature, or a name used twice", c.Name, c.Feature)

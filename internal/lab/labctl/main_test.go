@@ -138,7 +138,7 @@ func (c interruption) test(t *testing.T, bin, cache, env string) {
 			dir += "-" + lab.Userspace
 		}
 		t.Cleanup(func() { os.RemoveAll(dir) })
-		cmd := exec.Command(bin, "oracle", "-reality", "-case", "switch-local")
+		cmd := exec.Command(bin, "oracle", "-reality", "-case", "switch|router")
 		cmd.Env = append(os.Environ(), "CT_TRACE_LAB_NAME="+name, env, "CT_TRACE_CACHE="+cache)
 		out, in, err := os.Pipe()
 		if err != nil {

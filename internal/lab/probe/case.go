@@ -86,6 +86,10 @@ func (r *Runner) RunCase(ctx context.Context, c Case) (res Result) {
 		res.Why = append(res.Why, why...)
 	}
 	defer func() {
+		for _, d := range r.Lab.Dead() {
+			worse(Disagree, "the packets have ended "+d)
+			r.dirty = true
+		}
 		if c.Cleanup != nil {
 			cctx, cancel := context.WithTimeout(context.WithoutCancel(parent), cleanupTimeout)
 			defer cancel()
@@ -118,6 +122,9 @@ func (r *Runner) RunCase(ctx context.Context, c Case) (res Result) {
 }
 
 func (r *Runner) prepare(ctx context.Context, c Case) error {
+	if err := r.Lab.Revive(ctx); err != nil {
+		return err
+	}
 	if len(c.Setup) > 0 {
 		if err := r.change(ctx, c.Setup); err != nil {
 			return err

@@ -12,7 +12,7 @@ func (p Packet) Frames() ([][]byte, error) {
 	if err != nil || p.Cut == nil {
 		return [][]byte{frame}, err
 	}
-	all, err := cut(frame, p.Cut)
+	all, err := cut(frame, p.Cut, p.datagram)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p, err)
 	}
@@ -36,11 +36,9 @@ func (p Packet) partial() bool {
 	return p.Cut != nil && p.Pieces != nil && len(p.Pieces) <= len(p.Cut) && !p.completes
 }
 
-// fragmentID is in every fragment that the probe makes.
-const fragmentID = 0x4242
-
-// cut makes fragments of a frame: at are the offsets in the IP payload.
-func cut(frame []byte, at []int) ([][]byte, error) {
+// cut makes fragments of a frame: at are the offsets in the IP payload, id is the datagram's identification. No two datagrams
+// may have the same: what holds fragments takes them for one.
+func cut(frame []byte, at []int, id uint16) ([][]byte, error) {
 	ip := 14
 	if binary.BigEndian.Uint16(frame[12:]) == 0x8100 {
 		ip += 4
@@ -62,11 +60,11 @@ func cut(frame []byte, at []int) ([][]byte, error) {
 		}
 		f := slices.Clone(frame[:head])
 		if v6 {
-			f = append(f, fragmentHeader(frame[ip+6], from, last)...)
+			f = append(f, fragmentHeader(frame[ip+6], from, last, id)...)
 			f[ip+6] = 44
 			binary.BigEndian.PutUint16(f[ip+4:], uint16(8+to-from))
 		} else {
-			fragmentIPv4(f[ip:head], from, to-from, last)
+			fragmentIPv4(f[ip:head], from, to-from, last, id)
 		}
 		f = append(f, payload[from:to]...)
 		if n := 60 - len(f); n > 0 {
@@ -77,7 +75,7 @@ func cut(frame []byte, at []int) ([][]byte, error) {
 	return out, nil
 }
 
-func fragmentHeader(next byte, offset int, last bool) []byte {
+func fragmentHeader(next byte, offset int, last bool, id uint16) []byte {
 	h := make([]byte, 8)
 	h[0] = next
 	word := uint16(offset)
@@ -85,13 +83,13 @@ func fragmentHeader(next byte, offset int, last bool) []byte {
 		word |= 1
 	}
 	binary.BigEndian.PutUint16(h[2:], word)
-	binary.BigEndian.PutUint32(h[4:], fragmentID)
+	binary.BigEndian.PutUint32(h[4:], uint32(id))
 	return h
 }
 
-func fragmentIPv4(h []byte, offset, length int, last bool) {
+func fragmentIPv4(h []byte, offset, length int, last bool, id uint16) {
 	binary.BigEndian.PutUint16(h[2:], uint16(len(h)+length))
-	binary.BigEndian.PutUint16(h[4:], fragmentID)
+	binary.BigEndian.PutUint16(h[4:], id)
 	word := uint16(offset / 8)
 	if !last {
 		word |= 0x2000

@@ -38,6 +38,7 @@ type Packet struct {
 	Size           int    // bytes of payload, filled with the marker
 	Cut            []int  // sent in fragments: where the IP payload is cut, in multiples of 8
 	Pieces         []int  // which of them are sent, and in what order; all when nil
+	datagram       uint16 // what its fragments have in common
 	completes      bool   // the other fragments were sent before
 	Raw            []byte // the whole frame, when set
 	Error          bool   // an ICMP error that a machine of the case sends

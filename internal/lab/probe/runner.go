@@ -162,6 +162,7 @@ func (r *Runner) Stamp(p *Packet) []byte {
 		return p.Payload // its checksum covers all of it
 	}
 	m := r.marker()
+	p.datagram = uint16(r.serial)
 	switch p.Proto {
 	case "tcp":
 		if p.Seq == 0 {

@@ -1,0 +1,58 @@
+package cases
+
+import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
+
+// wants says that the step really ends elsewhere than on the kernel's datapath.
+func wants(step int, end string) func(*probe.Case) {
+	return func(c *probe.Case) { c.Steps[step].Want = end }
+}
+
+// without leaves out the steps from one on.
+func without(from int) func(*probe.Case) {
+	return func(c *probe.Case) { c.Steps = c.Steps[:from] }
+}
+
+// userspaceDiffers says, by case, what really is different on Open vSwitch's userspace datapath.
+var userspaceDiffers = map[string]func(*probe.Case){
+	// Fragments are not joined: each meets the flows by itself, and none has ports there. What allows a port, or balances it,
+	// does not match.
+	"fragment-acl":           wants(0, "nowhere"),
+	"fragment-acl-both-ends": wants(0, "nowhere"),
+	"fragment-acl-three":     wants(0, "nowhere"), // and its first is smaller than ct() takes (ipf_get_min_frag_size)
+	"fragment-acl-bytes":     wants(0, "nowhere"),
+	"fragment-vip":           wants(0, "nowhere"),
+	"fragment-first-held":    wants(1, "nowhere"),
+	// A second SYN is of an established connection, which OVN's affinity stage, where the first was dropped, does not forward.
+	"lb-affinity": func(c *probe.Case) {
+		c.Steps[1].Want = "nowhere"
+		c.Steps = append(c.Steps[:2:2], c.Steps[3])
+	},
+	// The routes of native tunnels are looked up with the packet's mark (ovs_router_lookup), and there is none for this one.
+	"policy-mark": wants(0, "nowhere"),
+	// The neighbour of a native tunnel must be known.
+	"vtep": func(c *probe.Case) {
+		c.Setup = append([]string{"@hv1 ovs-appctl tnl/neigh/set br-phy 172.31.0.99 02:31:00:00:00:63"}, c.Setup...)
+	},
+	// A SYN that begins a translated connection again after its end ends ovs-vswitchd 3.1 (an assertion in conn_update_state).
+	"tcp-close":     without(6),
+	"tcp-close-vip": without(6),
+	"related-snat-ipv6": func(c *probe.Case) {
+		c.Note = "the datapath damages the quoted packet when it translates the error (packet_update_csum128)"
+	},
+	"related-exceeded-snat-ipv6": func(c *probe.Case) {
+		c.Note = "the datapath damages the quoted packet when it translates the error (packet_update_csum128)"
+	},
+}
+
+// userspaceCannot says, by case, why the userspace datapath cannot do it by its design.
+var userspaceCannot = map[string]string{}
+
+// forUserspace changes the cases to what holds on the userspace datapath.
+func forUserspace(all []probe.Case) {
+	for i := range all {
+		if differs, ok := userspaceDiffers[all[i].Name]; ok {
+			differs(&all[i])
+		}
+		all[i].Cannot = userspaceCannot[all[i].Name]
+	}
+}

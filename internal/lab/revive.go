@@ -1,0 +1,57 @@
+package lab
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Dead lists the daemons of the lab that have ended by themselves.
+func (l *Lab) Dead() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []string
+	for _, p := range l.state.Procs {
+		if !p.Alive() {
+			out = append(out, p.Name+logTail(filepath.Join(filepath.Dir(p.Log), filepath.Base(p.Name)+".log")))
+		}
+	}
+	return out
+}
+
+// Revive starts again every daemon that has ended by itself: some packets end ovs-vswitchd, and later cases are about others.
+func (l *Lab) Revive(ctx context.Context) error {
+	for i := range l.state.Procs {
+		l.mu.Lock()
+		old := l.state.Procs[i]
+		l.mu.Unlock()
+		if old.Alive() {
+			continue
+		}
+		p, err := startProc(old.Name, old.Log, old.Env, old.Argv...)
+		if err != nil {
+			return err
+		}
+		l.mu.Lock()
+		l.state.Procs[i] = p
+		err = l.save()
+		l.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		chassis, daemon, _ := strings.Cut(p.Name, "/")
+		if daemon != "ovs-vswitchd" {
+			continue
+		}
+		up := func() bool { _, err := l.Appctl(chassis, "version"); return err == nil }
+		if err := waitFor(ctx, 60*time.Second, p.Name, p.Log, up); err != nil {
+			return err
+		}
+		// Its bridges' devices have stayed, with their addresses.
+		if err := l.knowNeighbours(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
