@@ -4,7 +4,7 @@ package ctstate
 func (w *uwork) extract() bool {
 	p := &w.r.Packet
 	t := p.Tuple
-	w.key = t
+	w.key = w.u.Release.userKey(t)
 	if !isICMP(t.Proto) {
 		return t.IsValid() && w.portsOK(t)
 	}
@@ -36,14 +36,14 @@ func (w *uwork) extractError() bool {
 		return false
 	}
 	inv, ok := p.Inner.Invert()
-	w.key, w.related = inv, true
+	w.key, w.related = w.u.Release.userKey(inv), true
 	return ok && w.portsOK(*p.Inner)
 }
 
 // portsOK mirrors extract_l4_tcp and its like: port 0 is invalid.
 func (w *uwork) portsOK(t Tuple) bool {
 	switch {
-	case t.Proto != ProtoTCP && t.Proto != ProtoUDP && (t.Proto != ProtoSCTP || !w.u.Release.AtLeast(3, 2)):
+	case !w.u.Release.userPorts(t.Proto):
 	case t.Src.Port() == 0 || t.Dst.Port() == 0:
 		w.why("port 0 is invalid to the userspace datapath")
 		return false

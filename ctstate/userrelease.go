@@ -1,9 +1,24 @@
 package ctstate
 
-// userPAT tells the protocols whose ports are translated: SCTP's since 3.2 ("conntrack: Extract l4 information for SCTP"), ICMP's
-// ids since 4.0 ("conntrack: Fix ICMP id conflicts in snat").
+import "net/netip"
+
+// userPorts reports whether a connection's key has the protocol's ports (extract_l4): SCTP's since 3.2 ("conntrack: Extract l4
+// information for SCTP"). All packets of another protocol between two addresses are of one connection.
+func (r Release) userPorts(proto uint8) bool {
+	return proto == ProtoTCP || proto == ProtoUDP || proto == ProtoSCTP && r.AtLeast(3, 2)
+}
+
+// userKey is the tuple as the datapath keeps it.
+func (r Release) userKey(t Tuple) Tuple {
+	if HasPorts(t.Proto) && !r.userPorts(t.Proto) {
+		t.Src, t.Dst = netip.AddrPortFrom(t.Src.Addr(), 0), netip.AddrPortFrom(t.Dst.Addr(), 0)
+	}
+	return t
+}
+
+// userPAT tells the protocols whose ports are translated, and ICMP's ids since 4.0 ("conntrack: Fix ICMP id conflicts in snat").
 func (r Release) userPAT(proto uint8) bool {
-	return proto == ProtoTCP || proto == ProtoUDP || proto == ProtoSCTP && r.AtLeast(3, 2) || proto == ProtoICMP && r.AtLeast(4, 0)
+	return r.userPorts(proto) || proto == ProtoICMP && r.AtLeast(4, 0)
 }
 
 // oneConn: since 3.3 one connection has both its keys ("conntrack: Remove nat_conn introducing key directionality").

@@ -194,3 +194,36 @@ func TestUserspaceFragments(t *testing.T) {
 		t.Errorf("later fragment: %+v", r)
 	}
 }
+
+// Before OVS 3.2 an SCTP connection is known by its addresses alone, as one of any other protocol is.
+func TestUserspaceSCTPPorts(t *testing.T) {
+	const first = "sctp 10.0.0.1:1000>10.0.0.2:9"
+	to := addr("10.0.0.3")
+	for _, c := range []struct {
+		release     Release
+		entry, back string
+		other       State // of another port's packet
+		dport       uint16
+	}{
+		{Release{Major: 3, Minor: 1}, "sctp 10.0.0.1:0>10.0.0.2:0", "sctp 10.0.0.3:0>10.0.0.1:0", Est | Rpl | Trk, 9},
+		{Release{Major: 3, Minor: 2}, "sctp 10.0.0.1:1000>10.0.0.2:9", "sctp 10.0.0.3:99>10.0.0.1:1000", New | Trk, 99},
+	} {
+		u, o := NewUserspace(), NewOverlay(nil)
+		u.Release = c.release
+		r, err := u.Do(bg, o, Conn{}, Packet{IP: true, Tuple: tup(t, first)}, Action{Zone: 7, Commit: true,
+			NAT: &NAT{Dst: true, MinAddr: to, MinPort: 99}})
+		if err != nil || r.Committed == nil {
+			t.Fatalf("%v: %+v, %v", c.release, r, err)
+		}
+		if e := r.Committed; e.Orig != tup(t, c.entry) || e.Reply != tup(t, c.back) {
+			t.Errorf("%v: entered %v, reply %v; want %s, %s", c.release, e.Orig, e.Reply, c.entry, c.back)
+		}
+		if got := r.Packet.Tuple.Dst; got.Addr() != to || got.Port() != c.dport {
+			t.Errorf("%v: sent to %v", c.release, got)
+		}
+		o.Apply(r)
+		if r, err = u.Do(bg, o, Conn{}, Packet{IP: true, Tuple: tup(t, "sctp 10.0.0.3:10>10.0.0.1:1001")}, Action{Zone: 7}); err != nil || r.Conn.State != c.other {
+			t.Errorf("%v: a reply of other ports is %v, %v; want %v", c.release, r.Conn.State, err, c.other)
+		}
+	}
+}

@@ -44,8 +44,7 @@ func (l *Lab) Revive(ctx context.Context) error {
 		if daemon != "ovs-vswitchd" {
 			continue
 		}
-		up := func() bool { _, err := l.Appctl(chassis, "version"); return err == nil }
-		if err := waitFor(ctx, 60*time.Second, p.Name, p.Log, up); err != nil {
+		if err := waitFor(ctx, 60*time.Second, p.Name, p.Log, func() bool { return l.forwards(chassis) }); err != nil {
 			return err
 		}
 		// Its bridges' devices have stayed, with their addresses.
@@ -54,4 +53,10 @@ func (l *Lab) Revive(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// forwards reports whether a chassis' integration bridge has the flows of ovn-controller, its last table's too.
+func (l *Lab) forwards(chassis string) bool {
+	flows, err := l.Appctl(chassis, "bridge/dump-flows", "br-int")
+	return err == nil && strings.Contains(flows, "table_id=65")
 }
