@@ -26,8 +26,10 @@ step "oracle on the userspace datapath" env CT_TRACE_DATAPATH=userspace bin/labc
 # One boot serves the two that follow.
 step "lab" bin/labctl up
 step "difftest through the kernel datapath" timeout -k 30 30m bin/labctl exec "$PWD/bin/difftest" -datapath ovs-kernel -steps 500 </dev/null
-# One case of each feature: make oracle runs all, which takes an hour under emulation.
-step "oracle on the kernel's datapath" bin/labctl oracle -each 1 -results "$results/oracle.json"
+# One case of each feature that the datapath has a part in; the others have been judged above. make oracle runs all, which takes
+# an hour under emulation.
+datapath='NAT|ACL|fragment|ICMP errors|conntrack|SCTP|connection|tunnel|underlay|across chassis|IPv6|MTU|mirror|meter|bond|missing|load balancer, (one|several b|UDP|hairpin|est|aff)|sessions$'
+step "oracle on the kernel's datapath" bin/labctl oracle -each 1 -feature "$datapath" -results "$results/oracle.json"
 bin/labctl down
 # A newer release: what only it has, and some of everything else.
 some='^(switch-tunnel|router-tcp|ipv6-router|vip-three|lb-hairpin-snat-ip|acl-label|acl-reject-tcp|acl-sets|gr-snat|fip-distributed-in|snat-ping|ecmp|mtu-too-big|prov-across|dhcp|missing-neighbour|related-snat|fragment-acl-three|transit-tcp|session-vip)$'

@@ -25,7 +25,7 @@ func commands() []command {
 		{"up", "boot an instance with the topology up, and keep it", cmdUp},
 		{"down", "end the kept instance", cmdDown},
 		{"exec", "run a command in the kept instance: exec CMD ARGS...", cmdExec},
-		{"oracle", "predict and really do the cases: oracle [-case NAME] [-each N] [-newer] [-random N -seed S] [-results FILE] [-reality]", cmdOracle},
+		{"oracle", "predict and really do the cases: oracle [-case NAME] [-feature F] [-each N] [-newer] [-random N -seed S] [-results FILE] [-reality]", cmdOracle},
 		{"coverage", "what several runs of the oracle have judged: coverage [-o FILE] RESULTS...", cmdCoverage},
 		{"demo", "show the main job", cmdDemo},
 		{"shell", "a shell in the lab", cmdShell},

@@ -21,6 +21,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	tool := fs.String("tool", "", "the built command; without it reality alone is recorded")
 	pattern := fs.String("case", "", "names to run (regular expression)")
 	results := fs.String("results", "", "write all judgements to this file, as JSON")
+	feature := fs.String("feature", "", "features whose cases to run (regular expression)")
 	newer := fs.Bool("newer", false, "and all that need a newer release than the oldest that the lab runs on")
 	each := fs.Int("each", 0, "at most so many cases of a feature, beside those that need a newer release; 0: all")
 	random := fs.Int("random", 0, "so many cases drawn at random, instead of those written down")
@@ -30,6 +31,10 @@ func cmdCases(ctx context.Context, args []string) error {
 		return &guest.ExitError{Code: 2}
 	}
 	re, err := regexp.Compile(*pattern)
+	if err != nil {
+		return err
+	}
+	of, err := regexp.Compile(*feature)
 	if err != nil {
 		return err
 	}
@@ -67,7 +72,7 @@ func cmdCases(ctx context.Context, args []string) error {
 			run = []probe.Case{c}
 			break
 		}
-		if re.MatchString(c.Name) || *newer && c.Needs != "" {
+		if re.MatchString(c.Name) && of.MatchString(c.Feature) || *newer && c.Needs != "" {
 			run = append(run, c)
 		}
 	}

@@ -135,6 +135,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 	pattern := fs.String("case", "", "names to run (regular expression)")
 	results := fs.String("results", "", "write all judgements to this file, as JSON")
 	each := fs.Int("each", 0, "at most so many cases of a feature, beside those that need a newer release; 0: all")
+	feature := fs.String("feature", "", "features whose cases to run (regular expression)")
 	newer := fs.Bool("newer", false, "and all that need a newer release than the oldest that the lab runs on")
 	random := fs.Int("random", 0, "so many cases drawn at random, instead of those written down")
 	seed := fs.Uint64("seed", 1, "what they are drawn by")
@@ -149,7 +150,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 	}
 	defer s.close()
 	remote := filepath.Join(s.cfg.Share(), "results.json")
-	argv := []string{remoteBin + "/labctl", "cases", "-case", *pattern, "-results", remote, fmt.Sprintf("-newer=%t", *newer), fmt.Sprintf("-each=%d", *each),
+	argv := []string{remoteBin + "/labctl", "cases", "-case", *pattern, "-feature", *feature, "-results", remote, fmt.Sprintf("-newer=%t", *newer), fmt.Sprintf("-each=%d", *each),
 		fmt.Sprintf("-random=%d", *random), fmt.Sprintf("-seed=%d", *seed)}
 	if !*reality {
 		if _, err := os.Stat(filepath.Join(s.cfg.Checkout, "bin", "ovn-ct-trace")); err != nil {
