@@ -16,6 +16,7 @@ import (
 type Engine struct {
 	Prober  Prober
 	Ports   Ports
+	Bonds   Bonds // may be nil: an lb_output is then unknown
 	Tracker ctstate.Tracker
 	Table   ctstate.Table // the node's live entries
 	Limits  Limits        // zero fields take DefaultLimits
@@ -84,6 +85,7 @@ type run struct {
 	req    Request
 	res    *Result
 	worlds []*world // still to be walked
+	pushes int      // tnl_push actions met
 }
 
 // world is one way the undetermined choices met so far have fallen: what is left to do in
@@ -105,6 +107,7 @@ type item struct {
 	choices  []Choice // on this item's own way
 	root     bool     // the segment's own list, not one nested in it
 	produced bool     // something left by an action before
+	pushed   bool     // this list has put a tunnel's header around the packet
 	level    int      // how many recirculations and clones run inline around it
 }
 
@@ -194,15 +197,20 @@ func (r *run) enter(w *world, seg *segment, st state, path []int, choices []Choi
 
 // leaf records an end of it's way.
 func (r *run) leaf(w *world, it item, l Leaf) {
-	l.Packet = it.pkt.pkt
-	l.Tunnel = it.pkt.tun
-	l.Conn = it.pkt.conn
+	st := &it.pkt
+	if st.inside != nil {
+		l.Outer = &st.pkt
+		st = &st.inside.state
+	}
+	l.Packet = st.pkt
+	l.Tunnel = st.tun
+	l.Conn = st.conn
 	l.Segment = it.seg.pub.ID
 	l.Path = it.path
 	l.Choices = it.choices
-	l.Held = it.pkt.held
-	if l.Kind == LeafOutput && it.pkt.piece != packet.FragNo {
-		l.Packet.Frag = it.pkt.piece // ovs_fragment cuts by the size of the fragments that came
+	l.Held = st.held
+	if l.Kind == LeafOutput && st.piece != packet.FragNo {
+		l.Packet.Frag = st.piece // ovs_fragment cuts by the size of the fragments that came
 	}
 	w.leaves = append(w.leaves, l)
 }

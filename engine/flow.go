@@ -24,18 +24,17 @@ func (r *run) entryFlow(st state) string {
 // flow gives headers and conntrack's answer. The bridge and in_port are the packet's first
 // (ofproto/ofproto-dpif-xlate.c: xlate_actions, frozen_state).
 func (r *run) thawFlow(id uint32, st state) flowText {
-	if st.conn.OrigTuple != nil && st.conn.State&(ctstate.New|ctstate.Est|ctstate.Rpl) == 0 && r.req.InPortDatapath != "" {
+	if st.conn.OrigTuple != nil && st.conn.State&(ctstate.New|ctstate.Est|ctstate.Rpl) == 0 && r.req.InPortDatapath != "" && st.inside == nil {
 		return flowText{flow: r.datapathFlow(id, st)}
 	}
+	bridge, inPort := r.origin(st)
 	var f openflow.Flow
-	f.Fields = append(f.Fields,
-		openflow.Field{Name: "recirc_id", Value: fmt.Sprintf("0x%x", id)},
-		openflow.Field{Name: "in_port", Value: fmt.Sprint(r.req.InPort)})
+	f.Fields = append(f.Fields, openflow.Field{Name: "recirc_id", Value: fmt.Sprintf("0x%x", id)}, inPort)
 	f.Fields = append(f.Fields, keyFields(st)...)
 	f.Fields = append(f.Fields, ctFields(st)...)
 	f.Fields = append(f.Fields, st.pkt.Fields()...)
 	f.Fields = append(f.Fields, origFields(st.conn)...)
-	return flowText{bridge: r.req.Bridge, flow: f.String()}
+	return flowText{bridge: bridge, flow: f.String()}
 }
 
 // keyFields are the datapath key's fields beside headers and conntrack.

@@ -90,9 +90,17 @@ func sameEnds(a, b *Outcome) bool {
 	}
 	for i := range a.Leaves {
 		x, y := a.Leaves[i], b.Leaves[i]
-		if x.Kind != y.Kind || x.Why != y.Why || !reflect.DeepEqual(x.Packet, y.Packet) || !reflect.DeepEqual(x.Port, y.Port) || !reflect.DeepEqual(x.Tunnel, y.Tunnel) {
+		if x.Kind != y.Kind || x.Why != y.Why || !reflect.DeepEqual(x.Packet, y.Packet) || !samePlace(x.Port, y.Port) || !reflect.DeepEqual(x.Tunnel, y.Tunnel) {
 			return false
 		}
 	}
 	return true
+}
+
+// samePlace tells whether two ports lead to the same: a bond's members do.
+func samePlace(a, b *Port) bool {
+	if a != nil && b != nil && a.Bond != "" {
+		return a.Bond == b.Bond && a.Bridge == b.Bridge
+	}
+	return reflect.DeepEqual(a, b)
 }

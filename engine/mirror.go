@@ -45,12 +45,10 @@ func (s *segment) copyBefore(leaves []Leaf, p Port) []Leaf {
 
 // asksFor counts the OpenFlow actions of the segment that put the packet out of a port.
 func (s *segment) asksFor(p Port) int {
-	found, bridge := 0, ""
+	found := 0
 	number := strconv.FormatUint(uint64(p.OFPort), 10)
-	walkNodes(s.section.Nodes, func(n *oftrace.Node) {
+	s.section.InBridges(func(bridge string, n *oftrace.Node) {
 		switch n.Kind {
-		case oftrace.Bridge:
-			bridge = n.Bridge
 		case oftrace.ActionLine:
 			if bridge == p.Bridge && outputs(n.Text, number) {
 				found++

@@ -61,7 +61,7 @@ func tableNodes(sec *oftrace.Section) []*oftrace.Node {
 // startOf finds the registers a segment began with: those at the place of its parent that it resumes. A segment that only ran a
 // group's bucket changed none, so its final flow has them.
 func (r *run) startOf(s *segment) (*openflow.Flow, bool) {
-	if s.parent == nil {
+	if s.parent == nil || s.ordinal == afresh {
 		return nil, true
 	}
 	if s.start != nil {

@@ -21,6 +21,9 @@ func (r *run) recirc(ctx context.Context, w *world, it item, id uint32) error {
 	if len(it.actions) > 0 {
 		w.push(it)
 	}
+	if id == 0 {
+		return r.afresh(ctx, w, it, st)
+	}
 	if st.hash != "" {
 		st.hash, st.dp, st.hashes, st.hashMask = "", 1, nil, 0
 		return r.buckets(ctx, w, it, ordinal, st)
@@ -225,7 +228,7 @@ func backendText(n *odp.NAT) string {
 // flow, stack and action set lost (design: the fallback). Only where the parent says
 // unambiguously where it resumes.
 func (r *run) packetOut(ctx context.Context, parent *segment, ordinal int, st state) (*segment, error) {
-	where, regs := resumePoint(parent)
+	bridge, where, regs := resumePoint(parent)
 	if where == "" || len(parent.ids) != 1 {
 		pub := &Segment{ID: len(r.res.Segments), Parent: parent.pub.ID, Enter: "recirculation"}
 		r.res.Segments = append(r.res.Segments, pub)
@@ -239,7 +242,7 @@ func (r *run) packetOut(ctx context.Context, parent *segment, ordinal int, st st
 	f.Fields = append(f.Fields, ctFields(st)...)
 	f.Fields = append(f.Fields, st.pkt.Fields()...)
 	f.Fields = append(f.Fields, origFields(st.conn)...)
-	text := flowText{bridge: lastBridge(parent), flow: f.String(), actions: where}
+	text := flowText{bridge: bridge, flow: f.String(), actions: where}
 	mk := func(uint32) flowText { return text }
 	sec, err := r.probe(ctx, text)
 	if err != nil {
@@ -255,36 +258,26 @@ func (r *run) packetOut(ctx context.Context, parent *segment, ordinal int, st st
 }
 
 // resumePoint finds where a parent's only recirculation resumes, and the registers it had.
-func resumePoint(parent *segment) (actions string, regs []openflow.Field) {
+func resumePoint(parent *segment) (bridge, actions string, regs []openflow.Field) {
 	const forked = "The forked pipeline will be resumed at table "
 	for _, h := range parent.pub.Tables {
 		for _, a := range h.Actions {
 			if i := strings.Index(a, forked); i >= 0 {
-				actions = "resubmit(," + strings.TrimSuffix(strings.TrimSpace(a[i+len(forked):]), ".") + ")"
+				bridge, actions = h.Bridge, "resubmit(,"+strings.TrimSuffix(strings.TrimSpace(a[i+len(forked):]), ".")+")"
 			}
 			if strings.HasPrefix(a, "group:") {
-				actions = a
+				bridge, actions = h.Bridge, a
 			}
 		}
 	}
 	f, err := openflow.Parse(parent.pub.Final)
 	if err != nil {
-		return "", nil
+		return "", "", nil
 	}
 	for _, fld := range f.Fields {
 		if fld.Name == "metadata" || strings.HasPrefix(fld.Name, "reg") || strings.HasPrefix(fld.Name, "tun_") {
 			regs = append(regs, fld)
 		}
 	}
-	return actions, regs
-}
-
-func lastBridge(s *segment) string {
-	name := ""
-	for _, h := range s.pub.Tables {
-		if h.Bridge != "" {
-			name = h.Bridge
-		}
-	}
-	return name
+	return bridge, actions, regs
 }

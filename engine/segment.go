@@ -18,7 +18,7 @@ import (
 type segment struct {
 	pub     *Segment
 	parent  *segment
-	ordinal int                          // which of the parent's recirculations this resumes
+	ordinal int                          // which of the parent's recirculations this resumes; afresh: none
 	flow    func(recirc uint32) flowText // the flow that resumes it
 	entry   state                        // the packet as it enters
 	actions odp.Actions
@@ -169,7 +169,7 @@ func (r *run) again(ctx context.Context, s *segment) error {
 
 // rerun enters a segment by a flow like the one that made it.
 func (r *run) rerun(ctx context.Context, s *segment, flow func(uint32) flowText) (oftrace.Section, error) {
-	if s.parent == nil {
+	if s.parent == nil || s.ordinal == afresh {
 		return r.probe(ctx, flow(0))
 	}
 	return r.thaw(ctx, s.parent, s.ordinal, flow)
@@ -196,7 +196,7 @@ func (r *run) keep(ctx context.Context, parent *segment, ordinal int, st state, 
 
 // read takes a section over as what a segment does.
 func (r *run) read(s *segment, sec oftrace.Section) {
-	if s.parent != nil {
+	if s.parent != nil && s.ordinal != afresh {
 		r.rename(s, &sec)
 	}
 	s.pub.Actions, s.pub.Final, s.pub.Mega, s.pub.Tables = sec.Actions, sec.FinalFlow, sec.Megaflow, tableHits(&sec)
@@ -267,35 +267,34 @@ func walkNodes(nodes []*oftrace.Node, f func(*oftrace.Node)) {
 	}
 }
 
-// tableHits lists a section's table look-ups in execution order, each with the action lines under it.
+// tableHits lists a section's table look-ups in execution order, each with the bridge it is in and the action lines under it. What
+// follows a nested bridge (behind a patch port or a native tunnel) belongs to the outer one again.
 func tableHits(sec *oftrace.Section) []TableHit {
 	var hits []TableHit
-	bridge := ""
-	var walk func(nodes []*oftrace.Node, at int)
-	walk = func(nodes []*oftrace.Node, at int) {
+	var walk func(bridge string, nodes []*oftrace.Node, at int)
+	walk = func(bridge string, nodes []*oftrace.Node, at int) {
 		for _, n := range nodes {
 			switch n.Kind {
 			case oftrace.Bridge:
-				bridge = n.Bridge
-				walk(n.Children, -1)
+				walk(n.Bridge, n.Children, -1)
 			case oftrace.Table:
 				hits = append(hits, TableHit{
 					Bridge: bridge, Table: n.Table.ID, Priority: n.Table.Priority,
 					Cookie: n.Table.Cookie, Match: n.Table.Match, Miss: n.Table.Miss,
 					Metadata: metadataOf(n.Table.Match),
 				})
-				walk(n.Children, len(hits)-1)
+				walk(bridge, n.Children, len(hits)-1)
 			case oftrace.ActionLine, oftrace.Bucket, oftrace.Detail, oftrace.Warn, oftrace.Error:
 				if at >= 0 {
 					hits[at].Actions = append(hits[at].Actions, lineText(n))
 				}
-				walk(n.Children, at)
+				walk(bridge, n.Children, at)
 			default:
-				walk(n.Children, at)
+				walk(bridge, n.Children, at)
 			}
 		}
 	}
-	walk(sec.Nodes, -1)
+	walk(sec.Bridge, sec.Nodes, -1)
 	return hits
 }
 

@@ -28,6 +28,7 @@ type state struct {
 	// A dp_hash that was chosen stays with the packet: of its bits under hashMask the values in hashes are possible.
 	hashMask uint32
 	hashes   []uint32
+	inside   *payload // of a native tunnel's outer packet: what it carries
 }
 
 // apply runs a header-changing action (net/openvswitch/actions.c: execute_set_action,
@@ -284,11 +285,11 @@ func (s *state) frameLen() (n int, assumed bool) {
 	return l2 + n, true
 }
 
-// recircIDs lists the recirculation ids of a segment in the order of its text, each once.
+// recircIDs lists the recirculation ids of a segment in the order of its text, each once. recirc(0) is none: it begins afresh.
 func recircIDs(actions odp.Actions) []uint32 {
 	var ids []uint32
 	odp.Walk(actions, func(a odp.Action) bool {
-		if rc, ok := a.(odp.Recirc); ok && indexOf(ids, rc.ID) < 0 {
+		if rc, ok := a.(odp.Recirc); ok && rc.ID != 0 && indexOf(ids, rc.ID) < 0 {
 			ids = append(ids, rc.ID)
 		}
 		return true

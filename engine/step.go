@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
 )
@@ -21,7 +22,7 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 			}
 		case odp.LbOutput:
 			it.produced = true
-			r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: fmt.Sprintf("lb_output(%d): the member of bond %d is chosen by a hash that cannot be known", a.Bond, a.Bond)})
+			r.lbOutput(w, it, a.Bond)
 		case odp.Drop:
 			it.produced = true
 			r.leaf(w, it, Leaf{Kind: LeafDrop, Why: "explicit drop action"})
@@ -29,8 +30,8 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 			it.produced = it.produced || !sampled(a)
 			r.userspace(w, &it, a)
 		case odp.TnlPush:
-			if mirror := r.tunnelPush(w, it, a); mirror == "" {
-				it.produced = true
+			if r.tunnelPush(w, &it, a) {
+				return nil
 			}
 		case odp.Set, odp.PushEth, odp.PopEth, odp.PushVLAN, odp.PopVLAN, odp.PushMPLS, odp.PopMPLS:
 			before := trackView(it.pkt.pkt).Tuple
@@ -42,6 +43,12 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 				it.pkt.conn = r.engine.Tracker.Rewritten(it.pkt.conn)
 			}
 		case odp.CT:
+			if in := it.pkt.inside; in != nil && in.hashed {
+				if r.outerCT(w, &it, a) {
+					return nil
+				}
+				continue
+			}
 			done, err := r.ct(ctx, w, &it, a)
 			if done || err != nil {
 				return err
@@ -82,11 +89,19 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 			it.seg.note("the next output is cut to %d bytes", a.MaxLen)
 		case odp.TnlPop:
 			it.produced = true
+			if it.pkt.inside != nil {
+				r.tunnelled(w, it) // the tunnel's far end is on this node
+				continue
+			}
 			r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: "tnl_pop(" + a.Port + "): the packet is itself a tunnel packet; trace the packet inside it from the tunnel port"})
 		default:
 			r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: "datapath action not understood: " + a.String()})
 			return nil
 		}
+	}
+	if it.pushed && !it.produced {
+		r.unsent(w, it)
+		return nil
 	}
 	if it.root && !it.produced {
 		if c := it.seg.paused(); c != nil {
@@ -106,7 +121,7 @@ const everyPacket = "100.0"
 // nested queues the rest of it, and above it a copy that runs actions.
 func (r *run) nested(w *world, it item, actions odp.Actions) {
 	inner := it
-	inner.actions, inner.root, inner.level = actions, false, it.level+1
+	inner.actions, inner.root, inner.pushed, inner.level = actions, false, false, it.level+1
 	it.produced = it.produced || it.seg.produces(r.engine.Ports, actions)
 	w.push(it)
 	w.push(inner)
@@ -144,6 +159,28 @@ func (r *run) decTTL(w *world, it item, a odp.DecTTL) {
 	w.push(it)
 }
 
+// lbOutput ends a branch at a bond: a hash that cannot be known chooses the member, and they lead to one place.
+func (r *run) lbOutput(w *world, it item, bond uint32) {
+	var members []Port
+	if r.engine.Bonds != nil {
+		members = r.engine.Bonds.Members(bond)
+	}
+	if len(members) == 0 {
+		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: fmt.Sprintf("lb_output(%d): which bond that is could not be asked", bond)})
+		return
+	}
+	it.seg.note("which member of the bond takes the packet, %s, is a hash's choice that cannot be known", portNames(members))
+	r.output(w, it, members[0].Datapath)
+}
+
+func portNames(ports []Port) string {
+	var names []string
+	for _, p := range ports {
+		names = append(names, p.Name)
+	}
+	return strings.Join(names, " or ")
+}
+
 // output ends a branch at a port; it returns the mirror whose copy leaves there, if it is one's.
 func (r *run) output(w *world, it item, name string) (mirror string) {
 	port, ok := r.engine.Ports.ByDatapath(name)
@@ -151,28 +188,12 @@ func (r *run) output(w *world, it item, name string) (mirror string) {
 		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: "output to datapath port " + name + ", which is not among the node's ports"})
 		return ""
 	}
+	if it.pkt.inside != nil {
+		return r.outerOutput(w, it, port)
+	}
 	if port.Kind != PortTunnel {
 		it.pkt.tun = nil
 	}
-	mirror = it.seg.mirrored(port)
-	r.leaf(w, it, Leaf{Kind: LeafOutput, Port: &port, Mirror: mirror})
-	w.leaves = it.seg.copyBefore(w.leaves, port)
-	return mirror
-}
-
-// tunnelPush ends a branch at a natively encapsulated tunnel (userspace datapath).
-func (r *run) tunnelPush(w *world, it item, a odp.TnlPush) (mirror string) {
-	port, ok := r.engine.Ports.ByDatapath(a.TnlPort)
-	if !ok {
-		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: "tunnel through datapath port " + a.TnlPort + ", which is not among the node's ports"})
-		return ""
-	}
-	t := &Tunnel{ID: a.Header.VNI, TTL: a.Header.TTL, TPDst: a.Header.UDPDst}
-	if a.Header.Src.IsValid() {
-		t.Src, t.Dst = a.Header.Src.String(), a.Header.Dst.String()
-	}
-	t.Options = tunnelOptions(a.Header.Options)
-	it.pkt.tun = t
 	mirror = it.seg.mirrored(port)
 	r.leaf(w, it, Leaf{Kind: LeafOutput, Port: &port, Mirror: mirror})
 	w.leaves = it.seg.copyBefore(w.leaves, port)

@@ -43,6 +43,8 @@ type Port struct {
 	Type     string   `json:"type"` // as OVS names it: system, internal, geneve ...
 	Kind     PortKind `json:"kind"`
 	IfaceID  string   `json:"iface_id,omitempty"`
+	// Bond is the bond that it is a member of.
+	Bond string `json:"bond,omitempty"`
 	// Mirrors are the mirrors of its bridge that send their copies out of it.
 	Mirrors []string `json:"mirrors,omitempty"`
 }
@@ -51,6 +53,11 @@ type Port struct {
 // when there is none.
 type Ports interface {
 	ByDatapath(port string) (p Port, ok bool)
+}
+
+// Bonds finds the members of a bond by what lb_output names, the number that bond/show calls bond-id; none where it is not known.
+type Bonds interface {
+	Members(id uint32) []Port
 }
 
 // Tunnel is a packet's tunnel metadata: as received, or as set for sending.
@@ -137,6 +144,9 @@ type Leaf struct {
 	// Mirror names the mirror whose copy this is: not an end of the packet itself.
 	Mirror string `json:"mirror,omitempty"`
 	Held   *Hold  `json:"held,omitempty"`
+	// Outer is the native tunnel's packet that Packet was in here; Tunnel then is its header as the receiver sees it.
+	Outer *packet.Packet `json:"outer,omitempty"`
+	push  int            // the tnl_push that made Outer
 }
 
 // Hold is where a fragment first waits for the others of its datagram; what follows is the datagram's.

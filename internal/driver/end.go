@@ -107,7 +107,7 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 			}
 			add(engine.Delivered, "port", port, "")
 		case engine.PortHost:
-			add(engine.Host, "host", leaf.Port.Name, "the bridge's own port: the host's stack takes it")
+			add(engine.Host, "host", leaf.Port.Name, cmp.Or(leaf.Why, "the bridge's own port: the host's stack takes it"))
 		case engine.PortTunnel:
 			next, why, err := s.tunnel(ctx, a, h, leaf)
 			if err != nil {

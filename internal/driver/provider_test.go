@@ -9,7 +9,7 @@ import (
 
 func TestPhysicalPort(t *testing.T) {
 	phys := func(name, bond string, active bool) node.Port {
-		return node.Port{Port: engine.Port{Name: name, Bridge: "br-ex", Kind: engine.PortPhysical}, Bond: bond, Active: active}
+		return node.Port{Port: engine.Port{Name: name, Bridge: "br-ex", Kind: engine.PortPhysical, Bond: bond}, Active: active}
 	}
 	for _, c := range []struct {
 		name  string

@@ -148,6 +148,7 @@ func TestKindsOfPorts(t *testing.T) {
 		{Backer: "system@ovs-system", Bridge: "br-ex", Name: "eth1", OFPort: 1, Datapath: "6", Type: "system"},
 		{Backer: "system@ovs-system", Bridge: "br-ex", Name: "patch-x", OFPort: 2, Type: "patch", Text: "peer=patch-y"},
 		{Backer: "netdev@ovs-netdev", Bridge: "br-dp", Name: "dpdk0", OFPort: 1, Datapath: "7", Type: "dpdk"},
+		{Backer: "netdev@ovs-netdev", Bridge: "br-dp", Name: "dpdk1", OFPort: 2, Datapath: "6", Type: "dpdk"},
 		{Backer: "netdev@ovs-netdev", Bridge: "br-dp", Name: "br-dp", OFPort: 65534, Datapath: "8", Type: "tap"},
 		{Backer: "dummy@ovs-dummy", Bridge: "br-dm", Name: "br-dm", OFPort: 65534, Datapath: "9", Type: "dummy-internal"},
 	}
@@ -159,7 +160,7 @@ func TestKindsOfPorts(t *testing.T) {
 	info := &Info{Bridge: "br-int", Ports: joinPorts(shown, rows, nil)}
 	want := map[string]engine.PortKind{
 		"br-int": engine.PortHost, "tap0": engine.PortVIF, "vm-int": engine.PortVIF, "ovn-hv2-0": engine.PortTunnel, "vx": engine.PortTunnel,
-		"eth1": engine.PortPhysical, "patch-x": engine.PortPhysical, "dpdk0": engine.PortPhysical, "br-dp": engine.PortHost, "br-dm": engine.PortHost,
+		"eth1": engine.PortPhysical, "patch-x": engine.PortPhysical, "dpdk0": engine.PortPhysical, "dpdk1": engine.PortPhysical, "br-dp": engine.PortHost, "br-dm": engine.PortHost,
 	}
 	if len(info.Ports) != len(want) {
 		t.Fatalf("%d ports", len(info.Ports))
@@ -185,15 +186,23 @@ func TestKindsOfPorts(t *testing.T) {
 	if p, _ := info.PortByName("br-int", "ovn-hv2-0"); p.Options["remote_ip"] != "10.0.0.3" || p.Options["key"] != "flow" {
 		t.Errorf("options %v", p.Options)
 	}
-	if p, ok := info.ByDatapath("6"); !ok || p.Name != "eth1" {
-		t.Errorf("datapath 6 is %+v", p)
+	for _, c := range []struct{ backer, port, want string }{
+		{"system@ovs-system", "6", "eth1"},
+		{"netdev@ovs-netdev", "6", "dpdk1"}, // each datapath numbers its ports for itself
+		{"dummy@ovs-dummy", "6", ""},
+		{"netdev@ovs-netdev", "dpdk0", "dpdk0"},
+		{"system@ovs-system", "dpdk0", ""},
+		{"system@ovs-system", "", ""},
+		{"system@ovs-system", "patch-x", ""},
+		{"system@ovs-system", "99", ""},
+	} {
+		if p, ok := info.On(c.backer).ByDatapath(c.port); ok != (c.want != "") || p.Name != c.want {
+			t.Errorf("port %q of %s is %+v, want %q", c.port, c.backer, p, c.want)
+		}
 	}
-	if p, ok := info.ByDatapath("dpdk0"); !ok || p.Datapath != "7" {
-		t.Errorf("datapath dpdk0 is %+v", p)
-	}
-	for _, none := range []string{"", "patch-x", "99"} {
-		if p, ok := info.ByDatapath(none); ok {
-			t.Errorf("datapath %q is %+v", none, p)
+	for bridge, want := range map[string]string{"br-int": "system", "br-dp": "netdev", "br-dm": "dummy"} {
+		if got := info.DatapathOf(bridge); got != want {
+			t.Errorf("%s runs on %s, want %s", bridge, got, want)
 		}
 	}
 }

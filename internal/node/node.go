@@ -5,6 +5,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
@@ -63,6 +64,7 @@ type Info struct {
 	EncapIPs       []string          `json:"encap_ips,omitempty"`
 	EncapTypes     []string          `json:"encap_types,omitempty"`
 	Zones          map[uint16]string `json:"zones,omitempty"`
+	Bonds          map[uint32]string `json:"bonds,omitempty"` // bonds that have a number for lb_output, by it
 	Ports          []Port            `json:"ports"`
 	Warnings       []string          `json:"warnings,omitempty"`
 }
@@ -76,7 +78,6 @@ type Port struct {
 	MAC         string            `json:"mac,omitempty"`
 	Tag         int64             `json:"tag,omitempty"`
 	Peer        string            `json:"peer,omitempty"`   // of a patch port
-	Bond        string            `json:"bond,omitempty"`   // the bond that it is a member of
 	Active      bool              `json:"active,omitempty"` // it is that bond's active member
 	Source      string            `json:"source,omitempty"` // of a tunnel port without local_ip: what the routes choose, where that was asked
 }
@@ -85,6 +86,16 @@ type Port struct {
 func (p Port) DatapathType() string {
 	t, _, _ := strings.Cut(p.Backer, "@")
 	return t
+}
+
+// DatapathOf is the kind of datapath a bridge runs on; of a bridge without ports the integration bridge's.
+func (i *Info) DatapathOf(bridge string) string {
+	for _, p := range i.Ports {
+		if p.Bridge == bridge {
+			return p.DatapathType()
+		}
+	}
+	return i.Datapath
 }
 
 // PortByIfaceID finds the port a logical port is plugged into.
@@ -117,20 +128,45 @@ func (i *Info) PortByNumber(bridge string, ofport uint32) (Port, bool) {
 	return Port{}, false
 }
 
-// ByDatapath finds the port of a datapath port number (or name): engine.Ports. Several tunnel ports share one
-// datapath port; any of them tells the kind.
-func (i *Info) ByDatapath(dp string) (engine.Port, bool) {
-	for _, p := range i.Ports {
-		if p.Datapath == dp && dp != "" {
+// On are the ports of one datapath, TYPE@NAME: datapaths of different types number their ports each for itself.
+func (i *Info) On(backer string) Datapath { return Datapath{info: i, backer: backer} }
+
+// Datapath is one datapath of a node: engine.Ports and engine.Bonds.
+type Datapath struct {
+	info   *Info
+	backer string
+}
+
+// ByDatapath finds the port of a datapath port number (or name). Several tunnel ports share one datapath port; any of them tells the
+// kind.
+func (d Datapath) ByDatapath(dp string) (engine.Port, bool) {
+	for _, p := range d.info.Ports {
+		if p.Backer == d.backer && p.Datapath == dp && dp != "" {
 			return p.Port, true
 		}
 	}
-	for _, p := range i.Ports {
-		if p.Name == dp && p.Datapath != "" {
+	for _, p := range d.info.Ports {
+		if p.Backer == d.backer && p.Name == dp && p.Datapath != "" {
 			return p.Port, true
 		}
 	}
 	return engine.Port{}, false
+}
+
+// Members are the ports of a bond by its number, the active one first.
+func (d Datapath) Members(id uint32) []engine.Port {
+	var out []engine.Port
+	name := d.info.Bonds[id]
+	for _, p := range d.info.Ports {
+		switch {
+		case p.Backer != d.backer || p.Bond != name || name == "" || p.Datapath == "":
+		case p.Active:
+			out = slices.Insert(out, 0, p.Port)
+		default:
+			out = append(out, p.Port)
+		}
+	}
+	return out
 }
 
 // Error is a node that could not be reached, or not asked.

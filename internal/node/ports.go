@@ -49,12 +49,13 @@ func joinPorts(shown []shownPort, rows map[string]*ovn.Interface, mirrors []*ovn
 // onlyMirrors leaves a port that shares its datapath port with others, as tunnels do, a mirror's only if all of them are: the
 // datapath's actions do not tell them apart.
 func onlyMirrors(ports []Port) []Port {
-	plain := map[string]bool{}
+	plain := map[[2]string]bool{}
+	key := func(p Port) [2]string { return [2]string{p.Backer, p.Datapath} }
 	for _, p := range ports {
-		plain[p.Datapath] = plain[p.Datapath] || p.Mirrors == nil
+		plain[key(p)] = plain[key(p)] || p.Mirrors == nil
 	}
 	for i := range ports {
-		if plain[ports[i].Datapath] {
+		if plain[key(ports[i])] {
 			ports[i].Mirrors = nil
 		}
 	}

@@ -126,6 +126,7 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 	s.readVersions(ctx, info)
 	info.Ports = joinPorts(shown, rows, mirrors)
 	info.Warnings = append(info.Warnings, untold(mirrors, rows)...)
+	s.readBonds(ctx, info)
 	s.tunnelSources(info)
 	for _, p := range info.Ports {
 		if p.Bridge == info.Bridge {
@@ -251,7 +252,7 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	if e := s.engine[backer]; e != nil {
 		return e, nil
 	}
-	e := &engine.Engine{Prober: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info, Limits: s.opt.Limits, Replay: Replay, NextHop: pinctrl.NextHop, Learner: Learn,
+	e := &engine.Engine{Prober: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info.On(backer), Bonds: info.On(backer), Limits: s.opt.Limits, Replay: Replay, NextHop: pinctrl.NextHop, Learner: Learn,
 		Now: func() int64 { return time.Now().Unix() }}
 	var err error
 	if typ, _, _ := strings.Cut(backer, "@"); typ == "system" {

@@ -30,7 +30,10 @@ func (p *parser) tunnelHeader(lo, hi int) TunnelHeader {
 	var h TunnelHeader
 	for _, f := range p.fields(lo, hi) {
 		if !strings.HasPrefix(f.Value, "(") {
-			if f.Name == "type" {
+			switch f.Name {
+			case "size":
+				h.Size, _ = num(f.Value, 64)
+			case "type":
 				h.Type, _ = num(f.Value, 64)
 			}
 			continue
@@ -57,6 +60,7 @@ func (h *TunnelHeader) layer(name string, p *parser) {
 		h.Dst, _ = addr(str("dst"))
 		h.Proto = uint8(number("proto", 8))
 		h.TTL = uint8(number("ttl", 8) | number("hlimit", 8))
+		h.TOS = uint8(number("tos", 8) | number("tclass", 8))
 	case "udp":
 		h.UDPSrc, h.UDPDst = uint16(number("src", 16)), uint16(number("dst", 16))
 	case "vxlan":

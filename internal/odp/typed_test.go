@@ -85,7 +85,7 @@ func TestTnlPush(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := as[0].(TnlPush)
-	want := TunnelHeader{Type: 5, EthSrc: "f8:bc:12:46:58:e0", EthDst: "f8:bc:12:44:34:b6", Src: ip("1.1.2.88"), Dst: ip("1.1.2.92"), TTL: 64, Proto: 17,
+	want := TunnelHeader{Size: 58, Type: 5, EthSrc: "f8:bc:12:46:58:e0", EthDst: "f8:bc:12:44:34:b6", Src: ip("1.1.2.88"), Dst: ip("1.1.2.92"), TTL: 64, Proto: 17,
 		UDPDst: 6081, Kind: "geneve", VNI: 0x1c7, Options: []TunnelOption{{0xffff, 0x80, 4, []byte{0, 0, 0, 0xa}}}}
 	if d := cmp.Diff(want, got.Header, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" || got.TnlPort != "6" || got.OutPort != "1" {
 		t.Errorf("%s %s -want +got:\n%s", got.TnlPort, got.OutPort, d)

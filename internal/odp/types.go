@@ -43,10 +43,11 @@ type TnlPush struct {
 
 // TunnelHeader is the outer header of a TnlPush.
 type TunnelHeader struct {
+	Size           uint64 // of all of it, in bytes
 	Type           uint64 // of the header, OVS_VPORT_TYPE_*
 	EthSrc, EthDst string
 	Src, Dst       netip.Addr
-	TTL            uint8
+	TTL, TOS       uint8
 	Proto          uint8
 	UDPSrc, UDPDst uint16
 	Kind           string // "geneve", "vxlan", "gre", "erspan", "gtpu", "srv6"

@@ -27,7 +27,7 @@ type TableRun struct {
 // Tables returns the section's table look-ups in execution order, the execution of the action set (ID -1) included.
 func (s *Section) Tables() []TableRun {
 	var runs []TableRun
-	s.inBridges(func(bridge string, n *Node) {
+	s.InBridges(func(bridge string, n *Node) {
 		if n.Kind != Table {
 			return
 		}
@@ -42,8 +42,9 @@ func (s *Section) Tables() []TableRun {
 	return runs
 }
 
-// inBridges calls f for every node with the bridge it ran in.
-func (s *Section) inBridges(f func(bridge string, n *Node)) {
+// InBridges calls f for every node in execution order, with the bridge it ran in: what stands behind a patch port's or tunnel's bridge
+// belongs to the bridge before it again.
+func (s *Section) InBridges(f func(bridge string, n *Node)) {
 	var visit func(bridge string, nodes []*Node, top bool)
 	visit = func(bridge string, nodes []*Node, top bool) {
 		for _, n := range nodes {
@@ -64,7 +65,7 @@ func (s *Section) inBridges(f func(bridge string, n *Node)) {
 // BridgeOf is the bridge that a node of the section ran in.
 func (s *Section) BridgeOf(n *Node) string {
 	name := ""
-	s.inBridges(func(bridge string, x *Node) {
+	s.InBridges(func(bridge string, x *Node) {
 		if x == n {
 			name = bridge
 		}
@@ -100,7 +101,7 @@ const forkText = "A clone of the packet is forked to recirculate. The forked pip
 // Forks returns the recirculations that the section queued, in the order of the queue.
 func (s *Section) Forks() []Fork {
 	var out []Fork
-	s.inBridges(func(bridge string, n *Node) {
+	s.InBridges(func(bridge string, n *Node) {
 		rest, ok := strings.CutPrefix(n.Text, forkText)
 		if n.Kind != Detail || !ok {
 			return
