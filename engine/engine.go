@@ -14,14 +14,16 @@ import (
 
 // Engine traces packets through one node. Its fields are set once and not changed.
 type Engine struct {
-	Prober  Prober
-	Ports   Ports
-	Bonds   Bonds // may be nil: an lb_output is then unknown
-	Tracker ctstate.Tracker
-	Table   ctstate.Table // the node's live entries
-	Limits  Limits        // zero fields take DefaultLimits
-	Now     func() int64  // unix seconds, for overlay entries to age by; nil: they do not
-	Replay  Replayer      // may be nil: the registers at a punt are then taken from the final flow
+	Prober Prober
+	Ports  Ports
+	// Underlay may be nil: Open vSwitch then makes no tunnels by itself.
+	Underlay Underlay
+	Bonds    Bonds // may be nil: an lb_output is then unknown
+	Tracker  ctstate.Tracker
+	Table    ctstate.Table // the node's live entries
+	Limits   Limits        // zero fields take DefaultLimits
+	Now      func() int64  // unix seconds, for overlay entries to age by; nil: they do not
+	Replay   Replayer      // may be nil: the registers at a punt are then taken from the final flow
 	// NextHop names the next hop that a section's bucket leads to, "" for any other; it may be nil. start is as for Replay.
 	NextHop func(sec oftrace.Section, start *openflow.Flow) string
 	Learner Learner // may be nil: Request.Lessons are then not heeded
@@ -191,6 +193,10 @@ func (r *run) enter(w *world, seg *segment, st state, path []int, choices []Choi
 	if seg.failed != "" {
 		r.leaf(w, it, Leaf{Kind: LeafDrop, Why: "translation failed: " + seg.failed})
 		return
+	}
+	for _, o := range seg.lost {
+		it.produced = true
+		r.leaf(w, it, Leaf{Kind: o.kind, Why: o.why, Hit: o.hit + seg.ahead + 1})
 	}
 	w.push(it)
 }

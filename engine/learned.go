@@ -89,7 +89,7 @@ func (r *run) detour(ctx context.Context, s *segment, start *openflow.Flow, d *D
 	}
 	text.actions = d.Actions
 	s.from = &text
-	sec, err := r.probe(ctx, text)
+	sec, err := r.ask(ctx, text)
 	if refused := (*TraceError)(nil); errors.As(err, &refused) && ctx.Err() == nil {
 		s.unknown = "the learned flow cannot be traced: " + refused.Error()
 		return nil
@@ -101,7 +101,7 @@ func (r *run) detour(ctx context.Context, s *segment, start *openflow.Flow, d *D
 	head := append(s.pub.Tables[:at:at], d.Hit)
 	outputs := outputsOf(s.actions)
 	s.flow, s.start = func(uint32) flowText { return text }, start
-	r.read(s, sec)
+	r.read(ctx, s, sec)
 	again := min(d.Again, len(s.pub.Tables))
 	s.pub.Tables, s.ahead = append(head, s.pub.Tables[again:]...), len(head)-again
 	if s.parent != nil && r.mirrored(outputsOf(s.actions), outputs) || d.Start != nil && r.mirrored(append(outputs, outputsOf(s.actions)...), nil) {

@@ -140,7 +140,7 @@ func (r *run) afresh(ctx context.Context, w *world, it item, st state) error {
 		bridge, in := r.origin(st)
 		return flowText{bridge: bridge, flow: openflow.Flow{Fields: append([]openflow.Field{in}, st.pkt.Fields()...)}.String()}
 	}
-	sec, err := r.probe(ctx, mk(0))
+	sec, err := r.ask(ctx, mk(0))
 	if err != nil {
 		return err
 	}

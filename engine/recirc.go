@@ -244,7 +244,7 @@ func (r *run) packetOut(ctx context.Context, parent *segment, ordinal int, st st
 	f.Fields = append(f.Fields, origFields(st.conn)...)
 	text := flowText{bridge: bridge, flow: f.String(), actions: where}
 	mk := func(uint32) flowText { return text }
-	sec, err := r.probe(ctx, text)
+	sec, err := r.ask(ctx, text)
 	if err != nil {
 		return nil, err
 	}

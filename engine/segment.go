@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type segment struct {
 	failed  string
 	unknown string
 	section oftrace.Section
+	lost    []lostOutput // outputs to tunnels that no action of it stands for
 
 	places   []Place
 	replayed bool
@@ -70,6 +72,12 @@ func lost(sec oftrace.Section) bool { return sec.Failed == contextLost }
 // probe runs one request and returns its first section: those behind it are ofproto/trace's own
 // guesses about conntrack.
 func (r *run) probe(ctx context.Context, f flowText) (oftrace.Section, error) {
+	all, err := r.sections(ctx, f)
+	return all[0], err
+}
+
+// sections runs one request and returns all its sections, of which there is always a first.
+func (r *run) sections(ctx context.Context, f flowText) ([]oftrace.Section, error) {
 	var text string
 	var err error
 	if f.actions != "" {
@@ -78,25 +86,25 @@ func (r *run) probe(ctx context.Context, f flowText) (oftrace.Section, error) {
 		text, err = r.engine.Prober.Trace(ctx, f.bridge, f.flow)
 	}
 	if err != nil {
-		return oftrace.Section{}, &TraceError{Bridge: f.bridge, Flow: f.flow, Err: err}
+		return []oftrace.Section{{}}, &TraceError{Bridge: f.bridge, Flow: f.flow, Err: err}
 	}
 	tr, err := oftrace.Parse(text)
 	if len(tr.Sections) == 0 {
 		var refused *oftrace.ReplyError
 		if errors.As(err, &refused) && refused.Kind != oftrace.ReplyOther {
-			return oftrace.Section{}, &TraceError{Bridge: f.bridge, Flow: f.flow, Err: err}
+			return []oftrace.Section{{}}, &TraceError{Bridge: f.bridge, Flow: f.flow, Err: err}
 		}
 		// Neither a trace nor a refusal: what becomes of the packet is not known.
-		return oftrace.Section{Parent: -1, Flow: f.flow}, nil
+		return []oftrace.Section{{Parent: -1, Flow: f.flow}}, nil
 	}
 	// A later section that is cut short does not matter; the first one says so itself.
-	return tr.Sections[0], nil
+	return tr.Sections, nil
 }
 
 // first traces the packet as it enters.
 func (r *run) first(ctx context.Context, st state) (*segment, error) {
 	mk := r.entryOf(st)
-	sec, err := r.probe(ctx, mk(0))
+	sec, err := r.ask(ctx, mk(0))
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +142,7 @@ func (r *run) thaw(ctx context.Context, parent *segment, ordinal int, mk func(ui
 	var sec oftrace.Section
 	for try := 0; try < r.limits.Resumes; try++ {
 		var err error
-		if sec, err = r.probe(ctx, mk(parent.live[ordinal])); err != nil {
+		if sec, err = r.ask(ctx, mk(parent.live[ordinal])); err != nil {
 			return sec, err
 		}
 		if !lost(sec) {
@@ -170,7 +178,7 @@ func (r *run) again(ctx context.Context, s *segment) error {
 // rerun enters a segment by a flow like the one that made it.
 func (r *run) rerun(ctx context.Context, s *segment, flow func(uint32) flowText) (oftrace.Section, error) {
 	if s.parent == nil || s.ordinal == afresh {
-		return r.probe(ctx, flow(0))
+		return r.ask(ctx, flow(0))
 	}
 	return r.thaw(ctx, s.parent, s.ordinal, flow)
 }
@@ -186,7 +194,7 @@ func (r *run) keep(ctx context.Context, parent *segment, ordinal int, st state, 
 	}
 	s := &segment{pub: pub, parent: parent, ordinal: ordinal, flow: mk, entry: st}
 	r.res.Segments = append(r.res.Segments, pub)
-	r.read(s, sec)
+	r.read(ctx, s, sec)
 	if err := r.learned(ctx, s); err != nil {
 		return nil, err
 	}
@@ -195,7 +203,7 @@ func (r *run) keep(ctx context.Context, parent *segment, ordinal int, st state, 
 }
 
 // read takes a section over as what a segment does.
-func (r *run) read(s *segment, sec oftrace.Section) {
+func (r *run) read(ctx context.Context, s *segment, sec oftrace.Section) {
 	if s.parent != nil && s.ordinal != afresh {
 		r.rename(s, &sec)
 	}
@@ -203,7 +211,7 @@ func (r *run) read(s *segment, sec oftrace.Section) {
 	s.section, s.failed = sec, sec.Failed
 	s.places, s.replayed = nil, false
 	if !sec.Complete {
-		s.unknown = "ofproto/trace's answer was cut short"
+		s.unknown = cmp.Or(sec.Failed, "ofproto/trace's answer was cut short")
 		return
 	}
 	actions, err := odp.Parse(sec.Actions)
@@ -213,6 +221,7 @@ func (r *run) read(s *segment, sec oftrace.Section) {
 	}
 	s.actions, s.ids, s.shape = actions, recircIDs(actions), shapeOf(sec.Actions)
 	s.live = s.ids
+	s.lost = lostOutputs(&sec, actions, r.tunnelCause(ctx))
 	r.places(s)
 }
 

@@ -140,7 +140,9 @@ type Leaf struct {
 	Path       []int           `json:"path"`    // segments from the first to Segment
 	Choices    []Choice        `json:"choices,omitempty"`
 	Why        string          `json:"why,omitempty"`
-	Conn       ctstate.Conn    `json:"conn"`
+	// Hit is the look-up in Segment's Tables that decided, counted from 1; 0 where the last one did.
+	Hit  int          `json:"hit,omitempty"`
+	Conn ctstate.Conn `json:"conn"`
 	// Mirror names the mirror whose copy this is: not an end of the packet itself.
 	Mirror string `json:"mirror,omitempty"`
 	Held   *Hold  `json:"held,omitempty"`

@@ -78,6 +78,9 @@ func deciding(hits []engine.TableHit, leaf engine.Leaf) (at int, ok bool) {
 			}
 		}
 	}
+	if leaf.Hit > 0 && leaf.Hit <= len(hits) {
+		return leaf.Hit - 1, true
+	}
 	last := len(hits) - 1
 	if leaf.Kind != engine.LeafDrop || hits[last].Miss || drops(hits[last]) {
 		return last, true

@@ -221,6 +221,9 @@ func (s *Service) Trace(ctx context.Context, req TraceRequest) (*engine.Result, 
 	if t, ok := eng.Table.(*ctdpif.Table); ok {
 		t.Reset() // what the last packet's look-ups read may be old
 	}
+	if u, ok := eng.Underlay.(*underlay); ok {
+		u.reset()
+	}
 	res, err := eng.Trace(ctx, req.Request, req.Overlay)
 	s.open.learn(res)
 	return res, err
@@ -252,7 +255,7 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	if e := s.engine[backer]; e != nil {
 		return e, nil
 	}
-	e := &engine.Engine{Prober: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info.On(backer), Bonds: info.On(backer), Limits: s.opt.Limits, Replay: Replay, NextHop: pinctrl.NextHop, Learner: Learn,
+	e := &engine.Engine{Prober: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info.On(backer), Bonds: info.On(backer), Underlay: newUnderlay(s.ctl, info, backer), Limits: s.opt.Limits, Replay: Replay, NextHop: pinctrl.NextHop, Learner: Learn,
 		Now: func() int64 { return time.Now().Unix() }}
 	var err error
 	if typ, _, _ := strings.Cut(backer, "@"); typ == "system" {

@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
+)
+
+// tunnelOutput is an output to a tunnel port as a trace tells of it. Open vSwitch encapsulates by itself on the userspace datapath: it
+// looks up a route and a MAC address of its own and hands the outer packet to the bridge that the route leads to
+// (ofproto/ofproto-dpif-xlate.c: compose_output_action__, native_tunnel_output).
+type tunnelOutput struct {
+	bridge string
+	port   uint32        // OpenFlow number; 0 where the action does not name it
+	set    netip.Addr    // what the flow has set as the destination, for a port with remote_ip=flow
+	native bool          // the port encapsulates by itself
+	report *oftrace.Node // what the trace says of its end; nil where a header was put around the packet
+	from   string        // of a header: "MAC ADDRESS", as printed
+	last   int           // the last look-up on its way; -1 for none
+}
+
+// What the trace says of an output to a tunnel port.
+const (
+	nativeText  = "output to native tunnel"
+	fromText    = "tunneling from "
+	noRouteText = "native tunnel routing failed"
+	missText    = "neighbor cache miss for "
+)
+
+// tunnelOutputs lists a section's outputs to tunnel ports in execution order, but those that a kernel's tunnel takes.
+func tunnelOutputs(sec *oftrace.Section) []*tunnelOutput {
+	var (
+		out  []*tunnelOutput
+		hits = -1
+		set  netip.Addr
+		walk func(bridge string, nodes []*oftrace.Node)
+	)
+	walk = func(bridge string, nodes []*oftrace.Node) {
+		var now *tunnelOutput
+		port := uint32(0)
+		for _, n := range nodes {
+			in := bridge
+			switch n.Kind {
+			case oftrace.Bridge:
+				in = n.Bridge
+			case oftrace.Table:
+				hits++
+			case oftrace.ActionLine:
+				now, port = nil, outputPort(n.Text)
+				if a, ok := setDestination(n.Text); ok {
+					set = a
+				}
+			case oftrace.Detail, oftrace.Warn:
+				fmt.Sscanf(n.Text, "output port is %d", &port)
+				if n.Text == nativeText || now == nil && endsTunnel(n.Text) {
+					now = &tunnelOutput{bridge: bridge, port: port, set: set, last: hits}
+					out = append(out, now)
+				}
+				now.read(n)
+			}
+			walk(in, n.Children)
+			if n.Kind == oftrace.Bridge && now != nil {
+				now.last = hits
+			}
+		}
+	}
+	walk(sec.Bridge, sec.Nodes)
+	return out
+}
+
+// read takes over what a line says of an output to a tunnel.
+func (o *tunnelOutput) read(n *oftrace.Node) {
+	switch {
+	case o == nil:
+	case n.Text == nativeText:
+		o.native = true
+	case strings.HasPrefix(n.Text, fromText):
+		o.from, _, _ = strings.Cut(strings.TrimPrefix(n.Text, fromText), " to ")
+	case endsTunnel(n.Text):
+		o.report = n
+	}
+}
+
+// endsTunnel says whether a line tells that no header was put around the packet.
+func endsTunnel(s string) bool {
+	switch s {
+	case noRouteText, "tunnel output device lacks Ethernet address", "native tunnel header build failed",
+		"Tunneling decided against output", "Not tunneling to our own address":
+		return true
+	}
+	return strings.HasPrefix(s, missText)
+}
+
+// outputPort is the number of the port that an action puts the packet out of, 0 where it names none.
+func outputPort(action string) (n uint32) {
+	for _, form := range []string{"output:%d", "output(port=%d", "enqueue:%d"} {
+		if _, err := fmt.Sscanf(action, form, &n); err == nil {
+			return n
+		}
+	}
+	return 0
+}
+
+// setDestination reads an action that sets a tunnel's destination.
+func setDestination(action string) (netip.Addr, bool) {
+	value, field, _ := strings.Cut(strings.TrimPrefix(action, "set_field:"), "->")
+	if field != "tun_dst" && field != "tun_ipv6_dst" {
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(value)
+	return a, err == nil
+}
+
+// lostOutput is an output to a tunnel from which nothing comes, and why.
+type lostOutput struct {
+	kind LeafKind
+	why  string
+	hit  int // the look-up that decided
+}
+
+// lostOutputs finds the outputs to tunnels for which a section has no action: those that no header was put around, and those
+// whose outer packet the underlay's bridge drops.
+func lostOutputs(sec *oftrace.Section, actions odp.Actions, cause func(*tunnelOutput) (LeafKind, string)) []lostOutput {
+	var pushed []odp.TnlPush
+	odp.Walk(actions, func(a odp.Action) bool {
+		if p, ok := a.(odp.TnlPush); ok {
+			pushed = append(pushed, p)
+		}
+		return true
+	})
+	var lost, dropped []lostOutput
+	for _, o := range tunnelOutputs(sec) {
+		switch {
+		case o.report != nil:
+			kind, why := cause(o)
+			lost = append(lost, lostOutput{kind, why, o.last})
+		case !o.native:
+		case len(pushed) > 0 && o.from == pushed[0].Header.EthSrc+" "+pushed[0].Header.Src.String():
+			pushed = pushed[1:]
+		default:
+			dropped = append(dropped, lostOutput{LeafDrop, "", o.last})
+		}
+	}
+	if len(pushed) > 0 {
+		return lost // which headers are the trace's which is not clear
+	}
+	return slices.Concat(lost, dropped)
+}
