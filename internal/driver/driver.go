@@ -170,6 +170,15 @@ func (t *track) ends() int {
 	return n
 }
 
+// keep adds an end of what arrived as a.
+func (t *track) keep(a arrival, b Branch) {
+	if a.aside {
+		t.asides = append(t.asides, b)
+		return
+	}
+	t.branches = append(t.branches, b)
+}
+
 func (t *track) outcome() Outcome {
 	return Outcome{Choices: t.choices, Branches: t.branches, Asides: t.asides, World: t.world}
 }

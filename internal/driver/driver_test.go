@@ -27,7 +27,7 @@ func wantText(t *testing.T, got, want string) {
 func TestDriver(t *testing.T) {
 	sb := southbound(t) // one for all: it takes longest
 	for name, test := range map[string]func(*testing.T, *ovn.SB){
-		"tunnel": testTunnel, "tunnel over IPv6": testTunnelIPv6, "tunnel with IPsec": testTunnelIPsec, "tunnel ends": testTunnelEnds, "loop": testLoop,
+		"tunnel": testTunnel, "tunnel over IPv6": testTunnelIPv6, "tunnel with IPsec": testTunnelIPsec, "tunnel ends": testTunnelEnds, "receiver": testReceiver, "loop": testLoop,
 		"alternatives": testAlternatives, "verdicts": testVerdicts, "reasons": testReasons, "provider": testProvider, "controller": testController,
 		"start": testStart, "faults": testFaults, "nested": testNested, "commit": testCommit, "too many": testTooMany,
 		"mirrors": testMirrors, "southbound": testSouthbound, "learned": testLearned,
@@ -181,9 +181,10 @@ func TestTunnelPort(t *testing.T) {
 		"key":            {[]node.Port{port("flow", "br-int", "key=flow", "remote_ip=10.0.0.1"), port("five", "br-x", "in_key=5", "remote_ip=10.0.0.1")}, "five"},
 		"no key":         {[]node.Port{port("a", "br-x", "remote_ip=10.0.0.1")}, ""},
 		"integration":    {[]node.Port{port("other", "br-x", "key=flow", "remote_ip=10.0.0.1"), port("ovn", "br-int", "key=flow", "remote_ip=10.0.0.1")}, "ovn"},
+		"UDP port":       {[]node.Port{port("other", "br-int", "key=flow", "remote_ip=10.0.0.1", "dst_port=6082"), port("six", "br-int", "key=flow", "remote_ip=flow", "dst_port=6081")}, "six"},
 		"flow on others": {[]node.Port{port("other", "br-x", "key=flow", "remote_ip=flow")}, "other"},
 	} {
-		p, ok := tunnelPort(&node.Info{Bridge: "br-int", Ports: c.ports}, "geneve", "10.0.0.1", "10.0.0.2", 5)
+		p, ok := tunnelPort(&node.Info{Bridge: "br-int", Ports: c.ports}, "geneve", "10.0.0.1", &engine.Tunnel{Dst: "10.0.0.2", ID: 5, TPDst: 6081})
 		if p.Name != c.want || ok != (c.want != "") {
 			t.Errorf("%s: %q %v", name, p.Name, ok)
 		}

@@ -67,11 +67,7 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		if v == engine.External && leaf.Port != nil {
 			b.Network = networkOf(h.info, leaf.Port.Bridge)
 		}
-		if a.aside {
-			t.asides = append(t.asides, b)
-			return
-		}
-		t.branches = append(t.branches, b)
+		t.keep(a, b)
 	}
 	onward := func(next arrival) arrival {
 		next.hops, next.depth, next.segs, next.held = a.hops, a.depth+1, a.through(&leaf), a.waits(&leaf)
@@ -112,6 +108,11 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 			next, why, err := s.tunnel(ctx, a, h, leaf)
 			if err != nil {
 				return err
+			}
+			if why != "" && next.chassis != "" {
+				b := s.branch(a, &leaf, engine.Dropped, report.End{Kind: "drop", Chassis: next.chassis}, why)
+				t.keep(a, b)
+				return nil
 			}
 			if why != "" {
 				add(engine.Unknown, "unknown", leaf.Port.Name, why)
@@ -171,7 +172,8 @@ const (
 	ovnOptionType  = 0x80
 )
 
-// tunnel finds the chassis and port at a tunnel's far end. why says what cannot be told.
+// tunnel finds the chassis and port at a tunnel's far end. why says what cannot be told or, where next names a chassis all the same,
+// why the packet is lost there.
 func (s *sending) tunnel(ctx context.Context, a arrival, h *hop, leaf engine.Leaf) (next arrival, why string, err error) {
 	tun := leaf.Tunnel
 	if tun == nil || tun.Dst == "" {
@@ -206,9 +208,18 @@ func (s *sending) tunnel(ctx context.Context, a arrival, h *hop, leaf engine.Lea
 	if src == "" {
 		return next, fmt.Sprintf("chassis %s has several tunnel addresses, and which of them its routes choose for %s could not be asked", a.chassis, tun.Dst), nil
 	}
-	port, ok := tunnelPort(info, leaf.Port.Type, src, tun.Dst, tun.ID)
+	port, ok := tunnelPort(info, leaf.Port.Type, src, tun)
+	if deaf := *tun; !ok && tun.TPDst != 0 {
+		deaf.TPDst = 0
+		if p, other := tunnelPort(info, leaf.Port.Type, src, &deaf); other {
+			return arrival{chassis: peer.Name}, fmt.Sprintf("%s of %s takes no packets for UDP port %d, to which %s sends", p.Name, peer.Name, tun.TPDst, a.chassis), nil
+		}
+	}
 	if !ok {
 		return next, fmt.Sprintf("chassis %s has no %s port for the tunnel from %s", peer.Name, leaf.Port.Type, src), nil
+	}
+	if why := lostAtReceiver(peer.Name, info, port, tun); why != "" {
+		return arrival{chassis: peer.Name}, why, nil
 	}
 	req := engine.Request{Bridge: port.Bridge, InPort: port.OFPort, Packet: leaf.Packet, InPortDatapath: port.Datapath}
 	req.Metadata = tunnelFields(tun, src)
@@ -290,20 +301,20 @@ func ipsecOf(ports []node.Port) string {
 	return ""
 }
 
-// tunnelPort finds the port on which a tunnel packet of key id from src to dst comes out, by the match Open vSwitch makes
+// tunnelPort finds the port on which a tunnel packet from src comes out, by the match Open vSwitch makes
 // (ofproto/tunnel.c: tnl_find): a port for this key before one for all, then one for exactly these addresses before one with an
 // open side. Where several bridges have such a port, the integration bridge's is OVN's.
-func tunnelPort(info *node.Info, typ, src, dst string, id uint64) (node.Port, bool) {
+func tunnelPort(info *node.Info, typ, src string, tun *engine.Tunnel) (node.Port, bool) {
 	var best node.Port
 	score := -1
 	for _, p := range info.Ports {
-		if p.Kind != engine.PortTunnel || p.Type != typ || p.OFPort == 0 {
+		if p.Kind != engine.PortTunnel || p.Type != typ || p.OFPort == 0 || !listens(p, tun.TPDst) {
 			continue
 		}
 		n := 0
 		if key := cmp.Or(p.Options["in_key"], p.Options["key"], "0"); key != "flow" {
 			v, err := strconv.ParseUint(key, 0, 64)
-			if err != nil || v != id {
+			if err != nil || v != tun.ID {
 				continue
 			}
 			n += 8
@@ -315,7 +326,7 @@ func tunnelPort(info *node.Info, typ, src, dst string, id uint64) (node.Port, bo
 			continue
 		}
 		switch local := p.Options["local_ip"]; {
-		case sameAddr(local, dst):
+		case sameAddr(local, tun.Dst):
 			n += 2
 		case local != "flow" && local != "":
 			continue

@@ -64,7 +64,9 @@ type Info struct {
 	EncapIPs       []string          `json:"encap_ips,omitempty"`
 	EncapTypes     []string          `json:"encap_types,omitempty"`
 	Zones          map[uint16]string `json:"zones,omitempty"`
-	Bonds          map[uint32]string `json:"bonds,omitempty"` // bonds that have a number for lb_output, by it
+	Bonds          map[uint32]string `json:"bonds,omitempty"`    // bonds that have a number for lb_output, by it
+	Listeners      []Listener        `json:"listeners"`          // null: not asked
+	AwayIPs        []string          `json:"away_ips,omitempty"` // of EncapIPs those that no interface has
 	Ports          []Port            `json:"ports"`
 	Warnings       []string          `json:"warnings,omitempty"`
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"path/filepath"
 
@@ -21,10 +22,10 @@ func (s *Service) namespace() (nodens.NetNS, error) {
 	return nodens.OfPIDFile(filepath.Join(s.opt.RunDir, "ovs-vswitchd.pid"))
 }
 
-// tunnelSources fills in from which of several own addresses the kernel sends a tunnel's packets. What cannot be found out stays
-// empty.
+// tunnelSources fills in from which of several own addresses the kernel sends a tunnel's packets, and which of them it has not. What
+// cannot be found out stays empty.
 func (s *Service) tunnelSources(info *Info) {
-	if len(info.EncapIPs) < 2 {
+	if len(info.EncapIPs) == 0 {
 		return
 	}
 	ns, err := s.namespace()
@@ -41,6 +42,14 @@ func (s *Service) tunnelSources(info *Info) {
 		return
 	}
 	defer conn.Close()
+	for _, text := range info.EncapIPs {
+		if own, err := netip.ParseAddr(text); err == nil && !isLocal(conn, own) {
+			info.AwayIPs = append(info.AwayIPs, own.Unmap().String())
+		}
+	}
+	if len(info.EncapIPs) < 2 {
+		return
+	}
 	for i := range info.Ports {
 		p := &info.Ports[i]
 		remote, err := netip.ParseAddr(p.Options["remote_ip"])
@@ -53,26 +62,23 @@ func (s *Service) tunnelSources(info *Info) {
 	}
 }
 
+// isLocal reports whether the kernel takes packets for an address as its own.
+func isLocal(conn *netlink.Conn, a netip.Addr) bool {
+	msg, err := routeTo(conn, a)
+	if err != nil {
+		return !errors.Is(err, unix.ENETUNREACH) // any other refusal says nothing
+	}
+	return msg[7] == unix.RTN_LOCAL // rtm_type
+}
+
 // routeSource asks for the route to dst, as a tunnel device does (ip_tunnel's and geneve's route look-up), and gives its
 // preferred source.
 func routeSource(conn *netlink.Conn, dst netip.Addr) (netip.Addr, bool) {
-	attrs, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: unix.RTA_DST, Data: dst.AsSlice()}})
+	msg, err := routeTo(conn, dst)
 	if err != nil {
 		return netip.Addr{}, false
 	}
-	head := make([]byte, unix.SizeofRtMsg)
-	head[0], head[1] = unix.AF_INET, uint8(dst.BitLen())
-	if dst.Is6() {
-		head[0] = unix.AF_INET6
-	}
-	replies, err := conn.Execute(netlink.Message{
-		Header: netlink.Header{Type: unix.RTM_GETROUTE, Flags: netlink.Request},
-		Data:   append(head, attrs...),
-	})
-	if err != nil || len(replies) != 1 || len(replies[0].Data) < unix.SizeofRtMsg {
-		return netip.Addr{}, false
-	}
-	list, err := netlink.NewAttributeDecoder(replies[0].Data[unix.SizeofRtMsg:])
+	list, err := netlink.NewAttributeDecoder(msg[unix.SizeofRtMsg:])
 	if err != nil {
 		return netip.Addr{}, false
 	}
@@ -83,4 +89,28 @@ func routeSource(conn *netlink.Conn, dst netip.Addr) (netip.Addr, bool) {
 		}
 	}
 	return netip.Addr{}, false
+}
+
+// routeTo is the kernel's answer about a destination, a struct rtmsg and its attributes.
+func routeTo(conn *netlink.Conn, dst netip.Addr) ([]byte, error) {
+	attrs, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: unix.RTA_DST, Data: dst.AsSlice()}})
+	if err != nil {
+		return nil, err
+	}
+	head := make([]byte, unix.SizeofRtMsg)
+	head[0], head[1] = unix.AF_INET, uint8(dst.BitLen())
+	if dst.Is6() {
+		head[0] = unix.AF_INET6
+	}
+	replies, err := conn.Execute(netlink.Message{
+		Header: netlink.Header{Type: unix.RTM_GETROUTE, Flags: netlink.Request},
+		Data:   append(head, attrs...),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(replies) != 1 || len(replies[0].Data) < unix.SizeofRtMsg {
+		return nil, errors.New("the kernel's answer about a route is no route")
+	}
+	return replies[0].Data, nil
 }

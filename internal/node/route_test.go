@@ -54,6 +54,15 @@ func TestTunnelSources(t *testing.T) {
 		port(map[string]string{"remote_ip": "10.9.0.2", "local_ip": "10.9.0.11"}), port(map[string]string{"remote_ip": "flow"})}}
 	s := NewService(Options{NetNS: ns.Path()})
 	s.tunnelSources(info)
+	if len(info.AwayIPs) != 0 {
+		t.Errorf("own addresses are away: %v", info.AwayIPs)
+	}
+	for own, away := range map[string]int{"10.9.0.1": 0, "fd09::1": 0, "10.9.0.3": 1, "192.0.2.1": 1, "fd09::3": 1, "2001:db8::1": 1} {
+		one := &Info{EncapIPs: []string{own}}
+		if s.tunnelSources(one); len(one.AwayIPs) != away {
+			t.Errorf("%s: away %v, want %d", own, one.AwayIPs, away)
+		}
+	}
 	if info.Ports[0].Source != "10.9.0.1" || info.Ports[1].Source != "" || info.Ports[2].Source != "" {
 		t.Errorf("%+v", info.Ports)
 	}

@@ -127,6 +127,7 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 	info.Ports = joinPorts(shown, rows, mirrors)
 	info.Warnings = append(info.Warnings, untold(mirrors, rows)...)
 	s.readBonds(ctx, info)
+	s.readListeners(ctx, info)
 	s.tunnelSources(info)
 	for _, p := range info.Ports {
 		if p.Bridge == info.Bridge {
