@@ -10,18 +10,28 @@ import (
 // Fields gives the packet as flow text for ofproto/trace: parse_ofp_exact_flow (lib/ofp-flow.c) wants prerequisites
 // first, no masks, each field once and the names of the protocol (udp_src, not tp_src). Unsayable
 // tells what such a text has no words for.
-func (p Packet) Fields() []openflow.Field {
+func (p Packet) Fields() []openflow.Field { return p.fields(1) }
+
+// FieldsBehindTags is Fields where Open vSwitch looks behind two tags (other_config:vlan-limit), which a Flow line shows that names
+// the second one: dl_vlan1, or vlan_tci1=0x0000 for none.
+func (p Packet) FieldsBehindTags() []openflow.Field { return p.fields(2) }
+
+func (p Packet) fields(limit int) []openflow.Field {
 	f := fieldList{}
 	f.add("dl_src", p.EthSrc.String())
 	f.add("dl_dst", p.EthDst.String())
-	if len(p.VLANs) > 0 {
-		f.num("dl_vlan", uint64(p.VLANs[0].VID))
-		f.num("dl_vlan_pcp", uint64(p.VLANs[0].PCP))
+	for i, v := range p.VLANs[:min(limit, len(p.VLANs))] {
+		suffix := ""
+		if i > 0 {
+			suffix = strconv.Itoa(i)
+		}
+		f.num("dl_vlan"+suffix, uint64(v.VID))
+		f.num("dl_vlan_pcp"+suffix, uint64(v.PCP))
 	}
 	switch {
-	case len(p.VLANs) > 1:
+	case len(p.VLANs) > limit:
 		// With other_config:vlan-limit=1, the default, flow_extract takes an inner tag for the Ethernet type.
-		f.hex("dl_type", uint64(p.VLANs[1].TPID))
+		f.hex("dl_type", uint64(p.VLANs[limit].TPID))
 	case p.EthType == EthIPv4:
 		f.ip(p, "ip", "")
 	case p.EthType == EthIPv6:

@@ -202,7 +202,11 @@ func machineOf(f openflow.Flow) (*machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &machine{pkt: p, regs: registersOf(f), other: otherOf(f)}, nil
+	m := &machine{pkt: p, regs: registersOf(f), other: otherOf(f)}
+	m.tags = slices.ContainsFunc(f.Fields, func(fd openflow.Field) bool {
+		return strings.HasSuffix(fd.Name, "1") && strings.Contains(fd.Name, "vlan")
+	})
+	return m, nil
 }
 
 // After is a looked-up packet behind the first lines of what the flow that took it did, as a trace prints them.
@@ -237,6 +241,6 @@ func After(at openflow.Flow, lines []string) (openflow.Flow, error) {
 			f.Fields = append(f.Fields, fd)
 		}
 	}
-	f.Fields = append(f.Fields, m.pkt.Fields()...)
+	f.Fields = append(f.Fields, m.fields()...)
 	return f, nil
 }

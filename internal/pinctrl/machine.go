@@ -91,6 +91,15 @@ type machine struct {
 	lost  string            // why what follows is not known
 
 	untracked bool // the conntrack state that the section began with is gone
+	tags      bool // Open vSwitch looks behind a second VLAN tag
+}
+
+// fields are the packet's headers as a look-up sees them.
+func (m *machine) fields() []openflow.Field {
+	if m.tags {
+		return m.pkt.FieldsBehindTags()
+	}
+	return m.pkt.Fields()
 }
 
 // run executes actions until one hands the packet on.

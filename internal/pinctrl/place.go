@@ -121,10 +121,12 @@ func (w *walker) save() machine {
 
 // list executes sibling nodes.
 func (w *walker) list(nodes []*oftrace.Node, top bool) {
+	tunnel := false // the action before put the packet into a tunnel that Open vSwitch makes itself
 	for i := 0; i < len(nodes); i++ {
 		n := nodes[i]
 		switch n.Kind {
 		case oftrace.ActionLine:
+			tunnel = false
 			rest := nodes[i+1:]
 			if inner, ok := inside(n.Text, "clone("); ok {
 				cut := actionIndex(rest, lines(inner))
@@ -148,6 +150,9 @@ func (w *walker) list(nodes []*oftrace.Node, top bool) {
 			}
 			old := w.save()
 			w.m.regs, w.m.other, w.m.untracked = registers{}, map[string][]byte{}, true // patch_port_output
+			if tunnel && w.m.lost == "" {
+				w.m.lost = "behind a tunnel's header another packet goes on"
+			}
 			w.list(n.Children, false)
 			w.m = old
 		case oftrace.Bucket:
@@ -159,6 +164,7 @@ func (w *walker) list(nodes []*oftrace.Node, top bool) {
 			w.lookup(n)
 			w.list(n.Children, false)
 		case oftrace.Detail:
+			tunnel = tunnel || n.Text == "output to native tunnel"
 			w.check(n.Text)
 			w.list(n.Children, false)
 		default:
@@ -308,7 +314,7 @@ func (w *walker) lookup(n *oftrace.Node) {
 	if !w.m.untracked {
 		f.Fields = append(f.Fields, w.ct...)
 	}
-	f.Fields = append(f.Fields, w.m.pkt.Fields()...)
+	f.Fields = append(f.Fields, w.m.fields()...)
 	w.lookups[n] = f
 }
 
