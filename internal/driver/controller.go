@@ -37,6 +37,9 @@ func (s *sending) controller(ctx context.Context, t *track, a arrival, h *hop, l
 	case pinctrl.HintGoesOn:
 		// A copy: the packet's other leaves tell what becomes of it; without any, nothing does.
 		s.noteHop(h, leaf, res.Text)
+		if res.Kind == pinctrl.Learns {
+			a.ask.hears(leaf.Packet)
+		}
 		return nil
 	case pinctrl.HintDropped:
 		add(engine.Dropped, "drop", "", res.Text)
@@ -63,6 +66,9 @@ func (s *sending) controller(ctx context.Context, t *track, a arrival, h *hop, l
 		add(engine.Controller, "controller", "", textOf(res))
 		if next, ok := s.generated(a, h, leaf, res); ok {
 			next.aside = true
+			if res.Await != nil {
+				next.ask = s.asks(*res.Await, t.last(a.aside))
+			}
 			forward(next)
 		}
 		return nil

@@ -147,6 +147,7 @@ type arrival struct {
 	reject bool           // it tells the sender that his packet was refused
 	aside  bool           // it goes beside the traced packet and does not decide its verdict
 	why    *report.Reason // what made OVN send it
+	ask    *ask           // the question that it asks, or that it answers; nil: none
 }
 
 // track is one alternative on its way.
@@ -170,13 +171,23 @@ func (t *track) ends() int {
 	return n
 }
 
-// keep adds an end of what arrived as a.
+// keep lists an end of the traced packet, or of one that OVN sent beside it.
 func (t *track) keep(a arrival, b Branch) {
-	if a.aside {
-		t.asides = append(t.asides, b)
+	if !a.aside {
+		t.branches = append(t.branches, b)
 		return
 	}
-	t.branches = append(t.branches, b)
+	t.asides = append(t.asides, b)
+	a.ask.ends(b.Branch)
+}
+
+// last is the end that keep listed last.
+func (t *track) last(aside bool) *report.Branch {
+	list := t.branches
+	if aside {
+		list = t.asides
+	}
+	return list[len(list)-1].Branch
 }
 
 func (t *track) outcome() Outcome {
@@ -193,6 +204,7 @@ type sending struct {
 	visits   map[string]*hop
 	tracks   []*track
 	decided  map[*report.Reason]decision
+	asked    []*ask
 	warnings []string
 }
 
@@ -275,7 +287,7 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 			last.Mirror = ""
 			b := s.branch(a, &last, engine.Dropped, report.End{Kind: "drop", Chassis: a.chassis}, "")
 			s.reason(&b, h, last)
-			alt.branches = append(alt.branches, b)
+			alt.keep(a, b)
 		}
 		next = append(next, alt.parted()...)
 	}

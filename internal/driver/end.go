@@ -77,6 +77,9 @@ func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf eng
 		if next.gen == "" {
 			next.gen, next.reject, next.aside, next.why = a.gen, a.reject, a.aside, a.why
 		}
+		if next.ask == nil {
+			next.ask = a.ask
+		}
 		return next
 	}
 	forward := func(next arrival) { t.pending = append(t.pending, onward(next)) }

@@ -119,6 +119,7 @@ func (s *sending) finish(ctx context.Context, sent *Sent) {
 	if s.Explainer != nil {
 		s.explain(ctx, byChassis)
 	}
+	s.outlooks(ctx)
 }
 
 // assumptions lifts what a node had to assume of the packet to the report's warnings.

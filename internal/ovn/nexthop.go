@@ -1,6 +1,7 @@
 package ovn
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -334,52 +335,66 @@ func groupMAC(ip netip.Addr) (NextHop, bool) {
 // routerHolds asks the Northbound database whether one of the routers answers
 // for an address by NAT or by a load balancer's VIP.
 func (n *NB) routerHolds(ctx context.Context, routers []attachedRouter, ip netip.Addr) (NextHop, bool, error) {
-	if n == nil {
-		return NextHop{}, false, nil
-	}
 	for _, r := range routers {
-		lr, err := n.routerOfPort(ctx, r.lrp.LogicalPort)
+		h, ok, err := n.HeldBy(ctx, r.lrp.LogicalPort, ip)
 		if err != nil {
 			return NextHop{}, false, err
 		}
-		if lr == nil {
-			continue // of another zone
+		if ok {
+			return NextHop{MAC: cmp.Or(h.MAC, r.addrs[0].MAC), Kind: "router", Port: r.lrp.LogicalPort}, true, nil
 		}
-		hop := NextHop{MAC: r.addrs[0].MAC, Kind: "router", Port: r.lrp.LogicalPort}
-		var qs []Query
-		for _, u := range lr.Refs("nat") {
-			qs = append(qs, Query{Table: "NAT", Columns: []string{"external_ip", "external_mac"}, Where: where(Equal("_uuid", u), Equal("external_ip", ip.String()))})
-		}
-		lbs, err := n.loadBalancers(ctx, lr)
-		if err != nil {
-			return NextHop{}, false, err
-		}
-		for _, u := range lbs {
-			qs = append(qs, Query{Table: "Load_Balancer", Columns: []string{"vips"}, Where: where(Equal("_uuid", u))})
-		}
-		res, err := n.Select(ctx, qs...)
-		if err != nil {
-			return NextHop{}, false, err
-		}
-		for _, rows := range res {
-			for _, row := range rows {
-				switch {
-				case row.Has("vips"):
-					for vip := range row.Map("vips") {
-						if a, ok := VIPAddr(vip); ok && a == ip {
-							return hop, true, nil
-						}
-					}
-				case row.Str("external_mac") != "":
-					hop.MAC = strings.ToLower(row.Str("external_mac"))
-					return hop, true, nil
-				default:
-					return hop, true, nil
+	}
+	return NextHop{}, false, nil
+}
+
+// Held is what makes a router answer for an address that none of its ports has.
+type Held struct {
+	Router string
+	What   string // "NAT external address", or "VIP of load balancer NAME"
+	MAC    string // the NAT row's external_mac, lower case; empty: the router port's own
+}
+
+// HeldBy reports whether the router with the port lrp answers for an address by NAT or by a load
+// balancer's VIP. A nil NB, and a router of another zone, hold nothing.
+func (n *NB) HeldBy(ctx context.Context, lrp string, ip netip.Addr) (Held, bool, error) {
+	if n == nil {
+		return Held{}, false, nil
+	}
+	lr, err := n.routerOfPort(ctx, lrp)
+	if err != nil || lr == nil {
+		return Held{}, false, err
+	}
+	h := Held{Router: lr.Str("name")}
+	var qs []Query
+	for _, u := range lr.Refs("nat") {
+		qs = append(qs, Query{Table: "NAT", Columns: []string{"external_ip", "external_mac"}, Where: where(Equal("_uuid", u), Equal("external_ip", ip.String()))})
+	}
+	lbs, err := n.loadBalancers(ctx, lr)
+	if err != nil {
+		return Held{}, false, err
+	}
+	for _, u := range lbs {
+		qs = append(qs, Query{Table: "Load_Balancer", Columns: []string{"name", "vips"}, Where: where(Equal("_uuid", u))})
+	}
+	res, err := n.Select(ctx, qs...)
+	if err != nil {
+		return Held{}, false, err
+	}
+	for _, rows := range res {
+		for _, row := range rows {
+			if !row.Has("vips") {
+				h.What, h.MAC = "NAT external address", strings.ToLower(row.Str("external_mac"))
+				return h, true, nil
+			}
+			for vip := range row.Map("vips") {
+				if a, ok := VIPAddr(vip); ok && a == ip {
+					h.What = "VIP of load balancer " + row.Str("name")
+					return h, true, nil
 				}
 			}
 		}
 	}
-	return NextHop{}, false, nil
+	return Held{}, false, nil
 }
 
 // loadBalancers are a router's own and those of its groups.

@@ -56,6 +56,11 @@ type Addr struct {
 // Addrs reads the mac column; words such as "unknown" give nothing.
 func (p *PortBinding) Addrs() []Addr { return parseAddrs(p.MAC) }
 
+// HasIP reports whether an IP address is one of the port's own.
+func (p *PortBinding) HasIP(ip netip.Addr) bool {
+	return slices.ContainsFunc(p.Addrs(), func(a Addr) bool { return a.has(ip) })
+}
+
 // HasUnknown reports that the port takes packets for MACs nobody owns.
 func (p *PortBinding) HasUnknown() bool { return slices.Contains(p.MAC, "unknown") }
 

@@ -282,7 +282,7 @@ func (a *answer) solicit() {
 // buffered says what pinctrl_handle_buffered_packets makes of the packet.
 func (a *answer) buffered(how string) {
 	a.Hint = HintController
-	a.Text = fmt.Sprintf("OVN asks by %s for %s first; the packet is buffered and goes on once answered, out of port key %d of datapath %d",
+	a.Text = fmt.Sprintf("OVN asks by %s for %s first; the packet is buffered, to leave out of port key %d of datapath %d once that is answered",
 		how, a.Await.Addr, a.Await.OutPort, a.Await.Datapath)
 }
 

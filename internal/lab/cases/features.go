@@ -41,6 +41,7 @@ var Features = []string{
 	"TTL",
 	"router answers errors",
 	"missing MAC binding",
+	"reasons: who answers for a next hop",
 	"distributed gateway port, no NAT",
 	"static routes",
 	"source routes",
