@@ -156,6 +156,8 @@ type Entry struct {
 	// NATSrc and NATDst tell the userspace datapath's nat_action of the connection.
 	NATSrc bool `json:"nat_src,omitempty"`
 	NATDst bool `json:"nat_dst,omitempty"`
+	// Unknown is what is not known of the entry, beyond what its other fields say.
+	Unknown Unknown `json:"unknown,omitzero"`
 }
 
 // Direction tells which direction of the entry t is: ok is false when it is neither. A tuple equal to both

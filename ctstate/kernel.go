@@ -97,6 +97,7 @@ type work struct {
 	hidden bool
 	dirty  bool  // e differs from what the table holds
 	free   Tuple // a reply tuple known to be unused
+	q      questions
 }
 
 // Do runs one ct() action for a packet that carries conn.
@@ -114,10 +115,25 @@ func (k *Kernel) Clear(Conn) Conn { return Conn{} }
 // a distribution's release number does not tell: taken for all.
 func (k *Kernel) Rewritten(c Conn) Conn { return c.keyOnly() }
 
-// DoInto is Do with the caller's memory: r is overwritten and points into s.
+// DoInto is Do with the caller's memory: r is overwritten and points into s; conn and p must not be r's own.
 func (k *Kernel) DoInto(ctx context.Context, tbl Table, conn *Conn, p *Packet, a *Action, r *Result, s *Scratch) error {
 	*r = Result{Conn: *conn, Packet: *p, Ranges: r.Ranges[:0], Why: r.Why[:0]}
 	w := work{ctx: ctx, k: k, tbl: tbl, a: a, r: r, s: s}
+	if err := w.do(p); err != nil || len(w.q.asked) == 0 {
+		return err
+	}
+	return alternatives(r, &w.q, func(q *questions) (Result, error) {
+		other := Result{Conn: *conn, Packet: *p}
+		w := work{ctx: ctx, k: k, tbl: tbl, a: a, r: &other, s: new(Scratch), q: *q}
+		err := w.do(p)
+		*q = w.q
+		return other, err
+	})
+}
+
+// do runs the action once.
+func (w *work) do(p *Packet) error {
+	r, a := w.r, w.a
 	if !p.IP {
 		w.why("ct is not executed for a packet that is not IP")
 		return nil

@@ -21,7 +21,7 @@ func runOVS(t *testing.T, name string, k Tracker, o *Overlay, steps ...ovsStep) 
 		for j := range s.actions {
 			s.actions[j].Zone = 7
 		}
-		r := carried(t, k, o, Packet{IP: true, Tuple: tup(t, s.tuple), TCPFlags: s.flags, HasID: true}, s.actions...)
+		r := carried(t, k, o, Packet{IP: true, InWindow: true, Tuple: tup(t, s.tuple), TCPFlags: s.flags, HasID: true}, s.actions...)
 		out, reply := s.out, ""
 		if out == "" {
 			out = s.tuple

@@ -196,8 +196,12 @@ func (w *work) tcpReopen() fate {
 		w.why("SYN after the same side's reset: the entry is deleted and the packet begins a new one")
 		return repeat
 	case !t.Last.Known:
-		w.assume(Undetermined, "SYN on a reset connection: it begins a new one if the last packet was this side's reset, "+
-			"which the table does not tell; taken as the other side's")
+		if w.q.ask("ct-reopen", "a SYN on a reset connection begins a new one if the last packet was the same side's reset, which the "+
+			"table does not tell", "reset by the other side", "reset by the same side") == 1 {
+			w.why("SYN after the same side's reset: the entry is deleted and the packet begins a new one")
+			return repeat
+		}
+		w.why("SYN after the other side's reset: let through on the closed connection")
 	}
 	return proceed
 }
@@ -280,7 +284,7 @@ func (w *work) tcpWindow(index uint8, old TCPState) {
 		if old == TCPEstablished && receiver&TCPFlagMaxAckSet != 0 {
 			w.assume(Assumed, "the reset's sequence number cannot be checked: taken as exactly the expected one")
 		}
-	case !k.TCPNoWindowCheck && !k.TCPBeLiberal && sender&TCPFlagBeLiberal == 0:
+	case !k.TCPNoWindowCheck && !k.TCPBeLiberal && sender&TCPFlagBeLiberal == 0 && !w.r.Packet.InWindow:
 		w.assume(Assumed, "the TCP window cannot be read: taken as in window")
 	}
 }

@@ -41,7 +41,8 @@ func conn(t testing.TB, s TCPState, status Status) Entry {
 func tcpDo(t *testing.T, k Tracker, tbl Table, tuple string, flags uint16, a Action) Result {
 	t.Helper()
 	a.Zone = 7
-	r, err := k.Do(bg, tbl, Conn{}, Packet{IP: true, Tuple: tup(t, tuple), TCPFlags: flags}, a)
+	_, user := k.(*Userspace)
+	r, err := k.Do(bg, tbl, Conn{}, Packet{IP: true, Tuple: tup(t, tuple), TCPFlags: flags, InWindow: user}, a)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,9 @@ package ctstate
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // track is nf_conntrack_in: find or make the packet's entry and let its protocol's tracker judge.
@@ -347,32 +349,36 @@ func (w *work) chooseID() error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return lookupError(w.a.Zone, p.Tuple, err)
 	}
-	ids := make(map[uint16]bool)
+	var ids []uint16
 	for i := range entries {
-		if id, ok := echoID(&entries[i], p.Tuple); ok {
-			if len(ids) == 0 {
-				p.Tuple.ICMPID = id
-			}
-			ids[id] = true
+		if id, ok := echoID(&entries[i], p.Tuple); ok && !slices.Contains(ids, id) {
+			ids = append(ids, id)
 		}
 	}
-	switch len(ids) {
-	case 0:
+	slices.Sort(ids)
+	p.HasID = len(ids) > 0
+	switch {
+	case len(ids) == 0:
 		w.assume(Assumed, "the ICMP id is not known: one was chosen")
-	case 1:
-		p.HasID = true
+	case len(ids) == 1:
+		p.Tuple.ICMPID = ids[0]
 		w.assume(Assumed, "the ICMP id is not known: taken as that of the one entry between these addresses")
-	default:
-		p.HasID = true
-		lo, hi := p.Tuple.ICMPID, p.Tuple.ICMPID
-		for id := range ids {
-			lo, hi = min(lo, id), max(hi, id)
+	case len(ids) <= maxIDs:
+		var options []string
+		for _, id := range ids {
+			options = append(options, fmt.Sprintf("id %d", id))
 		}
-		w.r.Ranges = append(w.r.Ranges, Range{What: "icmp-id", Min: lo, Max: hi})
-		w.assume(Undetermined, "the ICMP id is not known and several entries are between these addresses: the first is taken")
+		p.Tuple.ICMPID = ids[w.q.ask("icmp-id", "the ICMP id is not known and several entries are between these addresses", options...)]
+	default:
+		p.Tuple.ICMPID = ids[0]
+		w.r.Ranges = append(w.r.Ranges, Range{What: "icmp-id", Min: ids[0], Max: ids[len(ids)-1]})
+		w.assume(Undetermined, fmt.Sprintf("the ICMP id is not known and %d entries are between these addresses: the first is taken", len(ids)))
 	}
 	return nil
 }
+
+// maxIDs is how many ICMP ids are followed as alternatives.
+const maxIDs = 8
 
 // echoID gives the id with which t would be a packet of e.
 func echoID(e *Entry, t Tuple) (uint16, bool) {

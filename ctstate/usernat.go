@@ -1,27 +1,86 @@
 package ctstate
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
-// natKind gives a connection's nat_action: as committed, or read off its tuples.
-func (e *Entry) natKind() (src, dst bool) {
+// adopt notes what the table does not tell of an entry read from it.
+func (w *uwork) adopt(e *Entry) {
+	if e.Source != FromUserspace {
+		return
+	}
+	if e.Orig.Proto != ProtoTCP && e.Status&SeenReply == 0 && !w.neverAnswered(e) {
+		e.Unknown |= UnknownAnswered
+	}
 	if e.NATSrc || e.NATDst {
-		return e.NATSrc, e.NATDst
+		return
 	}
-	plain, ok := e.Orig.Invert()
-	if !ok || plain == e.Reply || e.Reply.Src.Addr().IsUnspecified() { // the last: committed with a bare nat
-		return false, false
+	if src, dst := e.natOptions(); src != dst {
+		e.NATSrc, e.NATDst = src, dst
+	} else if src {
+		e.Unknown |= UnknownNAT
 	}
-	if plain.Src != e.Reply.Src {
-		return false, true
-	}
-	return true, false
 }
+
+// natOptions reports which kinds of nat_action can have made an entry's tuples: both where addresses were left as they were.
+func (e *Entry) natOptions() (src, dst bool) {
+	plain, ok := e.Orig.Invert()
+	switch {
+	case !ok || e.Reply.Src.Addr().IsUnspecified(): // the last: committed with a bare nat
+		return false, false
+	case plain.Src != e.Reply.Src:
+		return false, true
+	case plain.Dst.Addr() != e.Reply.Dst.Addr():
+		return true, false
+	}
+	return true, true // a clash changes the source port for either
+}
+
+// natKind gives a connection's nat_action: as committed, as its tuples show, or as the question falls.
+func (w *uwork) natKind(e *Entry) (src, dst bool) {
+	plain, _ := e.Orig.Invert()
+	switch {
+	case e.NATSrc || e.NATDst:
+		return e.NATSrc, e.NATDst
+	case e.Unknown&UnknownNAT == 0 && plain == e.Reply:
+		return false, false
+	case e.Unknown&UnknownNAT == 0:
+		src, dst = e.natOptions()
+		return src, dst && !src
+	}
+	options := [...]string{w.inZone("committed with nat(src)"), w.inZone("committed with nat(dst)"), w.inZone("committed without nat")}
+	n := len(options)
+	if plain != e.Reply {
+		n--
+	}
+	picked := w.q.ask("ct-nat", "the userspace table does not show whether the connection was committed with a translation to the addresses "+
+		"that it already had", options[:n]...)
+	e.NATSrc, e.NATDst = picked == 0, picked == 1
+	e.Unknown &^= UnknownNAT
+	w.dirty = true
+	return e.NATSrc, e.NATDst
+}
+
+// wasNAT reports whether a connection was committed with nat.
+func (w *uwork) wasNAT(e *Entry) bool {
+	if e.hasUnNAT() {
+		return true
+	}
+	src, dst := w.natKind(e)
+	return src || dst
+}
+
+// inZone names one way that a question falls, apart from the same one in another zone.
+func (w *uwork) inZone(text string) string { return fmt.Sprintf("%s in zone %d", text, w.a.Zone) }
 
 // handleNAT is handle_nat: once per packet and zone.
 func (w *uwork) handleNAT() {
-	src, dst := w.e.natKind()
 	c := &w.r.Conn
-	if !src && !dst || c.State&natMask != 0 && c.KeyZone == w.a.Zone {
+	if c.State&natMask != 0 && c.KeyZone == w.a.Zone {
+		return
+	}
+	if src, dst := w.natKind(w.e); !src && !dst {
 		return
 	}
 	c.State &^= natMask
@@ -30,7 +89,7 @@ func (w *uwork) handleNAT() {
 
 // natPacket is nat_packet: the connection's own kind, swapped for replies; the action's range does not matter.
 func (w *uwork) natPacket() {
-	src, dst := w.e.natKind()
+	src, dst := w.natKind(w.e)
 	if w.reply {
 		src, dst = dst, src
 	}
@@ -187,6 +246,13 @@ func (w *uwork) choosePort(e *Entry, g *natRange) (bool, error) {
 		if found || err != nil {
 			return found, err
 		}
+		// Of a search in vain the port that it began with stays.
+		e.Reply = c.at(0)
+		if c.size > 1 {
+			w.r.Ranges = append(w.r.Ranges, Range{What: "nat-port", Min: c.min, Max: c.min + uint16(c.size-1)})
+			w.assume(Undetermined, "every destination port of the range is taken: the one where the search began, which is a hash or "+
+				"random, is used with another source port")
+		}
 	}
 	var c userPorts
 	if n.Src && g.ports {
@@ -201,7 +267,11 @@ func (w *uwork) choosePort(e *Entry, g *natRange) (bool, error) {
 		}
 		c = userChoice(e.Reply, lo, hi, false)
 		c.first, c.own = true, sourceKey(e.Orig).Port()
-		c.start = uint32(max(c.own, lo) - lo)
+		if c.own >= lo {
+			c.start = uint32(c.own - lo)
+		} else { // NEXT_PORT_IN_RANGE: a port outside the range is followed by its first
+			c.start = c.size - 1
+		}
 	}
 	found, err := w.search(e, &c, n.Src && g.ports && c.size > 1)
 	if !found && err == nil {

@@ -47,7 +47,7 @@ func (w *uwork) validNew() bool {
 
 // first fills in what a protocol's new_conn leaves.
 func (w *uwork) first(e *Entry) {
-	t := &w.u.Timeouts
+	t := w.timeouts()
 	e.HasTimeout = true
 	switch e.Orig.Proto {
 	case ProtoTCP:
@@ -65,25 +65,24 @@ func (w *uwork) update() userUpdate {
 	switch w.e.Orig.Proto {
 	case ProtoTCP:
 		return w.updateTCP()
-	case ProtoICMP, ProtoICMPv6:
-		return w.updateEcho(w.u.Timeouts.ICMPFirst, w.u.Timeouts.ICMPReply)
 	}
-	return w.updateEcho(w.u.Timeouts.Single, w.u.Timeouts.Multiple)
+	return w.updateEcho(w.timeouts().echo(w.e.Orig.Proto))
 }
 
 // updateEcho is other_conn_update and icmp_conn_update: established once answered. The table does not tell whether a
-// connection was answered; the model keeps it as SEEN_REPLY in entries of its own, and reads it off the
-// timeout where there is one: what was never answered starts with more seconds.
+// connection was answered, unless by its timeout: what was never answered starts with more seconds. The model keeps it as
+// SEEN_REPLY in entries of its own.
 func (w *uwork) updateEcho(unanswered, answered uint32) userUpdate {
 	seen := w.e.Status&SeenReply != 0
-	if !seen && !w.reply && w.e.Source == FromUserspace {
-		if w.e.HasTimeout && w.e.Timeout > answered {
-			w.why("more time left than an answered connection has: never answered")
-		} else {
-			seen = true
-			w.assume(Undetermined, "the userspace table does not tell whether the connection was answered: taken as answered")
-		}
+	switch {
+	case w.reply || seen:
+	case w.e.Unknown&UnknownAnswered != 0:
+		seen = w.q.ask("ct-answered", "the userspace table does not tell whether the connection was answered",
+			w.inZone("answered"), w.inZone("not answered yet")) == 0
+	case w.e.Source == FromUserspace:
+		w.why("more time left than an answered connection has: never answered")
 	}
+	w.e.Unknown &^= UnknownAnswered
 	w.dirty = true
 	if w.reply {
 		seen = true
@@ -124,15 +123,13 @@ func (w *uwork) updateTCP() userUpdate {
 				w.assume(Assumed, "the number of a SYN from the second side is not kept: the first side's next ACK is likely invalid")
 			}
 			*src = UserTCPSynSent
-			w.e.Timeout, w.e.HasTimeout = w.u.Timeouts.SynSent, true
+			w.e.Timeout, w.e.HasTimeout = w.timeouts().SynSent, true
 			return userValidNew
 		}
 	}
+	w.checkSeq(*src, *dst)
 	if *src < UserTCPSynSent {
 		*src = UserTCPSynSent
-	}
-	if !w.u.NoSeqCheck && f&tcpRST != 0 && (*dst >= UserTCPEstablished || *dst < UserTCPSynSent) {
-		w.assume(Assumed, "the reset's sequence number cannot be checked: taken as the expected one")
 	}
 	if f&tcpFIN != 0 && *src < UserTCPClosing {
 		*src = UserTCPClosing
@@ -152,9 +149,21 @@ func (w *uwork) updateTCP() userUpdate {
 	return userValid
 }
 
+// checkSeq notes that the answer depends on sequence numbers, which the table has not: nothing makes a connection liberal here.
+func (w *uwork) checkSeq(src, dst TCPState) {
+	p := &w.r.Packet
+	switch {
+	case w.u.NoSeqCheck:
+	case p.TCPFlags&tcpRST != 0 && (src >= UserTCPSynSent || dst >= UserTCPEstablished):
+		w.assume(Assumed, "the reset's sequence number cannot be checked: taken as the expected one")
+	case !p.InWindow:
+		w.assume(Assumed, "the sequence numbers cannot be checked: taken as in the connection's window (tcp_conn_update)")
+	}
+}
+
 // tcpTimeout picks the timeout as the end of tcp_conn_update does.
 func (w *uwork) tcpTimeout(src, dst TCPState) uint32 {
-	t := &w.u.Timeouts
+	t := w.timeouts()
 	lo, hi := min(src, dst), max(src, dst)
 	switch {
 	case lo >= UserTCPFinWait2:

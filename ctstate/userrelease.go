@@ -24,6 +24,9 @@ func (r Release) userPAT(proto uint8) bool {
 // oneConn: since 3.3 one connection has both its keys ("conntrack: Remove nat_conn introducing key directionality").
 func (r Release) oneConn() bool { return r.AtLeast(3, 3) }
 
+// sharedDefault: before 3.5 zones without a limit of their own have one counter together ("conntrack: Use a per zone default limit").
+func (r Release) sharedDefault() bool { return !r.AtLeast(3, 5) }
+
 // hasUnNAT tells whether OVS before 3.3 keeps the connection's reply key in an entry of its own (CT_CONN_TYPE_UN_NAT) that a look-up
 // meets. With a reply key that is only the original's reversed it is there too, but behind the connection itself.
 func (e *Entry) hasUnNAT() bool {
@@ -38,9 +41,6 @@ func (e *Entry) userDirection(t Tuple) (reply, ok bool) {
 	}
 	return true, e.Reply == t
 }
-
-// wasNAT tells whether a connection was committed with nat, as far as its tuples show where they alone are known.
-func (e *Entry) wasNAT() bool { return e.NATSrc || e.NATDst || e.hasUnNAT() }
 
 // leftover tells whether t is a key that a removed connection has left (OVS before 3.3).
 func (w *uwork) leftover(t Tuple) bool {

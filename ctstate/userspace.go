@@ -10,31 +10,20 @@ import (
 type Userspace struct {
 	// Release is Open vSwitch's own; the zero Release is the newest.
 	Release Release
-	// Count and Max are dpctl/ct-get-nconns and ct-get-maxconns; Max 0 checks nothing.
-	Count, Max int
-	// ZoneLimits are per-zone limits with their counts, DefaultZoneLimit that of other zones; 0 is unlimited.
-	ZoneLimits       map[uint16]ZoneLimit
-	DefaultZoneLimit uint32
+	Limits  UserLimits
 	// NoSeqCheck is dpctl/ct-disable-tcp-seq-chk.
 	NoSeqCheck bool
-	Timeouts   UserTimeouts
-}
-
-// UserTimeouts are a timeout policy's seconds (lib/conntrack-tp.c).
-type UserTimeouts struct {
-	SynSent, SynRecv, Established, FinWait, TimeWait, Close uint32
-	First, Single, Multiple                                 uint32
-	ICMPFirst, ICMPReply                                    uint32
-}
-
-// DefaultUserTimeouts are those of the default policy.
-func DefaultUserTimeouts() UserTimeouts {
-	return UserTimeouts{SynSent: 30, SynRecv: 30, Established: 86400, FinWait: 900, TimeWait: 45, Close: 30,
-		First: 60, Single: 60, Multiple: 30, ICMPFirst: 60, ICMPReply: 30}
+	// Timeouts are the default policy's, Policies those of zones that have one. With TimeoutsUnknown other zones may have one too.
+	Timeouts        UserTimeouts
+	Policies        map[uint16]UserTimeouts
+	TimeoutsUnknown bool
+	Fragments       UserFragments
 }
 
 // NewUserspace returns the model with OVS's default settings.
-func NewUserspace() *Userspace { return &Userspace{Timeouts: DefaultUserTimeouts()} }
+func NewUserspace() *Userspace {
+	return &Userspace{Timeouts: DefaultUserTimeouts(), Fragments: DefaultUserFragments()}
+}
 
 // Clear is conntrack_clear.
 func (u *Userspace) Clear(Conn) Conn { return Conn{} }
@@ -60,21 +49,37 @@ type uwork struct {
 	left     *Entry // gone, but for its other key (OVS before 3.3)
 	ghost    bool   // e is gone
 	exp      *Expectation
+	q        questions
 }
 
 // Do runs one ct() action for a packet that carries conn.
 func (u *Userspace) Do(ctx context.Context, tbl Table, conn Conn, p Packet, a Action) (Result, error) {
-	w := &uwork{ctx: ctx, u: u, tbl: tbl, a: &a, r: &Result{Conn: conn, Packet: p}}
+	once := func(q *questions) (Result, error) {
+		w := &uwork{ctx: ctx, u: u, tbl: tbl, a: &a, r: &Result{Conn: conn, Packet: p}, q: *q}
+		err := w.do()
+		*q = w.q
+		return *w.r, err
+	}
+	var q questions
+	r, err := once(&q)
+	if err == nil && len(q.asked) > 0 {
+		err = alternatives(&r, &q, once)
+	}
+	return r, err
+}
+
+// do runs the action once.
+func (w *uwork) do() error {
 	err := w.run()
 	w.finish()
 	if err != nil {
 		var le *LookupError
 		if !errors.As(err, &le) {
-			err = &LookupError{Zone: a.Zone, Tuple: p.Tuple, Err: err}
+			err = &LookupError{Zone: w.a.Zone, Tuple: w.r.Packet.Tuple, Err: err}
 		}
 		w.assume(Undetermined, "a table could not be read")
 	}
-	return *w.r, err
+	return err
 }
 
 func (w *uwork) why(text string) { w.r.Why = append(w.r.Why, text) }
@@ -91,13 +96,8 @@ func (w *uwork) run() error {
 	case !p.IP:
 		w.why("ct is not executed for a packet that is not IP")
 		return nil
-	case p.Frag == FragLater:
-		w.r.Absorbed, w.r.Awaits = true, true
-		w.why("a later fragment waits for the rest of its datagram, and is tracked as part of it")
+	case p.Frag != FragNo && w.fragment():
 		return nil
-	case p.Frag == FragFirst:
-		w.r.Awaits = true
-		w.assume(Assumed, "a fragment waits until all of its datagram has come (ipf_preprocess_conntrack): told of the whole datagram")
 	}
 	if c.Attached && c.Zone == a.Zone && !a.Force && !w.alg() {
 		w.fast()
@@ -153,6 +153,7 @@ func (w *uwork) lookup(t Tuple) (*Entry, error) {
 	case w.gone != nil && w.gone.Orig == e.Orig:
 		return nil, nil
 	}
+	w.adopt(&e)
 	return &e, nil
 }
 
@@ -260,7 +261,7 @@ func (w *uwork) remove(why string) {
 	w.e = nil
 	w.r.Hit, w.r.Found, w.r.Reply = nil, FromNone, false
 	w.why(why)
-	if !w.u.Release.oneConn() && gone.wasNAT() {
+	if !w.u.Release.oneConn() && w.wasNAT(&gone) {
 		w.left = &gone
 		w.assume(Assumed, "before OVS 3.3 the removed connection's reply key stays for some seconds: what meets it is invalid, or ends "+
 			"ovs-vswitchd by an assertion")
@@ -371,29 +372,6 @@ func (w *uwork) expect() error {
 	return nil
 }
 
-// full tells that a limit keeps the connection from being entered; the packet goes on as new.
-func (w *uwork) full() bool {
-	delta := func(zone int) int {
-		if d, ok := w.tbl.(interface{ Delta(zone int) int }); ok {
-			return d.Delta(zone)
-		}
-		return 0
-	}
-	z, known := w.u.ZoneLimits[w.a.Zone]
-	if !known {
-		z.Limit = w.u.DefaultZoneLimit
-	}
-	if z.Limit != 0 && int64(z.Count)+int64(delta(int(w.a.Zone))) >= int64(z.Limit) {
-		w.why("the zone's connection limit is reached: not committed, the packet goes on as new")
-		return true
-	}
-	if w.u.Max > 0 && w.u.Count+delta(-1) >= w.u.Max {
-		w.why("the connection table is full (ct-get-maxconns): not committed, the packet goes on as new")
-		return true
-	}
-	return false
-}
-
 // metadata is write_ct_md.
 func (w *uwork) metadata() {
 	c := &w.r.Conn
@@ -455,8 +433,10 @@ func (w *uwork) chooseID() error {
 	if w.r.Packet.HasID {
 		return nil
 	}
-	k := work{ctx: w.ctx, tbl: w.tbl, a: w.a, r: w.r, s: new(Scratch)}
-	return k.chooseID()
+	k := work{ctx: w.ctx, tbl: w.tbl, a: w.a, r: w.r, s: new(Scratch), q: w.q}
+	err := k.chooseID()
+	w.q = k.q
+	return err
 }
 
 func withPort(a netip.AddrPort, port uint16) netip.AddrPort {

@@ -159,12 +159,12 @@ func TestUserspaceNAT(t *testing.T) {
 
 func TestUserspaceLimitsAndForce(t *testing.T) {
 	u := NewUserspace()
-	u.ZoneLimits = map[uint16]ZoneLimit{7: {1, 1}}
+	u.Limits.Zones = map[uint16]ZoneLimit{7: {1, 1}}
 	if r := tcpDo(t, u, NewMemTable(), client, tcpSYN, Action{Commit: true}); r.Dropped || r.Committed != nil || r.Conn.State != New|Trk {
 		t.Errorf("over the limit: %+v", r.Conn)
 	}
 	u = NewUserspace()
-	u.Count, u.Max = 9, 9
+	u.Limits.Count, u.Limits.Max = 9, 9
 	if r := tcpDo(t, u, NewMemTable(), client, tcpSYN, Action{Commit: true}); r.Dropped || r.Committed != nil || r.Conn.State != New|Trk {
 		t.Errorf("full: %+v", r.Conn)
 	}

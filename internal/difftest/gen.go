@@ -68,7 +68,7 @@ func (g *generator) newFlow() *flow {
 	if r.IntN(8) == 0 {
 		src, dst = dst, src
 	}
-	sport, dport := pick(r, uint16(1000), 1001, 600, 100, 5000), pick(r, uint16(80), 443, 1000)
+	sport, dport := pick(r, uint16(1000), 1001, 600, 550, 100, 5000), pick(r, uint16(80), 443, 1000)
 	t := ctstate.Tuple{Proto: pick[uint8](r, 6, 6, 6, 6, 17, 17, 1, 1, 47, 99)}
 	a, b := netip.MustParseAddr(src), netip.MustParseAddr(dst)
 	switch {
@@ -143,7 +143,7 @@ func (g *generator) next(entry func(zone uint16, t ctstate.Tuple) *ctstate.Entry
 			t = inv
 		}
 	}
-	pk.p = ctstate.Packet{IP: true, Tuple: t, HasID: true}
+	pk.p = ctstate.Packet{IP: true, InWindow: true, Tuple: t, HasID: true}
 	if e != nil && g.rnd.IntN(8) == 0 {
 		g.icmpError(&pk, e)
 		return pk
@@ -201,7 +201,7 @@ func (g *generator) icmpError(pk *packet, e *ctstate.Entry) {
 	if to.Is6() {
 		t.Proto, t.ICMPType = ctstate.ProtoICMPv6, pick[uint8](g.rnd, 1, 2, 3, 4)
 	}
-	pk.p = ctstate.Packet{IP: true, Tuple: t, HasID: true, Inner: &inner}
+	pk.p = ctstate.Packet{IP: true, InWindow: true, Tuple: t, HasID: true, Inner: &inner}
 	pk.text = fmt.Sprintf("flow %d zone %d: %v quoting %v", pk.f.id, pk.f.zone, t, inner)
 }
 
