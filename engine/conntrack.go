@@ -28,6 +28,16 @@ func (r *run) ct(ctx context.Context, w *world, it *item, a odp.CT) (done bool, 
 		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: "conntrack: " + err.Error()})
 		return true, nil
 	}
+	if len(res.Alternatives) > 0 {
+		return r.alternatives(ctx, w, it, a, step)
+	}
+	return r.took(ctx, w, it, a, step, res, res)
+}
+
+// took goes on with what a ct() did; told is that as the step says it.
+func (r *run) took(ctx context.Context, w *world, it *item, a odp.CT, step CTStep, res, told ctstate.Result) (done bool, err error) {
+	before := step.Before
+	step.Result = told
 	w.overlay.Apply(res)
 	it.pkt.conn = res.Conn
 	if res.Awaits && it.pkt.held == nil {

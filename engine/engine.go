@@ -178,7 +178,9 @@ func (r *run) begin(ctx context.Context, ov *ctstate.Overlay) error {
 		r.worlds = r.worlds[1:]
 		r.res.Outcomes = append(r.res.Outcomes, &Outcome{Choices: w.choices, Leaves: w.leaves, Overlay: w.overlay.Snapshot()})
 	}
-	r.res.Outcomes = mergeOutcomes(r.res.Outcomes)
+	var folded []Choice
+	r.res.Outcomes, folded = foldOutcomes(r.res.Outcomes)
+	r.forget(folded)
 	return nil
 }
 

@@ -3,23 +3,31 @@ package engine
 import (
 	"reflect"
 	"slices"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
 // mergeOutcomes takes out the choices that decide nothing (an entry that exists pins the backend whatever the bucket):
 // outcomes that differ in such a one alone become one.
 func mergeOutcomes(in []*Outcome) []*Outcome {
+	out, _ := foldOutcomes(in)
+	return out
+}
+
+// foldOutcomes is mergeOutcomes that also returns the choices that are not told any more: those of outcomes for which another stands.
+func foldOutcomes(in []*Outcome) (out []*Outcome, folded []Choice) {
 	depth := 0
 	for _, o := range in {
 		depth = max(depth, len(o.Choices))
 	}
 	for d := depth - 1; d >= 0; d-- {
-		in = mergeAt(in, d)
+		in = mergeAt(in, d, &folded)
 	}
-	return in
+	return in, folded
 }
 
 // mergeAt folds outcomes over their choice number d, where each way that it can fall has come to the same.
-func mergeAt(in []*Outcome, d int) []*Outcome {
+func mergeAt(in []*Outcome, d int, folded *[]Choice) []*Outcome {
 	var out []*Outcome
 	gone := map[*Outcome]bool{}
 	for i, o := range in {
@@ -38,6 +46,9 @@ func mergeAt(in []*Outcome, d int) []*Outcome {
 		}
 		for _, other := range same {
 			gone[other] = true
+			if c := other.Choices[d]; c != o.Choices[d] {
+				*folded = append(*folded, c)
+			}
 		}
 		out = append(out, o.without(d, same))
 	}
@@ -70,6 +81,9 @@ func (o *Outcome) without(d int, same []*Outcome) *Outcome {
 		fell = append(fell, s.Choices[d])
 	}
 	one := *o
+	for _, s := range same[1:] {
+		one.Overlay, _ = mergeOverlay(one.Overlay, s.Overlay)
+	}
 	one.Choices = slices.Delete(slices.Clone(o.Choices), d, d+1)
 	one.Leaves = slices.Clone(o.Leaves)
 	for i, l := range one.Leaves {
@@ -79,14 +93,11 @@ func (o *Outcome) without(d int, same []*Outcome) *Outcome {
 }
 
 func sameEnds(a, b *Outcome) bool {
-	if len(a.Leaves) != len(b.Leaves) || len(a.Overlay.Entries) != len(b.Overlay.Entries) {
+	if len(a.Leaves) != len(b.Leaves) {
 		return false
 	}
-	for i := range a.Overlay.Entries {
-		// When an entry was made differs by how long the tracing took.
-		if !reflect.DeepEqual(a.Overlay.Entries[i].Entry, b.Overlay.Entries[i].Entry) {
-			return false
-		}
+	if _, ok := mergeOverlay(a.Overlay, b.Overlay); !ok {
+		return false
 	}
 	for i := range a.Leaves {
 		x, y := a.Leaves[i], b.Leaves[i]
@@ -103,4 +114,21 @@ func samePlace(a, b *Port) bool {
 		return a.Bond == b.Bond && a.Bridge == b.Bridge
 	}
 	return reflect.DeepEqual(a, b)
+}
+
+// mergeOverlay returns the entries that stand for those of both. When an entry was made differs by how long the tracing took.
+func mergeOverlay(a, b ctstate.OverlayData) (ctstate.OverlayData, bool) {
+	if len(a.Entries) != len(b.Entries) {
+		return a, false
+	}
+	m := a
+	m.Entries = slices.Clone(a.Entries)
+	for i := range m.Entries {
+		e, ok := ctstate.MergeEntry(a.Entries[i].Entry, b.Entries[i].Entry)
+		if !ok {
+			return a, false
+		}
+		m.Entries[i].Entry = e
+	}
+	return m, true
 }

@@ -1,0 +1,254 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+)
+
+// alternatives makes a world of each thing that a ct() can have done, where no flow takes them for the same. The first goes on in w and
+// it.
+func (r *run) alternatives(ctx context.Context, w *world, it *item, a odp.CT, step CTStep) (done bool, err error) {
+	list, err := r.distinct(ctx, it, step.Result.Alternatives)
+	if err != nil {
+		return true, err
+	}
+	if len(r.worlds)+len(r.res.Outcomes)+len(list) > r.limits.Outcomes {
+		step.After = step.Before
+		it.seg.pub.CT = append(it.seg.pub.CT, step)
+		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: fmt.Sprintf("more than %d alternatives", r.limits.Outcomes)})
+		return true, nil
+	}
+	worlds := []*world{w}
+	for range list[1:] {
+		worlds = append(worlds, w.fork())
+	}
+	from := *it
+	for i, alt := range list {
+		here, other := from, worlds[i]
+		for _, p := range alt.Picks {
+			c := Choice{Kind: p.Kind, Chosen: p.Chosen, Why: p.Why}
+			here.choices = append(here.choices[:len(here.choices):len(here.choices)], c)
+			other.choices = append(other.choices[:len(other.choices):len(other.choices)], c)
+		}
+		step.Choices = here.choices
+		ended, err := r.took(ctx, other, &here, a, step, alt.Result, unsure(alt, step.Result.Alternatives))
+		switch {
+		case err != nil:
+			return true, err
+		case i == 0:
+			*it, done = here, ended
+		case !ended:
+			other.stack = append(other.stack, here)
+		}
+	}
+	r.worlds = append(r.worlds, worlds[1:]...)
+	return done, nil
+}
+
+// forget takes out the steps of a ct() that differ from another's in a question alone that came to nothing.
+func (r *run) forget(folded []Choice) {
+	folded = slices.DeleteFunc(folded, func(c Choice) bool {
+		return !strings.HasPrefix(c.Kind, "ct-") ||
+			slices.ContainsFunc(r.res.Outcomes, func(o *Outcome) bool { return slices.Contains(o.Choices, c) })
+	})
+	for _, seg := range r.res.Segments {
+		seg.CT = slices.DeleteFunc(seg.CT, func(s CTStep) bool {
+			return slices.ContainsFunc(s.Choices, func(c Choice) bool { return slices.Contains(folded, c) })
+		})
+	}
+}
+
+// unsure is an alternative's outcome as it is told: undetermined, or, where it stands for all, assumed.
+func unsure(alt ctstate.Alternative, all []ctstate.Alternative) ctstate.Result {
+	res := alt.Result
+	res.Why = slices.Clone(res.Why)
+	if len(alt.Picks) > 0 {
+		res.Certainty = ctstate.Undetermined
+		for _, p := range alt.Picks {
+			res.Why = append(res.Why, p.Why+"; here: "+p.Chosen)
+		}
+		return res
+	}
+	res.Certainty = max(res.Certainty, ctstate.Assumed)
+	for _, p := range all[0].Picks {
+		res.Why = append(res.Why, p.Why+"; shown as "+p.Chosen+", which no flow here looks at")
+	}
+	return res
+}
+
+// distinct joins alternatives that no flow tells apart: they differ in bits of ct_state alone, which the megaflow of the next segment
+// leaves out and nothing behind it sees, and in what later packets find out again.
+func (r *run) distinct(ctx context.Context, it *item, list []ctstate.Alternative) ([]ctstate.Alternative, error) {
+	var groups [][]ctstate.Alternative
+	taken := make([]bool, len(list))
+	for i, alt := range list {
+		if taken[i] {
+			continue
+		}
+		group, res := []ctstate.Alternative{alt}, alt.Result
+		mask, asked := ctstate.State(0), false
+		for j := i + 1; j < len(list); j++ {
+			both, ok := join(res, list[j].Result)
+			if taken[j] || !ok {
+				continue
+			}
+			if !asked {
+				var err error
+				if mask, err = r.seenState(ctx, it, alt.Result); err != nil {
+					return nil, err
+				}
+				asked = true
+			}
+			if (alt.Result.Conn.State^list[j].Result.Conn.State)&mask != 0 {
+				continue
+			}
+			taken[j], res = true, both
+			group = append(group, list[j])
+		}
+		group[0].Result = res
+		groups = append(groups, group)
+	}
+	out := make([]ctstate.Alternative, len(groups))
+	for i, g := range groups {
+		out[i] = ctstate.Alternative{Picks: commonPicks(g, list), Result: g[0].Result}
+	}
+	return out, nil
+}
+
+// join is the outcome that stands for two which differ in ct_state and in what is unknown of their entry, as far as that is so.
+func join(a, b ctstate.Result) (ctstate.Result, bool) {
+	ok := true
+	merge := func(x, y ctstate.Entry) ctstate.Entry {
+		m, same := ctstate.MergeEntry(x, y)
+		ok = ok && same
+		return m
+	}
+	optional := func(x, y *ctstate.Entry) *ctstate.Entry {
+		if x == nil || y == nil {
+			ok = ok && x == y
+			return nil
+		}
+		m := merge(*x, *y)
+		return &m
+	}
+	m := a
+	m.Conn.Entry = merge(a.Conn.Entry, b.Conn.Entry)
+	m.Updated, m.Committed = optional(a.Updated, b.Updated), optional(a.Committed, b.Committed)
+	m.Certainty = max(a.Certainty, b.Certainty)
+	x, y := a, b
+	for _, v := range []*ctstate.Result{&x, &y} {
+		v.Conn.Entry, v.Conn.State, v.Conn.NewInfo = ctstate.Entry{}, 0, false
+		v.Updated, v.Committed, v.Why, v.NATed, v.Certainty = nil, nil, nil, false, 0
+	}
+	return m, ok && reflect.DeepEqual(x, y)
+}
+
+// commonPicks are those of a group of joined alternatives; a question of which all answers are in the group is none.
+func commonPicks(group, all []ctstate.Alternative) []ctstate.Pick {
+	var out []ctstate.Pick
+	for _, p := range group[0].Picks {
+		mine, whole := chosen(group, p.Kind), chosen(all, p.Kind)
+		if len(all) > 1 && len(mine) == len(whole) && len(whole) > 1 {
+			continue
+		}
+		p.Chosen = strings.Join(mine, " or ")
+		out = append(out, p)
+	}
+	return out
+}
+
+// chosen lists the ways that a question falls in some alternatives.
+func chosen(list []ctstate.Alternative, kind string) []string {
+	var out []string
+	for _, alt := range list {
+		for _, p := range alt.Picks {
+			if p.Kind == kind && !slices.Contains(out, p.Chosen) {
+				out = append(out, p.Chosen)
+			}
+		}
+	}
+	return out
+}
+
+// allState is every bit of ct_state.
+const allState = ^ctstate.State(0)
+
+// seenState returns the bits of ct_state that decide something behind a ct(), before another one sets them anew.
+func (r *run) seenState(ctx context.Context, it *item, res ctstate.Result) (ctstate.State, error) {
+	zone := res.Conn.KeyZone
+	if len(it.actions) == 0 {
+		return 0, nil
+	}
+	next, ok := it.actions[0].(odp.Recirc)
+	if !ok {
+		return seenIn(it.actions, zone), nil
+	}
+	if seen := seenIn(it.actions[1:], zone); seen != 0 {
+		return seen, nil
+	}
+	st := it.pkt
+	st.conn, st.hash = res.Conn, ""
+	untrackView(&st.pkt, res.Packet)
+	sec, err := r.thaw(ctx, it.seg, indexOf(it.seg.ids, next.ID), func(id uint32) flowText { return r.thawFlow(id, st) })
+	if err != nil {
+		return allState, err
+	}
+	actions, perr := odp.Parse(sec.Actions)
+	if lost(sec) || sec.Failed != "" || perr != nil {
+		return allState, nil
+	}
+	return stateMask(sec.Megaflow) | seenIn(actions, zone), nil
+}
+
+// seenIn is allState where actions look at ct_state before a ct() of another zone or a ct_clear sets it anew, else 0.
+func seenIn(actions odp.Actions, zone uint16) ctstate.State {
+	for _, a := range actions {
+		switch a := a.(type) {
+		case odp.CTClear:
+			return 0
+		case odp.CT:
+			if a.Zone != zone {
+				return 0
+			}
+			return allState
+		case odp.Recirc, odp.Userspace, odp.Opaque, odp.Hash:
+			return allState
+		}
+		for _, sub := range odp.Nested(a) {
+			if seenIn(sub, zone) != 0 {
+				return allState
+			}
+		}
+	}
+	return 0
+}
+
+// stateMask reads the bits of ct_state that a megaflow matches.
+func stateMask(megaflow string) ctstate.State {
+	f, err := openflow.Parse(megaflow)
+	if err != nil {
+		return allState
+	}
+	for _, fld := range f.Fields {
+		if fld.Name != "ct_state" {
+			continue
+		}
+		text := fld.Value
+		if fld.Mask != "" {
+			text += "/" + fld.Mask
+		}
+		m, err := ctstate.ParseMatch(text)
+		if err != nil {
+			return allState
+		}
+		return m.Mask
+	}
+	return 0
+}
