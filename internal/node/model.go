@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 )
 
@@ -51,14 +50,6 @@ func timeouts(t *ctstate.Timeouts, set map[string]uint32) {
 			*dst = v
 		}
 	}
-}
-
-// userspaceModel is conntrack as ovs-vswitchd's own datapath dp, TYPE@NAME, has it: without a type dpctl looks in the kernel.
-func (s *Service) userspaceModel(ctx context.Context, dp string) (ctstate.Table, ctstate.Tracker, error) {
-	u := ctstate.NewUserspace()
-	// A version that cannot be read leaves the newest release's rules.
-	u.Release, _ = ctstate.ParseRelease(s.info.OVSVersion)
-	return ctdpif.New(ctdpif.Socket{Path: s.ctl.Path}, dp), u, nil
 }
 
 // limited asks the kernel for a zone's limit before each commit into it: OVS drops what exceeds it

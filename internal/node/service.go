@@ -225,6 +225,9 @@ func (s *Service) Trace(ctx context.Context, req TraceRequest) (*engine.Result, 
 	if u, ok := eng.Underlay.(*underlay); ok {
 		u.reset()
 	}
+	if u, ok := eng.Tracker.(*userTracker); ok {
+		u.forget()
+	}
 	res, err := eng.Trace(ctx, req.Request, req.Overlay)
 	s.open.learn(res)
 	return res, err

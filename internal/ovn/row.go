@@ -73,21 +73,40 @@ func (r *Row) Refs(col string) []UUID {
 // Map is a map with its keys and values as text; never nil.
 func (r *Row) Map(col string) map[string]string {
 	out := map[string]string{}
+	for _, p := range r.pairs(col) {
+		out[text(p[0])] = text(p[1])
+	}
+	return out
+}
+
+// RefMap is a map of references to rows, with its keys as text; never nil.
+func (r *Row) RefMap(col string) map[string]UUID {
+	out := map[string]UUID{}
+	for _, p := range r.pairs(col) {
+		var u uuidPair
+		if json.Unmarshal(p[1], &u) != nil {
+			r.fail(col, "a map of UUIDs")
+			return out
+		}
+		out[text(p[0])] = UUID(u)
+	}
+	return out
+}
+
+// pairs reads a <map> of RFC 7047 section 5.1.
+func (r *Row) pairs(col string) [][2]json.RawMessage {
 	raw, ok := r.cells[col]
 	if !ok {
-		return out
+		return nil
 	}
 	var cell []json.RawMessage
 	var pairs [][2]json.RawMessage
 	if json.Unmarshal(raw, &cell) != nil || len(cell) != 2 || string(cell[0]) != `"map"` ||
 		json.Unmarshal(cell[1], &pairs) != nil {
 		r.fail(col, "a map")
-		return out
+		return nil
 	}
-	for _, p := range pairs {
-		out[text(p[0])] = text(p[1])
-	}
-	return out
+	return pairs
 }
 
 // text is an atom as a person writes it: strings without quotes, numbers as they are.
