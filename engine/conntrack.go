@@ -127,7 +127,7 @@ func trackView(p packet.Packet) ctstate.Packet {
 		IP:       p.EthType == packet.EthIPv4 || p.EthType == packet.EthIPv6,
 		TCPFlags: p.TCPFlags,
 		Frag:     ctstate.Frag(p.Frag),
-		HasID:    p.HasID,
+		HasID:    p.HasID && !p.IDChosen,
 		HopLimit: p.TTL,
 		Length:   p.Length,
 	}
@@ -164,7 +164,10 @@ func untrackView(p *packet.Packet, v ctstate.Packet) {
 	p.Src, p.Dst = v.Tuple.Src.Addr(), v.Tuple.Dst.Addr()
 	switch p.Proto {
 	case ctstate.ProtoICMP, ctstate.ProtoICMPv6:
-		p.ICMPID, p.HasID = v.Tuple.ICMPID, v.HasID
+		p.ICMPID = v.Tuple.ICMPID
+		if v.HasID {
+			p.HasID, p.IDChosen = true, false
+		}
 	default:
 		p.SrcPort, p.DstPort = v.Tuple.Src.Port(), v.Tuple.Dst.Port()
 	}

@@ -40,7 +40,7 @@ func (r *run) places(s *segment) []Place {
 		// A flow without a cookie is one of OVN's subroutines, or the end of a packet that no other took.
 		if hit := &s.pub.Tables[i]; hit.Cookie != 0 || hit.Miss || hit.Priority == 0 {
 			if f, ok := lookups[n]; ok {
-				hit.Flow = f.String()
+				hit.Flow = lookedUp(f).String()
 			}
 		}
 	}

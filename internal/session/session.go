@@ -115,6 +115,7 @@ func Run(ctx context.Context, s Sender, w driver.World, start driver.Start, p pa
 	if err != nil {
 		return nil, err
 	}
+	p.IDChosen = false // a session is a connection of its own
 	r := &run{sender: s, opt: opt, start: start, first: p, steps: list}
 	switch tcp := p.Proto == ctstate.ProtoTCP; {
 	case tcp && p.TCPFlags != syn && p.TCPFlags != 0:
