@@ -143,6 +143,8 @@ func TestUnderlay(t *testing.T) {
 			[]string{"output geneve 5>1.1.2.92 [" + to4 + " vlan 10 tos 0 ttl 64]" + inner}},
 		{"cut, and dropped", "output(port=10,max_len=100)", "drop", []string{"drop 5>1.1.2.92 [" + to4 + " tos 0 ttl 64]" + inner}},
 		{"dropped", "output:10", "drop", []string{"drop" + inner}},
+		{"one of two tunnels dropped", "output:12,dec_ttl,output:11,output:2", "", []string{"drop" + inner + " [br-phy 0]",
+			"output vxlan 5>1.1.2.92 [" + to4 + " tos 0 ttl 64]" + inner, "output p2 {00:00:00:00:00:02 10.0.0.2:%d ttl 63 vlans 0}"}},
 		{"tracked", "output:10", "ct(commit,zone=5),output:1", []string{"output geneve 5>1.1.2.92 [" + to4 + " tos 0 ttl 64]" + inner}},
 		{"tracked, and sent nowhere", "output:10,output:2", "ct(commit,zone=5)", []string{
 			"drop 5>1.1.2.92 [" + to4 + " tos 0 ttl 64]" + inner + ": the geneve packet to 1.1.2.92 leaves by no port of br-phy", "output p2" + inner}},
@@ -160,7 +162,11 @@ func TestUnderlay(t *testing.T) {
 	b, p := underlay(t, above.String(), below.String())
 	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			b.AddFlows("br-phy", "in_port=LOCAL,ip actions="+c.underlay+"\nin_port=LOCAL,ipv6 actions="+c.underlay)
+			six := c.underlay
+			if c.underlay == "" { // as only IPv6 is dropped
+				c.underlay, six = "output:1", "drop"
+			}
+			b.AddFlows("br-phy", "in_port=LOCAL,ip actions="+c.underlay+"\nin_port=LOCAL,ipv6 actions="+six)
 			pkt := syn()
 			pkt.DstPort = uint16(1000 + i)
 			res := trace(t, eng(b, p, table{}), engine.Request{Bridge: "br-int", InPort: 1, Packet: pkt})
@@ -171,7 +177,14 @@ func TestUnderlay(t *testing.T) {
 			for _, w := range c.want {
 				expect = append(expect, strings.ReplaceAll(w, "%d", fmt.Sprint(pkt.DstPort)))
 			}
-			want(t, outerEnds(res.Outcomes[0]), expect...)
+			got := outerEnds(res.Outcomes[0])
+			for i, l := range res.Outcomes[0].Leaves {
+				if l.Hit > 0 && len(c.want) > 1 {
+					h := res.Segments[l.Segment].Tables[l.Hit-1]
+					got[i] += fmt.Sprintf(" [%s %d]", h.Bridge, h.Table)
+				}
+			}
+			want(t, got, expect...)
 			if t.Failed() {
 				t.Log(res.Segments[0].Actions)
 			}
