@@ -51,7 +51,7 @@ func ctStep(c engine.CTStep, zones map[uint16]string, kernel bool) report.CT {
 	res := c.Result
 	out := report.CT{
 		Zone: c.Zone, ZoneName: zones[c.Zone], Action: c.Action, Tuple: Tuple(c.Tuple),
-		Found: res.Found.String(), Entry: entry(res.Hit, kernel), Committed: entry(res.Committed, kernel),
+		Found: res.Found.String(), Entry: entry(res.Hit, kernel), Committed: entry(res.Committed, kernel), Deleted: entry(res.Deleted, kernel),
 		State: res.Conn.State.String(), Mark: fmt.Sprintf("0x%x", res.Conn.Mark), Label: res.Conn.Label.String(),
 		Certainty: certaintyName(res.Certainty), Why: res.Why, Cached: !res.Looked,
 	}

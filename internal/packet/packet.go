@@ -81,7 +81,7 @@ type Packet struct {
 	ICMPID   uint16 `json:"icmp_id,omitempty"`
 	HasID    bool   `json:"has_icmp_id,omitempty"` // ICMPID was given
 	// IDChosen reports that nobody gave ICMPID: it is as good as any, and a connection's own is better.
-	IDChosen bool `json:"icmp_id_chosen,omitempty"`
+	IDChosen bool   `json:"icmp_id_chosen,omitempty"`
 	Inner    *Inner `json:"inner,omitempty"`
 
 	// ARP; ARPSPA and ARPTPA are in Src and Dst as Open vSwitch keeps them, the operation in ARPOp.

@@ -24,7 +24,10 @@ func (p *printer) conntrack(indent int, c *report.CT) {
 	if e := c.Committed; e != nil {
 		p.line(indent+2, span{"commit ", cyan}, plain(p.entryText(e)))
 	}
-	if p.opts.Verbose > 0 || uncertain(c) {
+	if e := c.Deleted; e != nil {
+		p.line(indent+2, span{"delete ", cyan}, plain(p.entryText(e)))
+	}
+	if p.opts.Verbose > 0 || uncertain(c) || c.Deleted != nil {
 		for _, why := range c.Why {
 			p.line(indent+2, plain("because "+why))
 		}
@@ -48,6 +51,8 @@ func found(c *report.CT) string {
 		return "not looked up: " + tuple
 	case c.Cached:
 		return "same connection"
+	case c.Found == "none" && c.Deleted != nil:
+		return "closed entry of " + tupleText(c.Deleted.Original) + " makes way"
 	case c.Found == "none" && c.Committed != nil:
 		return "no entry" // the commit's line tells what for
 	case c.Found == "none":

@@ -107,6 +107,9 @@ func (w *walker) segment(indent int, n *node) {
 			w.detail(indent+2, "datapath actions", s.DatapathActions)
 		}
 	}
+	if w.opts.Verbose == 0 && !w.lone(n) {
+		w.course(indent, s)
+	}
 	for _, note := range s.Notes {
 		w.line(indent, span{"note: ", yellow}, plain(note))
 	}

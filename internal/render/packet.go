@@ -76,7 +76,7 @@ func (w *walker) silent(n *node) bool {
 		w.hidden += len(n.seg.CT)
 		return len(n.seg.Notes) == 0
 	}
-	return w.opts.Verbose == 0 && len(n.seg.CT) == 0 && len(n.seg.Notes) == 0
+	return w.opts.Verbose == 0 && len(n.seg.CT) == 0 && len(n.seg.Notes) == 0 && len(courseOf(n.seg)) == 0
 }
 
 // node prints a node and all below it.

@@ -214,6 +214,7 @@ type CT struct {
 	Label     string   `json:"label"`
 	NAT       *NAT     `json:"nat,omitempty"`
 	Committed *Entry   `json:"committed"`
+	Deleted   *Entry   `json:"deleted,omitempty"` // the entry that this action removes: closed and begun anew, reset, forced
 	Certainty string   `json:"certainty,omitempty"`
 	Why       []string `json:"why,omitempty"`
 	Cached    bool     `json:"cached,omitempty"` // the packet's own reference was used, no look-up
