@@ -1,36 +1,52 @@
 package pinctrl
 
 import (
+	"cmp"
+
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// NextHop is the next hop that a section's bucket leads to: what the table it hands the packet to (northd's *_ecmp stages)
-// puts into the registers that a router has it in (northd.c: REG_NEXT_HOP_IPV4, REG_NEXT_HOP_IPV6). It is empty for a bucket
-// that is about something else.
+// NextHop is the next hop that a section's buckets lead to: what the table that a bucket hands the packet to (northd's *_ecmp stages)
+// puts into the registers that a router has it in (northd.c: REG_NEXT_HOP_IPV4, REG_NEXT_HOP_IPV6). One hash may decide several groups,
+// such as a route's and after it a policy's: the last that sets the next hop counts. It is empty for buckets that are about something else.
 func NextHop(sec oftrace.Section, start *openflow.Flow) string {
 	_, lookups, err := Follow(sec, start)
 	if err != nil {
 		return ""
 	}
 	var tables []*oftrace.Node
-	seen := false
+	var behind []int // of each bucket, the table that it hands the packet to
 	sec.Walk(func(n *oftrace.Node) bool {
-		seen = seen || n.Kind == oftrace.Bucket
-		if seen && n.Kind == oftrace.Table {
+		switch n.Kind {
+		case oftrace.Bucket:
+			behind = append(behind, len(tables))
+		case oftrace.Table:
 			tables = append(tables, n)
 		}
 		return true
 	})
-	if len(tables) < 2 {
-		return ""
+	hop := ""
+	for _, i := range behind {
+		if i+1 >= len(tables) {
+			break
+		}
+		before, ok := lookups[tables[i]]
+		after, still := lookups[tables[i+1]]
+		if !ok || !still {
+			// What this bucket set is not known, nor then which hop counts.
+			hop = ""
+			continue
+		}
+		hop = cmp.Or(nextHopSet(before, after), hop)
 	}
-	before, ok := lookups[tables[0]]
-	after, still := lookups[tables[1]]
+	return hop
+}
+
+// nextHopSet is the next hop that a table has put into the registers, between its look-up and the next; empty where it has not.
+func nextHopSet(before, after openflow.Flow) string {
 	was, now := registersOf(before), registersOf(after)
 	switch {
-	case !ok || !still:
-		return ""
 	case was.xxreg0() != now.xxreg0() && after.Find("ipv6_src") >= 0:
 		return now.xxreg0().String()
 	case was.reg[0] != now.reg[0] && after.Find("nw_src") >= 0:
