@@ -45,9 +45,16 @@ func (r *run) took(ctx context.Context, w *world, it *item, a odp.CT, step CTSte
 	}
 	untrackView(&it.pkt.pkt, res.Packet)
 	step.After = it.pkt.pkt
+	if res.NATed {
+		step.Depends = w.carried.of(&res.Conn.Entry)
+		it.choices = joined(it.choices, step.Depends)
+	}
 	it.seg.pub.CT = append(it.seg.pub.CT, step)
 	for _, rg := range res.Ranges {
 		it.choices = append(it.choices[:len(it.choices):len(it.choices)], rangeChoice(rg))
+	}
+	if e := res.Committed; e != nil && isNew(res) {
+		w.carried.made(EntryChoices{Zone: e.Zone, Orig: e.Orig, Choices: it.choices, Made: true})
 	}
 	switch {
 	case res.Certainty == ctstate.Undetermined && !translated(res.Ranges):
@@ -65,6 +72,12 @@ func (r *run) took(ctx context.Context, w *world, it *item, a odp.CT, step CTSte
 		return r.lastFragment(ctx, w, *it)
 	}
 	return false, nil
+}
+
+// isNew reports whether the entry that an action commits was not there before: what is done to one that was does not depend on the
+// choices on this packet's way.
+func isNew(res ctstate.Result) bool {
+	return res.Hit == nil || res.Deleted != nil || res.Hit.Orig != res.Committed.Orig
 }
 
 // translated tells whether all that is undetermined is what NAT chooses: then the packet's way goes on, with a port or address out of

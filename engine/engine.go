@@ -98,6 +98,7 @@ type world struct {
 	later   []item // recirculations too deep for the kernel to run inline
 	leaves  []Leaf
 	choices []Choice
+	carried Carried
 }
 
 // item is a list of datapath actions still to be run on a packet.
@@ -149,16 +150,18 @@ func (w *world) fork() *world {
 		later:   append([]item(nil), w.later...),
 		leaves:  append([]Leaf(nil), w.leaves...),
 		choices: append([]Choice(nil), w.choices...),
+		carried: w.carried,
 	}
 }
 
 func (r *run) begin(ctx context.Context, ov *ctstate.Overlay) error {
-	w := &world{overlay: ov}
+	w := &world{overlay: ov, carried: r.req.Carried}
 	r.worlds = append(r.worlds, w)
 	st := state{pkt: r.req.Packet, conn: r.req.Conn}
 	if st.pkt.Frag == packet.FragLater {
 		st = later(st) // whatever was said of its transport header
 	}
+	st.hashOver = hashedFields(st.pkt)
 	seg, err := r.first(ctx, st)
 	if err != nil {
 		return err
@@ -176,7 +179,7 @@ func (r *run) begin(ctx context.Context, ov *ctstate.Overlay) error {
 			}
 		}
 		r.worlds = r.worlds[1:]
-		r.res.Outcomes = append(r.res.Outcomes, &Outcome{Choices: w.choices, Leaves: w.leaves, Overlay: w.overlay.Snapshot()})
+		r.res.Outcomes = append(r.res.Outcomes, &Outcome{Choices: w.choices, Leaves: w.leaves, Overlay: w.overlay.Snapshot(), Carried: w.carried})
 	}
 	var folded []Choice
 	r.res.Outcomes, folded = foldOutcomes(r.res.Outcomes)

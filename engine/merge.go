@@ -80,6 +80,9 @@ func (o *Outcome) without(d int, same []*Outcome) *Outcome {
 	for _, s := range same {
 		fell = append(fell, s.Choices[d])
 	}
+	without := func(list []Choice) []Choice {
+		return slices.DeleteFunc(slices.Clone(list), func(c Choice) bool { return slices.Contains(fell, c) })
+	}
 	one := *o
 	for _, s := range same[1:] {
 		one.Overlay, _ = mergeOverlay(one.Overlay, s.Overlay)
@@ -87,8 +90,12 @@ func (o *Outcome) without(d int, same []*Outcome) *Outcome {
 	one.Choices = slices.Delete(slices.Clone(o.Choices), d, d+1)
 	one.Leaves = slices.Clone(o.Leaves)
 	for i, l := range one.Leaves {
-		one.Leaves[i].Choices = slices.DeleteFunc(slices.Clone(l.Choices), func(c Choice) bool { return slices.Contains(fell, c) })
+		one.Leaves[i].Choices = without(l.Choices)
 	}
+	for _, s := range same[1:] {
+		one.Carried = one.Carried.either(s.Carried)
+	}
+	one.Carried = one.Carried.Mapped(without)
 	return &one
 }
 

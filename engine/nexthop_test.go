@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 )
 
@@ -42,14 +40,7 @@ func TestECMPIsNamedByNextHop(t *testing.T) {
 		b.AddFlows("br0", "table=0,in_port=1,ip,actions="+c.first)
 		e := eng(b, p, table{})
 		e.NextHop = pinctrl.NextHop
-		e.Replay = func(sec oftrace.Section, start *openflow.Flow) ([]engine.Place, map[*oftrace.Node]openflow.Flow, error) {
-			found, lookups, err := pinctrl.Follow(sec, start)
-			var out []engine.Place
-			for _, f := range found {
-				out = append(out, engine.Place{Text: f.Node.Text, Flow: f.Flow, Lost: f.Lost})
-			}
-			return out, lookups, err
-		}
+		e.Replay = replay
 		res := trace(t, e, engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
 		var got []string
 		for _, o := range res.Outcomes {

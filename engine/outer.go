@@ -48,7 +48,7 @@ func (r *run) tunnelPush(w *world, it *item, a odp.TnlPush) (done bool) {
 		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: "the header of tunnel " + port.Name + " could not be read: " + err.Error()})
 		return true
 	}
-	it.pkt = state{pkt: outer, inside: in}
+	it.pkt = state{pkt: outer, inside: in, hashOver: hashedFields(outer) + " around " + it.pkt.hashOver}
 	it.produced, it.pushed = false, true
 	return false
 }

@@ -25,7 +25,7 @@ func (r *run) recirc(ctx context.Context, w *world, it item, id uint32) error {
 		return r.afresh(ctx, w, it, st)
 	}
 	if st.hash != "" {
-		st.hash, st.dp, st.hashes, st.hashMask = "", 1, nil, 0
+		st.hash, st.dp, st.dpOf = "", 1, st.hash
 		return r.buckets(ctx, w, it, ordinal, st)
 	}
 	seg, err := r.resume(ctx, it.seg, ordinal, st)
@@ -33,7 +33,7 @@ func (r *run) recirc(ctx context.Context, w *world, it item, id uint32) error {
 		return err
 	}
 	if st.dp != 0 && hashMask(seg.section.Megaflow) != 0 {
-		// Another group, decided by the hash that the packet already has: only its bucket in the first group is known of it.
+		// Another group, decided by the hash that the packet already has.
 		r.res.Segments = r.res.Segments[:len(r.res.Segments)-1]
 		return r.buckets(ctx, w, it, ordinal, st)
 	}
@@ -45,14 +45,25 @@ func (r *run) recirc(ctx context.Context, w *world, it item, id uint32) error {
 type bucket struct {
 	hash   uint32   // the first value that leads here; never 0
 	hashes []uint32 // all of them, as far as the mask tells them apart
+	name   string
 	shape  string
 	choice Choice
 }
 
+// asBefore is the assumption behind a hash that packets before have had too.
+const asBefore = "a hash decides as it has decided for the packet before whose hashed headers are the same: predicted, as a sender's socket may hash anew, " +
+	"for instance when it sends again"
+
 // buckets makes every bucket of a dp_hash group a world of its own: the kernel's hash cannot be known from outside, the
-// table from hash to bucket can (ofproto/ofproto-dpif.c: group_setup_dp_hash_table).
+// table from hash to bucket can (ofproto/ofproto-dpif.c: group_setup_dp_hash_table). A hash that was met before, by this packet or one
+// before it, leaves only the buckets that it then had.
 func (r *run) buckets(ctx context.Context, w *world, it item, ordinal int, st state) error {
-	list, mask, err := r.listBuckets(ctx, it.seg, ordinal, st)
+	known := w.carried.hash(st.dpOf)
+	list, mask, err := r.listBuckets(ctx, it.seg, ordinal, st, known)
+	var settled bool
+	if err == nil && len(known.Choices) > 0 {
+		settled, err = r.settles(ctx, it.seg, ordinal, st, known, list, mask)
+	}
 	if errors.Is(err, errHash) {
 		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: err.Error()})
 		return nil
@@ -69,17 +80,28 @@ func (r *run) buckets(ctx context.Context, w *world, it item, ordinal int, st st
 		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: fmt.Sprintf("more than %d alternatives", r.limits.Outcomes)})
 		return nil
 	}
+	if settled {
+		it.choices = joined(it.choices, known.Choices)
+	}
 	for i, b := range list {
 		alt, here := alternatives[i], st
-		here.dp, here.hashes, here.hashMask = b.hash, b.hashes, mask
+		here.dp = b.hash
 		choices := it.choices
+		value := HashValue{Of: st.dpOf, Mask: mask, Values: b.hashes, Choices: known.Choices}
 		if len(list) > 1 {
 			choices = append(choices[:len(choices):len(choices)], b.choice)
 			alt.choices = append(alt.choices[:len(alt.choices):len(alt.choices)], b.choice)
+			value.Choices = append(known.Choices[:len(known.Choices):len(known.Choices)], b.choice)
+		}
+		if mask != 0 {
+			alt.carried.learn(value)
 		}
 		seg, err := r.resume(ctx, it.seg, ordinal, here)
 		if err != nil {
 			return err
+		}
+		if settled && slices.ContainsFunc(known.Choices, func(c Choice) bool { return c.Of != "" }) {
+			seg.assume(asBefore)
 		}
 		r.enter(alt, seg, here, it.path, choices, it.level+1)
 	}
@@ -90,24 +112,32 @@ func (r *run) buckets(ctx context.Context, w *world, it item, ordinal int, st st
 // errHash is a group whose buckets cannot be listed.
 var errHash = errors.New("the group's buckets cannot be listed")
 
+// tryHash resumes a recirculation with a value of dp_hash.
+func (r *run) tryHash(ctx context.Context, parent *segment, ordinal int, st state, x uint32) (sec oftrace.Section, b bucket, err error) {
+	st.dp = x
+	sec, err = r.thaw(ctx, parent, ordinal, func(id uint32) flowText { return r.thawFlow(id, st) })
+	if err != nil {
+		return sec, b, err
+	}
+	if lost(sec) {
+		return sec, b, fmt.Errorf("%w: ovs-vswitchd freed the recirculation id %d times", errHash, r.limits.Resumes)
+	}
+	name := bucketName(&sec)
+	return sec, bucket{hash: x, name: name, shape: name + "|" + shapeOf(sec.Actions) + "|" + sec.Failed}, nil
+}
+
 // listBuckets tries the values of dp_hash that the megaflow tells apart, of those that the packet can still have. Values begin
 // at 1: 0 means that no hash was made.
-func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st state) (list []bucket, mask uint32, err error) {
-	mask = st.hashMask
+func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st state, known HashValue) (list []bucket, mask uint32, err error) {
+	mask = known.Mask
 	total := 0
-	possible := func(x uint32) bool { return st.hashMask == 0 || slices.Contains(st.hashes, x&st.hashMask) }
 	for x := uint32(1); x <= mask+1; x++ {
-		if !possible(x) {
+		if !known.possible(x) {
 			continue
 		}
-		here := st
-		here.dp = x
-		sec, err := r.thaw(ctx, parent, ordinal, func(id uint32) flowText { return r.thawFlow(id, here) })
+		sec, b, err := r.tryHash(ctx, parent, ordinal, st, x)
 		if err != nil {
 			return nil, 0, err
-		}
-		if lost(sec) {
-			return nil, 0, fmt.Errorf("%w: ovs-vswitchd freed the recirculation id %d times", errHash, r.limits.Resumes)
 		}
 		// The mask can differ from bucket to bucket; the widest counts.
 		mask = max(mask, hashMask(sec.Megaflow))
@@ -115,12 +145,11 @@ func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st 
 			return nil, 0, fmt.Errorf("%w: more than %d values of dp_hash tell them apart", errHash, r.limits.Buckets)
 		}
 		total++
-		name := bucketName(&sec)
-		shape := name + "|" + shapeOf(sec.Actions) + "|" + sec.Failed
-		i := slices.IndexFunc(list, func(b bucket) bool { return b.shape == shape })
+		i := slices.IndexFunc(list, func(o bucket) bool { return o.shape == b.shape })
 		if i < 0 {
 			i = len(list)
-			list = append(list, bucket{hash: x, shape: shape, choice: r.nextHop(bucketChoice(name, sec.Actions), sec, parent, ordinal)})
+			b.choice = r.nextHop(bucketChoice(b.name, sec.Actions), sec, parent, ordinal)
+			list = append(list, b)
 		}
 		list[i].hashes = append(list[i].hashes, x)
 	}
@@ -134,6 +163,23 @@ func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st 
 	return list, mask, nil
 }
 
+// settles reports whether what is known of a hash decides something here: other values lead to other buckets.
+func (r *run) settles(ctx context.Context, parent *segment, ordinal int, st state, known HashValue, list []bucket, mask uint32) (bool, error) {
+	for x := uint32(1); x <= mask+1; x++ {
+		if known.possible(x) {
+			continue
+		}
+		_, b, err := r.tryHash(ctx, parent, ordinal, st, x)
+		if err != nil {
+			return false, err
+		}
+		if !slices.ContainsFunc(list, func(o bucket) bool { return o.shape == b.shape }) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // distinguish adds the bucket to choices that would read alike: one next hop by two ports.
 func distinguish(list []bucket) {
 	same := map[string]int{}
@@ -142,8 +188,7 @@ func distinguish(list []bucket) {
 	}
 	for i, b := range list {
 		if same[b.choice.Kind+b.choice.Chosen] > 1 {
-			name, _, _ := strings.Cut(b.shape, "|")
-			list[i].choice.Chosen += " (" + name + ")"
+			list[i].choice.Chosen += " (" + b.name + ")"
 		}
 	}
 }
@@ -170,15 +215,15 @@ func hashMask(megaflow string) uint32 {
 	return 0
 }
 
-// bucketName is the bucket that the trace says was used.
+// bucketName names the buckets that the trace says were used, in the order of their groups: one hash may decide several.
 func bucketName(sec *oftrace.Section) string {
-	name := ""
+	var names []string
 	walkNodes(sec.Nodes, func(n *oftrace.Node) {
-		if name == "" && n.Kind == oftrace.Bucket {
-			name = fmt.Sprintf("bucket %d", n.Bucket)
+		if n.Kind == oftrace.Bucket {
+			names = append(names, fmt.Sprintf("bucket %d", n.Bucket))
 		}
 	})
-	return name
+	return strings.Join(names, ", ")
 }
 
 // bucketChoice names an alternative by what it does: a backend it translates to, else the bucket.

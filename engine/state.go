@@ -20,15 +20,14 @@ type state struct {
 	tun  *Tunnel // set for sending
 	mark uint32  // skb_mark
 	prio uint32  // skb_priority
-	hash string  // a hash() waits for its recirculation
-	dp   uint32  // dp_hash
+	// hashOver has the headers that the packet's hash is made of, hash names one that waits for its recirculation, dp is its value in
+	// use (dp_hash) and dpOf the name of that; what is known of the value is the world's (Carried).
+	hashOver, hash, dpOf string
+	dp                   uint32
 	// Of a fragment that became a whole datagram: which fragment it was, as the datagram is cut again where it leaves.
-	piece packet.Frag
-	held  *Hold
-	// A dp_hash that was chosen stays with the packet: of its bits under hashMask the values in hashes are possible.
-	hashMask uint32
-	hashes   []uint32
-	inside   *payload // of a native tunnel's outer packet: what it carries
+	piece  packet.Frag
+	held   *Hold
+	inside *payload // of a native tunnel's outer packet: what it carries
 }
 
 // apply runs a header-changing action (net/openvswitch/actions.c: execute_set_action,

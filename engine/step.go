@@ -41,6 +41,7 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 			}
 			if after := trackView(it.pkt.pkt).Tuple; after.Src != before.Src || after.Dst != before.Dst {
 				it.pkt.conn = r.engine.Tracker.Rewritten(it.pkt.conn)
+				it.pkt.rehash()
 			}
 		case odp.CT:
 			if in := it.pkt.inside; in != nil && in.hashed {
@@ -56,7 +57,7 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 		case odp.CTClear:
 			it.pkt.conn = r.engine.Tracker.Clear(it.pkt.conn)
 		case odp.Hash:
-			it.pkt.hash = a.Alg
+			it.pkt.hash = r.hashOf(it.pkt, a)
 		case odp.Recirc:
 			it.produced = true
 			return r.recirc(ctx, w, it, a.ID)

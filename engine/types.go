@@ -94,6 +94,8 @@ type Request struct {
 	Resume string `json:"resume,omitempty"`
 	// Lessons are flows that packets before this one would have put into the node's tables.
 	Lessons []Lesson `json:"lessons,omitempty"`
+	// Carried is what undetermined choices before have left on the node: of packets before, and of this one's earlier visits.
+	Carried Carried `json:"carried,omitzero"`
 }
 
 // Choice is an alternative that the packet's headers do not decide.
@@ -103,6 +105,8 @@ type Choice struct {
 	Share      float64 `json:"share"`
 	Determined bool    `json:"determined"`
 	Why        string  `json:"why,omitempty"`
+	// Of names the earlier packet that made the choice: this one depends on it. Empty for a choice of the packet itself.
+	Of string `json:"of,omitempty"`
 }
 
 // Result is what became of the packet on this node: one Outcome, or several that exclude each other.
@@ -116,6 +120,7 @@ type Outcome struct {
 	Choices []Choice            `json:"choices,omitempty"`
 	Leaves  []Leaf              `json:"leaves"`
 	Overlay ctstate.OverlayData `json:"overlay"` // entries as this outcome leaves them
+	Carried Carried             `json:"carried,omitzero"`
 }
 
 // LeafKind says what ended a branch on this node.
@@ -211,6 +216,8 @@ type CTStep struct {
 	Result ctstate.Result `json:"result"`
 	Err    string         `json:"err,omitempty"`
 	After  packet.Packet  `json:"after"`
+	// Depends lists the choices that led to the entry that translates the packet, of packets before or of this one before.
+	Depends []Choice `json:"depends,omitempty"`
 	// Outcome-specific steps of a segment that several outcomes share are told apart by Choices.
 	Choices []Choice `json:"choices,omitempty"`
 }
