@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
@@ -98,7 +97,7 @@ func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, o
 	}
 	const here = "local"
 	req := node.TraceRequest{Overlay: world.Overlays[here], Request: engine.Request{
-		Bridge: bridge, InPort: port.OFPort, InPortDatapath: port.Datapath, Packet: p, Metadata: metadataFields(flow),
+		Bridge: bridge, InPort: port.OFPort, InPortDatapath: port.Datapath, Packet: p, Metadata: metadataFields(flow), Carried: world.Carried[here],
 	}}
 	res, err := n.Trace(ctx, req)
 	if err != nil {
@@ -112,8 +111,7 @@ func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, o
 	driver.Judge(pk, p)
 	rep.Packets, rep.Verdict = []*report.Packet{pk}, pk.Verdict
 	if of.saves() && len(res.Outcomes) > 0 {
-		w := driver.World{Overlays: map[string]ctstate.OverlayData{here: res.Outcomes[0].Overlay}}
-		if err := of.save(w); err != nil {
+		if err := of.save(world.After(here, res.Outcomes[0], nil).Ended(pk.Label)); err != nil {
 			return nil, err
 		}
 	}

@@ -18,7 +18,7 @@ type CommitOptions struct {
 // Commit writes a world's overlay entries to the nodes' kernels. The world it returns has only what was not written:
 // the next packet finds the rest in the nodes' own tables.
 func (d *Driver) Commit(ctx context.Context, w World, opt CommitOptions) (World, []string, error) {
-	next := World{Overlays: map[string]ctstate.OverlayData{}, Lessons: w.Lessons}
+	next := World{Overlays: map[string]ctstate.OverlayData{}, Lessons: w.Lessons, Carried: w.Carried}
 	var warnings []string
 	for _, name := range slices.Sorted(maps.Keys(w.Overlays)) {
 		o := w.Overlays[name]

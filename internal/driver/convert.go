@@ -70,7 +70,14 @@ func ctStep(c engine.CTStep, zones map[uint16]string, kernel bool) report.CT {
 		if res.Certainty == ctstate.Undetermined {
 			n.Determined = false
 		}
-		for i, w := range res.Why {
+		why := res.Why
+		for _, d := range c.Depends {
+			if !d.Determined && (d.Kind == "nat-port" || d.Kind == "nat-address") {
+				n.Determined = false
+				why = append(why[:len(why):len(why)], fmt.Sprintf("%s %s was picked for a packet before", d.Kind, d.Chosen))
+			}
+		}
+		for i, w := range why {
 			if i > 0 {
 				n.Why += "; "
 			}

@@ -57,20 +57,21 @@ const maxWorlds = 256
 // maxTries bounds how often a visit is begun anew because a node's tables changed under it.
 const maxTries = 3
 
-// World is what the packets before have left: overlay entries by chassis, and the flows that they would have taught. The zero World
-// has none.
+// World is what the packets before have left: overlay entries by chassis, the flows that they would have taught, and what their
+// undetermined choices say of packets to come. The zero World has none.
 type World struct {
 	Overlays map[string]ctstate.OverlayData `json:"overlays"`
 	Lessons  []Lesson                       `json:"lessons,omitempty"`
+	Carried  map[string]engine.Carried      `json:"carried,omitempty"`
 }
 
 func (w World) with(chassis string, data ctstate.OverlayData) World {
-	next := World{Overlays: maps.Clone(w.Overlays), Lessons: w.Lessons}
-	if next.Overlays == nil {
-		next.Overlays = map[string]ctstate.OverlayData{}
+	w.Overlays = maps.Clone(w.Overlays)
+	if w.Overlays == nil {
+		w.Overlays = map[string]ctstate.OverlayData{}
 	}
-	next.Overlays[chassis] = data
-	return next
+	w.Overlays[chassis] = data
+	return w
 }
 
 // Start is where a packet enters.
@@ -88,6 +89,8 @@ type Start struct {
 	Resume string
 	// Also are further places where a copy enters at the same time: a broadcast from a provider network.
 	Also []Start
+	// Choices are those of earlier packets that the packet's own headers depend on: it answers one of them.
+	Choices []engine.Choice
 }
 
 // arrivals are the places where a packet enters.
@@ -96,7 +99,7 @@ func (st Start) arrivals(p packet.Packet) []arrival {
 		p.VLANs = []packet.VLAN{{TPID: 0x8100, VID: st.VLAN}}
 	}
 	out := []arrival{{
-		chassis: st.Chassis, inPort: st.Port, via: st.Via,
+		chassis: st.Chassis, inPort: st.Port, via: st.Via, choices: st.Choices,
 		req: engine.Request{Bridge: st.Bridge, InPort: st.OFPort, Packet: p, Resume: st.Resume},
 	}}
 	for _, more := range st.Also {
@@ -190,8 +193,9 @@ func (t *track) last(aside bool) *report.Branch {
 	return list[len(list)-1].Branch
 }
 
-func (t *track) outcome() Outcome {
-	return Outcome{Choices: t.choices, Branches: t.branches, Asides: t.asides, World: t.world}
+// outcome is what has become of the track, of a packet that is labelled so.
+func (t *track) outcome(label string) Outcome {
+	return Outcome{Choices: t.choices, Branches: t.branches, Asides: t.asides, World: t.world.Ended(label)}
 }
 
 // sending is one call of Send.
@@ -241,11 +245,11 @@ func (s *sending) run(ctx context.Context, sent *Sent) error {
 		t := s.tracks[0]
 		s.tracks = s.tracks[1:]
 		if len(t.pending) == 0 {
-			sent.Outcomes = append(sent.Outcomes, t.outcome())
+			sent.Outcomes = append(sent.Outcomes, t.outcome(s.pkt.Label))
 			continue
 		}
 		if err := s.visit(ctx, t); err != nil {
-			sent.Outcomes = append(sent.Outcomes, t.outcome())
+			sent.Outcomes = append(sent.Outcomes, t.outcome(s.pkt.Label))
 			return err
 		}
 	}
@@ -267,9 +271,10 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 	}
 	a.hops = append(a.hops[:len(a.hops):len(a.hops)], h.index)
 	var next []*track
+	known := t.world.Carried[a.chassis]
 	for _, o := range s.wanted(h.result.Outcomes) {
 		alt := &track{
-			world:    t.world.with(a.chassis, o.Overlay).taught(h, o.Leaves, s.pkt.Label),
+			world:    t.world.After(a.chassis, o, a.choices).taught(h, o.Leaves, s.pkt.Label),
 			pending:  append([]arrival(nil), t.pending...),
 			branches: append([]Branch(nil), t.branches...),
 			asides:   append([]Branch(nil), t.asides...),
@@ -277,6 +282,7 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 		}
 		before := alt.ends()
 		for _, leaf := range o.Leaves {
+			leaf.Choices = unlisted(leaf.Choices, a.choices, known)
 			if err := s.end(ctx, alt, a, h, leaf); err != nil {
 				return err
 			}
@@ -335,7 +341,7 @@ func (s *sending) trace(ctx context.Context, a arrival, w World) (*hop, error) {
 	if req.Bridge == "" {
 		req.Bridge = info.Bridge
 	}
-	req.Lessons = w.lessons(a.chassis)
+	req.Lessons, req.Carried = w.lessons(a.chassis), w.Carried[a.chassis]
 	key, err := json.Marshal(req)
 	if err != nil {
 		return nil, err

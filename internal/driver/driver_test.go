@@ -28,7 +28,7 @@ func TestDriver(t *testing.T) {
 	sb := southbound(t) // one for all: it takes longest
 	for name, test := range map[string]func(*testing.T, *ovn.SB){
 		"tunnel": testTunnel, "tunnel over IPv6": testTunnelIPv6, "tunnel with IPsec": testTunnelIPsec, "tunnel ends": testTunnelEnds, "receiver": testReceiver, "loop": testLoop,
-		"alternatives": testAlternatives, "verdicts": testVerdicts, "reasons": testReasons, "provider": testProvider, "controller": testController,
+		"alternatives": testAlternatives, "carried": testCarried, "verdicts": testVerdicts, "reasons": testReasons, "provider": testProvider, "controller": testController,
 		"start": testStart, "faults": testFaults, "nested": testNested, "commit": testCommit, "too many": testTooMany,
 		"mirrors": testMirrors, "southbound": testSouthbound, "learned": testLearned,
 	} {

@@ -260,7 +260,7 @@ func ownBranches(p *report.Packet) []*report.Branch {
 
 // within tells whether a happens wherever b does: it hangs on no undetermined choice that b does not hang on too.
 func within(a, b *report.Branch) bool {
-	for _, c := range a.Choices {
+	for _, c := range own(a.Choices) {
 		if !c.Determined && !slices.Contains(b.Choices, c) {
 			return false
 		}
@@ -276,7 +276,7 @@ func copies(p *report.Packet) bool {
 		if b.Verdict < engine.Host {
 			continue
 		}
-		key, _ := json.Marshal(b.Choices)
+		key, _ := json.Marshal(own(b.Choices))
 		n[string(key)]++
 	}
 	for _, c := range n {

@@ -157,7 +157,7 @@ func alternatives(bs []*report.Branch) map[string]float64 {
 func alternative(b *report.Branch) (key string, share float64) {
 	share = 1
 	for _, c := range b.Choices {
-		if !c.Determined {
+		if !c.Determined && c.Of == "" {
 			key += c.Kind + " " + c.Chosen + "\n"
 			share *= c.Share
 		}

@@ -154,6 +154,8 @@ func (p *printer) choice(indent int, c engine.Choice, among int) {
 		why = ": " + c.Why
 	}
 	switch {
+	case c.Of != "":
+		p.line(indent, span{"as the " + c.Of + ": ", yellow}, plain(c.Kind+" "), span{c.Chosen, bold}, plain(why))
 	case c.Determined:
 		p.line(indent, plain(c.Kind+" "), span{c.Chosen, bold}, plain(why))
 	case among > 1:

@@ -35,43 +35,14 @@ func sessionLine(r *report.Report) []span {
 	if s.BrokenAt != "" {
 		line = append(line, plain(" at "+s.BrokenAt))
 	}
-	if n := len(s.Alternatives); n > 1 {
-		line = append(line, plain(" in "+failedText(s.Alternatives)))
+	if n := len(s.Alternatives); n > 1 && s.BrokenAt != "" {
+		line = append(line, plain(fmt.Sprintf(" in all of %d alternatives", n)))
 	}
 	line = append(line, plain(": "))
 	if p := brokenPacket(r); p != nil && p.Verdict != engine.Delivered {
 		return append(line, packetLine(p)...)
 	}
 	return append(line, plain(orElse(s.Why, "no reason given")))
-}
-
-// failedText counts the alternatives that do not go through, with their share.
-func failedText(as []report.SessionAlternative) string {
-	n, sum := 0, 0.0
-	for _, a := range as {
-		if !a.Established {
-			n++
-			sum += shareOf(a.Choices)
-		}
-	}
-	if n == len(as) {
-		return fmt.Sprintf("all of %d alternatives", n)
-	}
-	text := fmt.Sprintf("%d of %d alternatives", n, len(as))
-	if sum > 0 {
-		text += " (" + percent(sum) + ")"
-	}
-	return text
-}
-
-func shareOf(cs []engine.Choice) float64 {
-	share := 1.0
-	for _, c := range cs {
-		if !c.Determined {
-			share *= c.Share
-		}
-	}
-	return share
 }
 
 // sessionAlternatives lists how the handshake ends each way the choices can fall.

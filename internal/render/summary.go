@@ -66,7 +66,10 @@ func choicesText(cs []engine.Choice) string {
 	var out []string
 	for _, c := range cs {
 		text := c.Kind + " " + c.Chosen
-		if !c.Determined {
+		switch {
+		case c.Of != "":
+			text += " as the " + c.Of
+		case !c.Determined:
 			if c.Share > 0 && c.Share < 1 {
 				text += " " + percent(c.Share)
 			} else {

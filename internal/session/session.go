@@ -108,6 +108,13 @@ type run struct {
 // maxChains bounds how many alternatives of a handshake are played to their end.
 const maxChains = 64
 
+// undetermined makes a result that depends on a choice neither established nor broken.
+func (r *Result) undetermined(format string, args ...any) {
+	r.Unknown = true
+	r.Session.Established, r.Session.BrokenAt, r.Session.Verdict = false, "", engine.Unknown
+	r.Session.Why = fmt.Sprintf(format, args...)
+}
+
 // Run plays the handshake that p begins. Every undetermined choice is played to its end: the result is the first
 // alternative that breaks, else the first.
 func Run(ctx context.Context, s Sender, w driver.World, start driver.Start, p packet.Packet, opt Options) (*Result, error) {
@@ -142,6 +149,7 @@ func (r *run) play(ctx context.Context, c chain, i int, at *driver.Branch) error
 		if start, err = r.sender.ReplyStart(ctx, *at); err != nil {
 			return r.broken(c, st, err)
 		}
+		start.Choices = driver.Earlier(at.Choices, r.steps[0].label)
 		p, dir = reply(at.Packet), "reply"
 	}
 	if p.Proto == ctstate.ProtoTCP {
@@ -347,27 +355,32 @@ func failure(o driver.Outcome) string {
 	return s
 }
 
-// result picks the alternative that is shown.
+// result picks the alternative that is shown: the first that breaks, else the first.
 func (r *run) result() *Result {
 	res := &Result{Session: report.Session{Proto: packet.ProtoName(r.first.Proto)}}
 	if len(r.chains) == 0 {
 		return res
 	}
-	shown := r.chains[0]
+	shown, through := r.chains[0], 0
 	for _, c := range r.chains {
-		if c.brokenAt != "" {
+		if c.brokenAt == "" {
+			through++
+		} else if shown.brokenAt == "" {
 			shown = c
-			break
 		}
 	}
 	res.Packets, res.World = shown.packets, shown.world
 	res.Session.Established = shown.brokenAt == ""
 	res.Session.BrokenAt, res.Session.Why, res.Session.Verdict = shown.brokenAt, shown.why, shown.ended
-	if r.unplayed > 0 && res.Session.Established {
+	switch {
+	case through > 0 && through < len(r.chains):
+		res.undetermined("established in %d of %d alternatives, else broken at %s: %s", through, len(r.chains), shown.brokenAt, shown.why)
+	case r.unplayed > 0 && through > 0:
 		// One of those may break: it would be a guess that none does.
-		res.Session.Established = false
-		res.Session.Why = fmt.Sprintf("%d alternatives were played and go through, %d more were not", len(r.chains), r.unplayed)
-		res.Unknown = true
+		res.undetermined("%d alternatives were played and go through, %d more were not", len(r.chains), r.unplayed)
+	case r.unplayed > 0:
+		res.undetermined("%d alternatives were played and are broken, %d more were not; the first is broken at %s: %s",
+			len(r.chains), r.unplayed, shown.brokenAt, shown.why)
 	}
 	if len(r.chains) > 1 {
 		for _, c := range r.chains {

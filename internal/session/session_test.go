@@ -45,6 +45,7 @@ type network struct {
 	fail    map[string]error
 	log     []string
 	packets []packet.Packet
+	choices [][]engine.Choice // that each packet came with
 }
 
 // with adds a step to a world, whose overlays stand for the steps before.
@@ -57,7 +58,7 @@ func with(w driver.World, label string) driver.World {
 }
 
 func (n *network) Send(_ context.Context, w driver.World, start driver.Start, p packet.Packet, label, direction string) (*driver.Sent, error) {
-	n.packets = append(n.packets, p)
+	n.packets, n.choices = append(n.packets, p), append(n.choices, start.Choices)
 	n.log = append(n.log, fmt.Sprintf("%s %s from %s after %d: %v", direction, label, start.Port, len(w.Overlays), p))
 	sent := &driver.Sent{Packet: &report.Packet{Label: label, Direction: direction, Header: p.Header()}, Warnings: []string{"seen once"}}
 	if err := n.fail[label]; err != nil {
@@ -309,7 +310,8 @@ func TestAnsweredByOVN(t *testing.T) {
 	}
 }
 
-// Every backend is played to its end; the first that breaks is shown, all are listed.
+// Every backend is played to its end; the first that breaks is shown, all are listed. Where only some go through, which of them it will be
+// is not known: the session is neither established nor broken.
 func TestAlternatives(t *testing.T) {
 	n := &network{servers: 2}
 	n.change = map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN-ACK": func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
@@ -322,24 +324,45 @@ func TestAlternatives(t *testing.T) {
 	choice := func(i int) []engine.Choice {
 		return []engine.Choice{{Kind: "lb-backend", Chosen: backend[i].String(), Share: 0.5}}
 	}
-	want := report.Session{Proto: "tcp", BrokenAt: "SYN-ACK", Why: "dropped on hv2: by ACL", Verdict: engine.Dropped, Alternatives: []report.SessionAlternative{
+	want := report.Session{Proto: "tcp", Why: "established in 1 of 2 alternatives, else broken at SYN-ACK: dropped on hv2: by ACL", Verdict: engine.Unknown, Alternatives: []report.SessionAlternative{
 		{Choices: choice(0), Established: true, Verdict: engine.Delivered},
 		{Choices: choice(1), BrokenAt: "SYN-ACK", Why: "dropped on hv2: by ACL", Verdict: engine.Dropped},
 	}}
 	if d := cmp.Diff(want, res.Session); d != "" {
 		t.Error(d)
 	}
-	if labels(res) != "SYN, SYN-ACK" {
-		t.Errorf("shown: %s", labels(res))
+	if labels(res) != "SYN, SYN-ACK" || !res.Unknown {
+		t.Errorf("shown: %s, unknown %v", labels(res), res.Unknown)
 	}
 	if len(n.log) != 1+3-1+1 {
 		t.Errorf("sent %q", n.log)
+	}
+
+	// What breaks in all of them is broken.
+	n.change = map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN-ACK": dropped("hv2", "by ACL")}
+	res = play(t, n, first(packet.ProtoTCP), Options{})
+	if s := res.Session; res.Unknown || s.BrokenAt != "SYN-ACK" || s.Verdict != engine.Dropped || len(s.Alternatives) != 2 {
+		t.Errorf("%+v", s)
 	}
 
 	n.change = nil
 	res = play(t, n, first(packet.ProtoTCP), Options{})
 	if !res.Session.Established || len(res.Session.Alternatives) != 2 || labels(res) != "SYN, SYN-ACK, ACK" {
 		t.Errorf("%+v %s", res.Session, labels(res))
+	}
+}
+
+// A reply depends on the choices of the packet that it answers, and says whose they were; what is determined it does not repeat.
+func TestReplyDependsOnChoices(t *testing.T) {
+	choices := []engine.Choice{{Kind: "nat-port", Chosen: "1024-65535", Share: 1}, {Kind: "lb-backend", Chosen: "20.0.0.3", Determined: true}}
+	n := &network{change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN": func(_ packet.Packet, o []driver.Outcome) []driver.Outcome {
+		o[0].Branches[0].Choices = choices
+		return o
+	}}}
+	play(t, n, first(packet.ProtoTCP), Options{Close: "fin"})
+	want := [][]engine.Choice{nil, {{Kind: "nat-port", Chosen: "1024-65535", Share: 1, Of: "SYN"}}, nil, nil, {{Kind: "nat-port", Chosen: "1024-65535", Share: 1, Of: "SYN"}}, nil}
+	if d := cmp.Diff(want, n.choices); d != "" {
+		t.Error(d)
 	}
 }
 
@@ -362,6 +385,10 @@ func TestTooManyAlternatives(t *testing.T) {
 	res := play(t, n, first(packet.ProtoTCP), Options{})
 	if res.Session.Established || !res.Unknown || !strings.Contains(res.Session.Why, "more were not") || len(n.log) > 3*maxChains {
 		t.Errorf("%d sent, %+v", len(n.log), res.Session)
+	}
+	n.change["SYN-ACK"] = dropped("hv2", "by ACL")
+	if res = play(t, n, first(packet.ProtoTCP), Options{}); !res.Unknown || res.Session.BrokenAt != "" || !strings.Contains(res.Session.Why, "are broken") {
+		t.Errorf("all that were played break: %+v", res.Session)
 	}
 }
 
@@ -440,7 +467,7 @@ func TestVerdict(t *testing.T) {
 			return o
 		}}}
 	res, err := Run(t.Context(), n, driver.World{}, entry, first(packet.ProtoTCP), Options{})
-	if err != nil || len(res.Session.Alternatives) != 2 || res.Session.Verdict != engine.Rejected ||
+	if err != nil || len(res.Session.Alternatives) != 2 || res.Session.Verdict != engine.Unknown ||
 		res.Session.Alternatives[0].Verdict != engine.Delivered || res.Session.Alternatives[1].Verdict != engine.Rejected {
 		t.Errorf("alternatives: %+v, %v", res.Session, err)
 	}
