@@ -180,5 +180,6 @@ var Features = []string{
 	"sessions",
 	"sessions, flows learned on the way",
 	"sessions, client outside",
+	"sessions, a way that a hash chooses",
 	"a connection's later packets",
 }
