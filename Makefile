@@ -66,9 +66,11 @@ USERSPACE = CT_TRACE_DATAPATH=userspace
 coverage: setup build labctl
 	@$(SYSTEM) $(LABCTL) oracle -results $(RUNS).json
 	@$(USERSPACE) $(LABCTL) oracle -results $(RUNS)-userspace.json
-	@$(SYSTEM) scripts/debian.sh trixie $(LABCTL) oracle -results $(RUNS)-trixie.json
-	@$(SYSTEM) scripts/debian.sh sid $(LABCTL) oracle -results $(RUNS)-sid.json
-	@$(LABCTL) coverage -o docs/coverage.md $(RUNS).json $(RUNS)-userspace.json $(RUNS)-trixie.json $(RUNS)-sid.json
+	@for r in trixie sid; do \
+		$(SYSTEM) scripts/debian.sh $$r $(LABCTL) oracle -results $(RUNS)-$$r.json && \
+		$(USERSPACE) scripts/debian.sh $$r $(LABCTL) oracle -results $(RUNS)-$$r-userspace.json || exit; \
+	done
+	@$(LABCTL) coverage -o docs/coverage.md $(RUNS){,-userspace,-trixie,-trixie-userspace,-sid,-sid-userspace}.json
 
 fuzz:
 	@scripts/fuzz.sh $(FUZZTIME)

@@ -31,8 +31,10 @@ step "difftest through the kernel datapath" timeout -k 30 30m bin/labctl exec "$
 datapath='NAT|ACL|fragment|ICMP errors|conntrack|SCTP|connection|tunnel|underlay|across chassis|IPv6|MTU|mirror|meter|bond|missing|load balancer, (one|several b|UDP|hairpin|est|aff)|sessions$'
 step "oracle on the kernel's datapath" bin/labctl oracle -each 1 -feature "$datapath" -results "$results/oracle.json"
 bin/labctl down
-# A newer release: what only it has, and some of everything else.
+# A newer release: some of everything, and on the userspace datapath what only it has.
 some='^(switch-tunnel|router-tcp|ipv6-router|vip-three|lb-hairpin-snat-ip|acl-label|acl-reject-tcp|acl-sets|gr-snat|fip-distributed-in|snat-ping|ecmp|mtu-too-big|prov-across|dhcp|missing-neighbour|related-snat|fragment-acl-three|transit-tcp|session-vip)$'
-step "oracle on Debian trixie" scripts/debian.sh trixie bin/labctl oracle -newer -case "$some" -results "$results/oracle-trixie.json"
-step "every feature judged" bin/labctl coverage "$results/oracle.json" "$results/oracle-userspace.json" "$results/oracle-trixie.json"
+step "oracle on Debian trixie" scripts/debian.sh trixie bin/labctl oracle -case "$some" -results "$results/oracle-trixie.json"
+step "oracle on Debian trixie's userspace datapath" env CT_TRACE_DATAPATH=userspace scripts/debian.sh trixie \
+	bin/labctl oracle -newer -case "$some" -results "$results/oracle-trixie-userspace.json"
+step "every feature judged" bin/labctl coverage "$results"/oracle{,-userspace,-trixie,-trixie-userspace}.json
 echo "test: all passed in $((SECONDS - began)) s"
