@@ -72,13 +72,10 @@ func closeLate(ctx context.Context, f func(context.Context) error) {
 
 // nodeTrace runs the engine on one bridge and shapes its result as a report of one packet with one hop.
 func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, of *overlayFlags) (*report.Report, error) {
-	flow, err := openflow.Parse(text)
-	if err != nil {
-		return nil, flowUsage(text, err)
-	}
+	flow, at := openflow.Read(text)
 	p, err := packet.FromFlow(flow)
 	if err != nil {
-		return nil, flowUsage(text, err)
+		return nil, flowUsage(text, flow, at, err)
 	}
 	if _, ok := flow.InPort(); !ok {
 		return nil, errNoInPort
@@ -171,11 +168,11 @@ func metadataFields(flow openflow.Flow) []openflow.Field {
 }
 
 // flowUsage marks the place in a flow that could not be read.
-func flowUsage(text string, err error) error {
+func flowUsage(text string, flow openflow.Flow, at []int, err error) error {
 	ue := &usageError{msg: "flow: " + err.Error(), err: err}
-	var se *openflow.SyntaxError
-	if errors.As(err, &se) {
-		ue.mark = caret(text, se.Off)
+	var fe *packet.FieldError
+	if errors.As(err, &fe) {
+		ue.mark = caret(text, at[fe.Place(flow)])
 	}
 	return ue
 }

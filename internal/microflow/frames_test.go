@@ -151,7 +151,6 @@ func TestFromOpenFlow(t *testing.T) {
 		{"tcp,nw_dst=1.1.1.1/8", "nw_dst=1.1.1.1/8: a packet has values, not masks", 4},
 		{"tcp,foo=1", "foo=1: unknown field", 4},
 		{"tcp,tp_dst=80,udp_dst=80", "udp_dst=80: prerequisites not met", 14},
-		{"tcp,,nw_dst=1.1.1.1", "", 4},
 		{"tcp,ct_state=new|foo", "", 4},
 		{"tcp,actions=drop", "actions=drop: unknown field", 4},
 	} {

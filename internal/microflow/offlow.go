@@ -12,26 +12,13 @@ import (
 // its in_port, a port's name or number; conntrack state is kept, and registers, tunnel and metadata are in Other under
 // their OpenFlow names.
 func FromOpenFlow(text string) (Microflow, error) {
-	flow, err := openflow.Parse(text)
-	var se *openflow.SyntaxError
-	if errors.As(err, &se) {
-		return Microflow{}, &SyntaxError{In: text, Off: se.Off, Msg: se.Msg}
-	}
-	if err != nil {
-		return Microflow{}, err
-	}
-	where := offsets(text, flow)
+	flow, where := openflow.Read(text)
 	mf := Microflow{Text: text, Where: map[Set]int{}, Other: map[string]Value{}}
+	var err error
 	mf.Packet, err = packet.FromFlow(flow)
 	var fe *packet.FieldError
 	if errors.As(err, &fe) {
-		off := 0
-		for i, f := range flow.Fields {
-			if f.Name == fe.Field.Name && f.Value == fe.Field.Value {
-				off = where[i]
-			}
-		}
-		return Microflow{}, &SyntaxError{In: text, Off: off, Msg: fe.Error()}
+		return Microflow{}, &SyntaxError{In: text, Off: where[fe.Place(flow)], Msg: fe.Error()}
 	}
 	if err != nil {
 		return Microflow{}, err
@@ -52,21 +39,7 @@ func FromOpenFlow(text string) (Microflow, error) {
 	return mf, nil
 }
 
-// offsets finds where each field stands: the parser keeps them in order.
-func offsets(text string, flow openflow.Flow) []int {
-	out := make([]int, len(flow.Fields))
-	at := 0
-	for i, f := range flow.Fields {
-		if n := strings.Index(text[at:], f.Name); n >= 0 {
-			at += n
-		}
-		out[i] = at
-		at = min(len(text), at+len(f.Name)+len(f.Value))
-	}
-	return out
-}
-
-// keep takes what is not of the packet.
+// keep takes what is not of the packet, or of no packet of its kind: an ICMP type of a later fragment.
 func (mf *Microflow) keep(flow openflow.Flow, f openflow.Field, off int) error {
 	switch {
 	case f.Name == "ct_state":
@@ -75,10 +48,8 @@ func (mf *Microflow) keep(flow openflow.Flow, f openflow.Field, off int) error {
 			return &SyntaxError{In: mf.Text, Off: off, Msg: "ct_state=" + f.Value + ": " + err.Error()}
 		}
 		mf.CTState, mf.CTMask = state, mask
-	case f.Name == "pkt_mark", f.Name == "metadata",
-		strings.HasPrefix(f.Name, "reg"), strings.HasPrefix(f.Name, "xreg"), strings.HasPrefix(f.Name, "xxreg"),
-		strings.HasPrefix(f.Name, "tun_"), strings.HasPrefix(f.Name, "ct_"), f.Name == "recirc_id", f.Name == "dp_hash",
-		f.Name == "skb_priority", f.Name == "actset_output", f.Name == "conj_id":
+	case f.Name == "in_port", f.Name == "in_port_oxm", f.Name == "eth", f.Name == "priority", f.Name == "table", f.Name == "cookie":
+	case packet.IsMetadata(f.Name), mf.Packet.Frag == packet.FragLater && ofICMP(f.Name):
 		v, ok := flow.U128(f.Name)
 		value := Value{Value: v, Mask: openflow.U128{Hi: ^uint64(0), Lo: ^uint64(0)}}
 		if !ok {
@@ -87,6 +58,11 @@ func (mf *Microflow) keep(flow openflow.Flow, f openflow.Field, off int) error {
 		mf.Other[f.Name] = value
 	}
 	return nil
+}
+
+// ofICMP reports whether a field is of an ICMP header or of neighbour discovery.
+func ofICMP(name string) bool {
+	return strings.HasPrefix(name, "icmp") && strings.Contains(name, "_") || strings.HasPrefix(name, "nd_")
 }
 
 // partOf is the part of the packet that a field gives.

@@ -136,6 +136,8 @@ func canonical(name string) string {
 		return "nw_frag"
 	case "tunnel_id":
 		return "tun_id"
+	case "in_port_oxm":
+		return "in_port"
 	case "icmpv6_type":
 		return "icmp_type"
 	case "icmpv6_code":

@@ -17,22 +17,45 @@ func (e *DecodeError) Error() string { return fmt.Sprintf("frame: offset %d: %s"
 
 // Decode reads an Ethernet frame, as far as miniflow_extract (lib/flow.c) does and a little further: it also keeps the
 // ICMP id and the packet that an ICMP error quotes. payload is what follows the last header read.
-func Decode(frame []byte) (p Packet, payload []byte, err error) {
-	d := decoder{in: frame, end: len(frame)}
+func Decode(frame []byte) (p Packet, payload []byte, err error) { return DecodeCut(frame, len(frame)) }
+
+// DecodeCut reads a frame of wire bytes of which a capture kept the first ones only. A header that the
+// capture did not keep whole is a *CutError: none of its fields is guessed. TCP options are not
+// needed, nor is a packet that an ICMP error quotes: where that was cut, Inner is nil and so unknown.
+func DecodeCut(frame []byte, wire int) (p Packet, payload []byte, err error) {
+	d := decoder{in: frame, end: max(wire, len(frame))}
 	d.ethernet()
 	if d.err != nil {
 		return Packet{}, nil, d.err
 	}
-	return d.p, d.in[d.off:d.end], nil
+	return d.p, d.rest(), nil
 }
 
-// decoder reads from left to right; its first fault sticks.
+// CutError is a frame of which the capture kept too little: the header at Off is not whole in its Have bytes.
+type CutError struct {
+	Off, Have int
+	What      string
+}
+
+// Error reads: the capture cut it at 40 bytes, within the tcp header.
+func (e *CutError) Error() string {
+	return fmt.Sprintf("the capture cut it at %d bytes, within the %s", e.Have, e.What)
+}
+
+// decoder reads from left to right; its first fault sticks. The packet ends at end, which may be beyond what of it
+// is in in: the capture cut the rest off.
 type decoder struct {
 	in       []byte
 	off, end int
 	p        Packet
 	err      error
 }
+
+// rest is what follows the last header read, as far as it was captured.
+func (d *decoder) rest() []byte { return d.in[min(d.off, len(d.in)):min(d.end, len(d.in))] }
+
+// left is the number of bytes of the packet behind the last header read, captured or not.
+func (d *decoder) left() int { return d.end - d.off }
 
 func (d *decoder) fail(off int, format string, args ...any) {
 	if d.err == nil {
@@ -42,8 +65,11 @@ func (d *decoder) fail(off int, format string, args ...any) {
 
 // take returns the next n bytes, or n zeros when the frame is too short for what.
 func (d *decoder) take(n int, what string) []byte {
-	if d.err == nil && (n < 0 || d.end-d.off < n) {
-		d.fail(d.off, "the frame ends inside the %s: %d bytes of %d", what, d.end-d.off, n)
+	if d.err == nil && (n < 0 || d.left() < n) {
+		d.fail(d.off, "the frame ends inside the %s: %d bytes of %d", what, d.left(), n)
+	}
+	if d.err == nil && len(d.in)-d.off < n {
+		d.err = &CutError{Off: d.off, Have: len(d.in), What: what}
 	}
 	if d.err != nil {
 		return make([]byte, max(n, 0))
@@ -73,11 +99,12 @@ func (d *decoder) ethernet() {
 		}
 	}
 	if ethType < minEthType {
-		d.llc(int(ethType))
-		return
+		if ethType = d.llc(int(ethType)); d.err != nil || ethType == noType {
+			return
+		}
 	}
 	d.p.EthType = ethType
-	d.p.Length = d.end - d.off
+	d.p.Length = d.left()
 	switch ethType {
 	case EthIPv4:
 		d.ipv4()
@@ -87,14 +114,31 @@ func (d *decoder) ethernet() {
 		d.arp()
 	case EthMPLS, EthMPLSM:
 		d.mpls()
+	case EthNSH:
+		d.nsh()
 	}
 }
 
 // noType is what Open vSwitch takes for the type of an 802.2 frame without SNAP (FLOW_DL_TYPE_NONE).
 const noType = 0x05ff
 
-func (d *decoder) llc(length int) {
-	d.p.EthType, d.p.Length = noType, min(length, d.end-d.off)
+// llc returns the Ethernet type that a SNAP header of organisation 0 names, whatever the length in front of it says,
+// and noType for any other 802.2 frame (parse_ethertype of lib/flow.c and of net/openvswitch/flow.c).
+func (d *decoder) llc(length int) uint16 {
+	d.p.EthType, d.p.Length = noType, min(length, d.left())
+	if d.left() < 8 {
+		return noType
+	}
+	old := d.off
+	b := d.take(8, "LLC and SNAP header")
+	if ethType := be16(b[6:]); string(b[:6]) == "\xaa\xaa\x03\x00\x00\x00" {
+		if ethType >= minEthType {
+			return ethType
+		}
+		return noType
+	}
+	d.off = old
+	return noType
 }
 
 func (d *decoder) arp() {
@@ -171,8 +215,8 @@ func (d *decoder) ipv6() {
 		d.fail(start, "IPv6 header of version %d", b[0]>>4)
 		return
 	}
-	if n := int(be16(b[4:])); n > d.end-d.off {
-		d.fail(start+4, "IPv6 payload of %d bytes where the frame has %d", n, d.end-d.off)
+	if n := int(be16(b[4:])); n > d.left() {
+		d.fail(start+4, "IPv6 payload of %d bytes where the frame has %d", n, d.left())
 		return
 	} else if n > 0 { // 0: a jumbogram, or offload
 		d.end, d.p.Length = d.off+n, 40+n
@@ -221,6 +265,8 @@ func (d *decoder) transport() {
 		d.ports()
 	case d.p.IsICMP(), d.p.IsICMPv6():
 		d.icmp()
+	case d.p.IsIGMP():
+		d.igmp()
 	}
 }
 
@@ -243,36 +289,59 @@ func (d *decoder) ports() {
 		d.fail(start+12, "tcp header of %d bytes", header)
 		return
 	}
-	d.take(header-20, "tcp options")
+	d.pass(header-20, "tcp options")
+}
+
+// pass goes over n bytes of the packet that nobody reads, and which therefore may have been cut off.
+func (d *decoder) pass(n int, what string) {
+	if d.left() < n {
+		d.take(n, what) // says so
+		return
+	}
+	d.off += n
 }
 
 func (d *decoder) icmp() {
-	b := d.take(4, ProtoName(d.p.Proto)+" header")
-	d.p.ICMPType, d.p.ICMPCode = b[0], b[1]
-	if d.err != nil || d.end-d.off < 4 { // four bytes are all that miniflow_extract needs
+	b := d.take(8, ProtoName(d.p.Proto)+" header")
+	if d.err != nil {
 		return
 	}
-	b = d.take(4, "icmp header")
+	d.p.ICMPType, d.p.ICMPCode = b[0], b[1]
 	if d.p.IsQuery() {
-		d.p.ICMPID, d.p.HasID = be16(b), true
+		d.p.ICMPID, d.p.HasID = be16(b[4:]), true
 	}
 	switch {
 	case d.p.IsND():
 		d.neighbour()
 	case d.p.quotes():
-		d.p.Inner = quoted(d.in[d.off:d.end], d.p.EthType)
+		d.p.Inner = quoted(d.rest(), d.p.EthType)
 	}
+}
+
+// igmp reads type and code, where the header is whole (miniflow_extract).
+func (d *decoder) igmp() {
+	if d.left() < 8 {
+		return
+	}
+	b := d.take(8, "igmp header")
+	d.p.ICMPType, d.p.ICMPCode = b[0], b[1]
 }
 
 // neighbour reads the target and the link-layer address option (parse_icmpv6).
 func (d *decoder) neighbour() {
-	if d.end-d.off < 16 {
+	if d.left() < 16 {
 		return
 	}
-	d.p.NDTarget = netip.AddrFrom16([16]byte(d.take(16, "neighbour discovery")))
-	for d.end-d.off >= 8 {
-		n := int(d.in[d.off+1]) * 8
-		if n == 0 || n > d.end-d.off {
+	target := d.take(16, "neighbour discovery")
+	if d.err != nil {
+		return
+	}
+	d.p.NDTarget = netip.AddrFrom16([16]byte(target))
+	for d.left() >= 8 && d.err == nil {
+		head := d.take(2, "neighbour discovery option")
+		d.off -= 2
+		n := int(head[1]) * 8
+		if d.err != nil || n == 0 || n > d.left() {
 			return // invalid: Open vSwitch drops all options then
 		}
 		b := d.take(n, "neighbour discovery option")

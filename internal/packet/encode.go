@@ -78,6 +78,8 @@ func (p Packet) body() ([]byte, error) {
 		return p.arpBody(), nil
 	case p.EthType == EthMPLS || p.EthType == EthMPLSM:
 		return p.mplsBody(), nil
+	case p.EthType == EthNSH:
+		return p.nshBody(), nil
 	}
 	return nil, nil
 }
@@ -225,8 +227,16 @@ func (p Packet) icmpLayers(network gopacket.NetworkLayer) ([]gopacket.Serializab
 	case p.IsICMPv6():
 		l := &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(p.ICMPType, p.ICMPCode)}
 		return []gopacket.SerializableLayer{l, gopacket.Payload(append(rest, data...))}, l.SetNetworkLayerForChecksum(network)
+	case p.IsIGMP():
+		return []gopacket.SerializableLayer{gopacket.Payload(p.igmpBody())}, nil
 	}
 	return nil, nil
+}
+
+// igmpBody is a message without a group, with its checksum (RFC 2236).
+func (p Packet) igmpBody() []byte {
+	sum := ^(uint16(p.ICMPType)<<8 | uint16(p.ICMPCode))
+	return []byte{p.ICMPType, p.ICMPCode, byte(sum >> 8), byte(sum), 0, 0, 0, 0}
 }
 
 // icmpData is what follows the eight bytes of the ICMP header.

@@ -42,6 +42,7 @@ func (p Packet) fields(limit int) []openflow.Field {
 		f.mpls(p)
 	case p.EthType != 0:
 		f.hex("dl_type", uint64(p.EthType))
+		f.nsh(p.NSH)
 	}
 	return f.list
 }
@@ -69,6 +70,9 @@ func (p Packet) Unsayable() []string {
 	}
 	if p.IsARP() && p.ARPOp > 0xff {
 		out = append(out, "arp_op above 255")
+	}
+	if p.IsIGMP() && p.Frag != FragLater && (p.ICMPType != 0 || p.ICMPCode != 0) {
+		out = append(out, "IGMP type and code")
 	}
 	if p.HasID && p.IsQuery() && p.Frag != FragLater {
 		out = append(out, "ICMP id")

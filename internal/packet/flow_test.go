@@ -28,6 +28,9 @@ func text(f openflow.Flow) string {
 // said is the packet as far as flow text can say it.
 func said(p Packet) Packet {
 	p.ICMPID, p.HasID, p.Inner, p.Length = 0, false, nil, 0
+	if p.IsIGMP() {
+		p.ICMPType, p.ICMPCode = 0, 0
+	}
 	if len(p.VLANs) > 0 {
 		first := p.VLANs[0]
 		first.TPID = EthVLAN
@@ -89,6 +92,31 @@ func TestFromFlow(t *testing.T) {
 		{"icmp6,icmp_type=135,icmp_code=0,nd_target=fd00::9,nw_ttl=255,ipv6_src=fd00::1,ipv6_dst=ff02::1:ff00:9",
 			"icmp6 fd00::1 > ff02::1:ff00:9 neighbour solicitation for fd00::9 ttl 255"},
 		{"tcp,tcp_dst=80/0xffff", "tcp ?:0 > ?:80 [0] ttl 0"},
+
+		{"tcp,tp_dst=0,tcp_dst=80", "tcp ?:0 > ?:80 [0] ttl 0"},
+		{"ip,nw_proto=2,nw_src=10.0.0.3,nw_dst=224.0.0.22,nw_tos=0,nw_ttl=1,nw_frag=no,tp_src=22,tp_dst=0", "igmp 10.0.0.3 > 224.0.0.22 ttl 1"},
+		{"dl_type=0x894f,nsh_flags=1,nsh_ttl=63,nsh_mdtype=1,nsh_np=3,nsh_spi=0x123456,nsh_si=255,nsh_c1=0x1,nw_proto=0,nw_ttl=0,nw_frag=no",
+			"nsh spi 0x123456 si 255 ttl 63 00:00:00:00:00:00 > 00:00:00:00:00:00"},
+		{"icmp6,ipv6_src=fd00::1,ipv6_dst=fd00::2,nw_ttl=9,nw_frag=later,icmp_type=135,icmp_code=0,nd_target=fd00::9,nd_sll=00:00:00:00:00:01",
+			"icmp6 fd00::1 > fd00::2 later fragment ttl 9"},
+		{"vlan_tci=0x1005,dl_vlan_pcp=3,arp", "vlan 5 arp op 0  > "},
+
+		{"tcp,tp_dst=443,tcp_dst=80", "!tcp_dst=80: field set multiple times"},
+		{"ip,nw_tos=4,ip_dscp=32", "!ip_dscp=32: field set multiple times"},
+		{"arp,arp_spa=1.1.1.1,nw_src=1.1.1.2", "!nw_src=1.1.1.2: field set multiple times"},
+		{"icmp6,icmp_type=128,icmpv6_type=129", "!icmpv6_type=129: field set multiple times"},
+		{"vlan_tci=0x3005,dl_vlan_pcp=3", "!dl_vlan_pcp=3: field set multiple times"},
+		{"dl_vlan=5,vlan_vid=0x1005", "!vlan_vid=0x1005: field set multiple times"},
+		{"in_port=1,in_port_oxm=2", "!in_port_oxm=2: field set multiple times"},
+		{"in_port=1,in_port=2", "!in_port=2: field set multiple times"},
+		{"xxreg0=0x5,xreg1=5", "!xreg1=5: field set multiple times"},
+		{"reg1=5,xxreg0=0x5", "!xxreg0=0x5: field set multiple times"},
+		{"reg1=0x100000000", "!reg1=0x100000000: not a number of 32 bits"},
+		{"reg32=1", "!reg32=1: unknown field"}, {"reg01=1", "!reg01=1: unknown field"}, {"ct_foo=1", "!ct_foo=1: unknown field"},
+		{"tun_id=1,tunnel_id=2", "!tunnel_id=2: field set multiple times"},
+		{"dl_type=0x800,tcp", "!tcp: Ethernet type set multiple times"},
+		{"nw_proto=6,udp", "!udp: network protocol set multiple times"},
+		{"tcp,tp_dst=8_0", "!tp_dst=8_0: not a number"},
 
 		{"tcp,nw_src=10.0.0.0/8", "!nw_src=10.0.0.0/8: a packet has values, not masks"},
 		{"tcp,udp", "!udp: Ethernet type set multiple times"},

@@ -69,7 +69,7 @@ func TestLength(t *testing.T) {
 // TestGopacketReads asks another decoder about the headers, lengths and checksums.
 func TestGopacketReads(t *testing.T) {
 	verified := 0
-	for _, p := range generated(4, 500) {
+	for _, p := range generated(4, 700) {
 		if !p.IsIP() || p.Frag != FragNo || p.Inner != nil { // it takes the cut packet for a whole one
 			continue
 		}

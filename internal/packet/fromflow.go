@@ -27,11 +27,21 @@ func (e *FieldError) Error() string {
 	return s + ": " + e.Msg
 }
 
+// Place returns the index of the field that an error is about.
+func (e *FieldError) Place(flow openflow.Flow) int {
+	for i := len(flow.Fields) - 1; i >= 0; i-- {
+		if f := flow.Fields[i]; f.Name == e.Field.Name && f.Value == e.Field.Value {
+			return i
+		}
+	}
+	return 0
+}
+
 // FromFlow reads the packet out of a flow, as ofproto/trace prints it or as a user writes it: any order, either
 // spelling of a name. Fields that are not of the packet (registers, conntrack, tunnel, in_port) are left to the
 // caller; a word that Open vSwitch does not know is an error.
 func FromFlow(flow openflow.Flow) (Packet, error) {
-	d := draft{given: map[string]openflow.Field{}}
+	d := draft{given: map[string]openflow.Field{}, slots: map[string]slot{}}
 	for _, f := range flow.Fields {
 		if err := d.take(f); err != nil {
 			return Packet{}, err
@@ -44,134 +54,21 @@ func FromFlow(flow openflow.Flow) (Packet, error) {
 	return p, nil
 }
 
+// slot is a member of struct flow: who gave it, and whether it is other than zero.
+type slot struct {
+	name string // in draft.given, or "word"
+	set  bool
+}
+
 // draft collects fields under one name each before they are read in the order of their prerequisites.
 type draft struct {
 	given map[string]openflow.Field
+	slots map[string]slot // by slotOf
+	regs  [32]bool        // the registers that are not zero
+	tci   uint64          // of the first tag, as the fields so far make it
+	twice *FieldError     // the first field whose slot another had
 	err   error
 	p     Packet
-}
-
-// word is a protocol word of ofp_parse_protocol (lib/ofp-parse.c).
-type word struct {
-	ethType uint16
-	proto   uint8
-}
-
-func protoWord(name string) (word, bool) {
-	switch name {
-	case "ip", "ipv4", "ip4":
-		return word{EthIPv4, 0}, true
-	case "icmp":
-		return word{EthIPv4, ProtoICMP}, true
-	case "tcp":
-		return word{EthIPv4, ProtoTCP}, true
-	case "udp":
-		return word{EthIPv4, ProtoUDP}, true
-	case "sctp":
-		return word{EthIPv4, ProtoSCTP}, true
-	case "ipv6", "ip6":
-		return word{EthIPv6, 0}, true
-	case "icmp6", "icmpv6":
-		return word{EthIPv6, ProtoICMPv6}, true
-	case "tcp6":
-		return word{EthIPv6, ProtoTCP}, true
-	case "udp6":
-		return word{EthIPv6, ProtoUDP}, true
-	case "sctp6":
-		return word{EthIPv6, ProtoSCTP}, true
-	case "arp":
-		return word{EthARP, 0}, true
-	case "rarp":
-		return word{EthRARP, 0}, true
-	case "mpls":
-		return word{EthMPLS, 0}, true
-	case "mplsm":
-		return word{EthMPLSM, 0}, true
-	}
-	return word{}, false
-}
-
-// canonical maps every spelling of a packet field (lib/meta-flow.h) to the one used here.
-func canonical(name string) string {
-	switch name {
-	case "eth_src":
-		return "dl_src"
-	case "eth_dst":
-		return "dl_dst"
-	case "eth_type":
-		return "dl_type"
-	case "vlan_pcp":
-		return "dl_vlan_pcp"
-	case "ip_src":
-		return "nw_src"
-	case "ip_dst":
-		return "nw_dst"
-	case "ip_proto":
-		return "nw_proto"
-	case "ip_ecn":
-		return "nw_ecn"
-	case "ip_frag":
-		return "nw_frag"
-	case "icmpv4_type":
-		return "icmp_type"
-	case "icmpv4_code":
-		return "icmp_code"
-	case "dl_src", "dl_dst", "dl_type", "dl_vlan", "vlan_vid", "dl_vlan_pcp", "vlan_tci", "dl_vlan1", "dl_vlan_pcp1", "vlan_tci1",
-		"nw_src", "nw_dst", "nw_proto", "nw_tos", "ip_dscp", "nw_ecn", "nw_ttl", "nw_frag",
-		"ipv6_src", "ipv6_dst", "ipv6_label", "tp_src", "tp_dst", "tcp_src", "tcp_dst", "udp_src", "udp_dst", "sctp_src",
-		"sctp_dst", "tcp_flags", "icmp_type", "icmp_code", "icmpv6_type", "icmpv6_code", "arp_op", "arp_spa", "arp_tpa",
-		"arp_sha", "arp_tha", "nd_target", "nd_sll", "nd_tll", "mpls_label", "mpls_tc", "mpls_bos", "mpls_ttl",
-		"mpls_lse1", "mpls_lse2":
-		return name
-	}
-	return ""
-}
-
-// notOfPacket reports whether Open vSwitch knows the field but the packet's headers do not hold it.
-func notOfPacket(name string) bool {
-	switch name {
-	case "in_port", "in_port_oxm", "recirc_id", "dp_hash", "skb_priority", "pkt_mark", "metadata", "actset_output", "conj_id",
-		"packet_type", "priority", "table", "cookie", "eth", "nd_reserved", "nd_options_type":
-		return true
-	}
-	for _, prefix := range []string{"reg", "xreg", "xxreg"} {
-		if n, ok := strings.CutPrefix(name, prefix); ok {
-			_, err := strconv.ParseUint(n, 10, 8)
-			return err == nil
-		}
-	}
-	for _, prefix := range []string{"ct_", "tun_", "nsh_", "tunnel", "gtpu_", "geneve"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-func (d *draft) take(f openflow.Field) error {
-	if w, ok := protoWord(f.Name); ok && f.Value == "" {
-		if _, twice := d.given["word"]; twice {
-			return &FieldError{f, "Ethernet type set multiple times"}
-		}
-		d.given["word"] = f
-		d.p.EthType, d.p.Proto = w.ethType, w.proto
-		return nil
-	}
-	name := canonical(f.Name)
-	if name == "" {
-		if notOfPacket(f.Name) {
-			return nil
-		}
-		return &FieldError{f, "unknown field"}
-	}
-	if _, twice := d.given[name]; twice {
-		return &FieldError{f, "field set multiple times"}
-	}
-	if f.Mask != "" && !fullMask(f) {
-		return &FieldError{f, "a packet has values, not masks"}
-	}
-	d.given[name] = f
-	return nil
 }
 
 // fullMask reports whether the mask is written but leaves nothing open.
@@ -221,7 +118,7 @@ func (d *draft) num(name string, top uint64) (uint64, bool) {
 	if !ok {
 		return 0, false
 	}
-	v, err := strconv.ParseUint(f.Value, 0, 64)
+	v, err := number64(f.Value)
 	if err != nil {
 		d.fail(name, "not a number")
 	} else if v > top {
@@ -277,15 +174,6 @@ func u16(d *draft, name string, to *uint16) {
 
 func (d *draft) packet() (Packet, error) {
 	p := &d.p
-	_, worded := d.given["word"]
-	if worded {
-		if _, ok := d.given["dl_type"]; ok {
-			d.fail("dl_type", "Ethernet type set multiple times")
-		}
-		if _, ok := d.given["nw_proto"]; ok && p.Proto != 0 {
-			d.fail("nw_proto", "network protocol set multiple times")
-		}
-	}
 	d.mac("dl_src", &p.EthSrc)
 	d.mac("dl_dst", &p.EthDst)
 	u16(d, "dl_type", &p.EthType)
@@ -306,12 +194,20 @@ func (d *draft) packet() (Packet, error) {
 		d.arp()
 	case p.EthType == EthMPLS || p.EthType == EthMPLSM:
 		d.mpls()
+	case p.EthType == EthNSH:
+		d.nsh()
 	}
 	delete(d.given, "word")
 	if d.err != nil {
 		return Packet{}, d.err
 	}
-	return *p, d.leftOver()
+	if err := d.leftOver(); err != nil {
+		return Packet{}, err
+	}
+	if d.twice != nil {
+		return Packet{}, d.twice
+	}
+	return *p, nil
 }
 
 // leftOver is the error for a field without its prerequisite; zero values are no contradiction, since
@@ -319,7 +215,7 @@ func (d *draft) packet() (Packet, error) {
 func (d *draft) leftOver() error {
 	var first *FieldError
 	for name, f := range d.given {
-		if strings.Trim(f.Value, "0x:.") == "" {
+		if isZero(f) {
 			continue
 		}
 		e := &FieldError{f, "prerequisites not met"}
@@ -333,38 +229,32 @@ func (d *draft) leftOver() error {
 	return nil
 }
 
-// vlans reads dl_vlan and dl_vlan_pcp, vlan_tci, or OXM's vlan_vid, and the inner tag that match_format prints.
+// number64 reads a number to base 8, 10 or 16, as parse_int_string (lib/util.c) does.
+func number64(s string) (uint64, error) {
+	if len(s) > 1 && s[0] == '0' && strings.ContainsRune("bBoO", rune(s[1])) || strings.Contains(s, "_") {
+		return 0, strconv.ErrSyntax // Go's own
+	}
+	return strconv.ParseUint(s, 0, 64)
+}
+
+// vlans takes the first tag as its fields have made it, and the inner tag that match_format prints.
 func (d *draft) vlans() {
-	for _, suffix := range []string{"", "1"} {
-		v := VLAN{TPID: EthVLAN}
-		if vid, ok := d.num("dl_vlan"+suffix, 0xffff); ok {
-			switch {
-			case vid <= 0xfff:
-				v.VID = uint16(vid)
-			case vid == 0xffff: // OFP10_VLAN_NONE
-				return
-			default:
-				d.given["dl_vlan"] = openflow.Field{Name: "dl_vlan" + suffix, Value: strconv.FormatUint(vid, 10)}
-				d.fail("dl_vlan", "larger than 4095")
-			}
-			u8(d, "dl_vlan_pcp"+suffix, 7, &v.PCP)
-		} else if tci, ok := d.num("vlan_tci"+suffix, 0xffff); ok {
-			if tci&0x1000 == 0 { // no CFI bit: no tag
-				return
-			}
-			v.VID, v.PCP = uint16(tci&0xfff), uint8(tci>>13)
-		} else if vid, ok := d.num("vlan_vid"+suffix, 0x1fff); ok {
-			if vid&0x1000 == 0 {
-				return
-			}
-			v.VID = uint16(vid & 0xfff)
-			u8(d, "dl_vlan_pcp"+suffix, 7, &v.PCP)
-		} else if pcp, ok := d.num("dl_vlan_pcp"+suffix, 7); ok {
-			v.PCP = uint8(pcp) // a priority tag
-		} else {
-			return
-		}
-		d.p.VLANs = append(d.p.VLANs, v)
+	const cfi = 0x1000 // without it there is no tag
+	if d.tci&cfi == 0 {
+		return
+	}
+	tag := func(tci uint64) VLAN {
+		return VLAN{TPID: EthVLAN, VID: uint16(tci & 0xfff), PCP: uint8(tci >> 13)}
+	}
+	d.p.VLANs = append(d.p.VLANs, tag(d.tci))
+	if tci, ok := d.num("vlan_tci1", 0xffff); ok && tci&cfi != 0 {
+		d.p.VLANs = append(d.p.VLANs, tag(tci))
+		return
+	}
+	vid, ok := d.num("dl_vlan1", 0xfff)
+	pcp, ok2 := d.num("dl_vlan_pcp1", 7)
+	if ok || ok2 {
+		d.p.VLANs = append(d.p.VLANs, tag(pcp<<13|vid))
 	}
 }
 
@@ -391,8 +281,14 @@ func (d *draft) ip() {
 		}
 		delete(d.given, "nw_frag")
 	}
-	if p.Frag != FragLater {
+	switch {
+	case p.Frag != FragLater:
 		d.transport()
+	case p.IsICMP(), p.IsICMPv6():
+		// A flow may say so, and ofproto/trace prints it; no later fragment has these headers.
+		for _, name := range []string{"icmp_type", "icmp_code", "icmpv6_type", "icmpv6_code", "nd_target", "nd_sll", "nd_tll"} {
+			delete(d.given, name)
+		}
 	}
 }
 
@@ -416,6 +312,9 @@ func (d *draft) transport() {
 			p.TCPFlags = v
 			delete(d.given, "tcp_flags")
 		}
+	case p.IsIGMP():
+		u8(d, "tp_src", 0xff, &p.ICMPType)
+		u8(d, "tp_dst", 0xff, &p.ICMPCode)
 	case p.IsICMP(), p.IsICMPv6():
 		prefixes := []string{"icmp"} // match_format prints icmp_type for ICMPv6 too
 		if p.IsICMPv6() {
@@ -471,7 +370,3 @@ func (d *draft) mpls() {
 func mplsEntry(v uint32) MPLS {
 	return MPLS{Label: v >> 12, TC: uint8(v>>9) & 7, BOS: v>>8&1 == 1, TTL: uint8(v)}
 }
-
-// IsMetadata reports whether Open vSwitch knows a flow field that the packet's headers do not hold: in_port, registers,
-// metadata, marks, tunnel and conntrack fields.
-func IsMetadata(name string) bool { return notOfPacket(name) }

@@ -43,7 +43,7 @@ func randomPacket(r *rand.Rand) Packet {
 	if len(p.VLANs) == 2 {
 		p.VLANs[0].TPID = pick[uint16](r, EthQinQ, EthVLAN)
 	}
-	switch r.IntN(10) {
+	switch r.IntN(11) {
 	case 0:
 		p.EthType = pick[uint16](r, EthARP, EthRARP)
 		p.ARPOp, p.ARPSHA, p.ARPTHA = uint16(1+r.IntN(4)), randomMAC(r), randomMAC(r)
@@ -57,6 +57,13 @@ func randomPacket(r *rand.Rand) Packet {
 		p.MPLS[len(p.MPLS)-1].BOS = true
 	case 2:
 		p.EthType = pick[uint16](r, 0x88cc, 0x8863, 0x0842, 0xffff)
+	case 3:
+		p.EthType = EthNSH
+		p.NSH = &NSH{Flags: uint8(r.IntN(4)), TTL: uint8(r.IntN(64)), MDType: pick[uint8](r, 1, 1, 2), NP: uint8(1 + r.IntN(5)),
+			SPI: uint32(r.IntN(1 << 24)), SI: uint8(r.IntN(256))}
+		if p.NSH.MDType == 1 {
+			p.NSH.Context = [4]uint32{r.Uint32(), r.Uint32(), r.Uint32(), r.Uint32()}
+		}
 	default:
 		randomIP(r, &p)
 	}
@@ -90,6 +97,8 @@ func randomIP(r *rand.Rand, p *Packet) {
 		}
 	case p.Proto == icmp:
 		randomICMP(r, p)
+	case p.IsIGMP():
+		p.ICMPType, p.ICMPCode = pick[uint8](r, 0x11, 0x16, 0x22), uint8(r.IntN(256))
 	}
 }
 

@@ -140,6 +140,8 @@ func (p Packet) String() string {
 		p.arpText(&b)
 	case len(p.MPLS) > 0:
 		fmt.Fprintf(&b, "mpls label %d ttl %d %s > %s", p.MPLS[0].Label, p.MPLS[0].TTL, p.EthSrc, p.EthDst)
+	case p.NSH != nil:
+		fmt.Fprintf(&b, "nsh spi %#x si %d ttl %d %s > %s", p.NSH.SPI, p.NSH.SI, p.NSH.TTL, p.EthSrc, p.EthDst)
 	default:
 		fmt.Fprintf(&b, "eth 0x%04x %s > %s", p.EthType, p.EthSrc, p.EthDst)
 	}

@@ -63,6 +63,7 @@ type Packet struct {
 	EthType uint16 `json:"eth_type"`        // behind the VLAN tags
 	VLANs   []VLAN `json:"vlans,omitempty"` // outermost first
 	MPLS    []MPLS `json:"mpls,omitempty"`
+	NSH     *NSH   `json:"nsh,omitempty"`
 
 	Src   netip.Addr `json:"src"`
 	Dst   netip.Addr `json:"dst"`
@@ -76,7 +77,7 @@ type Packet struct {
 	DstPort  uint16 `json:"dport,omitempty"`
 	TCPFlags uint16 `json:"tcp_flags,omitempty"`
 
-	ICMPType uint8  `json:"icmp_type,omitempty"` // ICMP and ICMPv6
+	ICMPType uint8  `json:"icmp_type,omitempty"` // ICMP, ICMPv6 and IGMP
 	ICMPCode uint8  `json:"icmp_code,omitempty"`
 	ICMPID   uint16 `json:"icmp_id,omitempty"`
 	HasID    bool   `json:"has_icmp_id,omitempty"` // ICMPID was given

@@ -66,6 +66,9 @@ func (p Packet) IsICMP() bool { return p.EthType == EthIPv4 && p.Proto == ProtoI
 // IsICMPv6 reports whether the packet is ICMPv6 over IPv6.
 func (p Packet) IsICMPv6() bool { return p.EthType == EthIPv6 && p.Proto == ProtoICMPv6 }
 
+// IsIGMP reports whether the packet is IGMP, whose type and code are in ICMPType and ICMPCode.
+func (p Packet) IsIGMP() bool { return p.EthType == EthIPv4 && p.Proto == ProtoIGMP }
+
 // IsND reports whether the packet is a neighbour solicitation or advertisement (is_nd, lib/flow.h).
 func (p Packet) IsND() bool {
 	return p.IsICMPv6() && p.Frag != FragLater && p.ICMPCode == 0 &&

@@ -1,0 +1,130 @@
+package packet
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+)
+
+// take notes a field. One that is there already is refused as parse_ofp_exact_flow (lib/ofp-flow.c) does, which
+// looks whether its bits are zero (mf_is_set): a later value takes the place of a zero.
+func (d *draft) take(f openflow.Field) error {
+	if w, ok := protoWord(f.Name); ok && f.Value == "" {
+		return d.takeWord(f, w)
+	}
+	name := canonical(f.Name)
+	metadata := name == "" && IsMetadata(f.Name)
+	switch {
+	case metadata:
+		name = f.Name
+	case name == "":
+		return &FieldError{f, "unknown field"}
+	case f.Mask != "" && !fullMask(f):
+		return &FieldError{f, "a packet has values, not masks"}
+	}
+	switch name {
+	case "dl_vlan", "vlan_vid", "dl_vlan_pcp", "vlan_tci":
+		return d.takeTCI(name, f)
+	}
+	if first, n, ok := regRange(name); ok {
+		return d.takeRegister(f, first, n)
+	}
+	d.claim(name, f)
+	if !metadata {
+		d.given[name] = f
+	}
+	return nil
+}
+
+// takeWord notes a protocol word.
+func (d *draft) takeWord(f openflow.Field, w word) error {
+	if d.slots["dl_type"].set {
+		return &FieldError{f, "Ethernet type set multiple times"}
+	}
+	if w.proto != 0 && d.slots["nw_proto"].set {
+		return &FieldError{f, "network protocol set multiple times"}
+	}
+	d.given["word"] = f
+	d.slots["dl_type"] = slot{name: "word", set: true}
+	if w.proto != 0 {
+		d.slots["nw_proto"] = slot{name: "word", set: true}
+	}
+	d.p.EthType, d.p.Proto = w.ethType, w.proto
+	return nil
+}
+
+// claim gives a slot to a field. That it has one already is for the end: where the packet is of a
+// kind that does not have the field, that is what is wrong.
+func (d *draft) claim(name string, f openflow.Field) {
+	at := slotOf(name)
+	old := d.slots[at]
+	if !old.set {
+		delete(d.given, old.name)
+		d.slots[at] = slot{name: name, set: !isZero(f)}
+		return
+	}
+	msg := "field set multiple times"
+	switch {
+	case old.name == "word" && at == "dl_type":
+		msg = "Ethernet type set multiple times"
+	case old.name == "word":
+		msg = "network protocol set multiple times"
+	}
+	if d.twice == nil {
+		d.twice = &FieldError{f, msg}
+	}
+}
+
+// isZero reports whether a field's value is zero, however it is written.
+func isZero(f openflow.Field) bool {
+	return f.Name != "packet_type" && (strings.Trim(f.Value, "0x:.") == "" || f.Value == "no") && !strings.HasPrefix(f.Name, "tun_metadata")
+}
+
+// takeRegister notes a register: of the same bits no two may be given.
+func (d *draft) takeRegister(f openflow.Field, first, n int) error {
+	v, ok := (openflow.Flow{Fields: []openflow.Field{f}}).U128(f.Name)
+	if !ok || n < 4 && v.Hi != 0 || n == 1 && v.Lo>>32 != 0 {
+		return &FieldError{f, fmt.Sprintf("not a number of %d bits", 32*n)}
+	}
+	words := []uint64{v.Hi >> 32, v.Hi, v.Lo >> 32, v.Lo}[4-n:]
+	for i := range words {
+		if d.regs[first+i] {
+			return &FieldError{f, "field set multiple times"}
+		}
+	}
+	for i, w := range words {
+		d.regs[first+i] = uint32(w) != 0
+	}
+	return nil
+}
+
+// takeTCI notes a field of the first tag, in the bits in which struct flow has it (flow_set_dl_vlan and its like).
+func (d *draft) takeTCI(name string, f openflow.Field) error {
+	const cfi = 0x1000
+	v, err := number64(f.Value)
+	if err != nil {
+		return &FieldError{f, "not a number"}
+	}
+	none := name == "dl_vlan" && v == 0xffff // OFP10_VLAN_NONE
+	top := map[string]uint64{"dl_vlan": 0xfff, "vlan_vid": 0x1fff, "dl_vlan_pcp": 7, "vlan_tci": 0xffff}[name]
+	if v > top && !none {
+		return &FieldError{f, fmt.Sprintf("larger than %d", top)}
+	}
+	bits, set := top, v
+	switch name {
+	case "dl_vlan":
+		set |= cfi
+	case "dl_vlan_pcp":
+		bits, set = 7<<13, v<<13|cfi
+	}
+	switch {
+	case d.tci&bits != 0:
+		return &FieldError{f, "field set multiple times"}
+	case none:
+		d.tci = 0
+	default:
+		d.tci = d.tci&^bits | set
+	}
+	return nil
+}

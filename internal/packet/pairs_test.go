@@ -1,0 +1,169 @@
+package packet
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
+)
+
+// valuesOf gives names of fields two values, the first other than zero.
+var valuesOf = map[string][2]string{
+	"dl_src": {"02:00:00:00:00:01", "00:00:00:00:00:00"}, "eth_src": {"02:00:00:00:00:01", "00:00:00:00:00:00"},
+	"dl_dst": {"02:00:00:00:00:02", "00:00:00:00:00:00"}, "eth_dst": {"02:00:00:00:00:02", "00:00:00:00:00:00"},
+	"dl_type": {"0x800", "0"}, "eth_type": {"0x86dd", "0"},
+	"dl_vlan": {"5", "0"}, "vlan_vid": {"0x1005", "0"}, "vlan_tci": {"0x7005", "0x1000"}, "dl_vlan_pcp": {"3", "0"}, "vlan_pcp": {"2", "0"},
+	"nw_src": {"10.0.0.1", "0.0.0.0"}, "ip_src": {"10.0.0.1", "0.0.0.0"}, "arp_spa": {"10.0.0.1", "0.0.0.0"},
+	"nw_dst": {"10.0.0.2", "0.0.0.0"}, "ip_dst": {"10.0.0.2", "0.0.0.0"}, "arp_tpa": {"10.0.0.2", "0.0.0.0"},
+	"ipv6_src": {"fd00::1", "::"}, "ipv6_dst": {"fd00::2", "::"}, "ipv6_label": {"0x12345", "0"},
+	"nw_proto": {"6", "0"}, "ip_proto": {"17", "0"}, "nw_tos": {"4", "0"}, "ip_dscp": {"32", "0"}, "nw_ecn": {"1", "0"}, "ip_ecn": {"2", "0"},
+	"nw_ttl": {"64", "0"}, "nw_frag": {"first", "no"}, "ip_frag": {"first", "no"},
+	"arp_op": {"2", "0"}, "arp_sha": {"02:00:00:00:00:03", "00:00:00:00:00:00"}, "arp_tha": {"02:00:00:00:00:04", "00:00:00:00:00:00"},
+	"tp_src": {"80", "0"}, "tcp_src": {"81", "0"}, "udp_src": {"82", "0"}, "sctp_src": {"83", "0"},
+	"tp_dst": {"80", "0"}, "tcp_dst": {"81", "0"}, "udp_dst": {"82", "0"}, "sctp_dst": {"83", "0"}, "tcp_flags": {"syn|ack", "0"},
+	"icmp_type": {"3", "0"}, "icmp_code": {"1", "0"}, "icmpv6_type": {"128", "0"}, "icmpv6_code": {"1", "0"},
+	"nd_target": {"fd00::9", "::"}, "nd_sll": {"02:00:00:00:00:05", "00:00:00:00:00:00"}, "nd_tll": {"02:00:00:00:00:06", "00:00:00:00:00:00"},
+	"mpls_label": {"100", "0"}, "mpls_tc": {"3", "0"}, "mpls_bos": {"1", "0"}, "mpls_ttl": {"9", "0"},
+	"nsh_flags": {"1", "0"}, "nsh_mdtype": {"1", "0"}, "nsh_np": {"3", "0"}, "nsh_spi": {"0x123", "0"}, "nsp": {"0x124", "0"},
+	"nsh_si": {"9", "0"}, "nsi": {"8", "0"}, "nsh_c1": {"7", "0"}, "nshc1": {"6", "0"}, "nsh_ttl": {"63", "0"},
+	"in_port": {"1", "0"}, "in_port_oxm": {"1", "0"}, "pkt_mark": {"1", "0"}, "metadata": {"0x5", "0"}, "tun_id": {"5", "0"}, "tunnel_id": {"6", "0"},
+	"tun_src": {"1.1.1.1", "0.0.0.0"}, "tun_gbp_id": {"7", "0"}, "ct_mark": {"1", "0"}, "ct_zone": {"1", "0"}, "ct_state": {"trk", "0"},
+	"reg0": {"1", "0"}, "reg1": {"1", "0"}, "reg2": {"1", "0"}, "reg4": {"1", "0"},
+	"xreg0": {"0x100000000", "1"}, "xreg1": {"1", "0x100000000"}, "xxreg0": {"0x1000000000000000000000001", "0x10000000000000000"}, "xxreg1": {"1", "0"},
+}
+
+// TestPairsOfNames gives ofproto/trace every two names of fields that one packet may have, and compares what becomes of
+// it: where one member of struct flow is given twice both refuse, and else both read the same packet.
+func TestPairsOfNames(t *testing.T) {
+	ask := tracer(startDummy(t))
+	refused, same := 0, 0
+	for _, word := range []string{"", "ip,", "tcp,", "ipv6,", "icmp6,", "icmp6,icmpv6_type=135,",
+		"arp,", "mpls,", "dl_type=0x894f,"} {
+		var parts [2][]string
+		for name, values := range valuesOf {
+			for i, v := range values {
+				if _, no := ask(word + name + "=" + v); no == "" {
+					parts[i] = append(parts[i], name+"="+v)
+				}
+			}
+		}
+		for _, a := range append(parts[0], parts[1]...) {
+			for _, b := range parts[0] {
+				in := word + a + "," + b
+				printed, no := ask(in)
+				if strings.Contains(no, "prerequisites") || strings.HasPrefix(a, "nd_") && b == "icmpv6_code=1" {
+					continue // order is free here, and what ends up as no neighbour solicitation is refused
+				}
+				if compareText(t, in, printed, no); no != "" {
+					refused++
+				} else {
+					same++
+				}
+			}
+		}
+	}
+	t.Logf("%d pairs are refused, %d are the same packet", refused, same)
+	if refused < 500 || same < 5000 {
+		t.Errorf("only %d pairs are refused and %d compared", refused, same)
+	}
+}
+
+// tracer returns what ofproto/trace prints as Flow for a text, or its refusal.
+func tracer(d *dummy.OVS) func(text string) (flow, refusal string) {
+	return func(text string) (flow, refusal string) {
+		out, err := d.Call(context.Background(), "ofproto/trace", "br0", text)
+		if err != nil {
+			return "", err.Error()
+		}
+		flow, _, _ = strings.Cut(strings.TrimPrefix(strings.TrimLeft(out, "\n"), "Flow: "), "\n")
+		return flow, ""
+	}
+}
+
+// compareText reads a text as a person's, and holds it against what Open vSwitch made of it.
+func compareText(t *testing.T, in, printed, refusal string) {
+	t.Helper()
+	flow, _ := openflow.Read(in)
+	got, err := FromFlow(flow)
+	if refusal != "" {
+		if err == nil {
+			t.Errorf("%q: read as %v; Open vSwitch: %s", in, got, refusal)
+		}
+		return
+	}
+	if err != nil {
+		t.Errorf("%q: %v; Open vSwitch: %s", in, err, printed)
+		return
+	}
+	theirs, err := openflow.Parse(printed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := FromFlow(theirs)
+	if err != nil {
+		t.Errorf("%s: %v", printed, err)
+		return
+	}
+	unprinted(&got)
+	unprinted(&want)
+	if diff := cmp.Diff(want, got, cmpAddr); diff != "" {
+		t.Errorf("%q: -want +got\n%s", in, diff)
+	}
+}
+
+// TestFlowText gives ofproto/trace flows in every shape that ofputil_parse_key_value takes.
+func TestFlowText(t *testing.T) {
+	ask := tracer(startDummy(t))
+	texts := []string{"tcp\nnw_src=10.0.0.1\r\n\ttp_dst=80\n", "tcp,,nw_src=10.0.0.1,", "tcp,nw_src(10.0.0.1)tp_dst:80",
+		"ip,nw_src(10.0.0.1", "ip,nw_src=(10.0.0.1)", "ip,nw_src((10.0.0.1))", "ip,nw_src=10.0.0.1)", "ip,nw_src(10.0.0.1)->nw_dst", "tcp,tp_dst=010",
+		"tcp,tp_dst=0x10", "tcp,tp_dst=1_0", "tcp,tp_dst=0b1", "tcp,tp_dst=0o7", "tcp,tp_dst=8a", "tcp,tp_dst=", "tcp,tp_dst", "ip,nw_src", "ip,=5", "ip,:",
+		"dl_src:02:00:00:00:00:01", "dl_src(02:00:00:00:00:01)", "dl_src=2:0:0:0:0:1,,ip", "ipv6,ipv6_src(fd00::1),ipv6_dst:fd00::2", "ip , nw_ttl = 5", "ip nw_ttl =5"}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 3000 {
+		var b strings.Builder
+		for i, f := range [][2]string{{"dl_src", "02:00:00:00:00:01"}, {"tcp", ""}, {"nw_src", "10.0.0.1"}, {"nw_ttl", "0x40"},
+			{"tcp_src", "1000"}, {"tp_dst", "80"}, {"tcp_flags", "syn|ack"}, {"reg1", "7"}} {
+			if i != 1 && r.IntN(3) == 0 {
+				continue
+			}
+			b.WriteString(pick(r, ",", ",", " ", "\n", ",,", " , ", "\t", "\r\n,"))
+			if f[1] == "" {
+				b.WriteString(f[0])
+			} else {
+				b.WriteString(f[0] + pick(r, "="+f[1], "="+f[1], ":"+f[1], "("+f[1]+")", "("+f[1], "=("+f[1]+")", " = "+f[1]))
+			}
+		}
+		texts = append(texts, b.String()+pick(r, "", ",", "\n", ")", " ,\n"))
+	}
+	read := 0
+	for _, in := range texts {
+		printed, no := ask(in)
+		if compareText(t, in, printed, no); no == "" {
+			read++
+		}
+	}
+	t.Logf("%d of %d texts are flows", read, len(texts))
+	if read < 200 || read > len(texts)-200 {
+		t.Errorf("%d of %d texts are flows", read, len(texts))
+	}
+}
+
+// unprinted takes away the difference between a zero address that was printed and none.
+func unprinted(p *Packet) {
+	for _, a := range []*netip.Addr{&p.Src, &p.Dst, &p.NDTarget} {
+		if a.IsUnspecified() {
+			*a = netip.Addr{}
+		}
+	}
+	if h := p.NSH; h != nil && h.MDType != 1 { // printed of metadata type 1 only
+		if h.Context = [4]uint32{}; *h == (NSH{}) {
+			p.NSH = nil
+		}
+	}
+}

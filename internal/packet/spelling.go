@@ -1,0 +1,162 @@
+package packet
+
+import (
+	"strconv"
+	"strings"
+)
+
+// protoWord returns what a protocol word of ofp_parse_protocol (lib/ofp-parse.c) stands for.
+func protoWord(name string) (word, bool) {
+	switch name {
+	case "ip", "ipv4", "ip4":
+		return word{EthIPv4, 0}, true
+	case "icmp":
+		return word{EthIPv4, ProtoICMP}, true
+	case "tcp":
+		return word{EthIPv4, ProtoTCP}, true
+	case "udp":
+		return word{EthIPv4, ProtoUDP}, true
+	case "sctp":
+		return word{EthIPv4, ProtoSCTP}, true
+	case "ipv6", "ip6":
+		return word{EthIPv6, 0}, true
+	case "icmp6", "icmpv6":
+		return word{EthIPv6, ProtoICMPv6}, true
+	case "tcp6":
+		return word{EthIPv6, ProtoTCP}, true
+	case "udp6":
+		return word{EthIPv6, ProtoUDP}, true
+	case "sctp6":
+		return word{EthIPv6, ProtoSCTP}, true
+	case "arp":
+		return word{EthARP, 0}, true
+	case "rarp":
+		return word{EthRARP, 0}, true
+	case "mpls":
+		return word{EthMPLS, 0}, true
+	case "mplsm":
+		return word{EthMPLSM, 0}, true
+	}
+	return word{}, false
+}
+
+// word is what a protocol word stands for.
+type word struct {
+	ethType uint16
+	proto   uint8
+}
+
+// canonical maps every spelling of a packet field (lib/meta-flow.h) to the one used here; "" is no such field.
+func canonical(name string) string {
+	switch name {
+	case "eth_src":
+		return "dl_src"
+	case "eth_dst":
+		return "dl_dst"
+	case "eth_type":
+		return "dl_type"
+	case "vlan_pcp":
+		return "dl_vlan_pcp"
+	case "ip_src":
+		return "nw_src"
+	case "ip_dst":
+		return "nw_dst"
+	case "ip_proto":
+		return "nw_proto"
+	case "ip_ecn":
+		return "nw_ecn"
+	case "ip_frag":
+		return "nw_frag"
+	case "icmpv4_type":
+		return "icmp_type"
+	case "icmpv4_code":
+		return "icmp_code"
+	case "nsp":
+		return "nsh_spi"
+	case "nsi":
+		return "nsh_si"
+	case "nshc1", "nshc2", "nshc3", "nshc4":
+		return "nsh_" + name[len("nsh"):]
+	case "dl_src", "dl_dst", "dl_type", "dl_vlan", "vlan_vid", "dl_vlan_pcp", "vlan_tci", "dl_vlan1", "dl_vlan_pcp1", "vlan_tci1",
+		"nw_src", "nw_dst", "nw_proto", "nw_tos", "ip_dscp", "nw_ecn", "nw_ttl", "nw_frag",
+		"ipv6_src", "ipv6_dst", "ipv6_label", "tp_src", "tp_dst", "tcp_src", "tcp_dst", "udp_src", "udp_dst", "sctp_src",
+		"sctp_dst", "tcp_flags", "icmp_type", "icmp_code", "icmpv6_type", "icmpv6_code", "arp_op", "arp_spa", "arp_tpa",
+		"arp_sha", "arp_tha", "nd_target", "nd_sll", "nd_tll", "mpls_label", "mpls_tc", "mpls_bos", "mpls_ttl",
+		"mpls_lse1", "mpls_lse2",
+		"nsh_flags", "nsh_ttl", "nsh_mdtype", "nsh_np", "nsh_spi", "nsh_si", "nsh_c1", "nsh_c2", "nsh_c3", "nsh_c4":
+		return name
+	}
+	return ""
+}
+
+// IsMetadata reports whether Open vSwitch knows a flow field that the packet's headers do not hold: in_port, registers,
+// metadata, marks, tunnel and conntrack fields.
+func IsMetadata(name string) bool {
+	if _, _, ok := regRange(name); ok {
+		return true
+	}
+	switch name {
+	case "in_port", "in_port_oxm", "recirc_id", "dp_hash", "skb_priority", "pkt_mark", "metadata", "actset_output", "conj_id",
+		"packet_type", "priority", "table", "cookie", "eth", "nd_reserved", "nd_options_type",
+		"ct_state", "ct_zone", "ct_mark", "ct_label", "ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_ipv6_src", "ct_ipv6_dst",
+		"ct_tp_src", "ct_tp_dst",
+		"tun_id", "tunnel_id", "tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst", "tun_flags", "tun_ttl", "tun_tos",
+		"tun_gbp_id", "tun_gbp_flags", "tun_erspan_idx", "tun_erspan_ver", "tun_erspan_dir", "tun_erspan_hwid",
+		"tun_gtpu_flags", "tun_gtpu_msgtype", "gtpu_flags", "gtpu_msgtype":
+		return true
+	}
+	n, ok := strings.CutPrefix(name, "tun_metadata")
+	return ok && number8(n, 64)
+}
+
+// number8 reports whether s is a number below limit as Open vSwitch's names have it.
+func number8(s string, limit int) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= 0 && n < limit && strconv.Itoa(n) == s
+}
+
+// regRange returns the 32-bit registers that regN, xregN or xxregN is.
+func regRange(name string) (first, n int, ok bool) {
+	const regs = 32 // FLOW_N_REGS since Open vSwitch 3.7, and 16 before
+	for _, k := range []struct {
+		prefix string
+		n      int
+	}{{"xxreg", 4}, {"xreg", 2}, {"reg", 1}} {
+		if num, found := strings.CutPrefix(name, k.prefix); found {
+			i, _ := strconv.Atoi(num)
+			return i * k.n, k.n, number8(num, regs/k.n)
+		}
+	}
+	return 0, 0, false
+}
+
+// slotOf returns the member of struct flow that a field is in: two names of one member cannot both be given.
+func slotOf(name string) string {
+	switch name {
+	case "ip_dscp":
+		return "nw_tos"
+	case "arp_op":
+		return "nw_proto"
+	case "arp_spa":
+		return "nw_src"
+	case "arp_tpa":
+		return "nw_dst"
+	case "nd_sll":
+		return "arp_sha"
+	case "nd_tll":
+		return "arp_tha"
+	case "tcp_src", "udp_src", "sctp_src", "icmp_type", "icmpv6_type":
+		return "tp_src"
+	case "tcp_dst", "udp_dst", "sctp_dst", "icmp_code", "icmpv6_code":
+		return "tp_dst"
+	case "nd_options_type":
+		return "tcp_flags"
+	case "in_port_oxm":
+		return "in_port"
+	case "tunnel_id":
+		return "tun_id"
+	case "gtpu_flags", "gtpu_msgtype":
+		return "tun_" + name
+	}
+	return name
+}
