@@ -60,6 +60,9 @@ func (in *input) resolve(ctx context.Context, d *deployment) (*entry, error) {
 	if unused := mf.Unused(); len(unused) > 0 {
 		e.warnings = append(e.warnings, fmt.Sprintf("not used of what was said: %s; a packet enters without registers, and what conntrack says of it is looked up", strings.Join(unused, ", ")))
 	}
+	if unsaid := mf.Unsaid(); len(unsaid) > 0 {
+		e.warnings = append(e.warnings, "ofproto/trace cannot be given all of the packet, which is traced without: "+strings.Join(unsaid, ", "))
+	}
 	if mf.Within != "" {
 		e.warnings = append(e.warnings, mf.Within)
 	}

@@ -1,17 +1,12 @@
 package microflow
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
-
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
-	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
@@ -43,7 +38,7 @@ func FromHex(text string) (Microflow, error) {
 			i += 2
 		}
 	}
-	mf, err := fromFrame(frame)
+	mf, err := fromFrame(frame, len(frame))
 	var de *packet.DecodeError
 	if errors.As(err, &de) {
 		off := len(text)
@@ -70,41 +65,14 @@ func offsetLen(text string) int {
 	return len(form)
 }
 
-func fromFrame(frame []byte) (Microflow, error) {
-	p, payload, err := packet.Decode(frame)
+// fromFrame reads a frame of wire bytes, of which a capture may have cut off the end.
+func fromFrame(frame []byte, wire int) (Microflow, error) {
+	p, payload, err := packet.DecodeCut(frame, wire)
 	if err != nil {
 		return Microflow{}, err
 	}
-	return Microflow{Packet: p, Given: HasAll, Within: within(p, payload)}, nil
+	return Microflow{Packet: p, Given: HasAll, Within: within(p, payload, max(0, wire-len(frame)))}, nil
 }
-
-// Ports that tunnels are known by.
-const (
-	portGeneve = 6081
-	portVXLAN  = 4789
-)
-
-// within tells of a packet of a Geneve or VXLAN tunnel that it is one: who captured it under OVN wants what is inside.
-func within(p packet.Packet, payload []byte) string {
-	if !p.IsIP() || p.Proto != packet.ProtoUDP || p.DstPort != portGeneve && p.DstPort != portVXLAN || len(payload) < 8 {
-		return ""
-	}
-	kind, header := "VXLAN", 8
-	if p.DstPort == portGeneve {
-		kind, header = "Geneve", 8+4*int(payload[0]&0x3f)
-	}
-	key := uint32(payload[4])<<16 | uint32(payload[5])<<8 | uint32(payload[6])
-	inside := "what is inside"
-	if len(payload) > header {
-		if in, _, err := packet.Decode(payload[header:]); err == nil {
-			inside = in.String()
-		}
-	}
-	return fmt.Sprintf("the frame is of a %s tunnel (key %d), and is traced as the tunnel's; to trace %s, capture it where it enters OVN", kind, key, inside)
-}
-
-// maxFrame bounds a frame of a capture file.
-const maxFrame = 256 << 10
 
 // FromPcap reads a frame out of a pcap or pcapng file, FILE or FILE:N; the first frame is 1.
 func FromPcap(spec string) (Microflow, error) {
@@ -130,82 +98,32 @@ func FromPcap(spec string) (Microflow, error) {
 	return mf, nil
 }
 
-// frameReader is what the two formats have in common.
-type frameReader interface {
-	ReadPacketData() ([]byte, gopacket.CaptureInfo, error)
-	LinkType() layers.LinkType
-}
-
 // ReadPcap reads frame n, the first being 1, of a capture in either format.
 func ReadPcap(r io.Reader, n int) (Microflow, error) {
-	fr, err := openCapture(bufio.NewReader(r))
+	c, err := openCapture(r)
 	if err != nil {
 		return Microflow{}, err
 	}
 	for i := 1; ; i++ {
-		data, ci, err := fr.ReadPacketData()
-		if errors.Is(err, io.EOF) {
+		rec, err := c.read(i == n)
+		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return Microflow{}, fmt.Errorf("frame %d: the file ends within it", i)
+		case errors.Is(err, io.EOF):
 			return Microflow{}, fmt.Errorf("it has %d whole frames, there is no frame %d", i-1, n)
+		case err == nil && i < n:
+			continue
+		case err == nil && rec.link != linkEthernet:
+			err = wrongLink(rec.link)
+		}
+		var mf Microflow
+		if err == nil {
+			// Of a capture that claims to have kept more than there was, all is taken for the frame.
+			mf, err = fromFrame(rec.data, max(rec.wire, len(rec.data)))
 		}
 		if err != nil {
 			return Microflow{}, fmt.Errorf("frame %d: %w", i, err)
 		}
-		if i < n {
-			continue
-		}
-		if lt := linkType(fr, ci); lt != layers.LinkTypeEthernet {
-			return Microflow{}, fmt.Errorf("frame %d: link type is %v, not Ethernet: capture on an interface, not on \"any\"", n, lt)
-		}
-		mf, err := fromCapture(data, ci)
-		if err != nil {
-			return Microflow{}, fmt.Errorf("frame %d: %w", n, err)
-		}
 		return mf, nil
 	}
-}
-
-// linkType is a frame's: in a pcapng file each interface has its own.
-func linkType(fr frameReader, ci gopacket.CaptureInfo) layers.LinkType {
-	for _, v := range ci.AncillaryData {
-		if lt, ok := v.(layers.LinkType); ok {
-			return lt
-		}
-	}
-	return fr.LinkType()
-}
-
-func openCapture(r *bufio.Reader) (frameReader, error) {
-	magic, err := r.Peek(4)
-	if err != nil {
-		return nil, errors.New("neither pcap nor pcapng: it has less than four bytes")
-	}
-	var fr frameReader
-	if string(magic) == "\x0a\x0d\x0d\x0a" {
-		// Frames of every interface count, whatever their type: the numbers are those that Wireshark shows.
-		fr, err = pcapgo.NewNgReader(r, pcapgo.NgReaderOptions{WantMixedLinkType: true})
-	} else {
-		var old *pcapgo.Reader
-		if old, err = pcapgo.NewReader(r); err == nil {
-			old.SetSnaplen(maxFrame)
-			fr = old
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("neither pcap nor pcapng: %w", err)
-	}
-	return fr, nil
-}
-
-// fromCapture reads a captured frame; what a snapshot length cut off behind the headers does not matter.
-func fromCapture(data []byte, ci gopacket.CaptureInfo) (Microflow, error) {
-	if ci.Length <= len(data) || ci.Length > maxFrame {
-		return fromFrame(data)
-	}
-	whole := make([]byte, ci.Length)
-	copy(whole, data)
-	p, payload, err := packet.Decode(whole)
-	if err != nil || len(whole)-len(payload) > len(data) {
-		return Microflow{}, fmt.Errorf("the capture cut it at %d bytes, within its headers", len(data))
-	}
-	return Microflow{Packet: p, Given: HasAll, Within: within(p, payload[:max(0, len(data)-(len(whole)-len(payload)))])}, nil
 }

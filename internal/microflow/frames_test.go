@@ -144,12 +144,24 @@ func TestFromOpenFlow(t *testing.T) {
 		mf.Given != HasEthType|HasProto|HasDst|HasDstPort {
 		t.Errorf("%+v", mf)
 	}
+	for _, in := range []string{"tcp\nnw_src=10.0.0.1\n\ttp_dst=80\n", ",tcp,, nw_src=10.0.0.1,,tp_dst=80,", "tcp,nw_src(10.0.0.1)tp_dst:80",
+		"tcp,nw_src:10.0.0.1,tp_dst(80"} {
+		if mf, err := FromOpenFlow(in); err != nil || mf.Packet.String() != "tcp 10.0.0.1:0 > ?:80 [0] ttl 0" || mf.Given != HasEthType|HasProto|HasSrc|HasDstPort {
+			t.Errorf("%q: %v %v", in, mf.Packet, err)
+		}
+	}
+	if mf, err := FromOpenFlow("in_port_oxm=vm1,icmp6,nw_frag=later,icmp_type=135"); err != nil || mf.InPort != "vm1" || strings.Join(mf.Unused(), " ") != "icmp_type" {
+		t.Errorf("%+v, %v", mf, err)
+	}
 	for _, c := range []struct {
 		in, want string
 		off      int
 	}{
 		{"tcp,nw_dst=1.1.1.1/8", "nw_dst=1.1.1.1/8: a packet has values, not masks", 4},
 		{"tcp,foo=1", "foo=1: unknown field", 4},
+		{"tcp,\n tp_dst=443, tcp_dst=80", "tcp_dst=80: field set multiple times", 18},
+		{"in_port=1,in_port_oxm=2", "in_port_oxm=2: field set multiple times", 10},
+		{"ip,nw_src((10.0.0.1))", "nw_src=(10.0.0.1): not an IPv4 address", 3},
 		{"tcp,tp_dst=80,udp_dst=80", "udp_dst=80: prerequisites not met", 14},
 		{"tcp,ct_state=new|foo", "", 4},
 		{"tcp,actions=drop", "actions=drop: unknown field", 4},
@@ -163,7 +175,8 @@ func TestFromOpenFlow(t *testing.T) {
 }
 
 func FuzzFromOpenFlow(f *testing.F) {
-	for _, s := range []string{"in_port=vm1,tcp,nw_src=10.0.0.3,nw_ttl=64", "dl_vlan=1,dl_type=0x800", "udp6 ipv6_src=::1", "ct_state=trk|new"} {
+	for _, s := range []string{"in_port=vm1,tcp,nw_src=10.0.0.3,nw_ttl=64", "dl_vlan=1,dl_type=0x800", "udp6 ipv6_src=::1", "ct_state=trk|new",
+		"tcp,\n,nw_src(10.0.0.1)tp_dst:80", "ip,nw_src(10.0.0.1)->nw_dst", "xxreg0=0x5,reg1=1,in_port(1", "dl_type=0x894f,nsh_spi:5"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
@@ -174,15 +187,6 @@ func FuzzFromOpenFlow(f *testing.F) {
 			}
 			se.Mark()
 		}
-	})
-}
-
-func FuzzReadPcap(f *testing.F) {
-	for _, data := range captures(f, layers.LinkTypeEthernet, 1<<16) {
-		f.Add(data)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		ReadPcap(bytes.NewReader(data), 2)
 	})
 }
 
@@ -207,7 +211,7 @@ func TestWithin(t *testing.T) {
 		if len(c.frame) > len(inner) {
 			c.frame[16], c.frame[17] = 0, 0
 		}
-		mf, err := fromFrame(c.frame)
+		mf, err := fromFrame(c.frame, len(c.frame))
 		if err != nil || !strings.Contains(mf.Within, c.want) || c.want == "" && mf.Within != "" {
 			t.Errorf("%x: %q, %v; want %q", c.frame, mf.Within, err, c.want)
 		}

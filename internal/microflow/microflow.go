@@ -97,6 +97,14 @@ func (mf *Microflow) Unused() []string {
 	return out
 }
 
+// Unsaid lists what of the packet ofproto/trace cannot be given, and which is followed as if it were not there: flow text has
+// no words for it. ICMP's id and quoted packet are not among that: conntrack's part is played here.
+func (mf *Microflow) Unsaid() []string {
+	return slices.DeleteFunc(mf.Packet.Unsayable(), func(what string) bool {
+		return what == packet.UnsayableID || what == packet.UnsayableInner
+	})
+}
+
 // registers names the 32-bit registers that a wider one of an expression is made of, those that are not zero.
 func registers(name string, v openflow.U128) []string {
 	first, parts := map[string]int{"xxreg0": 0, "xxreg1": 4, "xreg4": 8}[name], []uint64{v.Hi >> 32, v.Hi, v.Lo >> 32, v.Lo}

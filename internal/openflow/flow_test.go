@@ -2,8 +2,10 @@ package openflow
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -135,4 +137,39 @@ func TestSplitActions(t *testing.T) {
 			t.Errorf("%s: %q", in, got)
 		}
 	}
+}
+
+// TestRead reads flows as ofputil_parse_key_value does; each field is printed with its offset.
+func TestRead(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", " ,\n": "", "tcp": "0 tcp", ",tcp,,\n\tnw_src=1.1.1.1/8 ,": "1 tcp|8 nw_src=1.1.1.1/8", "a(1)b:2": "0 a=1|4 b=2",
+		"a((1,2) 3),b": "0 a=(1,2) 3|11 b", "a(1": "0 a=1", "a(1)->b c": "0 a=1)->b|8 c", `in_port="a b,c",tcp`: `0 in_port="a b,c"|16 tcp`,
+		"a=(1,2),b": "0 a=(1,2)|8 b", "=5": "0 =5", "a= 5": "0 a|3 5", "a:": "0 a",
+	} {
+		f, at := Read(in)
+		var parts []string
+		for i, fd := range f.Fields {
+			parts = append(parts, fmt.Sprintf("%d %s", at[i], fd))
+		}
+		if got := strings.Join(parts, "|"); got != want || len(at) != len(f.Fields) {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	for _, s := range []string{sample, "tcp\nnw_src(10.0.0.1)tp_dst:80,,", "a(1)->b", `a="b,c`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		fl, at := Read(in)
+		if len(at) != len(fl.Fields) {
+			t.Fatalf("%q: %d fields at %d places", in, len(fl.Fields), len(at))
+		}
+		for i, fd := range fl.Fields {
+			if !strings.HasPrefix(in[at[i]:], fd.Name) || i > 0 && at[i] <= at[i-1] {
+				t.Errorf("%q: %q at %d", in, fd.Name, at[i])
+			}
+		}
+	})
 }

@@ -182,3 +182,31 @@ func writePcap(t *testing.T, file string, frames [][]byte) {
 		}
 	}
 }
+
+// FuzzDecodeCut: of a frame that the capture cut nothing is read that the whole frame would contradict.
+func FuzzDecodeCut(f *testing.F) {
+	for _, p := range generated(14, 60) {
+		frame := mustEncode(f, p)
+		f.Add(frame, len(frame)-1)
+		f.Add(snap(frame, 12+4*len(p.VLANs), "aaaa03000000"), len(frame)/2)
+	}
+	f.Fuzz(func(t *testing.T, frame []byte, n int) {
+		if n < 0 || n > len(frame) {
+			return
+		}
+		got, _, err := DecodeCut(frame[:n], len(frame))
+		if err != nil {
+			return
+		}
+		whole, _, err := Decode(frame)
+		if err != nil {
+			t.Fatalf("%x: %v, and cut at %d it is %v", frame, err, n, got)
+		}
+		if got.Inner == nil {
+			got.Inner = whole.Inner
+		}
+		if diff := cmp.Diff(whole, got, cmpAddr); diff != "" {
+			t.Fatalf("%x cut at %d: -whole +got\n%s", frame, n, diff)
+		}
+	})
+}

@@ -31,6 +31,16 @@ func DecodeCut(frame []byte, wire int) (p Packet, payload []byte, err error) {
 	return d.p, d.rest(), nil
 }
 
+// DecodeBehind reads a packet without Ethernet header, as a tunnel may carry it.
+func DecodeBehind(ethType uint16, b []byte, wire int) (Packet, error) {
+	d := decoder{in: b, end: max(wire, len(b))}
+	d.network(ethType)
+	if d.err != nil {
+		return Packet{}, d.err
+	}
+	return d.p, nil
+}
+
 // CutError is a frame of which the capture kept too little: the header at Off is not whole in its Have bytes.
 type CutError struct {
 	Off, Have int
@@ -103,6 +113,11 @@ func (d *decoder) ethernet() {
 			return
 		}
 	}
+	d.network(ethType)
+}
+
+// network reads what is behind an Ethernet type.
+func (d *decoder) network(ethType uint16) {
 	d.p.EthType = ethType
 	d.p.Length = d.left()
 	switch ethType {
@@ -337,20 +352,28 @@ func (d *decoder) neighbour() {
 		return
 	}
 	d.p.NDTarget = netip.AddrFrom16([16]byte(target))
+	var lla [2]MAC // source, target
 	for d.left() >= 8 && d.err == nil {
 		head := d.take(2, "neighbour discovery option")
 		d.off -= 2
 		n := int(head[1]) * 8
 		if d.err != nil || n == 0 || n > d.left() {
-			return // invalid: Open vSwitch drops all options then
+			break // invalid: what was read before it stays
 		}
 		b := d.take(n, "neighbour discovery option")
-		switch {
-		case n == 8 && b[0] == 1 && d.p.ICMPType == ICMPv6NS:
-			copy(d.p.NDSLL[:], b[2:])
-		case n == 8 && b[0] == 2 && d.p.ICMPType == ICMPv6NA:
-			copy(d.p.NDTLL[:], b[2:])
+		if n != 8 || d.err != nil || b[0] != 1 && b[0] != 2 {
+			continue
 		}
+		if !lla[b[0]-1].IsZero() { // twice: Open vSwitch takes nothing of it
+			d.p.NDTarget, lla = netip.IPv6Unspecified(), [2]MAC{}
+			break
+		}
+		copy(lla[b[0]-1][:], b[2:])
+	}
+	if d.p.ICMPType == ICMPv6NS {
+		d.p.NDSLL = lla[0]
+	} else {
+		d.p.NDTLL = lla[1]
 	}
 }
 

@@ -31,7 +31,7 @@ func (d *draft) take(f openflow.Field) error {
 		return d.takeRegister(f, first, n)
 	}
 	d.claim(name, f)
-	if !metadata {
+	if !metadata || name == "packet_type" {
 		d.given[name] = f
 	}
 	return nil

@@ -56,6 +56,12 @@ func (p Packet) Flow(inPort string) openflow.Flow {
 	return openflow.Flow{Fields: append(list, p.Fields()...)}
 }
 
+// What Unsayable says of ICMP.
+const (
+	UnsayableID    = "ICMP id"
+	UnsayableInner = "packet quoted by ICMP"
+)
+
 // Unsayable names the parts of the packet that Fields leaves out because flow text has no words for them.
 func (p Packet) Unsayable() []string {
 	var out []string
@@ -75,10 +81,10 @@ func (p Packet) Unsayable() []string {
 		out = append(out, "IGMP type and code")
 	}
 	if p.HasID && p.IsQuery() && p.Frag != FragLater {
-		out = append(out, "ICMP id")
+		out = append(out, UnsayableID)
 	}
 	if p.Inner != nil {
-		out = append(out, "packet quoted by ICMP")
+		out = append(out, UnsayableInner)
 	}
 	return out
 }

@@ -174,6 +174,7 @@ func u16(d *draft, name string, to *uint16) {
 
 func (d *draft) packet() (Packet, error) {
 	p := &d.p
+	d.packetType()
 	d.mac("dl_src", &p.EthSrc)
 	d.mac("dl_dst", &p.EthDst)
 	u16(d, "dl_type", &p.EthType)
@@ -208,6 +209,16 @@ func (d *draft) packet() (Packet, error) {
 		return Packet{}, d.twice
 	}
 	return *p, nil
+}
+
+// packetType takes the Ethernet type of a packet without Ethernet header, packet_type=(1,0x800), which is printed instead of
+// dl_type.
+func (d *draft) packetType() {
+	_, text, ok := strings.Cut(d.given["packet_type"].Value, "(1,")
+	delete(d.given, "packet_type")
+	if v, err := number64(strings.TrimSuffix(text, ")")); ok && err == nil && v <= 0xffff && d.p.EthType == 0 {
+		d.p.EthType = uint16(v)
+	}
 }
 
 // leftOver is the error for a field without its prerequisite; zero values are no contradiction, since
@@ -329,6 +340,10 @@ func (d *draft) transport() {
 			d.mac("nd_sll", &p.NDSLL)
 			d.mac("nd_tll", &p.NDTLL)
 		}
+	case p.Proto == ProtoICMP || p.Proto == ProtoICMPv6 || p.Proto == ProtoIGMP:
+		// Over the other family: miniflow_extract reads the header all the same, and no match can ask for it.
+		delete(d.given, "tp_src")
+		delete(d.given, "tp_dst")
 	}
 }
 
