@@ -47,7 +47,7 @@ func (w *uwork) validNew() bool {
 
 // first fills in what a protocol's new_conn leaves.
 func (w *uwork) first(e *Entry) {
-	t := w.timeouts()
+	t := w.timeouts(e.Orig.Proto)
 	e.HasTimeout = true
 	switch e.Orig.Proto {
 	case ProtoTCP:
@@ -66,7 +66,7 @@ func (w *uwork) update() userUpdate {
 	case ProtoTCP:
 		return w.updateTCP()
 	}
-	return w.updateEcho(w.timeouts().echo(w.e.Orig.Proto))
+	return w.updateEcho(w.timeouts(w.e.Orig.Proto).echo(w.e.Orig.Proto))
 }
 
 // updateEcho is other_conn_update and icmp_conn_update: established once answered. The table does not tell whether a
@@ -123,11 +123,13 @@ func (w *uwork) updateTCP() userUpdate {
 				w.assume(Assumed, "the number of a SYN from the second side is not kept: the first side's next ACK is likely invalid")
 			}
 			*src = UserTCPSynSent
-			w.e.Timeout, w.e.HasTimeout = w.timeouts().SynSent, true
+			w.e.Timeout, w.e.HasTimeout = w.timeouts(ProtoTCP).SynSent, true
 			return userValidNew
 		}
 	}
 	w.checkSeq(*src, *dst)
+	// What acknowledges a side that was not seen acknowledges nothing near zero, and passes without refreshing the connection.
+	peerUnseen := *dst < UserTCPSynSent && f&tcpACK != 0 && !w.u.NoSeqCheck
 	if *src < UserTCPSynSent {
 		*src = UserTCPSynSent
 	}
@@ -145,7 +147,9 @@ func (w *uwork) updateTCP() userUpdate {
 	if f&tcpRST != 0 {
 		*src, *dst = UserTCPTimeWait, UserTCPTimeWait
 	}
-	w.e.Timeout, w.e.HasTimeout = w.tcpTimeout(*src, *dst), true
+	if !peerUnseen {
+		w.e.Timeout, w.e.HasTimeout = w.tcpTimeout(*src, *dst), true
+	}
 	return userValid
 }
 
@@ -163,7 +167,7 @@ func (w *uwork) checkSeq(src, dst TCPState) {
 
 // tcpTimeout picks the timeout as the end of tcp_conn_update does.
 func (w *uwork) tcpTimeout(src, dst TCPState) uint32 {
-	t := w.timeouts()
+	t := w.timeouts(ProtoTCP)
 	lo, hi := min(src, dst), max(src, dst)
 	switch {
 	case lo >= UserTCPFinWait2:

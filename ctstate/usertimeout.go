@@ -28,15 +28,17 @@ func UserTimeoutsOf(named map[string]uint32) UserTimeouts {
 	return t
 }
 
-// timeouts are those of the zone's connections: ofproto gives the zone's policy to each commit (put_ct_timeout).
-func (w *uwork) timeouts() *UserTimeouts {
-	if t, ok := w.u.Policies[w.a.Zone]; ok {
+// timeouts are those of the zone's connections of a protocol: ofproto gives the zone's policy to each commit (put_ct_timeout), but
+// only of protocols that a policy can name (ct_dpif_timeout_policy_support_ipproto).
+func (w *uwork) timeouts(proto uint8) *UserTimeouts {
+	t, ok := w.u.Policies[w.a.Zone]
+	if ok && (proto == ProtoTCP || proto == ProtoUDP || isICMP(proto)) {
 		return &t
 	}
 	return &w.u.Timeouts
 }
 
-// unanswered are a protocol's seconds for a connection that has an answer to come, answered those for one that had it.
+// echo returns a protocol's seconds for a connection that has an answer to come, and for one that had it.
 func (t *UserTimeouts) echo(proto uint8) (unanswered, answered uint32) {
 	if isICMP(proto) {
 		return t.ICMPFirst, t.ICMPReply
@@ -50,7 +52,7 @@ func (w *uwork) neverAnswered(e *Entry) bool {
 	if !e.HasTimeout || w.u.TimeoutsUnknown {
 		return false
 	}
-	_, a := w.timeouts().echo(e.Orig.Proto)
+	_, a := w.timeouts(e.Orig.Proto).echo(e.Orig.Proto)
 	_, b := w.u.Timeouts.echo(e.Orig.Proto)
 	return e.Timeout > max(a, b)
 }

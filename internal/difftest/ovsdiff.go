@@ -32,6 +32,9 @@ type ovsDiffer struct {
 	history  []string
 	sent     []sent
 	loose    bool // neither side checks sequence numbers in this scenario
+	reading  bool // the model knows only what the datapath's table tells (userspace)
+	way      *ways
+	limits   []string // settings of this scenario (userspace)
 	crashes  int
 	as       *ctstate.Release // model another Open vSwitch than the one that runs
 }
@@ -90,6 +93,9 @@ func (d *ovsDiffer) start() (err error) {
 }
 
 func (d *ovsDiffer) scenario(rnd *rand.Rand, n, steps int) error {
+	if !d.kernel {
+		d.limits, d.reading = drawLimits(rnd), n%4 >= 2
+	}
 	if err := d.setUp(n%2 == 0); err != nil {
 		return err
 	}
@@ -138,7 +144,10 @@ func (d *ovsDiffer) setUp(loose bool) error {
 		if d.as != nil {
 			u.Release = *d.as
 		}
-		d.model = u
+		d.model = ctdpif.NewTracker(d.v.ctl, "", u, d.v.policies)
+		if err := d.setLimits(); err != nil {
+			return err
+		}
 		method := "dpctl/ct-enable-tcp-seq-chk"
 		if loose {
 			method = "dpctl/ct-disable-tcp-seq-chk"
@@ -146,7 +155,10 @@ func (d *ovsDiffer) setUp(loose bool) error {
 		if err := d.v.call(method); err != nil {
 			return err
 		}
-		return d.v.call("dpctl/flush-conntrack")
+		if err := d.v.call("dpctl/flush-conntrack"); err != nil {
+			return err
+		}
+		return d.askAll()
 	}
 	k := ctstate.NewKernel(release())
 	k.Sysctl.TCPBeLiberal, k.Sysctl.TCPIgnoreInvalidRST = loose, loose
@@ -162,6 +174,11 @@ func (d *ovsDiffer) setUp(loose bool) error {
 
 // step sends one packet through one program and compares.
 func (d *ovsDiffer) step(rnd *rand.Rand) error {
+	if d.reading {
+		if err := d.readBack(); err != nil {
+			return err
+		}
+	}
 	pk := d.gen.next(d.lookup)
 	var fit []int
 	for i := range d.programs {
@@ -297,7 +314,7 @@ func (d *ovsDiffer) report(pk *packet, prog *program, diffs []string) {
 	if d.wrong > d.show {
 		return
 	}
-	fmt.Fprintf(d.out, "disagreement %d at step %d, loose %v, program %s:\n", d.wrong, d.steps, d.loose, prog)
+	fmt.Fprintf(d.out, "disagreement %d at step %d, loose %v, read back %v, %q, program %s:\n", d.wrong, d.steps, d.loose, d.reading, d.limits, prog)
 	for _, line := range diffs {
 		fmt.Fprintln(d.out, "  ", line)
 	}
@@ -317,7 +334,7 @@ func (d *ovsDiffer) countStep(pk *packet, w *walk, prog *program) {
 	d.kinds[fmt.Sprintf("actions %d", len(prog.ops))]++
 	for name, is := range map[string]bool{
 		"dropped": w.dropped, "quoting": pk.p.Inner != nil, "IPv6": pk.p.Tuple.IsIPv6(), "translated": w.pk.Tuple != pk.p.Tuple,
-		"cached": !w.last.Looked && len(prog.ops) > 1, "several zones": !prog.one, "sequence checks off": d.loose,
+		"limited": d.limits != nil, "read back": d.reading, "cached": !w.last.Looked && len(prog.ops) > 1, "several zones": !prog.one, "sequence checks off": d.loose,
 	} {
 		if is {
 			d.kinds["answer "+name]++

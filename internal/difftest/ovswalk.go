@@ -107,6 +107,9 @@ func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func
 		if err != nil {
 			return nil, fmt.Errorf("model: %w", err)
 		}
+		if d.way != nil {
+			r = d.way.pick(r)
+		}
 		if adopt != nil {
 			if one, err := d.addressTaken(&r, act); err != nil {
 				return nil, err
@@ -134,6 +137,12 @@ func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func
 		if !d.kernel && !d.loose && r.Certainty == ctstate.Assumed && r.Hit != nil && p.p.Tuple.Proto == ctstate.ProtoTCP {
 			w.assumed = true
 		}
+		if d.limits != nil && r.Deleted != nil { // it counts until the daemon sweeps it up
+			w.stale = true
+			if i < len(prog.ops)-1 {
+				return nil, errNext
+			}
+		}
 		if !d.kernel && r.Certainty != ctstate.Exact && (r.Deleted != nil || r.Certainty == ctstate.Assumed && r.Committed != nil && r.Hit == nil) {
 			w.stale = true
 			if i < len(prog.ops)-1 || r.Certainty == ctstate.Undetermined || r.Deleted == nil {
@@ -153,6 +162,9 @@ func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func
 
 // compareStep sends a packet through a program and compares all that can be seen of it.
 func (d *ovsDiffer) compareStep(pk *packet, n int) (w *walk, diffs []string, err error) {
+	if d.reading {
+		return d.compareRead(pk, n)
+	}
 	prog := &d.programs[n]
 	guess, err := d.walk(d.o.Fork(), *pk, prog, nil)
 	if errors.Is(err, errNext) {
@@ -175,16 +187,22 @@ func (d *ovsDiffer) compareStep(pk *packet, n int) (w *walk, diffs []string, err
 	if w.assumed {
 		return nil, nil, errNext
 	}
-	diffs = d.compare(w, got)
+	diffs, err = d.compareAllOf(w, got)
+	return w, diffs, err
+}
+
+// compareAllOf compares what came out with a walk, and the entries with the model's.
+func (d *ovsDiffer) compareAllOf(w *walk, got *seen) ([]string, error) {
+	diffs := d.compare(w, got)
 	for i, k := range w.keys {
 		if slices.Contains(w.keys[:i], k) {
 			continue
 		}
 		more, err := d.compareEntries(k)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		diffs = append(diffs, more...)
 	}
-	return w, diffs, nil
+	return diffs, nil
 }

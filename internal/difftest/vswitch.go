@@ -29,8 +29,9 @@ type vswitch struct {
 	in     wirePort
 	out    wirePort
 	kernel bool
-	// release is Open vSwitch's.
-	release ctstate.Release
+	// release is Open vSwitch's, timeouts are its zones' policies.
+	release  ctstate.Release
+	timeouts map[uint16]map[string]uint32
 }
 
 // wirePort carries frames to or from a bridge.
@@ -112,6 +113,9 @@ func (v *vswitch) ports(db string) (err error) {
 			add = append(add, "type=dummy", "options:pstream=punix:"+v.dir+"/"+name)
 		}
 		bridge = append(bridge, add...)
+	}
+	if !v.kernel {
+		bridge = append(bridge, policyOf(zones[0])...)
 	}
 	if err := v.run("", "ovs-vsctl", bridge...); err != nil || v.kernel {
 		return err

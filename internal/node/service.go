@@ -225,8 +225,8 @@ func (s *Service) Trace(ctx context.Context, req TraceRequest) (*engine.Result, 
 	if u, ok := eng.Underlay.(*underlay); ok {
 		u.reset()
 	}
-	if u, ok := eng.Tracker.(*userTracker); ok {
-		u.forget()
+	if u, ok := eng.Tracker.(*ctdpif.Tracker); ok {
+		u.Reset()
 	}
 	res, err := eng.Trace(ctx, req.Request, req.Overlay)
 	s.open.learn(res)
@@ -265,7 +265,7 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	if typ, _, _ := strings.Cut(backer, "@"); typ == "system" {
 		e.Table, e.Tracker, err = s.kernelModel(ctx)
 	} else {
-		e.Table, e.Tracker, err = s.userspaceModel(ctx, backer)
+		e.Table, e.Tracker = s.userspaceModel(backer)
 	}
 	if err != nil {
 		return nil, err
