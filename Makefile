@@ -22,9 +22,12 @@ ON = $(if $(DEBIAN),scripts/debian.sh $(DEBIAN))
 # RANDOM_CASES=N draws so many cases at random, by SEED, instead of those written down.
 RANDOM_CASES ?= 0
 SEED ?= 1
+# SEEDS=N is how many seeds difftest-long compares, JOBS how many of them at a time.
+SEEDS ?= 200
+JOBS ?= 2
 LABCTL := bin/labctl
 
-.PHONY: all build labctl unit test live difftest oracle coverage lint fuzz bench demo lab lab-up lab-down capture setup clean
+.PHONY: all build labctl unit test live difftest difftest-long oracle coverage lint fuzz bench demo lab lab-up lab-down capture setup clean
 
 all: build
 
@@ -54,6 +57,11 @@ lint:
 difftest: setup
 	$(GO) run ./internal/difftest -steps $(STEPS)
 	$(GO) run ./internal/difftest -datapath userspace -steps $(USERSTEPS)
+
+# The userspace datapath's comparison over many seeds, from SEED on, JOBS at a time: a line for each.
+difftest-long: setup
+	@$(GO) build -o bin/difftest ./internal/difftest
+	@seq $(SEED) $$(($(SEED) + $(SEEDS) - 1)) | xargs -P $(JOBS) -n 1 bin/difftest -datapath userspace -steps $(USERSTEPS) -seed
 
 # The lab cases: predicted, really sent, compared.
 oracle: setup build labctl
