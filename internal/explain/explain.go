@@ -98,6 +98,7 @@ type Explainer struct {
 	groupsWith map[ovn.UUID]map[ovn.UUID]bool // datapath to the groups it is in
 	ports      map[portKey]string
 	sets       map[setName][]string
+	residents  map[seenFrom]residence
 	hints      map[hint][]*NBRow
 	owners     map[ovn.UUID]*owner    // Northbound switches and routers
 	learned    map[ovn.UUID]bool      // flows that have voted on bases
@@ -126,7 +127,7 @@ func (e *Explainer) forget() {
 	e.ports, e.sets = map[portKey]string{}, map[setName][]string{}
 	e.stages, e.groupsWith = map[ovn.UUID]map[stage][]brief{}, map[ovn.UUID]map[ovn.UUID]bool{}
 	e.groups, e.hints = map[ovn.UUID][]ovn.UUID{}, map[hint][]*NBRow{}
-	e.owners = map[ovn.UUID]*owner{}
+	e.owners, e.residents = map[ovn.UUID]*owner{}, map[seenFrom]residence{}
 }
 
 // Refresh makes the next question read the databases anew.

@@ -400,7 +400,7 @@ func TestNearestMiss(t *testing.T) {
 	acl := all[slices.IndexFunc(all, func(f flowRow) bool { return f.stage == "ls_out_acl" })]
 	flow := fmt.Sprintf("recirc_id=0x5,ct_state=new|trk,tcp,reg0=0x280,reg15=0x%x,metadata=0x%x,in_port=3,vlan_tci=0x0000,dl_src=00:00:00:00:ff:02,"+
 		"dl_dst=40:54:00:00:00:03,nw_src=10.0.0.3,nw_dst=20.0.0.3,nw_ttl=63,tp_src=1111,tp_dst=81,tcp_flags=syn", p.TunnelKey, sw1.TunnelKey)
-	m, err := e.NearestMiss(t.Context(), uint64(sw1.TunnelKey), acl.pipeline, acl.table, 1900, flow)
+	m, err := e.NearestMiss(t.Context(), "hv1", uint64(sw1.TunnelKey), acl.pipeline, acl.table, 1900, flow)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,8 @@ type facts struct {
 	outport  string
 	security []string            // what the security of the port that a stage checks lets through
 	sets     map[string][]string // members of "$addressset" and "@portgroup", as far as read
+
+	residents map[string]residence // by port, as far as read: what a packet does not tell
 }
 
 // readFacts reads NAME=VALUE and bare names, as ofproto/trace prints a flow.

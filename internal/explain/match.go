@@ -232,12 +232,19 @@ func (p *matcher) comparison() truth {
 	if p.bad {
 		return unknown
 	}
-	if p.take("(") { // is_chassis_resident("...") is not the packet's to tell
-		p.word()
+	if p.take("(") {
+		port := strings.Trim(p.word(), `"`)
 		if !p.take(")") {
 			p.bad = true
 		}
-		return unknown
+		if left != residentFunc {
+			return unknown
+		}
+		here := p.f.residents[port].here // unknown, unless it was read
+		if p.neg {
+			here = not(here)
+		}
+		return here
 	}
 	op := p.relop()
 	if op == "" {

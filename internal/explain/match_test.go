@@ -29,6 +29,8 @@ func TestConjuncts(t *testing.T) {
 		{syn, `ip4.src == $as0 && inport == @pg0`, "??"},
 		{syn, `is_chassis_resident("cr-lr0-public") && ip4`, "?y"},
 		{syn, `!is_chassis_resident("x")`, "?"},
+		{syn, `is_chassis_resident("here") && is_chassis_resident("there") && !is_chassis_resident("here") && !is_chassis_resident("there")`, "ynny"},
+		{syn, `is_chassis_resident("perhaps") && (is_chassis_resident("there") || ip4) && other("here")`, "?y?"},
 		{syn, `ct.new && !ct.est && ct.rpl`, "yyn"},
 		{syn, `reg0[7] == 1 && reg0[8] == 1 && reg0[0..7] == 0x80 && flags.loopback && reg10[0] == 1`, "ynyyy"},
 		{syn, `reg0[9] == 1 && reg20 == 1 && xxreg0 == 1`, "y??"},
@@ -55,6 +57,7 @@ func TestConjuncts(t *testing.T) {
 	} {
 		f := readFacts(c.flow)
 		f.outport = "sw1-p1"
+		f.residents = map[string]residence{"here": {here: yes, on: "hv1"}, "there": {here: no, on: "hv2"}, "perhaps": {on: "hv2"}}
 		f.sets = map[string][]string{"$friends": {"10.0.0.0/30", "10.0.9.9"}, "@pg": {`"sw1-p0"`, `"sw1-p1"`}, "@other": {`"x"`}, "$empty": {}}
 		terms, ok := f.conjuncts(c.match)
 		got := ""

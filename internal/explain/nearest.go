@@ -55,8 +55,9 @@ const maxACLPriority = 1000 + 32767
 // NearestMiss compares a packet with the flows of one stage of one datapath:
 // pipeline and tableID say which stage, metadata which datapath, flow is the packet as
 // ofproto/trace printed it there. Only flows that could have gone before the
-// one that took the packet, whose priority is given, and that do not drop are compared.
-func (e *Explainer) NearestMiss(ctx context.Context, metadata uint64, pipeline string, tableID, priority int, flow string) (*Miss, error) {
+// one that took the packet, whose priority is given, and that do not drop are compared. The chassis is the one that the
+// packet is on: flows may be bound to the chassis of a port.
+func (e *Explainer) NearestMiss(ctx context.Context, chassis string, metadata uint64, pipeline string, tableID, priority int, flow string) (*Miss, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.sb == nil {
@@ -73,6 +74,7 @@ func (e *Explainer) NearestMiss(ctx context.Context, metadata uint64, pipeline s
 	if err != nil {
 		return nil, err
 	}
+	packet := f
 	in, err := e.stageFlows(ctx, dp.UUID, stage{pipeline, tableID})
 	if err != nil {
 		return nil, err
@@ -93,9 +95,15 @@ func (e *Explainer) NearestMiss(ctx context.Context, metadata uint64, pipeline s
 			m.Stage = lf.Stage
 		}
 		own := lf.Hint == "" && lf.Priority > maxACLPriority // of OVN, for replies and discovery: nobody's rule to change
-		if !own && !drops(lf.Actions) && lf.Priority >= priority && lf.Match != "1" {
-			m.consider(lf, f)
+		if own || drops(lf.Actions) || lf.Priority < priority || lf.Match == "1" {
+			continue
 		}
+		if strings.Contains(lf.Match, residentFunc) && packet.holds(lf.Match) != no { // else where its ports reside does not matter
+			if err := e.readResidents(ctx, &f, chassis, lf.Match); err != nil {
+				return nil, err
+			}
+		}
+		m.consider(lf, f)
 	}
 	if m.Nearest == nil {
 		return m, nil

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,7 +23,8 @@ type Reporter struct {
 // seen is a table hit that Explain has named.
 type seen struct {
 	lookup
-	eval *seen // of a hit that carries out an ACL stage's decision: where that was made
+	eval   *seen // of a hit that carries out an ACL stage's decision: where that was made
+	before *seen // the look-up before it on the packet's way over the chassis
 }
 
 // Explain fills in the stages, logical flows and Northbound rows of a chassis' hops.
@@ -40,13 +42,15 @@ func (r *Reporter) Explain(ctx context.Context, chassis string, hops []*report.H
 		r.seen = map[*report.Table]*seen{}
 	}
 	var in *report.Segment
-	var eval *seen
+	var eval, before *seen
+	last := map[*report.Segment]*seen{}
 	next := 0
 	each(hops, func(s *report.Segment, t *report.Table) {
 		if s != in {
-			in, eval = s, nil
+			in, eval, before = s, nil, last[parentOf(hops, s)]
 		}
-		now := &seen{lookup: lookup{hit: hits[next], named: named[next], flow: t.LookedUp, last: s.FinalFlow, miss: t.Match == noMatch}}
+		now := &seen{lookup: lookup{hit: hits[next], named: named[next], flow: t.LookedUp, last: s.FinalFlow, miss: t.Match == noMatch}, before: before}
+		before, last[s] = now, now
 		next++
 		eval = carry(now, eval)
 		fill(t, now.named)
@@ -84,6 +88,19 @@ func each(hops []*report.Hop, do func(*report.Segment, *report.Table)) {
 			}
 		}
 	}
+}
+
+// parentOf finds the segment that a segment was recirculated from; nil for a first one.
+func parentOf(hops []*report.Hop, s *report.Segment) *report.Segment {
+	if s.Parent == nil {
+		return nil
+	}
+	for _, h := range hops {
+		if slices.Contains(h.Segments, s) && *s.Parent < len(h.Segments) {
+			return h.Segments[*s.Parent]
+		}
+	}
+	return nil
 }
 
 // noMatch is the match of a look-up that no flow took.
@@ -183,14 +200,37 @@ func (r *Reporter) Reason(ctx context.Context, why *report.Reason, at *report.Ta
 		n.Flow = s.eval.named.Flow // no Northbound database says which rule it was; the flow that decided says more than the one that acts
 	}
 	why.Text = n.text(f)
-	if !strings.Contains(n.Stage, "_acl") || s.hit.metadata() == 0 {
+	away, err := e.away(ctx, why.Chassis, s)
+	if err != nil {
+		return err
+	}
+	if away != nil {
+		why.Text = n.textAway(f, away)
 		return nil
 	}
-	from := n.Flow
+	if strings.Contains(n.Stage, "_acl") && s.hit.metadata() != 0 {
+		return e.nearest(ctx, why, s, n.Flow)
+	}
+	if away, err = e.awayBefore(ctx, why.Chassis, s); away != nil {
+		why.Nearest = away.nearest()
+	}
+	return err
+}
+
+// nearest says of a packet that an ACL stage drops which rule would have let it through, or why its connection cannot be known there.
+func (e *Explainer) nearest(ctx context.Context, why *report.Reason, s *seen, from *LogicalFlow) error {
 	if s.eval != nil && s.eval.named.Flow != nil {
 		from = s.eval.named.Flow
 	}
-	miss, err := e.NearestMiss(ctx, s.hit.metadata(), from.Pipeline, from.TableID, from.Priority, s.packet())
+	untracked, err := e.untracked(ctx, s, from)
+	if err != nil {
+		return err
+	}
+	if untracked != "" {
+		why.Text += "; " + untracked
+		return nil
+	}
+	miss, err := e.NearestMiss(ctx, why.Chassis, s.hit.metadata(), from.Pipeline, from.TableID, from.Priority, s.packet())
 	if err != nil {
 		return err
 	}

@@ -138,3 +138,9 @@ func (e *Explainer) loadFlows(ctx context.Context, ids []ovn.UUID) error {
 	}
 	return err
 }
+
+// flow reads one logical flow, unless it has it; nil for a row that has gone.
+func (e *Explainer) flow(ctx context.Context, id ovn.UUID) (*LogicalFlow, error) {
+	err := e.loadFlows(ctx, []ovn.UUID{id})
+	return e.flows[id], err
+}

@@ -16,15 +16,7 @@ func (n Named) text(f facts) string {
 	on := cmpOr(lf.Datapath, "its datapath")
 	rule := fmt.Sprintf("%s of %s, priority %d", lf.Stage, on, lf.Priority)
 	has := func(part string) bool { return strings.Contains(lf.Stage, part) }
-	said := func(before string, fields ...string) string { // a field of the packet, where it is known
-		for _, field := range fields {
-			if v, ok, known := f.value(field); ok && known && v != "" && v != "0" {
-				return before + v
-			}
-		}
-		return ""
-	}
-	dst := said(" ", "ip4.dst", "ip6.dst")
+	dst := f.said(" ", "ip4.dst", "ip6.dst")
 	switch {
 	case n.NB != nil && n.NB.Table == "ACL" && rejects(lf.Actions):
 		return "ACL " + n.NB.title() + " rejects it"
@@ -47,29 +39,39 @@ func (n Named) text(f facts) string {
 	case n.NB != nil && n.NB.Table == "Logical_Switch_Port" && strings.Contains(n.NB.Summary, "; disabled"):
 		return "logical port " + n.NB.Name + " is disabled (" + rule + ")"
 	case has("ls_in_") && has("port_sec"):
-		return "port security" + said(" of ", "inport") + " refuses it" + said(" from ", "arp.sha", "eth.src") +
-			said(" with ", "ip4.src", "ip6.src", "arp.spa") + f.allowed() + " (" + rule + ")"
+		return "port security" + f.said(" of ", "inport") + " refuses it" + f.said(" from ", "arp.sha", "eth.src") +
+			f.said(" with ", "ip4.src", "ip6.src", "arp.spa") + f.allowed() + " (" + rule + ")"
 	case has("port_sec"):
-		return "port security" + said(" of ", "outport") + " refuses it" + said(" for ", "eth.dst") +
-			said(" with ", "ip4.dst", "ip6.dst", "arp.tpa") + f.allowed() + " (" + rule + ")"
+		return "port security" + f.said(" of ", "outport") + " refuses it" + f.said(" for ", "eth.dst") +
+			f.said(" with ", "ip4.dst", "ip6.dst", "arp.tpa") + f.allowed() + " (" + rule + ")"
 	case has("l2_unknown"), has("l2_lkup"):
-		return "nobody on " + on + " has its Ethernet destination" + said(" ", "eth.dst") + " (" + rule + ")"
+		return "nobody on " + on + " has its Ethernet destination" + f.said(" ", "eth.dst") + " (" + rule + ")"
 	case n.NB != nil:
 		return fmt.Sprintf("%s %s drops it (%s)", n.NB.Table, n.NB.title(), rule)
 	case has("ip_routing") && lf.Priority == 0:
 		return "no route of " + on + " leads to its destination" + dst + " (" + rule + ")"
 	case has("lr_in_admission"):
-		return "no port of router " + on + " takes its Ethernet destination" + said(" ", "eth.dst") + said(" from ", "inport") + " (" + rule + ")"
+		return "no port of router " + on + " takes its Ethernet destination" + f.said(" ", "eth.dst") + f.said(" from ", "inport") + " (" + rule + ")"
 	case has("arp_resolve") && lf.Match == "1":
 		return "the next hop's MAC address is not to be had (" + rule + ")"
 	case has("lr_out_delivery"):
-		return "router port" + said(" ", "outport") + " does not send: it is disabled, or not there (" + rule + ")"
+		return "router port" + f.said(" ", "outport") + " does not send: it is disabled, or not there (" + rule + ")"
 	case lf.Desc != "":
 		return lf.Desc + " (" + rule + ")"
 	case lf.Match == "1":
 		return "nothing in " + lf.Stage + " of " + on + " takes it: its default drops"
 	}
 	return fmt.Sprintf("%s drops it: %s", rule, lf.Match)
+}
+
+// said is a field of the packet with what stands before it, the first that is known; empty where none is.
+func (f facts) said(before string, fields ...string) string {
+	for _, field := range fields {
+		if v, ok, known := f.value(field); ok && known && v != "" && v != "0" {
+			return before + v
+		}
+	}
+	return ""
 }
 
 // allowed is what the port's security lets through.

@@ -1,0 +1,273 @@
+package explain
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// residentFunc is the condition by which a logical flow is bound to the chassis that has claimed a port.
+const residentFunc = "is_chassis_resident"
+
+// residence says whether a port resides on the chassis that a packet is on, as ovn-controller decides it
+// (controller/lflow.c: is_chassis_resident_cb).
+type residence struct {
+	here truth
+	on   string // the chassis that has claimed the port; empty where none has, or the port is not there
+}
+
+// seenFrom is one port, seen from one chassis.
+type seenFrom struct{ chassis, port string }
+
+// residence reads where a port resides, once. A gateway port that another chassis has claimed resides there as long as
+// that chassis goes before this one in its group: which of them really is active depends on BFD, which no database shows.
+func (e *Explainer) residence(ctx context.Context, chassis, port string) (residence, error) {
+	key := seenFrom{chassis, port}
+	if r, known := e.residents[key]; known {
+		return r, nil
+	}
+	r, err := e.readResidence(ctx, chassis, port)
+	if err == nil {
+		e.residents[key] = r
+	}
+	return r, err
+}
+
+func (e *Explainer) readResidence(ctx context.Context, chassis, port string) (residence, error) {
+	pb, err := e.sb.PortByName(ctx, port)
+	if isNotFound(err) {
+		return residence{here: no}, nil
+	}
+	if err != nil {
+		return residence{}, err
+	}
+	here, err := e.sb.ChassisByName(ctx, chassis)
+	if isNotFound(err) {
+		return residence{}, nil
+	}
+	if err != nil {
+		return residence{}, err
+	}
+	g, err := e.sb.GatewayOf(ctx, pb)
+	if err != nil && !isNotFound(err) {
+		return residence{}, err
+	}
+	switch {
+	case g == nil: // a chassis of the group has gone meanwhile
+		return residence{}, nil
+	case g.Active == nil && !isCandidate(g, here.UUID):
+		return residence{here: no}, nil
+	case g.Active == nil:
+		return residence{}, nil
+	case g.Active.UUID == here.UUID:
+		return residence{here: yes, on: here.Name}, nil
+	case slices.Contains(pb.AdditionalChassis, here.UUID), before(g, here.UUID, g.Active.UUID):
+		return residence{on: g.Active.Name}, nil
+	}
+	return residence{here: no, on: g.Active.Name}, nil
+}
+
+// isCandidate reports whether a chassis may serve a gateway port.
+func isCandidate(g *ovn.Gateway, chassis ovn.UUID) bool {
+	return slices.ContainsFunc(g.Candidates, func(c ovn.GatewayCandidate) bool { return c.Chassis == chassis })
+}
+
+// before reports whether a chassis goes before another in a gateway port's group.
+func before(g *ovn.Gateway, a, b ovn.UUID) bool {
+	rank := func(u ovn.UUID) int {
+		i := slices.IndexFunc(g.Candidates, func(c ovn.GatewayCandidate) bool { return c.Chassis == u })
+		if i < 0 {
+			return len(g.Candidates)
+		}
+		return i
+	}
+	return rank(a) < rank(b)
+}
+
+// readResidents reads where the ports reside that a match names.
+func (e *Explainer) readResidents(ctx context.Context, f *facts, chassis, match string) error {
+	if f.residents == nil {
+		f.residents = map[string]residence{}
+	}
+	for _, port := range residentPorts(match) {
+		r, err := e.residence(ctx, chassis, port)
+		if err != nil {
+			return err
+		}
+		f.residents[port] = r
+	}
+	return nil
+}
+
+// residentPorts lists the ports whose residence a match asks about.
+func residentPorts(match string) []string {
+	var out []string
+	for {
+		_, rest, found := strings.Cut(match, residentFunc+`("`)
+		if !found {
+			return out
+		}
+		port, rest, found := strings.Cut(rest, `"`)
+		if !found {
+			return out
+		}
+		out, match = append(out, port), rest
+	}
+}
+
+// bound is a logical flow that a packet meets in all but the chassis it is on.
+type bound struct {
+	flow *LogicalFlow
+	nb   *NBRow
+	port string
+	on   string // where the port resides; empty where nowhere
+	not  bool   // the flow is for the chassis where the port does not reside
+}
+
+// String says where the flow is handled.
+func (b *bound) String() string {
+	where := "handled only on the chassis where " + b.port + " resides"
+	switch {
+	case b.not:
+		return fmt.Sprintf("handled only on chassis where %s does not reside, and it resides on %s", b.port, b.on)
+	case b.on == "":
+		return where + ", and it resides on none"
+	}
+	return where + ": " + b.on
+}
+
+// subject names the row that the flow was made for, in want of one its match.
+func (b *bound) subject() string {
+	if b.nb != nil && b.nb.Table != "Logical_Router_Port" {
+		return b.nb.Table + " " + b.nb.title()
+	}
+	return fmt.Sprintf("%s priority %d (%s)", b.flow.Stage, b.flow.Priority, b.flow.Match)
+}
+
+// boundElsewhere finds the flow that would have taken a packet in place of the one that did, were it not for the chassis
+// that the packet is on; nil where there is none.
+func (e *Explainer) boundElsewhere(ctx context.Context, chassis string, l lookup) (*bound, error) {
+	fits, err := e.place(ctx, &l)
+	if err != nil || !fits {
+		return nil, err
+	}
+	in, err := e.stageFlows(ctx, l.datapath.UUID, l.stage)
+	if err != nil {
+		return nil, err
+	}
+	in = slices.DeleteFunc(in, func(b brief) bool {
+		return !l.miss && b.priority <= l.hit.Priority || !strings.Contains(b.match, residentFunc)
+	})
+	if len(in) == 0 {
+		return nil, nil
+	}
+	slices.SortStableFunc(in, func(a, b brief) int { return cmp.Compare(b.priority, a.priority) })
+	f, err := e.factsOn(ctx, l.datapath, l.packet())
+	if err != nil {
+		return nil, err
+	}
+	packet := f // alone: no term is known to fail for where a port resides
+	for _, b := range in {
+		if packet.holds(b.match) == no {
+			continue
+		}
+		err := e.readSets(ctx, &f, l.datapath, b.match)
+		if err == nil {
+			err = e.readResidents(ctx, &f, chassis, b.match)
+		}
+		if err != nil {
+			return nil, err
+		}
+		term, ok := f.onlyAway(b.match)
+		if !ok {
+			continue
+		}
+		return e.boundOf(ctx, l, b, term, f)
+	}
+	return nil, nil
+}
+
+// onlyAway returns the one condition of a match that fails, if that is where a port resides and all others hold.
+func (f facts) onlyAway(match string) (term string, ok bool) {
+	terms, ok := f.conjuncts(match)
+	if !ok {
+		return "", false
+	}
+	for _, t := range terms {
+		switch {
+		case t.is == yes:
+		case t.is == no && strings.Contains(t.text, residentFunc):
+			term = t.text
+		default:
+			return "", false
+		}
+	}
+	return term, term != ""
+}
+
+func (e *Explainer) boundOf(ctx context.Context, l lookup, b brief, term string, f facts) (*bound, error) {
+	lf, err := e.flow(ctx, b.id)
+	if err != nil || lf == nil || drops(lf.Actions) {
+		return nil, err
+	}
+	lf, err = e.onDatapath(ctx, lf, uint64(l.datapath.TunnelKey))
+	if err != nil {
+		return nil, err
+	}
+	named := []Named{{Flow: lf}}
+	err = e.nameNB(ctx, named)
+	port := residentPorts(term)[0]
+	return &bound{flow: lf, nb: named[0].NB, port: port, on: f.residents[port].on, not: f.residents[port].here == yes}, err
+}
+
+// away is boundElsewhere for the look-up that a packet ended at.
+func (e *Explainer) away(ctx context.Context, chassis string, s *seen) (*bound, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.boundElsewhere(ctx, chassis, s.lookup)
+}
+
+// maxBefore bounds how many look-ups before the one that a packet ended at are compared.
+const maxBefore = 128
+
+// awayBefore is boundElsewhere for what the packet passed before in the same datapath: an address that is not translated on
+// this chassis is why a later stage drops it. The latest counts.
+func (e *Explainer) awayBefore(ctx context.Context, chassis string, s *seen) (*bound, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := 0
+	for p := s.before; p != nil && n < maxBefore; p, n = p.before, n+1 {
+		if p.hit.metadata() != s.hit.metadata() || !p.weighty() {
+			continue
+		}
+		b, err := e.boundElsewhere(ctx, chassis, p.lookup)
+		if b != nil || err != nil {
+			return b, err
+		}
+	}
+	return nil, nil
+}
+
+// nearest says what would have gone before.
+func (b *bound) nearest() string {
+	return fmt.Sprintf("%s is %s (%s of %s)", b.subject(), b, b.flow.Stage, b.flow.Datapath)
+}
+
+// textAway is the reason of a drop where another chassis would have handled the packet.
+func (n Named) textAway(f facts, b *bound) string {
+	lf := n.Flow
+	what := b.subject()
+	switch {
+	case strings.Contains(lf.Stage, "lr_in_admission"):
+		what = "Ethernet destination" + f.said(" ", "eth.dst") + f.said(" from ", "inport")
+	case f.is("arp") && strings.Contains(b.flow.Match, "arp.tpa"):
+		what = "the ARP request for " + f.fields["arp_tpa"]
+	case strings.Contains(b.flow.Match, "nd.target"):
+		what = "the neighbour solicitation for " + f.fields["nd_target"]
+	}
+	return fmt.Sprintf("%s is %s (%s of %s, priority %d)", what, b, lf.Stage, cmpOr(lf.Datapath, "its datapath"), lf.Priority)
+}
