@@ -37,7 +37,9 @@ func TestUserspaceAlternatives(t *testing.T) {
 	error3 := Packet{Tuple: tup(t, "icmp 10.9.9.9>10.0.0.1 type=3 code=1 id=0"), Inner: &inner}
 	tcp := uconn(t, UserTCPEstablished, UserTCPEstablished)
 	closed := uconn(t, UserTCPTimeWait, UserTCPTimeWait)
-	policy := func(u *Userspace) { u.Policies = map[uint16]UserTimeouts{7: UserTimeoutsOf(map[string]uint32{"udp_multiple": 180})} }
+	policy := func(u *Userspace) {
+		u.Policies = map[uint16]UserTimeouts{7: UserTimeoutsOf(map[string]uint32{"udp_multiple": 180})}
+	}
 	for _, c := range []struct {
 		name string
 		e    Entry
