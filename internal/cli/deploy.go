@@ -69,7 +69,7 @@ func (c *common) connect(ctx context.Context) (*deployment, error) {
 	if d.nb != nil {
 		sb.Dynamic = d.nb.DynamicAddresses
 	}
-	d.driver = &driver.Driver{SB: sb, NB: d.nb, Nodes: ns}
+	d.driver = &driver.Driver{SB: sb, NB: d.nb, Nodes: ns, MaxDump: c.dumpBound()}
 	d.driver.DialSB = func(ctx context.Context, chassis, remote string) (*ovn.SB, error) {
 		if strings.Contains(remote, "unix:") && !ns.isLocal(chassis) {
 			return nil, fmt.Errorf("its ovn-remote %s is a socket on that machine", remote)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -31,6 +32,7 @@ type common struct {
 	quiet         bool
 	verbose       int
 	journal       string
+	maxDump       int
 }
 
 func (c *common) add(cmd *cobra.Command) {
@@ -52,6 +54,20 @@ func (c *common) add(cmd *cobra.Command) {
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "the verdict line only")
 	f.CountVarP(&c.verbose, "verbose", "v", "show table look-ups; twice: flows and datapath actions too")
 	f.StringVar(&c.journal, "journal", "", "folder of the journal of synthetic kernel entries")
+	c.addMaxDump(f)
+}
+
+// addMaxDump adds the flag by which the user allows what a large userspace table costs.
+func (c *common) addMaxDump(f *pflag.FlagSet) {
+	f.IntVar(&c.maxDump, "max-dump", node.DefaultMaxDump, "userspace datapath: the largest conntrack table, in connections, that may be dumped; 0 for any")
+}
+
+// dumpBound is --max-dump as a request has it.
+func (c *common) dumpBound() int {
+	if c.maxDump == 0 {
+		return -1
+	}
+	return c.maxDump
 }
 
 // check refuses values that mean nothing.
@@ -79,6 +95,9 @@ func (c *common) check() error {
 		if err := checkRemotes("--nb-of", list); err != nil {
 			return err
 		}
+	}
+	if c.maxDump < 0 {
+		return usagef("--max-dump 400000", "--max-dump %d is negative", c.maxDump)
 	}
 	if c.timeout <= 0 {
 		return usagef("--timeout 30s", "timeout %v is not positive", c.timeout)

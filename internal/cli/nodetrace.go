@@ -43,7 +43,7 @@ func (a *app) nodeTraceCmd() *cobra.Command {
 			opt.NoDB, opt.NetNS = true, netns
 			svc := node.NewService(opt)
 			defer closeLate(cmd.Context(), svc.Close)
-			rep, err := a.nodeTrace(ctx, svc, args[0], args[1], &overlay)
+			rep, err := a.nodeTrace(ctx, svc, args[0], args[1], &overlay, c.dumpBound())
 			if err != nil {
 				return err
 			}
@@ -59,6 +59,7 @@ func (a *app) nodeTraceCmd() *cobra.Command {
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "the verdict line only")
 	f.CountVarP(&c.verbose, "verbose", "v", "show table look-ups; twice: flows and datapath actions too")
 	f.StringVar(&expect, "expect", "", "verdict that is asked for")
+	c.addMaxDump(f)
 	overlay.addLocal(cmd)
 	return cmd
 }
@@ -71,7 +72,7 @@ func closeLate(ctx context.Context, f func(context.Context) error) {
 }
 
 // nodeTrace runs the engine on one bridge and shapes its result as a report of one packet with one hop.
-func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, of *overlayFlags) (*report.Report, error) {
+func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, of *overlayFlags, maxDump int) (*report.Report, error) {
 	flow, at := openflow.Read(text)
 	p, err := packet.FromFlow(flow)
 	if err != nil {
@@ -93,7 +94,7 @@ func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, o
 		return nil, err
 	}
 	const here = "local"
-	req := node.TraceRequest{Overlay: world.Overlays[here], Request: engine.Request{
+	req := node.TraceRequest{Overlay: world.Overlays[here], MaxDump: maxDump, Request: engine.Request{
 		Bridge: bridge, InPort: port.OFPort, InPortDatapath: port.Datapath, Packet: p, Metadata: metadataFields(flow), Carried: world.Carried[here],
 	}}
 	res, err := n.Trace(ctx, req)

@@ -28,8 +28,14 @@ type Line struct {
 	SCTP                *SCTP
 	Helper              string
 	Parent              *Tuple
-	Extra               string // what a newer OVS prints after all that, from its comma on
+	// Layout is how the items stood, where that is not how this package prints them: in another
+	// order, or with items of another release among them.
+	Layout []Item
 }
+
+// Item is an item of a line or of its protocol information: a known one by its key, or the text
+// of one that is not known.
+type Item struct{ Key, Text string }
 
 // Tuple is one direction. OVS prints ports for every protocol but ICMP, even
 // those that have none; Bare is a tuple printed without.
@@ -50,12 +56,14 @@ type TCP struct {
 	HasWScale           bool
 	WScaleOrig, WScaleR uint8
 	FlagsOrig, FlagsRpl uint32
+	Layout              []Item // as Line.Layout
 }
 
 // SCTP is the protocol information of an SCTP connection.
 type SCTP struct {
 	State              uint8
 	VTagOrig, VTagRepl uint32
+	Layout             []Item // as Line.Layout
 }
 
 // State is a TCP state of the userspace datapath, CT_DPIF_TCPS_*.
@@ -123,56 +131,48 @@ func (l *Line) String() string { return string(l.Append(nil)) }
 
 // Append appends what String returns.
 func (l *Line) Append(b []byte) []byte {
-	b = appendProto(b, l.Proto)
-	b = l.Orig.append(append(b, ",orig=("...))
-	b = append(l.CountOrig.append(b), ')')
-	if l.HasReply {
-		b = l.Reply.append(append(b, ",reply=("...))
-		b = append(l.CountRpl.append(b), ')')
-	}
-	if l.Start != "" {
-		b = append(append(b, ",start="...), l.Start...)
-	}
-	if l.Stop != "" {
-		b = append(append(b, ",stop="...), l.Stop...)
-	}
-	if l.HasID {
-		b = strconv.AppendUint(append(b, ",id="...), uint64(l.ID), 10)
-	}
-	if l.Zone != 0 {
-		b = strconv.AppendUint(append(b, ",zone="...), uint64(l.Zone), 10)
-	}
-	if l.HasStatus {
-		b = appendFlags(append(b, ",status="...), statusFlags[:], uint32(l.Status))
-	}
-	if l.HasTimeout {
-		b = strconv.AppendUint(append(b, ",timeout="...), uint64(l.Timeout), 10)
-	}
-	if l.Mark != 0 {
-		b = strconv.AppendUint(append(b, ",mark="...), uint64(l.Mark), 10)
-	}
-	if l.Label.Hi != 0 {
-		b = fmt.Appendf(b, ",labels=0x%x%016x", l.Label.Hi, l.Label.Lo)
-	} else if l.Label.Lo != 0 {
-		b = fmt.Appendf(b, ",labels=0x%x", l.Label.Lo)
-	}
-	if l.TCP != nil || l.SCTP != nil {
-		b = append(b, ",protoinfo=("...)
-		if l.TCP != nil {
-			b = l.TCP.append(b)
-		} else {
-			b = append(append(b, "state="...), enumString(sctpStates[:], l.SCTP.State)...)
-			b = fmt.Appendf(b, ",vtag_orig=%d,vtag_reply=%d", l.SCTP.VTagOrig, l.SCTP.VTagRepl)
+	return appendItems(appendProto(b, l.Proto), l, lineItems[:], l.Layout)
+}
+
+// item is one kind of item: its key, whether OVS prints it for v, and how its value is read and printed.
+type item[T any] struct {
+	key   string
+	shown func(v *T) bool
+	read  func(p *parser, v *T)
+	put   func(b []byte, v *T) []byte
+}
+
+// appendItems appends items, each behind a comma: those that v has in OVS's order, or as layout has them.
+func appendItems[T any](b []byte, v *T, items []item[T], layout []Item) []byte {
+	for i := range items {
+		if it := &items[i]; layout == nil && it.shown(v) {
+			b = it.put(append(append(append(b, ','), it.key...), '='), v)
 		}
-		b = append(b, ')')
 	}
-	if l.Helper != "" {
-		b = append(append(b, ",helper="...), l.Helper...)
+	for _, x := range layout {
+		b = append(b, ',')
+		if x.Key == "" {
+			b = append(b, x.Text...)
+		}
+		for i := range items {
+			if it := &items[i]; it.key == x.Key {
+				b = it.put(append(append(b, it.key...), '='), v)
+			}
+		}
 	}
-	if l.Parent != nil {
-		b = append(l.Parent.append(append(b, ",parent=("...)), ')')
+	return b
+}
+
+// appendEnclosed is appendItems in parentheses, the first item without its comma.
+func appendEnclosed[T any](b []byte, v *T, items []item[T], layout []Item) []byte {
+	at := len(b)
+	b = appendItems(b, v, items, layout)
+	if len(b) > at {
+		b[at] = '('
+	} else {
+		b = append(b, '(')
 	}
-	return append(b, l.Extra...)
+	return append(b, ')')
 }
 
 func appendProto(b []byte, p uint8) []byte {
@@ -203,19 +203,6 @@ func (c Counters) append(b []byte) []byte {
 		return b
 	}
 	return fmt.Appendf(b, ",packets=%d,bytes=%d", c.Packets, c.Bytes)
-}
-
-func (t *TCP) append(b []byte) []byte {
-	if !t.Verbose {
-		return append(append(b, "state="...), t.State.String()...)
-	}
-	b = append(append(b, "state_orig="...), t.Orig.String()...)
-	b = append(append(b, ",state_reply="...), t.Reply.String()...)
-	if t.HasWScale {
-		b = fmt.Appendf(b, ",wscale_orig=%d,wscale_reply=%d", t.WScaleOrig, t.WScaleR)
-	}
-	b = appendFlags(append(b, ",flags_orig="...), tcpFlags[:], t.FlagsOrig)
-	return appendFlags(append(b, ",flags_reply="...), tcpFlags[:], t.FlagsRpl)
 }
 
 // appendFlags is format_flags: names joined by "|", what has none as one

@@ -116,7 +116,7 @@ func TestOracle(t *testing.T) {
 	for name, tbl := range map[string]*Table{
 		"whole":    NewCaller(&unixctl.Client{Path: o.Ctl}, ""),
 		"streamed": New(Socket{Path: o.Ctl}, ""),
-		"large":    {s: Socket{Path: o.Ctl}, Keep: -1},
+		"bounded":  {s: Socket{Path: o.Ctl}, MaxDump: len(packets)},
 	} {
 		t.Run(name, func(t *testing.T) { checkTable(t, tbl) })
 	}
@@ -174,6 +174,18 @@ func checkTable(t *testing.T, tbl *Table) {
 	_, err = tbl.Expectation(ctx, 3, q)
 	if known && !errors.Is(err, ctstate.ErrNotFound) || !known && !errors.Is(err, ErrNoExpectations) {
 		t.Errorf("zone 3, expectations shown: %v: %v", known, err)
+	}
+}
+
+// TestOracleBound: the daemon's own count decides, before anything is dumped.
+func TestOracleBound(t *testing.T) {
+	o := oracle(t)
+	tbl := New(Socket{Path: o.Ctl}, "")
+	tbl.Renew(len(packets) - 3) // two of them continue a connection
+	_, err := tbl.Lookup(t.Context(), 7, tup(17, "10.0.0.1:1000", "10.0.0.2:53"))
+	var large *TooLargeError
+	if !errors.As(err, &large) || large.Connections != len(packets)-2 {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// SyntaxError is a line that is not what OVS prints.
+// SyntaxError is a line that cannot be read: In is the line.
 type SyntaxError struct {
 	In  string
 	Off int
@@ -17,7 +17,7 @@ type SyntaxError struct {
 }
 
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("conntrack dump %q: offset %d: %s", e.In, e.Off, e.Msg)
+	return fmt.Sprintf("conntrack dump %.400q: offset %d: %s", e.In, e.Off, e.Msg)
 }
 
 // Parse reads one line, without its newline.
@@ -29,10 +29,11 @@ func Parse(line string) (Line, error) {
 	return l, nil
 }
 
-// ParseInto is Parse for a buffer that is used again: l keeps nothing of it.
+// ParseInto is Parse for a buffer that is used again: l keeps nothing of it. The memory of l.TCP is
+// used again too.
 func ParseInto(line []byte, l *Line) error {
+	p := parser{in: line, tcp: l.TCP}
 	*l = Line{}
-	p := parser{in: line}
 	p.line(l)
 	if p.err != nil {
 		*l = Line{}
@@ -46,15 +47,12 @@ type parser struct {
 	in  []byte
 	off int
 	err error
+	tcp *TCP // to be used for the line's
 }
 
 func (p *parser) fail(off int, format string, args ...any) {
 	if p.err == nil {
-		in := p.in
-		if len(in) > 400 {
-			in = in[:400]
-		}
-		p.err = &SyntaxError{In: string(in), Off: off, Msg: fmt.Sprintf(format, args...)}
+		p.err = &SyntaxError{In: string(p.in), Off: off, Msg: fmt.Sprintf(format, args...)}
 	}
 }
 
@@ -110,94 +108,127 @@ func (p *parser) number(limit uint64) uint64 {
 	return v
 }
 
+// notZero is a number that OVS leaves out where it is 0.
+func (p *parser) notZero(limit uint64) uint64 {
+	v := p.number(limit)
+	if v == 0 {
+		p.fail(p.off, "0 is not printed")
+	}
+	return v
+}
+
+func (p *parser) tcpState() State { return State(p.enum(tcpStates[:])) }
+
 func (p *parser) u8() uint8   { return uint8(p.number(1<<8 - 1)) }
 func (p *parser) u16() uint16 { return uint16(p.number(1<<16 - 1)) }
 func (p *parser) u32() uint32 { return uint32(p.number(1<<32 - 1)) }
 func (p *parser) u64() uint64 { return p.number(1<<64 - 1) }
 
-// line follows ct_dpif_format_entry item by item, in its order.
+// line is a protocol and items behind it (ct_dpif_format_entry).
 func (p *parser) line(l *Line) {
 	l.Proto = p.proto()
-	p.need(",orig=(")
-	l.Orig, l.CountOrig = p.tuple(l.Proto)
+	seen := readItems(p, l, lineItems[:], &l.Layout, false)
+	switch {
+	case p.err != nil:
+	case p.off < len(p.in):
+		p.fail(p.off, "expected %q", ",")
+	case seen&1 == 0:
+		p.fail(p.off, "the original tuple is missing")
+	case l.HasReply && l.Reply.Src.Addr().Is4() != l.Orig.Src.Addr().Is4():
+		p.fail(p.off, "directions of different address families")
+	case l.Parent != nil && l.Parent.Src.Addr().Is4() != l.Orig.Src.Addr().Is4():
+		p.fail(p.off, "a parent of another address family")
+	}
+}
+
+// readItems reads items up to a closing parenthesis or the end, in whatever order they stand: they
+// are named, so that one that this package does not know hides nothing. The result has a bit for each
+// item that was there. open is for a list whose first item has no comma before it.
+func readItems[T any](p *parser, v *T, items []item[T], layout *[]Item, open bool) (seen uint32) {
+	var order [16]uint8 // of the items read, for the layout
+	n, next, plain := 0, 0, true
+	for ; p.err == nil && p.off < len(p.in) && p.in[p.off] != ')'; open = false {
+		if !open {
+			p.need(",")
+		}
+		at := p.off
+		i := p.key(next, len(items), func(i int) string { return items[i].key })
+		if plain && i < next {
+			plain = false
+			for _, j := range order[:n] {
+				*layout = append(*layout, Item{Key: items[j].key})
+			}
+		}
+		switch {
+		case i < 0:
+			*layout = append(*layout, Item{Text: p.unknown()})
+			continue
+		case seen&(1<<i) != 0:
+			p.fail(at, "%q is there twice", items[i].key)
+			return seen
+		case plain:
+			order[n] = uint8(i)
+			n, next = n+1, i+1
+		default:
+			*layout = append(*layout, Item{Key: items[i].key})
+		}
+		seen |= 1 << i
+		items[i].read(p, v)
+	}
+	return seen
+}
+
+// key takes a known key and its equals sign, and returns which it is, or -1. The search begins at the
+// one that is expected next.
+func (p *parser) key(next, n int, name func(int) string) int {
+	for i := range n {
+		i = (next + i) % n
+		k := name(i)
+		if end := p.off + len(k); end < len(p.in) && p.in[end] == '=' && string(p.in[p.off:end]) == k {
+			p.off = end + 1
+			return i
+		}
+	}
+	return -1
+}
+
+// unknown takes an item of any kind, with what it has in parentheses.
+func (p *parser) unknown() string {
+	start := p.off
+	n := itemLen(p.in[p.off:])
+	if n <= 0 {
+		p.fail(start, "unexpected %q", p.in[start:min(len(p.in), start+20)])
+		return ""
+	}
+	p.off += n
+	return string(p.in[start:p.off])
+}
+
+// itemLen is the length of the item that b begins with, up to a comma or a closing parenthesis that
+// is not its own; -1 where its parentheses do not close.
+func itemLen(b []byte) int {
+	depth := 0
+	for i, c := range b {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')' && depth > 0:
+			depth--
+		case depth == 0 && (c == ',' || c == ')'):
+			return i
+		}
+	}
+	if depth > 0 {
+		return -1
+	}
+	return len(b)
+}
+
+// enclosed reads what read reads, in parentheses.
+func (p *parser) enclosed(read func()) {
+	p.need("(")
+	read()
 	p.need(")")
-	if p.skip(",reply=(") {
-		l.HasReply = true
-		l.Reply, l.CountRpl = p.tuple(l.Proto)
-		p.need(")")
-	}
-	if p.skip(",start=") {
-		l.Start = string(p.word())
-		if p.skip(",stop=") {
-			l.Stop = string(p.word())
-		}
-	}
-	if p.skip(",id=") {
-		l.HasID, l.ID = true, p.u32()
-	}
-	if p.skip(",zone=") {
-		l.Zone = p.u16()
-		if l.Zone == 0 {
-			p.fail(p.off, "zone 0 is not printed")
-		}
-	}
-	if p.skip(",status=") {
-		l.HasStatus, l.Status = true, ctstate.Status(p.flags(statusFlags[:]))
-	}
-	if p.skip(",timeout=") {
-		l.HasTimeout, l.Timeout = true, p.u32()
-	}
-	if p.skip(",mark=") {
-		if l.Mark = p.u32(); l.Mark == 0 {
-			p.fail(p.off, "mark 0 is not printed")
-		}
-	}
-	if p.skip(",labels=0x") {
-		l.Label = p.label()
-	}
-	if p.skip(",protoinfo=(") {
-		p.protoInfo(l)
-		p.need(")")
-	}
-	if p.skip(",helper=") {
-		l.Helper = string(p.word())
-	}
-	if p.skip(",parent=(") {
-		// The parent's protocol is not printed; an expected connection's helper
-		// (FTP, TFTP) sees to it that it is the connection's own, but for
-		// helpers to come.
-		t, c := p.tuple(l.Proto)
-		if c != (Counters{}) {
-			p.fail(p.off, "counters of a parent")
-		}
-		l.Parent = &t
-		p.need(")")
-	}
-	p.extra(l)
-}
-
-// extra keeps what a newer OVS adds: it has to look like further items, so
-// that a known item out of its place is an error and not lost.
-func (p *parser) extra(l *Line) {
-	if p.err != nil || p.off == len(p.in) {
-		return
-	}
-	rest := p.in[p.off:]
-	key, _, found := bytes.Cut(rest, []byte("="))
-	if rest[0] != ',' || !found || len(key) < 2 || knownKey(string(key[1:])) || bytes.ContainsAny(key[1:], ",()") {
-		p.fail(p.off, "unexpected %q", rest[:min(len(rest), 20)])
-		return
-	}
-	l.Extra = string(rest)
-	p.off = len(p.in)
-}
-
-func knownKey(k string) bool {
-	switch k {
-	case "orig", "reply", "start", "stop", "id", "zone", "status", "timeout", "mark", "labels", "protoinfo", "helper", "parent":
-		return true
-	}
-	return false
 }
 
 func (p *parser) proto() uint8 {
@@ -358,34 +389,4 @@ func (p *parser) enum(names []string) uint8 {
 	}
 	p.fail(start, "unknown state %q", w)
 	return 0
-}
-
-func (p *parser) protoInfo(l *Line) {
-	switch {
-	case l.Proto == ctstate.ProtoTCP && p.skip("state="):
-		l.TCP = &TCP{State: State(p.enum(tcpStates[:]))}
-	case l.Proto == ctstate.ProtoTCP && p.skip("state_orig="):
-		t := &TCP{Verbose: true, Orig: State(p.enum(tcpStates[:]))}
-		p.need(",state_reply=")
-		t.Reply = State(p.enum(tcpStates[:]))
-		if p.skip(",wscale_orig=") {
-			t.HasWScale, t.WScaleOrig = true, p.u8()
-			p.need(",wscale_reply=")
-			t.WScaleR = p.u8()
-		}
-		p.need(",flags_orig=")
-		t.FlagsOrig = p.flags(tcpFlags[:])
-		p.need(",flags_reply=")
-		t.FlagsRpl = p.flags(tcpFlags[:])
-		l.TCP = t
-	case l.Proto == ctstate.ProtoSCTP && p.skip("state="):
-		s := &SCTP{State: p.enum(sctpStates[:])}
-		p.need(",vtag_orig=")
-		s.VTagOrig = p.u32()
-		p.need(",vtag_reply=")
-		s.VTagRepl = p.u32()
-		l.SCTP = s
-	default:
-		p.fail(p.off, "unknown protocol information")
-	}
 }

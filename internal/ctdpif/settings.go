@@ -36,8 +36,8 @@ func ReadSettings(ctx context.Context, c Caller, dp string) (s Settings, err err
 		method string
 		parse  func(text string) bool
 	}{
-		{"dpctl/ct-get-nconns", number(&s.Conns)},
-		{"dpctl/ct-get-maxconns", number(&s.MaxConns)},
+		{"dpctl/ct-get-nconns", intoInt(&s.Conns)},
+		{"dpctl/ct-get-maxconns", intoInt(&s.MaxConns)},
 		{"dpctl/ct-get-tcp-seq-chk", func(text string) bool {
 			word, ok := strings.CutPrefix(strings.TrimSpace(text), "TCP sequence checking: ")
 			s.SeqCheck = word == "enabled"
@@ -77,7 +77,8 @@ func callParse(ctx context.Context, c Caller, method string, parse func(string) 
 	return nil
 }
 
-func number(to *int) func(string) bool {
+// intoInt parses the one number that a command prints.
+func intoInt(to *int) func(string) bool {
 	return func(text string) bool {
 		v, err := strconv.ParseUint(strings.TrimSpace(text), 10, 32)
 		*to = int(v)

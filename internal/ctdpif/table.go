@@ -1,53 +1,49 @@
 package ctdpif
 
 import (
-	"bufio"
-	"bytes"
+	"cmp"
 	"context"
-	"errors"
+
 	"fmt"
-	"io"
+
 	"iter"
 	"net/netip"
-	"slices"
-	"strings"
+
 	"sync"
+	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
 // Table is the conntrack table of a userspace datapath: a ctstate.Table, and its
-// Expecter and EchoFinder. OVS can only dump, one zone at a time; a zone that is
-// not too large is dumped once and kept until Reset, so that all look-ups of one
-// packet ask the daemon once a zone. Safe for concurrent use.
+// Expecter and EchoFinder. OVS can only dump, one zone at a time: a zone is
+// dumped once and kept, packed, until Reset or Renew, so that however many look-ups
+// a packet needs, ovs-vswitchd is held up once a zone. Safe for concurrent use.
 type Table struct {
 	s  Streamer
 	dp string // datapath name as dpctl takes it; empty: the only one
 
-	// Keep is the largest zone to keep, in entries; 0 is DefaultKeep. A larger
-	// zone is read through at each look-up, and never held.
-	Keep int
+	// MaxDump is the largest table, in connections of all zones, that is dumped; 0 is no bound.
+	MaxDump int
+
+	// Now is the clock of Renew; time.Now when nil.
+	Now func() time.Time
 
 	mu    sync.Mutex
 	zones map[uint16]*zone
-	exps  map[uint16][]ctstate.Expectation
+	exps  map[uint16]expectations
 	hasX  *bool // whether the daemon knows dump-conntrack-exp
+	count *int  // connections of all zones
 }
 
-// DefaultKeep is Table.Keep when that is 0: some 40 MB.
-const DefaultKeep = 100_000
-
-// zone is what is known of one: its entries, unless it is too large.
+// zone is what is known of one.
 type zone struct {
-	entries map[ctstate.Tuple]ctstate.Entry // by both directions
-	list    []ctstate.Entry
-	large   bool
+	pack
+	opaques
 	helpers bool // some connection has one
+	read    time.Time
+	took    time.Duration
 }
-
-// ErrNoExpectations is a daemon before OVS 3.2, which cannot show what
-// connections its helpers expect, in a zone where connections have helpers.
-var ErrNoExpectations = errors.New("this ovs-vswitchd cannot show expected connections (OVS 3.2 can)")
 
 // New is the table of the datapath dp, or of the only one when dp is empty.
 func New(s Streamer, dp string) *Table { return &Table{s: s, dp: dp} }
@@ -59,54 +55,53 @@ func NewCaller(c Caller, dp string) *Table { return New(callStreamer{c}, dp) }
 func (t *Table) Reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.zones, t.exps = nil, nil
+	t.forget(func(*zone) bool { return true })
 }
 
-// maxLine is the longest line: a tenth of it is plenty for any entry.
-const maxLine = 16 << 10
+// The readings that Renew keeps: of large zones, for some times as long as reading them took.
+const (
+	largeZone = 5000
+	keepTimes = 10
+)
 
-// Scan reads lines from r until its end; what a line holds is valid until the
-// next. A line that does not parse ends the iteration.
-func Scan(r io.Reader) iter.Seq2[*Line, error] {
-	return func(yield func(*Line, error) bool) {
-		br := bufio.NewReaderSize(r, maxLine)
-		var l Line
-		for {
-			b, err := br.ReadSlice('\n')
-			if err == bufio.ErrBufferFull {
-				err = &SyntaxError{In: string(b[:80]), Off: len(b), Msg: "the line does not end"}
-			}
-			if err != nil && err != io.EOF {
-				yield(nil, err)
-				return
-			}
-			b = bytes.TrimSuffix(b, []byte("\n"))
-			if len(b) > 0 {
-				if perr := ParseInto(b, &l); perr != nil {
-					yield(nil, perr)
-					return
-				}
-				if !yield(&l, nil) {
-					return
-				}
-			}
-			if err == io.EOF {
-				return
-			}
+// Renew is Reset for the next packet of a run, and keeps the reading of a large zone for ten times as
+// long as it took: so ovs-vswitchd spends a tenth of its time on dumps at most, and the packets of a
+// session see one moment of the table. maxDump is MaxDump from now on.
+func (t *Table) Renew(maxDump int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.MaxDump = maxDump
+	now := t.now()
+	t.forget(func(z *zone) bool { return z.n < largeZone || now.Sub(z.read) > keepTimes*z.took })
+}
+
+func (t *Table) forget(which func(*zone) bool) {
+	for id, z := range t.zones {
+		if which(z) {
+			z.release()
+			delete(t.zones, id)
 		}
 	}
+	t.exps, t.count = nil, nil
+}
+
+func (t *Table) now() time.Time {
+	if t.Now != nil {
+		return t.Now()
+	}
+	return time.Now()
 }
 
 // All reads the connections of one zone, or of every zone when zone is nil,
-// holding one at a time.
+// holding one at a time. Errors are as Scan's.
 func (t *Table) All(ctx context.Context, zone *uint16) iter.Seq2[ctstate.Entry, error] {
 	return func(yield func(ctstate.Entry, error) bool) {
 		for l, err := range t.lines(ctx, "dpctl/dump-conntrack", []string{"-m", "-s"}, zone) {
-			if err != nil {
-				yield(ctstate.Entry{}, err)
-				return
+			var e ctstate.Entry
+			if err == nil {
+				e = l.Entry()
 			}
-			if !yield(l.Entry(), nil) {
+			if !yield(e, err) {
 				return
 			}
 		}
@@ -132,7 +127,7 @@ func (t *Table) lines(ctx context.Context, method string, args []string, zone *u
 			if err == nil && zone != nil && l.Zone != *zone {
 				continue
 			}
-			if !yield(l, err) || err != nil {
+			if !yield(l, err) {
 				return
 			}
 		}
@@ -161,21 +156,15 @@ func (t *Table) Lookup(ctx context.Context, zone uint16, tuple ctstate.Tuple) (c
 }
 
 func (t *Table) lookup(ctx context.Context, zone uint16, key ctstate.Tuple) (ctstate.Entry, error) {
-	z, e, err := t.readZone(ctx, zone, func(e *ctstate.Entry) bool { return e.Orig == key || e.Reply == key })
+	z, err := t.readZone(ctx, zone)
 	if err != nil {
 		return ctstate.Entry{}, err
 	}
-	if !z.large {
-		found, ok := z.entries[key]
-		if !ok {
-			return ctstate.Entry{}, ctstate.ErrNotFound
-		}
-		return found, nil
+	e, ok := z.find(zone, key)
+	if !ok {
+		err = cmp.Or(z.check(func(o *opaque) bool { return o.may(key) }), ctstate.ErrNotFound)
 	}
-	if e == nil {
-		return ctstate.Entry{}, ctstate.ErrNotFound
-	}
-	return *e, nil
+	return e, err
 }
 
 // portless is the key of a datapath that does not look at the protocol's ports;
@@ -202,45 +191,47 @@ func withPorts(e ctstate.Entry, bare, key ctstate.Tuple) ctstate.Entry {
 	return e
 }
 
-// readZone gives the zone, and, if it is too large to keep, the first entry
-// that want accepts.
-func (t *Table) readZone(ctx context.Context, id uint16, want func(*ctstate.Entry) bool) (*zone, *ctstate.Entry, error) {
-	if z := t.zones[id]; z != nil && !z.large {
-		return z, nil, nil
+// readZone gives the zone, read at most once until it is forgotten.
+func (t *Table) readZone(ctx context.Context, id uint16) (*zone, error) {
+	if z := t.zones[id]; z != nil {
+		return z, nil
 	}
-	keep := t.Keep
-	if keep == 0 {
-		keep = DefaultKeep
+	if err := t.mayDump(ctx); err != nil {
+		return nil, err
 	}
-	known := t.zones[id] // large
-	z := &zone{entries: map[ctstate.Tuple]ctstate.Entry{}, large: known != nil}
-	var hit *ctstate.Entry
-	for e, err := range t.All(ctx, &id) {
-		if err != nil {
-			return nil, nil, err
-		}
-		if hit == nil && want(&e) {
-			found := e
-			hit = &found
-			if known != nil {
-				return known, hit, nil // the rest is known not to matter
-			}
-		}
-		z.helpers = z.helpers || e.Helper != ""
-		if !z.large && len(z.list) >= keep {
-			z.large, z.list, z.entries = true, nil, nil
-		}
-		if !z.large {
-			z.list = append(z.list, e)
-			z.entries[e.Reply] = e
-			z.entries[e.Orig] = e
-		}
+	z := &zone{read: t.now()}
+	err := t.fill(ctx, id, z)
+	if err != nil {
+		z.release()
+		return nil, err
 	}
+	z.took = t.now().Sub(z.read)
 	if t.zones == nil {
 		t.zones = map[uint16]*zone{}
 	}
 	t.zones[id] = z
-	return z, hit, nil
+	return z, nil
+}
+
+func (t *Table) fill(ctx context.Context, id uint16, z *zone) error {
+	for l, err := range t.lines(ctx, "dpctl/dump-conntrack", []string{"-m", "-s"}, &id) {
+		if bad := unreadable(err); bad != nil {
+			if o := readOpaque(bad); o.zone.may(id) {
+				z.opaques.add(o)
+				z.helpers = z.helpers || o.helper
+			}
+			continue
+		}
+		if err == nil {
+			e := l.Entry()
+			z.helpers = z.helpers || e.Helper != ""
+			err = z.pack.add(&e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return z.finish()
 }
 
 func unmap(t ctstate.Tuple) ctstate.Tuple {
@@ -259,123 +250,20 @@ func (t *Table) Echoes(ctx context.Context, zoneID uint16, tuple ctstate.Tuple) 
 		a.ICMPID = key.ICMPID
 		return a == key
 	}
-	var out []ctstate.Entry
-	add := func(e *ctstate.Entry) bool {
-		if same(e.Orig) || same(e.Reply) {
-			out = append(out, *e)
-		}
-		return false
+	z, err := t.readZone(ctx, zoneID)
+	if err == nil {
+		err = z.check(func(o *opaque) bool { return o.mayEcho(key) })
 	}
-	z, _, err := t.readZone(ctx, zoneID, add)
 	if err != nil {
 		return nil, &ctstate.LookupError{Zone: zoneID, Tuple: tuple, Err: err}
 	}
-	if !z.large {
-		out = nil
-		for i := range z.list {
-			add(&z.list[i])
+	var out []ctstate.Entry
+	for _, e := range z.all(zoneID) {
+		if same(e.Orig) || same(e.Reply) {
+			out = append(out, e)
 		}
 	}
 	return out, nil
-}
-
-// Expectation finds the expected connection that a new packet with the tuple
-// would be: expectation_lookup takes any source port, and any source address
-// where the helper could not know it.
-func (t *Table) Expectation(ctx context.Context, zone uint16, tuple ctstate.Tuple) (ctstate.Expectation, error) {
-	x, err := t.expectation(ctx, zone, unmap(tuple))
-	if err != nil && err != ctstate.ErrNotFound {
-		err = &ctstate.LookupError{Zone: zone, Tuple: tuple, Err: err}
-	}
-	return x, err
-}
-
-func (t *Table) expectation(ctx context.Context, zone uint16, tuple ctstate.Tuple) (ctstate.Expectation, error) {
-	t.mu.Lock()
-	known, err := t.knowsExpectations(ctx)
-	if err == nil && !known {
-		// Without helpers nothing is expected, and that is a fact.
-		z, _, zerr := t.readZone(ctx, zone, func(*ctstate.Entry) bool { return false })
-		switch {
-		case zerr != nil:
-			err = zerr
-		case z.helpers:
-			err = ErrNoExpectations
-		default:
-			err = ctstate.ErrNotFound
-		}
-	}
-	var list []ctstate.Expectation
-	if err == nil {
-		list, err = t.expectations(ctx, zone)
-	}
-	t.mu.Unlock()
-	if err != nil {
-		return ctstate.Expectation{}, err
-	}
-	i := slices.IndexFunc(list, func(x ctstate.Expectation) bool { return expects(x.Tuple, tuple) })
-	if i < 0 {
-		return ctstate.Expectation{}, ctstate.ErrNotFound
-	}
-	x := list[i]
-	// The helper is the parent's, whose entry is looked up by its own tuple.
-	if x.Master, err = t.Lookup(ctx, zone, *x.Master.Master); err != nil {
-		return ctstate.Expectation{}, err
-	}
-	x.Helper = x.Master.Helper
-	return x, nil
-}
-
-func expects(x, t ctstate.Tuple) bool {
-	return x.Proto == t.Proto && x.Dst == t.Dst &&
-		(x.Src.Addr() == t.Src.Addr() || x.Src.Addr().IsUnspecified()) &&
-		(x.Src.Port() == 0 || x.Src.Port() == t.Src.Port())
-}
-
-// expectations are those of the zone; Master holds the parent's tuple only.
-func (t *Table) expectations(ctx context.Context, zone uint16) ([]ctstate.Expectation, error) {
-	if list, ok := t.exps[zone]; ok {
-		return list, nil
-	}
-	list := []ctstate.Expectation{}
-	for l, err := range t.lines(ctx, "dpctl/dump-conntrack-exp", nil, &zone) {
-		if err != nil {
-			return nil, err
-		}
-		if l.Parent == nil {
-			continue
-		}
-		parent := l.Parent.Tuple
-		list = append(list, ctstate.Expectation{Zone: l.Zone, Tuple: l.Orig.Tuple, Master: ctstate.Entry{Master: &parent}})
-	}
-	if t.exps == nil {
-		t.exps = map[uint16][]ctstate.Expectation{}
-	}
-	t.exps[zone] = list
-	return list, nil
-}
-
-// knowsExpectations asks the daemon for its commands, once.
-func (t *Table) knowsExpectations(ctx context.Context) (bool, error) {
-	if t.hasX != nil {
-		return *t.hasX, nil
-	}
-	r, err := t.s.Stream(ctx, "list-commands")
-	if err != nil {
-		return false, err
-	}
-	defer r.Close()
-	sc := bufio.NewScanner(r)
-	has := false
-	for sc.Scan() {
-		name, _, _ := strings.Cut(strings.TrimSpace(sc.Text()), " ")
-		has = has || name == "dpctl/dump-conntrack-exp"
-	}
-	if err := sc.Err(); err != nil {
-		return false, err
-	}
-	t.hasX = &has
-	return has, nil
 }
 
 var (

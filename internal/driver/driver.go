@@ -32,6 +32,7 @@ type Driver struct {
 	Explainer Explainer // may be nil: tables stay unnamed
 	Backend   string    // keep only the load balancer's alternative of this IP:PORT
 	MaxHops   int       // node visits of one packet; DefaultMaxHops when 0
+	MaxDump   int       // node.TraceRequest.MaxDump
 
 	// DialSB opens another zone's Southbound database as a chassis names it; nil: there are none.
 	DialSB func(ctx context.Context, chassis, remote string) (*ovn.SB, error)
@@ -337,7 +338,7 @@ func (s *sending) trace(ctx context.Context, a arrival, w World) (*hop, error) {
 	if err != nil {
 		return nil, err
 	}
-	req := node.TraceRequest{Request: a.req, Overlay: w.Overlays[a.chassis]}
+	req := node.TraceRequest{Request: a.req, Overlay: w.Overlays[a.chassis], MaxDump: s.MaxDump}
 	if req.Bridge == "" {
 		req.Bridge = info.Bridge
 	}

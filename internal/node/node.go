@@ -3,6 +3,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -32,6 +33,18 @@ type Node interface {
 type TraceRequest struct {
 	engine.Request
 	Overlay ctstate.OverlayData `json:"overlay"`
+	// MaxDump is the largest conntrack table of a userspace datapath, in connections, that may be dumped
+	// for the packet: DefaultMaxDump when 0, no bound when negative.
+	MaxDump int `json:"max_dump,omitempty"`
+}
+
+// DefaultMaxDump is how many connections may be dumped without the user's word: a fifth of a second of
+// ovs-vswitchd's main thread.
+const DefaultMaxDump = 50_000
+
+// maxDump is MaxDump as ctdpif takes it.
+func (r *TraceRequest) maxDump() int {
+	return max(0, cmp.Or(r.MaxDump, DefaultMaxDump))
 }
 
 // CommitRequest is what a packet left in the overlay, to be made real.

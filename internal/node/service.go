@@ -220,7 +220,7 @@ func (s *Service) Trace(ctx context.Context, req TraceRequest) (*engine.Result, 
 		return nil, err
 	}
 	if t, ok := eng.Table.(*ctdpif.Table); ok {
-		t.Reset() // what the last packet's look-ups read may be old
+		t.Renew(req.maxDump()) // what the last packet's look-ups read may be old
 	}
 	if u, ok := eng.Underlay.(*underlay); ok {
 		u.reset()

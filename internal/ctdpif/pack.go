@@ -1,0 +1,307 @@
+package ctdpif
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"iter"
+	"math/bits"
+	"net/netip"
+	"syscall"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+)
+
+// pack holds a zone's connections in some 40 bytes each: a look-up needs few of them, but which is
+// not known before a trace has come there, and a second dump costs a thousand times more. The memory
+// is taken from the system and given back to it, so that the garbage collector neither looks at it nor
+// lets garbage of the same size gather.
+type pack struct {
+	chunks [][]byte
+	n      int
+	index  []byte // of 32-bit words: 1 + where a record is, by the hash of a direction
+	seed   maphash.Seed
+	rec    []byte
+}
+
+// chunkSize is what is taken at a time; no record is longer (maxLine), nor lies in two.
+const chunkSize = 1 << 16
+
+// The bits of a record's first two bytes.
+const (
+	packV6      = 1 << iota
+	packSrcBack // the reply's source address is the original destination
+	packDstBack
+	packPortsBack
+	packTimeout
+	packTCP
+	packSCTP
+	packLabel
+	packHelper
+	packMaster
+)
+
+// add appends a connection of the zone.
+func (p *pack) add(e *ctstate.Entry) error {
+	p.rec = appendRecord(p.rec[:0], e)
+	last := len(p.chunks) - 1
+	if last < 0 || len(p.chunks[last])+len(p.rec) > chunkSize {
+		b, err := grab(chunkSize)
+		if err != nil {
+			return err
+		}
+		p.chunks = append(p.chunks, b[:0])
+		last++
+	}
+	p.chunks[last] = append(p.chunks[last], p.rec...)
+	p.n++
+	return nil
+}
+
+func appendRecord(b []byte, e *ctstate.Entry) []byte {
+	var set uint16
+	flag := func(bit uint16, ok bool) bool {
+		if ok {
+			set |= bit
+		}
+		return ok
+	}
+	o, r := &e.Orig, &e.Reply
+	flag(packV6, !o.Src.Addr().Is4())
+	srcBack, dstBack := flag(packSrcBack, r.Src.Addr() == o.Dst.Addr()), flag(packDstBack, r.Dst.Addr() == o.Src.Addr())
+	icmp := isICMP(o.Proto)
+	portsBack := flag(packPortsBack, !icmp && r.Src.Port() == o.Dst.Port() && r.Dst.Port() == o.Src.Port())
+	flag(packTimeout, e.HasTimeout)
+	flag(packTCP, e.TCP != nil)
+	flag(packSCTP, e.SCTP != nil)
+	flag(packLabel, e.Label != ctstate.Label{})
+	flag(packHelper, e.Helper != "")
+	flag(packMaster, e.Master != nil)
+
+	b = append(binary.BigEndian.AppendUint16(b, set), o.Proto)
+	b = appendAddr(appendAddr(b, o.Src.Addr()), o.Dst.Addr())
+	b = appendPorts(b, o)
+	if !srcBack {
+		b = appendAddr(b, r.Src.Addr())
+	}
+	if !dstBack {
+		b = appendAddr(b, r.Dst.Addr())
+	}
+	if !portsBack {
+		b = appendPorts(b, r)
+	}
+	b = binary.AppendUvarint(b, uint64(e.ID))
+	b = binary.AppendUvarint(b, uint64(e.Status))
+	b = binary.AppendUvarint(b, uint64(e.Mark))
+	if e.HasTimeout {
+		b = binary.AppendUvarint(b, uint64(e.Timeout))
+	}
+	if t := e.TCP; t != nil {
+		b = append(b, byte(t.State), byte(t.StateReply), t.FlagsOrig, t.FlagsReply, t.WScaleOrig, t.WScaleRepl)
+	}
+	if s := e.SCTP; s != nil {
+		b = append(b, s.State)
+		b = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, s.VTagOrig), s.VTagRepl)
+	}
+	if set&packLabel != 0 {
+		b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, e.Label.Hi), e.Label.Lo)
+	}
+	if e.Helper != "" {
+		b = append(binary.AppendUvarint(b, uint64(len(e.Helper))), e.Helper...)
+	}
+	if m := e.Master; m != nil {
+		b = appendPorts(appendAddr(appendAddr(b, m.Src.Addr()), m.Dst.Addr()), m)
+	}
+	return b
+}
+
+func isICMP(proto uint8) bool { return proto == ctstate.ProtoICMP || proto == ctstate.ProtoICMPv6 }
+
+func appendAddr(b []byte, a netip.Addr) []byte { return append(b, a.AsSlice()...) }
+
+func appendPorts(b []byte, t *ctstate.Tuple) []byte {
+	if isICMP(t.Proto) {
+		return append(binary.BigEndian.AppendUint16(b, t.ICMPID), t.ICMPType, t.ICMPCode)
+	}
+	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(b, t.Src.Port()), t.Dst.Port())
+}
+
+// record reads what appendRecord wrote.
+type record struct{ b []byte }
+
+func (r *record) take(n int) []byte {
+	b := r.b[:n]
+	r.b = r.b[n:]
+	return b
+}
+
+func (r *record) uvarint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *record) addr(v6 bool) netip.Addr {
+	if v6 {
+		return netip.AddrFrom16([16]byte(r.take(16)))
+	}
+	return netip.AddrFrom4([4]byte(r.take(4)))
+}
+
+// ports reads the ports or the ICMP fields of a tuple whose addresses are there.
+func (r *record) ports(t *ctstate.Tuple, src, dst netip.Addr) {
+	b := r.take(4)
+	sport, dport := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	if isICMP(t.Proto) {
+		t.ICMPID, t.ICMPType, t.ICMPCode = sport, b[2], b[3]
+		sport, dport = 0, 0
+	}
+	t.Src, t.Dst = netip.AddrPortFrom(src, sport), netip.AddrPortFrom(dst, dport)
+}
+
+// tuples reads the first part of a record.
+func (r *record) tuples() (set uint16, orig, reply ctstate.Tuple) {
+	set = binary.BigEndian.Uint16(r.take(2))
+	v6 := set&packV6 != 0
+	orig.Proto = r.take(1)[0]
+	reply.Proto = orig.Proto
+	src, dst := r.addr(v6), r.addr(v6)
+	r.ports(&orig, src, dst)
+	back, forth := dst, src
+	if set&packSrcBack == 0 {
+		back = r.addr(v6)
+	}
+	if set&packDstBack == 0 {
+		forth = r.addr(v6)
+	}
+	if set&packPortsBack == 0 {
+		r.ports(&reply, back, forth)
+	} else {
+		reply.Src, reply.Dst = netip.AddrPortFrom(back, orig.Dst.Port()), netip.AddrPortFrom(forth, orig.Src.Port())
+	}
+	return set, orig, reply
+}
+
+// entry reads a whole record.
+func (r *record) entry(zone uint16) ctstate.Entry {
+	set, orig, reply := r.tuples()
+	e := ctstate.Entry{Zone: zone, Orig: orig, Reply: reply, Source: ctstate.FromUserspace}
+	e.ID, e.Status, e.Mark = uint32(r.uvarint()), ctstate.Status(r.uvarint()), uint32(r.uvarint())
+	if e.HasTimeout = set&packTimeout != 0; e.HasTimeout {
+		e.Timeout = uint32(r.uvarint())
+	}
+	if set&packTCP != 0 {
+		b := r.take(6)
+		e.TCP = &ctstate.TCPInfo{State: ctstate.TCPState(b[0]), StateReply: ctstate.TCPState(b[1]),
+			FlagsOrig: b[2], FlagsReply: b[3], WScaleOrig: b[4], WScaleRepl: b[5]}
+	}
+	if set&packSCTP != 0 {
+		b := r.take(9)
+		e.SCTP = &ctstate.SCTPInfo{State: b[0], VTagOrig: binary.BigEndian.Uint32(b[1:]), VTagRepl: binary.BigEndian.Uint32(b[5:])}
+	}
+	if set&packLabel != 0 {
+		b := r.take(16)
+		e.Label = ctstate.Label{Hi: binary.BigEndian.Uint64(b), Lo: binary.BigEndian.Uint64(b[8:])}
+	}
+	if set&packHelper != 0 {
+		e.Helper = string(r.take(int(r.uvarint())))
+	}
+	if set&packMaster != 0 {
+		e.Master = &ctstate.Tuple{Proto: orig.Proto}
+		src := r.addr(set&packV6 != 0)
+		dst := r.addr(set&packV6 != 0)
+		r.ports(e.Master, src, dst)
+	}
+	return e
+}
+
+// all gives the place of every record and its entry.
+func (p *pack) all(zone uint16) iter.Seq2[uint32, ctstate.Entry] {
+	return func(yield func(uint32, ctstate.Entry) bool) {
+		for i, c := range p.chunks {
+			for r := (record{c}); len(r.b) > 0; {
+				at := uint32(i*chunkSize + len(c) - len(r.b))
+				if !yield(at, r.entry(zone)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// finish makes the index, once everything is there.
+func (p *pack) finish() (err error) {
+	if p.n == 0 {
+		return nil
+	}
+	p.seed = maphash.MakeSeed()
+	slots := p.n*2*4/3 + 1 // one more than filled at least, where a search ends
+	if p.index, err = grab(4 * slots); err != nil {
+		return err
+	}
+	for at, e := range p.all(0) {
+		p.put(at, e.Orig)
+		if e.Reply != e.Orig {
+			p.put(at, e.Reply)
+		}
+	}
+	return nil
+}
+
+// slots walks the index from where the tuple belongs, until yield returns false.
+func (p *pack) slots(t ctstate.Tuple, yield func(word []byte) bool) {
+	n := len(p.index) / 4
+	hi, _ := bits.Mul64(maphash.Comparable(p.seed, t), uint64(n))
+	for i := int(hi); yield(p.index[i*4 : i*4+4]); {
+		if i++; i == n {
+			i = 0
+		}
+	}
+}
+
+func (p *pack) put(at uint32, t ctstate.Tuple) {
+	p.slots(t, func(word []byte) bool {
+		if binary.NativeEndian.Uint32(word) != 0 {
+			return true
+		}
+		binary.NativeEndian.PutUint32(word, at+1)
+		return false
+	})
+}
+
+// find gives the connection of which t is a direction.
+func (p *pack) find(zone uint16, t ctstate.Tuple) (e ctstate.Entry, ok bool) {
+	if p.n == 0 {
+		return e, false
+	}
+	p.slots(t, func(word []byte) bool {
+		v := binary.NativeEndian.Uint32(word)
+		if v == 0 {
+			return false
+		}
+		at := int(v - 1)
+		rest := p.chunks[at/chunkSize][at%chunkSize:]
+		r := record{rest}
+		if _, orig, reply := r.tuples(); orig != t && reply != t {
+			return true
+		}
+		r.b = rest
+		e, ok = r.entry(zone), true
+		return false
+	})
+	return e, ok
+}
+
+// release gives the memory back; the pack is not to be used any more.
+func (p *pack) release() {
+	for _, c := range p.chunks {
+		syscall.Munmap(c[:chunkSize])
+	}
+	if p.index != nil {
+		syscall.Munmap(p.index)
+	}
+	*p = pack{}
+}
+
+func grab(n int) ([]byte, error) {
+	return syscall.Mmap(-1, 0, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+}

@@ -1,0 +1,72 @@
+package ctdpif
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+)
+
+// TestPack: every connection comes out as it went in, by both its directions.
+func TestPack(t *testing.T) {
+	var p pack
+	defer func() { p.release() }()
+	var want []ctstate.Entry
+	for _, in := range corpusLines(t) {
+		l, err := Parse(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !l.HasReply {
+			continue
+		}
+		e := l.Entry()
+		e.Zone = 5
+		if err := p.add(&e); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, e)
+	}
+	if err := p.finish(); err != nil {
+		t.Fatal(err)
+	}
+	i := 0
+	for _, got := range p.all(5) {
+		if !reflect.DeepEqual(got, want[i]) {
+			t.Errorf("got  %+v %+v\nwant %+v %+v", got, got.TCP, want[i], want[i].TCP)
+		}
+		i++
+	}
+	if i != len(want) || p.n != i {
+		t.Errorf("%d and %d of %d", i, p.n, len(want))
+	}
+	for _, e := range want {
+		for _, dir := range []ctstate.Tuple{e.Orig, e.Reply} {
+			if got, ok := p.find(5, dir); !ok || got.Orig != dir && got.Reply != dir {
+				t.Errorf("%v: %v %v", dir, got.Orig, ok)
+			}
+			dir.Dst = ap("1.2.3.4:5")
+			if got, ok := p.find(5, dir); ok {
+				t.Errorf("%v: %v", dir, got.Orig)
+			}
+		}
+	}
+}
+
+// FuzzPack: as TestPack, for any line.
+func FuzzPack(f *testing.F) {
+	for _, l := range corpusLines(f) {
+		f.Add(l)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		l, err := Parse(in)
+		if err != nil || !l.HasReply {
+			return
+		}
+		e := l.Entry()
+		r := record{appendRecord(nil, &e)}
+		if got := r.entry(e.Zone); !reflect.DeepEqual(got, e) || len(r.b) != 0 {
+			t.Fatalf("%q packed and unpacked is %+v, %d bytes too many; want %+v", in, got, len(r.b), e)
+		}
+	})
+}

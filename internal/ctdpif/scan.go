@@ -1,0 +1,56 @@
+package ctdpif
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"iter"
+)
+
+// maxLine is the longest line: a tenth of it is plenty for any entry.
+const maxLine = 16 << 10
+
+// Scan reads lines from r until its end; what a line holds is valid until the next. A line that
+// cannot be read is a *SyntaxError and the lines behind it follow; any other error is the last.
+func Scan(r io.Reader) iter.Seq2[*Line, error] {
+	return func(yield func(*Line, error) bool) {
+		br := bufio.NewReaderSize(r, maxLine)
+		var l Line
+		for {
+			b, err := br.ReadSlice('\n')
+			if err == bufio.ErrBufferFull {
+				if !yield(nil, &SyntaxError{In: string(b), Off: len(b), Msg: "the line does not end"}) {
+					return
+				}
+				for err == bufio.ErrBufferFull {
+					_, err = br.ReadSlice('\n')
+				}
+				b = nil
+			}
+			if err != nil && err != io.EOF {
+				yield(nil, err)
+				return
+			}
+			if b = bytes.TrimSuffix(b, []byte("\n")); len(b) > 0 {
+				if perr := ParseInto(b, &l); perr != nil {
+					if !yield(nil, perr) {
+						return
+					}
+				} else if !yield(&l, nil) {
+					return
+				}
+			}
+			if err == io.EOF {
+				return
+			}
+		}
+	}
+}
+
+// unreadable gives the error of a line that cannot be read, if err is one.
+func unreadable(err error) *SyntaxError {
+	var se *SyntaxError
+	errors.As(err, &se)
+	return se
+}

@@ -1,0 +1,200 @@
+package ctdpif
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+)
+
+// TestUnreadableLines: a line that cannot be read leaves open only what it may be the answer of.
+func TestUnreadableLines(t *testing.T) {
+	const good = "tcp,orig=(src=10.0.0.9,dst=10.0.0.8,sport=9,dport=8),reply=(src=10.0.0.8,dst=10.0.0.9,sport=8,dport=9),zone=1"
+	asked, back := tup(6, "10.0.0.1:1", "10.0.0.2:2"), tup(6, "10.0.0.2:2", "10.0.0.1:1")
+	open := []ctstate.Tuple{asked, back}
+	for _, c := range []struct {
+		bad            string
+		unknown, known []ctstate.Tuple
+	}{
+		{"tcp," + o4 + "," + r4 + ",zone=1,status=SEEN_REPLY|NEWFLAG", open, []ctstate.Tuple{
+			tup(17, "10.0.0.1:1", "10.0.0.2:2"), tup(6, "10.0.0.1:3", "10.0.0.2:2"), tup(6, "10.0.0.1:1", "10.0.0.2:3"), tup(6, "10.0.0.1:2", "10.0.0.2:1"), tup(6, "10.0.0.3:1", "10.0.0.2:2")}},
+		{"tcp," + o4 + "," + r4 + ",zone=1,protoinfo=()", open, []ctstate.Tuple{tup(6, "10.0.0.1:3", "10.0.0.2:2")}},
+		{"tcp," + o4 + "," + r4 + ",protoinfo=(state_orig=NEW,state_reply=NEW,flags_orig=0,flags_reply=0),zone=1", open, nil},
+		{"tcp," + o4 + "," + r4 + ",zone=2,status=NEWFLAG", nil, open},
+		{"tcp," + o4 + "," + r4 + ",status=NEWFLAG", open, nil}, // the zone was asked for, and this is of it
+		{"tcp," + o4 + "," + r4 + ",zone=x", open, nil},
+		{"tcp," + o4 + "," + r4 + ",zone=2,zone=1", open, nil},
+		{"quic," + o4 + "," + r4 + ",zone=1", append(open, tup(17, "10.0.0.1:1", "10.0.0.2:2")), []ctstate.Tuple{tup(6, "10.0.0.1:3", "10.0.0.2:2")}},
+		{"6," + o4 + "," + r4 + ",zone=1", open, []ctstate.Tuple{tup(17, "10.0.0.1:1", "10.0.0.2:2")}},
+		{"tcp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2,iface=4),reply=(src=10.0.0.2,dst=10.0.0.1,sport=2,dport=1,iface=5),zone=1", open, []ctstate.Tuple{tup(6, "10.0.0.1:3", "10.0.0.2:2")}},
+		{"tcp,orig=(src=10.0.0.1,dst=10.0.0.2,port=(a)),reply=(src=10.0.0.2,dst=10.0.0.1),zone=1,x=(", append(open, tup(6, "10.0.0.1:3", "10.0.0.2:2")), []ctstate.Tuple{tup(6, "10.0.0.3:1", "10.0.0.2:2")}},
+		// Only one direction can be read: the other has one of its addresses at least.
+		{"tcp," + o4 + ",reply=?,zone=1,zone=1", append(open, tup(6, "30.0.0.1:2", "10.0.0.1:1")), []ctstate.Tuple{tup(6, "10.0.0.1:3", "10.0.0.2:2"), tup(6, "30.0.0.1:2", "10.0.0.3:1")}},
+		{"tcp," + r4 + ",zone=1", append(open, tup(6, "10.0.0.1:1", "30.0.0.1:80")), []ctstate.Tuple{tup(6, "10.0.0.3:1", "30.0.0.1:80")}},
+		{"132,orig=(src=10.0.0.1,dst=10.0.0.2,sport=0,dport=0),reply=(src=10.0.0.2,dst=10.0.0.1,sport=0,dport=0),zone=1", []ctstate.Tuple{tup(132, "10.0.0.1:7", "10.0.0.2:8")}, open},
+		{"tcp,orig=(Unsupported address family: 9. HEX:", open, []ctstate.Tuple{tup(17, "10.0.0.1:1", "10.0.0.2:2")}},
+		{"00000000  0a 00 00 01", open, nil},
+		{strings.Repeat("x", 2*maxLine), open, nil},
+		{"tcp," + o4 + "," + r4 + ",zone=1,x=" + strings.Repeat("x", 2*maxLine), open, []ctstate.Tuple{tup(6, "10.0.0.1:3", "10.0.0.2:2")}},
+	} {
+		name := fmt.Sprintf("%.120s", c.bad)
+		tbl := NewCaller(&counting{text: c.bad + "\n" + good + "\n"}, "")
+		var bad *UnreadableError
+		for _, q := range c.unknown {
+			if e, err := tbl.Lookup(t.Context(), 1, q); !errors.As(err, &bad) || bad.Line == nil || errors.Is(err, ctstate.ErrNotFound) {
+				t.Errorf("%s: %v is open: %v %v", name, q, e.Orig, err)
+			}
+		}
+		for _, q := range c.known {
+			if _, err := tbl.Lookup(t.Context(), 1, q); !errors.Is(err, ctstate.ErrNotFound) {
+				t.Errorf("%s: %v is not there: %v", name, q, err)
+			}
+		}
+		if _, err := tbl.Lookup(t.Context(), 1, tup(6, "10.0.0.8:8", "10.0.0.9:9")); err != nil {
+			t.Errorf("%s hides another line: %v", name, err)
+		}
+	}
+}
+
+// TestUnreadableEcho: of an echo whose id is not given, too.
+func TestUnreadableEcho(t *testing.T) {
+	tbl := NewCaller(&counting{text: "icmp,orig=(src=10.0.0.1,dst=10.0.0.2,id=5,type=8,code=0),reply=(src=10.0.0.2,dst=10.0.0.1,id=5,type=0,code=0),zone=1,status=NEW\n"}, "")
+	q := ctstate.Tuple{Proto: 1, Src: ap("10.0.0.1:0"), Dst: ap("10.0.0.2:0"), ICMPType: 8, ICMPID: 9}
+	var bad *UnreadableError
+	if _, err := tbl.Echoes(t.Context(), 1, q); !errors.As(err, &bad) {
+		t.Error(err)
+	}
+	if _, err := tbl.Lookup(t.Context(), 1, q); !errors.Is(err, ctstate.ErrNotFound) {
+		t.Error(err)
+	}
+	q.Src = ap("10.0.0.3:0")
+	if es, err := tbl.Echoes(t.Context(), 1, q); err != nil || es != nil {
+		t.Error(es, err)
+	}
+}
+
+// TestUnreadableMany: a release whose lines cannot be read at all costs no more memory.
+func TestUnreadableMany(t *testing.T) {
+	var b strings.Builder
+	for i := range 3 * maxOpaque {
+		fmt.Fprintf(&b, "tcp,orig=(src=10.1.%d.%d,dst=10.0.0.2,sport=1,dport=2),reply=(src=10.0.0.2,dst=10.1.%d.%d,sport=2,dport=1),status=NEW\n", i>>8, i&255, i>>8, i&255)
+	}
+	tbl := NewCaller(&counting{text: b.String()}, "")
+	_, err := tbl.Lookup(t.Context(), 0, tup(6, "10.0.0.1:1", "10.0.0.2:2"))
+	var bad *UnreadableError
+	if !errors.As(err, &bad) || bad.More != 2*maxOpaque {
+		t.Error(err)
+	}
+	if z := tbl.zones[0]; len(z.opaques.list) != maxOpaque {
+		t.Errorf("%d lines are kept", len(z.opaques.list))
+	}
+}
+
+// methods answers each method with a text of its own.
+type methods struct {
+	text  map[string]string
+	calls []string
+}
+
+func (m *methods) Call(_ context.Context, method string, args ...string) (string, error) {
+	m.calls = append(m.calls, strings.Join(append([]string{method}, args...), " "))
+	text, ok := m.text[method]
+	if !ok {
+		return "", &DaemonError{Method: method, Text: "not a valid command"}
+	}
+	return text, nil
+}
+
+func TestMaxDump(t *testing.T) {
+	q := tup(6, "10.0.0.1:1", "10.0.0.2:2")
+	m := &methods{text: map[string]string{"dpctl/dump-conntrack": "tcp," + o4 + "," + r4 + ",zone=1\n", "dpctl/ct-get-nconns": "400000\n"}}
+	tbl := NewCaller(m, "netdev@ovs-netdev")
+	tbl.Renew(50_000)
+	var large *TooLargeError
+	var le *ctstate.LookupError
+	for _, zone := range []uint16{1, 2} {
+		_, err := tbl.Lookup(t.Context(), zone, q)
+		if !errors.As(err, &large) || !errors.As(err, &le) || large.Connections != 400_000 || large.Max != 50_000 || errors.Is(err, ctstate.ErrNotFound) {
+			t.Fatal(err)
+		}
+	}
+	if text := large.Error(); !strings.Contains(text, "400000 connections") || !strings.Contains(text, "1.6s") || !strings.Contains(text, "--max-dump 500000") {
+		t.Error(text)
+	}
+	if want := []string{"dpctl/ct-get-nconns netdev@ovs-netdev"}; !slices.Equal(m.calls, want) {
+		t.Errorf("%q", m.calls)
+	}
+	tbl.Renew(400_000)
+	if _, err := tbl.Lookup(t.Context(), 1, q); err != nil {
+		t.Error(err)
+	}
+	m.text["dpctl/ct-get-nconns"] = "400001\n"
+	if _, err := tbl.Lookup(t.Context(), 1, q); err != nil { // has been dumped
+		t.Error(err)
+	}
+	tbl.Renew(400_000)
+	if _, err := tbl.Lookup(t.Context(), 1, q); !errors.As(err, &large) {
+		t.Error(err)
+	}
+	tbl.Renew(0)
+	if _, err := tbl.Lookup(t.Context(), 1, q); err != nil {
+		t.Error(err)
+	}
+	// A count that cannot be read allows nothing.
+	for _, text := range []string{"", "many\n", "-1\n"} {
+		m.text["dpctl/ct-get-nconns"] = text
+		tbl.Renew(400_000)
+		if _, err := tbl.Lookup(t.Context(), 1, q); err == nil || errors.Is(err, ctstate.ErrNotFound) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	delete(m.text, "dpctl/ct-get-nconns")
+	var de *DaemonError
+	if _, err := tbl.Lookup(t.Context(), 1, q); !errors.As(err, &de) {
+		t.Error(err)
+	}
+}
+
+// TestRenew: the reading of a large zone serves a run's next packets, for a time; that of a small one does not.
+func TestRenew(t *testing.T) {
+	q := tup(17, "10.1.0.1:1", "10.0.0.2:2")
+	for _, c := range []struct {
+		n     int
+		pause time.Duration
+		dumps int
+	}{
+		{largeZone - 1, 0, 2}, {largeZone, 0, 1}, {largeZone, keepTimes * time.Second, 1}, {largeZone, keepTimes*time.Second + 1, 2},
+	} {
+		var b strings.Builder
+		for i := range c.n {
+			fmt.Fprintf(&b, "udp,orig=(src=10.1.%d.%d,dst=10.0.0.2,sport=1,dport=2),reply=(src=10.0.0.2,dst=10.1.%d.%d,sport=2,dport=1)\n", i>>8, i&255, i>>8, i&255)
+		}
+		m := &counting{text: b.String()}
+		tbl := NewCaller(m, "")
+		now := time.Unix(1, 0)
+		tbl.Now = func() time.Time { return now }
+		m.called = func() { now = now.Add(time.Second) } // what the dump takes
+		look := func() {
+			t.Helper()
+			if _, err := tbl.Lookup(t.Context(), 0, q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		look()
+		now = now.Add(c.pause - time.Second) // the age counts from when the dump began
+		tbl.Renew(0)
+		look()
+		if len(m.calls) != c.dumps {
+			t.Errorf("%d connections, %v later: %d dumps, want %d", c.n, c.pause, len(m.calls), c.dumps)
+		}
+		tbl.Reset()
+		if look(); len(m.calls) != c.dumps+1 {
+			t.Error("Reset kept a zone")
+		}
+	}
+}
