@@ -67,6 +67,13 @@ func Start(t testing.TB) *OVS {
 	o.wait("ovs-vswitchd", o.Ctl, filepath.Join(dir, "ovs-vswitchd.pid"))
 	o.client = &unixctl.Client{Path: o.Ctl}
 	t.Cleanup(func() { o.client.Close() })
+	// The socket is listened on before the bridges' commands are there (bridge_init).
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(o.Appctl("list-commands"), "ofproto/trace"); {
+		if time.Now().After(deadline) {
+			t.Fatal("ovs-vswitchd does not come to know ofproto/trace")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	version := o.Appctl("version")
 	fields := strings.Fields(version)
 	if len(fields) < 4 {
