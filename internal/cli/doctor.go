@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -111,12 +112,18 @@ func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *nodes, ch *ovn.C
 		f.say(report.SeverityError, "conntrack-unreadable", err.Error(), hintOf(err), where)
 		return
 	}
-	text := fmt.Sprintf("Open vSwitch %s, OVN %s, %s datapath, kernel %s, %d ports", info.OVSVersion, info.OVNVersion, info.Datapath, info.Kernel, len(info.Ports))
-	f.say(report.SeverityInfo, "chassis", text, "", where)
+	f.say(report.SeverityInfo, "chassis", described(info), "", where)
 	if info.Tool != node.Version() {
 		f.say(report.SeverityWarning, "version-differs", "the tool there is version "+info.Tool+", here "+node.Version(), "", where)
 	}
 	if fresh, err := sb.Freshness(ctx, ch.Name); err == nil && fresh.Stale() {
 		f.say(report.SeverityWarning, "stale-controller", fmt.Sprintf("ovn-controller has confirmed configuration %d of %d: its flows may be old", fresh.Have, fresh.Wanted), "", where)
 	}
+}
+
+// described is what a chassis runs; what could not be learned is called unknown.
+func described(info *node.Info) string {
+	known := func(s string) string { return cmp.Or(s, "(release unknown)") }
+	return fmt.Sprintf("Open vSwitch %s, OVN %s, %s datapath, kernel %s, %d ports", known(info.OVSVersion), known(info.OVNVersion),
+		cmp.Or(info.Datapath, "unknown"), known(info.Kernel), len(info.Ports))
 }
