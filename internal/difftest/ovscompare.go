@@ -167,7 +167,9 @@ func (d *ovsDiffer) adopt(r *ctstate.Result, in *ctstate.Packet) error {
 	if d.kernel {
 		e.Status = e.Status&^(ctstate.SrcNAT|ctstate.DstNAT) | real.Status&(ctstate.SrcNAT|ctstate.DstNAT)
 	}
-	d.o.Apply(ctstate.Result{Deleted: r.Committed})
+	gone := *r.Committed
+	gone.Source = ctstate.FromOverlay // nothing below is deleted, which would count
+	d.o.Apply(ctstate.Result{Deleted: &gone})
 	d.o.Put(e)
 	r.Committed = &e
 	r.Conn.Entry = e
