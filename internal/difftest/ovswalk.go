@@ -137,6 +137,9 @@ func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func
 		if !d.kernel && !d.loose && r.Certainty == ctstate.Assumed && r.Hit != nil && p.p.Tuple.Proto == ctstate.ProtoTCP {
 			w.assumed = true
 		}
+		if h := w.first.Hit; !d.loose && i > 0 && h != nil && r.Hit != nil && r.Hit.Orig == h.Orig && r.Reply != w.first.Reply && p.p.Tuple.Proto == ctstate.ProtoTCP {
+			w.assumed = true // translated to itself: one packet is of both sides, and has the numbers of one
+		}
 		if d.limits != nil && r.Deleted != nil { // it counts until the daemon sweeps it up
 			w.stale = true
 			if i < len(prog.ops)-1 {
