@@ -24,14 +24,6 @@ const TunnelBridge = "br-phy"
 
 func (t *Topology) userspace() bool { return t.Datapath == Userspace }
 
-// underlayDevice is the device of a chassis that has its underlay addresses.
-func (t *Topology) underlayDevice() string {
-	if t.userspace() {
-		return TunnelBridge
-	}
-	return underlayPort
-}
-
 // bridgeType is the part of an ovs-vsctl command that gives a new bridge its datapath.
 func (t *Topology) bridgeType(bridge string) []string {
 	if !t.userspace() {
