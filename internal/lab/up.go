@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -259,7 +260,17 @@ func (l *Lab) database(ctx context.Context, name, dir, schema, sock string, env 
 	if err != nil {
 		return err
 	}
-	return waitFor(ctx, 60*time.Second, name, p.Log, func() bool { return exists(sock) })
+	return waitFor(ctx, 60*time.Second, name, p.Log, func() bool { return listens(sock) })
+}
+
+// listens reports whether somebody accepts connections on a unix socket: bind makes the file first.
+func listens(sock string) bool {
+	c, err := net.Dial("unix", sock)
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
 }
 
 func exists(path string) bool {
