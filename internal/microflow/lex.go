@@ -1,7 +1,6 @@
 package microflow
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -204,37 +203,6 @@ func (l *lexer) str(t *token) {
 	}
 	l.pos = len(l.in)
 	t.kind, t.text = tError, "Input ends inside quoted string."
-}
-
-// unquote undoes JSON's escapes; control characters may stand as they are (json_string_unescape).
-func unquote(s string) (text, bad string) {
-	var b strings.Builder
-	for i := 1; i < len(s)-1; i++ {
-		if s[i] != '\\' {
-			b.WriteByte(s[i])
-			continue
-		}
-		n := 2
-		if s[i+1] == 'u' {
-			n = 6
-			if i+12 < len(s) && strings.HasPrefix(s[i+6:], `\u`) && strings.ContainsAny(s[i+2:i+3], "dD") {
-				n = 12 // a surrogate pair
-			}
-		}
-		if i+n > len(s)-1 {
-			return "", "quoted string ends within \\u escape"
-		}
-		var out string
-		if json.Unmarshal([]byte(`"`+s[i:i+n]+`"`), &out) != nil {
-			return "", "bad escape " + s[i:i+n]
-		}
-		if out == "\x00" {
-			return "", "null bytes not supported in quoted strings"
-		}
-		b.WriteString(out)
-		i += n - 1
-	}
-	return b.String(), ""
 }
 
 // quote prints a string so that the lexer reads it back (json_string_escape).

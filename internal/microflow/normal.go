@@ -40,6 +40,7 @@ const maxWork = 1 << 21
 // with one cube a field a packet, all else ambiguous (expr_simplify, expr_normalize).
 type normalizer struct {
 	work     int
+	failed   int
 	resident func(port string) bool
 }
 
@@ -61,15 +62,48 @@ func (n *normalizer) clauses(e *Expr) ([]clause, error) {
 	case kAnd:
 		return n.all(e.sub)
 	}
+	return n.any(e.sub)
+}
+
+// any joins alternatives. One that always holds settles it, even where another is too much work.
+func (n *normalizer) any(sub []*Expr) ([]clause, error) {
 	var out []clause
-	for _, sub := range e.sub {
-		c, err := n.clauses(sub)
-		if err != nil {
-			return nil, err
+	var failed error
+	for _, s := range sub {
+		c, err := n.part(s)
+		switch {
+		case err != nil:
+			failed = err
+		case holdsAlways(c):
+			return truth(true), nil
+		default:
+			out = append(out, c...)
 		}
-		out = append(out, c...)
+	}
+	if failed != nil {
+		return nil, failed
 	}
 	return n.reduce(out)
+}
+
+func holdsAlways(cs []clause) bool {
+	return slices.ContainsFunc(cs, func(c clause) bool { return len(c) == 0 })
+}
+
+// maxFailed bounds the parts that may each cost maxWork in vain.
+const maxFailed = 4
+
+// part normalises one operand. Where that is too much work, what is left of the budget is for the others: they may settle
+// the whole.
+func (n *normalizer) part(e *Expr) ([]clause, error) {
+	old := n.work
+	c, err := n.clauses(e)
+	if err != nil {
+		if n.failed++; n.failed <= maxFailed {
+			n.work = old
+		}
+	}
+	return c, err
 }
 
 func truth(yes bool) []clause {
@@ -81,13 +115,56 @@ func truth(yes bool) []clause {
 
 // all conjoins, what is narrow first so that what is wide has little to cross with.
 func (n *normalizer) all(sub []*Expr) ([]clause, error) {
-	parts := make([][]clause, len(sub))
-	for i, s := range sub {
-		var err error
-		if parts[i], err = n.clauses(s); err != nil {
-			return nil, err
+	var parts [][]clause
+	var failed error
+	for _, s := range mergeUnequal(sub) {
+		c, err := n.part(s)
+		if err != nil {
+			failed = err
+			continue
 		}
+		parts = append(parts, c)
 	}
+	out, err := n.cross(parts)
+	if err == nil && len(out) > 0 {
+		err = failed // nothing is contradictory without that part either
+	}
+	return out, err
+}
+
+// mergeUnequal makes one comparison of those with neighbouring values, x != 2 && x != 3, as crush_and_cmps does: each
+// comparison of its own would be crossed with all others.
+func mergeUnequal(sub []*Expr) []*Expr {
+	var out []*Expr
+	for _, e := range sub {
+		if e.kind != kCmp || e.op != opNE || e.sym.width == 0 {
+			out = append(out, e)
+			continue
+		}
+		for again := true; again; {
+			again = false
+			for i, o := range out {
+				if o.kind != kCmp || o.op != opNE || o.sym != e.sym || o.mask != e.mask {
+					continue
+				}
+				differ := o.val.xor(e.val).and(e.mask)
+				if _, bits := differ.run(); bits != 1 {
+					continue
+				}
+				merged := *e
+				merged.mask = e.mask.andNot(differ)
+				merged.val = e.val.and(merged.mask)
+				out, e, again = slices.Delete(out, i, i+1), &merged, !merged.mask.zero()
+				break
+			}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// cross conjoins alternatives of each part.
+func (n *normalizer) cross(parts [][]clause) ([]clause, error) {
 	slices.SortStableFunc(parts, func(a, b []clause) int { return size(a) - size(b) })
 	out := truth(true)
 	for _, part := range parts {

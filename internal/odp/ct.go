@@ -3,6 +3,8 @@ package odp
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
 // ones is the mask that format_u128 does not print.
@@ -245,7 +247,7 @@ func appendBracketed(b []byte, a netip.Addr, brackets bool) []byte {
 	if brackets {
 		b = append(b, '[')
 	}
-	b = appendAddr(b, a)
+	b = openflow.AppendAddr(b, a)
 	if brackets {
 		b = append(b, ']')
 	}

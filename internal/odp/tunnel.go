@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
 // tunnel reads the typed view of tunnel(...); a field whose value is not understood goes to Rest.
@@ -200,10 +202,10 @@ func (t *Tunnel) fields() []KeyField {
 		v6 = "ipv6_"
 	}
 	if t.Src.IsValid() {
-		add(v6+"src", string(appendAddr(nil, t.Src)))
+		add(v6+"src", string(openflow.AppendAddr(nil, t.Src)))
 	}
 	if t.Dst.IsValid() {
-		add(v6+"dst", string(appendAddr(nil, t.Dst)))
+		add(v6+"dst", string(openflow.AppendAddr(nil, t.Dst)))
 	}
 	if t.TOS != 0 {
 		add("tos", string(append0x(nil, uint64(t.TOS))))

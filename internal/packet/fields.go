@@ -112,10 +112,10 @@ func (f *fieldList) ip(p Packet, word, suffix string) {
 		src, dst = "ipv6_src", "ipv6_dst"
 	}
 	if p.Src.IsValid() {
-		f.add(src, p.Src.String())
+		f.add(src, openflow.FormatAddr(p.Src))
 	}
 	if p.Dst.IsValid() {
-		f.add(dst, p.Dst.String())
+		f.add(dst, openflow.FormatAddr(p.Dst))
 	}
 	if suffix != "" && p.Label != 0 {
 		f.add("ipv6_label", fmt.Sprintf("%#05x", p.Label))
@@ -151,7 +151,7 @@ func (f *fieldList) transport(p Packet) {
 			return
 		}
 		if p.NDTarget.IsValid() {
-			f.add("nd_target", p.NDTarget.String())
+			f.add("nd_target", openflow.FormatAddr(p.NDTarget))
 		}
 		if p.ICMPType == ICMPv6NS && !p.NDSLL.IsZero() {
 			f.add("nd_sll", p.NDSLL.String())
@@ -172,10 +172,10 @@ func (f *fieldList) arp(p Packet) {
 		f.num("arp_op", uint64(p.ARPOp))
 	}
 	if p.Src.IsValid() {
-		f.add("arp_spa", p.Src.String())
+		f.add("arp_spa", openflow.FormatAddr(p.Src))
 	}
 	if p.Dst.IsValid() {
-		f.add("arp_tpa", p.Dst.String())
+		f.add("arp_tpa", openflow.FormatAddr(p.Dst))
 	}
 	f.add("arp_sha", p.ARPSHA.String())
 	f.add("arp_tha", p.ARPTHA.String())

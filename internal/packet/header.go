@@ -117,7 +117,7 @@ func addrText(a netip.Addr) string {
 	if !a.IsValid() {
 		return ""
 	}
-	return a.String()
+	return openflow.FormatAddr(a)
 }
 
 func macText(m MAC) string {
