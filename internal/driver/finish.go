@@ -119,6 +119,7 @@ func (s *sending) finish(ctx context.Context, sent *Sent) {
 	if s.Explainer != nil {
 		s.explain(ctx, byChassis)
 	}
+	s.answered(sent)
 	s.outlooks(ctx)
 }
 

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
@@ -27,7 +28,7 @@ func (p *printer) conntrack(indent int, c *report.CT) {
 	if e := c.Deleted; e != nil {
 		p.line(indent+2, span{"delete ", cyan}, plain(p.entryText(e)))
 	}
-	if p.opts.Verbose > 0 || uncertain(c) || c.Deleted != nil {
+	if p.opts.Verbose > 0 || uncertain(c) || c.Deleted != nil || refused(c) {
 		for _, why := range c.Why {
 			p.line(indent+2, plain("because "+why))
 		}
@@ -53,6 +54,8 @@ func found(c *report.CT) string {
 		return "same connection"
 	case c.Found == "none" && c.Deleted != nil:
 		return "closed entry of " + tupleText(c.Deleted.Original) + " makes way"
+	case refused(c):
+		return "taken for no connection: " + tuple
 	case c.Found == "none" && c.Committed != nil:
 		return "no entry" // the commit's line tells what for
 	case c.Found == "none":
@@ -68,6 +71,11 @@ func found(c *report.CT) string {
 		text += fmt.Sprintf(", %d s left", c.Entry.Timeout)
 	}
 	return text
+}
+
+// refused reports a packet that conntrack calls invalid for a reason, be there an entry or not.
+func refused(c *report.CT) bool {
+	return c.Found == "none" && len(c.Why) > 0 && slices.Contains(strings.Split(c.State, "|"), "inv")
 }
 
 func direction(c *report.CT) string {

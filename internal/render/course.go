@@ -7,9 +7,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 
-// course prints the rows that sent a packet another way than its destination address alone: a
-// rerouting policy, a learned or configured MAC binding, a load balancer's affinity. With -v every
-// table is printed with its row instead.
+// course prints the rows that sent a packet another way than its destination address alone: a static
+// route, a rerouting policy, a learned or configured MAC binding, a learned port, a load balancer's
+// affinity. With -v every table is printed with its row instead.
 func (w *walker) course(indent int, s *report.Segment) {
 	for _, text := range courseOf(s) {
 		w.line(indent, span{"by ", cyan}, plain(text))
@@ -30,17 +30,47 @@ func courseOf(s *report.Segment) []string {
 func turn(t *report.Table) string {
 	switch row, _, _ := strings.Cut(t.Row, " "); row {
 	case "MAC_Binding", "Static_MAC_Binding":
-		return t.Row
+		if sets(t.Actions, "eth_dst", "dl_dst", "ETH_DST") {
+			return t.Row
+		}
+	case "FDB":
+		if sets(t.Actions, "reg15", "REG15") {
+			return t.Row
+		}
 	}
 	switch {
 	case t.NB == nil:
 		return ""
 	case t.NB.Table == "Logical_Router_Policy" && strings.Contains(t.NB.Summary, "reroute"):
 		return t.NB.Summary
+	case t.NB.Table == "Logical_Router_Static_Route" && strings.Contains(t.Stage, "ip_routing") && !drop(t):
+		return t.NB.Summary
 	case affinity(t):
-		return nbName(t.NB) + " affinity: the client keeps the backend of its earlier connection"
+		return nbName(t.NB) + " affinity: the client keeps the backend" + backend(t.LogicalFlow.Actions) + " of its earlier connection"
 	}
 	return ""
+}
+
+// sets reports whether actions give a value to a field, in any of its spellings. A binding or an FDB row is also looked up
+// to learn whether a sender is known already: that only sets a bit of a register.
+func sets(actions []string, spellings ...string) bool {
+	return slices.ContainsFunc(actions, func(a string) bool {
+		return slices.ContainsFunc(spellings, func(s string) bool { return strings.Contains(a, s) })
+	})
+}
+
+// drop reports a row that discards: the packet's reason names it.
+func drop(t *report.Table) bool {
+	return t.LogicalFlow != nil && strings.HasPrefix(strings.TrimSpace(t.LogicalFlow.Actions), "drop;")
+}
+
+// backend is the one that a logical flow's ct_lb action names.
+func backend(actions string) string {
+	_, rest, found := strings.Cut(actions, "backends=")
+	if !found {
+		return ""
+	}
+	return " " + rest[:strings.IndexAny(rest+")", ");")]
 }
 
 // affinity reports whether a load balancer's flow was hit because its affinity table had the client:
