@@ -120,6 +120,7 @@ func (s *sending) finish(ctx context.Context, sent *Sent) {
 		s.explain(ctx, byChassis)
 	}
 	s.answered(sent)
+	s.elsewhere(ctx, sent)
 	s.outlooks(ctx)
 }
 

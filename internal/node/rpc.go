@@ -63,6 +63,9 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 			return nil
 		}),
 	}
+	if f, ok := n.(Finder); ok {
+		methods["Find"] = method(f.Find)
+	}
 	srv := jrpc2.NewServer(methods, &jrpc2.ServerOptions{Concurrency: concurrency, NewContext: func() context.Context { return ctx }})
 	// A read of a terminal or an inherited pipe cannot be interrupted: it is left behind, and the server ends without it.
 	pr, pw := io.Pipe()
@@ -344,6 +347,8 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 			return result, fmt.Errorf("chassis %s: %w", r.Name, re)
 		}
 		return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: re}
+	case errors.As(err, &je) && je.Code == jrpc2.MethodNotFound: // an older node, which works on for the rest
+		return result, fmt.Errorf("chassis %s: %s: %w", r.Name, strings.ToLower(name), errors.ErrUnsupported)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -128,6 +128,16 @@ type Reason struct {
 	LogicalFlow *LogicalFlow `json:"logical_flow,omitempty"`
 	NB          *NB          `json:"nb,omitempty"`
 	Nearest     string       `json:"nearest,omitempty"` // what would have matched nearest
+	// KnownIn lists where else the connection has an entry that the look-up in its own zone did not find.
+	KnownIn []Known `json:"known_in,omitempty"`
+}
+
+// Known is an entry in a zone that the packet was not looked up in.
+type Known struct {
+	Chassis  string `json:"chassis"`
+	Zone     uint16 `json:"zone"`
+	ZoneName string `json:"zone_name"`
+	Entry    Entry  `json:"entry"`
 }
 
 // LogicalFlow is a row of the Southbound Logical_Flow table.

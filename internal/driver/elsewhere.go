@@ -1,0 +1,261 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+)
+
+// The search for a connection that was not found where it was looked up is bounded: so many look-ups of a packet, on so many
+// chassis beside their own, each in no more than node.MaxFind zones.
+const (
+	maxMissed  = 4
+	maxChassis = 4
+)
+
+// missed is a look-up that found nothing.
+type missed struct {
+	chassis string
+	zone    uint16
+	tuple   ctstate.Tuple
+}
+
+// elsewhere tells of a dropped packet that does not begin a connection where its connection is known instead: in another zone
+// of the chassis (a zone set by hand), or on another chassis (a gateway or a workload that has moved).
+func (s *sending) elsewhere(ctx context.Context, sent *Sent) {
+	if begins(s.orig) {
+		return
+	}
+	asked := map[missed][]report.Known{}
+	for _, o := range sent.Outcomes {
+		for _, b := range o.Branches {
+			if b.Verdict != engine.Dropped || b.Mirror != "" || b.Reason == nil || b.Reason.KnownIn != nil {
+				continue
+			}
+			misses, hits := s.lookedUp(b.Branch)
+			for _, m := range misses {
+				known, done := asked[m]
+				if !done {
+					if len(asked) >= maxMissed {
+						break
+					}
+					known = s.knownIn(ctx, m, o.World)
+					asked[m] = known
+				}
+				known = slices.DeleteFunc(slices.Clone(known), func(k report.Known) bool { return hits[place{k.Chassis, k.Zone}] })
+				if len(known) == 0 {
+					continue
+				}
+				b.Reason.KnownIn = known
+				b.Reason.Text += fmt.Sprintf("; the connection is known in zone %s, and is looked up in zone %s",
+					zoneText(known[0].Zone, known[0].ZoneName, known[0].Chassis), zoneText(m.zone, s.zoneName(ctx, m), m.chassis))
+				break
+			}
+		}
+	}
+}
+
+// zoneText is a zone by name, in want of one by number, and its chassis.
+func zoneText(zone uint16, name, chassis string) string {
+	if name == "" {
+		return fmt.Sprintf("%d on %s", zone, chassis)
+	}
+	return fmt.Sprintf("%d (%s) on %s", zone, name, chassis)
+}
+
+func (s *sending) zoneName(ctx context.Context, m missed) string {
+	return s.zonesOf(ctx, m.chassis)[m.zone]
+}
+
+// zonesOf are a visited chassis' zones with datapaths named.
+func (s *sending) zonesOf(ctx context.Context, chassis string) map[uint16]string {
+	return s.zoneNames(ctx, &hop{chs: chassis, info: s.infos[chassis]})
+}
+
+// begins reports a packet that has no connection yet, whatever the tables hold.
+func begins(p packet.Packet) bool {
+	switch {
+	case !p.IsIP():
+		return true
+	case p.Proto == packet.ProtoTCP:
+		const syn, ack = 2, 16
+		return p.TCPFlags&(syn|ack) == syn
+	case p.IsICMP():
+		return p.ICMPType != 0
+	case p.IsICMPv6():
+		return p.ICMPType != 129
+	}
+	return false
+}
+
+// place is a conntrack zone of a chassis.
+type place struct {
+	chassis string
+	zone    uint16
+}
+
+// lookedUp lists the look-ups on a branch's way that found nothing, the last first, and where others found an entry: that the
+// connection is known there is no news.
+func (s *sending) lookedUp(b *report.Branch) (out []missed, hits map[place]bool) {
+	hits = map[place]bool{}
+	for _, at := range b.Segments {
+		h := s.hops[at[0]]
+		for _, c := range h.result.Segments[at[1]].CT {
+			m := missed{h.chs, c.Zone, c.Tuple}
+			if c.Result.Hit != nil {
+				hits[place{h.chs, c.Zone}] = true
+			}
+			if r := c.Result; c.Err == "" && r.Looked && r.Found == ctstate.FromNone && r.Deleted == nil && !slices.Contains(out, m) {
+				out = append(out, m)
+			}
+		}
+	}
+	slices.Reverse(out)
+	return out, hits
+}
+
+// knownIn looks for a connection where it was not looked up: first among the entries that earlier packets would have left, then
+// in the tables.
+func (s *sending) knownIn(ctx context.Context, m missed, w World) []report.Known {
+	var out []report.Known
+	add := func(chassis string, e ctstate.Entry) {
+		if chassis == m.chassis && e.Zone == m.zone {
+			return
+		}
+		info := s.infos[chassis]
+		k := report.Known{Chassis: chassis, Zone: e.Zone, Entry: *entry(&e, info == nil || info.Datapath == kernelDatapath)}
+		if info != nil {
+			k.ZoneName = s.zonesOf(ctx, chassis)[e.Zone]
+		}
+		out = append(out, k)
+	}
+	for _, chassis := range slices.Sorted(maps.Keys(w.Overlays)) {
+		for _, e := range w.Overlays[chassis].Entries {
+			if e.Entry.Orig == m.tuple || e.Entry.Reply == m.tuple {
+				add(chassis, e.Entry)
+			}
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, chassis := range s.candidates(ctx, m) {
+		for _, e := range s.find(ctx, chassis, m) {
+			add(chassis, e)
+		}
+		if len(out) > 0 {
+			return out
+		}
+	}
+	return nil
+}
+
+// candidates are the chassis that may know a connection: the one it was looked up on, those that have been visited, and
+// those that may serve the gateway of the zone's router.
+func (s *sending) candidates(ctx context.Context, m missed) []string {
+	out := []string{m.chassis}
+	add := func(name string) {
+		if name != "" && !slices.Contains(out, name) && len(out) <= maxChassis {
+			out = append(out, name)
+		}
+	}
+	for _, name := range s.gateways(ctx, m) {
+		add(name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.infos)) {
+		add(name)
+	}
+	return out
+}
+
+// gateways lists the chassis that may serve the router that a zone is of; none for a zone of another kind.
+func (s *sending) gateways(ctx context.Context, m missed) []string {
+	name := baseOf(s.zoneName(ctx, m))
+	sb, err := s.Southbound(ctx, m.chassis)
+	if err != nil || name == "" {
+		return nil
+	}
+	dp, err := sb.DatapathByName(ctx, name)
+	if err != nil {
+		return nil
+	}
+	ports, err := sb.PortsOfDatapath(ctx, dp.UUID, "chassisredirect", "l3gateway")
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, p := range ports {
+		g, err := sb.GatewayOf(ctx, p)
+		if err != nil {
+			continue
+		}
+		if g.Active != nil {
+			out = append(out, g.Active.Name)
+		}
+		for _, c := range g.Candidates {
+			out = append(out, c.Name)
+		}
+	}
+	return out
+}
+
+// baseOf is the datapath or port that a zone is of: a router has one zone for each kind of translation.
+func baseOf(zone string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(zone, "_dnat"), "_snat")
+}
+
+// find asks a chassis for a connection: on the one where it was not found in the other zones, those of the same router or port
+// first; on another in the zones of the same name. What cannot be asked is a remark, no error: the trace stands without.
+func (s *sending) find(ctx context.Context, chassis string, m missed) []ctstate.Entry {
+	n, _, err := s.node(ctx, chassis)
+	var f node.Finder
+	if err == nil {
+		f, _ = n.(node.Finder)
+	}
+	if f == nil {
+		return nil
+	}
+	base := baseOf(s.zoneName(ctx, m))
+	var same, other []uint16
+	zones := s.zonesOf(ctx, chassis)
+	for _, zone := range slices.Sorted(maps.Keys(zones)) {
+		switch {
+		case chassis == m.chassis && zone == m.zone:
+		case base != "" && baseOf(zones[zone]) == base:
+			same = append(same, zone)
+		case chassis == m.chassis:
+			other = append(other, zone)
+		}
+	}
+	all := append(same, other...)
+	if len(all) == 0 {
+		return nil
+	}
+	whole := len(all)
+	all = all[:min(whole, node.MaxFind)]
+	res, err := f.Find(ctx, node.FindRequest{Tuple: m.tuple, Zones: all})
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return nil
+	case err != nil:
+		var missing *ovn.NotFoundError
+		if !errors.As(err, &missing) {
+			s.warn("%s: whether another zone knows the connection is unknown: %v", chassis, err)
+		}
+		return nil
+	}
+	if len(res.Entries) == 0 && res.Unasked == "" && len(all) < whole {
+		s.warn("%s: the connection was looked for in %d of %d zones only", chassis, len(all), whole)
+	}
+	return res.Entries
+}
