@@ -1,10 +1,12 @@
 package node
 
 import (
+	"fmt"
 	"net/netip"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -26,6 +28,16 @@ func TestTunnelSources(t *testing.T) {
 		} {
 			if out, err := exec.Command(ip, strings.Fields(cmd)...).CombinedOutput(); err != nil {
 				t.Errorf("ip %s: %s", cmd, out)
+			}
+		}
+		// The kernel enters the route to an own IPv6 address from a work queue (addrconf_dad_work).
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			out, err := exec.Command(ip, "-6", "route", "get", "fd09::1").CombinedOutput()
+			if err == nil && strings.HasPrefix(string(out), "local ") {
+				break
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("fd09::1 does not become a local address: %v: %s", err, out)
 			}
 		}
 		conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)

@@ -48,6 +48,10 @@ var userspaceDiffers = map[string]func(*probe.Case){
 	"vtep": func(c *probe.Case) {
 		c.Setup = append([]string{"@hv1 ovs-appctl tnl/neigh/set br-phy 172.31.0.99 02:31:00:00:00:63"}, c.Setup...)
 	},
+	// A trace that would make Open vSwitch ask for the neighbour of the mirror's tunnel is not made.
+	"mirror-gre": func(c *probe.Case) {
+		c.Steps[0].Verdict, c.Note = "", "the neighbour of the mirror's native tunnel is not known"
+	},
 	// Nothing is liberal here: a packet of other numbers is invalid.
 	"lb-backend-removed":           inSequence(3),
 	"acl-changed-under-connection": inSequence(3),
@@ -60,6 +64,9 @@ var userspaceDiffers = map[string]func(*probe.Case){
 	"tcp-close":     without(6),
 	"tcp-close-vip": without(6),
 	"tcp-reset":     without(4),
+	// Left out because the tool is wrong about it: before OVS 3.3 the reply key of a deleted connection
+	// is still there between two ct() of one packet, so that a translated SYN takes another port.
+	"tcp-refused": without(2),
 	"related-snat-ipv6": func(c *probe.Case) {
 		c.Note = "the datapath damages the quoted packet when it translates the error (packet_update_csum128)"
 	},
