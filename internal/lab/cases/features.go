@@ -42,6 +42,7 @@ var Features = []string{
 	"router answers errors",
 	"missing MAC binding",
 	"reasons: who answers for a next hop",
+	"reasons: what the cause is",
 	"distributed gateway port, no NAT",
 	"static routes",
 	"source routes",
