@@ -248,6 +248,17 @@ func (m *machine) get(f *Field) ([]byte, bool) {
 	if isOther(f.Name) && m.other != nil {
 		return m.other[f.Name], true // toBits fills up with zeros
 	}
+	if shift, mask, ok := tosPart(f.Name); ok {
+		return []byte{m.pkt.TOS >> shift & mask}, true
+	}
+	if len(m.pkt.VLANs) > 0 {
+		switch tag := m.pkt.VLANs[0]; f.Name {
+		case "vlan_vid":
+			return binary.BigEndian.AppendUint16(nil, tag.VID), true
+		case "vlan_pcp":
+			return []byte{tag.PCP}, true
+		}
+	}
 	switch v := slot(&m.pkt, f.Name).(type) {
 	case *packet.MAC:
 		return v[:], true
@@ -280,6 +291,20 @@ func (m *machine) set(f *Field, v []byte) bool {
 		}
 		return true
 	}
+	if shift, mask, ok := tosPart(f.Name); ok {
+		m.pkt.TOS = m.pkt.TOS&^(mask<<shift) | v[0]&mask<<shift
+		return true
+	}
+	if len(m.pkt.VLANs) > 0 {
+		switch tag := &m.pkt.VLANs[0]; f.Name {
+		case "vlan_vid":
+			tag.VID = binary.BigEndian.Uint16(v) & 0xfff
+			return true
+		case "vlan_pcp":
+			tag.PCP = v[0] & 7
+			return true
+		}
+	}
 	switch to := slot(&m.pkt, f.Name).(type) {
 	case *packet.MAC:
 		copy(to[:], v)
@@ -308,6 +333,19 @@ func isOther(name string) bool {
 	return strings.HasPrefix(name, "tun_metadata") || strings.HasPrefix(name, "ct_")
 }
 
+// tosPart returns the bits of the traffic class that a field is.
+func tosPart(name string) (shift, mask uint8, ok bool) {
+	switch name {
+	case "nw_tos":
+		return 0, 0xfc, true
+	case "ip_dscp":
+		return 2, 0x3f, true
+	case "nw_ecn":
+		return 0, 3, true
+	}
+	return 0, 0, false
+}
+
 // slot points to the packet's field of that name; nil: none here.
 func slot(p *packet.Packet, name string) any {
 	switch name {
@@ -321,8 +359,6 @@ func slot(p *packet.Packet, name string) any {
 		return &p.Dst
 	case "nw_ttl":
 		return &p.TTL
-	case "nw_tos":
-		return &p.TOS
 	case "tcp_src", "udp_src", "sctp_src":
 		return &p.SrcPort
 	case "tcp_dst", "udp_dst", "sctp_dst":

@@ -229,47 +229,8 @@ func (w *walker) action(n *oftrace.Node, led []*oftrace.Node) {
 		w.m.step(a)
 		return
 	}
-	word := t
-	if i := strings.IndexAny(t, "(:"); i >= 0 {
-		word = t[:i]
-	}
-	switch word {
-	case "dec_ttl":
-		if w.m.pkt.TTL > 1 {
-			w.m.pkt.TTL--
-		}
-	case "ct", "ct_clear":
-		w.m.untracked = true
-		maps.DeleteFunc(w.m.other, func(name string, _ []byte) bool { return strings.HasPrefix(name, "ct_") })
-	case "push_vlan", "pop_vlan", "set_field", "load", "move", "pop", "push", "strip_vlan", "push_mpls", "pop_mpls", "encap", "decap",
-		"write_metadata", "set_tunnel", "delete_field", "dec_mpls_ttl", "dec_nsh_ttl", "multipath", "unroll_xlate", "learn":
-		w.unfollowed(word, t)
-	}
-}
-
-// unfollowed handles actions that change what the machine does not model.
-func (w *walker) unfollowed(word, text string) {
-	switch word {
-	case "unroll_xlate", "learn", "set_tunnel":
-		return
-	case "pop_vlan", "strip_vlan":
-		if len(w.m.pkt.VLANs) > 0 {
-			w.m.pkt.VLANs = w.m.pkt.VLANs[1:]
-		}
-		return
-	case "push_vlan":
-		w.m.pkt.VLANs = slices.Insert(w.m.pkt.VLANs, 0, packet.VLAN{TPID: packet.EthVLAN})
-		return
-	}
-	if _, to, _ := strings.Cut(text, "->"); word == "set_field" && isOther(to) { // set_field:ANY->in_port
-		delete(w.m.other, to)
-		if from, _, _ := strings.Cut(strings.TrimPrefix(text, "set_field:"), "->"); to == "in_port" && from == "ANY" {
-			w.m.other[to] = inPort(from)
-		}
-		return
-	}
-	if w.m.lost == "" {
-		w.m.lost = "action " + text + " is not followed here"
+	if why := w.m.follow(t); why != "" && w.m.lost == "" {
+		w.m.lost = why
 	}
 }
 
