@@ -17,6 +17,7 @@ func known(t testing.TB) []string {
 
 func dumpLines(t testing.TB) []string {
 	lines := append(corpus.Lines(t, "flows/odp-*.txt"), corpus.Lines(t, "actions/dpctl-dump-flows-*.txt")...)
+	lines = append(lines, corpus.Lines(t, "actions/dpif-dump-flows-*.txt")...)
 	return slices.DeleteFunc(lines, func(s string) bool { return strings.HasPrefix(s, "flow-dump from ") })
 }
 

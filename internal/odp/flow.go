@@ -25,9 +25,10 @@ func ParseFlow(in string) (Keys, error) {
 	return p.keys(0, len(in)), nil
 }
 
-// DPFlow is one line of dpctl/dump-flows.
+// DPFlow is one line of dpctl/dump-flows or dpif/dump-flows.
 type DPFlow struct {
 	UFID           string // as printed behind "ufid:"
+	NoComma        bool   // dpif/dump-flows puts only a blank behind it
 	Keys           Keys
 	Packets, Bytes uint64
 	Used           time.Duration
@@ -37,7 +38,8 @@ type DPFlow struct {
 	Extra          string // dp-extra-info:
 }
 
-// ParseDPFlow reads one line of dpctl/dump-flows (format_dpif_flow), with or without -m.
+// ParseDPFlow reads one line of dpctl/dump-flows (format_dpif_flow) or of dpif/dump-flows (ofproto_unixctl_dpif_dump_flows), with
+// or without -m.
 func ParseDPFlow(in string) (DPFlow, error) {
 	var f DPFlow
 	line := strings.TrimRight(in, "\r\n")
@@ -46,12 +48,12 @@ func ParseDPFlow(in string) (DPFlow, error) {
 	}
 	keysAt := 0
 	if rest, ok := strings.CutPrefix(line, "ufid:"); ok {
-		ufid, _, ok := strings.Cut(rest, ", ")
-		if !ok {
+		ufid, _, ok := strings.Cut(rest, " ")
+		f.UFID, f.NoComma = strings.TrimSuffix(ufid, ","), !strings.HasSuffix(ufid, ",")
+		if !ok || f.UFID == "" {
 			return fault(0, "nothing follows the ufid")
 		}
-		f.UFID = ufid
-		keysAt = len("ufid:") + len(ufid) + len(", ")
+		keysAt = len("ufid:") + len(ufid) + len(" ")
 	}
 	stats := strings.Index(line[keysAt:], ", packets:")
 	if stats < 0 {
@@ -118,7 +120,11 @@ func shifted(err error, in string, by int) error {
 func (f DPFlow) String() string {
 	var b []byte
 	if f.UFID != "" {
-		b = append(append(append(b, "ufid:"...), f.UFID...), ", "...)
+		b = append(append(b, "ufid:"...), f.UFID...)
+		if !f.NoComma {
+			b = append(b, ',')
+		}
+		b = append(b, ' ')
 	}
 	b = append(f.Keys.append(b), ", packets:"...)
 	b = append(appendUint(b, f.Packets), ", bytes:"...)
