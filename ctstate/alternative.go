@@ -58,8 +58,8 @@ func (q *questions) picks() []Pick {
 	return out
 }
 
-// alternatives makes r, the outcome of a first run that met the questions q, undetermined with one alternative for each way that
-// they can fall. again runs the action once more.
+// alternatives makes r, the outcome of a first run that met the questions q, undetermined with one
+// alternative for each way that they can fall. again runs the action once more.
 func alternatives(r *Result, q *questions, again func(q *questions) (Result, error)) error {
 	first := *r
 	r.Alternatives = []Alternative{{q.picks(), first}}

@@ -115,7 +115,8 @@ func (k *Kernel) Clear(Conn) Conn { return Conn{} }
 // a distribution's release number does not tell: taken for all.
 func (k *Kernel) Rewritten(c Conn) Conn { return c.keyOnly() }
 
-// DoInto is Do with the caller's memory: r is overwritten and points into s; conn and p must not be r's own.
+// DoInto is Do with the caller's memory: r is overwritten and points into s; conn and p must not be
+// r's own.
 func (k *Kernel) DoInto(ctx context.Context, tbl Table, conn *Conn, p *Packet, a *Action, r *Result, s *Scratch) error {
 	*r = Result{Conn: *conn, Packet: *p, Ranges: r.Ranges[:0], Why: r.Why[:0]}
 	w := work{ctx: ctx, k: k, tbl: tbl, a: a, r: r, s: s}

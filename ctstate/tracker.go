@@ -44,7 +44,8 @@ type Packet struct {
 	Redirect bool   // an ICMPv6 redirect that carries the redirected packet, in Inner
 	HopLimit uint8  // IPv6; 0 when unknown
 	Length   int    // bytes at L3; 0 when unknown
-	// InWindow reports that the TCP sequence numbers, which are not given, are known to be what the connection expects.
+	// InWindow reports that the TCP sequence numbers, which are not given, are known to be what the
+	// connection expects.
 	InWindow bool
 }
 
@@ -109,7 +110,8 @@ type Result struct {
 	Certainty Certainty
 	Ranges    []Range // undetermined choices
 	Why       []string
-	// Alternatives, where there are any, are all that the action can have done: the rest of the Result is the first one's.
+	// Alternatives, where there are any, are all that the action can have done: the rest of the
+	// Result is the first one's.
 	Alternatives []Alternative
 }
 

@@ -26,7 +26,8 @@ func (u *Unknown) UnmarshalText(b []byte) error {
 	return err
 }
 
-// MergeEntry returns the entry that stands for both a and b: they differ in nothing, or in what can be unknown.
+// MergeEntry returns the entry that stands for both a and b: they differ in nothing, or in what can
+// be unknown.
 func MergeEntry(a, b Entry) (Entry, bool) {
 	m := a
 	if answered := SeenReply & (a.Status ^ b.Status); answered != 0 || (a.Unknown^b.Unknown)&UnknownAnswered != 0 {

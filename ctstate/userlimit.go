@@ -12,7 +12,8 @@ type UserLimits struct {
 	Default *ZoneLimit
 }
 
-// full reports that a limit keeps the connection from being entered; the packet goes on as new (conn_not_found).
+// full reports that a limit keeps the connection from being entered; the packet goes on as new
+// (conn_not_found).
 func (w *uwork) full() bool {
 	l := &w.u.Limits
 	if w.zoneFull() {

@@ -23,7 +23,8 @@ func (w *uwork) adopt(e *Entry) {
 	}
 }
 
-// natOptions reports which kinds of nat_action can have made an entry's tuples: both where addresses were left as they were.
+// natOptions reports which kinds of nat_action can have made an entry's tuples: both where
+// addresses were left as they were.
 func (e *Entry) natOptions() (src, dst bool) {
 	plain, ok := e.Orig.Invert()
 	switch {
@@ -37,7 +38,8 @@ func (e *Entry) natOptions() (src, dst bool) {
 	return true, true // a clash changes the source port for either
 }
 
-// natKind gives a connection's nat_action: as committed, as its tuples show, or as the question falls.
+// natKind gives a connection's nat_action: as committed, as its tuples show, or as the question
+// falls.
 func (w *uwork) natKind(e *Entry) (src, dst bool) {
 	plain, _ := e.Orig.Invert()
 	switch {

@@ -69,9 +69,9 @@ func (w *uwork) update() userUpdate {
 	return w.updateEcho(w.timeouts(w.e.Orig.Proto).echo(w.e.Orig.Proto))
 }
 
-// updateEcho is other_conn_update and icmp_conn_update: established once answered. The table does not tell whether a
-// connection was answered, unless by its timeout: what was never answered starts with more seconds. The model keeps it as
-// SEEN_REPLY in entries of its own.
+// updateEcho is other_conn_update and icmp_conn_update: established once answered. The table does
+// not tell whether a connection was answered, unless by its timeout: what was never answered starts
+// with more seconds. The model keeps it as SEEN_REPLY in entries of its own.
 func (w *uwork) updateEcho(unanswered, answered uint32) userUpdate {
 	seen := w.e.Status&SeenReply != 0
 	switch {
@@ -128,7 +128,8 @@ func (w *uwork) updateTCP() userUpdate {
 		}
 	}
 	w.checkSeq(*src, *dst)
-	// What acknowledges a side that was not seen acknowledges nothing near zero, and passes without refreshing the connection.
+	// What acknowledges a side that was not seen acknowledges nothing near zero, and passes without
+	// refreshing the connection.
 	peerUnseen := *dst < UserTCPSynSent && f&tcpACK != 0 && !w.u.NoSeqCheck
 	if *src < UserTCPSynSent {
 		*src = UserTCPSynSent
@@ -153,7 +154,8 @@ func (w *uwork) updateTCP() userUpdate {
 	return userValid
 }
 
-// checkSeq notes that the answer depends on sequence numbers, which the table has not: nothing makes a connection liberal here.
+// checkSeq notes that the answer depends on sequence numbers, which the table has not: nothing
+// makes a connection liberal here.
 func (w *uwork) checkSeq(src, dst TCPState) {
 	p := &w.r.Packet
 	switch {

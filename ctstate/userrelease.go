@@ -2,8 +2,9 @@ package ctstate
 
 import "net/netip"
 
-// userPorts reports whether a connection's key has the protocol's ports (extract_l4): SCTP's since 3.2 ("conntrack: Extract l4
-// information for SCTP"). All packets of another protocol between two addresses are of one connection.
+// userPorts reports whether a connection's key has the protocol's ports (extract_l4): SCTP's since
+// 3.2 ("conntrack: Extract l4 information for SCTP"). All packets of another protocol between two
+// addresses are of one connection.
 func (r Release) userPorts(proto uint8) bool {
 	return proto == ProtoTCP || proto == ProtoUDP || proto == ProtoSCTP && r.AtLeast(3, 2)
 }
@@ -16,7 +17,8 @@ func (r Release) userKey(t Tuple) Tuple {
 	return t
 }
 
-// userPAT tells the protocols whose ports are translated, and ICMP's ids since 4.0 ("conntrack: Fix ICMP id conflicts in snat").
+// userPAT tells the protocols whose ports are translated, and ICMP's ids since 4.0 ("conntrack: Fix
+// ICMP id conflicts in snat").
 func (r Release) userPAT(proto uint8) bool {
 	return r.userPorts(proto) || proto == ProtoICMP && r.AtLeast(4, 0)
 }
@@ -24,7 +26,8 @@ func (r Release) userPAT(proto uint8) bool {
 // oneConn: since 3.3 one connection has both its keys ("conntrack: Remove nat_conn introducing key directionality").
 func (r Release) oneConn() bool { return r.AtLeast(3, 3) }
 
-// sharedDefault: before 3.5 zones without a limit of their own have one counter together ("conntrack: Use a per zone default limit").
+// sharedDefault: before 3.5 zones without a limit of their own have one counter together
+// ("conntrack: Use a per zone default limit").
 func (r Release) sharedDefault() bool { return !r.AtLeast(3, 5) }
 
 // hasUnNAT tells whether OVS before 3.3 keeps the connection's reply key in an entry of its own (CT_CONN_TYPE_UN_NAT) that a look-up

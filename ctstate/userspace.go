@@ -13,7 +13,8 @@ type Userspace struct {
 	Limits  UserLimits
 	// NoSeqCheck is dpctl/ct-disable-tcp-seq-chk.
 	NoSeqCheck bool
-	// Timeouts are the default policy's, Policies those of zones that have one. With TimeoutsUnknown other zones may have one too.
+	// Timeouts are the default policy's, Policies those of zones that have one. With
+	// TimeoutsUnknown other zones may have one too.
 	Timeouts        UserTimeouts
 	Policies        map[uint16]UserTimeouts
 	TimeoutsUnknown bool

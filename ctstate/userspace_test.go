@@ -195,7 +195,8 @@ func TestUserspaceFragments(t *testing.T) {
 	}
 }
 
-// Before OVS 3.2 an SCTP connection is known by its addresses alone, as one of any other protocol is.
+// Before OVS 3.2 an SCTP connection is known by its addresses alone, as one of any other protocol
+// is.
 func TestUserspaceSCTPPorts(t *testing.T) {
 	const first = "sctp 10.0.0.1:1000>10.0.0.2:9"
 	to := addr("10.0.0.3")

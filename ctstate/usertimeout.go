@@ -13,7 +13,8 @@ func DefaultUserTimeouts() UserTimeouts {
 		First: 60, Single: 60, Multiple: 30, ICMPFirst: 60, ICMPReply: 30}
 }
 
-// UserTimeoutsOf are a policy's as the database names them (CT_Timeout_Policy); what it leaves out is the default's.
+// UserTimeoutsOf are a policy's as the database names them (CT_Timeout_Policy); what it leaves out
+// is the default's.
 func UserTimeoutsOf(named map[string]uint32) UserTimeouts {
 	t := DefaultUserTimeouts()
 	for name, dst := range map[string]*uint32{
@@ -28,8 +29,9 @@ func UserTimeoutsOf(named map[string]uint32) UserTimeouts {
 	return t
 }
 
-// timeouts are those of the zone's connections of a protocol: ofproto gives the zone's policy to each commit (put_ct_timeout), but
-// only of protocols that a policy can name (ct_dpif_timeout_policy_support_ipproto).
+// timeouts are those of the zone's connections of a protocol: ofproto gives the zone's policy to
+// each commit (put_ct_timeout), but only of protocols that a policy can name
+// (ct_dpif_timeout_policy_support_ipproto).
 func (w *uwork) timeouts(proto uint8) *UserTimeouts {
 	t, ok := w.u.Policies[w.a.Zone]
 	if ok && (proto == ProtoTCP || proto == ProtoUDP || isICMP(proto)) {
@@ -38,7 +40,8 @@ func (w *uwork) timeouts(proto uint8) *UserTimeouts {
 	return &w.u.Timeouts
 }
 
-// echo returns a protocol's seconds for a connection that has an answer to come, and for one that had it.
+// echo returns a protocol's seconds for a connection that has an answer to come, and for one that
+// had it.
 func (t *UserTimeouts) echo(proto uint8) (unanswered, answered uint32) {
 	if isICMP(proto) {
 		return t.ICMPFirst, t.ICMPReply
@@ -46,8 +49,9 @@ func (t *UserTimeouts) echo(proto uint8) (unanswered, answered uint32) {
 	return t.Single, t.Multiple
 }
 
-// neverAnswered reports that an entry has more time left than an answered connection can have. A connection keeps the policy that it
-// was committed with, which may be the zone's or, from before the zone had one, the default.
+// neverAnswered reports that an entry has more time left than an answered connection can have. A
+// connection keeps the policy that it was committed with, which may be the zone's or, from before
+// the zone had one, the default.
 func (w *uwork) neverAnswered(e *Entry) bool {
 	if !e.HasTimeout || w.u.TimeoutsUnknown {
 		return false

@@ -12,8 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// alternatives makes a world of each thing that a ct() can have done, where no flow takes them for the same. The first goes on in w and
-// it.
+// alternatives makes a world of each thing that a ct() can have done, where no flow takes them for
+// the same. The first goes on in w and it.
 func (r *run) alternatives(ctx context.Context, w *world, it *item, a odp.CT, step CTStep) (done bool, err error) {
 	list, err := r.distinct(ctx, it, step.Result.Alternatives)
 	if err != nil {
@@ -52,7 +52,8 @@ func (r *run) alternatives(ctx context.Context, w *world, it *item, a odp.CT, st
 	return done, nil
 }
 
-// forget takes out the steps of a ct() that differ from another's in a question alone that came to nothing.
+// forget takes out the steps of a ct() that differ from another's in a question alone that came to
+// nothing.
 func (r *run) forget(folded []Choice) {
 	folded = slices.DeleteFunc(folded, func(c Choice) bool {
 		return !strings.HasPrefix(c.Kind, "ct-") ||
@@ -65,7 +66,8 @@ func (r *run) forget(folded []Choice) {
 	}
 }
 
-// unsure is an alternative's outcome as it is told: undetermined, or, where it stands for all, assumed.
+// unsure returns an alternative's outcome as the step reports it: undetermined, or assumed where it
+// stands for all alternatives.
 func unsure(alt ctstate.Alternative, all []ctstate.Alternative) ctstate.Result {
 	res := alt.Result
 	res.Why = slices.Clone(res.Why)
@@ -83,8 +85,9 @@ func unsure(alt ctstate.Alternative, all []ctstate.Alternative) ctstate.Result {
 	return res
 }
 
-// distinct joins alternatives that no flow tells apart: they differ in bits of ct_state alone, which the megaflow of the next segment
-// leaves out and nothing behind it sees, and in what later packets find out again.
+// distinct joins alternatives that no flow tells apart: they differ in bits of ct_state alone,
+// which the megaflow of the next segment leaves out and nothing behind it sees, and in what later
+// packets find out again.
 func (r *run) distinct(ctx context.Context, it *item, list []ctstate.Alternative) ([]ctstate.Alternative, error) {
 	var groups [][]ctstate.Alternative
 	taken := make([]bool, len(list))
@@ -122,7 +125,8 @@ func (r *run) distinct(ctx context.Context, it *item, list []ctstate.Alternative
 	return out, nil
 }
 
-// join is the outcome that stands for two which differ in ct_state and in what is unknown of their entry, as far as that is so.
+// join is the outcome that stands for two which differ in ct_state and in what is unknown of their
+// entry, as far as that is so.
 func join(a, b ctstate.Result) (ctstate.Result, bool) {
 	ok := true
 	merge := func(x, y ctstate.Entry) ctstate.Entry {
@@ -150,7 +154,8 @@ func join(a, b ctstate.Result) (ctstate.Result, bool) {
 	return m, ok && reflect.DeepEqual(x, y)
 }
 
-// commonPicks are those of a group of joined alternatives; a question of which all answers are in the group is none.
+// commonPicks are those of a group of joined alternatives; a question of which all answers are in
+// the group is none.
 func commonPicks(group, all []ctstate.Alternative) []ctstate.Pick {
 	var out []ctstate.Pick
 	for _, p := range group[0].Picks {
@@ -180,7 +185,8 @@ func chosen(list []ctstate.Alternative, kind string) []string {
 // allState is every bit of ct_state.
 const allState = ^ctstate.State(0)
 
-// seenState returns the bits of ct_state that decide something behind a ct(), before another one sets them anew.
+// seenState returns the bits of ct_state that decide something behind a ct(), before another one
+// sets them anew.
 func (r *run) seenState(ctx context.Context, it *item, res ctstate.Result) (ctstate.State, error) {
 	zone := res.Conn.KeyZone
 	if len(it.actions) == 0 {
@@ -207,7 +213,8 @@ func (r *run) seenState(ctx context.Context, it *item, res ctstate.Result) (ctst
 	return stateMask(sec.Megaflow) | seenIn(actions, zone), nil
 }
 
-// seenIn is allState where actions look at ct_state before a ct() of another zone or a ct_clear sets it anew, else 0.
+// seenIn is allState where actions look at ct_state before a ct() of another zone or a ct_clear
+// sets it anew, else 0.
 func seenIn(actions odp.Actions, zone uint16) ctstate.State {
 	for _, a := range actions {
 		switch a := a.(type) {

@@ -48,7 +48,8 @@ func outcomes(r *engine.Result) []string {
 	return out
 }
 
-// What the userspace table does not tell makes alternatives where a flow asks for it, and nothing else.
+// What the userspace table does not tell makes alternatives where a flow asks for it, and nothing
+// else.
 func TestUserspaceAlternatives(t *testing.T) {
 	for _, c := range []struct {
 		name  string

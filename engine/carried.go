@@ -6,15 +6,15 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Carried is what the undetermined choices of the packets before leave on a node for those that come: how hashes fell, and which
-// entries are as they are because of a choice.
+// Carried is what the undetermined choices of the packets before leave on a node for those that
+// come: how hashes fell, and which entries are as they are because of a choice.
 type Carried struct {
 	Hashes  []HashValue    `json:"hashes,omitempty"`
 	Entries []EntryChoices `json:"entries,omitempty"`
 }
 
-// HashValue is what is known of a hash that the datapath computes: of its bits under Mask, one of Values. Packets whose hashed fields
-// are the same have the same hash.
+// HashValue is what is known of a hash that the datapath computes: of its bits under Mask, one of
+// Values. Packets whose hashed fields are the same have the same hash.
 type HashValue struct {
 	Of      string   `json:"of"` // algorithm, basis and hashed fields
 	Mask    uint32   `json:"mask"`
@@ -22,12 +22,14 @@ type HashValue struct {
 	Choices []Choice `json:"choices,omitempty"` // that made it known
 }
 
-// EntryChoices are the choices that led to a conntrack entry: a packet that the entry translates depends on them.
+// EntryChoices are the choices that led to a conntrack entry: a packet that the entry translates
+// depends on them.
 type EntryChoices struct {
 	Zone    uint16        `json:"zone"`
 	Orig    ctstate.Tuple `json:"orig"`
 	Choices []Choice      `json:"choices,omitempty"`
-	// Made says that the entry was made on the visit that is reported: choices before it are not listed yet.
+	// Made says that the entry was made on the visit that is reported: choices before it are not
+	// listed yet.
 	Made bool `json:"made,omitempty"`
 }
 
@@ -98,8 +100,8 @@ func (h HashValue) possible(x uint32) bool {
 	return h.Mask == 0 || slices.Contains(h.Values, x&h.Mask)
 }
 
-// widened is h under a mask that has the bits of its own and others: hashes of groups use the low bits
-// (ofproto/ofproto-dpif.c: group_setup_dp_hash_table).
+// widened is h under a mask that has the bits of its own and others: hashes of groups use the low
+// bits (ofproto/ofproto-dpif.c: group_setup_dp_hash_table).
 func (h HashValue) widened(mask uint32) HashValue {
 	out := HashValue{Of: h.Of, Mask: mask, Choices: h.Choices}
 	for x := uint32(0); x <= mask; x++ {
@@ -121,8 +123,9 @@ func (h HashValue) either(o HashValue) HashValue {
 	return h
 }
 
-// either is what is carried on where one of two alternatives happens that leave the same entries: of a hash that only one of them has
-// computed nothing is known, and an entry depends on what it depends on in both.
+// either is what is carried on where one of two alternatives happens that leave the same entries:
+// of a hash that only one of them has computed nothing is known, and an entry depends on what it
+// depends on in both.
 func (c Carried) either(o Carried) Carried {
 	var out Carried
 	for _, h := range c.Hashes {

@@ -76,7 +76,8 @@ const byHash = "selection_method=dp_hash,"
 
 const twoWays = "bucket=bucket_id:0,actions=output:2,bucket=bucket_id:1,actions=output:3"
 
-// The packets of one direction of a connection have one hash: the bucket of the first is that of all.
+// The packets of one direction of a connection have one hash: the bucket of the first is that of
+// all.
 func TestHashDecidesForLaterPackets(t *testing.T) {
 	b, p := grouped(t, 5, "table=0,ip,actions=group:7", map[int]string{7: byHash + twoWays})
 	e := eng(b, p, table{})
@@ -107,7 +108,8 @@ func TestHashDecidesForLaterPackets(t *testing.T) {
 	}
 }
 
-// A group without a selection method hashes symmetrically: both directions of a connection have one hash, whatever they come in by.
+// A group without a selection method hashes symmetrically: both directions of a connection have one
+// hash, whatever they come in by.
 func TestSymmetricHashDecidesForBothDirections(t *testing.T) {
 	b, p := grouped(t, 5, "table=0,ip,actions=group:7", map[int]string{7: twoWays})
 	e := eng(b, p, table{})
@@ -130,7 +132,8 @@ func TestSymmetricHashDecidesForBothDirections(t *testing.T) {
 	}
 }
 
-// One hash decides several groups: what the first packet's group says of it holds for another group that only a later packet meets.
+// One hash decides several groups: what the first packet's group says of it holds for another group
+// that only a later packet meets.
 func TestHashDecidesOtherGroups(t *testing.T) {
 	b, p := grouped(t, 5, "table=0,tcp,tcp_flags=syn,actions=group:7\ntable=0,priority=1,tcp,actions=group:8", map[int]string{
 		7: byHash + twoWays, 8: byHash + "bucket=bucket_id:5,actions=output:4,bucket=bucket_id:6,actions=output:5",
@@ -157,8 +160,9 @@ func TestHashDecidesOtherGroups(t *testing.T) {
 	want(t, ways(trace(t, e, after(first.Outcomes[0], 1, acked()))), "output p5")
 }
 
-// The hash is that of the packet as it came in: what a load balancer has written since does not change it, so that the route of a later
-// packet, whose backend an entry gives, is that of the first.
+// The hash is that of the packet as it came in: what a load balancer has written since does not
+// change it, so that the route of a later packet, whose backend an entry gives, is that of the
+// first.
 func TestHashOutlivesTranslation(t *testing.T) {
 	b, p := grouped(t, 5, "table=0,tcp,in_port=1,actions=ct(table=1,zone=5,nat)\ntable=1,ct_state=+new+trk,tcp,actions=group:7\n"+
 		"table=1,ct_state=+est+trk,tcp,actions=resubmit(,2)\ntable=2,tcp,actions=group:8", map[int]string{
@@ -184,7 +188,8 @@ func TestHashOutlivesTranslation(t *testing.T) {
 	}
 }
 
-// A port that NAT picks is no more certain for the packets after the one for which it was picked, in both directions.
+// A port that NAT picks is no more certain for the packets after the one for which it was picked,
+// in both directions.
 func TestUndeterminedPortOutlivesItsPacket(t *testing.T) {
 	b, p := start(t, 2, "table=0,tcp,in_port=1,actions=ct(table=1,zone=5,nat)\ntable=1,ct_state=+new+trk,tcp,actions=ct(commit,zone=5,nat(src=10.0.9.9:2000-3000,random)),output:2\n"+
 		"table=1,ct_state=+est+trk,tcp,actions=output:2\ntable=0,tcp,in_port=2,actions=ct(table=2,zone=5,nat)\ntable=2,actions=output:1")

@@ -34,10 +34,10 @@ func (r *run) ct(ctx context.Context, w *world, it *item, a odp.CT) (done bool, 
 	return r.took(ctx, w, it, a, step, res, res)
 }
 
-// took goes on with what a ct() did; told is that as the step says it.
-func (r *run) took(ctx context.Context, w *world, it *item, a odp.CT, step CTStep, res, told ctstate.Result) (done bool, err error) {
+// took goes on with res, what a ct() did; reported is the same as the step reports it.
+func (r *run) took(ctx context.Context, w *world, it *item, a odp.CT, step CTStep, res, reported ctstate.Result) (done bool, err error) {
 	before := step.Before
-	step.Result = told
+	step.Result = reported
 	w.overlay.Apply(res)
 	it.pkt.conn = res.Conn
 	if res.Awaits && it.pkt.held == nil {
@@ -74,8 +74,8 @@ func (r *run) took(ctx context.Context, w *world, it *item, a odp.CT, step CTSte
 	return false, nil
 }
 
-// isNew reports whether the entry that an action commits was not there before: what is done to one that was does not depend on the
-// choices on this packet's way.
+// isNew reports whether the entry that an action commits was not there before: what is done to one
+// that was does not depend on the choices on this packet's way.
 func isNew(res ctstate.Result) bool {
 	return res.Hit == nil || res.Deleted != nil || res.Hit.Orig != res.Committed.Orig
 }

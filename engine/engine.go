@@ -182,7 +182,7 @@ func (r *run) begin(ctx context.Context, ov *ctstate.Overlay) error {
 		r.res.Outcomes = append(r.res.Outcomes, &Outcome{Choices: w.choices, Leaves: w.leaves, Overlay: w.overlay.Snapshot(), Carried: w.carried})
 	}
 	var folded []Choice
-	r.res.Outcomes, folded = foldOutcomes(r.res.Outcomes)
+	r.res.Outcomes, folded = mergeOutcomes(r.res.Outcomes)
 	r.forget(folded)
 	return nil
 }

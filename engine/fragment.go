@@ -63,8 +63,9 @@ func (r *run) flowOf(seg *segment, st state) func(uint32) flowText {
 var transport = []string{"tp_src", "tp_dst", "tcp_src", "tcp_dst", "udp_src", "udp_dst", "sctp_src", "sctp_dst", "icmp_type", "icmp_code",
 	"icmpv6_type", "icmpv6_code"}
 
-// lookedUp is a packet as a table finds it: a fragment without its ports, a first one too, as bridges handle fragments unless a
-// controller asks otherwise (ofproto/ofproto-dpif.c: rule_dpif_lookup_from_table, OFPUTIL_FRAG_NORMAL).
+// lookedUp is a packet as a table finds it: a fragment without its ports, a first one too, as
+// bridges handle fragments unless a controller asks otherwise (ofproto/ofproto-dpif.c:
+// rule_dpif_lookup_from_table, OFPUTIL_FRAG_NORMAL).
 func lookedUp(f openflow.Flow) openflow.Flow {
 	if frag, ok := f.Get("nw_frag"); !ok || frag == "no" || frag == "not_later" {
 		return f

@@ -7,15 +7,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// mergeOutcomes takes out the choices that decide nothing (an entry that exists pins the backend whatever the bucket):
-// outcomes that differ in such a one alone become one.
-func mergeOutcomes(in []*Outcome) []*Outcome {
-	out, _ := foldOutcomes(in)
-	return out
-}
-
-// foldOutcomes is mergeOutcomes that also returns the choices that are not told any more: those of outcomes for which another stands.
-func foldOutcomes(in []*Outcome) (out []*Outcome, folded []Choice) {
+// mergeOutcomes takes out the choices that decide nothing (an entry that exists pins the backend
+// whatever the bucket): outcomes that differ in such a choice alone become one. folded are the choices
+// of the outcomes for which another one stands.
+func mergeOutcomes(in []*Outcome) (out []*Outcome, folded []Choice) {
 	depth := 0
 	for _, o := range in {
 		depth = max(depth, len(o.Choices))
@@ -123,7 +118,8 @@ func samePlace(a, b *Port) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// mergeOverlay returns the entries that stand for those of both. When an entry was made differs by how long the tracing took.
+// mergeOverlay returns the entries that stand for those of both. When an entry was made differs by
+// how long the tracing took.
 func mergeOverlay(a, b ctstate.OverlayData) (ctstate.OverlayData, bool) {
 	if len(a.Entries) != len(b.Entries) {
 		return a, false

@@ -33,7 +33,8 @@ func TestMergeOutcomes(t *testing.T) {
 			in = append(in, &Outcome{Choices: list, Leaves: []Leaf{{Kind: LeafOutput, Port: &Port{Name: end}, Choices: slices.Clone(list)}}})
 		}
 		var got []string
-		for _, o := range mergeOutcomes(in) {
+		merged, _ := mergeOutcomes(in)
+		for _, o := range merged {
 			s := ""
 			for _, ch := range o.Choices {
 				s += ch.Kind + ch.Chosen

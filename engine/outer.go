@@ -10,9 +10,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
-// payload is the packet that a native tunnel's outer packet carries. From tnl_push on, the state's own headers are the outer
-// packet's: what the datapath does behind it in that list, and in what nests there or recirculates, is done to the outer packet
-// (lib/dpif-netdev.c: push_tnl_action), and the payload is out of reach until the far end takes it out.
+// payload is the packet that a native tunnel's outer packet carries. From tnl_push on, the state's
+// own headers are the outer packet's: what the datapath does behind it in that list, and in what
+// nests there or recirculates, is done to the outer packet (lib/dpif-netdev.c: push_tnl_action),
+// and the payload is out of reach until the far end takes it out.
 type payload struct {
 	state         // as it was pushed; its tun is the outer header as the receiver sees it
 	port   Port   // the tunnel port
@@ -22,9 +23,10 @@ type payload struct {
 	hashed bool   // the outer source port is a hash of the payload, which cannot be known
 }
 
-// tunnelPush puts a native tunnel's header around the packet. The rest of the list is about the outer packet; whether it is sent
-// decides what becomes of the payload. Releases before 2.8 handed the outer packet to out_port by themselves; since then the
-// translation says where it goes (ofproto/ofproto-dpif-xlate.c: native_tunnel_output).
+// tunnelPush puts a native tunnel's header around the packet. The rest of the list is about the
+// outer packet; whether it is sent decides what becomes of the payload. Releases before 2.8 handed
+// the outer packet to out_port by themselves; since then the translation says where it goes
+// (ofproto/ofproto-dpif-xlate.c: native_tunnel_output).
 func (r *run) tunnelPush(w *world, it *item, a odp.TnlPush) (done bool) {
 	port, ok := r.engine.Ports.ByDatapath(a.TnlPort)
 	if !ok {
@@ -75,8 +77,9 @@ func outerPacket(h odp.TunnelHeader, st state) (packet.Packet, error) {
 // ethHeader is the length of an Ethernet header.
 const ethHeader = 14
 
-// outerOutput sends the outer packet out of a port. Whatever port that is, the payload has one end: the tunnel's far side, which is
-// reached by one of the ports that the underlay floods to. Only a packet that goes to no port but the host's own ends there.
+// outerOutput sends the outer packet out of a port. Whatever port that is, the payload has one end:
+// the tunnel's far side, which is reached by one of the ports that the underlay floods to. Only a
+// packet that goes to no port but the host's own ends there.
 func (r *run) outerOutput(w *world, it item, port Port) (mirror string) {
 	in := it.pkt.inside
 	if mirror = it.seg.mirrored(port); mirror != "" {
@@ -117,8 +120,8 @@ func (r *run) unsent(w *world, it item) {
 	r.leaf(w, it, Leaf{Kind: LeafDrop, Why: fmt.Sprintf("the %s packet to %s leaves by no port%s", in.port.Type, in.tun.Dst, where)})
 }
 
-// outerCT runs a ct() on an outer packet whose source port is not known: the entry that it finds or makes cannot be named. Only
-// where nothing later looks at the answer is the packet's way known.
+// outerCT runs a ct() on an outer packet whose source port is not known: the entry that it finds or
+// makes cannot be named. Only where nothing later looks at the answer is the packet's way known.
 func (r *run) outerCT(w *world, it *item, a odp.CT) (done bool) {
 	if len(recircIDs(it.actions)) > 0 || a.NAT != nil {
 		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: fmt.Sprintf("conntrack: zone %d is asked about the %s packet, whose UDP source port is a hash that cannot be known",
@@ -129,8 +132,9 @@ func (r *run) outerCT(w *world, it *item, a odp.CT) (done bool) {
 	return false
 }
 
-// afresh translates an outer packet from where it counts as coming in: recirc(0), which a tunnel header is followed by where the
-// packet was cut (ofproto/ofproto-dpif-xlate.c: native_tunnel_output, truncate).
+// afresh translates an outer packet from where it counts as coming in: recirc(0), which a tunnel
+// header is followed by where the packet was cut (ofproto/ofproto-dpif-xlate.c:
+// native_tunnel_output, truncate).
 func (r *run) afresh(ctx context.Context, w *world, it item, st state) error {
 	if st.inside == nil || st.inside.out.Bridge == "" {
 		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: "recirc(0) of a packet that no tunnel header was put around"})

@@ -11,7 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
 )
 
-// underlay is br-int (p1, p2, a tunnel of each kind) over br-phy (e1, e2, VIF-less internal port i1), which has the tunnel addresses.
+// underlay is br-int (p1, p2, a tunnel of each kind) over br-phy (e1, e2, VIF-less internal port
+// i1), which has the tunnel addresses.
 func underlay(t *testing.T, intFlows, phyFlows string) (*bridge, ports) {
 	t.Helper()
 	o := dummy.Start(t)
@@ -71,7 +72,8 @@ func shown(t *testing.T, o *dummy.OVS) ports {
 	return all
 }
 
-// outerEnds lists leaves as "kind port tunnel>destination [outer headers] {inner headers}", or the reason.
+// outerEnds lists leaves as "kind port tunnel>destination [outer headers] {inner headers}", or the
+// reason.
 func outerEnds(o *engine.Outcome) []string {
 	var out []string
 	for _, l := range o.Leaves {
@@ -104,8 +106,8 @@ func outerEnds(o *engine.Outcome) []string {
 
 const inner = " {00:00:00:00:00:02 10.0.0.2:%d ttl 64 vlans 0}"
 
-// What follows a tunnel's header is done to the outer packet, and the tunnel is an end of the packet once, if the outer packet goes
-// out by any port.
+// What follows a tunnel's header is done to the outer packet, and the tunnel is an end of the
+// packet once, if the outer packet goes out by any port.
 func TestUnderlay(t *testing.T) {
 	const (
 		to4 = "aa:55:aa:55:00:92>1.1.2.92"
@@ -197,7 +199,8 @@ type members []engine.Port
 
 func (m members) Members(uint32) []engine.Port { return m }
 
-// A bond decides nothing, below a tunnel or on a provider bridge, with lb-output-action or without: its members lead to one place.
+// A bond decides nothing, below a tunnel or on a provider bridge, with lb-output-action or without:
+// its members lead to one place.
 func TestBond(t *testing.T) {
 	for _, lb := range []string{"false", "true"} {
 		t.Run("lb-output-action="+lb, func(t *testing.T) {

@@ -54,9 +54,10 @@ type bucket struct {
 const asBefore = "a hash decides as it has decided for the packet before whose hashed headers are the same: predicted, as a sender's socket may hash anew, " +
 	"for instance when it sends again"
 
-// buckets makes every bucket of a dp_hash group a world of its own: the kernel's hash cannot be known from outside, the
-// table from hash to bucket can (ofproto/ofproto-dpif.c: group_setup_dp_hash_table). A hash that was met before, by this packet or one
-// before it, leaves only the buckets that it then had.
+// buckets makes every bucket of a dp_hash group a world of its own: the kernel's hash cannot be
+// known from outside, the table from hash to bucket can (ofproto/ofproto-dpif.c:
+// group_setup_dp_hash_table). A hash that was met before, by this packet or one before it, leaves
+// only the buckets that it then had.
 func (r *run) buckets(ctx context.Context, w *world, it item, ordinal int, st state) error {
 	known := w.carried.hash(st.dpOf)
 	list, mask, err := r.listBuckets(ctx, it.seg, ordinal, st, known)
@@ -163,7 +164,8 @@ func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st 
 	return list, mask, nil
 }
 
-// settles reports whether what is known of a hash decides something here: other values lead to other buckets.
+// settles reports whether what is known of a hash decides something here: other values lead to
+// other buckets.
 func (r *run) settles(ctx context.Context, parent *segment, ordinal int, st state, known HashValue, list []bucket, mask uint32) (bool, error) {
 	for x := uint32(1); x <= mask+1; x++ {
 		if known.possible(x) {
@@ -215,7 +217,8 @@ func hashMask(megaflow string) uint32 {
 	return 0
 }
 
-// bucketName names the buckets that the trace says were used, in the order of their groups: one hash may decide several.
+// bucketName names the buckets that the trace says were used, in the order of their groups: one
+// hash may decide several.
 func bucketName(sec *oftrace.Section) string {
 	var names []string
 	walkNodes(sec.Nodes, func(n *oftrace.Node) {

@@ -276,8 +276,9 @@ func walkNodes(nodes []*oftrace.Node, f func(*oftrace.Node)) {
 	}
 }
 
-// tableHits lists a section's table look-ups in execution order, each with the bridge it is in and the action lines under it. What
-// follows a nested bridge (behind a patch port or a native tunnel) belongs to the outer one again.
+// tableHits lists a section's table look-ups in execution order, each with the bridge it is in and
+// the action lines under it. What follows a nested bridge (behind a patch port or a native tunnel)
+// belongs to the outer one again.
 func tableHits(sec *oftrace.Section) []TableHit {
 	var hits []TableHit
 	var walk func(bridge string, nodes []*oftrace.Node, at int)

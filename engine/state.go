@@ -20,8 +20,9 @@ type state struct {
 	tun  *Tunnel // set for sending
 	mark uint32  // skb_mark
 	prio uint32  // skb_priority
-	// hashOver has the headers that the packet's hash is made of, hash names one that waits for its recirculation, dp is its value in
-	// use (dp_hash) and dpOf the name of that; what is known of the value is the world's (Carried).
+	// hashOver has the headers that the packet's hash is made of, hash names one that waits for its
+	// recirculation, dp is its value in use (dp_hash) and dpOf the name of that; what is known of
+	// the value is the world's (Carried).
 	hashOver, hash, dpOf string
 	dp                   uint32
 	// Of a fragment that became a whole datagram: which fragment it was, as the datagram is cut again where it leaves.
@@ -284,7 +285,8 @@ func (s *state) frameLen() (n int, assumed bool) {
 	return l2 + n, true
 }
 
-// recircIDs lists the recirculation ids of a segment in the order of its text, each once. recirc(0) is none: it begins afresh.
+// recircIDs lists the recirculation ids of a segment in the order of its text, each once. recirc(0)
+// is none: it begins afresh.
 func recircIDs(actions odp.Actions) []uint32 {
 	var ids []uint32
 	odp.Walk(actions, func(a odp.Action) bool {

@@ -160,7 +160,8 @@ func (r *run) decTTL(w *world, it item, a odp.DecTTL) {
 	w.push(it)
 }
 
-// lbOutput ends a branch at a bond: a hash that cannot be known chooses the member, and they lead to one place.
+// lbOutput ends a branch at a bond: a hash that cannot be known chooses the member, and they lead
+// to one place.
 func (r *run) lbOutput(w *world, it item, bond uint32) {
 	var members []Port
 	if r.engine.Bonds != nil {

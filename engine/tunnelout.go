@@ -10,9 +10,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 )
 
-// tunnelOutput is an output to a tunnel port as a trace tells of it. Open vSwitch encapsulates by itself on the userspace datapath: it
-// looks up a route and a MAC address of its own and hands the outer packet to the bridge that the route leads to
-// (ofproto/ofproto-dpif-xlate.c: compose_output_action__, native_tunnel_output).
+// tunnelOutput is an output to a tunnel port as a trace tells of it. Open vSwitch encapsulates by
+// itself on the userspace datapath: it looks up a route and a MAC address of its own and hands the
+// outer packet to the bridge that the route leads to (ofproto/ofproto-dpif-xlate.c:
+// compose_output_action__, native_tunnel_output).
 type tunnelOutput struct {
 	bridge string
 	port   uint32        // OpenFlow number; 0 where the action does not name it
@@ -31,7 +32,8 @@ const (
 	missText    = "neighbor cache miss for "
 )
 
-// tunnelOutputs lists a section's outputs to tunnel ports in execution order, but those that a kernel's tunnel takes.
+// tunnelOutputs lists a section's outputs to tunnel ports in execution order, but those that a
+// kernel's tunnel takes.
 func tunnelOutputs(sec *oftrace.Section) []*tunnelOutput {
 	var (
 		out  []*tunnelOutput
@@ -95,7 +97,8 @@ func endsTunnel(s string) bool {
 	return strings.HasPrefix(s, missText)
 }
 
-// outputPort is the number of the port that an action puts the packet out of, 0 where it names none.
+// outputPort is the number of the port that an action puts the packet out of, 0 where it names
+// none.
 func outputPort(action string) (n uint32) {
 	for _, form := range []string{"output:%d", "output(port=%d", "enqueue:%d"} {
 		if _, err := fmt.Sscanf(action, form, &n); err == nil {
@@ -122,8 +125,8 @@ type lostOutput struct {
 	hit  int // the look-up that decided
 }
 
-// lostOutputs finds the outputs to tunnels for which a section has no action: those that no header was put around, and those
-// whose outer packet the underlay's bridge drops.
+// lostOutputs finds the outputs to tunnels for which a section has no action: those that no header
+// was put around, and those whose outer packet the underlay's bridge drops.
 func lostOutputs(sec *oftrace.Section, actions odp.Actions, cause func(*tunnelOutput) (LeafKind, string)) []lostOutput {
 	var pushed []odp.TnlPush
 	odp.Walk(actions, func(a odp.Action) bool {

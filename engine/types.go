@@ -55,7 +55,8 @@ type Ports interface {
 	ByDatapath(port string) (p Port, ok bool)
 }
 
-// Bonds finds the members of a bond by what lb_output names, the number that bond/show calls bond-id; none where it is not known.
+// Bonds finds the members of a bond by what lb_output names, the number that bond/show calls
+// bond-id; none where it is not known.
 type Bonds interface {
 	Members(id uint32) []Port
 }
@@ -94,7 +95,8 @@ type Request struct {
 	Resume string `json:"resume,omitempty"`
 	// Lessons are flows that packets before this one would have put into the node's tables.
 	Lessons []Lesson `json:"lessons,omitempty"`
-	// Carried is what undetermined choices before have left on the node: of packets before, and of this one's earlier visits.
+	// Carried is what undetermined choices before have left on the node: of packets before, and of
+	// this one's earlier visits.
 	Carried Carried `json:"carried,omitzero"`
 }
 
@@ -105,7 +107,8 @@ type Choice struct {
 	Share      float64 `json:"share"`
 	Determined bool    `json:"determined"`
 	Why        string  `json:"why,omitempty"`
-	// Of names the earlier packet that made the choice: this one depends on it. Empty for a choice of the packet itself.
+	// Of names the earlier packet that made the choice: this one depends on it. Empty for a choice
+	// of the packet itself.
 	Of string `json:"of,omitempty"`
 }
 
@@ -145,13 +148,15 @@ type Leaf struct {
 	Path       []int           `json:"path"`    // segments from the first to Segment
 	Choices    []Choice        `json:"choices,omitempty"`
 	Why        string          `json:"why,omitempty"`
-	// Hit is the look-up in Segment's Tables that decided, counted from 1; 0 where the last one did.
+	// Hit is the look-up in Segment's Tables that decided, counted from 1; 0 where the last one
+	// did.
 	Hit  int          `json:"hit,omitempty"`
 	Conn ctstate.Conn `json:"conn"`
 	// Mirror names the mirror whose copy this is: not an end of the packet itself.
 	Mirror string `json:"mirror,omitempty"`
 	Held   *Hold  `json:"held,omitempty"`
-	// Outer is the native tunnel's packet that Packet was in here; Tunnel then is its header as the receiver sees it.
+	// Outer is the native tunnel's packet that Packet was in here; Tunnel then is its header as the
+	// receiver sees it.
 	Outer *packet.Packet `json:"outer,omitempty"`
 	push  int            // the tnl_push that made Outer
 }
@@ -216,7 +221,8 @@ type CTStep struct {
 	Result ctstate.Result `json:"result"`
 	Err    string         `json:"err,omitempty"`
 	After  packet.Packet  `json:"after"`
-	// Depends lists the choices that led to the entry that translates the packet, of packets before or of this one before.
+	// Depends lists the choices that led to the entry that translates the packet, of packets before
+	// or of this one before.
 	Depends []Choice `json:"depends,omitempty"`
 	// Outcome-specific steps of a segment that several outcomes share are told apart by Choices.
 	Choices []Choice `json:"choices,omitempty"`

@@ -11,17 +11,19 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Underlay answers for a datapath on which Open vSwitch encapsulates by itself, with routes and a cache of MAC addresses of its own.
-// A trace that reaches a tunnel whose next hop is not in that cache sends an ARP request or neighbour solicitation, and its answer
-// fills the cache (ofproto/ofproto-dpif-xlate.c: tnl_send_arp_request): such a trace must not be made.
+// Underlay answers for a datapath on which Open vSwitch encapsulates by itself, with routes and a
+// cache of MAC addresses of its own. A trace that reaches a tunnel whose next hop is not in that
+// cache sends an ARP request or neighbour solicitation, and its answer fills the cache
+// (ofproto/ofproto-dpif-xlate.c: tnl_send_arp_request): such a trace must not be made.
 type Underlay interface {
-	// Resolved reports whether the MAC address of every next hop is known that a trace could ask for.
+	// Resolved reports whether the MAC address of every next hop is known that a trace could ask
+	// for.
 	Resolved(ctx context.Context) (bool, error)
-	// Way is how Open vSwitch would reach the far end of a tunnel port; set is the destination that the flow has set, for a
-	// port that leaves it to the flow.
+	// Way is how Open vSwitch would reach the far end of a tunnel port; set is the destination that
+	// the flow has set, for a port that leaves it to the flow.
 	Way(ctx context.Context, bridge string, ofport uint32, set netip.Addr) (Way, error)
-	// Unrouted is a packet mark for which Open vSwitch has no route at all: routes are looked up by pkt_mark
-	// (lib/ovs-router.c: ovs_router_lookup), so a packet with it reaches no tunnel.
+	// Unrouted is a packet mark for which Open vSwitch has no route at all: routes are looked up by
+	// pkt_mark (lib/ovs-router.c: ovs_router_lookup), so a packet with it reaches no tunnel.
 	Unrouted(ctx context.Context) (uint32, error)
 }
 
@@ -34,9 +36,10 @@ type Way struct {
 	Why    string     // why there is no route
 }
 
-// ask runs a request so that Open vSwitch sends nothing. Where a next hop's MAC address is not known the packet is first traced with a
-// mark that has no routes, which shows what tunnels it comes to; only if it comes to none of the unknown ones it is traced as it is.
-// ofproto/trace goes on behind a ct() by itself, with a guess: what it would reach there counts too.
+// ask runs a request so that Open vSwitch sends nothing. Where a next hop's MAC address is not
+// known the packet is first traced with a mark that has no routes, which shows what tunnels it
+// comes to; only if it comes to none of the unknown ones it is traced as it is. ofproto/trace goes
+// on behind a ct() by itself, with a guess: what it would reach there counts too.
 func (r *run) ask(ctx context.Context, f flowText) (oftrace.Section, error) {
 	u := r.engine.Underlay
 	if u == nil {
@@ -78,7 +81,8 @@ func (r *run) ask(ctx context.Context, f flowText) (oftrace.Section, error) {
 	return sec, nil
 }
 
-// unresolved says whether a guarded section comes to a tunnel whose next hop would have to be asked for.
+// unresolved says whether a guarded section comes to a tunnel whose next hop would have to be asked
+// for.
 func (r *run) unresolved(ctx context.Context, sec *oftrace.Section) (bool, error) {
 	for _, o := range tunnelOutputs(sec) {
 		if o.report == nil || o.report.Text != noRouteText {

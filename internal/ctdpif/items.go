@@ -52,8 +52,8 @@ var lineItems = [...]item[Line]{
 	}},
 	{"helper", func(l *Line) bool { return l.Helper != "" }, func(p *parser, l *Line) { l.Helper = string(p.word()) },
 		func(b []byte, l *Line) []byte { return append(b, l.Helper...) }},
-	// The parent's protocol is not printed; an expected connection's helper (FTP, TFTP) sees to it that
-	// it is the connection's own.
+	// The parent's protocol is not printed; an expected connection's helper (FTP, TFTP) sees to it
+	// that it is the connection's own.
 	{"parent", func(l *Line) bool { return l.Parent != nil }, func(p *parser, l *Line) {
 		p.enclosed(func() {
 			t, c := p.tuple(l.Proto)
@@ -65,7 +65,8 @@ var lineItems = [...]item[Line]{
 	}, func(b []byte, l *Line) []byte { return append(l.Parent.append(append(b, '(')), ')') }},
 }
 
-// readProtoInfo reads what the model needs of a connection's protocol: a line without it cannot be used.
+// readProtoInfo reads what the model needs of a connection's protocol: a line without it cannot be
+// used.
 func readProtoInfo(p *parser, l *Line) {
 	p.enclosed(func() {
 		switch l.Proto {

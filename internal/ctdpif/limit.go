@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// perConnection is how long ovs-vswitchd's main thread works on one connection of a dump: to find it,
-// to format it and to encode the reply (measured: 3 to 6 microseconds).
+// perConnection is how long ovs-vswitchd's main thread works on one connection of a dump: to find
+// it, to format it and to encode the reply (measured: 3 to 6 microseconds).
 const perConnection = 4 * time.Microsecond
 
 // TooLargeError is a table with more connections than may be dumped.
@@ -18,7 +18,8 @@ type TooLargeError struct {
 	Connections, Max int // of all zones
 }
 
-// Hold is about how long a dump would hold ovs-vswitchd's main thread, if all connections were in the zone.
+// Hold is about how long a dump would hold ovs-vswitchd's main thread, if all connections were in
+// the zone.
 func (e *TooLargeError) Hold() time.Duration {
 	return (time.Duration(e.Connections) * perConnection).Round(100 * time.Millisecond)
 }
@@ -29,8 +30,8 @@ func (e *TooLargeError) Error() string {
 		e.Connections, e.Hold(), (e.Connections/100_000+1)*100_000, e.Max)
 }
 
-// mayDump asks how many connections there are before any is dumped. The number is that of all zones:
-// of a single one Open vSwitch counts only what was made since the zone was given a limit.
+// mayDump asks how many connections there are before any is dumped. The number is that of all
+// zones: of a single one Open vSwitch counts only what was made since the zone was given a limit.
 func (t *Table) mayDump(ctx context.Context) error {
 	if t.MaxDump <= 0 {
 		return nil

@@ -134,7 +134,8 @@ func (l *Line) Append(b []byte) []byte {
 	return appendItems(appendProto(b, l.Proto), l, lineItems[:], l.Layout)
 }
 
-// item is one kind of item: its key, whether OVS prints it for v, and how its value is read and printed.
+// item is one kind of item: its key, whether OVS prints it for v, and how its value is read and
+// printed.
 type item[T any] struct {
 	key   string
 	shown func(v *T) bool
@@ -142,7 +143,8 @@ type item[T any] struct {
 	put   func(b []byte, v *T) []byte
 }
 
-// appendItems appends items, each behind a comma: those that v has in OVS's order, or as layout has them.
+// appendItems appends items, each behind a comma: those that v has in OVS's order, or as layout has
+// them.
 func appendItems[T any](b []byte, v *T, items []item[T], layout []Item) []byte {
 	for i := range items {
 		if it := &items[i]; layout == nil && it.shown(v) {

@@ -188,8 +188,8 @@ func (os *opaques) check(may func(*opaque) bool) error {
 	return nil
 }
 
-// UnreadableError is a look-up that a line which cannot be read leaves open: it may be the connection
-// that was looked for. More counts lines of which nothing was kept.
+// UnreadableError is a look-up that a line which cannot be read leaves open: it may be the
+// connection that was looked for. More counts lines of which nothing was kept.
 type UnreadableError struct {
 	Line *SyntaxError
 	More int

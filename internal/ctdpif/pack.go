@@ -12,9 +12,9 @@ import (
 )
 
 // pack holds a zone's connections in some 40 bytes each: a look-up needs few of them, but which is
-// not known before a trace has come there, and a second dump costs a thousand times more. The memory
-// is taken from the system and given back to it, so that the garbage collector neither looks at it nor
-// lets garbage of the same size gather.
+// not known before a trace has come there, and a second dump costs a thousand times more. The
+// memory is taken from the system and given back to it, so that the garbage collector neither looks
+// at it nor lets garbage of the same size gather.
 type pack struct {
 	chunks [][]byte
 	n      int

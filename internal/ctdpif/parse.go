@@ -142,8 +142,8 @@ func (p *parser) line(l *Line) {
 }
 
 // readItems reads items up to a closing parenthesis or the end, in whatever order they stand: they
-// are named, so that one that this package does not know hides nothing. The result has a bit for each
-// item that was there. open is for a list whose first item has no comma before it.
+// are named, so that one that this package does not know hides nothing. The result has a bit for
+// each item that was there. open is for a list whose first item has no comma before it.
 func readItems[T any](p *parser, v *T, items []item[T], layout *[]Item, open bool) (seen uint32) {
 	var order [16]uint8 // of the items read, for the layout
 	n, next, plain := 0, 0, true
@@ -178,8 +178,8 @@ func readItems[T any](p *parser, v *T, items []item[T], layout *[]Item, open boo
 	return seen
 }
 
-// key takes a known key and its equals sign, and returns which it is, or -1. The search begins at the
-// one that is expected next.
+// key takes a known key and its equals sign, and returns which it is, or -1. The search begins at
+// the one that is expected next.
 func (p *parser) key(next, n int, name func(int) string) int {
 	for i := range n {
 		i = (next + i) % n

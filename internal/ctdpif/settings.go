@@ -30,7 +30,8 @@ func (e *TextError) Error() string {
 	return fmt.Sprintf("%s: %q is not what it prints", e.Method, e.Text)
 }
 
-// ReadSettings asks ovs-vswitchd for the settings of the datapath dp, or of the only one when dp is empty.
+// ReadSettings asks ovs-vswitchd for the settings of the datapath dp, or of the only one when dp is
+// empty.
 func ReadSettings(ctx context.Context, c Caller, dp string) (s Settings, err error) {
 	for _, ask := range []struct {
 		method string
@@ -53,7 +54,8 @@ func ReadSettings(ctx context.Context, c Caller, dp string) (s Settings, err err
 	return s, nil
 }
 
-// ReadZoneLimit asks for the limit that holds in a zone, and for the connections that are counted against it.
+// ReadZoneLimit asks for the limit that holds in a zone, and for the connections that are counted
+// against it.
 func ReadZoneLimit(ctx context.Context, c Caller, dp string, zone uint16) (ctstate.ZoneLimit, error) {
 	var l Limits
 	err := callParse(ctx, c, "dpctl/ct-get-limits", func(text string) (ok bool) {
@@ -86,7 +88,8 @@ func intoInt(to *int) func(string) bool {
 	}
 }
 
-// parseLimits reads "default limit=N", then lines "zone=N,limit=N,count=N" (ct_dpif_format_zone_limits).
+// parseLimits reads "default limit=N", then lines "zone=N,limit=N,count=N"
+// (ct_dpif_format_zone_limits).
 func parseLimits(text string) (l Limits, ok bool) {
 	l.Zones = map[uint16]ctstate.ZoneLimit{}
 	for i, line := range strings.Split(strings.TrimSpace(text), "\n") {

@@ -64,9 +64,9 @@ const (
 	keepTimes = 10
 )
 
-// Renew is Reset for the next packet of a run, and keeps the reading of a large zone for ten times as
-// long as it took: so ovs-vswitchd spends a tenth of its time on dumps at most, and the packets of a
-// session see one moment of the table. maxDump is MaxDump from now on.
+// Renew is Reset for the next packet of a run, and keeps the reading of a large zone for ten times
+// as long as it took: so ovs-vswitchd spends a tenth of its time on dumps at most, and the packets
+// of a session see one moment of the table. maxDump is MaxDump from now on.
 func (t *Table) Renew(maxDump int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -160,7 +160,8 @@ func TestMaxDump(t *testing.T) {
 	}
 }
 
-// TestRenew: the reading of a large zone serves a run's next packets, for a time; that of a small one does not.
+// TestRenew: the reading of a large zone serves a run's next packets, for a time; that of a small
+// one does not.
 func TestRenew(t *testing.T) {
 	q := tup(17, "10.1.0.1:1", "10.0.0.2:2")
 	for _, c := range []struct {

@@ -6,11 +6,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Policies reads the timeouts that the Open_vSwitch database gives to zones of the datapath, by the names of CT_Timeout_Policy.
+// Policies reads the timeouts that the Open_vSwitch database gives to zones of the datapath, by the
+// names of CT_Timeout_Policy.
 type Policies func(ctx context.Context) (map[uint16]map[string]uint32, error)
 
-// Tracker is the userspace datapath's model with the settings and counts of the moment: read once, and not before a ct() asks for them.
-// It is not safe for concurrent use.
+// Tracker is the userspace datapath's model with the settings and counts of the moment: read once,
+// and not before a ct() asks for them. It is not safe for concurrent use.
 type Tracker struct {
 	c        Caller
 	dp       string
@@ -22,7 +23,8 @@ type Tracker struct {
 	under map[uint16]ctstate.ZoneLimit
 }
 
-// NewTracker returns the tracker of the datapath dp, or of the only one when dp is empty: base, but for what ovs-vswitchd can be asked.
+// NewTracker returns the tracker of the datapath dp, or of the only one when dp is empty: base, but
+// for what ovs-vswitchd can be asked.
 func NewTracker(c Caller, dp string, base *ctstate.Userspace, policies Policies) *Tracker {
 	return &Tracker{c: c, dp: dp, base: base, policies: policies}
 }
@@ -76,7 +78,8 @@ func (t *Tracker) read(ctx context.Context) (err error) {
 	now.NoSeqCheck, now.Fragments = !t.set.SeqCheck, t.set.Fragments
 	now.Limits = ctstate.UserLimits{Count: t.set.Conns, Max: t.set.MaxConns, None: t.set.MaxConns == 0, Zones: t.set.Limits.Zones}
 	named, err := t.policies(ctx)
-	// Without the database everything else still holds: what the timeouts would tell is then unknown.
+	// Without the database everything else still holds: what the timeouts would tell is then
+	// unknown.
 	now.TimeoutsUnknown = err != nil
 	now.Policies = map[uint16]ctstate.UserTimeouts{}
 	for zone, p := range named {

@@ -44,8 +44,8 @@ func (y *ways) next() bool {
 	return false
 }
 
-// readBack makes the model know no more than the datapath's table and settings tell, as a trace does. errNext says that the table
-// cannot be known by reading: two connections share a direction.
+// readBack makes the model know no more than the datapath's table and settings tell, as a trace
+// does. errNext says that the table cannot be known by reading: two connections share a direction.
 func (d *ovsDiffer) readBack() error {
 	if d.limits != nil { // nothing else that is set changes on the way
 		d.model.(*ctdpif.Tracker).Reset()
@@ -67,7 +67,8 @@ func (d *ovsDiffer) readBack() error {
 	return nil
 }
 
-// compareRead is compareStep for a model that only reads: one of its alternatives must be what the datapath did.
+// compareRead is compareStep for a model that only reads: one of its alternatives must be what the
+// datapath did.
 func (d *ovsDiffer) compareRead(pk *packet, n int) (w *walk, diffs []string, err error) {
 	prog, pre := &d.programs[n], d.o
 	defer func() { d.o, d.way = pre, nil }()
@@ -152,7 +153,8 @@ func (d *ovsDiffer) setLimits() error {
 	return nil
 }
 
-// askAll lets the model read all that it asks for while the table is empty: it adds what it enters itself.
+// askAll lets the model read all that it asks for while the table is empty: it adds what it enters
+// itself.
 func (d *ovsDiffer) askAll() error {
 	t, err := ctstate.ParseTuple("udp 10.0.0.1:1>10.0.0.2:2")
 	for _, z := range zones {

@@ -65,7 +65,8 @@ func flowText(programs []program) string {
 			writeProgram(&b, &programs[i], fmt.Sprintf("%s,dl_dst=%02x:%02x:%02x:%02x:%02x:%02x", family, m[0], m[1], m[2], m[3], m[4], m[5]), family == "ipv6")
 		}
 	}
-	// A timeout policy is for some protocols only, and yet the datapath's flows would not tell protocols apart.
+	// A timeout policy is for some protocols only, and yet the datapath's flows would not tell
+	// protocols apart.
 	for table := range 6 {
 		fmt.Fprintf(&b, "table=%d,priority=65535,ip,nw_proto=250 actions=drop\ntable=%d,priority=65535,ipv6,nw_proto=250 actions=drop\n", table, table)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 
-// answered says of packets that OVN itself answers who heard them: their sender gets the answer, and nobody else sees the
-// question unless a copy went further.
+// answered says of packets that OVN itself answers who heard them: their sender gets the answer,
+// and nobody else sees the question unless a copy went further.
 func (s *sending) answered(sent *Sent) {
 	alone := len(ownBranches(s.pkt)) == 1
 	for _, o := range sent.Outcomes {
@@ -32,7 +32,8 @@ func (s *sending) answered(sent *Sent) {
 	}
 }
 
-// responder is the reason of an answer's branch, with the logical flow that made it where it is named.
+// responder is the reason of an answer's branch, with the logical flow that made it where it is
+// named.
 func (s *sending) responder(b *report.Branch, alone bool) *report.Reason {
 	r := &report.Reason{Chassis: b.End.Chassis}
 	by := ""
@@ -59,8 +60,8 @@ func (s *sending) responder(b *report.Branch, alone bool) *report.Reason {
 	return r
 }
 
-// answers reports whether a packet is the answer to another, of those that OVN gives (northd's responders of ARP, ND, echo,
-// DHCP and DNS).
+// answers reports whether a packet is the answer to another, of those that OVN gives (northd's
+// responders of ARP, ND, echo, DHCP and DNS).
 func answers(q, a packet.Packet) bool {
 	switch {
 	case q.IsARP():

@@ -7,7 +7,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// After is w after a visit to a chassis that ended so; before are the choices made before the visit.
+// After is w after a visit to a chassis that ended so; before are the choices made before the
+// visit.
 func (w World) After(chassis string, o *engine.Outcome, before []engine.Choice) World {
 	return w.with(chassis, o.Overlay).carrying(chassis, o.Carried, before)
 }
@@ -37,7 +38,8 @@ func (w World) carrying(chassis string, c engine.Carried, before []engine.Choice
 	return w
 }
 
-// Ended is w for the packets that come after the one that is labelled so: they know its choices by its name.
+// Ended is w for the packets that come after the one that is labelled so: they know its choices by
+// its name.
 func (w World) Ended(label string) World {
 	if len(w.Carried) == 0 {
 		return w
@@ -65,8 +67,8 @@ func Earlier(list []engine.Choice, label string) []engine.Choice {
 	return out
 }
 
-// unlisted are the choices on a visit that those before it do not list yet: known is what was carried to the visit, which repeats a
-// choice where the packet depends on it again.
+// unlisted are the choices on a visit that those before it do not list yet: known is what was
+// carried to the visit, which repeats a choice where the packet depends on it again.
 func unlisted(list, before []engine.Choice, known engine.Carried) []engine.Choice {
 	return slices.DeleteFunc(slices.Clone(list), func(c engine.Choice) bool {
 		return slices.Contains(before, c) && (c.Of != "" || known.Lists(c))

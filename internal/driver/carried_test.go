@@ -12,7 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 
-// An entry depends on the choices before the visit that made it and on those of the visit; what is repeated stands once.
+// An entry depends on the choices before the visit that made it and on those of the visit; what is
+// repeated stands once.
 func TestEntriesDependOnTheWholeWay(t *testing.T) {
 	e := entryOf(80).Entries[0].Entry
 	syn := engine.Choice{Kind: "nat-port", Chosen: "1-2", Of: "SYN"}
@@ -44,7 +45,8 @@ func TestEntriesDependOnTheWholeWay(t *testing.T) {
 	if got := choicesOf(w.After("hv1", made(route), []engine.Choice{route}), "hv1"); len(got) != 1 {
 		t.Errorf("repeated: %+v", got)
 	}
-	// The packets after it know a choice by the packet's name; one that was determined all along is none.
+	// The packets after it know a choice by the packet's name; one that was determined all along is
+	// none.
 	w = World{}.After("hv1", made(syn, route, engine.Choice{Kind: "lb-backend", Determined: true}), nil)
 	if got := choicesOf(w.Ended("ACK"), "hv1"); cmp.Diff([]engine.Choice{syn, {Kind: "ecmp", Chosen: "a", Share: 0.5, Of: "ACK"}}, got) != "" {
 		t.Errorf("ended: %+v", got)
@@ -61,8 +63,8 @@ func choicesOf(w World, chassis string) []engine.Choice {
 	return nil
 }
 
-// What one packet leaves on a chassis is given to that chassis for the next, in each alternative its own; choices of earlier packets are
-// listed and make no alternatives.
+// What one packet leaves on a chassis is given to that chassis for the next, in each alternative
+// its own; choices of earlier packets are listed and make no alternatives.
 func testCarried(t *testing.T, sb *ovn.SB) {
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
 	leaf := output(hv1.port(t, "tap0"), tcpSYN())

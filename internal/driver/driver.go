@@ -58,8 +58,8 @@ const maxWorlds = 256
 // maxTries bounds how often a visit is begun anew because a node's tables changed under it.
 const maxTries = 3
 
-// World is what the packets before have left: overlay entries by chassis, the flows that they would have taught, and what their
-// undetermined choices say of packets to come. The zero World has none.
+// World is what the packets before have left: overlay entries by chassis, the flows that they would
+// have taught, and what their undetermined choices say of packets to come. The zero World has none.
 type World struct {
 	Overlays map[string]ctstate.OverlayData `json:"overlays"`
 	Lessons  []Lesson                       `json:"lessons,omitempty"`
@@ -90,7 +90,8 @@ type Start struct {
 	Resume string
 	// Also are further places where a copy enters at the same time: a broadcast from a provider network.
 	Also []Start
-	// Choices are those of earlier packets that the packet's own headers depend on: it answers one of them.
+	// Choices are those of earlier packets that the packet's own headers depend on: it answers one
+	// of them.
 	Choices []engine.Choice
 }
 

@@ -16,8 +16,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 
-// The search for a connection that was not found where it was looked up is bounded: so many look-ups of a packet, on so many
-// chassis beside their own, each in no more than node.MaxFind zones.
+// The search for a connection that was not found where it was looked up is bounded: so many
+// look-ups of a packet, on so many chassis beside their own, each in no more than node.MaxFind
+// zones.
 const (
 	maxMissed  = 4
 	maxChassis = 4
@@ -30,8 +31,9 @@ type missed struct {
 	tuple   ctstate.Tuple
 }
 
-// elsewhere tells of a dropped packet that does not begin a connection where its connection is known instead: in another zone
-// of the chassis (a zone set by hand), or on another chassis (a gateway or a workload that has moved).
+// elsewhere tells of a dropped packet that does not begin a connection where its connection is
+// known instead: in another zone of the chassis (a zone set by hand), or on another chassis (a
+// gateway or a workload that has moved).
 func (s *sending) elsewhere(ctx context.Context, sent *Sent) {
 	if begins(s.orig) {
 		return
@@ -104,8 +106,8 @@ type place struct {
 	zone    uint16
 }
 
-// lookedUp lists the look-ups on a branch's way that found nothing, the last first, and where others found an entry: that the
-// connection is known there is no news.
+// lookedUp lists the look-ups on a branch's way that found nothing, the last first, and where
+// others found an entry: that the connection is known there is no news.
 func (s *sending) lookedUp(b *report.Branch) (out []missed, hits map[place]bool) {
 	hits = map[place]bool{}
 	for _, at := range b.Segments {
@@ -124,8 +126,8 @@ func (s *sending) lookedUp(b *report.Branch) (out []missed, hits map[place]bool)
 	return out, hits
 }
 
-// knownIn looks for a connection where it was not looked up: first among the entries that earlier packets would have left, then
-// in the tables.
+// knownIn looks for a connection where it was not looked up: first among the entries that earlier
+// packets would have left, then in the tables.
 func (s *sending) knownIn(ctx context.Context, m missed, w World) []report.Known {
 	var out []report.Known
 	add := func(chassis string, e ctstate.Entry) {
@@ -160,8 +162,8 @@ func (s *sending) knownIn(ctx context.Context, m missed, w World) []report.Known
 	return nil
 }
 
-// candidates are the chassis that may know a connection: the one it was looked up on, those that have been visited, and
-// those that may serve the gateway of the zone's router.
+// candidates are the chassis that may know a connection: the one it was looked up on, those that
+// have been visited, and those that may serve the gateway of the zone's router.
 func (s *sending) candidates(ctx context.Context, m missed) []string {
 	out := []string{m.chassis}
 	add := func(name string) {
@@ -178,7 +180,8 @@ func (s *sending) candidates(ctx context.Context, m missed) []string {
 	return out
 }
 
-// gateways lists the chassis that may serve the router that a zone is of; none for a zone of another kind.
+// gateways lists the chassis that may serve the router that a zone is of; none for a zone of
+// another kind.
 func (s *sending) gateways(ctx context.Context, m missed) []string {
 	name := baseOf(s.zoneName(ctx, m))
 	sb, err := s.Southbound(ctx, m.chassis)
@@ -209,20 +212,23 @@ func (s *sending) gateways(ctx context.Context, m missed) []string {
 	return out
 }
 
-// baseOf is the datapath or port that a zone is of: a router has one zone for each kind of translation.
+// baseOf is the datapath or port that a zone is of: a router has one zone for each kind of
+// translation.
 func baseOf(zone string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(zone, "_dnat"), "_snat")
 }
 
-// find asks a chassis for a connection: on the one where it was not found in the other zones, those of the same router or port
-// first; on another in the zones of the same name. What cannot be asked is a remark, no error: the trace stands without.
+// find asks a chassis for a connection: on the one where it was not found in the other zones, those
+// of the same router or port first; on another in the zones of the same name. What cannot be asked
+// is a remark, no error: the trace stands without.
 func (s *sending) find(ctx context.Context, chassis string, m missed) []ctstate.Entry {
 	n, _, err := s.node(ctx, chassis)
-	var f node.Finder
-	if err == nil {
-		f, _ = n.(node.Finder)
+	if err != nil {
+		s.warn("whether %s knows the connection is unknown: %v", chassis, err)
+		return nil
 	}
-	if f == nil {
+	f, ok := n.(node.Finder)
+	if !ok {
 		return nil
 	}
 	base := baseOf(s.zoneName(ctx, m))

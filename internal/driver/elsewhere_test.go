@@ -39,7 +39,8 @@ func (n nodesByName) Node(_ context.Context, c *ovn.Chassis) (node.Node, error) 
 	return n[c.Name], nil
 }
 
-// TestKnownElsewhere checks what is said of a dropped packet whose connection has an entry where it was not looked up.
+// TestKnownElsewhere checks what is said of a dropped packet whose connection has an entry where it
+// was not looked up.
 func TestKnownElsewhere(t *testing.T) {
 	sb := southbound(t)
 	answer := tcpSYN()

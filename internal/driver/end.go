@@ -175,8 +175,8 @@ const (
 	ovnOptionType  = 0x80
 )
 
-// tunnel finds the chassis and port at a tunnel's far end. why says what cannot be told or, where next names a chassis all the same,
-// why the packet is lost there.
+// tunnel finds the chassis and port at a tunnel's far end. why says what cannot be told or, where
+// next names a chassis all the same, why the packet is lost there.
 func (s *sending) tunnel(ctx context.Context, a arrival, h *hop, leaf engine.Leaf) (next arrival, why string, err error) {
 	tun := leaf.Tunnel
 	if tun == nil || tun.Dst == "" {
@@ -304,9 +304,10 @@ func ipsecOf(ports []node.Port) string {
 	return ""
 }
 
-// tunnelPort finds the port on which a tunnel packet from src comes out, by the match Open vSwitch makes
-// (ofproto/tunnel.c: tnl_find): a port for this key before one for all, then one for exactly these addresses before one with an
-// open side. Where several bridges have such a port, the integration bridge's is OVN's.
+// tunnelPort finds the port on which a tunnel packet from src comes out, by the match Open vSwitch
+// makes (ofproto/tunnel.c: tnl_find): a port for this key before one for all, then one for exactly
+// these addresses before one with an open side. Where several bridges have such a port, the
+// integration bridge's is OVN's.
 func tunnelPort(info *node.Info, typ, src string, tun *engine.Tunnel) (node.Port, bool) {
 	var best node.Port
 	score := -1

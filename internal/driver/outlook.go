@@ -166,5 +166,5 @@ func (s *sending) mayAnswer(ctx context.Context, sb *ovn.SB, addr netip.Addr, po
 			return "no port has that address; the packet goes on if a guest behind " + name + ", which takes unknown addresses, answers", nil
 		}
 	}
-	return "no port that receives the request has that address, so an answer is not to be expected", nil
+	return "no port that receives the request has that address, so no answer is expected", nil
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// A tunnel's far end takes the packet out only where it listens: by the address on a port of Open vSwitch's bridges (userspace) or on
-// any interface (kernel), and by the UDP port. Else the packet is lost there.
+// A tunnel's far end takes the packet out only where it listens: by the address on a port of Open
+// vSwitch's bridges (userspace) or on any interface (kernel), and by the UDP port. Else the packet
+// is lost there.
 func testReceiver(t *testing.T, sb *ovn.SB) {
 	listener := func(dp, addr string, udp uint16) node.Listener {
 		return node.Listener{Datapath: dp, Addr: netip.MustParseAddr(addr), UDP: udp}

@@ -52,11 +52,11 @@ func (r *NBRow) title() string {
 // maxACLPriority is the highest priority of a logical flow made of an ACL (northd.c: OVN_ACL_PRI_OFFSET above the ACL's own).
 const maxACLPriority = 1000 + 32767
 
-// NearestMiss compares a packet with the flows of one stage of one datapath:
-// pipeline and tableID say which stage, metadata which datapath, flow is the packet as
-// ofproto/trace printed it there. Only flows that could have gone before the
-// one that took the packet, whose priority is given, and that do not drop are compared. The chassis is the one that the
-// packet is on: flows may be bound to the chassis of a port.
+// NearestMiss compares a packet with the flows of one stage of one datapath: pipeline and tableID
+// say which stage, metadata which datapath, flow is the packet as ofproto/trace printed it there.
+// Only flows that could have gone before the one that took the packet, whose priority is given, and
+// that do not drop are compared. The chassis is the one that the packet is on: flows may be bound
+// to the chassis of a port.
 func (e *Explainer) NearestMiss(ctx context.Context, chassis string, metadata uint64, pipeline string, tableID, priority int, flow string) (*Miss, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -217,7 +217,8 @@ func (r *Reporter) Reason(ctx context.Context, why *report.Reason, at *report.Ta
 	return err
 }
 
-// nearest says of a packet that an ACL stage drops which rule would have let it through, or why its connection cannot be known there.
+// nearest says of a packet that an ACL stage drops which rule would have let it through, or why its
+// connection cannot be known there.
 func (e *Explainer) nearest(ctx context.Context, why *report.Reason, s *seen, from *LogicalFlow) error {
 	if s.eval != nil && s.eval.named.Flow != nil {
 		from = s.eval.named.Flow

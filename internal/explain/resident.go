@@ -10,11 +10,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// residentFunc is the condition by which a logical flow is bound to the chassis that has claimed a port.
+// residentFunc is the condition by which a logical flow is bound to the chassis that has claimed a
+// port.
 const residentFunc = "is_chassis_resident"
 
-// residence says whether a port resides on the chassis that a packet is on, as ovn-controller decides it
-// (controller/lflow.c: is_chassis_resident_cb).
+// residence says whether a port resides on the chassis that a packet is on, as ovn-controller
+// decides it (controller/lflow.c: is_chassis_resident_cb).
 type residence struct {
 	here truth
 	on   string // the chassis that has claimed the port; empty where none has, or the port is not there
@@ -23,8 +24,9 @@ type residence struct {
 // seenFrom is one port, seen from one chassis.
 type seenFrom struct{ chassis, port string }
 
-// residence reads where a port resides, once. A gateway port that another chassis has claimed resides there as long as
-// that chassis goes before this one in its group: which of them really is active depends on BFD, which no database shows.
+// residence reads where a port resides, once. A gateway port that another chassis has claimed
+// resides there as long as that chassis goes before this one in its group: which of them really is
+// active depends on BFD, which no database shows.
 func (e *Explainer) residence(ctx context.Context, chassis, port string) (residence, error) {
 	key := seenFrom{chassis, port}
 	if r, known := e.residents[key]; known {
@@ -148,8 +150,8 @@ func (b *bound) subject() string {
 	return fmt.Sprintf("%s priority %d (%s)", b.flow.Stage, b.flow.Priority, b.flow.Match)
 }
 
-// boundElsewhere finds the flow that would have taken a packet in place of the one that did, were it not for the chassis
-// that the packet is on; nil where there is none.
+// boundElsewhere finds the flow that would have taken a packet in place of the one that did, were
+// it not for the chassis that the packet is on; nil where there is none.
 func (e *Explainer) boundElsewhere(ctx context.Context, chassis string, l lookup) (*bound, error) {
 	fits, err := e.place(ctx, &l)
 	if err != nil || !fits {
@@ -191,7 +193,8 @@ func (e *Explainer) boundElsewhere(ctx context.Context, chassis string, l lookup
 	return nil, nil
 }
 
-// onlyAway returns the one condition of a match that fails, if that is where a port resides and all others hold.
+// onlyAway returns the one condition of a match that fails, if that is where a port resides and all
+// others hold.
 func (f facts) onlyAway(match string) (term string, ok bool) {
 	terms, ok := f.conjuncts(match)
 	if !ok {
@@ -234,8 +237,8 @@ func (e *Explainer) away(ctx context.Context, chassis string, s *seen) (*bound, 
 // maxBefore bounds how many look-ups before the one that a packet ended at are compared.
 const maxBefore = 128
 
-// awayBefore is boundElsewhere for what the packet passed before in the same datapath: an address that is not translated on
-// this chassis is why a later stage drops it. The latest counts.
+// awayBefore is boundElsewhere for what the packet passed before in the same datapath: an address
+// that is not translated on this chassis is why a later stage drops it. The latest counts.
 func (e *Explainer) awayBefore(ctx context.Context, chassis string, s *seen) (*bound, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// untracked says why no connection can be known to a packet that an ACL stage drops, where an ACL lets the other
-// direction pass: an answer that is not tracked, or whose request was not, needs a rule of its own. It is empty for
-// a packet that begins a connection, and where the other direction is not allowed either.
+// untracked says why no connection can be known to a packet that an ACL stage drops, where an ACL
+// lets the other direction pass: an answer that is not tracked, or whose request was not, needs a
+// rule of its own. It is empty for a packet that begins a connection, and where the other direction
+// is not allowed either.
 func (e *Explainer) untracked(ctx context.Context, s *seen, from *LogicalFlow) (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -93,8 +94,8 @@ func (f facts) reversed() facts {
 	return out
 }
 
-// allowing finds the first flow of a stage, made for a Northbound row, that takes a packet and is of the kind wanted.
-// The port on the far side may be unknown.
+// allowing finds the first flow of a stage, made for a Northbound row, that takes a packet and is
+// of the kind wanted. The port on the far side may be unknown.
 func (e *Explainer) allowing(ctx context.Context, l lookup, f facts, want func(*LogicalFlow) bool) (*Named, error) {
 	in, err := e.stageFlows(ctx, l.datapath.UUID, l.stage)
 	if err != nil {
@@ -131,7 +132,8 @@ func (e *Explainer) allowing(ctx context.Context, l lookup, f facts, want func(*
 	return &named[0], err
 }
 
-// meets reports that every condition of a match holds, but for those on a logical port that is not known.
+// meets reports that every condition of a match holds, but for those on a logical port that is not
+// known.
 func (f facts) meets(match string) bool {
 	terms, ok := f.conjuncts(match)
 	for _, t := range terms {
@@ -168,9 +170,10 @@ func (e *Explainer) stageNamed(name string) (stage, bool) {
 	return stage{}, false
 }
 
-// whyUntracked says what kept a packet from connection tracking on its way to an ACL stage: the flow that took it in the
-// stage before, which northd writes for ports without tracking (northd.c: skip_port_from_conntrack), for stateless
-// rules, or for all packets of a switch where nothing is stateful.
+// whyUntracked says what kept a packet from connection tracking on its way to an ACL stage: the
+// flow that took it in the stage before, which northd writes for ports without tracking (northd.c:
+// skip_port_from_conntrack), for stateless rules, or for all packets of a switch where nothing is
+// stateful.
 func (e *Explainer) whyUntracked(ctx context.Context, s *seen, f facts) (string, error) {
 	pre := s.earlier(otherWay(otherWay(s.named.Stage)) + "pre_acl")
 	if pre == nil || pre.named.Flow == nil || strings.Contains(pre.named.Flow.Actions, "reg0[0] = 1") {

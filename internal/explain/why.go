@@ -64,7 +64,8 @@ func (n Named) text(f facts) string {
 	return fmt.Sprintf("%s drops it: %s", rule, lf.Match)
 }
 
-// said is a field of the packet with what stands before it, the first that is known; empty where none is.
+// said is a field of the packet with what stands before it, the first that is known; empty where
+// none is.
 func (f facts) said(before string, fields ...string) string {
 	for _, field := range fields {
 		if v, ok, known := f.value(field); ok && known && v != "" && v != "0" {

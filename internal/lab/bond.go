@@ -2,9 +2,9 @@ package lab
 
 import "strings"
 
-// Bonded chassis: two cables go from hv1 to hv4, for the provider network and for the underlay, and a third from there to the
-// network itself. A case makes bonds of them on hv1, and on hv4 the switch that they end at: a bridge of its own, which
-// no logical network reaches.
+// Bonded chassis: two cables go from hv1 to hv4, for the provider network and for the underlay, and
+// a third from there to the network itself. A case makes bonds of them on hv1, and on hv4 the
+// switch that they end at: a bridge of its own, which no logical network reaches.
 const (
 	bondChassis   = "hv1"
 	switchChassis = "hv4"

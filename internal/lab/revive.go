@@ -20,7 +20,8 @@ func (l *Lab) Dead() []string {
 	return out
 }
 
-// Revive starts again every daemon that has ended by itself: some packets end ovs-vswitchd, and later cases are about others.
+// Revive starts again every daemon that has ended by itself: some packets end ovs-vswitchd, and
+// later cases are about others.
 func (l *Lab) Revive(ctx context.Context) error {
 	for i := range l.state.Procs {
 		l.mu.Lock()
@@ -55,7 +56,8 @@ func (l *Lab) Revive(ctx context.Context) error {
 	return nil
 }
 
-// forwards reports whether a chassis' integration bridge has the flows of ovn-controller, its last table's too.
+// forwards reports whether a chassis' integration bridge has the flows of ovn-controller, its last
+// table's too.
 func (l *Lab) forwards(chassis string) bool {
 	flows, err := l.Appctl(chassis, "bridge/dump-flows", "br-int")
 	return err == nil && strings.Contains(flows, "table_id=65")

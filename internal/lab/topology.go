@@ -67,8 +67,8 @@ type Host struct {
 	Port    string // the localnet port by which its packets enter OVN
 }
 
-// Cable is a further veth pair, for cases to use. An end is "NAMESPACE/INTERFACE", where an empty namespace is the instance's
-// own; that end is put into a bridge there.
+// Cable is a further veth pair, for cases to use. An end is "NAMESPACE/INTERFACE", where an empty
+// namespace is the instance's own; that end is put into a bridge there.
 type Cable struct {
 	Ends   [2]string
 	Bridge string // of the second end, when it is the instance's

@@ -18,8 +18,9 @@ const (
 	Userspace = "userspace" // bridges of datapath_type=netdev: any kernel can run them
 )
 
-// TunnelBridge is the bridge of a userspace chassis that has the tunnel addresses, on its own port. Native tunnels
-// (tnl_push, tnl_pop) need the underlay to be reached through a bridge of the same datapath.
+// TunnelBridge is the bridge of a userspace chassis that has the tunnel addresses, on its own port.
+// Native tunnels (tnl_push, tnl_pop) need the underlay to be reached through a bridge of the same
+// datapath.
 const TunnelBridge = "br-phy"
 
 func (t *Topology) userspace() bool { return t.Datapath == Userspace }
@@ -54,7 +55,8 @@ func (c Chassis) addAddresses(device string) []string {
 	return append(out, "link set "+device+" up")
 }
 
-// tunnelBridgeUp makes the tunnel bridge once ovs-vswitchd runs: only then is there a device for the addresses.
+// tunnelBridgeUp makes the tunnel bridge once ovs-vswitchd runs: only then is there a device for
+// the addresses.
 func (l *Lab) tunnelBridgeUp(ctx context.Context, c Chassis) error {
 	_, err := l.On(ctx, c.Name, "ovs-vsctl", "--timeout=60", "add-br", TunnelBridge,
 		"--", "set", "bridge", TunnelBridge, "datapath_type=netdev", "fail-mode=standalone", "other-config:hwaddr="+tunnelMAC(c),
@@ -72,8 +74,8 @@ func (l *Lab) tunnelBridgeUp(ctx context.Context, c Chassis) error {
 	return ipBatch(ctx, c.Name, c.addAddresses(TunnelBridge))
 }
 
-// knowNeighbours enters every chassis' tunnel neighbours. Open vSwitch drops the first packet for a neighbour that it has
-// to ask for, and forgets one after a quarter of an hour without traffic.
+// knowNeighbours enters every chassis' tunnel neighbours. Open vSwitch drops the first packet for a
+// neighbour that it has to ask for, and forgets one after a quarter of an hour without traffic.
 func (l *Lab) knowNeighbours() error {
 	if !l.Topo.userspace() {
 		return nil
@@ -93,8 +95,8 @@ func (l *Lab) knowNeighbours() error {
 	return nil
 }
 
-// plainFrames turns off, for an interface of the caller's namespace, what would hand Open vSwitch's packet sockets frames
-// without checksums or larger than the wire's.
+// plainFrames turns off, for an interface of the caller's namespace, what would hand Open vSwitch's
+// packet sockets frames without checksums or larger than the wire's.
 func plainFrames(ifname string) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -62,8 +62,8 @@ func openCapture(r io.Reader) (*capture, error) {
 	return c, c.fileHeader(magic)
 }
 
-// fileHeader reads the header of a pcap file. The third magic is that of a kernel patch of 1999 whose records have
-// eight bytes more.
+// fileHeader reads the header of a pcap file. The third magic is that of a kernel patch of 1999
+// whose records have eight bytes more.
 func (c *capture) fileHeader(magic []byte) error {
 	c.read, c.head = c.pcapRecord, 16
 	for _, c.order = range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
@@ -173,7 +173,8 @@ func (c *capture) block(keep bool) (record, error) {
 	}
 }
 
-// blockHead reads the fixed part of a block; n is the length of the frame that follows, of at most room bytes.
+// blockHead reads the fixed part of a block; n is the length of the frame that follows, of at most
+// room bytes.
 func (c *capture) blockHead(kind uint32, b []byte, room int) (rec record, n int, err error) {
 	id := 0
 	switch kind {

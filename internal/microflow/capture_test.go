@@ -67,7 +67,8 @@ func zipped(t testing.TB, data []byte) []byte {
 	return b.Bytes()
 }
 
-// forms are captures of three frames in every form that is read; the second claims to be shorter on the wire.
+// forms are captures of three frames in every form that is read; the second claims to be shorter on
+// the wire.
 func forms(t testing.TB) map[string][]byte {
 	first, second, third := frameOf(t, "--to 10.0.0.5:80/tcp"), frameOf(t, "--to 10.0.0.5:81/tcp"), frameOf(t, "--to 10.0.0.5:82/tcp")
 	recs := []record{{data: first, wire: len(first)}, {data: second, wire: len(second) - 2}, {data: third, wire: len(third)}}
@@ -131,7 +132,8 @@ func TestCaptureRefused(t *testing.T) {
 	}
 }
 
-// TestCutCapture: what the capture cut off is not read as zeros; padding and trailer may be missing.
+// TestCutCapture: what the capture cut off is not read as zeros; padding and trailer may be
+// missing.
 func TestCutCapture(t *testing.T) {
 	quoting, err := hex.DecodeString("0a0000000001" + "0a0000000002" + "0800" + // 70 bytes: icmp 3/3 about udp 10.0.0.2:5353 > 10.0.0.1:4660
 		"4500003800000000400166c00a0000020a000001" + "0303000000000000" + "4500001c00000000401166cc0a0000020a000001" + "14e9123400080000")

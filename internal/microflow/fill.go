@@ -420,8 +420,8 @@ func fillICMP(mf *Microflow, from Endpoint) {
 	}
 	mf.take(HasICMPCode)
 	if p.IsQuery() && p.Frag != packet.FragLater && mf.take(HasICMPID) {
-		// A request has the id it is given here, unless conntrack knows of another between the addresses; a reply that of the request
-		// it answers, which conntrack tells.
+		// A request has the id it is given here, unless conntrack knows of another between the
+		// addresses; a reply that of the request it answers, which conntrack tells.
 		p.ICMPID, p.HasID = DefaultICMPID, !p.IsQueryReply()
 		p.IDChosen = p.HasID
 	}

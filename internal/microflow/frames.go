@@ -118,7 +118,8 @@ func ReadPcap(r io.Reader, n int) (Microflow, error) {
 		}
 		var mf Microflow
 		if err == nil {
-			// Of a capture that claims to have kept more than there was, all is taken for the frame.
+			// Of a capture that claims to have kept more than there was, all is taken for the
+			// frame.
 			mf, err = fromFrame(rec.data, max(rec.wire, len(rec.data)))
 		}
 		if err != nil {

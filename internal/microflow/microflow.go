@@ -97,8 +97,9 @@ func (mf *Microflow) Unused() []string {
 	return out
 }
 
-// Unsaid lists what of the packet ofproto/trace cannot be given, and which is followed as if it were not there: flow text has
-// no words for it. ICMP's id and quoted packet are not among that: conntrack's part is played here.
+// Unsaid lists what of the packet ofproto/trace cannot be given, and which is followed as if it
+// were not there: flow text has no words for it. ICMP's id and quoted packet are not among that:
+// conntrack's part is played here.
 func (mf *Microflow) Unsaid() []string {
 	return slices.DeleteFunc(mf.Packet.Unsayable(), func(what string) bool {
 		return what == packet.UnsayableID || what == packet.UnsayableInner

@@ -93,8 +93,8 @@ func holdsAlways(cs []clause) bool {
 // maxFailed bounds the parts that may each cost maxWork in vain.
 const maxFailed = 4
 
-// part normalises one operand. Where that is too much work, what is left of the budget is for the others: they may settle
-// the whole.
+// part normalises one operand. Where that is too much work, what is left of the budget is for the
+// others: they may settle the whole.
 func (n *normalizer) part(e *Expr) ([]clause, error) {
 	old := n.work
 	c, err := n.clauses(e)
@@ -132,8 +132,8 @@ func (n *normalizer) all(sub []*Expr) ([]clause, error) {
 	return out, err
 }
 
-// mergeUnequal makes one comparison of those with neighbouring values, x != 2 && x != 3, as crush_and_cmps does: each
-// comparison of its own would be crossed with all others.
+// mergeUnequal makes one comparison of those with neighbouring values, x != 2 && x != 3, as
+// crush_and_cmps does: each comparison of its own would be crossed with all others.
 func mergeUnequal(sub []*Expr) []*Expr {
 	var out []*Expr
 	for _, e := range sub {

@@ -39,7 +39,8 @@ func FromOpenFlow(text string) (Microflow, error) {
 	return mf, nil
 }
 
-// keep takes what is not of the packet, or of no packet of its kind: an ICMP type of a later fragment.
+// keep takes what is not of the packet, or of no packet of its kind: an ICMP type of a later
+// fragment.
 func (mf *Microflow) keep(flow openflow.Flow, f openflow.Field, off int) error {
 	switch {
 	case f.Name == "ct_state":

@@ -28,8 +28,8 @@ type tunnel struct {
 	payload []byte
 }
 
-// within tells of a packet of a tunnel that it is one: who captured it under OVN wants what is inside. cut is how much of
-// the frame the capture left out at its end.
+// within tells of a packet of a tunnel that it is one: who captured it under OVN wants what is
+// inside. cut is how much of the frame the capture left out at its end.
 func within(p packet.Packet, payload []byte, cut int) string {
 	t, ok := tunnelOf(p, payload)
 	if !ok {

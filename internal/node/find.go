@@ -10,9 +10,11 @@ import (
 // MaxFind bounds the zones of one FindRequest: each is one GET.
 const MaxFind = 32
 
-// Finder is a Node that looks single entries up. It is not part of Node: an older node does not know how.
+// Finder is a Node that looks single entries up. It is not part of Node: an older node does not
+// know how.
 type Finder interface {
-	// Find looks for a connection in several zones of the integration bridge's datapath, each by one GET.
+	// Find looks for a connection in several zones of the integration bridge's datapath, each by
+	// one GET.
 	Find(ctx context.Context, req FindRequest) (*FindResult, error)
 }
 
@@ -32,7 +34,8 @@ type FindResult struct {
 // errTooMany is a request for more zones than one may ask for.
 var errTooMany = errors.New("more zones than one request may ask for")
 
-// Find looks a connection up in the kernel's table. The userspace datapath can only dump whole zones, which is not done for this.
+// Find looks a connection up in the kernel's table. The userspace datapath can only dump whole
+// zones, which is not done for this.
 func (s *Service) Find(ctx context.Context, req FindRequest) (*FindResult, error) {
 	if len(req.Zones) > MaxFind {
 		return nil, errTooMany

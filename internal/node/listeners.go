@@ -17,7 +17,8 @@ type Listener struct {
 	UDP      uint16     `json:"udp,omitempty"`
 }
 
-// readListeners asks for the addresses of tunnels that the kernel does not make; nil stays where there are none, or it could not be asked.
+// readListeners asks for the addresses of tunnels that the kernel does not make; nil stays where
+// there are none, or it could not be asked.
 func (s *Service) readListeners(ctx context.Context, info *Info) {
 	for _, p := range info.Ports {
 		if p.Kind != engine.PortTunnel || p.DatapathType() == "system" {

@@ -33,13 +33,13 @@ type Node interface {
 type TraceRequest struct {
 	engine.Request
 	Overlay ctstate.OverlayData `json:"overlay"`
-	// MaxDump is the largest conntrack table of a userspace datapath, in connections, that may be dumped
-	// for the packet: DefaultMaxDump when 0, no bound when negative.
+	// MaxDump is the largest conntrack table of a userspace datapath, in connections, that may be
+	// dumped for the packet: DefaultMaxDump when 0, no bound when negative.
 	MaxDump int `json:"max_dump,omitempty"`
 }
 
-// DefaultMaxDump is how many connections may be dumped without the user's word: a fifth of a second of
-// ovs-vswitchd's main thread.
+// DefaultMaxDump is how many connections may be dumped without the user's word: a fifth of a second
+// of ovs-vswitchd's main thread.
 const DefaultMaxDump = 50_000
 
 // maxDump is MaxDump as ctdpif takes it.
@@ -103,7 +103,8 @@ func (p Port) DatapathType() string {
 	return t
 }
 
-// DatapathOf is the kind of datapath a bridge runs on; of a bridge without ports the integration bridge's.
+// DatapathOf is the kind of datapath a bridge runs on; of a bridge without ports the integration
+// bridge's.
 func (i *Info) DatapathOf(bridge string) string {
 	for _, p := range i.Ports {
 		if p.Bridge == bridge {
@@ -143,7 +144,8 @@ func (i *Info) PortByNumber(bridge string, ofport uint32) (Port, bool) {
 	return Port{}, false
 }
 
-// On are the ports of one datapath, TYPE@NAME: datapaths of different types number their ports each for itself.
+// On are the ports of one datapath, TYPE@NAME: datapaths of different types number their ports each
+// for itself.
 func (i *Info) On(backer string) Datapath { return Datapath{info: i, backer: backer} }
 
 // Datapath is one datapath of a node: engine.Ports and engine.Bonds.
@@ -152,8 +154,8 @@ type Datapath struct {
 	backer string
 }
 
-// ByDatapath finds the port of a datapath port number (or name). Several tunnel ports share one datapath port; any of them tells the
-// kind.
+// ByDatapath finds the port of a datapath port number (or name). Several tunnel ports share one
+// datapath port; any of them tells the kind.
 func (d Datapath) ByDatapath(dp string) (engine.Port, bool) {
 	for _, p := range d.info.Ports {
 		if p.Backer == d.backer && p.Datapath == dp && dp != "" {

@@ -22,8 +22,8 @@ func (s *Service) namespace() (nodens.NetNS, error) {
 	return nodens.OfPIDFile(filepath.Join(s.opt.RunDir, "ovs-vswitchd.pid"))
 }
 
-// tunnelSources fills in from which of several own addresses the kernel sends a tunnel's packets, and which of them it has not. What
-// cannot be found out stays empty.
+// tunnelSources fills in from which of several own addresses the kernel sends a tunnel's packets,
+// and which of them it has not. What cannot be found out stays empty.
 func (s *Service) tunnelSources(info *Info) {
 	if len(info.EncapIPs) == 0 {
 		return

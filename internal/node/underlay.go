@@ -28,7 +28,8 @@ type caller interface {
 	Call(ctx context.Context, method string, args ...string) (string, error)
 }
 
-// newUnderlay gives the underlay of a datapath; nil where the kernel makes the tunnels, or there are none.
+// newUnderlay gives the underlay of a datapath; nil where the kernel makes the tunnels, or there
+// are none.
 func newUnderlay(ctl caller, info *Info, backer string) engine.Underlay {
 	u := &underlay{ctl: ctl, info: info, routes: map[netip.Addr]route{}}
 	for _, p := range info.Ports {
@@ -237,7 +238,8 @@ func (u *underlay) neighbours(ctx context.Context) (map[neighbour]bool, error) {
 	return parseNeighbours(text), nil
 }
 
-// parseNeighbours reads the answer of tnl/neigh/show (lib/tnl-neigh-cache.c: tnl_neigh_cache_show). A stale one is asked for anew.
+// parseNeighbours reads the answer of tnl/neigh/show (lib/tnl-neigh-cache.c: tnl_neigh_cache_show).
+// A stale one is asked for anew.
 func parseNeighbours(text string) map[neighbour]bool {
 	out := map[neighbour]bool{}
 	for line := range strings.Lines(text) {

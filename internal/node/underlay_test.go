@@ -20,7 +20,8 @@ import (
 )
 
 func TestParseUnderlay(t *testing.T) {
-	// Made by Open vSwitch 3.1.0, but for the incomplete entry, which releases from 3.2 on print so.
+	// Made by Open vSwitch 3.1.0, but for the incomplete entry, which releases from 3.2 on print
+	// so.
 	got := parseNeighbours(`IP                                            MAC                 Bridge
 ==========================================================================
 1.1.2.92                                      aa:55:aa:55:00:92   br-phy
@@ -59,8 +60,9 @@ Cached: ::1/128 dev lo SRC ::1 local
 	}
 }
 
-// tunnels adds br-phy with the tunnel addresses and e1, and tunnel ports to br-int: 10 and 11 to known neighbours, 12 and 13 to
-// unknown ones, 14 behind a gateway, 15 where no route leads, 16 wherever the flow says, 17 from an address that is not the node's.
+// tunnels adds br-phy with the tunnel addresses and e1, and tunnel ports to br-int: 10 and 11 to
+// known neighbours, 12 and 13 to unknown ones, 14 behind a gateway, 15 where no route leads, 16
+// wherever the flow says, 17 from an address that is not the node's.
 func tunnels(t *testing.T, o *dummy.OVS) {
 	t.Helper()
 	o.Vsctl("add-br", "br-phy", "--", "set", "bridge", "br-phy", "datapath_type=dummy", "fail-mode=standalone",
@@ -97,7 +99,8 @@ table=51,actions=set_field:5->tun_id,output:12
 `)
 }
 
-// A trace that comes to a tunnel whose next hop's MAC address is not known is not made: nothing is sent, and the reason says so.
+// A trace that comes to a tunnel whose next hop's MAC address is not known is not made: nothing is
+// sent, and the reason says so.
 func TestNothingIsAskedFor(t *testing.T) {
 	o := userspaceOVS(t)
 	tunnels(t, o)
@@ -195,7 +198,8 @@ func sorted(text string) map[string]bool {
 	return out
 }
 
-// The same over real devices and the netdev datapath, seen by a packet socket: i1 gets what br-phy floods.
+// The same over real devices and the netdev datapath, seen by a packet socket: i1 gets what br-phy
+// floods.
 func TestNothingIsSentOnTheWire(t *testing.T) {
 	testenv.Root(t)
 	runtime.LockOSThread() // the namespace ends with the thread

@@ -10,7 +10,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// userspaceModel is conntrack as ovs-vswitchd's own datapath dp, TYPE@NAME, has it: without a type dpctl looks in the kernel.
+// userspaceModel is conntrack as ovs-vswitchd's own datapath dp, TYPE@NAME, has it: without a type
+// dpctl looks in the kernel.
 func (s *Service) userspaceModel(dp string) (ctstate.Table, ctstate.Tracker) {
 	u := ctstate.NewUserspace()
 	// A version that cannot be read leaves the newest release's rules.

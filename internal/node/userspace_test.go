@@ -26,7 +26,8 @@ func udp(o *dummy.OVS, port string, sport int) {
 		"ipv4(src=10.0.0.1,dst=10.0.0.2,proto=17,tos=0,ttl=64,frag=no),udp(src=%d,dst=53)", sport))
 }
 
-// entered reports whether a datagram has made a connection: soon, if at all, as the daemon takes packets in when it comes to it.
+// entered reports whether a datagram has made a connection: soon, if at all, as the daemon takes
+// packets in when it comes to it.
 func entered(o *dummy.OVS, sport int) bool {
 	for range 10 {
 		if strings.Contains(o.Appctl("dpctl/dump-conntrack"), fmt.Sprintf("sport=%d,", sport)) {

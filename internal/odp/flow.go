@@ -38,8 +38,8 @@ type DPFlow struct {
 	Extra          string // dp-extra-info:
 }
 
-// ParseDPFlow reads one line of dpctl/dump-flows (format_dpif_flow) or of dpif/dump-flows (ofproto_unixctl_dpif_dump_flows), with
-// or without -m.
+// ParseDPFlow reads one line of dpctl/dump-flows (format_dpif_flow) or of dpif/dump-flows
+// (ofproto_unixctl_dpif_dump_flows), with or without -m.
 func ParseDPFlow(in string) (DPFlow, error) {
 	var f DPFlow
 	line := strings.TrimRight(in, "\r\n")

@@ -42,8 +42,8 @@ func (s *Section) Tables() []TableRun {
 	return runs
 }
 
-// InBridges calls f for every node in execution order, with the bridge it ran in: what stands behind a patch port's or tunnel's bridge
-// belongs to the bridge before it again.
+// InBridges calls f for every node in execution order, with the bridge it ran in: what stands
+// behind a patch port's or tunnel's bridge belongs to the bridge before it again.
 func (s *Section) InBridges(f func(bridge string, n *Node)) {
 	var visit func(bridge string, nodes []*Node, top bool)
 	visit = func(bridge string, nodes []*Node, top bool) {

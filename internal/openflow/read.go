@@ -5,10 +5,10 @@ import "strings"
 // between stands between two fields as people write them.
 const between = ", \t\r\n"
 
-// Read reads a flow as people write it and ofproto/trace takes it (ofputil_parse_key_value, lib/ofp-parse.c): any
-// blanks, line ends and commas between fields, and the value behind =, behind : or in parentheses. at has
-// the offset of each field. Beyond that, a value in quotes runs to the closing one. There is no text that
-// is not a flow: what it means is for others to say.
+// Read reads a flow as people write it and ofproto/trace takes it (ofputil_parse_key_value,
+// lib/ofp-parse.c): any blanks, line ends and commas between fields, and the value behind =, behind
+// : or in parentheses. at has the offset of each field. Beyond that, a value in quotes runs to the
+// closing one. There is no text that is not a flow: what it means is for others to say.
 func Read(in string) (f Flow, at []int) {
 	for i := skip(in, 0, between); i < len(in); i = skip(in, i, between) {
 		at = append(at, i)

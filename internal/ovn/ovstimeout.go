@@ -7,8 +7,9 @@ import (
 	"github.com/ovn-kubernetes/libovsdb/ovsdb"
 )
 
-// TimeoutPolicies reads the conntrack timeouts that the database gives to zones of a type of datapath: by zone, and then by the names of
-// CT_Timeout_Policy. A zone without a policy is not in it.
+// TimeoutPolicies reads the conntrack timeouts that the database gives to zones of a type of
+// datapath: by zone, and then by the names of CT_Timeout_Policy. A zone without a policy is not in
+// it.
 func (o *OVS) TimeoutPolicies(ctx context.Context, datapathType string) (map[uint16]map[string]uint32, error) {
 	res, err := o.Select(ctx, Query{Table: "Open_vSwitch", Columns: []string{"datapaths"}})
 	if err != nil || len(res[0]) == 0 {

@@ -4,23 +4,16 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
-	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
-// TestEveryCut cuts generated frames at every byte, with and without padding: what is read is the whole frame's packet,
-// but for the quoted packet, which may be unknown; else a header was cut, and nothing is read.
+// TestEveryCut cuts generated frames at every byte, with and without padding: what is read is the
+// whole frame's packet, but for the quoted packet, which may be unknown; else a header was cut, and
+// nothing is read.
 func TestEveryCut(t *testing.T) {
 	accepted, unknown := 0, 0
 	for _, p := range generated(11, 400) {
@@ -108,9 +101,9 @@ func snap(frame []byte, at int, header string) []byte {
 	return append(append(out, b...), frame[at:]...)
 }
 
-// TestSNAP: what is behind a SNAP header is read as Open vSwitch's own decoder does (parse_ethertype).
+// TestSNAP: what is behind a SNAP header is read as Open vSwitch's own decoder does
+// (parse_ethertype).
 func TestSNAP(t *testing.T) {
-	ofctl := testenv.Tool(t, "ovs-ofctl")
 	var frames [][]byte
 	for i, p := range generated(12, 600) {
 		if len(p.VLANs) > 1 {
@@ -127,16 +120,7 @@ func TestSNAP(t *testing.T) {
 		}
 		frames = append(frames, frame)
 	}
-	file := filepath.Join(t.TempDir(), "snap.pcap")
-	writePcap(t, file, frames)
-	out, err := exec.Command(ofctl, "parse-pcap", file).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(lines) != len(frames) {
-		t.Fatalf("%d flows of %d frames", len(lines), len(frames))
-	}
+	lines := ovsFlows(t, frames)
 	ip := 0
 	for i, frame := range frames {
 		flow, err := openflow.Parse(lines[i])
@@ -165,25 +149,8 @@ func TestSNAP(t *testing.T) {
 	}
 }
 
-func writePcap(t *testing.T, file string, frames [][]byte) {
-	t.Helper()
-	f, err := os.Create(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	w := pcapgo.NewWriter(f)
-	if err := w.WriteFileHeader(65536, layers.LinkTypeEthernet); err != nil {
-		t.Fatal(err)
-	}
-	for _, frame := range frames {
-		if err := w.WritePacket(gopacket.CaptureInfo{CaptureLength: len(frame), Length: len(frame)}, frame); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// FuzzDecodeCut: of a frame that the capture cut nothing is read that the whole frame would contradict.
+// FuzzDecodeCut: of a frame that the capture cut nothing is read that the whole frame would
+// contradict.
 func FuzzDecodeCut(f *testing.F) {
 	for _, p := range generated(14, 60) {
 		frame := mustEncode(f, p)

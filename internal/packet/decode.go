@@ -19,9 +19,10 @@ func (e *DecodeError) Error() string { return fmt.Sprintf("frame: offset %d: %s"
 // ICMP id and the packet that an ICMP error quotes. payload is what follows the last header read.
 func Decode(frame []byte) (p Packet, payload []byte, err error) { return DecodeCut(frame, len(frame)) }
 
-// DecodeCut reads a frame of wire bytes of which a capture kept the first ones only. A header that the
-// capture did not keep whole is a *CutError: none of its fields is guessed. TCP options are not
-// needed, nor is a packet that an ICMP error quotes: where that was cut, Inner is nil and so unknown.
+// DecodeCut reads a frame of wire bytes of which a capture kept the first ones only. A header that
+// the capture did not keep whole is a *CutError: none of its fields is guessed. TCP options are not
+// needed, nor is a packet that an ICMP error quotes: where that was cut, Inner is nil and so
+// unknown.
 func DecodeCut(frame []byte, wire int) (p Packet, payload []byte, err error) {
 	d := decoder{in: frame, end: max(wire, len(frame))}
 	d.ethernet()
@@ -41,7 +42,8 @@ func DecodeBehind(ethType uint16, b []byte, wire int) (Packet, error) {
 	return d.p, nil
 }
 
-// CutError is a frame of which the capture kept too little: the header at Off is not whole in its Have bytes.
+// CutError is a frame of which the capture kept too little: the header at Off is not whole in its
+// Have bytes.
 type CutError struct {
 	Off, Have int
 	What      string
@@ -52,8 +54,8 @@ func (e *CutError) Error() string {
 	return fmt.Sprintf("the capture cut it at %d bytes, within the %s", e.Have, e.What)
 }
 
-// decoder reads from left to right; its first fault sticks. The packet ends at end, which may be beyond what of it
-// is in in: the capture cut the rest off.
+// decoder reads from left to right; its first fault sticks. The packet ends at end, which may be
+// beyond what of it is in in: the capture cut the rest off.
 type decoder struct {
 	in       []byte
 	off, end int
@@ -137,8 +139,9 @@ func (d *decoder) network(ethType uint16) {
 // noType is what Open vSwitch takes for the type of an 802.2 frame without SNAP (FLOW_DL_TYPE_NONE).
 const noType = 0x05ff
 
-// llc returns the Ethernet type that a SNAP header of organisation 0 names, whatever the length in front of it says,
-// and noType for any other 802.2 frame (parse_ethertype of lib/flow.c and of net/openvswitch/flow.c).
+// llc returns the Ethernet type that a SNAP header of organisation 0 names, whatever the length in
+// front of it says, and noType for any other 802.2 frame (parse_ethertype of lib/flow.c and of
+// net/openvswitch/flow.c).
 func (d *decoder) llc(length int) uint16 {
 	d.p.EthType, d.p.Length = noType, min(length, d.left())
 	if d.left() < 8 {
@@ -307,7 +310,8 @@ func (d *decoder) ports() {
 	d.pass(header-20, "tcp options")
 }
 
-// pass goes over n bytes of the packet that nobody reads, and which therefore may have been cut off.
+// pass goes over n bytes of the packet that nobody reads, and which therefore may have been cut
+// off.
 func (d *decoder) pass(n int, what string) {
 	if d.left() < n {
 		d.take(n, what) // says so

@@ -7,8 +7,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// take notes a field. One that is there already is refused as parse_ofp_exact_flow (lib/ofp-flow.c) does, which
-// looks whether its bits are zero (mf_is_set): a later value takes the place of a zero.
+// take notes a field. One that is there already is refused as parse_ofp_exact_flow (lib/ofp-flow.c)
+// does, which looks whether its bits are zero (mf_is_set): a later value takes the place of a zero.
 func (d *draft) take(f openflow.Field) error {
 	if w, ok := protoWord(f.Name); ok && f.Value == "" {
 		return d.takeWord(f, w)
@@ -99,7 +99,8 @@ func (d *draft) takeRegister(f openflow.Field, first, n int) error {
 	return nil
 }
 
-// takeTCI notes a field of the first tag, in the bits in which struct flow has it (flow_set_dl_vlan and its like).
+// takeTCI notes a field of the first tag, in the bits in which struct flow has it (flow_set_dl_vlan
+// and its like).
 func (d *draft) takeTCI(name string, f openflow.Field) error {
 	const cfi = 0x1000
 	v, err := number64(f.Value)

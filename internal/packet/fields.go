@@ -12,8 +12,8 @@ import (
 // tells what such a text has no words for.
 func (p Packet) Fields() []openflow.Field { return p.fields(1) }
 
-// FieldsBehindTags is Fields where Open vSwitch looks behind two tags (other_config:vlan-limit), which a Flow line shows that names
-// the second one: dl_vlan1, or vlan_tci1=0x0000 for none.
+// FieldsBehindTags is Fields where Open vSwitch looks behind two tags (other_config:vlan-limit),
+// which a Flow line shows that names the second one: dl_vlan1, or vlan_tci1=0x0000 for none.
 func (p Packet) FieldsBehindTags() []openflow.Field { return p.fields(2) }
 
 func (p Packet) fields(limit int) []openflow.Field {

@@ -5,20 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
-	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
 func mustEncode(t testing.TB, p Packet) []byte {
@@ -92,32 +86,12 @@ func TestGopacketReads(t *testing.T) {
 // TestOVSReads asks Open vSwitch's own decoder (flow_extract, by ovs-ofctl parse-pcap) about encoded frames: it
 // extracts the packet that was meant, and that Decode reads.
 func TestOVSReads(t *testing.T) {
-	ofctl := testenv.Tool(t, "ovs-ofctl")
 	packets := generated(8, 1000)
-	file := filepath.Join(t.TempDir(), "frames.pcap")
-	f, err := os.Create(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := pcapgo.NewWriter(f)
-	if err := w.WriteFileHeader(65536, layers.LinkTypeEthernet); err != nil {
-		t.Fatal(err)
-	}
+	var frames [][]byte
 	for _, p := range packets {
-		frame := mustEncode(t, p)
-		if err := w.WritePacket(gopacket.CaptureInfo{CaptureLength: len(frame), Length: len(frame)}, frame); err != nil {
-			t.Fatal(err)
-		}
+		frames = append(frames, mustEncode(t, p))
 	}
-	f.Close()
-	out, err := exec.Command(ofctl, "parse-pcap", file).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(lines) != len(packets) {
-		t.Fatalf("%d flows of %d frames", len(lines), len(packets))
-	}
+	lines := ovsFlows(t, frames)
 	for i, p := range packets {
 		flow, err := openflow.Parse(lines[i])
 		if err != nil {

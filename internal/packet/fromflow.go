@@ -211,8 +211,8 @@ func (d *draft) packet() (Packet, error) {
 	return *p, nil
 }
 
-// packetType takes the Ethernet type of a packet without Ethernet header, packet_type=(1,0x800), which is printed instead of
-// dl_type.
+// packetType takes the Ethernet type of a packet without Ethernet header, packet_type=(1,0x800),
+// which is printed instead of dl_type.
 func (d *draft) packetType() {
 	_, text, ok := strings.Cut(d.given["packet_type"].Value, "(1,")
 	delete(d.given, "packet_type")
@@ -341,7 +341,8 @@ func (d *draft) transport() {
 			d.mac("nd_tll", &p.NDTLL)
 		}
 	case p.Proto == ProtoICMP || p.Proto == ProtoICMPv6 || p.Proto == ProtoIGMP:
-		// Over the other family: miniflow_extract reads the header all the same, and no match can ask for it.
+		// Over the other family: miniflow_extract reads the header all the same, and no match can
+		// ask for it.
 		delete(d.given, "tp_src")
 		delete(d.given, "tp_dst")
 	}

@@ -8,7 +8,8 @@ import (
 // EthNSH is the Ethernet type of a network service header.
 const EthNSH = 0x894f
 
-// NSH is a network service header (RFC 8300), as far as Open vSwitch matches on it (struct ovs_key_nsh).
+// NSH is a network service header (RFC 8300), as far as Open vSwitch matches on it (struct
+// ovs_key_nsh).
 type NSH struct {
 	Flags   uint8     `json:"flags,omitempty"`
 	TTL     uint8     `json:"ttl,omitempty"`
@@ -25,7 +26,8 @@ const (
 	nshType1 = 24
 )
 
-// nsh reads what parse_nsh (lib/flow.c) does; a header that it does not understand leaves the fields unset.
+// nsh reads what parse_nsh (lib/flow.c) does; a header that it does not understand leaves the
+// fields unset.
 func (d *decoder) nsh() {
 	if d.left() < nshBase {
 		return

@@ -81,7 +81,8 @@ type Packet struct {
 	ICMPCode uint8  `json:"icmp_code,omitempty"`
 	ICMPID   uint16 `json:"icmp_id,omitempty"`
 	HasID    bool   `json:"has_icmp_id,omitempty"` // ICMPID was given
-	// IDChosen reports that nobody gave ICMPID: it is as good as any, and a connection's own is better.
+	// IDChosen reports that nobody gave ICMPID: it is as good as any, and a connection's own is
+	// better.
 	IDChosen bool   `json:"icmp_id_chosen,omitempty"`
 	Inner    *Inner `json:"inner,omitempty"`
 

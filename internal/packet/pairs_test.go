@@ -38,8 +38,9 @@ var valuesOf = map[string][2]string{
 	"xreg0": {"0x100000000", "1"}, "xreg1": {"1", "0x100000000"}, "xxreg0": {"0x1000000000000000000000001", "0x10000000000000000"}, "xxreg1": {"1", "0"},
 }
 
-// TestPairsOfNames gives ofproto/trace every two names of fields that one packet may have, and compares what becomes of
-// it: where one member of struct flow is given twice both refuse, and else both read the same packet.
+// TestPairsOfNames gives ofproto/trace every two names of fields that one packet may have, and
+// compares what becomes of it: where one member of struct flow is given twice both refuse, and else
+// both read the same packet.
 func TestPairsOfNames(t *testing.T) {
 	ask := tracer(startDummy(t))
 	refused, same := 0, 0

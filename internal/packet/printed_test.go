@@ -2,15 +2,11 @@ package packet
 
 import (
 	"math/rand/v2"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/corpus"
 )
 
@@ -30,10 +26,9 @@ func TestPrintedFlows(t *testing.T) {
 	}
 }
 
-// TestSpoiltFrames changes bytes of generated frames at random. Whatever Open vSwitch extracts of them is read, and where
-// Decode takes the frame for a good one it is the same packet.
+// TestSpoiltFrames changes bytes of generated frames at random. Whatever Open vSwitch extracts of
+// them is read, and where Decode takes the frame for a good one it is the same packet.
 func TestSpoiltFrames(t *testing.T) {
-	ofctl := testenv.Tool(t, "ovs-ofctl")
 	r := rand.New(rand.NewPCG(13, 13))
 	var frames [][]byte
 	for _, p := range generated(13, 3000) {
@@ -43,16 +38,7 @@ func TestSpoiltFrames(t *testing.T) {
 		}
 		frames = append(frames, frame)
 	}
-	file := filepath.Join(t.TempDir(), "spoilt.pcap")
-	writePcap(t, file, frames)
-	out, err := exec.Command(ofctl, "parse-pcap", file).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(lines) != len(frames) {
-		t.Fatalf("%d flows of %d frames", len(lines), len(frames))
-	}
+	lines := ovsFlows(t, frames)
 	good := 0
 	for i, frame := range frames {
 		flow, err := openflow.Parse(lines[i])

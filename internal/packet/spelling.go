@@ -46,7 +46,8 @@ type word struct {
 	proto   uint8
 }
 
-// canonical maps every spelling of a packet field (lib/meta-flow.h) to the one used here; "" is no such field.
+// canonical maps every spelling of a packet field (lib/meta-flow.h) to the one used here; "" is no
+// such field.
 func canonical(name string) string {
 	switch name {
 	case "eth_src":
@@ -89,8 +90,8 @@ func canonical(name string) string {
 	return ""
 }
 
-// IsMetadata reports whether Open vSwitch knows a flow field that the packet's headers do not hold: in_port, registers,
-// metadata, marks, tunnel and conntrack fields.
+// IsMetadata reports whether Open vSwitch knows a flow field that the packet's headers do not hold:
+// in_port, registers, metadata, marks, tunnel and conntrack fields.
 func IsMetadata(name string) bool {
 	if _, _, ok := regRange(name); ok {
 		return true
@@ -130,7 +131,8 @@ func regRange(name string) (first, n int, ok bool) {
 	return 0, 0, false
 }
 
-// slotOf returns the member of struct flow that a field is in: two names of one member cannot both be given.
+// slotOf returns the member of struct flow that a field is in: two names of one member cannot both
+// be given.
 func slotOf(name string) string {
 	switch name {
 	case "ip_dscp":

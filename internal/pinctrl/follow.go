@@ -11,8 +11,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
-// follow executes an action line that no Action stands for. It returns why the packet is not known behind it: what
-// leaves the packet as it is is listed, so that an action of a later Open vSwitch is none of it.
+// follow executes an action line that no Action stands for. It returns why the packet is not known
+// behind it: what leaves the packet as it is is listed, so that an action of a later Open vSwitch
+// is none of it.
 func (m *machine) follow(text string) (lost string) {
 	word, arg := text, ""
 	if i := strings.IndexAny(text, "(:"); i >= 0 {
@@ -38,8 +39,9 @@ func (m *machine) follow(text string) (lost string) {
 	return "action " + text + " is not followed here"
 }
 
-// harmless reports whether an action changes neither the packet nor what goes with it: it sends copies, looks up, learns, or is for
-// the action set, whose actions are printed where they are executed.
+// harmless reports whether an action changes neither the packet nor what goes with it: it sends
+// copies, looks up, learns, or is for the action set, whose actions are printed where they are
+// executed.
 func harmless(word string) bool {
 	switch word {
 	case "output", "group", "controller", "enqueue", "bundle",
@@ -59,8 +61,9 @@ func (m *machine) decTTL() bool {
 	return true
 }
 
-// followSet executes the actions of OpenFlow 1.0 that set one field, and those that set metadata and the tunnel's key. Like
-// do_xlate_actions it passes over one for which the packet is of the wrong kind.
+// followSet executes the actions of OpenFlow 1.0 that set one field, and those that set metadata
+// and the tunnel's key. Like do_xlate_actions it passes over one for which the packet is of the
+// wrong kind.
 func (m *machine) followSet(word, arg string) bool {
 	p := &m.pkt
 	switch word {

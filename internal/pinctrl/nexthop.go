@@ -7,9 +7,11 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// NextHop is the next hop that a section's buckets lead to: what the table that a bucket hands the packet to (northd's *_ecmp stages)
-// puts into the registers that a router has it in (northd.c: REG_NEXT_HOP_IPV4, REG_NEXT_HOP_IPV6). One hash may decide several groups,
-// such as a route's and after it a policy's: the last that sets the next hop counts. It is empty for buckets that are about something else.
+// NextHop is the next hop that a section's buckets lead to: what the table that a bucket hands the
+// packet to (northd's *_ecmp stages) puts into the registers that a router has it in (northd.c:
+// REG_NEXT_HOP_IPV4, REG_NEXT_HOP_IPV6). One hash may decide several groups, such as a route's and
+// after it a policy's: the last that sets the next hop counts. It is empty for buckets that are
+// about something else.
 func NextHop(sec oftrace.Section, start *openflow.Flow) string {
 	_, lookups, err := Follow(sec, start)
 	if err != nil {
@@ -43,7 +45,8 @@ func NextHop(sec oftrace.Section, start *openflow.Flow) string {
 	return hop
 }
 
-// nextHopSet is the next hop that a table has put into the registers, between its look-up and the next; empty where it has not.
+// nextHopSet is the next hop that a table has put into the registers, between its look-up and the
+// next; empty where it has not.
 func nextHopSet(before, after openflow.Flow) string {
 	was, now := registersOf(before), registersOf(after)
 	switch {

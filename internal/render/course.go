@@ -7,9 +7,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 
-// course prints the rows that sent a packet another way than its destination address alone: a static
-// route, a rerouting policy, a learned or configured MAC binding, a learned port, a load balancer's
-// affinity. With -v every table is printed with its row instead.
+// course prints the rows that sent a packet another way than its destination address alone: a
+// static route, a rerouting policy, a learned or configured MAC binding, a learned port, a load
+// balancer's affinity. With -v every table is printed with its row instead.
 func (w *walker) course(indent int, s *report.Segment) {
 	for _, text := range courseOf(s) {
 		w.line(indent, span{"by ", cyan}, plain(text))
@@ -51,8 +51,9 @@ func turn(t *report.Table) string {
 	return ""
 }
 
-// sets reports whether actions give a value to a field, in any of its spellings. A binding or an FDB row is also looked up
-// to learn whether a sender is known already: that only sets a bit of a register.
+// sets reports whether actions give a value to a field, in any of its spellings. A binding or an
+// FDB row is also looked up to learn whether a sender is known already: that only sets a bit of a
+// register.
 func sets(actions []string, spellings ...string) bool {
 	return slices.ContainsFunc(actions, func(a string) bool {
 		return slices.ContainsFunc(spellings, func(s string) bool { return strings.Contains(a, s) })
@@ -73,8 +74,8 @@ func backend(actions string) string {
 	return " " + rest[:strings.IndexAny(rest+")", ");")]
 }
 
-// affinity reports whether a load balancer's flow was hit because its affinity table had the client:
-// northd sets a bit of reg9 from chk_lb_aff() and matches it in the stages that balance
+// affinity reports whether a load balancer's flow was hit because its affinity table had the
+// client: northd sets a bit of reg9 from chk_lb_aff() and matches it in the stages that balance
 // (northd.c: build_lb_affinity_lr_flows, build_lb_affinity_ls_flows).
 func affinity(t *report.Table) bool {
 	return t.NB.Table == "Load_Balancer" && t.LogicalFlow != nil &&

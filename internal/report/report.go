@@ -128,7 +128,8 @@ type Reason struct {
 	LogicalFlow *LogicalFlow `json:"logical_flow,omitempty"`
 	NB          *NB          `json:"nb,omitempty"`
 	Nearest     string       `json:"nearest,omitempty"` // what would have matched nearest
-	// KnownIn lists where else the connection has an entry that the look-up in its own zone did not find.
+	// KnownIn lists where else the connection has an entry that the look-up in its own zone did not
+	// find.
 	KnownIn []Known `json:"known_in,omitempty"`
 }
 

@@ -310,8 +310,9 @@ func TestAnsweredByOVN(t *testing.T) {
 	}
 }
 
-// Every backend is played to its end; the first that breaks is shown, all are listed. Where only some go through, which of them it will be
-// is not known: the session is neither established nor broken.
+// Every backend is played to its end; the first that breaks is shown, all are listed. Where only
+// some go through, which of them it will be is not known: the session is neither established nor
+// broken.
 func TestAlternatives(t *testing.T) {
 	n := &network{servers: 2}
 	n.change = map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN-ACK": func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
@@ -352,7 +353,8 @@ func TestAlternatives(t *testing.T) {
 	}
 }
 
-// A reply depends on the choices of the packet that it answers, and says whose they were; what is determined it does not repeat.
+// A reply depends on the choices of the packet that it answers, and says whose they were; what is
+// determined it does not repeat.
 func TestReplyDependsOnChoices(t *testing.T) {
 	choices := []engine.Choice{{Kind: "nat-port", Chosen: "1024-65535", Share: 1}, {Kind: "lb-backend", Chosen: "20.0.0.3", Determined: true}}
 	n := &network{change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN": func(_ packet.Packet, o []driver.Outcome) []driver.Outcome {

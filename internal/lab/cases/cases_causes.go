@@ -2,8 +2,8 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// causes are packets whose end is simple, and whose cause lies elsewhere: on another chassis, in another zone, in what does
-// not track.
+// causes are packets whose end is simple, and whose cause lies elsewhere: on another chassis, in
+// another zone, in what does not track.
 func causes(b builder) []probe.Case {
 	const feature = "reasons: what the cause is"
 	told := func(c probe.Case, step int, t probe.Told) probe.Case {
@@ -11,7 +11,8 @@ func causes(b builder) []probe.Case {
 		return c
 	}
 	return []probe.Case{
-		// A gateway port takes nothing on the chassis where it does not reside, a workload's included.
+		// A gateway port takes nothing on the chassis where it does not reside, a workload's
+		// included.
 		told(changed(one("gateway-elsewhere", feature, b.udp("sw1-p1", "sw0-p1", 7), "nowhere"),
 			[]string{"lrp-set-gateway-chassis lr0-sw1 hv3 20", "@bound cr-lr0-sw1 hv3"}, []string{"lrp-del-gateway-chassis lr0-sw1 hv3"}), 0,
 			probe.Told{Because: []string{"is handled only on the chassis where cr-lr0-sw1 resides: hv3", "lr_in_admission"}}),

@@ -7,15 +7,15 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
-// hashed is handshakes over choices that a packet's hash makes, and not conntrack: the packets of one direction of a connection have one
-// hash, so that they come up in whichever way it falls.
+// hashed is handshakes over choices that a packet's hash makes, and not conntrack: the packets of
+// one direction of a connection have one hash, so that they come up in whichever way it falls.
 func hashed(b builder) []probe.Case {
 	const feature = "sessions, a way that a hash chooses"
 	session := func(name string, p *probe.Packet, setup, cleanup []string) probe.Case {
 		return changed(probe.Case{Name: "session-" + name, Feature: feature, Session: true, Expect: "established", Steps: []probe.Step{{Packet: p}}}, setup, cleanup)
 	}
-	// Two gateway routers between lr0 and the public network, each of which translates to an address of its own: what is sent by one
-	// and then by the other is no connection.
+	// Two gateway routers between lr0 and the public network, each of which translates to an
+	// address of its own: what is sent by one and then by the other is no connection.
 	gateways := []string{"ls-add sw-hash", "lrp-add lr0 lr0-hash 00:00:00:00:f5:01 100.64.72.1/24", "lsp-add sw-hash hash-lr0 -- lsp-set-type hash-lr0 router",
 		"lsp-set-addresses hash-lr0 router", "lsp-set-options hash-lr0 router-port=lr0-hash"}
 	gone := []string{"lr-route-del lr0 172.16.0.0/24", "lrp-del lr0-hash", "ls-del sw-hash"}

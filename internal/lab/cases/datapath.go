@@ -16,8 +16,9 @@ func without(from int) func(*probe.Case) {
 	return func(c *probe.Case) { c.Steps = c.Steps[:from] }
 }
 
-// inSequence gives the packet after a change of policy the numbers of its connection, which the datapath checks: the server
-// acknowledges before the change (the step given), and the client answers that after it.
+// inSequence gives the packet after a change of policy the numbers of its connection, which the
+// datapath checks: the server acknowledges before the change (the step given), and the client
+// answers that after it.
 func inSequence(change int) func(*probe.Case) {
 	return func(c *probe.Case) {
 		later := c.Steps[change+1]
@@ -29,28 +30,31 @@ func inSequence(change int) func(*probe.Case) {
 
 // userspaceDiffers says, by case, what really is different on Open vSwitch's userspace datapath.
 var userspaceDiffers = map[string]func(*probe.Case){
-	// Fragments are not joined: each meets the flows by itself, and none has ports there. What allows a port, or balances it,
-	// does not match.
+	// Fragments are not joined: each meets the flows by itself, and none has ports there. What
+	// allows a port, or balances it, does not match.
 	"fragment-acl":           wants(0, "nowhere"),
 	"fragment-acl-both-ends": wants(0, "nowhere"),
 	"fragment-acl-three":     wants(0, "nowhere"), // and its first is smaller than ct() takes (ipf_get_min_frag_size)
 	"fragment-acl-bytes":     wants(0, "nowhere"),
 	"fragment-vip":           wants(0, "nowhere"),
 	"fragment-first-held":    wants(1, "nowhere"),
-	// A second SYN is of an established connection, which OVN's affinity stage, where the first was dropped, does not forward.
+	// A second SYN is of an established connection, which OVN's affinity stage, where the first was
+	// dropped, does not forward.
 	"lb-affinity": func(c *probe.Case) {
 		c.Steps[1].Want = "nowhere"
 		c.Steps = append(c.Steps[:2:2], c.Steps[3])
 	},
 	// A single entry cannot be looked up, so where else the connection is known is not said.
 	"answer-known-elsewhere": func(c *probe.Case) { c.Steps[2].Told = probe.Told{} },
-	// The routes of native tunnels are looked up with the packet's mark (ovs_router_lookup), and there is none for this one.
+	// The routes of native tunnels are looked up with the packet's mark (ovs_router_lookup), and
+	// there is none for this one.
 	"policy-mark": wants(0, "nowhere"),
 	// The neighbour of a native tunnel must be known.
 	"vtep": func(c *probe.Case) {
 		c.Setup = append([]string{"@hv1 ovs-appctl tnl/neigh/set br-phy 172.31.0.99 02:31:00:00:00:63"}, c.Setup...)
 	},
-	// A trace that would make Open vSwitch ask for the neighbour of the mirror's tunnel is not made.
+	// A trace that would make Open vSwitch ask for the neighbour of the mirror's tunnel is not
+	// made.
 	"mirror-gre": func(c *probe.Case) {
 		c.Steps[0].Verdict, c.Note = "", "the neighbour of the mirror's native tunnel is not known"
 	},
@@ -62,12 +66,14 @@ var userspaceDiffers = map[string]func(*probe.Case){
 		c.Needs = "7.11" // the reset that OVN 23.03 sends has sequence number 0: the client's chassis drops it as invalid
 	},
 	"acl-persist-established": inSequence(3),
-	// A SYN that begins a connection with nat again after its end can end ovs-vswitchd 3.1 (an assertion in conn_update_state).
+	// A SYN that begins a connection with nat again after its end can end ovs-vswitchd 3.1 (an
+	// assertion in conn_update_state).
 	"tcp-close":     without(6),
 	"tcp-close-vip": without(6),
 	"tcp-reset":     without(4),
-	// Left out because the tool is wrong about it: before OVS 3.3 the reply key of a deleted connection
-	// is still there between two ct() of one packet, so that a translated SYN takes another port.
+	// Left out because the tool is wrong about it: before OVS 3.3 the reply key of a deleted
+	// connection is still there between two ct() of one packet, so that a translated SYN takes
+	// another port.
 	"tcp-refused": without(2),
 	"related-snat-ipv6": func(c *probe.Case) {
 		c.Note = "the datapath damages the quoted packet when it translates the error (packet_update_csum128)"

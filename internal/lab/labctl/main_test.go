@@ -38,7 +38,8 @@ func left(t *testing.T, dir string) []string {
 	return found
 }
 
-// namespaces returns the pid namespaces, other than this process' own, of processes that left has listed.
+// namespaces returns the pid namespaces, other than this process' own, of processes that left has
+// listed.
 func namespaces(listed []string) map[string]bool {
 	own, _ := os.Readlink("/proc/self/ns/pid")
 	found := map[string]bool{}
@@ -51,7 +52,8 @@ func namespaces(listed []string) map[string]bool {
 	return found
 }
 
-// members lists the processes in these pid namespaces: the daemons of a lab without a guest do not name its folder.
+// members lists the processes in these pid namespaces: the daemons of a lab without a guest do not
+// name its folder.
 func members(t *testing.T, pidns map[string]bool) []string {
 	t.Helper()
 	links, err := filepath.Glob("/proc/[0-9]*/ns/pid")
@@ -86,7 +88,8 @@ func TestInterruptLeavesNothing(t *testing.T) {
 	}
 }
 
-// The same of a lab in namespaces of this machine, with the userspace datapath: the namespaces end with their first process.
+// The same of a lab in namespaces of this machine, with the userspace datapath: the namespaces end
+// with their first process.
 func TestInterruptInNamespaces(t *testing.T) {
 	cache := interruptCache(t)
 	testenv.Tool(t, "ovs-vswitchd")

@@ -123,8 +123,8 @@ func cmdCases(ctx context.Context, args []string) error {
 	return nil
 }
 
-// settleTime is how long nothing must be seen of a packet until it is through. In namespaces it takes some milliseconds, in
-// an emulated guest far longer.
+// settleTime is how long nothing must be seen of a packet until it is through. In namespaces it
+// takes some milliseconds, in an emulated guest far longer.
 func settleTime(t *lab.Topology) time.Duration {
 	if t.Datapath == lab.Userspace {
 		return 150 * time.Millisecond

@@ -60,8 +60,8 @@ func (r *Run) column() string {
 	return r.release()
 }
 
-// Lacking lists the features that a run on the kernel's datapath has judged, and one of the same release on another datapath
-// has not, without a word why the datapath cannot do them.
+// Lacking lists the features that a run on the kernel's datapath has judged, and one of the same
+// release on another datapath has not, without a word why the datapath cannot do them.
 func Lacking(features []string, runs []*Run) []string {
 	var out []string
 	for _, r := range runs {

@@ -64,7 +64,8 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
-// A row that the kernel's column has must be in that of the same release's other datapath, or say why it is not.
+// A row that the kernel's column has must be in that of the same release's other datapath, or say
+// why it is not.
 func TestLacking(t *testing.T) {
 	kernel := &Run{Versions: "OVN 1, OVS 1, Linux 1", Results: []Result{{Name: "a", Feature: "one", Outcome: "agree"}, {Name: "b", Feature: "two", Outcome: "agree"}, {Name: "c", Feature: "three", Outcome: NotHere}}}
 	of := func(versions string, results ...Result) *Run {

@@ -36,8 +36,8 @@ func (p Packet) partial() bool {
 	return p.Cut != nil && p.Pieces != nil && len(p.Pieces) <= len(p.Cut) && !p.completes
 }
 
-// cut makes fragments of a frame: at are the offsets in the IP payload, id is the datagram's identification. No two datagrams
-// may have the same: what holds fragments takes them for one.
+// cut makes fragments of a frame: at are the offsets in the IP payload, id is the datagram's
+// identification. No two datagrams may have the same: what holds fragments takes them for one.
 func cut(frame []byte, at []int, id uint16) ([][]byte, error) {
 	ip := 14
 	if binary.BigEndian.Uint16(frame[12:]) == 0x8100 {

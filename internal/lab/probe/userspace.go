@@ -11,8 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 )
 
-// userspaceTable is the connections of a chassis whose datapath ovs-vswitchd is itself. It is read by a parser of its own:
-// the tool's must not be its own judge.
+// userspaceTable is the connections of a chassis whose datapath ovs-vswitchd is itself. It is read
+// by a parser of its own: the tool's must not be its own judge.
 type userspaceTable struct {
 	lab *lab.Lab
 	on  string
@@ -47,8 +47,8 @@ func (u *userspaceTable) dump() ([]Entry, error) {
 	return out, nil
 }
 
-// parseDumped reads a line of dpctl/dump-conntrack (ct_dpif_format_entry). The text does not say by which NAT an entry
-// is translated: its tuples do.
+// parseDumped reads a line of dpctl/dump-conntrack (ct_dpif_format_entry). The text does not say by
+// which NAT an entry is translated: its tuples do.
 func parseDumped(line string) (Entry, error) {
 	e := Entry{Label: "0x0", noStatus: true}
 	proto, rest, _ := strings.Cut(line, ",")
