@@ -64,7 +64,7 @@ type stage struct {
 
 func (b *bench) run(ctx context.Context, args []string) (err error) {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := fs.String("only", "", "the stages to run (regular expression): parsers, model, lookup, trace, explain")
+	only := fs.String("only", "", "the stages to run (regular expression): parsers, model, lookup, userspace, trace, explain")
 	fs.IntVar(&b.entries, "entries", 1_000_000, "entries of the large conntrack tables")
 	fs.IntVar(&b.flows, "flows", 20_000, "logical flows of the generated deployment")
 	fs.IntVar(&b.growth, "growth", 10, "explain again at this many times the flows; 1 leaves it out")
@@ -83,6 +83,7 @@ func (b *bench) run(ctx context.Context, args []string) (err error) {
 		{"parsers", "the parsers in MB/s and allocations", b.parsers},
 		{"model", "one ct(nat) in the pure model", b.model},
 		{"lookup", "conntrack look-ups in tables of up to a million entries", b.lookup},
+		{"userspace", "a trace on the userspace datapath against the dumps that it makes", b.userspace},
 		{"trace", "the demo's trace against the bare calls it needs, in the lab", b.trace},
 		{"explain", "an explained trace against ovn-detrace and ovn-trace", b.explain},
 	}
@@ -195,6 +196,14 @@ func (b *bench) lookup(ctx context.Context) error {
 		return err
 	}
 	return b.program(ctx, tool, "-entries", strconv.Itoa(b.entries))
+}
+
+func (b *bench) userspace(ctx context.Context) error {
+	tool, err := b.build(ctx, "./internal/bench/usbench")
+	if err != nil {
+		return err
+	}
+	return b.program(ctx, tool)
 }
 
 func (b *bench) explain(ctx context.Context) error {

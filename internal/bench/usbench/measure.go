@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+)
+
+// result is the best of several rounds.
+type result struct {
+	trace, plain, same  time.Duration // a trace through both zones; one plain dump of each; the dumps that it makes
+	memory              float64       // MB that a trace takes above one that dumps nothing
+	traceStop, dumpStop time.Duration // longest stop of forwarding: by a trace; by the dumps that it makes, alone
+}
+
+// The statuses of the traces: delivered, and unknown because the table is larger than may be dumped.
+const (
+	delivered = 0
+	refused   = 4
+)
+
+// dumpOptions are those with which a trace has a zone dumped (ctdpif.Table).
+var dumpOptions = []string{"-m", "-s"}
+
+// measure takes trace and dumps in turns, so that a busy moment of the machine meets both.
+func (n *node) measure(ctx context.Context, rounds int) (result, error) {
+	const never = time.Duration(math.MaxInt64)
+	best := result{trace: never, plain: never, same: never, traceStop: never, dumpStop: never, memory: math.MaxFloat64}
+	zones := func(options ...string) error {
+		for zone := 1; zone <= 2; zone++ {
+			if err := n.dump(ctx, zone, options...); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	trace := func() error {
+		_, _, err := n.traceOnce(ctx, 0, delivered)
+		return err
+	}
+	for i := range rounds {
+		if ctx.Err() != nil {
+			return best, ctx.Err()
+		}
+		took, mb, err := n.traceOnce(ctx, 0, delivered)
+		if err != nil {
+			return best, err
+		}
+		_, idle, err := n.traceOnce(ctx, 1, refused)
+		if err != nil {
+			return best, err
+		}
+		begin := time.Now()
+		if err := zones(); err != nil {
+			return best, err
+		}
+		plain := time.Since(begin)
+		begin = time.Now()
+		if err := zones(dumpOptions...); err != nil {
+			return best, err
+		}
+		same := time.Since(begin)
+		dumpStop, err := n.longestStop(func() error { return zones(dumpOptions...) })
+		if err != nil {
+			return best, err
+		}
+		traceStop, err := n.longestStop(trace)
+		if err != nil {
+			return best, err
+		}
+		fmt.Printf("  round %d: trace %.2f s, %.1f MB (%.1f MB without a dump); dumps %.2f s, as detailed as its own %.2f s; forwarding stops for %.2f s by the trace, %.2f s by its dumps alone\n",
+			i+1, took.Seconds(), mb, idle, plain.Seconds(), same.Seconds(), traceStop.Seconds(), dumpStop.Seconds())
+		best.trace, best.plain, best.same = min(best.trace, took), min(best.plain, plain), min(best.same, same)
+		best.memory = min(best.memory, mb-idle)
+		best.traceStop, best.dumpStop = min(best.traceStop, traceStop), min(best.dumpStop, dumpStop)
+	}
+	return best, nil
+}
