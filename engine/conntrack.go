@@ -8,8 +8,8 @@ import (
 	"net/netip"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
 // ct runs one ct() action on it's packet. done says that the item ended here.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
 // lastFragment goes on with a reassembled datagram. The kernel runs for it what was looked up for the fragment that completed it

@@ -8,7 +8,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
 // A later fragment has no ports: what is loaded from them is not there when a later one completes the datagram. (Look-ups see no

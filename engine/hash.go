@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
 // hashOf names the hash that a hash() action computes: of two with one name the value is the same,

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
 // state is a packet on its way through the datapath: headers, and what the skb's key carries

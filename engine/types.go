@@ -9,8 +9,8 @@ import (
 	"context"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
 // Prober runs ovs-vswitchd's ofproto/trace; never with a packet or -generate, which

@@ -2,7 +2,7 @@ package driver
 
 import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )
 

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 )

@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
 // wire is a provider network as it is on the physical link: its name and the outermost tag, 0 for none.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
 // What Fill puts where nothing was said. They are constants so that the same command gives the same packet.

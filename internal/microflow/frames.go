@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
 // FromHex reads an Ethernet frame written as hex digits. Blanks, colons, dashes, dots and 0x may stand between bytes, and

@@ -11,7 +11,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
 func frameOf(t testing.TB, line string) []byte {

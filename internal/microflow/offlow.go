@@ -4,8 +4,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
 // FromOpenFlow reads an OpenFlow flow as users paste it: in_port=vm1,tcp,nw_src=...,nw_ttl=64, in any order. InPort is

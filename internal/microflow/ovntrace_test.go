@@ -14,9 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 

@@ -3,7 +3,7 @@ package pinctrl
 import (
 	"net/netip"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
 // Sizes of headers.

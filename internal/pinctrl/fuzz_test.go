@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
 // FuzzDecode: printing what was read and reading it again is the identity, an error comes with a zero value, and

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 )
 
 // Place is a point of a trace where the packet is handed over: a controller action, a ct action that recirculates, or a group

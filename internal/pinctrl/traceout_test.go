@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
 )

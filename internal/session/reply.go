@@ -2,7 +2,7 @@ package session
 
 import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
 // replyTTL is what a host sends with.
