@@ -13,7 +13,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctjournal"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // ctCmd is about the synthetic kernel entries that --commit=kernel left.

@@ -8,8 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/session"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // traceCmd traces one packet.

@@ -3,7 +3,7 @@ package driver
 import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // LocalBranches are the ends of an engine's result where there is no OVN to carry the packet on: every output

@@ -12,8 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 func dial(t *testing.T, d *ovntest.Deployment) (*ovn.SB, *ovn.NB) {

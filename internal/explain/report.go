@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // Reporter writes explanations into reports. Chassis may read different

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // course prints the rows that sent a packet another way than its destination address alone: a

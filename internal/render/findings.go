@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // Doctor prints what works and what does not: a line of totals, then the worst first.

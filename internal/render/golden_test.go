@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in testdata")

@@ -7,7 +7,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // hopHead prints the chassis and how the packet came to it.

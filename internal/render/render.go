@@ -8,7 +8,7 @@ import (
 	"io"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // Options say how a report is printed; the zero value is plain text without wrapping.

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/report"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // node is a segment on a chassis, shared by all branches that went this way.
