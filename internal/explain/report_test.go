@@ -33,6 +33,7 @@ func aclRows() string {
 		flow(6, 9, 0, "ls_out_check_port_sec", "1", "drop;"),
 		flow(7, 10, 50, "ls_out_other", "ip4", "drop;"),
 		flow(8, 11, 50, "ls_out_more", "ip4", "next;"),
+		flow(9, 5, 1100, "ls_out_acl_sample", "reg3 == 4301", ""),
 	}, ",")
 }
 
@@ -55,6 +56,7 @@ func TestReasons(t *testing.T) {
 		{"default", [][3]int{{3, 46, 0}, {5, 48, 0}}, "no ACL allows it: default drop of sw1, priority 0 in ls_out_acl_action",
 			"ls_out_acl_eval rule with priority 2001 (reg8[30..31] == 0 && reg0[7] == 1 && (outport == \"p1\" && tcp.dst == 80)) would take it but for tcp.dst == 80", "ls_out_acl_action"},
 		{"port security", [][3]int{{6, 51, 0}}, "port security of p1 refuses it for 40:54:00:00:00:03 with 20.0.0.3; it allows 40:54:00:00:00:03 10.0.0.9 (ls_out_check_port_sec of sw1, priority 0)", "", "ls_out_check_port_sec"},
+		{"no actions", [][3]int{{3, 46, 0}, {9, 47, 1100}}, "the logical flow has no actions, so the packet ends there (ls_out_acl_sample of sw1, priority 1100: reg3 == 4301)", "", "ls_out_acl_sample"},
 		{"any other", [][3]int{{7, 52, 50}}, "ls_out_other of sw1, priority 50 drops it: ip4", "", "ls_out_other"},
 		{"not a drop", [][3]int{{8, 53, 50}}, "as it was", "", "ls_out_more"},
 		{"unknown cookie", [][3]int{{0x1234, 53, 50}}, "as it was", "", ""},

@@ -34,6 +34,8 @@ func (n Named) text(f facts) string {
 		return fmt.Sprintf("an ACL whose UUID begins with %s rejects it: %s (%s)", lf.Hint, lf.Match, rule)
 	case has("_acl") && lf.Hint != "":
 		return fmt.Sprintf("an ACL whose UUID begins with %s drops it: %s (%s)", lf.Hint, lf.Match, rule)
+	case strings.TrimSpace(lf.Actions) == "": // northd wrote it so: no rule asks for a drop
+		return "the logical flow has no actions, so the packet ends there (" + rule + ": " + lf.Match + ")"
 	case has("_acl"):
 		return fmt.Sprintf("no ACL allows it: default drop of %s, priority %d in %s", on, lf.Priority, lf.Stage)
 	case n.NB != nil && n.NB.Table == "Logical_Switch_Port" && strings.Contains(n.NB.Summary, "; disabled"):

@@ -52,10 +52,12 @@ func newer(b builder) []probe.Case {
 			"--name=allow80 acl-add sw1 to-lport 1000 'tcp.dst == 80' allow-related", "set acl allow80 options:persist-established=true",
 			"acl-add sw1 to-lport 900 'ip4' drop",
 		}, []string{"acl-del sw1"}),
+		// Without a Sampling_App row, ovn-northd 25.03 sometimes writes a sampling flow without actions, which drops.
 		needs("ACL.sample_new", handshake("acl-sample", "ACL sampling", b.tcp("sw1-p1", "sw1-p2", 80), "sw1-p2"), []string{
-			"--id=@c create Sample_Collector id=1 name=c1 probability=65535 set_id=100 -- --id=@s create Sample collector=@c metadata=4301 -- --id=@e create Sample collector=@c metadata=4302" +
+			"--id=@n create Sampling_App type=acl-new id=11 -- --id=@t create Sampling_App type=acl-est id=12" +
+				" -- --id=@c create Sample_Collector id=1 name=c1 probability=65535 set_id=100 -- --id=@s create Sample collector=@c metadata=4301 -- --id=@e create Sample collector=@c metadata=4302" +
 				" -- --id=@a create ACL direction=to-lport priority=1000 match=tcp action=allow-related name=sampled sample_new=@s sample_est=@e -- add logical_switch sw1 acls @a",
-		}, []string{"acl-del sw1", "--all destroy Sample", "--all destroy Sample_Collector"}),
+		}, []string{"acl-del sw1", "--all destroy Sample", "--all destroy Sample_Collector", "--all destroy Sampling_App"}),
 		needs("Logical_Router_Policy.chain", one("policy-chain", "router policies, chains", b.udp("sw0-p1", "sw1-p2", 7), "sw1-p3"),
 			[]string{"lr-policy-add lr0 100 'ip4.src == 10.0.0.3' jump inner", "--chain=inner lr-policy-add lr0 100 'udp.dst == 7' reroute 20.0.0.5"}, []string{"lr-policy-del lr0"}),
 		needs("Logical_Router_Static_Route.selection_fields", one("ecmp-selection-fields", "ECMP routes", b.udp("sw0-p1", "99.0.8.1", 7), "sw1-p1|sw1-p2"),
