@@ -27,7 +27,7 @@ SEEDS ?= 200
 JOBS ?= 2
 LABCTL := bin/labctl
 
-.PHONY: all build labctl unit test live difftest difftest-long oracle coverage lint fuzz bench demo lab lab-up lab-down capture setup clean
+.PHONY: docs all build labctl unit test live difftest difftest-long oracle coverage lint fuzz bench demo lab lab-up lab-down capture setup clean
 
 all: build
 
@@ -79,6 +79,10 @@ coverage: setup build labctl
 		$(USERSPACE) scripts/debian.sh $$r $(LABCTL) oracle -results $(RUNS)-$$r-userspace.json || exit; \
 	done
 	@$(LABCTL) coverage -o docs/coverage.md $(RUNS){,-userspace,-trixie,-trixie-userspace,-sid,-sid-userspace}.json
+
+# The JSON Schema and docs/json.md, made from the types of package report.
+docs:
+	$(GO) generate ./internal/schemagen
 
 fuzz:
 	@scripts/fuzz.sh $(FUZZTIME)

@@ -102,12 +102,19 @@ type Request struct {
 
 // Choice is an alternative that the packet's headers do not decide.
 type Choice struct {
-	Kind       string  `json:"kind"` // lb-backend, ecmp, nat-port, bucket, ...
-	Chosen     string  `json:"chosen"`
-	Share      float64 `json:"share"`
-	Determined bool    `json:"determined"`
-	Why        string  `json:"why,omitempty"`
-	// Of names the earlier packet that made the choice: this one depends on it. Empty for a choice
+	// Kind is what is chosen: lb-backend, a load balancer's backend; ecmp, a next hop or a group's
+	// bucket; nat-port and nat-address, out of NAT's range; ct-answered, ct-nat and ct-reopen, what
+	// the userspace conntrack table does not show; controller, by ovn-controller;
+	// physical-network, by a network outside OVN. Later versions may have more.
+	Kind   string `json:"kind"`
+	Chosen string `json:"chosen"` // what this alternative takes
+	// Share is the part of all hash values or equal alternatives that leads here, 0 to 1; 0 where
+	// it is unknown.
+	Share float64 `json:"share" jsonschema:"minimum=0,maximum=1"`
+	// Determined says that the choice can fall no other way: an entry or another fact pins it.
+	Determined bool   `json:"determined"`
+	Why        string `json:"why,omitempty"` // why it is open, or what pins it
+	// Of names the earlier packet that made the choice: this one depends on it. Absent for a choice
 	// of the packet itself.
 	Of string `json:"of,omitempty"`
 }

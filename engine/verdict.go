@@ -8,13 +8,13 @@ type Verdict uint8
 
 // The verdicts, in the order in which the worst of several branches is found.
 const (
-	Unknown    Verdict = iota
-	Dropped            // by a rule, a table miss or conntrack
-	Rejected           // a reset or ICMP error goes back to the sender
-	Controller         // punted to ovn-controller
-	Host               // the bridge's local port
-	External           // left by a physical port
-	Delivered          // a frame comes out of a VIF
+	Unknown    Verdict = iota // could not be determined
+	Dropped                   // by a rule, a table miss or conntrack
+	Rejected                  // a reset or ICMP error goes back to the sender
+	Controller                // punted to ovn-controller
+	Host                      // the bridge's local port
+	External                  // left by a physical port
+	Delivered                 // a frame comes out of a VIF
 )
 
 var verdictNames = [...]string{"unknown", "dropped", "rejected", "controller", "host", "external", "delivered"}

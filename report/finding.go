@@ -5,23 +5,25 @@ type Severity string
 
 // The severities, the worst first.
 const (
-	SeverityError   Severity = "error"
-	SeverityWarning Severity = "warning"
-	SeverityInfo    Severity = "info"
+	SeverityError   Severity = "error"   // something does not work
+	SeverityWarning Severity = "warning" // something may not work, or makes answers less certain
+	SeverityInfo    Severity = "info"    // nothing is wrong
 )
 
-// Finding is one thing that doctor, nat or conn found.
+// Finding is one thing that was found.
 type Finding struct {
-	Severity Severity          `json:"severity"`
-	Code     string            `json:"code"` // stable, for scripts: "stale-lb-backend"
-	Text     string            `json:"text"`
-	Where    map[string]string `json:"where,omitempty"` // chassis, zone, port, ...
-	NB       *NB               `json:"nb,omitempty"`
-	Hint     string            `json:"hint,omitempty"` // what to try
+	Severity Severity `json:"severity"`
+	Code     string   `json:"code"` // stable, for scripts: "stale-controller"
+	Text     string   `json:"text"` // for people
+	// Where names what the finding is about: chassis, zone, port, ...
+	Where map[string]string `json:"where,omitempty"`
+	NB    *NB               `json:"nb,omitempty"`   // the Northbound row that it is about
+	Hint  string            `json:"hint,omitempty"` // what to try
 }
 
-// FindingsReport is what doctor and nat print as JSON.
+// FindingsReport is the answer of doctor.
 type FindingsReport struct {
-	Schema   string    `json:"schema"`
-	Findings []Finding `json:"findings"`
+	// names the version of the format
+	Schema   string    `json:"schema" jsonschema:"enum=ovn-ct-trace/1"`
+	Findings []Finding `json:"findings"` // empty when there are none
 }

@@ -8,43 +8,71 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Header is a packet's headers as they stand in the tool's JSON; what does not apply is absent.
+// Header is a packet's headers; what does not apply is absent.
 type Header struct {
-	EthSrc  string `json:"eth_src,omitempty"`
+	// source MAC address
+	EthSrc string `json:"eth_src,omitempty"`
+	// destination MAC address
 	EthDst  string `json:"eth_dst,omitempty"`
-	EthType string `json:"eth_type,omitempty"` // "0x0800"
-	VLAN    *int   `json:"vlan,omitempty"`     // the outermost tag's id
-	VLANPCP *int   `json:"vlan_pcp,omitempty"`
-	VLANs   []VLAN `json:"vlans,omitempty"` // all tags, where there are several
-	MPLS    []MPLS `json:"mpls,omitempty"`
+	EthType string `json:"eth_type,omitempty" jsonschema:"pattern=^0x[0-9a-f]+$"` // "0x0800"
+	// the outermost tag's id
+	VLAN *int `json:"vlan,omitempty" jsonschema:"minimum=0,maximum=4095"`
+	// the outermost tag's priority; absent when 0
+	VLANPCP *int `json:"vlan_pcp,omitempty" jsonschema:"minimum=0,maximum=7"`
+	// all tags, where there are several
+	VLANs []VLAN `json:"vlans,omitempty"`
+	// the label stack, the outermost first
+	MPLS []MPLS `json:"mpls,omitempty"`
 
-	IPSrc   string `json:"ip_src,omitempty"`
-	IPDst   string `json:"ip_dst,omitempty"`
-	IPProto string `json:"ip_proto,omitempty"` // "tcp", "icmp6", or the number
-	IPTTL   *int   `json:"ip_ttl,omitempty"`
-	IPTOS   *int   `json:"ip_tos,omitempty"` // DSCP and ECN together; absent when 0
-	IPFrag  string `json:"ip_frag,omitempty"`
-	IPLabel string `json:"ip_label,omitempty"` // IPv6 flow label
+	// source IPv4 or IPv6 address
+	IPSrc string `json:"ip_src,omitempty"`
+	// destination IPv4 or IPv6 address
+	IPDst string `json:"ip_dst,omitempty"`
+	// "tcp", "icmp6", or the number
+	IPProto string `json:"ip_proto,omitempty"`
+	// TTL or hop limit
+	IPTTL *int `json:"ip_ttl,omitempty" jsonschema:"minimum=0,maximum=255"`
+	// DSCP and ECN together; absent when 0
+	IPTOS *int `json:"ip_tos,omitempty" jsonschema:"minimum=0,maximum=255"`
+	// of a fragment: the datagram's first, or a later one
+	IPFrag string `json:"ip_frag,omitempty" jsonschema:"enum=first,enum=later"`
+	// IPv6 flow label; absent when 0
+	IPLabel string `json:"ip_label,omitempty" jsonschema:"pattern=^0x[0-9a-f]+$"`
 
-	L4Src    *int   `json:"l4_src,omitempty"`
-	L4Dst    *int   `json:"l4_dst,omitempty"`
-	TCPFlags string `json:"tcp_flags,omitempty"` // "syn|ack"; "0" for none
+	// source port of TCP, UDP or SCTP
+	L4Src *int `json:"l4_src,omitempty" jsonschema:"minimum=0,maximum=65535"`
+	// destination port of TCP, UDP or SCTP
+	L4Dst *int `json:"l4_dst,omitempty" jsonschema:"minimum=0,maximum=65535"`
+	// TCPFlags are the flags that are set, "syn|ack"; "0" for none.
+	TCPFlags string `json:"tcp_flags,omitempty" jsonschema:"pattern=^(0|((fin|syn|rst|psh|ack|urg|ece|cwr|ns|0x[0-9a-f]+)([|]|$))+)$"`
 
-	ICMPType *int   `json:"icmp_type,omitempty"`
-	ICMPCode *int   `json:"icmp_code,omitempty"`
-	ICMPID   *int   `json:"icmp_id,omitempty"`
-	Inner    *Inner `json:"inner,omitempty"`
+	// of ICMP or ICMPv6
+	ICMPType *int `json:"icmp_type,omitempty" jsonschema:"minimum=0,maximum=255"`
+	// of ICMP or ICMPv6
+	ICMPCode *int `json:"icmp_code,omitempty" jsonschema:"minimum=0,maximum=255"`
+	// of a query, where it is known
+	ICMPID *int `json:"icmp_id,omitempty" jsonschema:"minimum=0,maximum=65535"`
+	// of an ICMP error: the packet that it is about
+	Inner *Inner `json:"inner,omitempty"`
 
-	ARPOp  *int   `json:"arp_op,omitempty"`
+	// 1 request, 2 reply
+	ARPOp *int `json:"arp_op,omitempty" jsonschema:"minimum=0,maximum=65535"`
+	// sender's IP address
 	ARPSPA string `json:"arp_spa,omitempty"`
+	// target's IP address
 	ARPTPA string `json:"arp_tpa,omitempty"`
+	// sender's MAC address
 	ARPSHA string `json:"arp_sha,omitempty"`
+	// target's MAC address
 	ARPTHA string `json:"arp_tha,omitempty"`
 
+	// address that a neighbour solicitation or advertisement is about
 	NDTarget string `json:"nd_target,omitempty"`
-	NDSLL    string `json:"nd_sll,omitempty"`
-	NDTLL    string `json:"nd_tll,omitempty"`
-	Length   int    `json:"length,omitempty"`
+	NDSLL    string `json:"nd_sll,omitempty"` // its source link-layer address
+	NDTLL    string `json:"nd_tll,omitempty"` // its target link-layer address
+
+	// bytes after the Ethernet header, where they are known
+	Length int `json:"length,omitempty" jsonschema:"minimum=0,maximum=65535"`
 }
 
 // Header gives the packet in the shape of the tool's JSON.

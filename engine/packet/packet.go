@@ -11,17 +11,18 @@ type MAC [6]byte
 
 // VLAN is one 802.1Q or 802.1ad tag.
 type VLAN struct {
+	// EtherType of the tag, as a number
 	TPID uint16 `json:"tpid"`
-	VID  uint16 `json:"vid"`
-	PCP  uint8  `json:"pcp,omitempty"`
+	VID  uint16 `json:"vid" jsonschema:"minimum=0,maximum=4095"`        // VLAN id
+	PCP  uint8  `json:"pcp,omitempty" jsonschema:"minimum=0,maximum=7"` // priority; absent when 0
 }
 
 // MPLS is one label stack entry.
 type MPLS struct {
-	Label uint32 `json:"label"`
-	TC    uint8  `json:"tc"`
-	TTL   uint8  `json:"ttl"`
-	BOS   bool   `json:"bos"`
+	Label uint32 `json:"label" jsonschema:"minimum=0,maximum=1048575"` // label value
+	TC    uint8  `json:"tc" jsonschema:"minimum=0,maximum=7"`          // traffic class
+	TTL   uint8  `json:"ttl"`                                          // of this label
+	BOS   bool   `json:"bos"`                                          // bottom of the stack
 }
 
 // EtherTypes the packet model knows by name.
@@ -46,14 +47,14 @@ const (
 // Inner is the packet an ICMP error quotes: its addresses, protocol and ports (or ICMP
 // type, code and id).
 type Inner struct {
-	Proto    uint8      `json:"proto"`
-	Src      netip.Addr `json:"src"`
-	Dst      netip.Addr `json:"dst"`
-	SrcPort  uint16     `json:"sport,omitempty"`
-	DstPort  uint16     `json:"dport,omitempty"`
-	ICMPType uint8      `json:"icmp_type,omitempty"`
-	ICMPCode uint8      `json:"icmp_code,omitempty"`
-	ICMPID   uint16     `json:"icmp_id,omitempty"`
+	Proto    uint8      `json:"proto"`               // number of the IP protocol
+	Src      netip.Addr `json:"src"`                 // source address
+	Dst      netip.Addr `json:"dst"`                 // destination address
+	SrcPort  uint16     `json:"sport,omitempty"`     // source port; absent when 0
+	DstPort  uint16     `json:"dport,omitempty"`     // destination port; absent when 0
+	ICMPType uint8      `json:"icmp_type,omitempty"` // absent when 0
+	ICMPCode uint8      `json:"icmp_code,omitempty"` // absent when 0
+	ICMPID   uint16     `json:"icmp_id,omitempty"`   // absent when 0
 }
 
 // Packet is a packet's headers. Fields that do not apply to EthType and Proto are zero.

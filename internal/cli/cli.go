@@ -67,7 +67,7 @@ reached or was not permitted; 4 not determined.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{msg: err.Error(), hint: cmd.CommandPath() + " --help"}
 	})
-	root.AddCommand(a.traceCmd(), a.sessionCmd(), a.nodeCmd(), a.ctCmd(), a.doctorCmd(), a.versionCmd())
+	root.AddCommand(a.traceCmd(), a.sessionCmd(), a.nodeCmd(), a.ctCmd(), a.doctorCmd(), a.schemaCmd(), a.versionCmd())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	strict(root)

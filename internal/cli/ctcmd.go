@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +12,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctjournal"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -52,20 +52,8 @@ func (a *app) ctSubCmd(name, short string, list bool) *cobra.Command {
 	return cmd
 }
 
-// leftover is a journaled entry of a chassis.
-type leftover struct {
-	Chassis string        `json:"chassis"`
-	State   string        `json:"state"`
-	Zone    uint16        `json:"zone"`
-	Tuple   *report.Tuple `json:"tuple"`
-	PID     int           `json:"pid"`
-	Expires string        `json:"expires"`
-	Why     string        `json:"why,omitempty"`
-	Journal string        `json:"journal"`
-}
-
 func (a *app) ct(ctx context.Context, c *common, list bool) error {
-	var out []leftover
+	var out []report.Leftover
 	var failed error
 	err := c.eachNode(ctx, func(name string, n node.Node) error {
 		res, err := n.Clean(ctx, list)
@@ -92,22 +80,14 @@ func (a *app) ct(ctx context.Context, c *common, list bool) error {
 	return err
 }
 
-func leftoverOf(chassis string, it ctjournal.Item) leftover {
-	return leftover{Chassis: chassis, State: string(it.State), Zone: it.Zone, Tuple: tupleOf(it.Orig), PID: it.PID,
+func leftoverOf(chassis string, it ctjournal.Item) report.Leftover {
+	return report.Leftover{Chassis: chassis, State: report.LeftoverState(it.State), Zone: it.Zone, Tuple: tupleOf(it.Orig), PID: it.PID,
 		Expires: it.Expires.UTC().Format("2006-01-02T15:04:05Z"), Why: it.Why, Journal: it.Journal}
 }
 
-func (a *app) printLeftovers(c *common, out []leftover) error {
+func (a *app) printLeftovers(c *common, out []report.Leftover) error {
 	if c.output == "json" {
-		if out == nil {
-			out = []leftover{}
-		}
-		b, err := json.MarshalIndent(map[string]any{"schema": report.Schema, "entries": out}, "", "  ")
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(a.out, "%s\n", b)
-		return err
+		return render.LeftoversJSON(a.out, out)
 	}
 	if len(out) == 0 {
 		fmt.Fprintln(a.out, "no synthetic entries")

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/reporttest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
 )
 
@@ -35,9 +37,10 @@ func TestMain(m *testing.M) {
 
 // commands are what the scripts have beside testscript's own:
 //
-//	status N CMD...    CMD ends with exit status N
+//	status N CMD...    CMD ends with exit status N; with "-o json", it prints what its schema allows
 //	fails N CMD...     the same, and prints nothing but "ovn-ct-trace: ..." lines on standard error, one hint last at most
-//	checkjson          standard output is JSON as the contract has it
+//	checkjson          standard output is a report as its schema has it, true in itself;
+//	                   "checkjson -schema": any document of the schema
 //	fake-ovs DIR       an ovs-vswitchd whose answers are the files of DIR, "dpif-show" and "trace"; FAKE_OVS is its run folder
 //	receive PORT SRC DST SPORT DPORT FLAGS    a real TCP packet into the datapath
 //	steady FILE        writes standard output to FILE without what differs from run to run: recirculation ids, versions
@@ -47,8 +50,12 @@ func commands(o *dummy.OVS) map[string]func(ts *testscript.TestScript, neg bool,
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
 		"status": func(ts *testscript.TestScript, _ bool, args []string) { status(ts, args) },
 		"fails":  fails,
-		"checkjson": func(ts *testscript.TestScript, _ bool, _ []string) {
-			ts.Check(checkReport([]byte(ts.ReadFile("stdout"))))
+		"checkjson": func(ts *testscript.TestScript, _ bool, args []string) {
+			check := checkReport
+			if len(args) > 0 && args[0] == "-schema" {
+				check = reporttest.Check
+			}
+			ts.Check(check([]byte(ts.ReadFile("stdout"))))
 		},
 		"fake-ovs": fakeOVS,
 		"mute":     mute,
@@ -130,6 +137,9 @@ func status(ts *testscript.TestScript, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+	if out := ts.ReadFile("stdout"); out != "" && slices.Contains(args, "json") {
+		ts.Check(reporttest.Check([]byte(out)))
 	}
 }
 

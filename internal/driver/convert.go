@@ -2,6 +2,7 @@ package driver
 
 import (
 	"fmt"
+	"net/netip"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
@@ -51,7 +52,7 @@ func ctStep(c engine.CTStep, zones map[uint16]string, kernel bool) report.CT {
 	res := c.Result
 	out := report.CT{
 		Zone: c.Zone, ZoneName: zones[c.Zone], Action: c.Action, Tuple: Tuple(c.Tuple),
-		Found: res.Found.String(), Entry: entry(res.Hit, kernel), Committed: entry(res.Committed, kernel), Deleted: entry(res.Deleted, kernel),
+		Found: report.Found(res.Found.String()), Entry: entry(res.Hit, kernel), Committed: entry(res.Committed, kernel), Deleted: entry(res.Deleted, kernel),
 		State: res.Conn.State.String(), Mark: fmt.Sprintf("0x%x", res.Conn.Mark), Label: res.Conn.Label.String(),
 		Certainty: certaintyName(res.Certainty), Why: res.Why, Cached: !res.Looked,
 	}
@@ -61,9 +62,9 @@ func ctStep(c engine.CTStep, zones map[uint16]string, kernel bool) report.CT {
 	switch {
 	case res.Hit == nil:
 	case res.Reply:
-		out.Direction = "reply"
+		out.Direction = report.DirectionReply
 	default:
-		out.Direction = "original"
+		out.Direction = report.DirectionOriginal
 	}
 	if res.NATed {
 		n := &report.NAT{From: c.Before.Header(), To: c.After.Header(), Determined: true}
@@ -117,9 +118,10 @@ func entry(e *ctstate.Entry, kernel bool) *report.Entry {
 var sctpStates = [...]string{"NONE", "CLOSED", "COOKIE_WAIT", "COOKIE_ECHOED", "ESTABLISHED", "SHUTDOWN_SENT", "SHUTDOWN_RECD",
 	"SHUTDOWN_ACK_SENT", "HEARTBEAT_SENT"}
 
-// Tuple is the public form of a tuple.
+// Tuple is the public form of a tuple; that of a packet which conntrack does not track has empty
+// addresses.
 func Tuple(t ctstate.Tuple) *report.Tuple {
-	r := &report.Tuple{Proto: packet.ProtoName(t.Proto), Src: t.Src.Addr().String(), Dst: t.Dst.Addr().String()}
+	r := &report.Tuple{Proto: packet.ProtoName(t.Proto), Src: addrText(t.Src.Addr()), Dst: addrText(t.Dst.Addr())}
 	switch t.Proto {
 	case ctstate.ProtoICMP, ctstate.ProtoICMPv6:
 		id, typ, code := t.ICMPID, t.ICMPType, t.ICMPCode
@@ -129,6 +131,13 @@ func Tuple(t ctstate.Tuple) *report.Tuple {
 		r.Sport, r.Dport = &sp, &dp
 	}
 	return r
+}
+
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
 
 // versions is what the report says of a node's software.
@@ -145,14 +154,14 @@ func (d *Driver) Versions() map[string]report.Chassis {
 	return out
 }
 
-func certaintyName(c ctstate.Certainty) string {
+func certaintyName(c ctstate.Certainty) report.Certainty {
 	switch c {
 	case ctstate.Exact:
-		return "exact"
+		return report.CertaintyExact
 	case ctstate.Predicted:
-		return "predicted"
+		return report.CertaintyPredicted
 	case ctstate.Assumed:
-		return "assumed"
+		return report.CertaintyAssumed
 	}
-	return "undetermined"
+	return report.CertaintyUndetermined
 }

@@ -229,7 +229,7 @@ func (d *Driver) Send(ctx context.Context, world World, start Start, p packet.Pa
 	s := &sending{
 		Driver: d, orig: p, start: start, visits: map[string]*hop{}, decided: map[*report.Reason]decision{},
 		pkt: &report.Packet{
-			Label: label, Direction: direction, Header: p.Header(),
+			Label: label, Direction: report.Direction(direction), Header: p.Header(),
 			From: report.Place{Chassis: start.Chassis, Port: start.Port},
 		},
 	}
@@ -363,7 +363,7 @@ func (s *sending) trace(ctx context.Context, a arrival, w World) (*hop, error) {
 		return nil, fmt.Errorf("chassis %s: %w", a.chassis, err)
 	}
 	h := &hop{index: len(s.hops), chs: a.chassis, info: info, result: res,
-		rep: &report.Hop{Chassis: a.chassis, Bridge: req.Bridge, InPort: a.inPort, Via: a.via, Tunnel: a.tunnel, Integration: info.Bridge}}
+		rep: &report.Hop{Chassis: a.chassis, Bridge: req.Bridge, InPort: a.inPort, Via: report.Via(a.via), Tunnel: a.tunnel, Integration: info.Bridge}}
 	s.hops = append(s.hops, h)
 	s.visits[id] = h
 	return h, nil

@@ -57,7 +57,7 @@ func (a arrival) through(leaf *engine.Leaf) [][2]int {
 // end turns a leaf on a node into a branch, or into an arrival on the next node.
 func (s *sending) end(ctx context.Context, t *track, a arrival, h *hop, leaf engine.Leaf) error {
 	add := func(v engine.Verdict, kind, port, why string) {
-		b := s.branch(a, &leaf, v, report.End{Kind: kind, Chassis: a.chassis, Port: port}, why)
+		b := s.branch(a, &leaf, v, report.End{Kind: report.EndKind(kind), Chassis: a.chassis, Port: port}, why)
 		switch {
 		case v == engine.Rejected && a.why != nil:
 			b.Reason = a.why

@@ -44,11 +44,12 @@ func (p *printer) conntrack(indent int, c *report.CT) {
 // found says what the look-up came back with.
 func found(c *report.CT) string {
 	tuple := "the packet"
-	if c.Tuple != nil {
+	tracked := c.Tuple != nil && c.Tuple.Src != ""
+	if tracked {
 		tuple = tupleText(*c.Tuple)
 	}
 	switch {
-	case uncertain(c) && c.State == "", c.Found == "":
+	case uncertain(c) && c.State == "", !tracked:
 		return "not looked up: " + tuple
 	case c.Cached:
 		return "same connection"
@@ -61,9 +62,9 @@ func found(c *report.CT) string {
 	case c.Found == "none":
 		return "no entry for " + tuple
 	case c.Entry == nil:
-		return c.Found + " entry" + direction(c) + " of " + tuple
+		return string(c.Found) + " entry" + direction(c) + " of " + tuple
 	}
-	text := c.Found + " entry" + direction(c) + " of " + tupleText(c.Entry.Original)
+	text := string(c.Found) + " entry" + direction(c) + " of " + tupleText(c.Entry.Original)
 	if c.Entry.Protoinfo != "" {
 		text += ", " + c.Entry.Protoinfo
 	}
@@ -82,7 +83,7 @@ func direction(c *report.CT) string {
 	if c.Direction == "" {
 		return ","
 	}
-	return ", " + c.Direction + " direction"
+	return ", " + string(c.Direction) + " direction"
 }
 
 // decided is what the look-up put into the packet's metadata.
@@ -111,7 +112,7 @@ func certainty(c *report.CT) string {
 	if c.Certainty == "exact" {
 		return ""
 	}
-	return c.Certainty
+	return string(c.Certainty)
 }
 
 func uncertain(c *report.CT) bool { return c.Certainty == "undetermined" }

@@ -18,7 +18,7 @@ func (p *printer) hopHead(indent int, n *node) {
 		line = append(line, plain(" ("+h.Bridge+")"))
 	}
 	if h.InPort != "" || h.Via != "" {
-		line = append(line, plain(strings.TrimRight(", in by "+h.Via+" "+h.InPort, " ")))
+		line = append(line, plain(strings.TrimRight(", in by "+string(h.Via)+" "+h.InPort, " ")))
 	}
 	if h.Via == "tunnel" {
 		line = append(line, plain(tunnelText(h, n.from)))

@@ -17,6 +17,11 @@ func FindingsJSON(w io.Writer, fs []report.Finding) error {
 	return encode(w, report.FindingsReport{Schema: report.Schema, Findings: list(fs)})
 }
 
+// LeftoversJSON prints what ct list or ct clean found, in the same schema.
+func LeftoversJSON(w io.Writer, ls []report.Leftover) error {
+	return encode(w, report.LeftoversReport{Schema: report.Schema, Entries: list(ls)})
+}
+
 // encode leaves <, > and & as they are: matches and actions are full of them.
 func encode(w io.Writer, v any) error {
 	var buf bytes.Buffer

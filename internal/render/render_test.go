@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/reporttest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
@@ -123,11 +125,53 @@ func TestWidth(t *testing.T) {
 	}
 }
 
+// answered prints a report as a command does, which sets what was expected.
+func answered(t testing.TB, r *report.Report) []byte {
+	t.Helper()
+	whole := *r
+	if whole.Expectation == nil {
+		whole.Expectation = &report.Expectation{Text: "delivered"}
+	}
+	var buf bytes.Buffer
+	if err := JSON(&buf, &whole); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// TestListsJSON: findings and synthetic entries are printed as their schema has them, none of them
+// included.
+func TestListsJSON(t *testing.T) {
+	n := uint16(1)
+	for name, print := range map[string]func(io.Writer) error{
+		"findings": func(w io.Writer) error {
+			return FindingsJSON(w, []report.Finding{{Severity: report.SeverityError, Code: "c", Text: "<t>", Where: map[string]string{"chassis": "hv1"}, Hint: "h"}})
+		},
+		"no findings": func(w io.Writer) error { return FindingsJSON(w, nil) },
+		"entries": func(w io.Writer) error {
+			return LeftoversJSON(w, []report.Leftover{{Chassis: "hv1", State: report.LeftoverLeft, Zone: 7, PID: 1, Expires: "2024-01-01T00:00:00Z", Journal: "j",
+				Tuple: &report.Tuple{Proto: "tcp", Src: "10.0.0.1", Dst: "10.0.0.2", Sport: &n, Dport: &n}}})
+		},
+		"no entries": func(w io.Writer) error { return LeftoversJSON(w, nil) },
+	} {
+		var buf bytes.Buffer
+		if err := print(&buf); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := reporttest.Check(buf.Bytes()); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, buf.Bytes())
+		}
+	}
+}
+
 func TestJSON(t *testing.T) {
 	for file, r := range corpus(t) {
 		var buf bytes.Buffer
 		if err := JSON(&buf, r); err != nil {
 			t.Fatal(err)
+		}
+		if err := reporttest.Check(answered(t, r)); err != nil {
+			t.Errorf("%s: %v", file, err)
 		}
 		var back report.Report
 		if err := strict(buf.Bytes(), &back); err != nil {

@@ -60,7 +60,7 @@ func with(w driver.World, label string) driver.World {
 func (n *network) Send(_ context.Context, w driver.World, start driver.Start, p packet.Packet, label, direction string) (*driver.Sent, error) {
 	n.packets, n.choices = append(n.packets, p), append(n.choices, start.Choices)
 	n.log = append(n.log, fmt.Sprintf("%s %s from %s after %d: %v", direction, label, start.Port, len(w.Overlays), p))
-	sent := &driver.Sent{Packet: &report.Packet{Label: label, Direction: direction, Header: p.Header()}, Warnings: []string{"seen once"}}
+	sent := &driver.Sent{Packet: &report.Packet{Label: label, Direction: report.Direction(direction), Header: p.Header()}, Warnings: []string{"seen once"}}
 	if err := n.fail[label]; err != nil {
 		return sent, err
 	}

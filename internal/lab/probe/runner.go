@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/reporttest"
 )
 
 // Runner predicts and probes in a lab.
@@ -386,6 +387,9 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 	}
 	if pr.Report.Schema != "ovn-ct-trace/1" {
 		return pr, fmt.Errorf("schema %q", pr.Report.Schema)
+	}
+	if err := reporttest.Check(pr.Raw); err != nil {
+		return pr, fmt.Errorf("the answer is not as its schema has it: %w", err)
 	}
 	if len(pr.Report.Packets) == 0 {
 		return pr, fmt.Errorf("no packet in the report")
