@@ -272,8 +272,8 @@ func backendText(n *odp.NAT) string {
 	return fmt.Sprintf("%v:%d", n.MinAddr, n.MinPort)
 }
 
-// packetOut enters a segment whose recirculation id cannot be had, by packet-out: registers from the parent's final
-// flow, stack and action set lost (design: the fallback). Only where the parent says
+// packetOut enters a segment whose recirculation id cannot be had, by packet-out: the registers are
+// those of the parent's final flow; stack and action set are lost. It needs a parent that says
 // unambiguously where it resumes.
 func (r *run) packetOut(ctx context.Context, parent *segment, ordinal int, st state) (*segment, error) {
 	bridge, where, regs := resumePoint(parent)

@@ -2,11 +2,11 @@ package engine
 
 import "fmt"
 
-// Verdict says how a branch of a packet ended. The zero value is Unknown: what could not
-// be determined is never taken for an answer.
+// Verdict says how a branch of a packet ended; the worst is the first of the list. The zero value is
+// Unknown: what could not be determined is never taken for an answer.
 type Verdict uint8
 
-// The verdicts, in the order in which the worst of several branches is found.
+// The verdicts, the worst first.
 const (
 	Unknown    Verdict = iota // could not be determined
 	Dropped                   // by a rule, a table miss or conntrack

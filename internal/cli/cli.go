@@ -15,7 +15,7 @@ import (
 	"golang.org/x/term"
 )
 
-// The exit statuses of contract: scripts rely on them.
+// The exit statuses (README.md): scripts rely on them.
 const (
 	exitOK          = 0 // every branch ended as asked
 	exitNotAsAsked  = 1 // determined, and not as asked
@@ -90,7 +90,7 @@ func usagef(hint, format string, args ...any) error {
 	return &usageError{msg: fmt.Sprintf(format, args...), hint: hint}
 }
 
-// oneLine keeps an error on the one line the contract promises.
+// oneLine puts an error on one line: scripts read a message as one line of standard error.
 func oneLine(s string) string {
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	return strings.Map(func(r rune) rune {

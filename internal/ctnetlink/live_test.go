@@ -2,6 +2,7 @@ package ctnetlink
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"net/netip"
 	"testing"
@@ -188,4 +189,10 @@ func BenchmarkLookup(b *testing.B) {
 			}
 		})
 	}
+}
+
+// swap32 undoes what conntrack 1.4.7 does to a verification tag: it writes host
+// order, where the kernel keeps the packet's bytes.
+func swap32(v uint32) uint32 {
+	return binary.NativeEndian.Uint32(binary.BigEndian.AppendUint32(nil, v))
 }

@@ -192,7 +192,8 @@ func (a *answer) icmp(setCode, loopback bool) {
 	}
 }
 
-// icmpName names an ICMP error, and the verdict that the contract gives it.
+// icmpName returns the name of an ICMP error, and its verdict: time exceeded and packet too big are
+// "controller", other errors "rejected".
 func icmpName(p packet.Packet) (string, Hint) {
 	if p.EthType == packet.EthIPv6 {
 		switch p.ICMPType {

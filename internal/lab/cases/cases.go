@@ -15,10 +15,10 @@ import (
 func All(t *lab.Topology) []probe.Case {
 	b := builder{t}
 	var all []probe.Case
-	for _, group := range []func(builder) []probe.Case{basic, loadBalancers, acls, nat, routers, provider, special, controller, placement, learning, underlay, related, fragments, zones, vtep, mirrors, stale, sessions, balanced, policy, gateways, connections, newer, networkFunctions, since2603, bonds, reasons, causes, hashed} {
+	for _, group := range []func(builder) []probe.Case{basic, loadBalancers, acls, nat, routers, provider, special, controller, placement, learning, underlay, related, fragments, zones, vtep, mirrors, stale, sessions, loadBalancerPlacement, policy, gateways, connections, after2303, networkFunctions, since2603, bonds, reasons, causes, hashed} {
 		all = append(all, group(b)...)
 	}
-	tell(all)
+	explain(all)
 	if t.Datapath == lab.Userspace {
 		forUserspace(all)
 	}

@@ -61,13 +61,13 @@ func checkCases(t *testing.T, all []probe.Case) {
 			}
 		}
 	}
-	for name, told := range tellings {
+	for name, steps := range explanations {
 		if !names[name] {
-			t.Errorf("something is told of case %q, which does not exist", name)
+			t.Errorf("case %q, whose report must name something, does not exist", name)
 		}
 		for _, c := range all {
-			if c.Name == name && len(told) > len(c.Steps) {
-				t.Errorf("%s: more is told than it has steps", name)
+			if c.Name == name && len(steps) > len(c.Steps) {
+				t.Errorf("%s has fewer steps than explanations", name)
 			}
 		}
 	}

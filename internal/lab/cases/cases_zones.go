@@ -20,8 +20,8 @@ func zones(b builder) []probe.Case {
 		changed(handshake("transit-vip", f, b.tcp("sw8-p1", "30.0.0.80", 80), "sw9-p1"),
 			[]string{"lb-add lb-case 30.0.0.80:80 120.0.0.3:8080 tcp", "ls-lb-add sw8 lb-case"}, []string{"lb-del lb-case"}),
 		{Name: "transit-acl", Feature: f, Setup: blocked, Cleanup: allowed, Steps: []probe.Step{
-			{Packet: b.tcp("sw8-p1", "sw9-p1", 23), Want: "nowhere", Told: probe.Told{Because: []string{"ls_out_acl"}}},
-			{Packet: b.tcp("sw8-p1", "sw9-p1", 23), Want: "nowhere", Args: northbound, Told: probe.Told{Because: []string{"az2-no-telnet"}}},
+			{Packet: b.tcp("sw8-p1", "sw9-p1", 23), Want: "nowhere", Explanation: probe.Explanation{Because: []string{"ls_out_acl"}}},
+			{Packet: b.tcp("sw8-p1", "sw9-p1", 23), Want: "nowhere", Args: northbound, Explanation: probe.Explanation{Because: []string{"az2-no-telnet"}}},
 			{Packet: b.tcp("sw8-p1", "sw9-p1", 24), Want: "sw9-p1"},
 		}},
 		handshake("transit-port", f, b.tcp("ts0-p1", "ts0-p4", 80), "ts0-p4"),
@@ -52,7 +52,7 @@ func vtep(b builder) []probe.Case {
 		},
 		Cleanup: []string{"@sb lsp-unbind sw5-vtep", "lsp-del sw5-vtep", "@sb chassis-del vt", "@hv1 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=geneve"},
 		Steps: []probe.Step{
-			{Packet: unlisted, Status: 4, Told: probe.Told{Because: []string{"VTEP gateway"}}},
+			{Packet: unlisted, Status: 4, Explanation: probe.Explanation{Because: []string{"VTEP gateway"}}},
 			{Packet: with(unlisted, func(p *probe.Packet) { p.From = "sw5-vtep" }), Status: 2, Says: "VTEP gateway"},
 		}}}
 }

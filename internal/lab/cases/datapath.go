@@ -45,7 +45,7 @@ var userspaceDiffers = map[string]func(*probe.Case){
 		c.Steps = append(c.Steps[:2:2], c.Steps[3])
 	},
 	// A single entry cannot be looked up, so where else the connection is known is not said.
-	"answer-known-elsewhere": func(c *probe.Case) { c.Steps[2].Told = probe.Told{} },
+	"answer-known-elsewhere": func(c *probe.Case) { c.Steps[2].Explanation = probe.Explanation{} },
 	// The routes of native tunnels are looked up with the packet's mark (ovs_router_lookup), and
 	// there is none for this one.
 	"policy-mark": wants(0, "nowhere"),

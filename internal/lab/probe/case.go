@@ -38,14 +38,19 @@ type Step struct {
 	Unsettled bool
 	Flush     bool     // and empty the conntrack tables
 	Args      []string // further flags of the tool for this packet
-	Want      string   // what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected"
-	Verdict   string   // what the tool must say of the packet as a whole, where its branches do not tell
-	Quiet     bool     // only send: nothing is predicted
-	Told      Told     // what the report must have said about it
-	Rest      bool     // send the fragments that the step before held back: what it predicted of the whole must come true
+	// Want is what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere",
+	// "rejected".
+	Want string
+	// Verdict is what the tool must say of the packet as a whole, where its branches do not say it.
+	Verdict     string
+	Quiet       bool        // only send: nothing is predicted
+	Explanation Explanation // what the report must name
+	// Rest sends the fragments that the step before held back: what it predicted of the whole must
+	// come true.
+	Rest bool
 
 	// Of a packet that the tool must not pretend to know about: this exit status, and this in its complaint or, where it has an
-	// answer, what is Told. It is not sent.
+	// answer, what Explanation has. It is not sent.
 	Status int
 	Says   string
 }
@@ -237,7 +242,7 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			if bad := pred.statusDiff(); bad != "" {
 				worse(Disagree, name+": "+bad)
 			}
-			for _, m := range s.Told.missing(&pred.Report, 0) {
+			for _, m := range s.Explanation.missing(&pred.Report, 0) {
 				worse(Disagree, name+": "+m)
 			}
 		}
@@ -262,7 +267,7 @@ func (r *Runner) refusal(ctx context.Context, p Packet, s Step) string {
 	case s.Says == "" && err != nil:
 		return err.Error()
 	case err == nil:
-		return strings.Join(s.Told.missing(&pred.Report, 0), "; ")
+		return strings.Join(s.Explanation.missing(&pred.Report, 0), "; ")
 	}
 	return ""
 }

@@ -271,17 +271,17 @@ type predicted struct {
 	text    string
 }
 
-// commits lists the entries that the packet's segments commit. The contract
-// lists those of branches not taken, too; which segments a branch has passed
-// is known only when the report tells (branches[].segments).
+// commits lists the entries that the packet's segments commit. A report also
+// lists those of branches not taken; which segments a branch has passed is
+// known only where the report has branches[].segments.
 func commits(p *RPkt, branches []RBranch, several bool) ([]predicted, []string) {
 	var out []predicted
 	var bad []string
-	told := true
+	known := true
 	on := map[[2]int]bool{}
 	for _, b := range branches {
 		if b.Segments == nil {
-			told = false
+			known = false
 		}
 		for _, s := range b.Segments {
 			on[s] = true
@@ -290,7 +290,7 @@ func commits(p *RPkt, branches []RBranch, several bool) ([]predicted, []string) 
 	for hi, h := range p.Hops {
 		for _, s := range h.Segments {
 			path := !several
-			if told {
+			if known {
 				path = on[[2]int{hi, s.ID}]
 			}
 			for _, c := range s.CT {
@@ -309,7 +309,8 @@ func commits(p *RPkt, branches []RBranch, several bool) ([]predicted, []string) 
 	return out, bad
 }
 
-// sameEntry compares what the contract promises, as far as the datapath shows it; ICMP ids too.
+// sameEntry compares the fields of an entry that docs/json.md has, as far as the datapath shows them;
+// ICMP ids too.
 func sameEntry(p predicted, e Entry) bool {
 	a := p.entry
 	if p.anyPort {

@@ -16,7 +16,7 @@ import (
 
 func crc32c(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
-// Header is a packet's fields by the names of the contract's HEADER, each
+// Header is a packet's fields by their names in docs/json.md (Header), each
 // value in one canonical spelling.
 type Header map[string]string
 

@@ -1,6 +1,6 @@
 // Package probe predicts packets with the tool, really sends them in the lab,
-// and compares. It knows the tool by its public contract alone: its command
-// line and its JSON.
+// and compares. It knows the tool only by its command line and its JSON
+// (docs/json.md).
 package probe
 
 import (

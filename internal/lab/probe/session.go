@@ -47,7 +47,7 @@ func (r *Runner) runSession(ctx context.Context, c Case, res *Result, worse func
 	if pred != nil {
 		r.compareSession(pred, played, established, worse)
 		if pred.Report.Verdict != "unknown" { // else it tells no more than that
-			for _, m := range c.Steps[0].Told.missing(&pred.Report, len(played)-1) {
+			for _, m := range c.Steps[0].Explanation.missing(&pred.Report, len(played)-1) {
 				worse(Disagree, m)
 			}
 		}

@@ -10,8 +10,8 @@ import (
 )
 
 // The types below are the parts of the public JSON (schema ovn-ct-trace/1)
-// that a comparison reads. They are written from the contract, not from the
-// tool's own types, so that a change of either shows.
+// that a comparison reads. They are written by hand from docs/json.md, not from
+// package report, so that a change of either shows.
 
 // Report is the tool's whole answer.
 type Report struct {
@@ -51,13 +51,13 @@ type RBranch struct {
 	Header  RHeader   `json:"header"`
 	Choices []RChoice `json:"choices"`
 	Reason  *RReason  `json:"reason"`
-	Mirror  string    `json:"mirror"` // not in the contract: the mirror whose copy it is
+	Mirror  string    `json:"mirror"` // the mirror whose copy it is
 	Hops    []int     `json:"hops"`
 	Held    *struct {
 		Chassis string `json:"chassis"`
 		Zone    uint16 `json:"zone"`
 	} `json:"held"`
-	Segments [][2]int `json:"segments"` // not in the contract; used when given
+	Segments [][2]int `json:"segments"` // optional
 }
 
 // RReason is what decided a branch's end.

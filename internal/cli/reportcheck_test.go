@@ -36,7 +36,8 @@ func (k *checker) fail(at, format string, args ...any) {
 // verdict are the verdicts, the worst first.
 var verdict = []string{"unknown", "dropped", "rejected", "controller", "host", "external", "delivered"}
 
-// references checks what docs/json.md says of one part by another: hops of branches, parents of segments, the verdicts.
+// references checks what docs/json.md says of one part by another: hops of branches, parents of
+// segments, the verdicts.
 func (k *checker) references(top any) {
 	m, _ := top.(map[string]any)
 	packets, _ := m["packets"].([]any)

@@ -6,8 +6,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
-// newer is what OVN 23.03 does not have.
-func newer(b builder) []probe.Case {
+// after2303 is what came with the releases after OVN 23.03. What 25.09 brought is networkFunctions, and
+// what 26.03 brought since2603.
+func after2303(b builder) []probe.Case {
 	needs := func(need string, c probe.Case, setup, cleanup []string) probe.Case {
 		c.Needs, c.Setup, c.Cleanup = need, setup, cleanup
 		return c

@@ -2,28 +2,28 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// tell adds to the cases what their reports must name.
-func tell(all []probe.Case) {
+// explain adds to the cases what their reports must name.
+func explain(all []probe.Case) {
 	for i := range all {
-		for step, told := range tellings[all[i].Name] {
-			all[i].Steps[step].Told = told
+		for step, want := range explanations[all[i].Name] {
+			all[i].Steps[step].Explanation = want
 		}
 	}
 }
 
 // because is a reason that names all of these.
-func because(parts ...string) []probe.Told { return []probe.Told{{Because: parts}} }
+func because(parts ...string) []probe.Explanation { return []probe.Explanation{{Because: parts}} }
 
 // names is rows that explain hits on the way of the first packet.
-func names(rows ...string) []probe.Told { return []probe.Told{{Names: rows}} }
+func names(rows ...string) []probe.Explanation { return []probe.Explanation{{Names: rows}} }
 
 // both are a reason and rows on the way.
-func both(reason []string, rows ...string) []probe.Told {
-	return []probe.Told{{Because: reason, Names: rows}}
+func both(reason []string, rows ...string) []probe.Explanation {
+	return []probe.Explanation{{Because: reason, Names: rows}}
 }
 
-// tellings says for each step of a case, by its name, what must be told.
-var tellings = map[string][]probe.Told{
+// explanations lists, by the name of a case, what the report of each step must name.
+var explanations = map[string][]probe.Explanation{
 	// Policy of switches.
 	"acl-reject-tcp":        {{Because: []string{"ACL", "to-lport 1010 reject: outport == @pg2 && tcp", "rejects it", "ls_out_acl"}}},
 	"acl-reject-udp":        because("ACL", "to-lport 1010 reject: outport == @pg2 && udp", "rejects it"),

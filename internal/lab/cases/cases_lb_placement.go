@@ -2,9 +2,9 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// balanced is load balancers in the less usual places: the client beside its backend, the VIP asked for from
-// inside, on switch and router at once.
-func balanced(b builder) []probe.Case {
+// loadBalancerPlacement is load balancers by where client, VIP and backend are: the client beside its
+// backend, the VIP asked for from inside, on switch and router at once.
+func loadBalancerPlacement(b builder) []probe.Case {
 	gone := []string{"lb-del lb-case"}
 	onSw0 := func(vips string, more ...string) []string {
 		return append([]string{"lb-add lb-case " + vips, "ls-lb-add sw0 lb-case"}, more...)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Told is what a report must name, beside being right about where the packet ends.
-type Told struct {
+// Explanation is what a report must name, beside where the packet ends.
+type Explanation struct {
 	Because []string // all of these stand in one branch's reason: "ACL no-smtp", "ls_in_acl", words of the text
 	Nearest string   // what that reason says would have matched nearest
 	Names   []string // each stands in what explains some table hit: "Load_Balancer lb-one", "MAC_Binding 20.0.0.77"
@@ -15,11 +15,12 @@ type Told struct {
 	Warn    []string // each stands in some warning
 }
 
-// alarms are words of warnings that no case provokes unless it says so: of flows that a chassis lacks, or has too many.
+// alarms are words of warnings about flows that a chassis lacks or has too many. A case that
+// provokes one has it in Warn.
 var alarms = []string{"is not in its tables", "Southbound database has no more", "were not compared"}
 
-// missing lists what the report does not tell of one of its packets.
-func (t Told) missing(r *Report, packet int) []string {
+// missing lists what the report does not name of one of its packets.
+func (t Explanation) missing(r *Report, packet int) []string {
 	if packet >= len(r.Packets) {
 		return []string{"no such packet in the report"}
 	}
@@ -54,24 +55,24 @@ func (t Told) missing(r *Report, packet int) []string {
 	return out
 }
 
-// because says how no branch's reason is as told; empty when one is.
-func (t Told) because(p *RPkt) string {
+// because returns how the reason of every branch differs from t; empty when one agrees.
+func (t Explanation) because(p *RPkt) string {
 	if t.Because == nil && t.Nearest == "" {
 		return ""
 	}
-	var told []string
+	var found []string
 	for _, b := range append(slices.Clone(p.Branches), p.Generated...) {
 		if b.Reason == nil {
 			continue
 		}
 		text := b.Reason.String()
-		told = append(told, fmt.Sprintf("%q, nearest %q", text, b.Reason.Nearest))
+		found = append(found, fmt.Sprintf("%q, nearest %q", text, b.Reason.Nearest))
 		has := func(part string) bool { return strings.Contains(text, part) }
 		if !slices.ContainsFunc(t.Because, func(part string) bool { return !has(part) }) && strings.Contains(b.Reason.Nearest, t.Nearest) {
 			return ""
 		}
 	}
-	return fmt.Sprintf("no reason names %q, nearest %q: %s", t.Because, t.Nearest, strings.Join(told, "; "))
+	return fmt.Sprintf("no reason names %q, nearest %q: %s", t.Because, t.Nearest, strings.Join(found, "; "))
 }
 
 // String is all that a reason names, in one line.
