@@ -25,6 +25,7 @@ trap 'bin/labctl down >/dev/null 2>&1 || true' EXIT
 step "oracle on the userspace datapath" env CT_TRACE_DATAPATH=userspace bin/labctl oracle -results "$results/oracle-userspace.json"
 # One boot serves the two that follow.
 step "lab" bin/labctl up
+step "doctor in the lab" bin/labctl doctor
 step "difftest through the kernel datapath" timeout -k 30 30m bin/labctl exec "$PWD/bin/difftest" -datapath ovs-kernel -steps 500 </dev/null
 # One case of each feature that the datapath has a part in; the others have been judged above. make oracle runs all, which takes
 # an hour under emulation.

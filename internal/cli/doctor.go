@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -14,14 +17,15 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// doctorCmd says what works here and what does not, and why.
+// doctorCmd reports what works here and what does not, and why.
 func (a *app) doctorCmd() *cobra.Command {
 	var c common
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "What works here and what does not, and why",
 		Long: "Tries what a trace needs: both databases, every chassis, its Open vSwitch, its conntrack, and whether its ovn-controller is up to\n" +
-			"date. Changes nothing. Exit status 0 when nothing is wrong, 3 otherwise.",
+			"date. Reads each chassis' counters twice, a second apart, to report losses that no trace can show. Changes nothing.\n" +
+			"Exit status 0 when nothing is wrong, 1 with an error or a warning, 3 when something could not be reached.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.check(); err != nil {
@@ -33,11 +37,7 @@ func (a *app) doctorCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, f := range found {
-				if f.Severity == report.SeverityError {
-					a.status = exitUnreachable
-				}
-			}
+			a.status = doctorStatus(found)
 			if c.output == "json" {
 				return render.FindingsJSON(a.out, found)
 			}
@@ -48,12 +48,37 @@ func (a *app) doctorCmd() *cobra.Command {
 	return cmd
 }
 
+// The codes of what could not be reached or was not permitted.
+const (
+	codeNorthbound = "northbound-unreachable"
+	codeSouthbound = "southbound-unreachable"
+	codeChassis    = "chassis-unreachable"
+	codeConntrack  = "conntrack-unreadable"
+)
+
+// doctorStatus is the exit status for what was found.
+func doctorStatus(found []report.Finding) int {
+	status := 0
+	for _, f := range found {
+		switch {
+		case slices.Contains([]string{codeNorthbound, codeSouthbound, codeChassis, codeConntrack}, f.Code):
+			return exitUnreachable
+		case f.Severity != report.SeverityInfo:
+			status = exitNotAsAsked
+		}
+	}
+	return status
+}
+
 // findings collects what doctor sees.
 type findings []report.Finding
 
 func (f *findings) say(sev report.Severity, code, text, hint string, where map[string]string) {
 	*f = append(*f, report.Finding{Severity: sev, Code: code, Text: text, Hint: hint, Where: where})
 }
+
+// maxDoctor bounds how many chassis are asked at once.
+const maxDoctor = 64
 
 // examine tries everything a trace needs.
 func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
@@ -67,14 +92,14 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 	part, cancel := context.WithTimeout(ctx, c.timeout/4)
 	defer cancel()
 	if nb, err := ovn.DialNB(part, c.dbOptions(c.remote(c.nb, "OVN_NB_DB", "ovnnb_db.sock"))); err != nil {
-		f.say(report.SeverityWarning, "northbound-unreachable", err.Error(), "rules are named by logical flow only; --nb names the database", nil)
+		f.say(report.SeverityWarning, codeNorthbound, err.Error(), "rules are named by logical flow only; --nb names the database", nil)
 	} else {
 		f.say(report.SeverityInfo, "northbound", "Northbound database at "+nb.Remote(), "", nil)
 		nb.Close()
 	}
 	sb, err := ovn.DialSB(ctx, c.dbOptions(c.remote(c.sb, "OVN_SB_DB", "ovnsb_db.sock")))
 	if err != nil {
-		f.say(report.SeverityError, "southbound-unreachable", err.Error(), "--sb names the database", nil)
+		f.say(report.SeverityError, codeSouthbound, err.Error(), "--sb names the database", nil)
 		return f, nil
 	}
 	defer sb.Close()
@@ -83,16 +108,25 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, ch := range all {
+	slices.SortFunc(all, func(a, b *ovn.Chassis) int { return strings.Compare(a.Name, b.Name) })
+	each := make([]findings, len(all))
+	var g errgroup.Group
+	g.SetLimit(maxDoctor)
+	for i, ch := range all {
 		if ch.IsRemote() || ch.IsVTEP() {
-			f.say(report.SeverityInfo, "chassis-elsewhere", "belongs to another zone, or is a VTEP gateway: not asked", "", map[string]string{"chassis": ch.Name})
+			each[i].say(report.SeverityInfo, "chassis-elsewhere", "belongs to another zone, or is a VTEP gateway: not asked", "", map[string]string{"chassis": ch.Name})
 			continue
 		}
-		part, cancel := context.WithTimeout(ctx, max(c.timeout/time.Duration(len(all)+1), time.Second))
-		f.chassis(part, sb, ns, ch)
-		cancel()
+		g.Go(func() error {
+			// A chassis that does not answer leaves time to print what is known of the others.
+			part, cancel := context.WithTimeout(ctx, c.timeout/2)
+			defer cancel()
+			each[i].chassis(part, sb, ns, ch)
+			return nil
+		})
 	}
-	return f, nil
+	_ = g.Wait() // what fails is a finding
+	return slices.Concat(append([]findings{f}, each...)...), nil
 }
 
 // chassis tries one node: reached, asked, and its conntrack opened.
@@ -100,24 +134,37 @@ func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *nodes, ch *ovn.C
 	where := map[string]string{"chassis": ch.Name}
 	n, err := ns.Node(ctx, ch)
 	if err != nil {
-		f.say(report.SeverityError, "chassis-unreachable", err.Error(), hintOf(err), where)
+		f.say(report.SeverityError, codeChassis, err.Error(), hintOf(err), where)
 		return
 	}
 	info, err := n.Info(ctx)
 	if err != nil {
-		f.say(report.SeverityError, "chassis-unreachable", err.Error(), hintOf(err), where)
+		f.say(report.SeverityError, codeChassis, err.Error(), hintOf(err), where)
 		return
 	}
 	if err := n.Check(ctx); err != nil {
-		f.say(report.SeverityError, "conntrack-unreadable", err.Error(), hintOf(err), where)
+		f.say(report.SeverityError, codeConntrack, err.Error(), hintOf(err), where)
 		return
 	}
-	f.say(report.SeverityInfo, "chassis", described(info), "", where)
+	text := described(info)
+	checkup, err := examineNode(ctx, n, healthInterval)
+	switch {
+	case err != nil:
+		f.say(report.SeverityWarning, "counters-unreadable", err.Error(), hintOf(err), where)
+	case checkup != nil:
+		text += checkup.summary()
+	}
+	f.say(report.SeverityInfo, "chassis", text, "", where)
+	if checkup != nil {
+		f.health(checkup, where)
+	}
 	if info.Tool != node.Version() {
-		f.say(report.SeverityWarning, "version-differs", "the tool there is version "+info.Tool+", here "+node.Version(), "", where)
+		f.say(report.SeverityWarning, "version-skew", "the tool there is version "+info.Tool+", here "+node.Version(),
+			"install the same version on both", where)
 	}
 	if fresh, err := sb.Freshness(ctx, ch.Name); err == nil && fresh.Stale() {
-		f.say(report.SeverityWarning, "stale-controller", fmt.Sprintf("ovn-controller has confirmed configuration %d of %d: its flows may be old", fresh.Have, fresh.Wanted), "", where)
+		f.say(report.SeverityWarning, "stale-controller", fmt.Sprintf("ovn-controller has confirmed configuration %d of %d: its flows may be old", fresh.Have, fresh.Wanted),
+			"see ovn-controller's log on the chassis, and ovn-appctl -t ovn-controller connection-status", where)
 	}
 }
 
@@ -127,3 +174,6 @@ func described(info *node.Info) string {
 	return fmt.Sprintf("Open vSwitch %s, OVN %s, %s datapath, kernel %s, %d ports", known(info.OVSVersion), known(info.OVNVersion),
 		cmp.Or(info.Datapath, "unknown"), known(info.Kernel), len(info.Ports))
 }
+
+// healthInterval is the time between the two readings of a chassis' counters.
+const healthInterval = time.Second

@@ -103,6 +103,16 @@ func (p Port) DatapathType() string {
 	return t
 }
 
+// backerOf is the datapath of a bridge, TYPE@NAME; empty where the bridge has no port.
+func (i *Info) backerOf(bridge string) string {
+	for _, p := range i.Ports {
+		if p.Bridge == bridge {
+			return p.Backer
+		}
+	}
+	return ""
+}
+
 // DatapathOf is the kind of datapath a bridge runs on; of a bridge without ports the integration
 // bridge's.
 func (i *Info) DatapathOf(bridge string) string {

@@ -66,6 +66,9 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 	if f, ok := n.(Finder); ok {
 		methods["Find"] = method(f.Find)
 	}
+	if e, ok := n.(Examiner); ok {
+		methods["Health"] = method(func(ctx context.Context, _ struct{}) (*Health, error) { return e.Health(ctx) })
+	}
 	srv := jrpc2.NewServer(methods, &jrpc2.ServerOptions{Concurrency: concurrency, NewContext: func() context.Context { return ctx }})
 	// A read of a terminal or an inherited pipe cannot be interrupted: it is left behind, and the server ends without it.
 	pr, pw := io.Pipe()

@@ -247,12 +247,7 @@ func (s *Service) Check(ctx context.Context) error {
 
 // engineFor makes the engine for a bridge's kind of datapath, once.
 func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*engine.Engine, error) {
-	backer := ""
-	for _, p := range info.Ports {
-		if p.Bridge == bridge {
-			backer = p.Backer
-		}
-	}
+	backer := info.backerOf(bridge)
 	if backer == "" {
 		return nil, &ovn.NotFoundError{What: "bridge", Name: bridge}
 	}

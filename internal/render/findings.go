@@ -101,14 +101,21 @@ const severityWidth = len("warning")
 func (p *printer) finding(f report.Finding, info string) {
 	word := severityWord(f.Severity, info)
 	pad := strings.Repeat(" ", max(0, severityWidth-len(word))+1)
-	line := []span{{word, severityColor(f.Severity)}, plain(pad), {orNone(f.Code), bold}, plain(": " + f.Text)}
+	// A finding about one object of its code's name ("chassis") has that object's name in its line.
+	head, object := orNone(f.Code), f.Where[f.Code]
+	if object != "" {
+		head += " " + object
+	}
+	line := []span{{word, severityColor(f.Severity)}, plain(pad), {head, bold}, plain(": " + f.Text)}
 	p.line(0, line...)
 	indent := severityWidth + 1
-	if len(f.Where) > 0 {
-		var parts []string
-		for _, k := range sortedKeys(f.Where) {
+	var parts []string
+	for _, k := range sortedKeys(f.Where) {
+		if k != f.Code || object == "" {
 			parts = append(parts, k+" "+f.Where[k])
 		}
+	}
+	if len(parts) > 0 {
 		p.line(indent, plain("where: "+strings.Join(parts, ", ")))
 	}
 	p.nb(indent, f.NB)

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// checkup is a chassis' counters at two times, and how far its clock is from this one.
+type checkup struct {
+	before, after *node.Health
+	skew          time.Duration // positive: the chassis is ahead; 0 when within the time of the question
+}
+
+// examineNode reads a node's counters twice; nil for a node of an older version, which has no such
+// question.
+func examineNode(ctx context.Context, n node.Node, interval time.Duration) (*checkup, error) {
+	e, ok := n.(node.Examiner)
+	if !ok {
+		return nil, nil
+	}
+	var c checkup
+	var err error
+	asked := time.Now()
+	if c.before, err = e.Health(ctx); errors.Is(err, errors.ErrUnsupported) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	c.skew = skew(asked, time.Now(), c.before.Time)
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(interval):
+	}
+	c.after, err = e.Health(ctx)
+	return &c, err
+}
+
+// skew is how far a clock that showed there between asked and answered is from this one's.
+func skew(asked, answered, there time.Time) time.Duration {
+	switch {
+	case there.Before(asked):
+		return there.Sub(asked)
+	case there.After(answered):
+		return there.Sub(answered)
+	}
+	return 0
+}
+
+// summary is what a chassis' line in doctor's answer has of its counters.
+func (c *checkup) summary() string {
+	var b strings.Builder
+	for _, d := range c.after.Datapaths {
+		fmt.Fprintf(&b, "; %s: %d hits, %d misses, %d lost upcalls, %d masks", d.Name, d.Hit, d.Missed, d.Lost, d.Masks)
+	}
+	if ct := c.after.Conntrack; ct.Max > 0 {
+		fmt.Fprintf(&b, "; %d of %d connections", ct.Count, ct.Max)
+	}
+	return b.String()
+}
+
+// The bounds of doctor's findings.
+const (
+	nearlyFull = 0.9             // of the connections that there may be
+	maxSkew    = 2 * time.Second // between the clocks of this machine and a chassis
+)
+
+// health adds what the counters of a chassis show. Losses that do not rise now are only reported as
+// information: the counters go back to when the datapath was made.
+func (f *findings) health(c *checkup, where map[string]string) {
+	for _, d := range c.after.Datapaths {
+		if d.Lost == 0 {
+			continue
+		}
+		sev, when := report.SeverityInfo, "none of them while doctor looked"
+		if i := slices.IndexFunc(c.before.Datapaths, func(b node.DatapathStats) bool { return b.Name == d.Name }); i >= 0 && d.Lost > c.before.Datapaths[i].Lost {
+			sev, when = report.SeverityWarning, fmt.Sprintf("%d of them while doctor looked", d.Lost-c.before.Datapaths[i].Lost)
+		}
+		f.say(sev, "upcalls-lost", fmt.Sprintf("datapath %s has dropped %d packets whose upcalls did not reach ovs-vswitchd, %s: no trace shows that", d.Name, d.Lost, when),
+			"see ovs-appctl dpctl/show, and coverage/show for handler threads that are too slow", where)
+	}
+	ct, was := c.after.Conntrack, c.before.Conntrack
+	dropped, early := ct.Drop-was.Drop, ct.EarlyDrop-was.EarlyDrop
+	switch {
+	case ct.Max > 0 && float64(ct.Count) >= nearlyFull*float64(ct.Max), dropped+early > 0:
+		f.say(report.SeverityWarning, "table-full", fmt.Sprintf("conntrack has %d of %d connections; while doctor looked it dropped %d packets for want of an entry and removed %d entries early",
+			ct.Count, ct.Max, dropped, early), "raise net.netfilter.nf_conntrack_max (kernel) or dpctl/ct-set-maxconns (userspace), or find who opens them", where)
+	case ct.Drop+ct.EarlyDrop > 0:
+		f.say(report.SeverityInfo, "table-full", fmt.Sprintf("conntrack has dropped %d packets for want of an entry and removed %d entries early, none of them while doctor looked",
+			ct.Drop, ct.EarlyDrop), "", where)
+	}
+	if c.skew.Abs() > maxSkew {
+		f.say(report.SeverityWarning, "clock-skew", fmt.Sprintf("the chassis' clock differs by %s from this machine's: ages and times of entries are as far off", c.skew.Round(time.Millisecond)),
+			"let both follow one time server", where)
+	}
+	for _, u := range c.after.Unknown {
+		f.say(report.SeverityInfo, "counters-unreadable", u, "", where)
+	}
+}

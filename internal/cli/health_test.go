@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// counted is a node of which only the counters are asked.
+type counted struct {
+	node.Node
+	answers []*node.Health
+	err     error
+}
+
+func (c *counted) Health(context.Context) (*node.Health, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	h := c.answers[0]
+	c.answers = c.answers[1:]
+	return h, nil
+}
+
+func TestHealthFindings(t *testing.T) {
+	lost := func(n uint64) []node.DatapathStats {
+		return []node.DatapathStats{{Name: "ovs-system", Hit: 100, Missed: 10, Lost: n, Masks: 3}}
+	}
+	type H = node.Health
+	for _, c := range []struct {
+		name          string
+		before, after H
+		ahead         time.Duration
+		want          []string // severity code: part of the text
+	}{
+		{"well", H{Datapaths: lost(0), Conntrack: node.Conntrack{Count: 5, Max: 100}}, H{Datapaths: lost(0), Conntrack: node.Conntrack{Count: 6, Max: 100}}, 0, nil},
+		{"lost long ago", H{Datapaths: lost(7)}, H{Datapaths: lost(7)}, 0, []string{"info upcalls-lost: dropped 7 packets"}},
+		{"losing", H{Datapaths: lost(7)}, H{Datapaths: lost(9)}, 0, []string{"warning upcalls-lost: 2 of them while doctor looked"}},
+		{"a datapath that is new", H{}, H{Datapaths: lost(1)}, 0, []string{"info upcalls-lost: "}},
+		{"nearly full", H{}, H{Conntrack: node.Conntrack{Count: 90, Max: 100}}, 0, []string{"warning table-full: 90 of 100 connections"}},
+		{"not yet", H{}, H{Conntrack: node.Conntrack{Count: 89, Max: 100}}, 0, nil},
+		{"dropping", H{Conntrack: node.Conntrack{Drop: 1}}, H{Conntrack: node.Conntrack{Drop: 4}}, 0, []string{"warning table-full: dropped 3 packets"}},
+		{"removed early, once", H{Conntrack: node.Conntrack{EarlyDrop: 4}}, H{Conntrack: node.Conntrack{EarlyDrop: 4}}, 0, []string{"info table-full: removed 4 entries early"}},
+		{"ahead", H{}, H{}, time.Hour, []string{"warning clock-skew: differs by 1h0m0s"}},
+		{"behind", H{}, H{}, -time.Hour, []string{"warning clock-skew: differs by -1h0m0s"}},
+		{"nothing read", H{}, H{Unknown: []string{"conntrack statistics: no"}}, 0, []string{"info counters-unreadable: conntrack statistics: no"}},
+	} {
+		c.before.Time, c.after.Time = time.Now().Add(c.ahead), time.Now().Add(c.ahead)
+		k, err := examineNode(t.Context(), &counted{answers: []*node.Health{&c.before, &c.after}}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.ahead != 0 {
+			k.skew = k.skew.Round(time.Minute)
+		}
+		var f findings
+		f.health(k, map[string]string{"chassis": "hv1"})
+		if len(f) != len(c.want) {
+			t.Errorf("%s: %v, want %v", c.name, f, c.want)
+			continue
+		}
+		for i, w := range c.want {
+			head, part, _ := strings.Cut(w, ": ")
+			if got := string(f[i].Severity) + " " + f[i].Code; got != head || !strings.Contains(f[i].Text, part) || f[i].Where["chassis"] != "hv1" {
+				t.Errorf("%s: %s: %s, want %s", c.name, got, f[i].Text, w)
+			}
+		}
+	}
+}
+
+func TestExamineOldNode(t *testing.T) {
+	for name, n := range map[string]node.Node{"without the method": struct{ node.Node }{}, "refusing it": &counted{err: errors.ErrUnsupported}} {
+		if c, err := examineNode(t.Context(), n, 0); c != nil || err != nil {
+			t.Errorf("%s: %v, %v; want nothing and no error", name, c, err)
+		}
+	}
+	if _, err := examineNode(t.Context(), &counted{err: context.Canceled}, 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("an error of the node is lost: %v", err)
+	}
+}
+
+func TestDoctorStatus(t *testing.T) {
+	f := func(sev report.Severity, code string) report.Finding {
+		return report.Finding{Severity: sev, Code: code}
+	}
+	for _, c := range []struct {
+		found []report.Finding
+		want  int
+	}{
+		{nil, 0},
+		{[]report.Finding{f("info", "chassis")}, 0},
+		{[]report.Finding{f("info", "chassis"), f("warning", "stale-controller")}, 1},
+		{[]report.Finding{f("warning", "stale-controller"), f("error", "chassis-unreachable")}, 3},
+		{[]report.Finding{f("warning", "northbound-unreachable")}, 3},
+	} {
+		if got := doctorStatus(c.found); got != c.want {
+			t.Errorf("%v: %d, want %d", c.found, got, c.want)
+		}
+	}
+}

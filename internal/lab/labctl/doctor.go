@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// cmdDoctor runs the tool's doctor in the lab, and fails unless it finds the lab well.
+func cmdDoctor(ctx context.Context, args []string) error {
+	s, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return s.run(ctx, nil, remoteBin+"/labctl", "inside-doctor")
+}
+
+// cmdInsideDoctor asks about the whole lab. Every chassis of the zone must answer with its counters.
+func cmdInsideDoctor(ctx context.Context, args []string) error {
+	l, err := lab.Attach(base(), os.Stderr)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, remoteBin+"/ovn-ct-trace", "doctor", "-o", "json", "--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", nodeCmd())
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("doctor: %w\n%s", err, out)
+	}
+	var answer report.FindingsReport
+	if err := json.Unmarshal(out, &answer); err != nil {
+		return err
+	}
+	counters := []string{"connections", "lost upcalls"}
+	if l.Topo.Datapath == lab.Userspace {
+		counters = counters[:1] // it has no upcalls
+	}
+	return healthy(answer.Findings, l.Topo.Chassis, counters)
+}
+
+// healthy reports what of a lab that is well doctor did not see.
+func healthy(found []report.Finding, chassis []lab.Chassis, counters []string) error {
+	line := map[string]string{}
+	for _, f := range found {
+		fmt.Printf("doctor: %s %s %s: %s\n", f.Severity, f.Code, f.Where["chassis"], f.Text)
+		if f.Severity != report.SeverityInfo {
+			return fmt.Errorf("doctor: the lab is well, and it finds %s: %s", f.Code, f.Text)
+		}
+		if f.Code == "chassis" || f.Code == "chassis-elsewhere" {
+			line[f.Where["chassis"]] = f.Text
+		}
+	}
+	for _, c := range chassis {
+		text, ok := line[c.Name]
+		if !ok {
+			return fmt.Errorf("doctor: nothing about chassis %s", c.Name)
+		}
+		for _, word := range counters {
+			if !strings.Contains(text, word) && c.Zone == "" {
+				return fmt.Errorf("doctor: chassis %s: no %q in %q", c.Name, word, text)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/digitalocean/go-openvswitch/ovsnl"
+	"github.com/mdlayher/netlink"
+	"github.com/ti-mo/conntrack"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
+)
+
+// Examiner is a Node that reports its counters and settings. It is not part of Node: an older node
+// does not know how.
+type Examiner interface {
+	// Health reads what is counted and set on the node. Nothing is dumped.
+	Health(ctx context.Context) (*Health, error)
+}
+
+// Health is a node's counters and settings at one time.
+type Health struct {
+	// Time is the node's clock when Health was read.
+	Time time.Time `json:"time"`
+	// Datapaths are the kernel's Open vSwitch datapaths in ovs-vswitchd's network namespace.
+	Datapaths []DatapathStats `json:"datapaths,omitempty"`
+	Conntrack Conntrack       `json:"conntrack"`
+	// Unknown lists what could not be read, each with the reason.
+	Unknown []string `json:"unknown,omitempty"`
+}
+
+// DatapathStats are a kernel datapath's counters since it was made (struct ovs_dp_stats and
+// ovs_dp_megaflow_stats in include/uapi/linux/openvswitch.h).
+type DatapathStats struct {
+	Name   string `json:"name"`
+	Hit    uint64 `json:"hit"`    // packets that matched a flow
+	Missed uint64 `json:"missed"` // packets that matched none: upcalls
+	Lost   uint64 `json:"lost"`   // of those, upcalls that did not reach ovs-vswitchd: the packet is dropped
+	Flows  uint64 `json:"flows"`
+	Masks  uint32 `json:"masks"`
+}
+
+// Conntrack is the state of the integration bridge's connection tracker. The counters are the
+// kernel's, of all processors, since the namespace was made (struct ip_conntrack_stat).
+type Conntrack struct {
+	Count        uint64 `json:"count"` // connections
+	Max          uint64 `json:"max"`   // connections that there may be; 0: not known
+	Drop         uint64 `json:"drop"`  // packets dropped because no entry could be made
+	InsertFailed uint64 `json:"insert_failed"`
+	EarlyDrop    uint64 `json:"early_drop"` // entries removed early to make room
+	Invalid      uint64 `json:"invalid"`
+	// TCPBeLiberal and TCPLoose are the settings that decide whether packets out of window and
+	// connections that are picked up half way are valid.
+	TCPBeLiberal bool `json:"tcp_be_liberal"`
+	TCPLoose     bool `json:"tcp_loose"`
+}
+
+// Health reads the node's counters and settings.
+func (s *Service) Health(ctx context.Context) (*Health, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info, err := s.readInfo(ctx)
+	if err != nil {
+		return nil, err
+	}
+	h := &Health{Time: time.Now()}
+	if info.Datapath != "system" {
+		set, err := ctdpif.ReadSettings(ctx, s.ctl, info.backerOf(info.Bridge))
+		if err != nil {
+			h.unknown("conntrack counters of the userspace datapath", err)
+			return h, nil
+		}
+		h.Conntrack.Count, h.Conntrack.Max = uint64(set.Conns), uint64(set.MaxConns)
+		return h, nil
+	}
+	ns, err := s.namespace()
+	if err != nil {
+		return nil, err
+	}
+	if h.Datapaths, err = datapaths(ns); err != nil {
+		h.unknown("statistics of the kernel's datapaths", err)
+	}
+	if err := h.Conntrack.read(ns); err != nil {
+		h.unknown("conntrack statistics", err)
+	}
+	t, err := s.kernelTable(ctx)
+	if err != nil {
+		h.unknown("conntrack settings", err)
+		return h, nil
+	}
+	set, err := t.Settings()
+	if err != nil {
+		h.unknown("conntrack settings", err)
+		return h, nil
+	}
+	c := &h.Conntrack
+	c.Count, c.Max, c.TCPBeLiberal, c.TCPLoose = uint64(set.Count), uint64(set.Max), set.TCPBeLiberal, set.TCPLoose
+	return h, nil
+}
+
+func (h *Health) unknown(what string, err error) {
+	h.Unknown = append(h.Unknown, fmt.Sprintf("%s: %v", what, err))
+}
+
+// datapaths reads the counters of the datapaths in ns over generic netlink.
+func datapaths(ns nodens.NetNS) (out []DatapathStats, err error) {
+	err = ns.Do(func() error {
+		c, err := ovsnl.New()
+		if errors.Is(err, fs.ErrNotExist) {
+			return errors.New("the kernel has no Open vSwitch datapath")
+		}
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		list, err := c.Datapath.List()
+		for _, d := range list {
+			out = append(out, DatapathStats{
+				Name: d.Name, Hit: d.Stats.Hit, Missed: d.Stats.Missed, Lost: d.Stats.Lost, Flows: d.Stats.Flows, Masks: d.MegaflowStats.Masks,
+			})
+		}
+		return err
+	})
+	return out, err
+}
+
+// read adds up the counters of all processors in ns (IPCTNL_MSG_CT_GET_STATS_CPU).
+func (c *Conntrack) read(ns nodens.NetNS) error {
+	f, err := ns.Open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	conn, err := conntrack.Dial(&netlink.Config{NetNS: int(f.Fd())})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	cpus, err := conn.Stats()
+	for _, s := range cpus {
+		c.Drop += uint64(s.Drop)
+		c.InsertFailed += uint64(s.InsertFailed)
+		c.EarlyDrop += uint64(s.EarlyDrop)
+		c.Invalid += uint64(s.Invalid)
+	}
+	return err
+}
+
+// Health asks the node for its counters and settings.
+func (r *Remote) Health(ctx context.Context) (*Health, error) {
+	return remoteCall[*Health](ctx, r, "Health", struct{}{})
+}
