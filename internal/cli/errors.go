@@ -12,6 +12,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
@@ -54,7 +55,7 @@ func statusOf(err error) int {
 
 func unreachable(err error) bool {
 	var (
-		de *ovn.Error
+		de *ovsdb.Error
 		ce *unixctl.CallError
 		uf *unixctl.NotFoundError
 		ns *nodens.Error
@@ -74,7 +75,7 @@ func hintOf(err error) string {
 		am *ovn.AmbiguousError
 		ub *driver.UnboundError
 		ns *nodens.Error
-		de *ovn.Error
+		de *ovsdb.Error
 		ce *unixctl.CallError
 		uf *unixctl.NotFoundError
 	)
@@ -106,7 +107,7 @@ func hintOf(err error) string {
 }
 
 // databaseHint says how a database is named.
-func databaseHint(e *ovn.Error) string {
+func databaseHint(e *ovsdb.Error) string {
 	switch e.Database {
 	case ovn.Southbound:
 		return "--sb tcp:HOST:6642, or OVN_SB_DB, names the Southbound database"

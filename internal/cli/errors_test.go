@@ -14,6 +14,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
@@ -40,9 +41,9 @@ func TestStatusAndHint(t *testing.T) {
 		{call(fs.ErrPermission), 3, "CAP_NET_ADMIN"},
 		{&unixctl.NotFoundError{RunDir: "/r", Daemon: "ovs-vswitchd", Err: fs.ErrNotExist}, 3, "--ovs-rundir"},
 		{&nodens.Error{Op: "enter", Err: fs.ErrPermission, Hint: "as root"}, 3, "as root"},
-		{&ovn.Error{Remote: "tcp:a:1", Database: ovn.Southbound, Op: "connect", Err: syscall.ECONNREFUSED}, 3, "--sb"},
-		{&ovn.Error{Remote: "tcp:a:1", Database: ovn.Northbound, Op: "connect", Err: syscall.ECONNREFUSED}, 3, "--nb"},
-		{&ovn.Error{Remote: "tcp:a:1", Database: ovn.Southbound, Op: "connect", Err: context.DeadlineExceeded}, 3, "--timeout"},
+		{&ovsdb.Error{Remote: "tcp:a:1", Database: ovn.Southbound, Op: "connect", Err: syscall.ECONNREFUSED}, 3, "--sb"},
+		{&ovsdb.Error{Remote: "tcp:a:1", Database: ovn.Northbound, Op: "connect", Err: syscall.ECONNREFUSED}, 3, "--nb"},
+		{&ovsdb.Error{Remote: "tcp:a:1", Database: ovn.Southbound, Op: "connect", Err: context.DeadlineExceeded}, 3, "--timeout"},
 		{&node.Error{Node: "hv1", Op: "start", Err: errors.New("x"), Hint: "by hand"}, 3, "by hand"},
 		{&node.Error{Node: "hv1", Op: "trace", Err: fs.ErrPermission, Hint: "by hand"}, 3, "CAP_NET_ADMIN"},
 		{&node.Error{Node: "hv1", Op: "find", Err: &ovn.NotFoundError{What: "x"}}, 3, ""},

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // defaultTimeout bounds a run unless --timeout says otherwise.
@@ -138,8 +138,8 @@ func (c *common) remote(flag, env, file string) string {
 	return "unix:" + dir + "/" + file
 }
 
-func (c *common) dbOptions(remotes string) ovn.Options {
-	return ovn.Options{
+func (c *common) dbOptions(remotes string) ovsdb.Options {
+	return ovsdb.Options{
 		Remotes: remotes, PrivateKey: c.key, Certificate: c.cert, CACert: c.ca,
 		LeaderOnly: c.leaderOnly && !c.noLeaderOnly,
 	}

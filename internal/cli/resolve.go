@@ -12,6 +12,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/microflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // entry is a packet ready to be traced.
@@ -332,7 +333,7 @@ const maxCandidates = 10
 
 // candidates lists ports with what tells them apart.
 func candidates(ctx context.Context, d *deployment, found []*ovn.PortBinding) string {
-	var ids []ovn.UUID
+	var ids []ovsdb.UUID
 	for _, p := range found {
 		ids = append(ids, p.Datapath)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // ways is how the questions of a walk's actions fall.
@@ -174,7 +175,7 @@ func (v *vswitch) policies(ctx context.Context) (_ map[uint16]map[string]uint32,
 }
 
 func (v *vswitch) readPolicies(ctx context.Context) (map[uint16]map[string]uint32, error) {
-	db, err := ovn.DialOVS(ctx, ovn.Options{Remotes: "unix:" + v.dir + "/db.sock"})
+	db, err := ovn.DialOVS(ctx, ovsdb.Options{Remotes: "unix:" + v.dir + "/db.sock"})
 	if err != nil {
 		return nil, err
 	}

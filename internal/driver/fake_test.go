@@ -14,6 +14,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -109,7 +110,7 @@ lsp-bind sw0-far hv3
 			t.Fatal(err)
 		}
 	}
-	sb, err := ovn.DialSB(ctx, ovn.Options{Remotes: d.SB})
+	sb, err := ovn.DialSB(ctx, ovsdb.Options{Remotes: d.SB})
 	if err != nil {
 		t.Fatal(err)
 	}

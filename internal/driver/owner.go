@@ -8,6 +8,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // mapping lists the chassis that map a provider network.
@@ -91,7 +92,7 @@ func localnets(ctx context.Context, sb *ovn.SB, w wire) ([]*ovn.PortBinding, err
 }
 
 // learnedBehind is the port of a switch behind which a MAC was learned; nil when it was not.
-func learnedBehind(ctx context.Context, sb *ovn.SB, datapath ovn.UUID, mac packet.MAC) (*ovn.PortBinding, error) {
+func learnedBehind(ctx context.Context, sb *ovn.SB, datapath ovsdb.UUID, mac packet.MAC) (*ovn.PortBinding, error) {
 	dp, err := sb.DatapathByUUID(ctx, datapath)
 	if err != nil {
 		return nil, err

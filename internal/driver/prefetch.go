@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // prefetches are nodes that are being started and asked ahead of time: a node is a process, and starting
@@ -17,7 +18,7 @@ type prefetches struct {
 
 // Expect prepares the node of a chassis that a packet will be on, and does not wait for it. What fails here fails again, and is
 // told, when the packet gets there.
-func (d *Driver) Expect(ctx context.Context, chassis ovn.UUID) {
+func (d *Driver) Expect(ctx context.Context, chassis ovsdb.UUID) {
 	if chassis.IsZero() {
 		return
 	}
@@ -82,7 +83,7 @@ func (d *Driver) Settle() {
 }
 
 // chassisByUUID reads the chassis that a port is bound to, once.
-func (d *Driver) chassisByUUID(ctx context.Context, id ovn.UUID) (*ovn.Chassis, error) {
+func (d *Driver) chassisByUUID(ctx context.Context, id ovsdb.UUID) (*ovn.Chassis, error) {
 	for _, c := range d.chassis {
 		if c.UUID == id {
 			return c, nil

@@ -16,9 +16,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // Hit is one table hit of a trace.
@@ -60,7 +59,7 @@ type Named struct {
 
 // LogicalFlow is a row of the Southbound Logical_Flow table.
 type LogicalFlow struct {
-	UUID     ovn.UUID
+	UUID     ovsdb.UUID
 	Datapath string   // name of the one that the hit is on; empty when unknown
 	Of       []string // names of the datapaths it applies to, when Datapath is unknown
 	Pipeline string   // ingress or egress
@@ -74,7 +73,7 @@ type LogicalFlow struct {
 	Desc     string // why the flow exists (flow_desc, since 25.03)
 	Meter    string
 
-	datapath, group ovn.UUID
+	datapath, group ovsdb.UUID
 	on              *ovn.Datapath // of Datapath
 }
 
@@ -88,20 +87,20 @@ type Explainer struct {
 	mu         sync.Mutex
 	sbIndex    *index
 	nbIndex    *index
-	flows      map[ovn.UUID]*LogicalFlow
-	rows       map[ovn.UUID]string // rows that are no logical flows, as text
-	absent     map[uint32]bool     // cookies that a fresh index did not explain
+	flows      map[ovsdb.UUID]*LogicalFlow
+	rows       map[ovsdb.UUID]string // rows that are no logical flows, as text
+	absent     map[uint32]bool       // cookies that a fresh index did not explain
 	datapaths  map[uint64]*ovn.Datapath
-	byUUID     map[ovn.UUID]*ovn.Datapath
-	stages     map[ovn.UUID]map[stage][]brief // by datapath
-	groups     map[ovn.UUID][]ovn.UUID        // members
-	groupsWith map[ovn.UUID]map[ovn.UUID]bool // datapath to the groups it is in
+	byUUID     map[ovsdb.UUID]*ovn.Datapath
+	stages     map[ovsdb.UUID]map[stage][]brief   // by datapath
+	groups     map[ovsdb.UUID][]ovsdb.UUID        // members
+	groupsWith map[ovsdb.UUID]map[ovsdb.UUID]bool // datapath to the groups it is in
 	ports      map[portKey]string
 	sets       map[setName][]string
 	residents  map[seenFrom]residence
 	hints      map[hint][]*NBRow
-	owners     map[ovn.UUID]*owner    // Northbound switches and routers
-	learned    map[ovn.UUID]bool      // flows that have voted on bases
+	owners     map[ovsdb.UUID]*owner  // Northbound switches and routers
+	learned    map[ovsdb.UUID]bool    // flows that have voted on bases
 	bases      map[string]map[int]int // pipeline to (OpenFlow table - table_id) to votes
 }
 
@@ -115,19 +114,19 @@ func New(sb *ovn.SB, nb *ovn.NB) *Explainer {
 		e.nbIndex = newIndex(nb.DB)
 	}
 	e.forget()
-	e.bases, e.learned = map[string]map[int]int{}, map[ovn.UUID]bool{}
+	e.bases, e.learned = map[string]map[int]int{}, map[ovsdb.UUID]bool{}
 	return e
 }
 
 // forget drops what was read of rows; the pipelines' bases do not change.
 func (e *Explainer) forget() {
-	e.flows, e.rows = map[ovn.UUID]*LogicalFlow{}, map[ovn.UUID]string{}
-	e.datapaths, e.byUUID = map[uint64]*ovn.Datapath{}, map[ovn.UUID]*ovn.Datapath{}
+	e.flows, e.rows = map[ovsdb.UUID]*LogicalFlow{}, map[ovsdb.UUID]string{}
+	e.datapaths, e.byUUID = map[uint64]*ovn.Datapath{}, map[ovsdb.UUID]*ovn.Datapath{}
 	e.absent = map[uint32]bool{}
 	e.ports, e.sets = map[portKey]string{}, map[setName][]string{}
-	e.stages, e.groupsWith = map[ovn.UUID]map[stage][]brief{}, map[ovn.UUID]map[ovn.UUID]bool{}
-	e.groups, e.hints = map[ovn.UUID][]ovn.UUID{}, map[hint][]*NBRow{}
-	e.owners, e.residents = map[ovn.UUID]*owner{}, map[seenFrom]residence{}
+	e.stages, e.groupsWith = map[ovsdb.UUID]map[stage][]brief{}, map[ovsdb.UUID]map[ovsdb.UUID]bool{}
+	e.groups, e.hints = map[ovsdb.UUID][]ovsdb.UUID{}, map[hint][]*NBRow{}
+	e.owners, e.residents = map[ovsdb.UUID]*owner{}, map[seenFrom]residence{}
 }
 
 // Refresh makes the next question read the databases anew.
@@ -175,40 +174,15 @@ func (e *Explainer) Explain(ctx context.Context, hits []Hit) ([]Named, error) {
 	return out, errors.Join(errs...)
 }
 
-var flowColumns = []string{"logical_datapath", "logical_dp_group", "pipeline", "table_id", "priority", "match", "actions",
-	"external_ids", "controller_meter", "flow_desc"}
-
-func (e *Explainer) selectFlows(ctx context.Context, ids []ovn.UUID) ([]*LogicalFlow, error) {
-	var qs []ovn.Query
-	for _, u := range ids {
-		qs = append(qs, ovn.Query{Table: "Logical_Flow", Columns: flowColumns, Where: []ovsdb.Condition{ovn.Equal("_uuid", u)}})
-	}
-	return e.queryFlows(ctx, qs)
-}
-
-func (e *Explainer) queryFlows(ctx context.Context, qs []ovn.Query) ([]*LogicalFlow, error) {
-	if len(qs) == 0 {
-		return nil, nil
-	}
-	res, err := e.sb.Select(ctx, qs...)
-	if err != nil {
-		return nil, err
-	}
+func (e *Explainer) selectFlows(ctx context.Context, ids []ovsdb.UUID) ([]*LogicalFlow, error) {
+	rows, err := e.sb.LogicalFlows(ctx, ids)
 	var out []*LogicalFlow
-	for _, rows := range res {
-		for _, r := range rows {
-			ids := r.Map("external_ids")
-			f := &LogicalFlow{UUID: r.UUID(), Pipeline: r.Str("pipeline"), TableID: int(r.Int("table_id")), Priority: int(r.Int("priority")),
-				Match: r.Str("match"), Actions: r.Str("actions"), Stage: ids["stage-name"], Hint: strings.ToLower(ids["stage-hint"]),
-				Source: ids["source"], Desc: r.Str("flow_desc"), Meter: r.Str("controller_meter"),
-				datapath: r.Ref("logical_datapath"), group: r.Ref("logical_dp_group")}
-			if err := r.Err(); err != nil {
-				return nil, fmt.Errorf("Logical_Flow %s: %w", f.UUID, err)
-			}
-			out = append(out, f)
-		}
+	for _, r := range rows {
+		out = append(out, &LogicalFlow{UUID: r.UUID, Pipeline: r.Pipeline, TableID: r.TableID, Priority: r.Priority, Match: r.Match,
+			Actions: r.Actions, Stage: r.Stage, Hint: r.Hint, Source: r.Source, Desc: r.Desc, Meter: r.Meter,
+			datapath: r.Datapath, group: r.Group})
 	}
-	return out, nil
+	return out, err
 }
 
 // name settles one hit. The rows it may mean have been read.

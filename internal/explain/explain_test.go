@@ -7,23 +7,23 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 func dial(t *testing.T, d *ovntest.Deployment) (*ovn.SB, *ovn.NB) {
 	t.Helper()
-	sb, err := ovn.DialSB(t.Context(), ovn.Options{Remotes: d.SB})
+	sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: d.SB})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { sb.Close() })
-	nb, err := ovn.DialNB(t.Context(), ovn.Options{Remotes: d.NB})
+	nb, err := ovn.DialNB(t.Context(), ovsdb.Options{Remotes: d.NB})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func dial(t *testing.T, d *ovntest.Deployment) (*ovn.SB, *ovn.NB) {
 // flowRow is a logical flow as the database has it, to be told from what the
 // Explainer says of it.
 type flowRow struct {
-	id       ovn.UUID
+	id       ovsdb.UUID
 	pipeline string
 	table    int
 	priority int
@@ -46,7 +46,7 @@ type flowRow struct {
 
 func flows(t *testing.T, sb *ovn.SB) []flowRow {
 	t.Helper()
-	res, err := sb.Select(t.Context(), ovn.Query{Table: "Logical_Flow", Columns: []string{"pipeline", "table_id", "priority", "match", "external_ids", "logical_dp_group"}})
+	res, err := sb.Select(t.Context(), ovsdb.From("Logical_Flow", "pipeline", "table_id", "priority", "match", "external_ids", "logical_dp_group"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func base(pipeline string) int {
 }
 
 func hit(f flowRow, metadata uint64) explain.Hit {
-	return explain.Hit{Table: base(f.pipeline) + f.table, Cookie: uint64(f.id.Cookie()), Priority: f.priority, Match: fmt.Sprintf("ip,metadata=0x%x", metadata)}
+	return explain.Hit{Table: base(f.pipeline) + f.table, Cookie: uint64(ovn.Cookie(f.id)), Priority: f.priority, Match: fmt.Sprintf("ip,metadata=0x%x", metadata)}
 }
 
 func TestExplainEveryFlow(t *testing.T) {
@@ -170,7 +170,7 @@ acl-add sw1 to-lport 777 'ip4.src == 7.7.7.7' drop`)
 	if i < 0 {
 		t.Fatal("northd shares no flow")
 	}
-	seen := map[ovn.UUID]bool{}
+	seen := map[ovsdb.UUID]bool{}
 	for _, name := range []string{"sw0", "sw1"} {
 		dp, err := sb.DatapathByName(t.Context(), name)
 		if err != nil {
@@ -210,16 +210,16 @@ func TestOtherRows(t *testing.T) {
 		{"Load_Balancer", "name", "lb0", "Load_Balancer lb0 (30.0.0.10:80)"},
 		{"Datapath_Binding", "tunnel_key", "", "Datapath_Binding "},
 	} {
-		q := ovn.Query{Table: c.table}
+		q := ovsdb.From(c.table)
 		if c.value != "" {
-			q.Where = []ovsdb.Condition{ovn.Equal(c.column, c.value)}
+			q = q.Equal(c.column, c.value)
 		}
 		res, err := sb.Select(t.Context(), q)
 		if err != nil || len(res[0]) == 0 {
 			t.Errorf("%s: %v, %v", c.table, res, err)
 			continue
 		}
-		n, err := e.Explain(t.Context(), []explain.Hit{{Table: 65, Cookie: uint64(res[0][0].UUID().Cookie()), Priority: 100}})
+		n, err := e.Explain(t.Context(), []explain.Hit{{Table: 65, Cookie: uint64(ovn.Cookie(res[0][0].UUID())), Priority: 100}})
 		if err != nil || !strings.HasPrefix(n[0].Row, c.want) || n[0].Flow != nil {
 			t.Errorf("%s: %+v, %v; want %s", c.table, n[0], err, c.want)
 		}
@@ -277,7 +277,7 @@ func TestNewRows(t *testing.T) {
 // central starts a Southbound database without northd, for rows of chosen UUIDs.
 func central(t *testing.T, rows string) *ovn.SB {
 	t.Helper()
-	sb, err := ovn.DialSB(t.Context(), ovn.Options{Remotes: lone(t, "ovn-sb.ovsschema", ovn.Southbound, rows)})
+	sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: lone(t, "ovn-sb.ovsschema", ovn.Southbound, rows)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func central(t *testing.T, rows string) *ovn.SB {
 
 func northbound(t *testing.T, rows string) *ovn.NB {
 	t.Helper()
-	nb, err := ovn.DialNB(t.Context(), ovn.Options{Remotes: lone(t, "ovn-nb.ovsschema", ovn.Northbound, rows)})
+	nb, err := ovn.DialNB(t.Context(), ovsdb.Options{Remotes: lone(t, "ovn-nb.ovsschema", ovn.Northbound, rows)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,9 +301,9 @@ func lone(t *testing.T, schemaName, database, rows string) (remote string) {
 	for _, tool := range []string{"ovsdb-server", "ovsdb-tool", "ovsdb-client"} {
 		testenv.Tool(t, tool)
 	}
-	g := &ovntest.Group{Dir: ovntest.Dir(t)}
+	g := &ovsdbtest.Group{Dir: ovsdbtest.Dir(t)}
 	t.Cleanup(g.Stop)
-	schema, err := ovntest.Schema(schemaName)
+	schema, err := ovsdbtest.Schema(schemaName)
 	if err == nil {
 		_, err = g.Server(t.Context(), "db", schema)
 	}
@@ -317,7 +317,7 @@ func lone(t *testing.T, schemaName, database, rows string) (remote string) {
 // transact changes a database's rows.
 func transact(t *testing.T, remote, database, operations string) {
 	t.Helper()
-	out, err := (&ovntest.Group{}).Run(t.Context(), "", "ovsdb-client", "transact", remote, `["`+database+`",`+operations+`]`)
+	out, err := (&ovsdbtest.Group{}).Run(t.Context(), "", "ovsdb-client", "transact", remote, `["`+database+`",`+operations+`]`)
 	if err != nil || strings.Contains(out, `"error":"`) {
 		t.Fatalf("%v: %s", err, out)
 	}

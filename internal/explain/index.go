@@ -7,9 +7,8 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // index holds UUIDs of tables, sorted, sixteen bytes a row. A table is read
@@ -17,8 +16,8 @@ import (
 // the hundred logical flows of one switch ten times faster than it prints the
 // UUIDs of all twenty thousand.
 type index struct {
-	db     *ovn.DB
-	tables map[string][]ovn.UUID
+	db     *ovsdb.DB
+	tables map[string][]ovsdb.UUID
 	whole  map[string]bool
 	parts  map[part]bool
 }
@@ -29,14 +28,14 @@ type part struct {
 	value         any
 }
 
-func newIndex(db *ovn.DB) *index {
+func newIndex(db *ovsdb.DB) *index {
 	x := &index{db: db}
 	x.forget()
 	return x
 }
 
 func (x *index) forget() {
-	x.tables, x.whole, x.parts = map[string][]ovn.UUID{}, map[string]bool{}, map[part]bool{}
+	x.tables, x.whole, x.parts = map[string][]ovsdb.UUID{}, map[string]bool{}, map[part]bool{}
 }
 
 // read reads all UUIDs of tables, in one transaction, unless it has them.
@@ -65,22 +64,23 @@ func (x *index) readEach(ctx context.Context, parts []part) error {
 // readParts reads the UUIDs of parts of tables, in one transaction, unless it has them.
 func (x *index) readParts(ctx context.Context, parts []part) error {
 	var want []part
-	var qs []ovn.Query
+	var qs []ovsdb.Query
 	for _, p := range parts {
 		if x.whole[p.table] || x.parts[p] {
 			continue
 		}
-		q := ovn.Query{Table: p.table}
+		q := ovsdb.From(p.table)
 		if p.column != "" {
-			q.Where = []ovsdb.Condition{ovn.Equal(p.column, p.value)}
+			q = q.Equal(p.column, p.value)
 		}
 		want, qs = append(want, p), append(qs, q)
 	}
 	if len(qs) == 0 {
 		return nil
 	}
-	ids := map[string][]ovn.UUID{}
-	if err := x.db.UUIDsOf(ctx, qs, func(q int, u ovn.UUID) { ids[qs[q].Table] = append(ids[qs[q].Table], u) }); err != nil {
+	ids := map[string][]ovsdb.UUID{}
+	err := x.db.UUIDs(ctx, qs, func(q int, u ovsdb.UUID) { ids[want[q].table] = append(ids[want[q].table], u) })
+	if err != nil {
 		return err
 	}
 	for _, p := range want {
@@ -95,18 +95,18 @@ func (x *index) readParts(ctx context.Context, parts []part) error {
 }
 
 // add merges UUIDs into a table's.
-func (x *index) add(table string, ids []ovn.UUID) {
+func (x *index) add(table string, ids []ovsdb.UUID) {
 	all := append(x.tables[table], ids...)
-	slices.SortFunc(all, func(a, b ovn.UUID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(all, func(a, b ovsdb.UUID) int { return bytes.Compare(a[:], b[:]) })
 	x.tables[table] = slices.Compact(all)
 }
 
 // find gives the rows of a table whose UUID begins with the cookie.
-func (x *index) find(table string, cookie uint32) []ovn.UUID {
+func (x *index) find(table string, cookie uint32) []ovsdb.UUID {
 	ids := x.tables[table]
-	first, _ := slices.BinarySearchFunc(ids, cookie, func(u ovn.UUID, c uint32) int { return cmp.Compare(u.Cookie(), c) })
+	first, _ := slices.BinarySearchFunc(ids, cookie, func(u ovsdb.UUID, c uint32) int { return cmp.Compare(ovn.Cookie(u), c) })
 	last := first
-	for last < len(ids) && ids[last].Cookie() == cookie {
+	for last < len(ids) && ovn.Cookie(ids[last]) == cookie {
 		last++
 	}
 	return ids[first:last]

@@ -2,18 +2,18 @@ package explain
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // NBRow is the Northbound row that a logical flow was made for.
 type NBRow struct {
 	Table   string
-	UUID    ovn.UUID
+	UUID    ovsdb.UUID
 	Name    string   // what its owner called it, or empty
 	Summary string   // what it says, on one line
 	On      []string // the switches, routers and port groups that have it
@@ -63,7 +63,7 @@ func hintsOf(f *LogicalFlow) []string {
 // others with the same 32 bits.
 type hint struct {
 	text string
-	on   ovn.UUID // the switch or router; zero when unknown
+	on   ovsdb.UUID // the switch or router; zero when unknown
 }
 
 func (f *LogicalFlow) hint() hint {
@@ -121,7 +121,7 @@ func (e *Explainer) nameNB(ctx context.Context, named []Named) error {
 type found struct {
 	hint
 	table string
-	id    ovn.UUID
+	id    ovsdb.UUID
 	owner string // whose it is known to be: "switch sw0"
 }
 
@@ -176,28 +176,26 @@ var owned = map[string]map[string]string{
 // owner is a switch or router with what it refers to.
 type owner struct {
 	table, name string
-	refs        map[ovn.UUID]string // to their tables
+	refs        map[ovsdb.UUID]string // to their tables
 }
 
 func (o *owner) title() string { return ownerKind[o.table] + " " + o.name }
 
 // readOwners reads the switches and routers of the flows.
 func (e *Explainer) readOwners(ctx context.Context, want map[hint]*LogicalFlow) error {
-	var qs []ovn.Query
-	asked := map[ovn.UUID]bool{}
+	var qs []ovsdb.Query
+	asked := map[ovsdb.UUID]bool{}
 	for _, f := range want {
 		if f.on == nil || f.on.NB.IsZero() || asked[f.on.NB] {
 			continue
 		}
 		asked[f.on.NB] = true
-		q := ovn.Query{Table: "Logical_Switch", Columns: []string{"name"}, Where: []ovsdb.Condition{ovn.Equal("_uuid", f.on.NB)}}
+		table := "Logical_Switch"
 		if f.on.IsRouter {
-			q.Table = "Logical_Router"
+			table = "Logical_Router"
 		}
-		for column := range owned[q.Table] {
-			q.Columns = append(q.Columns, column)
-		}
-		qs = append(qs, q)
+		columns := slices.AppendSeq([]string{"name"}, maps.Keys(owned[table]))
+		qs = append(qs, ovsdb.From(table, columns...).Row(f.on.NB))
 	}
 	if len(qs) == 0 {
 		return nil
@@ -208,8 +206,8 @@ func (e *Explainer) readOwners(ctx context.Context, want map[hint]*LogicalFlow) 
 	}
 	for i, rows := range res {
 		for _, r := range rows {
-			o := &owner{table: qs[i].Table, name: r.Str("name"), refs: map[ovn.UUID]string{}}
-			for column, table := range owned[qs[i].Table] {
+			o := &owner{table: qs[i].Table(), name: r.Str("name"), refs: map[ovsdb.UUID]string{}}
+			for column, table := range owned[qs[i].Table()] {
 				for _, u := range r.Refs(column) {
 					o.refs[u] = table
 				}
@@ -236,12 +234,12 @@ func (e *Explainer) ownHints(ctx context.Context, want map[hint]*LogicalFlow) ([
 		if o == nil {
 			continue
 		}
-		if h.on.Cookie() == parseHint(h.text) {
+		if ovn.Cookie(h.on) == parseHint(h.text) {
 			out = append(out, found{hint: h, table: o.table, id: h.on})
 			delete(want, h)
 		}
 		for u, table := range o.refs {
-			if u.Cookie() == parseHint(h.text) {
+			if ovn.Cookie(u) == parseHint(h.text) {
 				out = append(out, found{hint: h, table: table, id: u, owner: o.title()})
 				delete(want, h)
 			}
@@ -250,7 +248,7 @@ func (e *Explainer) ownHints(ctx context.Context, want map[hint]*LogicalFlow) ([
 	for h := range want {
 		for _, o := range e.owners {
 			for u, table := range o.refs {
-				if u.Cookie() == parseHint(h.text) {
+				if ovn.Cookie(u) == parseHint(h.text) {
 					out = append(out, found{hint: h, table: table, id: u})
 					delete(want, h)
 				}
@@ -270,36 +268,36 @@ var alike = map[string][]string{
 
 // athome gives the UUID of the row like r that belongs to the flow's own
 // switch or router, where a shared flow's hint named somebody else's.
-func (e *Explainer) athome(ctx context.Context, f found, r *ovn.Row) (ovn.UUID, error) {
+func (e *Explainer) athome(ctx context.Context, f found, r *ovsdb.Row) (ovsdb.UUID, error) {
 	o := e.owners[f.on]
 	if o == nil || f.owner != "" || alike[f.table] == nil {
-		return ovn.UUID{}, nil
+		return ovsdb.UUID{}, nil
 	}
-	q := ovn.Query{Table: f.table}
+	q := ovsdb.From(f.table)
 	for _, c := range alike[f.table] {
 		if c == "priority" {
-			q.Where = append(q.Where, ovn.Equal(c, r.Int(c)))
+			q = q.Equal(c, r.Int(c))
 		} else {
-			q.Where = append(q.Where, ovn.Equal(c, r.Str(c)))
+			q = q.Equal(c, r.Str(c))
 		}
 	}
 	res, err := e.nb.Select(ctx, q)
 	if err != nil {
-		return ovn.UUID{}, err
+		return ovsdb.UUID{}, err
 	}
 	for _, same := range res[0] {
 		if u := same.UUID(); o.refs[u] == f.table {
 			return u, nil
 		}
 	}
-	return ovn.UUID{}, nil
+	return ovsdb.UUID{}, nil
 }
 
 // readRows reads the rows that hints mean, and who has them, in one transaction.
 func (e *Explainer) readRows(ctx context.Context, rows []found) error {
-	var qs []ovn.Query
+	var qs []ovsdb.Query
 	for _, r := range rows {
-		qs = append(qs, ovn.Query{Table: r.table, Columns: nbTables[r.table].columns, Where: []ovsdb.Condition{ovn.Equal("_uuid", r.id)}})
+		qs = append(qs, ovsdb.From(r.table, nbTables[r.table].columns...).Row(r.id))
 	}
 	type asked struct{ row, query int }
 	var owners []asked
@@ -312,7 +310,7 @@ func (e *Explainer) readRows(ctx context.Context, rows []found) error {
 		for _, o := range nbTables[r.table].owners {
 			table, column, _ := strings.Cut(o, ".")
 			owners = append(owners, asked{i, len(qs)})
-			qs = append(qs, ovn.Query{Table: table, Columns: []string{"name"}, Where: []ovsdb.Condition{ovn.Includes(column, r.id)}})
+			qs = append(qs, ovsdb.From(table, "name").Includes(column, r.id))
 		}
 	}
 	if len(qs) == 0 {
@@ -324,7 +322,7 @@ func (e *Explainer) readRows(ctx context.Context, rows []found) error {
 	}
 	for _, o := range owners {
 		for _, r := range res[o.query] {
-			on[o.row] = append(on[o.row], ownerKind[qs[o.query].Table]+" "+r.Str("name"))
+			on[o.row] = append(on[o.row], ownerKind[qs[o.query].Table()]+" "+r.Str("name"))
 		}
 	}
 	for i, f := range rows {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // Miss is why nothing in a stage took a packet but its default.
@@ -168,12 +168,12 @@ const firstGroupKey = 1 << 15
 
 // portKey is a logical port or multicast group as flows name it.
 type portKey struct {
-	datapath ovn.UUID
+	datapath ovsdb.UUID
 	key      uint64
 }
 
 // portName is the logical port of a key, a multicast group's name, or empty.
-func (e *Explainer) portName(ctx context.Context, datapath ovn.UUID, key uint64) (string, error) {
+func (e *Explainer) portName(ctx context.Context, datapath ovsdb.UUID, key uint64) (string, error) {
 	if key == 0 {
 		return "", nil
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // otherTables are those whose rows give cookies, beside Logical_Flow.
@@ -87,7 +88,7 @@ func (e *Explainer) unexplained(hits []Hit) []uint32 {
 		if !ok || seen[c] || len(e.otherRows(c)) > 0 {
 			continue
 		}
-		fits := slices.ContainsFunc(e.sbIndex.find("Logical_Flow", c), func(u ovn.UUID) bool {
+		fits := slices.ContainsFunc(e.sbIndex.find("Logical_Flow", c), func(u ovsdb.UUID) bool {
 			return e.flows[u] != nil && e.fits(h, e.flows[u])
 		})
 		if !fits {
@@ -144,7 +145,7 @@ func (e *Explainer) readLocal(ctx context.Context, hits []Hit) error {
 		return err
 	}
 	var parts []part
-	var ids []ovn.UUID
+	var ids []ovsdb.UUID
 	for _, d := range local {
 		ids = append(ids, d.UUID)
 		parts = append(parts, part{"Port_Binding", "datapath", d.UUID},
@@ -156,7 +157,7 @@ func (e *Explainer) readLocal(ctx context.Context, hits []Hit) error {
 
 // readFlows reads the logical flows of the cookies and learns from them.
 func (e *Explainer) readFlows(ctx context.Context, hits []Hit) error {
-	var want []ovn.UUID
+	var want []ovsdb.UUID
 	for _, h := range hits {
 		if c, ok := h.cookie(); ok {
 			want = append(want, e.sbIndex.find("Logical_Flow", c)...)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // refusing serves a database in front of the real one that answers no transaction on some tables.
@@ -83,7 +84,7 @@ func TestRefusedTables(t *testing.T) {
 		{[]string{"Port_Binding", "Logical_DP_Group"}, "ffr"},
 	} {
 		remote := refusing(t, lone(t, "ovn-sb.ovsschema", ovn.Southbound, rows), c.refused...)
-		sb, err := ovn.DialSB(t.Context(), ovn.Options{Remotes: remote})
+		sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: remote})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // residentFunc is the condition by which a logical flow is bound to the chassis that has claimed a
@@ -74,13 +75,13 @@ func (e *Explainer) readResidence(ctx context.Context, chassis, port string) (re
 }
 
 // isCandidate reports whether a chassis may serve a gateway port.
-func isCandidate(g *ovn.Gateway, chassis ovn.UUID) bool {
+func isCandidate(g *ovn.Gateway, chassis ovsdb.UUID) bool {
 	return slices.ContainsFunc(g.Candidates, func(c ovn.GatewayCandidate) bool { return c.Chassis == chassis })
 }
 
 // before reports whether a chassis goes before another in a gateway port's group.
-func before(g *ovn.Gateway, a, b ovn.UUID) bool {
-	rank := func(u ovn.UUID) int {
+func before(g *ovn.Gateway, a, b ovsdb.UUID) bool {
+	rank := func(u ovsdb.UUID) int {
 		i := slices.IndexFunc(g.Candidates, func(c ovn.GatewayCandidate) bool { return c.Chassis == u })
 		if i < 0 {
 			return len(g.Candidates)

@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 func isNotFound(err error) bool {
@@ -20,33 +19,33 @@ func isNotFound(err error) bool {
 // describe says in one line what a row is that gives flows a cookie.
 var describe = map[string]struct {
 	columns []string
-	text    func(r *ovn.Row, datapath func(ovn.UUID) string) string
+	text    func(r *ovsdb.Row, datapath func(ovsdb.UUID) string) string
 }{
-	"Port_Binding": {[]string{"logical_port", "type", "datapath"}, func(r *ovn.Row, dp func(ovn.UUID) string) string {
+	"Port_Binding": {[]string{"logical_port", "type", "datapath"}, func(r *ovsdb.Row, dp func(ovsdb.UUID) string) string {
 		s := r.Str("logical_port")
 		if t := r.Str("type"); t != "" {
 			s += " (" + t + ")"
 		}
 		return s + " on " + dp(r.Ref("datapath"))
 	}},
-	"Multicast_Group": {[]string{"name", "tunnel_key", "datapath"}, func(r *ovn.Row, dp func(ovn.UUID) string) string {
+	"Multicast_Group": {[]string{"name", "tunnel_key", "datapath"}, func(r *ovsdb.Row, dp func(ovsdb.UUID) string) string {
 		return fmt.Sprintf("%s (tunnel key %d) on %s", r.Str("name"), r.Int("tunnel_key"), dp(r.Ref("datapath")))
 	}},
 	"MAC_Binding":        {[]string{"logical_port", "ip", "mac"}, describeMAC},
 	"Static_MAC_Binding": {[]string{"logical_port", "ip", "mac"}, describeMAC},
-	"FDB": {[]string{"mac", "dp_key", "port_key"}, func(r *ovn.Row, _ func(ovn.UUID) string) string {
+	"FDB": {[]string{"mac", "dp_key", "port_key"}, func(r *ovsdb.Row, _ func(ovsdb.UUID) string) string {
 		return fmt.Sprintf("%s (datapath key %d, port key %d)", r.Str("mac"), r.Int("dp_key"), r.Int("port_key"))
 	}},
-	"Chassis": {[]string{"name", "hostname"}, func(r *ovn.Row, _ func(ovn.UUID) string) string {
+	"Chassis": {[]string{"name", "hostname"}, func(r *ovsdb.Row, _ func(ovsdb.UUID) string) string {
 		if h := r.Str("hostname"); h != "" && h != r.Str("name") {
 			return r.Str("name") + " (" + h + ")"
 		}
 		return r.Str("name")
 	}},
-	"Encap": {[]string{"type", "ip", "chassis_name"}, func(r *ovn.Row, _ func(ovn.UUID) string) string {
+	"Encap": {[]string{"type", "ip", "chassis_name"}, func(r *ovsdb.Row, _ func(ovsdb.UUID) string) string {
 		return r.Str("type") + " " + r.Str("ip") + " of " + r.Str("chassis_name")
 	}},
-	"Load_Balancer": {[]string{"name", "vips"}, func(r *ovn.Row, _ func(ovn.UUID) string) string {
+	"Load_Balancer": {[]string{"name", "vips"}, func(r *ovsdb.Row, _ func(ovsdb.UUID) string) string {
 		var vips []string
 		for v := range r.Map("vips") {
 			vips = append(vips, v)
@@ -57,20 +56,20 @@ var describe = map[string]struct {
 		}
 		return r.Str("name") + " (" + strings.Join(vips, ", ") + ")"
 	}},
-	"Datapath_Binding": {[]string{"external_ids"}, func(r *ovn.Row, _ func(ovn.UUID) string) string {
+	"Datapath_Binding": {[]string{"external_ids"}, func(r *ovsdb.Row, _ func(ovsdb.UUID) string) string {
 		return r.Map("external_ids")["name"]
 	}},
 }
 
-func describeMAC(r *ovn.Row, _ func(ovn.UUID) string) string {
+func describeMAC(r *ovsdb.Row, _ func(ovsdb.UUID) string) string {
 	return r.Str("ip") + " is " + r.Str("mac") + " at " + r.Str("logical_port")
 }
 
 // readOthers reads the rows of other tables that the cookies may mean, as far
 // as those tables' UUIDs were read.
 func (e *Explainer) readOthers(ctx context.Context, hits []Hit) error {
-	var qs []ovn.Query
-	seen := map[ovn.UUID]bool{}
+	var qs []ovsdb.Query
+	seen := map[ovsdb.UUID]bool{}
 	for _, h := range hits {
 		c, ok := h.cookie()
 		if !ok {
@@ -82,7 +81,7 @@ func (e *Explainer) readOthers(ctx context.Context, hits []Hit) error {
 					continue
 				}
 				seen[u] = true
-				qs = append(qs, ovn.Query{Table: table, Columns: describe[table].columns, Where: []ovsdb.Condition{ovn.Equal("_uuid", u)}})
+				qs = append(qs, ovsdb.From(table, describe[table].columns...).Row(u))
 			}
 		}
 	}
@@ -93,7 +92,7 @@ func (e *Explainer) readOthers(ctx context.Context, hits []Hit) error {
 	if err != nil {
 		return err
 	}
-	var datapaths []ovn.UUID
+	var datapaths []ovsdb.UUID
 	for _, rows := range res {
 		for _, r := range rows {
 			if r.Has("datapath") {
@@ -105,7 +104,7 @@ func (e *Explainer) readOthers(ctx context.Context, hits []Hit) error {
 	if err != nil {
 		return err
 	}
-	name := func(u ovn.UUID) string {
+	name := func(u ovsdb.UUID) string {
 		if d := dps[u]; d != nil {
 			return d.Name
 		}
@@ -113,9 +112,9 @@ func (e *Explainer) readOthers(ctx context.Context, hits []Hit) error {
 	}
 	for i, rows := range res {
 		for _, r := range rows {
-			e.rows[r.UUID()] = qs[i].Table + " " + describe[qs[i].Table].text(r, name)
+			e.rows[r.UUID()] = qs[i].Table() + " " + describe[qs[i].Table()].text(r, name)
 			if err := r.Err(); err != nil {
-				return fmt.Errorf("%s %s: %w", qs[i].Table, r.UUID(), err)
+				return fmt.Errorf("%s %s: %w", qs[i].Table(), r.UUID(), err)
 			}
 		}
 	}

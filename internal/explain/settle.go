@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // learn notes where pipelines begin: OpenFlow table minus table_id of every
@@ -148,7 +147,7 @@ func words(match string) []string {
 func (e *Explainer) onDatapath(ctx context.Context, f *LogicalFlow, key uint64) (*LogicalFlow, error) {
 	out := *f
 	if f.group.IsZero() {
-		dps, err := e.datapathsByUUID(ctx, []ovn.UUID{f.datapath})
+		dps, err := e.datapathsByUUID(ctx, []ovsdb.UUID{f.datapath})
 		if d := dps[f.datapath]; d != nil {
 			out.Datapath, out.on = d.Name, d
 		}
@@ -176,17 +175,13 @@ func (e *Explainer) onDatapath(ctx context.Context, f *LogicalFlow, key uint64) 
 	return &out, err
 }
 
-func (e *Explainer) group(ctx context.Context, g ovn.UUID) ([]ovn.UUID, error) {
+func (e *Explainer) group(ctx context.Context, g ovsdb.UUID) ([]ovsdb.UUID, error) {
 	if members, ok := e.groups[g]; ok {
 		return members, nil
 	}
-	res, err := e.sb.Select(ctx, ovn.Query{Table: "Logical_DP_Group", Columns: []string{"datapaths"}, Where: []ovsdb.Condition{ovn.Equal("_uuid", g)}})
+	members, err := e.sb.DatapathGroup(ctx, g)
 	if err != nil {
 		return nil, err
-	}
-	var members []ovn.UUID
-	for _, r := range res[0] {
-		members = r.Refs("datapaths")
 	}
 	e.groups[g] = members
 	return members, nil
@@ -209,9 +204,9 @@ func (e *Explainer) datapathByKey(ctx context.Context, key uint64) (*ovn.Datapat
 	return d, nil
 }
 
-func (e *Explainer) datapathsByUUID(ctx context.Context, ids []ovn.UUID) (map[ovn.UUID]*ovn.Datapath, error) {
-	out := map[ovn.UUID]*ovn.Datapath{}
-	var want []ovn.UUID
+func (e *Explainer) datapathsByUUID(ctx context.Context, ids []ovsdb.UUID) (map[ovsdb.UUID]*ovn.Datapath, error) {
+	out := map[ovsdb.UUID]*ovn.Datapath{}
+	var want []ovsdb.UUID
 	for _, u := range ids {
 		if d, ok := e.byUUID[u]; ok {
 			out[u] = d

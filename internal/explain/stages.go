@@ -4,9 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // stage is a table of the logical pipelines.
@@ -17,54 +16,45 @@ type stage struct {
 
 // brief is what is kept of every logical flow of a datapath: enough to know which to read whole.
 type brief struct {
-	id       ovn.UUID
-	group    ovn.UUID // of the datapaths that share it; zero for one datapath's own
+	id       ovsdb.UUID
+	group    ovsdb.UUID // of the datapaths that share it; zero for one datapath's own
 	priority int
 	match    string
 }
 
 // shared stands in for a datapath: the flows that datapath groups share.
-var shared ovn.UUID
+var shared ovsdb.UUID
 
 // readStages reads the briefs of the datapaths' flows and of those that are shared, unless it has them. The server goes
 // through all its logical flows for each datapath asked about, so one question tells about all stages.
-func (e *Explainer) readStages(ctx context.Context, datapaths ...ovn.UUID) error {
-	var want []ovn.UUID
-	var qs []ovn.Query
-	if e.sb.Has("Logical_Flow", "logical_dp_group") {
-		datapaths = append([]ovn.UUID{shared}, datapaths...)
+func (e *Explainer) readStages(ctx context.Context, datapaths ...ovsdb.UUID) error {
+	var want []ovsdb.UUID
+	if e.sb.HasDatapathGroups() {
+		datapaths = append([]ovsdb.UUID{shared}, datapaths...)
 	}
 	for _, dp := range datapaths {
-		if e.stages[dp] != nil || slices.Contains(want, dp) {
-			continue
+		if e.stages[dp] == nil && !slices.Contains(want, dp) {
+			want = append(want, dp)
 		}
-		var value any = dp
-		if dp == shared {
-			value = ovsdb.OvsSet{}
-		}
-		want = append(want, dp)
-		qs = append(qs, ovn.Query{Table: "Logical_Flow", Columns: []string{"pipeline", "table_id", "priority", "match", "logical_dp_group"},
-			Where: []ovsdb.Condition{ovn.Equal("logical_datapath", value)}})
 	}
-	if len(qs) == 0 {
+	if len(want) == 0 {
 		return nil
 	}
-	read := make([]map[stage][]brief, len(qs))
+	read := make([]map[stage][]brief, len(want))
 	for i := range read {
 		read[i] = map[stage][]brief{}
 	}
-	var ids []ovn.UUID
+	var ids []ovsdb.UUID
 	pipelines := map[string]string{} // one string for all rows
-	err := e.sb.Each(ctx, qs, func(q int, r *ovn.Row) error {
-		b := brief{id: r.UUID(), group: r.Ref("logical_dp_group"), priority: int(r.Int("priority")), match: r.Str("match")}
-		at := stage{r.Str("pipeline"), int(r.Int("table_id"))}
+	err := e.sb.FlowOutlines(ctx, want, func(dp int, f ovn.FlowOutline) {
+		b := brief{id: f.UUID, group: f.Group, priority: f.Priority, match: f.Match}
+		at := stage{f.Pipeline, f.TableID}
 		if known, ok := pipelines[at.pipeline]; ok {
 			at.pipeline = known
 		}
 		pipelines[at.pipeline] = at.pipeline
-		read[q][at] = append(read[q][at], b)
+		read[dp][at] = append(read[dp][at], b)
 		ids = append(ids, b.id)
-		return r.Err()
 	})
 	if err != nil {
 		return err
@@ -77,7 +67,7 @@ func (e *Explainer) readStages(ctx context.Context, datapaths ...ovn.UUID) error
 }
 
 // stageFlows lists the flows of a datapath's stage.
-func (e *Explainer) stageFlows(ctx context.Context, datapath ovn.UUID, at stage) ([]brief, error) {
+func (e *Explainer) stageFlows(ctx context.Context, datapath ovsdb.UUID, at stage) ([]brief, error) {
 	if err := e.readStages(ctx, datapath); err != nil {
 		return nil, err
 	}
@@ -98,24 +88,24 @@ func (e *Explainer) stageFlows(ctx context.Context, datapath ovn.UUID, at stage)
 }
 
 // groupsOf are the datapath groups that a datapath is in.
-func (e *Explainer) groupsOf(ctx context.Context, datapath ovn.UUID) (map[ovn.UUID]bool, error) {
+func (e *Explainer) groupsOf(ctx context.Context, datapath ovsdb.UUID) (map[ovsdb.UUID]bool, error) {
 	if on := e.groupsWith[datapath]; on != nil {
 		return on, nil
 	}
-	res, err := e.sb.Select(ctx, ovn.Query{Table: "Logical_DP_Group", Where: []ovsdb.Condition{ovn.Includes("datapaths", datapath)}})
+	groups, err := e.sb.DatapathGroupsOf(ctx, datapath)
 	if err != nil {
 		return nil, err
 	}
-	on := map[ovn.UUID]bool{}
-	for _, r := range res[0] {
-		on[r.UUID()] = true
+	on := map[ovsdb.UUID]bool{}
+	for _, g := range groups {
+		on[g] = true
 	}
 	e.groupsWith[datapath] = on
 	return on, nil
 }
 
-func ids(in []brief) []ovn.UUID {
-	out := make([]ovn.UUID, len(in))
+func ids(in []brief) []ovsdb.UUID {
+	out := make([]ovsdb.UUID, len(in))
 	for i, b := range in {
 		out[i] = b.id
 	}
@@ -123,9 +113,9 @@ func ids(in []brief) []ovn.UUID {
 }
 
 // loadFlows reads the logical flows of UUIDs, unless it has them. A row that has gone meanwhile stays unread.
-func (e *Explainer) loadFlows(ctx context.Context, ids []ovn.UUID) error {
-	seen := map[ovn.UUID]bool{}
-	var want []ovn.UUID
+func (e *Explainer) loadFlows(ctx context.Context, ids []ovsdb.UUID) error {
+	seen := map[ovsdb.UUID]bool{}
+	var want []ovsdb.UUID
 	for _, u := range ids {
 		if e.flows[u] == nil && !seen[u] {
 			seen[u] = true
@@ -140,7 +130,7 @@ func (e *Explainer) loadFlows(ctx context.Context, ids []ovn.UUID) error {
 }
 
 // flow reads one logical flow, unless it has it; nil for a row that has gone.
-func (e *Explainer) flow(ctx context.Context, id ovn.UUID) (*LogicalFlow, error) {
-	err := e.loadFlows(ctx, []ovn.UUID{id})
+func (e *Explainer) flow(ctx context.Context, id ovsdb.UUID) (*LogicalFlow, error) {
+	err := e.loadFlows(ctx, []ovsdb.UUID{id})
 	return e.flows[id], err
 }

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -15,7 +15,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 type nbTable struct {
 	columns  []string
 	owners   []string // TABLE.COLUMN of the rows that refer to it
-	describe func(r *ovn.Row) (name, summary string)
+	describe func(r *ovsdb.Row) (name, summary string)
 }
 
 var nbTables = map[string]nbTable{
@@ -28,47 +28,49 @@ var nbTables = map[string]nbTable{
 		[]string{"Logical_Router.static_routes"}, describeRoute},
 	"Logical_Router_Policy": {[]string{"priority", "match", "action", "nexthop", "nexthops", "chain", "jump_chain", "options"},
 		[]string{"Logical_Router.policies"}, describePolicy},
-	"QoS": {[]string{"priority", "direction", "match", "action", "bandwidth"}, []string{"Logical_Switch.qos_rules"}, func(r *ovn.Row) (string, string) {
+	"QoS": {[]string{"priority", "direction", "match", "action", "bandwidth"}, []string{"Logical_Switch.qos_rules"}, func(r *ovsdb.Row) (string, string) {
 		s := fmt.Sprintf("%s %d %s:", r.Str("direction"), r.Int("priority"), r.Str("match"))
 		return "", s + list(r.Map("action"), "=") + list(r.Map("bandwidth"), "=")
 	}},
-	"DHCP_Options": {[]string{"cidr", "options"}, nil, func(r *ovn.Row) (string, string) {
+	"DHCP_Options": {[]string{"cidr", "options"}, nil, func(r *ovsdb.Row) (string, string) {
 		return "", "DHCP options of " + r.Str("cidr") + ":" + list(r.Map("options"), "=")
 	}},
 	"Logical_Switch_Port": {[]string{"name", "type", "addresses", "port_security", "enabled", "options"}, []string{"Logical_Switch.ports"}, describeLSP},
-	"Logical_Router_Port": {[]string{"name", "mac", "networks", "peer", "enabled"}, []string{"Logical_Router.ports"}, func(r *ovn.Row) (string, string) {
+	"Logical_Router_Port": {[]string{"name", "mac", "networks", "peer", "enabled"}, []string{"Logical_Router.ports"}, func(r *ovsdb.Row) (string, string) {
 		s := "router port " + r.Str("name") + ": " + r.Str("mac") + " " + strings.Join(r.Strs("networks"), " ")
 		if enabled := r.Bools("enabled"); len(enabled) > 0 && !enabled[0] {
 			s += ", disabled"
 		}
 		return r.Str("name"), s
 	}},
-	"Forwarding_Group": {[]string{"name", "vip", "vmac", "liveness", "child_port"}, []string{"Logical_Switch.forwarding_groups"}, func(r *ovn.Row) (string, string) {
+	"Forwarding_Group": {[]string{"name", "vip", "vmac", "liveness", "child_port"}, []string{"Logical_Switch.forwarding_groups"}, func(r *ovsdb.Row) (string, string) {
 		return r.Str("name"), fmt.Sprintf("forwarding group %s (%s) to %s", r.Str("vip"), r.Str("vmac"), strings.Join(r.Strs("child_port"), ", "))
 	}},
-	"Static_MAC_Binding": {[]string{"logical_port", "ip", "mac"}, nil, func(r *ovn.Row) (string, string) {
+	"Static_MAC_Binding": {[]string{"logical_port", "ip", "mac"}, nil, func(r *ovsdb.Row) (string, string) {
 		return "", fmt.Sprintf("static MAC binding: %s is %s at %s", r.Str("ip"), r.Str("mac"), r.Str("logical_port"))
 	}},
 	"DHCP_Relay":             {[]string{"name", "servers"}, nil, named("DHCP relay", "servers")},
 	"Network_Function_Group": {[]string{"name", "mode"}, nil, named("network function group", "mode")},
 	"Network_Function":       {[]string{"name"}, nil, named("network function", "")},
 	"Mirror":                 {[]string{"name", "filter", "sink", "type"}, nil, named("mirror to", "sink")},
-	"Mirror_Rule": {[]string{"match", "action", "priority"}, nil, func(r *ovn.Row) (string, string) {
+	"Mirror_Rule": {[]string{"match", "action", "priority"}, nil, func(r *ovsdb.Row) (string, string) {
 		return "", fmt.Sprintf("mirror rule %d %s: %s", r.Int("priority"), r.Str("match"), r.Str("action"))
 	}},
-	"Logical_Switch":             {[]string{"name"}, nil, named("switch", "")},
-	"Logical_Router":             {[]string{"name"}, nil, named("router", "")},
-	"Port_Group":                 {[]string{"name"}, nil, named("port group", "")},
-	"Copp":                       {[]string{"name"}, nil, named("control plane protection", "")},
-	"Meter":                      {[]string{"name", "unit"}, nil, named("meter", "unit")},
-	"BFD":                        {[]string{"logical_port", "dst_ip", "status"}, nil, func(r *ovn.Row) (string, string) { return r.Str("logical_port"), "BFD session with " + r.Str("dst_ip") }},
-	"DNS":                        {[]string{"records"}, nil, func(r *ovn.Row) (string, string) { return "", itoa(len(r.Map("records"))) + " DNS records" }},
-	"Load_Balancer_Health_Check": {[]string{"vip"}, nil, func(r *ovn.Row) (string, string) { return r.Str("vip"), "health check of " + r.Str("vip") }},
+	"Logical_Switch": {[]string{"name"}, nil, named("switch", "")},
+	"Logical_Router": {[]string{"name"}, nil, named("router", "")},
+	"Port_Group":     {[]string{"name"}, nil, named("port group", "")},
+	"Copp":           {[]string{"name"}, nil, named("control plane protection", "")},
+	"Meter":          {[]string{"name", "unit"}, nil, named("meter", "unit")},
+	"BFD": {[]string{"logical_port", "dst_ip", "status"}, nil, func(r *ovsdb.Row) (string, string) {
+		return r.Str("logical_port"), "BFD session with " + r.Str("dst_ip")
+	}},
+	"DNS":                        {[]string{"records"}, nil, func(r *ovsdb.Row) (string, string) { return "", itoa(len(r.Map("records"))) + " DNS records" }},
+	"Load_Balancer_Health_Check": {[]string{"vip"}, nil, func(r *ovsdb.Row) (string, string) { return r.Str("vip"), "health check of " + r.Str("vip") }},
 }
 
 // named describes a table of which the name says enough.
-func named(kind, column string) func(r *ovn.Row) (string, string) {
-	return func(r *ovn.Row) (string, string) {
+func named(kind, column string) func(r *ovsdb.Row) (string, string) {
+	return func(r *ovsdb.Row) (string, string) {
 		s := kind + " " + r.Str("name")
 		if column != "" && r.Str(column) != "" {
 			s += " " + r.Str(column)
@@ -90,7 +92,7 @@ func list(m map[string]string, sep string) string {
 	return b.String()
 }
 
-func describeACL(r *ovn.Row) (name, summary string) {
+func describeACL(r *ovsdb.Row) (name, summary string) {
 	s := fmt.Sprintf("%s %d %s: %s", r.Str("direction"), r.Int("priority"), r.Str("action"), r.Str("match"))
 	if t := r.Int("tier"); t != 0 {
 		s += fmt.Sprintf(", tier %d", t)
@@ -107,7 +109,7 @@ func describeACL(r *ovn.Row) (name, summary string) {
 	return r.Str("name"), s
 }
 
-func describeNAT(r *ovn.Row) (name, summary string) {
+func describeNAT(r *ovsdb.Row) (name, summary string) {
 	kind, ext, in := r.Str("type"), r.Str("external_ip"), r.Str("logical_ip")
 	if p := r.Str("external_port_range"); p != "" {
 		ext += ":" + p
@@ -140,7 +142,7 @@ func describeNAT(r *ovn.Row) (name, summary string) {
 }
 
 // describeLB puts one VIP on each line; lbSummary picks the one that a flow is about.
-func describeLB(r *ovn.Row) (name, summary string) {
+func describeLB(r *ovsdb.Row) (name, summary string) {
 	proto := r.Str("protocol")
 	var lines []string
 	for vip, backends := range r.Map("vips") {
@@ -211,7 +213,7 @@ func lbSummary(lines string, f *LogicalFlow) string {
 	return itoa(len(vips)) + " VIPs: " + strings.Join(first(vips, 3), "; ")
 }
 
-func describeRoute(r *ovn.Row) (name, summary string) {
+func describeRoute(r *ovsdb.Row) (name, summary string) {
 	s := "route " + r.Str("ip_prefix") + " via " + r.Str("nexthop")
 	if p := r.Str("output_port"); p != "" {
 		s += " port " + p
@@ -231,7 +233,7 @@ func describeRoute(r *ovn.Row) (name, summary string) {
 	return "", s
 }
 
-func describePolicy(r *ovn.Row) (name, summary string) {
+func describePolicy(r *ovsdb.Row) (name, summary string) {
 	s := fmt.Sprintf("policy %d %s: %s", r.Int("priority"), r.Str("match"), r.Str("action"))
 	hops := r.Strs("nexthops")
 	if len(hops) == 0 {
@@ -246,7 +248,7 @@ func describePolicy(r *ovn.Row) (name, summary string) {
 	return r.Str("chain"), s
 }
 
-func describeLSP(r *ovn.Row) (name, summary string) {
+func describeLSP(r *ovsdb.Row) (name, summary string) {
 	s := "port " + r.Str("name")
 	if t := r.Str("type"); t != "" {
 		s += " (" + t + ")"

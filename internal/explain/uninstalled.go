@@ -8,9 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -92,14 +91,14 @@ func (e *Explainer) place(ctx context.Context, l *lookup) (bool, error) {
 	if !l.miss && !l.named.Gone {
 		return false, nil
 	}
-	last, ok := e.sb.MaxInteger("Logical_Flow", "table_id")
+	last, ok := e.sb.LastTableID()
 	if !ok {
 		return false, nil
 	}
 	// Every stage has a flow of priority 0 for all packets.
 	for _, pipeline := range []string{"egress", "ingress"} {
 		base, ok := e.base(pipeline)
-		if !ok || l.hit.Table < base || l.hit.Table > base+int(last) {
+		if !ok || l.hit.Table < base || l.hit.Table > base+last {
 			continue
 		}
 		l.stage = stage{pipeline, l.hit.Table - base}
@@ -150,7 +149,7 @@ func (e *Explainer) surelyMatching(ctx context.Context, l lookup) (*LogicalFlow,
 			continue
 		}
 		// Read anew: what was asked for when the stage was read may have gone since, and its flow with it.
-		still, err := e.selectFlows(ctx, []ovn.UUID{b.id})
+		still, err := e.selectFlows(ctx, []ovsdb.UUID{b.id})
 		if err != nil {
 			return nil, err
 		}
@@ -174,53 +173,52 @@ func (e *Explainer) factsOn(ctx context.Context, dp *ovn.Datapath, flow string) 
 
 // setName is an address set or port group as a match on a datapath names it, with its sign.
 type setName struct {
-	datapath ovn.UUID // of a port group
+	datapath ovsdb.UUID // of a port group
 	name     string
 }
 
 // readSets reads the address sets and port groups that a match names. The Southbound database has a port group's
 // members datapath by datapath (northd.c: get_sb_port_group_name).
 func (e *Explainer) readSets(ctx context.Context, f *facts, dp *ovn.Datapath, match string) error {
-	var want []setName
-	var qs []ovn.Query
 	if f.sets == nil {
 		f.sets = map[string][]string{}
 	}
+	var want []string
 	for _, w := range words(match) {
 		if len(w) < 2 || w[0] != '$' && w[0] != '@' {
 			continue
 		}
-		set := setName{name: w}
-		q := ovn.Query{Table: "Address_Set", Columns: []string{"addresses"}, Where: []ovsdb.Condition{ovn.Equal("name", w[1:])}}
-		if w[0] == '@' {
-			set.datapath = dp.UUID
-			q = ovn.Query{Table: "Port_Group", Columns: []string{"ports"},
-				Where: []ovsdb.Condition{ovn.Equal("name", strconv.FormatInt(dp.TunnelKey, 10)+"_"+w[1:])}}
-		}
-		if members, known := e.sets[set]; known {
+		if members, known := e.sets[nameOn(dp, w)]; known {
 			f.sets[w] = members
-		} else if !slices.Contains(want, set) {
-			want, qs = append(want, set), append(qs, q)
+		} else if !slices.Contains(want, w) {
+			want = append(want, w)
 		}
 	}
-	if len(qs) == 0 {
+	if len(want) == 0 {
 		return nil
 	}
-	res, err := e.sb.Select(ctx, qs...)
+	found, err := e.sb.SetMembers(ctx, dp, want)
 	if err != nil {
 		return err
 	}
-	for i, set := range want {
-		var members []string
-		for _, r := range res[i] {
-			members = append(members, r.Strs("addresses")...)
-			for _, p := range r.Strs("ports") {
-				members = append(members, strconv.Quote(p))
+	for i, w := range want {
+		members := found[i]
+		if w[0] == '@' {
+			for i, port := range members {
+				members[i] = strconv.Quote(port) // as in a match
 			}
 		}
-		e.sets[set], f.sets[set.name] = members, members
+		e.sets[nameOn(dp, w)], f.sets[w] = members, members
 	}
 	return nil
+}
+
+// nameOn is a set's or group's name as a match on the datapath means it.
+func nameOn(dp *ovn.Datapath, name string) setName {
+	if name[0] == '@' {
+		return setName{dp.UUID, name}
+	}
+	return setName{name: name}
 }
 
 // where says which look-up a finding is about.
@@ -243,7 +241,7 @@ func (l lookup) lacks(chassis string, lf *LogicalFlow, nb *NBRow) report.Finding
 	return report.Finding{
 		Severity: report.SeverityWarning, Code: "flow-not-installed", Where: where, NB: nb.report(),
 		Text: fmt.Sprintf("%s: %s should have taken the packet in table %d and is not in its tables: %s", chassis, what, l.hit.Table, instead),
-		Hint: "ovs-ofctl dump-flows br-int cookie=0x" + fmt.Sprintf("%08x", lf.UUID.Cookie()) + "/-1; is ovn-controller running and connected?",
+		Hint: "ovs-ofctl dump-flows br-int cookie=0x" + fmt.Sprintf("%08x", ovn.Cookie(lf.UUID)) + "/-1; is ovn-controller running and connected?",
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -79,7 +80,7 @@ func TestUninstalled(t *testing.T) {
 // TestWithdrawn checks that a logical flow which goes while a packet is traced is no finding: it was read, and need not be installed any more.
 func TestWithdrawn(t *testing.T) {
 	remote := lone(t, "ovn-sb.ovsschema", ovn.Southbound, aclRows())
-	sb, err := ovn.DialSB(t.Context(), ovn.Options{Remotes: remote})
+	sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: remote})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
@@ -146,7 +146,7 @@ func (f fakeNode) Trace(ctx context.Context, req TraceRequest) (*engine.Result, 
 	case "call":
 		return nil, &engine.TraceError{Bridge: "b", Err: &unixctl.CallError{Path: "/r/x.ctl", Method: "ofproto/trace", Err: syscall.ECONNREFUSED}}
 	case "database":
-		return nil, &ovn.Error{Remote: "unix:/db", Database: "Open_vSwitch", Op: "connect", Err: errors.New("refused")}
+		return nil, &ovsdb.Error{Remote: "unix:/db", Database: "Open_vSwitch", Op: "connect", Err: errors.New("refused")}
 	case "limit":
 		return nil, fmt.Errorf("%w: 5 segments", engine.ErrLimit)
 	case "changed":

@@ -18,6 +18,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
@@ -166,7 +167,7 @@ func versionOf(text string) string {
 
 // readDatabase fills in what the Open_vSwitch database knows.
 func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn.Interface, []*ovn.Mirror, error) {
-	db, err := ovn.DialOVS(ctx, ovn.Options{Remotes: s.opt.DB})
+	db, err := ovn.DialOVS(ctx, ovsdb.Options{Remotes: s.opt.DB})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -312,7 +313,7 @@ func (s *Service) Close(ctx context.Context) error {
 func Unreachable(err error) bool {
 	var (
 		ne *Error
-		de *ovn.Error
+		de *ovsdb.Error
 		ce *unixctl.CallError
 		uf *unixctl.NotFoundError
 		ns *nodens.Error

@@ -19,6 +19,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
@@ -228,7 +229,7 @@ func TestServiceFaults(t *testing.T) {
 func TestNoDatabase(t *testing.T) {
 	o := userspaceOVS(t)
 	_, err := service(t, Options{RunDir: o.RunDir, DB: "unix:" + filepath.Join(o.RunDir, "none.sock")}).Info(t.Context())
-	var de *ovn.Error
+	var de *ovsdb.Error
 	if !errors.As(err, &de) || !strings.Contains(err.Error(), "none.sock") || !Unreachable(err) {
 		t.Errorf("error %v", err)
 	}

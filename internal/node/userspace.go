@@ -8,6 +8,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // userspaceModel is conntrack as ovs-vswitchd's own datapath dp, TYPE@NAME, has it: without a type
@@ -28,7 +29,7 @@ func (s *Service) timeoutPolicies(ctx context.Context, datapathType string) (map
 	if s.opt.NoDB {
 		return nil, errNoDB
 	}
-	db, err := ovn.DialOVS(ctx, ovn.Options{Remotes: s.opt.DB})
+	db, err := ovn.DialOVS(ctx, ovsdb.Options{Remotes: s.opt.DB})
 	if err != nil {
 		return nil, err
 	}

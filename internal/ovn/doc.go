@@ -1,11 +1,13 @@
-// Package ovn asks OVN's Southbound and Northbound databases and a node's
-// Open_vSwitch database for the rows a trace needs.
+// Package ovn says what the rows of OVN's Southbound and Northbound databases, and of a node's
+// Open_vSwitch database, mean to a trace.
 //
-// No table is replicated or monitored: every question is an OVSDB "select"
-// with conditions and a column list (RFC 7047 section 5.2.2), and only columns
-// that the server's schema has are asked for, so that OVN 20.03 and 26.03 are
-// served by the same code. Operations and conditions are those of
-// libovsdb's ovsdb package. Its client is not used: it
-// binds to a model of fixed columns and keeps a cache of them, where
-// this package streams the UUIDs of half a million rows in constant memory.
+// It asks by internal/ovsdb. Only columns that the server's schema has are asked for, so that OVN
+// 20.03 and 26.03 are served by the same code.
 package ovn
+
+// The databases' names.
+const (
+	Southbound  = "OVN_Southbound"
+	Northbound  = "OVN_Northbound"
+	OpenVSwitch = "Open_vSwitch"
+)

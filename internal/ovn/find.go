@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // FindPorts resolves what a person writes for a port: its name, its UUID or
@@ -41,7 +43,7 @@ func (s *SB) FindPorts(ctx context.Context, spec, network string) ([]*PortBindin
 
 func (s *SB) findPorts(ctx context.Context, spec string) (found []*PortBinding, what string, err error) {
 	// A name goes before every other reading: names are free text.
-	found, err = s.ports(ctx, where(Equal("logical_port", spec)))
+	found, err = s.ports(ctx, portBindings.Equal("logical_port", spec))
 	if err != nil || len(found) > 0 {
 		return found, "logical port", err
 	}
@@ -65,8 +67,8 @@ func (s *SB) findPorts(ctx context.Context, spec string) (found []*PortBinding, 
 		found, err = s.PortsByIP(ctx, ip)
 		return found, "port with IP address", err
 	}
-	if u, err := ParseUUID(spec); err == nil {
-		found, err = s.ports(ctx, where(Equal("_uuid", u)), where(IncludesKey("external_ids", "neutron:port_id", spec)))
+	if u, err := ovsdb.ParseUUID(spec); err == nil {
+		found, err = s.ports(ctx, portBindings.Row(u), portBindings.IncludesPair("external_ids", "neutron:port_id", spec))
 		return found, "port with UUID", err
 	}
 	if isUUIDPrefix(spec) {
@@ -76,21 +78,17 @@ func (s *SB) findPorts(ctx context.Context, spec string) (found []*PortBinding, 
 		}
 	}
 	found, err = s.ports(ctx,
-		where(IncludesKey("external_ids", "neutron:port_id", spec)),
-		where(IncludesKey("external_ids", "neutron:port_name", spec)))
+		portBindings.IncludesPair("external_ids", "neutron:port_id", spec),
+		portBindings.IncludesPair("external_ids", "neutron:port_name", spec))
 	return found, "logical port", err
 }
 
-// isUUIDPrefix reports at least eight hex digits, dashes where a UUID has them.
+// isUUIDPrefix reports whether a UUID can begin so: with at least eight hex digits.
 func isUUIDPrefix(s string) bool {
-	if len(s) < 8 || len(s) > uuidLen {
+	zero := ovsdb.UUID{}.String()
+	if len(s) < 8 || len(s) > len(zero) {
 		return false
 	}
-	for i := range len(s) {
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		if dash != (s[i] == '-') || !dash && nibble(s[i]) < 0 {
-			return false
-		}
-	}
-	return true
+	_, err := ovsdb.ParseUUID(s + zero[len(s):])
+	return err == nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // shared is a switch with two routers, ports that learn their way by DHCP, by router advertisements or not at all, and a
@@ -61,7 +62,7 @@ func TestNextHopOfSeveral(t *testing.T) {
 	if _, err := d.SBCtl(t.Context(), `create mac_binding logical_port=ra-lan ip=10.1.0.77 mac='"02:00:00:00:00:77"' datapath=`+lr.UUID.String()); err != nil {
 		t.Fatal(err)
 	}
-	nb := must[*ovn.NB](t)(ovn.DialNB(t.Context(), ovn.Options{Remotes: d.NB}))
+	nb := must[*ovn.NB](t)(ovn.DialNB(t.Context(), ovsdb.Options{Remotes: d.NB}))
 	defer nb.Close()
 	sb.Dynamic = nb.DynamicAddresses
 	auto := must[*ovn.PortBinding](t)(sb.PortByName(t.Context(), "vm-auto"))
@@ -150,7 +151,7 @@ func TestNames(t *testing.T) {
 	d := ovntest.New(t, named)
 	ctx := t.Context()
 	sb := dialSB(t, d.SB)
-	nb := must[*ovn.NB](t)(ovn.DialNB(ctx, ovn.Options{Remotes: d.NB}))
+	nb := must[*ovn.NB](t)(ovn.DialNB(ctx, ovsdb.Options{Remotes: d.NB}))
 	defer nb.Close()
 	const net1, one, two = "neutron-11111111-2222-3333-4444-555555555555", "aaaaaaaa-0000-0000-0000-000000000001", "aaaaaaaa-0000-0000-0000-000000000002"
 	for _, c := range []struct {
@@ -187,7 +188,7 @@ func TestNames(t *testing.T) {
 	if _, err := sb.FindPorts(ctx, "10.0.0.1", "net1"); !errors.As(err, &many) || len(many.Candidates) != 2 {
 		t.Errorf("two networks of one name: %v", err)
 	}
-	rows := must[[][]*ovn.Row](t)(nb.Select(ctx, ovn.Query{Table: "Logical_Switch_Port", Where: nil, Columns: []string{"name"}}))[0]
+	rows := must[[][]*ovsdb.Row](t)(nb.Select(ctx, ovsdb.From("Logical_Switch_Port", "name")))[0]
 	for _, r := range rows {
 		id := r.UUID().String()
 		for _, spec := range []string{r.Str("name"), id, id[:13]} {

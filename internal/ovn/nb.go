@@ -1,16 +1,20 @@
 package ovn
 
-import "context"
+import (
+	"context"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+)
 
 // NB asks the Northbound database.
-type NB struct{ *DB }
+type NB struct{ *ovsdb.DB }
 
 // DialNB connects to the Northbound database.
-func DialNB(ctx context.Context, opt Options) (*NB, error) {
+func DialNB(ctx context.Context, opt ovsdb.Options) (*NB, error) {
 	if opt.Database == "" {
 		opt.Database = Northbound
 	}
-	db, err := Dial(ctx, opt)
+	db, err := ovsdb.Dial(ctx, opt)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,14 @@
 package ovn
 
-import "context"
+import (
+	"context"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+)
 
 // NATByExternalMAC lists the logical ports of the distributed NAT rules that answer for a MAC address.
 func (n *NB) NATByExternalMAC(ctx context.Context, mac string) ([]string, error) {
-	res, err := n.Select(ctx, Query{Table: "NAT", Columns: []string{"logical_port", "external_mac"}, Where: where(Equal("external_mac", mac))})
+	res, err := n.Select(ctx, ovsdb.From("NAT", "logical_port", "external_mac").Equal("external_mac", mac))
 	if err != nil {
 		return nil, err
 	}
@@ -14,7 +18,7 @@ func (n *NB) NATByExternalMAC(ctx context.Context, mac string) ([]string, error)
 			out = append(out, p)
 		}
 		if err := r.Err(); err != nil {
-			return nil, n.bad("NAT", err)
+			return nil, n.Malformed("NAT", err)
 		}
 	}
 	return out, nil

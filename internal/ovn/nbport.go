@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // PortNames lists the names of the logical ports of switches and routers that have the name, the UUID in the Northbound
@@ -14,7 +14,7 @@ import (
 func (n *NB) PortNames(ctx context.Context, spec string) ([]string, error) {
 	var out []string
 	for _, table := range []string{"Logical_Switch_Port", "Logical_Router_Port"} {
-		res, err := n.Select(ctx, Query{Table: table, Columns: []string{"name"}, Where: where(Equal("name", spec))})
+		res, err := n.Select(ctx, ovsdb.From(table, "name").Equal("name", spec))
 		if err != nil {
 			return nil, err
 		}
@@ -33,14 +33,13 @@ func (n *NB) PortNames(ctx context.Context, spec string) ([]string, error) {
 
 // DynamicAddresses are the addresses that northd gave the ports of these names, or all ports that have some, by name.
 func (n *NB) DynamicAddresses(ctx context.Context, names ...string) (map[string]string, error) {
-	some := ovsdb.NewCondition("dynamic_addresses", ovsdb.ConditionNotEqual, ovsdb.OvsSet{GoSet: []any{}})
-	columns := []string{"name", "dynamic_addresses"}
-	var qs []Query
+	lsps := ovsdb.From("Logical_Switch_Port", "name", "dynamic_addresses")
+	var qs []ovsdb.Query
 	for _, name := range names {
-		qs = append(qs, Query{Table: "Logical_Switch_Port", Columns: columns, Where: where(Equal("name", name))})
+		qs = append(qs, lsps.Equal("name", name))
 	}
 	if len(names) == 0 {
-		qs = []Query{{Table: "Logical_Switch_Port", Columns: columns, Where: where(some)}}
+		qs = []ovsdb.Query{lsps.NotEmpty("dynamic_addresses")}
 	}
 	res, err := n.Select(ctx, qs...)
 	if err != nil {
@@ -59,13 +58,13 @@ func (n *NB) DynamicAddresses(ctx context.Context, names ...string) (map[string]
 
 // PortGroup reads the names of the ports of a port group; false when there is none of the name.
 func (n *NB) PortGroup(ctx context.Context, name string) ([]string, bool, error) {
-	res, err := n.Select(ctx, Query{Table: "Port_Group", Columns: []string{"ports"}, Where: where(Equal("name", name))})
+	res, err := n.Select(ctx, ovsdb.From("Port_Group", "ports").Equal("name", name))
 	if err != nil || len(res[0]) == 0 {
 		return nil, false, err
 	}
-	var ports []Query
+	var ports []ovsdb.Query
 	for _, u := range res[0][0].Refs("ports") {
-		ports = append(ports, Query{Table: "Logical_Switch_Port", Columns: []string{"name"}, Where: where(Equal("_uuid", u))})
+		ports = append(ports, ovsdb.From("Logical_Switch_Port", "name").Row(u))
 	}
 	if res, err = n.Select(ctx, ports...); err != nil {
 		return nil, false, err
@@ -86,11 +85,11 @@ func (n *NB) dhcpRouter(ctx context.Context, lsp string, dst netip.Addr) (netip.
 	if n == nil || !dst.Is4() {
 		return netip.Addr{}, nil
 	}
-	res, err := n.Select(ctx, Query{Table: "Logical_Switch_Port", Columns: []string{"dhcpv4_options"}, Where: where(Equal("name", lsp))})
+	res, err := n.Select(ctx, ovsdb.From("Logical_Switch_Port", "dhcpv4_options").Equal("name", lsp))
 	if err != nil || len(res[0]) == 0 || res[0][0].Ref("dhcpv4_options").IsZero() {
 		return netip.Addr{}, err
 	}
-	res, err = n.Select(ctx, Query{Table: "DHCP_Options", Columns: []string{"options"}, Where: where(Equal("_uuid", res[0][0].Ref("dhcpv4_options")))})
+	res, err = n.Select(ctx, ovsdb.From("DHCP_Options", "options").Row(res[0][0].Ref("dhcpv4_options")))
 	if err != nil || len(res[0]) == 0 {
 		return netip.Addr{}, err
 	}
@@ -132,7 +131,7 @@ func (n *NB) advertising(ctx context.Context, routers []attachedRouter) ([]attac
 	rank := map[string]int{"LOW": 1, "": 2, "MEDIUM": 2, "HIGH": 3}
 	best, out := 0, []attachedRouter(nil)
 	for _, r := range routers {
-		res, err := n.Select(ctx, Query{Table: "Logical_Router_Port", Columns: []string{"ipv6_ra_configs"}, Where: where(Equal("name", r.lrp.LogicalPort))})
+		res, err := n.Select(ctx, ovsdb.From("Logical_Router_Port", "ipv6_ra_configs").Equal("name", r.lrp.LogicalPort))
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
@@ -13,7 +15,7 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 // NearestPorts lists up to n names of logical ports that come close to name.
 // It reads the column of names, so it belongs on the way to an error message.
 func (s *SB) NearestPorts(ctx context.Context, name string, n int) ([]string, error) {
-	res, err := s.Select(ctx, Query{Table: "Port_Binding", Columns: []string{"logical_port"}})
+	res, err := s.Select(ctx, ovsdb.From("Port_Binding", "logical_port"))
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // NextHop is the Ethernet destination a guest would put on a packet.
@@ -92,7 +92,7 @@ func (s *SB) NextHop(ctx context.Context, p *PortBinding, dst netip.Addr, nb *NB
 }
 
 // neighbour is who answers for an address on the switch: a router's port or another port.
-func (s *SB) neighbour(ctx context.Context, datapath UUID, routers []attachedRouter, ip netip.Addr) (NextHop, bool, error) {
+func (s *SB) neighbour(ctx context.Context, datapath ovsdb.UUID, routers []attachedRouter, ip netip.Addr) (NextHop, bool, error) {
 	for _, r := range routers {
 		if mac, ok := r.owns(ip); ok {
 			return NextHop{MAC: mac, Kind: "router", Port: r.lrp.LogicalPort, Net: networkOf(routers, ip)}, true, nil
@@ -176,10 +176,10 @@ func networkOf(routers []attachedRouter, ip netip.Addr) netip.Prefix {
 // learned finds the MAC address of somebody beyond OVN, such as a host on a provider network, that one of the
 // routers on the switch has learned or was told of.
 func (s *SB) learned(ctx context.Context, routers []attachedRouter, ip netip.Addr) (NextHop, bool, error) {
-	var qs []Query
+	var qs []ovsdb.Query
 	for _, table := range []string{"Static_MAC_Binding", "MAC_Binding"} {
 		for _, r := range routers {
-			qs = append(qs, Query{Table: table, Columns: []string{"mac"}, Where: where(Equal("logical_port", r.lrp.LogicalPort), Equal("ip", ip.String()))})
+			qs = append(qs, ovsdb.From(table, "mac").Equal("logical_port", r.lrp.LogicalPort).Equal("ip", ip.String()))
 		}
 	}
 	res, err := s.Select(ctx, qs...)
@@ -271,17 +271,17 @@ func (r attachedRouter) isBroadcast(ip netip.Addr) bool {
 }
 
 // routersOn lists the router ports attached to a switch.
-func (s *SB) routersOn(ctx context.Context, datapath UUID) ([]attachedRouter, error) {
+func (s *SB) routersOn(ctx context.Context, datapath ovsdb.UUID) ([]attachedRouter, error) {
 	lsps, err := s.PortsOfDatapath(ctx, datapath, "patch", "l3gateway")
 	if err != nil {
 		return nil, err
 	}
-	var alt [][]ovsdb.Condition
+	var alt []ovsdb.Query
 	byPeer := map[string]*PortBinding{}
 	for _, p := range lsps {
 		if peer := p.Peer(); peer != "" {
 			byPeer[peer] = p
-			alt = append(alt, where(Equal("logical_port", peer)))
+			alt = append(alt, portBindings.Equal("logical_port", peer))
 		}
 	}
 	lrps, err := s.ports(ctx, alt...)
@@ -299,8 +299,8 @@ func (s *SB) routersOn(ctx context.Context, datapath UUID) ([]attachedRouter, er
 
 // peerOn finds the port of a switch that owns an address. Only the mac column
 // of that switch's ports is read.
-func (s *SB) peerOn(ctx context.Context, datapath UUID, ip netip.Addr) (NextHop, bool, error) {
-	res, err := s.Select(ctx, Query{Table: "Port_Binding", Columns: []string{"logical_port", "mac"}, Where: where(Equal("datapath", datapath))})
+func (s *SB) peerOn(ctx context.Context, datapath ovsdb.UUID, ip netip.Addr) (NextHop, bool, error) {
+	res, err := s.Select(ctx, ovsdb.From("Port_Binding", "logical_port", "mac").Equal("datapath", datapath))
 	if err != nil {
 		return NextHop{}, false, err
 	}
@@ -365,16 +365,16 @@ func (n *NB) HeldBy(ctx context.Context, lrp string, ip netip.Addr) (Held, bool,
 		return Held{}, false, err
 	}
 	h := Held{Router: lr.Str("name")}
-	var qs []Query
+	var qs []ovsdb.Query
 	for _, u := range lr.Refs("nat") {
-		qs = append(qs, Query{Table: "NAT", Columns: []string{"external_ip", "external_mac"}, Where: where(Equal("_uuid", u), Equal("external_ip", ip.String()))})
+		qs = append(qs, ovsdb.From("NAT", "external_ip", "external_mac").Row(u).Equal("external_ip", ip.String()))
 	}
 	lbs, err := n.loadBalancers(ctx, lr)
 	if err != nil {
 		return Held{}, false, err
 	}
 	for _, u := range lbs {
-		qs = append(qs, Query{Table: "Load_Balancer", Columns: []string{"name", "vips"}, Where: where(Equal("_uuid", u))})
+		qs = append(qs, ovsdb.From("Load_Balancer", "name", "vips").Row(u))
 	}
 	res, err := n.Select(ctx, qs...)
 	if err != nil {
@@ -398,10 +398,10 @@ func (n *NB) HeldBy(ctx context.Context, lrp string, ip netip.Addr) (Held, bool,
 }
 
 // loadBalancers are a router's own and those of its groups.
-func (n *NB) loadBalancers(ctx context.Context, lr *Row) ([]UUID, error) {
-	var qs []Query
+func (n *NB) loadBalancers(ctx context.Context, lr *ovsdb.Row) ([]ovsdb.UUID, error) {
+	var qs []ovsdb.Query
 	for _, u := range lr.Refs("load_balancer_group") {
-		qs = append(qs, Query{Table: "Load_Balancer_Group", Columns: []string{"load_balancer"}, Where: where(Equal("_uuid", u))})
+		qs = append(qs, ovsdb.From("Load_Balancer_Group", "load_balancer").Row(u))
 	}
 	res, err := n.Select(ctx, qs...)
 	if err != nil {
@@ -417,12 +417,12 @@ func (n *NB) loadBalancers(ctx context.Context, lr *Row) ([]UUID, error) {
 }
 
 // routerOfPort finds the Logical_Router that has the port.
-func (n *NB) routerOfPort(ctx context.Context, lrp string) (*Row, error) {
-	res, err := n.Select(ctx, Query{Table: "Logical_Router_Port", Where: where(Equal("name", lrp))})
+func (n *NB) routerOfPort(ctx context.Context, lrp string) (*ovsdb.Row, error) {
+	res, err := n.Select(ctx, ovsdb.From("Logical_Router_Port").Equal("name", lrp))
 	if err != nil || len(res[0]) == 0 {
 		return nil, err
 	}
-	res, err = n.Select(ctx, Query{Table: "Logical_Router", Columns: []string{"name", "nat", "load_balancer", "load_balancer_group"}, Where: where(Includes("ports", res[0][0].UUID()))})
+	res, err = n.Select(ctx, ovsdb.From("Logical_Router", "name", "nat", "load_balancer", "load_balancer_group").Includes("ports", res[0][0].UUID()))
 	if err != nil || len(res[0]) == 0 {
 		return nil, err
 	}

@@ -9,11 +9,12 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 func dialSB(t testing.TB, remote string) *ovn.SB {
 	t.Helper()
-	sb, err := ovn.DialSB(t.Context(), ovn.Options{Remotes: remote})
+	sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: remote})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ set chassis hv1 hostname=node1 other_config:ovn-bridge-mappings=physnet1:br-ex,p
 		t.Errorf("gateway: %+v", gw)
 	}
 	for _, prefix := range []string{p.UUID.String(), p.UUID.String()[:8], p.UUID.String()[:20]} {
-		rows := must[[]*ovn.Row](t)(sb.RowsByUUIDPrefix(ctx, "Port_Binding", prefix, "logical_port"))
+		rows := must[[]*ovsdb.Row](t)(sb.RowsByUUIDPrefix(ctx, "Port_Binding", prefix, "logical_port"))
 		if len(rows) != 1 || rows[0].Str("logical_port") != "sw0-p1" {
 			t.Errorf("rows by UUID prefix %s: %v", prefix, rows)
 		}
@@ -159,7 +160,7 @@ set chassis hv1 hostname=node1 other_config:ovn-bridge-mappings=physnet1:br-ex,p
 func TestNextHop(t *testing.T) {
 	d := ovntest.New(t, ovntest.Topology)
 	sb := dialSB(t, d.SB)
-	nb, err := ovn.DialNB(t.Context(), ovn.Options{Remotes: d.NB})
+	nb, err := ovn.DialNB(t.Context(), ovsdb.Options{Remotes: d.NB})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,18 +7,18 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // OVS asks a node's Open_vSwitch database.
-type OVS struct{ *DB }
+type OVS struct{ *ovsdb.DB }
 
 // DialOVS connects to a node's Open_vSwitch database.
-func DialOVS(ctx context.Context, opt Options) (*OVS, error) {
+func DialOVS(ctx context.Context, opt ovsdb.Options) (*OVS, error) {
 	if opt.Database == "" {
 		opt.Database = OpenVSwitch
 	}
-	db, err := Dial(ctx, opt)
+	db, err := ovsdb.Dial(ctx, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -80,38 +80,37 @@ func splitList(s string) []string {
 
 // Config reads the node's settings.
 func (o *OVS) Config(ctx context.Context) (*NodeConfig, error) {
-	res, err := o.Select(ctx, Query{Table: "Open_vSwitch",
-		Columns: []string{"external_ids", "ovs_version", "db_version", "datapath_types"}})
+	res, err := o.Select(ctx, ovsdb.From("Open_vSwitch", "external_ids", "ovs_version", "db_version", "datapath_types"))
 	if err != nil {
 		return nil, err
 	}
 	if len(res[0]) == 0 {
-		return nil, o.bad("Open_vSwitch", fmt.Errorf("the table is empty: ovs-vsctl init was not run"))
+		return nil, o.Malformed("Open_vSwitch", fmt.Errorf("the table is empty: ovs-vsctl init was not run"))
 	}
 	r := res[0][0]
 	n := &NodeConfig{OVSVersion: r.Str("ovs_version"), DBVersion: r.Str("db_version"),
 		Datapaths: r.Strs("datapath_types"), ExternalIDs: r.Map("external_ids")}
 	n.SystemID, n.Hostname = n.ExternalIDs["system-id"], n.ExternalIDs["hostname"]
 	if err := r.Err(); err != nil {
-		return nil, o.bad("Open_vSwitch", err)
+		return nil, o.Malformed("Open_vSwitch", err)
 	}
 	return n, nil
 }
 
 // Bridge is a Bridge row.
 type Bridge struct {
-	UUID         UUID
+	UUID         ovsdb.UUID
 	Name         string
 	DatapathType string // "" and "system" are the kernel's
 	DatapathID   string
 	FailMode     string
-	Ports        []UUID
+	Ports        []ovsdb.UUID
 	ExternalIDs  map[string]string
 }
 
 // Interface is an Interface row, with the port and bridge it is on when they were asked for.
 type Interface struct {
-	UUID        UUID
+	UUID        ovsdb.UUID
 	Name        string
 	Type        string // "" for a system device, internal, patch, geneve, ...
 	OFPort      int64  // 0 when it has none, -1 when it could not be added
@@ -143,17 +142,17 @@ func (i *Interface) IsTunnel() bool {
 	return false
 }
 
-var bridgeColumns = []string{"name", "datapath_type", "datapath_id", "fail_mode", "ports", "external_ids"}
-var interfaceColumns = []string{"name", "type", "ofport", "options", "external_ids", "admin_state", "link_state", "error", "mac_in_use", "mtu"}
+var bridgeRows = ovsdb.From("Bridge", "name", "datapath_type", "datapath_id", "fail_mode", "ports", "external_ids")
+var interfaceRows = ovsdb.From("Interface", "name", "type", "ofport", "options", "external_ids", "admin_state", "link_state", "error", "mac_in_use", "mtu")
 
 // AllBridges lists the node's bridges.
-func (o *OVS) AllBridges(ctx context.Context) ([]*Bridge, error) { return o.bridges(ctx) }
+func (o *OVS) AllBridges(ctx context.Context) ([]*Bridge, error) { return o.bridges(ctx, bridgeRows) }
 
 // BridgeByName finds a bridge.
 func (o *OVS) BridgeByName(ctx context.Context, name string) (*Bridge, error) {
-	found, err := o.bridges(ctx, Equal("name", name))
+	found, err := o.bridges(ctx, bridgeRows.Equal("name", name))
 	if err == nil && len(found) == 0 {
-		all, err := o.bridges(ctx)
+		all, err := o.bridges(ctx, bridgeRows)
 		if err != nil {
 			return nil, err
 		}
@@ -166,8 +165,8 @@ func (o *OVS) BridgeByName(ctx context.Context, name string) (*Bridge, error) {
 	return single(found, err, "bridge", name)
 }
 
-func (o *OVS) bridges(ctx context.Context, cond ...ovsdb.Condition) ([]*Bridge, error) {
-	res, err := o.Select(ctx, Query{Table: "Bridge", Columns: bridgeColumns, Where: cond})
+func (o *OVS) bridges(ctx context.Context, q ovsdb.Query) ([]*Bridge, error) {
+	res, err := o.Select(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +175,7 @@ func (o *OVS) bridges(ctx context.Context, cond ...ovsdb.Condition) ([]*Bridge, 
 		b := &Bridge{UUID: r.UUID(), Name: r.Str("name"), DatapathType: r.Str("datapath_type"), DatapathID: r.Str("datapath_id"),
 			FailMode: r.Str("fail_mode"), Ports: r.Refs("ports"), ExternalIDs: r.Map("external_ids")}
 		if err := r.Err(); err != nil {
-			return nil, o.bad("Bridge", err)
+			return nil, o.Malformed("Bridge", err)
 		}
 		out = append(out, b)
 	}
@@ -193,15 +192,15 @@ type Mirror struct {
 
 // Mirrors lists the mirrors of all bridges.
 func (o *OVS) Mirrors(ctx context.Context) ([]*Mirror, error) {
-	res, err := o.Select(ctx, Query{Table: "Mirror", Columns: []string{"name", "output_port", "output_vlan"}})
+	res, err := o.Select(ctx, ovsdb.From("Mirror", "name", "output_port", "output_vlan"))
 	if err != nil {
 		return nil, err
 	}
 	var out []*Mirror
 	for _, r := range res[0] {
 		m := &Mirror{Name: r.Str("name"), VLAN: r.Int("output_vlan")}
-		at, err := o.Select(ctx, Query{Table: "Bridge", Columns: []string{"name"}, Where: where(Includes("mirrors", r.UUID()))},
-			Query{Table: "Port", Columns: []string{"interfaces"}, Where: where(Equal("_uuid", r.Ref("output_port")))})
+		at, err := o.Select(ctx, ovsdb.From("Bridge", "name").Includes("mirrors", r.UUID()),
+			ovsdb.From("Port", "interfaces").Row(r.Ref("output_port")))
 		if err != nil {
 			return nil, err
 		}
@@ -210,7 +209,7 @@ func (o *OVS) Mirrors(ctx context.Context) ([]*Mirror, error) {
 		}
 		for _, port := range at[1] {
 			for _, u := range port.Refs("interfaces") {
-				i, err := o.Select(ctx, Query{Table: "Interface", Columns: []string{"name"}, Where: where(Equal("_uuid", u))})
+				i, err := o.Select(ctx, ovsdb.From("Interface", "name").Row(u))
 				if err != nil {
 					return nil, err
 				}
@@ -220,7 +219,7 @@ func (o *OVS) Mirrors(ctx context.Context) ([]*Mirror, error) {
 			}
 		}
 		if err := r.Err(); err != nil {
-			return nil, o.bad("Mirror", err)
+			return nil, o.Malformed("Mirror", err)
 		}
 		out = append(out, m)
 	}
@@ -231,7 +230,7 @@ func (o *OVS) Mirrors(ctx context.Context) ([]*Mirror, error) {
 // Where several claim it, the one with an OpenFlow port is meant, as in
 // ovn-controller's local_bindings.
 func (o *OVS) InterfaceByIfaceID(ctx context.Context, logicalPort string) (*Interface, error) {
-	found, err := o.interfaces(ctx, IncludesKey("external_ids", "iface-id", logicalPort))
+	found, err := o.interfaces(ctx, interfaceRows.IncludesPair("external_ids", "iface-id", logicalPort))
 	if err != nil {
 		return nil, err
 	}
@@ -254,13 +253,13 @@ func (o *OVS) InterfaceByIfaceID(ctx context.Context, logicalPort string) (*Inte
 
 // InterfaceByName finds an interface.
 func (o *OVS) InterfaceByName(ctx context.Context, name string) (*Interface, error) {
-	found, err := o.interfaces(ctx, Equal("name", name))
+	found, err := o.interfaces(ctx, interfaceRows.Equal("name", name))
 	return single(found, err, "interface", name)
 }
 
 // InterfaceByOFPort finds the interface of a bridge by its OpenFlow port.
 func (o *OVS) InterfaceByOFPort(ctx context.Context, bridge string, ofport int64) (*Interface, error) {
-	found, err := o.interfaces(ctx, Equal("ofport", ofport))
+	found, err := o.interfaces(ctx, interfaceRows.Equal("ofport", ofport))
 	if err != nil {
 		return nil, err
 	}
@@ -293,20 +292,20 @@ func (o *OVS) InterfacesOfBridge(ctx context.Context, bridge string) ([]*Interfa
 	if err != nil {
 		return nil, err
 	}
-	var qs []Query
+	var qs []ovsdb.Query
 	for _, p := range b.Ports {
-		qs = append(qs, Query{Table: "Port", Columns: portRowColumns, Where: where(Equal("_uuid", p))})
+		qs = append(qs, portRows.Row(p))
 	}
 	ports, err := o.Select(ctx, qs...)
 	if err != nil {
 		return nil, err
 	}
 	qs = qs[:0]
-	var of []*Row
+	var of []*ovsdb.Row
 	for _, rows := range ports {
 		for _, p := range rows {
 			for _, i := range p.Refs("interfaces") {
-				qs = append(qs, Query{Table: "Interface", Columns: interfaceColumns, Where: where(Equal("_uuid", i))})
+				qs = append(qs, interfaceRows.Row(i))
 				of = append(of, p)
 			}
 		}
@@ -322,7 +321,7 @@ func (o *OVS) InterfacesOfBridge(ctx context.Context, bridge string) ([]*Interfa
 			i.onPort(of[n])
 			i.Bridge = b.Name
 			if err := r.Err(); err != nil {
-				return nil, o.bad("Interface", err)
+				return nil, o.Malformed("Interface", err)
 			}
 			out = append(out, i)
 		}
@@ -330,34 +329,34 @@ func (o *OVS) InterfacesOfBridge(ctx context.Context, bridge string) ([]*Interfa
 	return out, nil
 }
 
-var portRowColumns = []string{"name", "interfaces", "tag", "external_ids", "bond_active_slave"}
+var portRows = ovsdb.From("Port", "name", "interfaces", "tag", "external_ids", "bond_active_slave")
 
-func (i *Interface) onPort(p *Row) {
+func (i *Interface) onPort(p *ovsdb.Row) {
 	i.Port, i.Tag, i.HasTag, i.PortIDs = p.Str("name"), p.Int("tag"), len(p.Ints("tag")) > 0, p.Map("external_ids")
 	i.Bonded, i.ActiveMAC = len(p.Refs("interfaces")) > 1, p.Str("bond_active_slave")
 }
 
-func (o *OVS) iface(r *Row) *Interface {
+func (o *OVS) iface(r *ovsdb.Row) *Interface {
 	return &Interface{UUID: r.UUID(), Name: r.Str("name"), Type: r.Str("type"), OFPort: r.Int("ofport"),
 		Options: r.Map("options"), ExternalIDs: r.Map("external_ids"), AdminState: r.Str("admin_state"),
 		LinkState: r.Str("link_state"), Error: r.Str("error"), MAC: r.Str("mac_in_use"), MTU: r.Int("mtu")}
 }
 
 // interfaces selects interfaces and, in two further questions, their ports and bridges.
-func (o *OVS) interfaces(ctx context.Context, cond ...ovsdb.Condition) ([]*Interface, error) {
-	res, err := o.Select(ctx, Query{Table: "Interface", Columns: interfaceColumns, Where: cond})
+func (o *OVS) interfaces(ctx context.Context, q ovsdb.Query) ([]*Interface, error) {
+	res, err := o.Select(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	var out []*Interface
-	var qs []Query
+	var qs []ovsdb.Query
 	for _, r := range res[0] {
 		i := o.iface(r)
 		if err := r.Err(); err != nil {
-			return nil, o.bad("Interface", err)
+			return nil, o.Malformed("Interface", err)
 		}
 		out = append(out, i)
-		qs = append(qs, Query{Table: "Port", Columns: portRowColumns, Where: where(Includes("interfaces", i.UUID))})
+		qs = append(qs, portRows.Includes("interfaces", i.UUID))
 	}
 	ports, err := o.Select(ctx, qs...)
 	if err != nil {
@@ -368,7 +367,7 @@ func (o *OVS) interfaces(ctx context.Context, cond ...ovsdb.Condition) ([]*Inter
 	for n, rows := range ports {
 		for _, p := range rows {
 			out[n].onPort(p)
-			qs = append(qs, Query{Table: "Bridge", Columns: []string{"name"}, Where: where(Includes("ports", p.UUID()))})
+			qs = append(qs, ovsdb.From("Bridge", "name").Includes("ports", p.UUID()))
 			of = append(of, out[n])
 		}
 	}
@@ -386,11 +385,11 @@ func (o *OVS) interfaces(ctx context.Context, cond ...ovsdb.Condition) ([]*Inter
 
 // AllInterfaces lists the node's interfaces by name, each with its port.
 func (o *OVS) AllInterfaces(ctx context.Context) (map[string]*Interface, error) {
-	res, err := o.Select(ctx, Query{Table: "Interface", Columns: interfaceColumns}, Query{Table: "Port", Columns: portRowColumns})
+	res, err := o.Select(ctx, interfaceRows, portRows)
 	if err != nil {
 		return nil, err
 	}
-	ports := map[UUID]*Row{}
+	ports := map[ovsdb.UUID]*ovsdb.Row{}
 	for _, p := range res[1] {
 		for _, i := range p.Refs("interfaces") {
 			ports[i] = p
@@ -403,7 +402,7 @@ func (o *OVS) AllInterfaces(ctx context.Context) (map[string]*Interface, error) 
 			i.onPort(p)
 		}
 		if err := r.Err(); err != nil {
-			return nil, o.bad("Interface", err)
+			return nil, o.Malformed("Interface", err)
 		}
 		out[i.Name] = i
 	}
@@ -448,11 +447,11 @@ func (b *Bridge) CTZones() map[uint16]string {
 // NameZones replaces the datapath UUIDs that releases before 23.09 put into
 // zone names by the datapaths' names; the map given is not changed.
 func (s *SB) NameZones(ctx context.Context, zones map[uint16]string) (map[uint16]string, error) {
-	of := map[uint16]UUID{}
-	var ids []UUID
+	of := map[uint16]ovsdb.UUID{}
+	var ids []ovsdb.UUID
 	for zone, name := range zones {
 		id, _, ok := cutZoneSuffix(name)
-		if u, err := ParseUUID(id); ok && err == nil {
+		if u, err := ovsdb.ParseUUID(id); ok && err == nil {
 			of[zone] = u
 			ids = append(ids, u)
 		}

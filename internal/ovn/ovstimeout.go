@@ -4,14 +4,14 @@ import (
 	"context"
 	"strconv"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // TimeoutPolicies reads the conntrack timeouts that the database gives to zones of a type of
 // datapath: by zone, and then by the names of CT_Timeout_Policy. A zone without a policy is not in
 // it.
 func (o *OVS) TimeoutPolicies(ctx context.Context, datapathType string) (map[uint16]map[string]uint32, error) {
-	res, err := o.Select(ctx, Query{Table: "Open_vSwitch", Columns: []string{"datapaths"}})
+	res, err := o.Select(ctx, ovsdb.From("Open_vSwitch", "datapaths"))
 	if err != nil || len(res[0]) == 0 {
 		return nil, err
 	}
@@ -20,24 +20,24 @@ func (o *OVS) TimeoutPolicies(ctx context.Context, datapathType string) (map[uin
 	if !ok {
 		return nil, all.Err()
 	}
-	if res, err = o.Select(ctx, Query{Table: "Datapath", Columns: []string{"ct_zones"}, Where: []ovsdb.Condition{Equal("_uuid", dp)}}); err != nil || len(res[0]) == 0 {
+	if res, err = o.Select(ctx, ovsdb.From("Datapath", "ct_zones").Row(dp)); err != nil || len(res[0]) == 0 {
 		return nil, err
 	}
 	zones := res[0][0].RefMap("ct_zones")
 	if len(zones) == 0 {
 		return nil, res[0][0].Err()
 	}
-	if res, err = o.Select(ctx, Query{Table: "CT_Zone", Columns: []string{"_uuid", "timeout_policy"}},
-		Query{Table: "CT_Timeout_Policy", Columns: []string{"_uuid", "timeouts"}}); err != nil {
+	if res, err = o.Select(ctx, ovsdb.From("CT_Zone", "_uuid", "timeout_policy"),
+		ovsdb.From("CT_Timeout_Policy", "_uuid", "timeouts")); err != nil {
 		return nil, err
 	}
-	policies, of := map[UUID]map[string]uint32{}, map[UUID]UUID{}
+	policies, of := map[ovsdb.UUID]map[string]uint32{}, map[ovsdb.UUID]ovsdb.UUID{}
 	for _, r := range res[1] {
 		t := map[string]uint32{}
 		for name, text := range r.Map("timeouts") {
 			v, err := strconv.ParseUint(text, 10, 32)
 			if err != nil {
-				return nil, o.bad("CT_Timeout_Policy", err)
+				return nil, o.Malformed("CT_Timeout_Policy", err)
 			}
 			t[name] = uint32(v)
 		}
@@ -50,7 +50,7 @@ func (o *OVS) TimeoutPolicies(ctx context.Context, datapathType string) (map[uin
 	for text, row := range zones {
 		zone, err := strconv.ParseUint(text, 10, 16)
 		if err != nil {
-			return nil, o.bad("Datapath", err)
+			return nil, o.Malformed("Datapath", err)
 		}
 		if p, ok := policies[of[row]]; ok {
 			out[uint16(zone)] = p

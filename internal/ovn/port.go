@@ -2,28 +2,29 @@ package ovn
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // PortBinding is a Port_Binding row.
 type PortBinding struct {
-	UUID                UUID
+	UUID                ovsdb.UUID
 	LogicalPort         string
 	Type                string // "" for a VIF, else patch, router, localnet, chassisredirect, ...
-	Datapath            UUID
+	Datapath            ovsdb.UUID
 	TunnelKey           int64
-	Chassis             UUID // where it is bound; zero when nowhere
-	AdditionalChassis   []UUID
-	RequestedChassis    UUID
-	RequestedAdditional []UUID
-	GatewayChassis      []UUID
-	HAChassisGroup      UUID
-	Encap               UUID
-	AdditionalEncap     []UUID
+	Chassis             ovsdb.UUID // where it is bound; zero when nowhere
+	AdditionalChassis   []ovsdb.UUID
+	RequestedChassis    ovsdb.UUID
+	RequestedAdditional []ovsdb.UUID
+	GatewayChassis      []ovsdb.UUID
+	HAChassisGroup      ovsdb.UUID
+	Encap               ovsdb.UUID
+	AdditionalEncap     []ovsdb.UUID
 	ParentPort          string // of a container's port
 	Tag                 int64  // VLAN; meaningful when HasTag
 	HasTag              bool
@@ -94,48 +95,33 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 	return netip.PrefixFrom(a, a.BitLen()), true
 }
 
-// isMAC reports the form xx:xx:xx:xx:xx:xx.
+// isMAC reports whether s has the form xx:xx:xx:xx:xx:xx.
 func isMAC(s string) bool {
-	if len(s) != 17 {
-		return false
-	}
-	for i := range len(s) {
-		if i%3 == 2 {
-			if s[i] != ':' {
-				return false
-			}
-		} else if nibble(s[i]) < 0 {
-			return false
-		}
-	}
-	return true
+	_, err := net.ParseMAC(s)
+	return err == nil && len(s) == 17 && s[2] == ':'
 }
 
-var portColumns = []string{"logical_port", "type", "datapath", "tunnel_key", "chassis", "additional_chassis",
+var portBindings = ovsdb.From("Port_Binding", "logical_port", "type", "datapath", "tunnel_key", "chassis", "additional_chassis",
 	"requested_chassis", "requested_additional_chassis", "gateway_chassis", "ha_chassis_group", "encap",
 	"additional_encap", "parent_port", "tag", "virtual_parent", "mac", "port_security", "nat_addresses",
-	"options", "external_ids", "up"}
+	"options", "external_ids", "up")
 
 // ports selects the port bindings that match any of the alternatives.
-func (s *SB) ports(ctx context.Context, alternatives ...[]ovsdb.Condition) ([]*PortBinding, error) {
-	var qs []Query
-	for _, where := range alternatives {
-		qs = append(qs, Query{Table: "Port_Binding", Columns: portColumns, Where: where})
-	}
-	if len(qs) == 0 {
+func (s *SB) ports(ctx context.Context, alternatives ...ovsdb.Query) ([]*PortBinding, error) {
+	if len(alternatives) == 0 {
 		return nil, nil
 	}
-	res, err := s.Select(ctx, qs...)
+	res, err := s.Select(ctx, alternatives...)
 	if err != nil {
 		return nil, err
 	}
-	seen := map[UUID]bool{}
+	seen := map[ovsdb.UUID]bool{}
 	var out []*PortBinding
 	for _, rows := range res {
 		for _, r := range rows {
 			p := portBinding(r)
 			if err := r.Err(); err != nil {
-				return nil, s.bad("Port_Binding", err)
+				return nil, s.Malformed("Port_Binding", err)
 			}
 			if !seen[p.UUID] {
 				seen[p.UUID] = true
@@ -182,7 +168,7 @@ func settled(entries []string, address string) []string {
 }
 
 // addresses reads the mac column of rows that have logical_port too; many of them are read at once.
-func (s *SB) addresses(ctx context.Context, rows []*Row) ([][]Addr, error) {
+func (s *SB) addresses(ctx context.Context, rows []*ovsdb.Row) ([][]Addr, error) {
 	out := make([][]Addr, len(rows))
 	var given map[string]string
 	for i, r := range rows {
@@ -203,7 +189,7 @@ func (s *SB) addresses(ctx context.Context, rows []*Row) ([][]Addr, error) {
 	return out, nil
 }
 
-func portBinding(r *Row) *PortBinding {
+func portBinding(r *ovsdb.Row) *PortBinding {
 	return &PortBinding{
 		UUID: r.UUID(), LogicalPort: r.Str("logical_port"), Type: r.Str("type"), Datapath: r.Ref("datapath"),
 		TunnelKey: r.Int("tunnel_key"), Chassis: r.Ref("chassis"), AdditionalChassis: r.Refs("additional_chassis"),
@@ -216,12 +202,10 @@ func portBinding(r *Row) *PortBinding {
 	}
 }
 
-func where(c ...ovsdb.Condition) []ovsdb.Condition { return c }
-
 // PortByName finds a logical port. When there is none, the error suggests the
 // nearest names, for which alone the list of names is read.
 func (s *SB) PortByName(ctx context.Context, name string) (*PortBinding, error) {
-	found, err := s.ports(ctx, where(Equal("logical_port", name)))
+	found, err := s.ports(ctx, portBindings.Equal("logical_port", name))
 	if err != nil {
 		return nil, err
 	}
@@ -236,51 +220,51 @@ func (s *SB) PortByName(ctx context.Context, name string) (*PortBinding, error) 
 }
 
 // PortByUUID finds a logical port by its row.
-func (s *SB) PortByUUID(ctx context.Context, u UUID) (*PortBinding, error) {
-	found, err := s.ports(ctx, where(Equal("_uuid", u)))
+func (s *SB) PortByUUID(ctx context.Context, u ovsdb.UUID) (*PortBinding, error) {
+	found, err := s.ports(ctx, portBindings.Row(u))
 	return single(found, err, "port binding", u.String())
 }
 
 // PortByKey finds the port of a datapath by its tunnel key (OpenFlow reg14, reg15).
-func (s *SB) PortByKey(ctx context.Context, datapath UUID, key int64) (*PortBinding, error) {
-	found, err := s.ports(ctx, where(Equal("datapath", datapath), Equal("tunnel_key", key)))
+func (s *SB) PortByKey(ctx context.Context, datapath ovsdb.UUID, key int64) (*PortBinding, error) {
+	found, err := s.ports(ctx, portBindings.Equal("datapath", datapath).Equal("tunnel_key", key))
 	return single(found, err, "port with tunnel key", itoa(key))
 }
 
 // PortsOfDatapath lists a datapath's ports, of the types given or all.
-func (s *SB) PortsOfDatapath(ctx context.Context, datapath UUID, types ...string) ([]*PortBinding, error) {
+func (s *SB) PortsOfDatapath(ctx context.Context, datapath ovsdb.UUID, types ...string) ([]*PortBinding, error) {
 	if len(types) == 0 {
-		return s.ports(ctx, where(Equal("datapath", datapath)))
+		return s.ports(ctx, portBindings.Equal("datapath", datapath))
 	}
-	var alt [][]ovsdb.Condition
+	var alt []ovsdb.Query
 	for _, t := range types {
-		alt = append(alt, where(Equal("datapath", datapath), Equal("type", t)))
+		alt = append(alt, portBindings.Equal("datapath", datapath).Equal("type", t))
 	}
 	return s.ports(ctx, alt...)
 }
 
 // PortsByType lists the ports of a type in all datapaths.
 func (s *SB) PortsByType(ctx context.Context, portType string) ([]*PortBinding, error) {
-	return s.ports(ctx, where(Equal("type", portType)))
+	return s.ports(ctx, portBindings.Equal("type", portType))
 }
 
 // PortsOfChassis lists the ports bound to a chassis.
-func (s *SB) PortsOfChassis(ctx context.Context, chassis UUID) ([]*PortBinding, error) {
-	return s.ports(ctx, where(Equal("chassis", chassis)), where(Includes("additional_chassis", chassis)))
+func (s *SB) PortsOfChassis(ctx context.Context, chassis ovsdb.UUID) ([]*PortBinding, error) {
+	return s.ports(ctx, portBindings.Equal("chassis", chassis), portBindings.Includes("additional_chassis", chassis))
 }
 
 // ChildPorts lists the containers' ports nested in a parent, or of one tag when tag >= 0.
 func (s *SB) ChildPorts(ctx context.Context, parent string, tag int64) ([]*PortBinding, error) {
-	cond := where(Equal("parent_port", parent))
+	q := portBindings.Equal("parent_port", parent)
 	if tag >= 0 {
-		cond = append(cond, Equal("tag", tag))
+		q = q.Equal("tag", tag)
 	}
-	return s.ports(ctx, cond)
+	return s.ports(ctx, q)
 }
 
 // PortsByExternalID lists the ports whose external_ids hold the pair.
 func (s *SB) PortsByExternalID(ctx context.Context, key, value string) ([]*PortBinding, error) {
-	return s.ports(ctx, where(IncludesKey("external_ids", key, value)))
+	return s.ports(ctx, portBindings.IncludesPair("external_ids", key, value))
 }
 
 // PortsByPod lists the ports of a Kubernetes pod: ovn-kubernetes names them
@@ -288,10 +272,10 @@ func (s *SB) PortsByExternalID(ctx context.Context, key, value string) ([]*PortB
 // NAME.NAMESPACE and in external_ids:pod.
 func (s *SB) PortsByPod(ctx context.Context, namespace, name string) ([]*PortBinding, error) {
 	found, err := s.ports(ctx,
-		where(Equal("logical_port", namespace+"_"+name)),
-		where(Equal("logical_port", name+"."+namespace)),
-		where(IncludesKey("external_ids", "pod", namespace+"/"+name)),
-		where(IncludesKey("external_ids", "namespace", namespace)))
+		portBindings.Equal("logical_port", namespace+"_"+name),
+		portBindings.Equal("logical_port", name+"."+namespace),
+		portBindings.IncludesPair("external_ids", "pod", namespace+"/"+name),
+		portBindings.IncludesPair("external_ids", "namespace", namespace))
 	return slices.DeleteFunc(found, func(p *PortBinding) bool {
 		// Of the namespace's ports those that are the pod's.
 		return p.ExternalIDs["pod"] != namespace+"/"+name && p.LogicalPort != name+"."+namespace &&
@@ -304,9 +288,9 @@ var serverKeys = []string{"neutron:device_id", "neutron:port_name", "neutron:hos
 
 // PortsByServer lists the ports of a machine by its name or identifier in external_ids.
 func (s *SB) PortsByServer(ctx context.Context, name string) ([]*PortBinding, error) {
-	var alt [][]ovsdb.Condition
+	var alt []ovsdb.Query
 	for _, key := range serverKeys {
-		alt = append(alt, where(IncludesKey("external_ids", key, name)))
+		alt = append(alt, portBindings.IncludesPair("external_ids", key, name))
 	}
 	return s.ports(ctx, alt...)
 }
@@ -328,7 +312,7 @@ func (s *SB) PortsByIP(ctx context.Context, ip netip.Addr) ([]*PortBinding, erro
 // portsByAddr reads the mac column of all ports, since OVSDB's conditions
 // cannot look inside the strings of a set, and then the rows that match.
 func (s *SB) portsByAddr(ctx context.Context, match func(Addr) bool) ([]*PortBinding, error) {
-	res, err := s.Select(ctx, Query{Table: "Port_Binding", Columns: []string{"logical_port", "mac"}})
+	res, err := s.Select(ctx, ovsdb.From("Port_Binding", "logical_port", "mac"))
 	if err != nil {
 		return nil, err
 	}
@@ -336,10 +320,10 @@ func (s *SB) portsByAddr(ctx context.Context, match func(Addr) bool) ([]*PortBin
 	if err != nil {
 		return nil, err
 	}
-	var alt [][]ovsdb.Condition
+	var alt []ovsdb.Query
 	for i, r := range res[0] {
 		if slices.ContainsFunc(addrs[i], match) {
-			alt = append(alt, where(Equal("_uuid", r.UUID())))
+			alt = append(alt, portBindings.Row(r.UUID()))
 		}
 	}
 	found, err := s.ports(ctx, alt...)
@@ -351,16 +335,16 @@ func (s *SB) portsByAddr(ctx context.Context, match func(Addr) bool) ([]*PortBin
 // the hex digits. OVSDB has no condition on part of a value: names are read, and no more.
 func (s *SB) portsByPrefix(ctx context.Context, prefix string) ([]*PortBinding, error) {
 	prefix = strings.ToLower(prefix)
-	res, err := s.Select(ctx, Query{Table: "Port_Binding", Columns: []string{"logical_port"}})
+	res, err := s.Select(ctx, ovsdb.From("Port_Binding", "logical_port"))
 	if err != nil {
 		return nil, err
 	}
-	var alt [][]ovsdb.Condition
+	var alt []ovsdb.Query
 	for _, r := range res[0] {
 		name := strings.ToLower(r.Str("logical_port"))
-		_, bad := ParseUUID(name)
+		_, bad := ovsdb.ParseUUID(name)
 		if strings.HasPrefix(r.UUID().String(), prefix) || bad == nil && strings.HasPrefix(name, prefix) {
-			alt = append(alt, where(Equal("_uuid", r.UUID())))
+			alt = append(alt, portBindings.Row(r.UUID()))
 		}
 	}
 	return s.ports(ctx, alt...)

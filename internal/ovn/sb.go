@@ -7,23 +7,23 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // SB asks the Southbound database.
 type SB struct {
-	*DB
+	*ovsdb.DB
 	// Dynamic tells the addresses that northd gave the ports of these names, or all ports: the Southbound database has the
 	// word "dynamic" in their place. NB.DynamicAddresses is one; nil where there is no Northbound database.
 	Dynamic func(ctx context.Context, names ...string) (map[string]string, error)
 }
 
 // DialSB connects to the Southbound database.
-func DialSB(ctx context.Context, opt Options) (*SB, error) {
+func DialSB(ctx context.Context, opt ovsdb.Options) (*SB, error) {
 	if opt.Database == "" {
 		opt.Database = Southbound
 	}
-	db, err := Dial(ctx, opt)
+	db, err := ovsdb.Dial(ctx, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (e *AmbiguousError) Error() string {
 
 // Chassis is a Chassis row with its encapsulations.
 type Chassis struct {
-	UUID        UUID
+	UUID        ovsdb.UUID
 	Name        string // the system-id
 	Hostname    string
 	Encaps      []Encap
@@ -72,7 +72,7 @@ type Chassis struct {
 
 // Encap is an Encap row.
 type Encap struct {
-	UUID        UUID
+	UUID        ovsdb.UUID
 	Type        string // geneve, vxlan or stt
 	IP          netip.Addr
 	ChassisName string
@@ -121,16 +121,18 @@ func parseMappings(s string) map[string]string {
 	return out
 }
 
-var chassisColumns = []string{"name", "hostname", "nb_cfg", "other_config", "external_ids", "encaps", "vtep_logical_switches"}
-var encapColumns = []string{"type", "ip", "options", "chassis_name"}
+var (
+	chassisRows = ovsdb.From("Chassis", "name", "hostname", "nb_cfg", "other_config", "external_ids", "encaps", "vtep_logical_switches")
+	encapRows   = ovsdb.From("Encap", "type", "ip", "options", "chassis_name")
+)
 
 // AllChassis lists every chassis.
-func (s *SB) AllChassis(ctx context.Context) ([]*Chassis, error) { return s.chassis(ctx) }
+func (s *SB) AllChassis(ctx context.Context) ([]*Chassis, error) { return s.chassis(ctx, chassisRows) }
 
 // ChassisByName finds a chassis by its name (system-id) or, failing that, its hostname.
 func (s *SB) ChassisByName(ctx context.Context, name string) (*Chassis, error) {
 	for _, col := range []string{"name", "hostname"} {
-		found, err := s.chassis(ctx, Equal(col, name))
+		found, err := s.chassis(ctx, chassisRows.Equal(col, name))
 		if err != nil {
 			return nil, err
 		}
@@ -145,21 +147,21 @@ func (s *SB) ChassisByName(ctx context.Context, name string) (*Chassis, error) {
 }
 
 // ChassisByUUID finds a chassis by its row.
-func (s *SB) ChassisByUUID(ctx context.Context, u UUID) (*Chassis, error) {
-	found, err := s.chassis(ctx, Equal("_uuid", u))
+func (s *SB) ChassisByUUID(ctx context.Context, u ovsdb.UUID) (*Chassis, error) {
+	found, err := s.chassis(ctx, chassisRows.Row(u))
 	return single(found, err, "chassis", u.String())
 }
 
 // ChassisByEncapIP finds the chassis that ends tunnels at ip.
 func (s *SB) ChassisByEncapIP(ctx context.Context, ip netip.Addr) (*Chassis, error) {
-	res, err := s.Select(ctx, Query{Table: "Encap", Columns: encapColumns, Where: []ovsdb.Condition{Equal("ip", ip.Unmap().String())}})
+	res, err := s.Select(ctx, encapRows.Equal("ip", ip.Unmap().String()))
 	if err != nil {
 		return nil, err
 	}
 	rows := res[0]
 	if len(rows) == 0 && ip.Is6() {
 		// IPv6 addresses have several spellings, and the column is text.
-		if res, err = s.Select(ctx, Query{Table: "Encap", Columns: encapColumns}); err != nil {
+		if res, err = s.Select(ctx, encapRows); err != nil {
 			return nil, err
 		}
 		for _, r := range res[0] {
@@ -171,7 +173,7 @@ func (s *SB) ChassisByEncapIP(ctx context.Context, ip netip.Addr) (*Chassis, err
 	var names []string
 	var found *Chassis
 	for _, r := range rows {
-		c, err := s.chassis(ctx, Includes("encaps", r.UUID()))
+		c, err := s.chassis(ctx, chassisRows.Includes("encaps", r.UUID()))
 		if err != nil {
 			return nil, err
 		}
@@ -190,27 +192,26 @@ func (s *SB) ChassisByEncapIP(ctx context.Context, ip netip.Addr) (*Chassis, err
 
 // chassis selects chassis and, in one further question, their encaps and
 // Chassis_Private rows.
-func (s *SB) chassis(ctx context.Context, where ...ovsdb.Condition) ([]*Chassis, error) {
-	res, err := s.Select(ctx, Query{Table: "Chassis", Columns: chassisColumns, Where: where})
+func (s *SB) chassis(ctx context.Context, q ovsdb.Query) ([]*Chassis, error) {
+	res, err := s.Select(ctx, q)
 	if err != nil || len(res[0]) == 0 {
 		return nil, err
 	}
-	var more []Query
+	var more []ovsdb.Query
 	for _, r := range res[0] {
-		more = append(more, Query{Table: "Chassis_Private", Columns: []string{"name", "nb_cfg"},
-			Where: []ovsdb.Condition{Equal("name", r.Str("name"))}})
+		more = append(more, ovsdb.From("Chassis_Private", "name", "nb_cfg").Equal("name", r.Str("name")))
 	}
 	single := len(more)
 	for _, r := range res[0] {
 		for _, e := range r.Refs("encaps") {
-			more = append(more, Query{Table: "Encap", Columns: encapColumns, Where: []ovsdb.Condition{Equal("_uuid", e)}})
+			more = append(more, encapRows.Row(e))
 		}
 	}
 	sub, err := s.Select(ctx, more...)
 	if err != nil {
 		return nil, err
 	}
-	encaps := map[UUID]Encap{}
+	encaps := map[ovsdb.UUID]Encap{}
 	for _, rows := range sub[single:] {
 		for _, r := range rows {
 			e := Encap{UUID: r.UUID(), Type: r.Str("type"), ChassisName: r.Str("chassis_name"), Options: r.Map("options")}
@@ -230,16 +231,11 @@ func (s *SB) chassis(ctx context.Context, where ...ovsdb.Condition) ([]*Chassis,
 			c.Encaps = append(c.Encaps, encaps[e])
 		}
 		if err := r.Err(); err != nil {
-			return nil, s.bad("Chassis", err)
+			return nil, s.Malformed("Chassis", err)
 		}
 		out = append(out, c)
 	}
 	return out, nil
-}
-
-// bad is an answer of the wrong shape.
-func (db *DB) bad(table string, err error) error {
-	return &Error{Remote: db.Remote(), Database: db.Name(), Op: "select " + table, Err: err}
 }
 
 func single[T any](found []*T, err error, what, name string) (*T, error) {
@@ -257,12 +253,12 @@ func single[T any](found []*T, err error, what, name string) (*T, error) {
 
 // Datapath is a Datapath_Binding row: a logical switch or router.
 type Datapath struct {
-	UUID        UUID
+	UUID        ovsdb.UUID
 	TunnelKey   int64  // the OpenFlow metadata field
 	Name        string // the switch's or router's name
 	Name2       string // a friendlier one that a CMS gave, or empty
 	IsRouter    bool
-	NB          UUID // the Logical_Switch or Logical_Router
+	NB          ovsdb.UUID // the Logical_Switch or Logical_Router
 	ExternalIDs map[string]string
 }
 
@@ -275,15 +271,15 @@ func (d *Datapath) Kind() string {
 }
 
 // DatapathByUUID finds a datapath by its row.
-func (s *SB) DatapathByUUID(ctx context.Context, u UUID) (*Datapath, error) {
-	found, err := s.datapaths(ctx, Equal("_uuid", u))
+func (s *SB) DatapathByUUID(ctx context.Context, u ovsdb.UUID) (*Datapath, error) {
+	found, err := s.datapaths(ctx, datapathRows.Row(u))
 	return single(found, err, "datapath", u.String())
 }
 
 // DatapathByKey finds a datapath by its tunnel key, which is also the
 // OpenFlow metadata field's value.
 func (s *SB) DatapathByKey(ctx context.Context, key int64) (*Datapath, error) {
-	found, err := s.datapaths(ctx, Equal("tunnel_key", key))
+	found, err := s.datapaths(ctx, datapathRows.Equal("tunnel_key", key))
 	return single(found, err, "datapath with tunnel key", fmt.Sprint(key))
 }
 
@@ -292,7 +288,7 @@ func (s *SB) DatapathByName(ctx context.Context, name string) (*Datapath, error)
 	for _, id := range []struct{ key, value string }{
 		{"name", name}, {"name2", name}, {"logical-switch", name}, {"logical-router", name}, {"name", "neutron-" + name},
 	} {
-		found, err := s.datapaths(ctx, IncludesKey("external_ids", id.key, id.value))
+		found, err := s.datapaths(ctx, datapathRows.IncludesPair("external_ids", id.key, id.value))
 		if err != nil {
 			return nil, err
 		}
@@ -312,11 +308,13 @@ func (s *SB) DatapathByName(ctx context.Context, name string) (*Datapath, error)
 }
 
 // AllDatapaths lists every datapath.
-func (s *SB) AllDatapaths(ctx context.Context) ([]*Datapath, error) { return s.datapaths(ctx) }
+func (s *SB) AllDatapaths(ctx context.Context) ([]*Datapath, error) {
+	return s.datapaths(ctx, datapathRows)
+}
 
 // DatapathsByUUID reads the datapaths of several rows at once; rows that are gone are absent.
-func (s *SB) DatapathsByUUID(ctx context.Context, us []UUID) (map[UUID]*Datapath, error) {
-	out := map[UUID]*Datapath{}
+func (s *SB) DatapathsByUUID(ctx context.Context, us []ovsdb.UUID) (map[ovsdb.UUID]*Datapath, error) {
+	out := map[ovsdb.UUID]*Datapath{}
 	err := manyDatapaths(ctx, s, "_uuid", us, func(d *Datapath) { out[d.UUID] = d })
 	return out, err
 }
@@ -329,9 +327,9 @@ func (s *SB) DatapathsByKey(ctx context.Context, keys []int64) (map[int64]*Datap
 }
 
 func manyDatapaths[T any](ctx context.Context, s *SB, column string, values []T, yield func(*Datapath)) error {
-	var qs []Query
+	var qs []ovsdb.Query
 	for _, v := range values {
-		qs = append(qs, Query{Table: "Datapath_Binding", Columns: datapathColumns, Where: []ovsdb.Condition{Equal(column, v)}})
+		qs = append(qs, datapathRows.Equal(column, v))
 	}
 	if len(qs) == 0 {
 		return nil
@@ -353,10 +351,10 @@ func manyDatapaths[T any](ctx context.Context, s *SB, column string, values []T,
 }
 
 // type and nb_uuid are columns since 26.03; external_ids told before.
-var datapathColumns = []string{"tunnel_key", "external_ids", "type", "nb_uuid"}
+var datapathRows = ovsdb.From("Datapath_Binding", "tunnel_key", "external_ids", "type", "nb_uuid")
 
-func (s *SB) datapaths(ctx context.Context, where ...ovsdb.Condition) ([]*Datapath, error) {
-	res, err := s.Select(ctx, Query{Table: "Datapath_Binding", Columns: datapathColumns, Where: where})
+func (s *SB) datapaths(ctx context.Context, q ovsdb.Query) ([]*Datapath, error) {
+	res, err := s.Select(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -371,14 +369,14 @@ func (s *SB) datapaths(ctx context.Context, where ...ovsdb.Condition) ([]*Datapa
 	return out, nil
 }
 
-func (s *SB) datapath(r *Row) (*Datapath, error) {
+func (s *SB) datapath(r *ovsdb.Row) (*Datapath, error) {
 	ids := r.Map("external_ids")
 	d := &Datapath{UUID: r.UUID(), TunnelKey: r.Int("tunnel_key"), Name: ids["name"], Name2: ids["name2"], ExternalIDs: ids}
 	nb := ids["logical-switch"]
 	if lr, ok := ids["logical-router"]; ok {
 		d.IsRouter, nb = true, lr
 	}
-	d.NB, _ = ParseUUID(nb)
+	d.NB, _ = ovsdb.ParseUUID(nb)
 	if t := r.Str("type"); t != "" {
 		d.IsRouter = t == "logical-router"
 	}
@@ -386,7 +384,7 @@ func (s *SB) datapath(r *Row) (*Datapath, error) {
 		d.NB = u
 	}
 	if err := r.Err(); err != nil {
-		return nil, s.bad("Datapath_Binding", err)
+		return nil, s.Malformed("Datapath_Binding", err)
 	}
 	return d, nil
 }

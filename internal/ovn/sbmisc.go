@@ -3,36 +3,37 @@ package ovn
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/netip"
 	"slices"
 	"strings"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // MulticastGroup is a Multicast_Group row.
 type MulticastGroup struct {
-	UUID      UUID
-	Datapath  UUID
+	UUID      ovsdb.UUID
+	Datapath  ovsdb.UUID
 	Name      string
 	TunnelKey int64
-	Ports     []UUID
+	Ports     []ovsdb.UUID
 }
 
 // MulticastGroups lists a datapath's multicast groups.
-func (s *SB) MulticastGroups(ctx context.Context, datapath UUID) ([]*MulticastGroup, error) {
-	return s.multicast(ctx, Equal("datapath", datapath))
+func (s *SB) MulticastGroups(ctx context.Context, datapath ovsdb.UUID) ([]*MulticastGroup, error) {
+	return s.multicast(ctx, multicastRows.Equal("datapath", datapath))
 }
 
 // MulticastByKey finds a datapath's multicast group by its tunnel key.
-func (s *SB) MulticastByKey(ctx context.Context, datapath UUID, key int64) (*MulticastGroup, error) {
-	found, err := s.multicast(ctx, Equal("datapath", datapath), Equal("tunnel_key", key))
+func (s *SB) MulticastByKey(ctx context.Context, datapath ovsdb.UUID, key int64) (*MulticastGroup, error) {
+	found, err := s.multicast(ctx, multicastRows.Equal("datapath", datapath).Equal("tunnel_key", key))
 	return single(found, err, "multicast group with tunnel key", itoa(key))
 }
 
-func (s *SB) multicast(ctx context.Context, cond ...ovsdb.Condition) ([]*MulticastGroup, error) {
-	res, err := s.Select(ctx, Query{Table: "Multicast_Group", Columns: []string{"datapath", "name", "tunnel_key", "ports"}, Where: cond})
+var multicastRows = ovsdb.From("Multicast_Group", "datapath", "name", "tunnel_key", "ports")
+
+func (s *SB) multicast(ctx context.Context, q ovsdb.Query) ([]*MulticastGroup, error) {
+	res, err := s.Select(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +41,7 @@ func (s *SB) multicast(ctx context.Context, cond ...ovsdb.Condition) ([]*Multica
 	for _, r := range res[0] {
 		g := &MulticastGroup{UUID: r.UUID(), Datapath: r.Ref("datapath"), Name: r.Str("name"), TunnelKey: r.Int("tunnel_key"), Ports: r.Refs("ports")}
 		if err := r.Err(); err != nil {
-			return nil, s.bad("Multicast_Group", err)
+			return nil, s.Malformed("Multicast_Group", err)
 		}
 		out = append(out, g)
 	}
@@ -50,20 +51,22 @@ func (s *SB) multicast(ctx context.Context, cond ...ovsdb.Condition) ([]*Multica
 // MACBinding is a MAC_Binding or Static_MAC_Binding row: a neighbour's
 // address as a router port knows it.
 type MACBinding struct {
-	UUID            UUID
+	UUID            ovsdb.UUID
 	Static          bool
 	OverrideDynamic bool // of a static one: goes before a learned one
 	LogicalPort     string
 	IP, MAC         string
-	Datapath        UUID
+	Datapath        ovsdb.UUID
 	Timestamp       int64 // ms since 1970 when learned; 0 where the release has none
 }
 
 // MACBindings lists what a router port knows of an address, static ones first.
 func (s *SB) MACBindings(ctx context.Context, logicalPort string, ip netip.Addr) ([]*MACBinding, error) {
-	cond := where(Equal("logical_port", logicalPort), Equal("ip", ip.Unmap().String()))
-	cols := []string{"logical_port", "ip", "mac", "datapath", "timestamp", "override_dynamic_mac"}
-	res, err := s.Select(ctx, Query{Table: "Static_MAC_Binding", Columns: cols, Where: cond}, Query{Table: "MAC_Binding", Columns: cols, Where: cond})
+	known := func(table string) ovsdb.Query {
+		return ovsdb.From(table, "logical_port", "ip", "mac", "datapath", "timestamp", "override_dynamic_mac").
+			Equal("logical_port", logicalPort).Equal("ip", ip.Unmap().String())
+	}
+	res, err := s.Select(ctx, known("Static_MAC_Binding"), known("MAC_Binding"))
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +76,7 @@ func (s *SB) MACBindings(ctx context.Context, logicalPort string, ip netip.Addr)
 			b := &MACBinding{UUID: r.UUID(), Static: i == 0, OverrideDynamic: r.Bool("override_dynamic_mac"), LogicalPort: r.Str("logical_port"),
 				IP: r.Str("ip"), MAC: r.Str("mac"), Datapath: r.Ref("datapath"), Timestamp: r.Int("timestamp")}
 			if err := r.Err(); err != nil {
-				return nil, s.bad("MAC_Binding", err)
+				return nil, s.Malformed("MAC_Binding", err)
 			}
 			out = append(out, b)
 		}
@@ -83,7 +86,7 @@ func (s *SB) MACBindings(ctx context.Context, logicalPort string, ip netip.Addr)
 
 // FDBPort is the port key behind which a switch learned a MAC address (table FDB).
 func (s *SB) FDBPort(ctx context.Context, datapathKey int64, mac string) (portKey int64, found bool, err error) {
-	res, err := s.Select(ctx, Query{Table: "FDB", Columns: []string{"port_key"}, Where: where(Equal("dp_key", datapathKey), Equal("mac", strings.ToLower(mac)))})
+	res, err := s.Select(ctx, ovsdb.From("FDB", "port_key").Equal("dp_key", datapathKey).Equal("mac", strings.ToLower(mac)))
 	if err != nil || len(res[0]) == 0 {
 		return 0, false, err
 	}
@@ -100,27 +103,27 @@ type Gateway struct {
 // GatewayCandidate is one chassis of the group.
 type GatewayCandidate struct {
 	Name     string // empty when the chassis is not registered
-	Chassis  UUID
+	Chassis  ovsdb.UUID
 	Priority int64
 }
 
 // GatewayOf resolves who serves a chassisredirect, external, l3gateway or
 // virtual port; highest priority first.
 func (s *SB) GatewayOf(ctx context.Context, p *PortBinding) (*Gateway, error) {
-	var qs []Query
+	var qs []ovsdb.Query
 	if !p.HAChassisGroup.IsZero() {
-		res, err := s.Select(ctx, Query{Table: "HA_Chassis_Group", Columns: []string{"ha_chassis"}, Where: where(Equal("_uuid", p.HAChassisGroup))})
+		res, err := s.Select(ctx, ovsdb.From("HA_Chassis_Group", "ha_chassis").Row(p.HAChassisGroup))
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range res[0] {
 			for _, u := range r.Refs("ha_chassis") {
-				qs = append(qs, Query{Table: "HA_Chassis", Columns: []string{"chassis", "priority"}, Where: where(Equal("_uuid", u))})
+				qs = append(qs, ovsdb.From("HA_Chassis", "chassis", "priority").Row(u))
 			}
 		}
 	}
 	for _, u := range p.GatewayChassis {
-		qs = append(qs, Query{Table: "Gateway_Chassis", Columns: []string{"chassis", "priority"}, Where: where(Equal("_uuid", u))})
+		qs = append(qs, ovsdb.From("Gateway_Chassis", "chassis", "priority").Row(u))
 	}
 	res, err := s.Select(ctx, qs...)
 	if err != nil {
@@ -151,66 +154,9 @@ func (s *SB) GatewayOf(ctx context.Context, p *PortBinding) (*Gateway, error) {
 	return g, nil
 }
 
-// AddressSet reads the addresses of $name.
-func (s *SB) AddressSet(ctx context.Context, name string) ([]string, error) {
-	return s.set(ctx, "Address_Set", "addresses", "address set", name)
-}
-
-// PortGroup reads the names of the ports of @name. A Northbound group's name is the part
-// that follows the datapath's key and an underscore in the Southbound database.
-func (s *SB) PortGroup(ctx context.Context, name string) ([]string, error) {
-	ports, err := s.set(ctx, "Port_Group", "ports", "port group", name)
-	if err == nil || !isNotFound(err) {
-		return ports, err
-	}
-	// northd keeps one Port_Group for each datapath: KEY_NAME (get_sb_port_group_name). Names are read, and the
-	// ports of those that fit.
-	res, nerr := s.Select(ctx, Query{Table: "Port_Group", Columns: []string{"name"}})
-	if nerr != nil {
-		return nil, nerr
-	}
-	var fit []Query
-	for _, r := range res[0] {
-		key, rest, ok := strings.Cut(r.Str("name"), "_")
-		if ok && rest == name && strings.Trim(key, "0123456789") == "" {
-			fit = append(fit, Query{Table: "Port_Group", Columns: []string{"ports"}, Where: where(Equal("_uuid", r.UUID()))})
-		}
-	}
-	if len(fit) == 0 {
-		return nil, err
-	}
-	if res, nerr = s.Select(ctx, fit...); nerr != nil {
-		return nil, nerr
-	}
-	ports = nil
-	for _, rows := range res {
-		for _, r := range rows {
-			ports = append(ports, r.Strs("ports")...)
-		}
-	}
-	slices.Sort(ports)
-	return slices.Compact(ports), nil
-}
-
-func (s *SB) set(ctx context.Context, table, column, what, name string) ([]string, error) {
-	res, err := s.Select(ctx, Query{Table: table, Columns: []string{column}, Where: where(Equal("name", name))})
-	if err != nil {
-		return nil, err
-	}
-	if len(res[0]) == 0 {
-		return nil, &NotFoundError{What: what, Name: name}
-	}
-	return res[0][0].Strs(column), res[0][0].Err()
-}
-
-func isNotFound(err error) bool {
-	var e *NotFoundError
-	return errors.As(err, &e)
-}
-
 // TemplateVars are the values of ^NAME on a chassis (Chassis_Template_Var).
 func (s *SB) TemplateVars(ctx context.Context, chassis string) (map[string]string, error) {
-	res, err := s.Select(ctx, Query{Table: "Chassis_Template_Var", Columns: []string{"variables"}, Where: where(Equal("chassis", chassis))})
+	res, err := s.Select(ctx, ovsdb.From("Chassis_Template_Var", "variables").Equal("chassis", chassis))
 	if err != nil || len(res[0]) == 0 {
 		return map[string]string{}, err
 	}
@@ -233,7 +179,7 @@ func (s *SB) Freshness(ctx context.Context, chassis string) (Freshness, error) {
 	if err != nil {
 		return Freshness{}, err
 	}
-	res, err := s.Select(ctx, Query{Table: "SB_Global", Columns: []string{"nb_cfg"}})
+	res, err := s.Select(ctx, ovsdb.From("SB_Global", "nb_cfg"))
 	if err != nil || len(res[0]) == 0 {
 		return Freshness{}, err
 	}

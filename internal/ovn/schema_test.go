@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
@@ -31,7 +31,7 @@ var since2003 = map[string][]string{
 // oldSchema writes the installed Southbound schema as OVN 20.03 had it.
 func oldSchema(t *testing.T, dir string) string {
 	t.Helper()
-	file, err := ovntest.Schema("ovn-sb.ovsschema")
+	file, err := ovsdbtest.Schema("ovn-sb.ovsschema")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestOldSchema(t *testing.T) {
 		testenv.Tool(t, tool)
 	}
 	ctx := t.Context()
-	g := &ovntest.Group{Dir: ovntest.Dir(t)}
+	g := &ovsdbtest.Group{Dir: ovsdbtest.Dir(t)}
 	t.Cleanup(g.Stop)
 	if _, err := g.Server(ctx, "sb", oldSchema(t, g.Dir)); err != nil {
 		t.Fatal(err)
@@ -94,8 +94,8 @@ func TestOldSchema(t *testing.T) {
 		t.Error("the schema is not the old one")
 	}
 	last, ok := sb.MaxInteger("Logical_Flow", "table_id")
-	_, err := sb.Select(ctx, ovn.Query{Table: "Logical_Flow", Where: []ovsdb.Condition{ovn.Equal("table_id", int(last))}},
-		ovn.Query{Table: "Logical_Flow", Where: []ovsdb.Condition{ovn.Equal("table_id", int(last+1))}})
+	_, err := sb.Select(ctx, ovsdb.From("Logical_Flow").Equal("table_id", int(last)),
+		ovsdb.From("Logical_Flow").Equal("table_id", int(last+1)))
 	if !ok || err == nil {
 		t.Errorf("highest table_id %d (%t), one more: %v", last, ok, err)
 	}
@@ -107,7 +107,7 @@ func TestOldSchema(t *testing.T) {
 	if p.Chassis != c.UUID || p.HasUp || c.BridgeMappings()["phys"] != "br-ex" {
 		t.Errorf("port %+v, chassis %+v", p, c)
 	}
-	if d := must[*ovn.Datapath](t)(sb.DatapathByKey(ctx, 3)); d.Name != "sw0" || d.NB.Cookie() != 0x0a1b2c3d {
+	if d := must[*ovn.Datapath](t)(sb.DatapathByKey(ctx, 3)); d.Name != "sw0" || ovn.Cookie(d.NB) != 0x0a1b2c3d {
 		t.Errorf("datapath %+v", d)
 	}
 	if f := must[ovn.Freshness](t)(sb.Freshness(ctx, "hv1")); !f.Stale() || f.Wanted != 7 || f.Have != 5 {
@@ -133,9 +133,9 @@ func TestOpenVSwitch(t *testing.T) {
 		testenv.Tool(t, tool)
 	}
 	ctx := t.Context()
-	g := &ovntest.Group{Dir: ovntest.Dir(t)}
+	g := &ovsdbtest.Group{Dir: ovsdbtest.Dir(t)}
 	t.Cleanup(g.Stop)
-	schema, err := ovntest.Schema("vswitch.ovsschema")
+	schema, err := ovsdbtest.Schema("vswitch.ovsschema")
 	if err == nil {
 		_, err = g.Server(ctx, "ovs", schema)
 	}
@@ -161,7 +161,7 @@ set port ovn-hv2-0 external-ids:ovn-chassis-id=hv2@192.168.0.2`)...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := ovn.DialOVS(ctx, ovn.Options{Remotes: g.Sock("ovs")})
+	o, err := ovn.DialOVS(ctx, ovsdb.Options{Remotes: g.Sock("ovs")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 )
 
 // The deployment is made of islands: a router with switches, each with ports,
@@ -42,7 +43,7 @@ func bringUp(ctx context.Context, dir string) (_ *deployment, err error) {
 			d.Stop()
 		}
 	}()
-	schema, err := ovntest.Schema("vswitch.ovsschema")
+	schema, err := ovsdbtest.Schema("vswitch.ovsschema")
 	if err != nil {
 		return nil, err
 	}
@@ -190,13 +191,13 @@ func (d *deployment) plug(ctx context.Context) error {
 
 // count is the number of logical flows.
 func (d *deployment) count(ctx context.Context) (int, error) {
-	db, err := ovn.Dial(ctx, ovn.Options{Remotes: d.SB, Database: ovn.Southbound, Timeout: time.Minute})
+	db, err := ovsdb.Dial(ctx, ovsdb.Options{Remotes: d.SB, Database: "OVN_Southbound", Timeout: time.Minute})
 	if err != nil {
 		return 0, err
 	}
 	defer db.Close()
 	n := 0
-	err = db.UUIDs(ctx, "Logical_Flow", func(ovn.UUID) { n++ })
+	err = db.UUIDs(ctx, []ovsdb.Query{ovsdb.From("Logical_Flow")}, func(int, ovsdb.UUID) { n++ })
 	return n, err
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens/nstest"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 )
 
 // bridge is the node's one bridge; datapath is what dpctl calls the table of its connections.
@@ -30,7 +30,7 @@ func far(cable string) string { return cable + "-far" }
 
 // node is an Open vSwitch with the userspace datapath, in a network namespace of its own.
 type node struct {
-	ovntest.Group
+	ovsdbtest.Group
 	ns     nodens.NetNS
 	leave  func()
 	tool   string
@@ -80,7 +80,7 @@ func (n *node) start(ctx context.Context) error {
 			}
 		}
 	}
-	schema, err := ovntest.Schema("vswitch.ovsschema")
+	schema, err := ovsdbtest.Schema("vswitch.ovsschema")
 	if err != nil {
 		return err
 	}

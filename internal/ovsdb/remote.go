@@ -1,13 +1,11 @@
-package ovn
+package ovsdb
 
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 )
 
@@ -22,7 +20,7 @@ type remote struct {
 // defaultPort is OVSDB_PORT of lib/ovsdb-session: the port of a remote that names none.
 const defaultPort = "6640"
 
-// parseRemotes splits a comma-separated list as ovn-sbctl's --db takes.
+// parseRemotes reads a comma-separated list, as ovn-sbctl's --db takes.
 func parseRemotes(list string) ([]remote, error) {
 	var out []remote
 	for _, text := range strings.Split(list, ",") {
@@ -94,7 +92,7 @@ func splitHostPort(s string) (host, port string, err error) {
 	return host, port, nil
 }
 
-// dial opens the byte stream of one remote.
+// dial opens the byte stream of one remote. conf is used by ssl: remotes alone.
 func (r remote) dial(ctx context.Context, conf *tls.Config) (net.Conn, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, r.network, r.addr)
@@ -112,7 +110,7 @@ func (r remote) dial(ctx context.Context, conf *tls.Config) (net.Conn, error) {
 	return tc, nil
 }
 
-// unwrapOp drops what net.OpError says of the address: the remote's name tells it.
+// unwrapOp drops what net.OpError says of the address: errors name the remote anyway.
 func unwrapOp(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Err != nil {
@@ -120,52 +118,3 @@ func unwrapOp(err error) error {
 	}
 	return err
 }
-
-// tlsConfig reads the files of -p, -c and -C. Like OVS's stream-ssl it checks
-// that the peer's certificate was signed by the CA, and not its host name:
-// certificates made by ovs-pki carry none.
-func (o Options) tlsConfig() (*tls.Config, error) {
-	conf := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
-	if given(o.PrivateKey) != given(o.Certificate) {
-		return nil, errors.New("a private key (-p) and a certificate (-c) are needed together")
-	}
-	if given(o.PrivateKey) {
-		pair, err := tls.LoadX509KeyPair(o.Certificate, o.PrivateKey)
-		if err != nil {
-			return nil, fmt.Errorf("certificate: %w", err)
-		}
-		conf.Certificates = []tls.Certificate{pair}
-	}
-	if o.CACert == "none" {
-		return conf, nil
-	}
-	if o.CACert == "" {
-		return nil, errors.New("an ssl: remote needs a CA certificate (-C FILE, or -C none)")
-	}
-	pem, err := os.ReadFile(o.CACert)
-	if err != nil {
-		return nil, fmt.Errorf("CA certificate: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("CA certificate: %s holds no PEM certificate", o.CACert)
-	}
-	conf.VerifyConnection = func(s tls.ConnectionState) error {
-		if len(s.PeerCertificates) == 0 {
-			return errors.New("the server sent no certificate")
-		}
-		between := x509.NewCertPool()
-		for _, c := range s.PeerCertificates[1:] {
-			between.AddCert(c)
-		}
-		_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{
-			Roots: roots, Intermediates: between,
-			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-		})
-		return err
-	}
-	return conf, nil
-}
-
-// given reports whether a TLS file option names a file: "none" is "no file".
-func given(file string) bool { return file != "" && file != "none" }

@@ -1,4 +1,4 @@
-package ovn
+package ovsdb
 
 import (
 	"bufio"

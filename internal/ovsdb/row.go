@@ -1,13 +1,13 @@
-package ovn
+package ovsdb
 
 import (
 	"encoding/json"
 	"fmt"
 )
 
-// Row is one row of an answer. Its accessors give the zero value for a column
-// that the server's schema lacks; a cell of another shape than asked for is
-// kept as the row's error.
+// Row is one row of an answer. Its methods return the zero value for a column that the server's
+// schema lacks. A cell of another type than the method reads gives the zero value too, and makes
+// the row's error.
 type Row struct {
 	cells map[string]json.RawMessage
 	err   error
@@ -16,7 +16,7 @@ type Row struct {
 // UnmarshalJSON reads a <row> of RFC 7047 section 5.1 without decoding its cells.
 func (r *Row) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &r.cells) }
 
-// Err is the first cell that could not be read, or nil.
+// Err returns an error that names the first cell that could not be read, or nil.
 func (r *Row) Err() error { return r.err }
 
 func (r *Row) fail(col, want string) {
@@ -25,42 +25,34 @@ func (r *Row) fail(col, want string) {
 	}
 }
 
-// clip keeps an error to one line.
-func clip(b []byte) string {
-	if len(b) > 60 {
-		return string(b[:60]) + "..."
-	}
-	return string(b)
-}
-
-// Has reports whether the answer holds the column.
+// Has reports whether the answer contains the column.
 func (r *Row) Has(col string) bool { _, ok := r.cells[col]; return ok }
 
-// UUID is the row's own _uuid.
+// UUID returns the row's own UUID.
 func (r *Row) UUID() UUID { return r.Ref("_uuid") }
 
-// Str is a string column, or an optional one's value.
+// Str returns a string column, or an optional one's value.
 func (r *Row) Str(col string) string { return first(r.Strs(col)) }
 
-// Strs is a set of strings.
+// Strs returns a set of strings.
 func (r *Row) Strs(col string) []string { return atoms[string](r, col, "a string") }
 
-// Int is an integer column, or an optional one's value.
+// Int returns an integer column, or an optional one's value.
 func (r *Row) Int(col string) int64 { return first(r.Ints(col)) }
 
-// Ints is a set of integers; an empty optional integer has length 0.
+// Ints returns a set of integers; an empty optional integer has length 0.
 func (r *Row) Ints(col string) []int64 { return atoms[int64](r, col, "an integer") }
 
-// Bool is a boolean column, or an optional one's value.
+// Bool returns a boolean column, or an optional one's value.
 func (r *Row) Bool(col string) bool { return first(r.Bools(col)) }
 
-// Bools is a set of booleans; an empty optional boolean has length 0.
+// Bools returns a set of booleans; an empty optional boolean has length 0.
 func (r *Row) Bools(col string) []bool { return atoms[bool](r, col, "a boolean") }
 
-// Ref is a reference to a row, or an optional one's value.
+// Ref returns a reference to a row, or an optional one's value.
 func (r *Row) Ref(col string) UUID { return first(r.Refs(col)) }
 
-// Refs is a set of references to rows.
+// Refs returns a set of references to rows.
 func (r *Row) Refs(col string) []UUID {
 	pairs := atoms[uuidPair](r, col, "a UUID")
 	out := make([]UUID, 0, len(pairs))
@@ -70,7 +62,7 @@ func (r *Row) Refs(col string) []UUID {
 	return out
 }
 
-// Map is a map with its keys and values as text; never nil.
+// Map returns a map with its keys and values as text. It is never nil.
 func (r *Row) Map(col string) map[string]string {
 	out := map[string]string{}
 	for _, p := range r.pairs(col) {
@@ -79,7 +71,7 @@ func (r *Row) Map(col string) map[string]string {
 	return out
 }
 
-// RefMap is a map of references to rows, with its keys as text; never nil.
+// RefMap returns a map of references to rows with its keys as text. It is never nil.
 func (r *Row) RefMap(col string) map[string]UUID {
 	out := map[string]UUID{}
 	for _, p := range r.pairs(col) {
@@ -109,7 +101,7 @@ func (r *Row) pairs(col string) [][2]json.RawMessage {
 	return pairs
 }
 
-// text is an atom as a person writes it: strings without quotes, numbers as they are.
+// text returns an atom as text: a string without its quotes, everything else as JSON has it.
 func text(atom json.RawMessage) string {
 	var s string
 	if json.Unmarshal(atom, &s) == nil {

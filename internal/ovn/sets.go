@@ -1,0 +1,96 @@
+package ovn
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+)
+
+// AddressSet reads the addresses of $name.
+func (s *SB) AddressSet(ctx context.Context, name string) ([]string, error) {
+	return s.set(ctx, addressSets, "addresses", "address set", name)
+}
+
+// PortGroup reads the names of the ports of @name. A Northbound group's name is the part
+// that follows the datapath's key and an underscore in the Southbound database.
+func (s *SB) PortGroup(ctx context.Context, name string) ([]string, error) {
+	ports, err := s.set(ctx, portGroups, "ports", "port group", name)
+	if err == nil || !isNotFound(err) {
+		return ports, err
+	}
+	// northd makes one Port_Group for each datapath: KEY_NAME (get_sb_port_group_name). Names are
+	// read, and then the ports of those that fit.
+	res, nerr := s.Select(ctx, ovsdb.From("Port_Group", "name"))
+	if nerr != nil {
+		return nil, nerr
+	}
+	var fit []ovsdb.Query
+	for _, r := range res[0] {
+		key, rest, ok := strings.Cut(r.Str("name"), "_")
+		if ok && rest == name && strings.Trim(key, "0123456789") == "" {
+			fit = append(fit, portGroups.Row(r.UUID()))
+		}
+	}
+	if len(fit) == 0 {
+		return nil, err
+	}
+	if res, nerr = s.Select(ctx, fit...); nerr != nil {
+		return nil, nerr
+	}
+	ports = nil
+	for _, r := range slices.Concat(res...) {
+		ports = append(ports, r.Strs("ports")...)
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports), nil
+}
+
+var (
+	addressSets = ovsdb.From("Address_Set", "addresses")
+	portGroups  = ovsdb.From("Port_Group", "ports")
+)
+
+func (s *SB) set(ctx context.Context, from ovsdb.Query, column, what, name string) ([]string, error) {
+	res, err := s.Select(ctx, from.Equal("name", name))
+	if err != nil {
+		return nil, err
+	}
+	if len(res[0]) == 0 {
+		return nil, &NotFoundError{What: what, Name: name}
+	}
+	return res[0][0].Strs(column), res[0][0].Err()
+}
+
+func isNotFound(err error) bool {
+	var e *NotFoundError
+	return errors.As(err, &e)
+}
+
+// SetMembers reads, in one transaction, what the names $SET and @GROUP stand for in the matches of
+// a datapath: the set's addresses, and the names of the group's ports on that datapath
+// (get_sb_port_group_name of northd). A set or group that does not exist has no members.
+func (s *SB) SetMembers(ctx context.Context, dp *Datapath, names []string) ([][]string, error) {
+	var qs []ovsdb.Query
+	for _, name := range names {
+		if group, ok := strings.CutPrefix(name, "@"); ok {
+			qs = append(qs, portGroups.Equal("name", strconv.FormatInt(dp.TunnelKey, 10)+"_"+group))
+		} else {
+			qs = append(qs, addressSets.Equal("name", strings.TrimPrefix(name, "$")))
+		}
+	}
+	res, err := s.Select(ctx, qs...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]string, len(names))
+	for i, rows := range res {
+		for _, r := range rows {
+			out[i] = slices.Concat(out[i], r.Strs("addresses"), r.Strs("ports"))
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,150 @@
+package ovsdb
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// DefaultTimeout is what an Options.Timeout of 0 means.
+const DefaultTimeout = 30 * time.Second
+
+// Options say how to reach a database.
+type Options struct {
+	// Remotes is a comma-separated list of unix:FILE, tcp:HOST[:PORT] and ssl:HOST[:PORT], tried in
+	// this order. The port is 6640 where none is given.
+	Remotes string
+	// Database is the database's name, as list_dbs prints it: "OVN_Southbound".
+	Database string
+	// PrivateKey, Certificate and CACert are PEM files for ssl: remotes, as ovs-vsctl's -p, -c and
+	// -C. "none" in the place of the first two is no file; a CACert of "none" accepts any server.
+	PrivateKey, Certificate, CACert string
+	// LeaderOnly passes over members of a cluster that do not lead it.
+	LeaderOnly bool
+	// Timeout bounds each connection attempt and each question. 0 means DefaultTimeout.
+	Timeout time.Duration
+}
+
+// DB is a connection to one database. It is safe for concurrent use, carries one question at a
+// time, and connects again when the server went away between questions.
+type DB struct {
+	opt     Options
+	remotes []remote
+	tls     *tls.Config
+
+	mu     sync.Mutex // guards what a reconnection replaces
+	conn   *conn
+	remote string
+	schema schema
+}
+
+// Dial connects to the first remote that serves the database, and reads its schema. An error is an
+// *Error whose cause may be ErrNoDatabase, ErrNotLeader or ErrNotConnected.
+func Dial(ctx context.Context, opt Options) (*DB, error) {
+	if opt.Timeout == 0 {
+		opt.Timeout = DefaultTimeout
+	}
+	db := &DB{opt: opt}
+	var err error
+	if db.remotes, err = parseRemotes(opt.Remotes); err != nil {
+		return nil, &Error{Remote: opt.Remotes, Database: opt.Database, Op: "connect", Err: err}
+	}
+	for _, r := range db.remotes {
+		if r.tls {
+			if db.tls, err = opt.tlsConfig(); err != nil {
+				return nil, &Error{Remote: r.text, Database: opt.Database, Op: "connect", Err: err}
+			}
+			break
+		}
+	}
+	if _, err := db.connected(ctx); err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// Close ends the connection. It always returns nil.
+func (db *DB) Close() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.conn != nil {
+		db.conn.close()
+		db.conn = nil
+	}
+	return nil
+}
+
+// Remote returns the remote connected to, such as "tcp:10.0.0.1:6642".
+func (db *DB) Remote() string {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.remote
+}
+
+// Name returns the database's name.
+func (db *DB) Name() string { return db.opt.Database }
+
+// connected returns a live connection, making one when there is none.
+func (db *DB) connected(ctx context.Context) (*conn, error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.conn != nil && db.conn.alive() {
+		return db.conn, nil
+	}
+	if db.conn != nil {
+		db.conn.close()
+		db.conn = nil
+	}
+	var names []string
+	var errs []error
+	for _, r := range db.remotes {
+		c, s, err := db.try(ctx, r)
+		if err == nil {
+			db.conn, db.schema, db.remote = c, s, r.text
+			return c, nil
+		}
+		if ctx.Err() != nil {
+			return nil, &Error{Remote: r.text, Database: db.opt.Database, Op: "connect", Err: err}
+		}
+		names = append(names, r.text)
+		if len(db.remotes) > 1 {
+			err = fmt.Errorf("%s: %w", r.text, err)
+		}
+		errs = append(errs, err)
+	}
+	return nil, &Error{Remote: strings.Join(names, ","), Database: db.opt.Database, Op: "connect", Err: oneLine(errs)}
+}
+
+// try connects to one remote and checks that it serves the database.
+func (db *DB) try(ctx context.Context, r remote) (_ *conn, s schema, err error) {
+	ctx, cancel := withTimeout(ctx, db.opt.Timeout)
+	defer cancel()
+	nc, err := r.dial(ctx, db.tls)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, s, err
+	}
+	c := newConn(nc)
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	if err := db.checkMember(ctx, c); err != nil {
+		return nil, s, err
+	}
+	raw, err := c.call(ctx, "get_schema", []any{db.opt.Database}, nil)
+	if err != nil {
+		return nil, s, err
+	}
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return nil, s, fmt.Errorf("get_schema: %w", err)
+	}
+	return c, s, nil
+}

@@ -1,0 +1,64 @@
+package ovsdbtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Fake serves each connection to a Unix socket by a function, and returns the remote. The connection
+// is closed when the function returns.
+func Fake(t testing.TB, serve func(net.Conn)) string {
+	t.Helper()
+	path := filepath.Join(Dir(t), "fake.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { defer c.Close(); serve(c) }()
+		}
+	}()
+	return "unix:" + path
+}
+
+// Request is what a fake server reads.
+type Request struct {
+	ID     json.RawMessage `json:"id"`
+	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
+}
+
+// Answers serves JSON-RPC for Fake: results has the result of each method as JSON. A method that it
+// lacks is never answered. Like a server of OVS 2.8 this one has no database _Server.
+func Answers(results map[string]string) func(net.Conn) {
+	return func(c net.Conn) {
+		dec := json.NewDecoder(c)
+		for {
+			var m Request
+			if dec.Decode(&m) != nil {
+				return
+			}
+			if m.Method == "transact" && strings.Contains(string(m.Params), `"_Server"`) {
+				fmt.Fprintf(c, `{"id":%s,"result":null,"error":{"error":"unknown database"}}`, m.ID)
+				continue
+			}
+			r, ok := results[m.Method]
+			if !ok {
+				time.Sleep(time.Minute)
+				return
+			}
+			fmt.Fprintf(c, `{"id":%s,"result":%s,"error":null}`, m.ID, r)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package ovsdb
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// schema is the part of a <database-schema> (RFC 7047 section 3.2) that says which columns there
+// are. A column's type is decoded only when it is asked for.
+type schema struct {
+	Version string `json:"version"`
+	Tables  map[string]struct {
+		Columns map[string]json.RawMessage `json:"columns"`
+	} `json:"tables"`
+}
+
+// has reports whether there is the column; for an empty column, whether there is the table.
+func (s schema) has(table, column string) bool {
+	t, ok := s.Tables[table]
+	if !ok || column == "" || column == "_uuid" {
+		return ok
+	}
+	_, ok = t.Columns[column]
+	return ok
+}
+
+// fit returns the query without the columns that the schema lacks. It reports false where the schema
+// lacks the table or a condition's column.
+func (s schema) fit(q Query) (Query, bool) {
+	if !s.has(q.table, "") {
+		return Query{}, false
+	}
+	for _, c := range q.where {
+		if !s.has(q.table, c.Column) {
+			return Query{}, false
+		}
+	}
+	q.columns = slices.DeleteFunc(slices.Clone(q.columns), func(c string) bool { return !s.has(q.table, c) })
+	return q, true
+}
+
+// SchemaVersion returns the version that the server's schema states.
+func (db *DB) SchemaVersion() string {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.schema.Version
+}
+
+// Has reports whether the server's schema has the column; for an empty column, whether it has the
+// table.
+func (db *DB) Has(table, column string) bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.schema.has(table, column)
+}
+
+// MaxInteger returns the highest value that the server's schema allows in an integer column. It
+// reports false where the schema sets none or lacks the column. The server refuses a condition on a
+// higher value as a constraint violation.
+func (db *DB) MaxInteger(table, column string) (int64, bool) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	var c struct {
+		Type struct {
+			Key struct {
+				Max *int64 `json:"maxInteger"`
+			} `json:"key"`
+		} `json:"type"`
+	}
+	if json.Unmarshal(db.schema.Tables[table].Columns[column], &c) != nil || c.Type.Key.Max == nil {
+		return 0, false
+	}
+	return *c.Type.Key.Max, true
+}

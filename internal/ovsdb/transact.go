@@ -1,0 +1,138 @@
+package ovsdb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	libovsdb "github.com/ovn-kubernetes/libovsdb/ovsdb"
+)
+
+// batch is the queries of one transaction, as the server's schema allows them.
+type batch struct {
+	queries []Query
+	of      []int // the number that each has among all queries asked
+}
+
+// asker asks one batch over a connection. It reports whether the batch may be asked again after a
+// failure: not once part of the answer was given on.
+type asker func(ctx context.Context, c *conn, b batch) (again bool, err error)
+
+// batches asks all queries, one batch after the other.
+func (db *DB) batches(ctx context.Context, queries []Query, ask asker) error {
+	first := 0
+	for part := range slices.Chunk(queries, maxOps) {
+		if err := db.retry(ctx, part, first, ask); err != nil {
+			return err
+		}
+		first += len(part)
+	}
+	return nil
+}
+
+// retry asks queries of one transaction, the first of which has the number first, and asks once more
+// when the connection was lost. Errors get the names of the remote and of the question.
+func (db *DB) retry(ctx context.Context, queries []Query, first int, ask asker) error {
+	for attempt := 0; ; attempt++ {
+		c, err := db.connected(ctx)
+		if err != nil {
+			return err
+		}
+		b := db.fit(queries, first)
+		if len(b.queries) == 0 {
+			return nil
+		}
+		qctx, cancel := withTimeout(ctx, db.opt.Timeout)
+		again, err := ask(qctx, c, b)
+		timedOut := qctx.Err() != nil
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if attempt == 0 && again && !timedOut && !c.alive() {
+			continue
+		}
+		return &Error{Remote: db.Remote(), Database: db.opt.Database, Op: label(queries), Err: err}
+	}
+}
+
+// fit returns the queries that the server's schema allows.
+func (db *DB) fit(queries []Query, first int) (b batch) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for i, q := range queries {
+		if q, ok := db.schema.fit(q); ok {
+			b.queries, b.of = append(b.queries, q), append(b.of, first+i)
+		}
+	}
+	return b
+}
+
+// label names the tables of queries for an error.
+func label(queries []Query) string {
+	var names []string
+	for _, q := range queries {
+		if !slices.Contains(names, q.table) {
+			names = append(names, q.table)
+		}
+	}
+	return "select " + strings.Join(names, ", ")
+}
+
+// stream asks the queries and gives each row's text to yield, which is called on another goroutine
+// while stream waits. The text is valid until yield returns.
+func (db *DB) stream(ctx context.Context, queries []Query, yield func(query int, row []byte) error) error {
+	return db.batches(ctx, queries, func(ctx context.Context, c *conn, b batch) (bool, error) {
+		begun := false
+		var bad error
+		_, err := transact(ctx, c, db.opt.Database, b.queries, func(op int, row []byte) {
+			begun = true
+			if bad == nil && op < len(b.of) {
+				bad = yield(b.of[op], row)
+			}
+		})
+		if err == nil && bad != nil {
+			err = fmt.Errorf("a malformed row: %w", bad)
+		}
+		return !begun, err
+	})
+}
+
+// transact runs queries in one transaction and returns the rows of each; with a sink, the rows go
+// there instead.
+func transact(ctx context.Context, c *conn, database string, queries []Query, take sink) ([][]*Row, error) {
+	ops := make([]libovsdb.Operation, len(queries))
+	for i, q := range queries {
+		ops[i] = q.operation()
+	}
+	raw, err := c.call(ctx, "transact", libovsdb.NewTransactArgs(database, ops...), take)
+	if err != nil {
+		return nil, err
+	}
+	var results []*struct {
+		Rows    []*Row `json:"rows"`
+		Error   string `json:"error"`
+		Details string `json:"details"`
+	}
+	if err := json.Unmarshal(raw, &results); err != nil {
+		return nil, fmt.Errorf("transact: %w", err)
+	}
+	out := make([][]*Row, len(ops))
+	for i, r := range results {
+		switch {
+		case r == nil:
+			return nil, errors.New("transact: an operation was not run")
+		case r.Error != "":
+			return nil, fmt.Errorf("%s: %s", r.Error, r.Details)
+		case i < len(out):
+			out[i] = r.Rows
+		}
+	}
+	if len(results) < len(ops) {
+		return nil, fmt.Errorf("transact: %d answers to %d operations", len(results), len(ops))
+	}
+	return out, nil
+}
