@@ -88,7 +88,7 @@ fuzz:
 	@scripts/fuzz.sh $(FUZZTIME)
 
 # Every ratio that is held to a bar, measured side by side in one run;
-# BENCHARGS='-only trace' (parsers, model, lookup, userspace, trace, explain) is one part of it.
+# BENCHARGS='-only trace' (parsers, model, lookup, userspace, trace, explain, ovsdb) is one part of it.
 bench: setup build
 	@$(GO) build -o bin/bench ./internal/bench && bin/bench $(BENCHARGS)
 
