@@ -9,10 +9,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// FindPorts resolves what a person writes for a port: its name, its UUID or
-// the first eight or more hex digits of it (or of a name that is a UUID, as Neutron's are),
-// a MAC or IP address, pod:NAMESPACE/NAME, server:NAME, or a Neutron port's identifier. A
-// network (a switch's or router's name) narrows the answer. Several may be found; the caller says so.
+// FindPorts resolves what a person writes for a port: its name, its UUID or the first eight or more
+// hex digits of it (or of a name that is a UUID, as Neutron's are), a MAC or IP address,
+// pod:NAMESPACE/NAME, server:NAME, or a Neutron port's identifier. A network (a switch's or
+// router's name) narrows the answer. Several may be found; the caller says so.
 func (s *SB) FindPorts(ctx context.Context, spec, network string) ([]*PortBinding, error) {
 	found, what, err := s.findPorts(ctx, spec)
 	if err != nil {

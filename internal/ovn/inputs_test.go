@@ -12,8 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// shared is a switch with two routers, ports that learn their way by DHCP, by router advertisements or not at all, and a
-// provider network with a host that OVN has learned of.
+// shared is a switch with two routers, ports that learn their way by DHCP, by router advertisements
+// or not at all, and a provider network with a host that OVN has learned of.
 const shared = `
 lr-add ra
 lr-add rb

@@ -62,9 +62,10 @@ type FlowOutline struct {
 	Match    string
 }
 
-// FlowOutlines gives the outlines of each datapath's own logical flows to yield, with the datapath's
-// number in the list. A zero UUID in the list asks for the flows of all datapath groups. The server
-// goes through all its logical flows for each datapath of the list. yield must not use the database.
+// FlowOutlines gives the outlines of each datapath's own logical flows to yield, with the
+// datapath's number in the list. A zero UUID in the list asks for the flows of all datapath groups.
+// The server goes through all its logical flows for each datapath of the list. yield must not use
+// the database.
 func (s *SB) FlowOutlines(ctx context.Context, datapaths []ovsdb.UUID, yield func(datapath int, f FlowOutline)) error {
 	outlines := ovsdb.From("Logical_Flow", "pipeline", "table_id", "priority", "match", "logical_dp_group")
 	var qs []ovsdb.Query
@@ -89,7 +90,8 @@ func (s *SB) LastTableID() (int, bool) {
 	return int(last), ok
 }
 
-// HasDatapathGroups reports whether this release shares logical flows among datapaths (since 20.12).
+// HasDatapathGroups reports whether this release shares logical flows among datapaths (since
+// 20.12).
 func (s *SB) HasDatapathGroups() bool { return s.Has("Logical_Flow", "logical_dp_group") }
 
 // DatapathGroup reads the datapaths of a group. A group that is gone has none.

@@ -6,7 +6,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// NATByExternalMAC lists the logical ports of the distributed NAT rules that answer for a MAC address.
+// NATByExternalMAC lists the logical ports of the distributed NAT rules that answer for a MAC
+// address.
 func (n *NB) NATByExternalMAC(ctx context.Context, mac string) ([]string, error) {
 	res, err := n.Select(ctx, ovsdb.From("NAT", "logical_port", "external_mac").Equal("external_mac", mac))
 	if err != nil {

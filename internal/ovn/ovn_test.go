@@ -121,7 +121,7 @@ set chassis hv1 hostname=node1 other_config:ovn-bridge-mappings=physnet1:br-ex,p
 	if again := must[*ovn.Datapath](t)(sb.DatapathByKey(ctx, dp.TunnelKey)); again.UUID != dp.UUID {
 		t.Errorf("datapath by key: %+v", again)
 	}
-	if lr := must[*ovn.Datapath](t)(sb.DatapathByName(ctx, "lr0")); !lr.IsRouter || lr.Kind() != "router" {
+	if lr := must[*ovn.Datapath](t)(sb.DatapathByName(ctx, "lr0")); !lr.IsRouter {
 		t.Errorf("router: %+v", lr)
 	}
 	if again := must[*ovn.PortBinding](t)(sb.PortByKey(ctx, p.Datapath, p.TunnelKey)); again.UUID != p.UUID {
@@ -130,11 +130,13 @@ set chassis hv1 hostname=node1 other_config:ovn-bridge-mappings=physnet1:br-ex,p
 	if routers := must[[]*ovn.PortBinding](t)(sb.PortsOfDatapath(ctx, p.Datapath, "patch", "router")); len(routers) != 1 {
 		t.Errorf("router ports of sw0: %v", routers)
 	}
-	groups := must[[]*ovn.MulticastGroup](t)(sb.MulticastGroups(ctx, p.Datapath))
-	if len(groups) == 0 || groups[0].Name == "" {
-		t.Errorf("multicast groups: %v", groups)
+	flood := must[[][]*ovsdb.Row](t)(sb.Select(ctx, ovsdb.From("Multicast_Group", "tunnel_key", "ports").
+		Equal("datapath", p.Datapath).Equal("name", "_MC_flood")))[0]
+	if len(flood) != 1 {
+		t.Fatalf("multicast groups: %v", flood)
 	}
-	if g := must[*ovn.MulticastGroup](t)(sb.MulticastByKey(ctx, p.Datapath, groups[0].TunnelKey)); g.Name != groups[0].Name {
+	g := must[*ovn.MulticastGroup](t)(sb.MulticastByKey(ctx, p.Datapath, flood[0].Int("tunnel_key")))
+	if g.Name != "_MC_flood" || len(g.Ports) == 0 || len(g.Ports) != len(flood[0].Refs("ports")) {
 		t.Errorf("multicast by key: %v", g)
 	}
 

@@ -2,7 +2,6 @@ package ovn
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,11 +62,6 @@ func (s *SB) set(ctx context.Context, from ovsdb.Query, column, what, name strin
 		return nil, &NotFoundError{What: what, Name: name}
 	}
 	return res[0][0].Strs(column), res[0][0].Err()
-}
-
-func isNotFound(err error) bool {
-	var e *NotFoundError
-	return errors.As(err, &e)
 }
 
 // SetMembers reads, in one transaction, what the names $SET and @GROUP stand for in the matches of

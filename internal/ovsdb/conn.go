@@ -12,9 +12,8 @@ import (
 	"time"
 )
 
-// conn is one JSON-RPC connection. It carries one call at a time; its reader
-// also answers the server's echo requests, without which ovsdb-server ends an
-// idle TCP or SSL connection after ten seconds.
+// conn is one JSON-RPC connection. It carries one call at a time. Its reader answers the server's
+// echo requests: ovsdb-server ends a TCP or SSL connection that does not within ten seconds.
 type conn struct {
 	nc   net.Conn
 	wmu  sync.Mutex // serialises whole messages
@@ -157,6 +156,7 @@ func (c *conn) call(ctx context.Context, method string, params any, take sink) (
 	req := message{ID: json.RawMessage(fmt.Sprint(p.id)), Method: method, Params: raw}
 	if err := c.write(req); err != nil {
 		if ctx.Err() != nil {
+			c.close()
 			return nil, context.Cause(ctx)
 		}
 		return nil, c.cause(err)

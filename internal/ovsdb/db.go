@@ -88,7 +88,7 @@ func (db *DB) Remote() string {
 // Name returns the database's name.
 func (db *DB) Name() string { return db.opt.Database }
 
-// connected returns a live connection, making one when there is none.
+// connected returns the live connection, or a new one.
 func (db *DB) connected(ctx context.Context) (*conn, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()

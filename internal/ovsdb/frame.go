@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// maxFrame bounds what one answer may take in memory; a longer one is an
-// error, never an exhausted node.
+// maxFrame bounds the memory of one answer, without the rows that go to a sink, and of one row. A
+// longer one is an error and does not exhaust the node.
 const maxFrame = 256 << 20
 
 // errTooBig is the answer of a server that sends more than maxFrame.
@@ -26,11 +26,13 @@ const (
 	rowDepth    = 5
 )
 
-// sink takes a row of the op-th operation's result, as JSON. The text is only good until it returns.
+// sink takes a row of the result of the operation number op, as JSON. The text is valid until it
+// returns.
 type sink func(op int, row []byte)
 
-// next returns the next object. When it begins, sinkNow is asked for a sink; with one, rows are left out of
-// what is returned and handed to it one by one, so that an answer of any number of rows takes the memory of one.
+// next returns the next object. When the object begins, sinkNow is asked for a sink. With one, the
+// rows are given to it one by one and left out of what is returned, so that an answer of any number
+// of rows needs the memory of one.
 func (f *framer) next(sinkNow func() sink) ([]byte, error) {
 	var (
 		take     sink

@@ -30,8 +30,8 @@ func (db *DB) Select(ctx context.Context, queries ...Query) ([][]*Row, error) {
 }
 
 // Each asks as Select does and gives each row to yield together with its query's number, as the
-// answer arrives: no row is kept. An error of yield ends the reading and is returned. yield must not
-// use the DB.
+// answer arrives: no row is kept. An error of yield ends the reading and is returned. yield must
+// not use the DB.
 func (db *DB) Each(ctx context.Context, queries []Query, yield func(query int, r *Row) error) error {
 	return db.stream(ctx, queries, func(q int, row []byte) error {
 		var r Row

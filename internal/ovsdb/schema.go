@@ -8,8 +8,7 @@ import (
 // schema is the part of a <database-schema> (RFC 7047 section 3.2) that says which columns there
 // are. A column's type is decoded only when it is asked for.
 type schema struct {
-	Version string `json:"version"`
-	Tables  map[string]struct {
+	Tables map[string]struct {
 		Columns map[string]json.RawMessage `json:"columns"`
 	} `json:"tables"`
 }
@@ -24,8 +23,8 @@ func (s schema) has(table, column string) bool {
 	return ok
 }
 
-// fit returns the query without the columns that the schema lacks. It reports false where the schema
-// lacks the table or a condition's column.
+// fit returns the query without the columns that the schema lacks. It reports false where the
+// schema lacks the table or a condition's column.
 func (s schema) fit(q Query) (Query, bool) {
 	if !s.has(q.table, "") {
 		return Query{}, false
@@ -37,13 +36,6 @@ func (s schema) fit(q Query) (Query, bool) {
 	}
 	q.columns = slices.DeleteFunc(slices.Clone(q.columns), func(c string) bool { return !s.has(q.table, c) })
 	return q, true
-}
-
-// SchemaVersion returns the version that the server's schema states.
-func (db *DB) SchemaVersion() string {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	return db.schema.Version
 }
 
 // Has reports whether the server's schema has the column; for an empty column, whether it has the

@@ -7,8 +7,8 @@ import (
 )
 
 // Query is one select (RFC 7047 section 5.2.2): the rows of a table that meet every condition, and
-// the columns wanted of them. Its methods return a further Query and leave the receiver as it is, so
-// that a Query may be a package's variable.
+// the columns wanted of them. Its methods return a further Query and leave the receiver as it is,
+// so that a Query may be a package's variable.
 type Query struct {
 	table   string
 	columns []string

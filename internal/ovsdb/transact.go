@@ -33,8 +33,8 @@ func (db *DB) batches(ctx context.Context, queries []Query, ask asker) error {
 	return nil
 }
 
-// retry asks queries of one transaction, the first of which has the number first, and asks once more
-// when the connection was lost. Errors get the names of the remote and of the question.
+// retry asks queries of one transaction, the first of which has the number first, and asks once
+// more when the connection was lost. Errors get the names of the remote and of the question.
 func (db *DB) retry(ctx context.Context, queries []Query, first int, ask asker) error {
 	for attempt := 0; ; attempt++ {
 		c, err := db.connected(ctx)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Fake serves each connection to a Unix socket by a function, and returns the remote. The connection
-// is closed when the function returns.
+// Fake serves each connection to a Unix socket by a function, and returns the remote. The
+// connection is closed when the function returns.
 func Fake(t testing.TB, serve func(net.Conn)) string {
 	t.Helper()
 	path := filepath.Join(Dir(t), "fake.sock")

@@ -1,5 +1,5 @@
-// Package ovsdbtest runs ovsdb-servers in a folder of their own, and servers that misbehave, for tests
-// and measurements. Everything it starts it stops, by process.
+// Package ovsdbtest runs ovsdb-servers in a folder of their own, and servers that misbehave, for
+// tests and measurements. Everything it starts it stops, by process.
 package ovsdbtest
 
 import (

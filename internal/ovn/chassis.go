@@ -1,0 +1,165 @@
+package ovn
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+)
+
+// Chassis is a Chassis row with its encapsulations.
+type Chassis struct {
+	UUID        ovsdb.UUID
+	Name        string // the system-id
+	Hostname    string
+	Encaps      []Encap
+	NBCfg       int64 // of Chassis_Private where there is one: what ovn-controller has installed
+	OtherConfig map[string]string
+	ExternalIDs map[string]string
+	VTEPs       []string // vtep_logical_switches
+}
+
+// Encap is an Encap row.
+type Encap struct {
+	Type string // geneve, vxlan or stt
+	IP   netip.Addr
+}
+
+// Option reads what ovn-controller publishes of a chassis' external_ids:
+// Chassis.other_config since 20.06, Chassis.external_ids before.
+func (c *Chassis) Option(key string) string {
+	if v, ok := c.OtherConfig[key]; ok {
+		return v
+	}
+	return c.ExternalIDs[key]
+}
+
+// BridgeMappings returns the bridge of each provider network of the chassis (ovn-bridge-mappings).
+func (c *Chassis) BridgeMappings() map[string]string {
+	return parseMappings(c.Option("ovn-bridge-mappings"))
+}
+
+// IsRemote reports whether the chassis is of another availability zone (OVN-IC).
+func (c *Chassis) IsRemote() bool { return c.Option("is-remote") == "true" }
+
+// IsVTEP reports whether the chassis is a hardware gateway, for which ovn-controller-vtep speaks.
+// It is marked as one since 21.12; before, only one has vtep_logical_switches.
+func (c *Chassis) IsVTEP() bool { return c.Option("is-vtep") == "true" || len(c.VTEPs) > 0 }
+
+var (
+	chassisRows = ovsdb.From("Chassis", "name", "hostname", "nb_cfg", "other_config", "external_ids", "encaps", "vtep_logical_switches")
+	encapRows   = ovsdb.From("Encap", "type", "ip")
+)
+
+// AllChassis reads every chassis.
+func (s *SB) AllChassis(ctx context.Context) ([]*Chassis, error) { return s.chassis(ctx, chassisRows) }
+
+// ChassisByName finds a chassis by its name (system-id) or, failing that, its hostname.
+func (s *SB) ChassisByName(ctx context.Context, name string) (*Chassis, error) {
+	for _, col := range []string{"name", "hostname"} {
+		found, err := s.chassis(ctx, chassisRows.Equal(col, name))
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 1 {
+			return found[0], nil
+		}
+		if len(found) > 1 {
+			return nil, fmt.Errorf("%d chassis have the %s %q", len(found), col, name)
+		}
+	}
+	return nil, &NotFoundError{What: "chassis", Name: name}
+}
+
+// ChassisByUUID finds a chassis by its row.
+func (s *SB) ChassisByUUID(ctx context.Context, u ovsdb.UUID) (*Chassis, error) {
+	found, err := s.chassis(ctx, chassisRows.Row(u))
+	return single(found, err, "chassis", u.String())
+}
+
+// ChassisByEncapIP finds the chassis that ends tunnels at ip.
+func (s *SB) ChassisByEncapIP(ctx context.Context, ip netip.Addr) (*Chassis, error) {
+	res, err := s.Select(ctx, encapRows.Equal("ip", ip.Unmap().String()))
+	if err != nil {
+		return nil, err
+	}
+	rows := res[0]
+	if len(rows) == 0 && ip.Is6() {
+		// IPv6 addresses have several spellings, and the column is text.
+		if res, err = s.Select(ctx, encapRows); err != nil {
+			return nil, err
+		}
+		for _, r := range res[0] {
+			if a, err := netip.ParseAddr(r.Str("ip")); err == nil && a == ip {
+				rows = append(rows, r)
+			}
+		}
+	}
+	var names []string
+	var found *Chassis
+	for _, r := range rows {
+		c, err := s.chassis(ctx, chassisRows.Includes("encaps", r.UUID()))
+		if err != nil {
+			return nil, err
+		}
+		if len(c) > 0 && (found == nil || found.Name != c[0].Name) {
+			found, names = c[0], append(names, c[0].Name)
+		}
+	}
+	if len(names) > 1 {
+		return nil, fmt.Errorf("tunnel address %s belongs to several chassis: %s", ip, strings.Join(names, ", "))
+	}
+	if found == nil {
+		return nil, &NotFoundError{What: "chassis with tunnel address", Name: ip.String()}
+	}
+	return found, nil
+}
+
+// chassis selects chassis and, in one further question, their encaps and
+// Chassis_Private rows.
+func (s *SB) chassis(ctx context.Context, q ovsdb.Query) ([]*Chassis, error) {
+	res, err := s.Select(ctx, q)
+	if err != nil || len(res[0]) == 0 {
+		return nil, err
+	}
+	var more []ovsdb.Query
+	for _, r := range res[0] {
+		more = append(more, ovsdb.From("Chassis_Private", "name", "nb_cfg").Equal("name", r.Str("name")))
+	}
+	single := len(more)
+	for _, r := range res[0] {
+		for _, e := range r.Refs("encaps") {
+			more = append(more, encapRows.Row(e))
+		}
+	}
+	sub, err := s.Select(ctx, more...)
+	if err != nil {
+		return nil, err
+	}
+	encaps := map[ovsdb.UUID]Encap{}
+	for _, rows := range sub[single:] {
+		for _, r := range rows {
+			e := Encap{Type: r.Str("type")}
+			e.IP, _ = netip.ParseAddr(r.Str("ip")) // invalid for a text that is no address
+			encaps[r.UUID()] = e
+		}
+	}
+	var out []*Chassis
+	for i, r := range res[0] {
+		c := &Chassis{UUID: r.UUID(), Name: r.Str("name"), Hostname: r.Str("hostname"), NBCfg: r.Int("nb_cfg"),
+			OtherConfig: r.Map("other_config"), ExternalIDs: r.Map("external_ids"), VTEPs: r.Strs("vtep_logical_switches")}
+		for _, p := range sub[i] {
+			c.NBCfg = p.Int("nb_cfg")
+		}
+		for _, e := range r.Refs("encaps") {
+			c.Encaps = append(c.Encaps, encaps[e])
+		}
+		if err := r.Err(); err != nil {
+			return nil, s.Malformed("Chassis", err)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}

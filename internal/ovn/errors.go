@@ -1,0 +1,40 @@
+package ovn
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// NotFoundError is a name that no row has.
+type NotFoundError struct {
+	What    string   // what was looked for, such as "logical port"
+	Name    string   // as it was asked for
+	Nearest []string // names that come close, if they were looked up
+}
+
+// Error names what was looked for, and what may have been meant.
+func (e *NotFoundError) Error() string {
+	s := fmt.Sprintf("no %s %q", e.What, e.Name)
+	if len(e.Nearest) > 0 {
+		s += " (nearest: " + strings.Join(e.Nearest, ", ") + ")"
+	}
+	return s
+}
+
+func isNotFound(err error) bool {
+	var e *NotFoundError
+	return errors.As(err, &e)
+}
+
+// AmbiguousError is a name that several rows have.
+type AmbiguousError struct {
+	What       string // as in NotFoundError
+	Name       string
+	Candidates []string
+}
+
+// Error names what was looked for and all that it may be.
+func (e *AmbiguousError) Error() string {
+	return fmt.Sprintf("%q is not one %s: %s", e.Name, e.What, strings.Join(e.Candidates, ", "))
+}

@@ -1,0 +1,148 @@
+package ovn
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+)
+
+// PortByName finds a logical port. When there is none, the error suggests the
+// nearest names, for which alone the list of names is read.
+func (s *SB) PortByName(ctx context.Context, name string) (*PortBinding, error) {
+	found, err := s.ports(ctx, portBindings.Equal("logical_port", name))
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		near, err := s.NearestPorts(ctx, name, 3)
+		if err != nil {
+			return nil, err
+		}
+		return nil, &NotFoundError{What: "logical port", Name: name, Nearest: near}
+	}
+	return found[0], nil // logical_port is an index: there is one
+}
+
+// PortByUUID finds a logical port by its row.
+func (s *SB) PortByUUID(ctx context.Context, u ovsdb.UUID) (*PortBinding, error) {
+	found, err := s.ports(ctx, portBindings.Row(u))
+	return single(found, err, "port binding", u.String())
+}
+
+// PortByKey finds the port of a datapath by its tunnel key (OpenFlow reg14, reg15).
+func (s *SB) PortByKey(ctx context.Context, datapath ovsdb.UUID, key int64) (*PortBinding, error) {
+	found, err := s.ports(ctx, portBindings.Equal("datapath", datapath).Equal("tunnel_key", key))
+	return single(found, err, "port with tunnel key", itoa(key))
+}
+
+// PortsOfDatapath lists a datapath's ports, of the types given or all.
+func (s *SB) PortsOfDatapath(ctx context.Context, datapath ovsdb.UUID, types ...string) ([]*PortBinding, error) {
+	if len(types) == 0 {
+		return s.ports(ctx, portBindings.Equal("datapath", datapath))
+	}
+	var alt []ovsdb.Query
+	for _, t := range types {
+		alt = append(alt, portBindings.Equal("datapath", datapath).Equal("type", t))
+	}
+	return s.ports(ctx, alt...)
+}
+
+// PortsByType lists the ports of a type in all datapaths.
+func (s *SB) PortsByType(ctx context.Context, portType string) ([]*PortBinding, error) {
+	return s.ports(ctx, portBindings.Equal("type", portType))
+}
+
+// ChildPorts lists the containers' ports nested in a parent, or of one tag when tag >= 0.
+func (s *SB) ChildPorts(ctx context.Context, parent string, tag int64) ([]*PortBinding, error) {
+	q := portBindings.Equal("parent_port", parent)
+	if tag >= 0 {
+		q = q.Equal("tag", tag)
+	}
+	return s.ports(ctx, q)
+}
+
+// PortsByPod lists the ports of a Kubernetes pod: ovn-kubernetes names them
+// NAMESPACE_NAME, with the network's prefix on a secondary network, and Kube-OVN
+// NAME.NAMESPACE and in external_ids:pod.
+func (s *SB) PortsByPod(ctx context.Context, namespace, name string) ([]*PortBinding, error) {
+	found, err := s.ports(ctx,
+		portBindings.Equal("logical_port", namespace+"_"+name),
+		portBindings.Equal("logical_port", name+"."+namespace),
+		portBindings.IncludesPair("external_ids", "pod", namespace+"/"+name),
+		portBindings.IncludesPair("external_ids", "namespace", namespace))
+	return slices.DeleteFunc(found, func(p *PortBinding) bool {
+		// Of the namespace's ports those that are the pod's.
+		return p.ExternalIDs["pod"] != namespace+"/"+name && p.LogicalPort != name+"."+namespace &&
+			p.LogicalPort != namespace+"_"+name && !strings.HasSuffix(p.LogicalPort, "_"+namespace+"_"+name)
+	}), err
+}
+
+// serverKeys are the external_ids in which CMSs name the machine of a port.
+var serverKeys = []string{"neutron:device_id", "neutron:port_name", "neutron:hostname", "hostname", "name", "vm-id"}
+
+// PortsByServer lists the ports of a machine by its name or identifier in external_ids.
+func (s *SB) PortsByServer(ctx context.Context, name string) ([]*PortBinding, error) {
+	var alt []ovsdb.Query
+	for _, key := range serverKeys {
+		alt = append(alt, portBindings.IncludesPair("external_ids", key, name))
+	}
+	return s.ports(ctx, alt...)
+}
+
+// PortsByMAC lists the ports that own a MAC address.
+func (s *SB) PortsByMAC(ctx context.Context, mac string) ([]*PortBinding, error) {
+	mac = strings.ToLower(mac)
+	return s.portsByAddr(ctx, func(a Addr) bool { return a.MAC == mac })
+}
+
+// PortsByIP lists the ports that own an IP address, in any network.
+func (s *SB) PortsByIP(ctx context.Context, ip netip.Addr) ([]*PortBinding, error) {
+	ip = ip.Unmap()
+	return s.portsByAddr(ctx, func(a Addr) bool {
+		return slices.ContainsFunc(a.IPs, func(p netip.Prefix) bool { return p.Addr() == ip })
+	})
+}
+
+// portsByAddr reads the mac column of all ports, since OVSDB's conditions
+// cannot look inside the strings of a set, and then the rows that match.
+func (s *SB) portsByAddr(ctx context.Context, match func(Addr) bool) ([]*PortBinding, error) {
+	res, err := s.Select(ctx, ovsdb.From("Port_Binding", "logical_port", "mac"))
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := s.addresses(ctx, res[0])
+	if err != nil {
+		return nil, err
+	}
+	var alt []ovsdb.Query
+	for i, r := range res[0] {
+		if slices.ContainsFunc(addrs[i], match) {
+			alt = append(alt, portBindings.Row(r.UUID()))
+		}
+	}
+	found, err := s.ports(ctx, alt...)
+	// A gateway's chassisredirect port repeats the addresses of the router port that it stands for.
+	return slices.DeleteFunc(found, func(p *PortBinding) bool { return p.Type == "chassisredirect" }), err
+}
+
+// portsByPrefix lists the ports whose row's UUID, or whose name where that is a UUID, begins with
+// the hex digits. OVSDB has no condition on part of a value: names are read, and no more.
+func (s *SB) portsByPrefix(ctx context.Context, prefix string) ([]*PortBinding, error) {
+	prefix = strings.ToLower(prefix)
+	res, err := s.Select(ctx, ovsdb.From("Port_Binding", "logical_port"))
+	if err != nil {
+		return nil, err
+	}
+	var alt []ovsdb.Query
+	for _, r := range res[0] {
+		name := strings.ToLower(r.Str("logical_port"))
+		_, bad := ovsdb.ParseUUID(name)
+		if strings.HasPrefix(r.UUID().String(), prefix) || bad == nil && strings.HasPrefix(name, prefix) {
+			alt = append(alt, portBindings.Row(r.UUID()))
+		}
+	}
+	return s.ports(ctx, alt...)
+}

@@ -1,0 +1,70 @@
+package ovn
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+)
+
+// ctZonePrefix begins the external_ids of the integration bridge in which
+// ovn-controller keeps its conntrack zones (ct_zones_commit).
+const ctZonePrefix = "ct-zone-"
+
+// CTZones is what the bridge's external_ids say of conntrack zones.
+func (b *Bridge) CTZones() map[uint16]string {
+	out := map[uint16]string{}
+	for key, value := range b.ExternalIDs {
+		name, ok := strings.CutPrefix(key, ctZonePrefix)
+		if !ok {
+			continue
+		}
+		zone, err := strconv.ParseUint(value, 10, 16)
+		if err != nil {
+			continue
+		}
+		// Two names of one zone happen (a requested SNAT zone): the answer
+		// must not depend on the map's order.
+		if old, taken := out[uint16(zone)]; !taken || name < old {
+			out[uint16(zone)] = name
+		}
+	}
+	return out
+}
+
+// NameZones replaces the datapath UUIDs that releases before 23.09 put into
+// zone names by the datapaths' names; the map given is not changed.
+func (s *SB) NameZones(ctx context.Context, zones map[uint16]string) (map[uint16]string, error) {
+	of := map[uint16]ovsdb.UUID{}
+	var ids []ovsdb.UUID
+	for zone, name := range zones {
+		id, _, ok := cutZoneSuffix(name)
+		if u, err := ovsdb.ParseUUID(id); ok && err == nil {
+			of[zone] = u
+			ids = append(ids, u)
+		}
+	}
+	dps, err := s.DatapathsByUUID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[uint16]string, len(zones))
+	for zone, name := range zones {
+		if d := dps[of[zone]]; d != nil && d.Name != "" {
+			_, suffix, _ := cutZoneSuffix(name)
+			name = d.Name + suffix
+		}
+		out[zone] = name
+	}
+	return out, nil
+}
+
+func cutZoneSuffix(name string) (base, suffix string, ok bool) {
+	for _, suffix := range []string{"_dnat", "_snat"} {
+		if base, ok := strings.CutSuffix(name, suffix); ok {
+			return base, suffix, true
+		}
+	}
+	return name, "", false
+}
