@@ -13,7 +13,8 @@ import (
 )
 
 // conn is one JSON-RPC connection. It carries one call at a time. Its reader answers the server's
-// echo requests: ovsdb-server ends a TCP or SSL connection that does not within ten seconds.
+// echo requests: without an answer, ovsdb-server ends an idle TCP or SSL connection after ten
+// seconds.
 type conn struct {
 	nc   net.Conn
 	wmu  sync.Mutex // serialises whole messages
