@@ -33,7 +33,7 @@ func (r *run) alternatives(ctx context.Context, w *world, it *item, a odp.CT, st
 	for i, alt := range list {
 		here, other := from, worlds[i]
 		for _, p := range alt.Picks {
-			c := Choice{Kind: p.Kind, Chosen: p.Chosen, Why: p.Why}
+			c := Choice{Kind: ChoiceKind(p.Kind), Chosen: p.Chosen, Why: p.Why}
 			here.choices = append(here.choices[:len(here.choices):len(here.choices)], c)
 			other.choices = append(other.choices[:len(other.choices):len(other.choices)], c)
 		}
@@ -56,11 +56,11 @@ func (r *run) alternatives(ctx context.Context, w *world, it *item, a odp.CT, st
 // nothing.
 func (r *run) forget(folded []Choice) {
 	folded = slices.DeleteFunc(folded, func(c Choice) bool {
-		return !strings.HasPrefix(c.Kind, "ct-") ||
+		return !c.Kind.conntrack() ||
 			slices.ContainsFunc(r.res.Outcomes, func(o *Outcome) bool { return slices.Contains(o.Choices, c) })
 	})
-	for _, seg := range r.res.Segments {
-		seg.CT = slices.DeleteFunc(seg.CT, func(s CTStep) bool {
+	for _, s := range r.segments {
+		s.pub.CT = slices.DeleteFunc(s.pub.CT, func(s CTStep) bool {
 			return slices.ContainsFunc(s.Choices, func(c Choice) bool { return slices.Contains(folded, c) })
 		})
 	}

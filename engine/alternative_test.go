@@ -41,7 +41,7 @@ func outcomes(r *engine.Result) []string {
 	for _, o := range r.Outcomes {
 		var list []string
 		for _, c := range o.Choices {
-			list = append(list, c.Kind+" "+c.Chosen)
+			list = append(list, string(c.Kind)+" "+c.Chosen)
 		}
 		out = append(out, strings.Join(list, ", ")+": "+strings.Join(ends(o), "; "))
 	}

@@ -9,9 +9,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 )
 
 // after is the request of a packet that comes after one that ended so, which was labelled SYN.
@@ -236,16 +233,7 @@ func TestLastGroupNamesTheNextHop(t *testing.T) {
 		8: byHash + "bucket=bucket_id:0,actions=set_field:3->reg8,resubmit(,4),bucket=bucket_id:1,actions=set_field:4->reg8,resubmit(,4)",
 	})
 	e := eng(b, p, table{})
-	e.NextHop, e.Replay = pinctrl.NextHop, replay
+	e.OVN = true
 	res := trace(t, e, engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
 	want(t, ways(res), `output p2, ecmp 100.64.72.5 0.50 of ""`, `output p3, ecmp 100.64.72.2 0.50 of ""`)
-}
-
-func replay(sec oftrace.Section, start *openflow.Flow) ([]engine.Place, map[*oftrace.Node]openflow.Flow, error) {
-	found, lookups, err := pinctrl.Follow(sec, start)
-	var out []engine.Place
-	for _, f := range found {
-		out = append(out, engine.Place{Text: f.Node.Text, Flow: f.Flow, Lost: f.Lost})
-	}
-	return out, lookups, err
 }

@@ -80,11 +80,12 @@ func isNew(res ctstate.Result) bool {
 	return res.Hit == nil || res.Deleted != nil || res.Hit.Orig != res.Committed.Orig
 }
 
-// translated tells whether all that is undetermined is what NAT chooses: then the packet's way goes on, with a port or address out of
-// a range. Anything else, such as which echo an ICMP packet without an id belongs to, leaves the entry itself open.
+// translated tells whether all that is undetermined is what NAT chooses: then the packet's way goes
+// on, with a port or address out of a range. Anything else, such as which echo an ICMP packet
+// without an id belongs to, leaves the entry itself open.
 func translated(ranges []ctstate.Range) bool {
 	for _, rg := range ranges {
-		if rg.What != "nat-port" && rg.What != "nat-address" {
+		if k := ChoiceKind(rg.What); k != ChoiceNATPort && k != ChoiceNATAddress {
 			return false
 		}
 	}
@@ -92,7 +93,7 @@ func translated(ranges []ctstate.Range) bool {
 }
 
 func rangeChoice(rg ctstate.Range) Choice {
-	c := Choice{Kind: rg.What, Share: 1}
+	c := Choice{Kind: ChoiceKind(rg.What), Share: 1}
 	if rg.MinAddr.IsValid() {
 		c.Chosen = fmt.Sprintf("%v-%v", rg.MinAddr, rg.MaxAddr)
 	} else {

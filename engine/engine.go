@@ -8,49 +8,54 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Engine traces packets through one node. Its fields are set once and not changed.
+// Engine traces packets through one node. Its fields are set before the first trace and not changed
+// afterwards. It keeps nothing from one trace to the next; whether two may run at the same time
+// depends on Tracker and Table.
 type Engine struct {
-	Prober Prober
-	Ports  Ports
-	// Underlay may be nil: Open vSwitch then makes no tunnels by itself.
+	OVS   Tracer
+	Ports Ports
+	// Underlay may be nil for a datapath on which Open vSwitch makes no tunnels by itself, as the
+	// kernel's. Without it a trace on the userspace datapath may send: see Underlay.
 	Underlay Underlay
-	Bonds    Bonds // may be nil: an lb_output is then unknown
+	Bonds    Bonds // may be nil: what goes to an lb_output is then unknown
 	Tracker  ctstate.Tracker
 	Table    ctstate.Table // the node's live entries
-	Limits   Limits        // zero fields take DefaultLimits
-	Now      func() int64  // unix seconds, for overlay entries to age by; nil: they do not
-	Replay   Replayer      // may be nil: the registers at a punt are then taken from the final flow
-	// NextHop names the next hop that a section's bucket leads to, "" for any other; it may be nil. start is as for Replay.
-	NextHop func(sec oftrace.Section, start *openflow.Flow) string
-	Learner Learner // may be nil: Request.Lessons are then not heeded
+	Limits   Limits        // fields that are 0 take those of DefaultLimits
+	Now      func() int64  // unix seconds, for overlay entries to age by; nil: they do not age
+	// OVN says that the flows are ovn-controller's: reg0 and xxreg0 then hold a router's next hop,
+	// which names the alternatives of an ECMP route (Choice.Chosen).
+	OVN bool
 }
 
-// ErrLimit is a trace that was ended because its bound of work was reached.
+// ErrLimit is the error of a trace that was ended because it reached a bound of Limits.
 var ErrLimit = errors.New("bound of work reached")
 
-// ErrChanged is a node whose flow tables changed under the trace.
+// ErrChanged is the error of a trace during which the node's flow tables changed.
 var ErrChanged = errors.New("the flow tables changed during the trace")
 
-// TraceError is ofproto/trace's refusal of a flow.
+// TraceError is a request to ofproto/trace that failed: the daemon refused the flow, or could not
+// be reached.
 type TraceError struct {
-	Bridge, Flow string
-	Err          error
+	Bridge, Flow string // as given to Tracer
+	Err          error  // Tracer's own error, or what the daemon's answer says
 }
 
 func (e *TraceError) Error() string {
 	return fmt.Sprintf("ofproto/trace %s '%s': %v", e.Bridge, e.Flow, e.Err)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns Err.
 func (e *TraceError) Unwrap() error { return e.Err }
 
-// Trace follows one packet until every branch has left the node or ended. The overlay's
-// entries hide the live ones; each Outcome carries the overlay as it leaves it. On error the
-// result holds what was found before it.
+// Trace follows one packet until every branch has left the node or ended. The overlay's entries
+// hide those of Table; each Outcome carries the overlay as it leaves it. Nothing is changed on the
+// node.
+//
+// The result is never nil: on error it holds what was found before it. The error is a *TraceError,
+// ErrLimit, ErrChanged, one of Underlay, ctx's own, or one of Table that is fs.ErrPermission. What
+// else goes wrong with a look-up makes the branch LeafUnknown.
 func (e *Engine) Trace(ctx context.Context, req Request, overlay ctstate.OverlayData) (*Result, error) {
 	r := &run{
 		engine: e,
@@ -62,6 +67,9 @@ func (e *Engine) Trace(ctx context.Context, req Request, overlay ctstate.Overlay
 	ov.Now = e.Now
 	ov.Load(overlay)
 	err := r.begin(ctx, ov)
+	for _, s := range r.segments {
+		r.res.Segments = append(r.res.Segments, s.pub)
+	}
 	return r.res, err
 }
 
@@ -82,12 +90,13 @@ func (l Limits) orDefault() Limits {
 
 // run is one call of Trace.
 type run struct {
-	engine *Engine
-	limits Limits
-	req    Request
-	res    *Result
-	worlds []*world // still to be walked
-	pushes int      // tnl_push actions met
+	engine   *Engine
+	limits   Limits
+	req      Request
+	res      *Result
+	segments []*segment
+	worlds   []*world // still to be walked
+	pushes   int      // tnl_push actions met
 }
 
 // world is one way the undetermined choices met so far have fallen: what is left to do in
@@ -184,6 +193,9 @@ func (r *run) begin(ctx context.Context, ov *ctstate.Overlay) error {
 	var folded []Choice
 	r.res.Outcomes, folded = mergeOutcomes(r.res.Outcomes)
 	r.forget(folded)
+	for _, o := range r.res.Outcomes {
+		o.Lessons = r.lessons(o.Leaves)
+	}
 	return nil
 }
 

@@ -15,7 +15,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
 )
 
-// bridge is a real ovs-vswitchd (dummy datapath) with flows; conntrack is the kernel model over a table of the test's.
+// bridge is a real ovs-vswitchd (dummy datapath) with flows; conntrack is the kernel model over a
+// table of the test's.
 type bridge struct {
 	*dummy.OVS
 	delay time.Duration // before every call but the first
@@ -41,7 +42,8 @@ func (b *bridge) TracePacketOut(ctx context.Context, br, flow, actions string) (
 	return b.call(ctx, "ofproto/trace-packet-out", br, flow, actions)
 }
 
-// ports numbers datapath ports as the dummy datapath does: port pN has number N+1 where nothing else was added.
+// ports numbers datapath ports as the dummy datapath does: port pN has number N+1 where nothing
+// else was added.
 type ports map[string]engine.Port
 
 func (p ports) ByDatapath(n string) (engine.Port, bool) { v, ok := p[n]; return v, ok }
@@ -90,7 +92,7 @@ func (tb table) Lookup(_ context.Context, zone uint16, t ctstate.Tuple) (ctstate
 }
 
 func eng(b *bridge, p ports, tb ctstate.Table) *engine.Engine {
-	return &engine.Engine{Prober: b, Ports: p, Table: tb, Tracker: ctstate.NewKernel(ctstate.Release{Major: 6, Minor: 1})}
+	return &engine.Engine{OVS: b, Ports: p, Table: tb, Tracker: ctstate.NewKernel(ctstate.Release{Major: 6, Minor: 1})}
 }
 
 func syn() packet.Packet {
@@ -154,7 +156,8 @@ func TestNewConnectionIsTranslatedAndCommitted(t *testing.T) {
 	}
 }
 
-// An entry that exists decides otherwise than a new connection would: by its mark, and by its own translation.
+// An entry that exists decides otherwise than a new connection would: by its mark, and by its own
+// translation.
 func TestEstablishedEntryDecides(t *testing.T) {
 	b, p := start(t, 2, natFlows)
 	orig := ctstate.Tuple{Proto: 6, Src: netip.MustParseAddrPort("10.0.0.1:1000"), Dst: netip.MustParseAddrPort("10.0.0.2:80")}
@@ -176,7 +179,7 @@ func TestResumeSurvivesDeadIDs(t *testing.T) {
 	e := eng(b, p, table{})
 	req := engine.Request{Bridge: "br0", InPort: 1, Packet: syn()}
 	slow := &slowOnce{bridge: b, naps: map[int]time.Duration{2: 1500 * time.Millisecond, 5: 1500 * time.Millisecond}}
-	e.Prober = slow
+	e.OVS = slow
 	want(t, ends(trace(t, e, req).Outcomes[0]), "output p2 10.0.0.1:1000>10.0.0.9:8080 ttl 63")
 	if slow.lost == 0 {
 		t.Error("no id had died: the test did not test")
@@ -340,7 +343,8 @@ func TestBoundsEndTheTrace(t *testing.T) {
 	}
 }
 
-// The hash that chose a bucket stays with the packet: a second group is decided by it, as far as it is known.
+// The hash that chose a bucket stays with the packet: a second group is decided by it, as far as it
+// is known.
 func TestSecondGroupSharesTheHash(t *testing.T) {
 	b, p := start(t, 4, "table=0,in_port=1,tcp,actions=ct(table=1,zone=5)\n")
 	for id, buckets := range map[int]string{

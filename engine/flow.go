@@ -13,16 +13,25 @@ import (
 func (r *run) entryFlow(st state) string {
 	var f openflow.Flow
 	f.Fields = append(f.Fields, openflow.Field{Name: "in_port", Value: fmt.Sprint(r.req.InPort)})
-	f.Fields = append(f.Fields, r.req.Metadata...)
+	f.Fields = append(f.Fields, r.metadata()...)
 	f.Fields = append(f.Fields, ctFields(st)...)
 	f.Fields = append(f.Fields, st.pkt.Fields()...)
 	f.Fields = append(f.Fields, origFields(st.conn)...)
 	return f.String()
 }
 
-// thawFlow is the flow that resumes recirculation id: the frozen state has the registers, metadata, stack and tunnel; the
-// flow gives headers and conntrack's answer. The bridge and in_port are the packet's first
-// (ofproto/ofproto-dpif-xlate.c: xlate_actions, frozen_state).
+// metadata are the request's fields beside the packet's own.
+func (r *run) metadata() []openflow.Field {
+	var out []openflow.Field
+	for _, f := range r.req.Metadata {
+		out = append(out, openflow.Field{Name: f.Name, Value: f.Value, Mask: f.Mask})
+	}
+	return out
+}
+
+// thawFlow is the flow that resumes recirculation id: the frozen state has the registers, metadata,
+// stack and tunnel; the flow gives headers and conntrack's answer. The bridge and in_port are the
+// packet's first (ofproto/ofproto-dpif-xlate.c: xlate_actions, frozen_state).
 func (r *run) thawFlow(id uint32, st state) flowText {
 	if st.conn.OrigTuple != nil && st.conn.State&(ctstate.New|ctstate.Est|ctstate.Rpl) == 0 && r.req.InPortDatapath != "" && st.inside == nil {
 		return flowText{flow: r.datapathFlow(id, st)}
@@ -65,8 +74,8 @@ func ctFields(st state) []openflow.Field {
 	}
 }
 
-// origFields are the original tuple; OVS accepts it only behind the Ethernet type and a ct_state with new,
-// est or rpl (lib/meta-flow.c: mf_are_prereqs_ok, MFP_CT_VALID).
+// origFields are the original tuple; OVS accepts it only behind the Ethernet type and a ct_state
+// with new, est or rpl (lib/meta-flow.c: mf_are_prereqs_ok, MFP_CT_VALID).
 func origFields(c ctstate.Conn) []openflow.Field {
 	t := c.OrigTuple
 	if t == nil || c.State&(ctstate.New|ctstate.Est|ctstate.Rpl) == 0 {
@@ -89,8 +98,8 @@ func origFields(c ctstate.Conn) []openflow.Field {
 	}
 }
 
-// datapathFlow is thawFlow in the datapath's own syntax, which takes an original tuple with any ct_state
-// (a +rel-only packet's cannot be given as OpenFlow fields).
+// datapathFlow is thawFlow in the datapath's own syntax, which takes an original tuple with any
+// ct_state (a +rel-only packet's cannot be given as OpenFlow fields).
 func (r *run) datapathFlow(id uint32, st state) string {
 	var b strings.Builder
 	p, c := st.pkt, st.conn

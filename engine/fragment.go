@@ -9,9 +9,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// lastFragment goes on with a reassembled datagram. The kernel runs for it what was looked up for the fragment that completed it
-// (ovs_ct_handle_fragments): a later one, unless they come in disorder. That one has no ports, so the registers that its
-// flows load may differ from the first fragment's.
+// lastFragment goes on with a reassembled datagram. The kernel runs for it what was looked up for
+// the fragment that completed it (ovs_ct_handle_fragments): a later one, unless they come in
+// disorder. That one has no ports, so the registers that its flows load may differ from the first
+// fragment's.
 func (r *run) lastFragment(ctx context.Context, w *world, it item) (done bool, err error) {
 	seg := it.seg
 	flow := r.flowOf(seg, later(seg.entry))
@@ -36,7 +37,8 @@ func (r *run) lastFragment(ctx context.Context, w *world, it item) (done bool, e
 	return false, nil
 }
 
-// later is a later fragment of a datagram: it has no transport header, and to both datapaths IPv6's has a protocol of its own.
+// later is a later fragment of a datagram: it has no transport header, and to both datapaths IPv6's
+// has a protocol of its own.
 func later(st state) state {
 	p := &st.pkt
 	p.Frag = packet.FragLater

@@ -8,8 +8,8 @@ import (
 )
 
 // mergeOutcomes takes out the choices that decide nothing (an entry that exists pins the backend
-// whatever the bucket): outcomes that differ in such a choice alone become one. folded are the choices
-// of the outcomes for which another one stands.
+// whatever the bucket): outcomes that differ in such a choice alone become one. folded are the
+// choices of the outcomes for which another one stands.
 func mergeOutcomes(in []*Outcome) (out []*Outcome, folded []Choice) {
 	depth := 0
 	for _, o := range in {
@@ -21,7 +21,8 @@ func mergeOutcomes(in []*Outcome) (out []*Outcome, folded []Choice) {
 	return in, folded
 }
 
-// mergeAt folds outcomes over their choice number d, where each way that it can fall has come to the same.
+// mergeAt folds outcomes over their choice number d, where each way that it can fall has come to
+// the same.
 func mergeAt(in []*Outcome, d int, folded *[]Choice) []*Outcome {
 	var out []*Outcome
 	gone := map[*Outcome]bool{}
@@ -69,7 +70,8 @@ func sameBut(a, b []Choice, d int) bool {
 	return len(a) > d && len(b) > d && slices.Equal(a[:d], b[:d]) && slices.Equal(a[d+1:], b[d+1:])
 }
 
-// without is an outcome that stands for all of same: their choice number d is out of it, and out of what hung on it.
+// without is an outcome that stands for all of same: their choice number d is out of it, and out of
+// what hung on it.
 func (o *Outcome) without(d int, same []*Outcome) *Outcome {
 	var fell []Choice
 	for _, s := range same {

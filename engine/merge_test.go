@@ -28,7 +28,7 @@ func TestMergeOutcomes(t *testing.T) {
 			choices, end, _ := strings.Cut(s, ">")
 			var list []Choice
 			for i := 0; i < len(choices); i += 2 {
-				list = append(list, Choice{Kind: choices[i : i+1], Chosen: choices[i+1 : i+2]})
+				list = append(list, Choice{Kind: ChoiceKind(choices[i : i+1]), Chosen: choices[i+1 : i+2]})
 			}
 			in = append(in, &Outcome{Choices: list, Leaves: []Leaf{{Kind: LeafOutput, Port: &Port{Name: end}, Choices: slices.Clone(list)}}})
 		}
@@ -37,7 +37,7 @@ func TestMergeOutcomes(t *testing.T) {
 		for _, o := range merged {
 			s := ""
 			for _, ch := range o.Choices {
-				s += ch.Kind + ch.Chosen
+				s += string(ch.Kind) + ch.Chosen
 			}
 			got = append(got, s+">"+o.Leaves[0].Port.Name)
 			if fmt.Sprint(o.Leaves[0].Choices) != fmt.Sprint(o.Choices) {

@@ -8,9 +8,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 )
 
-// mirrored names the mirror whose copy an output to a port is. Open vSwitch adds a mirror's output without a line in the trace
-// (ofproto/ofproto-dpif-xlate.c: mirror_packet), and keeps NORMAL away from a mirror's output port: an output there that no
-// action asks for is a copy. Where actions ask for the port too, see copyBefore.
+// mirrored names the mirror whose copy an output to a port is. Open vSwitch adds a mirror's output
+// without a line in the trace (ofproto/ofproto-dpif-xlate.c: mirror_packet), and keeps NORMAL away
+// from a mirror's output port: an output there that no action asks for is a copy. Where actions ask
+// for the port too, see copyBefore.
 func (s *segment) mirrored(p Port) string {
 	if len(p.Mirrors) == 0 || s.asksFor(p) > 0 {
 		return ""
@@ -18,8 +19,9 @@ func (s *segment) mirrored(p Port) string {
 	return strings.Join(p.Mirrors, ", ")
 }
 
-// copyBefore marks an output as a mirror's copy where a segment has put the packet out of a port more often than its actions ask
-// for: the earliest, as the copy of what comes in is made before anything else.
+// copyBefore marks an output as a mirror's copy where a segment has put the packet out of a port
+// more often than its actions ask for: the earliest, as the copy of what comes in is made before
+// anything else.
 func (s *segment) copyBefore(leaves []Leaf, p Port) []Leaf {
 	if len(p.Mirrors) == 0 {
 		return leaves
@@ -76,8 +78,9 @@ func outputs(action, port string) bool {
 	return action == "FLOOD" || action == "ALL" || strings.HasPrefix(action, "bundle(")
 }
 
-// lportMirrors notes where OVN itself copies the packet to a logical port (mirror type lport; lib/actions.c: encode_MIRROR): the
-// copy goes through the tables like the packet, and its end is not told from the packet's own.
+// lportMirrors notes where OVN itself copies the packet to a logical port (mirror type lport;
+// lib/actions.c: encode_MIRROR): the copy goes through the tables like the packet, and its end is
+// not told from the packet's own.
 func (s *segment) lportMirrors() {
 	for _, h := range s.pub.Tables {
 		for _, a := range h.Actions {

@@ -7,8 +7,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// A mirror's copy is told from the packet: by ingress and by egress, beside a drop, after conntrack. Where the packet is sent
-// out of the mirror's port by actions too, as many are its own as they ask for.
+// A mirror's copy is told from the packet: by ingress and by egress, beside a drop, after
+// conntrack. Where the packet is sent out of the mirror's port by actions too, as many are its own
+// as they ask for.
 func TestMirrors(t *testing.T) {
 	b, p := start(t, 5, `
 table=0,tcp,tp_dst=80 actions=drop

@@ -6,11 +6,11 @@ import (
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 )
 
-// Buckets are named by the next hop that the table behind the group sets, in a clone too, where the final flow does not tell it;
-// by their own number where there is none, and by both where two lead to one.
+// Buckets are named by the next hop that the table behind the group sets, in a clone too, where the
+// final flow does not tell it; by their own number where there is none, and by both where two lead
+// to one.
 func TestECMPIsNamedByNextHop(t *testing.T) {
 	const behind = "table=2,ip,reg8=1,actions=set_field:0x14000003->reg0,dec_ttl,resubmit(,3)\n" +
 		"table=2,ip,reg8=2,actions=set_field:0x14000004->reg0,dec_ttl,resubmit(,3)\n" +
@@ -39,8 +39,7 @@ func TestECMPIsNamedByNextHop(t *testing.T) {
 		b.Ofctl("-O", "OpenFlow15", "add-group", "br0", group(c.buckets...))
 		b.AddFlows("br0", "table=0,in_port=1,ip,actions="+c.first)
 		e := eng(b, p, table{})
-		e.NextHop = pinctrl.NextHop
-		e.Replay = replay
+		e.OVN = true
 		res := trace(t, e, engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
 		var got []string
 		for _, o := range res.Outcomes {

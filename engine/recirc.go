@@ -13,7 +13,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// recirc runs a recirc() action: the packet's copy resumes the pipeline before the rest of the list runs.
+// recirc runs a recirc() action: the packet's copy resumes the pipeline before the rest of the list
+// runs.
 func (r *run) recirc(ctx context.Context, w *world, it item, id uint32) error {
 	ordinal := indexOf(it.seg.ids, id)
 	st := it.pkt
@@ -34,7 +35,7 @@ func (r *run) recirc(ctx context.Context, w *world, it item, id uint32) error {
 	}
 	if st.dp != 0 && hashMask(seg.section.Megaflow) != 0 {
 		// Another group, decided by the hash that the packet already has.
-		r.res.Segments = r.res.Segments[:len(r.res.Segments)-1]
+		r.segments = r.segments[:len(r.segments)-1]
 		return r.buckets(ctx, w, it, ordinal, st)
 	}
 	r.enter(w, seg, st, it.path, it.choices, it.level+1)
@@ -127,8 +128,8 @@ func (r *run) tryHash(ctx context.Context, parent *segment, ordinal int, st stat
 	return sec, bucket{hash: x, name: name, shape: name + "|" + shapeOf(sec.Actions) + "|" + sec.Failed}, nil
 }
 
-// listBuckets tries the values of dp_hash that the megaflow tells apart, of those that the packet can still have. Values begin
-// at 1: 0 means that no hash was made.
+// listBuckets tries the values of dp_hash that the megaflow tells apart, of those that the packet
+// can still have. Values begin at 1: 0 means that no hash was made.
 func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st state, known HashValue) (list []bucket, mask uint32, err error) {
 	mask = known.Mask
 	total := 0
@@ -184,12 +185,12 @@ func (r *run) settles(ctx context.Context, parent *segment, ordinal int, st stat
 
 // distinguish adds the bucket to choices that would read alike: one next hop by two ports.
 func distinguish(list []bucket) {
-	same := map[string]int{}
+	same := map[Choice]int{}
 	for _, b := range list {
-		same[b.choice.Kind+b.choice.Chosen]++
+		same[b.choice]++
 	}
 	for i, b := range list {
-		if same[b.choice.Kind+b.choice.Chosen] > 1 {
+		if same[b.choice] > 1 {
 			list[i].choice.Chosen += " (" + b.name + ")"
 		}
 	}
@@ -231,7 +232,7 @@ func bucketName(sec *oftrace.Section) string {
 
 // bucketChoice names an alternative by what it does: a backend it translates to, else the bucket.
 func bucketChoice(name, actions string) Choice {
-	c := Choice{Kind: "ecmp", Chosen: name}
+	c := Choice{Kind: ChoiceECMP, Chosen: name}
 	list, err := odp.Parse(actions)
 	if err != nil {
 		return c
@@ -239,7 +240,7 @@ func bucketChoice(name, actions string) Choice {
 	odp.Walk(list, func(a odp.Action) bool {
 		ct, ok := a.(odp.CT)
 		if ok && ct.NAT != nil && ct.NAT.Dst && ct.NAT.MinAddr.IsValid() {
-			c.Kind, c.Chosen = "lb-backend", backendText(ct.NAT)
+			c.Kind, c.Chosen = ChoiceBackend, backendText(ct.NAT)
 			return false
 		}
 		return true
@@ -247,16 +248,16 @@ func bucketChoice(name, actions string) Choice {
 	return c
 }
 
-// nextHop names an alternative by its next hop, where it has one.
+// nextHop names an alternative by its next hop, where the registers are OVN's and have one.
 func (r *run) nextHop(c Choice, sec oftrace.Section, parent *segment, ordinal int) Choice {
-	if r.engine.NextHop == nil || c.Kind != "ecmp" {
+	if !r.engine.OVN || c.Kind != ChoiceECMP {
 		return c
 	}
-	start, ok := r.startAt(parent, ordinal)
-	if !ok {
+	start := r.startAt(parent, ordinal)
+	if start.Lost != "" {
 		return c
 	}
-	if hop := r.engine.NextHop(sec, start); hop != "" {
+	if hop := nextHopOf(sec, start); hop != "" {
 		c.Chosen = hop
 	}
 	return c
@@ -272,16 +273,16 @@ func backendText(n *odp.NAT) string {
 	return fmt.Sprintf("%v:%d", n.MinAddr, n.MinPort)
 }
 
-// packetOut enters a segment whose recirculation id cannot be had, by packet-out: the registers are
-// those of the parent's final flow; stack and action set are lost. It needs a parent that says
-// unambiguously where it resumes.
+// packetOut enters a segment whose recirculation id cannot be caught alive by packet-out, with the
+// registers of the parent's final flow; stack and action set are lost. It does so only where the
+// parent says unambiguously where it resumes.
 func (r *run) packetOut(ctx context.Context, parent *segment, ordinal int, st state) (*segment, error) {
 	bridge, where, regs := resumePoint(parent)
 	if where == "" || len(parent.ids) != 1 {
-		pub := &Segment{ID: len(r.res.Segments), Parent: parent.pub.ID, Enter: "recirculation"}
-		r.res.Segments = append(r.res.Segments, pub)
-		return &segment{pub: pub, parent: parent, ordinal: ordinal,
-			unknown: fmt.Sprintf("ovs-vswitchd freed the recirculation id %d times before it could be resumed", r.limits.Resumes)}, nil
+		s := r.newSegment(parent, "recirculation")
+		s.ordinal = ordinal
+		s.unknown = fmt.Sprintf("ovs-vswitchd freed the recirculation id %d times before it could be resumed", r.limits.Resumes)
+		return s, nil
 	}
 	var f openflow.Flow
 	f.Fields = append(f.Fields, openflow.Field{Name: "in_port", Value: fmt.Sprint(r.req.InPort)})

@@ -25,7 +25,8 @@ type state struct {
 	// the value is the world's (Carried).
 	hashOver, hash, dpOf string
 	dp                   uint32
-	// Of a fragment that became a whole datagram: which fragment it was, as the datagram is cut again where it leaves.
+	// Of a fragment that became a whole datagram: which fragment it was, as the datagram is cut
+	// again where it leaves.
 	piece  packet.Frag
 	held   *Hold
 	inside *payload // of a native tunnel's outer packet: what it carries
@@ -263,8 +264,8 @@ func tunnelOptions(in []odp.TunnelOption) []TunnelOption {
 	return out
 }
 
-// frameLen is the frame's length with its Ethernet header and tags; assumed when the packet's length
-// was not given: then it is a packet without payload.
+// frameLen is the frame's length with its Ethernet header and tags; assumed when the packet's
+// length was not given: then it is a packet without payload.
 func (s *state) frameLen() (n int, assumed bool) {
 	l2 := 14 + 4*len(s.pkt.VLANs)
 	if s.pkt.Length > 0 {
@@ -307,7 +308,8 @@ func indexOf(ids []uint32, id uint32) int {
 	return -1
 }
 
-// produces tells whether a list can end a branch: outputs, upcalls, recirculations, drops; not a mirror's copies.
+// produces tells whether a list can end a branch: outputs, upcalls, recirculations, drops; not a
+// mirror's copies.
 func (s *segment) produces(ports Ports, actions odp.Actions) bool {
 	found := false
 	odp.Walk(actions, func(a odp.Action) bool {

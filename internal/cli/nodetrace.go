@@ -158,11 +158,11 @@ func bridgesOf(info *node.Info) []string {
 }
 
 // metadataFields are a flow's fields that are not the packet's: registers, tunnel, marks.
-func metadataFields(flow openflow.Flow) []openflow.Field {
-	var out []openflow.Field
+func metadataFields(flow openflow.Flow) []engine.Field {
+	var out []engine.Field
 	for _, f := range flow.Fields {
 		if packet.IsMetadata(f.Name) && f.Name != "in_port" && f.Name != "recirc_id" {
-			out = append(out, f)
+			out = append(out, engine.Field{Name: f.Name, Value: f.Value, Mask: f.Mask})
 		}
 	}
 	return out

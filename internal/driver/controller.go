@@ -118,7 +118,7 @@ func (s *sending) resumed(a arrival, h *hop, leaf engine.Leaf, res pinctrl.Resul
 			},
 		}
 		if len(res.Outcomes) > 1 {
-			next.choices = []engine.Choice{{Kind: "controller", Chosen: o.Text, Share: 1 / float64(len(res.Outcomes)), Why: res.Unknown}}
+			next.choices = []engine.Choice{{Kind: engine.ChoiceController, Chosen: o.Text, Share: 1 / float64(len(res.Outcomes)), Why: res.Unknown}}
 		}
 		forward(next)
 	}

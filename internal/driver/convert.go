@@ -73,7 +73,7 @@ func ctStep(c engine.CTStep, zones map[uint16]string, kernel bool) report.CT {
 		}
 		why := res.Why
 		for _, d := range c.Depends {
-			if !d.Determined && (d.Kind == "nat-port" || d.Kind == "nat-address") {
+			if !d.Determined && (d.Kind == engine.ChoiceNATPort || d.Kind == engine.ChoiceNATAddress) {
 				n.Determined = false
 				why = append(why[:len(why):len(why)], fmt.Sprintf("%s %s was picked for a packet before", d.Kind, d.Chosen))
 			}

@@ -276,7 +276,7 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 	known := t.world.Carried[a.chassis]
 	for _, o := range s.wanted(h.result.Outcomes) {
 		alt := &track{
-			world:    t.world.After(a.chassis, o, a.choices).taught(h, o.Leaves, s.pkt.Label),
+			world:    t.world.After(a.chassis, o, a.choices).taught(a.chassis, o.Lessons, s.pkt.Label),
 			pending:  append([]arrival(nil), t.pending...),
 			branches: append([]Branch(nil), t.branches...),
 			asides:   append([]Branch(nil), t.asides...),
@@ -317,8 +317,8 @@ func (s *sending) wanted(in []*engine.Outcome) []*engine.Outcome {
 	balanced := false
 	for _, o := range in {
 		for _, c := range o.Choices {
-			balanced = balanced || c.Kind == "lb-backend"
-			if c.Kind == "lb-backend" && c.Chosen == s.Backend {
+			balanced = balanced || c.Kind == engine.ChoiceBackend
+			if c.Kind == engine.ChoiceBackend && c.Chosen == s.Backend {
 				chosen = append(chosen, o)
 				break
 			}

@@ -12,7 +12,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
@@ -57,7 +56,7 @@ func testTunnel(t *testing.T, sb *ovn.SB) {
 	if req.Bridge != "br-int" || req.InPort != hv2.port(t, "ovn-hv1-10.9.0.1").OFPort || req.InPortDatapath != "4" {
 		t.Errorf("entered at %s %d (%s)", req.Bridge, req.InPort, req.InPortDatapath)
 	}
-	want := []openflow.Field{{Name: "tun_id", Value: "0x5"}, {Name: "tun_src", Value: "10.9.0.1"}, {Name: "tun_dst", Value: "10.9.0.2"}, {Name: "tun_metadata0", Value: "0x10002"}}
+	want := []engine.Field{{Name: "tun_id", Value: "0x5"}, {Name: "tun_src", Value: "10.9.0.1"}, {Name: "tun_dst", Value: "10.9.0.2"}, {Name: "tun_metadata0", Value: "0x10002"}}
 	if diff := cmp.Diff(want, req.Metadata); diff != "" {
 		t.Error(diff)
 	}
@@ -151,7 +150,7 @@ func testTunnelIPv6(t *testing.T, sb *ovn.SB) {
 	if hv3.asked[0].InPort != 77 {
 		t.Errorf("entered at %d", hv3.asked[0].InPort)
 	}
-	want := []openflow.Field{{Name: "tun_id", Value: "0x5"}, {Name: "tun_ipv6_src", Value: "fd09::1"}, {Name: "tun_ipv6_dst", Value: "fd09::3"}, {Name: "tun_metadata0", Value: "0x10002"}}
+	want := []engine.Field{{Name: "tun_id", Value: "0x5"}, {Name: "tun_ipv6_src", Value: "fd09::1"}, {Name: "tun_ipv6_dst", Value: "fd09::3"}, {Name: "tun_metadata0", Value: "0x10002"}}
 	if diff := cmp.Diff(want, hv3.asked[0].Metadata); diff != "" {
 		t.Error(diff)
 	}

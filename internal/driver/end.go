@@ -10,7 +10,6 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
@@ -357,20 +356,20 @@ func sameAddr(a, b string) bool {
 
 // tunnelFields are the flow's tunnel fields at the receiver (ovn controller/physical.c: the OVN option is
 // tun_metadata0 in br-int's TLV map).
-func tunnelFields(tun *engine.Tunnel, src string) []openflow.Field {
-	f := []openflow.Field{{Name: "tun_id", Value: fmt.Sprintf("0x%x", tun.ID)}}
+func tunnelFields(tun *engine.Tunnel, src string) []engine.Field {
+	f := []engine.Field{{Name: "tun_id", Value: fmt.Sprintf("0x%x", tun.ID)}}
 	srcName, dstName := "tun_src", "tun_dst"
 	if ip, err := netip.ParseAddr(tun.Dst); err == nil && ip.Is6() {
 		srcName, dstName = "tun_ipv6_src", "tun_ipv6_dst"
 	}
 	if src != "" {
-		f = append(f, openflow.Field{Name: srcName, Value: src})
+		f = append(f, engine.Field{Name: srcName, Value: src})
 	}
-	f = append(f, openflow.Field{Name: dstName, Value: tun.Dst})
+	f = append(f, engine.Field{Name: dstName, Value: tun.Dst})
 	for _, o := range tun.Options {
 		if o.Class == ovnOptionClass && o.Type == ovnOptionType {
 			if v, err := strconv.ParseUint(o.Data, 16, 32); err == nil {
-				f = append(f, openflow.Field{Name: "tun_metadata0", Value: fmt.Sprintf("0x%x", v)})
+				f = append(f, engine.Field{Name: "tun_metadata0", Value: fmt.Sprintf("0x%x", v)})
 			}
 		}
 	}

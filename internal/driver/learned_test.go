@@ -2,6 +2,7 @@ package driver
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,30 +12,26 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// What a packet would have taught a chassis goes to that chassis with the packets after it, also by way of a file: with the packet as
-// it was at the learn(), once, and only of the branches that are followed.
+// What a packet would have taught a chassis goes to that chassis with the packets after it, also by
+// way of a file: once, and with the packet's label.
 func testLearned(t *testing.T, sb *ovn.SB) {
 	hv1 := chassis("hv1", "sw0-p1")
 	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}
-	hit := func(table int, flow string, actions ...string) engine.TableHit {
-		return engine.TableHit{Bridge: "br-int", Table: table, Priority: 100, Flow: flow, Actions: actions}
+	const flow = "reg9=0x80,metadata=0x5,tcp,nw_src=10.0.0.3,nw_dst=10.0.0.3,nw_ttl=64,tcp_src=1000,tcp_dst=8080"
+	taught := []engine.Lesson{
+		{Bridge: "br-int", Table: 69, Priority: 32768, Items: []string{"table=69", "delete_learned", "NXM_OF_IP_SRC[]"}, Flow: flow},
+		{Bridge: "br-int", Table: 1, Priority: 7, Items: []string{"NXM_OF_IP_SRC[]", "priority=7"}},
 	}
-	const flow = "metadata=0x5,tcp,nw_src=10.0.0.3,nw_dst=10.0.0.3,nw_ttl=64,tp_src=1000,tp_dst=8080"
 	r := result(engine.Leaf{Kind: engine.LeafDrop, Packet: tcpSYN(), Path: []int{0}})
-	r.Segments[0].Tables = []engine.TableHit{
-		hit(68, flow, "set_field:0x80->reg10", "move:NXM_NX_REG10[]->NXM_NX_REG9[]", "-> NXM_NX_REG9[] is now 0x80", "learn(table=69,delete_learned,NXM_OF_IP_SRC[])"),
-		hit(70, flow, "resubmit(,1)", "learn(NXM_OF_IP_SRC[],priority=7)"), // what the other table did is not known
-	}
-	r.Segments = append(r.Segments, &engine.Segment{ID: 1, Tables: []engine.TableHit{hit(71, flow, "learn(table=72)")}}) // of another branch
+	r.Outcomes[0].Lessons = taught
 	var asked []engine.Lesson
 	hv1.trace = func(req node.TraceRequest) (*engine.Result, error) {
 		asked = req.Lessons
 		return r, nil
 	}
-	want := []engine.Lesson{
-		{Bridge: "br-int", Table: 69, Priority: 32768, Items: []string{"table=69", "delete_learned", "NXM_OF_IP_SRC[]"}, Packet: "SYN",
-			Flow: "reg9=0x80,reg10=0x80,metadata=0x5,dl_src=00:00:00:00:00:00,dl_dst=00:00:00:00:00:00,tcp,nw_src=10.0.0.3,nw_dst=10.0.0.3,nw_tos=0,nw_ecn=0,nw_ttl=64,tcp_src=1000,tcp_dst=8080,tcp_flags=0"},
-		{Bridge: "br-int", Table: 1, Priority: 7, Items: []string{"NXM_OF_IP_SRC[]", "priority=7"}, Packet: "SYN"},
+	want := slices.Clone(taught)
+	for i := range want {
+		want[i].Packet = "SYN"
 	}
 	world := World{Lessons: []Lesson{{"hv2", engine.Lesson{Table: 69}}}}
 	for range 2 {

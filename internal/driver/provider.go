@@ -115,8 +115,8 @@ func (t *track) parted() []*track {
 	out := []*track{t}
 	for _, f := range t.floods {
 		why := "whether the physical network has learned " + f.mac.String() + " cannot be asked"
-		flooded := engine.Choice{Kind: "physical-network", Chosen: "floods " + f.mac.String(), Why: why}
-		learned := engine.Choice{Kind: "physical-network", Chosen: "has learned where " + f.mac.String() + " is", Why: why}
+		flooded := engine.Choice{Kind: engine.ChoicePhysicalNetwork, Chosen: "floods " + f.mac.String(), Why: why}
+		learned := engine.Choice{Kind: engine.ChoicePhysicalNetwork, Chosen: "has learned where " + f.mac.String() + " is", Why: why}
 		var next []*track
 		for _, t := range out {
 			with := t.choosing(flooded, f.outside)

@@ -19,7 +19,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
@@ -255,8 +254,11 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	if e := s.engine[backer]; e != nil {
 		return e, nil
 	}
-	e := &engine.Engine{Prober: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info.On(backer), Bonds: info.On(backer), Underlay: newUnderlay(s.ctl, info, backer), Limits: s.opt.Limits, Replay: Replay, NextHop: pinctrl.NextHop, Learner: Learn,
-		Now: func() int64 { return time.Now().Unix() }}
+	e := &engine.Engine{
+		OVS: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info.On(backer), Bonds: info.On(backer),
+		Underlay: newUnderlay(s.ctl, info, backer), Limits: s.opt.Limits, OVN: true,
+		Now: func() int64 { return time.Now().Unix() },
+	}
 	var err error
 	if typ, _, _ := strings.Cut(backer, "@"); typ == "system" {
 		e.Table, e.Tracker, err = s.kernelModel(ctx)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ofreplay"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
@@ -18,10 +19,11 @@ func Answer(p Punt, pkt packet.Packet, flow openflow.Flow) Result {
 	return Responder{}.Answer(p, pkt, flow)
 }
 
-// Answer says what ovn-controller does with pkt, the packet as it was when the controller action ran. The
-// flow carries the registers at that point; the segment's final flow will do where nothing ran after.
+// Answer says what ovn-controller does with pkt, the packet as it was when the controller action
+// ran. The flow carries the registers at that point; the segment's final flow will do where nothing
+// ran after.
 func (r Responder) Answer(p Punt, pkt packet.Packet, flow openflow.Flow) Result {
-	a := &answer{who: r, punt: p, pkt: pkt, regs: registersOf(flow)}
+	a := &answer{who: r, punt: p, pkt: pkt, regs: ofreplay.RegistersOf(flow)}
 	a.Name = p.Name()
 	switch {
 	case p.Reason != "":
@@ -41,7 +43,7 @@ type answer struct {
 	who  Responder
 	punt Punt
 	pkt  packet.Packet
-	regs registers
+	regs ofreplay.Registers
 }
 
 // dispatch is the switch of process_packet_in.
@@ -78,40 +80,42 @@ func (a *answer) ignore(text string) {
 }
 
 // send makes pkt the generated packet and runs the nested actions on it.
-func (a *answer) send(pkt packet.Packet, nested []Action) {
+func (a *answer) send(pkt packet.Packet, nested []ofreplay.Action) {
 	a.Kind, a.InPort = Generates, "CONTROLLER"
 	a.Generated = &pkt
-	a.Metadata = a.regs.fields()
-	all := append(a.regs.reload(), traceable(nested)...)
-	m := machine{pkt: pkt, regs: a.regs}
-	m.run(nested)
+	a.Metadata = a.regs.Fields()
+	all := append(reload(a.regs), traceable(nested)...)
+	answer, regs, lost := ofreplay.Run(pkt, a.regs, nested)
 	opaque := false
-	Walk(all, func(x Action) {
-		if o, ok := x.(Opaque); ok && !opaque {
-			opaque, m.lost = true, "nested action not understood: "+o.Why
+	ofreplay.Walk(all, func(x ofreplay.Action) {
+		if o, ok := x.(ofreplay.Opaque); ok && !opaque {
+			opaque, lost = true, "nested action not understood: "+o.Why
 		}
 	})
-	if m.lost == "" {
-		a.Answer, a.AnswerMetadata = &m.pkt, m.regs.fields()
+	if lost == "" {
+		a.Answer, a.AnswerMetadata = &answer, regs.Fields()
 	}
-	a.Unknown = m.lost
+	a.Unknown = lost
 	if !opaque {
-		a.Actions = Text(all)
+		a.Actions = ofreplay.Text(all)
 	}
 }
 
-// traceable leaves out the paused controller actions with which OVN before 24.09 wrote the MTU into the ICMP
-// header: ovn-controller resumes at once, but a trace would end there.
-func traceable(nested []Action) []Action {
-	var out []Action
+// traceable leaves out the paused controller actions with which OVN before 24.09 wrote the MTU into
+// the ICMP header: ovn-controller resumes at once, but a trace would end there.
+func traceable(nested []ofreplay.Action) []ofreplay.Action {
+	var out []ofreplay.Action
 	for _, x := range nested {
-		if c, ok := x.(Controller); ok && (c.Punt.Opcode == OpPutICMP4FragMTU || c.Punt.Opcode == OpPutICMP6FragMTU) {
+		if c, ok := x.(ofreplay.Controller); ok && writesMTU(nestedPunt(c).Opcode) {
 			continue
 		}
 		out = append(out, x)
 	}
 	return out
 }
+
+// writesMTU reports whether an action writes the MTU into an ICMP error, as OVN did before 24.09.
+func writesMTU(op Opcode) bool { return op == OpPutICMP4FragMTU || op == OpPutICMP6FragMTU }
 
 // best is the packet to talk about.
 func (a *answer) best() packet.Packet {
@@ -217,18 +221,20 @@ func icmpName(p packet.Packet) (string, Hint) {
 	return "error", HintRejected
 }
 
-// nestedMTU finds icmp4.frag_mtu or icmp6.frag_mtu: a note since 24.09, a paused controller action before.
-func nestedMTU(nested []Action) (mtu uint32, note bool) {
+// nestedMTU finds icmp4.frag_mtu or icmp6.frag_mtu: a note since 24.09, a paused controller action
+// before.
+func nestedMTU(nested []ofreplay.Action) (mtu uint32, note bool) {
 	for _, x := range nested {
 		switch x := x.(type) {
-		case Controller:
-			if x.Punt.Opcode == OpPutICMP4FragMTU && len(x.Punt.Args) >= 2 {
-				mtu = uint32(binary.BigEndian.Uint16(x.Punt.Args))
+		case ofreplay.Controller:
+			p := nestedPunt(x)
+			if p.Opcode == OpPutICMP4FragMTU && len(p.Args) >= 2 {
+				mtu = uint32(binary.BigEndian.Uint16(p.Args))
 			}
-			if x.Punt.Opcode == OpPutICMP6FragMTU && len(x.Punt.Args) >= 4 {
-				mtu = binary.BigEndian.Uint32(x.Punt.Args)
+			if p.Opcode == OpPutICMP6FragMTU && len(p.Args) >= 4 {
+				mtu = binary.BigEndian.Uint32(p.Args)
 			}
-		case Note: // struct ovn_field_note_header: "ovn\0", enum ovn_field_id, two bytes of padding
+		case ofreplay.Note: // struct ovn_field_note_header: "ovn\0", enum ovn_field_id, two bytes of padding
 			if len(x.Data) < 10 || string(x.Data[:4]) != "ovn\x00" {
 				continue
 			}
@@ -250,7 +256,7 @@ func (a *answer) arp() {
 		return
 	}
 	a.send(composeARP(a.pkt), a.punt.Nested)
-	a.Await = &Await{a.regs.ip4(0), a.regs.metadata, a.regs.reg[15]}
+	a.Await = &Await{a.regs.IP4(0), a.regs.Metadata, a.regs.Reg[15]}
 	if a.Answer != nil && a.Answer.Dst.Is4() {
 		a.Await.Addr = a.Answer.Dst
 	}
@@ -265,7 +271,7 @@ func (a *answer) solicit() {
 	}
 	// Up to 25.09 an IPv6 packet's own destination was solicited where the actions set nothing
 	// else; and 20.03 kept the packet's source.
-	target, src := a.regs.xxreg0(), linkLocal(a.pkt.EthSrc)
+	target, src := a.regs.IP6(0), linkLocal(a.pkt.EthSrc)
 	if a.who.Release.before(26, 3) && a.pkt.EthType == packet.EthIPv6 {
 		target = a.pkt.Dst
 	}
@@ -273,7 +279,7 @@ func (a *answer) solicit() {
 		src = a.pkt.Src
 	}
 	a.send(composeNS(a.pkt, src, target), a.punt.Nested)
-	a.Await = &Await{a.regs.xxreg0(), a.regs.metadata, a.regs.reg[15]}
+	a.Await = &Await{a.regs.IP6(0), a.regs.Metadata, a.regs.Reg[15]}
 	if a.Answer != nil && a.Answer.NDTarget.IsValid() {
 		a.Await.Addr = a.Answer.NDTarget
 	}
@@ -303,17 +309,18 @@ func (a *answer) advertise(router bool) {
 	a.Text = fmt.Sprintf("ovn-controller answers%s: %s is at %s", as, b.NDTarget, b.NDTLL)
 }
 
-// splitBuf is pinctrl_split_buf_action_handler: the same packet goes on in another table, with two registers set.
+// splitBuf is pinctrl_split_buf_action_handler: the same packet goes on in another table, with two
+// registers set.
 func (a *answer) splitBuf() {
 	b := a.punt.Args
 	if len(b) < 9 {
 		a.ignore("ovn-controller ignores a split_buf_action without its arguments")
 		return
 	}
-	a.send(a.pkt, []Action{
-		SetField{Field: fieldByName("reg6"), Value: b[:4]},
-		SetField{Field: fieldByName("reg15"), Value: b[4:8]},
-		Resubmit{InPort: ofppController, Table: b[8]},
+	a.send(a.pkt, []ofreplay.Action{
+		ofreplay.SetField{Field: ofreplay.FieldNamed("reg6"), Value: b[:4]},
+		ofreplay.SetField{Field: ofreplay.FieldNamed("reg15"), Value: b[4:8]},
+		ofreplay.Resubmit{InPort: ofreplay.PortController, Table: b[8]},
 	})
 	a.Hint = HintFollow
 	a.Text = "ovn-controller sends the packet on with the rest of a long action list"

@@ -31,7 +31,8 @@ const (
 	routed6  = "reg0=0xfd160000,reg3=0x9,reg15=0x2,metadata=0x3"
 )
 
-// TestAnswer is one case a line: what the corpus of a 23.03 does not have, and what differs by release.
+// TestAnswer is one case a line: what the corpus of a 23.03 does not have, and what differs by
+// release.
 func TestAnswer(t *testing.T) {
 	for _, c := range []struct{ release, userdata, flow, regs, want string }{
 		{"", "00.00.00.16", tcpFlow, "", "generates/rejected: tcp 10.0.0.2:80 > 10.0.0.1:1234 [rst|ack] ttl 63 len 40"},

@@ -22,7 +22,7 @@ func (a *answer) aside() {
 		a.Text = a.learnText()
 	case OpPutFDB:
 		a.Kind, a.Hint = Learns, HintGoesOn
-		a.Text = fmt.Sprintf("OVN learns that %s is behind port key %d of datapath %d", a.pkt.EthSrc, a.regs.reg[14], a.regs.metadata)
+		a.Text = fmt.Sprintf("OVN learns that %s is behind port key %d of datapath %d", a.pkt.EthSrc, a.regs.Reg[14], a.regs.Metadata)
 	case OpBindVport:
 		a.Kind, a.Hint = Learns, HintGoesOn
 		a.Text = "OVN binds a virtual port to the port that this packet came from"
@@ -31,7 +31,7 @@ func (a *answer) aside() {
 		}
 	case OpActivationStrategy:
 		a.Kind, a.Hint = Learns, HintGoesOn
-		a.Text = fmt.Sprintf("ovn-controller activates port key %d on this chassis", a.regs.reg[14])
+		a.Text = fmt.Sprintf("ovn-controller activates port key %d on this chassis", a.regs.Reg[14])
 	case OpEvent:
 		a.Text = eventText(a.punt.Args)
 	case OpIGMP:
@@ -49,10 +49,11 @@ func (a *answer) aside() {
 	}
 }
 
-// learnText says what pinctrl_handle_put_mac_binding writes down. The flow loads the address into reg0 or xxreg0
-// for the action alone and restores it after, so the packet itself tells more than the final flow.
+// learnText says what pinctrl_handle_put_mac_binding writes down. The flow loads the address into
+// reg0 or xxreg0 for the action alone and restores it after, so the packet itself tells more than
+// the final flow.
 func (a *answer) learnText() string {
-	mac, ip := a.pkt.EthSrc, a.regs.ip4(0)
+	mac, ip := a.pkt.EthSrc, a.regs.IP4(0)
 	switch {
 	case a.pkt.IsARP():
 		mac, ip = a.pkt.ARPSHA, a.pkt.Src
@@ -64,7 +65,7 @@ func (a *answer) learnText() string {
 	case a.pkt.IsND():
 		mac, ip = a.pkt.NDSLL, a.pkt.Src
 	case a.punt.Opcode == OpPutND:
-		ip = a.regs.xxreg0()
+		ip = a.regs.IP6(0)
 	}
 	return fmt.Sprintf("OVN learns that %s is at %s (MAC_Binding)", addr(ip), mac)
 }

@@ -107,7 +107,8 @@ func outerTag(p packet.Packet) []packet.VLAN {
 	return []packet.VLAN{{TPID: packet.EthVLAN, VID: p.VLANs[0].VID, PCP: p.VLANs[0].PCP}}
 }
 
-// composeARP is the packet of pinctrl_handle_arp: a request whose target the nested actions fill in.
+// composeARP is the packet of pinctrl_handle_arp: a request whose target the nested actions fill
+// in.
 func composeARP(pkt packet.Packet) packet.Packet {
 	p := packet.Packet{EthSrc: pkt.EthSrc, EthDst: pkt.EthDst, EthType: packet.EthARP, ARPOp: 1, ARPSHA: pkt.EthSrc,
 		Src: pkt.Src, Dst: pkt.Dst, VLANs: outerTag(pkt), Length: arpLen}

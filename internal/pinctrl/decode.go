@@ -7,23 +7,25 @@ import (
 	"encoding/binary"
 	"strconv"
 	"strings"
-)
 
-// noMeter is NX_CTLR_NO_METER.
-const noMeter = 0
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ofreplay"
+)
 
 // Punt is one controller action with OVN's userdata taken apart.
 type Punt struct {
+	ofreplay.Controller
 	Opcode    Opcode
-	HasOpcode bool // false: no userdata, or less than OVN's header
-	Pause     bool // the packet waits for NXT_RESUME
-	MeterID   uint32
-	MaxLen    uint16 // 65535 when not printed
-	ID        uint16 // controller_id
-	Reason    string // empty for "action"
-	UserData  []byte
-	Args      []byte   // what follows OVN's 8-byte action header
-	Nested    []Action // OpenFlow actions in Args, for opcodes that carry some
+	HasOpcode bool              // false: no userdata, or less than OVN's header
+	Args      []byte            // what follows OVN's 8-byte action header
+	Nested    []ofreplay.Action // OpenFlow actions in Args, for opcodes that carry some
+}
+
+// nestedPunt takes apart a controller action that is nested in another one. What its own userdata
+// nests is not decoded: OVN never nests that deep.
+func nestedPunt(c ofreplay.Controller) Punt {
+	p := Punt{Controller: c}
+	p.head()
+	return p
 }
 
 // Name is the action's name in logical flows.
@@ -36,7 +38,7 @@ func (p Punt) Name() string {
 
 // Decode reads a controller action as Open vSwitch prints it.
 func Decode(text string) (Punt, error) {
-	p := Punt{MaxLen: 0xffff}
+	p := Punt{Controller: ofreplay.Controller{MaxLen: 0xffff}}
 	s := strings.TrimRight(text, " \t\r\n")
 	c := &textCursor{in: s}
 	for c.off < len(s) && (s[c.off] == ' ' || s[c.off] == '\t') {
@@ -137,12 +139,12 @@ func (p *Punt) split(text string, start int) error {
 	if !p.HasOpcode || p.Opcode.args() != argsNested {
 		return nil
 	}
-	acts, err := DecodeActions(p.Args)
+	acts, err := ofreplay.DecodeActions(p.Args)
 	if err == nil {
 		p.Nested = acts
 		return nil
 	}
-	if be, ok := err.(*BytesError); ok {
+	if be, ok := err.(*ofreplay.BytesError); ok {
 		return &SyntaxError{In: text, Off: start + 3*(headerLen+be.Off), Msg: be.Msg}
 	}
 	return err

@@ -1,15 +1,13 @@
 package pinctrl
 
 import (
-	"bytes"
-	"encoding/hex"
-	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ofreplay"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/ofctl"
 )
 
 // captured returns the controller actions of the corpus.
@@ -43,12 +41,12 @@ func TestCaptured(t *testing.T) {
 		if got := p.String(); got != text {
 			t.Errorf("printed %s, read %s", got, text)
 		}
-		Walk(p.Nested, func(a Action) {
-			if o, ok := a.(Opaque); ok {
+		ofreplay.Walk(p.Nested, func(a ofreplay.Action) {
+			if o, ok := a.(ofreplay.Opaque); ok {
 				t.Errorf("%s: opaque: %s", text, o.Why)
 			}
-			if c, ok := a.(Controller); ok {
-				seen[c.Punt.Opcode] = true
+			if c, ok := a.(ofreplay.Controller); ok {
+				seen[nestedPunt(c).Opcode] = true
 			}
 		})
 		seen[p.Opcode] = true
@@ -64,32 +62,6 @@ func TestCaptured(t *testing.T) {
 	}
 }
 
-// ovsActions asks ovs-ofctl to print encoded actions.
-func ovsActions(t *testing.T, version string, lists [][]byte) []string {
-	t.Helper()
-	tool := testenv.Tool(t, "ovs-ofctl")
-	var in bytes.Buffer
-	for _, b := range lists {
-		fmt.Fprintln(&in, hex.EncodeToString(b))
-	}
-	cmd := exec.Command(tool, "parse-actions", version)
-	cmd.Stdin = &in
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, l := range strings.Split(strings.TrimSpace(string(out)), "\n\n") {
-		// Lines that follow tell where encoding it again differs.
-		l, _, _ = strings.Cut(strings.TrimSpace(l), "\n")
-		got = append(got, strings.TrimPrefix(l, "actions="))
-	}
-	if len(got) != len(lists) {
-		t.Fatalf("ovs-ofctl printed %d lists of %d:\n%s", len(got), len(lists), out)
-	}
-	return got
-}
-
 // TestNestedAgainstOVS compares the text of nested actions with ovs-ofctl's.
 func TestNestedAgainstOVS(t *testing.T) {
 	var lists [][]byte
@@ -101,10 +73,10 @@ func TestNestedAgainstOVS(t *testing.T) {
 		}
 		if len(p.Nested) > 0 {
 			lists = append(lists, p.Args)
-			ours = append(ours, Text(p.Nested))
+			ours = append(ours, ofreplay.Text(p.Nested))
 		}
 	}
-	for i, want := range ovsActions(t, "OpenFlow15", lists) {
+	for i, want := range ofctl.ParseActions(t, "OpenFlow15", lists) {
 		if ours[i] != want {
 			t.Errorf("got  %s\nwant %s", ours[i], want)
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// FuzzDecode: printing what was read and reading it again is the identity, an error comes with a zero value, and
-// answering any punt does not crash.
+// FuzzDecode: printing what was read and reading it again is the identity, an error comes with a
+// zero value, and answering any punt does not crash.
 func FuzzDecode(f *testing.F) {
 	for _, s := range captured(f) {
 		f.Add(s)
@@ -46,23 +46,5 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("%q: actions to trace hold %s", s, r.Actions)
 			}
 		}
-	})
-}
-
-// FuzzDecodeActions: bytes of any kind are read, refused or kept opaque, never lost.
-func FuzzDecodeActions(f *testing.F) {
-	for _, c := range encoded {
-		f.Add(act(unhex(f, c.hex)))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		as, err := DecodeActions(b)
-		if err != nil {
-			return
-		}
-		if len(b) > 0 && Text(as) == "" {
-			t.Errorf("%x read as nothing", b)
-		}
-		m := machine{}
-		m.run(as)
 	})
 }

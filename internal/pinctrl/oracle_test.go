@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ofreplay"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
@@ -83,8 +84,8 @@ var addrs = cmp.Comparer(func(a, b packet.Packet) bool {
 	return a.String() == b.String() && a.EthSrc == b.EthSrc && a.EthDst == b.EthDst && a.NDTLL == b.NDTLL && a.TOS == b.TOS
 })
 
-// TestAnswersOfRealController gives Answer each packet-in that a real ovn-controller received, and compares
-// with the packet-out or resume that it sent.
+// TestAnswersOfRealController gives Answer each packet-in that a real ovn-controller received, and
+// compares with the packet-out or resume that it sent.
 func TestAnswersOfRealController(t *testing.T) {
 	r := Responder{Release{23, 3}}
 	seen := map[Opcode]int{}
@@ -151,7 +152,7 @@ func compare(t *testing.T, in message, got Result, next message) {
 		}
 		for _, o := range got.Outcomes {
 			if cmp.Equal(bare(o.Packet), bare(next.packet), addrs) && bitIs(got.Bit, next.metadata, o.Value) {
-				want := Text(append(registersOf(next.metadata).reload(), Resubmit{InPort: ofppInPort, Table: 31}))
+				want := ofreplay.Text(append(reload(ofreplay.RegistersOf(next.metadata)), ofreplay.Resubmit{InPort: ofreplay.PortInPort, Table: 31}))
 				if a := got.Resume(o, 30); a != want {
 					t.Errorf("%s %s: resumed by %s, want %s", got.Name, in.packet, a, want)
 				}
@@ -173,5 +174,5 @@ func bitIs(b *Bit, f openflow.Flow, want int) bool {
 	if b == nil || want < 0 {
 		return true
 	}
-	return int(registersOf(f).reg[b.Reg]>>b.Bit&1) == want
+	return int(ofreplay.RegistersOf(f).Reg[b.Reg]>>b.Bit&1) == want
 }

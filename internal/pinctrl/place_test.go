@@ -1,7 +1,7 @@
 package pinctrl
 
 import (
-	"fmt"
+	"encoding/hex"
 	"os"
 	"slices"
 	"strings"
@@ -9,73 +9,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ofreplay"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/corpus"
 )
 
-// TestPlacesCorpus executes the actions of every captured trace: each "FIELD is now VALUE" and each register that a table matched must agree, and so must the
-// registers of the final flow, and those of each section that a ct action queued.
-func TestPlacesCorpus(t *testing.T) {
-	details, finals, children := 0, 0, 0
-	for _, c := range corpus.Load(t, "trace/*.txt") {
-		tr, err := oftrace.Parse(c.Text)
-		if err != nil {
-			continue // the parser's own tests say which
-		}
-		details += strings.Count(c.Text, " is now ")
-		for i, sec := range tr.Sections {
-			w, err := newWalker(sec, nil)
-			if err != nil {
-				if dummyRules(c.File) {
-					continue // packets that the packet model has no place for
-				}
-				t.Errorf("%s section %d: %v", c.File, i, err)
-				continue
-			}
-			w.list(sec.Nodes, true)
-			for _, x := range w.wrong {
-				t.Errorf("%s section %d: %s", c.Command, i, x)
-			}
-			if w.m.lost != "" && !dummyRules(c.File) && !strings.Contains(w.m.lost, "resumed with") {
-				t.Errorf("%s section %d: lost: %s", c.File, i, w.m.lost)
-			}
-			if w.m.lost != "" || sec.Failed != "" {
-				continue
-			}
-			f, err := openflow.Parse(sec.FinalFlow)
-			if err != nil {
-				t.Fatal(err)
-			}
-			finals++
-			if d := cmp.Diff(registersOf(f).fields(), w.m.regs.fields()); d != "" {
-				t.Errorf("%s (%s) section %d: registers of the final flow (-trace +ours):\n%s", c.File, c.Command, i, d)
-			}
-			for _, child := range tr.Sections {
-				if child.Recirc != nil && child.Parent == i {
-					children++
-					cf, _ := openflow.Parse(child.Flow)
-					if !slices.ContainsFunc(w.places, func(p Place) bool { return registersOf(p.Flow) == registersOf(cf) }) {
-						t.Errorf("%s section %d: no ct place has the registers of its child %s", c.File, i, child.Flow)
-					}
-				}
-			}
-		}
-	}
-	t.Logf("%d details, %d final flows, %d queued sections", details, finals, children)
-	if details == 0 || finals < 20 || children == 0 {
-		t.Error("too little compared")
-	}
-}
-
-// dummyRules says whether a capture is of flows made up to show every action, not of OVN's.
-func dummyRules(file string) bool {
-	return strings.Contains(file, "rules") || strings.Contains(file, "dummy")
-}
-
-// TestPlacesOfPuntedPackets compares the places found in a trace with the packet-ins that a real ovn-controller got for the
-// same packet: opcode, registers and headers.
+// TestPlacesOfPuntedPackets compares the places found in a trace with the packet-ins that a real
+// ovn-controller got for the same packet: opcode, registers and headers.
 func TestPlacesOfPuntedPackets(t *testing.T) {
 	for _, file := range testenv.Corpus(t, "testdata/place-*.txt") {
 		b, err := os.ReadFile(file)
@@ -88,13 +28,9 @@ func TestPlacesOfPuntedPackets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var places []Place
+		var places []ofreplay.Place
 		for _, sec := range tr.Sections {
-			ps, err := Places(sec, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			places = append(places, ps...)
+			places = append(places, ofreplay.Follow(sec, ofreplay.Start{}).Places...)
 		}
 		found := 0
 		for _, in := range messages(t, log) {
@@ -102,10 +38,10 @@ func TestPlacesOfPuntedPackets(t *testing.T) {
 				continue
 			}
 			found++
-			ok := slices.ContainsFunc(places, func(p Place) bool {
+			ok := slices.ContainsFunc(places, func(p ofreplay.Place) bool {
 				punt, err := Decode(p.Node.Text)
-				return err == nil && dotted(punt.UserData) == in.userdata && p.Lost == "" &&
-					registersOf(p.Flow) == registersOf(in.metadata) && cmp.Equal(bare(p.Packet), bare(in.packet), addrs)
+				return err == nil && hex.EncodeToString(punt.UserData) == strings.ReplaceAll(in.userdata, ".", "") && p.Lost == "" &&
+					ofreplay.RegistersOf(p.Flow) == ofreplay.RegistersOf(in.metadata) && cmp.Equal(bare(p.Packet), bare(in.packet), addrs)
 			})
 			if !ok {
 				t.Errorf("%s: no place has %s of %s", file, in.metadata, in.packet)
@@ -116,51 +52,6 @@ func TestPlacesOfPuntedPackets(t *testing.T) {
 		}
 		if found == 0 {
 			t.Errorf("%s: no packet-in", file)
-		}
-	}
-}
-
-// TestLookupsCorpus holds what each table was asked about, in every captured trace, against what it matched.
-func TestLookupsCorpus(t *testing.T) {
-	compared := map[string]int{}
-	for _, c := range corpus.Load(t, "trace/*.txt") {
-		tr, err := oftrace.Parse(c.Text)
-		if err != nil || dummyRules(c.File) {
-			continue
-		}
-		for i, sec := range tr.Sections {
-			_, lookups, err := Follow(sec, nil)
-			if err != nil {
-				t.Errorf("%s section %d: %v", c.File, i, err)
-				continue
-			}
-			sec.Walk(func(n *oftrace.Node) bool {
-				asked, ok := lookups[n]
-				if n.Kind != oftrace.Table || !ok {
-					return true
-				}
-				match, err := openflow.Parse(n.Table.Match)
-				if err != nil {
-					return true
-				}
-				for _, name := range []string{"metadata", "dl_src", "dl_dst", "nw_src", "nw_dst", "ipv6_src", "ipv6_dst", "nw_ttl", "tp_dst", "arp_op", "arp_tpa", "icmp_type", "ct_mark"} {
-					want, ok := match.Field(name)
-					have, told := asked.Get(name)
-					if !ok || want.Mask != "" || !told {
-						continue
-					}
-					compared[name]++
-					if a, _ := asked.Uint(name); have != want.Value && fmt.Sprint(a) != want.Value && fmt.Sprintf("%#x", a) != want.Value {
-						t.Errorf("%s section %d: table %d matched %s, asked about %s", c.File, i, n.Table.ID, n.Table.Match, asked)
-					}
-				}
-				return true
-			})
-		}
-	}
-	for _, name := range []string{"metadata", "dl_dst", "nw_dst", "nw_ttl"} {
-		if compared[name] == 0 {
-			t.Errorf("no table matched %s: %v", name, compared)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ofreplay"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
@@ -83,16 +84,20 @@ type Result struct {
 
 	// Generated is the packet as it is put into the packet-out; Actions then run on it.
 	Generated *packet.Packet
-	// Answer is Generated as it enters the pipeline, after the fields that Actions set; nil when they cannot be followed.
+	// Answer is Generated as it enters the pipeline, after the fields that Actions set; nil when
+	// they cannot be followed.
 	Answer *packet.Packet
-	// AnswerMetadata are the registers and metadata as Answer enters the pipeline: reg15 is then often its output port.
+	// AnswerMetadata are the registers and metadata as Answer enters the pipeline: reg15 is then
+	// often its output port.
 	AnswerMetadata []openflow.Field
-	// InPort is the packet-out's in_port for FLOW: always CONTROLLER. A resumed packet keeps its own.
+	// InPort is the packet-out's in_port for FLOW: always CONTROLLER. A resumed packet keeps its
+	// own.
 	InPort string
-	// Metadata are the registers and metadata of the punted packet that go along: for a packet-out reload_metadata
-	// makes them the first items of Actions, a resumed packet keeps them.
+	// Metadata are the registers and metadata of the punted packet that go along: for a packet-out
+	// reload_metadata makes them the first items of Actions, a resumed packet keeps them.
 	Metadata []openflow.Field
-	// Actions is the packet-out's action list for ofproto/trace-packet-out; empty when there is none to trace.
+	// Actions is the packet-out's action list for ofproto/trace-packet-out; empty when there is
+	// none to trace.
 	Actions string
 
 	Await    *Await
@@ -104,15 +109,15 @@ type Result struct {
 	Text    string // for people
 }
 
-// Resume gives the actions for ofproto/trace-packet-out that go on from table with one outcome. The switch keeps the rest
-// of the action list to itself and a trace ends at the pause, but OVN writes "RESULT = ACTION(...); next;" each time, and
-// next is the table behind.
+// Resume gives the actions for ofproto/trace-packet-out that go on from table with one outcome. The
+// switch keeps the rest of the action list to itself and a trace ends at the pause, but OVN writes
+// "RESULT = ACTION(...); next;" each time, and next is the table behind.
 func (r Result) Resume(o Outcome, table uint8) string {
-	regs := registersOf(openflow.Flow{Fields: r.Metadata})
+	regs := ofreplay.RegistersOf(openflow.Flow{Fields: r.Metadata})
 	if r.Bit != nil && o.Value >= 0 {
-		regs.reg[r.Bit.Reg] = regs.reg[r.Bit.Reg]&^(1<<r.Bit.Bit) | uint32(o.Value&1)<<r.Bit.Bit
+		regs.Reg[r.Bit.Reg] = regs.Reg[r.Bit.Reg]&^(1<<r.Bit.Bit) | uint32(o.Value&1)<<r.Bit.Bit
 	}
-	return Text(append(regs.reload(), Resubmit{InPort: ofppInPort, Table: table + 1}))
+	return ofreplay.Text(append(reload(regs), ofreplay.Resubmit{InPort: ofreplay.PortInPort, Table: table + 1}))
 }
 
 // Release is an OVN release, such as 23.03; the zero value is the newest known.

@@ -5,12 +5,13 @@ import (
 	"net/netip"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ofreplay"
 )
 
-// resume handles the actions that pause the packet and let it go on by NXT_RESUME. Those with a result write
-// 1 into one bit when they made an answer of the packet, else 0.
+// resume handles the actions that pause the packet and let it go on by NXT_RESUME. Those with a
+// result write 1 into one bit when they made an answer of the packet, else 0.
 func (a *answer) resume() {
-	a.Kind, a.Hint, a.Metadata = Resumes, HintFollow, a.regs.fields()
+	a.Kind, a.Hint, a.Metadata = Resumes, HintFollow, a.regs.Fields()
 	op := a.punt.Opcode
 	rest := a.punt.Args
 	if op.args() == argsResult {
@@ -55,7 +56,8 @@ func (a *answer) maybe(does string, pkt packet.Packet, on, not string) {
 }
 
 // dhcp4 is pinctrl_handle_put_dhcp_opts: it leaves addresses and ports to the flows after it,
-// except for the destination, which is the offered address or, where the client wants it, the broadcast.
+// except for the destination, which is the offered address or, where the client wants it, the
+// broadcast.
 func (a *answer) dhcp4(rest []byte) {
 	reply := a.pkt
 	does := "answers DHCP"
@@ -107,7 +109,8 @@ func (a *answer) innerSource(rest []byte) {
 	a.Text = text
 }
 
-// fragMTU is pinctrl_handle_put_icmp4_frag_mtu of releases before 24.09; the newer ones drop it as deprecated.
+// fragMTU is pinctrl_handle_put_icmp4_frag_mtu of releases before 24.09; the newer ones drop it as
+// deprecated.
 func (a *answer) fragMTU(rest []byte) {
 	switch {
 	case a.punt.Opcode == OpPutICMP4FragMTU && len(rest) >= 2:
@@ -119,17 +122,17 @@ func (a *answer) fragMTU(rest []byte) {
 	a.Text = a.Outcomes[0].Text
 }
 
-// resultBit reads the OXM header and bit offset of an action's result as a bit of a 32-bit register.
+// resultBit reads the OXM header and bit offset of an action's result as a bit of a 32-bit
+// register.
 func resultBit(b []byte) (Bit, []byte, bool) {
-	r := &reader{b: b}
-	f, _, _ := r.header()
-	ofs := int(r.u32())
-	if r.bad || f == nil || ofs < 0 || ofs >= f.Bits {
+	f, b, ok := ofreplay.DecodeHeader(b)
+	if !ok || f == nil || len(b) < 4 {
 		return Bit{}, nil, false
 	}
-	first, n, ok := regRange(f.Name)
-	if !ok {
+	ofs := binary.BigEndian.Uint32(b)
+	first, n, ok := f.Registers()
+	if !ok || ofs >= uint32(f.Bits) {
 		return Bit{}, nil, false
 	}
-	return Bit{first + n - 1 - ofs/32, ofs % 32}, r.b, true
+	return Bit{first + n - 1 - int(ofs/32), int(ofs % 32)}, b[4:], true
 }

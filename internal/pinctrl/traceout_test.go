@@ -8,13 +8,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ofreplay"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
 )
 
-// TestTracePacketOut gives each generated packet and its actions to a real ofproto/trace-packet-out: it reads them,
-// and the flow that comes out is the one that the machine here computed.
+// TestTracePacketOut gives each generated packet and its actions to a real
+// ofproto/trace-packet-out: it reads them, and the flow that comes out is the one that the machine
+// here computed.
 func TestTracePacketOut(t *testing.T) {
 	o := dummy.Start(t)
 	o.Vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath-type=dummy", "fail-mode=secure")
@@ -66,7 +68,7 @@ func checkFinal(t *testing.T, got Result, out string) {
 	if d := cmp.Diff(bare(pkt), bare(*got.Answer), addrs); d != "" {
 		t.Errorf("%s: after its actions (-ofproto/trace +ours):\n%s\n%s", got.Name, d, out)
 	}
-	if d := cmp.Diff(registersOf(f).fields(), got.AnswerMetadata); d != "" {
+	if d := cmp.Diff(ofreplay.RegistersOf(f).Fields(), got.AnswerMetadata); d != "" {
 		t.Errorf("%s: registers (-ofproto/trace +ours):\n%s\n%s", got.Name, d, out)
 	}
 }

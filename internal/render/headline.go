@@ -158,7 +158,7 @@ func alternative(b *report.Branch) (key string, share float64) {
 	share = 1
 	for _, c := range b.Choices {
 		if !c.Determined && c.Of == "" {
-			key += c.Kind + " " + c.Chosen + "\n"
+			key += string(c.Kind) + " " + c.Chosen + "\n"
 			share *= c.Share
 		}
 	}

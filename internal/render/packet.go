@@ -155,22 +155,22 @@ func (p *printer) choice(indent int, c engine.Choice, among int) {
 	}
 	switch {
 	case c.Of != "":
-		p.line(indent, span{"as the " + c.Of + ": ", yellow}, plain(c.Kind+" "), span{c.Chosen, bold}, plain(why))
+		p.line(indent, span{"as the " + c.Of + ": ", yellow}, plain(string(c.Kind)+" "), span{c.Chosen, bold}, plain(why))
 	case c.Determined:
-		p.line(indent, plain(c.Kind+" "), span{c.Chosen, bold}, plain(why))
+		p.line(indent, plain(string(c.Kind)+" "), span{c.Chosen, bold}, plain(why))
 	case among > 1:
 		p.line(indent, span{fmt.Sprintf("one of %d: ", among), yellow}, span{c.Chosen, bold}, plain(fmt.Sprintf(" (%s)%s", odds(c), why)))
 	case c.Share > 0 && c.Share < 1:
 		p.line(indent, span{"one of several: ", yellow}, span{c.Chosen, bold}, plain(fmt.Sprintf(" (%s, %s)%s", percent(c.Share), c.Kind, why)))
 	default:
-		p.line(indent, span{"not determined: ", yellow}, plain(c.Kind+" "+c.Chosen+why))
+		p.line(indent, span{"not determined: ", yellow}, plain(string(c.Kind)+" "+c.Chosen+why))
 	}
 }
 
 // odds is a choice's kind, and how likely it is where that is known.
 func odds(c engine.Choice) string {
 	if c.Share == 0 {
-		return c.Kind
+		return string(c.Kind)
 	}
-	return percent(c.Share) + ", " + c.Kind
+	return percent(c.Share) + ", " + string(c.Kind)
 }

@@ -65,7 +65,7 @@ func summaryLine(pkt *report.Packet, b *report.Branch) []span {
 func choicesText(cs []engine.Choice) string {
 	var out []string
 	for _, c := range cs {
-		text := c.Kind + " " + c.Chosen
+		text := string(c.Kind) + " " + c.Chosen
 		switch {
 		case c.Of != "":
 			text += " as the " + c.Of

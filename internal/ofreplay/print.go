@@ -1,4 +1,4 @@
-package pinctrl
+package ofreplay
 
 import (
 	"encoding/hex"
@@ -41,7 +41,7 @@ func (a Pop) String() string { return "pop:" + a.Dst.String() }
 // String prints resubmit(PORT,TABLE), resubmit:PORT without a table.
 func (a Resubmit) String() string {
 	port := ""
-	if a.InPort != ofppInPort {
+	if a.InPort != PortInPort {
 		port = portText(uint32(a.InPort))
 	}
 	if port != "" && a.Table == 255 {
@@ -63,7 +63,7 @@ func (a Output) String() string {
 	if s[0] >= '0' && s[0] <= '9' {
 		s = "output:" + s
 	}
-	if a.Port&0xffff == ofppController {
+	if a.Port&0xffff == PortController {
 		s += ":" + strconv.Itoa(int(a.MaxLen))
 	}
 	return s
@@ -90,10 +90,7 @@ func (a Plain) String() string { return a.Text }
 func (a Opaque) String() string { return "opaque(" + hex.EncodeToString(a.Data) + ")" }
 
 // String prints as format_CONTROLLER.
-func (a Controller) String() string { return a.Punt.String() }
-
-// String prints the action as Open vSwitch does.
-func (p Punt) String() string {
+func (p Controller) String() string {
 	if p.Reason == "" && p.ID == 0 && len(p.UserData) == 0 && !p.Pause && p.MeterID == noMeter {
 		return "CONTROLLER:" + strconv.Itoa(int(p.MaxLen))
 	}
@@ -277,10 +274,13 @@ func dotted(b []byte) string {
 	return s.String()
 }
 
+// noMeter is NX_CTLR_NO_METER.
+const noMeter = 0
+
 // Reserved OpenFlow ports, in 16 bits.
 const (
-	ofppInPort     = 0xfff8
-	ofppController = 0xfffd
+	PortInPort     = 0xfff8 // OFPP_IN_PORT: in a Resubmit, the port stays as it is
+	PortController = 0xfffd // OFPP_CONTROLLER
 )
 
 // portText prints as ofputil_format_port without a port map.
@@ -291,7 +291,7 @@ func portText(p uint32) string {
 	switch p {
 	case 0xfff7:
 		return "UNSET"
-	case ofppInPort:
+	case PortInPort:
 		return "IN_PORT"
 	case 0xfff9:
 		return "TABLE"
@@ -301,7 +301,7 @@ func portText(p uint32) string {
 		return "FLOOD"
 	case 0xfffc:
 		return "ALL"
-	case ofppController:
+	case PortController:
 		return "CONTROLLER"
 	case 0xfffe:
 		return "LOCAL"

@@ -1,4 +1,4 @@
-package pinctrl
+package ofreplay
 
 import "net/netip"
 
@@ -71,8 +71,15 @@ type NAT struct {
 // Clone runs actions on a copy.
 type Clone struct{ Actions []Action }
 
-// Controller is a controller action inside another one.
-type Controller struct{ Punt Punt }
+// Controller is a controller action (NXAST_CONTROLLER2). Who reads UserData knows what is in it.
+type Controller struct {
+	MaxLen   uint16 // bytes of the packet that are sent; 65535 when not printed
+	ID       uint16 // controller_id
+	Reason   string // empty for "action"
+	UserData []byte
+	Pause    bool   // the packet waits for NXT_RESUME
+	MeterID  uint32 // 0 (NX_CTLR_NO_METER) for none
+}
 
 // CheckLarger is check_pkt_larger.
 type CheckLarger struct {
@@ -115,8 +122,6 @@ func Walk(as []Action, fn func(Action)) {
 			Walk(a.Actions, fn)
 		case Clone:
 			Walk(a.Actions, fn)
-		case Controller:
-			Walk(a.Punt.Nested, fn)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package pinctrl
+package ofreplay
 
 import (
 	"encoding/binary"
@@ -182,7 +182,7 @@ func decodeNAT(r *reader) Action {
 
 // decodeController reads NXAST_CONTROLLER2's properties.
 func decodeController(b []byte, base int) (Action, error) {
-	p := Punt{MaxLen: 0xffff}
+	p := Controller{MaxLen: 0xffff}
 	for off := 16; off < len(b); {
 		if len(b)-off < 4 {
 			return nil, nil
@@ -215,7 +215,5 @@ func decodeController(b []byte, base int) (Action, error) {
 		}
 		off += (n + 7) &^ 7
 	}
-	// Its own nested actions stay undecoded: OVN never nests that deep.
-	p.head()
-	return Controller{p}, nil
+	return p, nil
 }

@@ -1,4 +1,4 @@
-package pinctrl
+package ofreplay
 
 import (
 	"strings"
@@ -42,15 +42,12 @@ func follow(t *testing.T, text string) (places []Place, lookups map[uint64]strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	places, found, err := Follow(tr.Sections[0], nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := Follow(tr.Sections[0], Start{})
 	lookups = map[uint64]string{}
-	for n, f := range found {
+	for n, f := range r.Lookups {
 		lookups[n.Table.Cookie] = f.String()
 	}
-	return places, lookups
+	return r.Places, lookups
 }
 
 // Behind a native tunnel's header the bridge below sees another packet; behind that bridge it is

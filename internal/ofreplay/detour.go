@@ -1,4 +1,4 @@
-package pinctrl
+package ofreplay
 
 import (
 	"errors"
@@ -13,12 +13,14 @@ type Detour struct {
 	Actions string // OpenFlow actions that do it from where the section began
 	// Again is how many table look-ups before that one are made again by the actions.
 	Again int
-	// From is the look-up by which the actions begin where that is not the section's first, but behind a patch port.
+	// From is the look-up by which the actions begin where that is not the section's first, but
+	// behind a patch port.
 	From *oftrace.Node
 }
 
-// NewDetour puts a flow's actions in the place of what a look-up of a section led to: every action line on the way there is
-// written out, where it stands for a table that is on the way by that table's own.
+// NewDetour puts a flow's actions in the place of what a look-up of a section led to: every action
+// line on the way there is written out, where it stands for a table that is on the way by that
+// table's own.
 func NewDetour(sec oftrace.Section, at *oftrace.Node, flow []string) (Detour, error) {
 	d := detour{at: at, flow: flow, onWay: map[*oftrace.Node]bool{}}
 	nodes, from := d.cross(sec.Nodes)
@@ -41,11 +43,12 @@ func NewDetour(sec oftrace.Section, at *oftrace.Node, flow []string) (Detour, er
 	return Detour{Actions: strings.Join(out, ","), Again: again, From: from}, nil
 }
 
-// learnedPort is what NORMAL reports of a packet that it sends to one port (ofproto/ofproto-dpif-xlate.c: xlate_normal).
+// learnedPort is what NORMAL reports of a packet that it sends to one port
+// (ofproto/ofproto-dpif-xlate.c: xlate_normal).
 const learnedPort = "forwarding to learned port"
 
-// cross goes on to the bridge behind a patch port where all that the first bridge did was to send the packet there: a provider
-// network's, by NORMAL.
+// cross goes on to the bridge behind a patch port where all that the first bridge did was to send
+// the packet there: a provider network's, by NORMAL.
 func (d *detour) cross(nodes []*oftrace.Node) ([]*oftrace.Node, *oftrace.Node) {
 	if len(nodes) != 1 || nodes[0].Kind != oftrace.Bridge || len(nodes[0].Children) != 1 || nodes[0].Children[0].Kind != oftrace.Table {
 		return nodes, nil
@@ -131,7 +134,8 @@ func (d *detour) list(nodes []*oftrace.Node, top bool) (out []string, found bool
 	return out, found, nil
 }
 
-// below writes out what stands under a table or, at the top, the section's bridge if the look-up is there.
+// below writes out what stands under a table or, at the top, the section's bridge if the look-up is
+// there.
 func (d *detour) below(n *oftrace.Node, entered bool) (out []string, found bool, err error) {
 	switch {
 	case n == d.at:

@@ -1,10 +1,12 @@
-package pinctrl
+package ofreplay
 
 import (
 	"encoding/binary"
 	"encoding/hex"
 	"strings"
 	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/ofctl"
 )
 
 // act pads an encoded action to eight bytes and writes its length.
@@ -111,7 +113,7 @@ func TestEncoded(t *testing.T) {
 			for _, i := range idx {
 				lists = append(lists, act(unhex(t, encoded[i].hex)))
 			}
-			for k, want := range ovsActions(t, version, lists) {
+			for k, want := range ofctl.ParseActions(t, version, lists) {
 				if got := texts[idx[k]]; got != want {
 					t.Errorf("%s: got  %s\nwant %s", version, got, want)
 				}
@@ -157,5 +159,23 @@ func FuzzParseLine(f *testing.F) {
 			m := machine{other: map[string][]byte{}}
 			m.step(a)
 		}
+	})
+}
+
+// FuzzDecodeActions: bytes of any kind are read, refused or kept opaque, never lost.
+func FuzzDecodeActions(f *testing.F) {
+	for _, c := range encoded {
+		f.Add(act(unhex(f, c.hex)))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		as, err := DecodeActions(b)
+		if err != nil {
+			return
+		}
+		if len(b) > 0 && Text(as) == "" {
+			t.Errorf("%x read as nothing", b)
+		}
+		m := machine{}
+		m.run(as)
 	})
 }

@@ -1,4 +1,4 @@
-package pinctrl
+package ofreplay
 
 import (
 	"encoding/binary"
@@ -159,6 +159,14 @@ func (r *reader) move(a Move, n int) Action {
 		return nil
 	}
 	return a
+}
+
+// DecodeHeader reads an OXM header off the front of b: f is nil for a field that is not known here,
+// ok false for a header that is cut short or broken.
+func DecodeHeader(b []byte) (f *Field, rest []byte, ok bool) {
+	r := &reader{b: b}
+	f, _, _ = r.header()
+	return f, r.b, !r.bad
 }
 
 // reader walks bytes; bad sticks once it ran over the end.

@@ -1,8 +1,9 @@
-package pinctrl
+package ofreplay
 
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,88 +11,38 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// registers are the fields that reload_metadata carries over.
-type registers struct {
-	reg      [32]uint32
-	metadata uint64
+// Run executes actions on a packet and its registers, up to the first that hands the packet on
+// (resubmit, output). lost says why the result is unknown; empty: it is known. Tunnel and conntrack
+// fields are not followed: what is written to them is ignored.
+func Run(pkt packet.Packet, regs Registers, actions []Action) (_ packet.Packet, _ Registers, lost string) {
+	m := machine{pkt: pkt, regs: regs}
+	m.run(actions)
+	return m.pkt, m.regs, m.lost
 }
 
-// registersOf takes reg0..reg31 and metadata out of a flow as Open vSwitch prints it.
-func registersOf(f openflow.Flow) registers {
-	var r registers
-	for i := range r.reg {
-		v, _ := f.Uint("reg" + strconv.Itoa(i))
-		r.reg[i] = uint32(v)
-	}
-	r.metadata, _ = f.Uint("metadata")
-	return r
-}
-
-// reload gives the set_field actions of reload_metadata: fields that are zero are not in a packet-in.
-func (r registers) reload() []Action {
-	var as []Action
-	set := func(name string, v []byte) {
-		f := fieldByName(name)
-		as = append(as, SetField{Field: f, Value: v})
-	}
-	for i := range 16 { // pinctrl knows sixteen registers in every release up to 26.03
-		if r.reg[i] != 0 {
-			set("reg"+strconv.Itoa(i), binary.BigEndian.AppendUint32(nil, r.reg[i]))
-		}
-	}
-	if r.metadata != 0 {
-		set("metadata", binary.BigEndian.AppendUint64(nil, r.metadata))
-	}
-	return as
-}
-
-// fields gives the registers as the items of a flow.
-func (r registers) fields() []openflow.Field {
-	var out []openflow.Field
-	for i := range r.reg {
-		if r.reg[i] != 0 {
-			out = append(out, openflow.Field{Name: "reg" + strconv.Itoa(i), Value: hexNum(uint64(r.reg[i]))})
-		}
-	}
-	if r.metadata != 0 {
-		out = append(out, openflow.Field{Name: "metadata", Value: hexNum(r.metadata)})
-	}
-	return out
-}
-
-// xxreg0 is the IPv6 address that OVN keeps in xxreg0.
-func (r registers) xxreg0() netip.Addr {
-	var b [16]byte
-	for i := range 4 {
-		binary.BigEndian.PutUint32(b[4*i:], r.reg[i])
-	}
-	return netip.AddrFrom16(b)
-}
-
-// ip4 is the IPv4 address in a register.
-func (r registers) ip4(n int) netip.Addr {
-	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, r.reg[n])))
-}
-
-func fieldByName(name string) *Field {
-	for i := range fields {
-		if fields[i].Name == name {
-			return &fields[i]
-		}
-	}
-	return nil
-}
-
-// machine runs the nested actions on a copy of the composed packet, up to where it enters the pipeline.
+// machine is a packet with its registers, as actions change them.
 type machine struct {
 	pkt   packet.Packet
-	regs  registers
+	regs  Registers
 	other map[string][]byte // fields that are neither: ct_mark, tun_id, ...; nil where none is wanted
 	stack [][]byte          // bits, one a byte
 	lost  string            // why what follows is not known
 
 	untracked bool // the conntrack state that the section began with is gone
 	tags      bool // Open vSwitch looks behind a second VLAN tag
+}
+
+// machineOf begins with a flow's packet and registers.
+func machineOf(f openflow.Flow) (machine, error) {
+	p, err := packet.FromFlow(f)
+	if err != nil {
+		return machine{}, err
+	}
+	m := machine{pkt: p, regs: RegistersOf(f), other: otherOf(f)}
+	m.tags = slices.ContainsFunc(f.Fields, func(fd openflow.Field) bool {
+		return strings.HasSuffix(fd.Name, "1") && strings.Contains(fd.Name, "vlan")
+	})
+	return m, nil
 }
 
 // fields are the packet's headers as a look-up sees them.
@@ -220,30 +171,31 @@ func (m *machine) writeBits(s Subfield, bits []byte) {
 	}
 }
 
-// regRange says which registers a regN, xregN or xxregN is.
-func regRange(name string) (first, n int, ok bool) {
+// Registers returns which of reg0, reg1, ... a field regN, xregN or xxregN is made of: n of them
+// from first on, the most significant first. ok is false for any other field.
+func (f *Field) Registers() (first, n int, ok bool) {
 	for _, p := range []struct {
 		prefix string
 		n      int
 	}{{"xxreg", 4}, {"xreg", 2}, {"reg", 1}} {
-		if num, found := strings.CutPrefix(name, p.prefix); found {
+		if num, found := strings.CutPrefix(f.Name, p.prefix); found {
 			i, err := strconv.Atoi(num)
-			return i * p.n, p.n, err == nil && i*p.n+p.n <= len(registers{}.reg)
+			return i * p.n, p.n, err == nil && i*p.n+p.n <= len(Registers{}.Reg)
 		}
 	}
 	return 0, 0, false
 }
 
 func (m *machine) get(f *Field) ([]byte, bool) {
-	if first, n, ok := regRange(f.Name); ok {
+	if first, n, ok := f.Registers(); ok {
 		var v []byte
 		for i := range n {
-			v = binary.BigEndian.AppendUint32(v, m.regs.reg[first+i])
+			v = binary.BigEndian.AppendUint32(v, m.regs.Reg[first+i])
 		}
 		return v, true
 	}
 	if f.Name == "metadata" {
-		return binary.BigEndian.AppendUint64(nil, m.regs.metadata), true
+		return binary.BigEndian.AppendUint64(nil, m.regs.Metadata), true
 	}
 	if isOther(f.Name) && m.other != nil {
 		return m.other[f.Name], true // toBits fills up with zeros
@@ -275,14 +227,14 @@ func (m *machine) get(f *Field) ([]byte, bool) {
 }
 
 func (m *machine) set(f *Field, v []byte) bool {
-	if first, n, ok := regRange(f.Name); ok {
+	if first, n, ok := f.Registers(); ok {
 		for i := range n {
-			m.regs.reg[first+i] = binary.BigEndian.Uint32(v[4*i:])
+			m.regs.Reg[first+i] = binary.BigEndian.Uint32(v[4*i:])
 		}
 		return true
 	}
 	if f.Name == "metadata" {
-		m.regs.metadata = binary.BigEndian.Uint64(v)
+		m.regs.Metadata = binary.BigEndian.Uint64(v)
 		return true
 	}
 	if isOther(f.Name) {
@@ -329,7 +281,8 @@ func isOther(name string) bool {
 		"tun_flags", "in_port", "in_port_oxm":
 		return true
 	}
-	// Conntrack's original tuple, which OVN's ct_extract stages (25.03 and later) copy into registers.
+	// Conntrack's original tuple, which OVN's ct_extract stages (25.03 and later) copy into
+	// registers.
 	return strings.HasPrefix(name, "tun_metadata") || strings.HasPrefix(name, "ct_")
 }
 

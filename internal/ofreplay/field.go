@@ -1,4 +1,4 @@
-package pinctrl
+package ofreplay
 
 import "strconv"
 
@@ -143,6 +143,16 @@ func families() []Field {
 		add("tun_metadata", "NXM_NX_TUN_METADATA", n, 124, oxm{0, 1, uint8(n + 40)})
 	}
 	return fs
+}
+
+// FieldNamed finds a field by the name that set_field prints; nil where there is none.
+func FieldNamed(name string) *Field {
+	for i := range fields {
+		if fields[i].Name == name {
+			return &fields[i]
+		}
+	}
+	return nil
 }
 
 // fieldByCode finds a field by its OXM code point.

@@ -1,4 +1,4 @@
-package pinctrl
+package ofreplay
 
 import (
 	"encoding/binary"
@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// parseLine reads those OpenFlow actions, as a trace prints them, that change fields; nil: another action.
+// parseLine reads those OpenFlow actions, as a trace prints them, that change fields; nil: another
+// action.
 func parseLine(text string) Action {
 	name, rest, ok := strings.Cut(text, ":")
 	if !ok {
@@ -39,7 +40,7 @@ func parseLine(text string) Action {
 			return Load{dst, v}
 		}
 	case "set_field":
-		f := fieldByName(to)
+		f := FieldNamed(to)
 		if !arrow || f == nil {
 			return nil
 		}

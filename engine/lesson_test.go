@@ -5,12 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// What OVN does for a hairpin: table 20 asks two tables and keeps what they answer, in a clone's pipeline and behind a ct().
+// What OVN does for a hairpin: table 20 asks two tables and keeps what they answer, in a clone's
+// pipeline and behind a ct().
 const hairpin = `table=0,in_port=1,ip,actions=set_field:0x5->metadata,set_field:0x9->reg3,resubmit(,8)
 table=0,in_port=2,ip,actions=clone(set_field:0x5->metadata,set_field:ANY->in_port,resubmit(,8))
 table=8,ip,actions=%s
@@ -21,7 +23,8 @@ table=21,priority=1,ip,actions=output:3
 table=22,ip,reg4=0x7,reg3=0x9,actions=clone(set_field:0x1->reg5,output:4),in_port
 table=22,priority=1,ip,actions=output:2,set_field:0->in_port,output:1`
 
-// A packet over a lesson goes the way it goes when the flow is really in the table: ends, packets, entries and look-ups.
+// A packet over a lesson goes the way it goes when the flow is really in the table: ends, packets,
+// entries and look-ups.
 func TestLessonsAreTracedOn(t *testing.T) {
 	for _, c := range []struct {
 		name, table8 string
@@ -47,7 +50,6 @@ func TestLessonsAreTracedOn(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b, p := start(t, 4, fmt.Sprintf(hairpin, c.table8))
 			e := eng(b, p, table{})
-			e.Replay, e.Learner = node.Replay, node.Learn
 			pkt := syn()
 			pkt.DstPort = c.port
 			req := engine.Request{Bridge: "br0", InPort: c.in, Packet: pkt}
@@ -99,11 +101,11 @@ func story(res *engine.Result) string {
 	return b.String()
 }
 
-// A lesson that cannot be followed leaves the packet unknown, with the reason, and does not touch what it has nothing to do with.
+// A lesson that cannot be followed leaves the packet unknown, with the reason, and does not touch
+// what it has nothing to do with.
 func TestLessonsThatCannotBeFollowed(t *testing.T) {
 	b, p := start(t, 4, fmt.Sprintf(hairpin, "ct(table=20,zone=7)")+"\ntable=9,tcp,actions=check_pkt_larger(100)->NXM_NX_REG10[1],resubmit(,69),output:3")
 	e := eng(b, p, table{})
-	e.Replay, e.Learner = node.Replay, node.Learn
 	flow := openflow.Flow{Fields: syn().Fields()}
 	all := engine.Lesson{Bridge: "br0", Table: 69, Priority: 32768, Flow: flow.String(), Packet: "SYN", Items: []string{"nw_proto=6", "load:0x1->NXM_NX_REG10[7]"}}
 	with := func(f func(*engine.Lesson)) engine.Lesson { l := all; f(&l); return l }
@@ -144,15 +146,14 @@ func TestLessonsThatCannotBeFollowed(t *testing.T) {
 	}
 }
 
-// A packet that comes by a provider network's bridge meets the learned flow behind the patch port, where that bridge sends it to one
-// port alone.
+// A packet that comes by a provider network's bridge meets the learned flow behind the patch port,
+// where that bridge sends it to one port alone.
 func TestLessonsBehindAPatchPort(t *testing.T) {
 	b, p := start(t, 4, strings.ReplaceAll(fmt.Sprintf(hairpin, "resubmit(,20)"), "in_port=1,ip", "in_port=7,vlan_tci=0/0x1000,ip"))
 	b.Vsctl("add-br", "br1", "--", "set", "bridge", "br1", "datapath_type=dummy", "--", "add-port", "br1", "p9", "--", "set", "interface", "p9", "type=dummy", "ofport_request=9",
 		"--", "add-port", "br1", "out", "--", "set", "interface", "out", "type=patch", "options:peer=in",
 		"--", "add-port", "br0", "in", "--", "set", "interface", "in", "type=patch", "options:peer=out", "ofport_request=7")
 	e := eng(b, p, table{})
-	e.Replay, e.Learner = node.Replay, node.Learn
 	at := openflow.Flow{Fields: syn().Fields()}
 	req := engine.Request{Bridge: "br1", InPort: 9, Packet: syn(), Lessons: []engine.Lesson{{Bridge: "br0", Table: 69, Priority: 32768, Flow: at.String(), Packet: "SYN",
 		Items: []string{"cookie=0x99", "eth_type=0x800", "NXM_OF_IP_SRC[]", "load:0x1->NXM_NX_REG10[7]"}}}}
@@ -168,7 +169,8 @@ func TestLessonsBehindAPatchPort(t *testing.T) {
 	if want := story(trace(t, e, req)); got != want || !strings.Contains(want, "mark 3") {
 		t.Errorf("by the lesson:\n%s\nby the flow:\n%s", got, want)
 	}
-	// Tagged as the flow behind the patch port is not asked for: nobody can tell what the bridge made of the tag.
+	// Tagged as the flow behind the patch port is not asked for: nobody can tell what the bridge
+	// made of the tag.
 	b.AddFlows("br0", "table=0,priority=40000,in_port=7,ip,actions=set_field:0x5->metadata,resubmit(,20)")
 	b.Ofctl("del-flows", "br0", "table=69,ip")
 	req.Lessons = []engine.Lesson{{Bridge: "br0", Table: 69, Priority: 32768, Flow: at.String(), Packet: "SYN", Items: []string{"eth_type=0x800"}}}
@@ -180,11 +182,11 @@ func TestLessonsBehindAPatchPort(t *testing.T) {
 	}
 }
 
-// Of two learned flows that both match, neither is guessed; two that do the same, or one with the other's match, leave nothing to know.
+// Of two learned flows that both match, neither is guessed; two that do the same, or one with the
+// other's match, leave nothing to know.
 func TestLessonsThatContradict(t *testing.T) {
 	b, p := start(t, 4, fmt.Sprintf(hairpin, "resubmit(,20)"))
 	e := eng(b, p, table{})
-	e.Replay, e.Learner = node.Replay, node.Learn
 	at := openflow.Flow{Fields: syn().Fields()}
 	lesson := func(items ...string) engine.Lesson {
 		return engine.Lesson{Bridge: "br0", Table: 69, Priority: 9, Flow: at.String(), Packet: "SYN", Items: items}
@@ -211,13 +213,13 @@ func TestLessonsThatContradict(t *testing.T) {
 	}
 }
 
-// A look-up behind a hashed group is followed like any other: the group's bucket is no recirculation of its own.
+// A look-up behind a hashed group is followed like any other: the group's bucket is no
+// recirculation of its own.
 func TestLessonsBehindAGroup(t *testing.T) {
 	b, p := start(t, 4, fmt.Sprintf(hairpin, "resubmit(,9)"))
 	b.Ofctl("-O", "OpenFlow15", "add-group", "br0", "group_id=7,type=select,selection_method=dp_hash,bucket=bucket_id:1,weight:100,actions=ct(table=20,zone=7)")
 	b.AddFlows("br0", "table=9,ip,actions=group:7")
 	e := eng(b, p, table{})
-	e.Replay, e.Learner = node.Replay, node.Learn
 	at := openflow.Flow{Fields: syn().Fields()}
 	s := story(trace(t, e, engine.Request{Bridge: "br0", InPort: 1, Packet: syn(), Lessons: []engine.Lesson{{Bridge: "br0", Table: 69, Priority: 32768, Flow: at.String(), Packet: "SYN",
 		Items: []string{"eth_type=0x800", "load:0x1->NXM_NX_REG10[7]"}}}}))
@@ -226,7 +228,8 @@ func TestLessonsBehindAGroup(t *testing.T) {
 	}
 }
 
-// A resumed segment's look-ups are of the bridge that it runs in, which the trace does not head it by.
+// A resumed segment's look-ups are of the bridge that it runs in, which the trace does not head it
+// by.
 func TestResumedSegmentNamesItsBridge(t *testing.T) {
 	b, p := start(t, 4, "table=0,in_port=7,ip,actions=ct(table=1,zone=7)\ntable=1,ip,actions=output:2")
 	b.Vsctl("add-br", "br1", "--", "set", "bridge", "br1", "datapath_type=dummy", "--", "add-port", "br1", "p9", "--", "set", "interface", "p9", "type=dummy", "ofport_request=9",
@@ -234,9 +237,45 @@ func TestResumedSegmentNamesItsBridge(t *testing.T) {
 		"--", "add-port", "br0", "in", "--", "set", "interface", "in", "type=patch", "options:peer=out", "ofport_request=7")
 	b.Appctl("fdb/add", "br1", "out", "0", syn().EthDst.String())
 	e := eng(b, p, table{})
-	e.Replay = node.Replay
 	res := trace(t, e, engine.Request{Bridge: "br1", InPort: 9, Packet: syn()})
 	if len(res.Segments) != 2 || len(res.Segments[1].Tables) != 1 || res.Segments[1].Tables[0].Bridge != "br0" || res.Segments[0].Tables[0].Bridge != "br1" {
 		t.Errorf("%s", story(res))
+	}
+}
+
+// What a packet would have taught comes out with the outcome on whose way it is, with the packet as
+// it was there, behind other tables too, and in the form in which the next packet takes it in.
+func TestLessonsComeOut(t *testing.T) {
+	b, p := start(t, 4, `table=0,in_port=2,tcp,actions=set_field:0x5->metadata,resubmit(,69),resubmit(,3)
+table=8,tcp,actions=set_field:0x9->reg3
+table=1,tcp,reg8=1,actions=learn(table=69,cookie=0x99,delete_learned,OXM_OF_METADATA[],eth_type=0x800,nw_proto=6,NXM_OF_TCP_SRC[]=NXM_OF_TCP_DST[],load:NXM_NX_REG3[]->NXM_NX_REG4[]),output:2
+table=1,tcp,reg8=2,actions=output:3
+table=3,tcp,reg4=0x9,actions=output:1
+table=3,priority=1,tcp,actions=output:4`)
+	b.Ofctl("-O", "OpenFlow15", "add-group", "br0", "group_id=7,type=select,selection_method=dp_hash,"+
+		"bucket=bucket_id:1,weight:100,actions=set_field:1->reg8,resubmit(,1),bucket=bucket_id:2,weight:100,actions=set_field:2->reg8,resubmit(,1)")
+	b.AddFlows("br0", "table=0,in_port=1,tcp,actions=set_field:0x5->metadata,resubmit(,8),learn(table=70,priority=7,NXM_OF_ETH_SRC[]),group:7")
+	e := eng(b, p, table{})
+	res := trace(t, e, engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
+	const rest = "dl_src=00:00:00:00:00:01,dl_dst=00:00:00:00:00:02,tcp,nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_tos=0,nw_ecn=0,nw_ttl=64,tcp_src=1000,tcp_dst=80,tcp_flags=syn"
+	both := engine.Lesson{Bridge: "br0", Table: 70, Priority: 7, Items: []string{"table=70", "priority=7", "NXM_OF_ETH_SRC[]"},
+		Flow: "reg3=0x9,metadata=0x5," + rest}
+	back := engine.Lesson{Bridge: "br0", Table: 69, Priority: 32768, Flow: "reg3=0x9,reg8=0x1,metadata=0x5," + rest, Items: []string{
+		"table=69", "delete_learned", "cookie=0x99", "OXM_OF_METADATA[]", "eth_type=0x800", "nw_proto=6", "NXM_OF_TCP_SRC[]=NXM_OF_TCP_DST[]", "load:NXM_NX_REG3[]->NXM_NX_REG4[]"}}
+	got := map[string][]engine.Lesson{}
+	for _, o := range res.Outcomes {
+		got[o.Leaves[0].Port.Name] = o.Lessons
+	}
+	if d := cmp.Diff(map[string][]engine.Lesson{"p2": {both, back}, "p3": {both}}, got); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+	answer := syn()
+	answer.SrcPort, answer.DstPort = answer.DstPort, answer.SrcPort
+	for port, lessons := range got {
+		r := trace(t, e, engine.Request{Bridge: "br0", InPort: 2, Packet: answer, Lessons: lessons})
+		way := map[string]string{"p2": "p1", "p3": "p4"}[port]
+		if l := r.Outcomes[0].Leaves; len(l) != 1 || l[0].Port == nil || l[0].Port.Name != way {
+			t.Errorf("the answer to what went to %s does not go to %s: %+v", port, way, l)
+		}
 	}
 }

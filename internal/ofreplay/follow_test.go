@@ -1,4 +1,4 @@
-package pinctrl
+package ofreplay
 
 import (
 	"fmt"
@@ -29,11 +29,7 @@ func asked(t *testing.T, flow string, lines ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, lookups, err := Follow(tr.Sections[0], nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n, f := range lookups {
+	for n, f := range Follow(tr.Sections[0], Start{}).Lookups {
 		if n.Table.ID == 8 {
 			f.Del("metadata", "reg0", "tun_id")
 			p, err := packet.FromFlow(f)
@@ -122,10 +118,7 @@ func TestFollowOVS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w, err := newWalker(tr.Sections[0], nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			w := newWalker(tr.Sections[0], Start{})
 			w.list(tr.Sections[0].Nodes, true)
 			if w.m.lost != "" {
 				if lost++; !strings.Contains(out, "mpls") && !strings.Contains(out, "bundle_load") && !strings.Contains(out, "multipath") && !strings.Contains(p, "icmp") && !strings.Contains(p, "47") {
@@ -145,7 +138,7 @@ func TestFollowOVS(t *testing.T) {
 			if diff := cmp.Diff(want, w.m.pkt, cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("-Open vSwitch +replayed\n%s\n%s", diff, out)
 			}
-			if diff := cmp.Diff(registersOf(final).fields(), w.m.regs.fields()); diff != "" {
+			if diff := cmp.Diff(RegistersOf(final).Fields(), w.m.regs.Fields()); diff != "" {
 				t.Errorf("registers -Open vSwitch +replayed\n%s\n%s", diff, out)
 			}
 		}

@@ -1,22 +1,20 @@
-package pinctrl
+package engine
 
 import (
 	"cmp"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ofreplay"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// NextHop is the next hop that a section's buckets lead to: what the table that a bucket hands the
-// packet to (northd's *_ecmp stages) puts into the registers that a router has it in (northd.c:
+// nextHopOf is the next hop that a section's buckets lead to: what the table that a bucket hands
+// the packet to (northd's *_ecmp stages) puts into the registers that a router has it in (northd.c:
 // REG_NEXT_HOP_IPV4, REG_NEXT_HOP_IPV6). One hash may decide several groups, such as a route's and
 // after it a policy's: the last that sets the next hop counts. It is empty for buckets that are
 // about something else.
-func NextHop(sec oftrace.Section, start *openflow.Flow) string {
-	_, lookups, err := Follow(sec, start)
-	if err != nil {
-		return ""
-	}
+func nextHopOf(sec oftrace.Section, start ofreplay.Start) string {
+	lookups := ofreplay.Follow(sec, start).Lookups
 	var tables []*oftrace.Node
 	var behind []int // of each bucket, the table that it hands the packet to
 	sec.Walk(func(n *oftrace.Node) bool {
@@ -48,25 +46,12 @@ func NextHop(sec oftrace.Section, start *openflow.Flow) string {
 // nextHopSet is the next hop that a table has put into the registers, between its look-up and the
 // next; empty where it has not.
 func nextHopSet(before, after openflow.Flow) string {
-	was, now := registersOf(before), registersOf(after)
+	was, now := ofreplay.RegistersOf(before), ofreplay.RegistersOf(after)
 	switch {
-	case was.xxreg0() != now.xxreg0() && after.Find("ipv6_src") >= 0:
-		return now.xxreg0().String()
-	case was.reg[0] != now.reg[0] && after.Find("nw_src") >= 0:
-		return now.ip4(0).String()
+	case was.IP6(0) != now.IP6(0) && after.Find("ipv6_src") >= 0:
+		return now.IP6(0).String()
+	case was.Reg[0] != now.Reg[0] && after.Find("nw_src") >= 0:
+		return now.IP4(0).String()
 	}
 	return ""
-}
-
-// firstBucket finds the bucket that a group's execution is printed with.
-func firstBucket(nodes []*oftrace.Node) *oftrace.Node {
-	for _, n := range nodes {
-		if n.Kind == oftrace.Bucket {
-			return n
-		}
-		if b := firstBucket(n.Children); b != nil {
-			return b
-		}
-	}
-	return nil
 }

@@ -1,18 +1,17 @@
-package pinctrl
+package ofreplay
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Learned is the flow that a learn() action makes of the packet that met it (lib/learn.c: learn_execute).
+// Learned is the flow that a learn() action makes of the packet that met it (lib/learn.c:
+// learn_execute).
 type Learned struct {
 	Cookie  uint64
 	Actions []string
@@ -57,7 +56,8 @@ func (l Learned) Metadata() uint64 {
 var learnOptions = []string{"table", "priority", "idle_timeout", "hard_timeout", "fin_idle_timeout", "fin_hard_timeout",
 	"send_flow_rem", "delete_learned"}
 
-// Learn executes the items of a learn() action, as printed, for the packet that met it; nil: a packet that is not known.
+// Learn executes the items of a learn() action, as printed, for the packet that met it; nil: a
+// packet that is not known.
 func Learn(items []string, at *openflow.Flow) Learned {
 	var m *machine
 	var l Learned
@@ -66,7 +66,7 @@ func Learn(items []string, at *openflow.Flow) Learned {
 	} else if known, err := machineOf(*at); err != nil {
 		l.Unknown = err.Error()
 	} else {
-		m = known
+		m = &known
 	}
 	for _, item := range items {
 		if !l.item(m, item) && l.Unknown == "" {
@@ -98,7 +98,7 @@ func (l *Learned) item(m *machine, item string) bool {
 		}
 		return known
 	case strings.HasPrefix(item, "output:"):
-		b, known := m.operand(strings.TrimPrefix(item, "output:"), Subfield{fieldByName("in_port"), 0, 16})
+		b, known := m.operand(strings.TrimPrefix(item, "output:"), Subfield{FieldNamed("in_port"), 0, 16})
 		if known {
 			l.Actions = append(l.Actions, "output:"+portText(uint32(binary.BigEndian.Uint16(fromBits(b.v, 2)))))
 		}
@@ -123,7 +123,7 @@ func learnDst(s string) (Subfield, bool) {
 	if strings.HasSuffix(s, "]") {
 		return ParseSubfield(s)
 	}
-	f := fieldByName(s)
+	f := FieldNamed(s)
 	if f == nil {
 		return Subfield{}, false
 	}
@@ -179,7 +179,8 @@ func (b bits) load() string {
 	return SetField{Field: b.Field, Value: fromBits(all, b.Field.Bytes), Mask: fromBits(mask, b.Field.Bytes)}.String()
 }
 
-// Takes says whether the flow matches a packet; known is false where that hangs on what is not known of either.
+// Takes says whether the flow matches a packet; known is false where that hangs on what is not
+// known of either.
 func (l Learned) Takes(p openflow.Flow) (takes, known bool) {
 	m, err := machineOf(p)
 	if err != nil {
@@ -194,53 +195,4 @@ func (l Learned) Takes(p openflow.Flow) (takes, known bool) {
 		known = known && ok
 	}
 	return known, known
-}
-
-// machineOf begins with a flow's packet and registers.
-func machineOf(f openflow.Flow) (*machine, error) {
-	p, err := packet.FromFlow(f)
-	if err != nil {
-		return nil, err
-	}
-	m := &machine{pkt: p, regs: registersOf(f), other: otherOf(f)}
-	m.tags = slices.ContainsFunc(f.Fields, func(fd openflow.Field) bool {
-		return strings.HasSuffix(fd.Name, "1") && strings.Contains(fd.Name, "vlan")
-	})
-	return m, nil
-}
-
-// After is a looked-up packet behind the first lines of what the flow that took it did, as a trace prints them.
-func After(at openflow.Flow, lines []string) (openflow.Flow, error) {
-	m, err := machineOf(at)
-	if err != nil {
-		return at, err
-	}
-	tracked := true
-	for skip := 0; len(lines) > 0; lines = lines[1:] {
-		line := lines[0]
-		switch a := parseLine(line); {
-		case strings.HasPrefix(line, "-> "), strings.HasPrefix(line, ">> "): // not actions
-		case skip > 0:
-			skip--
-		case a != nil:
-			if m.step(a); m.lost != "" {
-				return at, errors.New(m.lost)
-			}
-		case strings.HasPrefix(line, "ct("), line == "ct_clear": // what goes on is untracked
-			skip, tracked = nested(line), false
-		case strings.HasPrefix(line, "clone("):
-			skip = nested(line) // what it did is undone
-		case strings.HasPrefix(line, "learn(") && !strings.Contains(line, "result_dst="):
-		default:
-			return at, fmt.Errorf("action %q is not followed here", line)
-		}
-	}
-	f := openflow.Flow{Fields: m.regs.fields()}
-	for _, fd := range at.Fields {
-		if tracked && strings.HasPrefix(fd.Name, "ct_") {
-			f.Fields = append(f.Fields, fd)
-		}
-	}
-	f.Fields = append(f.Fields, m.fields()...)
-	return f, nil
 }

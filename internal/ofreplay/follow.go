@@ -1,4 +1,4 @@
-package pinctrl
+package ofreplay
 
 import (
 	"encoding/binary"
@@ -23,6 +23,10 @@ func (m *machine) follow(text string) (lost string) {
 		return ""
 	}
 	switch word {
+	case "learn":
+		if !strings.Contains(arg, "result_dst=") { // else it writes whether its limit was reached
+			return ""
+		}
 	case "ct", "ct_clear":
 		m.untracked = true
 		maps.DeleteFunc(m.other, func(name string, _ []byte) bool { return strings.HasPrefix(name, "ct_") })
@@ -40,13 +44,13 @@ func (m *machine) follow(text string) (lost string) {
 }
 
 // harmless reports whether an action changes neither the packet nor what goes with it: it sends
-// copies, looks up, learns, or is for the action set, whose actions are printed where they are
+// copies, looks up, or is for the action set, whose actions are printed where they are
 // executed.
 func harmless(word string) bool {
 	switch word {
 	case "output", "group", "controller", "enqueue", "bundle",
 		"IN_PORT", "TABLE", "NORMAL", "FLOOD", "ALL", "CONTROLLER", "LOCAL", "ANY", "NONE",
-		"drop", "set_queue", "pop_queue", "fin_timeout", "resubmit", "learn", "conjunction", "note", "exit", "sample", "unroll_xlate",
+		"drop", "set_queue", "pop_queue", "fin_timeout", "resubmit", "conjunction", "note", "exit", "sample", "unroll_xlate",
 		"nat", "clone", "check_pkt_larger", "meter", "clear_actions", "write_actions", "goto_table", "debug_slow":
 		return true
 	}
@@ -77,7 +81,7 @@ func (m *machine) followSet(word, arg string) bool {
 		return p.EthType != packet.EthIPv4 || setAddr(&p.Dst, arg)
 	case "write_metadata":
 		value, mask, masked := strings.Cut(arg, "/")
-		a := SetField{Field: fieldByName("metadata"), Value: parseInteger(value, 8)}
+		a := SetField{Field: FieldNamed("metadata"), Value: parseInteger(value, 8)}
 		if masked {
 			a.Mask = parseInteger(mask, 8)
 		}

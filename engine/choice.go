@@ -1,0 +1,42 @@
+package engine
+
+// ChoiceKind says what it is that a packet's headers do not decide.
+type ChoiceKind string
+
+// The kinds of choice. A trace of one node makes all but the last two, which are the business of
+// who follows a packet from node to node.
+const (
+	ChoiceBackend    ChoiceKind = "lb-backend"  // a load balancer's, by a hash: Chosen is ADDRESS[:PORT]
+	ChoiceECMP       ChoiceKind = "ecmp"        // a group's bucket, by a hash: a next hop, or "bucket N"
+	ChoiceNATPort    ChoiceKind = "nat-port"    // a port that NAT picks: MIN-MAX
+	ChoiceNATAddress ChoiceKind = "nat-address" // an address that NAT picks: MIN-MAX
+	ChoiceICMPID     ChoiceKind = "icmp-id"     // which echo request is meant: MIN-MAX of their ids
+
+	// What the userspace datapath's table does not tell of an entry (ctstate.Pick).
+	ChoiceAnswered   ChoiceKind = "ct-answered" // whether the connection was answered
+	ChoiceTranslated ChoiceKind = "ct-nat"      // whether it was committed with NAT
+	ChoiceReopened   ChoiceKind = "ct-reopen"   // whether a SYN begins it anew
+
+	ChoiceController      ChoiceKind = "controller"       // what ovn-controller makes of a packet
+	ChoicePhysicalNetwork ChoiceKind = "physical-network" // whether a network floods a packet
+)
+
+// conntrack reports whether the choice is about what a table of entries does not tell.
+func (k ChoiceKind) conntrack() bool {
+	return k == ChoiceAnswered || k == ChoiceTranslated || k == ChoiceReopened
+}
+
+// Choice is an alternative that the packet's headers do not decide.
+type Choice struct {
+	Kind   ChoiceKind `json:"kind"`   // what is chosen
+	Chosen string     `json:"chosen"` // what this alternative takes, for people and for comparison
+	// Share is the part of all hash values or equal alternatives that leads here, 0 to 1; 0 where
+	// it is unknown.
+	Share float64 `json:"share" jsonschema:"minimum=0,maximum=1"`
+	// Determined says that the choice can fall no other way: an entry or another fact pins it.
+	Determined bool   `json:"determined"`
+	Why        string `json:"why,omitempty"` // why it is open, or what pins it
+	// Of names the earlier packet that made the choice: this one depends on it. Absent for a choice
+	// of the packet itself.
+	Of string `json:"of,omitempty"`
+}

@@ -1,0 +1,39 @@
+package engine
+
+// PortKind says what lies behind a datapath port.
+type PortKind string
+
+// The kinds of port.
+const (
+	PortVIF      PortKind = "vif"      // has an iface-id
+	PortHost     PortKind = "host"     // the bridge's local port, or an internal port without iface-id
+	PortTunnel   PortKind = "tunnel"   // geneve, vxlan, stt, gre ...
+	PortPhysical PortKind = "physical" // a system device without iface-id
+)
+
+// Port is a port of the node.
+type Port struct {
+	Datapath string   `json:"datapath"` // datapath port number, in decimal
+	Name     string   `json:"name"`
+	Bridge   string   `json:"bridge"`
+	OFPort   uint32   `json:"ofport"` // OpenFlow port number on Bridge
+	Type     string   `json:"type"`   // as OVS names it: system, internal, geneve ...
+	Kind     PortKind `json:"kind"`
+	IfaceID  string   `json:"iface_id,omitempty"` // external_ids:iface-id, the logical port
+	// Bond is the bond that it is a member of.
+	Bond string `json:"bond,omitempty"`
+	// Mirrors are the mirrors of its bridge that send their copies out of it.
+	Mirrors []string `json:"mirrors,omitempty"`
+}
+
+// Ports finds a port by what a datapath action names, a number or a name; ok is false
+// when there is none.
+type Ports interface {
+	ByDatapath(port string) (p Port, ok bool)
+}
+
+// Bonds finds the members of a bond by what lb_output names, the number that bond/show calls
+// bond-id; none where it is not known.
+type Bonds interface {
+	Members(id uint32) []Port
+}

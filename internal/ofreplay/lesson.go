@@ -1,0 +1,53 @@
+package ofreplay
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+)
+
+// Lesson is a learn() action that a section executes: the flow that it would put into a table. A
+// trace suppresses it (ofproto/ofproto-dpif-xlate.c: xlate_learn_action).
+type Lesson struct {
+	Bridge   string
+	Table    int
+	Priority int
+	Items    []string // of the action, as printed: what the flow matches, and does; Learn executes them
+	// Flow is the packet at the action, with its registers and conntrack state; empty where it
+	// could not be followed.
+	Flow string
+}
+
+// What a learn() action that does not name them means (lib/learn.c: learn_parse__).
+const (
+	learnTable    = 1
+	learnPriority = 32768
+)
+
+// lesson notes a learn() action.
+func (w *walker) lesson(n *oftrace.Node) {
+	inner, _ := strings.CutPrefix(n.Text, "learn(")
+	items := openflow.SplitActions(strings.TrimSuffix(inner, ")"))
+	l := Lesson{
+		Bridge: w.sec.BridgeOf(n), Items: items,
+		Table: number(items, "table", learnTable), Priority: number(items, "priority", learnPriority),
+	}
+	if f, ok := w.now(); ok {
+		l.Flow = f.String()
+	}
+	w.Lessons = append(w.Lessons, l)
+}
+
+// number reads an item NAME=NUMBER; otherwise is for actions that have none.
+func number(items []string, name string, otherwise int) int {
+	for _, item := range items {
+		if v, ok := strings.CutPrefix(item, name+"="); ok {
+			if n, err := strconv.Atoi(v); err == nil {
+				return n
+			}
+		}
+	}
+	return otherwise
+}

@@ -1,0 +1,98 @@
+package ofreplay
+
+import (
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
+)
+
+// actionIndex is the index behind the first n action lines and what belongs to them; with n < 0 it
+// counts the action lines.
+func actionIndex(nodes []*oftrace.Node, n int) int {
+	seen := 0
+	for i, x := range nodes {
+		if x.Kind != oftrace.ActionLine {
+			continue
+		}
+		if seen == n {
+			return i
+		}
+		seen++
+	}
+	if n < 0 {
+		return seen
+	}
+	return len(nodes)
+}
+
+// firstBucket finds the bucket that a group's execution is printed with.
+func firstBucket(nodes []*oftrace.Node) *oftrace.Node {
+	for _, n := range nodes {
+		if n.Kind == oftrace.Bucket {
+			return n
+		}
+		if b := firstBucket(n.Children); b != nil {
+			return b
+		}
+	}
+	return nil
+}
+
+// inside gives what stands between prefix and the closing parenthesis at the end.
+func inside(text, prefix string) (string, bool) {
+	rest, ok := strings.CutPrefix(text, prefix)
+	rest, end := strings.CutSuffix(rest, ")")
+	return rest, ok && end
+}
+
+// lines is the number of lines that an action list in a clone or ct is printed as: each action is
+// one, and a ct is followed by its own nested actions, or by drop where there are none.
+func lines(list string) int {
+	n := 0
+	for _, a := range splitTop(list) {
+		n++
+		if inner, ok := inside(a, "clone("); ok {
+			n += lines(inner)
+		}
+		if inner, ok := inside(a, "ct("); ok {
+			n += ctLines(inner)
+		}
+	}
+	return n
+}
+
+func ctLines(inner string) int {
+	n := 0
+	for _, item := range splitTop(inner) {
+		if item == "nat" || strings.HasPrefix(item, "nat(") {
+			n++
+		}
+		if exec, ok := inside(item, "exec("); ok {
+			n += len(splitTop(exec))
+		}
+	}
+	return max(n, 1)
+}
+
+// splitTop splits at the commas outside parentheses.
+func splitTop(s string) []string {
+	var out []string
+	depth, from := 0, 0
+	for i := range len(s) {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case ',':
+			if depth == 0 {
+				out = append(out, s[from:i])
+				from = i + 1
+			}
+		}
+	}
+	if from < len(s) {
+		out = append(out, s[from:])
+	}
+	return out
+}

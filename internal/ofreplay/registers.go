@@ -1,0 +1,55 @@
+package ofreplay
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+)
+
+// Registers are the fields of a flow that are the pipeline's own: reg0 to reg31, and metadata.
+type Registers struct {
+	Reg      [32]uint32
+	Metadata uint64
+}
+
+// RegistersOf takes reg0..reg31 and metadata out of a flow as Open vSwitch prints it. What the flow
+// does not name is 0.
+func RegistersOf(f openflow.Flow) Registers {
+	var r Registers
+	for i := range r.Reg {
+		v, _ := f.Uint("reg" + strconv.Itoa(i))
+		r.Reg[i] = uint32(v)
+	}
+	r.Metadata, _ = f.Uint("metadata")
+	return r
+}
+
+// Fields returns the registers that are not 0 as the items of a flow.
+func (r Registers) Fields() []openflow.Field {
+	var out []openflow.Field
+	for i := range r.Reg {
+		if r.Reg[i] != 0 {
+			out = append(out, openflow.Field{Name: "reg" + strconv.Itoa(i), Value: hexNum(uint64(r.Reg[i]))})
+		}
+	}
+	if r.Metadata != 0 {
+		out = append(out, openflow.Field{Name: "metadata", Value: hexNum(r.Metadata)})
+	}
+	return out
+}
+
+// IP4 returns register n as an IPv4 address.
+func (r Registers) IP4(n int) netip.Addr {
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, r.Reg[n])))
+}
+
+// IP6 returns xxreg n, the four registers from 4n on, as an IPv6 address.
+func (r Registers) IP6(n int) netip.Addr {
+	var b [16]byte
+	for i := range 4 {
+		binary.BigEndian.PutUint32(b[4*i:], r.Reg[4*n+i])
+	}
+	return netip.AddrFrom16(b)
+}
