@@ -1,0 +1,125 @@
+// Package layers tests how the module's packages depend on each other, and what its public packages
+// show.
+package layers
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ovn-ct-trace/ovn-ct-trace/"
+
+// anything allows a package of tools or tests to import what it likes.
+const anything = "*"
+
+// allowed says which of the module's packages a package may import, its tests left out. A package
+// above another is below it in the list.
+var allowed = map[string][]string{
+	// Public: the model of connection tracking, a packet, one node, the result.
+	"ctstate":       nil,
+	"engine/packet": {"internal/openflow"}, // until the packet's half of flow text is there
+	"engine":        {"ctstate", "engine/packet", "internal/odp", "internal/ofreplay", "internal/oftrace", "internal/openflow"},
+	"report":        {"engine", "engine/packet"},
+
+	// What Open vSwitch prints and reads, and what its actions do.
+	"internal/openflow": nil,
+	"internal/odp":      {"internal/openflow"},
+	"internal/oftrace":  nil,
+	"internal/ofreplay": {"engine/packet", "internal/openflow", "internal/oftrace"},
+
+	// Adapters to the kernel and to daemons.
+	"internal/unixctl":   nil,
+	"internal/nodens":    nil,
+	"internal/ctnetlink": {"ctstate", "internal/nodens"},
+	"internal/ctdpif":    {"ctstate"},
+	"internal/ctjournal": {"ctstate", "internal/ctnetlink", "internal/nodens"},
+
+	// OVN: its databases, its language, its controller.
+	"internal/ovn":       nil,
+	"internal/microflow": {"engine/packet", "internal/openflow"},
+	"internal/pinctrl":   {"engine/packet", "internal/ofreplay", "internal/openflow"},
+
+	// A chassis, and what goes over several.
+	"internal/node": {"ctstate", "engine", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/nodens",
+		"internal/odp", "internal/ovn", "internal/unixctl"},
+	"internal/driver":  {"ctstate", "engine", "engine/packet", "internal/node", "internal/openflow", "internal/ovn", "internal/pinctrl", "report"},
+	"internal/session": {"ctstate", "engine", "engine/packet", "internal/driver", "report"},
+
+	// Text.
+	"internal/explain": {"internal/ovn", "report"},
+	"internal/render":  {"engine", "engine/packet", "internal/odp", "internal/openflow", "report"},
+
+	"internal/cli": {"ctstate", "engine", "engine/packet", "internal/ctjournal", "internal/driver", "internal/explain", "internal/microflow",
+		"internal/node", "internal/nodens", "internal/oftrace", "internal/openflow", "internal/ovn", "internal/render", "internal/session",
+		"internal/unixctl", "report"},
+	"cmd/ovn-ct-trace": {"internal/cli"},
+
+	// The lab judges the tool from outside: it reads its output by types of its own.
+	"internal/lab":       {"internal/nodens"},
+	"internal/lab/probe": {"internal/lab"},
+	"internal/lab/cases": {"internal/lab", "internal/lab/probe"},
+	"internal/lab/guest": nil,
+	"internal/lab/labctl": {"internal/bench/replay", "internal/lab", "internal/lab/cases", "internal/lab/guest",
+		"internal/lab/probe"},
+
+	"internal/bench":              {anything},
+	"internal/bench/ctbench":      {anything},
+	"internal/bench/explainbench": {anything},
+	"internal/bench/replay":       nil,
+	"internal/bench/usbench":      {anything},
+	"internal/difftest":           {anything},
+	"internal/layers":             nil,
+	"internal/nodens/nstest":      {"internal/nodens", "internal/testenv"},
+	"internal/ovn/ovntest":        {"internal/testenv"},
+	"internal/testenv":            nil,
+	"internal/testenv/corpus":     {"internal/testenv"},
+	"internal/testenv/dummy":      {"internal/testenv", "internal/unixctl"},
+	"internal/testenv/ofctl":      {"internal/testenv"},
+}
+
+// No package imports one that is not below it, and each package has its place.
+func TestImports(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", module+"...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, module)
+		found[name] = true
+		may, ok := allowed[name]
+		if !ok {
+			t.Errorf("%s has no line in allowed", name)
+		}
+		for _, path := range p.Imports {
+			if own, ours := strings.CutPrefix(path, module); ours && !slices.Contains(may, own) && !slices.Contains(may, anything) {
+				t.Errorf("%s imports %s", name, own)
+			}
+		}
+	}
+	for name, may := range allowed {
+		if !found[name] {
+			t.Errorf("%s has a line in allowed, and is no package", name)
+		}
+		for _, own := range may {
+			if _, ok := allowed[own]; !ok && own != anything {
+				t.Errorf("%s may import %s, which is no package", name, own)
+			}
+		}
+	}
+}
