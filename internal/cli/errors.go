@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
@@ -26,7 +27,7 @@ func statusOf(err error) int {
 		ee *driver.EntryError
 		te *engine.TraceError
 		ne *node.Error
-		se *node.SyntaxError
+		se *dpif.SyntaxError
 		pe *fs.PathError
 
 		ctl *unixctl.Error

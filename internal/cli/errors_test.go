@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
@@ -50,7 +51,7 @@ func TestStatusAndHint(t *testing.T) {
 		{&node.RemoteError{Code: 1, Text: "x"}, 3, ""},
 		{&node.RemoteError{Code: 4, Text: "x"}, 4, ""},
 		{&node.RemoteError{Code: 5, Text: "x"}, 4, ""},
-		{&node.SyntaxError{In: "x"}, 3, ""},
+		{&dpif.SyntaxError{In: "x"}, 3, ""},
 		{node.ErrUserspace, 2, ""},
 		{engine.ErrLimit, 4, ""},
 		{engine.ErrChanged, 4, ""},

@@ -21,15 +21,17 @@ const anything = "*"
 // above another is below it in the list.
 var allowed = map[string][]string{
 	// Public: the model of connection tracking, a packet, one node, the result.
-	"ctstate":       nil,
-	"engine/packet": {"internal/openflow"}, // until the packet's half of flow text is there
-	"engine":        {"ctstate", "engine/packet", "internal/odp", "internal/ofreplay", "internal/oftrace", "internal/openflow"},
-	"report":        {"engine", "engine/packet"},
+	"ctstate":         nil,
+	"engine/packet":   {"internal/openflow"}, // until the packet's half of flow text is there
+	"engine":          {"ctstate", "engine/packet", "internal/odp", "internal/ofreplay", "internal/oftrace", "internal/openflow"},
+	"engine/vswitchd": {"engine", "internal/dpif", "internal/unixctl"},
+	"report":          {"engine", "engine/packet"},
 
 	// What Open vSwitch prints and reads, and what its actions do.
 	"internal/openflow": nil,
 	"internal/odp":      {"internal/openflow"},
 	"internal/oftrace":  nil,
+	"internal/dpif":     nil,
 	"internal/ofreplay": {"engine/packet", "internal/openflow", "internal/oftrace"},
 
 	// Adapters to the kernel and to daemons.
@@ -40,12 +42,12 @@ var allowed = map[string][]string{
 	"internal/ctjournal": {"ctstate", "internal/ctnetlink", "internal/nodens"},
 
 	// OVN: its databases, its language, its controller.
-	"internal/ovn":       nil,
+	"internal/ovn":       {"internal/dpif"},
 	"internal/microflow": {"engine/packet", "internal/openflow"},
 	"internal/pinctrl":   {"engine/packet", "internal/ofreplay", "internal/openflow"},
 
 	// A chassis, and what goes over several.
-	"internal/node": {"ctstate", "engine", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/nodens",
+	"internal/node": {"ctstate", "engine", "engine/vswitchd", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/dpif", "internal/nodens",
 		"internal/odp", "internal/ovn", "internal/unixctl"},
 	"internal/driver":  {"ctstate", "engine", "engine/packet", "internal/node", "internal/openflow", "internal/ovn", "internal/pinctrl", "report"},
 	"internal/session": {"ctstate", "engine", "engine/packet", "internal/driver", "report"},
@@ -54,7 +56,7 @@ var allowed = map[string][]string{
 	"internal/explain": {"internal/ovn", "report"},
 	"internal/render":  {"engine", "engine/packet", "internal/odp", "internal/openflow", "report"},
 
-	"internal/cli": {"ctstate", "engine", "engine/packet", "internal/ctjournal", "internal/driver", "internal/explain", "internal/microflow",
+	"internal/cli": {"ctstate", "engine", "engine/packet", "internal/ctjournal", "internal/dpif", "internal/driver", "internal/explain", "internal/microflow",
 		"internal/node", "internal/nodens", "internal/oftrace", "internal/openflow", "internal/ovn", "internal/render", "internal/session",
 		"internal/unixctl", "report"},
 	"cmd/ovn-ct-trace": {"internal/cli"},

@@ -3,14 +3,14 @@ package node
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
 // joinPorts makes ports out of what ovs-vswitchd has (dpif/show) and what the database says.
-func joinPorts(shown []shownPort, rows map[string]*ovn.Interface, mirrors []*ovn.Mirror) []Port {
+func joinPorts(shown []dpif.Port, rows map[string]*ovn.Interface, mirrors []*ovn.Mirror) []Port {
 	var out []Port
 	for _, s := range shown {
 		p := Port{Backer: s.Backer, Port: engine.Port{Datapath: s.Datapath, Name: s.Name, Bridge: s.Bridge, OFPort: s.OFPort, Type: s.Type}}
@@ -25,9 +25,9 @@ func joinPorts(shown []shownPort, rows map[string]*ovn.Interface, mirrors []*ovn
 		if p.Options == nil {
 			p.Options = map[string]string{}
 		}
-		for _, item := range strings.Split(s.Text, ", ") {
+		for k, v := range s.Options() {
 			// The database may be out of reach; dpif/show has the tunnel's options too.
-			if k, v, ok := strings.Cut(item, "="); ok && p.Options[k] == "" {
+			if p.Options[k] == "" {
 				p.Options[k] = v
 			}
 		}
@@ -35,7 +35,7 @@ func joinPorts(shown []shownPort, rows map[string]*ovn.Interface, mirrors []*ovn
 			p.Options["psk"] = "***" // that there is a key matters, the key to nobody here
 		}
 		p.Peer = p.Options["peer"]
-		p.Kind = kindOf(p)
+		p.Kind = kindOf(s, p.IfaceID)
 		for _, m := range mirrors {
 			if m.Bridge == p.Bridge && slices.Contains(m.Output, p.Name) {
 				p.Mirrors = append(p.Mirrors, m.Name)
@@ -62,25 +62,17 @@ func onlyMirrors(ports []Port) []Port {
 	return ports
 }
 
-// ofppLocal is the bridge's own port (OFPP_LOCAL), whatever type of datapath it is on.
-const ofppLocal = 0xfffe
-
 // kindOf says what lies behind a port.
-func kindOf(p Port) engine.PortKind {
+func kindOf(p dpif.Port, ifaceID string) engine.PortKind {
 	switch {
-	case isTunnel(p.Type):
+	case dpif.IsTunnel(p.Type):
 		return engine.PortTunnel
-	case p.IfaceID != "":
+	case ifaceID != "":
 		return engine.PortVIF
-	case p.Type == "internal" || p.Type == "tap" || p.OFPort == ofppLocal:
+	case p.Host():
 		return engine.PortHost
 	}
 	return engine.PortPhysical
-}
-
-func isTunnel(t string) bool {
-	i := ovn.Interface{Type: t}
-	return i.IsTunnel()
 }
 
 // untold says which mirrors' copies cannot be told from the packet itself: those that leave by a patch port or on a VLAN.

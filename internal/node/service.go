@@ -13,9 +13,11 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/vswitchd"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctjournal"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
@@ -111,7 +113,7 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown, err := parseDpifShow(text)
+	shown, err := dpif.ParseShow(text)
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +142,8 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 
 // readVersions asks the daemons themselves; the database's column is filled in by start scripts only.
 func (s *Service) readVersions(ctx context.Context, info *Info) {
-	if text, err := s.ctl.Call(ctx, "version"); err == nil {
-		info.OVSVersion = versionOf(text)
+	if v, err := s.ctl.Version(ctx); err == nil {
+		info.OVSVersion = v
 	}
 	path, _, err := unixctl.Discover(s.opt.OVNRunDir, "ovn-controller")
 	if err != nil {
@@ -149,19 +151,9 @@ func (s *Service) readVersions(ctx context.Context, info *Info) {
 	}
 	ctl := &unixctl.Client{Path: path}
 	defer ctl.Close()
-	if text, err := ctl.Call(ctx, "version"); err == nil {
-		info.OVNVersion = versionOf(text)
+	if v, err := ctl.Version(ctx); err == nil {
+		info.OVNVersion = v
 	}
-}
-
-// versionOf takes the version out of "ovs-vswitchd (Open vSwitch) 3.1.0" and "ovn-controller 23.03.1".
-func versionOf(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	words := strings.Fields(line)
-	if len(words) == 0 {
-		return ""
-	}
-	return words[len(words)-1]
 }
 
 // readDatabase fills in what the Open_vSwitch database knows.
@@ -255,7 +247,7 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 		return e, nil
 	}
 	e := &engine.Engine{
-		OVS: prober{ctl: s.ctl, ended: repliesEnd(info.OVSVersion)}, Ports: info.On(backer), Bonds: info.On(backer),
+		OVS: vswitchd.Over(s.ctl, info.OVSVersion), Ports: info.On(backer), Bonds: info.On(backer),
 		Underlay: newUnderlay(s.ctl, info, backer), Limits: s.opt.Limits, OVN: true,
 		Now: func() int64 { return time.Now().Unix() },
 	}

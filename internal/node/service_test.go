@@ -18,6 +18,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
@@ -305,7 +306,7 @@ func TestPermissionDenied(t *testing.T) {
 func TestDpifShowNotUnderstood(t *testing.T) {
 	dir := daemon(t, func(method string, _ []string) (string, bool) { return "netdev@x:\n  br0:\n    what is this\n", true })
 	_, err := service(t, Options{RunDir: dir, NoDB: true}).Info(t.Context())
-	var se *SyntaxError
+	var se *dpif.SyntaxError
 	if !errors.As(err, &se) || se.In != "    what is this" {
 		t.Errorf("error %v", err)
 	}

@@ -1,6 +1,7 @@
 package ovn
 
 import (
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
 	"context"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
@@ -23,13 +24,7 @@ type Interface struct {
 func (i *Interface) IfaceID() string { return i.ExternalIDs["iface-id"] }
 
 // IsTunnel reports whether the interface is a tunnel port.
-func (i *Interface) IsTunnel() bool {
-	switch i.Type {
-	case "geneve", "vxlan", "stt", "gre", "erspan", "ip6erspan", "ip6gre", "gtpu", "bareudp", "srv6", "lisp":
-		return true
-	}
-	return false
-}
+func (i *Interface) IsTunnel() bool { return dpif.IsTunnel(i.Type) }
 
 // AllInterfaces reads the node's interfaces, by name.
 func (o *OVS) AllInterfaces(ctx context.Context) (map[string]*Interface, error) {

@@ -99,6 +99,21 @@ func (c *Client) Call(ctx context.Context, method string, args ...string) (strin
 	return text, nil
 }
 
+// Version asks for the daemon's version, such as 3.1.0; it is empty where the answer names none. The
+// answer ends with it: "ovs-vswitchd (Open vSwitch) 3.1.0", "ovn-controller 23.03.1".
+func (c *Client) Version(ctx context.Context) (string, error) {
+	text, err := c.Call(ctx, "version")
+	if err != nil {
+		return "", err
+	}
+	line, _, _ := strings.Cut(text, "\n")
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		return "", nil
+	}
+	return words[len(words)-1], nil
+}
+
 // Close drops the idle connection; the client can still be used.
 func (c *Client) Close() error {
 	c.mu.Lock()

@@ -1,4 +1,4 @@
-package node
+package vswitchd
 
 import "testing"
 
@@ -9,8 +9,7 @@ func TestWhole(t *testing.T) {
 		"2.17.9": "Flow: x\n", "3.1.0": "Flow: x\n", "3.3.4": "Flow: x\n", "": "Flow: x\n",
 		"3.4.0": text, "3.7.1": text, "4.0.90": text, "10.0.0": text,
 	} {
-		p := prober{ended: repliesEnd(version)}
-		if got, _ := p.whole(text, nil); got != want {
+		if got := whole(text, repliesEnd(version)); got != want {
 			t.Errorf("Open vSwitch %s: got %q, want %q", version, got, want)
 		}
 	}

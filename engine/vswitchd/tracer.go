@@ -1,0 +1,41 @@
+package vswitchd
+
+import (
+	"context"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+)
+
+// Caller runs a command of ovs-vswitchd and returns its text, as ovs-appctl does.
+type Caller interface {
+	Call(ctx context.Context, command string, args ...string) (string, error)
+}
+
+// Over returns a tracer whose commands c runs, for a daemon that Dial does not reach: in a container,
+// or on another machine. version is the daemon's, such as 3.1.0: up to 3.3 every reply ends with a
+// newline, and what stands behind the last one was cut short. Empty for an unknown version, of which
+// the same is taken.
+func Over(c Caller, version string) engine.Tracer {
+	return tracer{c, repliesEnd(version)}
+}
+
+type tracer struct {
+	ctl   Caller
+	ended bool // every reply ends with a newline
+}
+
+func (t tracer) Trace(ctx context.Context, bridge, flow string) (string, error) {
+	if bridge == "" {
+		return t.call(ctx, "ofproto/trace", flow)
+	}
+	return t.call(ctx, "ofproto/trace", bridge, flow)
+}
+
+func (t tracer) TracePacketOut(ctx context.Context, bridge, flow, actions string) (string, error) {
+	return t.call(ctx, "ofproto/trace-packet-out", bridge, flow, actions)
+}
+
+func (t tracer) call(ctx context.Context, command string, args ...string) (string, error) {
+	text, err := t.ctl.Call(ctx, command, args...)
+	return whole(text, t.ended), err
+}
