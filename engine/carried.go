@@ -7,19 +7,20 @@ import (
 )
 
 // Carried is what the undetermined choices of the packets before leave on a node for those that
-// come: how hashes fell, and which entries are as they are because of a choice.
+// come: how hashes fell, and which entries are as they are because of a choice. A caller takes it
+// from an Outcome and gives it to the next Request on that node.
 type Carried struct {
 	Hashes  []HashValue    `json:"hashes,omitempty"`
 	Entries []EntryChoices `json:"entries,omitempty"`
 }
 
-// HashValue is what is known of a hash that the datapath computes: of its bits under Mask, one of
-// Values. Packets whose hashed fields are the same have the same hash.
+// HashValue is what is known of a hash that the datapath computes. Packets whose hashed fields are
+// the same have the same hash.
 type HashValue struct {
-	Of      string   `json:"of"` // algorithm, basis and hashed fields
-	Mask    uint32   `json:"mask"`
-	Values  []uint32 `json:"values"`
-	Choices []Choice `json:"choices,omitempty"` // that made it known
+	Of      string   `json:"of"`                // algorithm, basis and hashed fields: only good for comparison
+	Mask    uint32   `json:"mask"`              // the bits of which something is known; 0: nothing is
+	Values  []uint32 `json:"values"`            // what those bits may be; the others are 0
+	Choices []Choice `json:"choices,omitempty"` // those that made it known
 }
 
 // EntryChoices are the choices that led to a conntrack entry: a packet that the entry translates
@@ -28,8 +29,8 @@ type EntryChoices struct {
 	Zone    uint16        `json:"zone"`
 	Orig    ctstate.Tuple `json:"orig"`
 	Choices []Choice      `json:"choices,omitempty"`
-	// Made says that the entry was made on the visit that is reported: choices before it are not
-	// listed yet.
+	// Made says that the entry was made in the trace whose Outcome this is: choices made before
+	// that trace are not listed yet.
 	Made bool `json:"made,omitempty"`
 }
 
@@ -70,7 +71,7 @@ func (c Carried) Lists(choice Choice) bool {
 		slices.ContainsFunc(c.Entries, func(e EntryChoices) bool { return slices.Contains(e.Choices, choice) })
 }
 
-// Mapped is c with every list of choices passed through f.
+// Mapped returns c with every list of choices replaced by what f returns for it.
 func (c Carried) Mapped(f func([]Choice) []Choice) Carried {
 	var out Carried
 	for _, h := range c.Hashes {

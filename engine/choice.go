@@ -1,10 +1,10 @@
 package engine
 
-// ChoiceKind says what it is that a packet's headers do not decide.
+// ChoiceKind names what the packet's headers do not decide.
 type ChoiceKind string
 
-// The kinds of choice. A trace of one node makes all but the last two, which are the business of
-// who follows a packet from node to node.
+// The kinds of choice. An Engine makes all but the last two: those are for a caller that follows a
+// packet from node to node.
 const (
 	ChoiceBackend    ChoiceKind = "lb-backend"  // a load balancer's, by a hash: Chosen is ADDRESS[:PORT]
 	ChoiceECMP       ChoiceKind = "ecmp"        // a group's bucket, by a hash: a next hop, or "bucket N"
@@ -12,7 +12,7 @@ const (
 	ChoiceNATAddress ChoiceKind = "nat-address" // an address that NAT picks: MIN-MAX
 	ChoiceICMPID     ChoiceKind = "icmp-id"     // which echo request is meant: MIN-MAX of their ids
 
-	// What the userspace datapath's table does not tell of an entry (ctstate.Pick).
+	// What the userspace datapath's table does not show of an entry (ctstate.Pick).
 	ChoiceAnswered   ChoiceKind = "ct-answered" // whether the connection was answered
 	ChoiceTranslated ChoiceKind = "ct-nat"      // whether it was committed with NAT
 	ChoiceReopened   ChoiceKind = "ct-reopen"   // whether a SYN begins it anew
@@ -21,7 +21,7 @@ const (
 	ChoicePhysicalNetwork ChoiceKind = "physical-network" // whether a network floods a packet
 )
 
-// conntrack reports whether the choice is about what a table of entries does not tell.
+// conntrack reports whether the choice is about what a table of entries does not show.
 func (k ChoiceKind) conntrack() bool {
 	return k == ChoiceAnswered || k == ChoiceTranslated || k == ChoiceReopened
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
 )
 
-// ct runs one ct() action on it's packet. done says that the item ended here.
+// ct applies one ct() action to it.pkt and reports whether the item ended.
 func (r *run) ct(ctx context.Context, w *world, it *item, a odp.CT) (done bool, err error) {
 	before := it.pkt.pkt
 	view := trackView(before)
@@ -80,8 +80,8 @@ func isNew(res ctstate.Result) bool {
 	return res.Hit == nil || res.Deleted != nil || res.Hit.Orig != res.Committed.Orig
 }
 
-// translated tells whether all that is undetermined is what NAT chooses: then the packet's way goes
-// on, with a port or address out of a range. Anything else, such as which echo an ICMP packet
+// translated reports whether all that is undetermined is what NAT chooses: then the packet's way
+// goes on, with a port or address out of a range. Anything else, such as which echo an ICMP packet
 // without an id belongs to, leaves the entry itself open.
 func translated(ranges []ctstate.Range) bool {
 	for _, rg := range ranges {

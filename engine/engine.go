@@ -42,6 +42,7 @@ type TraceError struct {
 	Err          error  // Tracer's own error, or what the daemon's answer says
 }
 
+// Error names the bridge and the flow.
 func (e *TraceError) Error() string {
 	return fmt.Sprintf("ofproto/trace %s '%s': %v", e.Bridge, e.Flow, e.Err)
 }
@@ -218,7 +219,7 @@ func (r *run) enter(w *world, seg *segment, st state, path []int, choices []Choi
 	w.push(it)
 }
 
-// leaf records an end of it's way.
+// leaf records how item it ended.
 func (r *run) leaf(w *world, it item, l Leaf) {
 	st := &it.pkt
 	if st.inside != nil {

@@ -65,7 +65,7 @@ func ways(in []*Outcome, before []Choice) int {
 	return len(seen)
 }
 
-// sameBut tells whether choices are the same, number d left out.
+// sameBut reports whether choices are the same, number d left out.
 func sameBut(a, b []Choice, d int) bool {
 	return len(a) > d && len(b) > d && slices.Equal(a[:d], b[:d]) && slices.Equal(a[d+1:], b[d+1:])
 }
@@ -112,7 +112,7 @@ func sameEnds(a, b *Outcome) bool {
 	return true
 }
 
-// samePlace tells whether two ports lead to the same: a bond's members do.
+// samePlace reports whether two ports lead to the same: a bond's members do.
 func samePlace(a, b *Port) bool {
 	if a != nil && b != nil && a.Bond != "" {
 		return a.Bond == b.Bond && a.Bridge == b.Bridge

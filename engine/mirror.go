@@ -64,7 +64,7 @@ func (s *segment) asksFor(p Port) int {
 	return found
 }
 
-// outputs tells whether an action as ofproto/trace prints it names a port, or all ports.
+// outputs reports whether an action as ofproto/trace prints it names a port, or all ports.
 func outputs(action, port string) bool {
 	rest, ok := strings.CutPrefix(action, "output:")
 	switch {

@@ -17,8 +17,8 @@ type Outcome struct {
 	Choices []Choice            `json:"choices,omitempty"` // in the order in which they fell
 	Leaves  []Leaf              `json:"leaves"`            // all of them happen, in this order
 	Overlay ctstate.OverlayData `json:"overlay"`           // entries as this outcome leaves them
-	// Lessons are the flows that the packet would have taught the node (learn()), the later of two
-	// later: for Request.Lessons of packets after it.
+	// Lessons are the flows that the packet would have taught the node (learn()), in the order in
+	// which it would: for Request.Lessons of packets after it.
 	Lessons []Lesson `json:"lessons,omitempty"`
 	Carried Carried  `json:"carried,omitzero"` // for Request.Carried of packets after it
 }

@@ -308,7 +308,7 @@ func indexOf(ids []uint32, id uint32) int {
 	return -1
 }
 
-// produces tells whether a list can end a branch: outputs, upcalls, recirculations, drops; not a
+// produces reports whether a list can end a branch: outputs, upcalls, recirculations, drops; not a
 // mirror's copies.
 func (s *segment) produces(ports Ports, actions odp.Actions) bool {
 	found := false

@@ -115,8 +115,8 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 	return nil
 }
 
-// everyPacket is the share of a sample that is none: Open vSwitch puts what is only for a copy in
-// one, such as a metered punt (ofproto/ofproto-dpif-xlate.c: put_controller_user_action).
+// everyPacket is the share of a sample that is unconditional: Open vSwitch wraps copy-only actions
+// in it, such as a metered punt (ofproto/ofproto-dpif-xlate.c: put_controller_user_action).
 const everyPacket = "100.0"
 
 // nested queues the rest of it, and above it a copy that runs actions.
@@ -224,7 +224,7 @@ func (r *run) userspace(w *world, it *item, a odp.Userspace) {
 	}
 }
 
-// sampled tells upcalls that only copy the packet to a collector: one that is dropped is sampled
+// sampled reports upcalls that only copy the packet to a collector: one that is dropped is sampled
 // too.
 func sampled(a odp.Userspace) bool {
 	return a.Kind == "sFlow" || a.Kind == "flow_sample" || a.Kind == "ipfix"

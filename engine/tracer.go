@@ -2,8 +2,9 @@ package engine
 
 import "context"
 
-// Tracer runs ovs-vswitchd's trace commands and returns their text. It must not add a packet to a
-// command or run it with -generate: those execute the actions.
+// Tracer runs ovs-vswitchd's trace commands and returns their text, whole. It must not add a packet
+// to a command or run it with -generate: those execute the actions. A trace calls one method at a
+// time.
 type Tracer interface {
 	// Trace runs "ofproto/trace BRIDGE FLOW", or "ofproto/trace FLOW" with an empty bridge for a
 	// flow in the datapath's syntax. An error is what the daemon refused, or a daemon out of reach.

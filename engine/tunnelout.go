@@ -10,7 +10,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 )
 
-// tunnelOutput is an output to a tunnel port as a trace tells of it. Open vSwitch encapsulates by
+// tunnelOutput is an output to a tunnel port as a trace prints it. Open vSwitch encapsulates by
 // itself on the userspace datapath: it looks up a route and a MAC address of its own and hands the
 // outer packet to the bridge that the route leads to (ofproto/ofproto-dpif-xlate.c:
 // compose_output_action__, native_tunnel_output).
@@ -87,7 +87,7 @@ func (o *tunnelOutput) read(n *oftrace.Node) {
 	}
 }
 
-// endsTunnel says whether a line tells that no header was put around the packet.
+// endsTunnel reports whether a line says that no header was put around the packet.
 func endsTunnel(s string) bool {
 	switch s {
 	case noRouteText, "tunnel output device lacks Ethernet address", "native tunnel header build failed",

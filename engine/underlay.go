@@ -11,19 +11,21 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Underlay answers for a datapath on which Open vSwitch encapsulates by itself, with routes and a
-// cache of MAC addresses of its own. A trace that reaches a tunnel whose next hop is not in that
+// Underlay is asked about a datapath on which Open vSwitch encapsulates by itself, with routes and
+// a cache of MAC addresses of its own. A trace that reaches a tunnel whose next hop is not in that
 // cache sends an ARP request or neighbour solicitation, and its answer fills the cache
-// (ofproto/ofproto-dpif-xlate.c: tnl_send_arp_request): such a trace must not be made.
+// (ofproto/ofproto-dpif-xlate.c: tnl_send_arp_request): such a trace must not be made. An error of
+// any method ends the trace.
 type Underlay interface {
-	// Resolved reports whether the MAC address of every next hop is known that a trace could ask
-	// for.
+	// Resolved reports whether the MAC addresses of all next hops that a trace could ask for are
+	// known.
 	Resolved(ctx context.Context) (bool, error)
-	// Way is how Open vSwitch would reach the far end of a tunnel port; set is the destination that
-	// the flow has set, for a port that leaves it to the flow.
+	// Way returns how Open vSwitch would reach the far end of a tunnel port; set is the destination
+	// that the flow has set, for a port that leaves it to the flow (remote_ip=flow), else the zero
+	// Addr.
 	Way(ctx context.Context, bridge string, ofport uint32, set netip.Addr) (Way, error)
-	// Unrouted is a packet mark for which Open vSwitch has no route at all: routes are looked up by
-	// pkt_mark (lib/ovs-router.c: ovs_router_lookup), so a packet with it reaches no tunnel.
+	// Unrouted returns a packet mark for which Open vSwitch has no route at all: routes are looked
+	// up by pkt_mark (lib/ovs-router.c: ovs_router_lookup), so a packet with it reaches no tunnel.
 	Unrouted(ctx context.Context) (uint32, error)
 }
 
@@ -81,8 +83,8 @@ func (r *run) ask(ctx context.Context, f flowText) (oftrace.Section, error) {
 	return sec, nil
 }
 
-// unresolved says whether a guarded section comes to a tunnel whose next hop would have to be asked
-// for.
+// unresolved reports whether a guarded section comes to a tunnel whose next hop would have to be
+// asked for.
 func (r *run) unresolved(ctx context.Context, sec *oftrace.Section) (bool, error) {
 	for _, o := range tunnelOutputs(sec) {
 		if o.report == nil || o.report.Text != noRouteText {
@@ -96,7 +98,7 @@ func (r *run) unresolved(ctx context.Context, sec *oftrace.Section) (bool, error
 	return false, nil
 }
 
-// asked says whether a translation depends on a field.
+// asked reports whether a translation depends on a field.
 func asked(sec oftrace.Section, field string) bool {
 	f, err := openflow.Parse(sec.Megaflow)
 	_, ok := f.Get(field)

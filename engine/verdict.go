@@ -19,6 +19,7 @@ const (
 
 var verdictNames = [...]string{"unknown", "dropped", "rejected", "controller", "host", "external", "delivered"}
 
+// String returns the verdict's name, such as "delivered".
 func (v Verdict) String() string {
 	if int(v) < len(verdictNames) {
 		return verdictNames[v]
@@ -26,8 +27,8 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("verdict(%d)", uint8(v))
 }
 
-// ParseVerdict reads a verdict's name.
-func ParseVerdict(s string) (Verdict, bool) {
+// ParseVerdict reads a verdict's name; ok is false for any other text.
+func ParseVerdict(s string) (v Verdict, ok bool) {
 	for i, n := range verdictNames {
 		if n == s {
 			return Verdict(i), true
@@ -36,10 +37,10 @@ func ParseVerdict(s string) (Verdict, bool) {
 	return Unknown, false
 }
 
-// MarshalText gives the verdict's name.
+// MarshalText returns the verdict's name.
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
-// UnmarshalText reads the verdict's name.
+// UnmarshalText reads a verdict's name; any other text is an error.
 func (v *Verdict) UnmarshalText(b []byte) error {
 	p, ok := ParseVerdict(string(b))
 	if !ok {

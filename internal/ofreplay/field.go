@@ -167,7 +167,7 @@ func fieldByCode(code oxm) *Field {
 	return nil
 }
 
-// variable says whether a field's length is decided by the switch's TLV map.
+// variable reports whether a field's length is decided by the switch's TLV map.
 func (f *Field) variable() bool { return f.Bytes == 124 }
 
 // Subfield is a range of bits of a field.

@@ -179,7 +179,7 @@ func (b bits) load() string {
 	return SetField{Field: b.Field, Value: fromBits(all, b.Field.Bytes), Mask: fromBits(mask, b.Field.Bytes)}.String()
 }
 
-// Takes says whether the flow matches a packet; known is false where that hangs on what is not
+// Takes reports whether the flow matches a packet; known is false where that depends on what is not
 // known of either.
 func (l Learned) Takes(p openflow.Flow) (takes, known bool) {
 	m, err := machineOf(p)

@@ -274,7 +274,7 @@ func (m *machine) set(f *Field, v []byte) bool {
 	return true
 }
 
-// isOther says whether a field is about the packet's way, not in it.
+// isOther reports whether a field is about the packet's way, not in it.
 func isOther(name string) bool {
 	switch name {
 	case "pkt_mark", "tun_id", "tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst",

@@ -11,9 +11,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Replay is what executing a section's action lines tells. The section's final flow does not tell
-// it: what a clone, a bucket or a peer bridge did is undone there (all of OVN's patch ports between
-// datapaths are clones).
+// Replay is the result of executing a section's action lines. The section's final flow does not
+// have it: what a clone, a bucket or a peer bridge did is undone there (all of OVN's patch ports
+// between datapaths are clones).
 type Replay struct {
 	Places  []Place // in execution order
 	Lookups Lookups
@@ -87,7 +87,7 @@ func inPort(s string) []byte {
 	return parseInteger(s, 2)
 }
 
-// thawed says whether a section was resumed.
+// thawed reports whether a section was resumed.
 func thawed(nodes []*oftrace.Node) bool {
 	for _, n := range nodes {
 		if n.Kind == oftrace.Thaw || n.Kind == oftrace.Bridge && thawed(n.Children) {

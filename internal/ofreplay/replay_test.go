@@ -61,7 +61,7 @@ func TestPlacesCorpus(t *testing.T) {
 	}
 }
 
-// dummyRules says whether a capture is of flows made up to show every action, not of OVN's.
+// dummyRules reports whether a capture is of flows made up to show every action, not of OVN's.
 func dummyRules(file string) bool {
 	return strings.Contains(file, "rules") || strings.Contains(file, "dummy")
 }

@@ -212,7 +212,7 @@ func (r *reader) header() (f *Field, masked bool, n int) {
 	return fieldByCode(code), masked, n
 }
 
-// zeros says whether only padding is left.
+// zeros reports whether only padding is left.
 func (r *reader) zeros() bool {
 	for _, c := range r.b {
 		if c != 0 {

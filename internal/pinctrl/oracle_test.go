@@ -169,7 +169,7 @@ func compare(t *testing.T, in message, got Result, next message) {
 	}
 }
 
-// bitIs says whether the result bit has this value.
+// bitIs reports whether the result bit has this value.
 func bitIs(b *Bit, f openflow.Flow, want int) bool {
 	if b == nil || want < 0 {
 		return true

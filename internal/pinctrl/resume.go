@@ -47,7 +47,8 @@ func (a *answer) outcome(value int, pkt packet.Packet, text string) {
 	a.Outcomes = append(a.Outcomes, Outcome{value, pkt, text})
 }
 
-// maybe adds both outcomes of an action whose result hangs on what the packet model does not hold.
+// maybe adds both outcomes of an action whose result depends on what the packet model does not
+// contain.
 func (a *answer) maybe(does string, pkt packet.Packet, on, not string) {
 	a.outcome(1, pkt, "ovn-controller "+does)
 	a.outcome(0, a.pkt, not+"; the packet goes on unchanged")
