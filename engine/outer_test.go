@@ -262,3 +262,24 @@ func waitFor(t *testing.T, what string, done func() bool) {
 		}
 	}
 }
+
+// A lesson decides below a tunnel's header too, where the outer packet begins afresh.
+func TestLessonsBelowATunnel(t *testing.T) {
+	b, p := underlay(t, "in_port=1,tcp actions=set_field:5->tun_id,output(port=10,max_len=100)\n",
+		"in_port=LOCAL,ip actions=resubmit(,69),resubmit(,2)\ntable=2,ip,reg1=0 actions=output:1\n")
+	e := eng(b, p, table{})
+	outer := "udp,nw_src=1.1.2.88,nw_dst=1.1.2.92,tp_dst=6081"
+	for name, c := range map[string]struct {
+		lessons []engine.Lesson
+		want    string
+	}{
+		"none":         {nil, "output geneve"},
+		"of the outer": {[]engine.Lesson{{Bridge: "br-phy", Table: 69, Priority: 9, Flow: outer, Items: []string{"nw_proto=17", "load:0x1->NXM_NX_REG1[]"}}}, "drop"},
+		"of another":   {[]engine.Lesson{{Bridge: "br-phy", Table: 69, Priority: 9, Flow: outer, Items: []string{"nw_proto=6", "load:0x1->NXM_NX_REG1[]"}}}, "output geneve"},
+	} {
+		res := trace(t, e, engine.Request{Bridge: "br-int", InPort: 1, Packet: syn(), Lessons: c.lessons})
+		if got := outerEnds(res.Outcomes[0]); len(got) != 1 || !strings.HasPrefix(got[0], c.want) || !strings.Contains(res.Segments[0].Actions, "recirc(0)") {
+			t.Errorf("%s: %q, want %s; %s", name, got, c.want, res.Segments[0].Actions)
+		}
+	}
+}
