@@ -6,19 +6,20 @@ type ChoiceKind string
 // The kinds of choice. An Engine makes all but the last two: those are for a caller that follows a
 // packet from node to node.
 const (
-	ChoiceBackend    ChoiceKind = "lb-backend"  // a load balancer's, by a hash: Chosen is ADDRESS[:PORT]
+	ChoiceBackend    ChoiceKind = "lb-backend"  // a load balancer's backend, by a hash: ADDRESS[:PORT]
 	ChoiceECMP       ChoiceKind = "ecmp"        // a group's bucket, by a hash: a next hop, or "bucket N"
 	ChoiceNATPort    ChoiceKind = "nat-port"    // a port that NAT picks: MIN-MAX
 	ChoiceNATAddress ChoiceKind = "nat-address" // an address that NAT picks: MIN-MAX
 	ChoiceICMPID     ChoiceKind = "icmp-id"     // which echo request is meant: MIN-MAX of their ids
-
-	// What the userspace datapath's table does not show of an entry (ctstate.Pick).
-	ChoiceAnswered   ChoiceKind = "ct-answered" // whether the connection was answered
-	ChoiceTranslated ChoiceKind = "ct-nat"      // whether it was committed with NAT
-	ChoiceReopened   ChoiceKind = "ct-reopen"   // whether a SYN begins it anew
-
-	ChoiceController      ChoiceKind = "controller"       // what ovn-controller makes of a packet
-	ChoicePhysicalNetwork ChoiceKind = "physical-network" // whether a network floods a packet
+	// whether a connection was answered, which the userspace conntrack table does not show
+	ChoiceAnswered ChoiceKind = "ct-answered"
+	// whether it was committed with NAT, which that table does not show
+	ChoiceTranslated ChoiceKind = "ct-nat"
+	// whether a SYN begins it anew, which that table does not show
+	ChoiceReopened   ChoiceKind = "ct-reopen"
+	ChoiceController ChoiceKind = "controller" // what ovn-controller makes of a packet
+	// whether a network outside OVN floods a packet
+	ChoicePhysicalNetwork ChoiceKind = "physical-network"
 )
 
 // conntrack reports whether the choice is about what a table of entries does not show.
