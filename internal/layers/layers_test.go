@@ -43,22 +43,24 @@ var allowed = map[string][]string{
 	"internal/ctjournal": {"ctstate", "internal/ctnetlink", "internal/nodens"},
 
 	// OVN: its databases, its language, its controller.
-	"internal/ovn":       {"internal/dpif"},
+	"internal/ovsdb":     nil,
+	"internal/ovn":       {"internal/dpif", "internal/ovsdb"},
 	"internal/microflow": {"engine/packet", "internal/openflow"},
 	"internal/pinctrl":   {"engine/packet", "internal/ofreplay", "internal/openflow"},
 
 	// A chassis, and what goes over several.
 	"internal/node": {"ctstate", "engine", "engine/vswitchd", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/dpif", "internal/nodens",
-		"internal/odp", "internal/ovn", "internal/unixctl"},
-	"internal/driver":  {"ctstate", "engine", "engine/packet", "internal/node", "internal/openflow", "internal/ovn", "internal/pinctrl", "report"},
+		"internal/odp", "internal/ovn", "internal/ovsdb", "internal/unixctl"},
+	"internal/driver": {"ctstate", "engine", "engine/packet", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl",
+		"report"},
 	"internal/session": {"ctstate", "engine", "engine/packet", "internal/driver", "report"},
 
 	// Text.
-	"internal/explain": {"internal/ovn", "report"},
+	"internal/explain": {"internal/ovn", "internal/ovsdb", "report"},
 	"internal/render":  {"engine", "engine/packet", "internal/odp", "internal/openflow", "report"},
 
 	"internal/cli": {"ctstate", "engine", "engine/packet", "internal/ctjournal", "internal/dpif", "internal/driver", "internal/explain", "internal/microflow",
-		"internal/node", "internal/nodens", "internal/oftrace", "internal/openflow", "internal/ovn", "internal/render", "internal/session",
+		"internal/node", "internal/nodens", "internal/oftrace", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/render", "internal/session",
 		"internal/unixctl", "report", "report/schema"},
 	"cmd/ovn-ct-trace": {"internal/cli"},
 
@@ -78,7 +80,8 @@ var allowed = map[string][]string{
 	"internal/difftest":           {anything},
 	"internal/layers":             nil,
 	"internal/nodens/nstest":      {"internal/nodens", "internal/testenv"},
-	"internal/ovn/ovntest":        {"internal/testenv"},
+	"internal/ovn/ovntest":        {"internal/ovsdb/ovsdbtest"},
+	"internal/ovsdb/ovsdbtest":    {"internal/testenv"},
 	"internal/reporttest":         {"report/schema"},
 	"internal/schemagen":          {anything},
 	"internal/testenv":            nil,

@@ -1,9 +1,9 @@
 package ovn
 
 import (
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
 	"context"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
