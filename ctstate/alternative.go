@@ -1,31 +1,19 @@
 package ctstate
 
-// Pick is how a question has fallen that nothing outside the datapath can answer.
-type Pick struct {
-	Kind   string // "ct-answered", "ct-nat", "ct-reopen"
-	Chosen string
-	Why    string // why it cannot be known
-}
-
-// Alternative is one of several things, of which an action has done exactly one.
-type Alternative struct {
-	Picks  []Pick
-	Result Result // certain as far as the picks go
-}
-
-// questions are those met in one run of an action, and how they fall in it.
+// questions are those met in one run of an action, with the answers that hold in it.
 type questions struct {
-	fixed []int // how the first fall; later ones fall to their first option
+	fixed []int // answers of the first ones, as indices; later ones get their first option
 	asked []question
 }
 
+// question is one that was met, with the index of its answer and how many there are.
 type question struct {
 	Pick
 	index, options int
 }
 
 // ask returns the option that holds in this run.
-func (q *questions) ask(kind, why string, options ...string) int {
+func (q *questions) ask(kind Question, why string, options ...string) int {
 	i := 0
 	if n := len(q.asked); n < len(q.fixed) {
 		i = q.fixed[n]
@@ -34,7 +22,7 @@ func (q *questions) ask(kind, why string, options ...string) int {
 	return i
 }
 
-// next returns how the questions fall in the next run; nil after the last one.
+// next returns the answers of the next run; nil after the last one.
 func (q *questions) next() []int {
 	for i := len(q.asked) - 1; i >= 0; i-- {
 		if q.asked[i].index+1 == q.asked[i].options {
@@ -50,6 +38,7 @@ func (q *questions) next() []int {
 	return nil
 }
 
+// picks returns the questions with their answers.
 func (q *questions) picks() []Pick {
 	out := make([]Pick, len(q.asked))
 	for i := range q.asked {
@@ -59,7 +48,7 @@ func (q *questions) picks() []Pick {
 }
 
 // alternatives makes r, the outcome of a first run that met the questions q, undetermined with one
-// alternative for each way that they can fall. again runs the action once more.
+// alternative for each combination of answers. again runs the action once more.
 func alternatives(r *Result, q *questions, again func(q *questions) (Result, error)) error {
 	first := *r
 	r.Alternatives = []Alternative{{q.picks(), first}}

@@ -29,12 +29,12 @@ func BenchmarkCommit(b *testing.B) {
 
 func benchmarkDo(b *testing.B, tbl Table, p Packet, a Action, want State) {
 	var r Result
-	var s Scratch
+	var s scratch
 	var c Conn
 	k := NewKernel(Release{})
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := k.DoInto(bg, tbl, &c, &p, &a, &r, &s); err != nil || r.Conn.State != want {
+		if err := k.doInto(bg, tbl, &c, &p, &a, &r, &s); err != nil || r.Conn.State != want {
 			b.Fatal(err, r.Conn.State)
 		}
 	}
@@ -47,10 +47,10 @@ func TestClassifyAllocates(t *testing.T) {
 	tbl := NewMemTable(e)
 	k, p, a := NewKernel(Release{}), Packet{IP: true, Tuple: e.Orig, TCPFlags: tcpACK}, Action{Zone: 7, NAT: &NAT{}}
 	var r Result
-	var s Scratch
+	var s scratch
 	var c Conn
 	run := func() {
-		if err := k.DoInto(bg, tbl, &c, &p, &a, &r, &s); err != nil || !r.NATed {
+		if err := k.doInto(bg, tbl, &c, &p, &a, &r, &s); err != nil || !r.NATed {
 			t.Fatal(err, r.Why)
 		}
 	}

@@ -1,7 +1,7 @@
 package ctstate
 
 // commit is ovs_ct_commit after its look-up.
-func (w *work) commit() error {
+func (w *kernelRun) commit() error {
 	a, e := w.a, w.e
 	fresh := e.Status&Confirmed == 0
 	if fresh && w.overLimit() {
@@ -12,10 +12,11 @@ func (w *work) commit() error {
 	if a.MarkMask != 0 {
 		e.Mark = e.Mark&^a.MarkMask | a.Mark&a.MarkMask
 	}
-	// A new entry's label starts from its master's (ovs_ct_init_labels), which attach has put there.
+	// A new entry's label starts from its master's (ovs_ct_init_labels), which initConntrack has put
+	// there.
 	e.Label = e.Label.Masked(a.Label, a.LabelMask)
-	// The key is told of what is written (ovs_ct_set_mark, ovs_ct_set_labels) and keeps the rest, which may be of another
-	// entry (findExisting).
+	// The key gets what is written (ovs_ct_set_mark, ovs_ct_set_labels) and keeps the rest, which may
+	// be of another entry (findExisting).
 	if e.Mark != before {
 		w.r.Conn.Mark = e.Mark
 	}
@@ -36,10 +37,11 @@ func (w *work) commit() error {
 }
 
 // confirm is __nf_conntrack_confirm.
-func (w *work) confirm() error {
+func (w *kernelRun) confirm() error {
 	e := w.e
 	if e.Reply != w.free {
-		clash, found, err := w.lookup(e.Reply)
+		var clash Entry
+		found, err := w.lookup(e.Reply, &clash)
 		if err != nil {
 			return err
 		}
@@ -60,7 +62,7 @@ func (w *work) confirm() error {
 }
 
 // overLimit is ovs_ct_check_limit: the count with this connection must not exceed the zone's limit.
-func (w *work) overLimit() bool {
+func (w *kernelRun) overLimit() bool {
 	zone := w.a.Zone
 	z, ok := w.k.ZoneLimits[zone]
 	if !ok {
@@ -69,17 +71,9 @@ func (w *work) overLimit() bool {
 			w.assume(Assumed, "the zone has the default limit and its count is not known: taken as below it")
 		}
 	}
-	if z.Limit == 0 || int64(z.Count)+int64(w.delta(int(zone)))+1 <= int64(z.Limit) {
+	if z.Limit == 0 || int64(z.Count)+int64(w.added(zone))+1 <= int64(z.Limit) {
 		return false
 	}
 	w.why("the zone's connection limit is reached (ct-set-limits): the packet is dropped when committed")
 	return true
-}
-
-// delta asks an overlay how many entries it adds to a zone; zone -1 is all.
-func (w *work) delta(zone int) int {
-	if d, ok := w.tbl.(interface{ Delta(zone int) int }); ok {
-		return d.Delta(zone)
-	}
-	return 0
 }

@@ -1,15 +1,18 @@
 package ctstate
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
 )
 
-// Label is a 128-bit ct_label; Hi holds bits 64 to 127.
+// Label is a 128-bit ct_label: struct nf_conn_labels, or Open vSwitch's ovs_u128. Hi has bits 64 to
+// 127.
 type Label struct{ Hi, Lo uint64 }
 
-// String writes one 128-bit hexadecimal number, as OVS's format_u128 does: "0x0", "0x10000000000000002".
+// String returns one 128-bit hexadecimal number, as OVS's format_u128 does: "0x0",
+// "0x10000000000000002".
 func (l Label) String() string {
 	if l.Hi == 0 {
 		return "0x" + strconv.FormatUint(l.Lo, 16)
@@ -17,7 +20,8 @@ func (l Label) String() string {
 	return fmt.Sprintf("0x%x%016x", l.Hi, l.Lo)
 }
 
-// ParseLabel reads a hexadecimal number with 0x before it, or a decimal one of at most 64 bits.
+// ParseLabel reads a hexadecimal number with 0x before it, or a decimal one of at most 64 bits. What
+// it cannot read is a *SyntaxError and the zero label.
 func ParseLabel(in string) (Label, error) {
 	if !strings.HasPrefix(in, "0x") && !strings.HasPrefix(in, "0X") {
 		v, err := strconv.ParseUint(in, 10, 64)
@@ -56,7 +60,7 @@ func hexDigit(c byte) (byte, bool) {
 	return 0, false
 }
 
-// MarshalText writes the text of String.
+// MarshalText returns the text of String.
 func (l Label) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // UnmarshalText reads what ParseLabel reads.
@@ -65,7 +69,7 @@ func (l *Label) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// Masked gives l with the bits of mask replaced by those of value (nf_connlabels_replace).
+// Masked returns l with the bits of mask replaced by those of value (nf_connlabels_replace).
 func (l Label) Masked(value, mask Label) Label {
 	return Label{
 		Hi: l.Hi&^mask.Hi | value.Hi&mask.Hi,
@@ -76,21 +80,26 @@ func (l Label) Masked(value, mask Label) Label {
 // IsZero reports whether no bit is set.
 func (l Label) IsZero() bool { return l == Label{} }
 
-// LabelFromBytes reads the 16 bytes of CTA_LABELS: bit n is bit n%8 of byte n/8.
+// nativeLittle reports whether this machine is little-endian.
+var nativeLittle = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// LabelFromBytes reads the 16 bytes of CTA_LABELS: the kernel's array of unsigned long, which OVS
+// takes for one 128-bit number in the byte order of the machine.
 func LabelFromBytes(b [16]byte) Label {
-	var l Label
-	for i := range 8 {
-		l.Lo |= uint64(b[i]) << (8 * i)
-		l.Hi |= uint64(b[8+i]) << (8 * i)
+	first, second := binary.NativeEndian.Uint64(b[:8]), binary.NativeEndian.Uint64(b[8:])
+	if nativeLittle {
+		return Label{Hi: second, Lo: first}
 	}
-	return l
+	return Label{Hi: first, Lo: second}
 }
 
-// Bytes gives the 16 bytes of CTA_LABELS.
+// Bytes returns the 16 bytes of CTA_LABELS, as LabelFromBytes reads them.
 func (l Label) Bytes() (b [16]byte) {
-	for i := range 8 {
-		b[i] = byte(l.Lo >> (8 * i))
-		b[8+i] = byte(l.Hi >> (8 * i))
+	first, second := l.Lo, l.Hi
+	if !nativeLittle {
+		first, second = l.Hi, l.Lo
 	}
+	binary.NativeEndian.PutUint64(b[:8], first)
+	binary.NativeEndian.PutUint64(b[8:], second)
 	return b
 }

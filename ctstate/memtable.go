@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// MemTable is a table in memory, indexed as the kernel's is: by zone and tuple of either direction. It is not safe
-// for concurrent use.
+// MemTable is a table in memory, indexed as the kernel's is: by zone and tuple of either direction. It
+// is made by [NewMemTable], and not safe for concurrent use.
 type MemTable struct {
 	byTuple  map[tupleKey]*record
 	bySource map[zoneSource][]*record // newest last
@@ -20,7 +20,8 @@ type zoneTuple struct {
 	t    Tuple
 }
 
-// tupleKey is a zone and tuple without pointers and padding, so that a map hashes and compares it as plain memory.
+// tupleKey is a zone and tuple without pointers and padding, so that a map hashes and compares it as
+// plain memory.
 type tupleKey struct {
 	src, dst               [16]byte
 	sport, dport, id, zone uint16
@@ -57,7 +58,8 @@ func NewMemTable(entries ...Entry) *MemTable {
 	return m
 }
 
-// Insert adds an entry, or replaces the one with the same original tuple.
+// Insert adds an entry, or replaces the one with the same zone and original tuple. Another entry that
+// has one of its tuples is removed.
 func (m *MemTable) Insert(e Entry) { m.insert(e, 0) }
 
 func (m *MemTable) insert(e Entry, at int64) *record {
@@ -101,10 +103,10 @@ func (m *MemTable) Delete(zone uint16, orig Tuple) bool {
 	return true
 }
 
-// Expect adds an expectation, matched by exact tuple; a zero source address or port matches any.
+// Expect adds an expectation.
 func (m *MemTable) Expect(x Expectation) { m.expected = append(m.expected, x) }
 
-// Len tells how many entries the table has.
+// Len returns how many entries the table has.
 func (m *MemTable) Len() int {
 	n := 0
 	for k, r := range m.byTuple {
@@ -115,7 +117,7 @@ func (m *MemTable) Len() int {
 	return n
 }
 
-// records gives every record, in the order they came.
+// records returns every record, in the order they came.
 func (m *MemTable) records() []*record {
 	var out []*record
 	for k, r := range m.byTuple {
@@ -127,7 +129,7 @@ func (m *MemTable) records() []*record {
 	return out
 }
 
-// Entries gives every entry, in the order they came.
+// Entries returns a copy of every entry, in the order they came.
 func (m *MemTable) Entries() []Entry {
 	var out []Entry
 	for _, r := range m.records() {
@@ -177,7 +179,8 @@ func (m *MemTable) Expectation(_ context.Context, zone uint16, t Tuple) (Expecta
 	return Expectation{}, ErrNotFound
 }
 
-// matches compares as nf_ct_tuple_mask_cmp does with a mask of zero where the expected tuple is zero.
+// matches reports whether t is expected, as nf_ct_tuple_mask_cmp does with a mask of zero where the
+// expected tuple is zero.
 func (x *Expectation) matches(t Tuple) bool {
 	want := x.Tuple
 	if !want.Src.Addr().IsValid() || want.Src.Addr().IsUnspecified() {

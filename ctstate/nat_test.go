@@ -121,28 +121,29 @@ func TestNATErrors(t *testing.T) {
 // What kernel 6.18 chose, kept by difftest.
 func TestAddressHash(t *testing.T) {
 	for _, c := range []struct {
-		src, dst   string
-		zone       uint16
-		lo, hi     string
-		snat, pers bool
-		want       string
+		src, dst string
+		zone     uint16
+		lo, hi   string
+		manip    manip
+		pers     bool
+		want     string
 	}{
-		{"10.0.0.3", "10.1.0.3", 2, "20.0.0.1", "20.0.3.232", true, false, "20.0.3.226"},
-		{"10.1.0.2", "10.0.0.3", 2, "21.0.0.3", "21.0.0.18", true, false, "21.0.0.13"},
-		{"10.1.0.2", "10.0.0.2", 1, "22.0.0.1", "22.0.3.232", true, false, "22.0.1.237"},
-		{"10.0.0.1", "10.1.0.3", 1, "20.0.0.3", "20.0.0.5", false, false, "20.0.0.4"},
-		{"10.0.0.3", "10.1.0.2", 2, "21.0.0.2", "21.0.0.3", false, false, "21.0.0.3"},
-		{"10.0.0.3", "10.1.0.1", 2, "10.0.0.1", "10.1.0.2", false, false, "10.0.100.92"},
-		{"10.0.0.1", "10.1.0.1", 1, "22.0.0.0", "22.0.3.231", false, true, "22.0.1.12"},
-		{"fd00::1:3", "fd00::1", 1, "fd00:2::2", "fd00:2::1:1171", true, false, "fd00:2::c70"},
+		{"10.0.0.3", "10.1.0.3", 2, "20.0.0.1", "20.0.3.232", manipSrc, false, "20.0.3.226"},
+		{"10.1.0.2", "10.0.0.3", 2, "21.0.0.3", "21.0.0.18", manipSrc, false, "21.0.0.13"},
+		{"10.1.0.2", "10.0.0.2", 1, "22.0.0.1", "22.0.3.232", manipSrc, false, "22.0.1.237"},
+		{"10.0.0.1", "10.1.0.3", 1, "20.0.0.3", "20.0.0.5", manipDst, false, "20.0.0.4"},
+		{"10.0.0.3", "10.1.0.2", 2, "21.0.0.2", "21.0.0.3", manipDst, false, "21.0.0.3"},
+		{"10.0.0.3", "10.1.0.1", 2, "10.0.0.1", "10.1.0.2", manipDst, false, "10.0.100.92"},
+		{"10.0.0.1", "10.1.0.1", 1, "22.0.0.0", "22.0.3.231", manipDst, true, "22.0.1.12"},
+		{"fd00::1:3", "fd00::1", 1, "fd00:2::2", "fd00:2::1:1171", manipSrc, false, "fd00:2::c70"},
 		// A destination is hashed as it is rewritten: with the old words these were 173 and 1a0.
-		{"fd00::2", "fd00::1:2", 1, "fd00:1::", "fd00:1::3e7", false, false, "fd00:1::16f"},
-		{"fd00::2", "fd00::1:3", 2, "fd00:1::", "fd00:1::3e7", false, false, "fd00:1::1a4"},
-		{"fd00::1", "fd00::1:3", 300, "fd00:2::3", "fd00:2:0:1:0:1:0:3", false, false, "fd00:2:0:1:0:1:0:3"},
-		{"fd00::1", "fd00::1:2", 2, "fd00::3", "fd00::12", false, false, "fd00::7"},
+		{"fd00::2", "fd00::1:2", 1, "fd00:1::", "fd00:1::3e7", manipDst, false, "fd00:1::16f"},
+		{"fd00::2", "fd00::1:3", 2, "fd00:1::", "fd00:1::3e7", manipDst, false, "fd00:1::1a4"},
+		{"fd00::1", "fd00::1:3", 300, "fd00:2::3", "fd00:2:0:1:0:1:0:3", manipDst, false, "fd00:2:0:1:0:1:0:3"},
+		{"fd00::1", "fd00::1:2", 2, "fd00::3", "fd00::12", manipDst, false, "fd00::7"},
 	} {
 		g := &natRange{minAddr: addr(c.lo), maxAddr: addr(c.hi), persistent: c.pers}
-		if got := hashAddr(addr(c.src), addr(c.dst), g, c.zone, c.snat); got != addr(c.want) {
+		if got := hashAddr(addr(c.src), addr(c.dst), g, c.zone, c.manip); got != addr(c.want) {
 			t.Errorf("%s>%s zone %d in %s-%s: %v, want %s", c.src, c.dst, c.zone, c.lo, c.hi, got, c.want)
 		}
 	}
@@ -175,21 +176,21 @@ func TestNATSelection(t *testing.T) {
 		rng   Range
 	}{
 		{"one address, port kept", nil, a, srcTo("20.0.0.1", "20.0.0.1"), "udp 20.0.0.1:1000>10.0.0.2:53", Exact, Range{}},
-		{"its port taken", []Entry{taken}, a, srcTo("20.0.0.1", "20.0.0.1"), "udp 20.0.0.1:1001>10.0.0.2:53", Undetermined, Range{What: "nat-port", Min: 600, Max: 1023}},
+		{"its port taken", []Entry{taken}, a, srcTo("20.0.0.1", "20.0.0.1"), "udp 20.0.0.1:1001>10.0.0.2:53", Undetermined, Range{Kind: RangeNATPort, Min: 600, Max: 1023}},
 		{"the same socket's mapping", []Entry{own}, a, srcTo("20.0.0.1", "20.0.0.9"), "udp 20.0.0.3:4444>10.0.0.2:53", Exact, Range{}},
 		{"not when it lies outside", []Entry{own}, a, srcTo("20.0.0.1", "20.0.0.1"), "udp 20.0.0.1:1000>10.0.0.2:53", Exact, Range{}},
 		{"in range kept", nil, a, srcTo("10.0.0.0", "10.0.0.9"), a, Exact, Range{}},
-		{"random", nil, a, flag(*srcTo("20.0.0.1", "20.0.0.1")), "udp 20.0.0.1:1000>10.0.0.2:53", Undetermined, Range{What: "nat-port", Min: 600, Max: 1023}},
+		{"random", nil, a, flag(*srcTo("20.0.0.1", "20.0.0.1")), "udp 20.0.0.1:1000>10.0.0.2:53", Undetermined, Range{Kind: RangeNATPort, Min: 600, Max: 1023}},
 		{"one port", nil, a, ports(*srcTo("20.0.0.1", "20.0.0.1"), 77, 77), "udp 20.0.0.1:77>10.0.0.2:53", Exact, Range{}},
 		{"port range, own port", nil, a, ports(*srcTo("20.0.0.1", "20.0.0.1"), 900, 1100), "udp 20.0.0.1:1000>10.0.0.2:53", Exact, Range{}},
-		{"port range, another port", nil, a, ports(*srcTo("20.0.0.1", "20.0.0.1"), 77, 78), "udp 20.0.0.1:77>10.0.0.2:53", Undetermined, Range{What: "nat-port", Min: 77, Max: 78}},
+		{"port range, another port", nil, a, ports(*srcTo("20.0.0.1", "20.0.0.1"), 77, 78), "udp 20.0.0.1:77>10.0.0.2:53", Undetermined, Range{Kind: RangeNATPort, Min: 77, Max: 78}},
 		{"one free port", []Entry{taken}, a, ports(*srcTo("20.0.0.1", "20.0.0.1"), 1000, 1001), "udp 20.0.0.1:1001>10.0.0.2:53", Predicted, Range{}},
 		{"destination", nil, a, ports(*dstTo("10.0.0.9", "10.0.0.9"), 5353, 5353), "udp 10.0.0.1:1000>10.0.0.9:5353", Exact, Range{}},
 		{"destination, first port", nil, a, ports(*dstTo("10.0.0.9", "10.0.0.9"), 5353, 5360), "udp 10.0.0.1:1000>10.0.0.9:5353", Predicted, Range{}},
 		{"destination, own port", nil, a, ports(*dstTo("10.0.0.9", "10.0.0.9"), 50, 60), "udp 10.0.0.1:1000>10.0.0.9:53", Exact, Range{}},
 		{"balancer clash changes the source port", []Entry{lb(0)}, "udp 10.0.0.1:1000>30.0.0.2:53", dstTo("10.0.0.2", "10.0.0.2"),
-			"udp 10.0.0.1:1001>10.0.0.2:53", Undetermined, Range{What: "nat-port", Min: 600, Max: 1023}},
-		{"null binding steps aside", []Entry{lb(0)}, a, &NAT{Src: true}, "udp 10.0.0.1:1001>10.0.0.2:53", Undetermined, Range{What: "nat-port", Min: 600, Max: 1023}},
+			"udp 10.0.0.1:1001>10.0.0.2:53", Undetermined, Range{Kind: RangeNATPort, Min: 600, Max: 1023}},
+		{"null binding steps aside", []Entry{lb(0)}, a, &NAT{Src: true}, "udp 10.0.0.1:1001>10.0.0.2:53", Undetermined, Range{Kind: RangeNATPort, Min: 600, Max: 1023}},
 		{"GRE has no port", nil, "gre 10.0.0.1>10.0.0.2", srcTo("20.0.0.1", "20.0.0.1"), "gre 20.0.0.1>10.0.0.2", Exact, Range{}},
 		{"echo", nil, "icmp 10.0.0.1>10.0.0.2 type=8 code=0 id=5", srcTo("20.0.0.1", "20.0.0.1"), "icmp 20.0.0.1>10.0.0.2 type=8 code=0 id=5", Exact, Range{}},
 	} {

@@ -1,45 +1,38 @@
 package ctstate
 
-import "net/netip"
-
-// The port search looks at 128 candidates at most before it begins anew at random (NF_NAT_MAX_ATTEMPTS).
+// maxAttempts is how many ports a search looks at before it begins anew at random (max_attempts of
+// nf_nat_l4proto_unique_tuple; MAX_NUM_ATTEMPTS of nat_get_unique_l4).
 const maxAttempts = 128
 
 // portChoice is one search of nf_nat_l4proto_unique_tuple.
 type portChoice struct {
 	t    Tuple
-	src  bool
+	m    manip
 	min  uint16
-	size uint32
+	size uint32 // ports in the range, 1 to 65536
 }
 
+// current returns the port or ICMP id that the tuple has.
 func (c *portChoice) current() uint16 {
-	switch {
-	case isICMP(c.t.Proto):
+	if isICMP(c.t.Proto) {
 		return c.t.ICMPID
-	case c.src:
-		return c.t.Src.Port()
 	}
-	return c.t.Dst.Port()
+	return c.m.of(&c.t).Port()
 }
 
-// at gives the tuple with the i-th port of the range.
+// at returns the tuple with the i-th port of the range, or ICMP id.
 func (c *portChoice) at(i uint32) Tuple {
 	t, port := c.t, c.min+uint16(i%c.size)
-	switch {
-	case isICMP(t.Proto):
+	if isICMP(t.Proto) {
 		t.ICMPID = port
-	case c.src:
-		t.Src = netip.AddrPortFrom(t.Src.Addr(), port)
-	default:
-		t.Dst = netip.AddrPortFrom(t.Dst.Addr(), port)
+		return t
 	}
-	return t
+	return c.m.withPort(t, port)
 }
 
-// newPortChoice gives the range searched; ok is false where the port is never changed.
-func newPortChoice(t Tuple, g *natRange, src bool) (c portChoice, ok bool) {
-	c = portChoice{t: t, src: src}
+// newPortChoice returns the range to search; ok is false where the port is never changed.
+func newPortChoice(t Tuple, g *natRange, m manip) (c portChoice, ok bool) {
+	c = portChoice{t: t, m: m}
 	switch {
 	case !isICMP(t.Proto) && !HasPorts(t.Proto):
 		return c, false // GRE needs a PPTP master, other protocols have nothing to change
@@ -51,37 +44,45 @@ func newPortChoice(t Tuple, g *natRange, src bool) (c portChoice, ok bool) {
 		c.min, c.size = lo, uint32(hi)-uint32(lo)+1
 	case isICMP(t.Proto):
 		c.min, c.size = 0, 1<<16
-	case !src:
+	case m == manipDst:
 		return c, false
 	default:
-		switch p := t.Src.Port(); {
-		case p < 512:
-			c.min, c.size = 1, 511
-		case p < 1024:
-			c.min, c.size = 600, 424
-		default:
-			c.min, c.size = 1024, 64512
-		}
+		lo, hi := portClass(t.Src.Port())
+		c.min, c.size = lo, uint32(hi)-uint32(lo)+1
 	}
 	return c, true
 }
 
-// uniquePort mirrors nf_nat_l4proto_unique_tuple, as far as it can be foreseen.
-func (w *work) uniquePort(t Tuple, g *natRange, src bool) (Tuple, error) {
-	c, ok := newPortChoice(t, g, src)
+// portClass returns the ports that a source port may be replaced by where no range is given: both
+// datapaths keep it privileged or unprivileged.
+func portClass(port uint16) (lo, hi uint16) {
+	switch {
+	case port < 512:
+		return 1, 511
+	case port < 1024:
+		return 600, 1023
+	}
+	return 1024, 65535
+}
+
+// uniquePort is nf_nat_l4proto_unique_tuple, as far as it can be foreseen.
+func (w *kernelRun) uniquePort(t Tuple, g *natRange, m manip) (Tuple, error) {
+	c, ok := newPortChoice(t, g, m)
 	if !ok {
 		return t, nil
 	}
 	if c.size == 1 {
-		used, e, err := w.used(c.at(0))
-		if err == nil && used && w.mayEvict(e) {
-			w.evict(e)
+		var e Entry
+		used, err := w.used(c.at(0), &e)
+		if err == nil && used && w.mayEvict(&e) {
+			w.evict(&e)
 		}
 		return c.at(0), err
 	}
-	if !src && !g.random && w.k.Release.dnatFromStart() {
+	if m == manipDst && !g.random && w.k.Release.dnatFromStart() {
+		var by Entry
 		for i := range min(c.size, maxAttempts) {
-			used, _, err := w.used(c.at(i))
+			used, err := w.used(c.at(i), &by)
 			if err != nil {
 				return t, err
 			}
@@ -98,8 +99,8 @@ func (w *work) uniquePort(t Tuple, g *natRange, src bool) (Tuple, error) {
 }
 
 // randomPort stands in for a search that starts at get_random_u16: a port that would do, and what is possible.
-func (w *work) randomPort(c *portChoice, g *natRange) (Tuple, error) {
-	rng := Range{What: "nat-port", Min: c.min, Max: c.min + uint16(c.size-1)}
+func (w *kernelRun) randomPort(c *portChoice, g *natRange) (Tuple, error) {
+	rng := Range{Kind: RangeNATPort, Min: c.min, Max: c.min + uint16(c.size-1)}
 	start := uint32(c.current() - c.min)
 	if start >= c.size {
 		start = 0
@@ -113,12 +114,13 @@ func (w *work) randomPort(c *portChoice, g *natRange) (Tuple, error) {
 	var freeReply, evictReply Tuple
 	for i := range tries {
 		t := c.at(start + i)
-		used, e, err := w.used(t)
+		var e Entry
+		used, err := w.used(t, &e)
 		if err != nil {
 			return t, err
 		}
 		if used {
-			if !evictable && w.mayEvict(e) {
+			if !evictable && w.mayEvict(&e) {
 				evictable, evictReply = true, e.Reply
 			}
 			continue
@@ -139,13 +141,14 @@ func (w *work) randomPort(c *portChoice, g *natRange) (Tuple, error) {
 		return pick, nil
 	}
 	if free == 0 && evictable {
-		e, found, err := w.lookup(evictReply)
+		var e Entry
+		found, err := w.lookup(evictReply, &e)
 		if err != nil {
 			return pick, err
 		}
 		if found {
 			pick, _ = e.Reply.Invert()
-			w.evict(e)
+			w.evict(&e)
 		}
 		return pick, nil
 	}
@@ -159,16 +162,17 @@ func (w *work) randomPort(c *portChoice, g *natRange) (Tuple, error) {
 	return pick, nil
 }
 
-// evict takes over a closing connection's mapping; the kernel does so if the new sequence number is beyond the old
-// connection's, and drops the packet otherwise.
-func (w *work) evict(e *Entry) {
+// evict takes over a closing connection's mapping (nf_nat_used_tuple_harder); the kernel does so if
+// the new sequence number is beyond the old connection's, and drops the packet otherwise.
+func (w *kernelRun) evict(e *Entry) {
 	w.delete(e, "")
 	w.assume(Undetermined, "every port is taken, but a closing connection has one: it is evicted if the SYN's sequence number is "+
 		"beyond its last, and else the packet is dropped; taken as evicted")
 }
 
-// mayEvict mirrors nf_nat_may_kill: a last attempt may take over a closing connection's mapping.
-func (w *work) mayEvict(e *Entry) bool {
-	return !w.hidden && w.k.Release.evictsClosing() && e.Orig.Proto == ProtoTCP && w.e.TCP != nil && w.e.TCP.State == TCPSynSent &&
-		e.TCP != nil && e.TCP.State >= TCPTimeWait && e.Status&(FixedTimeout|Dying) == 0 && e.Status&SrcNAT != 0
+// mayEvict is nf_nat_may_kill: a last attempt may take over a closing connection's mapping.
+func (w *kernelRun) mayEvict(e *Entry) bool {
+	return !w.hidden && w.k.Release.evictsClosing() && e.Orig.Proto == ProtoTCP &&
+		w.e.TCP != nil && w.e.TCP.State == TCPSynSent && e.TCP != nil && e.TCP.State >= TCPTimeWait &&
+		e.Status&(FixedTimeout|Dying) == 0 && e.Status&SrcNAT != 0
 }

@@ -6,14 +6,14 @@ import (
 	"net/netip"
 )
 
-// natRange is struct nf_nat_range2.
+// natRange is struct nf_nat_range2, with its flags.
 type natRange struct {
 	ips, ports, persistent, random bool
 	minAddr, maxAddr               netip.Addr
 	minPort, maxPort               uint16
 }
 
-// natRangeOf reads a nat() action; ips false asks for a null binding.
+// natRangeOf reads a nat() action (parse_nat, ovs_ct_nat_to_attr); ips false asks for a null binding.
 func natRangeOf(n *NAT) natRange {
 	g := natRange{
 		minAddr: n.MinAddr, maxAddr: n.MaxAddr, minPort: n.MinPort, maxPort: n.MaxPort,
@@ -31,16 +31,16 @@ func natRangeOf(n *NAT) natRange {
 	return g
 }
 
-// inRange mirrors in_range: would the tuple's source do for the range?
+// inRange is nf_in_range: it reports whether the tuple's source is in the range.
 func (g *natRange) inRange(t Tuple) bool {
 	if g.ips && (t.Src.Addr().Less(g.minAddr) || g.maxAddr.Less(t.Src.Addr())) {
 		return false
 	}
-	return !g.ports || g.portInRange(t, true)
+	return !g.ports || g.portInRange(t, manipSrc)
 }
 
-// portInRange mirrors l4proto_in_range.
-func (g *natRange) portInRange(t Tuple, src bool) bool {
+// portInRange is l4proto_in_range.
+func (g *natRange) portInRange(t Tuple, m manip) bool {
 	var v uint16
 	switch {
 	case isICMP(t.Proto):
@@ -49,67 +49,67 @@ func (g *natRange) portInRange(t Tuple, src bool) bool {
 		v = 0 // the key, which only PPTP's has, is compared like a port
 	case !HasPorts(t.Proto):
 		return true
-	case src:
-		v = t.Src.Port()
 	default:
-		v = t.Dst.Port()
+		v = m.of(&t).Port()
 	}
 	return v >= g.minPort && v <= g.maxPort
 }
 
-// used mirrors nf_nat_used_tuple: does the zone already have the inverse of t?
-func (w *work) used(t Tuple) (bool, *Entry, error) {
+// used is nf_nat_used_tuple: it reports whether the inverse of t is taken in the zone, and copies to by
+// what takes it.
+func (w *kernelRun) used(t Tuple, by *Entry) (bool, error) {
 	inv, ok := t.Invert()
 	if !ok {
-		return false, nil, nil
+		return false, nil
 	}
-	e, found, err := w.lookup(inv)
+	found, err := w.lookup(inv, by)
 	if err != nil {
-		return false, nil, err
+		return false, err
 	}
 	// An entry with the same original tuple is the same flow.
-	if !found || e.Orig == w.e.Orig {
+	if !found || by.Orig == w.e.Orig {
 		w.free = inv
-		return false, nil, nil
+		return false, nil
 	}
-	return true, e, nil
+	return true, nil
 }
 
-// uniqueTuple mirrors get_unique_tuple.
-func (w *work) uniqueTuple(cur Tuple, g *natRange, src bool) (Tuple, error) {
-	if src && !g.random {
+// uniqueTuple is get_unique_tuple.
+func (w *kernelRun) uniqueTuple(cur Tuple, g *natRange, m manip) (Tuple, error) {
+	var by Entry
+	if m == manipSrc && !g.random {
 		if g.inRange(cur) {
-			if used, _, err := w.used(cur); err != nil || !used {
+			if used, err := w.used(cur, &by); err != nil || !used {
 				return cur, err
 			}
 		} else if t, ok, err := w.appropriateSrc(cur, g); err != nil {
 			return cur, err
 		} else if ok {
-			if used, _, err := w.used(t); err != nil || !used {
+			if used, err := w.used(t, &by); err != nil || !used {
 				return t, err
 			}
 		}
 	}
-	t := w.bestAddr(cur, g, src)
+	t := w.bestAddr(cur, g, m)
 	if !g.random {
 		if g.ports {
-			if g.portInRange(t, src) {
+			if g.portInRange(t, m) {
 				if g.minPort == g.maxPort {
 					return t, nil
 				}
-				if used, _, err := w.used(t); err != nil || !used {
+				if used, err := w.used(t, &by); err != nil || !used {
 					return t, err
 				}
 			}
-		} else if used, _, err := w.used(t); err != nil || !used {
+		} else if used, err := w.used(t, &by); err != nil || !used {
 			return t, err
 		}
 	}
-	return w.uniquePort(t, g, src)
+	return w.uniquePort(t, g, m)
 }
 
-// appropriateSrc mirrors find_appropriate_src: the same socket keeps its mapping towards every destination.
-func (w *work) appropriateSrc(cur Tuple, g *natRange) (Tuple, bool, error) {
+// appropriateSrc is find_appropriate_src: a socket keeps its mapping towards every destination.
+func (w *kernelRun) appropriateSrc(cur Tuple, g *natRange) (Tuple, bool, error) {
 	binder, ok := w.tbl.(SourceBinder)
 	if !ok {
 		w.r.Certainty = max(w.r.Certainty, Predicted)
@@ -136,26 +136,29 @@ func (w *work) appropriateSrc(cur Tuple, g *natRange) (Tuple, bool, error) {
 	return Tuple{}, false, nil
 }
 
-// bestAddr mirrors find_best_ips_proto: a hash without a secret spreads clients over the range.
-func (w *work) bestAddr(t Tuple, g *natRange, src bool) Tuple {
+// sourceKey is what find_appropriate_src compares: an ICMP id has the port's place.
+func sourceKey(t Tuple) netip.AddrPort {
+	if isICMP(t.Proto) {
+		return netip.AddrPortFrom(t.Src.Addr(), t.ICMPID)
+	}
+	return t.Src
+}
+
+// bestAddr is find_best_ips_proto: a hash without a secret spreads clients over the range.
+func (w *kernelRun) bestAddr(t Tuple, g *natRange, m manip) Tuple {
 	if !g.ips {
 		return t
 	}
 	addr := g.minAddr
 	if g.minAddr != g.maxAddr {
-		addr = hashAddr(t.Src.Addr(), t.Dst.Addr(), g, w.a.Zone, src)
+		addr = hashAddr(t.Src.Addr(), t.Dst.Addr(), g, w.a.Zone, m)
 		w.assume(Predicted, "the address is the kernel's hash over the range (find_best_ips_proto)")
 	}
-	if src {
-		t.Src = netip.AddrPortFrom(addr, t.Src.Port())
-	} else {
-		t.Dst = netip.AddrPortFrom(addr, t.Dst.Port())
-	}
-	return t
+	return m.withAddr(t, addr)
 }
 
-// addrWords gives an address as union nf_inet_addr's four words, raw: in the byte order of memory. The hash
-// is that of a little-endian host.
+// addrWords returns an address as union nf_inet_addr's four words as they are in memory, and how many
+// it has. The hash is that of a little-endian host.
 func addrWords(a netip.Addr) (k [4]uint32, n int) {
 	if a.Is4() {
 		b := a.As4()
@@ -173,9 +176,10 @@ func swap32(v uint32) uint32 {
 	return v<<24 | v>>24 | v<<8&0xff0000 | v>>8&0xff00
 }
 
-// hashAddr picks an address of a range for a source and a destination in a zone. A destination is overwritten
-// word by word while the hash still reads it, so for destination NAT the words already chosen are mixed in.
-func hashAddr(src, dst netip.Addr, g *natRange, zone uint16, srcNAT bool) netip.Addr {
+// hashAddr picks an address of a range for a source and a destination in a zone. A destination is
+// overwritten word by word while the hash still reads it, so for destination NAT the words already
+// chosen are mixed in.
+func hashAddr(src, dst netip.Addr, g *natRange, zone uint16, m manip) netip.Addr {
 	s, n := addrWords(src)
 	d, _ := addrWords(dst)
 	lo, _ := addrWords(g.minAddr)
@@ -198,7 +202,7 @@ func hashAddr(src, dst netip.Addr, g *natRange, zone uint16, srcNAT bool) netip.
 		if v != swap32(hi[i]) {
 			differs = true
 		}
-		if !srcNAT {
+		if m == manipDst {
 			d[i] = swap32(v)
 		}
 		if !g.persistent {

@@ -7,15 +7,16 @@ import (
 	"slices"
 )
 
-// Overlay is a copy-on-write table over a live one: entries committed, changed or deleted
-// by a trace exist here only. Not safe for concurrent use.
+// Overlay is a copy-on-write table over a live one: entries committed, changed or deleted by a trace
+// exist here only. It is a Table with all that a Table can have. The zero Overlay is empty. It is not
+// safe for concurrent use.
 type Overlay struct {
 	Below Table        // nil: nothing below
-	Now   func() int64 // unix seconds, for entries to age by; nil: entries do not age
+	Now   func() int64 // seconds since 1970, for entries to age by; nil: entries do not age
 
 	mine *MemTable
-	// gone holds, by original tuple, the entries of the table below that the overlay deleted, and those that it
-	// has changed and therefore hides.
+	// gone has, by original tuple, the entries of the table below that the overlay deleted, and those
+	// that it has changed and therefore hides.
 	gone map[zoneTuple]Entry
 	used []Expectation // expectations below that a commit used up
 }
@@ -37,7 +38,7 @@ func (o *Overlay) now() int64 {
 	return o.Now()
 }
 
-// aged gives a record's entry as it is now; ok is false when its time is over.
+// aged returns a record's entry as it is now; ok is false when its time is over.
 func (o *Overlay) aged(r *record) (Entry, bool) {
 	e := r.e
 	if o.Now == nil || !e.HasTimeout || r.at == 0 {
@@ -51,7 +52,8 @@ func (o *Overlay) aged(r *record) (Entry, bool) {
 	return e, true
 }
 
-// Lookup answers from the overlay, then from the table below unless the overlay deleted the entry.
+// Lookup implements Table: the overlay answers, then the table below unless the overlay deleted the
+// entry.
 func (o *Overlay) Lookup(ctx context.Context, zone uint16, t Tuple) (Entry, error) {
 	if o.mine != nil {
 		if r := o.mine.byTuple[keyOf(zone, &t)]; r != nil {
@@ -77,7 +79,8 @@ func (o *Overlay) isGone(e *Entry) bool {
 	return ok && (g.ID == 0 || e.ID == 0 || g.ID == e.ID)
 }
 
-// Apply records what an action did: committed, updated and deleted entries.
+// Apply records what an action did: committed, updated and deleted entries. Of a Result with
+// Alternatives it records the first.
 func (o *Overlay) Apply(r Result) {
 	o.init()
 	if r.Deleted != nil {
@@ -106,19 +109,11 @@ func (o *Overlay) put(e Entry) {
 		o.hide(&e) // the entry below is replaced by its changed copy
 	}
 	e.Source = FromOverlay
-	e.TCP, e.SCTP, e.Master = cloned(e.TCP), cloned(e.SCTP), cloned(e.Master)
+	e = e.clone()
 	if e.Created == 0 && e.ID == 0 {
 		e.Created = o.now()
 	}
 	o.mine.insert(e, o.now())
-}
-
-func cloned[T any](p *T) *T {
-	if p == nil {
-		return nil
-	}
-	v := *p
-	return &v
 }
 
 func (o *Overlay) remove(e *Entry) {
@@ -146,7 +141,7 @@ func (o *Overlay) Expect(x Expectation) {
 	o.mine.Expect(x)
 }
 
-// Expectation implements Expecter.
+// Expectation implements Expecter. An expectation that a commit has used up is not found again.
 func (o *Overlay) Expectation(ctx context.Context, zone uint16, t Tuple) (Expectation, error) {
 	if o.mine != nil {
 		if x, err := o.mine.Expectation(ctx, zone, t); err == nil {
@@ -178,7 +173,7 @@ func (o *Overlay) BySource(ctx context.Context, zone uint16, proto uint8, src ne
 	return o.merge(out, rest, err)
 }
 
-// Echoes implements EchoFinder.
+// Echoes implements EchoFinder: the overlay's entries come first.
 func (o *Overlay) Echoes(ctx context.Context, zone uint16, t Tuple) ([]Entry, error) {
 	var out []Entry
 	if o.mine != nil {
@@ -212,92 +207,30 @@ func (o *Overlay) merge(out, rest []Entry, err error) ([]Entry, error) {
 	return out, nil
 }
 
-// Delta tells how many entries more than the table below a zone has; zone -1 is all zones.
-func (o *Overlay) Delta(zone int) int {
+// Added returns how many entries more than the table below a zone has.
+func (o *Overlay) Added(zone uint16) int {
+	return o.added(func(z uint16) bool { return z == zone })
+}
+
+// AddedTotal returns how many entries more than the table below all zones have.
+func (o *Overlay) AddedTotal() int {
+	return o.added(func(uint16) bool { return true })
+}
+
+func (o *Overlay) added(in func(zone uint16) bool) int {
 	if o.mine == nil {
 		return 0
 	}
 	n := 0
 	for _, r := range o.mine.records() {
-		if _, alive := o.aged(r); alive && (zone < 0 || int(r.e.Zone) == zone) {
+		if _, alive := o.aged(r); alive && in(r.e.Zone) {
 			n++
 		}
 	}
 	for k := range o.gone {
-		if zone < 0 || int(k.zone) == zone {
+		if in(k.zone) {
 			n--
 		}
 	}
 	return n
-}
-
-// Fork returns a copy that goes its own way over the same table below, for a branch of a trace.
-func (o *Overlay) Fork() *Overlay {
-	f := &Overlay{Below: o.Below, Now: o.Now, used: slices.Clone(o.used)}
-	if o.mine == nil {
-		return f
-	}
-	f.init()
-	for _, r := range o.mine.records() {
-		e := r.e
-		e.TCP, e.SCTP, e.Master = cloned(e.TCP), cloned(e.SCTP), cloned(e.Master)
-		f.mine.insert(e, r.at)
-	}
-	f.mine.expected = slices.Clone(o.mine.expected)
-	for k, e := range o.gone {
-		f.gone[k] = e
-	}
-	return f
-}
-
-// Snapshot copies what the overlay holds, to save it or to fork it for a branch.
-func (o *Overlay) Snapshot() OverlayData {
-	d := OverlayData{Entries: []OverlayEntry{}}
-	if o.mine == nil {
-		return d
-	}
-	for _, r := range o.mine.records() {
-		if _, alive := o.aged(r); !alive {
-			continue
-		}
-		e := r.e
-		e.TCP, e.SCTP, e.Master = cloned(e.TCP), cloned(e.SCTP), cloned(e.Master)
-		d.Entries = append(d.Entries, OverlayEntry{Entry: e, At: r.at})
-	}
-	for _, e := range o.gone {
-		d.Deleted = append(d.Deleted, e)
-	}
-	slices.SortFunc(d.Deleted, func(a, b Entry) int {
-		if a.Zone != b.Zone {
-			return int(a.Zone) - int(b.Zone)
-		}
-		return slices.Compare([]byte(a.Orig.String()), []byte(b.Orig.String()))
-	})
-	return d
-}
-
-// Load replaces what the overlay holds.
-func (o *Overlay) Load(d OverlayData) {
-	o.mine, o.used = nil, nil
-	o.init()
-	for _, e := range d.Entries {
-		e.Entry.Source = FromOverlay
-		o.mine.insert(e.Entry, e.At)
-	}
-	for i := range d.Deleted {
-		e := d.Deleted[i]
-		o.gone[zoneTuple{e.Zone, e.Orig}] = e
-	}
-}
-
-// OverlayData is an overlay's content, JSON-encodable with stable field names.
-type OverlayData struct {
-	Entries []OverlayEntry `json:"entries"`
-	Deleted []Entry        `json:"deleted,omitempty"`
-}
-
-// OverlayEntry is an entry with the time (unix seconds) it was last refreshed.
-type OverlayEntry struct {
-	Entry
-	At int64 `json:"at"`
 }

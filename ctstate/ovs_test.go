@@ -132,7 +132,7 @@ func TestUserspaceForceBefore33(t *testing.T) {
 }
 
 func TestUserspaceReopenBefore33(t *testing.T) {
-	e := Entry{Zone: 7, Orig: tup(t, client), Reply: tup(t, server), NATSrc: true, Mark: 5, TCP: &TCPInfo{State: UserTCPTimeWait, StateReply: UserTCPTimeWait}}
+	e := Entry{Zone: 7, Orig: tup(t, client), Reply: tup(t, server), NATSrc: true, Mark: 5, UserTCP: &UserTCPInfo{Orig: UserTCPTimeWait, Reply: UserTCPTimeWait}}
 	for _, c := range []struct {
 		r    Release
 		want State
@@ -192,7 +192,7 @@ func TestUserspaceTakenPortOfARange(t *testing.T) {
 	taken := Entry{Zone: 7, Orig: tup(t, first), Reply: tup(t, "udp 10.0.0.2:53>20.0.0.1:1000"), NATSrc: true}
 	r := carried(t, NewUserspace(), NewOverlay(NewMemTable(taken)), Packet{IP: true, Tuple: tup(t, "udp 10.0.0.1:1000>10.0.0.2:53")},
 		Action{Zone: 7, Commit: true, NAT: srcTo("20.0.0.1", "20.0.0.3")})
-	if len(r.Ranges) != 2 || r.Ranges[1].What != "nat-port" || r.Ranges[1].Min > 1000 {
+	if len(r.Ranges) != 2 || r.Ranges[1].Kind != RangeNATPort || r.Ranges[1].Min > 1000 {
 		t.Errorf("ranges %+v", r.Ranges)
 	}
 }

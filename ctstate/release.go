@@ -5,13 +5,15 @@ import (
 	"strconv"
 )
 
-// Release is a release of the kernel or of Open vSwitch, which some answers depend on. The zero Release is the newest one known.
+// Release is a release of the kernel or of Open vSwitch, which some answers depend on. The zero
+// Release is the newest one known.
 type Release struct{ Major, Minor, Patch int }
 
 // newest stands for a kernel newer than every change the model knows.
 var newest = Release{Major: 1 << 16}
 
-// ParseRelease reads what uname -r prints, as in "6.1.0-13-amd64".
+// ParseRelease reads what uname -r prints, as in "6.1.0-13-amd64": two or three numbers, and whatever
+// follows. What it cannot read is a *SyntaxError and the zero Release.
 func ParseRelease(in string) (Release, error) {
 	var r Release
 	off := 0
@@ -39,7 +41,7 @@ func ParseRelease(in string) (Release, error) {
 	return r, nil
 }
 
-// String writes the release as uname does, without what a distribution adds.
+// String returns the release as uname prints it, without what a distribution adds.
 func (r Release) String() string { return fmt.Sprintf("%d.%d.%d", r.Major, r.Minor, r.Patch) }
 
 // AtLeast reports whether r is major.minor or newer; the zero Release always is.
@@ -50,14 +52,15 @@ func (r Release) AtLeast(major, minor int) bool {
 	return r.Major > major || r.Major == major && r.Minor >= minor
 }
 
-// dnatClashNull: the extra null source binding for destination NAT, "openvswitch: handle DNAT tuple collision".
+// dnatClashNull: the extra null source binding for destination NAT ("openvswitch: handle DNAT tuple
+// collision").
 func (r Release) dnatClashNull() bool { return r.AtLeast(5, 10) }
 
 // icmpErrorBits: 6.2 to 6.7 translated ICMP errors without telling the flow key (fixed by e6345d2824a3).
 func (r Release) icmpErrorBits() bool { return !r.AtLeast(6, 2) || r.AtLeast(6, 8) }
 
-// expectAttached: since 6.6 a look-up attaches an expected connection without consuming the expectation;
-// before it, OVS only peeked (ovs_ct_expect_find).
+// expectAttached: since 6.6 a look-up attaches an expected connection without consuming the
+// expectation; before it, OVS only peeked (ovs_ct_expect_find).
 func (r Release) expectAttached() bool { return r.AtLeast(6, 6) }
 
 // icmpv6Redirect: nf_conntrack_icmpv6_redirect, "set icmpv6 redirects as RELATED".
@@ -66,8 +69,9 @@ func (r Release) icmpv6Redirect() bool { return r.AtLeast(6, 2) }
 // beLiberal: nf_ct_set_tcp_be_liberal on established connections.
 func (r Release) beLiberal() bool { return r.AtLeast(5, 11) }
 
-// dnatFromStart: a destination port search starts at the range's minimum ("nat: restore default DNAT behavior", 6.8). The stable
-// releases before it are taken as without: 6.1.192 was seen to start at random.
+// dnatFromStart: a destination port search starts at the range's minimum ("nat: restore default DNAT
+// behavior", 6.8). The stable releases before it are taken as without: 6.1.192 was seen to start at
+// random.
 func (r Release) dnatFromStart() bool { return r.AtLeast(6, 8) }
 
 // evictsClosing: since 6.5 a source port search may evict closing connections (nf_nat_used_tuple_harder).

@@ -59,8 +59,8 @@ func TestRewritten(t *testing.T) {
 	fourth := third
 	fourth.Orig, fourth.Reply = tup(t, "tcp 10.0.0.1:1000>40.0.0.1:80"), tup(t, "tcp 20.0.0.77:80>10.0.0.1:1000")
 	r = setDst(t, NewKernel(Release{}), NewOverlay(NewMemTable(third, fourth)), pkt, "20.0.0.77", Action{Zone: 7, NAT: &NAT{}}, track)
-	if r.Conn.State&(Est|Trk|DNAT) != Est|Trk|DNAT || r.Reply || r.Hit == nil || r.Hit.Orig != fourth.Orig {
-		t.Errorf("found backwards: %v reply %v hit %v", r.Conn.State, r.Reply, r.Hit)
+	if r.Conn.State&(Est|Trk|DNAT) != Est|Trk|DNAT || r.Dir != DirOriginal || r.Hit == nil || r.Hit.Orig != fourth.Orig {
+		t.Errorf("found backwards: %v direction %v hit %v", r.Conn.State, r.Dir, r.Hit)
 	}
 	// ovs_ct_set_mark tells the key what it changes, and no more.
 	r = setDst(t, NewKernel(Release{}), o, pkt, "20.0.0.77", track, Action{Zone: 7, Commit: true, Mark: 2, MarkMask: 0xff})
@@ -83,7 +83,7 @@ func TestUserspaceRewrittenReply(t *testing.T) {
 	p := Packet{IP: true, Tuple: e.Reply, TCPFlags: tcpSYN | tcpACK}
 	r := setDst(t, u, o, p, "20.0.0.77", Action{Zone: 7, NAT: &NAT{}}, Action{Zone: 7})
 	left, err := o.Lookup(bg, 7, e.Orig)
-	if err != nil || left.TCP.State != UserTCPEstablished || left.TCP.StateReply != UserTCPEstablished || r.Certainty != Assumed {
-		t.Errorf("left %+v %v, certainty %v, %v (%q)", left.TCP, err, r.Certainty, r.Conn.State, r.Why)
+	if err != nil || left.UserTCP.Orig != UserTCPEstablished || left.UserTCP.Reply != UserTCPEstablished || r.Certainty != Assumed {
+		t.Errorf("left %+v %v, certainty %v, %v (%q)", left.UserTCP, err, r.Certainty, r.Conn.State, r.Why)
 	}
 }

@@ -247,8 +247,8 @@ func TestOverlay(t *testing.T) {
 		t.Errorf("a later connection of the same tuples: %v %v", s, err)
 	}
 	now -= 3600
-	if o.Delta(7) != 0 || fork.Delta(7) != -1 {
-		t.Errorf("delta %d and %d", o.Delta(7), fork.Delta(7))
+	if o.Added(7) != 0 || fork.Added(7) != -1 {
+		t.Errorf("delta %d and %d", o.Added(7), fork.Added(7))
 	}
 	if empty := NewOverlay(nil); len(empty.Snapshot().Entries) != 0 || empty.Fork() == nil {
 		t.Error("empty overlay")

@@ -153,7 +153,7 @@ func TestTCPSpecialCases(t *testing.T) {
 		e.TCP.FlagsOrig, e.TCP.Last = flags, last
 		return e
 	}
-	rst := func(reply bool) TCPLast { return TCPLast{Known: true, Index: idxRST, Reply: reply} }
+	rst := func(d Direction) TCPLast { return TCPLast{Known: true, Index: TCPRstSet, Dir: d} }
 	for _, c := range []struct {
 		name    string
 		e       Entry
@@ -165,18 +165,18 @@ func TestTCPSpecialCases(t *testing.T) {
 		cert    Certainty
 	}{
 		{"SYN after FINs", closed(TCPTimeWait, TCPFlagCloseInit, TCPLast{}), client, tcpSYN, New | Trk, true, TCPSynSent, Exact},
-		{"SYN after own reset", closed(TCPClose, 0, rst(false)), client, tcpSYN, New | Trk, true, TCPSynSent, Exact},
-		{"SYN after the server's reset", closed(TCPClose, 0, rst(true)), client, tcpSYN, Est | Trk, false, TCPClose, Exact},
+		{"SYN after own reset", closed(TCPClose, 0, rst(DirOriginal)), client, tcpSYN, New | Trk, true, TCPSynSent, Exact},
+		{"SYN after the server's reset", closed(TCPClose, 0, rst(DirReply)), client, tcpSYN, Est | Trk, false, TCPClose, Exact},
 		{"SYN after an unknown reset", closed(TCPClose, 0, TCPLast{}), client, tcpSYN, Est | Trk, false, TCPClose, Undetermined},
 		{"server's SYN on TIME_WAIT", closed(TCPTimeWait, TCPFlagCloseInit, TCPLast{}), server, tcpSYN, New | Trk, true, TCPSynSent, Exact},
 		{"refused", conn(t, TCPSynSent, 0), server, tcpRST | tcpACK, Est | Rpl | Trk, true, TCPClose, Exact},
 		{"client gives up", conn(t, TCPSynSent, 0), client, tcpRST, New | Trk, true, TCPClose, Exact},
 		{"reset of an answered one", conn(t, TCPSynRecv, SeenReply), client, tcpRST, Est | Trk, false, TCPClose, Exact},
-		{"challenge ACK", closed(TCPLastAck, 0, TCPLast{Known: true, Index: idxSYN, ChallengeAck: true}), server, tcpACK, Est | Rpl | Trk, false, TCPLastAck, Exact},
+		{"challenge ACK", closed(TCPLastAck, 0, TCPLast{Known: true, Index: TCPSynSet, ChallengeAck: true}), server, tcpACK, Est | Rpl | Trk, false, TCPLastAck, Exact},
 		{"ACK of the last FIN", closed(TCPLastAck, 0, TCPLast{}), server, tcpACK, Est | Rpl | Trk, false, TCPTimeWait, Assumed},
 		{"simultaneous open", conn(t, TCPSynSent, 0), server, tcpSYN, Est | Rpl | Trk, false, TCPSynSent2, Exact},
 		{"its end", closed(TCPSynRecv, 0, TCPLast{Known: true, SimOpen: true}), server, tcpACK, Est | Rpl | Trk, false, TCPEstablished, Exact},
-		{"SYN-ACK for an ignored SYN", closed(TCPEstablished, 0, TCPLast{Known: true, Index: idxSYN}), server, tcpSYN | tcpACK, Est | Rpl | Trk, false, TCPSynRecv, Assumed},
+		{"SYN-ACK for an ignored SYN", closed(TCPEstablished, 0, TCPLast{Known: true, Index: TCPSynSet}), server, tcpSYN | tcpACK, Est | Rpl | Trk, false, TCPSynRecv, Assumed},
 		{"SYN retransmitted", conn(t, TCPSynSent, 0), client, tcpSYN, New | Trk, false, TCPSynSent, Exact},
 		{"ACK before the SYN-ACK", conn(t, TCPSynSent, 0), client, tcpACK, Inv | Trk, false, TCPSynSent, Exact},
 		{"ACK of a picked up one", conn(t, TCPEstablished, 0), client, tcpACK, New | Trk, false, TCPEstablished, Assumed},
@@ -236,7 +236,7 @@ func TestTCPLiberal(t *testing.T) {
 	// A connection that begins again keeps what OVS has said of the answering side (nf_ct_tcp_state_reset).
 	e := conn(t, TCPEstablished, SeenReply|Assured)
 	e.TCP.FlagsOrig, e.TCP.FlagsReply = TCPFlagBeLiberal|TCPFlagMaxAckSet, TCPFlagBeLiberal|TCPFlagCloseInit
-	e.TCP.Last = TCPLast{Known: true, Index: idxSYN}
+	e.TCP.Last = TCPLast{Known: true, Index: TCPSynSet}
 	r := tcpDo(t, NewKernel(Release{}), NewMemTable(e), server, tcpSYN|tcpACK, Action{})
 	if got := r.Updated.TCP; got.State != TCPSynRecv || got.FlagsOrig != 0 || got.FlagsReply != TCPFlagBeLiberal|TCPFlagMaxAckSet {
 		t.Errorf("begun again: %+v", got)

@@ -43,32 +43,6 @@ func TestStatusText(t *testing.T) {
 	}
 }
 
-func TestMatchText(t *testing.T) {
-	for _, c := range []struct {
-		in   string
-		want Match
-	}{
-		{"+trk-new", Match{Trk, Trk | New}}, {"-trk", Match{0, Trk}}, {"+est+rpl+trk-inv", Match{Est | Rpl | Trk, Est | Rpl | Trk | Inv}},
-		{"+trk+0x100000", Match{Trk | 0x100000, Trk | 0x100000}}, {"0x21/0x21", Match{Trk | New, Trk | New}},
-	} {
-		m, err := ParseMatch(c.in)
-		if err != nil || m != c.want {
-			t.Errorf("ParseMatch(%q) = %+v, %v", c.in, m, err)
-		}
-		if back, err := ParseMatch(m.String()); err != nil || back != m {
-			t.Errorf("%q prints %q, read back as %+v, %v", c.in, m, back, err)
-		}
-	}
-	for _, bad := range []string{"", "trk", "+", "+nope", "+trk-trk", "1/x", "3/1"} {
-		if m, err := ParseMatch(bad); err == nil || m != (Match{}) {
-			t.Errorf("ParseMatch(%q) = %v, %v", bad, m, err)
-		}
-	}
-	if m := (Match{Trk, Trk | New}); !m.Matches(Trk|Est) || m.Matches(Trk|New) || m.String() != "-new+trk" {
-		t.Errorf("match %v", m)
-	}
-}
-
 func TestLabelText(t *testing.T) {
 	for _, c := range []struct {
 		l    Label
@@ -134,7 +108,7 @@ func TestNames(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{TCPNone.String(), "NONE"}, {TCPSynSent2.String(), "SYN_SENT2"}, {TCPState(77).String(), "77"},
 		{FromNone.String(), "none"}, {FromKernel.String(), "kernel"}, {FromUserspace.String(), "userspace"}, {FromOverlay.String(), "overlay"},
-		{UserTCPFinWait2.UserspaceName(), "FIN_WAIT_2"}, {Release{6, 1, 3}.String(), "6.1.3"},
+		{UserTCPFinWait2.String(), "FIN_WAIT_2"}, {Release{6, 1, 3}.String(), "6.1.3"},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)
@@ -168,7 +142,7 @@ func TestEntryJSON(t *testing.T) {
 	}
 	b := bytes.TrimSpace(buf.Bytes())
 	const want = `{"zone":3,"orig":"tcp 10.0.0.1:1>10.0.0.2:80","reply":"tcp 10.0.0.2:80>10.0.0.1:1","status":"SEEN_REPLY|CONFIRMED",` +
-		`"timeout":9,"has_timeout":true,"mark":2,"label":"0x4","tcp":{"state":3},"master":"tcp 10.0.0.1:5>10.0.0.2:21","source":"overlay","at":7}`
+		`"timeout":9,"has_timeout":true,"mark":2,"label":"0x4","tcp":{"state":"ESTABLISHED"},"master":"tcp 10.0.0.1:5>10.0.0.2:21","source":"overlay","at":7}`
 	if string(b) != want {
 		t.Errorf("got  %s\nwant %s", b, want)
 	}
@@ -190,15 +164,6 @@ func FuzzState(f *testing.F) {
 		if err == nil {
 			if back, err := ParseState(s.String()); err != nil || back != s {
 				t.Errorf("%q: %v prints %q, read back %v, %v", in, uint32(s), s, back, err)
-			}
-		}
-		m, err := ParseMatch(in)
-		if err != nil && m != (Match{}) {
-			t.Errorf("error with %v", m)
-		}
-		if err == nil && m.Mask != 0 {
-			if back, err := ParseMatch(m.String()); err != nil || back != m {
-				t.Errorf("%q prints %q, read back %v, %v", in, m, back, err)
 			}
 		}
 	})

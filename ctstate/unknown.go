@@ -2,7 +2,7 @@ package ctstate
 
 import "reflect"
 
-// Unknown says what a table does not tell of an entry: later packets ask for it again.
+// Unknown is what a table does not export of an entry: each packet asks for it again.
 type Unknown uint8
 
 // What can be unknown of an entry of the userspace datapath.
@@ -13,23 +13,23 @@ const (
 
 var unknownNames = [...]string{"answered", "nat"}
 
-// String writes the set bits, lowest first, as in "answered|nat".
+// String returns the set bits, lowest first, as in "answered|nat".
 func (u Unknown) String() string { return bitsString(uint32(u), unknownNames[:]) }
 
-// MarshalText writes the text of String.
+// MarshalText returns the text of String.
 func (u Unknown) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
-// UnmarshalText reads what String writes.
+// UnmarshalText reads what String returns.
 func (u *Unknown) UnmarshalText(b []byte) error {
 	v, err := parseBits(string(b), unknownNames[:])
 	*u = Unknown(v)
 	return err
 }
 
-// MergeEntry returns the entry that stands for both a and b: they differ in nothing, or in what can
-// be unknown.
-func MergeEntry(a, b Entry) (Entry, bool) {
-	m := a
+// MergeEntry returns the entry that stands for both a and b, with Unknown for what they differ in; ok
+// is false where they differ in more than can be unknown.
+func MergeEntry(a, b Entry) (m Entry, ok bool) {
+	m = a
 	if answered := SeenReply & (a.Status ^ b.Status); answered != 0 || (a.Unknown^b.Unknown)&UnknownAnswered != 0 {
 		m.Unknown |= UnknownAnswered
 	}

@@ -16,7 +16,7 @@ func DefaultUserFragments() UserFragments { return UserFragments{MinIPv4: 1200, 
 
 // fragment is ipf_preprocess_conntrack for a fragment; done says that the packet is not tracked as
 // its datagram.
-func (w *uwork) fragment() (done bool) {
+func (w *userRun) fragment() (done bool) {
 	p, f := &w.r.Packet, &w.u.Fragments
 	off, least := f.OffIPv4, f.MinIPv4
 	if p.Tuple.IsIPv6() {

@@ -1,7 +1,7 @@
 package ctstate
 
-// extract is conn_key_extract: false is an invalid packet.
-func (w *uwork) extract() bool {
+// extract is conn_key_extract: the key that the packet is looked up by; false for an invalid packet.
+func (w *userRun) extract() bool {
 	p := &w.r.Packet
 	t := p.Tuple
 	w.key = w.u.Release.userKey(t)
@@ -11,13 +11,14 @@ func (w *uwork) extract() bool {
 	if (t.Proto == ProtoICMPv6) != t.IsIPv6() {
 		return false
 	}
-	if t.Proto == ProtoICMP && icmpIsError(t.ICMPType) || t.Proto == ProtoICMPv6 && t.ICMPType >= 1 && t.ICMPType <= 4 {
+	if t.Proto == ProtoICMP && icmpIsError(t.ICMPType) || t.Proto == ProtoICMPv6 && t.ICMPType >= icmpv6DestUnreach && t.ICMPType <= icmpv6ParamProb {
 		return w.extractError()
 	}
 	switch known := t.ICMPCode == 0; {
-	case t.Proto == ProtoICMP && known && (t.ICMPType == 0 || t.ICMPType == 8 || t.ICMPType >= 13 && t.ICMPType <= 16):
+	case t.Proto == ProtoICMP && known && (t.ICMPType == icmpEchoReply || t.ICMPType == icmpEcho ||
+		t.ICMPType >= icmpTimestamp && t.ICMPType <= icmpInfoReply):
 		return true
-	case t.Proto == ProtoICMPv6 && known && (t.ICMPType == 128 || t.ICMPType == 129):
+	case t.Proto == ProtoICMPv6 && known && (t.ICMPType == icmpv6EchoRequest || t.ICMPType == icmpv6EchoReply):
 		return true
 	}
 	w.why("this ICMP message is not tracked by the userspace datapath")
@@ -25,7 +26,7 @@ func (w *uwork) extract() bool {
 }
 
 // extractError takes the key from the quoted packet, reversed (extract_l4_icmp).
-func (w *uwork) extractError() bool {
+func (w *userRun) extractError() bool {
 	p := &w.r.Packet
 	if p.Inner == nil {
 		w.assume(Undetermined, "which connection an ICMP error belongs to cannot be known without the packet it quotes")
@@ -40,8 +41,8 @@ func (w *uwork) extractError() bool {
 	return ok && w.portsOK(*p.Inner)
 }
 
-// portsOK mirrors extract_l4_tcp and its like: port 0 is invalid.
-func (w *uwork) portsOK(t Tuple) bool {
+// portsOK is extract_l4_tcp and its like: port 0 is invalid.
+func (w *userRun) portsOK(t Tuple) bool {
 	switch {
 	case !w.u.Release.userPorts(t.Proto):
 	case t.Src.Port() == 0 || t.Dst.Port() == 0:

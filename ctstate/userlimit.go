@@ -1,6 +1,7 @@
 package ctstate
 
-// UserLimits is what keeps the userspace datapath from entering connections.
+// UserLimits is what keeps the userspace datapath from entering connections. The zero UserLimits
+// keeps none out.
 type UserLimits struct {
 	// Count and Max are dpctl/ct-get-nconns and ct-get-maxconns; Max 0 checks nothing.
 	Count, Max int
@@ -14,13 +15,13 @@ type UserLimits struct {
 
 // full reports that a limit keeps the connection from being entered; the packet goes on as new
 // (conn_not_found).
-func (w *uwork) full() bool {
+func (w *userRun) full() bool {
 	l := &w.u.Limits
 	if w.zoneFull() {
 		w.why("the zone's connection limit is reached (ct-set-limits): not committed, the packet goes on as new")
 		return true
 	}
-	if l.None || l.Max > 0 && l.Count+w.delta(-1) >= l.Max {
+	if l.None || l.Max > 0 && l.Count+w.addedTotal() >= l.Max {
 		w.why("the connection table is full (ct-get-maxconns): not committed, the packet goes on as new")
 		return true
 	}
@@ -28,30 +29,22 @@ func (w *uwork) full() bool {
 }
 
 // zoneFull is zone_limit_lookup_or_default and the comparison with its count.
-func (w *uwork) zoneFull() bool {
+func (w *userRun) zoneFull() bool {
 	l := &w.u.Limits
 	z, own := l.Zones[w.a.Zone]
 	more := 0
 	switch {
 	case own:
-		more = w.delta(int(w.a.Zone))
+		more = w.added(w.a.Zone)
 	case l.Default == nil:
 		return false
 	case w.u.Release.sharedDefault():
-		z, more = *l.Default, w.delta(-1)
+		z, more = *l.Default, w.addedTotal()
 		for zone := range l.Zones {
-			more -= w.delta(int(zone))
+			more -= w.added(zone)
 		}
 	default:
-		z, more = *l.Default, w.delta(int(w.a.Zone))
+		z, more = *l.Default, w.added(w.a.Zone)
 	}
 	return int64(z.Count)+int64(more) >= int64(z.Limit)
-}
-
-// delta asks an overlay how many entries it adds to a zone; zone -1 is all.
-func (w *uwork) delta(zone int) int {
-	if d, ok := w.tbl.(interface{ Delta(zone int) int }); ok {
-		return d.Delta(zone)
-	}
-	return 0
 }

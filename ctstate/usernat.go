@@ -1,12 +1,9 @@
 package ctstate
 
-import (
-	"fmt"
-	"net/netip"
-)
+import "fmt"
 
-// adopt notes what the table does not tell of an entry read from it.
-func (w *uwork) adopt(e *Entry) {
+// adopt notes what the table does not export of an entry read from it.
+func (w *userRun) adopt(e *Entry) {
 	if e.Source != FromUserspace {
 		return
 	}
@@ -38,9 +35,9 @@ func (e *Entry) natOptions() (src, dst bool) {
 	return true, true // a clash changes the source port for either
 }
 
-// natKind gives a connection's nat_action: as committed, as its tuples show, or as the question
-// falls.
-func (w *uwork) natKind(e *Entry) (src, dst bool) {
+// natKind returns a connection's nat_action: as committed, as its tuples show, or as the question is
+// answered.
+func (w *userRun) natKind(e *Entry) (src, dst bool) {
 	plain, _ := e.Orig.Invert()
 	switch {
 	case e.NATSrc || e.NATDst:
@@ -56,7 +53,7 @@ func (w *uwork) natKind(e *Entry) (src, dst bool) {
 	if plain != e.Reply {
 		n--
 	}
-	picked := w.q.ask("ct-nat", "the userspace table does not show whether the connection was committed with a translation to the addresses "+
+	picked := w.q.ask(QuestionNAT, "the userspace table does not show whether the connection was committed with a translation to the addresses "+
 		"that it already had", options[:n]...)
 	e.NATSrc, e.NATDst = picked == 0, picked == 1
 	e.Unknown &^= UnknownNAT
@@ -65,7 +62,7 @@ func (w *uwork) natKind(e *Entry) (src, dst bool) {
 }
 
 // wasNAT reports whether a connection was committed with nat.
-func (w *uwork) wasNAT(e *Entry) bool {
+func (w *userRun) wasNAT(e *Entry) bool {
 	if e.hasUnNAT() {
 		return true
 	}
@@ -73,11 +70,11 @@ func (w *uwork) wasNAT(e *Entry) bool {
 	return src || dst
 }
 
-// inZone names one way that a question falls, apart from the same one in another zone.
-func (w *uwork) inZone(text string) string { return fmt.Sprintf("%s in zone %d", text, w.a.Zone) }
+// inZone names one answer to a question, apart from the same one in another zone.
+func (w *userRun) inZone(text string) string { return fmt.Sprintf("%s in zone %d", text, w.a.Zone) }
 
 // handleNAT is handle_nat: once per packet and zone.
-func (w *uwork) handleNAT() {
+func (w *userRun) handleNAT() {
 	c := &w.r.Conn
 	if c.State&natMask != 0 && c.KeyZone == w.a.Zone {
 		return
@@ -90,33 +87,26 @@ func (w *uwork) handleNAT() {
 }
 
 // natPacket is nat_packet: the connection's own kind, swapped for replies; the action's range does not matter.
-func (w *uwork) natPacket() {
+func (w *userRun) natPacket() {
 	src, dst := w.natKind(w.e)
-	if w.reply {
-		src, dst = dst, src
-	}
-	key := w.e.Reply
-	if w.reply {
-		key = w.e.Orig
-	}
-	c, p := &w.r.Conn, &w.r.Packet
-	switch {
-	case src:
-		c.State |= SNAT
-	case dst:
-		c.State |= DNAT
-	default:
+	if !src && !dst {
 		return
 	}
+	m := manipDst
+	if src {
+		m = manipSrc
+	}
+	if w.dir == DirReply {
+		m = m.opposite()
+	}
+	key := *w.e.tuple(w.dir.Opposite())
+	c, p := &w.r.Conn, &w.r.Packet
+	c.State |= m.bit()
 	before := p.Tuple
 	t := &p.Tuple
-	if src {
-		t.Src = netip.AddrPortFrom(key.Dst.Addr(), t.Src.Port())
-	} else {
-		t.Dst = netip.AddrPortFrom(key.Src.Addr(), t.Dst.Port())
-	}
+	*t = m.withAddr(*t, m.opposite().of(&key).Addr())
 	if w.related {
-		w.natInner(&key, src)
+		w.natInner(&key, m)
 	} else {
 		w.patPacket(t, &key)
 	}
@@ -124,7 +114,7 @@ func (w *uwork) natPacket() {
 }
 
 // patPacket is pat_packet: both ports from the key; an ICMPv6 id is left alone.
-func (w *uwork) patPacket(t, key *Tuple) {
+func (w *userRun) patPacket(t, key *Tuple) {
 	switch {
 	case !w.u.Release.userPAT(t.Proto):
 	case t.Proto != ProtoICMP:
@@ -137,7 +127,7 @@ func (w *uwork) patPacket(t, key *Tuple) {
 }
 
 // natInner is nat_inner_packet: the quoted packet goes the other way.
-func (w *uwork) natInner(key *Tuple, outerSrc bool) {
+func (w *userRun) natInner(key *Tuple, outer manip) {
 	p := &w.r.Packet
 	rev, ok := key.Invert()
 	if !ok || p.Inner == nil {
@@ -149,201 +139,7 @@ func (w *uwork) natInner(key *Tuple, outerSrc bool) {
 	}
 	inner := *p.Inner
 	w.patPacket(&inner, &rev)
-	if outerSrc { // reversed: the quoted destination
-		inner.Dst = netip.AddrPortFrom(rev.Src.Addr(), inner.Dst.Port())
-	} else {
-		inner.Src = netip.AddrPortFrom(rev.Dst.Addr(), inner.Src.Port())
-	}
+	inner = outer.opposite().withAddr(inner, outer.of(&rev).Addr())
 	p.Inner = &inner
 	w.r.NATed = true
-}
-
-// chooseNAT is nat_get_unique_tuple on a new connection; false leaves it out of the table.
-func (w *uwork) chooseNAT(e *Entry) (bool, error) {
-	n := w.a.NAT
-	e.NATSrc, e.NATDst = n.Src, n.Dst
-	if w.exp != nil && w.exp.NATTuple != nil {
-		return w.followMaster(e), nil
-	}
-	if !n.Src && !n.Dst {
-		return w.bareNAT(e)
-	}
-	g := natRangeOf(n)
-	if g.ips {
-		w.rangeAddr(e, &g)
-	}
-	if !w.u.Release.userPAT(e.Orig.Proto) {
-		used, err := w.userUsed(e.Reply)
-		if used {
-			w.why("the reply direction is taken and the protocol has no port to change: not committed, the packet goes on as new")
-		}
-		return !used, err
-	}
-	return w.choosePort(e, &g)
-}
-
-// bareNAT is what nat_get_unique_tuple makes of no kind of translation: an empty address and port, which no reply has.
-func (w *uwork) bareNAT(e *Entry) (bool, error) {
-	empty := netip.IPv4Unspecified()
-	if e.Orig.IsIPv6() {
-		empty = netip.IPv6Unspecified()
-	}
-	e.Reply.Src = netip.AddrPortFrom(empty, e.Reply.Src.Port())
-	switch {
-	case !w.u.Release.userPAT(e.Orig.Proto):
-	case e.Orig.Proto != ProtoICMP:
-		e.Reply.Dst = withPort(e.Reply.Dst, 0)
-	}
-	used, err := w.userUsed(e.Reply)
-	if used {
-		w.why("another connection was committed with a bare nat: not committed, the packet goes on as new")
-		return false, err
-	}
-	w.why("committed with a bare nat: the userspace datapath enters an empty reply address, so its replies are not of it")
-	return true, err
-}
-
-// rangeAddr puts the range's address into the reply direction. Which one of several is a hash that begins with a
-// random number of the process, or with 0 for persistent but differently from build to build.
-func (w *uwork) rangeAddr(e *Entry, g *natRange) {
-	if g.minAddr != g.maxAddr {
-		w.r.Ranges = append(w.r.Ranges, Range{What: "nat-address", MinAddr: g.minAddr, MaxAddr: g.maxAddr})
-		w.assume(Undetermined, "the address is the userspace datapath's own hash over the range, which cannot be foreseen: "+
-			"the first is shown")
-	}
-	if w.a.NAT.Src {
-		e.Reply.Dst = netip.AddrPortFrom(g.minAddr, e.Reply.Dst.Port())
-	} else {
-		e.Reply.Src = netip.AddrPortFrom(g.minAddr, e.Reply.Src.Port())
-	}
-}
-
-func (w *uwork) followMaster(e *Entry) bool {
-	x := w.exp
-	if x.NATDir == 0 {
-		e.NATSrc, e.NATDst = true, false
-		e.Reply.Dst = withAddr(e.Reply.Dst, x.NATTuple.Src.Addr())
-	} else {
-		e.NATSrc, e.NATDst = false, true
-		e.Reply.Src = withAddr(e.Reply.Src, x.NATTuple.Src.Addr())
-	}
-	return true
-}
-
-func withAddr(a netip.AddrPort, addr netip.Addr) netip.AddrPort {
-	return netip.AddrPortFrom(addr, a.Port())
-}
-
-func (w *uwork) userUsed(reply Tuple) (bool, error) {
-	e, err := w.lookup(reply)
-	return e != nil || w.leftover(reply), err
-}
-
-// choosePort runs the port searches of nat_get_unique_tuple.
-func (w *uwork) choosePort(e *Entry, g *natRange) (bool, error) {
-	n := w.a.NAT
-	if n.Dst && g.ports {
-		c := userChoice(e.Reply, g.minPort, g.maxPort, true)
-		found, err := w.search(e, &c, c.size > 1)
-		if found || err != nil {
-			return found, err
-		}
-		// Of a search in vain the port that it began with stays.
-		e.Reply = c.at(0)
-		if c.size > 1 {
-			w.r.Ranges = append(w.r.Ranges, Range{What: "nat-port", Min: c.min, Max: c.min + uint16(c.size-1)})
-			w.assume(Undetermined, "every destination port of the range is taken: the one where the search began, which is a hash or "+
-				"random, is used with another source port")
-		}
-	}
-	var c userPorts
-	if n.Src && g.ports {
-		c = userChoice(e.Reply, g.minPort, g.maxPort, false)
-	} else {
-		lo, hi := uint16(1024), uint16(65535)
-		switch cur := sourceKey(e.Orig).Port(); {
-		case cur < 512:
-			lo, hi = 1, 511
-		case cur < 1024:
-			lo, hi = 600, 1023
-		}
-		c = userChoice(e.Reply, lo, hi, false)
-		c.first, c.own = true, sourceKey(e.Orig).Port()
-		if c.own >= lo {
-			c.start = uint32(c.own - lo)
-		} else { // NEXT_PORT_IN_RANGE: a port outside the range is followed by its first
-			c.start = c.size - 1
-		}
-	}
-	found, err := w.search(e, &c, n.Src && g.ports && c.size > 1)
-	if !found && err == nil {
-		w.why("no unused tuple: not committed, the packet goes on as new")
-	}
-	return found, err
-}
-
-// userPorts is one nat_get_unique_l4.
-type userPorts struct {
-	reply       Tuple
-	dst         bool // the original direction's destination port is chosen
-	min         uint16
-	start, size uint32
-	first       bool // the search begins with the packet's own port, which may lie outside the range
-	own         uint16
-}
-
-func userChoice(reply Tuple, lo, hi uint16, dst bool) userPorts {
-	if hi < lo {
-		lo, hi = hi, lo
-	}
-	return userPorts{reply: reply, dst: dst, min: lo, size: uint32(hi) - uint32(lo) + 1}
-}
-
-func (c *userPorts) at(i uint32) Tuple {
-	t, port := c.reply, uint16(uint32(c.min)+(c.start+i)%c.size)
-	if c.first && i == 0 {
-		port = c.own
-	}
-	switch {
-	case t.Proto == ProtoICMP:
-		t.ICMPID = port
-	case c.dst:
-		t.Src = withPort(t.Src, port)
-	default:
-		t.Dst = withPort(t.Dst, port)
-	}
-	return t
-}
-
-// search takes the first unused port from the start on; random tells that the start itself cannot be known.
-func (w *uwork) search(e *Entry, c *userPorts, random bool) (bool, error) {
-	for i := range min(c.size, maxAttempts) {
-		t := c.at(i)
-		used, err := w.userUsed(t)
-		if err != nil {
-			return false, err
-		}
-		if used {
-			continue
-		}
-		e.Reply = t
-		switch {
-		case random:
-			w.r.Ranges = append(w.r.Ranges, Range{What: "nat-port", Min: c.min, Max: c.min + uint16(c.size-1)})
-			w.assume(Undetermined, "the port search starts at a hash or at random: the first unused port is shown")
-		case i > 0 && len(w.r.Ranges) > 0:
-			w.r.Ranges = append(w.r.Ranges, Range{What: "nat-port", Min: min(c.min, c.own), Max: c.min + uint16(c.size-1)})
-			w.why("the port is taken with the address shown: with another address it may be another")
-		case i > 0:
-			w.assume(Predicted, "the port is taken: the next unused one is used")
-		}
-		return true, nil
-	}
-	if c.size > maxAttempts {
-		e.Reply = c.at(0)
-		w.r.Ranges = append(w.r.Ranges, Range{What: "nat-port", Min: c.min, Max: c.min + uint16(c.size-1)})
-		w.assume(Undetermined, "128 ports are taken: the search goes on at random")
-		return true, nil
-	}
-	return false, nil
 }

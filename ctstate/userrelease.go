@@ -9,7 +9,7 @@ func (r Release) userPorts(proto uint8) bool {
 	return proto == ProtoTCP || proto == ProtoUDP || proto == ProtoSCTP && r.AtLeast(3, 2)
 }
 
-// userKey is the tuple as the datapath keeps it.
+// userKey returns the tuple as the datapath keeps it.
 func (r Release) userKey(t Tuple) Tuple {
 	if HasPorts(t.Proto) && !r.userPorts(t.Proto) {
 		t.Src, t.Dst = netip.AddrPortFrom(t.Src.Addr(), 0), netip.AddrPortFrom(t.Dst.Addr(), 0)
@@ -17,35 +17,37 @@ func (r Release) userKey(t Tuple) Tuple {
 	return t
 }
 
-// userPAT tells the protocols whose ports are translated, and ICMP's ids since 4.0 ("conntrack: Fix
+// userPAT reports whether a protocol's ports are translated, and ICMP's ids since 4.0 ("conntrack: Fix
 // ICMP id conflicts in snat").
 func (r Release) userPAT(proto uint8) bool {
 	return r.userPorts(proto) || proto == ProtoICMP && r.AtLeast(4, 0)
 }
 
-// oneConn: since 3.3 one connection has both its keys ("conntrack: Remove nat_conn introducing key directionality").
+// oneConn: since 3.3 one connection has both its keys ("conntrack: Remove nat_conn introducing key
+// directionality").
 func (r Release) oneConn() bool { return r.AtLeast(3, 3) }
 
 // sharedDefault: before 3.5 zones without a limit of their own have one counter together
 // ("conntrack: Use a per zone default limit").
 func (r Release) sharedDefault() bool { return !r.AtLeast(3, 5) }
 
-// hasUnNAT tells whether OVS before 3.3 keeps the connection's reply key in an entry of its own (CT_CONN_TYPE_UN_NAT) that a look-up
-// meets. With a reply key that is only the original's reversed it is there too, but behind the connection itself.
+// hasUnNAT reports whether OVS before 3.3 keeps the connection's reply key in an entry of its own
+// (CT_CONN_TYPE_UN_NAT) that a look-up finds. With a reply key that is only the original's reversed it
+// is there too, but behind the connection itself.
 func (e *Entry) hasUnNAT() bool {
 	plain, ok := e.Orig.Invert()
 	return ok && plain != e.Reply
 }
 
 // userDirection is Direction for the userspace table, which tries the forward key first.
-func (e *Entry) userDirection(t Tuple) (reply, ok bool) {
+func (e *Entry) userDirection(t Tuple) (d Direction, ok bool) {
 	if e.Orig == t {
-		return false, true
+		return DirOriginal, true
 	}
-	return true, e.Reply == t
+	return DirReply, e.Reply == t
 }
 
-// leftover tells whether t is a key that a removed connection has left (OVS before 3.3).
-func (w *uwork) leftover(t Tuple) bool {
+// leftover reports whether t is a key that a removed connection has left (OVS before 3.3).
+func (w *userRun) leftover(t Tuple) bool {
 	return w.left != nil && (t == w.left.Reply || t == w.left.Orig && !w.left.hasUnNAT())
 }

@@ -3,8 +3,8 @@ package ctstate
 import "testing"
 
 // uconn is a connection as the userspace datapath lists it.
-func uconn(t testing.TB, s, r TCPState) Entry {
-	return Entry{Zone: 7, Orig: tup(t, client), Reply: tup(t, server), TCP: &TCPInfo{State: s, StateReply: r}, Source: FromUserspace}
+func uconn(t testing.TB, s, r UserTCPState) Entry {
+	return Entry{Zone: 7, Orig: tup(t, client), Reply: tup(t, server), UserTCP: &UserTCPInfo{Orig: s, Reply: r}, Source: FromUserspace}
 }
 
 func TestUserspaceTCP(t *testing.T) {
@@ -14,7 +14,7 @@ func TestUserspaceTCP(t *testing.T) {
 		tuple   string
 		flags   uint16
 		want    State
-		s, r    TCPState
+		s, r    UserTCPState
 		deleted bool
 	}{
 		{"SYN", nil, client, tcpSYN, New | Trk, UserTCPSynSent, UserTCPClosed, false},
@@ -51,8 +51,8 @@ func TestUserspaceTCP(t *testing.T) {
 			}
 			continue
 		}
-		if e := r.Conn.Entry; e.TCP == nil || e.TCP.State != c.s || e.TCP.StateReply != c.r {
-			t.Errorf("%s: left %+v", c.name, e.TCP)
+		if e := r.Conn.Entry; e.UserTCP == nil || e.UserTCP.Orig != c.s || e.UserTCP.Reply != c.r {
+			t.Errorf("%s: left %+v", c.name, e.UserTCP)
 		}
 	}
 }

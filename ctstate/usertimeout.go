@@ -32,7 +32,7 @@ func UserTimeoutsOf(named map[string]uint32) UserTimeouts {
 // timeouts are those of the zone's connections of a protocol: ofproto gives the zone's policy to
 // each commit (put_ct_timeout), but only of protocols that a policy can name
 // (ct_dpif_timeout_policy_support_ipproto).
-func (w *uwork) timeouts(proto uint8) *UserTimeouts {
+func (w *userRun) timeouts(proto uint8) *UserTimeouts {
 	t, ok := w.u.Policies[w.a.Zone]
 	if ok && (proto == ProtoTCP || proto == ProtoUDP || isICMP(proto)) {
 		return &t
@@ -52,7 +52,7 @@ func (t *UserTimeouts) echo(proto uint8) (unanswered, answered uint32) {
 // neverAnswered reports that an entry has more time left than an answered connection can have. A
 // connection keeps the policy that it was committed with, which may be the zone's or, from before
 // the zone had one, the default.
-func (w *uwork) neverAnswered(e *Entry) bool {
+func (w *userRun) neverAnswered(e *Entry) bool {
 	if !e.HasTimeout || w.u.TimeoutsUnknown {
 		return false
 	}

@@ -148,7 +148,10 @@ func join(a, b ctstate.Result) (ctstate.Result, bool) {
 	m.Certainty = max(a.Certainty, b.Certainty)
 	x, y := a, b
 	for _, v := range []*ctstate.Result{&x, &y} {
-		v.Conn.Entry, v.Conn.State, v.Conn.NewInfo = ctstate.Entry{}, 0, false
+		v.Conn.Entry, v.Conn.State = ctstate.Entry{}, 0
+		if v.Conn.Info == ctstate.CTNew {
+			v.Conn.Info = ctstate.CTEstablished
+		}
 		v.Updated, v.Committed, v.Why, v.NATed, v.Certainty = nil, nil, nil, false, 0
 	}
 	return m, ok && reflect.DeepEqual(x, y)
@@ -170,7 +173,7 @@ func commonPicks(group, all []ctstate.Alternative) []ctstate.Pick {
 }
 
 // chosen lists the ways that a question falls in some alternatives.
-func chosen(list []ctstate.Alternative, kind string) []string {
+func chosen(list []ctstate.Alternative, kind ctstate.Question) []string {
 	var out []string
 	for _, alt := range list {
 		for _, p := range alt.Picks {
@@ -243,19 +246,12 @@ func stateMask(megaflow string) ctstate.State {
 	if err != nil {
 		return allState
 	}
-	for _, fld := range f.Fields {
-		if fld.Name != "ct_state" {
-			continue
-		}
-		text := fld.Value
-		if fld.Mask != "" {
-			text += "/" + fld.Mask
-		}
-		m, err := ctstate.ParseMatch(text)
-		if err != nil {
-			return allState
-		}
-		return m.Mask
+	if f.Find("ct_state") < 0 {
+		return 0
 	}
-	return 0
+	_, mask, ok := f.CTState()
+	if !ok {
+		return allState
+	}
+	return ctstate.State(mask)
 }

@@ -85,7 +85,7 @@ func isNew(res ctstate.Result) bool {
 // without an id belongs to, leaves the entry itself open.
 func translated(ranges []ctstate.Range) bool {
 	for _, rg := range ranges {
-		if k := ChoiceKind(rg.What); k != ChoiceNATPort && k != ChoiceNATAddress {
+		if rg.Kind != ctstate.RangeNATPort && rg.Kind != ctstate.RangeNATAddress {
 			return false
 		}
 	}
@@ -93,7 +93,7 @@ func translated(ranges []ctstate.Range) bool {
 }
 
 func rangeChoice(rg ctstate.Range) Choice {
-	c := Choice{Kind: ChoiceKind(rg.What), Share: 1}
+	c := Choice{Kind: ChoiceKind(rg.Kind), Share: 1}
 	if rg.MinAddr.IsValid() {
 		c.Chosen = fmt.Sprintf("%v-%v", rg.MinAddr, rg.MaxAddr)
 	} else {
@@ -122,8 +122,7 @@ func trackAction(a odp.CT) ctstate.Action {
 		t.Mark, t.MarkMask = a.Mark, a.MarkMask
 	}
 	if a.HasLabel {
-		t.Label = ctstate.Label{Hi: a.Label.Hi, Lo: a.Label.Lo}
-		t.LabelMask = ctstate.Label{Hi: a.LabelMask.Hi, Lo: a.LabelMask.Lo}
+		t.Label, t.LabelMask = ctstate.Label(a.Label), ctstate.Label(a.LabelMask)
 	}
 	if n := a.NAT; n != nil {
 		t.NAT = &ctstate.NAT{

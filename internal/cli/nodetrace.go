@@ -104,7 +104,7 @@ func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, o
 	rep := &report.Report{Schema: report.Schema, Warnings: []string{}, Versions: report.Versions{
 		Tool: node.Version(), Chassis: map[string]report.Chassis{here: {Datapath: port.DatapathType(), OVS: info.OVSVersion, Kernel: info.Kernel}}}}
 	pk := &report.Packet{Label: "packet", Direction: "original", From: report.Place{Chassis: here, Port: port.Name}, Header: p.Header(),
-		Hops: []*report.Hop{{Chassis: here, Bridge: bridge, InPort: port.Name, Via: "vif", Segments: driver.Segments(res.Segments, nil, port.DatapathType())}}}
+		Hops: []*report.Hop{{Chassis: here, Bridge: bridge, InPort: port.Name, Via: "vif", Segments: driver.Segments(res.Segments, nil)}}}
 	pk.Branches = driver.LocalBranches(here, res)
 	driver.Judge(pk, p)
 	rep.Packets, rep.Verdict = []*report.Packet{pk}, pk.Verdict

@@ -15,7 +15,7 @@ import (
 )
 
 // overlaySchema names an overlay file's format.
-const overlaySchema = "ovn-ct-trace-overlay/1"
+const overlaySchema = "ovn-ct-trace-overlay/2"
 
 // overlayFile is an overlay between runs.
 type overlayFile struct {
@@ -86,14 +86,22 @@ func (o *overlayFlags) load() (driver.World, error) {
 	if err != nil {
 		return driver.World{}, &usageError{msg: "overlay: " + err.Error(), err: err}
 	}
-	var f overlayFile
-	if err := json.Unmarshal(b, &f); err != nil {
-		return driver.World{}, &usageError{msg: fmt.Sprintf("overlay %s: %v", o.file, err), err: err, hint: "remove it to begin anew; it was left as it is"}
+	const hint = "remove it to begin anew; it was left as it is"
+	var f struct {
+		Schema string          `json:"schema"`
+		World  json.RawMessage `json:"world"` // read by its schema
 	}
-	if f.Schema != overlaySchema {
-		return driver.World{}, usagef("remove it to begin anew; it was left as it is", "overlay %s: schema %q is not %s", o.file, f.Schema, overlaySchema)
+	if err = json.Unmarshal(b, &f); err == nil && f.Schema != overlaySchema {
+		return driver.World{}, usagef(hint, "overlay %s: schema %q is not %s", o.file, f.Schema, overlaySchema)
 	}
-	return f.World, nil
+	var w driver.World
+	if err == nil && f.World != nil {
+		err = json.Unmarshal(f.World, &w)
+	}
+	if err != nil {
+		return driver.World{}, &usageError{msg: fmt.Sprintf("overlay %s: %v", o.file, err), err: err, hint: hint}
+	}
+	return w, nil
 }
 
 // save replaces the overlay file whole: a run that dies leaves the old one.

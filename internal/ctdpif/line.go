@@ -111,14 +111,15 @@ func (l *Line) Entry() ctstate.Entry {
 		Source: ctstate.FromUserspace,
 	}
 	if l.TCP != nil && l.TCP.Verbose {
-		e.TCP = &ctstate.TCPInfo{
-			State: ctstate.TCPState(l.TCP.Orig), StateReply: ctstate.TCPState(l.TCP.Reply),
+		e.UserTCP = &ctstate.UserTCPInfo{
+			Orig: ctstate.UserTCPState(l.TCP.Orig), Reply: ctstate.UserTCPState(l.TCP.Reply),
 			FlagsOrig: uint8(l.TCP.FlagsOrig), FlagsReply: uint8(l.TCP.FlagsRpl),
 			WScaleOrig: l.TCP.WScaleOrig, WScaleRepl: l.TCP.WScaleR,
 		}
 	}
 	if l.SCTP != nil {
-		e.SCTP = &ctstate.SCTPInfo{State: l.SCTP.State, VTagOrig: l.SCTP.VTagOrig, VTagRepl: l.SCTP.VTagRepl}
+		// CT_DPIF_SCTP_STATE_* has no NONE before CLOSED.
+		e.SCTP = &ctstate.SCTPInfo{State: ctstate.SCTPState(l.SCTP.State) + ctstate.SCTPClosed, VTagOrig: l.SCTP.VTagOrig, VTagRepl: l.SCTP.VTagRepl}
 	}
 	if l.Parent != nil {
 		e.Master = &l.Parent.Tuple

@@ -136,10 +136,10 @@ func checkTable(t *testing.T, tbl *Table) {
 		}},
 		{7, tup(17, "10.0.0.2:53", "10.0.0.1:1000"), func(e ctstate.Entry) bool { return e.Orig.Dst.Port() == 53 }},
 		{9, tup(6, "42.0.0.1:8080", "10.0.0.1:1000"), func(e ctstate.Entry) bool {
-			return e.Orig == tup(6, "10.0.0.1:1000", "30.0.0.1:80") && e.Mark == 2 && e.TCP != nil && e.TCP.State == 2 && e.TCP.StateReply == 0
+			return e.Orig == tup(6, "10.0.0.1:1000", "30.0.0.1:80") && e.Mark == 2 && e.UserTCP != nil && e.UserTCP.Orig == 2 && e.UserTCP.Reply == 0
 		}},
 		{8, tup(6, "10.0.0.3:1003", "10.0.0.2:8081"), func(e ctstate.Entry) bool {
-			return e.TCP != nil && e.TCP.State == 4 && e.TCP.StateReply == 4
+			return e.UserTCP != nil && e.UserTCP.Orig == 4 && e.UserTCP.Reply == 4
 		}},
 		{5, echo, func(e ctstate.Entry) bool { return e.Reply == echoReply }},
 		{5, echoReply, func(e ctstate.Entry) bool { return e.Orig == echo }},

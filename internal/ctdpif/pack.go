@@ -71,7 +71,7 @@ func appendRecord(b []byte, e *ctstate.Entry) []byte {
 	icmp := isICMP(o.Proto)
 	portsBack := flag(packPortsBack, !icmp && r.Src.Port() == o.Dst.Port() && r.Dst.Port() == o.Src.Port())
 	flag(packTimeout, e.HasTimeout)
-	flag(packTCP, e.TCP != nil)
+	flag(packTCP, e.UserTCP != nil)
 	flag(packSCTP, e.SCTP != nil)
 	flag(packLabel, e.Label != ctstate.Label{})
 	flag(packHelper, e.Helper != "")
@@ -95,11 +95,11 @@ func appendRecord(b []byte, e *ctstate.Entry) []byte {
 	if e.HasTimeout {
 		b = binary.AppendUvarint(b, uint64(e.Timeout))
 	}
-	if t := e.TCP; t != nil {
-		b = append(b, byte(t.State), byte(t.StateReply), t.FlagsOrig, t.FlagsReply, t.WScaleOrig, t.WScaleRepl)
+	if t := e.UserTCP; t != nil {
+		b = append(b, byte(t.Orig), byte(t.Reply), t.FlagsOrig, t.FlagsReply, t.WScaleOrig, t.WScaleRepl)
 	}
 	if s := e.SCTP; s != nil {
-		b = append(b, s.State)
+		b = append(b, byte(s.State))
 		b = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, s.VTagOrig), s.VTagRepl)
 	}
 	if set&packLabel != 0 {
@@ -191,12 +191,12 @@ func (r *record) entry(zone uint16) ctstate.Entry {
 	}
 	if set&packTCP != 0 {
 		b := r.take(6)
-		e.TCP = &ctstate.TCPInfo{State: ctstate.TCPState(b[0]), StateReply: ctstate.TCPState(b[1]),
+		e.UserTCP = &ctstate.UserTCPInfo{Orig: ctstate.UserTCPState(b[0]), Reply: ctstate.UserTCPState(b[1]),
 			FlagsOrig: b[2], FlagsReply: b[3], WScaleOrig: b[4], WScaleRepl: b[5]}
 	}
 	if set&packSCTP != 0 {
 		b := r.take(9)
-		e.SCTP = &ctstate.SCTPInfo{State: b[0], VTagOrig: binary.BigEndian.Uint32(b[1:]), VTagRepl: binary.BigEndian.Uint32(b[5:])}
+		e.SCTP = &ctstate.SCTPInfo{State: ctstate.SCTPState(b[0]), VTagOrig: binary.BigEndian.Uint32(b[1:]), VTagRepl: binary.BigEndian.Uint32(b[5:])}
 	}
 	if set&packLabel != 0 {
 		b := r.take(16)

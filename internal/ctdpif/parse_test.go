@@ -107,8 +107,8 @@ func TestFields(t *testing.T) {
 		Zone: 65535, ID: 1<<32 - 1, Orig: tup(6, "10.0.0.1:1", "10.0.0.2:2"), Reply: tup(6, "10.0.0.2:2", "10.0.0.1:1"),
 		Status:  ctstate.SeenReply | ctstate.Assured | ctstate.Confirmed | ctstate.SrcNATDone | ctstate.DstNATDone | ctstate.Helper | ctstate.Offload,
 		Timeout: 86400, HasTimeout: true, Mark: 1<<32 - 1, Label: ctstate.Label{Hi: 1<<64 - 1, Lo: 1<<64 - 1},
-		TCP:    &ctstate.TCPInfo{State: 10, StateReply: 10, FlagsOrig: 0x83, FlagsReply: 0x40, WScaleOrig: 7},
-		Helper: "ftp", Source: ctstate.FromUserspace,
+		UserTCP: &ctstate.UserTCPInfo{Orig: 10, Reply: 10, FlagsOrig: 0x83, FlagsReply: 0x40, WScaleOrig: 7},
+		Helper:  "ftp", Source: ctstate.FromUserspace,
 	}
 	master := tup(6, "10.0.0.1:3", "10.0.0.2:21")
 	want.Master = &master
@@ -133,7 +133,7 @@ func TestUnknownItems(t *testing.T) {
 			continue
 		}
 		want := ctstate.Entry{Zone: 7, Orig: tup(6, "10.0.0.1:1", "10.0.0.2:2"), Reply: tup(6, "10.0.0.2:2", "10.0.0.1:1"),
-			Timeout: 3, HasTimeout: true, Mark: 2, TCP: &ctstate.TCPInfo{State: ctstate.UserTCPEstablished, StateReply: ctstate.UserTCPSynSent}, Source: ctstate.FromUserspace}
+			Timeout: 3, HasTimeout: true, Mark: 2, UserTCP: &ctstate.UserTCPInfo{Orig: ctstate.UserTCPEstablished, Reply: ctstate.UserTCPSynSent}, Source: ctstate.FromUserspace}
 		if got := l.Entry(); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s\ngot  %+v %+v\nwant %+v %+v", in, got, got.TCP, want, want.TCP)
 		}

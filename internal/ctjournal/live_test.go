@@ -120,7 +120,7 @@ func TestLiveNAT(t *testing.T) {
 		t.Errorf("taken port: %v", err)
 	}
 	// ... and is one when it was not.
-	got, err := c.CommitOpen(t.Context(), taken, []ctstate.Range{{What: "nat-port", Min: 100, Max: 110}})
+	got, err := c.CommitOpen(t.Context(), taken, []ctstate.Range{{Kind: ctstate.RangeNATPort, Min: 100, Max: 110}})
 	if err != nil || got.Reply.Dst.Addr() != ap("5.0.0.1:0").Addr() || got.Reply.Dst.Port() < 100 || got.Reply.Dst.Port() > 110 {
 		t.Errorf("%v %v", got.Reply, err)
 	}

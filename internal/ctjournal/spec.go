@@ -60,10 +60,10 @@ func leaveOpen(s *ctnetlink.Spec, e ctstate.Entry, r ctstate.Range) {
 	if e.Status&natBits == ctstate.DstNAT {
 		to = s.NATDst
 	}
-	switch r.What {
-	case "nat-port", "icmp-id":
+	switch r.Kind {
+	case ctstate.RangeNATPort, ctstate.RangeICMPID:
 		to.HasPort, to.MinPort, to.MaxPort = r.Min != 0 || r.Max != 0, r.Min, r.Max
-	case "nat-address":
+	case ctstate.RangeNATAddress:
 		if r.MinAddr.IsValid() && r.MaxAddr.IsValid() {
 			to.Min, to.Max = r.MinAddr, r.MaxAddr
 		}

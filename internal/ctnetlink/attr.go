@@ -181,25 +181,3 @@ func (d *decoder) join(err error) {
 		d.err = err
 	}
 }
-
-// nativeLittle tells how the kernel lays out ct_labels, an array of unsigned
-// long that OVS reads as one native-endian 128-bit number.
-var nativeLittle = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
-
-func loadLabel(v []byte) (hi, lo uint64) {
-	var b [16]byte
-	copy(b[:], v)
-	lo, hi = binary.NativeEndian.Uint64(b[:8]), binary.NativeEndian.Uint64(b[8:])
-	if !nativeLittle {
-		lo, hi = hi, lo
-	}
-	return hi, lo
-}
-
-func storeLabel(hi, lo uint64) []byte {
-	if !nativeLittle {
-		lo, hi = hi, lo
-	}
-	b := binary.NativeEndian.AppendUint64(make([]byte, 0, 16), lo)
-	return binary.NativeEndian.AppendUint64(b, hi)
-}

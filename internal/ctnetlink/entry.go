@@ -47,7 +47,9 @@ func decodeRecord(b []byte, r *Record) error {
 		case ctaZone:
 			r.Zone = d.be16()
 		case ctaLabels:
-			r.Label.Hi, r.Label.Lo = loadLabel(d.val)
+			var b [16]byte
+			copy(b[:], d.val)
+			r.Label = ctstate.LabelFromBytes(b)
 		case ctaProtoInfo:
 			d.join(decodeProtoInfo(d.val, &r.Entry))
 		case ctaHelp:
@@ -114,7 +116,7 @@ func decodeProtoInfo(b []byte, e *ctstate.Entry) error {
 			for in.next() {
 				switch in.typ {
 				case ctaSCTPState:
-					s.State = in.u8()
+					s.State = ctstate.SCTPState(in.u8())
 				case ctaSCTPVTagOrig:
 					s.VTagOrig = in.be32()
 				case ctaSCTPVTagRepl:

@@ -80,7 +80,9 @@ func decodeExpect(b []byte) (x ctstate.Expectation, master ctstate.Tuple, flags 
 			for in.next() {
 				switch in.typ {
 				case ctaExpectNATDir:
-					x.NATDir = uint8(in.be32())
+					if in.be32() != 0 {
+						x.NATDir = ctstate.DirReply
+					}
 				case ctaExpectNATTuple:
 					t, err := decodeTuple(in.val)
 					in.join(err)

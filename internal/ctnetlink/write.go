@@ -103,7 +103,7 @@ func (s *Spec) encode(e *encoder, seq uint32, flags uint16) error {
 	if err := checkTuple(s.Orig); err != nil {
 		return err
 	}
-	reply, ok := invert(s.Orig)
+	reply, ok := s.Orig.Invert()
 	if !ok {
 		return fmt.Errorf("ICMP type %d has no reply", s.Orig.ICMPType)
 	}
@@ -122,7 +122,7 @@ func (s *Spec) encode(e *encoder, seq uint32, flags uint16) error {
 		e.be32(ctaMark, s.Mark)
 	}
 	if s.Label != (ctstate.Label{}) {
-		e.bytes(ctaLabels, storeLabel(s.Label.Hi, s.Label.Lo))
+		e.label(s.Label)
 	}
 	e.protoInfo(s.Orig.Proto, s.TCP, s.SCTP)
 	if s.Helper != "" {
@@ -161,7 +161,7 @@ func (e *encoder) protoInfo(proto uint8, tcp *ctstate.TCPInfo, sctp *ctstate.SCT
 	case proto == ctstate.ProtoSCTP && sctp != nil:
 		n := e.nest(ctaProtoInfo)
 		in := e.nest(ctaProtoInfoSCTP)
-		e.u8(ctaSCTPState, sctp.State)
+		e.u8(ctaSCTPState, uint8(sctp.State))
 		e.be32(ctaSCTPVTagOrig, sctp.VTagOrig)
 		e.be32(ctaSCTPVTagRepl, sctp.VTagRepl)
 		e.end(in)
@@ -190,6 +190,11 @@ func (e *encoder) nat(typ uint16, r *NATRange) {
 		e.end(p)
 	}
 	e.end(n)
+}
+
+func (e *encoder) label(l ctstate.Label) {
+	b := l.Bytes()
+	e.bytes(ctaLabels, b[:])
 }
 
 // Change is what Update writes; nil and zero members are left as they are.
@@ -235,7 +240,7 @@ func (t *Table) Update(ctx context.Context, k Key, c Change) error {
 		e.be32(ctaMark, *c.Mark)
 	}
 	if c.Label != nil && *c.Label != t.rec.Label {
-		e.bytes(ctaLabels, storeLabel(c.Label.Hi, c.Label.Lo))
+		e.label(*c.Label)
 	}
 	if err := t.s.execute(ctx, "update", e.finish(), nil); err != nil {
 		return lookupError(k.zone, k.tuple, notFound(err))
@@ -268,33 +273,4 @@ func notFound(err error) error {
 		return ctstate.ErrNotFound
 	}
 	return err
-}
-
-// invert is nf_ct_invert_tuple: false when an ICMP type has no partner.
-func invert(t ctstate.Tuple) (ctstate.Tuple, bool) {
-	r := t
-	r.Src, r.Dst = t.Dst, t.Src
-	switch t.Proto {
-	case ctstate.ProtoICMP:
-		switch t.ICMPType {
-		case 0, 8:
-			r.ICMPType = 8 - t.ICMPType
-		case 13, 15, 17:
-			r.ICMPType++
-		case 14, 16, 18:
-			r.ICMPType--
-		default:
-			return ctstate.Tuple{}, false
-		}
-	case ctstate.ProtoICMPv6:
-		switch t.ICMPType {
-		case 128, 139:
-			r.ICMPType++
-		case 129, 140:
-			r.ICMPType--
-		default:
-			return ctstate.Tuple{}, false
-		}
-	}
-	return r, true
 }

@@ -224,7 +224,8 @@ func (g *generator) tcp(pk *packet, e *ctstate.Entry) {
 	if me.finSent && !peer.acked {
 		h.seq-- // the window does not open before the peer's first ACK
 	}
-	switch closed := e == nil || e.TCP == nil || e.TCP.State == ctstate.TCPTimeWait || e.TCP.State == ctstate.TCPClose; {
+	state, known := tcpState(e)
+	switch closed := !known || state == ctstate.TCPTimeWait || state == ctstate.TCPClose; {
 	case flags&rst != 0:
 		if peer.acked {
 			h.seq = peer.maxAck
@@ -252,12 +253,25 @@ func (g *generator) tcp(pk *packet, e *ctstate.Entry) {
 	pk.p.TCPFlags = flags
 }
 
+// tcpState returns the TCP state of an entry.
+func tcpState(e *ctstate.Entry) (s ctstate.TCPState, known bool) {
+	switch {
+	case e == nil:
+	case e.TCP != nil:
+		return e.TCP.State, true
+	case e.UserTCP != nil:
+		return ctstate.TCPState(e.UserTCP.Orig), true
+	}
+	return 0, false
+}
+
 // plausible gives the flags that carry a connection on.
 func (g *generator) plausible(pk *packet, e *ctstate.Entry) uint16 {
-	if e == nil || e.TCP == nil {
+	state, known := tcpState(e)
+	if !known {
 		return syn
 	}
-	switch e.TCP.State {
+	switch state {
 	case ctstate.TCPSynSent:
 		if pk.fromClient {
 			return syn
@@ -272,7 +286,7 @@ func (g *generator) plausible(pk *packet, e *ctstate.Entry) uint16 {
 }
 
 // sent brings the endpoints up to date after a step, the way the kernel's window tracking has seen it.
-func (pk *packet) sent(before *ctstate.TCPInfo, r *ctstate.Result) {
+func (pk *packet) sent(before *ctstate.Entry, r *ctstate.Result) {
 	if pk.p.Tuple.Proto != ctstate.ProtoTCP || r.Conn.State&ctstate.Inv != 0 || r.Dropped {
 		return
 	}
@@ -281,7 +295,8 @@ func (pk *packet) sent(before *ctstate.TCPInfo, r *ctstate.Result) {
 		me, peer = peer, me
 	}
 	h, flags := pk.tcp, pk.p.TCPFlags
-	after := r.Conn.Entry.TCP
+	was, hadState := tcpState(before)
+	is, hasState := tcpState(&r.Conn.Entry)
 	if flags&(syn|ack) == syn {
 		me.lastSYN = h.seq
 	}
@@ -294,10 +309,10 @@ func (pk *packet) sent(before *ctstate.TCPInfo, r *ctstate.Result) {
 		peer.isn = peer.next
 		peer.lastSYN = peer.isn
 	}
-	ignored := before != nil && after != nil && r.Hit != nil && ignoredBy(before.State, after, flags, r.Reply)
-	if flags&(syn|ack) == syn|ack && before != nil && after != nil && after.State == ctstate.TCPSynRecv && !ignored {
+	ignored := hadState && hasState && r.Hit != nil && ignoredBy(was, is, flags, r.Dir)
+	if flags&(syn|ack) == syn|ack && hadState && hasState && is == ctstate.TCPSynRecv && !ignored {
 		me.next, me.finSent = h.seq+1, false
-		if before.State != ctstate.TCPSynSent && before.State != ctstate.TCPSynSent2 && before.State != ctstate.TCPSynRecv {
+		if was != ctstate.TCPSynSent && was != ctstate.TCPSynSent2 && was != ctstate.TCPSynRecv {
 			peer.isn, peer.next, peer.finSent, peer.acked = peer.lastSYN, peer.lastSYN+1, false, false
 			me.acked = false
 		}
@@ -306,11 +321,11 @@ func (pk *packet) sent(before *ctstate.TCPInfo, r *ctstate.Result) {
 		return
 	}
 	// A reset on a closing connection is believed without a look at its numbers, which are not kept (tcp_can_early_drop).
-	if flags&rst != 0 && before != nil && before.State >= ctstate.TCPFinWait && before.State <= ctstate.TCPClose {
+	if flags&rst != 0 && hadState && was >= ctstate.TCPFinWait && was <= ctstate.TCPClose {
 		return
 	}
 	me.seen = true
-	if flags&(syn|ack) == syn && after != nil && after.State == ctstate.TCPSynSent2 {
+	if flags&(syn|ack) == syn && hasState && is == ctstate.TCPSynSent2 {
 		me.next = h.seq + 1
 	}
 	if flags&fin != 0 && !me.finSent {
@@ -322,15 +337,15 @@ func (pk *packet) sent(before *ctstate.TCPInfo, r *ctstate.Result) {
 }
 
 // ignoredBy tells whether the kernel let the packet through without believing it.
-func ignoredBy(state ctstate.TCPState, after *ctstate.TCPInfo, flags uint16, reply bool) bool {
+func ignoredBy(state, after ctstate.TCPState, flags uint16, dir ctstate.Direction) bool {
 	switch {
-	case flags&rst != 0 || after.State != state:
+	case flags&rst != 0 || after != state:
 		return false
 	case flags&(syn|ack) == syn:
 		return state != ctstate.TCPSynSent && state != ctstate.TCPSynSent2
 	case flags&(syn|ack) == syn|ack:
-		return reply && state >= ctstate.TCPSynRecv && state <= ctstate.TCPClose
-	case flags&ack != 0 && flags&fin == 0 && reply:
+		return dir == ctstate.DirReply && state >= ctstate.TCPSynRecv && state <= ctstate.TCPClose
+	case flags&ack != 0 && flags&fin == 0 && dir == ctstate.DirReply:
 		return state == ctstate.TCPSynSent || state == ctstate.TCPSynSent2
 	}
 	return false

@@ -214,12 +214,7 @@ func (d *differ) one(pk packet) error {
 	if d.skip(&pk) {
 		return nil
 	}
-	hit := d.lookup(f.zone, pk.p.Tuple)
-	var before *ctstate.TCPInfo
-	if hit != nil && hit.TCP != nil {
-		v := *hit.TCP
-		before = &v
-	}
+	before := d.lookup(f.zone, pk.p.Tuple)
 	act := ctstate.Action{Zone: f.zone, Commit: true, NAT: d.gen.nat(f)}
 	r, err := d.k.Do(context.Background(), d.o, ctstate.Conn{}, pk.p, act)
 	if err != nil {

@@ -97,12 +97,11 @@ func (d *ovsDiffer) compareEntries(k owned) ([]string, error) {
 		differ("mark and label", fmt.Sprintf("%#x %v", real.Mark, real.Label), fmt.Sprintf("%#x %v", e.Mark, e.Label))
 	}
 	switch {
-	case (real.TCP == nil) != (e.TCP == nil):
-		differ("TCP part", real.TCP, e.TCP)
-	case e.TCP == nil:
-	case real.TCP.State != e.TCP.State || !d.kernel && real.TCP.StateReply != e.TCP.StateReply:
-		differ("TCP state", tcpStates(&real, d.kernel), tcpStates(e, d.kernel))
-	case d.kernel:
+	case (real.TCP == nil) != (e.TCP == nil), (real.UserTCP == nil) != (e.UserTCP == nil):
+		differ("TCP part", tcpStates(&real), tcpStates(e))
+	case tcpStates(&real) != tcpStates(e):
+		differ("TCP state", tcpStates(&real), tcpStates(e))
+	case e.TCP != nil:
 		mask := uint8(ctstate.TCPFlagCloseInit | ctstate.TCPFlagBeLiberal)
 		if !d.loose {
 			mask |= comparedFlags(real.TCP)
@@ -119,7 +118,7 @@ func (d *ovsDiffer) compareEntries(k owned) ([]string, error) {
 	if d.kernel && real.Status != e.Status {
 		differ("status", real.Status, e.Status)
 	}
-	if !d.kernel && e.TCP != nil && min(e.TCP.State, e.TCP.StateReply) < ctstate.UserTCPSynSent {
+	if t := e.UserTCP; t != nil && min(t.Orig, t.Reply) < ctstate.UserTCPSynSent {
 		return diffs, nil // whether a packet refreshes it depends on what it acknowledges of a side that was not seen
 	}
 	if age := int64(e.Timeout) - int64(real.Timeout); age < -1 || age > 12 {
@@ -128,11 +127,15 @@ func (d *ovsDiffer) compareEntries(k owned) ([]string, error) {
 	return diffs, nil
 }
 
-func tcpStates(e *ctstate.Entry, kernel bool) string {
-	if kernel {
+// tcpStates writes the state of a TCP connection, or of each peer; "" without one.
+func tcpStates(e *ctstate.Entry) string {
+	switch {
+	case e.TCP != nil:
 		return e.TCP.State.String()
+	case e.UserTCP != nil:
+		return e.UserTCP.Orig.String() + "/" + e.UserTCP.Reply.String()
 	}
-	return e.TCP.State.UserspaceName() + "/" + e.TCP.StateReply.UserspaceName()
+	return ""
 }
 
 // adopt takes over what nobody could know from the datapath, when it lies in the range that the model gave.
@@ -154,7 +157,7 @@ func (d *ovsDiffer) adopt(r *ctstate.Result, in *ctstate.Packet) error {
 	}
 	ports := func(got, want uint16) bool {
 		return got == want || slices.ContainsFunc(r.Ranges, func(g ctstate.Range) bool {
-			return g.What == "nat-port" && g.Min <= got && got <= g.Max
+			return g.Kind == ctstate.RangeNATPort && g.Min <= got && got <= g.Max
 		})
 	}
 	if !ports(got.Src.Port(), want.Src.Port()) || !ports(got.Dst.Port(), want.Dst.Port()) || !ports(got.ICMPID, want.ICMPID) ||
@@ -183,7 +186,7 @@ func (d *ovsDiffer) adopt(r *ctstate.Result, in *ctstate.Packet) error {
 
 // addressTaken gives an action with the address that the userspace datapath took out of a range, nil where there was no choice.
 func (d *ovsDiffer) addressTaken(r *ctstate.Result, act ctstate.Action) (*ctstate.NAT, error) {
-	i := slices.IndexFunc(r.Ranges, func(g ctstate.Range) bool { return g.What == "nat-address" })
+	i := slices.IndexFunc(r.Ranges, func(g ctstate.Range) bool { return g.Kind == ctstate.RangeNATAddress })
 	if i < 0 || r.Committed == nil || r.Hit != nil {
 		return nil, nil
 	}

@@ -206,10 +206,10 @@ func (d *ovsDiffer) unfit(pk *packet, p *program) bool {
 // acknowledges zero, which the other side's numbers may be far from.
 func (d *ovsDiffer) beforePeer(pk *packet) bool {
 	e := d.lookup(pk.f.zone, pk.p.Tuple)
-	if e == nil || e.TCP == nil || pk.tcp.flags&ack != 0 {
+	if e == nil || e.UserTCP == nil || pk.tcp.flags&ack != 0 {
 		return false
 	}
-	me, peer := e.TCP.State, e.TCP.StateReply
+	me, peer := e.UserTCP.Orig, e.UserTCP.Reply
 	if !pk.fromClient {
 		me, peer = peer, me
 	}
@@ -349,11 +349,11 @@ func rowOf(w *walk, prog *program, v6 bool) string {
 	what, nat := "first", "none"
 	if h := r.Hit; h != nil {
 		switch {
-		case r.Conn.Related && r.Reply:
+		case r.Conn.Info == ctstate.CTRelatedReply:
 			what = "error, reply"
-		case r.Conn.Related:
+		case r.Conn.Info == ctstate.CTRelated:
 			what = "error, original"
-		case r.Reply:
+		case r.Dir == ctstate.DirReply:
 			what = "reply"
 		case h.Status&ctstate.SeenReply == 0:
 			what = "original, unanswered"

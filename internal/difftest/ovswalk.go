@@ -67,10 +67,10 @@ type walk struct {
 	stages  []ctstate.State
 	dropped bool
 	why     []string
-	keys    []owned // what was looked up, to compare the entries
-	before  *ctstate.TCPInfo
-	assumed bool // the answer holds for sequence numbers that the generator cannot promise
-	stale   bool // what follows is not determined: see Why
+	keys    []owned        // what was looked up, to compare the entries
+	before  *ctstate.Entry // what the first action finds
+	assumed bool           // the answer holds for sequence numbers that the generator cannot promise
+	stale   bool           // what follows is not determined: see Why
 }
 
 // walk walks a packet through a program over an overlay. adopt, when given, settles what the model cannot know.
@@ -98,9 +98,8 @@ func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func
 			}
 		}
 		w.keys = append(w.keys, owned{act.Zone, key})
-		if e, err := o.Lookup(context.Background(), act.Zone, key); i == 0 && err == nil && e.TCP != nil {
-			v := *e.TCP
-			w.before = &v
+		if e, err := o.Lookup(context.Background(), act.Zone, key); i == 0 && err == nil {
+			w.before = &e
 		}
 		in := w.pk
 		r, err := d.model.Do(context.Background(), o, w.conn, w.pk, act)
@@ -137,7 +136,7 @@ func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func
 		if !d.kernel && !d.loose && r.Certainty == ctstate.Assumed && r.Hit != nil && p.p.Tuple.Proto == ctstate.ProtoTCP {
 			w.assumed = true
 		}
-		if h := w.first.Hit; !d.loose && i > 0 && h != nil && r.Hit != nil && r.Hit.Orig == h.Orig && r.Reply != w.first.Reply && p.p.Tuple.Proto == ctstate.ProtoTCP {
+		if h := w.first.Hit; !d.loose && i > 0 && h != nil && r.Hit != nil && r.Hit.Orig == h.Orig && r.Dir != w.first.Dir && p.p.Tuple.Proto == ctstate.ProtoTCP {
 			w.assumed = true // translated to itself: one packet is of both sides, and has the numbers of one
 		}
 		if d.limits != nil && r.Deleted != nil { // it counts until the daemon sweeps it up

@@ -11,9 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// Segments makes the public form of an engine's segments; zones are the node's zone names, datapath its kind: what is not the
-// kernel's numbers the states of connections in its own way.
-func Segments(in []*engine.Segment, zones map[uint16]string, datapath string) []*report.Segment {
+// Segments makes the public form of an engine's segments; zones are the node's zone names.
+func Segments(in []*engine.Segment, zones map[uint16]string) []*report.Segment {
 	var out []*report.Segment
 	for _, s := range in {
 		r := &report.Segment{
@@ -38,33 +37,26 @@ func Segments(in []*engine.Segment, zones map[uint16]string, datapath string) []
 			r.Tables = append(r.Tables, hit)
 		}
 		for _, c := range s.CT {
-			r.CT = append(r.CT, ctStep(c, zones, datapath == kernelDatapath))
+			r.CT = append(r.CT, ctStep(c, zones))
 		}
 		out = append(out, r)
 	}
 	return out
 }
 
-// kernelDatapath is the kind of datapath whose connections the kernel tracks.
-const kernelDatapath = "system"
-
-func ctStep(c engine.CTStep, zones map[uint16]string, kernel bool) report.CT {
+func ctStep(c engine.CTStep, zones map[uint16]string) report.CT {
 	res := c.Result
 	out := report.CT{
 		Zone: c.Zone, ZoneName: zones[c.Zone], Action: c.Action, Tuple: Tuple(c.Tuple),
-		Found: report.Found(res.Found.String()), Entry: entry(res.Hit, kernel), Committed: entry(res.Committed, kernel), Deleted: entry(res.Deleted, kernel),
+		Found: report.Found(res.Found.String()), Entry: entry(res.Hit), Committed: entry(res.Committed), Deleted: entry(res.Deleted),
 		State: res.Conn.State.String(), Mark: fmt.Sprintf("0x%x", res.Conn.Mark), Label: res.Conn.Label.String(),
-		Certainty: certaintyName(res.Certainty), Why: res.Why, Cached: !res.Looked,
+		Certainty: report.Certainty(res.Certainty.String()), Why: res.Why, Cached: !res.Looked,
 	}
 	if c.Err != "" {
-		out.Certainty, out.Why = certaintyName(ctstate.Undetermined), append(out.Why, c.Err)
+		out.Certainty, out.Why = report.CertaintyUndetermined, append(out.Why, c.Err)
 	}
-	switch {
-	case res.Hit == nil:
-	case res.Reply:
-		out.Direction = report.DirectionReply
-	default:
-		out.Direction = report.DirectionOriginal
+	if res.Hit != nil {
+		out.Direction = report.Direction(res.Dir.String())
 	}
 	if res.NATed {
 		n := &report.NAT{From: c.Before.Header(), To: c.After.Header(), Determined: true}
@@ -90,7 +82,7 @@ func ctStep(c engine.CTStep, zones map[uint16]string, kernel bool) report.CT {
 }
 
 // entry is the public form of a conntrack entry; nil gives nil.
-func entry(e *ctstate.Entry, kernel bool) *report.Entry {
+func entry(e *ctstate.Entry) *report.Entry {
 	if e == nil {
 		return nil
 	}
@@ -99,24 +91,20 @@ func entry(e *ctstate.Entry, kernel bool) *report.Entry {
 		Timeout: e.Timeout, Mark: fmt.Sprintf("0x%x", e.Mark), Label: e.Label.String(),
 	}
 	switch {
-	case e.TCP != nil && kernel:
+	case e.TCP != nil:
 		r.Protoinfo = e.TCP.State.String()
-	case e.TCP != nil: // each peer has a state of its own
-		r.Protoinfo = e.TCP.State.UserspaceName()
-		if reply := e.TCP.StateReply.UserspaceName(); reply != r.Protoinfo {
+	case e.UserTCP != nil: // each peer has a state of its own
+		r.Protoinfo = e.UserTCP.Orig.String()
+		if reply := e.UserTCP.Reply.String(); reply != r.Protoinfo {
 			r.Protoinfo += "/" + reply
 		}
-	case e.SCTP != nil && kernel && int(e.SCTP.State) < len(sctpStates):
-		r.Protoinfo = sctpStates[e.SCTP.State]
+	case e.SCTP != nil && e.SCTP.State <= ctstate.SCTPHeartbeatSent:
+		r.Protoinfo = e.SCTP.State.String()
 	case e.SCTP != nil:
 		r.Protoinfo = fmt.Sprintf("sctp state %d", e.SCTP.State)
 	}
 	return r
 }
-
-// sctpStates are the kernel's names (net/netfilter/nf_conntrack_proto_sctp.c: sctp_conntrack_names).
-var sctpStates = [...]string{"NONE", "CLOSED", "COOKIE_WAIT", "COOKIE_ECHOED", "ESTABLISHED", "SHUTDOWN_SENT", "SHUTDOWN_RECD",
-	"SHUTDOWN_ACK_SENT", "HEARTBEAT_SENT"}
 
 // Tuple is the public form of a tuple; that of a packet which conntrack does not track has empty
 // addresses.
@@ -152,16 +140,4 @@ func (d *Driver) Versions() map[string]report.Chassis {
 		out[name] = versions(i)
 	}
 	return out
-}
-
-func certaintyName(c ctstate.Certainty) report.Certainty {
-	switch c {
-	case ctstate.Exact:
-		return report.CertaintyExact
-	case ctstate.Predicted:
-		return report.CertaintyPredicted
-	case ctstate.Assumed:
-		return report.CertaintyAssumed
-	}
-	return report.CertaintyUndetermined
 }

@@ -135,7 +135,7 @@ func (s *sending) knownIn(ctx context.Context, m missed, w World) []report.Known
 			return
 		}
 		info := s.infos[chassis]
-		k := report.Known{Chassis: chassis, Zone: e.Zone, Entry: *entry(&e, info == nil || info.Datapath == kernelDatapath)}
+		k := report.Known{Chassis: chassis, Zone: e.Zone, Entry: *entry(&e)}
 		if info != nil {
 			k.ZoneName = s.zonesOf(ctx, chassis)[e.Zone]
 		}

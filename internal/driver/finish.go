@@ -109,7 +109,7 @@ func (s *sending) finish(ctx context.Context, sent *Sent) {
 	byChassis := map[string][]*report.Hop{}
 	for _, h := range s.hops {
 		s.assumptions(h)
-		h.rep.Segments = Segments(h.result.Segments, s.zoneNames(ctx, h), h.info.DatapathOf(h.rep.Bridge))
+		h.rep.Segments = Segments(h.result.Segments, s.zoneNames(ctx, h))
 		s.pkt.Hops = append(s.pkt.Hops, h.rep)
 		byChassis[h.chs] = append(byChassis[h.chs], h.rep)
 	}

@@ -21,8 +21,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// greeting is the first line of "node stdio": what follows is JSON-RPC, one message a line.
-const greeting = "ovn-ct-trace-node/1 "
+// greeting begins the first line of "node stdio", with the protocol's number: what follows is JSON-RPC,
+// one message a line.
+const (
+	protocolName = "ovn-ct-trace-node/"
+	greeting     = protocolName + "2 "
+)
 
 // The codes of errors that the two sides tell apart.
 const (
@@ -284,6 +288,9 @@ func (r *Remote) greet(ctx context.Context, br *bufio.Reader) (string, error) {
 	case a := <-ch:
 		if strings.HasPrefix(a.line, greeting) {
 			return a.line, nil
+		}
+		if strings.HasPrefix(a.line, protocolName) {
+			return "", fmt.Errorf("speaks protocol %q, not %q: install this version of the tool there", clip(a.line, 80), strings.TrimSpace(greeting))
 		}
 		if a.line != "" {
 			return "", fmt.Errorf("printed %q instead of the node protocol", clip(a.line, 80))

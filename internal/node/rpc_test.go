@@ -322,7 +322,7 @@ func TestRemoteGarbageInsteadOfGreeting(t *testing.T) {
 		"long line":        {strings.Repeat("x", 3*maxGreeting), strings.Repeat("x", 80) + "..."},
 		"empty line":       {"\n", "an empty line"},
 		"only blanks":      {"  \n", `"  "`},
-		"other protocol":   {"ovn-ct-trace-node/2 v9\n", `"ovn-ct-trace-node/2 v9"`},
+		"other protocol":   {"ovn-ct-trace-node/1 v9\n", `speaks protocol "ovn-ct-trace-node/1 v9", not "ovn-ct-trace-node/2"`},
 		"json":             {`{"jsonrpc":"2.0"}` + "\n", `jsonrpc`},
 		"nothing at all":   {"", "ended without an answer"},
 		"terminal control": {"\x1b[2J\x1b[31mhello\r\n", `\x1b[2J`},

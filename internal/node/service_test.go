@@ -159,7 +159,7 @@ func TestUserspaceEntriesAreFound(t *testing.T) {
 		t.Errorf("after the SYN a SYN-ACK ends as %+v", leaf)
 	}
 	ct := res.Segments[0].CT[0].Result
-	if ct.Found != ctstate.FromUserspace || !ct.Reply || ct.Hit == nil || ct.Hit.Mark != 7 || ct.Hit.Zone != 5 {
+	if ct.Found != ctstate.FromUserspace || ct.Dir != ctstate.DirReply || ct.Hit == nil || ct.Hit.Mark != 7 || ct.Hit.Zone != 5 {
 		t.Errorf("conntrack answered %+v", ct)
 	}
 	if after := o.Appctl("dpctl/dump-conntrack", "-m"); after != dump {

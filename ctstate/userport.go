@@ -1,0 +1,187 @@
+package ctstate
+
+import "net/netip"
+
+// chooseNAT is nat_get_unique_tuple on a new connection; false leaves it out of the table.
+func (w *userRun) chooseNAT(e *Entry) (bool, error) {
+	n := w.a.NAT
+	e.NATSrc, e.NATDst = n.Src, n.Dst
+	if w.exp != nil && w.exp.NATTuple != nil {
+		return w.followMaster(e), nil
+	}
+	if !n.Src && !n.Dst {
+		return w.bareNAT(e)
+	}
+	g := natRangeOf(n)
+	if g.ips {
+		w.rangeAddr(e, &g)
+	}
+	if !w.u.Release.userPAT(e.Orig.Proto) {
+		used, err := w.userUsed(e.Reply)
+		if used {
+			w.why("the reply direction is taken and the protocol has no port to change: not committed, the packet goes on as new")
+		}
+		return !used, err
+	}
+	return w.choosePort(e, &g)
+}
+
+// bareNAT is what nat_get_unique_tuple makes of no kind of translation: an empty address and port,
+// which no reply has.
+func (w *userRun) bareNAT(e *Entry) (bool, error) {
+	empty := netip.IPv4Unspecified()
+	if e.Orig.IsIPv6() {
+		empty = netip.IPv6Unspecified()
+	}
+	e.Reply.Src = netip.AddrPortFrom(empty, e.Reply.Src.Port())
+	switch {
+	case !w.u.Release.userPAT(e.Orig.Proto):
+	case e.Orig.Proto != ProtoICMP:
+		e.Reply.Dst = withPort(e.Reply.Dst, 0)
+	}
+	used, err := w.userUsed(e.Reply)
+	if used {
+		w.why("another connection was committed with a bare nat: not committed, the packet goes on as new")
+		return false, err
+	}
+	w.why("committed with a bare nat: the userspace datapath enters an empty reply address, so its replies are not of it")
+	return true, err
+}
+
+// rangeAddr puts the range's address into the reply direction. Which one of several is a hash that
+// begins with a random number of the process, or with 0 for persistent but differently from build to
+// build.
+func (w *userRun) rangeAddr(e *Entry, g *natRange) {
+	if g.minAddr != g.maxAddr {
+		w.r.Ranges = append(w.r.Ranges, Range{Kind: RangeNATAddress, MinAddr: g.minAddr, MaxAddr: g.maxAddr})
+		w.assume(Undetermined, "the address is the userspace datapath's own hash over the range, which cannot be foreseen: "+
+			"the first is shown")
+	}
+	if w.a.NAT.Src {
+		e.Reply.Dst = withAddr(e.Reply.Dst, g.minAddr)
+	} else {
+		e.Reply.Src = withAddr(e.Reply.Src, g.minAddr)
+	}
+}
+
+// followMaster is nat_get_unique_tuple for an expected connection, which is translated as its master
+// is.
+func (w *userRun) followMaster(e *Entry) bool {
+	x := w.exp
+	if x.NATDir == DirOriginal {
+		e.NATSrc, e.NATDst = true, false
+		e.Reply.Dst = withAddr(e.Reply.Dst, x.NATTuple.Src.Addr())
+	} else {
+		e.NATSrc, e.NATDst = false, true
+		e.Reply.Src = withAddr(e.Reply.Src, x.NATTuple.Src.Addr())
+	}
+	return true
+}
+
+// userUsed reports whether a reply direction is taken.
+func (w *userRun) userUsed(reply Tuple) (bool, error) {
+	found, err := w.lookup(reply, new(Entry))
+	return found || w.leftover(reply), err
+}
+
+// choosePort runs the port searches of nat_get_unique_tuple.
+func (w *userRun) choosePort(e *Entry, g *natRange) (bool, error) {
+	n := w.a.NAT
+	if n.Dst && g.ports {
+		c := userChoice(e.Reply, g.minPort, g.maxPort, manipDst)
+		found, err := w.search(e, &c, c.size > 1)
+		if found || err != nil {
+			return found, err
+		}
+		// Of a search in vain the port that it began with stays.
+		e.Reply = c.at(0)
+		if c.size > 1 {
+			w.r.Ranges = append(w.r.Ranges, Range{Kind: RangeNATPort, Min: c.min, Max: c.min + uint16(c.size-1)})
+			w.assume(Undetermined, "every destination port of the range is taken: the one where the search began, which is a hash or "+
+				"random, is used with another source port")
+		}
+	}
+	var c userPorts
+	if n.Src && g.ports {
+		c = userChoice(e.Reply, g.minPort, g.maxPort, manipSrc)
+	} else {
+		lo, hi := portClass(sourceKey(e.Orig).Port())
+		c = userChoice(e.Reply, lo, hi, manipSrc)
+		c.first, c.own = true, sourceKey(e.Orig).Port()
+		if c.own >= lo {
+			c.start = uint32(c.own - lo)
+		} else { // NEXT_PORT_IN_RANGE: a port outside the range is followed by its first
+			c.start = c.size - 1
+		}
+	}
+	found, err := w.search(e, &c, n.Src && g.ports && c.size > 1)
+	if !found && err == nil {
+		w.why("no unused tuple: not committed, the packet goes on as new")
+	}
+	return found, err
+}
+
+// userPorts is one nat_get_unique_l4.
+type userPorts struct {
+	reply       Tuple // of the connection
+	m           manip // which port of the original direction is chosen
+	min         uint16
+	start, size uint32 // where in the range the search begins; ports in the range, 1 to 65536
+	first       bool   // the search begins with the packet's own port, which may lie outside the range
+	own         uint16
+}
+
+// userChoice returns a search of a range of ports.
+func userChoice(reply Tuple, lo, hi uint16, m manip) userPorts {
+	if hi < lo {
+		lo, hi = hi, lo
+	}
+	return userPorts{reply: reply, m: m, min: lo, size: uint32(hi) - uint32(lo) + 1}
+}
+
+// at returns the reply tuple with the i-th port of the search.
+func (c *userPorts) at(i uint32) Tuple {
+	t, port := c.reply, uint16(uint32(c.min)+(c.start+i)%c.size)
+	if c.first && i == 0 {
+		port = c.own
+	}
+	if t.Proto == ProtoICMP {
+		t.ICMPID = port
+		return t
+	}
+	return c.m.opposite().withPort(t, port) // in the reply direction it is the other end
+}
+
+// search takes the first unused port from the start on; random reports that the start itself cannot be
+// known. It returns false where no port is unused.
+func (w *userRun) search(e *Entry, c *userPorts, random bool) (bool, error) {
+	for i := range min(c.size, maxAttempts) {
+		t := c.at(i)
+		used, err := w.userUsed(t)
+		if err != nil {
+			return false, err
+		}
+		if used {
+			continue
+		}
+		e.Reply = t
+		switch {
+		case random:
+			w.r.Ranges = append(w.r.Ranges, Range{Kind: RangeNATPort, Min: c.min, Max: c.min + uint16(c.size-1)})
+			w.assume(Undetermined, "the port search starts at a hash or at random: the first unused port is shown")
+		case i > 0 && len(w.r.Ranges) > 0:
+			w.r.Ranges = append(w.r.Ranges, Range{Kind: RangeNATPort, Min: min(c.min, c.own), Max: c.min + uint16(c.size-1)})
+			w.why("the port is taken with the address shown: with another address it may be another")
+		case i > 0:
+			w.assume(Predicted, "the port is taken: the next unused one is used")
+		}
+		return true, nil
+	}
+	if c.size > maxAttempts {
+		e.Reply = c.at(0)
+		w.r.Ranges = append(w.r.Ranges, Range{Kind: RangeNATPort, Min: c.min, Max: c.min + uint16(c.size-1)})
+		w.assume(Undetermined, "128 ports are taken: the search goes on at random")
+		return true, nil
+	}
+	return false, nil
+}
