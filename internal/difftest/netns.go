@@ -20,7 +20,8 @@ var zones = [...]uint16{1, 2, 300}
 type host struct {
 	in  map[uint16]int // tun devices packets are injected through, by zone
 	out int            // where forwarded packets come out
-	ctnl
+	buf [4096]byte
+	kernelTable
 }
 
 // newHost moves the calling thread into a new network namespace for good: the caller must be done with
@@ -52,7 +53,7 @@ func newHost(specs []natSpec) (*host, error) {
 	if err := h.configure(specs); err != nil {
 		return nil, err
 	}
-	return h, h.ctnl.open()
+	return h, h.kernelTable.open()
 }
 
 // openTun makes a tun device: kind is IFF_TUN for layer 3, IFF_TAP for frames.

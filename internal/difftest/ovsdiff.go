@@ -24,7 +24,7 @@ type ovsDiffer struct {
 	perZone  int // random programs of each zone
 	model    ctstate.Tracker
 	v        *vswitch
-	nl       ctnl
+	table    kernelTable
 	tbl      *ctdpif.Table
 	programs []program
 	o        *ctstate.Overlay
@@ -59,7 +59,7 @@ func (d *ovsDiffer) run(ctx context.Context, steps int) error {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("new network namespace: %w", err)
 		}
-		if err := d.nl.open(); err != nil {
+		if err := d.table.open(); err != nil {
 			return err
 		}
 	}
@@ -169,7 +169,7 @@ func (d *ovsDiffer) setUp(loose bool) error {
 			return err
 		}
 	}
-	return d.nl.flush()
+	return d.table.flush()
 }
 
 // step sends one packet through one program and compares.
@@ -230,7 +230,7 @@ func (d *ovsDiffer) real(zone uint16, t ctstate.Tuple) (ctstate.Entry, bool, err
 	var e ctstate.Entry
 	var err error
 	if d.kernel {
-		e, err = d.nl.get(zone, t)
+		e, err = d.table.get(zone, t)
 	} else {
 		e, err = d.tbl.Lookup(context.Background(), zone, t)
 	}
