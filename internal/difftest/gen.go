@@ -46,6 +46,9 @@ type generator struct {
 	owner map[owned]*flow
 	loose bool // nobody checks sequence numbers: any flow may touch any entry
 	user  bool // for the userspace datapath, which lets the first side acknowledge what the other has not sent yet
+	sctp  bool // the datapath's connections have SCTP's ports
+	// leftOut counts the connections of SCTP that were drawn and left out without sctp.
+	leftOut int
 }
 
 type owned struct {
@@ -69,7 +72,7 @@ func (g *generator) newFlow() *flow {
 		src, dst = dst, src
 	}
 	sport, dport := pick(r, uint16(1000), 1001, 600, 550, 100, 5000), pick(r, uint16(80), 443, 1000)
-	t := ctstate.Tuple{Proto: pick[uint8](r, 6, 6, 6, 6, 17, 17, 1, 1, 47, 99)}
+	t := ctstate.Tuple{Proto: g.proto()}
 	a, b := netip.MustParseAddr(src), netip.MustParseAddr(dst)
 	switch {
 	case ctstate.HasPorts(t.Proto):
@@ -104,6 +107,22 @@ func (g *generator) newFlow() *flow {
 	}
 	g.flows = append(g.flows, f)
 	return f
+}
+
+// proto draws a protocol.
+func (g *generator) proto() uint8 {
+	const generic = 99 // one without a tracker
+	pool := []uint8{ctstate.ProtoTCP, ctstate.ProtoTCP, ctstate.ProtoTCP, ctstate.ProtoTCP, ctstate.ProtoUDP, ctstate.ProtoUDP,
+		ctstate.ProtoICMP, ctstate.ProtoICMP, ctstate.ProtoGRE, generic}
+	if g.user {
+		pool = append(pool, ctstate.ProtoSCTP)
+	}
+	proto := pick(g.rnd, pool...)
+	for proto == ctstate.ProtoSCTP && !g.sctp {
+		g.leftOut++
+		proto = pick(g.rnd, pool...)
+	}
+	return proto
 }
 
 // nat gives the model's action for a flow: what nftables does for it, a null binding included.

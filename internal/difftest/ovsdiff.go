@@ -36,7 +36,9 @@ type ovsDiffer struct {
 	way      *ways
 	limits   []string // settings of this scenario (userspace)
 	crashes  int
-	as       *ctstate.Release // model another Open vSwitch than the one that runs
+	// sctpLeftOut counts the connections of SCTP that this Open vSwitch is too old for.
+	sctpLeftOut int
+	as          *ctstate.Release // model another Open vSwitch than the one that runs
 }
 
 // A scenario is short enough for nothing to expire in it, on a slow machine too.
@@ -68,6 +70,10 @@ func (d *ovsDiffer) run(ctx context.Context, steps int) error {
 		if d.v != nil {
 			d.v.stop()
 		}
+		if d.sctpLeftOut > 0 {
+			fmt.Fprintf(d.out, "difftest: left out: %d connections of SCTP, whose ports Open vSwitch %v does not look at (3.2 does)\n",
+				d.sctpLeftOut, d.v.release)
+		}
 	}()
 	if err := d.start(); err != nil {
 		return err
@@ -82,6 +88,11 @@ func (d *ovsDiffer) run(ctx context.Context, steps int) error {
 	}
 	return nil
 }
+
+// sctpPorts reports whether connections have SCTP's ports ("conntrack: Extract l4 information for
+// SCTP"). Without them a translated one is entered with ports that no packet has: what 3.1 then finds
+// depends on what it has translated before.
+func sctpPorts(r ctstate.Release) bool { return r.AtLeast(3, 2) }
 
 // start starts Open vSwitch with the programs in it.
 func (d *ovsDiffer) start() (err error) {
@@ -100,7 +111,9 @@ func (d *ovsDiffer) scenario(rnd *rand.Rand, n, steps int) error {
 		return err
 	}
 	d.o = ctstate.NewOverlay(nil)
-	d.gen = &generator{rnd: rnd, specs: []natSpec{{}}, owner: make(map[owned]*flow), loose: d.loose, user: !d.kernel}
+	d.gen = &generator{rnd: rnd, specs: []natSpec{{}}, owner: make(map[owned]*flow), loose: d.loose, user: !d.kernel,
+		sctp: !d.kernel && sctpPorts(d.v.release)}
+	defer func() { d.sctpLeftOut += d.gen.leftOut }()
 	d.history, d.sent = d.history[:0], d.sent[:0]
 	began := time.Now()
 	for range ovsScenario {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"net/netip"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
@@ -44,6 +45,12 @@ func transport(t ctstate.Tuple, h tcpHeader) []byte {
 		be.PutUint16(b[2:], t.Dst.Port())
 		be.PutUint16(b[4:], 12)
 		return b
+	case ctstate.ProtoSCTP: // with an INIT chunk
+		b := make([]byte, 12+20)
+		be.PutUint16(b, t.Src.Port())
+		be.PutUint16(b[2:], t.Dst.Port())
+		b[12], b[15] = 1, 20
+		return b
 	case ctstate.ProtoICMP, ctstate.ProtoICMPv6:
 		b := make([]byte, 8)
 		b[0], b[1] = t.ICMPType, t.ICMPCode
@@ -75,6 +82,10 @@ func network(t ctstate.Tuple, l4 []byte, dscp int) []byte {
 
 // fixChecksum fills in the transport's checksum, which conntrack verifies.
 func fixChecksum(t ctstate.Tuple, l4 []byte) {
+	if t.Proto == ctstate.ProtoSCTP {
+		binary.LittleEndian.PutUint32(l4[8:], crc32.Checksum(l4, crc32.MakeTable(crc32.Castagnoli)))
+		return
+	}
 	off := map[uint8]int{ctstate.ProtoTCP: 16, ctstate.ProtoUDP: 6, ctstate.ProtoICMP: 2, ctstate.ProtoICMPv6: 2}[t.Proto]
 	if off == 0 {
 		return
@@ -128,7 +139,7 @@ func unwire(b []byte) (t ctstate.Tuple, inner *ctstate.Tuple, ttl int, err error
 		return t, nil, ttl, errors.New("short header")
 	}
 	switch t.Proto {
-	case ctstate.ProtoTCP, ctstate.ProtoUDP:
+	case ctstate.ProtoTCP, ctstate.ProtoUDP, ctstate.ProtoSCTP:
 		t.Src = netip.AddrPortFrom(src, binary.BigEndian.Uint16(l4))
 		t.Dst = netip.AddrPortFrom(dst, binary.BigEndian.Uint16(l4[2:]))
 	case ctstate.ProtoICMP, ctstate.ProtoICMPv6:
