@@ -53,7 +53,7 @@ func newVswitch(kernel bool) (v *vswitch, err error) {
 	}
 	v.env = append(os.Environ(), "OVS_RUNDIR="+v.dir, "OVS_LOGDIR="+v.dir, "OVS_DBDIR="+v.dir, "OVS_SYSCONFDIR="+v.dir)
 	db, sock := v.dir+"/conf.db", "unix:"+v.dir+"/db.sock"
-	if err := v.run("", "ovsdb-tool", "create", db, "/usr/share/openvswitch/vswitch.ovsschema"); err != nil {
+	if err := v.run("", "ovsdb-tool", "create", db, prefix()+"/usr/share/openvswitch/vswitch.ovsschema"); err != nil {
 		return v, err
 	}
 	if _, err := v.start("ovsdb-server", db, "--remote=p"+sock, "--pidfile", "-vconsole:off"); err != nil {
@@ -129,8 +129,23 @@ func (v *vswitch) ports(db string) (err error) {
 	return nil
 }
 
+// prefix is where another Open vSwitch than the system's is installed (scripts/debian.sh); "" for none.
+func prefix() string { return os.Getenv("CT_TRACE_OVS_PREFIX") }
+
+// programPath returns the path of a program, or its name where the system's is meant.
+func programPath(name string) string {
+	for _, dir := range []string{"/usr/sbin/", "/usr/bin/"} {
+		if p := prefix() + dir + name; prefix() != "" {
+			if _, err := os.Stat(p); err == nil {
+				return p
+			}
+		}
+	}
+	return name
+}
+
 func (v *vswitch) start(name string, args ...string) (*exec.Cmd, error) {
-	cmd := exec.Command(name, args...)
+	cmd := exec.Command(programPath(name), args...)
 	cmd.Env, cmd.Dir = v.env, v.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // ^C goes to this process alone, which cleans up
 	log, err := os.Create(filepath.Join(v.dir, name+".out"))
@@ -162,7 +177,7 @@ func (v *vswitch) wait(name string) error {
 func (v *vswitch) run(stdin, name string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.CommandContext(ctx, programPath(name), args...)
 	cmd.Env, cmd.Dir, cmd.Stdin = v.env, v.dir, strings.NewReader(stdin)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", name, err, out)
