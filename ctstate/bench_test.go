@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// BenchmarkClassify is one ct(nat) of an established, translated connection: look-up, state, TCP progress, rewriting.
+// BenchmarkClassify is one ct(nat) of an established, translated connection: look-up, state, TCP
+// progress, rewriting.
 func BenchmarkClassify(b *testing.B) {
 	e := conn(b, TCPEstablished, SeenReply|Assured|DstNAT|SrcNATDone|DstNATDone)
 	e.Reply = tup(b, "tcp 10.0.0.9:8080>10.0.0.1:1000")
@@ -13,7 +14,8 @@ func BenchmarkClassify(b *testing.B) {
 	benchmarkDo(b, NewMemTable(e), Packet{IP: true, Tuple: e.Orig, TCPFlags: tcpACK}, Action{Zone: 7, NAT: &NAT{}}, Est|Trk|SNAT|DNAT)
 }
 
-// BenchmarkCommit is a first packet committed with destination NAT in a table of 10,000 connections.
+// BenchmarkCommit is a first packet committed with destination NAT in a table of 10,000
+// connections.
 func BenchmarkCommit(b *testing.B) {
 	m := NewMemTable()
 	e := conn(b, TCPEstablished, SeenReply)

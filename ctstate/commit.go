@@ -12,11 +12,11 @@ func (w *kernelRun) commit() error {
 	if a.MarkMask != 0 {
 		e.Mark = e.Mark&^a.MarkMask | a.Mark&a.MarkMask
 	}
-	// A new entry's label starts from its master's (ovs_ct_init_labels), which initConntrack has put
-	// there.
+	// A new entry's label starts from its master's (ovs_ct_init_labels), which initConntrack has
+	// put there.
 	e.Label = e.Label.Masked(a.Label, a.LabelMask)
-	// The key gets what is written (ovs_ct_set_mark, ovs_ct_set_labels) and keeps the rest, which may
-	// be of another entry (findExisting).
+	// The key gets what is written (ovs_ct_set_mark, ovs_ct_set_labels) and keeps the rest, which
+	// may be of another entry (findExisting).
 	if e.Mark != before {
 		w.r.Conn.Mark = e.Mark
 	}

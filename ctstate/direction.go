@@ -31,7 +31,7 @@ type CTInfo uint8
 // The values of CTInfo.
 const (
 	CTEstablished      CTInfo = iota // IP_CT_ESTABLISHED: of an answered connection
-	CTRelated                        // IP_CT_RELATED: of an expected connection, or an ICMP error about one
+	CTRelated                        // IP_CT_RELATED: of an expected connection, or an ICMP error
 	CTNew                            // IP_CT_NEW: begins the connection, which is not answered yet
 	CTEstablishedReply               // IP_CT_ESTABLISHED_REPLY
 	CTRelatedReply                   // IP_CT_RELATED_REPLY

@@ -2,8 +2,8 @@
 // one packet at one ct() action, and the entry that the action leaves. It does no I/O: entries come
 // from a [Table], and settings and the clock are fields.
 //
-// [Kernel] models the kernel datapath and [Userspace] Open vSwitch's own; both are a [Tracker]. What
-// a packet does to a connection goes into an [Overlay], over which the next packet is asked.
+// [Kernel] models the kernel datapath and [Userspace] Open vSwitch's own; both are a [Tracker].
+// What a packet does to a connection goes into an [Overlay], over which the next packet is asked.
 //
 // # Reading it beside the sources
 //
@@ -12,8 +12,8 @@
 //	kernelrun.go, commit.go    net/openvswitch/conntrack.c
 //	track.go, expect.go        net/netfilter/nf_conntrack_core.c, nf_conntrack_expect.c
 //	tcp.go, tcptable.go        net/netfilter/nf_conntrack_proto_tcp.c
-//	icmptrack.go               net/netfilter/nf_conntrack_proto_icmp.c, nf_conntrack_proto_icmpv6.c
-//	othertrack.go              nf_conntrack_proto_udp.c, _gre.c, _sctp.c, _generic.c
+//	icmptrack.go               net/netfilter/nf_conntrack_proto_icmp.c, _icmpv6.c
+//	othertrack.go              net/netfilter/nf_conntrack_proto_udp.c, _gre.c, _sctp.c, _generic.c
 //	nat.go                     net/netfilter/nf_nat_ovs.c, nf_nat_core.c, nf_nat_proto.c
 //	natselect.go, natport.go   net/netfilter/nf_nat_core.c
 //	userrun.go, userkey.go     lib/conntrack.c (Open vSwitch)

@@ -53,9 +53,9 @@ type Entry struct {
 	Unknown Unknown `json:"unknown,omitzero"`
 }
 
-// Direction returns which direction of the entry t is; ok is false when it is neither. A tuple equal
-// to both (a connection to itself) is the reply, which the kernel finds first because it hashes it
-// last.
+// Direction returns which direction of the entry t is; ok is false when it is neither. A tuple
+// equal to both (a connection to itself) is the reply, which the kernel finds first because it
+// hashes it last.
 func (e *Entry) Direction(t Tuple) (d Direction, ok bool) {
 	if e.Reply == t {
 		return DirReply, true

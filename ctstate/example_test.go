@@ -17,7 +17,8 @@ func tcp(a, b string, flags uint16) ctstate.Packet {
 		Src: netip.MustParseAddrPort(a), Dst: netip.MustParseAddrPort(b)}}
 }
 
-// A handshake goes through ct(commit,zone=7): what each packet leaves is in the overlay for the next.
+// A handshake goes through ct(commit,zone=7): what each packet leaves is in the overlay for the
+// next.
 func ExampleKernel() {
 	kernel := ctstate.NewKernel(ctstate.Release{Major: 6, Minor: 1})
 	entries := ctstate.NewOverlay(nil) // over an empty table
@@ -39,8 +40,8 @@ func ExampleKernel() {
 	// est|trk, ESTABLISHED: ESTABLISHED left for 432000 s
 }
 
-// Source NAT to an address whose wanted port is taken: the kernel draws another port, which nobody can
-// know; the range that it lies in is known.
+// Source NAT to an address whose wanted port is taken: the kernel draws another port, which nobody
+// can know; the range that it lies in is known.
 func ExampleKernel_sourceNAT() {
 	kernel := ctstate.NewKernel(ctstate.Release{Major: 6, Minor: 1})
 	entries := ctstate.NewOverlay(nil)
@@ -64,8 +65,8 @@ func ExampleKernel_sourceNAT() {
 	//   nat-port from 1024 to 65535
 }
 
-// The answer of a load balancer's backend is translated back by nat() alone: what to translate is in
-// the entry that the request left.
+// The answer of a load balancer's backend is translated back by nat() alone: what to translate is
+// in the entry that the request left.
 func ExampleTracker() {
 	var tracker ctstate.Tracker = ctstate.NewKernel(ctstate.Release{})
 	entries := ctstate.NewOverlay(nil)

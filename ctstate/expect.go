@@ -1,7 +1,7 @@
 package ctstate
 
-// peekExpectation is ovs_ct_expect_find of kernels before 6.6: a look-up without commit that finds an
-// expectation attaches nothing and shows the master's fields.
+// peekExpectation is ovs_ct_expect_find of kernels before 6.6: a look-up without commit that finds
+// an expectation attaches nothing and shows the master's fields.
 func (w *kernelRun) peekExpectation() (bool, error) {
 	x, found, err := w.expectation(w.r.Packet.Tuple)
 	if err != nil || !found {

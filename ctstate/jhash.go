@@ -2,7 +2,8 @@ package ctstate
 
 import "math/bits"
 
-// jhash2 of four words is include/linux/jhash.h's jhash2, which find_best_ips_proto hashes a source address with.
+// jhash2 of four words is include/linux/jhash.h's jhash2, which find_best_ips_proto hashes a source
+// address with.
 func jhash2(k [4]uint32, initval uint32) uint32 {
 	const golden = 0xdeadbeef
 	a := uint32(golden) + 4<<2 + initval

@@ -76,13 +76,13 @@ func (k *Kernel) Do(ctx context.Context, tbl Table, conn Conn, p Packet, a Actio
 func (k *Kernel) Clear(Conn) Conn { return Conn{} }
 
 // Rewritten returns what is left after set_ip_addr, set_ipv6_addr or set_tp_port: the connection is
-// lost, and the flow key keeps its ct fields (ovs_ct_clear without a key). So it is since 5.19, and in
-// the stable releases before it since June 2022 (2061ecfdf235), which a distribution's release number
-// does not tell: taken for all.
+// lost, and the flow key keeps its ct fields (ovs_ct_clear without a key). So it is since 5.19, and
+// in the stable releases before it since June 2022 (2061ecfdf235), which a distribution's release
+// number does not tell: taken for all.
 func (k *Kernel) Rewritten(c Conn) Conn { return c.keyOnly() }
 
-// doInto is Do in the caller's memory, without an allocation: r is overwritten and refers to s, and is
-// valid until s is used again. conn and p must not be r's own.
+// doInto is Do in the caller's memory, without an allocation: r is overwritten and refers to s, and
+// is valid until s is used again. conn and p must not be r's own.
 func (k *Kernel) doInto(ctx context.Context, tbl Table, conn *Conn, p *Packet, a *Action, r *Result, s *scratch) error {
 	*r = Result{Conn: *conn, Packet: *p, Ranges: r.Ranges[:0], Why: r.Why[:0]}
 	w := kernelRun{run: run{ctx: ctx, tbl: tbl, a: a, r: r}, k: k, s: s}

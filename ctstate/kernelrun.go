@@ -79,7 +79,8 @@ func (w *kernelRun) execute() error {
 func (w *kernelRun) cached() (bool, error) {
 	c, a := &w.r.Conn, w.a
 	if !c.Attached {
-		// An untracked packet whose direction is forced is looked up beforehand (ovs_ct_find_existing).
+		// An untracked packet whose direction is forced is looked up beforehand
+		// (ovs_ct_find_existing).
 		if a.Force && c.State == 0 {
 			return false, w.forceUntracked()
 		}
@@ -138,8 +139,8 @@ func (w *kernelRun) findExisting() (bool, error) {
 	return true, nil
 }
 
-// infoOf is ovs_ct_get_info, which resolve_normal_ct agrees with: what a packet of a direction is to a
-// confirmed entry.
+// infoOf is ovs_ct_get_info, which resolve_normal_ct agrees with: what a packet of a direction is
+// to a confirmed entry.
 func infoOf(e *Entry, d Direction) CTInfo {
 	switch {
 	case d == DirReply:
@@ -191,7 +192,8 @@ func (w *kernelRun) confirmedMeanwhile() error {
 	return nil
 }
 
-// lookup copies to e what the table has for a tuple, and does not find what this action has deleted.
+// lookup copies to e what the table has for a tuple, and does not find what this action has
+// deleted.
 func (w *kernelRun) lookup(t Tuple, e *Entry) (found bool, err error) {
 	found, err = w.read(t, e)
 	return found && !(w.hidden && e.Orig == w.s.deleted.Orig && e.Reply == w.s.deleted.Reply), err

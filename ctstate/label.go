@@ -20,8 +20,8 @@ func (l Label) String() string {
 	return fmt.Sprintf("0x%x%016x", l.Hi, l.Lo)
 }
 
-// ParseLabel reads a hexadecimal number with 0x before it, or a decimal one of at most 64 bits. What
-// it cannot read is a *SyntaxError and the zero label.
+// ParseLabel reads a hexadecimal number with 0x before it, or a decimal one of at most 64 bits.
+// What it cannot read is a *SyntaxError and the zero label.
 func ParseLabel(in string) (Label, error) {
 	if !strings.HasPrefix(in, "0x") && !strings.HasPrefix(in, "0X") {
 		v, err := strconv.ParseUint(in, 10, 64)

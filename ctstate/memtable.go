@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// MemTable is a table in memory, indexed as the kernel's is: by zone and tuple of either direction. It
-// is made by [NewMemTable], and not safe for concurrent use.
+// MemTable is a table in memory, indexed as the kernel's is: by zone and tuple of either direction.
+// It is made by [NewMemTable], and not safe for concurrent use.
 type MemTable struct {
 	byTuple  map[tupleKey]*record
 	bySource map[zoneSource][]*record // newest last
@@ -20,8 +20,8 @@ type zoneTuple struct {
 	t    Tuple
 }
 
-// tupleKey is a zone and tuple without pointers and padding, so that a map hashes and compares it as
-// plain memory.
+// tupleKey is a zone and tuple without pointers and padding, so that a map hashes and compares it
+// as plain memory.
 type tupleKey struct {
 	src, dst               [16]byte
 	sport, dport, id, zone uint16
@@ -58,8 +58,8 @@ func NewMemTable(entries ...Entry) *MemTable {
 	return m
 }
 
-// Insert adds an entry, or replaces the one with the same zone and original tuple. Another entry that
-// has one of its tuples is removed.
+// Insert adds an entry, or replaces the one with the same zone and original tuple. Another entry
+// that has one of its tuples is removed.
 func (m *MemTable) Insert(e Entry) { m.insert(e, 0) }
 
 func (m *MemTable) insert(e Entry, at int64) *record {

@@ -97,8 +97,8 @@ func (w *kernelRun) setupNAT(m manip, g *natRange) error {
 	return nil
 }
 
-// manipulate is nf_nat_packet: it rewrites one end of the packet to what the entry's other direction
-// has there.
+// manipulate is nf_nat_packet: it rewrites one end of the packet to what the entry's other
+// direction has there.
 func (w *kernelRun) manipulate(m manip) {
 	if !m.appliesTo(w.e, w.dir()) {
 		return

@@ -217,7 +217,8 @@ func TestNATSelection(t *testing.T) {
 	}
 }
 
-// No port search for a destination, and none for an untranslated connection: the confirmation drops.
+// No port search for a destination, and none for an untranslated connection: the confirmation
+// drops.
 func TestReplyClashDrops(t *testing.T) {
 	e := entry(t, "tcp 10.0.0.1:1000>30.0.0.1:80", DstNAT|SrcNATDone|DstNATDone)
 	e.Reply = tup(t, "tcp 10.0.0.2:80>10.0.0.1:1000")
@@ -239,7 +240,8 @@ func TestReplyClashDrops(t *testing.T) {
 	if r := tcpDo(t, NewKernel(Release{}), full, client, tcpSYN, Action{Commit: true, NAT: three}); !r.Dropped {
 		t.Errorf("every port taken, and %v", r.Packet.Tuple)
 	}
-	// difftest: a closing connection's port may be taken over since 6.5, which sequence numbers decide.
+	// difftest: a closing connection's port may be taken over since 6.5, which sequence numbers
+	// decide.
 	closing := conn(t, TCPTimeWait, SeenReply|SrcNAT|SrcNATDone)
 	closing.Orig, closing.Reply = tup(t, "tcp 10.0.0.5:1>10.0.0.2:80"), tup(t, "tcp 10.0.0.2:80>20.0.0.1:1000")
 	one := srcTo("20.0.0.1", "20.0.0.1")
@@ -253,8 +255,8 @@ func TestReplyClashDrops(t *testing.T) {
 	}
 }
 
-// A GRE packet's key stands where a port would: a range of ports that does not hold 0 takes no GRE source as it is, and the
-// address is chosen anew (l4proto_in_range).
+// A GRE packet's key stands where a port would: a range of ports that does not hold 0 takes no GRE
+// source as it is, and the address is chosen anew (l4proto_in_range).
 func TestGREOutsidePortRange(t *testing.T) {
 	gre := Tuple{Proto: ProtoGRE, Src: netip.AddrPortFrom(addr("10.0.0.5"), 0), Dst: netip.AddrPortFrom(addr("10.0.1.5"), 0)}
 	for _, c := range []struct {

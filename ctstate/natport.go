@@ -1,7 +1,7 @@
 package ctstate
 
 // maxAttempts is how many ports a search looks at before it begins anew at random (max_attempts of
-// nf_nat_l4proto_unique_tuple; MAX_NUM_ATTEMPTS of nat_get_unique_l4).
+// nf_nat_l4proto_unique_tuple; nat_get_unique_l4 has the same bound).
 const maxAttempts = 128
 
 // portChoice is one search of nf_nat_l4proto_unique_tuple.
@@ -98,7 +98,8 @@ func (w *kernelRun) uniquePort(t Tuple, g *natRange, m manip) (Tuple, error) {
 	return w.randomPort(&c, g)
 }
 
-// randomPort stands in for a search that starts at get_random_u16: a port that would do, and what is possible.
+// randomPort stands in for a search that starts at get_random_u16: a port that would do, and what
+// is possible.
 func (w *kernelRun) randomPort(c *portChoice, g *natRange) (Tuple, error) {
 	rng := Range{Kind: RangeNATPort, Min: c.min, Max: c.min + uint16(c.size-1)}
 	start := uint32(c.current() - c.min)

@@ -35,7 +35,8 @@ func (w *kernelRun) gre() {
 	w.e.Status |= Assured
 }
 
-// sctp stands in for nf_conntrack_sctp_packet: a flow has neither the chunk nor the verification tag.
+// sctp stands in for nf_conntrack_sctp_packet: a flow has neither the chunk nor the verification
+// tag.
 func (w *kernelRun) sctp() {
 	if w.e.Status&Confirmed == 0 {
 		w.s.sctp = SCTPInfo{State: SCTPCookieWait}

@@ -7,16 +7,16 @@ import (
 	"slices"
 )
 
-// Overlay is a copy-on-write table over a live one: entries committed, changed or deleted by a trace
-// exist here only. It is a Table with all that a Table can have. The zero Overlay is empty. It is not
-// safe for concurrent use.
+// Overlay is a copy-on-write table over a live one: entries committed, changed or deleted by a
+// trace exist here only. It is a Table with all that a Table can have. The zero Overlay is empty.
+// It is not safe for concurrent use.
 type Overlay struct {
 	Below Table        // nil: nothing below
 	Now   func() int64 // seconds since 1970, for entries to age by; nil: entries do not age
 
 	mine *MemTable
-	// gone has, by original tuple, the entries of the table below that the overlay deleted, and those
-	// that it has changed and therefore hides.
+	// gone has, by original tuple, the entries of the table below that the overlay deleted, and
+	// those that it has changed and therefore hides.
 	gone map[zoneTuple]Entry
 	used []Expectation // expectations below that a commit used up
 }

@@ -2,8 +2,8 @@ package ctstate
 
 import "slices"
 
-// OverlayData is an overlay's content in JSON: what travels between nodes and lies in overlay files.
-// Keys are snake_case, and what is one of a closed set is its name.
+// OverlayData is an overlay's content in JSON: what travels between nodes and lies in overlay
+// files. Keys are snake_case, and what is one of a closed set is its name.
 type OverlayData struct {
 	Entries []OverlayEntry `json:"entries"`
 	Deleted []Entry        `json:"deleted,omitempty"` // of the table below
@@ -15,8 +15,8 @@ type OverlayEntry struct {
 	At int64 `json:"at"` // seconds since 1970; 0 where the overlay had no clock
 }
 
-// Fork returns a copy over the same table below, for a branch of a trace: what is applied to one is not
-// seen in the other.
+// Fork returns a copy over the same table below, for a branch of a trace: what is applied to one is
+// not seen in the other.
 func (o *Overlay) Fork() *Overlay {
 	f := &Overlay{Below: o.Below, Now: o.Now, used: slices.Clone(o.used)}
 	if o.mine == nil {
@@ -33,8 +33,8 @@ func (o *Overlay) Fork() *Overlay {
 	return f
 }
 
-// Snapshot returns a copy of what the overlay holds, without entries whose time is over. Expectations
-// are not part of it.
+// Snapshot returns a copy of what the overlay holds, without entries whose time is over.
+// Expectations are not part of it.
 func (o *Overlay) Snapshot() OverlayData {
 	d := OverlayData{Entries: []OverlayEntry{}}
 	if o.mine == nil {

@@ -2,7 +2,8 @@ package ctstate
 
 import "testing"
 
-// Every case here is a disagreement that packets through Open vSwitch itself have shown (internal/difftest).
+// Every case here is a disagreement that packets through Open vSwitch itself have shown
+// (internal/difftest).
 
 // ovsStep is one packet through a row of actions in zone 7, and what the last of them left.
 type ovsStep struct {
@@ -170,7 +171,8 @@ func TestUserspaceNumbersNotKept(t *testing.T) {
 }
 
 func TestUserspaceErrors(t *testing.T) {
-	// A translated error that force takes for a reply: its connection is gone, and errors begin none.
+	// A translated error that force takes for a reply: its connection is gone, and errors begin
+	// none.
 	e := Entry{Zone: 7, Orig: tup(t, "gre 10.0.0.1>10.0.0.2"), Reply: tup(t, "gre 20.0.0.9>10.0.0.1"), NATDst: true}
 	in := tup(t, "gre 10.0.0.1>20.0.0.9")
 	p := Packet{IP: true, Tuple: tup(t, "icmp 10.9.9.9>10.0.0.1 type=11 code=0 id=0"), Inner: &in}

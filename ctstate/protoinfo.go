@@ -106,8 +106,8 @@ func (t *UserTCPInfo) peer(d Direction) *UserTCPState {
 	return &t.Orig
 }
 
-// UserTCPState is a TCP peer's state in the userspace datapath: CT_DPIF_TCPS_* of lib/ct-dpif.h. The
-// later the state, the larger the number.
+// UserTCPState is a TCP peer's state in the userspace datapath: CT_DPIF_TCPS_* of lib/ct-dpif.h.
+// The later the state, the larger the number.
 type UserTCPState uint8
 
 // The userspace datapath's TCP states.
@@ -166,8 +166,8 @@ const (
 var sctpStateNames = [...]string{"NONE", "CLOSED", "COOKIE_WAIT", "COOKIE_ECHOED", "ESTABLISHED", "SHUTDOWN_SENT",
 	"SHUTDOWN_RECD", "SHUTDOWN_ACK_SENT", "HEARTBEAT_SENT"}
 
-// String returns the kernel's name of the state (nf_conntrack_proto_sctp.c: sctp_conntrack_names), or
-// its number where it has none.
+// String returns the kernel's name of the state (nf_conntrack_proto_sctp.c: sctp_conntrack_names),
+// or its number where it has none.
 func (s SCTPState) String() string { return nameOf(s, sctpStateNames[:]) }
 
 // MarshalText returns the text of String.

@@ -12,8 +12,8 @@ type Release struct{ Major, Minor, Patch int }
 // newest stands for a kernel newer than every change the model knows.
 var newest = Release{Major: 1 << 16}
 
-// ParseRelease reads what uname -r prints, as in "6.1.0-13-amd64": two or three numbers, and whatever
-// follows. What it cannot read is a *SyntaxError and the zero Release.
+// ParseRelease reads what uname -r prints, as in "6.1.0-13-amd64": two or three numbers, and
+// whatever follows. What it cannot read is a *SyntaxError and the zero Release.
 func ParseRelease(in string) (Release, error) {
 	var r Release
 	off := 0
@@ -56,7 +56,8 @@ func (r Release) AtLeast(major, minor int) bool {
 // collision").
 func (r Release) dnatClashNull() bool { return r.AtLeast(5, 10) }
 
-// icmpErrorBits: 6.2 to 6.7 translated ICMP errors without telling the flow key (fixed by e6345d2824a3).
+// icmpErrorBits: 6.2 to 6.7 translated ICMP errors without telling the flow key (fixed by
+// e6345d2824a3).
 func (r Release) icmpErrorBits() bool { return !r.AtLeast(6, 2) || r.AtLeast(6, 8) }
 
 // expectAttached: since 6.6 a look-up attaches an expected connection without consuming the
@@ -69,10 +70,11 @@ func (r Release) icmpv6Redirect() bool { return r.AtLeast(6, 2) }
 // beLiberal: nf_ct_set_tcp_be_liberal on established connections.
 func (r Release) beLiberal() bool { return r.AtLeast(5, 11) }
 
-// dnatFromStart: a destination port search starts at the range's minimum ("nat: restore default DNAT
-// behavior", 6.8). The stable releases before it are taken as without: 6.1.192 was seen to start at
-// random.
+// dnatFromStart: a destination port search starts at the range's minimum ("nat: restore default
+// DNAT behavior", 6.8). The stable releases before it are taken as without: 6.1.192 was seen to
+// start at random.
 func (r Release) dnatFromStart() bool { return r.AtLeast(6, 8) }
 
-// evictsClosing: since 6.5 a source port search may evict closing connections (nf_nat_used_tuple_harder).
+// evictsClosing: since 6.5 a source port search may evict closing connections
+// (nf_nat_used_tuple_harder).
 func (r Release) evictsClosing() bool { return r.AtLeast(6, 5) }

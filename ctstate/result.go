@@ -5,25 +5,35 @@ import "net/netip"
 // Result is what one ct() action did to a packet. Its pointers refer to memory that no later action
 // changes.
 type Result struct {
-	Conn   Conn      `json:"conn"`             // to be carried to the packet's next action
-	Packet Packet    `json:"packet"`           // as it leaves the action, rewritten by NAT
-	Looked bool      `json:"looked,omitempty"` // a table was asked; false where the packet's entry was cached
-	Found  Source    `json:"found,omitempty"`  // where Hit comes from
-	Hit    *Entry    `json:"hit,omitempty"`    // the packet's entry as found; nil when there was none
-	Dir    Direction `json:"dir,omitempty"`    // the packet's direction in Hit
-	NATed  bool      `json:"nated,omitempty"`  // the packet was changed
-	// Committed is the entry that a commit leaves in the table, new or changed; nil without one.
+	Conn   Conn   `json:"conn"`   // to be carried to the packet's next action
+	Packet Packet `json:"packet"` // as it leaves the action, rewritten by NAT
+	NATed  bool   `json:"nated,omitempty"`
+
+	// Looked reports that a table was asked: false where the packet's entry was cached. Hit is the
+	// entry as found there, in which the packet is of direction Dir; nil when there was none.
+	Looked bool      `json:"looked,omitempty"`
+	Found  Source    `json:"found,omitempty"`
+	Hit    *Entry    `json:"hit,omitempty"`
+	Dir    Direction `json:"dir,omitempty"`
+
+	// Committed is the entry that a commit leaves in the table, new or changed. Updated is Hit as
+	// the packet leaves it (SEEN_REPLY, TCP state, timeout), with or without a commit. Deleted is an
+	// entry that the action removes: by force, by a SYN, by a reset. Each is nil without one.
 	Committed *Entry `json:"committed,omitempty"`
-	// Updated is Hit as the packet leaves it (SEEN_REPLY, TCP state, timeout), with or without a
-	// commit; nil when unchanged.
-	Updated   *Entry    `json:"updated,omitempty"`
-	Deleted   *Entry    `json:"deleted,omitempty"`  // an entry that the action removes: by force, a SYN, a reset
-	Dropped   bool      `json:"dropped,omitempty"`  // the action drops the packet: full table, limit, NAT exhausted
-	Absorbed  bool      `json:"absorbed,omitempty"` // a later fragment, which waits for its datagram
-	Awaits    bool      `json:"awaits,omitempty"`   // the result takes effect only after every fragment has arrived
+	Updated   *Entry `json:"updated,omitempty"`
+	Deleted   *Entry `json:"deleted,omitempty"`
+
+	// Dropped reports that the action drops the packet: a full table, a limit, a taken reply
+	// direction. Absorbed is a later fragment, which waits for its datagram. With Awaits the result
+	// takes effect only after every fragment has arrived.
+	Dropped  bool `json:"dropped,omitempty"`
+	Absorbed bool `json:"absorbed,omitempty"`
+	Awaits   bool `json:"awaits,omitempty"`
+
 	Certainty Certainty `json:"certainty,omitempty"`
-	Ranges    []Range   `json:"ranges,omitempty"` // what an undetermined port or address lies in
+	Ranges    []Range   `json:"ranges,omitempty"` // what undetermined ports and addresses lie in
 	Why       []string  `json:"why,omitempty"`    // explanations, for people
+
 	// Alternatives, where there are any, are all that the action can have done, exactly one of them
 	// in fact: the rest of the Result is the first one's.
 	Alternatives []Alternative `json:"alternatives,omitempty"`
@@ -36,7 +46,7 @@ type Certainty uint8
 const (
 	Exact        Certainty = iota // follows from the entries read
 	Predicted                     // the datapath's deterministic choice, computed
-	Assumed                       // holds under a condition that Why names: an in-window packet, ...
+	Assumed                       // holds under a condition that Why names
 	Undetermined                  // cannot be known from outside the datapath; Why says why
 )
 

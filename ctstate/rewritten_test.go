@@ -32,7 +32,8 @@ func TestRewritten(t *testing.T) {
 		}
 	}
 
-	// ovs_ct_find_existing: another connection is found by the new addresses, and the key still tells of the first one.
+	// ovs_ct_find_existing: another connection is found by the new addresses, and the key still
+	// tells of the first one.
 	first := conn(t, TCPEstablished, SeenReply|Assured)
 	first.Mark, first.Label = 1, Label{Lo: 1}
 	second := first
@@ -73,8 +74,8 @@ func TestRewritten(t *testing.T) {
 	}
 }
 
-// TestUserspaceRewrittenReply: a translated packet with other addresses is taken to its connection by the original tuple
-// (check_orig_tuple), as if the originator had sent it.
+// TestUserspaceRewrittenReply: a translated packet with other addresses is taken to its connection
+// by the original tuple (check_orig_tuple), as if the originator had sent it.
 func TestUserspaceRewrittenReply(t *testing.T) {
 	e := uconn(t, UserTCPSynSent, UserTCPClosed)
 	e.Reply, e.NATDst = tup(t, "tcp 10.0.0.9:80>10.0.0.1:1000"), true

@@ -22,8 +22,8 @@ const natMask = SNAT | DNAT
 // stateNames are the names OVS prints (lib/flow.c: ct_state_to_string), lowest bit first.
 var stateNames = [...]string{"new", "est", "rel", "rpl", "inv", "trk", "snat", "dnat"}
 
-// String returns the set bits as OVS writes them, lowest first, as in "est|trk". No bit is "0"; bits
-// without a name come last, as one hexadecimal number.
+// String returns the set bits as OVS writes them, lowest first, as in "est|trk". No bit is "0";
+// bits without a name come last, as one hexadecimal number.
 func (s State) String() string { return bitsString(uint32(s), stateNames[:]) }
 
 // MarshalText returns the text of String.

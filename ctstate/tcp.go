@@ -98,8 +98,8 @@ func (w *kernelRun) tcpStep(index TCPBitSet) fate {
 	return w.tcpAccept(index, old, state)
 }
 
-// tcpReopen decides a SYN on a closed connection (case TCP_CONNTRACK_SYN_SENT): proceed means that it
-// is let through like an ignored one.
+// tcpReopen decides a SYN on a closed connection (case TCP_CONNTRACK_SYN_SENT): proceed means that
+// it is let through like an ignored one.
 func (w *kernelRun) tcpReopen() fate {
 	t := w.e.TCP
 	switch {
@@ -125,7 +125,8 @@ func (w *kernelRun) tcpIgnored(index TCPBitSet, old TCPState) fate {
 	t := w.e.TCP
 	if index == TCPSynAckSet && t.Last.Known && t.Last.Index == TCPSynSet && t.Last.Dir != w.dir() {
 		w.assume(Assumed, "SYN-ACK taken as the answer to the SYN let through before: the connection is begun again")
-		// The SYN's side has the flags of that SYN, this one keeps being liberal (nf_ct_tcp_state_reset).
+		// The SYN's side has the flags of that SYN, this one keeps being liberal
+		// (nf_ct_tcp_state_reset).
 		if w.dir() == DirReply {
 			t.FlagsOrig, t.FlagsReply = 0, t.FlagsReply&TCPFlagBeLiberal
 		} else {
@@ -139,7 +140,8 @@ func (w *kernelRun) tcpIgnored(index TCPBitSet, old TCPState) fate {
 	if index == TCPSynSet && w.dir() == DirOriginal { // last_flags begins anew
 		t.Last.ChallengeAck, t.Last.SimOpen = old == TCPLastAck, false
 	}
-	// What the kernel let through is remembered as the last packet even when nothing else was known.
+	// What the kernel let through is remembered as the last packet even when nothing else was
+	// known.
 	t.Last.Known, t.Last.Index, t.Last.Dir = true, index, w.dir()
 	w.dirty = true
 	return accept
@@ -155,7 +157,8 @@ func (w *kernelRun) tcpAccept(index TCPBitSet, old, state TCPState) fate {
 	if w.dir() == DirReply {
 		sender = &t.FlagsReply
 	}
-	// A liberal side's packets pass even while the other's window is unknown, but then nothing is learnt from them.
+	// A liberal side's packets pass even while the other's window is unknown, but then nothing is
+	// learnt from them.
 	unseen := *sender&TCPFlagBeLiberal != 0 && w.e.Status&SeenReply == 0 && w.dir() == DirOriginal
 	if !w.k.Sysctl.TCPNoWindowCheck && w.r.Packet.TCPFlags&tcpACK != 0 && !unseen {
 		*sender |= TCPFlagMaxAckSet
@@ -185,7 +188,8 @@ func (w *kernelRun) tcpAccept(index TCPBitSet, old, state TCPState) fate {
 	return accept
 }
 
-// tcpWindow notes where the answer rests on sequence numbers, which nothing exports (tcp_in_window).
+// tcpWindow notes where the answer rests on sequence numbers, which nothing exports
+// (tcp_in_window).
 func (w *kernelRun) tcpWindow(index TCPBitSet, old TCPState) {
 	t, k := w.e.TCP, &w.k.Sysctl
 	sender, receiver := t.FlagsOrig, t.FlagsReply

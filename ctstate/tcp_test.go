@@ -8,7 +8,8 @@ import (
 
 var bg = context.Background()
 
-// The transition tables as the specification prints them; the code's own table is written by another order.
+// The transition tables as the specification prints them; the code's own table is written by
+// another order.
 const tcpOriginalRows = `
 syn    SS SS IG IG IG IG IG SS* SS* S2
 synack IV IV SR IV IV IV IV IV IV SR
@@ -233,7 +234,8 @@ func TestTCPLiberal(t *testing.T) {
 			t.Errorf("release %v: BE_LIBERAL %#x, want %#x", rel, got, want)
 		}
 	}
-	// A connection that begins again keeps what OVS has said of the answering side (nf_ct_tcp_state_reset).
+	// A connection that begins again keeps what OVS has said of the answering side
+	// (nf_ct_tcp_state_reset).
 	e := conn(t, TCPEstablished, SeenReply|Assured)
 	e.TCP.FlagsOrig, e.TCP.FlagsReply = TCPFlagBeLiberal|TCPFlagMaxAckSet, TCPFlagBeLiberal|TCPFlagCloseInit
 	e.TCP.Last = TCPLast{Known: true, Index: TCPSynSet}

@@ -31,7 +31,7 @@ type Action struct {
 
 // NAT is the nat() part of a ct() action: OVS_CT_ATTR_NAT with its OVS_NAT_ATTR_*.
 type NAT struct {
-	Src, Dst         bool       // at most one; neither: nat() alone, which applies an entry's translation
+	Src, Dst         bool       // at most one; neither is nat() alone
 	MinAddr, MaxAddr netip.Addr // the range; invalid for no address, MaxAddr also for one address
 	MinPort, MaxPort uint16     // 0 for no port; MaxPort also for one port
 	Persistent       bool       // NF_NAT_RANGE_PERSISTENT
@@ -52,11 +52,11 @@ const (
 type Packet struct {
 	IP       bool   `json:"ip"` // IPv4 or IPv6; conntrack ignores other packets
 	Tuple    Tuple  `json:"tuple,omitzero"`
-	TCPFlags uint16 `json:"tcp_flags,omitempty"` // FIN 1, SYN 2, RST 4, PSH 8, ACK 0x10, URG 0x20, ...
+	TCPFlags uint16 `json:"tcp_flags,omitempty"` // as in the header: FIN 1, SYN 2, ...
 	Frag     Frag   `json:"frag,omitempty"`
 	HasID    bool   `json:"has_id,omitempty"`    // Tuple.ICMPID is given, not assumed
 	Inner    *Tuple `json:"inner,omitempty"`     // of an ICMP error: the packet that it quotes
-	Redirect bool   `json:"redirect,omitempty"`  // an ICMPv6 redirect that quotes a packet, in Inner
+	Redirect bool   `json:"redirect,omitempty"`  // an ICMPv6 redirect that quotes Inner
 	HopLimit uint8  `json:"hop_limit,omitempty"` // IPv6; 0 when unknown
 	Length   int    `json:"length,omitempty"`    // bytes from the IP header on; 0 when unknown
 	// InWindow reports that the TCP sequence numbers, which are not given, are known to be what the

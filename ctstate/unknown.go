@@ -26,8 +26,8 @@ func (u *Unknown) UnmarshalText(b []byte) error {
 	return err
 }
 
-// MergeEntry returns the entry that stands for both a and b, with Unknown for what they differ in; ok
-// is false where they differ in more than can be unknown.
+// MergeEntry returns the entry that stands for both a and b, with Unknown for what they differ in;
+// ok is false where they differ in more than can be unknown.
 func MergeEntry(a, b Entry) (m Entry, ok bool) {
 	m = a
 	if answered := SeenReply & (a.Status ^ b.Status); answered != 0 || (a.Unknown^b.Unknown)&UnknownAnswered != 0 {

@@ -35,8 +35,8 @@ func (e *Entry) natOptions() (src, dst bool) {
 	return true, true // a clash changes the source port for either
 }
 
-// natKind returns a connection's nat_action: as committed, as its tuples show, or as the question is
-// answered.
+// natKind returns a connection's nat_action: as committed, as its tuples show, or as the question
+// is answered.
 func (w *userRun) natKind(e *Entry) (src, dst bool) {
 	plain, _ := e.Orig.Invert()
 	switch {
@@ -86,7 +86,8 @@ func (w *userRun) handleNAT() {
 	w.natPacket()
 }
 
-// natPacket is nat_packet: the connection's own kind, swapped for replies; the action's range does not matter.
+// natPacket is nat_packet: the connection's own kind, swapped for replies; the action's range does
+// not matter.
 func (w *userRun) natPacket() {
 	src, dst := w.natKind(w.e)
 	if !src && !dst {

@@ -49,8 +49,8 @@ func (w *userRun) bareNAT(e *Entry) (bool, error) {
 }
 
 // rangeAddr puts the range's address into the reply direction. Which one of several is a hash that
-// begins with a random number of the process, or with 0 for persistent but differently from build to
-// build.
+// begins with a random number of the process, or with 0 for persistent but differently from build
+// to build.
 func (w *userRun) rangeAddr(e *Entry, g *natRange) {
 	if g.minAddr != g.maxAddr {
 		w.r.Ranges = append(w.r.Ranges, Range{Kind: RangeNATAddress, MinAddr: g.minAddr, MaxAddr: g.maxAddr})
@@ -64,8 +64,8 @@ func (w *userRun) rangeAddr(e *Entry, g *natRange) {
 	}
 }
 
-// followMaster is nat_get_unique_tuple for an expected connection, which is translated as its master
-// is.
+// followMaster is nat_get_unique_tuple for an expected connection, which is translated as its
+// master is.
 func (w *userRun) followMaster(e *Entry) bool {
 	x := w.exp
 	if x.NATDir == DirOriginal {
@@ -127,7 +127,7 @@ type userPorts struct {
 	m           manip // which port of the original direction is chosen
 	min         uint16
 	start, size uint32 // where in the range the search begins; ports in the range, 1 to 65536
-	first       bool   // the search begins with the packet's own port, which may lie outside the range
+	first       bool   // begin with own, the packet's port, in the range or not
 	own         uint16
 }
 
@@ -152,8 +152,8 @@ func (c *userPorts) at(i uint32) Tuple {
 	return c.m.opposite().withPort(t, port) // in the reply direction it is the other end
 }
 
-// search takes the first unused port from the start on; random reports that the start itself cannot be
-// known. It returns false where no port is unused.
+// search takes the first unused port from the start on; random reports that the start itself cannot
+// be known. It returns false where no port is unused.
 func (w *userRun) search(e *Entry, c *userPorts, random bool) (bool, error) {
 	for i := range min(c.size, maxAttempts) {
 		t := c.at(i)

@@ -17,8 +17,8 @@ func (r Release) userKey(t Tuple) Tuple {
 	return t
 }
 
-// userPAT reports whether a protocol's ports are translated, and ICMP's ids since 4.0 ("conntrack: Fix
-// ICMP id conflicts in snat").
+// userPAT reports whether a protocol's ports are translated, and ICMP's ids since 4.0 ("conntrack:
+// Fix ICMP id conflicts in snat").
 func (r Release) userPAT(proto uint8) bool {
 	return r.userPorts(proto) || proto == ProtoICMP && r.AtLeast(4, 0)
 }
@@ -32,8 +32,8 @@ func (r Release) oneConn() bool { return r.AtLeast(3, 3) }
 func (r Release) sharedDefault() bool { return !r.AtLeast(3, 5) }
 
 // hasUnNAT reports whether OVS before 3.3 keeps the connection's reply key in an entry of its own
-// (CT_CONN_TYPE_UN_NAT) that a look-up finds. With a reply key that is only the original's reversed it
-// is there too, but behind the connection itself.
+// (CT_CONN_TYPE_UN_NAT) that a look-up finds. With a reply key that is only the original's reversed
+// it is there too, but behind the connection itself.
 func (e *Entry) hasUnNAT() bool {
 	plain, ok := e.Orig.Invert()
 	return ok && plain != e.Reply

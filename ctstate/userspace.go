@@ -42,6 +42,6 @@ func (u *Userspace) Do(ctx context.Context, tbl Table, conn Conn, p Packet, a Ac
 // Clear returns a packet without conntrack (conntrack_clear).
 func (u *Userspace) Clear(Conn) Conn { return Conn{} }
 
-// Rewritten returns what is left after packet_set_ipv4_addr and its like, which forget the connection
-// (pkt_metadata_init_conn) and leave the ct fields.
+// Rewritten returns what is left after packet_set_ipv4_addr and its like, which forget the
+// connection (pkt_metadata_init_conn) and leave the ct fields.
 func (u *Userspace) Rewritten(c Conn) Conn { return c.keyOnly() }

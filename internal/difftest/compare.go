@@ -53,8 +53,9 @@ func (d *differ) compareOutput(pk *packet, r *ctstate.Result, came []byte) []str
 	return diffs
 }
 
-// comparedFlags gives the TCP flags that do not depend on packet contents. OVS sets BE_LIBERAL where nftables does not;
-// under BE_LIBERAL a packet outside the window passes without leaving MAXACK_SET, and after a reset it means nothing.
+// comparedFlags gives the TCP flags that do not depend on packet contents. OVS sets BE_LIBERAL
+// where nftables does not; under BE_LIBERAL a packet outside the window passes without leaving
+// MAXACK_SET, and after a reset it means nothing.
 func comparedFlags(kernel *ctstate.TCPInfo) uint8 {
 	if (kernel.FlagsOrig|kernel.FlagsReply)&ctstate.TCPFlagBeLiberal != 0 || kernel.State == ctstate.TCPClose {
 		return ctstate.TCPFlagCloseInit

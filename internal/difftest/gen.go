@@ -42,7 +42,8 @@ type generator struct {
 	specs []natSpec
 	flows []*flow
 	count int
-	// owner tells which flow's packet made an entry: another's must not touch it, as it does not know the numbers.
+	// owner tells which flow's packet made an entry: another's must not touch it, as it does not
+	// know the numbers.
 	owner map[owned]*flow
 	loose bool // nobody checks sequence numbers: any flow may touch any entry
 	user  bool // for the userspace datapath, which lets the first side acknowledge what the other has not sent yet
@@ -185,8 +186,8 @@ func tcpText(pk packet) string {
 	return fmt.Sprintf(" flags=%#x seq=%d ack=%d", pk.tcp.flags, pk.tcp.seq, pk.tcp.ack)
 }
 
-// icmpError makes the packet an error about the flow: about what the client sent, as the server's side sees it, or
-// about what the server sent, as the client's side sees it; seldom a wrong one.
+// icmpError makes the packet an error about the flow: about what the client sent, as the server's
+// side sees it, or about what the server sent, as the client's side sees it; seldom a wrong one.
 func (g *generator) icmpError(pk *packet, e *ctstate.Entry) {
 	inner, ok := e.Reply.Invert()
 	if !ok || g.rnd.IntN(2) == 0 {
@@ -304,7 +305,8 @@ func (g *generator) plausible(pk *packet, e *ctstate.Entry) uint16 {
 	return pick[uint16](g.rnd, ack, ack, psh|ack, fin|ack)
 }
 
-// sent brings the endpoints up to date after a step, the way the kernel's window tracking has seen it.
+// sent brings the endpoints up to date after a step, the way the kernel's window tracking has seen
+// it.
 func (pk *packet) sent(before *ctstate.Entry, r *ctstate.Result) {
 	if pk.p.Tuple.Proto != ctstate.ProtoTCP || r.Conn.State&ctstate.Inv != 0 || r.Dropped {
 		return
@@ -339,7 +341,8 @@ func (pk *packet) sent(before *ctstate.Entry, r *ctstate.Result) {
 	if ignored {
 		return
 	}
-	// A reset on a closing connection is believed without a look at its numbers, which are not kept (tcp_can_early_drop).
+	// A reset on a closing connection is believed without a look at its numbers, which are not kept
+	// (tcp_can_early_drop).
 	if flags&rst != 0 && hadState && was >= ctstate.TCPFinWait && was <= ctstate.TCPClose {
 		return
 	}

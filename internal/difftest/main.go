@@ -1,9 +1,10 @@
-// Command difftest compares the kernel model of package ctstate with the kernel it runs on: in a fresh network
-// namespace it sends generated packets through conntrack and NAT, asks the model for the same step, and compares
-// the state, the packet that comes out and the entry, after every packet. It needs root.
+// Command difftest compares the kernel model of package ctstate with the kernel it runs on: in a
+// fresh network namespace it sends generated packets through conntrack and NAT, asks the model for
+// the same step, and compares the state, the packet that comes out and the entry, after every
+// packet. It needs root.
 //
-// nftables stands in for the openvswitch module, over the same nf_conntrack and nf_nat. What that can and cannot show
-// is told in docs/conntrack.md.
+// nftables stands in for the openvswitch module, over the same nf_conntrack and nf_nat. What that
+// can and cannot show is told in docs/conntrack.md.
 package main
 
 import (
@@ -90,7 +91,8 @@ func compareAll(ctx context.Context, r runner, steps int, stats bool, stdout, st
 	return 0
 }
 
-// scenario is how many packets share a table before it is emptied: short enough that nothing expires.
+// scenario is how many packets share a table before it is emptied: short enough that nothing
+// expires.
 const scenario = 150
 
 // differ is one run.
@@ -135,10 +137,12 @@ func (d *differ) run(ctx context.Context, steps int) error {
 	return d.streams(specs, rnd)
 }
 
-// maxScenario keeps UDP connections from becoming streams, which the model can tell to the second only.
+// maxScenario keeps UDP connections from becoming streams, which the model can tell to the second
+// only.
 const maxScenario = 1500 * time.Millisecond
 
-// late tells that the machine was too slow: entries may have aged, and what is compared now means nothing.
+// late tells that the machine was too slow: entries may have aged, and what is compared now means
+// nothing.
 func (d *differ) late() bool { return d.o.Now == nil && time.Since(d.began) > maxScenario }
 
 // release asks the running kernel.
@@ -163,10 +167,12 @@ func (d *differ) lookup(zone uint16, t ctstate.Tuple) *ctstate.Entry {
 	return &e
 }
 
-// step sends one generated packet and compares. After a disagreement the model takes over what the kernel has.
+// step sends one generated packet and compares. After a disagreement the model takes over what the
+// kernel has.
 func (d *differ) step() error { return d.one(d.gen.next(d.lookup)) }
 
-// streams waits until UDP connections are old enough to be streams, which generated scenarios never are.
+// streams waits until UDP connections are old enough to be streams, which generated scenarios never
+// are.
 func (d *differ) streams(specs []natSpec, rnd *rand.Rand) error {
 	clock := func() int64 { return time.Now().Unix() }
 	d.o, d.k.Now = ctstate.NewOverlay(nil), clock
@@ -289,8 +295,8 @@ func (d *differ) count(pk *packet, r *ctstate.Result) {
 	}
 }
 
-// skip leaves out what nftables does otherwise than OVS by design: it gives every connection a null destination
-// binding first, which changes an ICMP id when the reply is taken.
+// skip leaves out what nftables does otherwise than OVS by design: it gives every connection a null
+// destination binding first, which changes an ICMP id when the reply is taken.
 func (d *differ) skip(pk *packet) bool {
 	t := pk.p.Tuple
 	if t.Proto != ctstate.ProtoICMP && t.Proto != ctstate.ProtoICMPv6 || d.lookup(pk.f.zone, t) != nil {

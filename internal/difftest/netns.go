@@ -24,8 +24,8 @@ type host struct {
 	kernelTable
 }
 
-// newHost moves the calling thread into a new network namespace for good: the caller must be done with
-// this goroutine when it is done with the host.
+// newHost moves the calling thread into a new network namespace for good: the caller must be done
+// with this goroutine when it is done with the host.
 func newHost(specs []natSpec) (*host, error) {
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
@@ -111,7 +111,8 @@ const (
 	codeRelReply
 )
 
-// ruleset sets zones by device, writes a packet's conntrack state into its TTL, and translates by its DSCP.
+// ruleset sets zones by device, writes a packet's conntrack state into its TTL, and translates by
+// its DSCP.
 func ruleset(specs []natSpec) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, "table inet d {")
@@ -156,7 +157,8 @@ func writeNAT(b *strings.Builder, specs []natSpec, family string, src bool) {
 	}
 }
 
-// send forwards one packet and returns what came out; nil when it was dropped. Forwarding happens inside write.
+// send forwards one packet and returns what came out; nil when it was dropped. Forwarding happens
+// inside write.
 func (h *host) send(zone uint16, pkt []byte) ([]byte, error) {
 	for { // what the kernel itself has sent meanwhile is no answer
 		if _, err := unix.Read(h.out, h.buf[:]); err != nil {

@@ -138,7 +138,8 @@ func tcpStates(e *ctstate.Entry) string {
 	return ""
 }
 
-// adopt takes over what nobody could know from the datapath, when it lies in the range that the model gave.
+// adopt takes over what nobody could know from the datapath, when it lies in the range that the
+// model gave.
 func (d *ovsDiffer) adopt(r *ctstate.Result, in *ctstate.Packet) error {
 	if r.Committed == nil || r.Hit != nil || len(r.Ranges) == 0 {
 		return errNext
@@ -184,7 +185,8 @@ func (d *ovsDiffer) adopt(r *ctstate.Result, in *ctstate.Packet) error {
 	return nil
 }
 
-// addressTaken gives an action with the address that the userspace datapath took out of a range, nil where there was no choice.
+// addressTaken gives an action with the address that the userspace datapath took out of a range,
+// nil where there was no choice.
 func (d *ovsDiffer) addressTaken(r *ctstate.Result, act ctstate.Action) (*ctstate.NAT, error) {
 	i := slices.IndexFunc(r.Ranges, func(g ctstate.Range) bool { return g.Kind == ctstate.RangeNATAddress })
 	if i < 0 || r.Committed == nil || r.Hit != nil {

@@ -55,7 +55,8 @@ var (
 
 func (d *ovsDiffer) run(ctx context.Context, steps int) error {
 	rnd := rand.New(rand.NewPCG(d.seed, 0))
-	// Never unlocked: the thread dies with its goroutine, and with it the namespace it moved to and the daemons it started.
+	// Never unlocked: the thread dies with its goroutine, and with it the namespace it moved to and
+	// the daemons it started.
 	runtime.LockOSThread()
 	if d.kernel {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
@@ -90,8 +91,8 @@ func (d *ovsDiffer) run(ctx context.Context, steps int) error {
 }
 
 // sctpPorts reports whether connections have SCTP's ports ("conntrack: Extract l4 information for
-// SCTP"). Without them a translated one is entered with ports that no packet has: what 3.1 then finds
-// depends on what it has translated before.
+// SCTP"). Without them a translated one is entered with ports that no packet has: what 3.1 then
+// finds depends on what it has translated before.
 func sctpPorts(r ctstate.Release) bool { return r.AtLeast(3, 2) }
 
 // start starts Open vSwitch with the programs in it.
@@ -215,8 +216,8 @@ func (d *ovsDiffer) unfit(pk *packet, p *program) bool {
 	return slices.ContainsFunc(p.ops, func(o op) bool { return o.act.Force || o.set }) || !d.kernel && d.beforePeer(pk)
 }
 
-// beforePeer tells of a packet without an acknowledgement while the other side has not been seen: for the userspace datapath it
-// acknowledges zero, which the other side's numbers may be far from.
+// beforePeer tells of a packet without an acknowledgement while the other side has not been seen:
+// for the userspace datapath it acknowledges zero, which the other side's numbers may be far from.
 func (d *ovsDiffer) beforePeer(pk *packet) bool {
 	e := d.lookup(pk.f.zone, pk.p.Tuple)
 	if e == nil || e.UserTCP == nil || pk.tcp.flags&ack != 0 {
@@ -305,8 +306,9 @@ func (d *ovsDiffer) one(pk *packet, n int) error {
 	return errNext
 }
 
-// replay does the scenario again, whose flows are all in the datapath by now: a packet that takes an upcall between two
-// actions loses its conntrack on the way (ovs_ct_find_existing). It gives what disagrees at the last step.
+// replay does the scenario again, whose flows are all in the datapath by now: a packet that takes
+// an upcall between two actions loses its conntrack on the way (ovs_ct_find_existing). It gives
+// what disagrees at the last step.
 func (d *ovsDiffer) replay() (diffs []string, err error) {
 	if err := d.setUp(d.loose); err != nil {
 		return nil, err
@@ -355,8 +357,8 @@ func (d *ovsDiffer) countStep(pk *packet, w *walk, prog *program) {
 	}
 }
 
-// rowOf names the case of translation that a program's first action was: what was known of the connection, its translation,
-// the action, and the bits that came of it.
+// rowOf names the case of translation that a program's first action was: what was known of the
+// connection, its translation, the action, and the bits that came of it.
 func rowOf(w *walk, prog *program, v6 bool) string {
 	r, act := &w.first, prog.ops[0].action(v6)
 	what, nat := "first", "none"

@@ -73,7 +73,8 @@ type walk struct {
 	stale   bool           // what follows is not determined: see Why
 }
 
-// walk walks a packet through a program over an overlay. adopt, when given, settles what the model cannot know.
+// walk walks a packet through a program over an overlay. adopt, when given, settles what the model
+// cannot know.
 func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func(*ctstate.Result, *ctstate.Packet) error) (*walk, error) {
 	w := &walk{pk: p.p}
 	v6 := p.p.Tuple.IsIPv6()

@@ -10,8 +10,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Tables: the first sorts programs out by the frame's destination address, one for each further action, and the last sends the
-// answer: copies of the packet whose Ethernet addresses hold the conntrack fields, the rest of the frame untouched.
+// Tables: the first sorts programs out by the frame's destination address, one for each further
+// action, and the last sends the answer: copies of the packet whose Ethernet addresses hold the
+// conntrack fields, the rest of the frame untouched.
 const readTable = 100
 
 // copies are what is moved into the 96 bits of each copy's addresses.

@@ -81,8 +81,8 @@ func makeSpecs(rnd *rand.Rand) []natSpec {
 	return specs
 }
 
-// span draws a range of addresses: one, few, many, and for IPv6 ones that differ in several words; now and then it
-// holds the clients' or the servers' own.
+// span draws a range of addresses: one, few, many, and for IPv6 ones that differ in several words;
+// now and then it holds the clients' or the servers' own.
 func (s natSpec) span(rnd *rand.Rand) (lo, hi netip.Addr) {
 	if rnd.IntN(6) == 0 { // own addresses: a source already in range is kept
 		if s.v6 {

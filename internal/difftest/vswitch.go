@@ -20,7 +20,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
-// vswitch is an Open vSwitch of the run's own with one bridge: frames go in at port 1 and come out at port 2.
+// vswitch is an Open vSwitch of the run's own with one bridge: frames go in at port 1 and come out
+// at port 2.
 type vswitch struct {
 	dir    string
 	env    []string
@@ -44,8 +45,9 @@ type wirePort interface {
 
 var errGone = errors.New("ovs-vswitchd is gone")
 
-// newVswitch starts the daemons: with the kernel's datapath in the calling thread's network namespace, or with the dummy
-// one, which is the userspace datapath with ports that are sockets. What it returns is to be stopped, with an error too.
+// newVswitch starts the daemons: with the kernel's datapath in the calling thread's network
+// namespace, or with the dummy one, which is the userspace datapath with ports that are sockets.
+// What it returns is to be stopped, with an error too.
 func newVswitch(kernel bool) (v *vswitch, err error) {
 	v = &vswitch{kernel: kernel}                                   // also when it fails: to be stopped
 	if v.dir, err = os.MkdirTemp("", "ct-difftest-"); err != nil { // short: a socket's path has room for 107 bytes
@@ -129,7 +131,8 @@ func (v *vswitch) ports(db string) (err error) {
 	return nil
 }
 
-// prefix is where another Open vSwitch than the system's is installed (scripts/debian.sh); "" for none.
+// prefix is where another Open vSwitch than the system's is installed (scripts/debian.sh); "" for
+// none.
 func prefix() string { return os.Getenv("CT_TRACE_OVS_PREFIX") }
 
 // programPath returns the path of a program, or its name where the system's is meant.
@@ -233,7 +236,8 @@ func (v *vswitch) stop() {
 	}
 }
 
-// stream is a dummy port's socket: frames with their length before them (lib/netdev-dummy.c: dummy_packet_stream).
+// stream is a dummy port's socket: frames with their length before them (lib/netdev-dummy.c:
+// dummy_packet_stream).
 type stream struct{ c net.Conn }
 
 // dialPort joins a dummy port's socket, which listens soon after the port is there.
