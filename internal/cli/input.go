@@ -10,6 +10,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/microflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 )
 
 // input is what the person says of the packet.
@@ -140,16 +141,10 @@ func (in *input) read(args []string, stdin io.Reader) error {
 	}
 	if in.text != "" {
 		// Address sets and port groups need the database; everything else is told now.
-		_, err = microflow.ParseExpr(in.text, anyName{})
+		_, err = ovnexpr.Parse(in.text, ovnexpr.Options{KeepNames: true})
 	}
 	return microflowUsage("microflow", err)
 }
-
-// anyName takes every address set and port group to be there, until a database can be asked.
-type anyName struct{}
-
-func (anyName) AddressSet(string) ([]string, bool) { return []string{"0"}, true }
-func (anyName) PortGroup(string) ([]string, bool)  { return []string{""}, true }
 
 // microflowUsage marks the place in what could not be read; nil stays nil.
 func microflowUsage(what string, err error) error {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
 )
 
 // What Fill puts where nothing was said. They are constants so that the same command gives the same packet.
@@ -140,7 +141,7 @@ func Fill(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
 // suits makes a part open of which only some bits were said, if the value has those.
 func (mf *Microflow) suits(part Set, value []byte) {
 	said, ok := mf.partly[part]
-	if !ok || len(value) == 0 || !fromBytes(value).xor(said.val).and(said.mask).zero() {
+	if !ok || len(value) == 0 || !u128.FromBytes(value).Xor(said.Val).And(said.Mask).IsZero() {
 		return
 	}
 	delete(mf.partly, part)

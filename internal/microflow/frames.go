@@ -51,6 +51,8 @@ func FromHex(text string) (Microflow, error) {
 	return mf, err
 }
 
+func isHex(c byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", c) >= 0 }
+
 // offsetLen is the length of an offset as tcpdump -xx prints it before every sixteen bytes, or 0.
 func offsetLen(text string) int {
 	const form = "0x0010:"

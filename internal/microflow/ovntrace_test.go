@@ -18,6 +18,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 )
 
 // ovnTrace is a real ovn-trace as a daemon over a real Southbound database that knows the corpus' names.
@@ -186,12 +187,13 @@ func TestOVNTraceSymbols(t *testing.T) {
 		"igmp": true, "mldv1": true, "mldv2": true, "ip6.mcast_flood": true, "ip6.mcast_rsvd": true,
 	}
 	asked, unknown := 0, []string(nil)
-	for name, sym := range newSymtab() {
+	for sym := range ovnexpr.Symbols() {
+		name := sym.Name
 		if strings.HasPrefix(name, "__") {
 			continue
 		}
 		test := name + " == 1"
-		if sym.width == 0 {
+		if sym.IsStr() {
 			test = name + ` == "p1"`
 		}
 		expr := `outport == {"p1", "p2"} && inport == "p1" && ` + test

@@ -5,10 +5,12 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
 )
 
 // U128 is a 128-bit number.
-type U128 struct{ Hi, Lo uint64 }
+type U128 = u128.Uint
 
 // Uint returns a numeric field's value without its mask.
 func (f Flow) Uint(name string) (uint64, bool) {
@@ -56,18 +58,6 @@ func (f Flow) U128(name string) (U128, bool) {
 	hi, err1 := strconv.ParseUint(hex[:len(hex)-16], 16, 64)
 	lo, err2 := strconv.ParseUint(hex[len(hex)-16:], 16, 64)
 	return U128{hi, lo}, err1 == nil && err2 == nil
-}
-
-// String prints as ds_put_hex does: in hex without leading zeros, zero without 0x.
-func (u U128) String() string {
-	if u == (U128{}) {
-		return "0"
-	}
-	if u.Hi == 0 {
-		return "0x" + strconv.FormatUint(u.Lo, 16)
-	}
-	lo := strconv.FormatUint(u.Lo, 16)
-	return "0x" + strconv.FormatUint(u.Hi, 16) + strings.Repeat("0", 16-len(lo)) + lo
 }
 
 // TCPFlags returns the value and mask of tcp_flags.

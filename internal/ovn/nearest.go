@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/spelling"
 )
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
@@ -37,7 +38,7 @@ func Nearest(name string, names []string, n int) []string {
 	lower := strings.ToLower(name)
 	for _, candidate := range names {
 		c := strings.ToLower(candidate)
-		d := distance(lower, c)
+		d := spelling.Distance(lower, c)
 		switch {
 		case d <= max(1, len(lower)/3):
 		case len(lower) >= 3 && len(c) >= 3 && (strings.Contains(c, lower) || strings.Contains(lower, c)):
@@ -54,24 +55,4 @@ func Nearest(name string, names []string, n int) []string {
 		out = append(out, s.name)
 	}
 	return out
-}
-
-// distance is Levenshtein's, over bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

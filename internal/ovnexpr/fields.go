@@ -1,50 +1,6 @@
-package microflow
+package ovnexpr
 
 import "fmt"
-
-// symbol is a name of OVN's language: a field, a part of one, or a predicate (struct expr_symbol).
-type symbol struct {
-	name    string
-	width   int    // bits; 0 for a string
-	prereq  string // what it implies
-	nominal bool   // may only be tested for equality: the field has no mask in OpenFlow
-
-	parent *symbol // for a part of a field
-	ofs    int
-	expand string // for a predicate
-}
-
-// symtab is OVN's symbol table (ovn_init_symtab, lib/logical-fields.c).
-type symtab map[string]*symbol
-
-func newSymtab() symtab {
-	s := make(symtab, 256)
-	s.logical()
-	s.conntrack()
-	s.headers()
-	s.neighbours()
-	return s
-}
-
-func (s symtab) add(name string, width int, prereq string) {
-	s[name] = &symbol{name: name, width: width, prereq: prereq}
-}
-
-func (s symtab) nominal(name string, width int, prereq string) {
-	s[name] = &symbol{name: name, width: width, prereq: prereq, nominal: true}
-}
-
-func (s symtab) part(name, prereq, parent string, low, high int) {
-	s[name] = &symbol{name: name, width: high - low + 1, prereq: prereq, parent: s[parent], ofs: low}
-}
-
-// predicate takes its level from what it stands for (expr_symtab_add_predicate): nominal where its expansion tests a
-// nominal field, so that its negation is refused.
-func (s symtab) predicate(name, expand string) {
-	p := parser{lex: lexer{in: expand}, syms: s}
-	e := p.whole()
-	s[name] = &symbol{name: name, width: 1, expand: expand, nominal: p.err == nil && e.nominal()}
-}
 
 // logical adds ports, registers and flags.
 func (s symtab) logical() {

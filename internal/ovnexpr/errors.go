@@ -1,11 +1,11 @@
-package microflow
+package ovnexpr
 
 import (
 	"strings"
 	"unicode/utf8"
 )
 
-// SyntaxError says where a text stops being one packet, in OVN's words.
+// SyntaxError says where a text stops being what it should be, in OVN's words.
 type SyntaxError struct {
 	In   string // the whole text
 	Off  int    // byte offset of the fault

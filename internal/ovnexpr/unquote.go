@@ -1,4 +1,4 @@
-package microflow
+package ovnexpr
 
 import (
 	"fmt"

@@ -1,54 +1,11 @@
-package microflow
+package ovnexpr
 
 import (
 	"fmt"
-	"net/netip"
-	"strconv"
 	"strings"
-
-	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// tokenKind is the kind of a token of OVN's language (lib/lex.c).
-type tokenKind uint8
-
-const (
-	tEnd tokenKind = iota
-	tError
-	tID
-	tString
-	tInteger
-	tAddrSet   // $name
-	tPortGroup // @name
-	tTemplate  // ^name
-	tPunct     // everything else; token.text tells which
-)
-
-// format is how an integer was written.
-type format uint8
-
-const (
-	fDecimal format = iota
-	fHex
-	fIPv4
-	fIPv6
-	fMAC
-)
-
-type token struct {
-	kind     tokenKind
-	off, end int
-	text     string // identifier, string, name of a set, punctuation, or what is wrong
-	format   format
-	masked   bool
-	val      u128
-	mask     u128
-}
-
-// is reports whether the token is this punctuation.
-func (t token) is(p string) bool { return t.kind == tPunct && t.text == p }
-
-// lexer reads tokens from left to right; a fault becomes a tError token that tells it.
+// lexer reads tokens from left to right; a fault becomes a tError token that says what is wrong.
 type lexer struct {
 	in  string
 	pos int
@@ -100,10 +57,11 @@ func (l *lexer) skip() string {
 	return ""
 }
 
-// next reads one token.
+// next reads one token. Every token but tEnd takes at least one byte.
 func (l *lexer) next() token {
 	if bad := l.skip(); bad != "" {
-		return token{kind: tError, off: l.pos, end: min(l.pos+1, len(l.in)), text: bad}
+		l.pos++
+		return token{kind: tError, off: l.pos - 1, end: l.pos, text: bad}
 	}
 	t := token{off: l.pos}
 	if l.pos == len(l.in) {
@@ -160,11 +118,11 @@ func (l *lexer) named(t *token, kind tokenKind) {
 }
 
 // puncts are OVN's operators, the longer before their beginnings.
-const puncts = "<-> .. == != && || <= >= -- ( ) { } [ ] = ! < > , ; - :"
+var puncts = strings.Fields("<-> .. == != && || <= >= -- ( ) { } [ ] = ! < > , ; - :")
 
 func (l *lexer) punct(t *token) {
 	rest := l.in[l.pos:]
-	for p := range strings.FieldsSeq(puncts) {
+	for _, p := range puncts {
 		if strings.HasPrefix(rest, p) {
 			t.kind, t.text = tPunct, p
 			l.pos += len(p)
@@ -222,95 +180,4 @@ func quote(s string) string {
 	}
 	b.WriteByte('"')
 	return b.String()
-}
-
-// integer reads a number or address, and a mask or prefix length behind a slash.
-func (l *lexer) integer(t *token) {
-	t.kind = tInteger
-	var bad string
-	if t.val, t.format, bad = l.number(); bad != "" {
-		t.kind, t.text = tError, bad
-		return
-	}
-	if l.at(l.pos) != '/' {
-		return
-	}
-	l.pos++
-	mask, format, bad := l.number()
-	switch {
-	case bad != "":
-	case format == t.format:
-		t.mask = mask
-	case format == fDecimal && t.format == fIPv4 && mask.lo <= 32:
-		t.mask = ones(32-int(mask.lo), int(mask.lo))
-	case format == fDecimal && t.format == fIPv6 && mask.lo <= 128:
-		t.mask = ones(128-int(mask.lo), int(mask.lo))
-	case format == fHex && t.format == fDecimal && t.val.zero():
-		t.mask, t.format = mask, fHex
-	default:
-		bad = "Value and mask have incompatible formats."
-	}
-	if bad != "" {
-		t.kind, t.text = tError, bad
-		return
-	}
-	t.masked, t.val = true, t.val.and(t.mask)
-}
-
-// number reads one number or address (lex_parse_integer__).
-func (l *lexer) number() (u128, format, string) {
-	start, dot := l.pos, false
-	for c := l.at(l.pos); isAlnum(c) || c == ':' && !dot || c == '.' && l.at(l.pos+1) != '.'; c = l.at(l.pos) {
-		dot = dot || c == '.'
-		l.pos++
-	}
-	text := l.in[start:l.pos]
-	if text == "" {
-		return u128{}, 0, "Integer constant expected."
-	}
-	if len(text) == 17 {
-		if m, err := packet.ParseMAC(text); err == nil {
-			return fromBytes(m[:]), fMAC, ""
-		}
-	}
-	if strings.Trim(text, "0123456789") == "" {
-		if text[0] == '0' && len(text) > 1 {
-			return u128{}, 0, "Decimal constants must not have leading zeros."
-		}
-		v, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			return u128{}, 0, "Decimal constants must be less than 2**64."
-		}
-		return u128{lo: v}, fDecimal, ""
-	}
-	if len(text) > 1 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X') {
-		return hexNumber(text)
-	}
-	a, err := netip.ParseAddr(text)
-	switch {
-	case err != nil:
-		return u128{}, 0, "Invalid numeric constant."
-	case a.Is4():
-		return fromBytes(a.AsSlice()), fIPv4, ""
-	}
-	return fromBytes(a.AsSlice()), fIPv6, ""
-}
-
-func hexNumber(text string) (u128, format, string) {
-	digits := text[2:]
-	if digits == "" {
-		return u128{}, 0, fmt.Sprintf("Hex digits expected following 0%c.", text[1])
-	}
-	var v u128
-	for i := 0; i < len(digits); i++ {
-		if !isHex(digits[i]) {
-			return u128{}, 0, "Invalid syntax in hexadecimal constant."
-		}
-		if v.hi>>60 != 0 {
-			return u128{}, 0, "Hexadecimal constant requires more than 128 bits."
-		}
-		d, _ := strconv.ParseUint(digits[i:i+1], 16, 8)
-		v = v.shl(4).or(u128{lo: d})
-	}
-	return v, fHex, ""
 }

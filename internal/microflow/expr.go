@@ -1,0 +1,172 @@
+package microflow
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
+)
+
+// SyntaxError says where a text stops being one packet, in OVN's words.
+type SyntaxError = ovnexpr.SyntaxError
+
+// Options tells Parse what it cannot know.
+type Options struct {
+	// Symbols resolves address sets and port groups; nil knows none.
+	Symbols ovnexpr.Names
+	// Resident decides is_chassis_resident; nil means yes, as in ovn-trace.
+	Resident func(port string) bool
+	// Family is 4 or 6 where the caller knows it from elsewhere (--to): it settles what is ambiguous
+	// for want of ip4 or ip6, and nothing else.
+	Family int
+}
+
+// Parse reads an OVN expression that describes one packet (expr_parse_microflow).
+func Parse(in string, o Options) (Microflow, error) {
+	e, err := ovnexpr.Parse(in, ovnexpr.Options{Names: o.Symbols})
+	if err != nil {
+		return Microflow{}, err
+	}
+	a := ovnexpr.Annotate(ovnexpr.Lower(e))
+	n := &ovnexpr.Normalizer{Resident: o.Resident}
+	alts, err := n.Clauses(a)
+	if err == nil && o.Family != 0 {
+		if sym := ambiguousSymbol(alts); sym != nil && sym.Name == "eth.type" {
+			if narrowed, err2 := n.Clauses(ovnexpr.Both(a, family(o.Family))); err2 == nil && len(narrowed) > 0 {
+				alts = narrowed
+			}
+		}
+	}
+	if err != nil {
+		return Microflow{}, &SyntaxError{In: in, Msg: "Constraints are ambiguous: " + short(a) + ".",
+			Hint: "too many alternatives to be one packet"}
+	}
+	if len(alts) == 0 {
+		return Microflow{}, contradiction(in, a, o)
+	}
+	if sym := ambiguousSymbol(alts); sym != nil {
+		return Microflow{}, ambiguity(in, a, sym)
+	}
+	return build(in, a, alts[0]), nil
+}
+
+// family is ip4 or ip6.
+func family(n int) *ovnexpr.Plain {
+	e, err := ovnexpr.Parse(fmt.Sprintf("ip%d", n), ovnexpr.Options{})
+	if err != nil {
+		panic("microflow: " + err.Error())
+	}
+	return ovnexpr.Annotate(ovnexpr.Lower(e))
+}
+
+// ambiguousSymbol is the field that the alternatives leave open, or nil when they are one packet.
+func ambiguousSymbol(alts []ovnexpr.Clause) *ovnexpr.Symbol {
+	if len(alts) == 0 {
+		return nil
+	}
+	syms := slices.SortedFunc(maps.Keys(alts[0]), func(a, b *ovnexpr.Symbol) int { return cmp.Compare(a.Name, b.Name) })
+	for _, sym := range syms {
+		if len(alts[0][sym]) > 1 {
+			return sym
+		}
+	}
+	for _, alt := range alts[1:] {
+		for _, sym := range syms {
+			if !slices.Equal(alts[0][sym], alt[sym]) {
+				return sym
+			}
+		}
+		for sym := range alt {
+			return sym
+		}
+	}
+	return nil
+}
+
+// short prints an expression, cut at 300 bytes.
+func short(p *ovnexpr.Plain) string {
+	const limit = 300
+	s := p.String()
+	if len(s) > limit {
+		s = s[:limit] + "..."
+	}
+	return s
+}
+
+// ambiguity marks the first place that speaks of the open field.
+func ambiguity(in string, a *ovnexpr.Plain, sym *ovnexpr.Symbol) error {
+	e := &SyntaxError{In: in, Off: len(in), Msg: "Constraints are ambiguous: " + short(a) + "."}
+	if at := about(a, sym); at != nil {
+		e.Off = at.Off
+	}
+	e.Hint = "a packet has one value of " + sym.Name
+	if sym.Name == "eth.type" {
+		e.Hint = "say which, such as ip4 or ip6"
+	}
+	return e
+}
+
+// about is the first comparison with a field, those within an alternative before others.
+func about(a *ovnexpr.Plain, sym *ovnexpr.Symbol) *ovnexpr.Plain {
+	var first *ovnexpr.Plain
+	var walk func(p *ovnexpr.Plain, inOr bool) *ovnexpr.Plain
+	walk = func(p *ovnexpr.Plain, inOr bool) *ovnexpr.Plain {
+		if p.Kind == ovnexpr.PlainCompare && p.Sym == sym {
+			if inOr || p.Op != ovnexpr.EQ {
+				return p
+			}
+			if first == nil {
+				first = p
+			}
+		}
+		for _, s := range p.Of {
+			if found := walk(s, inOr || p.Kind == ovnexpr.PlainOr); found != nil {
+				return found
+			}
+		}
+		return nil
+	}
+	if found := walk(a, false); found != nil {
+		return found
+	}
+	return first
+}
+
+// contradiction marks the first operand that leaves nothing of those before it.
+func contradiction(in string, a *ovnexpr.Plain, o Options) error {
+	e := &SyntaxError{In: in, Off: a.Off, Msg: "Constraints are contradictory."}
+	if a.Kind != ovnexpr.PlainAnd {
+		return e
+	}
+	byOff := slices.Clone(a.Of)
+	slices.SortStableFunc(byOff, func(a, b *ovnexpr.Plain) int { return a.Off - b.Off })
+	for i, last := range byOff {
+		n := &ovnexpr.Normalizer{Resident: o.Resident}
+		none := func(of ...*ovnexpr.Plain) bool {
+			alts, err := n.Clauses(of...)
+			return err == nil && len(alts) == 0
+		}
+		alts, err := n.Clauses(byOff[:i+1]...)
+		if err != nil {
+			return e
+		}
+		if len(alts) > 0 {
+			continue
+		}
+		e.Off = last.Off
+		if none(last) {
+			e.Hint = last.String() + " never holds"
+			return e
+		}
+		for _, before := range byOff[:i] {
+			if none(before, last) {
+				e.Hint = fmt.Sprintf("%s and %s cannot both hold", before, last)
+				break
+			}
+		}
+		return e
+	}
+	return e
+}

@@ -1,0 +1,130 @@
+package ovnexpr
+
+// constSet is one constant or {several}.
+type constSet struct {
+	values  []Constant // with the members of sets that were looked up
+	written []Constant // as in the text; nil where that is the same
+	form    form
+	off     int
+}
+
+func (p *parser) constSet() constSet {
+	set := constSet{off: p.tok.off}
+	if !p.match("{") {
+		p.constant(&set)
+		return set
+	}
+	set.form = curly
+	for {
+		p.constant(&set)
+		if p.err != nil {
+			return set
+		}
+		p.match(",") // a comma is optional
+		if p.match("}") {
+			return set
+		}
+	}
+}
+
+func (p *parser) constant(set *constSet) {
+	switch p.tok.kind {
+	case tTemplate:
+		if !p.o.Lenient {
+			p.fail(p.tok.off, "Unexpanded template.")
+			break
+		}
+		p.put(set, Constant{kind: cTemplate, str: p.tok.text, off: p.tok.off})
+	case tString:
+		p.put(set, Constant{kind: cString, str: p.tok.text, off: p.tok.off})
+	case tInteger:
+		p.put(set, Constant{num: p.tok.num, off: p.tok.off})
+	case tAddrSet:
+		p.addressSet(set)
+	case tPortGroup:
+		p.portGroup(set)
+	default:
+		p.syntax("expecting constant")
+		if p.tok.kind == tID && p.err != nil && p.err.Hint == "" {
+			p.err.Hint = `strings stand in double quotes: inport == "sw0-p1"`
+		}
+	}
+	if p.err == nil {
+		p.advance()
+	}
+}
+
+// put adds a value as it is written.
+func (p *parser) put(set *constSet, c Constant) {
+	p.add(set, c)
+	if set.written != nil {
+		set.written = append(set.written, c)
+	}
+}
+
+// add adds a value; strings and integers do not mix.
+func (p *parser) add(set *constSet, c Constant) {
+	if len(set.values) > 0 && set.values[0].isStr() != c.isStr() && !p.o.Lenient {
+		want := "integer"
+		if set.values[0].isStr() {
+			want = "string"
+		}
+		p.syntax("expecting " + want)
+		return
+	}
+	if p.count++; p.count > maxSet {
+		p.fail(p.tok.off, "Too many values.")
+		return
+	}
+	set.values = append(set.values, c)
+}
+
+func (p *parser) addressSet(set *constSet) {
+	name := Constant{kind: cAddrSet, str: p.tok.text, off: p.tok.off}
+	if p.keepsNames() {
+		p.put(set, name)
+		return
+	}
+	var members []string
+	ok := false
+	if p.o.Names != nil {
+		members, ok = p.o.Names.AddressSet(name.str)
+	}
+	if !ok {
+		p.syntax("expecting address set name")
+		return
+	}
+	p.members(set, name, Addresses(members))
+}
+
+func (p *parser) portGroup(set *constSet) {
+	name := Constant{kind: cPortGroup, str: p.tok.text, off: p.tok.off}
+	if p.keepsNames() {
+		p.put(set, name)
+		return
+	}
+	var members []string
+	ok := false
+	if p.o.Names != nil {
+		members, ok = p.o.Names.PortGroup(name.str)
+	}
+	if !ok {
+		p.syntax("expecting port group name")
+		return
+	}
+	p.members(set, name, Ports(members))
+}
+
+func (p *parser) keepsNames() bool { return p.o.KeepNames || p.o.Lenient }
+
+// members adds the members of a set that the text names.
+func (p *parser) members(set *constSet, name Constant, members []Constant) {
+	if set.written == nil {
+		set.written = append(make([]Constant, 0, len(set.values)+1), set.values...)
+	}
+	set.written = append(set.written, name)
+	for _, c := range members {
+		c.off = name.off
+		p.add(set, c)
+	}
+}

@@ -1,0 +1,32 @@
+package ovnexpr
+
+// condition reads one condition as OVN does, and where that is not one takes it as it is written, up
+// to && or || outside brackets.
+func (p *parser) condition() Expr {
+	before := *p
+	if e, _ := p.strict(); p.err == nil && p.ends() {
+		return e
+	}
+	*p = before
+	off, open := p.tok.off, 0
+	for !p.ends() || open > 0 && p.tok.kind != tEnd {
+		switch {
+		case p.tok.is("("), p.tok.is("{"), p.tok.is("["):
+			open++
+		case p.tok.is(")"), p.tok.is("}"), p.tok.is("]"):
+			open--
+		}
+		p.advance()
+	}
+	if p.last <= off || open != 0 {
+		p.syntax("expecting condition")
+		return nil
+	}
+	s := p.from(off)
+	return Opaque{s, p.lex.in[s.from:s.to]}
+}
+
+// ends reports whether a condition may end at the current token.
+func (p *parser) ends() bool {
+	return p.tok.kind == tEnd || p.tok.is("&&") || p.tok.is("||") || p.tok.is(")")
+}

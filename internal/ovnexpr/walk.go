@@ -1,0 +1,110 @@
+package ovnexpr
+
+import "iter"
+
+// Terms takes an expression apart at its outermost &&, through parentheses: it holds where all of
+// its terms do.
+func Terms(e Expr) []Expr { return terms(nil, e) }
+
+func terms(out []Expr, e Expr) []Expr {
+	and, ok := e.(And)
+	if !ok {
+		return append(out, e)
+	}
+	for _, x := range and.Of {
+		out = terms(out, x)
+	}
+	return out
+}
+
+// Walk returns the conditions of an expression in the order of the text: all but And, Or and Not.
+func Walk(e Expr) iter.Seq[Expr] {
+	return func(yield func(Expr) bool) { walk(e, yield) }
+}
+
+func walk(e Expr, yield func(Expr) bool) bool {
+	var of []Expr
+	switch e := e.(type) {
+	case And:
+		of = e.Of
+	case Or:
+		of = e.Of
+	case Not:
+		return walk(e.Of, yield)
+	default:
+		return yield(e)
+	}
+	for _, x := range of {
+		if !walk(x, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// Compares returns the comparisons of an expression, both of a range too.
+func Compares(e Expr) iter.Seq[*Compare] {
+	return func(yield func(*Compare) bool) {
+		for x := range Walk(e) {
+			switch x := x.(type) {
+			case *Compare:
+				if !yield(x) {
+					return
+				}
+			case *Range:
+				if !yield(x.First) || !yield(x.Last) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Sets returns the names of the address sets and port groups that an expression leaves as names,
+// with their sign: "$set", "@group".
+func Sets(e Expr) []string {
+	var out []string
+	for c := range Compares(e) {
+		for _, v := range c.Values {
+			if v.kind == cAddrSet || v.kind == cPortGroup {
+				out = append(out, v.String())
+			}
+		}
+	}
+	return out
+}
+
+// Residents returns the ports whose chassis an expression asks about.
+func Residents(e Expr) []string {
+	var out []string
+	for x := range Walk(e) {
+		if r, ok := x.(Resident); ok {
+			out = append(out, r.Port)
+		}
+	}
+	return out
+}
+
+// Leave makes each condition Opaque for which open returns true; in is the text that was parsed.
+func Leave(in string, e Expr, open func(Expr) bool) Expr {
+	each := func(of []Expr) []Expr {
+		out := make([]Expr, len(of))
+		for i, x := range of {
+			out[i] = Leave(in, x, open)
+		}
+		return out
+	}
+	switch e := e.(type) {
+	case And:
+		return And{e.span, each(e.Of)}
+	case Or:
+		return Or{e.span, each(e.Of)}
+	case Not:
+		return Not{e.span, Leave(in, e.Of, open)}
+	}
+	if !open(e) {
+		return e
+	}
+	from, to := e.Span()
+	return Opaque{span{from, to}, in[from:to]}
+}
