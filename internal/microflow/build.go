@@ -8,7 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
 )
 
-// addresses are the parts of which a description may say some bits and leave the others to be filled in.
+// addresses are the parts of which a description may say some bits and leave the others to be
+// filled in.
 const addresses = HasEthSrc | HasEthDst | HasSrc | HasDst
 
 // builder moves a clause into a packet.

@@ -18,8 +18,8 @@ type Options struct {
 	Symbols ovnexpr.Names
 	// Resident decides is_chassis_resident; nil means yes, as in ovn-trace.
 	Resident func(port string) bool
-	// Family is 4 or 6 where the caller knows it from elsewhere (--to): it settles what is ambiguous
-	// for want of ip4 or ip6, and nothing else.
+	// Family is 4 or 6 where the caller knows it from elsewhere (--to): it settles what is
+	// ambiguous for want of ip4 or ip6, and nothing else.
 	Family int
 }
 

@@ -58,7 +58,8 @@ type Microflow struct {
 	Given  Set
 	// CTState is ct_state as given (bits as openflow.ParseCTState's), with its mask.
 	CTState, CTMask uint32
-	// Other has what is not of the packet, by OVN's name: ct_mark, ct_label, xxreg0, xreg4, flags, outport, pkt.mark.
+	// Other has what is not of the packet, by OVN's name: ct_mark, ct_label, xxreg0, xreg4, flags,
+	// outport, pkt.mark.
 	Other map[string]Value
 	// Text is what was read; faults found later quote it.
 	Text string
@@ -71,14 +72,15 @@ type Microflow struct {
 	partly map[Set]ovnexpr.Cube // parts of which some bits were said, and which Given counts as given
 }
 
-// Open reports that a part was not given, or only some of its bits: what suits those may be filled in.
+// Open reports that a part was not given, or only some of its bits: what suits those may be filled
+// in.
 func (mf *Microflow) Open(part Set) bool {
 	_, partly := mf.partly[part]
 	return partly || !mf.Given.Has(part)
 }
 
-// Unused lists what was said that is not of a packet as it enters, by name: a packet comes without registers, and what
-// conntrack says of it is looked up. Values of zero are as it comes.
+// Unused lists what was said that is not of a packet as it enters, by name: a packet comes without
+// registers, and what conntrack says of it is looked up. Values of zero are as it comes.
 func (mf *Microflow) Unused() []string {
 	var out []string
 	if mf.CTState&mf.CTMask != 0 {
@@ -105,7 +107,8 @@ func (mf *Microflow) Unsaid() []string {
 	})
 }
 
-// registers names the 32-bit registers that a wider one of an expression is made of, those that are not zero.
+// registers names the 32-bit registers that a wider one of an expression is made of, those that are
+// not zero.
 func registers(name string, v openflow.U128) []string {
 	first, parts := map[string]int{"xxreg0": 0, "xxreg1": 4, "xreg4": 8}[name], []uint64{v.Hi >> 32, v.Hi, v.Lo >> 32, v.Lo}
 	switch {

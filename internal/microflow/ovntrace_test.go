@@ -17,8 +17,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
 // ovnTrace is a real ovn-trace as a daemon over a real Southbound database that knows the corpus' names.

@@ -41,6 +41,7 @@ type Compare struct {
 	Field   Field
 	Op      Relop
 	Values  []Constant
+	Open    bool       // set by who wants Eval to leave it open on a packet that has the field
 	written []Constant // as in the text, with the names of sets
 	form    form
 }

@@ -116,7 +116,7 @@ func (e *Compare) eval(not bool, p Packet) Truth {
 		}
 	}
 	have, known := e.Field.value(p)
-	if !known {
+	if !known || e.Open {
 		return Unknown
 	}
 	if t := e.over(have, op, e.Values, p); t != Yes {
@@ -127,6 +127,9 @@ func (e *Compare) eval(not bool, p Packet) Truth {
 
 // predicate decides a comparison of a predicate. The whole of what it stands for is negated.
 func (e *Compare) predicate(op Relop, p Packet) Truth {
+	if op != EQ && op != NE {
+		return Unknown
+	}
 	var bit Value
 	switch eval(e.Field.sym.means, false, p) {
 	case Unknown:
@@ -137,12 +140,18 @@ func (e *Compare) predicate(op Relop, p Packet) Truth {
 	return e.over(bit, op, e.Values, p)
 }
 
-// Implied decides what a field implies, such as tcp for tcp.dst; Yes where that is nothing.
-func (f Field) Implied(p Packet) Truth {
-	if f.sym == nil || f.sym.implies == nil {
-		return Yes
+// Applies decides whether a packet has a field: what the field implies, such as tcp for tcp.dst.
+// For a predicate it decides what that stands for.
+func (f Field) Applies(p Packet) Truth {
+	switch {
+	case f.sym == nil:
+		return Unknown
+	case f.sym.means != nil:
+		return Eval(f.sym.means, p)
+	case f.sym.implies != nil:
+		return Eval(f.sym.implies, p)
 	}
-	return Eval(f.sym.implies, p)
+	return Yes
 }
 
 // value returns the bits of a field that are compared.

@@ -1,7 +1,9 @@
 package ovnexpr
 
-// condition reads one condition as OVN does, and where that is not one takes it as it is written, up
-// to && or || outside brackets.
+import "strings"
+
+// condition reads one condition as OVN does, and where that is not one takes it as it is written,
+// up to && or || outside brackets.
 func (p *parser) condition() Expr {
 	before := *p
 	if e, _ := p.strict(); p.err == nil && p.ends() {
@@ -11,6 +13,9 @@ func (p *parser) condition() Expr {
 	off, open := p.tok.off, 0
 	for !p.ends() || open > 0 && p.tok.kind != tEnd {
 		switch {
+		case p.tok.kind == tError && strings.IndexByte(`"/`, p.lex.in[p.tok.off]) >= 0:
+			p.syntax("expecting condition") // a string or comment without its end
+			return nil
 		case p.tok.is("("), p.tok.is("{"), p.tok.is("["):
 			open++
 		case p.tok.is(")"), p.tok.is("}"), p.tok.is("]"):

@@ -3,34 +3,7 @@ package ovnexpr
 import (
 	"errors"
 	"slices"
-
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
 )
-
-// Cube is the set of values that agree with Val where Mask is 1; for a string field the one string.
-type Cube struct {
-	Val, Mask u128.Uint
-	Str       string
-}
-
-// meet intersects two cubes of one field.
-func (c Cube) meet(d Cube, isStr bool) (Cube, bool) {
-	if isStr {
-		return c, c.Str == d.Str
-	}
-	if !c.Val.Xor(d.Val).And(c.Mask).And(d.Mask).IsZero() {
-		return Cube{}, false
-	}
-	return Cube{Val: c.Val.Or(d.Val), Mask: c.Mask.Or(d.Mask)}, true
-}
-
-// within reports whether every value of c is one of d.
-func (c Cube) within(d Cube) bool {
-	return c.Str == d.Str && d.Mask.AndNot(c.Mask).IsZero() && c.Val.Xor(d.Val).And(d.Mask).IsZero()
-}
-
-// Clause says of each field it names that one of some cubes holds; one that names none holds always.
-type Clause map[*Symbol][]Cube
 
 // ErrTooMany is returned for more alternatives than one packet's description can need.
 var ErrTooMany = errors.New("too many alternatives")
@@ -38,8 +11,8 @@ var ErrTooMany = errors.New("too many alternatives")
 // maxWork bounds the comparisons of cubes that one normalisation makes.
 const maxWork = 1 << 21
 
-// Normalizer reduces annotated expressions to alternatives (expr_simplify, expr_normalize). Its calls
-// share one budget of work.
+// Normalizer reduces annotated expressions to alternatives (expr_simplify, expr_normalize). Its
+// calls share one budget of work.
 type Normalizer struct {
 	// Resident decides is_chassis_resident; nil takes every port to be resident, as ovn-trace does.
 	Resident func(port string) bool
@@ -55,8 +28,8 @@ func (n *Normalizer) spend(k int) error {
 	return nil
 }
 
-// Clauses returns the alternatives under which all of the expressions hold. None is a contradiction;
-// one with one cube a field is a packet. The error is ErrTooMany.
+// Clauses returns the alternatives under which all of the expressions hold. None is a
+// contradiction; one with one cube a field is a packet. The error is ErrTooMany.
 func (n *Normalizer) Clauses(of ...*Plain) ([]Clause, error) {
 	if len(of) == 1 {
 		return n.clauses(of[0])
@@ -268,7 +241,8 @@ func (n *Normalizer) absorb(cubes []Cube) ([]Cube, error) {
 	return out, nil
 }
 
-// reduce joins alternatives about one field into one Clause, and drops those that lie within others.
+// reduce joins alternatives about one field into one Clause, and drops those that lie within
+// others.
 func (n *Normalizer) reduce(cs []Clause) ([]Clause, error) {
 	if len(cs) < 2 {
 		return cs, nil
@@ -318,91 +292,4 @@ func (n *Normalizer) absorbClauses(cs []Clause) ([]Clause, error) {
 		out = append(out, c)
 	}
 	return out, nil
-}
-
-// within reports, without searching far, whether every packet of c is one of d.
-func (c Clause) within(d Clause) bool {
-	for sym, cubes := range d {
-		have := c[sym]
-		if len(have) == 0 {
-			return false
-		}
-		for _, h := range have {
-			if !slices.ContainsFunc(cubes, h.within) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// comparison turns a comparison into cubes.
-func (n *Normalizer) comparison(e *Plain) ([]Clause, error) {
-	var cubes []Cube
-	switch {
-	case e.Sym.Width == 0:
-		cubes = []Cube{{Str: e.Str}} // strings are compared by == only
-	case e.Op == EQ:
-		if e.Mask.IsZero() {
-			return always(true), nil
-		}
-		cubes = []Cube{{Val: e.Val.And(e.Mask), Mask: e.Mask}}
-	case e.Op == NE:
-		cubes = unequal(e)
-	default:
-		return n.ordered(e)
-	}
-	if len(cubes) == 0 {
-		return nil, n.spend(1)
-	}
-	return []Clause{{e.Sym: cubes}}, n.spend(len(cubes))
-}
-
-// unequal has a Cube for every bit that may differ, with the bits above it as they are (expr_simplify_ne).
-func unequal(e *Plain) []Cube {
-	var cubes []Cube
-	for i := range e.Sym.Width {
-		if !e.Mask.Bit(i) {
-			continue
-		}
-		above := e.Mask.And(u128.Ones(i, 128-i))
-		cubes = append(cubes, Cube{Val: e.Val.Xor(u128.Ones(i, 1)).And(above), Mask: above})
-	}
-	return cubes
-}
-
-// ordered has, for a > b, a Cube for every 0-bit of b that may be 1 with the bits above it as they are, and for a < b
-// the same with 1 and 0 exchanged (expr_simplify_relational).
-func (n *Normalizer) ordered(e *Plain) ([]Clause, error) {
-	start, width := e.Mask.Run()
-	less := e.Op == LT || e.Op == LE
-	var cubes []Cube
-	if e.Op == LE || e.Op == GE {
-		cubes = append(cubes, Cube{Val: e.Val, Mask: e.Mask})
-	}
-	edge := true // nothing lies beyond the value
-	for z := start; z < start+width; z++ {
-		if e.Val.Bit(z) != less {
-			continue
-		}
-		edge = false
-		above := e.Mask.And(u128.Ones(z, 128-z))
-		cubes = append(cubes, Cube{Val: e.Val.Xor(u128.Ones(z, 1)).And(above), Mask: above})
-	}
-	// The other end of the range: all values, or all but this one.
-	far := e.Val == e.Mask
-	if !less {
-		far = e.Val.IsZero()
-	}
-	if far && !edge {
-		if e.Op == LE || e.Op == GE {
-			return always(true), nil
-		}
-		cubes = unequal(e)
-	}
-	if len(cubes) == 0 {
-		return nil, nil
-	}
-	cubes, err := n.absorb(cubes)
-	return []Clause{{e.Sym: cubes}}, err
 }

@@ -123,7 +123,8 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// String prints the number as it is written in OVN: hexadecimal digits or an address, with its mask.
+// String prints the number as it is written in OVN: hexadecimal digits or an address, with its
+// mask.
 func (n number) String() string {
 	if !n.masked {
 		return n.format.print(n.val)

@@ -17,22 +17,23 @@ type Options struct {
 	Names Names
 	// KeepNames leaves address sets and port groups as names; Names is not asked.
 	KeepNames bool
-	// Lenient reads the match of a logical flow, which a later OVN may have written, or a person
-	// in an ACL that ovn-controller refuses: fields that the table does not have are kept, conditions
+	// Lenient reads the match of a logical flow, which a later OVN may have written, or a person in
+	// an ACL that ovn-controller refuses: fields that the table does not have are kept, conditions
 	// in other words become Opaque, && binds closer than ||, and types are not checked. It implies
 	// KeepNames.
 	Lenient bool
 }
 
 const (
-	// maxDepth is the deepest nesting of parentheses (MAX_PAREN_DEPTH), and of ! in a lenient Parse.
+	// maxDepth is the deepest nesting of parentheses (MAX_PAREN_DEPTH), and of ! in a lenient
+	// Parse.
 	maxDepth = 100
 	// maxSet bounds how many values one text may name, members of address sets included.
 	maxSet = 1 << 16
 )
 
-// ResidentFunc is the one function of the language: is_chassis_resident("port") holds on the chassis
-// that has claimed the port.
+// ResidentFunc is the one function of the language: is_chassis_resident("port") holds on the
+// chassis that has claimed the port.
 const ResidentFunc = "is_chassis_resident"
 
 // Parse reads an expression. The error is a *SyntaxError with OVN's words for the first fault.
@@ -78,7 +79,8 @@ func (p *parser) advance() {
 // from is the span from an offset to the last token that was read.
 func (p *parser) from(off int) span { return span{off, p.last} }
 
-// fail keeps the first fault; a lexical one at the current token comes before what the grammar says.
+// fail keeps the first fault; a lexical one at the current token comes before what the grammar
+// says.
 func (p *parser) fail(off int, format string, args ...any) {
 	if p.err != nil {
 		return

@@ -21,8 +21,8 @@ const (
 )
 
 // Plain is an expression as OVN holds it after reading (struct expr): sets are ||, ranges &&, ! is
-// carried down to the comparisons, and symbols are compared bit by bit. Its String reads back as the
-// same.
+// carried down to the comparisons, and symbols are compared bit by bit. Its String reads back as
+// the same.
 type Plain struct {
 	Kind PlainKind
 	Off  int // byte offset in the text

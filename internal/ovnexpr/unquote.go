@@ -13,6 +13,9 @@ func unquote(s string) (text, bad string) {
 	s = s[1 : len(s)-1]
 	for s != "" {
 		c := s[0]
+		if c == 0 {
+			return "", "null bytes not supported in quoted strings"
+		}
 		if c != '\\' {
 			b.WriteByte(c)
 			s = s[1:]

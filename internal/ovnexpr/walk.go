@@ -85,26 +85,12 @@ func Residents(e Expr) []string {
 	return out
 }
 
-// Leave makes each condition Opaque for which open returns true; in is the text that was parsed.
-func Leave(in string, e Expr, open func(Expr) bool) Expr {
-	each := func(of []Expr) []Expr {
-		out := make([]Expr, len(of))
-		for i, x := range of {
-			out[i] = Leave(in, x, open)
+// HasHoles reports a constant whose mask is not one run of bits, 10.0.0.1/255.0.0.255.
+func (e *Compare) HasHoles() bool {
+	for _, c := range e.Values {
+		if _, n := c.num.mask.Run(); c.num.masked && n == 0 && !c.num.mask.IsZero() {
+			return true
 		}
-		return out
 	}
-	switch e := e.(type) {
-	case And:
-		return And{e.span, each(e.Of)}
-	case Or:
-		return Or{e.span, each(e.Of)}
-	case Not:
-		return Not{e.span, Leave(in, e.Of, open)}
-	}
-	if !open(e) {
-		return e
-	}
-	from, to := e.Span()
-	return Opaque{span{from, to}, in[from:to]}
+	return false
 }

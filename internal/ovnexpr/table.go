@@ -53,6 +53,8 @@ func (s symtab) conntrack() {
 	s.add("ct_label", 128, "")
 	s.part("ct_label.blocked", "", "ct_label", 0, 0) // OVN before 21.12 kept these in the label
 	s.part("ct_label.natted", "", "ct_label", 1, 1)
+	s.part("ct_label.skip_snat", "", "ct_label", 2, 2)
+	s.part("ct_label.force_snat", "", "ct_label", 3, 3)
 	s.part("ct_label.ecmp_reply_eth", "", "ct_label", 32, 79)
 	s.part("ct_label.ecmp_reply_port", "", "ct_label", 80, 95)
 	s.part("ct_label.label", "", "ct_label", 96, 127)
