@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
@@ -96,7 +97,8 @@ type Explainer struct {
 	groups     map[ovsdb.UUID][]ovsdb.UUID        // members
 	groupsWith map[ovsdb.UUID]map[ovsdb.UUID]bool // datapath to the groups it is in
 	ports      map[portKey]string
-	sets       map[setName][]string
+	sets       map[setName][]ovnexpr.Constant
+	matches    matches
 	residents  map[seenFrom]residence
 	hints      map[hint][]*NBRow
 	owners     map[ovsdb.UUID]*owner  // Northbound switches and routers
@@ -106,7 +108,7 @@ type Explainer struct {
 
 // New makes an Explainer. Either database may be nil: what it would tell stays unnamed.
 func New(sb *ovn.SB, nb *ovn.NB) *Explainer {
-	e := &Explainer{sb: sb, nb: nb}
+	e := &Explainer{sb: sb, nb: nb, matches: matches{}}
 	if sb != nil {
 		e.sbIndex = newIndex(sb.DB)
 	}
@@ -123,7 +125,7 @@ func (e *Explainer) forget() {
 	e.flows, e.rows = map[ovsdb.UUID]*LogicalFlow{}, map[ovsdb.UUID]string{}
 	e.datapaths, e.byUUID = map[uint64]*ovn.Datapath{}, map[ovsdb.UUID]*ovn.Datapath{}
 	e.absent = map[uint32]bool{}
-	e.ports, e.sets = map[portKey]string{}, map[setName][]string{}
+	e.ports, e.sets = map[portKey]string{}, map[setName][]ovnexpr.Constant{}
 	e.stages, e.groupsWith = map[ovsdb.UUID]map[stage][]brief{}, map[ovsdb.UUID]map[ovsdb.UUID]bool{}
 	e.groups, e.hints = map[ovsdb.UUID][]ovsdb.UUID{}, map[hint][]*NBRow{}
 	e.owners, e.residents = map[ovsdb.UUID]*owner{}, map[seenFrom]residence{}

@@ -1,8 +1,11 @@
 package explain
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 )
 
 const syn = "ct_state=new|trk,tcp,reg0=0x280,reg10=0x1,reg15=0x2,metadata=0x3,in_port=3,vlan_tci=0x0000,dl_src=00:00:00:00:ff:02," +
@@ -58,7 +61,10 @@ func TestConjuncts(t *testing.T) {
 		f := readFacts(c.flow)
 		f.outport = "sw1-p1"
 		f.residents = map[string]residence{"here": {here: yes, on: "hv1"}, "there": {here: no, on: "hv2"}, "perhaps": {on: "hv2"}}
-		f.sets = map[string][]string{"$friends": {"10.0.0.0/30", "10.0.9.9"}, "@pg": {`"sw1-p0"`, `"sw1-p1"`}, "@other": {`"x"`}, "$empty": {}}
+		f.sets = map[string][]ovnexpr.Constant{
+			"$friends": ovnexpr.Addresses([]string{"10.0.0.0/30", "10.0.9.9"}), "$empty": {},
+			"@pg": ovnexpr.Ports([]string{"sw1-p0", "sw1-p1"}), "@other": ovnexpr.Ports([]string{"x"}),
+		}
 		terms, ok := f.conjuncts(c.match)
 		got := ""
 		for _, x := range terms {
@@ -70,6 +76,44 @@ func TestConjuncts(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.match, got, c.want)
 		}
+	}
+}
+
+// TestForeign checks which conditions count as another protocol's.
+func TestForeign(t *testing.T) {
+	f := readFacts(strings.Replace(syn, "ct_state=new|trk,", "", 1))
+	for match, far := range map[string]bool{
+		"udp": true, "arp": true, "udp.dst == 53": true, "ip6.src == fd00::1": true, "icmp4.type == 8": true,
+		"tcp.dst == 80": false, "tcp == 0": false, "!tcp": false, "ct.new": false, "eth.bcast": false,
+		"later == 1": false, "udp || arp": false,
+	} {
+		terms, ok := f.conjuncts(match)
+		if !ok || len(terms) != 1 || terms[0].far != far || match != "later == 1" && terms[0].is != no {
+			t.Errorf("%s: %+v, want far %v", match, terms, far)
+		}
+	}
+}
+
+// TestLaterCTState checks that a state in words that are not known here is unknown.
+func TestLaterCTState(t *testing.T) {
+	for flow, want := range map[string]byte{"ct_state=new|trk": 'y', "ct_state=est|trk": 'n', "": 'n', "ct_state=trk|later": '?'} {
+		if got := "?ny"[readFacts(flow+",tcp").holds("ct.new")]; got != want {
+			t.Errorf("%s: %c, want %c", flow, got, want)
+		}
+	}
+}
+
+// TestMatchesAreReadOnce checks that a match is kept, up to the bound.
+func TestMatchesAreReadOnce(t *testing.T) {
+	m := matches{}
+	if first := m.read("ip4"); m.read("ip4") != first || m.read("ip6") == first {
+		t.Error("matches are mixed up, or not kept")
+	}
+	for i := range maxMatches + 10 {
+		m.read(strconv.Itoa(i))
+	}
+	if len(m) != maxMatches || m.read("tcp").expr == nil {
+		t.Errorf("%d matches are kept, want %d", len(m), maxMatches)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
@@ -49,7 +50,8 @@ func (r *NBRow) title() string {
 	return "(" + r.Summary + ")"
 }
 
-// maxACLPriority is the highest priority of a logical flow made of an ACL (northd.c: OVN_ACL_PRI_OFFSET above the ACL's own).
+// maxACLPriority is the highest priority of a logical flow made of an ACL (northd.c:
+// OVN_ACL_PRI_OFFSET above the ACL's own).
 const maxACLPriority = 1000 + 32767
 
 // NearestMiss compares a packet with the flows of one stage of one datapath: pipeline and tableID
@@ -94,11 +96,13 @@ func (e *Explainer) NearestMiss(ctx context.Context, chassis string, metadata ui
 		if m.Stage == "" {
 			m.Stage = lf.Stage
 		}
-		own := lf.Hint == "" && lf.Priority > maxACLPriority // of OVN, for replies and discovery: nobody's rule to change
+		// OVN's own, for replies and discovery, is nobody's rule to change.
+		own := lf.Hint == "" && lf.Priority > maxACLPriority
 		if own || drops(lf.Actions) || lf.Priority < priority || lf.Match == "1" {
 			continue
 		}
-		if strings.Contains(lf.Match, residentFunc) && packet.holds(lf.Match) != no { // else where its ports reside does not matter
+		// Where its ports reside does not matter for a flow that the packet does not match anyway.
+		if strings.Contains(lf.Match, ovnexpr.ResidentFunc) && packet.holds(lf.Match) != no {
 			if err := e.readResidents(ctx, &f, chassis, lf.Match); err != nil {
 				return nil, err
 			}
@@ -163,7 +167,8 @@ func drops(actions string) bool {
 	return a == "" || a == "drop;" || strings.Contains(a, "/* drop */") || strings.Contains(a, "reg8[17] = 1;") || strings.Contains(a, "ct_mark.blocked = 1")
 }
 
-// firstGroupKey is the first tunnel key of multicast groups (northd: OVN_MIN_MULTICAST); ports' are below.
+// firstGroupKey is the first tunnel key of multicast groups (northd: OVN_MIN_MULTICAST); ports' are
+// below.
 const firstGroupKey = 1 << 15
 
 // portKey is a logical port or multicast group as flows name it.

@@ -8,18 +8,15 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
-
-// residentFunc is the condition by which a logical flow is bound to the chassis that has claimed a
-// port.
-const residentFunc = "is_chassis_resident"
 
 // residence says whether a port resides on the chassis that a packet is on, as ovn-controller
 // decides it (controller/lflow.c: is_chassis_resident_cb).
 type residence struct {
-	here truth
-	on   string // the chassis that has claimed the port; empty where none has, or the port is not there
+	here ovnexpr.Truth
+	on   string // the chassis that has claimed the port; empty where none has
 }
 
 // seenFrom is one port, seen from one chassis.
@@ -96,7 +93,7 @@ func (e *Explainer) readResidents(ctx context.Context, f *facts, chassis, match 
 	if f.residents == nil {
 		f.residents = map[string]residence{}
 	}
-	for _, port := range residentPorts(match) {
+	for _, port := range f.matches.read(match).residents() {
 		r, err := e.residence(ctx, chassis, port)
 		if err != nil {
 			return err
@@ -104,22 +101,6 @@ func (e *Explainer) readResidents(ctx context.Context, f *facts, chassis, match 
 		f.residents[port] = r
 	}
 	return nil
-}
-
-// residentPorts lists the ports whose residence a match asks about.
-func residentPorts(match string) []string {
-	var out []string
-	for {
-		_, rest, found := strings.Cut(match, residentFunc+`("`)
-		if !found {
-			return out
-		}
-		port, rest, found := strings.Cut(rest, `"`)
-		if !found {
-			return out
-		}
-		out, match = append(out, port), rest
-	}
 }
 
 // bound is a logical flow that a packet meets in all but the chassis it is on.
@@ -163,7 +144,7 @@ func (e *Explainer) boundElsewhere(ctx context.Context, chassis string, l lookup
 		return nil, err
 	}
 	in = slices.DeleteFunc(in, func(b brief) bool {
-		return !l.miss && b.priority <= l.hit.Priority || !strings.Contains(b.match, residentFunc)
+		return !l.miss && b.priority <= l.hit.Priority || !strings.Contains(b.match, ovnexpr.ResidentFunc)
 	})
 	if len(in) == 0 {
 		return nil, nil
@@ -185,35 +166,34 @@ func (e *Explainer) boundElsewhere(ctx context.Context, chassis string, l lookup
 		if err != nil {
 			return nil, err
 		}
-		term, ok := f.onlyAway(b.match)
-		if !ok {
-			continue
+		if port := f.onlyAway(b.match); port != "" {
+			return e.boundOf(ctx, l, b, port, f)
 		}
-		return e.boundOf(ctx, l, b, term, f)
 	}
 	return nil, nil
 }
 
-// onlyAway returns the one condition of a match that fails, if that is where a port resides and all
-// others hold.
-func (f facts) onlyAway(match string) (term string, ok bool) {
+// onlyAway returns the port that a match asks about in the one condition that fails, if that is
+// where the port resides and all others hold; else it returns nothing.
+func (f facts) onlyAway(match string) (port string) {
 	terms, ok := f.conjuncts(match)
 	if !ok {
-		return "", false
+		return ""
 	}
 	for _, t := range terms {
-		switch {
-		case t.is == yes:
-		case t.is == no && strings.Contains(t.text, residentFunc):
-			term = t.text
-		default:
-			return "", false
+		if t.is == yes {
+			continue
 		}
+		asked := ovnexpr.Residents(t.expr)
+		if t.is != no || len(asked) == 0 {
+			return ""
+		}
+		port = asked[0]
 	}
-	return term, term != ""
+	return port
 }
 
-func (e *Explainer) boundOf(ctx context.Context, l lookup, b brief, term string, f facts) (*bound, error) {
+func (e *Explainer) boundOf(ctx context.Context, l lookup, b brief, port string, f facts) (*bound, error) {
 	lf, err := e.flow(ctx, b.id)
 	if err != nil || lf == nil || drops(lf.Actions) {
 		return nil, err
@@ -224,7 +204,6 @@ func (e *Explainer) boundOf(ctx context.Context, l lookup, b brief, term string,
 	}
 	named := []Named{{Flow: lf}}
 	err = e.nameNB(ctx, named)
-	port := residentPorts(term)[0]
 	return &bound{flow: lf, nb: named[0].NB, port: port, on: f.residents[port].on, not: f.residents[port].here == yes}, err
 }
 

@@ -101,7 +101,7 @@ func TestChassisBound(t *testing.T) {
 			"the ARP request for 172.16.0.9 is handled only on the chassis where cr-inner-mid resides: hv2 (lr_in_ip_input of inner, priority 91)", ""},
 		{"behind what took it", "hv1", "hv2", "arp,arp_op=1,arp_tpa=172.16.0.7", []look{input},
 			`lr_in_ip_input of inner, priority 91 drops it: inport == "inner-mid" && arp.op == 1 && arp.tpa == 172.16.0.9`, ""},
-		{"ND responder", "hv1", "hv2", "icmp6,icmp_type=135,nd_target=fd00::9", []look{{9, 11, 20}},
+		{"ND responder", "hv1", "hv2", "icmp6,nw_ttl=255,icmp_type=135,nd_target=fd00::9", []look{{9, 11, 20}},
 			"the neighbour solicitation for fd00::9 is handled only on the chassis where cr-inner-mid resides: hv2 (lr_in_ip_input of inner, priority 20)", ""},
 		{"translation before", "hv1", "hv2", "tcp,nw_dst=172.16.0.8", []look{unsnat, routing},
 			"no route of inner leads to its destination 172.16.0.8 (lr_in_ip_routing of inner, priority 0)",

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
 // untracked says why no connection can be known to a packet that an ACL stage drops, where an ACL
@@ -25,7 +27,7 @@ func (e *Explainer) untracked(ctx context.Context, s *seen, from *LogicalFlow) (
 		return "", err
 	}
 	request := f.reversed()
-	if tracked, _ := f.predicate("ct.trk"); !tracked {
+	if f.holds("ct.trk") != yes {
 		l.stage = stage{from.Pipeline, from.TableID}
 		acl, err := e.allowing(ctx, l, request, func(lf *LogicalFlow) bool { return !drops(lf.Actions) && !rejects(lf.Actions) })
 		if err != nil || acl == nil {
@@ -56,12 +58,12 @@ func (f facts) begins() bool {
 	switch {
 	case !f.ip4() && !f.ip6():
 		return true
-	case f.proto() == 6:
+	case f.ipProto == packet.ProtoTCP:
 		flags := f.fields["tcp_flags"]
 		return flags == "syn" || flags == "0x2" || flags == "0x002"
-	case f.proto() == 1:
+	case f.ipProto == packet.ProtoICMP:
 		return t != 0
-	case f.proto() == 58:
+	case f.ipProto == packet.ProtoICMPv6:
 		return t != 129
 	}
 	return false
@@ -87,7 +89,7 @@ func (f facts) reversed() facts {
 			out.fields[name] = request
 		}
 	}
-	if f.ip6() && f.proto() == 58 && f.is("icmp_type") {
+	if f.ip6() && f.ipProto == packet.ProtoICMPv6 && f.is("icmp_type") {
 		out.fields["icmp_type"] = "128"
 	}
 	out.inport, out.outport = f.outport, f.inport

@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
@@ -163,6 +163,7 @@ func (e *Explainer) surelyMatching(ctx context.Context, l lookup) (*LogicalFlow,
 // factsOn reads a flow as a packet on a datapath, with its logical ports' names.
 func (e *Explainer) factsOn(ctx context.Context, dp *ovn.Datapath, flow string) (facts, error) {
 	f := readFacts(flow)
+	f.matches = e.matches
 	var err error
 	if f.inport, err = e.portName(ctx, dp.UUID, f.number("reg14")); err != nil {
 		return f, err
@@ -181,13 +182,10 @@ type setName struct {
 // members datapath by datapath (northd.c: get_sb_port_group_name).
 func (e *Explainer) readSets(ctx context.Context, f *facts, dp *ovn.Datapath, match string) error {
 	if f.sets == nil {
-		f.sets = map[string][]string{}
+		f.sets = map[string][]ovnexpr.Constant{}
 	}
 	var want []string
-	for _, w := range words(match) {
-		if len(w) < 2 || w[0] != '$' && w[0] != '@' {
-			continue
-		}
+	for _, w := range f.matches.read(match).sets() {
 		if members, known := e.sets[nameOn(dp, w)]; known {
 			f.sets[w] = members
 		} else if !slices.Contains(want, w) {
@@ -202,11 +200,9 @@ func (e *Explainer) readSets(ctx context.Context, f *facts, dp *ovn.Datapath, ma
 		return err
 	}
 	for i, w := range want {
-		members := found[i]
+		members := ovnexpr.Addresses(found[i])
 		if w[0] == '@' {
-			for i, port := range members {
-				members[i] = strconv.Quote(port) // as in a match
-			}
+			members = ovnexpr.Ports(found[i])
 		}
 		e.sets[nameOn(dp, w)], f.sets[w] = members, members
 	}

@@ -70,7 +70,7 @@ func (n Named) text(f facts) string {
 // none is.
 func (f facts) said(before string, fields ...string) string {
 	for _, field := range fields {
-		if v, ok, known := f.value(field); ok && known && v != "" && v != "0" {
+		if v := f.text(field); v != "" && v != "0" {
 			return before + v
 		}
 	}

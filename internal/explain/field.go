@@ -1,0 +1,99 @@
+package explain
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
+)
+
+// openflowNames are the names under which Open vSwitch prints a field of OVN's language.
+var openflowNames = map[string][]string{
+	"eth.src":    {"dl_src"},
+	"eth.dst":    {"dl_dst"},
+	"ip4.src":    {"nw_src"},
+	"ip4.dst":    {"nw_dst"},
+	"ip6.src":    {"ipv6_src"},
+	"ip6.dst":    {"ipv6_dst"},
+	"ip.ttl":     {"nw_ttl"},
+	"tcp.src":    {"tp_src", "tcp_src"},
+	"tcp.dst":    {"tp_dst", "tcp_dst"},
+	"udp.src":    {"tp_src", "udp_src"},
+	"udp.dst":    {"tp_dst", "udp_dst"},
+	"sctp.src":   {"tp_src", "sctp_src"},
+	"sctp.dst":   {"tp_dst", "sctp_dst"},
+	"icmp4.type": {"icmp_type"},
+	"icmp4.code": {"icmp_code"},
+	"icmp6.type": {"icmp_type", "icmpv6_type"},
+	"icmp6.code": {"icmp_code", "icmpv6_code"},
+	"arp.op":     {"arp_op"},
+	"arp.spa":    {"arp_spa"},
+	"arp.tpa":    {"arp_tpa"},
+	"arp.sha":    {"arp_sha"},
+	"arp.tha":    {"arp_tha"},
+	"nd.target":  {"nd_target"},
+	"ct_mark":    {"ct_mark"},
+	"flags":      {"reg10"}, // MFF_LOG_FLAGS
+}
+
+// text returns a field as the flow prints it; empty where it does not.
+func (f facts) text(name string) string {
+	switch name {
+	case "inport":
+		return f.inport
+	case "outport":
+		return f.outport
+	}
+	for _, n := range openflowNames[name] {
+		if v, ok := f.fields[n]; ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// Field returns a field of OVN's language, as ovnexpr.Packet wants it.
+func (f facts) Field(name string) (ovnexpr.Value, bool) {
+	number := func(n uint64) (ovnexpr.Value, bool) { return ovnexpr.Value{Num: u128.Uint{Lo: n}}, true }
+	switch name {
+	case "inport", "outport":
+		port := f.text(name)
+		return ovnexpr.Value{Str: port}, port != ""
+	case "eth.type":
+		return number(uint64(f.ethType))
+	case "ip.proto":
+		return number(uint64(f.ipProto))
+	case "ct_state":
+		v, _ := number(uint64(f.ctState))
+		return v, f.ctKnown
+	}
+	if openflowNames[name] != nil {
+		return f.parsed(name)
+	}
+	n, ok := strings.CutPrefix(name, "reg")
+	if r, err := strconv.Atoi(n); !ok || err != nil || r < 0 || r > 15 {
+		return ovnexpr.Value{}, false
+	}
+	return number(f.number(name))
+}
+
+// parsed reads a field that the flow prints. MAC and IPv6 addresses are always printed where the
+// packet has them; any other field is zero where it is not printed.
+func (f facts) parsed(name string) (ovnexpr.Value, bool) {
+	text := f.text(name)
+	if text == "" {
+		wide := strings.HasPrefix(name, "eth.") || strings.HasPrefix(name, "ip6.") || name == "nd.target" ||
+			name == "arp.sha" || name == "arp.tha"
+		return ovnexpr.Value{}, !wide
+	}
+	n, ok := ovnexpr.ParseNumber(text)
+	return ovnexpr.Value{Num: n}, ok
+}
+
+// Members returns the members of an address set or port group, as far as they were read.
+func (f facts) Members(name string) []ovnexpr.Constant { return f.sets[name] }
+
+// Resident reports whether a port resides on the chassis that the packet is on, as far as it was
+// read.
+func (f facts) Resident(port string) ovnexpr.Truth { return f.residents[port].here }
