@@ -55,7 +55,7 @@ func TestTyped(t *testing.T) {
 	if m, ok := f.MAC("dl_src"); !ok || m.String() != "0a:00:00:00:00:01" {
 		t.Error("dl_src", m, ok)
 	}
-	if v, ok := f.U128("ct_label"); !ok || v != (U128{1, 4}) || v.String() != "0x10000000000000004" {
+	if v, ok := f.U128("ct_label"); !ok || v != (U128{Hi: 1, Lo: 4}) || v.String() != "0x10000000000000004" {
 		t.Error("ct_label", v, ok)
 	}
 	if v, m, ok := f.TCPFlags(); !ok || v != 0x12 || m != 0xfff {

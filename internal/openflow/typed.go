@@ -57,7 +57,7 @@ func (f Flow) U128(name string) (U128, bool) {
 	}
 	hi, err1 := strconv.ParseUint(hex[:len(hex)-16], 16, 64)
 	lo, err2 := strconv.ParseUint(hex[len(hex)-16:], 16, 64)
-	return U128{hi, lo}, err1 == nil && err2 == nil
+	return U128{Hi: hi, Lo: lo}, err1 == nil && err2 == nil
 }
 
 // TCPFlags returns the value and mask of tcp_flags.
