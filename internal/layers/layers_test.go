@@ -29,7 +29,8 @@ var allowed = map[string][]string{
 	"report/schema":   nil,
 
 	// What Open vSwitch prints and reads, and what its actions do.
-	"internal/openflow": nil,
+	"internal/u128":     nil,
+	"internal/openflow": {"internal/u128"},
 	"internal/odp":      {"internal/openflow"},
 	"internal/oftrace":  nil,
 	"internal/dpif":     nil,
@@ -44,8 +45,10 @@ var allowed = map[string][]string{
 
 	// OVN: its databases, its language, its controller.
 	"internal/ovsdb":     nil,
-	"internal/ovn":       {"internal/dpif", "internal/ovsdb"},
-	"internal/microflow": {"engine/packet", "internal/openflow"},
+	"internal/spelling":  nil,
+	"internal/ovn":       {"internal/dpif", "internal/ovsdb", "internal/spelling"},
+	"internal/ovnexpr":   {"internal/spelling", "internal/u128"},
+	"internal/microflow": {"engine/packet", "internal/openflow", "internal/ovnexpr", "internal/u128"},
 	"internal/pinctrl":   {"engine/packet", "internal/ofreplay", "internal/openflow"},
 
 	// A chassis, and what goes over several.
@@ -56,11 +59,11 @@ var allowed = map[string][]string{
 	"internal/session": {"ctstate", "engine", "engine/packet", "internal/driver", "report"},
 
 	// Text.
-	"internal/explain": {"internal/ovn", "internal/ovsdb", "report"},
+	"internal/explain": {"engine/packet", "internal/openflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/u128", "report"},
 	"internal/render":  {"engine", "engine/packet", "internal/odp", "internal/openflow", "report"},
 
 	"internal/cli": {"ctstate", "engine", "engine/packet", "internal/ctjournal", "internal/dpif", "internal/driver", "internal/explain", "internal/microflow",
-		"internal/node", "internal/nodens", "internal/oftrace", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/render", "internal/session",
+		"internal/node", "internal/nodens", "internal/oftrace", "internal/openflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/render", "internal/session",
 		"internal/unixctl", "report", "report/schema"},
 	"cmd/ovn-ct-trace": {"internal/cli"},
 
