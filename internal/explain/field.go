@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
 )
 
 // openflowNames are the names under which Open vSwitch prints a field of OVN's language.
@@ -55,18 +54,16 @@ func (f facts) text(name string) string {
 
 // Field returns a field of OVN's language, as ovnexpr.Packet wants it.
 func (f facts) Field(name string) (ovnexpr.Value, bool) {
-	number := func(n uint64) (ovnexpr.Value, bool) { return ovnexpr.Value{Num: u128.Uint{Lo: n}}, true }
 	switch name {
 	case "inport", "outport":
 		port := f.text(name)
 		return ovnexpr.Value{Str: port}, port != ""
 	case "eth.type":
-		return number(uint64(f.ethType))
+		return ovnexpr.Number(uint64(f.ethType)), true
 	case "ip.proto":
-		return number(uint64(f.ipProto))
+		return ovnexpr.Number(uint64(f.ipProto)), true
 	case "ct_state":
-		v, _ := number(uint64(f.ctState))
-		return v, f.ctKnown
+		return ovnexpr.Number(uint64(f.ctState)), f.ctKnown
 	}
 	if openflowNames[name] != nil {
 		return f.parsed(name)
@@ -75,7 +72,7 @@ func (f facts) Field(name string) (ovnexpr.Value, bool) {
 	if r, err := strconv.Atoi(n); !ok || err != nil || r < 0 || r > 15 {
 		return ovnexpr.Value{}, false
 	}
-	return number(f.number(name))
+	return ovnexpr.Number(f.number(name)), true
 }
 
 // parsed reads a field that the flow prints. MAC and IPv6 addresses are always printed where the

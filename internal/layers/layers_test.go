@@ -59,7 +59,7 @@ var allowed = map[string][]string{
 	"internal/session": {"ctstate", "engine", "engine/packet", "internal/driver", "report"},
 
 	// Text.
-	"internal/explain": {"engine/packet", "internal/openflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/u128", "report"},
+	"internal/explain": {"engine/packet", "internal/openflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "report"},
 	"internal/render":  {"engine", "engine/packet", "internal/odp", "internal/openflow", "report"},
 
 	"internal/cli": {"ctstate", "engine", "engine/packet", "internal/ctjournal", "internal/dpif", "internal/driver", "internal/explain", "internal/microflow",

@@ -37,6 +37,9 @@ type Value struct {
 	Str string
 }
 
+// Number is the value of a field of at most 64 bits.
+func Number(n uint64) Value { return Value{Num: u128.Uint{Lo: n}} }
+
 // Packet says what is known of a packet.
 type Packet interface {
 	// Field returns the value of a field; known is false where it is not known. A part of a field
