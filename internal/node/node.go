@@ -113,17 +113,6 @@ func (i *Info) backerOf(bridge string) string {
 	return ""
 }
 
-// DatapathOf is the kind of datapath a bridge runs on; of a bridge without ports the integration
-// bridge's.
-func (i *Info) DatapathOf(bridge string) string {
-	for _, p := range i.Ports {
-		if p.Bridge == bridge {
-			return p.DatapathType()
-		}
-	}
-	return i.Datapath
-}
-
 // PortByIfaceID finds the port a logical port is plugged into.
 func (i *Info) PortByIfaceID(id string) (Port, bool) {
 	for _, p := range i.Ports {

@@ -101,9 +101,4 @@ func TestKindsOfPorts(t *testing.T) {
 			t.Errorf("port %q of %s is %+v, want %q", c.port, c.backer, p, c.want)
 		}
 	}
-	for bridge, want := range map[string]string{"br-int": "system", "br-dp": "netdev", "br-dm": "dummy"} {
-		if got := info.DatapathOf(bridge); got != want {
-			t.Errorf("%s runs on %s, want %s", bridge, got, want)
-		}
-	}
 }
