@@ -164,8 +164,32 @@ type Remote struct {
 
 // tail keeps the end of what a process wrote to its standard error.
 type tail struct {
-	mu sync.Mutex
-	b  []byte
+	mu    sync.Mutex
+	b     []byte
+	ended chan struct{} // closed at the end of the stream; nil before there is one
+}
+
+// follow reads a process's standard error to its end.
+func (t *tail) follow(r io.Reader) {
+	ended := make(chan struct{})
+	t.mu.Lock()
+	t.ended = ended
+	t.mu.Unlock()
+	go func() { // ends with the stream: the process and what it started have ended, or cmd.Wait closed it
+		_, _ = io.Copy(t, r)
+		close(ended)
+	}()
+}
+
+// wait waits a little for the end of the stream: what the process started may keep it open.
+func (t *tail) wait(atMost time.Duration) {
+	t.mu.Lock()
+	ended := t.ended
+	t.mu.Unlock()
+	select {
+	case <-ended:
+	case <-time.After(atMost):
+	}
 }
 
 func (t *tail) Write(p []byte) (int, error) {
@@ -200,6 +224,7 @@ const (
 	closeGrace = 10 * time.Second       // to end by itself, clean-up included
 	deadGrace  = 2 * time.Second        // the same, of one that has stopped to answer and has nothing to clean up
 	waitDelay  = 2 * time.Second        // to close its output once it has ended
+	lastWords  = time.Second            // to close its standard error once its answers have ended
 	writeGrace = 500 * time.Millisecond // to take in a request whose time is over
 )
 
@@ -241,13 +266,15 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 	if err != nil {
 		return nil, r.fail("start", err)
 	}
-	cmd.Stderr = &r.stderr
-	// What it started may have left its group and keep its standard error open.
-	cmd.WaitDelay = waitDelay
+	words, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, r.fail("start", err)
+	}
 	ownGroup(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, r.fail("start", err)
 	}
+	r.stderr.follow(words)
 	r.cmd, r.in, r.out = cmd, in, out
 	br := bufio.NewReaderSize(out, maxGreeting)
 	line, err := r.greet(ctx, br)
@@ -297,7 +324,7 @@ func (r *Remote) greet(ctx context.Context, br *bufio.Reader) (string, error) {
 		}
 		if a.err != nil {
 			// The process ended; its last words are worth more than EOF.
-			time.Sleep(20 * time.Millisecond)
+			r.stderr.wait(lastWords)
 			if s := r.stderr.last(); s != "" {
 				return "", errors.New(s)
 			}
@@ -360,6 +387,7 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 	case errors.As(err, &je) && je.Code == jrpc2.MethodNotFound: // an older node, which works on for the rest
 		return result, fmt.Errorf("chassis %s: %s: %w", r.Name, strings.ToLower(name), errors.ErrUnsupported)
 	}
+	r.stderr.wait(lastWords)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s := r.stderr.last(); s != "" {
@@ -437,6 +465,7 @@ func (r *Remote) Close(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() {
 		client.Close() // waits for the last answer, or for the end of the process
+		r.stderr.wait(waitDelay)
 		ended <- r.cmd.Wait()
 	}()
 	timer := time.NewTimer(grace)

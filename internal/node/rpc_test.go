@@ -129,8 +129,9 @@ func (s skipLine) Write(p []byte) (int, error) {
 
 // fakeNode answers by the bridge's name.
 type fakeNode struct {
-	Node // what the tests do not ask for
-	args []string
+	Node  // what the tests do not ask for
+	args  []string
+	waits chan struct{} // if there is one, each call that waits is counted here
 }
 
 func (f fakeNode) Info(context.Context) (*Info, error) {
@@ -155,6 +156,9 @@ func (f fakeNode) Trace(ctx context.Context, req TraceRequest) (*engine.Result, 
 		return nil, &engine.TraceError{Bridge: "br9", Flow: "x", Err: errors.New("unknown bridge\nsecond line")}
 	case "wait":
 		start := time.Now()
+		if f.waits != nil {
+			f.waits <- struct{}{}
+		}
 		<-ctx.Done()
 		os.WriteFile(f.args[0]+".cancelled", []byte(time.Since(start).String()), 0o600)
 		return nil, ctx.Err()
@@ -567,12 +571,15 @@ func TestServeSpeaksTheProtocol(t *testing.T) {
 // More waiting calls than there are processors: Cancel must still get through.
 func TestCancelOvertakesCalls(t *testing.T) {
 	pid := filepath.Join(t.TempDir(), "pid")
-	in, out, _ := pipes(t, context.Background(), fakeNode{args: []string{pid}})
+	waits := make(chan struct{})
+	in, out, _ := pipes(t, context.Background(), fakeNode{args: []string{pid}, waits: waits})
 	out.ReadString('\n')
 	for i := range concurrency - 1 {
 		fmt.Fprintf(in, `{"jsonrpc":"2.0","id":%d,"method":"Trace","params":{"arg":{"bridge":"wait"}}}`+"\n", i+1)
 	}
-	time.Sleep(50 * time.Millisecond)
+	for range concurrency - 1 {
+		<-waits
+	}
 	fmt.Fprintf(in, `{"jsonrpc":"2.0","method":"Cancel","params":["1"]}`+"\n")
 	answer := make(chan string, 1)
 	go func() {
