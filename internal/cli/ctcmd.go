@@ -10,8 +10,8 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctjournal"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
@@ -133,7 +133,7 @@ func (c *common) eachNode(ctx context.Context, f func(string, node.Node) error) 
 	return errors.Join(errs...)
 }
 
-func tupleOf(t ctstate.Tuple) *report.Tuple { return driver.Tuple(t) }
+func tupleOf(t ctstate.Tuple) *report.Tuple { return publish.Tuple(t) }
 
 func tupleText(t *report.Tuple) string {
 	end := func(host string, port *uint16) string {

@@ -13,15 +13,17 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 )
 
 // deployment is what a run is connected to.
 type deployment struct {
-	sb     *ovn.SB
-	nb     *ovn.NB // nil when there is none to be had
-	nodes  *nodes
-	driver *driver.Driver
-	warn   []string
+	sb        *ovn.SB
+	nb        *ovn.NB // nil when there is none to be had
+	nodes     *nodes
+	driver    *driver.Driver
+	publisher publish.Publisher
+	warn      []string
 
 	explainers map[databases]*explain.Explainer
 	nbOf       map[string]string // remotes of other zones' Northbound databases, by chassis
@@ -87,7 +89,7 @@ func (c *common) connect(ctx context.Context) (*deployment, error) {
 		d.nbOf[chassis] = remote
 	}
 	d.explainers = map[databases]*explain.Explainer{{sb: sb}: explain.New(sb, d.nb)}
-	d.driver.Explainer = &explain.Reporter{For: d.explainer}
+	d.publisher.Explainer = d.explainer
 	return d, nil
 }
 

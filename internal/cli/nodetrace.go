@@ -13,6 +13,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -101,15 +102,12 @@ func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, o
 	if err != nil {
 		return nil, err
 	}
-	rep := &report.Report{Schema: report.Schema, Warnings: []string{}, Versions: report.Versions{
-		Tool: node.Version(), Chassis: map[string]report.Chassis{here: {Datapath: port.DatapathType(), OVS: info.OVSVersion, Kernel: info.Kernel}}}}
-	pk := &report.Packet{Label: "packet", Direction: "original", From: report.Place{Chassis: here, Port: port.Name}, Header: p.Header(),
-		Hops: []*report.Hop{{Chassis: here, Bridge: bridge, InPort: port.Name, Via: "vif", Segments: driver.Segments(res.Segments, nil)}}}
-	pk.Branches = driver.LocalBranches(here, res)
-	driver.Judge(pk, p)
-	rep.Packets, rep.Verdict = []*report.Packet{pk}, pk.Verdict
+	sent := driver.Local(driver.Hop{Chassis: here, Bridge: bridge, InPort: port.Name, Via: "vif"},
+		driver.Start{Chassis: here, Port: port.Name}, p, "packet", res)
+	rep := publish.New(map[string]*node.Info{here: {Datapath: port.DatapathType(), OVSVersion: info.OVSVersion, Kernel: info.Kernel}})
+	new(publish.Publisher).Trace(ctx, rep, sent) // without OVN, tables have no names
 	if of.saves() && len(res.Outcomes) > 0 {
-		if err := of.save(world.After(here, res.Outcomes[0], nil).Ended(pk.Label)); err != nil {
+		if err := of.save(world.After(here, res.Outcomes[0], nil).Ended(sent.Label)); err != nil {
 			return nil, err
 		}
 	}

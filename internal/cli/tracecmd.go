@@ -5,9 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/session"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
@@ -107,10 +106,7 @@ func (a *app) trace(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	rep := j.report()
-	rep.Packets = []*report.Packet{sent.Packet}
-	rep.Verdict = sent.Packet.Verdict
-	rep.Warnings = append(rep.Warnings, sent.Warnings...)
+	rep := j.report(func(rep *report.Report) { j.publisher.Trace(ctx, rep, sent) })
 	if len(sent.Outcomes) > 0 {
 		if len(sent.Outcomes) > 1 && j.overlay.commit != "" {
 			rep.Warnings = append(rep.Warnings, "the first of several alternatives was committed; --lb-backend picks another")
@@ -132,32 +128,22 @@ func (a *app) session(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	rep := j.report()
-	rep.Packets, rep.Session = res.Packets, &res.Session
-	rep.Warnings = append(rep.Warnings, res.Warnings...)
-	for i, p := range res.Packets {
-		if i == 0 || p.Verdict < rep.Verdict {
-			rep.Verdict = p.Verdict
-		}
-	}
-	if res.Unknown {
-		rep.Verdict = engine.Unknown
-	}
+	rep := j.report(func(rep *report.Report) { j.publisher.Session(ctx, rep, res) })
 	if j.overlay.saves() {
-		if err := j.overlay.save(res.World); err != nil {
+		if err := j.overlay.save(res.Shown().World); err != nil {
 			return err
 		}
 	}
 	return a.answer(j.common, rep, j.entry.expect)
 }
 
-// report begins a report with what is known of the run.
-func (j *job) report() *report.Report {
-	return &report.Report{
-		Schema:   report.Schema,
-		Warnings: append([]string{}, j.warn...),
-		Versions: report.Versions{Tool: node.Version(), Chassis: j.driver.Versions()},
-	}
+// report makes a report, of which write adds what was traced. The warnings of the run, those that come up
+// meanwhile too, stand before those of the packets.
+func (j *job) report(write func(*report.Report)) *report.Report {
+	rep := publish.New(j.driver.Infos())
+	write(rep)
+	rep.Warnings = append(append([]string{}, j.warn...), rep.Warnings...)
+	return rep
 }
 
 // keep makes a traced packet's entries last as --commit tells.

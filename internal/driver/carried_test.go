@@ -9,7 +9,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
-	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // An entry depends on the choices before the visit that made it and on those of the visit; what is
@@ -92,10 +91,10 @@ func testCarried(t *testing.T, sb *ovn.SB) {
 		if h := asked.Hashes[0]; h.Values[0] != uint32(i) || h.Choices[0].Of != "SYN" {
 			t.Errorf("asked with %+v", h)
 		}
-		if c := next.Packet.Branches[0].Choices; len(c) != 1 || c[0].Of != "SYN" || c[0].Determined || len(next.Outcomes) != 1 || len(next.Outcomes[0].Choices) != 0 {
-			t.Errorf("%+v", next.Packet.Branches[0])
+		if c := next.Branches[0].Choices; len(c) != 1 || c[0].Of != "SYN" || c[0].Determined || len(next.Outcomes) != 1 || len(next.Outcomes[0].Choices) != 0 {
+			t.Errorf("%+v", next.Branches[0])
 		}
-		if !copies(next.Packet) {
+		if !copies(next.Branches) {
 			t.Error("two copies, one of which depends on an earlier packet's choice, both happen")
 		}
 		hv1.trace = same(r)
@@ -104,12 +103,12 @@ func testCarried(t *testing.T, sb *ovn.SB) {
 
 // An alternative of an earlier packet is none of this one.
 func TestEarlierChoicesExcludeNothing(t *testing.T) {
-	of := func(v engine.Verdict, cs ...engine.Choice) *report.Branch {
-		return &report.Branch{Verdict: v, Choices: cs}
+	of := func(v engine.Verdict, cs ...engine.Choice) *Branch {
+		return &Branch{Verdict: v, Choices: cs}
 	}
 	syn := engine.Choice{Kind: "ecmp", Chosen: "a", Share: 0.5, Of: "SYN"}
-	p := &report.Packet{Branches: []*report.Branch{of(engine.Dropped, syn), of(engine.Delivered)}}
-	if v := verdictOf(p, true); v != engine.Delivered {
+	list := []*Branch{of(engine.Dropped, syn), of(engine.Delivered)}
+	if v := verdictOf(list, true); v != engine.Delivered {
 		t.Errorf("a flood of which one copy arrives is %v", v)
 	}
 	var zone ctstate.OverlayData

@@ -1,22 +1,22 @@
 package driver
 
 import (
-	"context"
+	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
-	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // ofppController is the in_port of what ovn-controller sends (OFPP_CONTROLLER).
 const ofppController = 0xfffd
 
-// controller ends a branch at ovn-controller, or follows the packet that it would send.
-func (s *sending) controller(ctx context.Context, t *track, a arrival, h *hop, leaf engine.Leaf, add func(engine.Verdict, string, string, string), forward func(arrival)) error {
+// controller ends the packet at ovn-controller, or follows the packet that it would send.
+func (e *ending) controller() {
+	leaf := e.leaf
 	if leaf.Controller == nil {
-		add(engine.Controller, "controller", "", leaf.Why)
-		return nil
+		e.end(engine.Controller, "", leaf.Why)
+		return
 	}
 	punt, err := pinctrl.Decode(leaf.Controller.Action)
 	if leaf.Controller.Action == "" || err != nil {
@@ -24,57 +24,55 @@ func (s *sending) controller(ctx context.Context, t *track, a arrival, h *hop, l
 		if err != nil {
 			why += ": " + err.Error()
 		}
-		add(engine.Controller, "controller", "", why)
-		return nil
+		e.end(engine.Controller, "", why)
+		return
 	}
 	flow, err := openflow.Parse(leaf.Controller.FlowRegs)
 	if err != nil {
 		flow = openflow.Flow{}
 	}
-	release, _ := pinctrl.ParseRelease(h.info.OVNVersion)
-	res := pinctrl.Responder{Release: release}.Answer(punt, leaf.Packet, flow)
+	release, _ := pinctrl.ParseRelease(e.at.info.OVNVersion)
+	e.follow(pinctrl.Responder{Release: release}.Answer(punt, leaf.Packet, flow))
+}
+
+// follow goes on as ovn-controller does with the packet.
+func (e *ending) follow(res pinctrl.Result) {
 	switch res.Hint {
 	case pinctrl.HintGoesOn:
 		// A copy: the packet's other leaves tell what becomes of it; without any, nothing does.
-		s.noteHop(h, leaf, res.Text)
+		e.at.remark(e.leaf.Segment, res.Text)
 		if res.Kind == pinctrl.Learns {
-			a.ask.hears(leaf.Packet)
+			e.from.ask.hears(e.leaf.Packet)
 		}
-		return nil
 	case pinctrl.HintDropped:
-		add(engine.Dropped, "drop", "", res.Text)
-		return nil
-	case pinctrl.HintFollow:
-		if len(res.Outcomes) > 0 {
-			s.resumed(a, h, leaf, res, add, forward)
-			return nil
+		e.end(engine.Dropped, "", res.Text)
+	case pinctrl.HintFollow, pinctrl.HintRejected:
+		if res.Hint == pinctrl.HintFollow && len(res.Outcomes) > 0 {
+			e.resumed(res)
+			return
 		}
-		fallthrough
-	case pinctrl.HintRejected:
-		if next, ok := s.generated(a, h, leaf, res); ok {
-			next.reject = res.Hint == pinctrl.HintRejected
-			forward(next)
-			return nil
-		}
+		verdict := engine.Controller
 		if res.Hint == pinctrl.HintRejected {
-			add(engine.Rejected, "controller", "", textOf(res))
-			return nil
+			verdict = engine.Rejected
 		}
-		add(engine.Controller, "controller", "", textOf(res))
-		return nil
+		if next, ok := e.generated(res); ok {
+			next.reject = verdict == engine.Rejected
+			e.forward(next)
+			return
+		}
+		e.end(verdict, "", textOf(res))
 	case pinctrl.HintController:
-		add(engine.Controller, "controller", "", textOf(res))
-		if next, ok := s.generated(a, h, leaf, res); ok {
+		waiting := e.end(engine.Controller, "", textOf(res))
+		if next, ok := e.generated(res); ok {
 			next.aside = true
 			if res.Await != nil {
-				next.ask = s.asks(*res.Await, t.last(a.aside))
+				next.ask = e.asks(*res.Await, waiting)
 			}
-			forward(next)
+			e.forward(next)
 		}
-		return nil
+	default:
+		e.end(engine.Unknown, "", textOf(res))
 	}
-	add(engine.Unknown, "unknown", "", textOf(res))
-	return nil
 }
 
 func textOf(r pinctrl.Result) string {
@@ -85,55 +83,54 @@ func textOf(r pinctrl.Result) string {
 }
 
 // generated is the packet that ovn-controller sends into the pipeline by packet-out.
-func (s *sending) generated(a arrival, h *hop, leaf engine.Leaf, res pinctrl.Result) (arrival, bool) {
-	if res.Generated == nil || res.Actions == "" || a.depth > maxAnswers {
+func (e *ending) generated(res pinctrl.Result) (arrival, bool) {
+	if res.Generated == nil || res.Actions == "" || e.from.depth > maxAnswers {
 		return arrival{}, false
 	}
-	if leaf.Controller.Lost != "" {
-		s.warn("%s: ovn-controller's answer (%s) is not traced on: %s", a.chassis, res.Name, leaf.Controller.Lost)
+	if lost := e.leaf.Controller.Lost; lost != "" {
+		e.warn("%s: ovn-controller's answer (%s) is not traced on: %s", e.from.chassis, res.Name, lost)
 		return arrival{}, false
 	}
-	b := s.branch(a, &leaf, engine.Controller, report.End{Kind: "controller", Chassis: a.chassis}, res.Text)
-	s.reason(&b, h, leaf)
 	return arrival{
-		chassis: a.chassis, inPort: "controller", via: "controller", gen: res.Name, why: b.Reason,
-		req: engine.Request{Bridge: h.info.Bridge, InPort: ofppController, Packet: *res.Generated, Resume: res.Actions},
+		chassis: e.from.chassis, inPort: "controller", via: "controller", made: res.Name,
+		why: e.cause(e.branch(engine.Controller, "", res.Text)),
+		req: engine.Request{Bridge: e.at.info.Bridge, InPort: ofppController, Packet: *res.Generated, Resume: res.Actions},
 	}, true
 }
 
 // resumed follows a packet that waits for ovn-controller and goes on; which of the ways it goes, where there are several,
-// hangs on what only ovn-controller sees.
-func (s *sending) resumed(a arrival, h *hop, leaf engine.Leaf, res pinctrl.Result, add func(engine.Verdict, string, string, string), forward func(arrival)) {
-	c := leaf.Controller
+// depends on what only ovn-controller sees.
+func (e *ending) resumed(res pinctrl.Result) {
+	c, a := e.leaf.Controller, e.from
 	if c.Lost != "" || c.Table < 0 || c.Table > 254 || a.depth > maxAnswers {
-		add(engine.Controller, "controller", "", textOf(res))
+		e.end(engine.Controller, "", textOf(res))
 		return
 	}
 	for _, o := range res.Outcomes {
 		next := arrival{
-			chassis: a.chassis, inPort: "controller", via: "controller", gen: a.gen, why: a.why, reject: a.reject, aside: a.aside,
+			chassis: a.chassis, inPort: "controller", via: "controller", made: a.made, why: a.why, reject: a.reject, aside: a.aside,
 			req: engine.Request{
-				Bridge: h.info.Bridge, InPort: a.req.InPort, Packet: o.Packet, Conn: leaf.Conn,
+				Bridge: e.at.info.Bridge, InPort: a.req.InPort, Packet: o.Packet, Conn: e.leaf.Conn,
 				Resume: res.Resume(o, uint8(c.Table)),
 			},
 		}
 		if len(res.Outcomes) > 1 {
 			next.choices = []engine.Choice{{Kind: engine.ChoiceController, Chosen: o.Text, Share: 1 / float64(len(res.Outcomes)), Why: res.Unknown}}
 		}
-		forward(next)
+		e.forward(next)
 	}
 }
 
 // maxAnswers bounds how often ovn-controller's packets may make ovn-controller answer.
 const maxAnswers = 16
 
-// noteHop leaves a remark on the segment in which something happened beside the packet's way.
-func (s *sending) noteHop(h *hop, leaf engine.Leaf, text string) {
-	seg := h.result.Segments[leaf.Segment]
-	for _, n := range seg.Notes {
-		if n == text {
-			return
-		}
+// remark notes, once, what happened in a segment beside the packet's way.
+func (v *visit) remark(segment int, text string) {
+	if slices.Contains(v.Segments[segment].Notes, text) || slices.Contains(v.Remarks[segment], text) {
+		return
 	}
-	seg.Notes = append(seg.Notes, text)
+	if v.Remarks == nil {
+		v.Remarks = map[int][]string{}
+	}
+	v.Remarks[segment] = append(v.Remarks[segment], text)
 }

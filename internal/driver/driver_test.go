@@ -13,7 +13,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
-	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 func wantText(t *testing.T, got, want string) {
@@ -66,7 +65,7 @@ func testTunnel(t *testing.T, sb *ovn.SB) {
 	if len(req.Overlay.Entries) != 0 {
 		t.Error("hv2 is given the entries of hv1")
 	}
-	if p := sent.Packet; len(p.Hops) != 2 || p.Hops[0].Via != "vif" || p.Hops[1].Via != "tunnel" || p.Hops[1].InPort != "ovn-hv1-10.9.0.1" || fmt.Sprint(p.Branches[0].Hops) != "[0 1]" || p.From.Port != "sw0-p1" {
+	if p := sent; len(p.Hops) != 2 || p.Hops[0].Via != "vif" || p.Hops[1].Via != "tunnel" || p.Hops[1].InPort != "ovn-hv1-10.9.0.1" || fmt.Sprint(p.Branches[0].Hops) != "[0 1]" || p.Start.Port != "sw0-p1" {
 		t.Errorf("%+v", p)
 	}
 	// The next packet finds what this one left.
@@ -116,7 +115,7 @@ func testTunnelIPsec(t *testing.T, sb *ovn.SB) {
 	hv1.trace = same(result(through(hv1.port(t, "ovn-hv2-10.9.0.2"), tcpSYN(), "", "10.9.0.2")))
 	hv2.trace = same(result(output(hv2.port(t, "tap0"), tcpSYN())))
 	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1, "hv2": hv2}}
-	if tun := send(t, d, tcpSYN()).Packet.Hops[1].Tunnel; tun == nil || *tun != (report.Tunnel{Type: "geneve", Src: "10.9.0.1", Dst: "10.9.0.2"}) {
+	if tun := send(t, d, tcpSYN()).Hops[1].Tunnel; tun == nil || *tun != (HopTunnel{Type: "geneve", Src: "10.9.0.1", Dst: "10.9.0.2"}) {
 		t.Errorf("in clear: %+v", tun)
 	}
 	set := func(n *fakeNode, remote, option, value string) {
@@ -128,7 +127,7 @@ func testTunnelIPsec(t *testing.T, sb *ovn.SB) {
 	}
 	set(hv1, "10.9.0.2", "remote_name", "hv2")
 	sent := send(t, d, tcpSYN())
-	if got := sent.Packet.Hops[1].Tunnel.IPsec; got != "CA-signed certificate" {
+	if got := sent.Hops[1].Tunnel.IPsec; got != "CA-signed certificate" {
 		t.Errorf("IPsec by %q", got)
 	}
 	wantText(t, sent.Warnings[0], "the tunnel from hv1 to hv2 is set up for IPsec differently at its ends (CA-signed certificate, none): its packets may be lost")
@@ -211,8 +210,8 @@ func testTunnelEnds(t *testing.T, sb *ovn.SB) {
 		if got := ends(sent); !strings.HasPrefix(got, "unknown unknown hv1") || !strings.HasSuffix(got, want) {
 			t.Errorf("%s, want %s", got, want)
 		}
-		if sent.Packet.Verdict != engine.Unknown {
-			t.Errorf("verdict %v", sent.Packet.Verdict)
+		if sent.Verdict != engine.Unknown {
+			t.Errorf("verdict %v", sent.Verdict)
 		}
 	}
 }
@@ -224,7 +223,7 @@ func testLoop(t *testing.T, sb *ovn.SB) {
 	hv2.trace = same(result(through(hv2.port(t, "ovn-hv1-10.9.0.1"), tcpSYN(), "", "10.9.0.1")))
 	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1, "hv2": hv2}}
 	sent := send(t, d, tcpSYN())
-	if got := ends(sent); !strings.Contains(got, "a loop?") || sent.Packet.Verdict != engine.Unknown {
+	if got := ends(sent); !strings.Contains(got, "a loop?") || sent.Verdict != engine.Unknown {
 		t.Error(got)
 	}
 	if n := len(hv1.asked) + len(hv2.asked); n > 3 {
@@ -246,12 +245,12 @@ func testLoop(t *testing.T, sb *ovn.SB) {
 	vary(hv2, "ovn-hv1-10.9.0.1", "10.9.0.1")
 	d.MaxHops = 7
 	sent = send(t, d, tcpSYN())
-	if n := len(sent.Packet.Hops); n != 7 || !strings.Contains(ends(sent), "a loop?") {
+	if n := len(sent.Hops); n != 7 || !strings.Contains(ends(sent), "a loop?") {
 		t.Errorf("%d hops, %s", n, ends(sent))
 	}
 	d.MaxHops = 0
-	if sent = send(t, d, tcpSYN()); len(sent.Packet.Hops) > maxPath || !strings.Contains(ends(sent), "a loop?") {
-		t.Errorf("%d hops, %s", len(sent.Packet.Hops), ends(sent))
+	if sent = send(t, d, tcpSYN()); len(sent.Hops) > maxPath || !strings.Contains(ends(sent), "a loop?") {
+		t.Errorf("%d hops, %s", len(sent.Hops), ends(sent))
 	}
 }
 
@@ -275,8 +274,8 @@ func testAlternatives(t *testing.T, sb *ovn.SB) {
 	hv2.trace = same(result(output(hv2.port(t, "tap0"), tcpSYN())))
 	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1, "hv2": hv2}}
 	sent := send(t, d, tcpSYN())
-	if len(sent.Outcomes) != 2 || len(sent.Packet.Hops) != 2 || len(hv2.asked) != 1 {
-		t.Errorf("%d outcomes, %d hops, %d questions", len(sent.Outcomes), len(sent.Packet.Hops), len(hv2.asked))
+	if len(sent.Outcomes) != 2 || len(sent.Hops) != 2 || len(hv2.asked) != 1 {
+		t.Errorf("%d outcomes, %d hops, %d questions", len(sent.Outcomes), len(sent.Hops), len(hv2.asked))
 	}
 	for i, o := range sent.Outcomes {
 		want := fmt.Sprintf("20.0.0.%d:80", 3+i)
@@ -295,18 +294,47 @@ func testAlternatives(t *testing.T, sb *ovn.SB) {
 		return result(output(hv2.port(t, "tap0"), req.Packet)), nil
 	}
 	sent = send(t, d, tcpSYN())
-	if sent.Packet.Verdict != engine.Dropped || len(sent.Packet.Branches) != 2 || sent.Packet.Flood || len(sent.Packet.Hops) != 3 {
-		t.Errorf("%s, %d hops", ends(sent), len(sent.Packet.Hops))
+	if sent.Verdict != engine.Dropped || len(sent.Branches) != 2 || sent.Flood || len(sent.Hops) != 3 {
+		t.Errorf("%s, %d hops", ends(sent), len(sent.Hops))
 	}
 	// Only the backend that was asked for.
 	d.Backend = "20.0.0.3:80"
 	sent = send(t, d, tcpSYN())
-	if len(sent.Outcomes) != 1 || sent.Packet.Verdict != engine.Delivered {
+	if len(sent.Outcomes) != 1 || sent.Verdict != engine.Delivered {
 		t.Errorf("%s", ends(sent))
 	}
 	d.Backend = "20.0.0.77:80" // none has it: all are followed
 	if sent = send(t, d, tcpSYN()); len(sent.Outcomes) != 2 {
 		t.Errorf("%s", ends(sent))
+	}
+	// Alternatives in which the packet ends alike, by no choice of theirs, have one branch.
+	both := choose(output(hv1.port(t, "tap0"), tcpSYN()), output(hv1.port(t, "tap0"), tcpSYN()))
+	for _, o := range both.Outcomes {
+		o.Leaves[0].Choices = nil
+	}
+	hv1.trace = same(both)
+	if sent = send(t, d, tcpSYN()); len(sent.Branches) != 1 || len(sent.Outcomes) != 2 ||
+		sent.Outcomes[0].Branches[0] != sent.Branches[0] || sent.Outcomes[1].Branches[0] != sent.Branches[0] {
+		t.Errorf("%s, in %d outcomes", ends(sent), len(sent.Outcomes))
+	}
+	// What tells two ends apart makes two branches of them.
+	for name, change := range map[string]func(*engine.Leaf){
+		"packet": func(l *engine.Leaf) { l.Packet.TTL++ },
+		"port":   func(l *engine.Leaf) { l.Port = hv1.port(t, "br-int") },
+		"choice": func(l *engine.Leaf) { l.Choices = []engine.Choice{{Kind: "k", Chosen: "c"}} },
+		"mirror": func(l *engine.Leaf) { l.Mirror = "m1" },
+		"held":   func(l *engine.Leaf) { l.Held = &engine.Hold{Zone: 5} },
+		"cause":  func(l *engine.Leaf) { l.Kind, l.Why = engine.LeafDrop, "lost" },
+	} {
+		leaves := []engine.Leaf{output(hv1.port(t, "tap0"), tcpSYN()), output(hv1.port(t, "tap0"), tcpSYN())}
+		if name == "cause" {
+			leaves[0].Kind, leaves[0].Why = engine.LeafDrop, "gone"
+		}
+		change(&leaves[1])
+		hv1.trace = same(result(leaves...))
+		if sent = send(t, d, tcpSYN()); len(sent.Branches) != 2 {
+			t.Errorf("another %s: %s", name, ends(sent))
+		}
 	}
 }
 
@@ -318,7 +346,7 @@ func testTooMany(t *testing.T, sb *ovn.SB) {
 	}
 	hv1.trace = same(choose(leaves...))
 	sent := send(t, &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}, tcpSYN())
-	if sent.Packet.Verdict != engine.Unknown || !strings.Contains(ends(sent), "more than 256 alternatives") {
+	if sent.Verdict != engine.Unknown || !strings.Contains(ends(sent), "more than 256 alternatives") {
 		t.Error(ends(sent))
 	}
 }
@@ -347,8 +375,8 @@ func testVerdicts(t *testing.T, sb *ovn.SB) {
 	} {
 		hv1.trace = same(result(c.leaves...))
 		sent := send(t, d, c.p)
-		if sent.Packet.Verdict != c.want || sent.Packet.Flood != c.flood {
-			t.Errorf("%s: %v, flood %v", ends(sent), sent.Packet.Verdict, sent.Packet.Flood)
+		if sent.Verdict != c.want || sent.Flood != c.flood {
+			t.Errorf("%s: %v, flood %v", ends(sent), sent.Verdict, sent.Flood)
 		}
 	}
 }
@@ -380,7 +408,7 @@ func testMirrors(t *testing.T, sb *ovn.SB) {
 		hv1.trace = same(result(c.leaves...))
 		sent := send(t, d, tcpSYN())
 		wantText(t, ends(sent), c.ends)
-		if p := sent.Packet; p.Verdict != c.want || p.Flood || p.Branches[0].Mirror != "m1" || p.Branches[1].Mirror != "" {
+		if p := sent; p.Verdict != c.want || p.Flood || p.Branches[0].Mirror != "m1" || p.Branches[1].Mirror != "" {
 			t.Errorf("%s: %v, flood %v", c.ends, p.Verdict, p.Flood)
 		}
 	}
@@ -428,8 +456,8 @@ func testSouthbound(t *testing.T, sb *ovn.SB) {
 
 // A flood's verdict is its best copy's, of alternatives the worst; what happens in all of them is none of its own.
 func TestVerdictOfFloods(t *testing.T) {
-	branch := func(v engine.Verdict, chosen ...string) *report.Branch {
-		b := &report.Branch{Verdict: v}
+	branch := func(v engine.Verdict, chosen ...string) *Branch {
+		b := &Branch{Verdict: v}
 		for _, c := range chosen {
 			b.Choices = append(b.Choices, engine.Choice{Kind: "k", Chosen: c})
 		}
@@ -437,15 +465,15 @@ func TestVerdictOfFloods(t *testing.T) {
 	}
 	for _, c := range []struct {
 		want     engine.Verdict
-		branches []*report.Branch
+		branches []*Branch
 	}{
-		{engine.Delivered, []*report.Branch{branch(engine.Dropped), branch(engine.Delivered, "a"), branch(engine.Delivered, "b")}},
-		{engine.External, []*report.Branch{branch(engine.Dropped), branch(engine.Delivered, "a"), branch(engine.External, "b")}},
-		{engine.Delivered, []*report.Branch{branch(engine.Delivered), branch(engine.Dropped, "a"), branch(engine.External, "b")}},
-		{engine.External, []*report.Branch{branch(engine.Dropped, "a"), branch(engine.Delivered, "a", "x"), branch(engine.External, "a", "y")}},
-		{engine.Dropped, []*report.Branch{branch(engine.Dropped, "a"), branch(engine.Delivered, "b")}},
+		{engine.Delivered, []*Branch{branch(engine.Dropped), branch(engine.Delivered, "a"), branch(engine.Delivered, "b")}},
+		{engine.External, []*Branch{branch(engine.Dropped), branch(engine.Delivered, "a"), branch(engine.External, "b")}},
+		{engine.Delivered, []*Branch{branch(engine.Delivered), branch(engine.Dropped, "a"), branch(engine.External, "b")}},
+		{engine.External, []*Branch{branch(engine.Dropped, "a"), branch(engine.Delivered, "a", "x"), branch(engine.External, "a", "y")}},
+		{engine.Dropped, []*Branch{branch(engine.Dropped, "a"), branch(engine.Delivered, "b")}},
 	} {
-		if got := verdictOf(&report.Packet{Branches: c.branches}, true); got != c.want {
+		if got := verdictOf(c.branches, true); got != c.want {
 			t.Errorf("%v, want %v", got, c.want)
 		}
 	}
@@ -473,35 +501,11 @@ func testReasons(t *testing.T, sb *ovn.SB) {
 		r := result(engine.Leaf{Kind: engine.LeafDrop, Packet: tcpSYN(), Path: []int{0}, Why: c.why})
 		r.Segments[0].Tables = c.hits
 		hv1.trace = same(r)
-		b := send(t, &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}, tcpSYN()).Packet.Branches[0]
-		if b.Reason == nil || b.Reason.Text != c.text || b.Reason.Table == nil || *b.Reason.Table != c.table || b.Reason.Chassis != "hv1" || b.End.Kind != "drop" {
-			t.Errorf("%+v, want %s", b.Reason, c.text)
+		b := send(t, &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}, tcpSYN()).Branches[0]
+		if b.Cause == nil || b.Cause.String() != c.text || b.Cause.Lookup == nil || b.Cause.Lookup.Hit.Table != c.table || b.Cause.Chassis != "hv1" || b.Kind() != "drop" {
+			t.Errorf("%+v, want %s", b.Cause, c.text)
 		}
 	}
-	// What a table means is told of drops; what is not known is said in the driver's own words.
-	for kind, want := range map[engine.LeafKind]string{engine.LeafDrop: "said by the tables", engine.LeafUnknown: "not understood"} {
-		r := result(engine.Leaf{Kind: kind, Packet: tcpSYN(), Path: []int{0}, Why: "not understood"})
-		r.Segments[0].Tables = hits
-		hv1.trace = same(r)
-		b := send(t, &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}, Explainer: tables{}}, tcpSYN()).Packet.Branches[0]
-		if b.Reason.Text != want {
-			t.Errorf("%s: %q, want %q", kind, b.Reason.Text, want)
-		}
-	}
-}
-
-// tables explains every reason alike.
-type tables struct{}
-
-func (tables) Explain(context.Context, string, []*report.Hop) error { return nil }
-
-func (tables) Uninstalled(context.Context, string, []*report.Hop) ([]report.Finding, error) {
-	return nil, nil
-}
-
-func (tables) Reason(_ context.Context, r *report.Reason, _ *report.Table) error {
-	r.Text = "said by the tables"
-	return nil
 }
 
 // A packet on a provider network comes back in on the chassis that answers for its MAC.
@@ -550,16 +554,16 @@ func testProvider(t *testing.T, sb *ovn.SB) {
 					t.Errorf("entered by %+v", req)
 				}
 			}
-			if len(hv2.asked) > 0 && sent.Packet.Hops[1].Via != "physical" {
-				t.Errorf("via %s", sent.Packet.Hops[1].Via)
+			if len(hv2.asked) > 0 && sent.Hops[1].Via != "physical" {
+				t.Errorf("via %s", sent.Hops[1].Via)
 			}
 		})
 	}
 	// Whether the wire floods is not known: two alternatives, and the copy is in one of them alone.
 	hv1.trace = same(result(wire(packet.MAC{2, 9}, 30)))
 	sent := send(t, d, tcpSYN())
-	if len(sent.Outcomes) != 2 || len(sent.Outcomes[0].Branches) != 2 || len(sent.Outcomes[1].Branches) != 1 || sent.Packet.Verdict != engine.External {
-		t.Errorf("%d outcomes, verdict %v", len(sent.Outcomes), sent.Packet.Verdict)
+	if len(sent.Outcomes) != 2 || len(sent.Outcomes[0].Branches) != 2 || len(sent.Outcomes[1].Branches) != 1 || sent.Verdict != engine.External {
+		t.Errorf("%d outcomes, verdict %v", len(sent.Outcomes), sent.Verdict)
 	}
 	for i, want := range []string{"floods 02:09:00:00:00:00", "has learned where 02:09:00:00:00:00 is"} {
 		for _, b := range sent.Outcomes[i].Branches {
@@ -695,11 +699,11 @@ func testStart(t *testing.T, sb *ovn.SB) {
 	}
 
 	// A reply starts where the packet arrived.
-	back, err := d.ReplyStart(ctx, Branch{Branch: branchOf(engine.Delivered), Chassis: "hv2", Port: "sw1-p1"})
+	back, err := d.ReplyStart(ctx, &Branch{Verdict: engine.Delivered, Chassis: "hv2", Port: "sw1-p1"})
 	if err != nil || back.OFPort != vifPort || back.Bridge != "br-int" || back.Chassis != "hv2" {
 		t.Errorf("%+v %v", back, err)
 	}
-	back, err = d.ReplyStart(ctx, Branch{Branch: branchOf(engine.External), Chassis: "hv2", Port: "eth1"})
+	back, err = d.ReplyStart(ctx, &Branch{Verdict: engine.External, Chassis: "hv2", Port: "eth1"})
 	if err != nil || back.OFPort != physPort || back.Bridge != "br-ex" || back.Via != "physical" {
 		t.Errorf("%+v %v", back, err)
 	}
@@ -729,8 +733,8 @@ func testFaults(t *testing.T, sb *ovn.SB) {
 	hv1.trace = same(result(through(hv1.port(t, "ovn-hv2-10.9.0.2"), tcpSYN(), "", "10.9.0.2")))
 	sent, err := (&Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}).Send(t.Context(), World{}, fromHV1, tcpSYN(), "SYN", "original")
 	var ne *node.Error
-	if !errors.As(err, &ne) || ne.Node != "hv2" || len(sent.Packet.Hops) != 1 {
-		t.Errorf("%v, %d hops", err, len(sent.Packet.Hops))
+	if !errors.As(err, &ne) || ne.Node != "hv2" || len(sent.Hops) != 1 {
+		t.Errorf("%v, %d hops", err, len(sent.Hops))
 	}
 	hv2 := chassis("hv2", "sw1-p1")
 	nodes := fakeNodes{"hv1": hv1, "hv2": hv2}

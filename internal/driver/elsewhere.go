@@ -3,7 +3,6 @@ package driver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
-	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // The search for a connection that was not found where it was looked up is bounded: so many
@@ -34,17 +32,17 @@ type missed struct {
 // elsewhere tells of a dropped packet that does not begin a connection where its connection is
 // known instead: in another zone of the chassis (a zone set by hand), or on another chassis (a
 // gateway or a workload that has moved).
-func (s *sending) elsewhere(ctx context.Context, sent *Sent) {
-	if begins(s.orig) {
+func (s *sending) elsewhere(ctx context.Context) {
+	if begins(s.Packet) {
 		return
 	}
-	asked := map[missed][]report.Known{}
-	for _, o := range sent.Outcomes {
+	asked := map[missed][]Known{}
+	for _, o := range s.Outcomes {
 		for _, b := range o.Branches {
-			if b.Verdict != engine.Dropped || b.Mirror != "" || b.Reason == nil || b.Reason.KnownIn != nil {
+			if b.Verdict != engine.Dropped || b.Mirror != "" || b.Cause == nil || b.Cause.Elsewhere != nil {
 				continue
 			}
-			misses, hits := s.lookedUp(b.Branch)
+			misses, hits := s.lookedUp(b)
 			for _, m := range misses {
 				known, done := asked[m]
 				if !done {
@@ -54,34 +52,19 @@ func (s *sending) elsewhere(ctx context.Context, sent *Sent) {
 					known = s.knownIn(ctx, m, o.World)
 					asked[m] = known
 				}
-				known = slices.DeleteFunc(slices.Clone(known), func(k report.Known) bool { return hits[place{k.Chassis, k.Zone}] })
+				known = slices.DeleteFunc(slices.Clone(known), func(k Known) bool { return hits[zoneKey{k.Chassis, k.ID}] })
 				if len(known) == 0 {
 					continue
 				}
-				b.Reason.KnownIn = known
-				b.Reason.Text += fmt.Sprintf("; the connection is known in zone %s, and is looked up in zone %s",
-					zoneText(known[0].Zone, known[0].ZoneName, known[0].Chassis), zoneText(m.zone, s.zoneName(ctx, m), m.chassis))
+				b.Cause.Elsewhere = &Elsewhere{Missed: Zone{m.chassis, m.zone, s.zoneName(ctx, m)}, Known: known}
 				break
 			}
 		}
 	}
 }
 
-// zoneText is a zone by name, in want of one by number, and its chassis.
-func zoneText(zone uint16, name, chassis string) string {
-	if name == "" {
-		return fmt.Sprintf("%d on %s", zone, chassis)
-	}
-	return fmt.Sprintf("%d (%s) on %s", zone, name, chassis)
-}
-
 func (s *sending) zoneName(ctx context.Context, m missed) string {
 	return s.zonesOf(ctx, m.chassis)[m.zone]
-}
-
-// zonesOf are a visited chassis' zones with datapaths named.
-func (s *sending) zonesOf(ctx context.Context, chassis string) map[uint16]string {
-	return s.zoneNames(ctx, &hop{chs: chassis, info: s.infos[chassis]})
 }
 
 // begins reports a packet that has no connection yet, whatever the tables hold.
@@ -100,22 +83,22 @@ func begins(p packet.Packet) bool {
 	return false
 }
 
-// place is a conntrack zone of a chassis.
-type place struct {
+// zoneKey is a conntrack zone of a chassis.
+type zoneKey struct {
 	chassis string
 	zone    uint16
 }
 
 // lookedUp lists the look-ups on a branch's way that found nothing, the last first, and where
 // others found an entry: that the connection is known there is no news.
-func (s *sending) lookedUp(b *report.Branch) (out []missed, hits map[place]bool) {
-	hits = map[place]bool{}
-	for _, at := range b.Segments {
-		h := s.hops[at[0]]
-		for _, c := range h.result.Segments[at[1]].CT {
-			m := missed{h.chs, c.Zone, c.Tuple}
+func (s *sending) lookedUp(b *Branch) (out []missed, hits map[zoneKey]bool) {
+	hits = map[zoneKey]bool{}
+	for _, at := range b.Way {
+		h := s.Hops[at.Hop]
+		for _, c := range h.Segments[at.Segment].CT {
+			m := missed{h.Chassis, c.Zone, c.Tuple}
 			if c.Result.Hit != nil {
-				hits[place{h.chs, c.Zone}] = true
+				hits[zoneKey{h.Chassis, c.Zone}] = true
 			}
 			if r := c.Result; c.Err == "" && r.Looked && r.Found == ctstate.FromNone && r.Deleted == nil && !slices.Contains(out, m) {
 				out = append(out, m)
@@ -128,16 +111,15 @@ func (s *sending) lookedUp(b *report.Branch) (out []missed, hits map[place]bool)
 
 // knownIn looks for a connection where it was not looked up: first among the entries that earlier
 // packets would have left, then in the tables.
-func (s *sending) knownIn(ctx context.Context, m missed, w World) []report.Known {
-	var out []report.Known
+func (s *sending) knownIn(ctx context.Context, m missed, w World) []Known {
+	var out []Known
 	add := func(chassis string, e ctstate.Entry) {
 		if chassis == m.chassis && e.Zone == m.zone {
 			return
 		}
-		info := s.infos[chassis]
-		k := report.Known{Chassis: chassis, Zone: e.Zone, Entry: *entry(&e)}
-		if info != nil {
-			k.ZoneName = s.zonesOf(ctx, chassis)[e.Zone]
+		k := Known{Zone: Zone{Chassis: chassis, ID: e.Zone}, Entry: e}
+		if s.infos[chassis] != nil {
+			k.Name = s.zonesOf(ctx, chassis)[e.Zone]
 		}
 		out = append(out, k)
 	}
@@ -224,7 +206,7 @@ func baseOf(zone string) string {
 func (s *sending) find(ctx context.Context, chassis string, m missed) []ctstate.Entry {
 	n, _, err := s.node(ctx, chassis)
 	if err != nil {
-		s.warn("whether %s knows the connection is unknown: %v", chassis, err)
+		s.warnLate("whether %s knows the connection is unknown: %v", chassis, err)
 		return nil
 	}
 	f, ok := n.(node.Finder)
@@ -256,12 +238,12 @@ func (s *sending) find(ctx context.Context, chassis string, m missed) []ctstate.
 	case err != nil:
 		var missing *ovn.NotFoundError
 		if !errors.As(err, &missing) {
-			s.warn("%s: whether another zone knows the connection is unknown: %v", chassis, err)
+			s.warnLate("%s: whether another zone knows the connection is unknown: %v", chassis, err)
 		}
 		return nil
 	}
 	if len(res.Entries) == 0 && res.Unasked == "" && len(all) < whole {
-		s.warn("%s: the connection was looked for in %d of %d zones only", chassis, len(all), whole)
+		s.warnLate("%s: the connection was looked for in %d of %d zones only", chassis, len(all), whole)
 	}
 	return res.Entries
 }

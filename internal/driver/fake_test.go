@@ -15,7 +15,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
-	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // fakeNode is a chassis whose traces a test writes; every request is kept.
@@ -194,7 +193,7 @@ func tcpSYN() packet.Packet {
 // fromHV1 is where sw0-p1's packets enter.
 var fromHV1 = Start{Chassis: "hv1", Port: "sw0-p1", Bridge: "br-int", OFPort: vifPort, Via: "vif"}
 
-func send(t *testing.T, d *Driver, p packet.Packet) *Sent {
+func send(t *testing.T, d *Driver, p packet.Packet) *Trace {
 	t.Helper()
 	sent, err := d.Send(t.Context(), World{}, fromHV1, p, "SYN", "original")
 	if err != nil {
@@ -204,12 +203,12 @@ func send(t *testing.T, d *Driver, p packet.Packet) *Sent {
 }
 
 // ends lists a packet's branches as "verdict kind chassis port: reason".
-func ends(s *Sent) string {
+func ends(s *Trace) string {
 	var out []string
-	for _, b := range s.Packet.Branches {
-		line := strings.TrimSpace(fmt.Sprintf("%s %s %s %s", b.Verdict, b.End.Kind, b.End.Chassis, b.End.Port))
-		if b.Reason != nil {
-			line += ": " + b.Reason.Text
+	for _, b := range s.Branches {
+		line := strings.TrimSpace(fmt.Sprintf("%s %s %s %s", b.Verdict, b.Kind(), b.Chassis, b.Port))
+		if b.Cause != nil {
+			line += ": " + b.Cause.String()
 		}
 		out = append(out, line)
 	}
@@ -220,5 +219,3 @@ func entryOf(port uint16) ctstate.OverlayData {
 	t := ctstate.Tuple{Proto: 6, Src: netip.MustParseAddrPort("10.0.0.3:1000"), Dst: netip.AddrPortFrom(netip.MustParseAddr("20.0.0.3"), port)}
 	return ctstate.OverlayData{Entries: []ctstate.OverlayEntry{{Entry: ctstate.Entry{Zone: 5, Orig: t}}}}
 }
-
-func branchOf(v engine.Verdict) *report.Branch { return &report.Branch{Verdict: v} }

@@ -3,45 +3,39 @@ package driver
 import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
-	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// LocalBranches are the ends of an engine's result where there is no OVN to carry the packet on: every output
-// that is not the host's is a port.
-func LocalBranches(chassis string, res *engine.Result) []*report.Branch {
-	s := &sending{pkt: &report.Packet{}, decided: map[*report.Reason]decision{}}
-	h := &hop{chs: chassis, result: res}
-	a := arrival{chassis: chassis, hops: []int{0}}
-	sent := &Sent{}
+// Local makes a trace of an engine's result on one chassis where there is no OVN to carry the packet on: every output that
+// is not the host's is delivered at a port. hop is the packet's only one; its segments are those of the result.
+func Local(hop Hop, start Start, p packet.Packet, label string, res *engine.Result) *Trace {
+	hop.Segments = res.Segments
+	s := &sending{Trace: &Trace{Label: label, Direction: "original", Start: start, Packet: p, Hops: []*Hop{&hop}}}
+	at := &visit{Hop: &hop, result: res}
 	for _, o := range res.Outcomes {
-		var out Outcome
+		out := Outcome{Choices: o.Choices}
 		for _, leaf := range o.Leaves {
-			v, end := engine.Unknown, report.End{Kind: "unknown", Chassis: chassis}
+			e := &ending{sending: s, from: arrival{chassis: hop.Chassis, hops: []int{0}}, at: at, leaf: leaf}
+			verdict, port := engine.Unknown, ""
 			switch leaf.Kind {
 			case engine.LeafDrop:
-				v, end.Kind = engine.Dropped, "drop"
+				verdict = engine.Dropped
 			case engine.LeafController:
-				v, end.Kind = engine.Controller, "controller"
+				verdict = engine.Controller
 			case engine.LeafOutput:
-				v, end.Kind, end.Port = engine.Delivered, "port", leaf.Port.Name
+				verdict, port = engine.Delivered, leaf.Port.Name
 				if leaf.Port.Kind == engine.PortHost {
-					v, end.Kind = engine.Host, "host"
+					verdict = engine.Host
 				}
 			}
-			b := s.branch(a, &leaf, v, end, leaf.Why)
-			if v != engine.Delivered && v != engine.Host {
-				s.reason(&b, h, leaf)
+			b := e.branch(verdict, port, leaf.Why)
+			if verdict != engine.Delivered && verdict != engine.Host {
+				b.Cause = e.cause(b)
 			}
 			out.Branches = append(out.Branches, b)
 		}
-		sent.Outcomes = append(sent.Outcomes, out)
+		s.Outcomes = append(s.Outcomes, out)
 	}
-	s.collect(sent)
-	return s.pkt.Branches
-}
-
-// Judge sets the verdict of a packet, sent as orig, from its branches.
-func Judge(p *report.Packet, orig packet.Packet) {
-	p.Flood = orig.EthDst[0]&1 != 0 || copies(p)
-	p.Verdict = verdictOf(p, p.Flood)
+	s.collect()
+	s.judge()
+	return s.Trace
 }

@@ -10,27 +10,77 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
-	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
+
+// OutlookKind says who will answer the question that a packet waits for.
+type OutlookKind uint8
+
+// The kinds of outlook.
+const (
+	OutlookUnknown  OutlookKind = iota
+	OutlookOVN                  // OVN itself has answered
+	OutlookOwn                  // nobody: the address is the asking router's own, which Is says
+	OutlookDropped              // nobody: the request is dropped, at Dropped where that is known
+	OutlookPort                 // the guest at Ports[0], which has the address
+	OutlookVirtual              // one of the parents of virtual port Ports[0]
+	OutlookOutside              // a host outside OVN, reached by Ports
+	OutlookUnlisted             // no port has the address; perhaps a guest behind Ports[0]
+	OutlookNobody               // no port that receives the request has the address
+)
+
+// Outlook says what a packet can expect that waits for an address to be resolved.
+type Outlook struct {
+	Kind    OutlookKind
+	Addr    netip.Addr // that is asked for
+	Is      string     // what makes Addr the router's own
+	Ports   []string
+	Dropped *Branch // the end of the request; nil when unknown
+}
+
+// Text is the outlook in words; because is why the request is dropped.
+func (o Outlook) Text(because string) string {
+	switch o.Kind {
+	case OutlookOVN:
+		return "OVN answers that itself, so the packet goes on at once"
+	case OutlookOwn:
+		return "nobody will answer: " + o.Addr.String() + " is " + o.Is
+	case OutlookDropped:
+		if because != "" {
+			because = " (" + because + ")"
+		}
+		return "nobody will answer: the request itself is dropped" + because
+	case OutlookPort:
+		return "port " + o.Ports[0] + " has that address, so the packet goes on if its guest answers"
+	case OutlookVirtual:
+		return "that is the address of virtual port " + o.Ports[0] + ": the packet goes on if one of its parents answers"
+	case OutlookOutside:
+		return "the packet goes on if a host outside OVN answers, reached by " + strings.Join(o.Ports, ", ")
+	case OutlookUnlisted:
+		return "no port has that address; the packet goes on if a guest behind " + o.Ports[0] + ", which takes unknown addresses, answers"
+	case OutlookNobody:
+		return "no port that receives the request has that address, so no answer is expected"
+	}
+	return ""
+}
 
 // ask is an address that ovn-controller asks for while a packet waits for the answer. All
 // alternatives in which the request is sent share it.
 type ask struct {
 	pinctrl.Await
-	waiting  *report.Branch   // the packet's end
-	reached  []*report.Branch // where the request, and what answers it, ended
-	answered bool             // OVN itself has answered: the router learned the address
+	waiting  *Branch   // the packet's end
+	reached  []*Branch // where the request, and what answers it, ended
+	answered bool      // OVN itself has answered: the router learned the address
 }
 
 // asks notes a question and the packet that waits for it.
-func (s *sending) asks(what pinctrl.Await, waiting *report.Branch) *ask {
+func (s *sending) asks(what pinctrl.Await, waiting *Branch) *ask {
 	q := &ask{Await: what, waiting: waiting}
 	s.asked = append(s.asked, q)
 	return q
 }
 
 // ends notes where a copy of the request ended.
-func (q *ask) ends(b *report.Branch) {
+func (q *ask) ends(b *Branch) {
 	if q != nil {
 		q.reached = append(q.reached, b)
 	}
@@ -48,65 +98,61 @@ func (q *ask) hears(p packet.Packet) {
 	q.answered = q.answered || owner == q.Addr
 }
 
-// outlooks completes the reasons of packets that wait for an answer: who can give it.
+// outlooks completes the causes of packets that wait for an answer: who can give it.
 func (s *sending) outlooks(ctx context.Context) {
 	for _, q := range s.asked {
-		r := q.waiting.Reason
-		if r == nil {
+		if q.waiting.Cause == nil {
 			continue
 		}
-		text, err := s.outlook(ctx, q)
+		o, err := s.outlook(ctx, q)
 		if err != nil {
-			s.warn("whether %s is answered is unknown: %v", q.Addr, err)
+			s.warnLate("whether %s is answered is unknown: %v", q.Addr, err)
+			continue
 		}
-		if text != "" && !strings.Contains(r.Text, text) {
-			r.Text += "; " + text
-		}
+		q.waiting.Cause.Outlook = o
 	}
 }
 
-// outlook says who can answer a question; empty where that is unknown.
-func (s *sending) outlook(ctx context.Context, q *ask) (string, error) {
+// outlook says who can answer a question; the zero Outlook where that is unknown.
+func (s *sending) outlook(ctx context.Context, q *ask) (Outlook, error) {
 	if q.answered {
-		return "OVN answers that itself, so the packet goes on at once", nil
+		return Outlook{Kind: OutlookOVN}, nil
 	}
-	sb, err := s.Southbound(ctx, q.waiting.End.Chassis)
+	sb, err := s.Southbound(ctx, q.waiting.Chassis)
 	if err != nil {
-		return "", err
+		return Outlook{}, err
 	}
 	own, err := s.ownAddress(ctx, sb, q)
 	if err != nil {
-		return "", err
+		return Outlook{}, err
 	}
 	if own != "" {
-		return "nobody will answer: " + q.Addr.String() + " is " + own, nil
+		return Outlook{Kind: OutlookOwn, Addr: q.Addr, Is: own}, nil
 	}
 	var ports, networks []string
-	dropped := ""
+	var dropped *Branch
 	for _, b := range q.reached {
 		switch b.Verdict {
 		case engine.Delivered:
-			ports = append(ports, b.End.Port)
+			ports = append(ports, b.Port)
 		case engine.External:
-			if by := b.End.Port + " on " + b.End.Chassis; !slices.Contains(networks, by) {
+			if by := b.Port + " on " + b.Chassis; !slices.Contains(networks, by) {
 				networks = append(networks, by)
 			}
 		case engine.Host: // a copy that a bridge's NORMAL floods to its own port
 		case engine.Dropped:
-			if b.Reason != nil && dropped == "" {
-				dropped = b.Reason.Text
+			if dropped == nil {
+				dropped = b
 			}
 		default:
-			return "", nil // what becomes of the request is itself unknown
+			return Outlook{}, nil // what becomes of the request is itself unknown
 		}
 	}
 	switch {
 	case len(q.reached) == 0:
-		return "", nil
-	case len(ports)+len(networks) == 0 && dropped != "":
-		return "nobody will answer: the request itself is dropped (" + dropped + ")", nil
+		return Outlook{}, nil
 	case len(ports)+len(networks) == 0:
-		return "nobody will answer: the request itself is dropped", nil
+		return Outlook{Kind: OutlookDropped, Dropped: dropped}, nil
 	}
 	return s.mayAnswer(ctx, sb, q.Addr, ports, networks)
 }
@@ -141,30 +187,30 @@ func (s *sending) ownAddress(ctx context.Context, sb *ovn.SB, q *ask) (string, e
 }
 
 // mayAnswer says who among those that receive the request has the address.
-func (s *sending) mayAnswer(ctx context.Context, sb *ovn.SB, addr netip.Addr, ports, networks []string) (string, error) {
+func (s *sending) mayAnswer(ctx context.Context, sb *ovn.SB, addr netip.Addr, ports, networks []string) (Outlook, error) {
 	owners, err := sb.PortsByIP(ctx, addr)
 	if err != nil {
-		return "", err
+		return Outlook{}, err
 	}
 	for _, p := range owners {
 		switch {
 		case slices.Contains(ports, p.LogicalPort):
-			return "port " + p.LogicalPort + " has that address, so the packet goes on if its guest answers", nil
+			return Outlook{Kind: OutlookPort, Addr: addr, Ports: []string{p.LogicalPort}}, nil
 		case p.Type == "virtual":
-			return "that is the address of virtual port " + p.LogicalPort + ": the packet goes on if one of its parents answers", nil
+			return Outlook{Kind: OutlookVirtual, Addr: addr, Ports: []string{p.LogicalPort}}, nil
 		}
 	}
 	if len(networks) > 0 {
-		return "the packet goes on if a host outside OVN answers, reached by " + strings.Join(networks, ", "), nil
+		return Outlook{Kind: OutlookOutside, Addr: addr, Ports: networks}, nil
 	}
 	for _, name := range ports {
 		p, err := sb.PortByName(ctx, name)
 		if err != nil {
-			return "", err
+			return Outlook{}, err
 		}
 		if p.HasUnknown() {
-			return "no port has that address; the packet goes on if a guest behind " + name + ", which takes unknown addresses, answers", nil
+			return Outlook{Kind: OutlookUnlisted, Addr: addr, Ports: []string{name}}, nil
 		}
 	}
-	return "no port that receives the request has that address, so no answer is expected", nil
+	return Outlook{Kind: OutlookNobody, Addr: addr}, nil
 }

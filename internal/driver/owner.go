@@ -31,10 +31,10 @@ func (d *Driver) mapping(ctx context.Context, sb *ovn.SB, network string) ([]*ov
 // owner is who takes packets for a MAC off a provider network. The zero owner: nobody in OVN, as far as OVN knows.
 type owner struct {
 	chassis, port string
-	outside       bool // the FDB has learned it on the physical network itself
+	outside       bool // the FDB table has it on the physical network itself
 }
 
-// answers finds who has a MAC on a provider network: a port whose address it is, else the one behind which it was learned (FDB).
+// answers finds who has a MAC on a provider network: a port whose address it is, else the one that the FDB table has for it.
 func (d *Driver) answers(ctx context.Context, sb *ovn.SB, mac packet.MAC, w wire) (owner, error) {
 	nets, err := localnets(ctx, sb, w)
 	if err != nil {
@@ -57,7 +57,7 @@ func (d *Driver) answers(ctx context.Context, sb *ovn.SB, mac packet.MAC, w wire
 		}
 	}
 	for _, ln := range nets {
-		pb, err := learnedBehind(ctx, sb, ln.Datapath, mac)
+		pb, err := fdbPort(ctx, sb, ln.Datapath, mac)
 		switch {
 		case err != nil:
 			return owner{}, err
@@ -91,8 +91,8 @@ func localnets(ctx context.Context, sb *ovn.SB, w wire) ([]*ovn.PortBinding, err
 	}), nil
 }
 
-// learnedBehind is the port of a switch behind which a MAC was learned; nil when it was not.
-func learnedBehind(ctx context.Context, sb *ovn.SB, datapath ovsdb.UUID, mac packet.MAC) (*ovn.PortBinding, error) {
+// fdbPort is the port of a switch that the FDB table has for a MAC; nil where it has none.
+func fdbPort(ctx context.Context, sb *ovn.SB, datapath ovsdb.UUID, mac packet.MAC) (*ovn.PortBinding, error) {
 	dp, err := sb.DatapathByUUID(ctx, datapath)
 	if err != nil {
 		return nil, err

@@ -23,14 +23,11 @@ type wire struct {
 // physical carries a packet that leaves by a physical port: to the chassis that answers for its MAC on the same provider
 // network, to every chassis that maps the network when it is a broadcast, else out of OVN, and perhaps, when the network floods
 // it, to the chassis that take unknown addresses.
-func (s *sending) physical(ctx context.Context, t *track, a arrival, h *hop, leaf engine.Leaf, add func(engine.Verdict, string, string, string), onward func(arrival) arrival) error {
-	forward := func(next arrival) { t.pending = append(t.pending, onward(next)) }
-	network := networkOf(h.info, leaf.Port.Bridge)
-	outside := func(why string) {
-		add(engine.External, "external", leaf.Port.Name, fmt.Sprintf("leaves by %s of %s%s", leaf.Port.Name, leaf.Port.Bridge, why))
-	}
+func (e *ending) physical(ctx context.Context) error {
+	leaf, here := e.leaf, e.from.chassis
+	network := networkOf(e.at.info, leaf.Port.Bridge)
 	if network == "" {
-		outside(", which maps no provider network")
+		e.outside(", which maps no provider network")
 		return nil
 	}
 	w := wire{network: network}
@@ -39,75 +36,73 @@ func (s *sending) physical(ctx context.Context, t *track, a arrival, h *hop, lea
 	}
 	where := " for provider network " + network
 	if leaf.Packet.EthDst[0]&1 != 0 {
-		outside(where)
-		return s.broadcast(ctx, a, w, leaf.Packet, forward)
+		e.outside(where)
+		return e.broadcast(ctx, w)
 	}
-	sb, err := s.Southbound(ctx, a.chassis)
+	sb, err := e.Southbound(ctx, here)
 	if err != nil {
 		return err
 	}
-	own, err := s.answers(ctx, sb, leaf.Packet.EthDst, w)
+	own, err := e.answers(ctx, sb, leaf.Packet.EthDst, w)
 	if err != nil {
 		return err
 	}
 	where += ", where no other chassis answers for " + leaf.Packet.EthDst.String()
 	switch own.chassis {
-	case a.chassis:
-		outside(where)
+	case here:
+		e.outside(where)
 		return nil
 	case "":
-		outside(where)
-		if own.outside || a.aside {
+		left := e.outside(where)
+		if own.outside || e.from.aside {
 			return nil
 		}
-		return s.unknownUnicast(ctx, t, sb, a, w, leaf.Packet, onward)
+		return e.unknownUnicast(ctx, sb, w, left)
 	}
-	next, why, err := s.fromWire(ctx, own.chassis, w, leaf.Packet)
+	next, err := e.fromWire(ctx, own.chassis, w)
 	if err != nil {
-		return err
+		return e.stop(err, fmt.Sprintf("%s answers for %s (%s), but ", own.chassis, leaf.Packet.EthDst, own.port))
 	}
-	if why != "" {
-		add(engine.Unknown, "unknown", leaf.Port.Name, fmt.Sprintf("%s answers for %s (%s), but %s", own.chassis, leaf.Packet.EthDst, own.port, why))
-		return nil
-	}
-	forward(next)
+	e.forward(next)
 	return nil
+}
+
+// outside ends a packet that leaves OVN by a physical port.
+func (e *ending) outside(why string) *Branch {
+	p := e.leaf.Port
+	return e.end(engine.External, p.Name, fmt.Sprintf("leaves by %s of %s%s", p.Name, p.Bridge, why))
 }
 
 // unknownUnicast brings a packet for a MAC that nobody in OVN is known to have to the other chassis that take such packets, as a
 // physical network does that has not seen the MAC either. Whether it has cannot be asked: that it floods is one alternative, that it
-// knows a port and hands the packet to that one alone is the other.
-func (s *sending) unknownUnicast(ctx context.Context, t *track, sb *ovn.SB, a arrival, w wire, p packet.Packet, onward func(arrival) arrival) error {
-	takers, err := s.takers(ctx, sb, w)
+// knows a port and hands the packet to that one alone is the other. left is the branch by which the packet leaves.
+func (e *ending) unknownUnicast(ctx context.Context, sb *ovn.SB, w wire, left *Branch) error {
+	takers, err := e.takers(ctx, sb, w)
 	if err != nil {
 		return err
 	}
+	mac := e.leaf.Packet.EthDst
 	var there []arrival
 	for _, chassis := range takers {
-		if chassis == a.chassis || slices.Contains(s.visited(a), chassis+"/"+w.network) {
-			continue
-		}
-		next, why, err := s.copyTo(ctx, chassis, w, p)
+		next, ok, err := e.copyTo(ctx, chassis, w, fmt.Sprintf("if the physical network floods %s, it", mac))
 		if err != nil {
 			return err
 		}
-		if why != "" {
-			s.warn("if the physical network floods %s, it reaches %s too, but %s", p.EthDst, chassis, why)
-			continue
+		if ok {
+			there = append(there, e.onward(next))
 		}
-		there = append(there, onward(next))
 	}
 	if len(there) > 0 {
-		t.floods = append(t.floods, flood{outside: len(t.branches) - 1, there: there, mac: p.EthDst})
+		e.track.floods = append(e.track.floods, flood{left: left, there: there, mac: mac})
 	}
 	return nil
 }
 
 // flood is a packet that a physical network may flood: the branch that it leaves by, and where its copies then arrive.
 type flood struct {
-	outside int // in track.branches
-	there   []arrival
-	mac     packet.MAC
+	left  *Branch
+	there []arrival
+	mac   packet.MAC
 }
 
 // parted makes two alternatives of each flood that a track has met.
@@ -119,12 +114,12 @@ func (t *track) parted() []*track {
 		learned := engine.Choice{Kind: engine.ChoicePhysicalNetwork, Chosen: "has learned where " + f.mac.String() + " is", Why: why}
 		var next []*track
 		for _, t := range out {
-			with := t.choosing(flooded, f.outside)
+			with := t.choosing(flooded, f.left)
 			for _, a := range f.there {
 				a.choices = append(a.choices[:len(a.choices):len(a.choices)], flooded)
 				with.pending = append(with.pending, a)
 			}
-			next = append(next, with, t.choosing(learned, f.outside))
+			next = append(next, with, t.choosing(learned, f.left))
 		}
 		out = next
 	}
@@ -132,91 +127,90 @@ func (t *track) parted() []*track {
 	return out
 }
 
-// choosing is a copy of a track in which a choice has fallen, on which one of its branches hangs.
-func (t *track) choosing(c engine.Choice, branch int) *track {
-	alt := &track{
-		world:    t.world,
-		pending:  append([]arrival(nil), t.pending...),
-		branches: append([]Branch(nil), t.branches...),
-		asides:   t.asides[:len(t.asides):len(t.asides)],
-		choices:  append(t.choices[:len(t.choices):len(t.choices)], c),
-	}
-	b := *alt.branches[branch].Branch
+// choosing is a copy of a track in which a choice has fallen, on which one of its branches depends.
+func (t *track) choosing(c engine.Choice, of *Branch) *track {
+	alt := t.fork(c)
+	b := *of
 	b.Choices = append(b.Choices[:len(b.Choices):len(b.Choices)], c)
-	alt.branches[branch].Branch = &b
+	alt.branches[slices.Index(alt.branches, of)] = &b
 	return alt
 }
 
-// copyTo is fromWire for one copy of several: a node that cannot be reached is a reason, not the end of the run.
-func (s *sending) copyTo(ctx context.Context, chassis string, w wire, p packet.Packet) (next arrival, why string, err error) {
-	next, why, err = s.fromWire(ctx, chassis, w, p)
-	var ne *node.Error
-	if errors.As(err, &ne) {
-		why, err = ne.Error(), nil
-	}
-	return next, why, err
-}
-
-// broadcast brings a broadcast to every other chassis that maps the network; those that cannot be asked are said.
-func (s *sending) broadcast(ctx context.Context, a arrival, w wire, p packet.Packet, forward func(arrival)) error {
-	sb, err := s.Southbound(ctx, a.chassis)
+// broadcast brings a broadcast to every other chassis that maps the network; of those that cannot be asked a warning says so.
+func (e *ending) broadcast(ctx context.Context, w wire) error {
+	sb, err := e.Southbound(ctx, e.from.chassis)
 	if err != nil {
 		return err
 	}
-	all, err := s.mapping(ctx, sb, w.network)
+	all, err := e.mapping(ctx, sb, w.network)
 	if err != nil {
 		return err
 	}
 	for _, c := range all {
-		if c.Name == a.chassis || slices.Contains(s.visited(a), c.Name+"/"+w.network) {
-			continue
-		}
-		next, why, err := s.copyTo(ctx, c.Name, w, p)
+		next, ok, err := e.copyTo(ctx, c.Name, w, "the broadcast")
 		if err != nil {
 			return err
 		}
-		if why != "" {
-			s.warn("the broadcast reaches %s too, but %s", c.Name, why)
-			continue
+		if ok {
+			e.forward(next)
 		}
-		forward(next)
 	}
 	return nil
 }
 
-// visited lists chassis and provider network of the wire arrivals on a's way: a broadcast that came by the wire is not
-// handed back to it.
-func (s *sending) visited(a arrival) []string {
-	var out []string
-	for _, i := range a.hops {
-		h := s.hops[i]
-		if h.rep.Via == "physical" {
-			out = append(out, h.chs+"/"+networkOf(h.info, h.rep.Bridge))
+// copyTo is fromWire for one copy of several: false where the copy has been on the chassis already. That a node cannot be
+// reached, or why it is unknown how the copy gets there, is a warning and not the end of the run; what names the copy in it.
+func (e *ending) copyTo(ctx context.Context, chassis string, w wire, what string) (next arrival, ok bool, err error) {
+	if chassis == e.from.chassis || slices.Contains(e.wired(), wiredTo{chassis, w.network}) {
+		return arrival{}, false, nil
+	}
+	next, err = e.fromWire(ctx, chassis, w)
+	var d *dead
+	var ne *node.Error
+	switch {
+	case err == nil:
+		return next, true, nil
+	case errors.As(err, &d), errors.As(err, &ne):
+		e.warn("%s reaches %s too, but %s", what, chassis, err)
+		return arrival{}, false, nil
+	}
+	return arrival{}, false, err
+}
+
+// wiredTo is a chassis that a packet has come to by a provider network.
+type wiredTo struct{ chassis, network string }
+
+// wired lists the arrivals by a wire on the packet's way: a broadcast that came by the wire is not handed back to it.
+func (e *ending) wired() []wiredTo {
+	var out []wiredTo
+	for _, i := range e.from.hops {
+		if v := e.visits[i]; v.Via == "physical" {
+			out = append(out, wiredTo{v.Chassis, networkOf(v.info, v.Bridge)})
 		}
 	}
 	return out
 }
 
-// fromWire is the arrival of a packet on a chassis by the physical port of a provider network.
-func (s *sending) fromWire(ctx context.Context, chassis string, w wire, p packet.Packet) (next arrival, why string, err error) {
-	_, info, err := s.node(ctx, chassis)
+// fromWire is the arrival of the packet on a chassis by the physical port of a provider network.
+func (e *ending) fromWire(ctx context.Context, chassis string, w wire) (arrival, error) {
+	_, info, err := e.node(ctx, chassis)
 	if err != nil {
-		return next, "", err
+		return arrival{}, err
 	}
-	port, why := physicalPort(info, w.network)
-	if why != "" {
-		return next, why, nil
+	port, err := physicalPort(info, w.network)
+	if err != nil {
+		return arrival{}, err
 	}
 	return arrival{chassis: chassis, inPort: port.Name, via: "physical",
-		req: engine.Request{Bridge: port.Bridge, InPort: port.OFPort, InPortDatapath: port.Datapath, Packet: p}}, "", nil
+		req: engine.Request{Bridge: port.Bridge, InPort: port.OFPort, InPortDatapath: port.Datapath, Packet: e.leaf.Packet}}, nil
 }
 
 // physicalPort finds the port by which a chassis is on a provider network. A bond counts as one port: its active member where it has
 // one, since what comes by another is dropped (ofproto/bond.c: bond_check_admissibility), else any.
-func physicalPort(info *node.Info, network string) (node.Port, string) {
+func physicalPort(info *node.Info, network string) (node.Port, error) {
 	bridge := info.BridgeMappings[network]
 	if bridge == "" {
-		return node.Port{}, "it has no bridge mapping for provider network " + network
+		return node.Port{}, unknown("it has no bridge mapping for provider network %s", network)
 	}
 	var found []node.Port
 	for _, p := range info.Ports {
@@ -233,15 +227,15 @@ func physicalPort(info *node.Info, network string) (node.Port, string) {
 	}
 	switch len(found) {
 	case 0:
-		return node.Port{}, "its bridge " + bridge + " has no physical port"
+		return node.Port{}, unknown("its bridge %s has no physical port", bridge)
 	case 1:
-		return found[0], ""
+		return found[0], nil
 	}
 	var names []string
 	for _, p := range found {
 		names = append(names, p.Name)
 	}
-	return node.Port{}, "its bridge " + bridge + " has several physical ports: " + strings.Join(names, ", ")
+	return node.Port{}, unknown("its bridge %s has several physical ports: %s", bridge, strings.Join(names, ", "))
 }
 
 // networkOf is the provider network that a bridge is mapped to.

@@ -24,9 +24,9 @@ func TestPhysicalPort(t *testing.T) {
 		{"bond without an active member", []node.Port{phys("eth1", "bond0", false), phys("eth2", "bond0", false)}, "eth1", true},
 		{"bond and another", []node.Port{phys("eth1", "bond0", false), phys("eth2", "bond0", true), phys("eth3", "", false)}, "its bridge br-ex has several physical ports: eth2, eth3", false},
 	} {
-		p, why := physicalPort(&node.Info{BridgeMappings: map[string]string{"physnet1": "br-ex"}, Ports: c.ports}, "physnet1")
-		if c.ok && (p.Name != c.want || why != "") || !c.ok && why != c.want {
-			t.Errorf("%s: port %q, why %q", c.name, p.Name, why)
+		p, err := physicalPort(&node.Info{BridgeMappings: map[string]string{"physnet1": "br-ex"}, Ports: c.ports}, "physnet1")
+		if c.ok && (p.Name != c.want || err != nil) || !c.ok && (err == nil || err.Error() != c.want) {
+			t.Errorf("%s: port %q, %v", c.name, p.Name, err)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (e *UnboundError) Error() string {
 }
 
 // ReplyStart finds where a reply to what arrived by a branch enters: the same VIF, or the same physical port.
-func (d *Driver) ReplyStart(ctx context.Context, b Branch) (Start, error) {
+func (d *Driver) ReplyStart(ctx context.Context, b *Branch) (Start, error) {
 	_, info, err := d.node(ctx, b.Chassis)
 	if err != nil {
 		return Start{}, err
@@ -244,9 +244,9 @@ func (d *Driver) wireStart(ctx context.Context, ln *ovn.PortBinding, chassis str
 	if err != nil {
 		return Start{}, err
 	}
-	port, why := physicalPort(info, w.network)
-	if why != "" {
-		return Start{}, &EntryError{Port: ln.LogicalPort, Why: "it cannot enter on " + chassis + ": " + why}
+	port, err := physicalPort(info, w.network)
+	if err != nil {
+		return Start{}, &EntryError{Port: ln.LogicalPort, Why: "it cannot enter on " + chassis + ": " + err.Error()}
 	}
 	return Start{Chassis: chassis, Port: ln.LogicalPort, Bridge: port.Bridge, OFPort: port.OFPort, Via: "physical", VLAN: w.vlan, Network: w.network}, nil
 }

@@ -4,7 +4,7 @@
 // A cookie is the first 32 bits of a Southbound row's UUID. OVSDB has no
 // condition on part of a UUID, so of the hits' datapaths that is read which tells rows apart, of all others the UUIDs
 // and only when it must be, and then the rows that match. No number of an OpenFlow table belongs to a release: where a
-// pipeline begins is learned from the hits themselves.
+// pipeline begins is found by a vote of the hits themselves.
 package explain
 
 import (
@@ -12,39 +12,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
-
-// Hit is one table hit of a trace.
-type Hit struct {
-	Table    int
-	Cookie   uint64
-	Priority int
-	Match    string // as printed
-	Metadata uint64 // the datapath's tunnel key; 0 when only Match tells it
-}
-
-// metadata is the datapath's key, from Match when it was not given.
-func (h Hit) metadata() uint64 {
-	if h.Metadata != 0 {
-		return h.Metadata
-	}
-	for _, field := range strings.Split(h.Match, ",") {
-		if v, ok := strings.CutPrefix(field, "metadata="); ok {
-			n, err := strconv.ParseUint(v, 0, 64)
-			if err == nil {
-				return n
-			}
-		}
-	}
-	return 0
-}
 
 // Named is what a hit means. Its fields are empty where that is not known, and
 // Why then says why.
@@ -78,6 +53,11 @@ type LogicalFlow struct {
 	on              *ovn.Datapath // of Datapath
 }
 
+// On names the datapath that the flow was hit on, or where that is unknown those that it applies to.
+func (f *LogicalFlow) On() string {
+	return cmpOr(f.Datapath, strings.Join(first(f.Of, 5), ", "))
+}
+
 // Explainer names hits from one Southbound and one Northbound database. It
 // keeps what it has read, reads again what has changed, and is safe for
 // concurrent use.
@@ -102,7 +82,7 @@ type Explainer struct {
 	residents  map[seenFrom]residence
 	hints      map[hint][]*NBRow
 	owners     map[ovsdb.UUID]*owner  // Northbound switches and routers
-	learned    map[ovsdb.UUID]bool    // flows that have voted on bases
+	voted      map[ovsdb.UUID]bool    // flows that have voted on bases
 	bases      map[string]map[int]int // pipeline to (OpenFlow table - table_id) to votes
 }
 
@@ -116,7 +96,7 @@ func New(sb *ovn.SB, nb *ovn.NB) *Explainer {
 		e.nbIndex = newIndex(nb.DB)
 	}
 	e.forget()
-	e.bases, e.learned = map[string]map[int]int{}, map[ovsdb.UUID]bool{}
+	e.bases, e.voted = map[string]map[int]int{}, map[ovsdb.UUID]bool{}
 	return e
 }
 
@@ -145,7 +125,7 @@ func (e *Explainer) Refresh() {
 
 // Explain names hits, in their order. What can be named is named even when it
 // returns an error.
-func (e *Explainer) Explain(ctx context.Context, hits []Hit) ([]Named, error) {
+func (e *Explainer) Explain(ctx context.Context, hits []engine.TableHit) ([]Named, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	out := make([]Named, len(hits))
@@ -162,7 +142,7 @@ func (e *Explainer) Explain(ctx context.Context, hits []Hit) ([]Named, error) {
 	}
 	for i, h := range hits {
 		named, err := e.name(ctx, h)
-		if _, ours := h.cookie(); ours && unread != nil && named.Flow == nil && named.Row == "" {
+		if _, ours := cookieOf(h); ours && unread != nil && named.Flow == nil && named.Row == "" {
 			named.Why = unread.Error()
 		}
 		out[i] = named
@@ -188,7 +168,7 @@ func (e *Explainer) selectFlows(ctx context.Context, ids []ovsdb.UUID) ([]*Logic
 }
 
 // name settles one hit. The rows it may mean have been read.
-func (e *Explainer) name(ctx context.Context, h Hit) (Named, error) {
+func (e *Explainer) name(ctx context.Context, h engine.TableHit) (Named, error) {
 	switch {
 	case h.Cookie == 0:
 		return Named{Why: "the flow has no cookie"}, nil
@@ -207,7 +187,7 @@ func (e *Explainer) name(ctx context.Context, h Hit) (Named, error) {
 	case err != nil:
 		return Named{}, err
 	case len(fit) == 1:
-		f, err := e.onDatapath(ctx, fit[0], h.metadata())
+		f, err := e.onDatapath(ctx, fit[0], h.Metadata)
 		return Named{Stage: f.Stage, Flow: f}, err
 	case len(fit) > 1:
 		return Named{Why: "several logical flows have the cookie", Candidates: candidates(fit, nil)}, nil

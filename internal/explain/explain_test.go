@@ -7,13 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
-	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 func dial(t *testing.T, d *ovntest.Deployment) (*ovn.SB, *ovn.NB) {
@@ -68,8 +67,8 @@ func base(pipeline string) int {
 	return 11
 }
 
-func hit(f flowRow, metadata uint64) explain.Hit {
-	return explain.Hit{Table: base(f.pipeline) + f.table, Cookie: uint64(ovn.Cookie(f.id)), Priority: f.priority, Match: fmt.Sprintf("ip,metadata=0x%x", metadata)}
+func hit(f flowRow, metadata uint64) engine.TableHit {
+	return engine.TableHit{Table: base(f.pipeline) + f.table, Cookie: uint64(ovn.Cookie(f.id)), Priority: f.priority, Match: fmt.Sprintf("ip,metadata=0x%x", metadata), Metadata: metadata}
 }
 
 func TestExplainEveryFlow(t *testing.T) {
@@ -80,7 +79,7 @@ func TestExplainEveryFlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var hits []explain.Hit
+	var hits []engine.TableHit
 	for _, f := range all {
 		hits = append(hits, hit(f, uint64(sw1.TunnelKey)))
 	}
@@ -148,7 +147,7 @@ ls-lb-add sw0 lb1`)
 			t.Errorf("no flow of %s with %s", c.stage, c.match)
 			continue
 		}
-		n, err := e.Explain(t.Context(), []explain.Hit{hit(all[i], 0)})
+		n, err := e.Explain(t.Context(), []engine.TableHit{hit(all[i], 0)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +175,7 @@ acl-add sw1 to-lport 777 'ip4.src == 7.7.7.7' drop`)
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, err := explain.New(sb, nb).Explain(t.Context(), []explain.Hit{hit(all[i], uint64(dp.TunnelKey))})
+		n, err := explain.New(sb, nb).Explain(t.Context(), []engine.TableHit{hit(all[i], uint64(dp.TunnelKey))})
 		if err != nil || n[0].NB == nil || n[0].NB.Summary != "to-lport 777 drop: ip4.src == 7.7.7.7 (on switch "+name+")" {
 			t.Fatalf("%s: %+v, %v", name, n[0].NB, err)
 		}
@@ -219,12 +218,12 @@ func TestOtherRows(t *testing.T) {
 			t.Errorf("%s: %v, %v", c.table, res, err)
 			continue
 		}
-		n, err := e.Explain(t.Context(), []explain.Hit{{Table: 65, Cookie: uint64(ovn.Cookie(res[0][0].UUID())), Priority: 100}})
+		n, err := e.Explain(t.Context(), []engine.TableHit{{Table: 65, Cookie: uint64(ovn.Cookie(res[0][0].UUID())), Priority: 100}})
 		if err != nil || !strings.HasPrefix(n[0].Row, c.want) || n[0].Flow != nil {
 			t.Errorf("%s: %+v, %v; want %s", c.table, n[0], err, c.want)
 		}
 	}
-	n, err := e.Explain(t.Context(), []explain.Hit{{Cookie: 0}, {Cookie: 0x123456789a}, {Cookie: 1}})
+	n, err := e.Explain(t.Context(), []engine.TableHit{{Cookie: 0}, {Cookie: 0x123456789a}, {Cookie: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +235,7 @@ func TestOtherRows(t *testing.T) {
 }
 
 func TestWithout(t *testing.T) {
-	n, err := explain.New(nil, nil).Explain(t.Context(), []explain.Hit{{Cookie: 1}})
+	n, err := explain.New(nil, nil).Explain(t.Context(), []engine.TableHit{{Cookie: 1}})
 	if err != nil || n[0].Why != "no Southbound database" {
 		t.Errorf("without a database: %+v, %v", n, err)
 	}
@@ -244,12 +243,12 @@ func TestWithout(t *testing.T) {
 	sb, _ := dial(t, d)
 	all := flows(t, sb)
 	i := slices.IndexFunc(all, func(f flowRow) bool { return f.hint != "" })
-	n, err = explain.New(sb, nil).Explain(t.Context(), []explain.Hit{hit(all[i], 0)})
+	n, err = explain.New(sb, nil).Explain(t.Context(), []engine.TableHit{hit(all[i], 0)})
 	if err != nil || n[0].Flow == nil || n[0].NB != nil || !strings.Contains(n[0].Why, all[i].hint) {
 		t.Errorf("without a Northbound database: %+v, %v", n, err)
 	}
 	d.Stop()
-	if n, err = explain.New(sb, nil).Explain(t.Context(), []explain.Hit{hit(all[i], 0)}); err == nil || n[0].Why == "" {
+	if n, err = explain.New(sb, nil).Explain(t.Context(), []engine.TableHit{hit(all[i], 0)}); err == nil || n[0].Why == "" {
 		t.Errorf("database gone: %+v, %v", n, err)
 	}
 }
@@ -260,7 +259,7 @@ func TestNewRows(t *testing.T) {
 	sb, nb := dial(t, d)
 	e := explain.New(sb, nb)
 	old := flows(t, sb)
-	if _, err := e.Explain(t.Context(), []explain.Hit{hit(old[0], 0)}); err != nil {
+	if _, err := e.Explain(t.Context(), []engine.TableHit{hit(old[0], 0)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.NBCtl(t.Context(), `--name=late acl-add sw1 to-lport 1500 'ip4.src == 9.9.9.9' drop`); err != nil {
@@ -268,7 +267,7 @@ func TestNewRows(t *testing.T) {
 	}
 	all := flows(t, sb)
 	i := slices.IndexFunc(all, func(f flowRow) bool { return strings.Contains(f.match, "9.9.9.9") })
-	n, err := e.Explain(t.Context(), []explain.Hit{hit(all[i], 0)})
+	n, err := e.Explain(t.Context(), []engine.TableHit{hit(all[i], 0)})
 	if err != nil || n[0].NB == nil || n[0].NB.Name != "late" {
 		t.Errorf("%+v, %v", n[0], err)
 	}
@@ -277,7 +276,7 @@ func TestNewRows(t *testing.T) {
 // central starts a Southbound database without northd, for rows of chosen UUIDs.
 func central(t *testing.T, rows string) *ovn.SB {
 	t.Helper()
-	sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: lone(t, "ovn-sb.ovsschema", ovn.Southbound, rows)})
+	sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: ovsdbtest.Lone(t, "ovn-sb.ovsschema", ovn.Southbound, rows)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,40 +286,12 @@ func central(t *testing.T, rows string) *ovn.SB {
 
 func northbound(t *testing.T, rows string) *ovn.NB {
 	t.Helper()
-	nb, err := ovn.DialNB(t.Context(), ovsdb.Options{Remotes: lone(t, "ovn-nb.ovsschema", ovn.Northbound, rows)})
+	nb, err := ovn.DialNB(t.Context(), ovsdb.Options{Remotes: ovsdbtest.Lone(t, "ovn-nb.ovsschema", ovn.Northbound, rows)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nb.Close() })
 	return nb
-}
-
-// lone serves one database with the rows inserted.
-func lone(t *testing.T, schemaName, database, rows string) (remote string) {
-	t.Helper()
-	for _, tool := range []string{"ovsdb-server", "ovsdb-tool", "ovsdb-client"} {
-		testenv.Tool(t, tool)
-	}
-	g := &ovsdbtest.Group{Dir: ovsdbtest.Dir(t)}
-	t.Cleanup(g.Stop)
-	schema, err := ovsdbtest.Schema(schemaName)
-	if err == nil {
-		_, err = g.Server(t.Context(), "db", schema)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	transact(t, g.Sock("db"), database, rows)
-	return g.Sock("db")
-}
-
-// transact changes a database's rows.
-func transact(t *testing.T, remote, database, operations string) {
-	t.Helper()
-	out, err := (&ovsdbtest.Group{}).Run(t.Context(), "", "ovsdb-client", "transact", remote, `["`+database+`",`+operations+`]`)
-	if err != nil || strings.Contains(out, `"error":"`) {
-		t.Fatalf("%v: %s", err, out)
-	}
 }
 
 func TestAmbiguous(t *testing.T) {
@@ -350,24 +321,24 @@ func TestAmbiguous(t *testing.T) {
 		// A flow whose learn() made an entry elsewhere.
 		flow("cccccccc-0000-4000-8000-000000000001", "d1", "ingress", 7, 100, "ip4"),
 	}, ","))
-	learn := []explain.Hit{{Table: 11, Cookie: 1, Priority: 50}, {Table: 12, Cookie: 2, Priority: 60}, {Table: 52, Cookie: 3, Priority: 70}}
+	learn := []engine.TableHit{{Table: 11, Cookie: 1, Priority: 50}, {Table: 12, Cookie: 2, Priority: 60}, {Table: 52, Cookie: 3, Priority: 70}}
 	for _, c := range []struct {
 		name       string
-		hit        explain.Hit
+		hit        engine.TableHit
 		flow       string
 		row        string
 		candidates int
 	}{
-		{"by pipeline, ingress", explain.Hit{Table: 13, Cookie: 0xaaaaaaaa, Priority: 100}, id(1), "", 0},
-		{"by pipeline, egress", explain.Hit{Table: 55, Cookie: 0xaaaaaaaa, Priority: 100}, id(2), "", 0},
-		{"by priority", explain.Hit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 90}, id(6), "", 0},
-		{"by datapath", explain.Hit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Metadata: 2}, id(5), "", 0},
-		{"by match", explain.Hit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Match: "ip,metadata=0x1,nw_dst=10.0.0.2"}, id(4), "", 0},
-		{"not to be told", explain.Hit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Match: "ip,metadata=0x1"}, "", "", 2},
-		{"neither", explain.Hit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 1, Match: "metadata=0x1"}, "", "Port_Binding p on sw1", 0},
-		{"a flow's table", explain.Hit{Table: 13, Cookie: 0xbbbbbbbb, Priority: 100}, "bbbbbbbb-0000-4000-8000-000000000001", "", 0},
-		{"a port's table", explain.Hit{Table: 65, Cookie: 0xbbbbbbbb, Priority: 100}, "", "Port_Binding q on sw1", 0},
-		{"learned", explain.Hit{Table: 78, Cookie: 0xcccccccc, Priority: 150}, "cccccccc-0000-4000-8000-000000000001", "", 0},
+		{"by pipeline, ingress", engine.TableHit{Table: 13, Cookie: 0xaaaaaaaa, Priority: 100}, id(1), "", 0},
+		{"by pipeline, egress", engine.TableHit{Table: 55, Cookie: 0xaaaaaaaa, Priority: 100}, id(2), "", 0},
+		{"by priority", engine.TableHit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 90}, id(6), "", 0},
+		{"by datapath", engine.TableHit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Metadata: 2}, id(5), "", 0},
+		{"by match", engine.TableHit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Match: "ip,metadata=0x1,nw_dst=10.0.0.2", Metadata: 1}, id(4), "", 0},
+		{"not to be told", engine.TableHit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Match: "ip,metadata=0x1", Metadata: 1}, "", "", 2},
+		{"neither", engine.TableHit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 1, Match: "metadata=0x1", Metadata: 1}, "", "Port_Binding p on sw1", 0},
+		{"a flow's table", engine.TableHit{Table: 13, Cookie: 0xbbbbbbbb, Priority: 100}, "bbbbbbbb-0000-4000-8000-000000000001", "", 0},
+		{"a port's table", engine.TableHit{Table: 65, Cookie: 0xbbbbbbbb, Priority: 100}, "", "Port_Binding q on sw1", 0},
+		{"learned", engine.TableHit{Table: 78, Cookie: 0xcccccccc, Priority: 150}, "cccccccc-0000-4000-8000-000000000001", "", 0},
 	} {
 		named, err := explain.New(sb, nil).Explain(context.Background(), append(slices.Clone(learn), c.hit))
 		if err != nil {
@@ -408,28 +379,44 @@ func TestNearestMiss(t *testing.T) {
 		t.Errorf("nearest: %+v: %s", m, m)
 	}
 
-	// The same through a report: the ACL that drops, and what would have let it by.
+	// The same on a packet's way: the ACL that drops, and what would have let it by.
 	dropping := all[slices.IndexFunc(all, func(f flowRow) bool {
 		return f.stage == "ls_out_acl" && f.priority == 1900 && strings.Contains(f.match, "reg0[9]")
 	})]
 	h := hit(dropping, uint64(sw1.TunnelKey))
-	hops := []*report.Hop{{Chassis: "hv1", Bridge: "br-int", Segments: []*report.Segment{{FinalFlow: flow, Tables: []report.Table{
-		{Table: h.Table, Bridge: "br-int", Priority: h.Priority, Cookie: fmt.Sprintf("0x%x", h.Cookie), Match: h.Match},
-		{Table: 0, Bridge: "br-ex", Priority: 0, Cookie: "0x1", Match: "priority=0"},
-	}}}}}
-	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
-	if err := r.Explain(t.Context(), "hv1", hops); err != nil {
-		t.Fatal(err)
+	h.Bridge = "br-int"
+	seg := &engine.Segment{Parent: -1, Final: flow, Tables: []engine.TableHit{h, {Table: 0, Bridge: "br-ex", Priority: 0, Cookie: 1, Match: "priority=0"}}}
+	names := way(t, e, "hv1", explain.Visit{Bridge: "br-int", Segments: []*engine.Segment{seg}})
+	name, _ := names.At(explain.At{})
+	if name.Stage != "ls_out_acl" || name.NB == nil || name.Flow == nil || name.Flow.Datapath != "sw1" {
+		t.Errorf("table: %+v", name)
 	}
-	why := &report.Reason{Chassis: "hv1"}
-	if err := r.Reason(t.Context(), why, &hops[0].Segments[0].Tables[0]); err != nil {
+	why, err := names.Reason(t.Context(), explain.At{}, "")
+	if err != nil {
 		t.Fatal(err)
-	}
-	tab := hops[0].Segments[0].Tables[0]
-	if tab.Stage != "ls_out_acl" || tab.NB == nil || tab.LogicalFlow == nil || tab.LogicalFlow.Datapath != "sw1" {
-		t.Errorf("table: %+v", tab)
 	}
 	if !strings.Contains(why.Text, "to-lport 900 drop") || !strings.Contains(why.Nearest, `"web-in"`) || !strings.Contains(why.Nearest, "but for tcp.dst == 80") {
 		t.Errorf("reason: %+v", why)
 	}
+}
+
+// way names the table hits of visits to a chassis.
+func way(t *testing.T, e *explain.Explainer, chassis string, visits ...explain.Visit) *explain.Names {
+	t.Helper()
+	names, err := e.Names(t.Context(), chassis, visits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// section names the hits of one segment, in which no bridge is named.
+func section(t *testing.T, e *explain.Explainer, chassis, final string, hits ...engine.TableHit) *explain.Names {
+	t.Helper()
+	return way(t, e, chassis, explain.Visit{Segments: []*engine.Segment{{Parent: -1, Final: final, Tables: hits}}})
+}
+
+// on is a hit on a flow of datapath 1.
+func on(table, priority int, cookie uint64) engine.TableHit {
+	return engine.TableHit{Table: table, Priority: priority, Cookie: cookie, Match: "metadata=0x1", Metadata: 1}
 }

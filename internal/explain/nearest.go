@@ -31,7 +31,7 @@ func (m *Miss) String() string {
 	}
 	what := fmt.Sprintf("%s rule with priority %d (%s)", m.Stage, m.Nearest.Priority, m.Nearest.Match)
 	if m.NB != nil {
-		what = m.NB.Table + " " + m.NB.title()
+		what = m.NB.Table + " " + m.NB.Title()
 	}
 	switch {
 	case len(m.Failed) > 0:
@@ -42,8 +42,8 @@ func (m *Miss) String() string {
 	return what + " seems to match"
 }
 
-// title is a row's name and what it says.
-func (r *NBRow) title() string {
+// Title is a row's name and what it says.
+func (r *NBRow) Title() string {
 	if r.Name != "" && !strings.Contains(r.Summary, r.Name) {
 		return fmt.Sprintf("%q (%s)", r.Name, r.Summary)
 	}

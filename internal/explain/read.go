@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
@@ -15,7 +16,7 @@ var otherTables = []string{"Datapath_Binding", "Chassis", "Encap", "Port_Binding
 
 // stages of a search for cookies, each dearer than the one before; the search
 // ends when every cookie is explained.
-func (e *Explainer) searches(hits []Hit) []func(context.Context) error {
+func (e *Explainer) searches(hits []engine.TableHit) []func(context.Context) error {
 	whole := func(tables ...string) func(context.Context) error {
 		var parts []part
 		for _, t := range tables {
@@ -32,7 +33,7 @@ func (e *Explainer) searches(hits []Hit) []func(context.Context) error {
 }
 
 // read makes sure that the rows of all cookies are known.
-func (e *Explainer) read(ctx context.Context, hits []Hit) error {
+func (e *Explainer) read(ctx context.Context, hits []engine.TableHit) error {
 	missing := e.unexplained(hits)
 	for _, c := range missing {
 		if !e.absent[c] {
@@ -43,7 +44,7 @@ func (e *Explainer) read(ctx context.Context, hits []Hit) error {
 }
 
 // search reads until every cookie is explained. What cannot be read does not keep the rest from it.
-func (e *Explainer) search(ctx context.Context, hits []Hit) error {
+func (e *Explainer) search(ctx context.Context, hits []engine.TableHit) error {
 	again := len(e.sbIndex.whole) > 0
 	var errs []error
 	for _, step := range e.searches(hits) {
@@ -80,11 +81,11 @@ func (e *Explainer) search(ctx context.Context, hits []Hit) error {
 // unexplained lists the cookies for which neither a fitting logical flow nor
 // another row is known. A flow of another table or priority than its hit's may be a
 // chance likeness of 32 bits.
-func (e *Explainer) unexplained(hits []Hit) []uint32 {
+func (e *Explainer) unexplained(hits []engine.TableHit) []uint32 {
 	seen := map[uint32]bool{}
 	var out []uint32
 	for _, h := range hits {
-		c, ok := h.cookie()
+		c, ok := cookieOf(h)
 		if !ok || seen[c] || len(e.otherRows(c)) > 0 {
 			continue
 		}
@@ -99,17 +100,17 @@ func (e *Explainer) unexplained(hits []Hit) []uint32 {
 	return out
 }
 
-// cookie is the part of a UUID; ok is false for a flow that is not OVN's.
-func (h Hit) cookie() (c uint32, ok bool) {
+// cookieOf returns the part of a UUID that is a hit's cookie; ok is false for a flow that is not OVN's.
+func cookieOf(h engine.TableHit) (c uint32, ok bool) {
 	return uint32(h.Cookie), h.Cookie != 0 && h.Cookie>>32 == 0
 }
 
 // localDatapaths are those of the hits, read in one question.
-func (e *Explainer) localDatapaths(ctx context.Context, hits []Hit) ([]*ovn.Datapath, error) {
+func (e *Explainer) localDatapaths(ctx context.Context, hits []engine.TableHit) ([]*ovn.Datapath, error) {
 	var keys []uint64
 	var want []int64
 	for _, h := range hits {
-		key := h.metadata()
+		key := h.Metadata
 		if key == 0 || slices.Contains(keys, key) {
 			continue
 		}
@@ -139,7 +140,7 @@ func (e *Explainer) localDatapaths(ctx context.Context, hits []Hit) ([]*ovn.Data
 
 // readLocal reads the UUIDs of the rows of the hits' datapaths, and of the
 // logical flows that datapath groups share, whose own datapath is empty.
-func (e *Explainer) readLocal(ctx context.Context, hits []Hit) error {
+func (e *Explainer) readLocal(ctx context.Context, hits []engine.TableHit) error {
 	local, err := e.localDatapaths(ctx, hits)
 	if err != nil {
 		return err
@@ -155,17 +156,17 @@ func (e *Explainer) readLocal(ctx context.Context, hits []Hit) error {
 	return errors.Join(e.readStages(ctx, ids...), e.sbIndex.readEach(ctx, parts))
 }
 
-// readFlows reads the logical flows of the cookies and learns from them.
-func (e *Explainer) readFlows(ctx context.Context, hits []Hit) error {
+// readFlows reads the logical flows of the cookies and lets them vote on where pipelines begin.
+func (e *Explainer) readFlows(ctx context.Context, hits []engine.TableHit) error {
 	var want []ovsdb.UUID
 	for _, h := range hits {
-		if c, ok := h.cookie(); ok {
+		if c, ok := cookieOf(h); ok {
 			want = append(want, e.sbIndex.find("Logical_Flow", c)...)
 		}
 	}
 	if err := e.loadFlows(ctx, want); err != nil {
 		return err
 	}
-	e.learn(hits)
+	e.vote(hits)
 	return nil
 }

@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 )
 
 // refusing serves a database in front of the real one that answers no transaction on some tables.
@@ -67,10 +69,10 @@ func refuse(client, server net.Conn, tables []string) {
 // TestRefusedTables checks that what may be read is named, and what may not is said: the logical flow of a hit has
 // nothing to do with a table of neighbours.
 func TestRefusedTables(t *testing.T) {
-	hits := []explain.Hit{
-		{Table: 46, Cookie: 1, Priority: 2001, Match: "metadata=0x1"},
-		{Table: 53, Cookie: 8, Priority: 50, Match: "metadata=0x1"},
-		{Table: 66, Cookie: 0x77, Priority: 100, Match: "metadata=0x1"}, // a neighbour's
+	hits := []engine.TableHit{
+		{Table: 46, Cookie: 1, Priority: 2001, Match: "metadata=0x1", Metadata: 1},
+		{Table: 53, Cookie: 8, Priority: 50, Match: "metadata=0x1", Metadata: 1},
+		{Table: 66, Cookie: 0x77, Priority: 100, Match: "metadata=0x1", Metadata: 1}, // a neighbour's
 	}
 	rows := aclRows() + `,{"op":"insert","table":"MAC_Binding","uuid":"00000077-0000-4000-8000-000000000000","row":{"logical_port":"p1","ip":"10.0.0.9","mac":"00:00:00:00:00:09","datapath":["named-uuid","d"]}}`
 	for _, c := range []struct {
@@ -83,7 +85,7 @@ func TestRefusedTables(t *testing.T) {
 		{[]string{"Logical_Flow"}, "--r"},
 		{[]string{"Port_Binding", "Logical_DP_Group"}, "ffr"},
 	} {
-		remote := refusing(t, lone(t, "ovn-sb.ovsschema", ovn.Southbound, rows), c.refused...)
+		remote := refusing(t, ovsdbtest.Lone(t, "ovn-sb.ovsschema", ovn.Southbound, rows), c.refused...)
 		sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: remote})
 		if err != nil {
 			t.Fatal(err)

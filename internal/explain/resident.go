@@ -127,7 +127,7 @@ func (b *bound) String() string {
 // subject names the row that the flow was made for, in want of one its match.
 func (b *bound) subject() string {
 	if b.nb != nil && b.nb.Table != "Logical_Router_Port" {
-		return b.nb.Table + " " + b.nb.title()
+		return b.nb.Table + " " + b.nb.Title()
 	}
 	return fmt.Sprintf("%s priority %d (%s)", b.flow.Stage, b.flow.Priority, b.flow.Match)
 }
@@ -135,7 +135,7 @@ func (b *bound) subject() string {
 // boundElsewhere finds the flow that would have taken a packet in place of the one that did, were
 // it not for the chassis that the packet is on; nil where there is none.
 func (e *Explainer) boundElsewhere(ctx context.Context, chassis string, l lookup) (*bound, error) {
-	fits, err := e.place(ctx, &l)
+	fits, err := e.locate(ctx, &l)
 	if err != nil || !fits {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (e *Explainer) boundElsewhere(ctx context.Context, chassis string, l lookup
 		return nil, err
 	}
 	in = slices.DeleteFunc(in, func(b brief) bool {
-		return !l.miss && b.priority <= l.hit.Priority || !strings.Contains(b.match, ovnexpr.ResidentFunc)
+		return !l.hit.Miss && b.priority <= l.hit.Priority || !strings.Contains(b.match, ovnexpr.ResidentFunc)
 	})
 	if len(in) == 0 {
 		return nil, nil
@@ -224,7 +224,7 @@ func (e *Explainer) awayBefore(ctx context.Context, chassis string, s *seen) (*b
 	defer e.mu.Unlock()
 	n := 0
 	for p := s.before; p != nil && n < maxBefore; p, n = p.before, n+1 {
-		if p.hit.metadata() != s.hit.metadata() || !p.weighty() {
+		if p.hit.Metadata != s.hit.Metadata || !p.weighty() {
 			continue
 		}
 		b, err := e.boundElsewhere(ctx, chassis, p.lookup)

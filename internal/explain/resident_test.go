@@ -1,13 +1,12 @@
 package explain_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
-	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // lflow is a row of a router's or switch's pipeline, whose UUID begins with n.
@@ -113,21 +112,18 @@ func TestChassisBound(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := explain.New(central(t, chassisRows(c.claimed)+","+rows), nb)
-			r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
 			// The stages are spread over two segments: what came before a recirculation counts.
-			zero := 0
-			segs := []*report.Segment{{ID: 0}, {ID: 1, Parent: &zero}}
+			segs := []*engine.Segment{{ID: 0, Parent: -1}, {ID: 1, Parent: 0}}
 			for i, l := range c.looks {
+				h := on(l.table, l.priority, uint64(l.cookie))
+				h.Flow = "metadata=0x1,reg14=0x2," + c.flow
 				s := segs[min(i, 1)]
-				s.Tables = append(s.Tables, report.Table{Table: l.table, Priority: l.priority, Cookie: fmt.Sprintf("0x%x", l.cookie), Match: "metadata=0x1",
-					LookedUp: "metadata=0x1,reg14=0x2," + c.flow})
+				s.Tables = append(s.Tables, h)
 			}
-			if err := r.Explain(t.Context(), c.chassis, []*report.Hop{{Chassis: c.chassis, Segments: segs}}); err != nil {
-				t.Fatal(err)
-			}
-			last := segs[min(len(c.looks)-1, 1)].Tables
-			why := &report.Reason{Chassis: c.chassis}
-			if err := r.Reason(t.Context(), why, &last[len(last)-1]); err != nil {
+			last := min(len(c.looks)-1, 1)
+			names := way(t, e, c.chassis, explain.Visit{Segments: segs})
+			why, err := names.Reason(t.Context(), explain.At{Segment: last, Index: len(segs[last].Tables) - 1}, "")
+			if err != nil {
 				t.Fatal(err)
 			}
 			if why.Text != c.text || why.Nearest != c.nearest {
@@ -184,16 +180,14 @@ func TestUntracked(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := explain.New(central(t, rows), nb)
-			r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
-			look := func(table int, hit [2]int) report.Table {
-				return report.Table{Table: table, Priority: hit[1], Cookie: fmt.Sprintf("0x%x", hit[0]), Match: "metadata=0x1", LookedUp: "metadata=0x1," + c.flow}
+			look := func(table int, hit [2]int) engine.TableHit {
+				h := on(table, hit[1], uint64(hit[0]))
+				h.Flow = "metadata=0x1," + c.flow
+				return h
 			}
-			seg := &report.Segment{Tables: []report.Table{{Table: 11, Priority: 100, Cookie: "0x9", Match: "metadata=0x1", LookedUp: "metadata=0x1," + c.flow}, look(42, c.pre), look(46, c.acl)}}
-			if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}}); err != nil {
-				t.Fatal(err)
-			}
-			why := &report.Reason{Chassis: "hv1"}
-			if err := r.Reason(t.Context(), why, &seg.Tables[2]); err != nil {
+			names := section(t, e, "hv1", "", look(11, [2]int{9, 100}), look(42, c.pre), look(46, c.acl))
+			why, err := names.Reason(t.Context(), explain.At{Index: 2}, "")
+			if err != nil {
 				t.Fatal(err)
 			}
 			if why.Text != c.text || why.Nearest != c.nearest {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
@@ -67,11 +68,11 @@ func describeMAC(r *ovsdb.Row, _ func(ovsdb.UUID) string) string {
 
 // readOthers reads the rows of other tables that the cookies may mean, as far
 // as those tables' UUIDs were read.
-func (e *Explainer) readOthers(ctx context.Context, hits []Hit) error {
+func (e *Explainer) readOthers(ctx context.Context, hits []engine.TableHit) error {
 	var qs []ovsdb.Query
 	seen := map[ovsdb.UUID]bool{}
 	for _, h := range hits {
-		c, ok := h.cookie()
+		c, ok := cookieOf(h)
 		if !ok {
 			continue
 		}

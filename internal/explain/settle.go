@@ -5,24 +5,25 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// learn notes where pipelines begin: OpenFlow table minus table_id of every
+// vote notes where pipelines begin: OpenFlow table minus table_id of every
 // hit that one logical flow of the same priority explains (the majority counts).
-func (e *Explainer) learn(hits []Hit) {
+func (e *Explainer) vote(hits []engine.TableHit) {
 	for _, h := range hits {
-		c, ok := h.cookie()
+		c, ok := cookieOf(h)
 		ids := e.sbIndex.find("Logical_Flow", c)
 		if !ok || len(ids) != 1 {
 			continue
 		}
 		f := e.flows[ids[0]]
-		if f == nil || f.Priority != h.Priority || h.Table < f.TableID || e.learned[f.UUID] {
+		if f == nil || f.Priority != h.Priority || h.Table < f.TableID || e.voted[f.UUID] {
 			continue
 		}
-		e.learned[f.UUID] = true
+		e.voted[f.UUID] = true
 		if e.bases[f.Pipeline] == nil {
 			e.bases[f.Pipeline] = map[int]int{}
 		}
@@ -30,7 +31,7 @@ func (e *Explainer) learn(hits []Hit) {
 	}
 }
 
-// base is where a pipeline begins, as far as it was learned.
+// base is where a pipeline begins, as far as the hits have told.
 func (e *Explainer) base(pipeline string) (table int, ok bool) {
 	best := 0
 	for b, votes := range e.bases[pipeline] {
@@ -42,14 +43,14 @@ func (e *Explainer) base(pipeline string) (table int, ok bool) {
 }
 
 // fits reports that the hit is in the flow's own table with its own priority.
-func (e *Explainer) fits(h Hit, f *LogicalFlow) bool {
+func (e *Explainer) fits(h engine.TableHit, f *LogicalFlow) bool {
 	base, ok := e.base(f.Pipeline)
 	return f.Priority == h.Priority && (!ok || h.Table-f.TableID == base)
 }
 
 // settle picks the flows a hit may mean: one when that can be told, none when
 // no flow fits. rivals says that rows of other tables have the cookie too.
-func (e *Explainer) settle(ctx context.Context, h Hit, flows []*LogicalFlow, rivals bool) (fit []*LogicalFlow, err error) {
+func (e *Explainer) settle(ctx context.Context, h engine.TableHit, flows []*LogicalFlow, rivals bool) (fit []*LogicalFlow, err error) {
 	for _, f := range flows {
 		if e.fits(h, f) {
 			fit = append(fit, f)
@@ -64,7 +65,7 @@ func (e *Explainer) settle(ctx context.Context, h Hit, flows []*LogicalFlow, riv
 		return nil, nil
 	}
 	if len(fit) > 1 {
-		on, err := e.onlyOn(ctx, fit, h.metadata())
+		on, err := e.onlyOn(ctx, fit, h.Metadata)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +81,7 @@ func (e *Explainer) settle(ctx context.Context, h Hit, flows []*LogicalFlow, riv
 
 // outside reports that the hit is in none of the tables of the flow's pipeline
 // as far as known, where only learned entries carry a flow's cookie.
-func (e *Explainer) outside(h Hit, f *LogicalFlow) bool {
+func (e *Explainer) outside(h engine.TableHit, f *LogicalFlow) bool {
 	base, ok := e.base(f.Pipeline)
 	return ok && h.Table-f.TableID != base
 }

@@ -149,7 +149,7 @@ func (f facts) meets(match string) bool {
 // rule names the row that a logical flow was made for, else the flow.
 func (n *Named) rule() string {
 	if n.NB != nil {
-		return n.NB.Table + " " + n.NB.title()
+		return n.NB.Table + " " + n.NB.Title()
 	}
 	return fmt.Sprintf("a rule of %s, priority %d (%s),", n.Flow.Stage, n.Flow.Priority, n.Flow.Match)
 }
@@ -212,7 +212,7 @@ func (e *Explainer) whyUntracked(ctx context.Context, s *seen, f facts) (string,
 // earlier finds the latest look-up of a stage before this one on the same datapath.
 func (s *seen) earlier(stage string) *seen {
 	for p := s.before; p != nil; p = p.before {
-		if p.hit.metadata() == s.hit.metadata() && p.named.Stage == stage {
+		if p.hit.Metadata == s.hit.Metadata && p.named.Stage == stage {
 			return p
 		}
 	}

@@ -3,52 +3,74 @@ package explain
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
-	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // lookup is a table hit, with what was looked up.
 type lookup struct {
-	hit      Hit
+	hit      engine.TableHit
 	named    Named
-	flow     string // the packet that was looked up; empty where that is not known
-	last     string // the segment's last flow
-	miss     bool
-	datapath *ovn.Datapath // as far as place has found them
+	last     string        // the segment's last flow
+	datapath *ovn.Datapath // as far as locate has found them
 	stage    stage
 }
 
 // packet is the packet at the look-up, as near as it is known.
-func (l lookup) packet() string { return cmp.Or(l.flow, l.last) }
+func (l lookup) packet() string { return cmp.Or(l.hit.Flow, l.last) }
 
-// uninstalled compares look-ups with the Southbound database. Two things are differences: a logical flow of a higher
-// priority that surely matches the packet, and was not hit; and a hit on a flow that the database has no more. What a
-// match asks beyond the packet (a chassis' residents, a template's value) counts for neither.
-func (e *Explainer) uninstalled(ctx context.Context, chassis string, all []lookup) ([]report.Finding, error) {
+// DifferenceKind says how a chassis' tables differ from the Southbound database.
+type DifferenceKind uint8
+
+// The kinds of difference.
+const (
+	NotInstalled DifferenceKind = iota // Flow should have taken the packet, and is not in the tables
+	Outlived                           // the packet was taken by a flow that is no longer in the database
+)
+
+// Difference is what a look-up shows of a difference between a chassis' tables and the Southbound
+// database.
+type Difference struct {
+	Kind     DifferenceKind
+	Hit      engine.TableHit
+	Datapath string
+	Flow     *LogicalFlow // of NotInstalled
+	NB       *NBRow       // behind Flow; nil when unknown
+}
+
+// Differences lists where the chassis' tables differ from what its Southbound database asks for, as far as the look-ups tell.
+// Two things are differences: a logical flow of a higher priority that surely matches the packet, and was not hit; and a hit
+// on a flow that is no longer in the database. What a match asks beyond the packet (a chassis' residents, a template's value)
+// counts for neither; nor does a flow that an earlier packet would have put there.
+func (n *Names) Differences(ctx context.Context) ([]Difference, error) {
+	e := n.explainer
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.sb == nil {
 		return nil, nil
 	}
-	var out []report.Finding
+	var out []Difference
 	var want []lookup
-	for _, l := range all {
-		fits, err := e.place(ctx, &l)
+	for _, s := range n.order {
+		if s.hit.Taught != "" {
+			continue
+		}
+		l := s.lookup
+		fits, err := e.locate(ctx, &l)
 		switch {
 		case err != nil:
 			return out, err
 		case !fits:
 			continue
 		case l.named.Gone:
-			out = append(out, l.outlived(chassis))
+			out = append(out, Difference{Kind: Outlived, Hit: l.hit, Datapath: l.datapath.Name})
 		}
-		if l.flow != "" && (l.decided() || l.weighty()) {
+		if l.hit.Flow != "" && (l.decided() || l.weighty()) {
 			want = append(want, l)
 		}
 	}
@@ -64,15 +86,15 @@ func (e *Explainer) uninstalled(ctx context.Context, chassis string, all []looku
 		if err := e.nameNB(ctx, named); err != nil {
 			return out, err
 		}
-		out = append(out, l.lacks(chassis, lf, named[0].NB))
+		out = append(out, Difference{Kind: NotInstalled, Hit: l.hit, Datapath: l.datapath.Name, Flow: lf, NB: named[0].NB})
 	}
-	return once(out), nil
+	return out, nil
 }
 
-// place finds the datapath and stage of a look-up; false where it was in none.
-func (e *Explainer) place(ctx context.Context, l *lookup) (bool, error) {
+// locate finds the datapath and stage of a look-up; false where it was in none.
+func (e *Explainer) locate(ctx context.Context, l *lookup) (bool, error) {
 	f := readFacts(l.packet())
-	key := l.hit.metadata()
+	key := l.hit.Metadata
 	if key == 0 {
 		key = f.number("metadata")
 	}
@@ -88,7 +110,7 @@ func (e *Explainer) place(ctx context.Context, l *lookup) (bool, error) {
 		base, ok := e.base(lf.Pipeline)
 		return ok && l.hit.Table == base+lf.TableID && lf.Priority == l.hit.Priority, nil
 	}
-	if !l.miss && !l.named.Gone {
+	if !l.hit.Miss && !l.named.Gone {
 		return false, nil
 	}
 	last, ok := e.sb.LastTableID()
@@ -110,7 +132,7 @@ func (e *Explainer) place(ctx context.Context, l *lookup) (bool, error) {
 
 // decided reports that the packet may have ended at the look-up.
 func (l lookup) decided() bool {
-	return l.miss || l.named.Gone || l.named.Flow != nil && (drops(l.named.Flow.Actions) || rejects(l.named.Flow.Actions))
+	return l.hit.Miss || l.named.Gone || l.named.Flow != nil && (drops(l.named.Flow.Actions) || rejects(l.named.Flow.Actions))
 }
 
 // weighty reports a stage in which a flow that is not there makes a difference to where packets go.
@@ -129,11 +151,11 @@ func (e *Explainer) surelyMatching(ctx context.Context, l lookup) (*LogicalFlow,
 	if err != nil {
 		return nil, err
 	}
-	in = slices.DeleteFunc(in, func(b brief) bool { return !l.miss && b.priority <= l.hit.Priority })
+	in = slices.DeleteFunc(in, func(b brief) bool { return !l.hit.Miss && b.priority <= l.hit.Priority })
 	if len(in) == 0 {
 		return nil, nil
 	}
-	f, err := e.factsOn(ctx, l.datapath, l.flow)
+	f, err := e.factsOn(ctx, l.datapath, l.hit.Flow)
 	if err != nil {
 		return nil, err
 	}
@@ -215,48 +237,4 @@ func nameOn(dp *ovn.Datapath, name string) setName {
 		return setName{dp.UUID, name}
 	}
 	return setName{name: name}
-}
-
-// where says which look-up a finding is about.
-func (l lookup) where(chassis string) map[string]string {
-	return map[string]string{"chassis": chassis, "table": itoa(l.hit.Table), "datapath": l.datapath.Name}
-}
-
-// lacks is the finding that a logical flow is not installed.
-func (l lookup) lacks(chassis string, lf *LogicalFlow, nb *NBRow) report.Finding {
-	what := fmt.Sprintf("logical flow %s of %s, priority %d (%s)", lf.Stage, lf.Datapath, lf.Priority, lf.Match)
-	if nb != nil {
-		what += ", made for " + nb.Table + " " + nb.title() + ","
-	}
-	instead := "no flow at all did"
-	if !l.miss {
-		instead = fmt.Sprintf("one of priority %d did", l.hit.Priority)
-	}
-	where := l.where(chassis)
-	where["stage"], where["logical_flow"] = lf.Stage, lf.UUID.String()
-	return report.Finding{
-		Severity: report.SeverityWarning, Code: "flow-not-installed", Where: where, NB: nb.report(),
-		Text: fmt.Sprintf("%s: %s should have taken the packet in table %d and is not in its tables: %s", chassis, what, l.hit.Table, instead),
-		Hint: "ovs-ofctl dump-flows br-int cookie=0x" + fmt.Sprintf("%08x", ovn.Cookie(lf.UUID)) + "/-1; is ovn-controller running and connected?",
-	}
-}
-
-// outlived is the finding that a flow is installed which the Southbound database has no more.
-func (l lookup) outlived(chassis string) report.Finding {
-	return report.Finding{
-		Severity: report.SeverityWarning, Code: "flow-outlived", Where: l.where(chassis),
-		Text: fmt.Sprintf("%s: table %d took the packet on %s by a flow (cookie 0x%x, priority %d) whose logical flow the Southbound database has no more",
-			chassis, l.hit.Table, l.datapath.Name, l.hit.Cookie, l.hit.Priority),
-		Hint: "is ovn-controller running and connected?",
-	}
-}
-
-// once keeps the first of findings that read alike.
-func once(fs []report.Finding) []report.Finding {
-	seen := map[string]bool{}
-	return slices.DeleteFunc(fs, func(f report.Finding) bool {
-		was := seen[f.Text]
-		seen[f.Text] = true
-		return was
-	})
 }

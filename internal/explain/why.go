@@ -19,15 +19,15 @@ func (n Named) text(f facts) string {
 	dst := f.said(" ", "ip4.dst", "ip6.dst")
 	switch {
 	case n.NB != nil && n.NB.Table == "ACL" && rejects(lf.Actions):
-		return "ACL " + n.NB.title() + " rejects it"
+		return "ACL " + n.NB.Title() + " rejects it"
 	case n.NB != nil && n.NB.Table == "ACL":
-		return "ACL " + n.NB.title() + " drops it"
+		return "ACL " + n.NB.Title() + " drops it"
 	case n.NB != nil && n.NB.Table == "Load_Balancer" && rejects(lf.Actions):
-		return "load balancer " + n.NB.title() + " has no backend and rejects it"
+		return "load balancer " + n.NB.Title() + " has no backend and rejects it"
 	case n.NB != nil && n.NB.Table == "Load_Balancer" && strings.Contains(lf.Actions, "commit_lb_aff("):
-		return "load balancer " + n.NB.title() + " notes this client's backend (affinity) and drops the packet: what is sent again goes through"
+		return "load balancer " + n.NB.Title() + " notes this client's backend (affinity) and drops the packet: what is sent again goes through"
 	case n.NB != nil && n.NB.Table == "Load_Balancer":
-		return "load balancer " + n.NB.title() + " has no backend and drops it"
+		return "load balancer " + n.NB.Title() + " has no backend and drops it"
 	case has("_acl") && strings.Contains(lf.Match, "ct.inv"):
 		return "connection tracking finds it invalid, or its connection was cut off by an ACL that changed (" + rule + ")"
 	case has("_acl") && lf.Hint != "" && rejects(lf.Actions):
@@ -49,7 +49,7 @@ func (n Named) text(f facts) string {
 	case has("l2_unknown"), has("l2_lkup"):
 		return "nobody on " + on + " has its Ethernet destination" + f.said(" ", "eth.dst") + " (" + rule + ")"
 	case n.NB != nil:
-		return fmt.Sprintf("%s %s drops it (%s)", n.NB.Table, n.NB.title(), rule)
+		return fmt.Sprintf("%s %s drops it (%s)", n.NB.Table, n.NB.Title(), rule)
 	case has("ip_routing") && lf.Priority == 0:
 		return "no route of " + on + " leads to its destination" + dst + " (" + rule + ")"
 	case has("lr_in_admission"):
@@ -137,7 +137,7 @@ func (e *Explainer) portNames(ctx context.Context, text string) (string, error) 
 
 // datapathOf is the datapath of a hit, nil where it is not known.
 func (e *Explainer) datapathOf(ctx context.Context, s *seen) (*ovn.Datapath, error) {
-	key := s.hit.metadata()
+	key := s.hit.Metadata
 	if key == 0 {
 		key = readFacts(s.packet()).number("metadata")
 	}
@@ -157,7 +157,7 @@ func (e *Explainer) beyond(ctx context.Context, chassis string, s *seen) (string
 		return "", err
 	}
 	in := s.lookup
-	logical, err := e.place(ctx, &in)
+	logical, err := e.locate(ctx, &in)
 	switch {
 	case err != nil:
 		return "", err
@@ -182,7 +182,7 @@ func (e *Explainer) beyond(ctx context.Context, chassis string, s *seen) (string
 	if err != nil {
 		return "", err
 	}
-	if !s.miss && s.hit.Priority > 0 { // since 23.03 tables have a flow that drops what no other takes
+	if !s.hit.Miss && s.hit.Priority > 0 { // since 23.03 tables have a flow that drops what no other takes
 		if out == f.number("reg14") && f.number("reg10")&1 == 0 && strings.HasPrefix(s.named.Row, "Port_Binding") {
 			return "it would go out by the port it came in by, " + pb.LogicalPort, nil
 		}

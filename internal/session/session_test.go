@@ -1,4 +1,4 @@
-package session
+package session_test
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/session"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -57,24 +59,24 @@ func with(w driver.World, label string) driver.World {
 	return next
 }
 
-func (n *network) Send(_ context.Context, w driver.World, start driver.Start, p packet.Packet, label, direction string) (*driver.Sent, error) {
+func (n *network) Send(_ context.Context, w driver.World, start driver.Start, p packet.Packet, label, direction string) (*driver.Trace, error) {
 	n.packets, n.choices = append(n.packets, p), append(n.choices, start.Choices)
 	n.log = append(n.log, fmt.Sprintf("%s %s from %s after %d: %v", direction, label, start.Port, len(w.Overlays), p))
-	sent := &driver.Sent{Packet: &report.Packet{Label: label, Direction: report.Direction(direction), Header: p.Header()}, Warnings: []string{"seen once"}}
+	sent := &driver.Trace{Label: label, Direction: direction, Packet: p, Warnings: []string{"seen once"}}
 	if err := n.fail[label]; err != nil {
 		return sent, err
 	}
 	if direction == "reply" {
 		q := p
 		q.Src = vip // un-NATed
-		sent.Outcomes = []driver.Outcome{{World: with(w, label), Branches: []driver.Branch{branch(engine.Delivered, "hv1", "sw0-p1", q)}}}
+		sent.Outcomes = []driver.Outcome{{World: with(w, label), Branches: []*driver.Branch{branch(engine.Delivered, "hv1", "sw0-p1", q)}}}
 	}
 	for i := range n.servers {
 		// An entry pins the server that the first packet was given.
 		if pinned := fmt.Sprintf("server %d", i); direction == "original" && (len(w.Overlays) == 0 || has(w, pinned)) {
 			q := p
 			q.Dst, q.TTL, q.EthSrc, q.EthDst = backend[i], 63, packet.MAC{2, 3}, packet.MAC{2, 4, byte(i)}
-			o := driver.Outcome{World: with(with(w, label), pinned), Branches: []driver.Branch{branch(engine.Delivered, "hv2", fmt.Sprintf("srv%d", i), q)}}
+			o := driver.Outcome{World: with(with(w, label), pinned), Branches: []*driver.Branch{branch(engine.Delivered, "hv2", fmt.Sprintf("srv%d", i), q)}}
 			if n.servers > 1 && len(w.Overlays) == 0 {
 				o.Choices = []engine.Choice{{Kind: "lb-backend", Chosen: backend[i].String(), Share: 0.5}}
 			}
@@ -84,27 +86,30 @@ func (n *network) Send(_ context.Context, w driver.World, start driver.Start, p 
 	if f := n.change[label]; f != nil {
 		sent.Outcomes = f(p, sent.Outcomes)
 	}
+	for _, o := range sent.Outcomes {
+		sent.Branches = append(sent.Branches, o.Branches...)
+	}
 	return sent, nil
 }
 
 func has(w driver.World, key string) bool { _, ok := w.Overlays[key]; return ok }
 
-func (n *network) ReplyStart(_ context.Context, b driver.Branch) (driver.Start, error) {
+func (n *network) ReplyStart(_ context.Context, b *driver.Branch) (driver.Start, error) {
 	if err := n.fail["reply start"]; err != nil {
 		return driver.Start{}, err
 	}
 	return driver.Start{Chassis: b.Chassis, Port: b.Port}, nil
 }
 
-func branch(v engine.Verdict, chassis, port string, p packet.Packet) driver.Branch {
-	return driver.Branch{Branch: &report.Branch{Verdict: v, End: report.End{Chassis: chassis, Port: port}}, Packet: p, Chassis: chassis, Port: port}
+func branch(v engine.Verdict, chassis, port string, p packet.Packet) *driver.Branch {
+	return &driver.Branch{Verdict: v, Packet: p, Chassis: chassis, Port: port}
 }
 
 func dropped(chassis, why string) func(packet.Packet, []driver.Outcome) []driver.Outcome {
 	return func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
 		b := branch(engine.Dropped, chassis, "", p)
-		b.Reason = &report.Reason{Text: why}
-		return []driver.Outcome{{World: o[0].World, Branches: []driver.Branch{b}}}
+		b.Cause = &driver.Cause{Why: why}
+		return []driver.Outcome{{World: o[0].World, Branches: []*driver.Branch{b}}}
 	}
 }
 
@@ -118,17 +123,36 @@ func rewrite(f func(p *packet.Packet)) func(packet.Packet, []driver.Outcome) []d
 	}
 }
 
-func play(t *testing.T, n *network, p packet.Packet, opt Options) *Result {
+// played is what became of a handshake, and the report of it.
+type played struct {
+	*report.Report
+	World   driver.World
+	Unknown bool
+}
+
+// run plays a handshake and reports on it.
+func run(t *testing.T, n *network, start driver.Start, p packet.Packet, opt session.Options) (*played, error) {
+	t.Helper()
+	res, err := session.Run(t.Context(), n, driver.World{}, start, p, opt)
+	if res == nil {
+		return nil, err
+	}
+	out := &played{Report: &report.Report{}, World: res.Shown().World, Unknown: res.Undetermined()}
+	new(publish.Publisher).Session(t.Context(), out.Report, res)
+	return out, err
+}
+
+func play(t *testing.T, n *network, p packet.Packet, opt session.Options) *played {
 	t.Helper()
 	n.t, n.servers = t, max(n.servers, 1)
-	res, err := Run(t.Context(), n, driver.World{}, entry, p, opt)
+	res, err := run(t, n, entry, p, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return res
 }
 
-func labels(res *Result) string {
+func labels(res *played) string {
 	var out []string
 	for _, p := range res.Packets {
 		out = append(out, p.Label)
@@ -138,7 +162,7 @@ func labels(res *Result) string {
 
 func TestTCPEstablished(t *testing.T) {
 	n := &network{}
-	res := play(t, n, first(packet.ProtoTCP), Options{})
+	res := play(t, n, first(packet.ProtoTCP), session.Options{})
 	want := []string{
 		"original SYN from sw0-p1 after 0: tcp 10.0.0.3:1000 > 30.0.0.10:80 [syn] ttl 64",
 		// The server answers what it received: its own address, the frame turned round.
@@ -177,7 +201,7 @@ func TestOtherProtocols(t *testing.T) {
 		{packet.ProtoUDP, "fin", "request, response"},
 	} {
 		n := &network{}
-		res := play(t, n, first(c.proto), Options{Close: c.closing})
+		res := play(t, n, first(c.proto), session.Options{Close: c.closing})
 		if labels(res) != c.want || !res.Session.Established {
 			t.Errorf("%s: %s %+v", packet.ProtoName(c.proto), labels(res), res.Session)
 		}
@@ -196,7 +220,7 @@ func TestOtherProtocols(t *testing.T) {
 			t.Errorf("echo reply is %s", n.log[1])
 		}
 	}
-	if _, err := Run(t.Context(), &network{}, driver.World{}, entry, first(47), Options{}); err == nil || !strings.Contains(err.Error(), "no handshake") {
+	if _, err := run(t, &network{}, entry, first(47), session.Options{}); err == nil || !strings.Contains(err.Error(), "no handshake") {
 		t.Errorf("gre: %v", err)
 	}
 }
@@ -205,9 +229,9 @@ func TestBrokenAtEachStep(t *testing.T) {
 	steps := []string{"SYN", "SYN-ACK", "ACK", "FIN", "FIN-ACK", "last ACK"}
 	for i, label := range steps {
 		n := &network{change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{label: dropped("hv2", "by ACL no-"+label)}}
-		res := play(t, n, first(packet.ProtoTCP), Options{Close: "fin"})
+		res := play(t, n, first(packet.ProtoTCP), session.Options{Close: "fin"})
 		want := report.Session{Proto: "tcp", BrokenAt: label, Why: "dropped on hv2: by ACL no-" + label, Verdict: engine.Dropped}
-		if d := cmp.Diff(want, res.Session); d != "" {
+		if d := cmp.Diff(&want, res.Session); d != "" {
 			t.Error(d)
 		}
 		if labels(res) != strings.Join(steps[:i+1], ", ") {
@@ -251,7 +275,7 @@ func TestWrongReplies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := &network{change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{c.label: c.change}}
-			res := play(t, n, first(c.proto), Options{})
+			res := play(t, n, first(c.proto), session.Options{})
 			if s := res.Session; s.Established || s.BrokenAt != c.label || s.Why != c.why {
 				t.Errorf("%+v", s)
 			}
@@ -263,13 +287,13 @@ func TestWrongReplies(t *testing.T) {
 func TestWorstBranchIsTold(t *testing.T) {
 	n := &network{change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN": func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
 		r := branch(engine.Rejected, "hv1", "sw0-p1", p)
-		r.Reason = &report.Reason{Text: "reset"}
+		r.Cause = &driver.Cause{Why: "reset"}
 		u := branch(engine.Unknown, "hv3", "", p)
-		u.Reason = &report.Reason{Text: "cut short"}
-		o[0].Branches = []driver.Branch{r, u}
+		u.Cause = &driver.Cause{Why: "cut short"}
+		o[0].Branches = []*driver.Branch{r, u}
 		return o
 	}}}
-	if s := play(t, n, first(packet.ProtoTCP), Options{}).Session; s.BrokenAt != "SYN" || s.Why != "unknown on hv3: cut short" {
+	if s := play(t, n, first(packet.ProtoTCP), session.Options{}).Session; s.BrokenAt != "SYN" || s.Why != "unknown on hv3: cut short" {
 		t.Errorf("%+v", s)
 	}
 }
@@ -278,10 +302,10 @@ func TestWorstBranchIsTold(t *testing.T) {
 func TestFloodedReplyArrives(t *testing.T) {
 	n := &network{change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN-ACK": func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
 		here := o[0].Branches[0]
-		o[0].Branches = []driver.Branch{branch(engine.Delivered, "hv3", "other", p), here, branch(engine.Dropped, "hv2", "", p)}
+		o[0].Branches = []*driver.Branch{branch(engine.Delivered, "hv3", "other", p), here, branch(engine.Dropped, "hv2", "", p)}
 		return o
 	}}}
-	if s := play(t, n, first(packet.ProtoTCP), Options{}).Session; !s.Established {
+	if s := play(t, n, first(packet.ProtoTCP), session.Options{}).Session; !s.Established {
 		t.Errorf("%+v", s)
 	}
 }
@@ -289,10 +313,10 @@ func TestFloodedReplyArrives(t *testing.T) {
 // An echo to a router is answered by OVN itself: the first packet's own end is the reply.
 func TestAnsweredByOVN(t *testing.T) {
 	n := &network{change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"echo request": func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
-		o[0].Branches[0] = branch(engine.Delivered, "hv1", "sw0-p1", reply(p))
+		o[0].Branches[0] = branch(engine.Delivered, "hv1", "sw0-p1", session.Reply(p))
 		return o
 	}}}
-	res := play(t, n, first(packet.ProtoICMP), Options{})
+	res := play(t, n, first(packet.ProtoICMP), session.Options{})
 	if !res.Session.Established || labels(res) != "echo request" || len(n.log) != 1 {
 		t.Errorf("%+v %s %q", res.Session, labels(res), n.log)
 	}
@@ -304,7 +328,7 @@ func TestAnsweredByOVN(t *testing.T) {
 		o[0].Branches[0] = branch(engine.Delivered, "hv1", "sw0-p1", q)
 		return o
 	}}}
-	play(t, n, first(packet.ProtoTCP), Options{})
+	play(t, n, first(packet.ProtoTCP), session.Options{})
 	if len(n.log) < 2 || !strings.HasPrefix(n.log[1], "reply SYN-ACK from sw0-p1") {
 		t.Errorf("%q", n.log)
 	}
@@ -321,7 +345,7 @@ func TestAlternatives(t *testing.T) {
 		}
 		return o
 	}}
-	res := play(t, n, first(packet.ProtoTCP), Options{})
+	res := play(t, n, first(packet.ProtoTCP), session.Options{})
 	choice := func(i int) []engine.Choice {
 		return []engine.Choice{{Kind: "lb-backend", Chosen: backend[i].String(), Share: 0.5}}
 	}
@@ -329,7 +353,7 @@ func TestAlternatives(t *testing.T) {
 		{Choices: choice(0), Established: true, Verdict: engine.Delivered},
 		{Choices: choice(1), BrokenAt: "SYN-ACK", Why: "dropped on hv2: by ACL", Verdict: engine.Dropped},
 	}}
-	if d := cmp.Diff(want, res.Session); d != "" {
+	if d := cmp.Diff(&want, res.Session); d != "" {
 		t.Error(d)
 	}
 	if labels(res) != "SYN, SYN-ACK" || !res.Unknown {
@@ -341,13 +365,13 @@ func TestAlternatives(t *testing.T) {
 
 	// What breaks in all of them is broken.
 	n.change = map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN-ACK": dropped("hv2", "by ACL")}
-	res = play(t, n, first(packet.ProtoTCP), Options{})
+	res = play(t, n, first(packet.ProtoTCP), session.Options{})
 	if s := res.Session; res.Unknown || s.BrokenAt != "SYN-ACK" || s.Verdict != engine.Dropped || len(s.Alternatives) != 2 {
 		t.Errorf("%+v", s)
 	}
 
 	n.change = nil
-	res = play(t, n, first(packet.ProtoTCP), Options{})
+	res = play(t, n, first(packet.ProtoTCP), session.Options{})
 	if !res.Session.Established || len(res.Session.Alternatives) != 2 || labels(res) != "SYN, SYN-ACK, ACK" {
 		t.Errorf("%+v %s", res.Session, labels(res))
 	}
@@ -361,7 +385,7 @@ func TestReplyDependsOnChoices(t *testing.T) {
 		o[0].Branches[0].Choices = choices
 		return o
 	}}}
-	play(t, n, first(packet.ProtoTCP), Options{Close: "fin"})
+	play(t, n, first(packet.ProtoTCP), session.Options{Close: "fin"})
 	want := [][]engine.Choice{nil, {{Kind: "nat-port", Chosen: "1024-65535", Share: 1, Of: "SYN"}}, nil, nil, {{Kind: "nat-port", Chosen: "1024-65535", Share: 1, Of: "SYN"}}, nil}
 	if d := cmp.Diff(want, n.choices); d != "" {
 		t.Error(d)
@@ -371,7 +395,7 @@ func TestReplyDependsOnChoices(t *testing.T) {
 // An alternative's entries are its own.
 func TestAlternativesDoNotShareEntries(t *testing.T) {
 	n := &network{servers: 2}
-	res := play(t, n, first(packet.ProtoTCP), Options{})
+	res := play(t, n, first(packet.ProtoTCP), session.Options{})
 	if has(res.World, "server 1") || !has(res.World, "server 0") {
 		t.Errorf("world %v", res.World)
 	}
@@ -379,17 +403,17 @@ func TestAlternativesDoNotShareEntries(t *testing.T) {
 
 func TestTooManyAlternatives(t *testing.T) {
 	n := &network{change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN": func(_ packet.Packet, o []driver.Outcome) []driver.Outcome {
-		for len(o) < maxChains+1 {
+		for len(o) < session.MaxChains+1 {
 			o = append(o, o[0])
 		}
 		return o
 	}}}
-	res := play(t, n, first(packet.ProtoTCP), Options{})
-	if res.Session.Established || !res.Unknown || !strings.Contains(res.Session.Why, "more were not") || len(n.log) > 3*maxChains {
+	res := play(t, n, first(packet.ProtoTCP), session.Options{})
+	if res.Session.Established || !res.Unknown || !strings.Contains(res.Session.Why, "more were not") || len(n.log) > 3*session.MaxChains {
 		t.Errorf("%d sent, %+v", len(n.log), res.Session)
 	}
 	n.change["SYN-ACK"] = dropped("hv2", "by ACL")
-	if res = play(t, n, first(packet.ProtoTCP), Options{}); !res.Unknown || res.Session.BrokenAt != "" || !strings.Contains(res.Session.Why, "are broken") {
+	if res = play(t, n, first(packet.ProtoTCP), session.Options{}); !res.Unknown || res.Session.BrokenAt != "" || !strings.Contains(res.Session.Why, "are broken") {
 		t.Errorf("all that were played break: %+v", res.Session)
 	}
 }
@@ -398,12 +422,12 @@ func TestTooManyAlternatives(t *testing.T) {
 func TestErrors(t *testing.T) {
 	broken := errors.New("chassis hv2: trace: no answer")
 	n := &network{servers: 1, fail: map[string]error{"SYN-ACK": broken}}
-	res, err := Run(t.Context(), n, driver.World{}, entry, first(packet.ProtoTCP), Options{})
+	res, err := run(t, n, entry, first(packet.ProtoTCP), session.Options{})
 	if !errors.Is(err, broken) || labels(res) != "SYN, SYN-ACK" || res.Session.Established || res.Session.BrokenAt != "SYN-ACK" {
 		t.Errorf("%v %+v", err, res)
 	}
 	n = &network{servers: 1, fail: map[string]error{"reply start": broken}}
-	res, err = Run(t.Context(), n, driver.World{}, entry, first(packet.ProtoTCP), Options{})
+	res, err = run(t, n, entry, first(packet.ProtoTCP), session.Options{})
 	if !errors.Is(err, broken) || res.Session.Established || res.Session.BrokenAt != "SYN-ACK" || labels(res) != "SYN" {
 		t.Errorf("%v %+v", err, res)
 	}
@@ -413,7 +437,7 @@ func TestErrors(t *testing.T) {
 func TestSettle(t *testing.T) {
 	n := &network{}
 	var asked []int
-	res := play(t, n, first(packet.ProtoTCP), Options{Settle: func(_ context.Context, w driver.World) (driver.World, error) {
+	res := play(t, n, first(packet.ProtoTCP), session.Options{Settle: func(_ context.Context, w driver.World) (driver.World, error) {
 		asked = append(asked, len(w.Overlays))
 		return driver.World{Overlays: map[string]ctstate.OverlayData{"settled": {}, "server 0": {}}}, nil
 	}})
@@ -422,7 +446,7 @@ func TestSettle(t *testing.T) {
 	}
 	broken := errors.New("no room in the table")
 	n = &network{servers: 1}
-	res, err := Run(t.Context(), n, driver.World{}, entry, first(packet.ProtoTCP), Options{Settle: func(context.Context, driver.World) (driver.World, error) {
+	res, err := run(t, n, entry, first(packet.ProtoTCP), session.Options{Settle: func(context.Context, driver.World) (driver.World, error) {
 		return driver.World{}, broken
 	}})
 	if !errors.Is(err, broken) || res.Session.Established {
@@ -457,7 +481,7 @@ func TestVerdict(t *testing.T) {
 		if c.change == nil {
 			n.change = nil
 		}
-		res, err := Run(t.Context(), n, driver.World{}, entry, first(packet.ProtoTCP), Options{})
+		res, err := run(t, n, entry, first(packet.ProtoTCP), session.Options{})
 		if err != nil || res.Session.Verdict != c.want || res.Session.Established != c.whole {
 			t.Errorf("%s: %v, established %v, %v; want %v, %v", c.label, res.Session.Verdict, res.Session.Established, err, c.want, c.whole)
 		}
@@ -468,7 +492,7 @@ func TestVerdict(t *testing.T) {
 			o[1].Branches[0].Verdict = engine.Rejected
 			return o
 		}}}
-	res, err := Run(t.Context(), n, driver.World{}, entry, first(packet.ProtoTCP), Options{})
+	res, err := run(t, n, entry, first(packet.ProtoTCP), session.Options{})
 	if err != nil || len(res.Session.Alternatives) != 2 || res.Session.Verdict != engine.Unknown ||
 		res.Session.Alternatives[0].Verdict != engine.Delivered || res.Session.Alternatives[1].Verdict != engine.Rejected {
 		t.Errorf("alternatives: %+v, %v", res.Session, err)
@@ -497,7 +521,7 @@ func TestBegins(t *testing.T) {
 		{first(packet.ProtoUDP), "rst", "", "only TCP is closed by rst, the session is udp"},
 		{first(packet.ProtoTCP), "rst", "", ""},
 	} {
-		res, err := Run(t.Context(), &network{t: t, servers: 1}, driver.World{}, entry, c.p, Options{Close: c.closing})
+		res, err := run(t, &network{t: t, servers: 1}, entry, c.p, session.Options{Close: c.closing})
 		if c.want != "" {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v: %v, want %s", c.p, err, c.want)
@@ -526,14 +550,14 @@ func TestClientOutside(t *testing.T) {
 	} {
 		n := &network{t: t, servers: 1, change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{
 			"SYN-ACK": func(_ packet.Packet, o []driver.Outcome) []driver.Outcome {
-				b := &o[0].Branches[0]
+				b := o[0].Branches[0]
 				b.Verdict, b.Chassis, b.Port, b.Network = engine.External, "hv3", "eth1", "physnet1"
 				b.Packet.VLANs, b.Packet.EthDst = []packet.VLAN{{TPID: packet.EthVLAN, VID: 200}}, packet.MAC{2, 1}
 				c.change(b)
 				return o
 			},
 		}}
-		res, err := Run(t.Context(), n, driver.World{}, outside, first(packet.ProtoTCP), Options{})
+		res, err := run(t, n, outside, first(packet.ProtoTCP), session.Options{})
 		if err != nil || res.Session.Established != (c.why == "") || !strings.Contains(res.Session.Why, c.why) {
 			t.Errorf("%s: %v %+v", c.name, err, res.Session)
 		}

@@ -1,4 +1,4 @@
-package driver
+package publish
 
 import (
 	"fmt"
@@ -7,43 +7,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// Segments makes the public form of an engine's segments; zones are the node's zone names.
-func Segments(in []*engine.Segment, zones map[uint16]string) []*report.Segment {
-	var out []*report.Segment
-	for _, s := range in {
-		r := &report.Segment{
-			ID: s.ID, Enter: s.Enter, Flow: s.Flow, DatapathActions: s.Actions, FinalFlow: s.Final,
-			Notes: s.Notes, Tables: []report.Table{}, CT: []report.CT{},
-		}
-		if s.Parent >= 0 {
-			parent := s.Parent
-			r.Parent = &parent
-		}
-		for _, t := range s.Tables {
-			hit := report.Table{Table: t.Table, Bridge: t.Bridge, Priority: t.Priority, Match: t.Match, Actions: t.Actions, LookedUp: t.Flow, Taught: t.Taught}
-			if t.Actions == nil {
-				hit.Actions = []string{}
-			}
-			if t.Miss {
-				hit.Match = "No match."
-			}
-			if t.Cookie != 0 {
-				hit.Cookie = fmt.Sprintf("0x%x", t.Cookie)
-			}
-			r.Tables = append(r.Tables, hit)
-		}
-		for _, c := range s.CT {
-			r.CT = append(r.CT, ctStep(c, zones))
-		}
-		out = append(out, r)
-	}
-	return out
-}
-
+// ctStep is the public form of a ct() action; zones are the names of zones.
 func ctStep(c engine.CTStep, zones map[uint16]string) report.CT {
 	res := c.Result
 	out := report.CT{
@@ -126,18 +93,4 @@ func addrText(a netip.Addr) string {
 		return ""
 	}
 	return a.String()
-}
-
-// versions is what the report says of a node's software.
-func versions(i *node.Info) report.Chassis {
-	return report.Chassis{OVS: i.OVSVersion, OVN: i.OVNVersion, Datapath: i.Datapath, Kernel: i.Kernel}
-}
-
-// Versions lists the software of the nodes that were asked.
-func (d *Driver) Versions() map[string]report.Chassis {
-	out := map[string]report.Chassis{}
-	for name, i := range d.infos {
-		out[name] = versions(i)
-	}
-	return out
 }

@@ -2,10 +2,27 @@ package driver
 
 import (
 	"maps"
-	"slices"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
+
+// World is what the packets before have left: overlay entries by chassis, the flows that they would
+// have taught, and what their undetermined choices say of packets to come. The zero World has none.
+type World struct {
+	Overlays map[string]ctstate.OverlayData `json:"overlays"`
+	Lessons  []Lesson                       `json:"lessons,omitempty"`
+	Carried  map[string]engine.Carried      `json:"carried,omitempty"`
+}
+
+func (w World) with(chassis string, data ctstate.OverlayData) World {
+	w.Overlays = maps.Clone(w.Overlays)
+	if w.Overlays == nil {
+		w.Overlays = map[string]ctstate.OverlayData{}
+	}
+	w.Overlays[chassis] = data
+	return w
+}
 
 // After is w after a visit to a chassis that ended so; before are the choices made before the
 // visit.
@@ -50,37 +67,4 @@ func (w World) Ended(label string) World {
 	}
 	w.Carried = next
 	return w
-}
-
-// Earlier are a packet's undetermined choices as a later packet lists them that depends on them.
-func Earlier(list []engine.Choice, label string) []engine.Choice {
-	var out []engine.Choice
-	for _, c := range list {
-		if c.Determined {
-			continue
-		}
-		if c.Of == "" {
-			c.Of = label
-		}
-		out = append(out, c)
-	}
-	return out
-}
-
-// unlisted are the choices on a visit that those before it do not list yet: known is what was
-// carried to the visit, which repeats a choice where the packet depends on it again.
-func unlisted(list, before []engine.Choice, known engine.Carried) []engine.Choice {
-	return slices.DeleteFunc(slices.Clone(list), func(c engine.Choice) bool {
-		return slices.Contains(before, c) && (c.Of != "" || known.Lists(c))
-	})
-}
-
-// own are the choices of the packet itself, without those of earlier ones.
-func own(list []engine.Choice) (out []engine.Choice) {
-	for _, c := range list {
-		if c.Of == "" {
-			out = append(out, c)
-		}
-	}
-	return out
 }

@@ -1,18 +1,13 @@
 package explain_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
-	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
-
-var _ driver.Explainer = (*explain.Reporter)(nil)
 
 // aclRows are the stages of 23.06 and later, where an ACL decides in one stage
 // and the next one drops; this machine's northd may be older.
@@ -40,12 +35,6 @@ func aclRows() string {
 func TestReasons(t *testing.T) {
 	sb := central(t, aclRows())
 	e := explain.New(sb, nil)
-	r := explain.Reporter{For: func(_ context.Context, chassis string) (*explain.Explainer, error) {
-		if chassis != "hv1" {
-			return nil, errors.New("no way to " + chassis)
-		}
-		return e, nil
-	}}
 	const flow = "ct_state=new|trk,tcp,reg0=0x80,reg15=0x2,metadata=0x1,in_port=3,dl_src=00:00:00:00:ff:02,dl_dst=40:54:00:00:00:03,nw_src=10.0.0.3,nw_dst=20.0.0.3,tp_src=1,tp_dst=81"
 	for _, c := range []struct {
 		name          string
@@ -61,16 +50,12 @@ func TestReasons(t *testing.T) {
 		{"not a drop", [][3]int{{8, 53, 50}}, "as it was", "", "ls_out_more"},
 		{"unknown cookie", [][3]int{{0x1234, 53, 50}}, "as it was", "", ""},
 	} {
-		seg := &report.Segment{FinalFlow: flow}
+		var hits []engine.TableHit
 		for _, h := range c.tables {
-			seg.Tables = append(seg.Tables, report.Table{Table: h[1], Bridge: "br-int", Priority: h[2], Cookie: fmt.Sprintf("0x%x", h[0]), Match: "metadata=0x1"})
+			hits = append(hits, on(h[1], h[2], uint64(h[0])))
 		}
-		hops := []*report.Hop{{Chassis: "hv1", Bridge: "br-int", Segments: []*report.Segment{seg}}}
-		if err := r.Explain(t.Context(), "hv1", hops); err != nil {
-			t.Fatal(err)
-		}
-		why := &report.Reason{Text: "as it was", Chassis: "hv1"}
-		if err := r.Reason(t.Context(), why, &seg.Tables[len(seg.Tables)-1]); err != nil {
+		why, err := section(t, e, "hv1", flow, hits...).Reason(t.Context(), explain.At{Index: len(hits) - 1}, "as it was")
+		if err != nil {
 			t.Fatal(err)
 		}
 		if why.Text != c.text || why.Nearest != c.nearest || why.Stage != c.stage {
@@ -78,26 +63,20 @@ func TestReasons(t *testing.T) {
 		}
 	}
 	// What goes on keeps its text; ports in it get their names.
-	on := &report.Segment{Tables: []report.Table{{Table: 53, Priority: 50, Cookie: "0x8", Match: "metadata=0x1"}}}
-	if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{on}}}); err != nil {
-		t.Fatal(err)
-	}
+	names := section(t, e, "hv1", "", on(53, 50, 8))
 	for text, want := range map[string]string{
 		"out of port key 2 of datapath 1":           "out of p1 of sw1",
 		"out of port key 3 of datapath 1, or not":   "out of port key 3 of datapath 1, or not",
 		"out of port key 2 of datapath 77":          "out of port key 2 of datapath 77",
 		"out of port key 32769 of datapath 1 again": "out of port key 32769 of datapath 1 again",
 	} {
-		why := &report.Reason{Text: text, Chassis: "hv1"}
-		if err := r.Reason(t.Context(), why, &on.Tables[0]); err != nil || why.Text != want {
+		if why, err := names.Reason(t.Context(), explain.At{}, text); err != nil || why.Text != want {
 			t.Errorf("%q became %q (%v), want %q", text, why.Text, err, want)
 		}
 	}
-	if err := r.Explain(t.Context(), "hv9", nil); err == nil {
-		t.Error("a chassis without a database: no error")
-	}
-	if err := r.Reason(t.Context(), nil, &on.Tables[0]); err != nil {
-		t.Errorf("no reason: %v", err)
+	// A place without a hit on a bridge of OVN's has no reason but its own.
+	if why, err := names.Reason(t.Context(), explain.At{Visit: 1}, "as it was"); err != nil || why != (explain.Reason{Text: "as it was"}) {
+		t.Errorf("no hit: %+v, %v", why, err)
 	}
 }
 
@@ -116,37 +95,31 @@ func testCarriedACL(t *testing.T, rows string) {
 		{"op":"insert","table":"ACL","uuid":"0000abcd-0000-4000-8000-000000000000","row":{"name":"no-ssh","direction":"to-lport",
 			"priority":1000,"match":"tcp.dst == 22","action":"drop"}}`)
 	e := explain.New(sb, nb)
-	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
-	seg := &report.Segment{FinalFlow: "tcp,metadata=0x1,reg15=0x2,reg0=0x80,tp_dst=22", Tables: []report.Table{
-		{Table: 46, Priority: 2000, Cookie: "0x2", Match: "metadata=0x1"}, {Table: 48, Priority: 1000, Cookie: "0x4", Match: "metadata=0x1"}}}
-	if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}}); err != nil {
+	names := section(t, e, "hv1", "tcp,metadata=0x1,reg15=0x2,reg0=0x80,tp_dst=22", on(46, 2000, 2), on(48, 1000, 4))
+	why, err := names.Reason(t.Context(), explain.At{Index: 1}, "")
+	if err != nil {
 		t.Fatal(err)
 	}
-	why := &report.Reason{Chassis: "hv1"}
-	if err := r.Reason(t.Context(), why, &seg.Tables[1]); err != nil {
-		t.Fatal(err)
-	}
-	if seg.Tables[1].NB == nil || seg.Tables[1].NB.Name != "no-ssh" || why.NB == nil ||
+	if name, _ := names.At(explain.At{Index: 1}); name.NB == nil || name.NB.Name != "no-ssh" || why.NB == nil ||
 		why.Text != `ACL "no-ssh" (to-lport 1000 drop: tcp.dst == 22 (on switch sw1)) drops it` ||
 		!strings.Contains(why.Nearest, "but for tcp.dst == 80") {
-		t.Errorf("table %+v, reason %+v", seg.Tables[1], why)
+		t.Errorf("table %+v, reason %+v", name, why)
 	}
 }
 
 // TestSameFlow checks that of two packets which the same flow drops each reason tells of its own.
 func TestSameFlow(t *testing.T) {
 	e := explain.New(central(t, aclRows()), nil)
-	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
-	seg := &report.Segment{}
-	for _, addr := range []string{"20.0.0.3", "20.0.0.4"} {
-		seg.Tables = append(seg.Tables, report.Table{Table: 51, Cookie: "0x6", Match: "metadata=0x1", LookedUp: "ip,metadata=0x1,reg15=0x2,nw_dst=" + addr})
+	addrs := []string{"20.0.0.3", "20.0.0.4"}
+	var hits []engine.TableHit
+	for _, addr := range addrs {
+		h := on(51, 0, 6)
+		h.Flow = "ip,metadata=0x1,reg15=0x2,nw_dst=" + addr
+		hits = append(hits, h)
 	}
-	if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}}); err != nil {
-		t.Fatal(err)
-	}
-	for i, addr := range []string{"20.0.0.3", "20.0.0.4"} {
-		why := &report.Reason{Chassis: "hv1"}
-		if err := r.Reason(t.Context(), why, &seg.Tables[i]); err != nil || !strings.Contains(why.Text, addr) {
+	names := section(t, e, "hv1", "", hits...)
+	for i, addr := range addrs {
+		if why, err := names.Reason(t.Context(), explain.At{Index: i}, ""); err != nil || !strings.Contains(why.Text, addr) {
 			t.Errorf("%s: %q (%v)", addr, why.Text, err)
 		}
 	}
@@ -174,37 +147,32 @@ func TestBeyond(t *testing.T) {
 		`{"op":"insert","table":"Multicast_Group","row":{"name":"_MC_unknown","tunnel_key":32769,"datapath":["named-uuid","d"],"ports":["named-uuid","net3"]}}`,
 	}, ","))
 	e := explain.New(sb, nil)
-	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
 	for _, c := range []struct {
 		flow string
-		hit  report.Table
+		hit  engine.TableHit
 		want string
 	}{
-		{"reg15=0x3", report.Table{Table: 80}, "logical port nobody of sw1 is not bound to any chassis"},
-		{"reg15=0x4", report.Table{Table: 80}, "logical port far of sw1 is bound to hv2, to which hv1 has no tunnel"},
-		{"reg15=0x5", report.Table{Table: 80}, "logical port near of sw1 is bound to hv1, which has no interface for it"},
-		{"reg15=0x6", report.Table{Table: 80}, "hv1 has no bridge mapping for provider network net1, which localnet port net of sw1 is on"},
-		{"reg15=0x7", report.Table{Table: 80}, "hv1 has no patch port to the bridge of provider network net2, which localnet port net-2 of sw1 is on"},
-		{"reg15=0x8", report.Table{Table: 80}, "virtual port virt of sw1 is not bound: none of its parents (p1,far) has claimed its address"},
-		{"reg15=0x9", report.Table{Table: 80}, "gateway port lr0-public is on no chassis"},
-		{"reg15=0x8001", report.Table{Table: 80}, "multicast group _MC_unknown of sw1 has no port to put it out by: hv1 has no bridge mapping for provider network net3, which localnet port net-3 of sw1 is on"},
-		{"reg15=0x3", report.Table{Table: 40, Cookie: "0xbeef"}, "logical port nobody of sw1 is not bound to any chassis"},
-		{"reg15=0x3", report.Table{Table: 40, Priority: 100, Cookie: "0xbeef"}, "as it was"},
-		{"reg15=0x77", report.Table{Table: 80}, "as it was"},
-		{"reg9=0x1", report.Table{Table: 80}, "as it was"},
-		{"reg15=0x4", report.Table{Table: 46}, "no flow of table 46, a stage of sw1, takes it: its logical flows are not installed"},
-		{"reg15=0x4", report.Table{Table: 46, Cookie: "0xdead", Priority: 9}, "a flow of table 46 drops it (priority 9, cookie 0xdead) whose logical flow the Southbound database has no more"},
+		{"reg15=0x3", engine.TableHit{Table: 80}, "logical port nobody of sw1 is not bound to any chassis"},
+		{"reg15=0x4", engine.TableHit{Table: 80}, "logical port far of sw1 is bound to hv2, to which hv1 has no tunnel"},
+		{"reg15=0x5", engine.TableHit{Table: 80}, "logical port near of sw1 is bound to hv1, which has no interface for it"},
+		{"reg15=0x6", engine.TableHit{Table: 80}, "hv1 has no bridge mapping for provider network net1, which localnet port net of sw1 is on"},
+		{"reg15=0x7", engine.TableHit{Table: 80}, "hv1 has no patch port to the bridge of provider network net2, which localnet port net-2 of sw1 is on"},
+		{"reg15=0x8", engine.TableHit{Table: 80}, "virtual port virt of sw1 is not bound: none of its parents (p1,far) has claimed its address"},
+		{"reg15=0x9", engine.TableHit{Table: 80}, "gateway port lr0-public is on no chassis"},
+		{"reg15=0x8001", engine.TableHit{Table: 80}, "multicast group _MC_unknown of sw1 has no port to put it out by: hv1 has no bridge mapping for provider network net3, which localnet port net-3 of sw1 is on"},
+		{"reg15=0x3", engine.TableHit{Table: 40, Cookie: 0xbeef}, "logical port nobody of sw1 is not bound to any chassis"},
+		{"reg15=0x3", engine.TableHit{Table: 40, Priority: 100, Cookie: 0xbeef}, "as it was"},
+		{"reg15=0x77", engine.TableHit{Table: 80}, "as it was"},
+		{"reg9=0x1", engine.TableHit{Table: 80}, "as it was"},
+		{"reg15=0x4", engine.TableHit{Table: 46}, "no flow of table 46, a stage of sw1, takes it: its logical flows are not installed"},
+		{"reg15=0x4", engine.TableHit{Table: 46, Cookie: 0xdead, Priority: 9}, "a flow of table 46 drops it (priority 9, cookie 0xdead) whose logical flow the Southbound database has no more"},
 	} {
-		c.hit.LookedUp, c.hit.Match = c.flow+",metadata=0x1,ip", "metadata=0x1"
-		if c.hit.Cookie == "" {
-			c.hit.Match = "No match."
+		c.hit.Flow = c.flow + ",metadata=0x1,ip"
+		if c.hit.Miss = c.hit.Cookie == 0; !c.hit.Miss {
+			c.hit.Match, c.hit.Metadata = "metadata=0x1", 1
 		}
-		seg := &report.Segment{Tables: []report.Table{{Table: 53, Priority: 50, Cookie: "0x8", Match: "metadata=0x1"}, c.hit}}
-		if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}}); err != nil {
-			t.Fatal(err)
-		}
-		why := &report.Reason{Text: "as it was", Chassis: "hv1"}
-		if err := r.Reason(t.Context(), why, &seg.Tables[1]); err != nil {
+		why, err := section(t, e, "hv1", "", on(53, 50, 8), c.hit).Reason(t.Context(), explain.At{Index: 1}, "as it was")
+		if err != nil {
 			t.Fatal(err)
 		}
 		if why.Text != c.want {
@@ -217,23 +185,15 @@ func TestBeyond(t *testing.T) {
 func TestACLWithoutNorthbound(t *testing.T) {
 	e := explain.New(central(t, aclRows()+`,{"op":"mutate","table":"Logical_Flow","where":[["priority","==",2000]],
 		"mutations":[["external_ids","insert",["map",[["stage-hint","0000abcd"]]]]]}`), nil)
-	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
 	for _, c := range []struct {
-		tables []report.Table
+		tables []engine.TableHit
 		want   string
 	}{
-		{[]report.Table{{Table: 46, Priority: 2000, Cookie: "0x2"}, {Table: 48, Priority: 1000, Cookie: "0x4"}}, `an ACL whose UUID begins with 0000abcd drops it: reg8[30..31] == 0 && reg0[7] == 1 && (outport == "p1" && tcp.dst == 22) (ls_out_acl_eval of sw1, priority 2000)`},
-		{[]report.Table{{Table: 46, Priority: 0, Cookie: "0x3"}, {Table: 48, Priority: 0, Cookie: "0x5"}}, "no ACL allows it: default drop of sw1, priority 0 in ls_out_acl_action"},
+		{[]engine.TableHit{on(46, 2000, 2), on(48, 1000, 4)}, `an ACL whose UUID begins with 0000abcd drops it: reg8[30..31] == 0 && reg0[7] == 1 && (outport == "p1" && tcp.dst == 22) (ls_out_acl_eval of sw1, priority 2000)`},
+		{[]engine.TableHit{on(46, 0, 3), on(48, 0, 5)}, "no ACL allows it: default drop of sw1, priority 0 in ls_out_acl_action"},
 	} {
-		for i := range c.tables {
-			c.tables[i].Match = "metadata=0x1"
-		}
-		seg := &report.Segment{FinalFlow: "tcp,metadata=0x1,reg15=0x2,reg0=0x80,tp_dst=22", Tables: c.tables}
-		if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Segments: []*report.Segment{seg}}}); err != nil {
-			t.Fatal(err)
-		}
-		why := &report.Reason{Chassis: "hv1"}
-		if err := r.Reason(t.Context(), why, &seg.Tables[1]); err != nil || why.Text != c.want {
+		names := section(t, e, "hv1", "tcp,metadata=0x1,reg15=0x2,reg0=0x80,tp_dst=22", c.tables...)
+		if why, err := names.Reason(t.Context(), explain.At{Index: 1}, ""); err != nil || why.Text != c.want {
 			t.Errorf("%q (%v), want %q", why.Text, err, c.want)
 		}
 	}
@@ -242,16 +202,17 @@ func TestACLWithoutNorthbound(t *testing.T) {
 // TestBridges checks whose tables are named: the integration bridge's, also where the packet entered by another.
 func TestBridges(t *testing.T) {
 	e := explain.New(central(t, aclRows()), nil)
-	r := explain.Reporter{For: func(context.Context, string) (*explain.Explainer, error) { return e, nil }}
-	hit := func(bridge string) report.Table {
-		return report.Table{Table: 53, Bridge: bridge, Priority: 50, Cookie: "0x8", Match: "metadata=0x1"}
+	hit := func(bridge string) engine.TableHit {
+		h := on(53, 50, 8)
+		h.Bridge = bridge
+		return h
 	}
-	first := &report.Segment{Enter: "packet", Tables: []report.Table{hit("br-ex"), hit("br-int")}}
-	then := &report.Segment{Enter: "table 15", Tables: []report.Table{hit("br-ex")}} // as ofproto/trace heads it
-	if err := r.Explain(t.Context(), "hv1", []*report.Hop{{Bridge: "br-ex", Integration: "br-int", Segments: []*report.Segment{first, then}}}); err != nil {
-		t.Fatal(err)
-	}
-	if a, b, c := first.Tables[0].Stage, first.Tables[1].Stage, then.Tables[0].Stage; a != "" || b != "ls_out_more" || c != "ls_out_more" {
-		t.Errorf("stages %q, %q, %q", a, b, c)
+	first := &engine.Segment{Parent: -1, Enter: "packet", Tables: []engine.TableHit{hit("br-ex"), hit("br-int")}}
+	then := &engine.Segment{ID: 1, Enter: "table 15", Tables: []engine.TableHit{hit("br-ex")}} // as ofproto/trace heads it
+	names := way(t, e, "hv1", explain.Visit{Bridge: "br-ex", Integration: "br-int", Segments: []*engine.Segment{first, then}})
+	for at, want := range map[explain.At]string{{}: "", {Index: 1}: "ls_out_more", {Segment: 1}: "ls_out_more"} {
+		if name, ok := names.At(at); name.Stage != want || ok != (want != "") {
+			t.Errorf("%+v is in stage %q, named %v; want %q", at, name.Stage, ok, want)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package driver
+package publish
 
 import (
 	"net/netip"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
-	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 )
 
 // TestAnswers checks which packets are the answers that OVN gives.
@@ -64,7 +64,7 @@ func TestAnsweredByOVN(t *testing.T) {
 	question := packet.Packet{EthType: packet.EthARP, ARPOp: 1, Src: addr, Dst: addr}
 	answer := question
 	answer.ARPOp = 2
-	flow := &report.LogicalFlow{Datapath: "sw0", Actions: `eth.dst = eth.src; arp.op = 2; outport = inport; flags.loopback = 1; output;`}
+	p := named(t)
 	const text = "OVN answers it itself (ls_in_arp_rsp of sw0)"
 	for _, c := range []struct {
 		name    string
@@ -81,20 +81,31 @@ func TestAnsweredByOVN(t *testing.T) {
 		{"at another port", "10.0.0.3", "sw0-p2", engine.Delivered, false, ""},
 		{"dropped", "10.0.0.3", "sw0-p1", engine.Dropped, false, ""},
 	} {
-		b := &report.Branch{Verdict: c.verdict, End: report.End{Kind: "port", Chassis: "hv1", Port: c.port}, Segments: [][2]int{{0, 0}}}
 		q := question
 		q.Src = netip.MustParseAddr(c.source)
-		s := &sending{orig: q, pkt: &report.Packet{From: report.Place{Chassis: "hv1", Port: "sw0-p1"}, Branches: []*report.Branch{b}, Hops: []*report.Hop{{Chassis: "hv1",
-			Segments: []*report.Segment{{Tables: []report.Table{{Table: 8}, {Table: 27, Stage: "ls_in_arp_rsp", LogicalFlow: flow}, {Table: 28}}}}}}}}
+		b := &driver.Branch{Verdict: c.verdict, Chassis: "hv1", Port: c.port, Packet: answer, Way: []driver.Step{{}}}
+		if c.verdict == engine.Dropped {
+			b.Cause = &driver.Cause{Chassis: "hv1", Why: "lost"}
+		}
+		tr := traced(q, b, hit(8, 0, 0), hit(27, 50, 2), hit(28, 0, 0))
 		if c.more {
-			s.pkt.Branches = append(s.pkt.Branches, &report.Branch{Verdict: engine.Delivered})
+			tr.Branches = append(tr.Branches, &driver.Branch{Verdict: engine.Delivered})
 		}
-		s.answered(&Sent{Outcomes: []Outcome{{Branches: []Branch{{Branch: b, Packet: answer}}}}})
+		r := packetOf(t, p, tr).Branches[0].Reason
 		switch {
-		case c.want == "" && b.Reason != nil, c.want != "" && (b.Reason == nil || b.Reason.Text != c.want):
-			t.Errorf("%s: %+v, want %q", c.name, b.Reason, c.want)
-		case c.want != "" && (b.Reason.Stage != "ls_in_arp_rsp" || *b.Reason.Table != 27 || b.Reason.LogicalFlow != flow):
-			t.Errorf("%s: %+v", c.name, b.Reason)
+		case c.want == "" && r != nil && r.Text != "lost", c.want != "" && (r == nil || r.Text != c.want):
+			t.Errorf("%s: %+v, want %q", c.name, r, c.want)
+		case c.want != "" && (r.Stage != "ls_in_arp_rsp" || *r.Table != 27 || r.Cookie != "0x2" || r.LogicalFlow == nil || r.LogicalFlow.Datapath != "sw0"):
+			t.Errorf("%s: %+v", c.name, r)
 		}
+	}
+	// The end of a packet that OVN sends beside the traced one is no answer to it, nor is a mirror's copy.
+	aside := &driver.Branch{Verdict: engine.Delivered, Chassis: "hv1", Port: "sw0-p1", Packet: answer}
+	copied := *aside
+	copied.Mirror = "m1"
+	tr := traced(question, &copied)
+	tr.Asides = []*driver.Branch{aside}
+	if out := packetOf(t, p, tr); out.Branches[0].Reason != nil || out.Generated[0].Reason != nil {
+		t.Errorf("%+v, %+v", out.Branches[0].Reason, out.Generated[0].Reason)
 	}
 }

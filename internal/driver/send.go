@@ -1,0 +1,185 @@
+package driver
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+)
+
+// DefaultMaxHops bounds how many node visits one packet may make.
+const DefaultMaxHops = 256
+
+// maxPath bounds how many nodes one copy of a packet may pass.
+const maxPath = 64
+
+// maxWorlds bounds how many exclusive alternatives of one packet are followed.
+const maxWorlds = 256
+
+// maxTries bounds how often a visit is begun anew because a node's tables changed under it.
+const maxTries = 3
+
+// sending is one call of Send.
+type sending struct {
+	*Driver
+	*Trace
+	visits []*visit          // in the order of Trace.Hops
+	made   map[string]*visit // by chassis and request
+	tracks []*track
+	asked  []*ask
+}
+
+// visit is a hop with what its node knows.
+type visit struct {
+	*Hop
+	index  int // in Trace.Hops
+	info   *node.Info
+	result *engine.Result
+}
+
+// Send follows one packet from where it enters, over world's entries. On error what was found before is
+// returned with it.
+func (d *Driver) Send(ctx context.Context, world World, start Start, p packet.Packet, label, direction string) (*Trace, error) {
+	s := &sending{
+		Driver: d, made: map[string]*visit{},
+		Trace: &Trace{Label: label, Direction: direction, Start: start, Packet: p},
+	}
+	s.tracks = []*track{{world: world, pending: start.arrivals(p)}}
+	err := s.run(ctx)
+	s.finish(ctx)
+	s.LateWarnings = append(s.LateWarnings, d.notes...)
+	d.notes = nil
+	return s.Trace, err
+}
+
+func (s *sending) run(ctx context.Context) error {
+	for len(s.tracks) > 0 {
+		t := s.tracks[0]
+		s.tracks = s.tracks[1:]
+		if len(t.pending) == 0 {
+			s.Outcomes = append(s.Outcomes, t.outcome(s.Label))
+			continue
+		}
+		if err := s.visit(ctx, t); err != nil {
+			s.Outcomes = append(s.Outcomes, t.outcome(s.Label))
+			return err
+		}
+	}
+	return nil
+}
+
+// visit runs a track's next arrival; alternatives found there make further tracks.
+func (s *sending) visit(ctx context.Context, t *track) error {
+	a := t.pending[0]
+	t.pending = t.pending[1:]
+	if len(a.hops) >= maxPath || len(s.Hops) >= cmp.Or(s.MaxHops, DefaultMaxHops) {
+		t.branches = append(t.branches, a.unfollowed("the packet passes more nodes than are followed: a loop?"))
+		s.tracks = append([]*track{t}, s.tracks...)
+		return nil
+	}
+	v, err := s.reach(ctx, a, t.world)
+	if err != nil {
+		return err
+	}
+	a.hops = append(a.hops[:len(a.hops):len(a.hops)], v.index)
+	var next []*track
+	known := t.world.Carried[a.chassis]
+	for _, o := range s.wanted(v.result.Outcomes) {
+		alt := t.fork(o.Choices...)
+		alt.world = t.world.After(a.chassis, o, a.choices).taught(a.chassis, o.Lessons, s.Label)
+		before := alt.ends()
+		for _, leaf := range o.Leaves {
+			leaf.Choices = unlisted(leaf.Choices, a.choices, known)
+			e := &ending{sending: s, track: alt, from: a, at: v, leaf: leaf}
+			if err := e.settle(ctx); err != nil {
+				return err
+			}
+		}
+		if alt.ends() == before && len(o.Leaves) > 0 {
+			// Nothing but copies for ovn-controller (a log, an address learned): the packet itself ends here.
+			last := o.Leaves[len(o.Leaves)-1]
+			last.Mirror = ""
+			e := &ending{sending: s, track: alt, from: a, at: v, leaf: last}
+			b := e.branch(engine.Dropped, "", "")
+			b.Cause = e.cause(b)
+			alt.keep(a, b)
+		}
+		next = append(next, alt.parted()...)
+	}
+	if len(next)+len(s.tracks) > maxWorlds {
+		t.branches = append(t.branches, a.unfollowed(fmt.Sprintf("more than %d alternatives", maxWorlds)))
+		next = []*track{t}
+	}
+	s.expectAll(ctx, next)
+	s.tracks = append(next, s.tracks...)
+	return nil
+}
+
+// wanted keeps the alternative of the backend that was asked for, if this choice has it.
+func (s *sending) wanted(in []*engine.Outcome) []*engine.Outcome {
+	if s.Backend == "" {
+		return in
+	}
+	var chosen []*engine.Outcome
+	balanced := false
+	for _, o := range in {
+		for _, c := range o.Choices {
+			balanced = balanced || c.Kind == engine.ChoiceBackend
+			if c.Kind == engine.ChoiceBackend && c.Chosen == s.Backend {
+				chosen = append(chosen, o)
+				break
+			}
+		}
+	}
+	if len(chosen) > 0 {
+		return chosen
+	}
+	if balanced {
+		s.warn("no alternative here has the backend %s: all are followed", s.Backend)
+	}
+	return in
+}
+
+// reach visits a node, or remembers the same visit: alternatives that have not parted yet share it.
+func (s *sending) reach(ctx context.Context, a arrival, w World) (*visit, error) {
+	n, info, err := s.node(ctx, a.chassis)
+	if err != nil {
+		return nil, err
+	}
+	req := node.TraceRequest{Request: a.req, Overlay: w.Overlays[a.chassis], MaxDump: s.MaxDump}
+	if req.Bridge == "" {
+		req.Bridge = info.Bridge
+	}
+	req.Lessons, req.Carried = w.lessons(a.chassis), w.Carried[a.chassis]
+	key, err := json.Marshal(req)
+	if err != nil {
+		return nil, err
+	}
+	id := a.chassis + string(key)
+	if v := s.made[id]; v != nil {
+		return v, nil
+	}
+	res, err := n.Trace(ctx, req)
+	for try := 1; errors.Is(err, engine.ErrChanged) && try < maxTries; try++ {
+		res, err = n.Trace(ctx, req) // the tables have changed under the trace: the new ones count
+	}
+	if err != nil {
+		if _, ok := err.(*node.Error); ok {
+			return nil, err
+		}
+		return nil, fmt.Errorf("chassis %s: %w", a.chassis, err)
+	}
+	v := &visit{index: len(s.Hops), info: info, result: res, Hop: &Hop{
+		Chassis: a.chassis, Bridge: req.Bridge, Integration: info.Bridge, InPort: a.inPort, Via: a.via, Tunnel: a.tunnel,
+		Segments: res.Segments,
+	}}
+	s.Hops = append(s.Hops, v.Hop)
+	s.visits = append(s.visits, v)
+	s.made[id] = v
+	return v, nil
+}

@@ -1,0 +1,227 @@
+package driver
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// ovnOption is OVN's Geneve option: class and type of the one that carries the logical ports' keys.
+const (
+	ovnOptionClass = 0x0102
+	ovnOptionType  = 0x80
+)
+
+// tunnel finds the chassis and port at the tunnel's far end.
+func (e *ending) tunnel(ctx context.Context) (arrival, error) {
+	leaf, here := e.leaf, e.from.chassis
+	tun := leaf.Tunnel
+	if tun == nil || tun.Dst == "" {
+		return arrival{}, unknown("output to tunnel %s without a tunnel destination", leaf.Port.Name)
+	}
+	dst, err := netip.ParseAddr(tun.Dst)
+	if err != nil {
+		return arrival{}, unknown("tunnel destination %s is not an address", tun.Dst)
+	}
+	peer, info, err := e.peer(ctx, dst)
+	if err != nil {
+		return arrival{}, err
+	}
+	from := senders(tun, e.at.info, leaf.Port.Type)
+	src := sourceOf(tun, e.at.info, from)
+	if src == "" {
+		return arrival{}, unknown("chassis %s has several tunnel addresses, and which of them its routes choose for %s could not be asked", here, tun.Dst)
+	}
+	port, ok := tunnelPort(info, leaf.Port.Type, src, tun)
+	if deaf := *tun; !ok && tun.TPDst != 0 {
+		deaf.TPDst = 0
+		if p, other := tunnelPort(info, leaf.Port.Type, src, &deaf); other {
+			return arrival{}, lost(peer, "%s of %s takes no packets for UDP port %d, to which %s sends", p.Name, peer, tun.TPDst, here)
+		}
+	}
+	if !ok {
+		return arrival{}, unknown("chassis %s has no %s port for the tunnel from %s", peer, leaf.Port.Type, src)
+	}
+	if why := lostAtReceiver(peer, info, port, tun); why != "" {
+		return arrival{}, lost(peer, "%s", why)
+	}
+	req := engine.Request{Bridge: port.Bridge, InPort: port.OFPort, Packet: leaf.Packet, InPortDatapath: port.Datapath}
+	req.Metadata = tunnelFields(tun, src)
+	t := &HopTunnel{Type: leaf.Port.Type, Src: src, Dst: tun.Dst, IPsec: ipsecOf(from)}
+	e.protection(here, peer, t, ipsecOf([]node.Port{port}))
+	return arrival{chassis: peer, req: req, inPort: port.Name, via: "tunnel", tunnel: t}, nil
+}
+
+// peer reaches the chassis that has a tunnel address.
+func (e *ending) peer(ctx context.Context, addr netip.Addr) (name string, info *node.Info, err error) {
+	sb, err := e.Southbound(ctx, e.from.chassis)
+	if err != nil {
+		return "", nil, err
+	}
+	peer, err := sb.ChassisByEncapIP(ctx, addr)
+	var missing *ovn.NotFoundError
+	switch {
+	case errors.As(err, &missing):
+		return "", nil, unknown("no chassis of the Southbound database has the tunnel address %s", e.leaf.Tunnel.Dst)
+	case err != nil:
+		return "", nil, err
+	case peer.IsVTEP():
+		return "", nil, unknown("chassis %s is a VTEP gateway: what its hardware does cannot be traced", peer.Name)
+	}
+	e.remember(peer)
+	_, info, err = e.node(ctx, peer.Name)
+	return peer.Name, info, err
+}
+
+// protection warns of what a trace does not see of an encrypted tunnel.
+func (s *sending) protection(from, to string, t *HopTunnel, far string) {
+	switch {
+	case t.IPsec != far:
+		s.warn("the tunnel from %s to %s is set up for IPsec differently at its ends (%s, %s): its packets may be lost",
+			from, to, cmp.Or(t.IPsec, "none"), cmp.Or(far, "none"))
+	case t.IPsec != "":
+		s.warn("the tunnel from %s to %s is set up for IPsec: whether its security associations are up is not known", from, to)
+	}
+}
+
+func (d *Driver) remember(c *ovn.Chassis) {
+	if d.chassis == nil {
+		d.chassis = map[string]*ovn.Chassis{}
+	}
+	if d.chassis[c.Name] == nil {
+		d.chassis[c.Name] = c
+	}
+}
+
+// senders are the ports by which a node may have sent a tunnel packet: the datapath's own port is shared by all of one type.
+func senders(tun *engine.Tunnel, info *node.Info, typ string) []node.Port {
+	var out []node.Port
+	for _, p := range info.Ports {
+		if p.Kind != engine.PortTunnel || p.Type != typ || !sameAddr(p.Options["remote_ip"], tun.Dst) {
+			continue
+		}
+		if local := p.Options["local_ip"]; local == "" || tun.Src == "" || sameAddr(local, tun.Src) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// sourceOf is the address a tunnel packet is sent from: as set, the port's own, what the node's routes choose, else the node's one
+// encapsulation address of the destination's family. It is empty where that leaves several.
+func sourceOf(tun *engine.Tunnel, info *node.Info, ports []node.Port) string {
+	if tun.Src != "" {
+		return tun.Src
+	}
+	for _, p := range ports {
+		if src := cmp.Or(p.Options["local_ip"], p.Source); src != "" {
+			return src
+		}
+	}
+	dst, _ := netip.ParseAddr(tun.Dst)
+	var own []string
+	for _, s := range info.EncapIPs {
+		if ip, err := netip.ParseAddr(s); err == nil && ip.Is4() == dst.Is4() {
+			own = append(own, s)
+		}
+	}
+	if len(own) != 1 {
+		return ""
+	}
+	return own[0]
+}
+
+// ipsecOf names what a tunnel port's packets are to be protected by (ovs-monitor-ipsec reads these options); empty for a tunnel
+// in clear.
+func ipsecOf(ports []node.Port) string {
+	for _, p := range ports {
+		for _, o := range []struct{ option, name string }{
+			{"psk", "pre-shared key"}, {"remote_cert", "self-signed certificate"}, {"remote_name", "CA-signed certificate"},
+		} {
+			if p.Options[o.option] != "" {
+				return o.name
+			}
+		}
+	}
+	return ""
+}
+
+// tunnelPort finds the port on which a tunnel packet from src comes out, by the match Open vSwitch
+// makes (ofproto/tunnel.c: tnl_find): a port for this key before one for all, then one for exactly
+// these addresses before one with an open side. Where several bridges have such a port, the
+// integration bridge's is OVN's.
+func tunnelPort(info *node.Info, typ, src string, tun *engine.Tunnel) (node.Port, bool) {
+	var best node.Port
+	score := -1
+	for _, p := range info.Ports {
+		if p.Kind != engine.PortTunnel || p.Type != typ || p.OFPort == 0 || !listens(p, tun.TPDst) {
+			continue
+		}
+		n := 0
+		if key := cmp.Or(p.Options["in_key"], p.Options["key"], "0"); key != "flow" {
+			v, err := strconv.ParseUint(key, 0, 64)
+			if err != nil || v != tun.ID {
+				continue
+			}
+			n += 8
+		}
+		switch remote := p.Options["remote_ip"]; {
+		case sameAddr(remote, src):
+			n += 4
+		case remote != "flow" && remote != "":
+			continue
+		}
+		switch local := p.Options["local_ip"]; {
+		case sameAddr(local, tun.Dst):
+			n += 2
+		case local != "flow" && local != "":
+			continue
+		}
+		if p.Bridge == info.Bridge {
+			n++
+		}
+		if n > score {
+			best, score = p, n
+		}
+	}
+	return best, score >= 0
+}
+
+// sameAddr compares addresses that may be written in different ways.
+func sameAddr(a, b string) bool {
+	x, err := netip.ParseAddr(a)
+	if err != nil {
+		return false
+	}
+	y, err := netip.ParseAddr(b)
+	return err == nil && x == y
+}
+
+// tunnelFields are the flow's tunnel fields at the receiver (ovn controller/physical.c: the OVN option is
+// tun_metadata0 in br-int's TLV map).
+func tunnelFields(tun *engine.Tunnel, src string) []engine.Field {
+	f := []engine.Field{{Name: "tun_id", Value: fmt.Sprintf("0x%x", tun.ID)}}
+	srcName, dstName := "tun_src", "tun_dst"
+	if ip, err := netip.ParseAddr(tun.Dst); err == nil && ip.Is6() {
+		srcName, dstName = "tun_ipv6_src", "tun_ipv6_dst"
+	}
+	if src != "" {
+		f = append(f, engine.Field{Name: srcName, Value: src})
+	}
+	f = append(f, engine.Field{Name: dstName, Value: tun.Dst})
+	for _, o := range tun.Options {
+		if o.Class == ovnOptionClass && o.Type == ovnOptionType {
+			if v, err := strconv.ParseUint(o.Data, 16, 32); err == nil {
+				f = append(f, engine.Field{Name: "tun_metadata0", Value: fmt.Sprintf("0x%x", v)})
+			}
+		}
+	}
+	return f
+}

@@ -1,0 +1,89 @@
+package explain
+
+import (
+	"context"
+	"strings"
+)
+
+// Reason says why a packet ended at a table hit.
+type Reason struct {
+	Stage   string
+	Flow    *LogicalFlow
+	NB      *NBRow
+	Text    string
+	Nearest string // what would have taken the packet nearest; empty where there is nothing
+}
+
+// Reason returns the reason of a packet that ended at a hit; text is the reason as far as it is known
+// without the databases. Only a logical flow that drops gets another text, and a hit that no flow
+// is behind where the pipelines let the packet through. A hit that has no name gets none.
+func (n *Names) Reason(ctx context.Context, at At, text string) (Reason, error) {
+	s := n.seen[at]
+	if s == nil {
+		return Reason{Text: text}, nil
+	}
+	e, name := n.explainer, s.named
+	if name.Flow == nil {
+		beyond, err := e.beyond(ctx, n.chassis, s)
+		if beyond != "" {
+			text = beyond
+		}
+		return Reason{Text: text}, err
+	}
+	r := Reason{Stage: name.Stage, Flow: name.Flow, NB: name.NB, Text: text}
+	var err error
+	if !drops(name.Flow.Actions) && !rejects(name.Flow.Actions) {
+		r.Text, err = e.portNames(ctx, text)
+		return r, err
+	}
+	f, err := e.factsAt(ctx, s)
+	if err != nil {
+		return r, err
+	}
+	if s.eval != nil && name.NB == nil && s.eval.named.Flow != nil && drops(s.eval.named.Flow.Actions) {
+		name.Flow = s.eval.named.Flow // no Northbound database says which rule it was; the flow that decided says more than the one that acts
+	}
+	r.Text = name.text(f)
+	away, err := e.away(ctx, n.chassis, s)
+	if err != nil {
+		return r, err
+	}
+	if away != nil {
+		r.Text = name.textAway(f, away)
+		return r, nil
+	}
+	if strings.Contains(name.Stage, "_acl") && s.hit.Metadata != 0 {
+		err = e.nearest(ctx, n.chassis, &r, s, name.Flow)
+		return r, err
+	}
+	if away, err = e.awayBefore(ctx, n.chassis, s); away != nil {
+		r.Nearest = away.nearest()
+	}
+	return r, err
+}
+
+// nearest says of a packet that an ACL stage drops which rule would have let it through, or why its
+// connection cannot be known there.
+func (e *Explainer) nearest(ctx context.Context, chassis string, r *Reason, s *seen, from *LogicalFlow) error {
+	if s.eval != nil && s.eval.named.Flow != nil {
+		from = s.eval.named.Flow
+	}
+	untracked, err := e.untracked(ctx, s, from)
+	if err != nil {
+		return err
+	}
+	if untracked != "" {
+		r.Text += "; " + untracked
+		return nil
+	}
+	miss, err := e.NearestMiss(ctx, chassis, s.hit.Metadata, from.Pipeline, from.TableID, from.Priority, s.packet())
+	if err != nil {
+		return err
+	}
+	if miss.Nearest != nil && miss.Nearest.UUID != from.UUID {
+		r.Nearest = miss.String()
+	}
+	return nil
+}
+
+func rejects(actions string) bool { return strings.Contains(actions, "reject {") }

@@ -1,0 +1,142 @@
+// Package publish makes the public report of what was traced: here, and nowhere before, numbers become text and
+// table hits get their names.
+package publish
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// Publisher makes reports. The zero Publisher leaves tables unnamed.
+type Publisher struct {
+	// Explainer gives what names the tables of a chassis: chassis may read different Southbound
+	// databases (OVN-IC, OVN-Kubernetes interconnect). Nil: tables stay unnamed.
+	Explainer func(ctx context.Context, chassis string) (*explain.Explainer, error)
+}
+
+// Trace adds a traced packet to a report.
+func (p *Publisher) Trace(ctx context.Context, r *report.Report, t *driver.Trace) {
+	pkt, warnings := p.packet(ctx, t)
+	r.Packets = append(r.Packets, pkt)
+	r.Verdict = worst(r.Packets)
+	r.Warnings = append(r.Warnings, warnings...)
+}
+
+// packet makes the report of a trace. What cannot be named is a warning, never an error: the trace
+// stands without. warnings are the trace's and those.
+func (p *Publisher) packet(ctx context.Context, t *driver.Trace) (packet *report.Packet, warnings []string) {
+	w := &writing{Trace: t, names: map[string]*explain.Names{}}
+	w.warnings.add(t.Warnings...)
+	out := &report.Packet{
+		Label: t.Label, Direction: report.Direction(t.Direction), Header: t.Packet.Header(), Verdict: t.Verdict, Flood: t.Flood,
+		From:     report.Place{Chassis: t.Start.Chassis, Port: t.Start.Port},
+		Branches: []*report.Branch{}, Hops: []*report.Hop{},
+	}
+	if p.Explainer != nil {
+		out.Findings = w.explain(ctx, p.Explainer)
+	}
+	for i := range t.Hops {
+		out.Hops = append(out.Hops, w.hop(i))
+	}
+	for _, b := range t.Branches {
+		out.Branches = append(out.Branches, w.branch(ctx, b))
+	}
+	for _, b := range t.Asides {
+		out.Generated = append(out.Generated, w.branch(ctx, b))
+	}
+	w.warnings.add(t.LateWarnings...)
+	return out, w.warnings
+}
+
+// writing is one packet's report being made.
+type writing struct {
+	*driver.Trace
+	names    map[string]*explain.Names // by chassis
+	visits   map[string][]int          // indexes in Hops, by chassis
+	warnings remarks
+}
+
+// explain names the tables of all hops, and returns where they differ from the Southbound database.
+func (w *writing) explain(ctx context.Context, of func(context.Context, string) (*explain.Explainer, error)) []report.Finding {
+	w.visits = map[string][]int{}
+	for i, h := range w.Hops {
+		w.visits[h.Chassis] = append(w.visits[h.Chassis], i)
+	}
+	var found []report.Finding
+	for _, chassis := range slices.Sorted(maps.Keys(w.visits)) {
+		e, err := of(ctx, chassis)
+		if err == nil {
+			w.names[chassis], err = e.Names(ctx, chassis, w.visitsOf(chassis))
+		}
+		if err != nil {
+			w.warn("some tables of %s stay unnamed: %v", chassis, err)
+			continue
+		}
+		differences, err := w.names[chassis].Differences(ctx)
+		if err != nil {
+			w.warn("the tables of %s were not compared with the Southbound database: %v", chassis, err)
+		}
+		for _, f := range Findings(chassis, differences) {
+			found = append(found, f)
+			w.warn("%s", f.Text)
+		}
+	}
+	return found
+}
+
+// visitsOf lists the visits to a chassis as their names need them.
+func (w *writing) visitsOf(chassis string) []explain.Visit {
+	var out []explain.Visit
+	for _, i := range w.visits[chassis] {
+		h := w.Hops[i]
+		out = append(out, explain.Visit{Bridge: h.Bridge, Integration: h.Integration, Segments: h.Segments})
+	}
+	return out
+}
+
+// named returns what names a table hit's chassis, and the hit's place there; nil where nothing does.
+func (w *writing) named(at driver.Step, index int) (*explain.Names, explain.At) {
+	chassis := w.Hops[at.Hop].Chassis
+	return w.names[chassis], explain.At{Visit: slices.Index(w.visits[chassis], at.Hop), Segment: at.Segment, Index: index}
+}
+
+func (w *writing) warn(format string, args ...any) { w.warnings.add(fmt.Sprintf(format, args...)) }
+
+// remarks are texts, each once, in the order in which they came.
+type remarks []string
+
+func (r *remarks) add(texts ...string) {
+	for _, text := range texts {
+		if !slices.Contains(*r, text) {
+			*r = append(*r, text)
+		}
+	}
+}
+
+// New begins the report of a run with the software of the nodes that were asked, by chassis.
+func New(nodes map[string]*node.Info) *report.Report {
+	r := &report.Report{Schema: report.Schema, Warnings: []string{}, Versions: report.Versions{Tool: node.Version(), Chassis: map[string]report.Chassis{}}}
+	for name, i := range nodes {
+		r.Versions.Chassis[name] = report.Chassis{OVS: i.OVSVersion, OVN: i.OVNVersion, Datapath: i.Datapath, Kernel: i.Kernel}
+	}
+	return r
+}
+
+// worst is the worst verdict of packets; unknown where there are none.
+func worst(packets []*report.Packet) engine.Verdict {
+	v := engine.Unknown
+	for i, p := range packets {
+		if i == 0 || p.Verdict < v {
+			v = p.Verdict
+		}
+	}
+	return v
+}
