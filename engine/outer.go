@@ -41,10 +41,7 @@ func (r *run) tunnelPush(w *world, it *item, a odp.TnlPush) (done bool) {
 	h := a.Header
 	in := &payload{state: it.pkt, port: port, push: r.pushes, mirror: it.seg.mirrored(port), hashed: h.Proto == protoUDP && h.UDPSrc == 0}
 	in.out, _ = r.engine.Ports.ByDatapath(a.OutPort)
-	in.tun = &Tunnel{ID: h.VNI, TTL: h.TTL, TPDst: h.UDPDst, Options: tunnelOptions(h.Options)}
-	if h.Src.IsValid() {
-		in.tun.Src, in.tun.Dst = h.Src.String(), h.Dst.String()
-	}
+	in.tun = &Tunnel{ID: h.VNI, TTL: h.TTL, TPDst: h.UDPDst, Src: h.Src, Dst: h.Dst, Options: tunnelOptions(h.Options)}
 	outer, err := outerPacket(h, it.pkt)
 	if err != nil {
 		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: "the header of tunnel " + port.Name + " could not be read: " + err.Error()})

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -241,13 +240,7 @@ func tunnelOf(k *odp.Tunnel) *Tunnel {
 	if k == nil {
 		return &Tunnel{}
 	}
-	t := &Tunnel{ID: k.ID, TTL: k.TTL, TPDst: k.TPDst, Flags: k.Flags, Options: tunnelOptions(k.Geneve)}
-	if k.Src.IsValid() {
-		t.Src = k.Src.String()
-	}
-	if k.Dst.IsValid() {
-		t.Dst = k.Dst.String()
-	}
+	t := &Tunnel{ID: k.ID, TTL: k.TTL, TPDst: k.TPDst, Flags: k.Flags, Src: k.Src, Dst: k.Dst, Options: tunnelOptions(k.Geneve)}
 	var rest []string
 	for _, f := range k.Rest {
 		rest = append(rest, f.Name+"="+f.Value)
@@ -259,7 +252,7 @@ func tunnelOf(k *odp.Tunnel) *Tunnel {
 func tunnelOptions(in []odp.TunnelOption) []TunnelOption {
 	var out []TunnelOption
 	for _, o := range in {
-		out = append(out, TunnelOption{Class: o.Class, Type: o.Type, Data: hex.EncodeToString(o.Data)})
+		out = append(out, TunnelOption{Class: o.Class, Type: o.Type, Data: o.Data})
 	}
 	return out
 }

@@ -1,10 +1,15 @@
 package engine
 
+import (
+	"encoding/hex"
+	"net/netip"
+)
+
 // Tunnel is a packet's tunnel metadata: as received, or as set for sending.
 type Tunnel struct {
-	ID      uint64         `json:"id"`            // the tunnel key: a VNI, of Geneve and VXLAN 24 bits
-	Src     string         `json:"src,omitempty"` // outer address; empty where the port or a route chooses it
-	Dst     string         `json:"dst,omitempty"` // outer address
+	ID      uint64         `json:"id"`           // the tunnel key: a VNI, of Geneve and VXLAN 24 bits
+	Src     netip.Addr     `json:"src,omitzero"` // outer address; the zero Addr where the port or a route chooses it
+	Dst     netip.Addr     `json:"dst,omitzero"` // outer address; the zero Addr where none is set
 	TTL     uint8          `json:"ttl,omitempty"`
 	TPDst   uint16         `json:"tp_dst,omitempty"` // outer UDP port; 0 where the port's own is used
 	Flags   []string       `json:"flags,omitempty"`  // as Open vSwitch prints them: df, csum, key
@@ -12,9 +17,22 @@ type Tunnel struct {
 	Rest    string         `json:"rest,omitempty"` // what else was printed
 }
 
-// TunnelOption is a Geneve option; Data is hex digits, two a byte.
+// TunnelOption is a Geneve option.
 type TunnelOption struct {
-	Class uint16 `json:"class"`
-	Type  uint8  `json:"type"`
-	Data  string `json:"data"`
+	Class uint16     `json:"class"`
+	Type  uint8      `json:"type"`
+	Data  OptionData `json:"data"`
+}
+
+// OptionData is the value of a Geneve option, a multiple of four bytes. Its text is hex digits, two
+// a byte.
+type OptionData []byte
+
+// MarshalText returns the value's hex digits.
+func (d OptionData) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d), nil }
+
+// UnmarshalText reads hex digits.
+func (d *OptionData) UnmarshalText(b []byte) (err error) {
+	*d, err = hex.AppendDecode(nil, b)
+	return err
 }

@@ -197,8 +197,8 @@ func (e *ending) mirrored(ctx context.Context) error {
 	case engine.PortHost:
 		e.end(engine.Host, leaf.Port.Name, why)
 	default:
-		if leaf.Tunnel != nil && leaf.Tunnel.Dst != "" {
-			why += ", to " + leaf.Tunnel.Dst
+		if leaf.Tunnel != nil && leaf.Tunnel.Dst.IsValid() {
+			why += ", to " + leaf.Tunnel.Dst.String()
 		}
 		e.end(engine.External, leaf.Port.Name, why)
 	}

@@ -176,8 +176,11 @@ func output(port *engine.Port, p packet.Packet) engine.Leaf {
 // through is an output to a tunnel.
 func through(port *engine.Port, p packet.Packet, src, dst string) engine.Leaf {
 	l := output(port, p)
-	l.Tunnel = &engine.Tunnel{ID: 5, Src: src, Dst: dst, Options: []engine.TunnelOption{{Class: ovnOptionClass, Type: 1, Data: "0000"},
-		{Class: ovnOptionClass, Type: ovnOptionType, Data: "00010002"}, {Class: 0x9999, Type: ovnOptionType, Data: "00000009"}}}
+	l.Tunnel = &engine.Tunnel{ID: 5, Dst: netip.MustParseAddr(dst), Options: []engine.TunnelOption{{Class: ovnOptionClass, Type: 1, Data: []byte{0, 0}},
+		{Class: ovnOptionClass, Type: ovnOptionType, Data: []byte{0, 1, 0, 2}}, {Class: 0x9999, Type: ovnOptionType, Data: []byte{0, 0, 0, 9}}}}
+	if src != "" {
+		l.Tunnel.Src = netip.MustParseAddr(src)
+	}
 	return l
 }
 

@@ -2,7 +2,6 @@ package driver
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 
@@ -26,12 +25,9 @@ func listens(p node.Port, udp uint16) bool {
 // lostAtReceiver says why the chassis at a tunnel's far end does not take its packets out; empty
 // where it does, or where that could not be asked.
 func lostAtReceiver(chassis string, info *node.Info, p node.Port, tun *engine.Tunnel) string {
-	dst, err := netip.ParseAddr(tun.Dst)
-	if err != nil {
-		return ""
-	}
+	dst := tun.Dst.Unmap()
 	if p.DatapathType() == "system" {
-		if slices.Contains(info.AwayIPs, dst.Unmap().String()) {
+		if slices.Contains(info.AwayIPs, dst.String()) {
 			return fmt.Sprintf("no interface of %s has the tunnel address %s", chassis, tun.Dst)
 		}
 		return ""
@@ -40,7 +36,7 @@ func lostAtReceiver(chassis string, info *node.Info, p node.Port, tun *engine.Tu
 		return ""
 	}
 	for _, l := range info.Listeners {
-		if l.Datapath == p.Datapath && l.Addr == dst.Unmap() && (l.UDP == 0 || tun.TPDst == 0 || l.UDP == tun.TPDst) {
+		if l.Datapath == p.Datapath && l.Addr == dst && (l.UDP == 0 || tun.TPDst == 0 || l.UDP == tun.TPDst) {
 			return ""
 		}
 	}

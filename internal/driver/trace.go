@@ -1,6 +1,8 @@
 package driver
 
 import (
+	"net/netip"
+
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
@@ -42,7 +44,7 @@ type Hop struct {
 // HopTunnel is the tunnel between two hops.
 type HopTunnel struct {
 	Type     string // geneve, vxlan, ...
-	Src, Dst string
+	Src, Dst netip.Addr
 	IPsec    string // what protects its packets, as set up at the sender; empty for a tunnel in clear
 }
 

@@ -3,6 +3,7 @@ package driver
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -23,20 +24,16 @@ const (
 func (e *ending) tunnel(ctx context.Context) (arrival, error) {
 	leaf, here := e.leaf, e.from.chassis
 	tun := leaf.Tunnel
-	if tun == nil || tun.Dst == "" {
+	if tun == nil || !tun.Dst.IsValid() {
 		return arrival{}, unknown("output to tunnel %s without a tunnel destination", leaf.Port.Name)
 	}
-	dst, err := netip.ParseAddr(tun.Dst)
-	if err != nil {
-		return arrival{}, unknown("tunnel destination %s is not an address", tun.Dst)
-	}
-	peer, info, err := e.peer(ctx, dst)
+	peer, info, err := e.peer(ctx, tun.Dst)
 	if err != nil {
 		return arrival{}, err
 	}
 	from := senders(tun, e.at.info, leaf.Port.Type)
 	src := sourceOf(tun, e.at.info, from)
-	if src == "" {
+	if !src.IsValid() {
 		return arrival{}, unknown("chassis %s has several tunnel addresses, and which of them its routes choose for %s could not be asked", here, tun.Dst)
 	}
 	port, ok := tunnelPort(info, leaf.Port.Type, src, tun)
@@ -69,7 +66,7 @@ func (e *ending) peer(ctx context.Context, addr netip.Addr) (name string, info *
 	var missing *ovn.NotFoundError
 	switch {
 	case errors.As(err, &missing):
-		return "", nil, unknown("no chassis of the Southbound database has the tunnel address %s", e.leaf.Tunnel.Dst)
+		return "", nil, unknown("no chassis of the Southbound database has the tunnel address %s", addr)
 	case err != nil:
 		return "", nil, err
 	case peer.IsVTEP():
@@ -107,7 +104,7 @@ func senders(tun *engine.Tunnel, info *node.Info, typ string) []node.Port {
 		if p.Kind != engine.PortTunnel || p.Type != typ || !sameAddr(p.Options["remote_ip"], tun.Dst) {
 			continue
 		}
-		if local := p.Options["local_ip"]; local == "" || tun.Src == "" || sameAddr(local, tun.Src) {
+		if local := p.Options["local_ip"]; local == "" || !tun.Src.IsValid() || sameAddr(local, tun.Src) {
 			out = append(out, p)
 		}
 	}
@@ -115,25 +112,24 @@ func senders(tun *engine.Tunnel, info *node.Info, typ string) []node.Port {
 }
 
 // sourceOf is the address a tunnel packet is sent from: as set, the port's own, what the node's routes choose, else the node's one
-// encapsulation address of the destination's family. It is empty where that leaves several.
-func sourceOf(tun *engine.Tunnel, info *node.Info, ports []node.Port) string {
-	if tun.Src != "" {
+// encapsulation address of the destination's family. It is the zero Addr where that leaves several.
+func sourceOf(tun *engine.Tunnel, info *node.Info, ports []node.Port) netip.Addr {
+	if tun.Src.IsValid() {
 		return tun.Src
 	}
 	for _, p := range ports {
-		if src := cmp.Or(p.Options["local_ip"], p.Source); src != "" {
+		if src, err := netip.ParseAddr(cmp.Or(p.Options["local_ip"], p.Source)); err == nil {
 			return src
 		}
 	}
-	dst, _ := netip.ParseAddr(tun.Dst)
-	var own []string
+	var own []netip.Addr
 	for _, s := range info.EncapIPs {
-		if ip, err := netip.ParseAddr(s); err == nil && ip.Is4() == dst.Is4() {
-			own = append(own, s)
+		if ip, err := netip.ParseAddr(s); err == nil && ip.Is4() == tun.Dst.Is4() {
+			own = append(own, ip)
 		}
 	}
 	if len(own) != 1 {
-		return ""
+		return netip.Addr{}
 	}
 	return own[0]
 }
@@ -157,7 +153,7 @@ func ipsecOf(ports []node.Port) string {
 // makes (ofproto/tunnel.c: tnl_find): a port for this key before one for all, then one for exactly
 // these addresses before one with an open side. Where several bridges have such a port, the
 // integration bridge's is OVN's.
-func tunnelPort(info *node.Info, typ, src string, tun *engine.Tunnel) (node.Port, bool) {
+func tunnelPort(info *node.Info, typ string, src netip.Addr, tun *engine.Tunnel) (node.Port, bool) {
 	var best node.Port
 	score := -1
 	for _, p := range info.Ports {
@@ -194,33 +190,24 @@ func tunnelPort(info *node.Info, typ, src string, tun *engine.Tunnel) (node.Port
 	return best, score >= 0
 }
 
-// sameAddr compares addresses that may be written in different ways.
-func sameAddr(a, b string) bool {
-	x, err := netip.ParseAddr(a)
-	if err != nil {
-		return false
-	}
-	y, err := netip.ParseAddr(b)
-	return err == nil && x == y
+// sameAddr reports whether a text is an address, in whichever way it is written.
+func sameAddr(text string, addr netip.Addr) bool {
+	a, err := netip.ParseAddr(text)
+	return err == nil && a == addr
 }
 
 // tunnelFields are the flow's tunnel fields at the receiver (ovn controller/physical.c: the OVN option is
 // tun_metadata0 in br-int's TLV map).
-func tunnelFields(tun *engine.Tunnel, src string) []engine.Field {
+func tunnelFields(tun *engine.Tunnel, src netip.Addr) []engine.Field {
 	f := []engine.Field{{Name: "tun_id", Value: fmt.Sprintf("0x%x", tun.ID)}}
 	srcName, dstName := "tun_src", "tun_dst"
-	if ip, err := netip.ParseAddr(tun.Dst); err == nil && ip.Is6() {
+	if tun.Dst.Is6() {
 		srcName, dstName = "tun_ipv6_src", "tun_ipv6_dst"
 	}
-	if src != "" {
-		f = append(f, engine.Field{Name: srcName, Value: src})
-	}
-	f = append(f, engine.Field{Name: dstName, Value: tun.Dst})
+	f = append(f, engine.Field{Name: srcName, Value: src.String()}, engine.Field{Name: dstName, Value: tun.Dst.String()})
 	for _, o := range tun.Options {
-		if o.Class == ovnOptionClass && o.Type == ovnOptionType {
-			if v, err := strconv.ParseUint(o.Data, 16, 32); err == nil {
-				f = append(f, engine.Field{Name: "tun_metadata0", Value: fmt.Sprintf("0x%x", v)})
-			}
+		if o.Class == ovnOptionClass && o.Type == ovnOptionType && len(o.Data) == 4 {
+			f = append(f, engine.Field{Name: "tun_metadata0", Value: fmt.Sprintf("0x%x", binary.BigEndian.Uint32(o.Data))})
 		}
 	}
 	return f

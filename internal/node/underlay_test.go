@@ -125,7 +125,7 @@ func TestNothingIsAskedFor(t *testing.T) {
 			case l.Why != "":
 				out = append(out, string(l.Kind)+": "+l.Why)
 			case l.Tunnel != nil:
-				out = append(out, string(l.Kind)+" to "+l.Tunnel.Dst)
+				out = append(out, string(l.Kind)+" to "+l.Tunnel.Dst.String())
 			default:
 				out = append(out, string(l.Kind)+" "+l.Port.Name)
 			}

@@ -14,7 +14,7 @@ func (w *writing) hop(i int) *report.Hop {
 	h := w.Hops[i]
 	out := &report.Hop{Chassis: h.Chassis, Bridge: h.Bridge, InPort: h.InPort, Via: report.Via(h.Via)}
 	if t := h.Tunnel; t != nil {
-		out.Tunnel = &report.Tunnel{Type: t.Type, Src: t.Src, Dst: t.Dst, IPsec: t.IPsec}
+		out.Tunnel = &report.Tunnel{Type: t.Type, Src: t.Src.String(), Dst: t.Dst.String(), IPsec: t.IPsec}
 	}
 	for j := range h.Segments {
 		out.Segments = append(out.Segments, w.segment(driver.Step{Hop: i, Segment: j}))
