@@ -12,13 +12,15 @@ type Start struct {
 	Bridge  string // the integration bridge when empty
 	OFPort  uint32
 	Via     string // vif, physical
-	// VLAN tags the packet as it is on the wire where it enters, or on a parent's interface; 0 leaves it as it is.
+	// VLAN tags the packet as it is on the wire where it enters, or on a parent's interface; 0
+	// leaves it as it is.
 	VLAN uint16
 	// Network is the provider network that it comes by; empty for any other way.
 	Network string
 	// Resume enters the pipeline by these OpenFlow actions instead of by a port: a router's.
 	Resume string
-	// Also are further places where a copy enters at the same time: a broadcast from a provider network.
+	// Also are further places where a copy enters at the same time: a broadcast from a provider
+	// network.
 	Also []Start
 	// Choices are those of earlier packets that the packet's own headers depend on: it answers one
 	// of them.

@@ -15,8 +15,8 @@ type CommitOptions struct {
 	Keep    bool
 }
 
-// Commit writes a world's overlay entries to the nodes' kernels. The world it returns has only what was not written:
-// the next packet finds the rest in the nodes' own tables.
+// Commit writes a world's overlay entries to the nodes' kernels. The world it returns has only what
+// was not written: the next packet finds the rest in the nodes' own tables.
 func (d *Driver) Commit(ctx context.Context, w World, opt CommitOptions) (World, []string, error) {
 	next := World{Overlays: map[string]ctstate.OverlayData{}, Lessons: w.Lessons, Carried: w.Carried}
 	var warnings []string

@@ -98,8 +98,8 @@ func (e *ending) generated(res pinctrl.Result) (arrival, bool) {
 	}, true
 }
 
-// resumed follows a packet that waits for ovn-controller and goes on; which of the ways it goes, where there are several,
-// depends on what only ovn-controller sees.
+// resumed follows a packet that waits for ovn-controller and goes on; which of the ways it goes,
+// where there are several, depends on what only ovn-controller sees.
 func (e *ending) resumed(res pinctrl.Result) {
 	c, a := e.leaf.Controller, e.from
 	if c.Lost != "" || c.Table < 0 || c.Table > 254 || a.depth > maxAnswers {

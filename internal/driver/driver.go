@@ -1,5 +1,5 @@
-// Package driver stitches nodes: it finds the chassis a packet enters on, and carries the packet through
-// tunnels and provider networks from node to node until every branch has ended.
+// Package driver stitches nodes: it finds the chassis a packet enters on, and carries the packet
+// through tunnels and provider networks from node to node until every branch has ended.
 package driver
 
 import (

@@ -35,7 +35,8 @@ func TestDriver(t *testing.T) {
 	}
 }
 
-// A packet comes out of a tunnel on the peer as it was sent, on the port for the sender, with key, addresses and OVN's option.
+// A packet comes out of a tunnel on the peer as it was sent, on the port for the sender, with key,
+// addresses and OVN's option.
 func testTunnel(t *testing.T, sb *ovn.SB) {
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
 	far := tcpSYN()
@@ -110,7 +111,8 @@ func testTunnel(t *testing.T, sb *ovn.SB) {
 	}
 }
 
-// The options that ovs-monitor-ipsec reads say that a tunnel is encrypted; ends that differ are warned of.
+// The options that ovs-monitor-ipsec reads say that a tunnel is encrypted; ends that differ are
+// warned of.
 func testTunnelIPsec(t *testing.T, sb *ovn.SB) {
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
 	hv1.trace = same(result(through(hv1.port(t, "ovn-hv2-10.9.0.2"), tcpSYN(), "", "10.9.0.2")))
@@ -216,7 +218,8 @@ func testTunnelEnds(t *testing.T, sb *ovn.SB) {
 	}
 }
 
-// Two nodes that send a packet to each other for ever: an end, and few questions, since the same question is asked once.
+// Two nodes that send a packet to each other for ever: an end, and few questions, since the same
+// question is asked once.
 func testLoop(t *testing.T, sb *ovn.SB) {
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
 	hv1.trace = same(result(through(hv1.port(t, "ovn-hv2-10.9.0.2"), tcpSYN(), "", "10.9.0.2")))
@@ -266,7 +269,8 @@ func choose(leaves ...engine.Leaf) *engine.Result {
 	return r
 }
 
-// Exclusive alternatives: each with its choices and entries; a visit that does not differ is made and shown once.
+// Exclusive alternatives: each with its choices and entries; a visit that does not differ is made
+// and shown once.
 func testAlternatives(t *testing.T, sb *ovn.SB) {
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
 	tun := through(hv1.port(t, "ovn-hv2-10.9.0.2"), tcpSYN(), "", "10.9.0.2")
@@ -381,7 +385,8 @@ func testVerdicts(t *testing.T, sb *ovn.SB) {
 	}
 }
 
-// A mirror's copy is listed and does not decide: neither the verdict, nor whether the packet was flooded.
+// A mirror's copy is listed and does not decide: neither the verdict, nor whether the packet was
+// flooded.
 func testMirrors(t *testing.T, sb *ovn.SB) {
 	hv1 := chassis("hv1", "sw0-p1")
 	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}
@@ -414,7 +419,8 @@ func testMirrors(t *testing.T, sb *ovn.SB) {
 	}
 }
 
-// Each chassis by its own Southbound database; a socket is another one on each of them, and what was opened is asked for once.
+// Each chassis by its own Southbound database; a socket is another one on each of them, and what
+// was opened is asked for once.
 func testSouthbound(t *testing.T, sb *ovn.SB) {
 	far, other := chassis("far", "x"), chassis("other", "y")
 	far.info.OVNRemote, other.info.OVNRemote = "tcp:10.0.0.9:6642", "unix:/run/ovn/ovnsb_db.sock"
@@ -454,7 +460,8 @@ func testSouthbound(t *testing.T, sb *ovn.SB) {
 	wantText(t, strings.Join(dialed, "\n"), "far tcp:10.0.0.9:6642\nother"+sock+"\nthird"+sock+"\nfourth"+sock)
 }
 
-// A flood's verdict is its best copy's, of alternatives the worst; what happens in all of them is none of its own.
+// A flood's verdict is its best copy's, of alternatives the worst; what happens in all of them is
+// none of its own.
 func TestVerdictOfFloods(t *testing.T) {
 	branch := func(v engine.Verdict, chosen ...string) *Branch {
 		b := &Branch{Verdict: v}
@@ -666,8 +673,8 @@ func testStart(t *testing.T, sb *ovn.SB) {
 		t.Errorf("%+v %v", got, err)
 	}
 	p.EthDst = packet.MAC{2, 7}
-	// A MAC that nobody has is flooded: to all that are on the network, each of which drops it, or to those with ports of unknown
-	// addresses; where the FDB knows better, it is not.
+	// A MAC that nobody has is flooded: to all that are on the network, each of which drops it, or
+	// to those with ports of unknown addresses; where the FDB knows better, it is not.
 	if got, err = enter("ln-public", "", p); err != nil || len(got.Also) != 1 || len(d.notes) != 1 || !strings.Contains(d.notes[0], "(hv1, hv2)") {
 		t.Errorf("%+v %v %q", got, err, d.notes)
 	}
@@ -683,7 +690,8 @@ func testStart(t *testing.T, sb *ovn.SB) {
 	if _, err = enter("ln-prov", "", p); !errors.As(err, &ee) || !strings.Contains(err.Error(), "(FDB)") {
 		t.Errorf("%v", err)
 	}
-	// What is elsewhere: a VTEP's port nowhere, another zone's port on that zone's chassis, if it has an interface there.
+	// What is elsewhere: a VTEP's port nowhere, another zone's port on that zone's chassis, if it
+	// has an interface there.
 	if _, err = enter("sw0-vtep", "", tcpSYN()); !errors.As(err, &ee) || !strings.Contains(err.Error(), "VTEP gateway") {
 		t.Errorf("%v", err)
 	}

@@ -22,7 +22,8 @@ type ending struct {
 // dead is an error that ends a packet's way and not the run: why it is not known how the packet
 // goes on, or where it is lost.
 type dead struct {
-	lostOn string // the chassis on which the packet is lost; empty where it is unknown how it goes on
+	// lostOn is the chassis on which the packet is lost; empty where it is unknown how it goes on.
+	lostOn string
 	why    string
 }
 
@@ -205,7 +206,8 @@ func (e *ending) mirrored(ctx context.Context) error {
 	return nil
 }
 
-// logicalPort names the port that a VIF's frame belongs to: a nested container's by its tag, else the interface's own.
+// logicalPort names the port that a VIF's frame belongs to: a nested container's by its tag, else
+// the interface's own.
 func (e *ending) logicalPort(ctx context.Context) (string, error) {
 	leaf := e.leaf
 	if len(leaf.Packet.VLANs) == 0 {

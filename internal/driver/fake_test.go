@@ -52,7 +52,8 @@ func (f fakeNodes) Node(_ context.Context, c *ovn.Chassis) (node.Node, error) {
 // chassisIPs are the tunnel addresses of the chassis.
 var chassisIPs = map[string][]string{"hv1": {"10.9.0.1", "10.9.1.1"}, "hv2": {"10.9.0.2"}, "hv3": {"fd09::3"}, "vtep": {"10.9.0.9"}}
 
-// southbound is a real database: ovntest.Topology with sw0-p1 and its nested container on hv1, sw1-p1 and the gateway on hv2.
+// southbound is a real database: ovntest.Topology with sw0-p1 and its nested container on hv1,
+// sw1-p1 and the gateway on hv2.
 func southbound(t *testing.T) *ovn.SB {
 	t.Helper()
 	d := ovntest.New(t, ovntest.Topology+`lsp-add sw0 sw0-child sw0-p1 42
@@ -124,7 +125,8 @@ const (
 	tunnelBase = 10
 )
 
-// chassis is a fake node with one VIF, a provider bridge, and a tunnel to each address of the others.
+// chassis is a fake node with one VIF, a provider bridge, and a tunnel to each address of the
+// others.
 func chassis(name, vif string) *fakeNode {
 	info := &node.Info{SystemID: name, Bridge: "br-int", Datapath: "system", EncapIPs: chassisIPs[name], BridgeMappings: map[string]string{"physnet1": "br-ex"},
 		OVSVersion: "3.1.0", Zones: map[uint16]string{5: vif}}

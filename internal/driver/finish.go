@@ -11,7 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 )
 
-// finish completes a trace: branches once each, the verdict, and what is asked after the packet has ended.
+// finish completes a trace: branches once each, the verdict, and what is asked after the packet has
+// ended.
 func (s *sending) finish(ctx context.Context) {
 	visited := map[string]bool{}
 	for _, v := range s.visits {
@@ -35,7 +36,8 @@ func (s *sending) assumptions(v *visit) {
 	}
 }
 
-// freshness warns of chassis whose ovn-controller has not confirmed the newest configuration: their tables may be old.
+// freshness warns of chassis whose ovn-controller has not confirmed the newest configuration: their
+// tables may be old.
 func (s *sending) freshness(ctx context.Context, chassis []string) {
 	for _, name := range chassis {
 		if s.fresh[name] {

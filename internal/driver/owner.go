@@ -28,13 +28,15 @@ func (d *Driver) mapping(ctx context.Context, sb *ovn.SB, network string) ([]*ov
 	return out, nil
 }
 
-// owner is who takes packets for a MAC off a provider network. The zero owner: nobody in OVN, as far as OVN knows.
+// owner is who takes packets for a MAC off a provider network. The zero owner: nobody in OVN, as
+// far as OVN knows.
 type owner struct {
 	chassis, port string
 	outside       bool // the FDB table has it on the physical network itself
 }
 
-// answers finds who has a MAC on a provider network: a port whose address it is, else the one that the FDB table has for it.
+// answers finds who has a MAC on a provider network: a port whose address it is, else the one that
+// the FDB table has for it.
 func (d *Driver) answers(ctx context.Context, sb *ovn.SB, mac packet.MAC, w wire) (owner, error) {
 	nets, err := localnets(ctx, sb, w)
 	if err != nil {
@@ -132,8 +134,9 @@ func (d *Driver) takers(ctx context.Context, sb *ovn.SB, w wire) ([]string, erro
 	return out, nil
 }
 
-// ownerOf tells whether a switch port answers for a MAC: a VIF's own; a router port's on the chassis of its gateway;
-// or a distributed floating IP's external MAC, where the port behind it is (Port_Binding.nat_addresses).
+// ownerOf reports whether a switch port answers for a MAC: a VIF's own; a router port's on the
+// chassis of its gateway; or a distributed floating IP's external MAC, where the port behind it is
+// (Port_Binding.nat_addresses).
 func (d *Driver) ownerOf(ctx context.Context, sb *ovn.SB, p *ovn.PortBinding, mac string) (*ovn.PortBinding, error) {
 	for _, a := range p.Addrs() {
 		if a.MAC == mac && p.IsVIF() {
@@ -165,7 +168,8 @@ func (d *Driver) ownerOf(ctx context.Context, sb *ovn.SB, p *ovn.PortBinding, ma
 	return d.floating(ctx, sb, mac)
 }
 
-// floating finds the port behind a distributed floating IP's external MAC by the router's NAT rules.
+// floating finds the port behind a distributed floating IP's external MAC by the router's NAT
+// rules.
 func (d *Driver) floating(ctx context.Context, sb *ovn.SB, mac string) (*ovn.PortBinding, error) {
 	if d.NB == nil {
 		return nil, nil

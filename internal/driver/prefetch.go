@@ -8,16 +8,16 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// prefetches are nodes that are being started and asked ahead of time: a node is a process, and starting
-// it takes longer than most of what it is then asked.
+// prefetches are nodes that are being started and asked ahead of time: a node is a process, and
+// starting it takes longer than most of what it is then asked.
 type prefetches struct {
 	started map[string]chan struct{} // closed when the node has answered
 	stop    []context.CancelFunc
 	wg      sync.WaitGroup
 }
 
-// Expect prepares the node of a chassis that a packet will be on, and does not wait for it. What fails here fails again, and is
-// told, when the packet gets there.
+// Expect prepares the node of a chassis that a packet will be on, and does not wait for it. What
+// fails here fails again, and is told, when the packet gets there.
 func (d *Driver) Expect(ctx context.Context, chassis ovsdb.UUID) {
 	if chassis.IsZero() {
 		return

@@ -14,15 +14,16 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// wire is a provider network as it is on the physical link: its name and the outermost tag, 0 for none.
+// wire is a provider network as it is on the physical link: its name and the outermost tag, 0 for
+// none.
 type wire struct {
 	network string
 	vlan    uint16
 }
 
-// physical carries a packet that leaves by a physical port: to the chassis that answers for its MAC on the same provider
-// network, to every chassis that maps the network when it is a broadcast, else out of OVN, and perhaps, when the network floods
-// it, to the chassis that take unknown addresses.
+// physical carries a packet that leaves by a physical port: to the chassis that answers for its MAC
+// on the same provider network, to every chassis that maps the network when it is a broadcast, else
+// out of OVN, and perhaps, when the network floods it, to the chassis that take unknown addresses.
 func (e *ending) physical(ctx context.Context) error {
 	leaf, here := e.leaf, e.from.chassis
 	network := networkOf(e.at.info, leaf.Port.Bridge)
@@ -73,9 +74,10 @@ func (e *ending) outside(why string) *Branch {
 	return e.end(engine.External, p.Name, fmt.Sprintf("leaves by %s of %s%s", p.Name, p.Bridge, why))
 }
 
-// unknownUnicast brings a packet for a MAC that nobody in OVN is known to have to the other chassis that take such packets, as a
-// physical network does that has not seen the MAC either. Whether it has cannot be asked: that it floods is one alternative, that it
-// knows a port and hands the packet to that one alone is the other. left is the branch by which the packet leaves.
+// unknownUnicast brings a packet for a MAC that nobody in OVN is known to have to the other chassis
+// that take such packets, as a physical network does that has not seen the MAC either. Whether it
+// has cannot be asked: that it floods is one alternative, that it knows a port and hands the packet
+// to that one alone is the other. left is the branch by which the packet leaves.
 func (e *ending) unknownUnicast(ctx context.Context, sb *ovn.SB, w wire, left *Branch) error {
 	takers, err := e.takers(ctx, sb, w)
 	if err != nil {
@@ -98,7 +100,8 @@ func (e *ending) unknownUnicast(ctx context.Context, sb *ovn.SB, w wire, left *B
 	return nil
 }
 
-// flood is a packet that a physical network may flood: the branch that it leaves by, and where its copies then arrive.
+// flood is a packet that a physical network may flood: the branch that it leaves by, and where its
+// copies then arrive.
 type flood struct {
 	left  *Branch
 	there []arrival
@@ -136,7 +139,8 @@ func (t *track) choosing(c engine.Choice, of *Branch) *track {
 	return alt
 }
 
-// broadcast brings a broadcast to every other chassis that maps the network; of those that cannot be asked a warning says so.
+// broadcast brings a broadcast to every other chassis that maps the network; of those that cannot
+// be asked a warning says so.
 func (e *ending) broadcast(ctx context.Context, w wire) error {
 	sb, err := e.Southbound(ctx, e.from.chassis)
 	if err != nil {
@@ -158,8 +162,9 @@ func (e *ending) broadcast(ctx context.Context, w wire) error {
 	return nil
 }
 
-// copyTo is fromWire for one copy of several: false where the copy has been on the chassis already. That a node cannot be
-// reached, or why it is unknown how the copy gets there, is a warning and not the end of the run; what names the copy in it.
+// copyTo is fromWire for one copy of several: false where the copy has been on the chassis already.
+// That a node cannot be reached, or why it is unknown how the copy gets there, is a warning and not
+// the end of the run; what names the copy in it.
 func (e *ending) copyTo(ctx context.Context, chassis string, w wire, what string) (next arrival, ok bool, err error) {
 	if chassis == e.from.chassis || slices.Contains(e.wired(), wiredTo{chassis, w.network}) {
 		return arrival{}, false, nil
@@ -180,7 +185,8 @@ func (e *ending) copyTo(ctx context.Context, chassis string, w wire, what string
 // wiredTo is a chassis that a packet has come to by a provider network.
 type wiredTo struct{ chassis, network string }
 
-// wired lists the arrivals by a wire on the packet's way: a broadcast that came by the wire is not handed back to it.
+// wired lists the arrivals by a wire on the packet's way: a broadcast that came by the wire is not
+// handed back to it.
 func (e *ending) wired() []wiredTo {
 	var out []wiredTo
 	for _, i := range e.from.hops {
@@ -205,8 +211,9 @@ func (e *ending) fromWire(ctx context.Context, chassis string, w wire) (arrival,
 		req: engine.Request{Bridge: port.Bridge, InPort: port.OFPort, InPortDatapath: port.Datapath, Packet: e.leaf.Packet}}, nil
 }
 
-// physicalPort finds the port by which a chassis is on a provider network. A bond counts as one port: its active member where it has
-// one, since what comes by another is dropped (ofproto/bond.c: bond_check_admissibility), else any.
+// physicalPort finds the port by which a chassis is on a provider network. A bond counts as one
+// port: its active member where it has one, since what comes by another is dropped (ofproto/bond.c:
+// bond_check_admissibility), else any.
 func physicalPort(info *node.Info, network string) (node.Port, error) {
 	bridge := info.BridgeMappings[network]
 	if bridge == "" {

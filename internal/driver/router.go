@@ -9,12 +9,14 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// ingressTable is the first table of the logical ingress pipelines, OFTABLE_LOG_INGRESS_PIPELINE in every release of OVN from
-// 20.03 on (controller/lflow.h); the trace itself shows whether it is right.
+// ingressTable is the first table of the logical ingress pipelines, OFTABLE_LOG_INGRESS_PIPELINE in
+// every release of OVN from 20.03 on (controller/lflow.h); the trace itself shows whether it is
+// right.
 const ingressTable = 8
 
-// enterRouter brings a packet into a router's pipeline at one of its ports, as the patch to the switch would: by packet-out with the
-// registers that ovn-controller loads for the port (controller/physical.c: load_logical_ingress_metadata).
+// enterRouter brings a packet into a router's pipeline at one of its ports, as the patch to the
+// switch would: by packet-out with the registers that ovn-controller loads for the port
+// (controller/physical.c: load_logical_ingress_metadata).
 func (d *Driver) enterRouter(ctx context.Context, pb *ovn.PortBinding, at string) (Start, error) {
 	dp, err := d.SB.DatapathByUUID(ctx, pb.Datapath)
 	if err != nil {

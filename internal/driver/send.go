@@ -42,8 +42,8 @@ type visit struct {
 	result *engine.Result
 }
 
-// Send follows one packet from where it enters, over world's entries. On error what was found before is
-// returned with it.
+// Send follows one packet from where it enters, over world's entries. On error what was found
+// before is returned with it.
 func (d *Driver) Send(ctx context.Context, world World, start Start, p packet.Packet, label, direction string) (*Trace, error) {
 	s := &sending{
 		Driver: d, made: map[string]*visit{},
@@ -101,7 +101,8 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 			}
 		}
 		if alt.ends() == before && len(o.Leaves) > 0 {
-			// Nothing but copies for ovn-controller (a log, an address learned): the packet itself ends here.
+			// Nothing but copies for ovn-controller (a log, an address learned): the packet itself
+			// ends here.
 			last := o.Leaves[len(o.Leaves)-1]
 			last.Mirror = ""
 			e := &ending{sending: s, track: alt, from: a, at: v, leaf: last}

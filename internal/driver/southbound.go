@@ -8,9 +8,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// Southbound gives the Southbound database that a chassis itself uses: the run's own where the chassis is registered there
-// as one of its own, else the one its ovn-remote names (OVN-IC and interconnect deployments have one a zone, and know the
-// others' chassis as remote ones). Where that cannot be reached, the run's own answers, and the run says so.
+// Southbound gives the Southbound database that a chassis itself uses: the run's own where the
+// chassis is registered there as one of its own, else the one its ovn-remote names (OVN-IC and
+// interconnect deployments have one a zone, and know the others' chassis as remote ones). Where
+// that cannot be reached, the run's own answers, and the run says so.
 func (d *Driver) Southbound(ctx context.Context, chassis string) (*ovn.SB, error) {
 	if sb := d.zones[chassis]; sb != nil {
 		return sb, nil

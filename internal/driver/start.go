@@ -20,7 +20,8 @@ func (e *UnboundError) Error() string {
 	return fmt.Sprintf("logical port %s is not bound to any chassis", e.Port)
 }
 
-// ReplyStart finds where a reply to what arrived by a branch enters: the same VIF, or the same physical port.
+// ReplyStart finds where a reply to what arrived by a branch enters: the same VIF, or the same
+// physical port.
 func (d *Driver) ReplyStart(ctx context.Context, b *Branch) (Start, error) {
 	_, info, err := d.node(ctx, b.Chassis)
 	if err != nil {
@@ -49,7 +50,8 @@ func (d *Driver) StartAt(ctx context.Context, pb *ovn.PortBinding) (Start, error
 	return d.enterVIF(ctx, pb, c.Name)
 }
 
-// vifStart finds a VIF's OpenFlow port on its node: its own interface, or its parent's for a nested container.
+// vifStart finds a VIF's OpenFlow port on its node: its own interface, or its parent's for a nested
+// container.
 func vifStart(ctx context.Context, d *Driver, chassis string, info *node.Info, port string) (Start, error) {
 	tag := uint16(0) // of a nested container on its parent's interface
 	p, ok := info.PortByIfaceID(port)
@@ -74,9 +76,10 @@ func vifStart(ctx context.Context, d *Driver, chassis string, info *node.Info, p
 	return Start{Chassis: chassis, Port: port, Bridge: p.Bridge, OFPort: p.OFPort, Via: "vif", VLAN: tag}, nil
 }
 
-// Enter finds where a packet of a logical port enters: a VIF on its chassis, a virtual port at its parent's, a localnet port on
-// the physical ports of its provider network (at names the chassis; else the one that answers for the packet's MAC, or all of
-// them for a broadcast), a router port in the router's own pipeline.
+// Enter finds where a packet of a logical port enters: a VIF on its chassis, a virtual port at its
+// parent's, a localnet port on the physical ports of its provider network (at names the chassis;
+// else the one that answers for the packet's MAC, or all of them for a broadcast), a router port in
+// the router's own pipeline.
 func (d *Driver) Enter(ctx context.Context, pb *ovn.PortBinding, at string, p packet.Packet) (Start, error) {
 	switch pb.Type {
 	case "localnet":
@@ -137,8 +140,8 @@ func (d *Driver) enterVIF(ctx context.Context, pb *ovn.PortBinding, chassis stri
 	return vifStart(ctx, d, chassis, info, pb.LogicalPort)
 }
 
-// enterRemote is the interface of a port of another zone, where that zone's chassis has one: the far side of a transit switch may
-// be a router's, which sends nothing by itself.
+// enterRemote is the interface of a port of another zone, where that zone's chassis has one: the
+// far side of a transit switch may be a router's, which sends nothing by itself.
 func (d *Driver) enterRemote(ctx context.Context, pb *ovn.PortBinding) (Start, error) {
 	if pb.Chassis.IsZero() {
 		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "it belongs to another zone, and this Southbound database does not say on which chassis"}
@@ -211,11 +214,13 @@ func (d *Driver) enterWire(ctx context.Context, ln *ovn.PortBinding, at string, 
 	return first, nil
 }
 
-// maxFlooded bounds the chassis that are asked what they do with a packet for a MAC that nobody has.
+// maxFlooded bounds the chassis that are asked what they do with a packet for a MAC that nobody
+// has.
 const maxFlooded = 32
 
-// flooded are the chassis to which a provider network brings a packet for a MAC that OVN knows nothing of: those with ports of unknown
-// addresses, and where there are none all that are on the network, if they are not too many: each of them will say why it drops it.
+// flooded are the chassis to which a provider network brings a packet for a MAC that OVN knows
+// nothing of: those with ports of unknown addresses, and where there are none all that are on the
+// network, if they are not too many: each of them will say why it drops it.
 func (d *Driver) flooded(ctx context.Context, mac packet.MAC, w wire) ([]string, error) {
 	names, err := d.takers(ctx, d.SB, w)
 	if err != nil {

@@ -15,12 +15,13 @@ type Trace struct {
 	Direction string // original or reply
 	Start     Start  // where the packet entered
 	Packet    packet.Packet
-	Hops      []*Hop    // in the order in which they were made
-	Outcomes  []Outcome // exclusive alternatives; they share the branches that ended before they parted
-	Branches  []*Branch // those of all outcomes, each once
-	Asides    []*Branch // the ends of packets that OVN sends beside the traced one, each once
-	Verdict   engine.Verdict
-	Flood     bool // the packet was multiplied by design: Verdict is its best branch's
+	Hops      []*Hop // in the order in which they were made
+	// Outcomes are exclusive alternatives; they share the branches that ended before they parted.
+	Outcomes []Outcome
+	Branches []*Branch // those of all outcomes, each once
+	Asides   []*Branch // the ends of packets that OVN sends beside the traced one, each once
+	Verdict  engine.Verdict
+	Flood    bool // the packet was multiplied by design: Verdict is its best branch's
 	// Warnings are what may make the trace less than certain, in the order in which it was found.
 	Warnings []string
 	// LateWarnings are those of the questions asked after the packet had ended: where else its
@@ -45,7 +46,8 @@ type Hop struct {
 type HopTunnel struct {
 	Type     string // geneve, vxlan, ...
 	Src, Dst netip.Addr
-	IPsec    string // what protects its packets, as set up at the sender; empty for a tunnel in clear
+	// IPsec says what protects its packets, as set up at the sender; empty for a tunnel in clear.
+	IPsec string
 }
 
 // Step is a segment on a branch's way: indexes in Trace.Hops and Hop.Segments.
@@ -71,8 +73,10 @@ type Branch struct {
 	Hops    []int  // indexes in Trace.Hops
 	Way     []Step
 	Made    string // which packet of OVN's own this is: "tcp_reset", "arp"; empty for the traced one
-	Mirror  string // the mirror whose copy this is; such a branch does not count for the verdict
-	Held    *Held  // the packet is a fragment, and its end depends on the others; nil: it does not
+	// Mirror is the mirror whose copy this is; such a branch does not count for the verdict.
+	Mirror string
+	// Held reports that the packet is a fragment and its end depends on the others; nil: it does not.
+	Held *Held
 }
 
 // Kind says at what the branch ends: port, host, external, controller, drop or unknown.

@@ -97,7 +97,8 @@ func (d *Driver) remember(c *ovn.Chassis) {
 	}
 }
 
-// senders are the ports by which a node may have sent a tunnel packet: the datapath's own port is shared by all of one type.
+// senders are the ports by which a node may have sent a tunnel packet: the datapath's own port is
+// shared by all of one type.
 func senders(tun *engine.Tunnel, info *node.Info, typ string) []node.Port {
 	var out []node.Port
 	for _, p := range info.Ports {
@@ -111,8 +112,9 @@ func senders(tun *engine.Tunnel, info *node.Info, typ string) []node.Port {
 	return out
 }
 
-// sourceOf is the address a tunnel packet is sent from: as set, the port's own, what the node's routes choose, else the node's one
-// encapsulation address of the destination's family. It is the zero Addr where that leaves several.
+// sourceOf is the address a tunnel packet is sent from: as set, the port's own, what the node's
+// routes choose, else the node's one encapsulation address of the destination's family. It is the
+// zero Addr where that leaves several.
 func sourceOf(tun *engine.Tunnel, info *node.Info, ports []node.Port) netip.Addr {
 	if tun.Src.IsValid() {
 		return tun.Src
@@ -134,8 +136,8 @@ func sourceOf(tun *engine.Tunnel, info *node.Info, ports []node.Port) netip.Addr
 	return own[0]
 }
 
-// ipsecOf names what a tunnel port's packets are to be protected by (ovs-monitor-ipsec reads these options); empty for a tunnel
-// in clear.
+// ipsecOf names what a tunnel port's packets are to be protected by (ovs-monitor-ipsec reads these
+// options); empty for a tunnel in clear.
 func ipsecOf(ports []node.Port) string {
 	for _, p := range ports {
 		for _, o := range []struct{ option, name string }{
@@ -196,8 +198,8 @@ func sameAddr(text string, addr netip.Addr) bool {
 	return err == nil && a == addr
 }
 
-// tunnelFields are the flow's tunnel fields at the receiver (ovn controller/physical.c: the OVN option is
-// tun_metadata0 in br-int's TLV map).
+// tunnelFields are the flow's tunnel fields at the receiver (ovn controller/physical.c: the OVN
+// option is tun_metadata0 in br-int's TLV map).
 func tunnelFields(tun *engine.Tunnel, src netip.Addr) []engine.Field {
 	f := []engine.Field{{Name: "tun_id", Value: fmt.Sprintf("0x%x", tun.ID)}}
 	srcName, dstName := "tun_src", "tun_dst"

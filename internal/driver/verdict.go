@@ -18,8 +18,8 @@ func OwnBranches(list []*Branch) []*Branch {
 	return slices.DeleteFunc(slices.Clone(list), func(b *Branch) bool { return b.Mirror != "" })
 }
 
-// verdictOf is the worst of a packet's own branches; of a packet that was flooded the best, and of its exclusive alternatives
-// the worst.
+// verdictOf is the worst of a packet's own branches; of a packet that was flooded the best, and of
+// its exclusive alternatives the worst.
 func verdictOf(list []*Branch, flood bool) engine.Verdict {
 	if len(list) == 0 {
 		return engine.Unknown
@@ -59,8 +59,8 @@ func (b *Branch) within(o *Branch) bool {
 	return true
 }
 
-// copies reports whether the packet was multiplied: two branches that do not exclude each other and that both put
-// a frame out.
+// copies reports whether the packet was multiplied: two branches that do not exclude each other and
+// that both put a frame out.
 func copies(list []*Branch) bool {
 	for i, b := range list {
 		for _, o := range list[:i] {

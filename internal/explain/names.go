@@ -77,8 +77,9 @@ func (n *Names) follow(v Visit, visit int) {
 	}
 }
 
-// ours leaves out the hits on bridges that OVN does not program. What enters by a provider network's bridge comes to the
-// integration bridge in the same segment; a trace that resumes there is headed by the bridge where the packet entered.
+// ours leaves out the hits on bridges that OVN does not program. What enters by a provider
+// network's bridge comes to the integration bridge in the same segment; a trace that resumes there
+// is headed by the bridge where the packet entered.
 func (v Visit) ours(s *engine.Segment, h engine.TableHit) bool {
 	switch {
 	case h.Bridge == "" || h.Bridge == v.Integration:
@@ -89,10 +90,10 @@ func (v Visit) ours(s *engine.Segment, h engine.TableHit) bool {
 	return false
 }
 
-// carry hands the row that decided on to the stages that act on its decision:
-// since 23.06 an ACL only sets a bit in *_acl_eval or *_acl_after_lb_eval, and the stage of the same name with
-// _action, which no Northbound row is behind, drops; so do *_check_port_sec and *_apply_port_sec with
-// a port's security. It returns the latest evaluation.
+// carry hands the row that decided on to the stages that act on its decision: since 23.06 an ACL
+// only sets a bit in *_acl_eval or *_acl_after_lb_eval, and the stage of the same name with
+// _action, which no Northbound row is behind, drops; so do *_check_port_sec and *_apply_port_sec
+// with a port's security. It returns the latest evaluation.
 func (s *seen) carry(eval *seen) *seen {
 	stage := s.named.Stage
 	switch ends := func(part string) bool { return strings.HasSuffix(stage, part) }; {

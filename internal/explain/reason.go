@@ -14,9 +14,9 @@ type Reason struct {
 	Nearest string // what would have taken the packet nearest; empty where there is nothing
 }
 
-// Reason returns the reason of a packet that ended at a hit; text is the reason as far as it is known
-// without the databases. Only a logical flow that drops gets another text, and a hit that no flow
-// is behind where the pipelines let the packet through. A hit that has no name gets none.
+// Reason returns the reason of a packet that ended at a hit; text is the reason as far as it is
+// known without the databases. Only a logical flow that drops gets another text, and a hit that no
+// flow is behind where the pipelines let the packet through. A hit that has no name gets none.
 func (n *Names) Reason(ctx context.Context, at At, text string) (Reason, error) {
 	s := n.seen[at]
 	if s == nil {

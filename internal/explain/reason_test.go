@@ -125,8 +125,8 @@ func TestSameFlow(t *testing.T) {
 	}
 }
 
-// TestBeyond checks what is said where the pipelines let a packet through and the chassis cannot put it out: each is told apart, and
-// none is a policy.
+// TestBeyond checks what is said where the pipelines let a packet through and the chassis cannot
+// put it out: each is told apart, and none is a policy.
 func TestBeyond(t *testing.T) {
 	binding := func(key int, name, typ, rest string) string {
 		return fmt.Sprintf(`{"op":"insert","table":"Port_Binding","row":{"logical_port":%q,"type":%q,"tunnel_key":%d,"datapath":["named-uuid","d"]%s}}`, name, typ, key, rest)
@@ -199,7 +199,8 @@ func TestACLWithoutNorthbound(t *testing.T) {
 	}
 }
 
-// TestBridges checks whose tables are named: the integration bridge's, also where the packet entered by another.
+// TestBridges checks whose tables are named: the integration bridge's, also where the packet
+// entered by another.
 func TestBridges(t *testing.T) {
 	e := explain.New(central(t, aclRows()), nil)
 	hit := func(bridge string) engine.TableHit {

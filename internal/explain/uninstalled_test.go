@@ -13,8 +13,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 )
 
-// TestUninstalled checks which look-ups are findings: only those that a flow of the database surely should have taken, or that a
-// flow took of which the database has no row.
+// TestUninstalled checks which look-ups are findings: only those that a flow of the database surely
+// should have taken, or that a flow took of which the database has no row.
 func TestUninstalled(t *testing.T) {
 	flow := func(n, priority int, match string) string {
 		return fmt.Sprintf(`{"op":"insert","table":"Logical_Flow","uuid":"%08x-0000-4000-8000-000000000000","row":{"logical_dp_group":["named-uuid","g"],
@@ -73,7 +73,8 @@ func TestUninstalled(t *testing.T) {
 	}
 }
 
-// TestWithdrawn checks that a logical flow which goes while a packet is traced is no finding: it was read, and need not be installed any more.
+// TestWithdrawn checks that a logical flow which goes while a packet is traced is no finding: it
+// was read, and need not be installed any more.
 func TestWithdrawn(t *testing.T) {
 	remote := ovsdbtest.Lone(t, "ovn-sb.ovsschema", ovn.Southbound, aclRows())
 	sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: remote})
@@ -94,7 +95,8 @@ func TestWithdrawn(t *testing.T) {
 	}
 }
 
-// TestTaught checks that a flow which an earlier packet would have put into a table is no difference: it is not there.
+// TestTaught checks that a flow which an earlier packet would have put into a table is no
+// difference: it is not there.
 func TestTaught(t *testing.T) {
 	e := explain.New(central(t, aclRows()), nil)
 	taught := on(46, 7, 0xdead)

@@ -99,7 +99,8 @@ func TestAnsweredByOVN(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, r)
 		}
 	}
-	// The end of a packet that OVN sends beside the traced one is no answer to it, nor is a mirror's copy.
+	// The end of a packet that OVN sends beside the traced one is no answer to it, nor is a
+	// mirror's copy.
 	aside := &driver.Branch{Verdict: engine.Delivered, Chassis: "hv1", Port: "sw0-p1", Packet: answer}
 	copied := *aside
 	copied.Mirror = "m1"

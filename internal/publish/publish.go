@@ -1,5 +1,5 @@
-// Package publish makes the public report of what was traced: here, and nowhere before, numbers become text and
-// table hits get their names.
+// Package publish makes the public report of what was traced: here, and nowhere before, numbers
+// become text and table hits get their names.
 package publish
 
 import (
@@ -102,7 +102,8 @@ func (w *writing) visitsOf(chassis string) []explain.Visit {
 	return out
 }
 
-// named returns what names a table hit's chassis, and the hit's place there; nil where nothing does.
+// named returns what names a table hit's chassis, and the hit's place there; nil where nothing
+// does.
 func (w *writing) named(at driver.Step, index int) (*explain.Names, explain.At) {
 	chassis := w.Hops[at.Hop].Chassis
 	return w.names[chassis], explain.At{Visit: slices.Index(w.visits[chassis], at.Hop), Segment: at.Segment, Index: index}

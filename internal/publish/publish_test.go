@@ -168,7 +168,8 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// What happened beside the packet's way stands among its segment's notes, and leaves the engine's as they are.
+// What happened beside the packet's way stands among its segment's notes, and leaves the engine's
+// as they are.
 func TestRemarks(t *testing.T) {
 	tr := traced(syn(), &driver.Branch{Verdict: engine.Delivered, Packet: syn()})
 	seg := tr.Hops[0].Segments[0]

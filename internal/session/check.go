@@ -15,8 +15,8 @@ type arrival struct {
 	broken   *Break         // nil: it arrived as it must
 }
 
-// verdict is that of a packet that broke a handshake: of the branch that got through and was not as it must be, else
-// the worst.
+// verdict is that of a packet that broke a handshake: of the branch that got through and was not as
+// it must be, else the worst.
 func (a arrival) verdict(o driver.Outcome) engine.Verdict {
 	switch {
 	case a.by != nil:
@@ -74,8 +74,8 @@ func (r *run) received(st step, o driver.Outcome, at *driver.Branch) *driver.Bra
 	return got
 }
 
-// expected tells whether a branch ends where the packet of a step must: a reply at the client, a later packet of the client at the
-// server that the first one reached.
+// expected reports whether a branch ends where the packet of a step must: a reply at the client, a
+// later packet of the client at the server that the first one reached.
 func (r *run) expected(st step, b, at *driver.Branch) bool {
 	switch {
 	case st.reply:
@@ -86,7 +86,8 @@ func (r *run) expected(st step, b, at *driver.Branch) bool {
 	return false
 }
 
-// atClient tells whether a branch ends where the client is: at its port, or on the wire of its provider network for its MAC.
+// atClient reports whether a branch ends where the client is: at its port, or on the wire of its
+// provider network for its MAC.
 func (r *run) atClient(b *driver.Branch) bool {
 	if r.start.Network == "" || b.Verdict != engine.External {
 		return b.Chassis == r.start.Chassis && b.Port == r.start.Port

@@ -26,7 +26,7 @@ func reply(p packet.Packet) packet.Packet {
 	return p
 }
 
-// isReply tells whether p answers q.
+// isReply reports whether p answers q.
 func isReply(p, q packet.Packet) bool {
 	r := reply(q)
 	return p.Proto == r.Proto && p.Src == r.Src && p.Dst == r.Dst && p.SrcPort == r.SrcPort && p.DstPort == r.DstPort && p.ICMPType == r.ICMPType

@@ -25,7 +25,8 @@ type Alternative struct {
 	Packets []*driver.Trace
 	Choices []engine.Choice
 	Broken  *Break // nil: established
-	// Verdict is how the packet ended that broke it; of an established session, how the first packet did.
+	// Verdict is how the packet ended that broke it; of an established session, how the first
+	// packet did.
 	Verdict engine.Verdict
 	World   driver.World
 }

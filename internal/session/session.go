@@ -23,7 +23,8 @@ type Sender interface {
 // Options tell what to play.
 type Options struct {
 	Close string // fin, rst or none
-	// Settle makes what a packet left real before the next one (--commit=kernel); nil leaves it in the overlay.
+	// Settle makes what a packet left real before the next one (--commit=kernel); nil leaves it in
+	// the overlay.
 	Settle func(ctx context.Context, w driver.World) (driver.World, error)
 }
 
@@ -109,8 +110,8 @@ func (r *run) remark(format string, args ...any) {
 	r.Events = append(r.Events, Event{Remark: fmt.Sprintf(format, args...)})
 }
 
-// play sends step i of an alternative and goes on with every alternative that it makes; at is the branch where
-// the server was reached.
+// play sends step i of an alternative and goes on with every alternative that it makes; at is the
+// branch where the server was reached.
 func (r *run) play(ctx context.Context, a Alternative, i int, at *driver.Branch) error {
 	if i == len(r.steps) {
 		r.Alternatives = append(r.Alternatives, a)

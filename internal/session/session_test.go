@@ -38,8 +38,8 @@ func first(proto uint8) packet.Packet {
 	return p
 }
 
-// network is a Sender: a load balancer before servers on hv2, server N at port "srvN". What a test changes is done to the
-// outcomes of one step.
+// network is a Sender: a load balancer before servers on hv2, server N at port "srvN". What a test
+// changes is done to the outcomes of one step.
 type network struct {
 	t       *testing.T
 	servers int
@@ -454,7 +454,8 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// TestVerdict: of a broken handshake the end of what broke it, of one that goes through how the server was reached.
+// TestVerdict: of a broken handshake the end of what broke it, of one that goes through how the
+// server was reached.
 func TestVerdict(t *testing.T) {
 	turned := func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
 		o[0].Branches[0].Packet.Src = client
@@ -534,7 +535,8 @@ func TestBegins(t *testing.T) {
 	}
 }
 
-// A client on a provider network hears an answer that leaves for its MAC by that network, on its VLAN, whichever chassis it leaves by.
+// A client on a provider network hears an answer that leaves for its MAC by that network, on its
+// VLAN, whichever chassis it leaves by.
 func TestClientOutside(t *testing.T) {
 	outside := driver.Start{Chassis: "hv2", Port: "ln-public", OFPort: 1, Via: "physical", Network: "physnet1", VLAN: 200}
 	for _, c := range []struct {
