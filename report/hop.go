@@ -12,8 +12,6 @@ type Hop struct {
 	Tunnel *Tunnel `json:"tunnel,omitempty"` // the tunnel it came through, where via is tunnel
 	// Segments are the translations on this chassis, in the order of their ids.
 	Segments []*Segment `json:"segments"`
-	// Integration is the chassis' integration bridge, the one that OVN programs.
-	Integration string `json:"-"`
 }
 
 // Tunnel is how a packet came to a hop from the one before.
@@ -71,9 +69,6 @@ type Table struct {
 	Row string `json:"row,omitempty"`
 	// Candidates are the rows that the cookie may stand for, where it stands for several.
 	Candidates []string `json:"candidates,omitempty"`
-	// LookedUp is the packet that the table was asked about, with its registers; empty where it
-	// could not be followed.
-	LookedUp string `json:"-"`
 	// Taught is the packet that would have put the flow there by learn(); absent where it is really
 	// in the table.
 	Taught string `json:"taught,omitempty"`
