@@ -17,7 +17,6 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
@@ -65,51 +64,28 @@ type Explainer struct {
 	sb *ovn.SB
 	nb *ovn.NB
 
-	mu         sync.Mutex
-	sbIndex    *index
-	nbIndex    *index
-	flows      map[ovsdb.UUID]*LogicalFlow
-	rows       map[ovsdb.UUID]string // rows that are no logical flows, as text
-	absent     map[uint32]bool       // cookies that a fresh index did not explain
-	datapaths  map[uint64]*ovn.Datapath
-	byUUID     map[ovsdb.UUID]*ovn.Datapath
-	stages     map[ovsdb.UUID]map[stage][]brief   // by datapath
-	groups     map[ovsdb.UUID][]ovsdb.UUID        // members
-	groupsWith map[ovsdb.UUID]map[ovsdb.UUID]bool // datapath to the groups it is in
-	ports      map[portKey]string
-	sets       map[setName][]ovnexpr.Constant
-	matches    matches
-	residents  map[seenFrom]residence
-	hints      map[hint][]*NBRow
-	owners     map[ovsdb.UUID]*owner  // Northbound switches and routers
-	voted      map[ovsdb.UUID]bool    // flows that have voted on bases
-	bases      map[string]map[int]int // pipeline to (OpenFlow table - table_id) to votes
+	mu      sync.Mutex // of all that follows
+	sbIndex *index
+	nbIndex *index
+	matches matches // as read; a match does not change
+	kept
+	votes
 }
 
 // New makes an Explainer. Either database may be nil: what it would tell stays unnamed.
 func New(sb *ovn.SB, nb *ovn.NB) *Explainer {
-	e := &Explainer{sb: sb, nb: nb, matches: matches{}}
+	e := &Explainer{sb: sb, nb: nb, matches: matches{}, kept: newKept(), votes: newVotes()}
 	if sb != nil {
 		e.sbIndex = newIndex(sb.DB)
 	}
 	if nb != nil {
 		e.nbIndex = newIndex(nb.DB)
 	}
-	e.forget()
-	e.bases, e.voted = map[string]map[int]int{}, map[ovsdb.UUID]bool{}
 	return e
 }
 
-// forget drops what was read of rows; the pipelines' bases do not change.
-func (e *Explainer) forget() {
-	e.flows, e.rows = map[ovsdb.UUID]*LogicalFlow{}, map[ovsdb.UUID]string{}
-	e.datapaths, e.byUUID = map[uint64]*ovn.Datapath{}, map[ovsdb.UUID]*ovn.Datapath{}
-	e.absent = map[uint32]bool{}
-	e.ports, e.sets = map[portKey]string{}, map[setName][]ovnexpr.Constant{}
-	e.stages, e.groupsWith = map[ovsdb.UUID]map[stage][]brief{}, map[ovsdb.UUID]map[ovsdb.UUID]bool{}
-	e.groups, e.hints = map[ovsdb.UUID][]ovsdb.UUID{}, map[hint][]*NBRow{}
-	e.owners, e.residents = map[ovsdb.UUID]*owner{}, map[seenFrom]residence{}
-}
+// forget drops what was read of rows; where pipelines begin does not change.
+func (e *Explainer) forget() { e.kept = newKept() }
 
 // Refresh makes the next question read the databases anew.
 func (e *Explainer) Refresh() {

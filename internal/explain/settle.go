@@ -10,8 +10,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// vote notes where pipelines begin: OpenFlow table minus table_id of every
-// hit that one logical flow of the same priority explains (the majority counts).
+// vote lets the hits that one logical flow of the same priority explains say where its pipeline
+// begins.
 func (e *Explainer) vote(hits []engine.TableHit) {
 	for _, h := range hits {
 		c, ok := cookieOf(h)
@@ -19,27 +19,10 @@ func (e *Explainer) vote(hits []engine.TableHit) {
 		if !ok || len(ids) != 1 {
 			continue
 		}
-		f := e.flows[ids[0]]
-		if f == nil || f.Priority != h.Priority || h.Table < f.TableID || e.voted[f.UUID] {
-			continue
-		}
-		e.voted[f.UUID] = true
-		if e.bases[f.Pipeline] == nil {
-			e.bases[f.Pipeline] = map[int]int{}
-		}
-		e.bases[f.Pipeline][h.Table-f.TableID]++
-	}
-}
-
-// base is where a pipeline begins, as far as the hits have told.
-func (e *Explainer) base(pipeline string) (table int, ok bool) {
-	best := 0
-	for b, votes := range e.bases[pipeline] {
-		if votes > best || votes == best && b < table {
-			table, best = b, votes
+		if f := e.flows[ids[0]]; f != nil && f.Priority == h.Priority && h.Table >= f.TableID {
+			e.cast(f, h.Table)
 		}
 	}
-	return table, best > 0
 }
 
 // fits reports that the hit is in the flow's own table with its own priority.
