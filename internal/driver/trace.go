@@ -75,7 +75,8 @@ type Branch struct {
 	Made    string // which packet of OVN's own this is: "tcp_reset", "arp"; empty for the traced one
 	// Mirror is the mirror whose copy this is; such a branch does not count for the verdict.
 	Mirror string
-	// Held reports that the packet is a fragment and its end depends on the others; nil: it does not.
+	// Held is where the packet, a fragment, waits for the others; nil where its end does not depend
+	// on them.
 	Held *Held
 }
 

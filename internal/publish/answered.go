@@ -73,7 +73,8 @@ func answers(q, a packet.Packet) bool {
 			q.ICMPType == 135 && a.ICMPType == 136 && a.NDTarget == q.NDTarget || q.ICMPType == 133 && a.ICMPType == 134)
 	case q.IsIP() && q.Proto == packet.ProtoUDP && a.IsIP() && a.Proto == packet.ProtoUDP:
 		service := q.DstPort == 67 || q.DstPort == 547 || q.DstPort == 53
-		return service && q.SrcPort != q.DstPort && a.SrcPort == q.DstPort && a.DstPort == q.SrcPort // a hairpin keeps its ports
+		// A hairpin keeps its ports.
+		return service && q.SrcPort != q.DstPort && a.SrcPort == q.DstPort && a.DstPort == q.SrcPort
 	}
 	return false
 }
