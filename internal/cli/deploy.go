@@ -39,6 +39,9 @@ type databases struct {
 
 // connect opens the databases and prepares the ways to the nodes.
 func (c *common) connect(ctx context.Context) (*deployment, error) {
+	if err := c.checkRemoteEnv(); err != nil {
+		return nil, err
+	}
 	ns, err := c.nodeSet()
 	if err != nil {
 		return nil, err

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/microflow"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 )
 
 // input is what the person says of the packet.
@@ -28,6 +27,8 @@ type input struct {
 	given microflow.Microflow // read already, where it needs no database
 	ready bool
 	dest  microflow.Target
+
+	handshake bool // the packet begins a session
 }
 
 func (in *input) add(cmd *cobra.Command) {
@@ -60,6 +61,9 @@ func (in *input) check() error {
 	}
 	if _, ok := protoOf(in.proto); !ok {
 		return usagef("--proto tcp, udp, icmp or sctp", "no protocol %q", in.proto)
+	}
+	if err := in.checkInner(); err != nil {
+		return err
 	}
 	return in.checkBackend()
 }
@@ -129,21 +133,20 @@ func (in *input) read(args []string, stdin io.Reader) error {
 	case in.ofFlow != "":
 		in.given, err = microflow.FromOpenFlow(in.ofFlow)
 		in.ready = true
-		return microflowUsage("--of-flow", err)
+		err = microflowUsage("--of-flow", err)
 	case in.hex != "":
 		in.given, err = microflow.FromHex(in.hex)
 		in.ready = true
-		return microflowUsage("--packet", err)
+		err = microflowUsage("--packet", err)
 	case in.pcap != "":
 		in.given, err = microflow.FromPcap(in.pcap)
 		in.ready = true
-		return microflowUsage("--pcap", err)
+		err = microflowUsage("--pcap", err)
 	}
-	if in.text != "" {
-		// Address sets and port groups need the database; everything else is told now.
-		_, err = ovnexpr.Parse(in.text, ovnexpr.Options{KeepNames: true})
+	if err != nil {
+		return err
 	}
-	return microflowUsage("microflow", err)
+	return in.judge()
 }
 
 // microflowUsage marks the place in what could not be read; nil stays nil.

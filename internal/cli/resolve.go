@@ -278,10 +278,12 @@ func endpointOf(pb *ovn.PortBinding) (microflow.Endpoint, error) {
 	return e, nil
 }
 
+var errNoPort = usagef("--from PORT, or inport == \"PORT\"", "the packet enters nowhere: no port is given")
+
 // onePort finds the one port that a word names.
 func (in *input) onePort(ctx context.Context, d *deployment, flag, spec string) (*ovn.PortBinding, error) {
 	if spec == "" {
-		return nil, usagef("--from PORT, or inport == \"PORT\"", "the packet enters nowhere: no port is given")
+		return nil, errNoPort
 	}
 	found, err := d.sb.FindPorts(ctx, spec, in.network)
 	var missing *ovn.NotFoundError

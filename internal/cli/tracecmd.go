@@ -44,6 +44,7 @@ func (a *app) sessionCmd() *cobra.Command {
 		Example: `  ovn-ct-trace session --from sw0-p1 --to 30.0.0.10:80/tcp`,
 		Args:    argCount(0, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			in.handshake = true
 			return a.withDeployment(cmd.Context(), &c, &in, &overlay, args, a.session)
 		},
 	}

@@ -157,16 +157,31 @@ func contradiction(in string, a *ovnexpr.Plain, o Options) error {
 		}
 		e.Off = last.Off
 		if none(last) {
-			e.Hint = last.String() + " never holds"
+			e.Hint = written(in, last) + " never holds"
 			return e
 		}
 		for _, before := range byOff[:i] {
 			if none(before, last) {
-				e.Hint = fmt.Sprintf("%s and %s cannot both hold", before, last)
+				e.Hint = bothHold(in, before, last)
 				break
 			}
 		}
 		return e
 	}
 	return e
+}
+
+// bothHold names two operands that contradict each other as they are written, or by what they mean
+// where they are written alike.
+func bothHold(in string, a, b *ovnexpr.Plain) string {
+	left, right := written(in, a), written(in, b)
+	if left == right {
+		left, right = a.String(), b.String()
+	}
+	return fmt.Sprintf("%s and %s cannot both hold", left, right)
+}
+
+// written is the operand that p was read from.
+func written(in string, p *ovnexpr.Plain) string {
+	return cmp.Or(ovnexpr.Operand(in, p.Off), p.String())
 }

@@ -48,11 +48,11 @@ func steps(p packet.Packet, closing string) ([]step, error) {
 	_, asks := echoReply[[2]uint8{p.Proto, p.ICMPType}]
 	switch {
 	case !p.IsIP():
-		return nil, fmt.Errorf("no handshake is known for %v", p)
+		return nil, fmt.Errorf("no handshake is known for %s", etherName(p))
 	case p.Frag == packet.FragLater:
 		return nil, errors.New("a later fragment begins no handshake")
 	case (p.IsICMP() || p.IsICMPv6()) && !asks:
-		return nil, fmt.Errorf("nobody answers %v: a session begins with a request", p)
+		return nil, fmt.Errorf("nobody answers %s of type %d: a session begins with a request", packet.ProtoName(p.Proto), p.ICMPType)
 	}
 	switch p.Proto {
 	case ctstate.ProtoTCP:
@@ -72,6 +72,20 @@ func steps(p packet.Packet, closing string) ([]step, error) {
 		return []step{{"INIT", false, 0}, {"INIT ACK", true, 0}, {"COOKIE ECHO", false, 0}, {"COOKIE ACK", true, 0}}, nil
 	}
 	return nil, fmt.Errorf("no handshake is known for protocol %s", packet.ProtoName(p.Proto))
+}
+
+// etherName names what is not IP: arp, or its Ethernet type.
+func etherName(p packet.Packet) string {
+	if p.IsARP() {
+		return "arp"
+	}
+	return fmt.Sprintf("Ethernet type 0x%04x", p.EthType)
+}
+
+// Check reports why no session can begin with a packet like p; nil when one can.
+func Check(p packet.Packet) error {
+	_, err := steps(p, "")
+	return err
 }
 
 // run is one call of Run.
