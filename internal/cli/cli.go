@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
 // The exit statuses (README.md): scripts rely on them.
@@ -61,33 +63,17 @@ reached or was not permitted; 4 not determined.`,
 		SilenceUsage:  true,
 		Args:          noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usagef("ovn-ct-trace help", "no command given")
+			return usage.Errorf("ovn-ct-trace help", "no command given")
 		},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{msg: err.Error(), hint: cmd.CommandPath() + " --help"}
+		return &usage.Error{Msg: err.Error(), Hint: cmd.CommandPath() + " --help"}
 	})
 	root.AddCommand(a.traceCmd(), a.sessionCmd(), a.nodeCmd(), a.ctCmd(), a.doctorCmd(), a.schemaCmd(), a.versionCmd())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	strict(root)
 	return root
-}
-
-// usageError is what the person at the terminal got wrong.
-type usageError struct {
-	msg, hint string
-	mark      string // the input with the place marked, where there is one
-	err       error
-}
-
-func (e *usageError) Error() string { return e.msg }
-
-// Unwrap gives the cause.
-func (e *usageError) Unwrap() error { return e.err }
-
-func usagef(hint, format string, args ...any) error {
-	return &usageError{msg: fmt.Sprintf(format, args...), hint: hint}
 }
 
 // oneLine puts an error on one line: scripts read a message as one line of standard error.
@@ -104,9 +90,9 @@ func oneLine(s string) string {
 // complain prints an error as one line, and what to try as another.
 func (a *app) complain(err error) {
 	fmt.Fprintf(a.err, "ovn-ct-trace: %s\n", oneLine(err.Error()))
-	var ue *usageError
-	if errors.As(err, &ue) && ue.mark != "" {
-		for _, l := range strings.Split(strings.TrimRight(ue.mark, "\n"), "\n") {
+	var ue *usage.Error
+	if errors.As(err, &ue) && ue.Mark != "" {
+		for _, l := range strings.Split(strings.TrimRight(ue.Mark, "\n"), "\n") {
 			fmt.Fprintf(a.err, "ovn-ct-trace: %s\n", l)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -23,7 +24,7 @@ func (a *app) ctCmd() *cobra.Command {
 		Short: "Synthetic kernel entries this tool has left",
 		Args:  noCommand,
 		RunE: func(*cobra.Command, []string) error {
-			return usagef("ovn-ct-trace ct list|clean", "ct: no command given")
+			return usage.Errorf("ovn-ct-trace ct list|clean", "ct: no command given")
 		},
 	}
 	cmd.AddCommand(
@@ -110,21 +111,23 @@ func (c *common) eachNode(ctx context.Context, f func(string, node.Node) error) 
 		defer closeLate(ctx, svc.Close)
 		return f("local", svc)
 	}
-	d, err := c.connect(ctx)
+	d, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer closeLate(ctx, d.close)
-	all, err := d.sb.AllChassis(ctx)
+	defer d.Close()
+	run := d.Run()
+	defer run.Close(ctx)
+	all, err := d.SB.AllChassis(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, row := range all {
-		if c.nodeCmd == "" && d.nodes.targets[row.Name] == "" && d.nodes.targets[row.Hostname] == "" {
+		if c.nodeCmd == "" && !run.Nodes.Named(row) {
 			continue
 		}
-		n, err := d.nodes.Node(ctx, row)
+		n, err := run.Nodes.Node(ctx, row)
 		if err == nil {
 			err = f(row.Name, n)
 		}

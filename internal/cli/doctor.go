@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
@@ -83,21 +84,19 @@ const maxDoctor = 64
 // examine tries everything a trace needs.
 func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 	var f findings
-	ns, err := c.nodeSet()
+	opt, err := c.options()
 	if err != nil {
 		return nil, err
 	}
-	defer closeLate(ctx, ns.close)
-	// A party that does not answer must not use up the others' time.
-	part, cancel := context.WithTimeout(ctx, c.timeout/4)
-	defer cancel()
-	if nb, err := ovn.DialNB(part, c.dbOptions(c.remote(c.nb, "OVN_NB_DB", "ovnnb_db.sock"))); err != nil {
+	ns := deployment.NewNodes(opt, c.journal)
+	defer closeLate(ctx, ns.Close)
+	if nb, err := opt.DialNB(ctx); err != nil {
 		f.say(report.SeverityWarning, codeNorthbound, err.Error(), "rules are named by logical flow only; --nb names the database", nil)
 	} else {
 		f.say(report.SeverityInfo, "northbound", "Northbound database at "+nb.Remote(), "", nil)
 		nb.Close()
 	}
-	sb, err := ovn.DialSB(ctx, c.dbOptions(c.remote(c.sb, "OVN_SB_DB", "ovnsb_db.sock")))
+	sb, err := opt.DialSB(ctx)
 	if err != nil {
 		f.say(report.SeverityError, codeSouthbound, err.Error(), "--sb names the database", nil)
 		return f, nil
@@ -130,7 +129,7 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 }
 
 // chassis tries one node: reached, asked, and its conntrack opened.
-func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *nodes, ch *ovn.Chassis) {
+func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *deployment.Nodes, ch *ovn.Chassis) {
 	where := map[string]string{"chassis": ch.Name}
 	n, err := ns.Node(ctx, ch)
 	if err != nil {

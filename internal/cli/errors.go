@@ -15,12 +15,13 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
 // statusOf gives an error its exit status.
 func statusOf(err error) int {
 	var (
-		ue *usageError
+		ue *usage.Error
 		nf *ovn.NotFoundError
 		nh *ovn.NoNextHopError
 		ub *driver.UnboundError
@@ -69,7 +70,7 @@ func unreachable(err error) bool {
 // hintOf says what to try against an error.
 func hintOf(err error) string {
 	var (
-		ue *usageError
+		ue *usage.Error
 		ne *node.Error
 		nf *ovn.NotFoundError
 		nh *ovn.NoNextHopError
@@ -81,8 +82,8 @@ func hintOf(err error) string {
 		uf *unixctl.NotFoundError
 	)
 	switch {
-	case errors.As(err, &ue) && ue.hint != "":
-		return ue.hint
+	case errors.As(err, &ue) && ue.Hint != "":
+		return ue.Hint
 	case errors.As(err, &ub):
 		return "look at its Port_Binding (ovn-sbctl find Port_Binding logical_port=" + ub.Port + "): an interface with external_ids:iface-id=" + ub.Port + " must exist on a chassis"
 	case errors.As(err, &nf) && len(nf.Nearest) > 0:

@@ -17,6 +17,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
 // Each kind of error has its exit status and its hint, as it is and behind the words of who passes it on.
@@ -30,7 +31,7 @@ func TestStatusAndHint(t *testing.T) {
 		status int
 		hint   string
 	}{
-		{usagef("try this", "wrong"), 2, "try this"},
+		{usage.Errorf("try this", "wrong"), 2, "try this"},
 		{&ovn.NotFoundError{What: "logical port", Name: "a"}, 2, ""},
 		{&ovn.NotFoundError{What: "logical port", Name: "a", Nearest: []string{"b", "c", "d"}}, 2, "did you mean b, c or d?"},
 		{&driver.UnboundError{Port: "p1"}, 2, "iface-id=p1"},

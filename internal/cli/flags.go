@@ -2,19 +2,16 @@ package cli
 
 import (
 	"context"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
-
-// defaultTimeout bounds a run unless --timeout says otherwise.
-const defaultTimeout = time.Minute
 
 // common are the flags that every command that reaches a deployment has.
 type common struct {
@@ -48,7 +45,7 @@ func (c *common) add(cmd *cobra.Command) {
 	f.StringVar(&c.nodeCmd, "node-cmd", "", "command that reaches a chassis and runs \"ovn-ct-trace node stdio\" there; {chassis}, {hostname} and {ip} are replaced")
 	f.StringArrayVar(&c.nodes, "node", nil, "CHASSIS=local or CHASSIS=exec:COMMAND, repeatable")
 	f.StringVar(&c.rundir, "ovs-rundir", "", "Open vSwitch's run folder on this machine (default OVS_RUNDIR)")
-	f.DurationVar(&c.timeout, "timeout", defaultTimeout, "bound on the whole run")
+	f.DurationVar(&c.timeout, "timeout", deployment.DefaultTimeout, "bound on the whole run")
 	f.StringVarP(&c.output, "output", "o", "text", "text, summary or json")
 	f.StringVar(&c.color, "color", "auto", "auto, always or never")
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "the verdict line only")
@@ -62,7 +59,7 @@ func (c *common) addMaxDump(f *pflag.FlagSet) {
 	f.IntVar(&c.maxDump, "max-dump", node.DefaultMaxDump, "userspace datapath: the largest conntrack table, in connections, that may be dumped; 0 for any")
 }
 
-// dumpBound is --max-dump as a request has it.
+// dumpBound is --max-dump as a request has it: without a bound it is negative.
 func (c *common) dumpBound() int {
 	if c.maxDump == 0 {
 		return -1
@@ -75,48 +72,24 @@ func (c *common) check() error {
 	switch c.output {
 	case "text", "summary", "json":
 	default:
-		return usagef("-o text, -o summary or -o json", "no output format %q", c.output)
+		return usage.Errorf("-o text, -o summary or -o json", "no output format %q", c.output)
 	}
 	switch c.color {
 	case "auto", "always", "never":
 	default:
-		return usagef("--color auto, always or never", "no colour mode %q", c.color)
-	}
-	for flag, list := range map[string]string{"--sb": c.sb, "--nb": c.nb} {
-		if err := checkRemotes(flag, list); err != nil {
-			return err
-		}
-	}
-	for _, s := range c.nbOf {
-		chassis, list, _ := strings.Cut(s, "=")
-		if chassis == "" || list == "" {
-			return usagef("--nb-of hv4=tcp:HOST:6641", "--nb-of %q is not CHASSIS=REMOTES", s)
-		}
-		if err := checkRemotes("--nb-of", list); err != nil {
-			return err
-		}
+		return usage.Errorf("--color auto, always or never", "no colour mode %q", c.color)
 	}
 	if c.maxDump < 0 {
-		return usagef("--max-dump 400000", "--max-dump %d is negative", c.maxDump)
+		return usage.Errorf("--max-dump 400000", "--max-dump %d is negative", c.maxDump)
 	}
-	if c.timeout <= 0 {
-		return usagef("--timeout 30s", "timeout %v is not positive", c.timeout)
+	if c.timeout == 0 {
+		return usage.Errorf("--timeout 30s", "timeout %v is not positive", c.timeout)
 	}
-	return nil
-}
-
-// checkRemotes refuses what no database can be reached by.
-func checkRemotes(flag, list string) error {
-	if list == "" {
-		return nil
+	opt, err := c.options()
+	if err != nil {
+		return err
 	}
-	for _, r := range strings.Split(list, ",") {
-		kind, rest, _ := strings.Cut(strings.TrimSpace(r), ":")
-		if kind != "unix" && kind != "tcp" && kind != "ssl" || rest == "" {
-			return usagef("unix:FILE, tcp:HOST:PORT or ssl:HOST:PORT", "%s: %q is no database remote", flag, r)
-		}
-	}
-	return nil
+	return opt.Check()
 }
 
 // bound gives ctx the run's deadline.
@@ -124,25 +97,44 @@ func (c *common) bound(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, c.timeout)
 }
 
-func (c *common) remote(flag, env, file string) string {
-	if flag != "" {
-		return flag
+// options are the flags as a deployment takes them.
+func (c *common) options() (deployment.Options, error) {
+	nodes, err := pairs(c.nodes, "--node hv1=local or --node 'hv1=exec:ssh hv1 ovn-ct-trace node stdio'", "--node %q is not CHASSIS=TARGET")
+	if err != nil {
+		return deployment.Options{}, err
 	}
-	if v := os.Getenv(env); v != "" {
-		return v
-	}
-	dir := os.Getenv("OVN_RUNDIR")
-	if dir == "" {
-		dir = "/var/run/ovn"
-	}
-	return "unix:" + dir + "/" + file
+	nbOf, err := pairs(c.nbOf, "--nb-of hv4=tcp:HOST:6641", "--nb-of %q is not CHASSIS=REMOTES")
+	return deployment.Options{
+		SB: c.sb, NB: c.nb, NBOf: nbOf, PrivateKey: c.key, Certificate: c.cert, CACert: c.ca,
+		AnyMember: c.noLeaderOnly || !c.leaderOnly, NodeCommand: c.nodeCmd, Nodes: nodes,
+		OVSRunDir: c.rundir, Timeout: c.timeout, MaxDump: c.dumpBound(),
+	}, err
 }
 
-func (c *common) dbOptions(remotes string) ovsdb.Options {
-	return ovsdb.Options{
-		Remotes: remotes, PrivateKey: c.key, Certificate: c.cert, CACert: c.ca,
-		LeaderOnly: c.leaderOnly && !c.noLeaderOnly,
+// pairs reads a repeated flag of the form CHASSIS=VALUE.
+func pairs(list []string, hint, format string) (map[string]string, error) {
+	m := map[string]string{}
+	for _, s := range list {
+		chassis, value, _ := strings.Cut(s, "=")
+		if chassis == "" || value == "" {
+			return nil, usage.Errorf(hint, format, s)
+		}
+		m[chassis] = value
 	}
+	return m, nil
+}
+
+// open connects to the deployment that the flags name.
+func (c *common) open(ctx context.Context) (*deployment.Deployment, error) {
+	opt, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	d, err := deployment.Open(ctx, opt)
+	if err == nil {
+		d.Journal = c.journal
+	}
+	return d, err
 }
 
 func (c *common) nodeOptions() node.Options {

@@ -3,15 +3,13 @@ package cli
 import (
 	"context"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
-
-// cleanupGrace bounds what is done after a cancelled run: removing synthetic entries.
-const cleanupGrace = 8 * time.Second
 
 // nodeCmd is the node side.
 func (a *app) nodeCmd() *cobra.Command {
@@ -20,7 +18,7 @@ func (a *app) nodeCmd() *cobra.Command {
 		Short: "The node side: one bridge without OVN, or a service for the driver",
 		Args:  noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usagef("ovn-ct-trace node trace|stdio", "node: no command given")
+			return usage.Errorf("ovn-ct-trace node trace|stdio", "node: no command given")
 		},
 	}
 	cmd.AddCommand(a.nodeStdioCmd(), a.nodeTraceCmd())
@@ -40,7 +38,7 @@ func (a *app) nodeStdioCmd() *cobra.Command {
 			opt.NetNS = netns
 			svc := node.NewService(opt)
 			err := node.Serve(cmd.Context(), svc, a.in, nopCloser{a.out})
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), cleanupGrace)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), deployment.CloseGrace)
 			defer cancel()
 			if cerr := svc.Close(ctx); err == nil {
 				err = cerr

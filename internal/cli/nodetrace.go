@@ -9,11 +9,14 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -29,14 +32,14 @@ func (a *app) nodeTraceCmd() *cobra.Command {
       nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_ttl=64,tcp_src=1000,tcp_dst=80,tcp_flags=syn'`,
 		Args: argCount(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			want := expectation{verdict: expect}
-			for _, check := range []func() error{c.check, want.check, overlay.check} {
+			expected := func() error { return question.CheckExpect(expect) }
+			for _, check := range []func() error{c.check, expected, overlay.check} {
 				if err := check(); err != nil {
 					return err
 				}
 			}
 			if overlay.commit == "kernel" {
-				return usagef("--commit=overlay", "node trace commits to an overlay only")
+				return usage.Errorf("--commit=overlay", "node trace commits to an overlay only")
 			}
 			ctx, cancel := c.bound(cmd.Context())
 			defer cancel()
@@ -48,13 +51,14 @@ func (a *app) nodeTraceCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.answer(&c, rep, want)
+			question.Expect(rep, expect)
+			return a.answer(&c, rep)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.rundir, "ovs-rundir", "", "Open vSwitch's run folder (default OVS_RUNDIR)")
 	f.StringVar(&netns, "netns", "", "file of the network namespace whose conntrack is asked (default ovs-vswitchd's own)")
-	f.DurationVar(&c.timeout, "timeout", defaultTimeout, "bound on the whole run")
+	f.DurationVar(&c.timeout, "timeout", deployment.DefaultTimeout, "bound on the whole run")
 	f.StringVarP(&c.output, "output", "o", "text", "text, summary or json")
 	f.StringVar(&c.color, "color", "auto", "auto, always or never")
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "the verdict line only")
@@ -67,7 +71,7 @@ func (a *app) nodeTraceCmd() *cobra.Command {
 
 // closeLate closes with a context of its own: the run's may have ended.
 func closeLate(ctx context.Context, f func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupGrace)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deployment.CloseGrace)
 	defer cancel()
 	_ = f(ctx)
 }
@@ -114,7 +118,7 @@ func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, o
 	return rep, nil
 }
 
-var errNoInPort = usagef("add in_port=NUMBER or in_port=NAME", "the flow names no in_port")
+var errNoInPort = usage.Errorf("add in_port=NUMBER or in_port=NAME", "the flow names no in_port")
 
 // portOf finds the flow's in_port, a number or a name.
 func portOf(info *node.Info, bridge string, flow openflow.Flow) (node.Port, error) {
@@ -168,10 +172,10 @@ func metadataFields(flow openflow.Flow) []engine.Field {
 
 // flowUsage marks the place in a flow that could not be read.
 func flowUsage(text string, flow openflow.Flow, at []int, err error) error {
-	ue := &usageError{msg: "flow: " + err.Error(), err: err}
+	ue := &usage.Error{Msg: "flow: " + err.Error(), Err: err}
 	var fe *packet.FieldError
 	if errors.As(err, &fe) {
-		ue.mark = caret(text, at[fe.Place(flow)])
+		ue.Mark = usage.Mark(text, at[fe.Place(flow)])
 	}
 	return ue
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
 // overlaySchema names an overlay file's format.
@@ -57,16 +59,24 @@ func (o *overlayFlags) check() error {
 		o.commit = "overlay" // a file is read and written: that is what chains runs
 	}
 	if o.timeout < time.Second || o.timeout > time.Hour {
-		return usagef("--commit-timeout 30s", "--commit-timeout %v is not between 1s and 1h", o.timeout)
+		return usage.Errorf("--commit-timeout 30s", "--commit-timeout %v is not between 1s and 1h", o.timeout)
 	}
 	switch o.commit {
 	case "", "overlay", "kernel":
 		return nil
 	}
-	return usagef("--commit=overlay or --commit=kernel", "no way to commit is called %q", o.commit)
+	return usage.Errorf("--commit=overlay or --commit=kernel", "no way to commit is called %q", o.commit)
 }
 
-func (o *overlayFlags) seconds() uint32 { return uint32(o.timeout / time.Second) }
+// entries tells what the flags say of conntrack entries, with those of earlier runs.
+func (o *overlayFlags) entries() (question.Entries, error) {
+	before, err := o.load()
+	e := question.Entries{Before: before, Keep: o.commit != ""}
+	if o.commit == "kernel" {
+		e.Kernel = &driver.CommitOptions{Timeout: uint32(o.timeout / time.Second), Keep: o.keep}
+	}
+	return e, err
+}
 
 func (o *overlayFlags) saves() bool { return o.file != "" && o.commit == "overlay" }
 
@@ -79,12 +89,12 @@ func (o *overlayFlags) load() (driver.World, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		// Whether it can be written is told before anything is traced.
 		if _, err := os.Stat(filepath.Dir(o.file)); err != nil {
-			return driver.World{}, &usageError{msg: "overlay: " + err.Error(), err: err}
+			return driver.World{}, &usage.Error{Msg: "overlay: " + err.Error(), Err: err}
 		}
 		return driver.World{}, nil
 	}
 	if err != nil {
-		return driver.World{}, &usageError{msg: "overlay: " + err.Error(), err: err}
+		return driver.World{}, &usage.Error{Msg: "overlay: " + err.Error(), Err: err}
 	}
 	const hint = "remove it to begin anew; it was left as it is"
 	var f struct {
@@ -92,14 +102,14 @@ func (o *overlayFlags) load() (driver.World, error) {
 		World  json.RawMessage `json:"world"` // read by its schema
 	}
 	if err = json.Unmarshal(b, &f); err == nil && f.Schema != overlaySchema {
-		return driver.World{}, usagef(hint, "overlay %s: schema %q is not %s", o.file, f.Schema, overlaySchema)
+		return driver.World{}, usage.Errorf(hint, "overlay %s: schema %q is not %s", o.file, f.Schema, overlaySchema)
 	}
 	var w driver.World
 	if err == nil && f.World != nil {
 		err = json.Unmarshal(f.World, &w)
 	}
 	if err != nil {
-		return driver.World{}, &usageError{msg: fmt.Sprintf("overlay %s: %v", o.file, err), err: err, hint: hint}
+		return driver.World{}, &usage.Error{Msg: fmt.Sprintf("overlay %s: %v", o.file, err), Err: err, Hint: hint}
 	}
 	return w, nil
 }
@@ -112,7 +122,7 @@ func (o *overlayFlags) save(w driver.World) error {
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(o.file), filepath.Base(o.file)+".*")
 	if err != nil {
-		return &usageError{msg: "overlay: " + err.Error(), err: err}
+		return &usage.Error{Msg: "overlay: " + err.Error(), Err: err}
 	}
 	defer os.Remove(tmp.Name())
 	_, err = tmp.Write(append(b, '\n'))
@@ -126,7 +136,7 @@ func (o *overlayFlags) save(w driver.World) error {
 		err = os.Rename(tmp.Name(), o.file)
 	}
 	if err != nil {
-		return &usageError{msg: "overlay: " + err.Error(), err: err}
+		return &usage.Error{Msg: "overlay: " + err.Error(), Err: err}
 	}
 	return nil
 }

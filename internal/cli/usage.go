@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
 // noCommand refuses the arguments of a command that only holds others: each is a command that does not exist.
@@ -16,7 +18,7 @@ func noCommand(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "did you mean " + joinOr(near) + "?"
 	}
-	return usagef(hint, "unknown command %q for %q", args[0], cmd.CommandPath())
+	return usage.Errorf(hint, "unknown command %q for %q", args[0], cmd.CommandPath())
 }
 
 // argCount refuses fewer or more arguments than a command takes.
@@ -25,9 +27,9 @@ func argCount(least, most int) cobra.PositionalArgs {
 		hint := "usage: " + cmd.UseLine()
 		switch {
 		case len(args) < least:
-			return usagef(hint, "%s: an argument is missing", nameOf(cmd))
+			return usage.Errorf(hint, "%s: an argument is missing", nameOf(cmd))
 		case len(args) > most:
-			return usagef(hint, "%s: unexpected argument %q", nameOf(cmd), args[most])
+			return usage.Errorf(hint, "%s: unexpected argument %q", nameOf(cmd), args[most])
 		}
 		return nil
 	}
@@ -45,14 +47,14 @@ func strict(root *cobra.Command) {
 		case "completion":
 			cmd.Args = noCommand
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-				return usagef("ovn-ct-trace completion bash|zsh|fish|powershell", "completion: no shell given")
+				return usage.Errorf("ovn-ct-trace completion bash|zsh|fish|powershell", "completion: no shell given")
 			}
 		case "help":
 			cmd.Run = nil
 			cmd.RunE = func(_ *cobra.Command, args []string) error {
 				about, rest, err := root.Find(args)
 				if err != nil || len(rest) > 0 {
-					return usagef("ovn-ct-trace help", "no help on %q", strings.Join(args, " "))
+					return usage.Errorf("ovn-ct-trace help", "no help on %q", strings.Join(args, " "))
 				}
 				return about.Help()
 			}

@@ -1,4 +1,4 @@
-package cli
+package question
 
 import (
 	"testing"

@@ -1,0 +1,96 @@
+// Package deployment connects to a deployment: its databases, and the nodes by the ways that its
+// options tell. A Deployment stays open; each question asked of it is a Run with nodes of its own.
+package deployment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+)
+
+// CloseGrace bounds what is done after a run has ended or was cancelled: removing the entries that
+// it has committed, ending nodes.
+const CloseGrace = 8 * time.Second
+
+// Deployment is a connection to the databases. It is safe for concurrent use.
+type Deployment struct {
+	SB *ovn.SB
+	NB *ovn.NB // nil where there is none, or it does not answer
+
+	// Journal is the folder of the journal of synthetic kernel entries on this machine; the usual
+	// one when empty.
+	Journal string
+
+	opt  Options
+	warn []string // what every answer has to say
+}
+
+// Open connects to the databases. It returns a *usage.Error where the options are wrong, before
+// anything is connected, and an *ovsdb.Error where the Southbound database does not answer. Without
+// the Northbound database, every run has a warning.
+func Open(ctx context.Context, opt Options) (*Deployment, error) {
+	if err := opt.Check(); err != nil {
+		return nil, err
+	}
+	if err := opt.checkRemoteEnv(); err != nil {
+		return nil, err
+	}
+	d := &Deployment{opt: opt}
+	nbctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var nberr error
+	north := make(chan struct{})
+	go func() {
+		defer close(north)
+		d.NB, nberr = opt.dialNB(nbctx, opt.northbound())
+	}()
+	var err error
+	if d.SB, err = opt.DialSB(ctx); err != nil {
+		cancel()
+		<-north
+		_ = d.Close()
+		return nil, err
+	}
+	<-north
+	if nberr != nil {
+		// A trace needs no Northbound database: that it is missing is a warning.
+		d.warn = append(d.warn, fmt.Sprintf("without the Northbound database, rules are named by logical flow only: %v", nberr))
+	}
+	if d.NB != nil {
+		d.SB.Dynamic = d.NB.DynamicAddresses
+	}
+	return d, nil
+}
+
+// DialSB connects to the Southbound database.
+func (o Options) DialSB(ctx context.Context) (*ovn.SB, error) {
+	return ovn.DialSB(ctx, o.southbound())
+}
+
+// DialNB connects to the Northbound database.
+func (o Options) DialNB(ctx context.Context) (*ovn.NB, error) {
+	return o.dialNB(ctx, o.northbound())
+}
+
+// dialNB connects to a Northbound database. It leaves most of the time to what a trace needs.
+func (o Options) dialNB(ctx context.Context, db ovsdb.Options) (*ovn.NB, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(o.timeout()/4, time.Second))
+	defer cancel()
+	return ovn.DialNB(ctx, db)
+}
+
+// Close ends the connections to the databases. Runs must have been closed before.
+func (d *Deployment) Close() error {
+	var errs []error
+	if d.NB != nil {
+		errs = append(errs, d.NB.Close())
+	}
+	if d.SB != nil {
+		errs = append(errs, d.SB.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,138 @@
+package deployment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
+)
+
+// Nodes reaches chassis in the ways that the options tell: driver.Nodes. It is not safe for
+// concurrent use.
+type Nodes struct {
+	targets  map[string]string // Options.Nodes
+	template string            // Options.NodeCommand
+	service  *node.Service     // this machine's node
+	localID  string            // system-id of this machine, once asked
+	localErr error
+	asked    bool
+	open     map[string]node.Node
+}
+
+// NewNodes prepares the ways to the nodes; nothing is reached yet. journal is the folder of this
+// machine's journal of synthetic kernel entries; the usual one when empty.
+func NewNodes(opt Options, journal string) *Nodes {
+	return &Nodes{
+		targets: opt.Nodes, template: opt.NodeCommand, open: map[string]node.Node{},
+		service: node.NewService(node.Options{RunDir: opt.OVSRunDir, Journal: journal}),
+	}
+}
+
+// Named reports whether a chassis has a way of its own among the options.
+func (n *Nodes) Named(c *ovn.Chassis) bool {
+	return n.targets[c.Name] != "" || n.targets[c.Hostname] != ""
+}
+
+// Node reaches a chassis: in its own way, else by the command for all chassis, else as this machine
+// where it is this one. The same chassis gives the same node until Close.
+func (n *Nodes) Node(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
+	if nd := n.open[c.Name]; nd != nil {
+		return nd, nil
+	}
+	nd, err := n.reach(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	n.open[c.Name] = nd
+	return nd, nil
+}
+
+// isLocal reports whether a chassis' node is this machine.
+func (n *Nodes) isLocal(chassis string) bool {
+	_, ok := n.open[chassis].(*node.Service)
+	return ok
+}
+
+func (n *Nodes) reach(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
+	target, ok := n.targets[c.Name]
+	if !ok {
+		target, ok = n.targets[c.Hostname]
+	}
+	switch {
+	case ok:
+		return n.target(c, target)
+	case n.template != "":
+		argv, err := node.Expand(n.template, c.Name, c.Hostname, encapIP(c))
+		if err != nil {
+			return nil, err
+		}
+		return &node.Remote{Name: c.Name, Argv: argv}, nil
+	}
+	svc, err := n.thisMachine(ctx)
+	if err == nil && n.localID == c.Name {
+		return svc, nil
+	}
+	why := fmt.Errorf("no way to reach it is given, and this machine is %s", n.localID)
+	if err != nil {
+		why = fmt.Errorf("no way to reach it is given, and this machine's Open vSwitch does not answer: %w", err)
+	}
+	return nil, &node.Error{Node: c.Name, Op: "reach", Err: why,
+		Hint: "--node-cmd 'ssh {hostname} ovn-ct-trace node stdio', or --node " + c.Name + "=exec:COMMAND"}
+}
+
+// target reaches a chassis in the way that its target tells.
+func (n *Nodes) target(c *ovn.Chassis, target string) (node.Node, error) {
+	kind, arg, err := cutTarget(c.Name, target)
+	switch {
+	case err != nil:
+		return nil, err
+	case kind == "local":
+		return n.service, nil
+	}
+	argv, err := node.Expand(arg, c.Name, c.Hostname, encapIP(c))
+	if err != nil {
+		return nil, &usage.Error{Msg: "--node " + c.Name + ": " + err.Error(), Err: err}
+	}
+	return &node.Remote{Name: c.Name, Argv: argv}, nil
+}
+
+// thisMachine asks, once, which chassis the program runs on.
+func (n *Nodes) thisMachine(ctx context.Context) (*node.Service, error) {
+	if !n.asked {
+		n.asked = true
+		info, err := n.service.Info(ctx)
+		n.localErr = err
+		if err == nil {
+			n.localID = info.SystemID
+		}
+	}
+	return n.service, n.localErr
+}
+
+// encapIP is a chassis' first tunnel address, or nothing.
+func encapIP(c *ovn.Chassis) string {
+	for _, e := range c.Encaps {
+		if e.IP.IsValid() {
+			return e.IP.String()
+		}
+	}
+	return ""
+}
+
+// Close ends every node. The errors are in the order of the nodes' names.
+func (n *Nodes) Close(ctx context.Context) error {
+	names := slices.Sorted(maps.Keys(n.open))
+	errs := make([]error, len(names))
+	var wg sync.WaitGroup
+	for i, name := range names {
+		wg.Go(func() { errs[i] = n.open[name].Close(ctx) })
+	}
+	wg.Wait()
+	return errors.Join(append(errs, n.service.Close(ctx))...)
+}

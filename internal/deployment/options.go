@@ -1,0 +1,141 @@
+package deployment
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
+)
+
+// DefaultTimeout bounds a run whose Options have no Timeout.
+const DefaultTimeout = time.Minute
+
+// Options tell what a deployment consists of and how it is reached. The public package
+// ovncttrace has the same fields and documents them; it converts its type into this one.
+type Options struct {
+	SB, NB                          string
+	NBOf                            map[string]string
+	PrivateKey, Certificate, CACert string
+	AnyMember                       bool
+	NodeCommand                     string
+	Nodes                           map[string]string
+	OVSRunDir                       string
+	Timeout                         time.Duration
+	MaxDump                         int
+}
+
+// Check refuses options that mean nothing, by the names of their flags.
+func (o Options) Check() error {
+	for flag, list := range map[string]string{"--sb": o.SB, "--nb": o.NB} {
+		if list == "" {
+			continue
+		}
+		if err := checkRemotes(flag, list); err != nil {
+			return err
+		}
+	}
+	for chassis, list := range o.NBOf {
+		if chassis == "" || list == "" {
+			return usage.Errorf("--nb-of hv4=tcp:HOST:6641", "--nb-of %q is not CHASSIS=REMOTES", chassis+"="+list)
+		}
+		if err := checkRemotes("--nb-of", list); err != nil {
+			return err
+		}
+	}
+	for chassis, target := range o.Nodes {
+		if _, _, err := cutTarget(chassis, target); err != nil {
+			return err
+		}
+	}
+	if o.NodeCommand != "" {
+		if _, err := node.SplitCommand(o.NodeCommand); err != nil {
+			return &usage.Error{Msg: "--node-cmd: " + err.Error(), Err: err}
+		}
+	}
+	if o.Timeout < 0 {
+		return usage.Errorf("--timeout 30s", "timeout %v is not positive", o.Timeout)
+	}
+	return nil
+}
+
+// checkRemotes refuses remotes of a form that no database has.
+func checkRemotes(flag, list string) error {
+	for _, r := range strings.Split(list, ",") {
+		kind, rest, _ := strings.Cut(strings.TrimSpace(r), ":")
+		if kind != "unix" && kind != "tcp" && kind != "ssl" || rest == "" {
+			return usage.Errorf("unix:FILE, tcp:HOST:PORT or ssl:HOST:PORT", "%s: %q is no database remote", flag, r)
+		}
+	}
+	return nil
+}
+
+// cutTarget cuts a way to reach a node, "local" or "exec:COMMAND", into its kind and the rest.
+func cutTarget(chassis, target string) (kind, arg string, err error) {
+	kind, arg, _ = strings.Cut(target, ":")
+	switch {
+	case chassis == "" || target == "":
+		return "", "", usage.Errorf("--node hv1=local or --node 'hv1=exec:ssh hv1 ovn-ct-trace node stdio'",
+			"--node %q is not CHASSIS=TARGET", chassis+"="+target)
+	case target != "local" && kind != "exec":
+		return "", "", usage.Errorf("local or exec:COMMAND", "--node %q: no way to reach a node is called %q",
+			chassis+"="+target, kind)
+	}
+	return kind, arg, nil
+}
+
+// checkRemoteEnv refuses malformed remotes in the environment where no option overrides them.
+func (o Options) checkRemoteEnv() error {
+	for name, given := range map[string]string{"OVN_SB_DB": o.SB, "OVN_NB_DB": o.NB} {
+		list := os.Getenv(name)
+		if given != "" || list == "" {
+			continue
+		}
+		if err := checkRemotes(name, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// southbound and northbound tell how the two databases are reached.
+func (o Options) southbound() ovsdb.Options {
+	return o.database(remotes(o.SB, "OVN_SB_DB", "ovnsb_db.sock"))
+}
+
+func (o Options) northbound() ovsdb.Options {
+	return o.database(remotes(o.NB, "OVN_NB_DB", "ovnnb_db.sock"))
+}
+
+// database tells how a database at remotes is reached.
+func (o Options) database(remotes string) ovsdb.Options {
+	return ovsdb.Options{
+		Remotes: remotes, PrivateKey: o.PrivateKey, Certificate: o.Certificate, CACert: o.CACert,
+		LeaderOnly: !o.AnyMember,
+	}
+}
+
+// remotes are those given, else those of the environment, else the usual socket.
+func remotes(given, env, file string) string {
+	if given != "" {
+		return given
+	}
+	if v := os.Getenv(env); v != "" {
+		return v
+	}
+	dir := os.Getenv("OVN_RUNDIR")
+	if dir == "" {
+		dir = "/var/run/ovn"
+	}
+	return "unix:" + dir + "/" + file
+}
+
+// timeout is Timeout with its default.
+func (o Options) timeout() time.Duration {
+	if o.Timeout == 0 {
+		return DefaultTimeout
+	}
+	return o.Timeout
+}

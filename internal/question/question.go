@@ -1,0 +1,177 @@
+// Package question answers what is asked of a deployment: it judges the question, finds the ports,
+// fills in the packet, traces it or plays its session, and says whether it ended as expected.
+package question
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/microflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
+)
+
+// Question is what is asked: a packet, where it enters, and how it should end. The public package
+// ovncttrace has the same fields and documents them; it converts its type into this one.
+type Question struct {
+	From, To, Network, Chassis string
+	Microflow, Datapath        string
+	Flow, Frame, Capture       string
+	Proto                      string
+	Length                     int
+	ICMPInner                  string
+	Backend                    string
+	Close                      string
+	Expect                     string
+}
+
+// Judged is a question that no database is needed to refuse.
+type Judged struct {
+	q         Question
+	given     microflow.Microflow // read already, where that needs no database
+	ready     bool                // given is the packet
+	dest      microflow.Target
+	inner     *packet.Inner // of ICMPInner
+	handshake bool          // the packet begins a session
+}
+
+// Judge reads what needs no database, so that a slip is reported before anything is connected. It
+// returns a *usage.Error, or what session.Check says, where the question is wrong whatever the
+// databases hold.
+func (q Question) Judge(handshake bool) (*Judged, error) {
+	j := &Judged{q: q, handshake: handshake}
+	for _, step := range []func() error{j.check, j.read, j.early} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return j, nil
+}
+
+// check refuses values that mean nothing.
+func (j *Judged) check() error {
+	if err := CheckExpect(j.q.Expect); err != nil {
+		return err
+	}
+	switch j.q.Close {
+	case "", "none", "fin", "rst":
+	default:
+		return usage.Errorf("--close fin, rst or none", "no way to close is called %q", j.q.Close)
+	}
+	if j.q.Length < 0 || j.q.Length > 65535 {
+		return usage.Errorf("--len 1500", "no packet has %d bytes", j.q.Length)
+	}
+	if _, ok := protoOf(j.q.Proto); !ok {
+		return usage.Errorf("--proto tcp, udp, icmp or sctp", "no protocol %q", j.q.Proto)
+	}
+	if err := j.checkInner(); err != nil {
+		return err
+	}
+	return j.checkBackend()
+}
+
+// checkInner reads Question.ICMPInner.
+func (j *Judged) checkInner() error {
+	if j.q.ICMPInner == "" {
+		return nil
+	}
+	t, err := ctstate.ParseTuple(j.q.ICMPInner)
+	if err != nil {
+		return &usage.Error{Msg: "--icmp-inner: " + err.Error(), Hint: "--icmp-inner 'tcp 10.0.0.1:1000>10.0.0.2:80'", Err: err}
+	}
+	j.inner = &packet.Inner{
+		Proto: t.Proto, Src: t.Src.Addr(), Dst: t.Dst.Addr(), SrcPort: t.Src.Port(), DstPort: t.Dst.Port(),
+		ICMPType: t.ICMPType, ICMPCode: t.ICMPCode, ICMPID: t.ICMPID,
+	}
+	return nil
+}
+
+// checkBackend reads Question.Backend, and spells it as results do.
+func (j *Judged) checkBackend() error {
+	if j.q.Backend == "" {
+		return nil
+	}
+	if a, err := netip.ParseAddr(strings.Trim(j.q.Backend, "[]")); err == nil {
+		j.q.Backend = a.String()
+		return nil
+	}
+	ap, err := netip.ParseAddrPort(j.q.Backend)
+	if err != nil {
+		return usage.Errorf("--lb-backend 10.0.0.5:8080, [fd00::5]:8080, or the address alone where the load balancer has no ports",
+			"no backend is called %q", j.q.Backend)
+	}
+	j.q.Backend = ap.String()
+	return nil
+}
+
+// protoOf reads Question.Proto; none is 0.
+func protoOf(name string) (uint8, bool) {
+	switch name {
+	case "":
+		return 0, true
+	case "tcp":
+		return packet.ProtoTCP, true
+	case "udp":
+		return packet.ProtoUDP, true
+	case "icmp":
+		return packet.ProtoICMP, true
+	case "sctp":
+		return packet.ProtoSCTP, true
+	}
+	return 0, false
+}
+
+// read reads the destination, and the packet where it is given as a flow or a frame.
+func (j *Judged) read() error {
+	q := j.q
+	ways := 0
+	for _, s := range []string{q.Microflow, q.Flow, q.Frame, q.Capture} {
+		if s != "" {
+			ways++
+		}
+	}
+	switch {
+	case ways > 1:
+		return usage.Errorf("give the packet once", "MICROFLOW, --of-flow, --packet and --pcap exclude each other")
+	case ways == 0 && (q.From == "" || q.To == ""):
+		return usage.Errorf("ovn-ct-trace trace --from PORT --to IP:PORT", "no packet is given: neither MICROFLOW nor --from and --to")
+	}
+	var err error
+	if q.To != "" {
+		if j.dest, err = microflow.ParseTarget(q.To); err != nil {
+			return microflowUsage("--to", err)
+		}
+	}
+	what := ""
+	switch {
+	case q.Flow != "":
+		what = "--of-flow"
+		j.given, err = microflow.FromOpenFlow(q.Flow)
+	case q.Frame != "":
+		what = "--packet"
+		j.given, err = microflow.FromHex(q.Frame)
+	case q.Capture != "":
+		what = "--pcap"
+		j.given, err = microflow.FromPcap(q.Capture)
+	}
+	j.ready = what != ""
+	return microflowUsage(what, err)
+}
+
+// microflowUsage marks the place in what could not be read; nil stays nil.
+func microflowUsage(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	ue := &usage.Error{Msg: what + ": " + err.Error(), Err: err}
+	var se *microflow.SyntaxError
+	if errors.As(err, &se) {
+		ue.Mark, ue.Hint = se.Mark(), se.Hint
+	}
+	if strings.TrimSpace(ue.Mark) == "^" {
+		ue.Mark = ""
+	}
+	return ue
+}

@@ -1,0 +1,204 @@
+package question
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/microflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
+)
+
+// entry is a packet ready to be traced.
+type entry struct {
+	start    driver.Start
+	packet   packet.Packet
+	label    string
+	expect   expectation
+	warnings []string // what was said of the packet and is not used
+}
+
+// resolve finds ports and fills in what was left out.
+func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error) {
+	mf, err := j.microflow(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	from := j.q.From
+	if from == "" {
+		from = mf.InPort
+	}
+	pb, err := j.onePort(ctx, r, "--from", from)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.checkDatapath(ctx, r, pb); err != nil {
+		return nil, err
+	}
+	if j.q.Chassis == "" {
+		r.Driver.Expect(ctx, pb.Chassis)
+	}
+	// --from may name the port by address; what the microflow calls inport must be the same port.
+	if mf.InPort != "" && mf.InPort != pb.LogicalPort && j.q.From != "" {
+		return nil, usage.Errorf("say the port once", "inport is %q and --from is %q", mf.InPort, pb.LogicalPort)
+	}
+	mf.InPort = pb.LogicalPort
+	dest, expect, err := j.destination(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	expect.verdict = j.q.Expect
+	if err := j.fill(ctx, r, &mf, pb, dest); err != nil {
+		return nil, err
+	}
+	e := &entry{packet: mf.Packet, label: label(mf.Packet), expect: expect}
+	if unused := mf.Unused(); len(unused) > 0 {
+		e.warnings = append(e.warnings, fmt.Sprintf("not used of what was said: %s; a packet enters without registers, and what conntrack says of it is looked up", strings.Join(unused, ", ")))
+	}
+	if unsaid := mf.Unsaid(); len(unsaid) > 0 {
+		e.warnings = append(e.warnings, "ofproto/trace cannot be given all of the packet, which is traced without: "+strings.Join(unsaid, ", "))
+	}
+	if mf.Within != "" {
+		e.warnings = append(e.warnings, mf.Within)
+	}
+	if j.q.Length > 0 {
+		e.packet.Length = j.q.Length
+	}
+	if j.inner != nil {
+		e.packet.Inner = j.inner
+	}
+	if j.q.To != "" && dest.Kind == microflow.TargetIP {
+		if err := e.expect.owner(ctx, r, e.packet.Dst); err != nil {
+			return nil, err
+		}
+	}
+	e.start, err = r.Driver.Enter(ctx, pb, j.q.Chassis, e.packet)
+	return e, err
+}
+
+// checkDatapath refuses a Question.Datapath that the port is not on.
+func (j *Judged) checkDatapath(ctx context.Context, r *deployment.Run, pb *ovn.PortBinding) error {
+	if j.q.Datapath == "" {
+		return nil
+	}
+	dp, err := r.SB.DatapathByName(ctx, j.q.Datapath)
+	var missing *ovn.NotFoundError
+	if errors.As(err, &missing) {
+		return &usage.Error{Msg: err.Error(), Hint: "a MICROFLOW is one argument, in quotes; before it may stand the datapath, as ovn-trace takes it", Err: err}
+	}
+	if err == nil && dp.UUID != pb.Datapath {
+		err = usage.Errorf("leave it out: the port tells", "port %s is not on %s", pb.LogicalPort, j.q.Datapath)
+	}
+	return err
+}
+
+// microflow parses the expression with the database's address sets and port groups.
+func (j *Judged) microflow(ctx context.Context, r *deployment.Run) (microflow.Microflow, error) {
+	if j.ready {
+		return j.given, nil
+	}
+	mf := microflow.Microflow{}
+	if j.q.Microflow != "" {
+		var err error
+		names := &symbols{ctx: ctx, r: r}
+		opt := microflow.Options{Symbols: names}
+		if j.q.To != "" {
+			if opt.Family, err = j.family(ctx, r); err != nil {
+				return mf, err
+			}
+		}
+		mf, err = microflow.Parse(j.q.Microflow, opt)
+		if names.err != nil {
+			return mf, names.err // not that there is no such name: it could not be asked
+		}
+		if err != nil {
+			return mf, microflowUsage("microflow", err)
+		}
+	}
+	return mf, nil
+}
+
+// family is 4 or 6 where --from and --to settle it, else 0.
+func (j *Judged) family(ctx context.Context, r *deployment.Run) (int, error) {
+	dest, _, err := j.destination(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	var from microflow.Endpoint
+	if j.q.From != "" {
+		pb, err := j.onePort(ctx, r, "--from", j.q.From)
+		if err != nil {
+			return 0, err
+		}
+		if from, err = endpointOf(pb); err != nil {
+			return 0, err
+		}
+	}
+	return microflow.Family(from, dest), nil
+}
+
+// destination looks Question.To up: an address as it is, else the port's; and where a packet for it
+// must end.
+func (j *Judged) destination(ctx context.Context, r *deployment.Run) (microflow.Destination, expectation, error) {
+	dest := microflow.Destination{Target: j.dest}
+	if j.q.To == "" || j.dest.Kind == microflow.TargetIP {
+		return dest, expectation{}, nil
+	}
+	pb, err := j.onePort(ctx, r, "--to", j.dest.Name)
+	if err != nil {
+		return dest, expectation{}, err
+	}
+	place := placeOf(pb)
+	if pb.Type == "patch" || pb.Type == "l3gateway" {
+		if pb, err = facing(ctx, r, pb); err != nil {
+			return dest, expectation{}, err
+		}
+	}
+	dest.Endpoint, err = endpointOf(pb)
+	return dest, place, err
+}
+
+// facing returns, of a switch's port that is joined to a router and has no address, the router's port.
+func facing(ctx context.Context, r *deployment.Run, pb *ovn.PortBinding) (*ovn.PortBinding, error) {
+	if len(pb.Addrs()) > 0 || pb.Peer() == "" {
+		return pb, nil
+	}
+	return r.SB.PortByName(ctx, pb.Peer())
+}
+
+// label names a packet by what it does to a connection.
+func label(p packet.Packet) string {
+	const syn, ack, rst, fin = 0x02, 0x10, 0x04, 0x01
+	switch {
+	case p.IsIP() && p.Proto == packet.ProtoTCP:
+		switch f := p.TCPFlags; {
+		case f&rst != 0:
+			return "RST"
+		case f&(syn|ack) == syn|ack:
+			return "SYN-ACK"
+		case f&syn != 0:
+			return "SYN"
+		case f&fin != 0:
+			return "FIN"
+		case f == ack:
+			return "ACK"
+		}
+	case p.IsEcho():
+		return "echo " + map[bool]string{true: "reply", false: "request"}[p.ICMPType == 0 || p.ICMPType == 129]
+	case p.IsARP():
+		return strings.ToUpper(openflowARP(p.ARPOp))
+	}
+	return "packet"
+}
+
+func openflowARP(op uint16) string {
+	if op == 2 {
+		return "arp reply"
+	}
+	return "arp request"
+}

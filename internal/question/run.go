@@ -1,0 +1,111 @@
+package question
+
+import (
+	"context"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/session"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// Entries tells what is done with the conntrack entries that packets leave. The zero value begins
+// with none and writes none.
+type Entries struct {
+	Before driver.World // what earlier runs have left
+	// Keep says that entries are committed, so that a report tells of alternatives that were not.
+	Keep bool
+	// Kernel writes the entries to the nodes' kernels; nil leaves them in the overlay.
+	Kernel *driver.CommitOptions
+}
+
+// Answer is what became of a question.
+type Answer struct {
+	Report *report.Report
+	After  *driver.World // what the first alternative leaves; nil where no packet got that far
+}
+
+// asking is a question on its way.
+type asking struct {
+	*entry
+	run     *deployment.Run
+	entries Entries
+}
+
+// begin finds the ports and the packet.
+func (j *Judged) begin(ctx context.Context, r *deployment.Run, entries Entries) (*asking, error) {
+	e, err := j.resolve(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	r.Warn(e.warnings...)
+	r.Driver.Backend = j.q.Backend
+	return &asking{entry: e, run: r, entries: entries}, nil
+}
+
+// Trace follows one packet.
+func (j *Judged) Trace(ctx context.Context, r *deployment.Run, entries Entries) (*Answer, error) {
+	a, err := j.begin(ctx, r, entries)
+	if err != nil {
+		return nil, err
+	}
+	sent, err := r.Driver.Send(ctx, entries.Before, a.start, a.packet, a.label, "original")
+	if err != nil {
+		return nil, err
+	}
+	rep := a.report(func(rep *report.Report) { r.Publisher.Trace(ctx, rep, sent) })
+	a.expect.judge(rep)
+	ans := &Answer{Report: rep}
+	if len(sent.Outcomes) == 0 {
+		return ans, nil
+	}
+	ans.After = &sent.Outcomes[0].World
+	if len(sent.Outcomes) > 1 && entries.Keep {
+		rep.Warnings = append(rep.Warnings, "the first of several alternatives was committed; --lb-backend picks another")
+	}
+	if entries.Kernel != nil {
+		_, warnings, err := r.Driver.Commit(ctx, *ans.After, *entries.Kernel)
+		if err != nil {
+			return nil, err
+		}
+		rep.Warnings = append(rep.Warnings, warnings...)
+	}
+	return ans, nil
+}
+
+// Session plays the handshake that the packet begins.
+func (j *Judged) Session(ctx context.Context, r *deployment.Run, entries Entries) (*Answer, error) {
+	a, err := j.begin(ctx, r, entries)
+	if err != nil {
+		return nil, err
+	}
+	opt := session.Options{Close: j.q.Close}
+	if entries.Kernel != nil {
+		opt.Settle = a.settle
+	}
+	res, err := session.Run(ctx, r.Driver, entries.Before, a.start, a.packet, opt)
+	if err != nil {
+		return nil, err
+	}
+	rep := a.report(func(rep *report.Report) { r.Publisher.Session(ctx, rep, res) })
+	a.expect.judge(rep)
+	after := res.Shown().World
+	return &Answer{Report: rep, After: &after}, nil
+}
+
+// report makes a report, to which write adds what was traced. The warnings of the run, those that
+// come up meanwhile too, stand before those of the packets.
+func (a *asking) report(write func(*report.Report)) *report.Report {
+	rep := publish.New(a.run.Driver.Infos())
+	write(rep)
+	rep.Warnings = append(a.run.Warnings(), rep.Warnings...)
+	return rep
+}
+
+// settle writes a world's entries to the nodes' kernels; the next packet finds them there.
+func (a *asking) settle(ctx context.Context, w driver.World) (driver.World, error) {
+	next, warnings, err := a.run.Driver.Commit(ctx, w, *a.entries.Kernel)
+	a.run.Warn(warnings...)
+	return next, err
+}

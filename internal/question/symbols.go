@@ -1,0 +1,43 @@
+package question
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// symbols are the databases' address sets and port groups.
+type symbols struct {
+	ctx context.Context
+	r   *deployment.Run
+	err error // of the database, which is not that a name is unknown
+}
+
+// AddressSet returns the addresses of $name.
+func (s *symbols) AddressSet(name string) ([]string, bool) {
+	v, err := s.r.SB.AddressSet(s.ctx, name)
+	return v, s.known(err)
+}
+
+// PortGroup returns the ports of @name: of the Northbound database, else of the Southbound database,
+// where names have the datapath's key in front.
+func (s *symbols) PortGroup(name string) ([]string, bool) {
+	if s.r.NB != nil {
+		if v, ok, err := s.r.NB.PortGroup(s.ctx, name); ok && err == nil {
+			return v, true
+		}
+	}
+	v, err := s.r.SB.PortGroup(s.ctx, name)
+	return v, s.known(err)
+}
+
+// known keeps an error other than that the name is unknown.
+func (s *symbols) known(err error) bool {
+	var missing *ovn.NotFoundError
+	if err != nil && !errors.As(err, &missing) && s.err == nil {
+		s.err = err
+	}
+	return err == nil
+}
