@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/fault"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
@@ -25,6 +26,17 @@ const (
 	exitUnreachable = 3 // something could not be reached or was not permitted
 	exitUnknown     = 4 // not determined
 )
+
+// statusOf gives an error its exit status.
+func statusOf(err error) int {
+	switch fault.KindOf(err) {
+	case fault.Unreachable:
+		return exitUnreachable
+	case fault.Undetermined:
+		return exitUnknown
+	}
+	return exitUsage // unknown command, wrong number of arguments
+}
 
 // app is one run of the program.
 type app struct {
@@ -96,7 +108,7 @@ func (a *app) complain(err error) {
 			fmt.Fprintf(a.err, "ovn-ct-trace: %s\n", l)
 		}
 	}
-	if h := hintOf(err); h != "" {
+	if h := fault.HintOf(err); h != "" {
 		fmt.Fprintf(a.err, "ovn-ct-trace: hint: %s\n", oneLine(h))
 	}
 }

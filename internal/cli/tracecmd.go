@@ -4,9 +4,6 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
-
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
 )
 
 // traceCmd traces one packet.
@@ -23,7 +20,7 @@ func (a *app) traceCmd() *cobra.Command {
 		Args: argCount(0, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.arguments(args)
-			return a.ask(cmd.Context(), &c, &q, &overlay, false, (*question.Judged).Trace)
+			return a.ask(cmd.Context(), &c, &q, &overlay, false)
 		},
 	}
 	c.add(cmd)
@@ -44,7 +41,7 @@ func (a *app) sessionCmd() *cobra.Command {
 		Args:    argCount(0, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.arguments(args)
-			return a.ask(cmd.Context(), &c, &q, &overlay, true, (*question.Judged).Session)
+			return a.ask(cmd.Context(), &c, &q, &overlay, true)
 		},
 	}
 	c.add(cmd)
@@ -54,16 +51,13 @@ func (a *app) sessionCmd() *cobra.Command {
 	return cmd
 }
 
-// ask asks a deployment one question: as a trace, or as a session.
-type ask func(*question.Judged, context.Context, *deployment.Run, question.Entries) (*question.Answer, error)
-
 // ask checks the input, connects, and prints the answer; what was opened is closed, what was
 // committed is removed.
-func (a *app) ask(ctx context.Context, c *common, q *questionFlags, of *overlayFlags, handshake bool, f ask) (err error) {
+func (a *app) ask(ctx context.Context, c *common, q *questionFlags, of *overlayFlags, session bool) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
-	judged, err := q.Judge(handshake)
+	judged, err := q.Judge(session)
 	if err != nil {
 		return err
 	}
@@ -87,7 +81,7 @@ func (a *app) ask(ctx context.Context, c *common, q *questionFlags, of *overlayF
 			err = cerr
 		}
 	}()
-	ans, err := f(judged, bounded, run, entries)
+	ans, err := judged.Answer(bounded, run, entries)
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (o Options) DialNB(ctx context.Context) (*ovn.NB, error) {
 
 // dialNB connects to a Northbound database. It leaves most of the time to what a trace needs.
 func (o Options) dialNB(ctx context.Context, db ovsdb.Options) (*ovn.NB, error) {
-	ctx, cancel := context.WithTimeout(ctx, max(o.timeout()/4, time.Second))
+	ctx, cancel := context.WithTimeout(ctx, max(o.Bound()/4, time.Second))
 	defer cancel()
 	return ovn.DialNB(ctx, db)
 }

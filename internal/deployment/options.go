@@ -132,8 +132,8 @@ func remotes(given, env, file string) string {
 	return "unix:" + dir + "/" + file
 }
 
-// timeout is Timeout with its default.
-func (o Options) timeout() time.Duration {
+// Bound is Timeout with its default.
+func (o Options) Bound() time.Duration {
 	if o.Timeout == 0 {
 		return DefaultTimeout
 	}

@@ -25,7 +25,7 @@ func (j *Judged) early() error {
 	if err != nil {
 		return fillUsage(err)
 	}
-	if j.handshake && (draft.Packet.IsIP() || draft.Given.Has(microflow.HasEthType)) {
+	if j.session && (draft.Packet.IsIP() || draft.Given.Has(microflow.HasEthType)) {
 		if err := session.Check(draft.Packet); err != nil {
 			return &usage.Error{Msg: err.Error(), Err: err}
 		}

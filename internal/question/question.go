@@ -29,19 +29,19 @@ type Question struct {
 
 // Judged is a question that no database is needed to refuse.
 type Judged struct {
-	q         Question
-	given     microflow.Microflow // read already, where that needs no database
-	ready     bool                // given is the packet
-	dest      microflow.Target
-	inner     *packet.Inner // of ICMPInner
-	handshake bool          // the packet begins a session
+	q       Question
+	given   microflow.Microflow // read already, where that needs no database
+	ready   bool                // given is the packet
+	dest    microflow.Target
+	inner   *packet.Inner // of ICMPInner
+	session bool          // the packet begins one
 }
 
 // Judge reads what needs no database, so that a slip is reported before anything is connected. It
-// returns a *usage.Error, or what session.Check says, where the question is wrong whatever the
-// databases hold.
-func (q Question) Judge(handshake bool) (*Judged, error) {
-	j := &Judged{q: q, handshake: handshake}
+// returns a *usage.Error where the question is wrong whatever the databases hold. With session the
+// packet is the first of a session, which is played; without it is traced.
+func (q Question) Judge(session bool) (*Judged, error) {
+	j := &Judged{q: q, session: session}
 	for _, step := range []func() error{j.check, j.read, j.early} {
 		if err := step(); err != nil {
 			return nil, err

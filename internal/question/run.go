@@ -7,6 +7,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/session"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -33,24 +34,25 @@ type asking struct {
 	entries Entries
 }
 
-// begin finds the ports and the packet.
-func (j *Judged) begin(ctx context.Context, r *deployment.Run, entries Entries) (*asking, error) {
+// Answer finds the ports and the packet, and traces it or plays its session. The caller closes the
+// run.
+func (j *Judged) Answer(ctx context.Context, r *deployment.Run, entries Entries) (*Answer, error) {
 	e, err := j.resolve(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	r.Warn(e.warnings...)
 	r.Driver.Backend = j.q.Backend
-	return &asking{entry: e, run: r, entries: entries}, nil
+	a := &asking{entry: e, run: r, entries: entries}
+	if j.session {
+		return a.session(ctx, j.q.Close)
+	}
+	return a.trace(ctx)
 }
 
-// Trace follows one packet.
-func (j *Judged) Trace(ctx context.Context, r *deployment.Run, entries Entries) (*Answer, error) {
-	a, err := j.begin(ctx, r, entries)
-	if err != nil {
-		return nil, err
-	}
-	sent, err := r.Driver.Send(ctx, entries.Before, a.start, a.packet, a.label, "original")
+// trace follows one packet.
+func (a *asking) trace(ctx context.Context) (*Answer, error) {
+	sent, err := a.run.Driver.Send(ctx, a.entries.Before, a.start, a.packet, a.label, "original")
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +63,11 @@ func (j *Judged) Trace(ctx context.Context, r *deployment.Run, entries Entries) 
 		return ans, nil
 	}
 	ans.After = &sent.Outcomes[0].World
-	if len(sent.Outcomes) > 1 && entries.Keep {
+	if len(sent.Outcomes) > 1 && a.entries.Keep {
 		rep.Warnings = append(rep.Warnings, "the first of several alternatives was committed; --lb-backend picks another")
 	}
-	if entries.Kernel != nil {
-		_, warnings, err := r.Driver.Commit(ctx, *ans.After, *entries.Kernel)
+	if a.entries.Kernel != nil {
+		_, warnings, err := a.run.Driver.Commit(ctx, *ans.After, *a.entries.Kernel)
 		if err != nil {
 			return nil, err
 		}
@@ -74,17 +76,16 @@ func (j *Judged) Trace(ctx context.Context, r *deployment.Run, entries Entries) 
 	return ans, nil
 }
 
-// Session plays the handshake that the packet begins.
-func (j *Judged) Session(ctx context.Context, r *deployment.Run, entries Entries) (*Answer, error) {
-	a, err := j.begin(ctx, r, entries)
-	if err != nil {
-		return nil, err
+// session plays the handshake that the packet begins; closing is Question.Close.
+func (a *asking) session(ctx context.Context, closing string) (*Answer, error) {
+	if err := session.Check(a.packet); err != nil {
+		return nil, &usage.Error{Msg: err.Error(), Err: err}
 	}
-	opt := session.Options{Close: j.q.Close}
-	if entries.Kernel != nil {
+	opt := session.Options{Close: closing}
+	if a.entries.Kernel != nil {
 		opt.Settle = a.settle
 	}
-	res, err := session.Run(ctx, r.Driver, entries.Before, a.start, a.packet, opt)
+	res, err := session.Run(ctx, a.run.Driver, a.entries.Before, a.start, a.packet, opt)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,11 @@
-package cli
+// Package fault says what kind of failure an error is, and what to try against it.
+package fault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
-	"runtime/debug"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
@@ -18,8 +19,24 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
-// statusOf gives an error its exit status.
-func statusOf(err error) int {
+// Kind is what a failure means for whoever asked.
+type Kind int
+
+// The kinds of failure.
+const (
+	Other        Kind = iota // none of the following
+	BadInput                 // the question is wrong; nothing was traced
+	Unreachable              // something could not be reached, or was not permitted
+	Undetermined             // the trace had to be given up: a limit, or tables that kept changing
+)
+
+var kinds = map[Kind]string{BadInput: "bad input", Unreachable: "unreachable", Undetermined: "undetermined"}
+
+// String returns the kind in words.
+func (k Kind) String() string { return cmp.Or(kinds[k], "other") }
+
+// KindOf tells errors apart.
+func KindOf(err error) Kind {
 	var (
 		ue *usage.Error
 		nf *ovn.NotFoundError
@@ -35,24 +52,24 @@ func statusOf(err error) int {
 	)
 	switch {
 	case errors.As(err, &ne):
-		return exitUnreachable
+		return Unreachable
 	case errors.As(err, &se):
-		return exitUnreachable // a daemon that does not answer as one
-	case errors.As(err, &ue), errors.As(err, &nf), errors.As(err, &nh), errors.As(err, &ub), errors.As(err, &ee):
-		return exitUsage
+		return Unreachable // a daemon that does not answer as one
+	case errors.As(err, &ue), errors.As(err, &nf), errors.As(err, &nh), errors.As(err, &ub), errors.As(err, &ee),
+		errors.Is(err, node.ErrUserspace):
+		return BadInput
 	case errors.Is(err, engine.ErrLimit), errors.Is(err, engine.ErrChanged):
-		return exitUnknown
+		return Undetermined
 	case unreachable(err):
-		return exitUnreachable
+		return Unreachable
 	case errors.As(err, &ctl) && oftrace.Classify(ctl.Text) == oftrace.ReplyNoCommand:
-		return exitUnreachable
+		return Unreachable
 	case errors.As(err, &te):
-		return exitUsage
+		return BadInput
 	case errors.As(err, &pe):
-		return exitUnreachable // standard output that takes no more
+		return Unreachable // standard output that takes no more
 	}
-	// cobra's own complaints: unknown command, wrong number of arguments.
-	return exitUsage
+	return Other
 }
 
 func unreachable(err error) bool {
@@ -67,8 +84,8 @@ func unreachable(err error) bool {
 		errors.Is(err, fs.ErrPermission) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// hintOf says what to try against an error.
-func hintOf(err error) string {
+// HintOf says what to try against an error; empty where nothing is known.
+func HintOf(err error) string {
 	var (
 		ue *usage.Error
 		ne *node.Error
@@ -87,7 +104,7 @@ func hintOf(err error) string {
 	case errors.As(err, &ub):
 		return "look at its Port_Binding (ovn-sbctl find Port_Binding logical_port=" + ub.Port + "): an interface with external_ids:iface-id=" + ub.Port + " must exist on a chassis"
 	case errors.As(err, &nf) && len(nf.Nearest) > 0:
-		return "did you mean " + joinOr(nf.Nearest) + "?"
+		return "did you mean " + JoinOr(nf.Nearest) + "?"
 	case errors.As(err, &nh):
 		return "say where the guest sends it: eth.dst == MAC"
 	case errors.As(err, &am):
@@ -119,7 +136,8 @@ func databaseHint(e *ovsdb.Error) string {
 	return "is the node's ovsdb-server running?"
 }
 
-func joinOr(names []string) string {
+// JoinOr lists names as alternatives: a, b or c.
+func JoinOr(names []string) string {
 	s := ""
 	for i, n := range names {
 		switch {
@@ -130,20 +148,6 @@ func joinOr(names []string) string {
 			s += ", "
 		}
 		s += n
-	}
-	return s
-}
-
-// versionText is the tool's version from its build information.
-func versionText() string {
-	s := "ovn-ct-trace " + node.Version()
-	if bi, ok := debug.ReadBuildInfo(); ok {
-		for _, kv := range bi.Settings {
-			if kv.Key == "vcs.revision" {
-				s += " " + kv.Value
-			}
-		}
-		s += " " + bi.GoVersion
 	}
 	return s
 }

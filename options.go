@@ -1,0 +1,113 @@
+package ovncttrace
+
+import "time"
+
+// Options tell what a deployment consists of and how it is reached. The zero value is a deployment
+// whose databases listen on this machine's usual sockets, and whose only chassis is this machine.
+// Error texts call an option by its flag on the command line, which is given in parentheses.
+type Options struct {
+	// SB and NB are the remotes of the Southbound and the Northbound database (--sb, --nb): one, or
+	// several of a cluster separated by commas, each "unix:FILE", "tcp:HOST:PORT" or
+	// "ssl:HOST:PORT". An empty one is OVN_SB_DB or OVN_NB_DB of the environment, then the socket in
+	// OVN_RUNDIR, then the one in /var/run/ovn. Without a Northbound database a trace works, and
+	// rules are named by logical flow only.
+	SB, NB string
+
+	// NBOf has the remotes of other zones' Northbound databases (OVN-IC), by the name of a chassis
+	// of each zone (--nb-of).
+	NBOf map[string]string
+
+	// PrivateKey, Certificate and CACert are PEM files for ssl: remotes (-p, -c, -C). A CACert of
+	// "none" accepts any server.
+	PrivateKey, Certificate, CACert string
+
+	// AnyMember asks any member of a clustered database, not only its leader (--no-leader-only).
+	AnyMember bool
+
+	// NodeCommand reaches a chassis (--node-cmd): a command that ends up running "ovn-ct-trace node
+	// stdio" there, as root. {chassis}, {hostname} and {ip}, the first tunnel address, are replaced.
+	// It is cut into words by a shell's quoting rules; no shell runs it. Without it, only this
+	// machine and the chassis of Nodes can be reached.
+	NodeCommand string
+
+	// Nodes has ways to single chassis, by name or host name (--node): "local" for this machine, or
+	// "exec:COMMAND", a command as NodeCommand has it. They go before NodeCommand.
+	Nodes map[string]string
+
+	// OVSRunDir is Open vSwitch's run folder on this machine (--ovs-rundir): OVS_RUNDIR of the
+	// environment when empty, then /var/run/openvswitch.
+	OVSRunDir string
+
+	// Timeout bounds Open, and each question (--timeout): a minute when 0. A negative one is
+	// refused.
+	Timeout time.Duration
+
+	// MaxDump is the largest conntrack table of a userspace datapath, in connections, that may be
+	// dumped for a packet (--max-dump): 50,000 when 0, any when negative. A dump holds up
+	// ovs-vswitchd. The kernel's tables are never dumped.
+	MaxDump int
+}
+
+// Question is what is asked: a packet, where it enters, and how it should end. From and To are
+// enough. What the packet's description leaves out is filled in as the guest behind the port would
+// send it: addresses of the port, the next hop, TTL 64, a source port, SYN.
+//
+// The packet is described by at most one of Microflow, Flow, Frame and Capture. Error texts call a
+// field by its flag on the command line, which is given in parentheses.
+type Question struct {
+	// From is the logical port at which the packet enters (--from): its name, UUID, MAC or IP
+	// address, "pod:NAMESPACE/NAME" or "server:NAME". It may be empty where Microflow or Flow names
+	// the port.
+	From string
+
+	// To is where the packet is sent, and where it should arrive (--to): a port, as From has it, or
+	// an address; then ":PORT", which means tcp, and "/tcp", "/udp", "/sctp" or "/icmp". Without
+	// either the packet is an echo request. It may be empty where the packet has a destination.
+	To string
+
+	// Network is the logical switch or router that From and To are on (--network), where their names
+	// are not unique.
+	Network string
+
+	// Chassis is where a packet from a provider network enters (--at); found when empty.
+	Chassis string
+
+	// Microflow is an OVN expression, as ovn-trace takes it.
+	Microflow string
+
+	// Datapath is the switch or router of the port: ovn-trace's first argument. It is checked, and
+	// not needed.
+	Datapath string
+
+	// Flow is an OpenFlow flow (--of-flow).
+	Flow string
+
+	// Frame is an Ethernet frame as hex digits (--packet). Nothing is filled in.
+	Frame string
+
+	// Capture is "FILE" or "FILE:N", frame N of a pcap or pcapng file (--pcap); the first is 1.
+	// Nothing is filled in.
+	Capture string
+
+	// Proto is "tcp", "udp", "icmp" or "sctp" (--proto), where nothing else says it.
+	Proto string
+
+	// Length is the packet's in bytes, without its Ethernet header, 1 to 65535 (--len). It decides
+	// MTU checks. 0 is a small packet.
+	Length int
+
+	// ICMPInner is the packet that an ICMP error quotes (--icmp-inner): "tcp 10.0.0.1:1000>10.0.0.2:80".
+	ICMPInner string
+
+	// Backend follows only this backend of a load balancer (--lb-backend): "IP:PORT", or "IP".
+	Backend string
+
+	// Close is how a TCP session ends (--close): "fin", "rst" or "none", which is also "". Trace
+	// ignores it.
+	Close string
+
+	// Expect is the verdict that Report.Expectation is measured against (--expect): "delivered",
+	// "host", "external", "controller", "rejected", "dropped" or "unknown". When empty, a packet
+	// should be delivered at To, and a session established.
+	Expect string
+}
