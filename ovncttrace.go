@@ -89,8 +89,12 @@ func (d *Deployment) ask(ctx context.Context, q Question, session bool) (*report
 // Close ends the connections to the databases. No question may be under way.
 func (d *Deployment) Close() error { return public(d.d.Close()) }
 
-// Text returns a report as the command prints it for a person: what a failed test shows.
+// Text returns a report as the command prints it for a person, for a failed test to show. Of nil it
+// is empty.
 func Text(r *report.Report) string {
+	if r == nil {
+		return ""
+	}
 	var b strings.Builder
 	_ = render.Text(&b, r, render.Options{}) // a Builder does not fail
 	return b.String()

@@ -20,9 +20,15 @@ step difftest make --no-print-directory difftest
 results=${CT_TRACE_CACHE:-$PWD/.cache}
 # A name of its own keeps each lab apart from one that somebody has up.
 export CT_TRACE_LAB_NAME=test-$$
-trap 'bin/labctl down >/dev/null 2>&1 || true' EXIT
+trap 'bin/labctl down >/dev/null 2>&1 || true; CT_TRACE_DATAPATH=userspace bin/labctl down >/dev/null 2>&1 || true' EXIT
 # Every case, in namespaces of this machine: nothing is emulated. Nothing else runs meanwhile, for the probe goes by time.
 step "oracle on the userspace datapath" env CT_TRACE_DATAPATH=userspace bin/labctl oracle -results "$results/oracle-userspace.json"
+# A program outside the module traces and asserts.
+userspace=(env CT_TRACE_DATAPATH=userspace)
+step "build the library's test" scripts/library.sh bin/library.test
+step "lab on the userspace datapath" "${userspace[@]}" bin/labctl up
+step "library in the lab" "${userspace[@]}" bin/labctl exec "$PWD/bin/library.test" </dev/null
+"${userspace[@]}" bin/labctl down
 # One boot serves the two that follow.
 step "lab" bin/labctl up
 step "doctor in the lab" bin/labctl doctor

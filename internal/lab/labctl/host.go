@@ -168,7 +168,9 @@ func cmdExec(ctx context.Context, args []string) error {
 	}
 	dir, _ := os.Getwd()
 	st, err := os.Stdin.Stat()
-	cmd := guest.Command{Argv: args, Dir: dir, Env: passEnv(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	// The lab's databases, and how its nodes are reached, for programs that are told by these.
+	env := append(passEnv(), "OVN_NB_DB="+lab.NBRemote, "OVN_SB_DB="+lab.SBRemote, "NODE_CMD="+nodeCmd())
+	cmd := guest.Command{Argv: args, Dir: dir, Env: env, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	cmd.TTY = err == nil && st.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != ""
 	return in.Run(ctx, cmd)
 }

@@ -55,7 +55,8 @@ func Start(t testing.TB) *OVS {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	o := &OVS{RunDir: dir, t: t, env: append(os.Environ(),
-		"OVS_RUNDIR="+dir, "OVS_LOGDIR="+dir, "OVS_DBDIR="+dir, "OVS_SYSCONFDIR="+dir)}
+		"OVS_RUNDIR="+dir, "OVS_LOGDIR="+dir, "OVS_DBDIR="+dir, "OVS_SYSCONFDIR="+dir,
+		"OVN_RUNDIR="+dir, "OVN_LOGDIR="+dir)}
 	db, sock := filepath.Join(dir, "conf.db"), "unix:"+filepath.Join(dir, "db.sock")
 	o.run(tool, "create", db, schema)
 	o.daemon(server, db, "--remote=p"+sock, "--pidfile", "-vconsole:off")
