@@ -49,7 +49,7 @@ ls-lb-add sw0 lb0
 
 // network brings up a real OVN of one chassis with Open vSwitch's dummy datapath, and sets the
 // environment so that it is the deployment of empty Options.
-func network(t *testing.T) *ovntest.Deployment {
+func network(t *testing.T) (*ovntest.Deployment, *dummy.OVS) {
 	t.Helper()
 	central := ovntest.New(t, exampleNB)
 	ovs := dummy.Start(t)
@@ -64,7 +64,7 @@ func network(t *testing.T) *ovntest.Deployment {
 	t.Setenv("OVN_SB_DB", central.SB)
 	t.Setenv("OVN_NB_DB", central.NB)
 	t.Setenv("OVS_RUNDIR", ovs.RunDir)
-	return central
+	return central, ovs
 }
 
 // exampleLine is what the testing package prints of an example.
@@ -92,7 +92,7 @@ func TestExamples(t *testing.T) {
 // TestDeploymentStaysTrue: questions of one deployment may go on at the same time, do not see each
 // other's entries, and see what has changed since the last one.
 func TestDeploymentStaysTrue(t *testing.T) {
-	central := network(t)
+	central, ovs := network(t)
 	d, err := ovncttrace.Open(t.Context(), ovncttrace.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -116,16 +116,24 @@ func TestDeploymentStaysTrue(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// A rule is named, and a port gone, that were not there when the deployment was opened.
-	if _, err := central.NBCtl(t.Context(), `--wait=hv --name=no-https acl-add sw0 to-lport 1000 'tcp.dst == 443' drop`); err != nil {
-		t.Fatal(err)
+	// A rule, and a port with its interface, that were not there when the deployment was opened.
+	nb := func(command string) {
+		if _, err := central.NBCtl(t.Context(), command); err != nil {
+			t.Fatal(err)
+		}
 	}
+	nb("--wait=hv --name=no-https acl-add sw0 to-lport 1000 'tcp.dst == 443' drop")
 	if r, err := d.Trace(t.Context(), https); err != nil || !r.DroppedBy("ACL", "no-https") {
 		t.Error(err, ovncttrace.Text(r))
 	}
-	if _, err := central.NBCtl(t.Context(), "--wait=hv lsp-del web"); err != nil {
-		t.Fatal(err)
+	nb("lsp-add sw0 db\nlsp-set-addresses db '50:54:00:00:00:05 10.0.0.5'")
+	ovs.Bind("db")
+	nb("wait-until logical_switch_port db up=true")
+	nb("--wait=hv sync")
+	if r, err := d.Trace(t.Context(), ovncttrace.Question{From: "client", To: "db:80/tcp"}); err != nil || !r.Delivered("db") {
+		t.Error(err, ovncttrace.Text(r))
 	}
+	nb("--wait=hv lsp-del web")
 	_, err = d.Trace(t.Context(), https)
 	checkKind(t, "a port that is gone", err, ovncttrace.BadInput)
 }
