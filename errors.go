@@ -3,23 +3,28 @@ package ovncttrace
 import (
 	"errors"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/fault"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
 // Kind tells errors apart.
-type Kind int
+type Kind uint8
 
 // The kinds of error. A packet whose end is not known is no error: its verdict is unknown.
 const (
-	Other        = Kind(fault.Other)        // none of the following
-	BadInput     = Kind(fault.BadInput)     // the options or the question are wrong; nothing was traced
-	Unreachable  = Kind(fault.Unreachable)  // a database or a node was not reached, not permitted, or too slow
-	Undetermined = Kind(fault.Undetermined) // a limit was met, or the tables kept changing under the trace
+	// BadInput are options or a question that are wrong, and any error of which nothing else is
+	// known. Nothing was traced.
+	BadInput = Kind(failure.Input)
+	// Unreachable is a database or a node that was not reached, did not permit it, or was too slow.
+	Unreachable = Kind(failure.Unreachable)
+	// Undetermined is a trace that was given up: a limit was met, or the tables kept changing.
+	Undetermined = Kind(failure.Undetermined)
 )
 
+var kindNames = map[Kind]string{BadInput: "bad input", Unreachable: "unreachable", Undetermined: "undetermined"}
+
 // String returns the kind in words.
-func (k Kind) String() string { return fault.Kind(k).String() }
+func (k Kind) String() string { return kindNames[k] }
 
 // Error is what Open, Trace and Session return.
 type Error struct {
@@ -40,7 +45,7 @@ func public(err error) error {
 	if err == nil {
 		return nil
 	}
-	e := &Error{Kind: Kind(fault.KindOf(err)), Hint: fault.HintOf(err), Err: err}
+	e := &Error{Kind: Kind(failure.KindOf(err)), Hint: failure.HintOf(err), Err: err}
 	var bad *usage.Error
 	if errors.As(err, &bad) {
 		e.Mark = bad.Mark

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/fault"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
@@ -29,10 +29,10 @@ const (
 
 // statusOf gives an error its exit status.
 func statusOf(err error) int {
-	switch fault.KindOf(err) {
-	case fault.Unreachable:
+	switch failure.KindOf(err) {
+	case failure.Unreachable:
 		return exitUnreachable
-	case fault.Undetermined:
+	case failure.Undetermined:
 		return exitUnknown
 	}
 	return exitUsage // unknown command, wrong number of arguments
@@ -108,7 +108,7 @@ func (a *app) complain(err error) {
 			fmt.Fprintf(a.err, "ovn-ct-trace: %s\n", l)
 		}
 	}
-	if h := fault.HintOf(err); h != "" {
+	if h := failure.HintOf(err); h != "" {
 		fmt.Fprintf(a.err, "ovn-ct-trace: hint: %s\n", oneLine(h))
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/fault"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
@@ -134,23 +134,23 @@ func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *deployment.Nodes
 	where := map[string]string{"chassis": ch.Name}
 	n, err := ns.Node(ctx, ch)
 	if err != nil {
-		f.say(report.SeverityError, codeChassis, err.Error(), fault.HintOf(err), where)
+		f.say(report.SeverityError, codeChassis, err.Error(), failure.HintOf(err), where)
 		return
 	}
 	info, err := n.Info(ctx)
 	if err != nil {
-		f.say(report.SeverityError, codeChassis, err.Error(), fault.HintOf(err), where)
+		f.say(report.SeverityError, codeChassis, err.Error(), failure.HintOf(err), where)
 		return
 	}
 	if err := n.Check(ctx); err != nil {
-		f.say(report.SeverityError, codeConntrack, err.Error(), fault.HintOf(err), where)
+		f.say(report.SeverityError, codeConntrack, err.Error(), failure.HintOf(err), where)
 		return
 	}
 	text := described(info)
 	checkup, err := examineNode(ctx, n, healthInterval)
 	switch {
 	case err != nil:
-		f.say(report.SeverityWarning, "counters-unreadable", err.Error(), fault.HintOf(err), where)
+		f.say(report.SeverityWarning, "counters-unreadable", err.Error(), failure.HintOf(err), where)
 	case checkup != nil:
 		text += checkup.summary()
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/fault"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
@@ -17,7 +17,7 @@ func noCommand(cmd *cobra.Command, args []string) error {
 	hint := cmd.CommandPath() + " --help"
 	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = "did you mean " + fault.JoinOr(near) + "?"
+		hint = "did you mean " + failure.JoinOr(near) + "?"
 	}
 	return usage.Errorf(hint, "unknown command %q for %q", args[0], cmd.CommandPath())
 }

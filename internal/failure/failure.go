@@ -1,8 +1,7 @@
-// Package fault says what kind of failure an error is, and what to try against it.
-package fault
+// Package failure says what kind of failure an error is, and what to try against it.
+package failure
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -20,20 +19,17 @@ import (
 )
 
 // Kind is what a failure means for whoever asked.
-type Kind int
+type Kind uint8
 
 // The kinds of failure.
 const (
-	Other        Kind = iota // none of the following
-	BadInput                 // the question is wrong; nothing was traced
-	Unreachable              // something could not be reached, or was not permitted
-	Undetermined             // the trace had to be given up: a limit, or tables that kept changing
+	// Input is a question that is wrong, and any error of which nothing else is known.
+	Input Kind = iota
+	// Unreachable is something that could not be reached, or was not permitted.
+	Unreachable
+	// Undetermined is a trace that was given up: a limit, or tables that kept changing.
+	Undetermined
 )
-
-var kinds = map[Kind]string{BadInput: "bad input", Unreachable: "unreachable", Undetermined: "undetermined"}
-
-// String returns the kind in words.
-func (k Kind) String() string { return cmp.Or(kinds[k], "other") }
 
 // KindOf tells errors apart.
 func KindOf(err error) Kind {
@@ -55,9 +51,8 @@ func KindOf(err error) Kind {
 		return Unreachable
 	case errors.As(err, &se):
 		return Unreachable // a daemon that does not answer as one
-	case errors.As(err, &ue), errors.As(err, &nf), errors.As(err, &nh), errors.As(err, &ub), errors.As(err, &ee),
-		errors.Is(err, node.ErrUserspace):
-		return BadInput
+	case errors.As(err, &ue), errors.As(err, &nf), errors.As(err, &nh), errors.As(err, &ub), errors.As(err, &ee):
+		return Input
 	case errors.Is(err, engine.ErrLimit), errors.Is(err, engine.ErrChanged):
 		return Undetermined
 	case unreachable(err):
@@ -65,11 +60,11 @@ func KindOf(err error) Kind {
 	case errors.As(err, &ctl) && oftrace.Classify(ctl.Text) == oftrace.ReplyNoCommand:
 		return Unreachable
 	case errors.As(err, &te):
-		return BadInput
+		return Input
 	case errors.As(err, &pe):
 		return Unreachable // standard output that takes no more
 	}
-	return Other
+	return Input
 }
 
 func unreachable(err error) bool {

@@ -1,4 +1,4 @@
-package fault
+package failure
 
 import (
 	"context"
@@ -31,12 +31,12 @@ func TestKindAndHint(t *testing.T) {
 		kind Kind
 		hint string
 	}{
-		{usage.Errorf("try this", "wrong"), BadInput, "try this"},
-		{&ovn.NotFoundError{What: "logical port", Name: "a"}, BadInput, ""},
-		{&ovn.NotFoundError{What: "logical port", Name: "a", Nearest: []string{"b", "c", "d"}}, BadInput, "did you mean b, c or d?"},
-		{&driver.UnboundError{Port: "p1"}, BadInput, "iface-id=p1"},
-		{&driver.EntryError{Port: "p1"}, BadInput, ""},
-		{refuse("Syntax error"), BadInput, ""},
+		{usage.Errorf("try this", "wrong"), Input, "try this"},
+		{&ovn.NotFoundError{What: "logical port", Name: "a"}, Input, ""},
+		{&ovn.NotFoundError{What: "logical port", Name: "a", Nearest: []string{"b", "c", "d"}}, Input, "did you mean b, c or d?"},
+		{&driver.UnboundError{Port: "p1"}, Input, "iface-id=p1"},
+		{&driver.EntryError{Port: "p1"}, Input, ""},
+		{refuse("Syntax error"), Input, ""},
 		{refuse(`"ofproto/trace" is not a valid command`), Unreachable, ""},
 		{&engine.TraceError{Bridge: "br0", Err: call(syscall.ECONNREFUSED)}, Unreachable, "is Open vSwitch running"},
 		{call(context.DeadlineExceeded), Unreachable, "--timeout"},
@@ -53,17 +53,17 @@ func TestKindAndHint(t *testing.T) {
 		{&node.RemoteError{Code: 4, Text: "x"}, Undetermined, ""},
 		{&node.RemoteError{Code: 5, Text: "x"}, Undetermined, ""},
 		{&dpif.SyntaxError{In: "x"}, Unreachable, ""},
-		{node.ErrUserspace, BadInput, ""},
+		{node.ErrUserspace, Input, ""},
 		{engine.ErrLimit, Undetermined, ""},
 		{engine.ErrChanged, Undetermined, ""},
 		{context.Canceled, Unreachable, ""},
 		{context.DeadlineExceeded, Unreachable, "--timeout"},
 		{&fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}, Unreachable, ""},
-		{errors.New("accepts 1 arg"), Other, ""},
+		{errors.New("accepts 1 arg"), Input, ""},
 	} {
 		for _, err := range []error{c.err, fmt.Errorf("chassis hv1: %w", c.err), errors.Join(c.err)} {
 			if got := KindOf(err); got != c.kind {
-				t.Errorf("%T %v: kind %v, want %v", c.err, err, got, c.kind)
+				t.Errorf("%T %v: kind %d, want %d", c.err, err, got, c.kind)
 			}
 			if h := HintOf(err); c.hint == "" && h != "" || !strings.Contains(h, c.hint) {
 				t.Errorf("%T %v: hint %q, want %q", c.err, err, h, c.hint)
