@@ -9,8 +9,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace"
 )
 
-// The examples run on a deployment of one chassis, this machine, with the ports client and web on one
-// switch, a load balancer 30.0.0.1:80 of web:8080, and an ACL no-ssh that drops.
+// The examples run on a deployment of one chassis, this machine, with the ports client and web on
+// one switch, a load balancer 30.0.0.1:80 of web:8080, and an ACL no-ssh that drops.
 
 // Where does a packet end, and what decides?
 func ExampleDeployment_Trace() {

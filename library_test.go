@@ -11,8 +11,8 @@ import (
 // libraryTest is the test of a module of its own that uses this one.
 const libraryTest = "testdata/library/policy_test.go"
 
-// TestLibraryBuilds: a module of its own builds on this one, from what is at hand. make test runs the
-// result in the lab.
+// TestLibraryBuilds: a module of its own builds on this one, offline. make test runs the result in
+// the lab.
 func TestLibraryBuilds(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "library.test")
 	if out, err := exec.Command("scripts/library.sh", bin).CombinedOutput(); err != nil {

@@ -96,7 +96,8 @@ type Question struct {
 	// MTU checks. 0 is a small packet.
 	Length int
 
-	// ICMPInner is the packet that an ICMP error quotes (--icmp-inner): "tcp 10.0.0.1:1000>10.0.0.2:80".
+	// ICMPInner is the packet that an ICMP error quotes (--icmp-inner), such as
+	// "tcp 10.0.0.1:1000>10.0.0.2:80".
 	ICMPInner string
 
 	// Backend follows only this backend of a load balancer (--lb-backend): "IP:PORT", or "IP".

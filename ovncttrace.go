@@ -6,8 +6,10 @@
 // It is the command ovn-ct-trace as a library. A Report is what the command prints with -o json, as
 // types of package report, which also have what a test asserts:
 //
-//	d, err := ovncttrace.Open(ctx, ovncttrace.Options{SB: "tcp:10.0.0.1:6642", NB: "tcp:10.0.0.1:6641",
-//		NodeCommand: "ssh root@{hostname} ovn-ct-trace node stdio"})
+//	d, err := ovncttrace.Open(ctx, ovncttrace.Options{
+//		SB: "tcp:10.0.0.1:6642", NB: "tcp:10.0.0.1:6641",
+//		NodeCommand: "ssh root@{hostname} ovn-ct-trace node stdio",
+//	})
 //	...
 //	r, err := d.Trace(ctx, ovncttrace.Question{From: "sw0-p1", To: "sw1-p2:80/tcp"})
 //	...
@@ -40,7 +42,7 @@ type Deployment struct {
 
 // Open connects to the databases. The error is an *Error: BadInput where the options are wrong,
 // before anything is connected, and Unreachable where the Southbound database does not answer. A
-// missing Northbound database is a warning of every report.
+// missing Northbound database is a warning in every report.
 func Open(ctx context.Context, o Options) (*Deployment, error) {
 	opt := deployment.Options(o)
 	ctx, cancel := context.WithTimeout(ctx, opt.Bound())

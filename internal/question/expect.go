@@ -33,8 +33,8 @@ func CheckExpect(verdict string) error {
 // is; the verdict is given as Question.Expect has it.
 func Expect(r *report.Report, verdict string) { expectation{verdict: verdict}.judge(r) }
 
-// placeOf returns where a packet for a port must end: at the port; of a virtual port, at its parent;
-// of a port that stands for what is beyond OVN, outside.
+// placeOf returns where a packet for a port must end: at the port; for a virtual port, at its
+// parent; for a port that stands for what is beyond OVN, outside.
 func placeOf(pb *ovn.PortBinding) expectation {
 	switch {
 	case pb.Type == "virtual" && pb.VirtualParent != "":

@@ -45,7 +45,8 @@ func (j *Judged) fill(ctx context.Context, r *deployment.Run, mf *microflow.Micr
 	return fillUsage(microflow.Fill(mf, from, dest, opt))
 }
 
-// sourceIn returns that one of a guest's addresses which is on the network by which the packet leaves.
+// sourceIn returns the guest's address on the network by which the packet leaves; src where it has
+// none there.
 func sourceIn(network netip.Prefix, from microflow.Endpoint, src netip.Addr) netip.Addr {
 	if !network.IsValid() || network.Contains(src) {
 		return src

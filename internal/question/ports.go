@@ -34,8 +34,8 @@ func (j *Judged) onePort(ctx context.Context, r *deployment.Run, flag, spec stri
 	return found[0], nil
 }
 
-// northbound finds a port by what only the Northbound database knows of it. It returns notFound where
-// that finds none.
+// northbound finds a port by what only the Northbound database knows of it. It returns notFound
+// where that finds none.
 func (j *Judged) northbound(ctx context.Context, r *deployment.Run, spec string, notFound error) ([]*ovn.PortBinding, error) {
 	names, err := r.NB.PortNames(ctx, spec)
 	if err != nil || len(names) == 0 {

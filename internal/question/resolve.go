@@ -163,7 +163,8 @@ func (j *Judged) destination(ctx context.Context, r *deployment.Run) (microflow.
 	return dest, place, err
 }
 
-// facing returns, of a switch's port that is joined to a router and has no address, the router's port.
+// facing returns the router's port that a switch's port is joined to, where that has no address of
+// its own.
 func facing(ctx context.Context, r *deployment.Run, pb *ovn.PortBinding) (*ovn.PortBinding, error) {
 	if len(pb.Addrs()) > 0 || pb.Peer() == "" {
 		return pb, nil

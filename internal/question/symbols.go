@@ -21,8 +21,8 @@ func (s *symbols) AddressSet(name string) ([]string, bool) {
 	return v, s.known(err)
 }
 
-// PortGroup returns the ports of @name: of the Northbound database, else of the Southbound database,
-// where names have the datapath's key in front.
+// PortGroup returns the ports of @name: of the Northbound database, else of the Southbound
+// database, where names have the datapath's key in front.
 func (s *symbols) PortGroup(name string) ([]string, bool) {
 	if s.r.NB != nil {
 		if v, ok, err := s.r.NB.PortGroup(s.ctx, name); ok && err == nil {
