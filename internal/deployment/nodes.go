@@ -13,16 +13,18 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
-// Nodes reaches chassis in the ways that the options tell: driver.Nodes. It is not safe for
-// concurrent use.
+// Nodes reaches chassis in the ways that the options tell: driver.Nodes. It is safe for concurrent
+// use until Close.
 type Nodes struct {
 	targets  map[string]string // Options.Nodes
 	template string            // Options.NodeCommand
 	service  *node.Service     // this machine's node
-	localID  string            // system-id of this machine, once asked
+	thisOnce sync.Once
+	localID  string // system-id of this machine, once asked
 	localErr error
-	asked    bool
-	open     map[string]node.Node
+
+	mu   sync.Mutex
+	open map[string]node.Node
 }
 
 // NewNodes prepares the ways to the nodes; nothing is reached yet. journal is the folder of this
@@ -42,20 +44,32 @@ func (n *Nodes) Named(c *ovn.Chassis) bool {
 // Node reaches a chassis: in its own way, else by the command for all chassis, else as this machine
 // where it is this one. The same chassis gives the same node until Close.
 func (n *Nodes) Node(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
-	if nd := n.open[c.Name]; nd != nil {
+	if nd := n.opened(c.Name); nd != nil {
 		return nd, nil
 	}
 	nd, err := n.reach(ctx, c)
 	if err != nil {
 		return nil, err
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if first := n.open[c.Name]; first != nil { // reached meanwhile; no node is started before it is asked
+		return first, nil
+	}
 	n.open[c.Name] = nd
 	return nd, nil
 }
 
+// opened returns the node of a chassis that was reached already, or nil.
+func (n *Nodes) opened(chassis string) node.Node {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.open[chassis]
+}
+
 // isLocal reports whether a chassis' node is this machine.
 func (n *Nodes) isLocal(chassis string) bool {
-	_, ok := n.open[chassis].(*node.Service)
+	_, ok := n.opened(chassis).(*node.Service)
 	return ok
 }
 
@@ -104,14 +118,13 @@ func (n *Nodes) target(c *ovn.Chassis, target string) (node.Node, error) {
 
 // thisMachine asks, once, which chassis the program runs on.
 func (n *Nodes) thisMachine(ctx context.Context) (*node.Service, error) {
-	if !n.asked {
-		n.asked = true
+	n.thisOnce.Do(func() {
 		info, err := n.service.Info(ctx)
 		n.localErr = err
 		if err == nil {
 			n.localID = info.SystemID
 		}
-	}
+	})
 	return n.service, n.localErr
 }
 

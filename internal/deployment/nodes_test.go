@@ -1,0 +1,35 @@
+package deployment
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// TestNodesAtOnce: a chassis has one node, however many ask for it at the same time.
+func TestNodesAtOnce(t *testing.T) {
+	n := NewNodes(Options{NodeCommand: "true {chassis}", Nodes: map[string]string{"near": "local"}}, "")
+	got := make([]node.Node, 60)
+	var wg sync.WaitGroup
+	for i := range got {
+		name := []string{"hv1", "hv2", "near"}[i%3]
+		wg.Go(func() {
+			nd, err := n.Node(t.Context(), &ovn.Chassis{Name: name})
+			if err != nil {
+				t.Error(err)
+			}
+			got[i] = nd
+			if n.isLocal(name) != (name == "near") {
+				t.Errorf("%s is this machine: %v", name, n.isLocal(name))
+			}
+		})
+	}
+	wg.Wait()
+	for i := range got {
+		if got[i] != got[i%3] {
+			t.Errorf("asker %d has another node than asker %d", i, i%3)
+		}
+	}
+}
