@@ -3,6 +3,7 @@ package layers
 import (
 	"fmt"
 	"go/types"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -33,7 +34,7 @@ var names = map[string][]string{
 func TestSignaturesNamePublicTypes(t *testing.T) {
 	var patterns []string
 	for _, p := range public() {
-		patterns = append(patterns, module+p)
+		patterns = append(patterns, path.Join(module, p))
 	}
 	loaded, err := packages.Load(&packages.Config{Mode: packages.NeedName | packages.NeedTypes | packages.NeedImports, Context: t.Context()}, patterns...)
 	if err != nil {
@@ -50,7 +51,7 @@ func TestSignaturesNamePublicTypes(t *testing.T) {
 			t.Errorf("%s has no names", p.PkgPath)
 			continue
 		}
-		short := strings.TrimPrefix(p.PkgPath, module)
+		short, _ := own(p.PkgPath)
 		except := map[string]bool{}
 		for _, x := range names[short] {
 			except[x] = false
@@ -101,15 +102,15 @@ func (w *walker) named(obj *types.TypeName) bool {
 		return false
 	}
 	path := obj.Pkg().Path()
-	own, ours := strings.CutPrefix(path, module)
+	name, ours := own(path)
 	first, _, _ := strings.Cut(path, "/")
 	switch {
 	case path == w.pkg.Path():
 		return true
-	case ours && slices.Contains(public(), own):
+	case ours && slices.Contains(public(), name):
 	case !strings.Contains(first, "."): // the standard library
 	default:
-		w.found = append(w.found, leak{w.from, own, obj.Name()})
+		w.found = append(w.found, leak{w.from, name, obj.Name()})
 	}
 	return false
 }
