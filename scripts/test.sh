@@ -23,11 +23,11 @@ export CT_TRACE_LAB_NAME=test-$$
 trap 'bin/labctl down >/dev/null 2>&1 || true; CT_TRACE_DATAPATH=userspace bin/labctl down >/dev/null 2>&1 || true' EXIT
 # Every case, in namespaces of this machine: nothing is emulated. Nothing else runs meanwhile, for the probe goes by time.
 step "oracle on the userspace datapath" env CT_TRACE_DATAPATH=userspace bin/labctl oracle -results "$results/oracle-userspace.json"
-# A program outside the module traces and asserts.
+# A program outside the module traces and asserts: over the whole lab, and on one bridge of hv1.
 userspace=(env CT_TRACE_DATAPATH=userspace)
 step "build the library's test" scripts/library.sh bin/library.test
 step "lab on the userspace datapath" "${userspace[@]}" bin/labctl up
-step "library in the lab" "${userspace[@]}" bin/labctl exec "$PWD/bin/library.test" </dev/null
+step "library in the lab" "${userspace[@]}" bin/labctl exec env OVS_RUNDIR=/run/ctlab/hv1/ovs "$PWD/bin/library.test" </dev/null
 "${userspace[@]}" bin/labctl down
 # One boot serves the two that follow.
 step "lab" bin/labctl up
