@@ -56,7 +56,7 @@ func (a *asking) trace(ctx context.Context) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	rep := a.report(func(rep *report.Report) { r.Publisher.Trace(ctx, rep, sent) })
+	rep := a.report(func(rep *report.Report) { a.run.Publisher.Trace(ctx, rep, sent) })
 	a.expect.judge(rep)
 	ans := &Answer{Report: rep}
 	if len(sent.Outcomes) == 0 {
@@ -89,7 +89,7 @@ func (a *asking) session(ctx context.Context, closing string) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	rep := a.report(func(rep *report.Report) { r.Publisher.Session(ctx, rep, res) })
+	rep := a.report(func(rep *report.Report) { a.run.Publisher.Session(ctx, rep, res) })
 	a.expect.judge(rep)
 	after := res.Shown().World
 	return &Answer{Report: rep, After: &after}, nil
