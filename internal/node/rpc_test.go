@@ -572,7 +572,7 @@ func TestServeSpeaksTheProtocol(t *testing.T) {
 func TestCancelOvertakesCalls(t *testing.T) {
 	pid := filepath.Join(t.TempDir(), "pid")
 	waits := make(chan struct{})
-	in, out, _ := pipes(t, context.Background(), fakeNode{args: []string{pid}, waits: waits})
+	in, out, served := pipes(t, context.Background(), fakeNode{args: []string{pid}, waits: waits})
 	out.ReadString('\n')
 	for i := range concurrency - 1 {
 		fmt.Fprintf(in, `{"jsonrpc":"2.0","id":%d,"method":"Trace","params":{"arg":{"bridge":"wait"}}}`+"\n", i+1)
@@ -594,6 +594,9 @@ func TestCancelOvertakesCalls(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Error("Cancel waits for the call that it cancels")
 	}
+	go io.Copy(io.Discard, out)
+	in.Close() // ends the other calls, which then write to the folder
+	<-served
 }
 
 // The end of the caller ends what runs for it.
