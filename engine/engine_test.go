@@ -298,6 +298,22 @@ func TestMeteredPunt(t *testing.T) {
 	want(t, ends(res.Outcomes[0]), "controller 10.0.0.1:1000>10.0.0.2:80 ttl 64", "output p2 10.0.0.1:1000>10.0.0.2:80 ttl 64")
 }
 
+// A flow that punts twice, as an ACL that logs and rejects: each punt has its own action.
+func TestSeveralPuntsOfAFlow(t *testing.T) {
+	b, p := start(t, 2, "")
+	b.AddFlows("br0", "table=0,cookie=0x7,tcp,actions=controller(userdata=00.00.00.01),controller(userdata=00.00.00.02),output:2")
+	res := trace(t, eng(b, p, table{}), engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
+	var actions []string
+	for _, l := range res.Outcomes[0].Leaves {
+		if l.Controller != nil {
+			actions = append(actions, l.Controller.Action)
+		}
+	}
+	if got := strings.Join(actions, " "); got != "controller(userdata=00.00.00.01) controller(userdata=00.00.00.02)" {
+		t.Errorf("the punts' actions: %s", got)
+	}
+}
+
 func TestPacketLengthPicksBranch(t *testing.T) {
 	b, p := start(t, 3, "table=0,in_port=1,ip,actions=check_pkt_larger(1000)->NXM_NX_REG0[0],resubmit(,1)\ntable=1,reg0=0x1/0x1,actions=output:3\ntable=1,priority=0,actions=output:2")
 	for length, port := range map[int]string{0: "p2", 900: "p2", 1400: "p3"} {

@@ -13,6 +13,8 @@ func acls(b builder) []probe.Case {
 	}
 	return []probe.Case{
 		acl(one("acl-reject-tcp", "ACL reject", b.tcp("sw0-p1", "sw2-p2", 8080), "rejected"), "to-lport 1010 'outport == @pg2 && tcp' reject"),
+		acl(one("acl-reject-log", "ACL reject", b.tcp("sw0-p1", "sw2-p2", 8080), "rejected"), "--log --name=refused to-lport 1010 'outport == @pg2 && tcp' reject"),
+		acl(one("acl-reject-log-out", "ACL reject", b.udp("sw2-p1", "sw0-p1", 53), "rejected"), "--log --name=refused from-lport 1010 'inport == @pg2 && udp' reject"),
 		acl(one("acl-reject-udp", "ACL reject", b.udp("sw0-p1", "sw2-p2", 53), "rejected"), "to-lport 1010 'outport == @pg2 && udp' reject"),
 		acl(one("acl-reject-out", "ACL reject", b.tcp("sw2-p1", "sw0-p1", 8080), "rejected"), "from-lport 1010 'inport == @pg2 && tcp' reject"),
 		acl(one("acl-reject-ipv6", "ACL reject", b.tcp6("sw0-p1", "sw2-p2", 8080), "rejected"), "to-lport 1010 'outport == @pg2 && tcp' reject"),

@@ -26,6 +26,8 @@ func both(reason []string, rows ...string) []probe.Explanation {
 var explanations = map[string][]probe.Explanation{
 	// Policy of switches.
 	"acl-reject-tcp":        {{Because: []string{"ACL", "to-lport 1010 reject: outport == @pg2 && tcp", "rejects it", "ls_out_acl"}}},
+	"acl-reject-log":        because("ACL refused", "to-lport 1010 reject: outport == @pg2 && tcp", "rejects it"),
+	"acl-reject-log-out":    because("ACL refused", "from-lport 1010 reject: inport == @pg2 && udp", "rejects it"),
 	"acl-reject-udp":        because("ACL", "to-lport 1010 reject: outport == @pg2 && udp", "rejects it"),
 	"acl-reject-out":        because("ACL", "from-lport 1010 reject: inport == @pg2 && tcp", "rejects it", "ls_in_acl"),
 	"acl-reject-ipv6":       because("ACL", "to-lport 1010 reject: outport == @pg2 && tcp", "rejects it"),
