@@ -138,7 +138,7 @@ func trackAction(a odp.CT) ctstate.Action {
 func trackView(p packet.Packet) ctstate.Packet {
 	v := ctstate.Packet{
 		IP:       p.EthType == packet.EthIPv4 || p.EthType == packet.EthIPv6,
-		TCPFlags: p.TCPFlags,
+		TCPFlags: uint16(p.TCPFlags),
 		Frag:     ctstate.Frag(p.Frag),
 		HasID:    p.HasID && !p.IDChosen,
 		HopLimit: p.TTL,

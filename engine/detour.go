@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ofreplay"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
@@ -113,7 +112,7 @@ func behindPatch(sec oftrace.Section, first *oftrace.Node, lookups ofreplay.Look
 
 // sameTag reports whether a match asks for the outermost VLAN tag that a packet has.
 func sameTag(match, pkt openflow.Flow) bool {
-	p, err := packet.FromFlow(pkt)
+	p, err := openflow.ToPacket(pkt)
 	if err != nil {
 		return false
 	}

@@ -15,7 +15,7 @@ func (r *run) entryFlow(st state) string {
 	f.Fields = append(f.Fields, openflow.Field{Name: "in_port", Value: fmt.Sprint(r.req.InPort)})
 	f.Fields = append(f.Fields, r.metadata()...)
 	f.Fields = append(f.Fields, ctFields(st)...)
-	f.Fields = append(f.Fields, st.pkt.Fields()...)
+	f.Fields = append(f.Fields, openflow.FieldsOf(st.pkt)...)
 	f.Fields = append(f.Fields, origFields(st.conn)...)
 	return f.String()
 }
@@ -41,7 +41,7 @@ func (r *run) thawFlow(id uint32, st state) flowText {
 	f.Fields = append(f.Fields, openflow.Field{Name: "recirc_id", Value: fmt.Sprintf("0x%x", id)}, inPort)
 	f.Fields = append(f.Fields, keyFields(st)...)
 	f.Fields = append(f.Fields, ctFields(st)...)
-	f.Fields = append(f.Fields, st.pkt.Fields()...)
+	f.Fields = append(f.Fields, openflow.FieldsOf(st.pkt)...)
 	f.Fields = append(f.Fields, origFields(st.conn)...)
 	return flowText{bridge: bridge, flow: f.String()}
 }
@@ -147,7 +147,7 @@ func (r *run) datapathFlow(id uint32, st state) string {
 	case ctstate.ProtoICMPv6:
 		fmt.Fprintf(&b, ",icmpv6(type=%d,code=%d)", p.ICMPType, p.ICMPCode)
 	case ctstate.ProtoTCP:
-		fmt.Fprintf(&b, ",tcp(src=%d,dst=%d),tcp_flags(0x%x)", p.SrcPort, p.DstPort, p.TCPFlags)
+		fmt.Fprintf(&b, ",tcp(src=%d,dst=%d),tcp_flags(0x%x)", p.SrcPort, p.DstPort, uint16(p.TCPFlags))
 	case ctstate.ProtoUDP:
 		fmt.Fprintf(&b, ",udp(src=%d,dst=%d)", p.SrcPort, p.DstPort)
 	case ctstate.ProtoSCTP:

@@ -157,7 +157,7 @@ func (r *run) detourFlow(s *segment, start *openflow.Flow, d *detour) (f flowTex
 	}
 	flow.Fields = append(flow.Fields, keyFields(s.entry)...)
 	flow.Fields = append(flow.Fields, ctFields(s.entry)...)
-	flow.Fields = append(flow.Fields, s.entry.pkt.Fields()...)
+	flow.Fields = append(flow.Fields, openflow.FieldsOf(s.entry.pkt)...)
 	flow.Fields = append(flow.Fields, origFields(s.entry.conn)...)
 	return flowText{bridge: s.section.Bridge, flow: flow.String()}, ""
 }

@@ -53,7 +53,7 @@ func TestLessonsAreTracedOn(t *testing.T) {
 			pkt := syn()
 			pkt.DstPort = c.port
 			req := engine.Request{Bridge: "br0", InPort: c.in, Packet: pkt}
-			at := openflow.Flow{Fields: append([]openflow.Field{{Name: "reg3", Value: "0x9"}, {Name: "metadata", Value: "0x5"}}, pkt.Fields()...)}
+			at := openflow.Flow{Fields: append([]openflow.Field{{Name: "reg3", Value: "0x9"}, {Name: "metadata", Value: "0x5"}}, openflow.FieldsOf(pkt)...)}
 			req.Lessons = []engine.Lesson{{Bridge: "br0", Table: 69, Priority: 32768, Flow: at.String(), Packet: "SYN",
 				Items: openflow.SplitActions("table=69,cookie=0x99,delete_learned," + c.learn)}}
 			got := trace(t, e, req)
@@ -106,7 +106,7 @@ func story(res *engine.Result) string {
 func TestLessonsThatCannotBeFollowed(t *testing.T) {
 	b, p := start(t, 4, fmt.Sprintf(hairpin, "ct(table=20,zone=7)")+"\ntable=9,tcp,actions=check_pkt_larger(100)->NXM_NX_REG10[1],resubmit(,69),output:3")
 	e := eng(b, p, table{})
-	flow := openflow.Flow{Fields: syn().Fields()}
+	flow := openflow.Flow{Fields: openflow.FieldsOf(syn())}
 	all := engine.Lesson{Bridge: "br0", Table: 69, Priority: 32768, Flow: flow.String(), Packet: "SYN", Items: []string{"nw_proto=6", "load:0x1->NXM_NX_REG10[7]"}}
 	with := func(f func(*engine.Lesson)) engine.Lesson { l := all; f(&l); return l }
 	for _, c := range []struct {
@@ -154,7 +154,7 @@ func TestLessonsBehindAPatchPort(t *testing.T) {
 		"--", "add-port", "br1", "out", "--", "set", "interface", "out", "type=patch", "options:peer=in",
 		"--", "add-port", "br0", "in", "--", "set", "interface", "in", "type=patch", "options:peer=out", "ofport_request=7")
 	e := eng(b, p, table{})
-	at := openflow.Flow{Fields: syn().Fields()}
+	at := openflow.Flow{Fields: openflow.FieldsOf(syn())}
 	req := engine.Request{Bridge: "br1", InPort: 9, Packet: syn(), Lessons: []engine.Lesson{{Bridge: "br0", Table: 69, Priority: 32768, Flow: at.String(), Packet: "SYN",
 		Items: []string{"cookie=0x99", "eth_type=0x800", "NXM_OF_IP_SRC[]", "load:0x1->NXM_NX_REG10[7]"}}}}
 	for _, l := range trace(t, e, req).Outcomes[0].Leaves {
@@ -187,7 +187,7 @@ func TestLessonsBehindAPatchPort(t *testing.T) {
 func TestLessonsThatContradict(t *testing.T) {
 	b, p := start(t, 4, fmt.Sprintf(hairpin, "resubmit(,20)"))
 	e := eng(b, p, table{})
-	at := openflow.Flow{Fields: syn().Fields()}
+	at := openflow.Flow{Fields: openflow.FieldsOf(syn())}
 	lesson := func(items ...string) engine.Lesson {
 		return engine.Lesson{Bridge: "br0", Table: 69, Priority: 9, Flow: at.String(), Packet: "SYN", Items: items}
 	}
@@ -220,7 +220,7 @@ func TestLessonsBehindAGroup(t *testing.T) {
 	b.Ofctl("-O", "OpenFlow15", "add-group", "br0", "group_id=7,type=select,selection_method=dp_hash,bucket=bucket_id:1,weight:100,actions=ct(table=20,zone=7)")
 	b.AddFlows("br0", "table=9,ip,actions=group:7")
 	e := eng(b, p, table{})
-	at := openflow.Flow{Fields: syn().Fields()}
+	at := openflow.Flow{Fields: openflow.FieldsOf(syn())}
 	s := story(trace(t, e, engine.Request{Bridge: "br0", InPort: 1, Packet: syn(), Lessons: []engine.Lesson{{Bridge: "br0", Table: 69, Priority: 32768, Flow: at.String(), Packet: "SYN",
 		Items: []string{"eth_type=0x800", "load:0x1->NXM_NX_REG10[7]"}}}}))
 	if strings.Contains(s, "unknown") || !strings.Contains(s, "mark 3") {

@@ -139,7 +139,7 @@ func (r *run) afresh(ctx context.Context, w *world, it item, st state) error {
 	}
 	mk := func(uint32) flowText {
 		bridge, in := r.origin(st)
-		return flowText{bridge: bridge, flow: openflow.Flow{Fields: append([]openflow.Field{in}, st.pkt.Fields()...)}.String()}
+		return flowText{bridge: bridge, flow: openflow.FlowOf(st.pkt, in.Value).String()}
 	}
 	sec, err := r.ask(ctx, mk(0))
 	if err != nil {

@@ -289,7 +289,7 @@ func (r *run) packetOut(ctx context.Context, parent *segment, ordinal int, st st
 	f.Fields = append(f.Fields, regs...)
 	f.Fields = append(f.Fields, keyFields(st)...)
 	f.Fields = append(f.Fields, ctFields(st)...)
-	f.Fields = append(f.Fields, st.pkt.Fields()...)
+	f.Fields = append(f.Fields, openflow.FieldsOf(st.pkt)...)
 	f.Fields = append(f.Fields, origFields(st.conn)...)
 	text := flowText{bridge: bridge, flow: f.String(), actions: where}
 	mk := func(uint32) flowText { return text }

@@ -1,7 +1,5 @@
 package report
 
-import "github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
-
 // Hop is one chassis on the packet's way.
 type Hop struct {
 	Chassis string `json:"chassis"` // name of the chassis; "local" without OVN
@@ -103,8 +101,8 @@ type CT struct {
 
 // NAT is what an action's NAT did to the packet.
 type NAT struct {
-	From packet.Header `json:"from"` // the headers before
-	To   packet.Header `json:"to"`   // the headers after
+	From Header `json:"from"` // the headers before
+	To   Header `json:"to"`   // the headers after
 	// false: other addresses or ports are possible, and to shows one of them
 	Determined bool   `json:"determined"`
 	Why        string `json:"why"` // what it depends on; empty where nothing is open

@@ -6,7 +6,6 @@ package report
 
 import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
-	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
 // Schema names the JSON's version.
@@ -83,10 +82,10 @@ type Place struct {
 // Packet is one packet's way.
 type Packet struct {
 	// Label names the packet by what it does to a connection: SYN, SYN-ACK, echo request, ...
-	Label     string        `json:"label"`
-	Direction Direction     `json:"direction"` // in which it goes, in its session
-	From      Place         `json:"from"`      // where it enters
-	Header    packet.Header `json:"header"`    // as it enters
+	Label     string    `json:"label"`
+	Direction Direction `json:"direction"` // in which it goes, in its session
+	From      Place     `json:"from"`      // where it enters
+	Header    Header    `json:"header"`    // as it enters
 	// Verdict is the worst of the branches, mirrors' copies apart; of a flood the best.
 	Verdict engine.Verdict `json:"verdict"`
 	// Flood says that the packet was multiplied by design; its verdict is its best branch's.
@@ -106,7 +105,7 @@ type Packet struct {
 type Branch struct {
 	Verdict engine.Verdict `json:"verdict"`
 	End     End            `json:"end"`
-	Header  packet.Header  `json:"header"` // as it leaves
+	Header  Header         `json:"header"` // as it leaves
 	// Choices are those on this branch's way that the packet's headers do not decide.
 	Choices []engine.Choice `json:"choices,omitempty"`
 	// what decided the end, where something has to be said of it

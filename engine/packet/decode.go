@@ -15,15 +15,15 @@ type DecodeError struct {
 // Error reads: frame: offset 14: IPv4 header ...
 func (e *DecodeError) Error() string { return fmt.Sprintf("frame: offset %d: %s", e.Off, e.Msg) }
 
-// Decode reads an Ethernet frame, as far as miniflow_extract (lib/flow.c) does and a little further: it also keeps the
-// ICMP id and the packet that an ICMP error quotes. payload is what follows the last header read.
-func Decode(frame []byte) (p Packet, payload []byte, err error) { return DecodeCut(frame, len(frame)) }
-
-// DecodeCut reads a frame of wire bytes of which a capture kept the first ones only. A header that
-// the capture did not keep whole is a *CutError: none of its fields is guessed. TCP options are not
-// needed, nor is a packet that an ICMP error quotes: where that was cut, Inner is nil and so
-// unknown.
-func DecodeCut(frame []byte, wire int) (p Packet, payload []byte, err error) {
+// Decode reads an Ethernet frame as far as miniflow_extract (lib/flow.c) does, and also the ICMP id
+// and the packet that an ICMP error quotes. payload is what was captured behind the last header
+// read.
+//
+// wire is the frame's length in bytes where it was sent: len(frame), or more if a capture kept the
+// first bytes only. A header that ends beyond wire, or that is malformed, is a *DecodeError; a
+// header that the capture did not keep whole is a *CutError: none of its fields is guessed. TCP
+// options are not needed, nor is a quoted packet: if that was cut, Inner is nil.
+func Decode(frame []byte, wire int) (p Packet, payload []byte, err error) {
 	d := decoder{in: frame, end: max(wire, len(frame))}
 	d.ethernet()
 	if d.err != nil {
@@ -32,7 +32,8 @@ func DecodeCut(frame []byte, wire int) (p Packet, payload []byte, err error) {
 	return d.p, d.rest(), nil
 }
 
-// DecodeBehind reads a packet without Ethernet header, as a tunnel may carry it.
+// DecodeBehind reads a packet of Ethernet type ethType without Ethernet header, as a tunnel may
+// carry it. wire and the errors are those of Decode.
 func DecodeBehind(ethType uint16, b []byte, wire int) (Packet, error) {
 	d := decoder{in: b, end: max(wire, len(b))}
 	d.network(ethType)
@@ -93,9 +94,6 @@ func (d *decoder) take(n int, what string) []byte {
 func be16(b []byte) uint16 { return binary.BigEndian.Uint16(b) }
 func be32(b []byte) uint32 { return binary.BigEndian.Uint32(b) }
 
-// minEthType is the least value that is an Ethernet type and not a length (ETH_TYPE_MIN).
-const minEthType = 0x600
-
 func (d *decoder) ethernet() {
 	b := d.take(14, "Ethernet header")
 	copy(d.p.EthDst[:], b)
@@ -110,8 +108,8 @@ func (d *decoder) ethernet() {
 			return
 		}
 	}
-	if ethType < minEthType {
-		if ethType = d.llc(int(ethType)); d.err != nil || ethType == noType {
+	if ethType < EthMin {
+		if ethType = d.llc(int(ethType)); d.err != nil || ethType == EthNone {
 			return
 		}
 	}
@@ -136,27 +134,24 @@ func (d *decoder) network(ethType uint16) {
 	}
 }
 
-// noType is what Open vSwitch takes for the type of an 802.2 frame without SNAP (FLOW_DL_TYPE_NONE).
-const noType = 0x05ff
-
 // llc returns the Ethernet type that a SNAP header of organisation 0 names, whatever the length in
-// front of it says, and noType for any other 802.2 frame (parse_ethertype of lib/flow.c and of
+// front of it says, and EthNone for any other 802.2 frame (parse_ethertype of lib/flow.c and of
 // net/openvswitch/flow.c).
 func (d *decoder) llc(length int) uint16 {
-	d.p.EthType, d.p.Length = noType, min(length, d.left())
+	d.p.EthType, d.p.Length = EthNone, min(length, d.left())
 	if d.left() < 8 {
-		return noType
+		return EthNone
 	}
 	old := d.off
 	b := d.take(8, "LLC and SNAP header")
 	if ethType := be16(b[6:]); string(b[:6]) == "\xaa\xaa\x03\x00\x00\x00" {
-		if ethType >= minEthType {
+		if ethType >= EthMin {
 			return ethType
 		}
-		return noType
+		return EthNone
 	}
 	d.off = old
-	return noType
+	return EthNone
 }
 
 func (d *decoder) arp() {
@@ -174,7 +169,7 @@ func (d *decoder) arp() {
 
 func (d *decoder) mpls() {
 	for d.err == nil {
-		e := mplsEntry(be32(d.take(4, "MPLS label")))
+		e := ParseMPLS(be32(d.take(4, "MPLS label")))
 		if d.err == nil {
 			d.p.MPLS = append(d.p.MPLS, e)
 		}
@@ -247,7 +242,8 @@ func (d *decoder) ipv6() {
 	d.transport()
 }
 
-// extensions passes over IPv6 extension headers and returns the protocol behind them (parse_ipv6_ext_hdrs).
+// extensions passes over IPv6 extension headers and returns the protocol behind them
+// (parse_ipv6_ext_hdrs).
 func (d *decoder) extensions(next uint8) uint8 {
 	for d.err == nil {
 		switch next {
@@ -301,7 +297,7 @@ func (d *decoder) ports() {
 	if d.p.Proto != ProtoTCP || d.err != nil {
 		return
 	}
-	d.p.TCPFlags = be16(b[12:]) & 0xfff
+	d.p.TCPFlags = TCPFlags(be16(b[12:])) & AllTCPFlags
 	header := int(b[12]>>4) * 4
 	if header < 20 {
 		d.fail(start+12, "tcp header of %d bytes", header)
@@ -318,101 +314,4 @@ func (d *decoder) pass(n int, what string) {
 		return
 	}
 	d.off += n
-}
-
-func (d *decoder) icmp() {
-	b := d.take(8, ProtoName(d.p.Proto)+" header")
-	if d.err != nil {
-		return
-	}
-	d.p.ICMPType, d.p.ICMPCode = b[0], b[1]
-	if d.p.IsQuery() {
-		d.p.ICMPID, d.p.HasID = be16(b[4:]), true
-	}
-	switch {
-	case d.p.IsND():
-		d.neighbour()
-	case d.p.quotes():
-		d.p.Inner = quoted(d.rest(), d.p.EthType)
-	}
-}
-
-// igmp reads type and code, where the header is whole (miniflow_extract).
-func (d *decoder) igmp() {
-	if d.left() < 8 {
-		return
-	}
-	b := d.take(8, "igmp header")
-	d.p.ICMPType, d.p.ICMPCode = b[0], b[1]
-}
-
-// neighbour reads the target and the link-layer address option (parse_icmpv6).
-func (d *decoder) neighbour() {
-	if d.left() < 16 {
-		return
-	}
-	target := d.take(16, "neighbour discovery")
-	if d.err != nil {
-		return
-	}
-	d.p.NDTarget = netip.AddrFrom16([16]byte(target))
-	var lla [2]MAC // source, target
-	for d.left() >= 8 && d.err == nil {
-		head := d.take(2, "neighbour discovery option")
-		d.off -= 2
-		n := int(head[1]) * 8
-		if d.err != nil || n == 0 || n > d.left() {
-			break // invalid: what was read before it stays
-		}
-		b := d.take(n, "neighbour discovery option")
-		if n != 8 || d.err != nil || b[0] != 1 && b[0] != 2 {
-			continue
-		}
-		if !lla[b[0]-1].IsZero() { // twice: Open vSwitch takes nothing of it
-			d.p.NDTarget, lla = netip.IPv6Unspecified(), [2]MAC{}
-			break
-		}
-		copy(lla[b[0]-1][:], b[2:])
-	}
-	if d.p.ICMPType == ICMPv6NS {
-		d.p.NDSLL = lla[0]
-	} else {
-		d.p.NDTLL = lla[1]
-	}
-}
-
-// quoted reads the packet that an ICMP error quotes, or nothing when it is cut too short to name a connection.
-func quoted(b []byte, ethType uint16) *Inner {
-	var in Inner
-	if ethType == EthIPv4 {
-		if len(b) < 20 || b[0]>>4 != 4 || int(b[0]&15)*4 < 20 || int(b[0]&15)*4 > len(b) || be16(b[6:])&0x1fff != 0 {
-			return nil
-		}
-		in.Proto, in.Src, in.Dst = b[9], netip.AddrFrom4([4]byte(b[12:])), netip.AddrFrom4([4]byte(b[16:]))
-		b = b[int(b[0]&15)*4:]
-	} else {
-		if len(b) < 40 || b[0]>>4 != 6 {
-			return nil
-		}
-		in.Src, in.Dst = netip.AddrFrom16([16]byte(b[8:])), netip.AddrFrom16([16]byte(b[24:]))
-		d := decoder{in: b, off: 40, end: len(b)}
-		in.Proto = d.extensions(b[6])
-		if d.err != nil || d.p.Frag == FragLater {
-			return nil
-		}
-		b = b[d.off:]
-	}
-	probe := Packet{EthType: ethType, Proto: in.Proto}
-	switch {
-	case probe.HasPorts() && len(b) >= 4:
-		in.SrcPort, in.DstPort = be16(b), be16(b[2:])
-	case (probe.IsICMP() || probe.IsICMPv6()) && len(b) >= 8:
-		in.ICMPType, in.ICMPCode = b[0], b[1]
-		if probe.ICMPType = b[0]; probe.IsQuery() {
-			in.ICMPID = be16(b[4:])
-		}
-	case probe.HasPorts() || probe.IsICMP() || probe.IsICMPv6():
-		return nil
-	}
-	return &in
 }

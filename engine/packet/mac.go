@@ -8,7 +8,8 @@ import (
 // Broadcast is ff:ff:ff:ff:ff:ff.
 var Broadcast = MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// ParseMAC reads six groups of one or two hex digits with colons between, as ETH_ADDR_SCAN_FMT does.
+// ParseMAC reads six groups of one or two hex digits with colons between, as ETH_ADDR_SCAN_FMT
+// (include/openvswitch/types.h) does; the error quotes s.
 func ParseMAC(s string) (MAC, error) {
 	var m MAC
 	rest := s
@@ -65,7 +66,7 @@ func (m MAC) MarshalText() ([]byte, error) {
 	return []byte(m.String()), nil
 }
 
-// UnmarshalText reads what MarshalText prints.
+// UnmarshalText reads what MarshalText prints; m is unchanged on an error.
 func (m *MAC) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*m = MAC{}
@@ -76,36 +77,4 @@ func (m *MAC) UnmarshalText(text []byte) error {
 		*m = v
 	}
 	return err
-}
-
-// String prints no, first or later, nw_frag's words.
-func (f Frag) String() string {
-	switch f {
-	case FragNo:
-		return "no"
-	case FragFirst:
-		return "first"
-	case FragLater:
-		return "later"
-	}
-	return fmt.Sprintf("Frag(%d)", uint8(f))
-}
-
-// MarshalText prints nw_frag's word.
-func (f Frag) MarshalText() ([]byte, error) {
-	if f > FragLater {
-		return nil, fmt.Errorf("%v is no fragment kind", f)
-	}
-	return []byte(f.String()), nil
-}
-
-// UnmarshalText reads nw_frag's word.
-func (f *Frag) UnmarshalText(text []byte) error {
-	for _, v := range []Frag{FragNo, FragFirst, FragLater} {
-		if string(text) == v.String() {
-			*f = v
-			return nil
-		}
-	}
-	return fmt.Errorf("%q is not no, first or later", text)
 }

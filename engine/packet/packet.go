@@ -25,24 +25,10 @@ type MPLS struct {
 	BOS   bool   `json:"bos"`                                          // bottom of the stack
 }
 
-// EtherTypes the packet model knows by name.
-const (
-	EthIPv4 = 0x0800
-	EthARP  = 0x0806
-	EthRARP = 0x8035
-	EthIPv6 = 0x86dd
-	EthMPLS = 0x8847
-)
-
-// Frag is nw_frag.
-type Frag uint8
-
-// Values of Frag.
-const (
-	FragNo Frag = iota
-	FragFirst
-	FragLater
-)
+// ParseMPLS takes a label stack entry apart (RFC 3032).
+func ParseMPLS(entry uint32) MPLS {
+	return MPLS{Label: entry >> 12, TC: uint8(entry>>9) & 7, BOS: entry>>8&1 == 1, TTL: uint8(entry)}
+}
 
 // Inner is the packet an ICMP error quotes: its addresses, protocol and ports (or ICMP
 // type, code and id).
@@ -69,14 +55,14 @@ type Packet struct {
 	Src   netip.Addr `json:"src"`
 	Dst   netip.Addr `json:"dst"`
 	Proto uint8      `json:"proto,omitempty"`
-	TTL   uint8      `json:"ttl,omitempty"` // IPv6: hop limit
+	TTL   uint8      `json:"ttl,omitempty"` // in IPv6 the hop limit
 	TOS   uint8      `json:"tos,omitempty"` // DSCP and ECN together
 	Frag  Frag       `json:"frag,omitempty"`
-	Label uint32     `json:"flow_label,omitempty"` // IPv6
+	Label uint32     `json:"flow_label,omitempty"` // of IPv6, 20 bits
 
-	SrcPort  uint16 `json:"sport,omitempty"` // TCP, UDP, SCTP
-	DstPort  uint16 `json:"dport,omitempty"`
-	TCPFlags uint16 `json:"tcp_flags,omitempty"`
+	SrcPort  uint16   `json:"sport,omitempty"` // TCP, UDP, SCTP
+	DstPort  uint16   `json:"dport,omitempty"`
+	TCPFlags TCPFlags `json:"tcp_flags,omitempty"`
 
 	ICMPType uint8  `json:"icmp_type,omitempty"` // ICMP, ICMPv6 and IGMP
 	ICMPCode uint8  `json:"icmp_code,omitempty"`
@@ -97,6 +83,7 @@ type Packet struct {
 	NDSLL    MAC        `json:"nd_sll"`
 	NDTLL    MAC        `json:"nd_tll"`
 
-	// Length is the length in bytes of the frame without its Ethernet header and VLAN tags; 0 when unknown.
+	// Length is the length in bytes of the frame without its Ethernet header and VLAN tags; 0 when
+	// unknown.
 	Length int `json:"length,omitempty"`
 }

@@ -14,19 +14,6 @@ const (
 	ProtoSCTP     = 132
 )
 
-// TCP flags, as Packet.TCPFlags holds them.
-const (
-	FlagFIN = 1 << iota
-	FlagSYN
-	FlagRST
-	FlagPSH
-	FlagACK
-	FlagURG
-	FlagECE
-	FlagCWR
-	FlagNS
-)
-
 // ICMP and ICMPv6 types by their use here.
 const (
 	ICMPEchoReply    = 0
@@ -45,13 +32,23 @@ const (
 	ICMPv6NA           = 136
 )
 
-// EthMPLSM is the multicast MPLS Ethernet type.
-const EthMPLSM = 0x8848
-
-// Ethernet types of VLAN tags.
+// Ethernet types that the model knows by name.
 const (
-	EthVLAN = 0x8100
-	EthQinQ = 0x88a8
+	EthIPv4  = 0x0800
+	EthARP   = 0x0806
+	EthRARP  = 0x8035
+	EthIPv6  = 0x86dd
+	EthMPLS  = 0x8847
+	EthMPLSM = 0x8848 // multicast
+	EthNSH   = 0x894f
+
+	EthVLAN = 0x8100 // an 802.1Q tag
+	EthQinQ = 0x88a8 // an 802.1ad tag
+
+	// EthNone is the type of an 802.2 frame that has none (FLOW_DL_TYPE_NONE).
+	EthNone = 0x05ff
+	// EthMin is the least value that is a type and not a length (ETH_TYPE_MIN).
+	EthMin = 0x0600
 )
 
 // IsIP reports whether the packet is IPv4 or IPv6.
@@ -87,7 +84,8 @@ func (p Packet) IsEcho() bool {
 			p.IsICMPv6() && (p.ICMPType == ICMPv6EchoRequest || p.ICMPType == ICMPv6EchoReply))
 }
 
-// IsQuery reports whether the packet is an ICMP request or reply with an ICMPID in its header (icmp_pkt_to_tuple, icmpv6_pkt_to_tuple).
+// IsQuery reports whether the packet is an ICMP request or reply with an ICMPID in its header
+// (icmp_pkt_to_tuple, icmpv6_pkt_to_tuple).
 func (p Packet) IsQuery() bool {
 	if p.IsICMP() {
 		switch p.ICMPType {
@@ -109,8 +107,9 @@ func (p Packet) IsQueryReply() bool {
 	return p.IsICMPv6() && p.ICMPType == ICMPv6EchoReply
 }
 
-// quotes reports whether the ICMP type quotes the packet that caused it.
-func (p Packet) quotes() bool {
+// IsICMPError reports whether the packet is an ICMP or ICMPv6 error, which quotes the packet that
+// caused it (nf_conntrack_icmpv4_error of the kernel, extract_l4_icmp of lib/conntrack.c).
+func (p Packet) IsICMPError() bool {
 	if p.IsICMP() {
 		switch p.ICMPType {
 		case 3, 4, 5, 11, 12:
@@ -120,7 +119,8 @@ func (p Packet) quotes() bool {
 	return p.IsICMPv6() && p.ICMPType >= 1 && p.ICMPType <= 4
 }
 
-// ProtoName is the word for an IP protocol in JSON and text: tcp, udp, sctp, icmp, icmp6, or the number.
+// ProtoName is the word for an IP protocol in JSON and text: tcp, udp, sctp, icmp, icmp6, igmp, or
+// the number.
 func ProtoName(proto uint8) string {
 	switch proto {
 	case ProtoICMP:

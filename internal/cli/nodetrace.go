@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
-	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
@@ -79,7 +78,7 @@ func closeLate(ctx context.Context, f func(context.Context) error) {
 // nodeTrace runs the engine on one bridge and shapes its result as a report of one packet with one hop.
 func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, of *overlayFlags, maxDump int) (*report.Report, error) {
 	flow, at := openflow.Read(text)
-	p, err := packet.FromFlow(flow)
+	p, err := openflow.ToPacket(flow)
 	if err != nil {
 		return nil, flowUsage(text, flow, at, err)
 	}
@@ -163,7 +162,7 @@ func bridgesOf(info *node.Info) []string {
 func metadataFields(flow openflow.Flow) []engine.Field {
 	var out []engine.Field
 	for _, f := range flow.Fields {
-		if packet.IsMetadata(f.Name) && f.Name != "in_port" && f.Name != "recirc_id" {
+		if openflow.IsMetadata(f.Name) && f.Name != "in_port" && f.Name != "recirc_id" {
 			out = append(out, engine.Field{Name: f.Name, Value: f.Value, Mask: f.Mask})
 		}
 	}
@@ -173,7 +172,7 @@ func metadataFields(flow openflow.Flow) []engine.Field {
 // flowUsage marks the place in a flow that could not be read.
 func flowUsage(text string, flow openflow.Flow, at []int, err error) error {
 	ue := &usage.Error{Msg: "flow: " + err.Error(), Err: err}
-	var fe *packet.FieldError
+	var fe *openflow.FieldError
 	if errors.As(err, &fe) {
 		ue.Mark = usage.Mark(text, at[fe.Place(flow)])
 	}

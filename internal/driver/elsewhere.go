@@ -73,8 +73,7 @@ func begins(p packet.Packet) bool {
 	case !p.IsIP():
 		return true
 	case p.Proto == packet.ProtoTCP:
-		const syn, ack = 2, 16
-		return p.TCPFlags&(syn|ack) == syn
+		return p.TCPFlags&(packet.FlagSYN|packet.FlagACK) == packet.FlagSYN
 	case p.IsICMP():
 		return p.ICMPType != 0
 	case p.IsICMPv6():

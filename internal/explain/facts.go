@@ -35,8 +35,8 @@ func readFacts(text string) facts {
 	}
 	f.ethType, _ = flow.EthType()
 	f.ipProto, _ = flow.Proto()
-	f.ctState, _, f.ctKnown = flow.CTState()
-	f.ctKnown = f.ctKnown || !flow.Has("ct_state")
+	state, _, ok := flow.CTState()
+	f.ctState, f.ctKnown = uint32(state), ok || !flow.Has("ct_state")
 	return f
 }
 

@@ -3,6 +3,7 @@ package microflow
 import (
 	"net/netip"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
@@ -135,7 +136,7 @@ func (b *builder) rest() {
 		b.mf.InPort = c.Str
 	}
 	if c, ok := b.get("ct_state", 0); ok {
-		b.mf.CTState, b.mf.CTMask = uint32(c.Val.Lo), uint32(c.Mask.Lo)
+		b.mf.CTState, b.mf.CTMask = ctstate.State(c.Val.Lo), ctstate.State(c.Mask.Lo)
 	}
 	for name, sym := range b.byStr {
 		c := b.c[sym][0]

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow/openflowtest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
@@ -82,7 +83,7 @@ func (c corpusCase) comment() bool { return c.expr == "" || c.expr[0] == '#' }
 
 // describe prints all that was read, as flow text with what is not of the packet behind it.
 func describe(mf Microflow) string {
-	f := mf.Packet.Flow(strconv.Quote(mf.InPort))
+	f := openflow.FlowOf(mf.Packet, strconv.Quote(mf.InPort))
 	parts := make([]string, 0, len(f.Fields)+4)
 	for _, fd := range f.Fields {
 		if fd.Value != "" {
@@ -91,7 +92,7 @@ func describe(mf Microflow) string {
 		parts = append(parts, fd.Name)
 	}
 	if mf.CTMask != 0 {
-		parts = append(parts, "ct_state="+openflow.FormatCTStateMatch(mf.CTState, mf.CTMask))
+		parts = append(parts, "ct_state="+openflowtest.CTState(mf.CTState, mf.CTMask))
 	}
 	for _, name := range slices.Sorted(maps.Keys(mf.Other)) {
 		v := mf.Other[name]
@@ -159,7 +160,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q: %v", in, err)
 		}
 		if err == nil {
-			mf.Packet.Fields()
+			openflow.FieldsOf(mf.Packet)
 			_ = mf.Packet.String()
 		}
 	})

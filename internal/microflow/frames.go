@@ -69,7 +69,7 @@ func offsetLen(text string) int {
 
 // fromFrame reads a frame of wire bytes, of which a capture may have cut off the end.
 func fromFrame(frame []byte, wire int) (Microflow, error) {
-	p, payload, err := packet.DecodeCut(frame, wire)
+	p, payload, err := packet.Decode(frame, wire)
 	if err != nil {
 		return Microflow{}, err
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet/packettest"
 )
 
 func frameOf(t testing.TB, line string) []byte {
@@ -20,7 +20,7 @@ func frameOf(t testing.TB, line string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	frame, err := packet.Encode(mf.Packet)
+	frame, err := packettest.Encode(mf.Packet)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
@@ -56,8 +57,8 @@ type Microflow struct {
 	Packet packet.Packet
 	InPort string // logical port, or for an OpenFlow flow its in_port; empty when not given
 	Given  Set
-	// CTState is ct_state as given (bits as openflow.ParseCTState's), with its mask.
-	CTState, CTMask uint32
+	// CTState is ct_state as given, with its mask.
+	CTState, CTMask ctstate.State
 	// Other has what is not of the packet, by OVN's name: ct_mark, ct_label, xxreg0, xreg4, flags,
 	// outport, pkt.mark.
 	Other map[string]Value
@@ -84,7 +85,7 @@ func (mf *Microflow) Open(part Set) bool {
 func (mf *Microflow) Unused() []string {
 	var out []string
 	if mf.CTState&mf.CTMask != 0 {
-		out = append(out, "ct_state="+openflow.FormatCTState(mf.CTState&mf.CTMask))
+		out = append(out, "ct_state="+(mf.CTState&mf.CTMask).String())
 	}
 	for _, name := range slices.Sorted(maps.Keys(mf.Other)) {
 		switch v := mf.Other[name]; {
@@ -102,8 +103,8 @@ func (mf *Microflow) Unused() []string {
 // were not there: flow text has no words for it. ICMP's id and quoted packet are not among that:
 // conntrack's part is played here.
 func (mf *Microflow) Unsaid() []string {
-	return slices.DeleteFunc(mf.Packet.Unsayable(), func(what string) bool {
-		return what == packet.UnsayableID || what == packet.UnsayableInner
+	return slices.DeleteFunc(openflow.Unsayable(mf.Packet), func(what string) bool {
+		return what == openflow.UnsayableID || what == openflow.UnsayableInner
 	})
 }
 

@@ -15,8 +15,8 @@ func FromOpenFlow(text string) (Microflow, error) {
 	flow, where := openflow.Read(text)
 	mf := Microflow{Text: text, Where: map[Set]int{}, Other: map[string]Value{}}
 	var err error
-	mf.Packet, err = packet.FromFlow(flow)
-	var fe *packet.FieldError
+	mf.Packet, err = openflow.ToPacket(flow)
+	var fe *openflow.FieldError
 	if errors.As(err, &fe) {
 		return Microflow{}, &SyntaxError{In: text, Off: where[fe.Place(flow)], Msg: fe.Error()}
 	}
@@ -50,7 +50,7 @@ func (mf *Microflow) keep(flow openflow.Flow, f openflow.Field, off int) error {
 		}
 		mf.CTState, mf.CTMask = state, mask
 	case f.Name == "in_port", f.Name == "in_port_oxm", f.Name == "eth", f.Name == "priority", f.Name == "table", f.Name == "cookie":
-	case packet.IsMetadata(f.Name), mf.Packet.Frag == packet.FragLater && ofICMP(f.Name):
+	case openflow.IsMetadata(f.Name), mf.Packet.Frag == packet.FragLater && ofICMP(f.Name):
 		v, ok := flow.U128(f.Name)
 		value := Value{Value: v, Mask: openflow.U128{Hi: ^uint64(0), Lo: ^uint64(0)}}
 		if !ok {

@@ -99,7 +99,7 @@ func (o *ovnTrace) compare(t *testing.T, expr string) string {
 	if err != nil {
 		return err.Error()
 	}
-	theirs, err := packet.FromFlow(f)
+	theirs, err := openflow.ToPacket(f)
 	if err != nil {
 		return fmt.Sprintf("%s: %v", flow, err)
 	}

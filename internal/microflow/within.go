@@ -51,7 +51,7 @@ func (t tunnel) inside(cut int) string {
 	var p packet.Packet
 	var err error
 	if t.inner == ethBridged {
-		p, _, err = packet.DecodeCut(t.payload, len(t.payload)+cut)
+		p, _, err = packet.Decode(t.payload, len(t.payload)+cut)
 	} else {
 		p, err = packet.DecodeBehind(t.inner, t.payload, len(t.payload)+cut)
 	}

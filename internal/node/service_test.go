@@ -57,7 +57,7 @@ func service(t *testing.T, opt Options) *Service {
 	return s
 }
 
-func tcpPacket(src, dst string, flags uint16) packet.Packet {
+func tcpPacket(src, dst string, flags packet.TCPFlags) packet.Packet {
 	a, b := netip.MustParseAddrPort(src), netip.MustParseAddrPort(dst)
 	return packet.Packet{
 		EthSrc: packet.MAC{10, 0, 0, 0, 0, 1}, EthDst: packet.MAC{10, 0, 0, 0, 0, 2}, EthType: packet.EthIPv4,

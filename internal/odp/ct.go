@@ -4,11 +4,12 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
 // ones is the mask that format_u128 does not print.
-var ones = U128{^uint64(0), ^uint64(0)}
+var ones = openflow.U128{Hi: ^uint64(0), Lo: ^uint64(0)}
 
 // ct reads the body of ct(...), nil for an item that is not known: what an unknown option
 // does to the packet cannot be told.
@@ -66,9 +67,9 @@ func (p *parser) ctItem(c *CT, lo, hi int) bool {
 		return ok
 	case "label":
 		c.HasLabel, c.LabelMask = true, ones
-		c.Label, ok = u128(val)
+		c.Label, ok = openflow.ParseU128(val)
 		if masked && ok {
-			c.LabelMask, ok = u128(mask)
+			c.LabelMask, ok = openflow.ParseU128(mask)
 		}
 		return ok
 	case "helper":
@@ -182,9 +183,9 @@ func (c CT) append(b []byte) []byte {
 		b = append(b, ',')
 	}
 	if c.HasLabel {
-		b = c.Label.append(append(b, "label="...))
+		b = append(append(b, "label="...), c.Label.String()...)
 		if c.LabelMask != ones {
-			b = c.LabelMask.append(append(b, '/'))
+			b = append(append(b, '/'), c.LabelMask.String()...)
 		}
 		b = append(b, ',')
 	}
@@ -247,7 +248,7 @@ func appendBracketed(b []byte, a netip.Addr, brackets bool) []byte {
 	if brackets {
 		b = append(b, '[')
 	}
-	b = openflow.AppendAddr(b, a)
+	b = packet.AppendAddr(b, a)
 	if brackets {
 		b = append(b, ']')
 	}

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// ParseFlow reads a datapath flow: keys separated by commas. "<empty>" and what else is not NAME(...) become keys of Text.
+// ParseFlow reads a datapath flow: keys separated by commas. "<empty>" and what else is not
+// NAME(...) become keys of Text.
 func ParseFlow(in string) (Keys, error) {
 	p, err := newParser(in)
 	if err != nil {

@@ -95,7 +95,8 @@ func (p *parser) field(lo, hi int) KeyField {
 	return KeyField{Name: text[:eq], Value: v, Mask: m}
 }
 
-// cutMask splits VALUE/MASK at the first slash outside parentheses and quotes; an empty half is no mask.
+// cutMask splits VALUE/MASK at the first slash outside parentheses and quotes; an empty half is no
+// mask.
 func cutMask(s string) (value, mask string, ok bool) {
 	if s == "" || s[0] == '"' {
 		return s, "", false

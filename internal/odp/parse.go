@@ -3,8 +3,8 @@ package odp
 import "strings"
 
 // Parse reads datapath actions as format_odp_actions prints them. What is not known stays as an
-// Opaque with its text, at any depth; only text whose parentheses do not balance, or with an empty item, is a
-// *SyntaxError.
+// Opaque with its text, at any depth; only text whose parentheses do not balance, or with an empty
+// item, is a *SyntaxError.
 func Parse(in string) (Actions, error) {
 	p, err := newParser(in)
 	if err != nil {
@@ -46,7 +46,8 @@ func (p *parser) actions(lo, hi, depth int) (Actions, error) {
 	}
 }
 
-// nested reads the actions of a compound action; nothing at all, which some malformed messages print, is nil.
+// nested reads the actions of a compound action; nothing at all, which some malformed messages
+// print, is nil.
 func (p *parser) nested(lo, hi, depth int) (Actions, error) {
 	if lo == hi {
 		return nil, nil
@@ -80,8 +81,8 @@ func (p *parser) one(lo, hi, depth int) (Action, error) {
 	return Opaque{text}, nil
 }
 
-// bare reads an action without parentheses. A word that is no action is a port's name, since with --names
-// nothing tells the two apart.
+// bare reads an action without parentheses. A word that is no action is a port's name, since with
+// --names nothing tells the two apart.
 func bare(text string) Action {
 	switch text {
 	case "drop":

@@ -39,21 +39,6 @@ func appendHex(b []byte, v uint64) []byte {
 // append0x always writes the 0x.
 func append0x(b []byte, v uint64) []byte { return strconv.AppendUint(append(b, "0x"...), v, 16) }
 
-// append prints as ds_put_hex does: zero has no 0x.
-func (u U128) append(b []byte) []byte {
-	if u.Hi == 0 {
-		return appendHex(b, u.Lo)
-	}
-	b = append0x(b, u.Hi)
-	for shift := 60; shift >= 0; shift -= 4 {
-		b = append(b, "0123456789abcdef"[u.Lo>>shift&15])
-	}
-	return b
-}
-
-// String prints the number as OVS does, in hex without leading zeros.
-func (u U128) String() string { return string(u.append(nil)) }
-
 func call(b []byte, name string, v uint64) []byte {
 	return append(appendUint(append(append(b, name...), '('), v), ')')
 }

@@ -106,20 +106,6 @@ func num(s string, bits int) (uint64, bool) {
 	return v, err == nil
 }
 
-// u128 reads a 128-bit number.
-func u128(s string) (U128, bool) {
-	if hex, ok := strings.CutPrefix(s, "0x"); ok && len(hex) > 16 {
-		if len(hex) > 32 {
-			return U128{}, false
-		}
-		hi, err1 := strconv.ParseUint(hex[:len(hex)-16], 16, 64)
-		lo, err2 := strconv.ParseUint(hex[len(hex)-16:], 16, 64)
-		return U128{hi, lo}, err1 == nil && err2 == nil
-	}
-	lo, ok := num(s, 64)
-	return U128{Lo: lo}, ok
-}
-
 // addr reads an address, with or without brackets. Zones are no part of the datapath's language.
 func addr(s string) (netip.Addr, bool) {
 	if n := len(s); n > 1 && s[0] == '[' && s[n-1] == ']' {

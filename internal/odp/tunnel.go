@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
 // tunnel reads the typed view of tunnel(...); a field whose value is not understood goes to Rest.
@@ -202,10 +202,10 @@ func (t *Tunnel) fields() []KeyField {
 		v6 = "ipv6_"
 	}
 	if t.Src.IsValid() {
-		add(v6+"src", string(openflow.AppendAddr(nil, t.Src)))
+		add(v6+"src", string(packet.AppendAddr(nil, t.Src)))
 	}
 	if t.Dst.IsValid() {
-		add(v6+"dst", string(openflow.AppendAddr(nil, t.Dst)))
+		add(v6+"dst", string(packet.AppendAddr(nil, t.Dst)))
 	}
 	if t.TOS != 0 {
 		add("tos", string(append0x(nil, uint64(t.TOS))))

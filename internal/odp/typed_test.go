@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
 func typeName(a Action) string { return fmt.Sprintf("%T", a) }
@@ -24,7 +26,7 @@ func TestTyped(t *testing.T) {
 		{"1,drop", Actions{Output{"1"}, Drop{}}},
 		{"ct", Actions{CT{Bare: true}}},
 		{"ct(commit,zone=7,mark=0x2/0xff,label=0x10000000000000000,nat(dst=30.0.0.5:8080-8090,random))", Actions{CT{
-			Commit: true, Zone: 7, HasMark: true, Mark: 2, MarkMask: 0xff, HasLabel: true, Label: U128{1, 0}, LabelMask: ones,
+			Commit: true, Zone: 7, HasMark: true, Mark: 2, MarkMask: 0xff, HasLabel: true, Label: openflow.U128{Hi: 1, Lo: 0}, LabelMask: ones,
 			NAT: &NAT{Dst: true, MinAddr: ip("30.0.0.5"), MaxAddr: ip("30.0.0.5"), MinPort: 8080, MaxPort: 8090, Random: true}}}},
 		{"ct(nat(src=[fd00::1]-[fd00::9]:80))", Actions{CT{
 			NAT: &NAT{Src: true, MinAddr: ip("fd00::1"), MaxAddr: ip("fd00::9"), MinPort: 80, MaxPort: 80}}}},

@@ -2,7 +2,11 @@
 // writes them (lib/odp-util.c), into a closed set of types.
 package odp
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+)
 
 // Action is one datapath action; the set of types in this file is closed, and
 // what is not known is an Opaque.
@@ -18,7 +22,8 @@ type Actions []Action
 // Output sends the packet to a datapath port, by number or (with --names) by name.
 type Output struct{ Port string }
 
-// Drop is the explicit drop action. (The empty list prints the same word: Parse("drop") gives an empty list.)
+// Drop is the explicit drop action. (The empty list prints the same word: Parse("drop") gives an
+// empty list.)
 type Drop struct{}
 
 // LbOutput sends to a bond by hash.
@@ -101,8 +106,8 @@ type Set struct{ Key Key }
 type Key struct {
 	Name   string
 	Fields []KeyField
-	// Tunnel is the typed reading of tunnel(...) (values only, not masks); printing uses Fields, and
-	// Tunnel only when there are none.
+	// Tunnel is the typed reading of tunnel(...) (values only, not masks); printing uses Fields,
+	// and Tunnel only when there are none.
 	Tunnel *Tunnel
 	// Encap is what encap(...) holds.
 	Encap Keys
@@ -174,14 +179,11 @@ type CT struct {
 	HasMark          bool
 	Mark, MarkMask   uint32
 	HasLabel         bool
-	Label, LabelMask U128
+	Label, LabelMask openflow.U128
 	Helper, Timeout  string
 	NAT              *NAT
 	Bare             bool // printed without parentheses
 }
-
-// U128 is a 128-bit number.
-type U128 struct{ Hi, Lo uint64 }
 
 // NAT is the nat part of a CT.
 type NAT struct {

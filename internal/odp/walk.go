@@ -1,8 +1,8 @@
 package odp
 
 // Walk calls f for every action in execution order, an outer action before those it holds (of
-// check_pkt_len first gt, then le); f returning false leaves out what the action holds. It is the only
-// walker, so that a new kind of nesting has one place to be added.
+// check_pkt_len first gt, then le); f returning false leaves out what the action holds. It is the
+// only walker, so that a new kind of nesting has one place to be added.
 func Walk(as Actions, f func(Action) bool) {
 	for _, a := range as {
 		if !f(a) {

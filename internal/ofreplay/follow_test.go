@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
@@ -32,7 +31,7 @@ func asked(t *testing.T, flow string, lines ...string) string {
 	for n, f := range Follow(tr.Sections[0], Start{}).Lookups {
 		if n.Table.ID == 8 {
 			f.Del("metadata", "reg0", "tun_id")
-			p, err := packet.FromFlow(f)
+			p, err := openflow.ToPacket(f)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,7 +130,7 @@ func TestFollowOVS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := packet.FromFlow(final)
+			want, err := openflow.ToPacket(final)
 			if err != nil {
 				t.Fatal(err)
 			}

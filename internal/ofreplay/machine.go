@@ -34,7 +34,7 @@ type machine struct {
 
 // machineOf begins with a flow's packet and registers.
 func machineOf(f openflow.Flow) (machine, error) {
-	p, err := packet.FromFlow(f)
+	p, err := openflow.ToPacket(f)
 	if err != nil {
 		return machine{}, err
 	}
@@ -48,9 +48,9 @@ func machineOf(f openflow.Flow) (machine, error) {
 // fields are the packet's headers as a look-up sees them.
 func (m *machine) fields() []openflow.Field {
 	if m.tags {
-		return m.pkt.FieldsBehindTags()
+		return openflow.FieldsBehindTags(m.pkt)
 	}
-	return m.pkt.Fields()
+	return openflow.FieldsOf(m.pkt)
 }
 
 // run executes actions until one hands the packet on.

@@ -68,8 +68,8 @@ func firstDiff(got, want string) string {
 	return "one is longer"
 }
 
-// TestCut cuts every fifth trace at every line's end and in the middle of lines: what is there stays, and the
-// cut is told wherever it shows.
+// TestCut cuts every fifth trace at every line's end and in the middle of lines: what is there
+// stays, and the cut is told wherever it shows.
 func TestCut(t *testing.T) {
 	for i, c := range traces(t) {
 		if i%5 != 0 {
@@ -99,8 +99,8 @@ func TestCut(t *testing.T) {
 			if len(part.Sections) > len(whole.Sections) {
 				t.Fatalf("%s: cut at %d: %d sections", c.Command, at, len(part.Sections))
 			}
-			// A trace is whole from its last actions on; the text behind those, and a cut in a plain list of
-			// ports, does not show.
+			// A trace is whole from its last actions on; the text behind those, and a cut in a
+			// plain list of ports, does not show.
 			shows := len(part.Sections) < len(whole.Sections) || !strings.Contains(text[:at], "Datapath actions: ")
 			if shows && err == nil {
 				t.Fatalf("%s: cut at %d of %d is not told", c.Command, at, len(text))

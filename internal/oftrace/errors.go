@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// SyntaxError says where a text stopped being a trace; what was read up to there is returned beside it.
+// SyntaxError says where a text stopped being a trace; what was read up to there is returned beside
+// it.
 type SyntaxError struct {
 	In  string // the whole text
 	Off int    // byte offset of the fault

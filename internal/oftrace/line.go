@@ -49,7 +49,8 @@ func isBucket(s string) bool {
 	return ok && err == nil
 }
 
-// table reads "NN. MATCH, priority N[, cookie 0xN]" (xlate_report_table); the number is padded to two columns.
+// table reads "NN. MATCH, priority N[, cookie 0xN]" (xlate_report_table); the number is padded to
+// two columns.
 func (n *Node) table(s string) bool {
 	dot := strings.Index(s, ". ")
 	if dot <= 0 {

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Parse reads the text of ofproto/trace or ofproto/trace-packet-out. Lines of no known kind are kept as Note
-// nodes or in Section.Unknown. A text cut short gives what is there, with Complete false, together with a
-// *SyntaxError; a refusal gives a *ReplyError.
+// Parse reads the text of ofproto/trace or ofproto/trace-packet-out. Lines of no known kind are
+// kept as Note nodes or in Section.Unknown. A text cut short gives what is there, with Complete
+// false, together with a *SyntaxError; a refusal gives a *ReplyError.
 func Parse(text string) (Trace, error) {
 	p := &parser{in: text}
 	if !p.start() {
@@ -256,7 +256,8 @@ func (p *parser) head() (h *RecircHead, more bool, err error) {
 	}
 }
 
-// whole checks that every recirculation that was queued is there: one queued prints one more section.
+// whole checks that every recirculation that was queued is there: one queued prints one more
+// section.
 func (p *parser) whole() error {
 	forks := 0
 	for i := range p.trace.Sections {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// maker makes trees as translation does: a table or bridge stands behind the action that led to it, in the same list.
+// maker makes trees as translation does: a table or bridge stands behind the action that led to it,
+// in the same list.
 type maker struct {
 	r *rand.Rand
 	n int

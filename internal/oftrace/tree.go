@@ -1,19 +1,21 @@
 package oftrace
 
-// How the tree is found again. oftrace_node_print_details prints a node of a list at level L in column
-// 4*(L+more) and its children at level L+2*more, where more is 1 for an action, detail, warning,
-// error or bucket and for any node that has a following sibling, else 0. So the column of a bridge, table or
-// thaw line leaves open whether it is the last of its list; the lines after it decide. builder keeps, for each
-// node on the way to the newest, the values of more that are still possible, and puts a line under the deepest
-// node where all agree. That is enough because an action line stands before every table and bridge but the first of a
-// list, and an action's column leaves nothing open (random_test.go).
+// How the tree is found again. oftrace_node_print_details prints a node of a list at level L in
+// column 4*(L+more) and its children at level L+2*more, where more is 1 for an action, detail,
+// warning, error or bucket and for any node that has a following sibling, else 0. So the column of
+// a bridge, table or thaw line leaves open whether it is the last of its list; the lines after it
+// decide. builder keeps, for each node on the way to the newest, the values of more that are still
+// possible, and puts a line under the deepest node where all agree. That is enough because an
+// action line stands before every table and bridge but the first of a list, and an action's column
+// leaves nothing open (random_test.go).
 
 const (
 	last    = 1 << iota // more = 0
 	notLast             // more = 1
 )
 
-// maxOpen bounds the nesting that is followed. Translation itself stops far earlier (MAX_DEPTH and 255 tables).
+// maxOpen bounds the nesting that is followed. Translation itself stops far earlier (MAX_DEPTH and
+// 255 tables).
 const maxOpen = 1024
 
 // open is a node that can still get children.
@@ -59,7 +61,8 @@ func (b *builder) add(n *Node) {
 			return
 		}
 	}
-	// No place agrees: the text is not what OVS prints. Keep the line under the nearest of lesser indentation.
+	// No place agrees: the text is not what OVS prints. Keep the line under the nearest of lesser
+	// indentation.
 	i := len(b.stack) - 1
 	for i > 0 && b.stack[i].node.Indent >= n.Indent {
 		i--
@@ -76,8 +79,8 @@ func (b *builder) attach(i int, n *Node) {
 	}
 }
 
-// fit checks that x can be a child of the node at i and narrows what is possible from there up to the root. Nothing
-// changes when it cannot.
+// fit checks that x can be a child of the node at i and narrows what is possible from there up to
+// the root. Nothing changes when it cannot.
 func (b *builder) fit(i int, x *open) bool {
 	parentOpts, xopts := agree(&b.stack[i], b.stack[i].opts, x, x.opts)
 	if parentOpts == 0 || xopts == 0 {

@@ -24,11 +24,11 @@ type Section struct {
 	ExecError string
 	Complete  bool     // false when the text ended before "Datapath actions:"
 	Unknown   []string // lines not understood, kept
-	// Parent is the index in Trace.Sections of the section whose ct action queued this one, -1 for the first
-	// and where it cannot be told.
+	// Parent is the index in Trace.Sections of the section whose ct action queued this one, -1 for
+	// the first and where it cannot be told.
 	Parent int
-	// Bridge is the bridge this section really ran in: after a recirculation the trace's own heading names
-	// the command line's bridge instead.
+	// Bridge is the bridge this section really ran in: after a recirculation the trace's own
+	// heading names the command line's bridge instead.
 	Bridge string
 }
 

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Walk calls f for every node in execution order; f returning false leaves out what stands below the node.
+// Walk calls f for every node in execution order; f returning false leaves out what stands below
+// the node.
 func (s *Section) Walk(f func(*Node) bool) { walk(s.Nodes, f) }
 
 func walk(nodes []*Node, f func(*Node) bool) {
@@ -24,7 +25,8 @@ type TableRun struct {
 	Actions []*Node // the action lines of the table's own rule; what they led to stands elsewhere in the tree
 }
 
-// Tables returns the section's table look-ups in execution order, the execution of the action set (ID -1) included.
+// Tables returns the section's table look-ups in execution order, the execution of the action set
+// (ID -1) included.
 func (s *Section) Tables() []TableRun {
 	var runs []TableRun
 	s.InBridges(func(bridge string, n *Node) {
@@ -73,7 +75,8 @@ func (s *Section) BridgeOf(n *Node) string {
 	return name
 }
 
-// Errors returns the section's errors: the error lines of the tree and the reason why translation failed.
+// Errors returns the section's errors: the error lines of the tree and the reason why translation
+// failed.
 func (s *Section) Errors() []string {
 	var out []string
 	s.Walk(func(n *Node) bool {
@@ -95,7 +98,8 @@ type Fork struct {
 	Table  int // where the clone resumes
 }
 
-// forkText is what compose_recirculate_and_fork reports once for every recirculation that it queues.
+// forkText is what compose_recirculate_and_fork reports once for every recirculation that it
+// queues.
 const forkText = "A clone of the packet is forked to recirculate. The forked pipeline will be resumed at table "
 
 // Forks returns the recirculations that the section queued, in the order of the queue.
@@ -128,8 +132,8 @@ func (s *Section) ContextNotFound() bool {
 	return false
 }
 
-// link finds each section's parent and bridge. The queue is first in, first out, so the n-th recirculation queued
-// is the n-th section after the first.
+// link finds each section's parent and bridge. The queue is first in, first out, so the n-th
+// recirculation queued is the n-th section after the first.
 func link(t *Trace) {
 	next := 1
 	for i := range t.Sections {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow/openflowtest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/corpus"
 )
@@ -36,19 +37,25 @@ func TestCorpusIdentity(t *testing.T) {
 			t.Errorf("printed %s\n    was %s", got, in)
 		}
 		for _, fd := range f.Fields {
-			if fd.Value == "" && protocols[fd.Name].ethType == 0 && fd.Name != "eth" && !statsWord[fd.Name] {
+			if fd.Value == "" && !isProtoWord(fd.Name) && fd.Name != "eth" && !statsWord[fd.Name] {
 				t.Errorf("%s: bare word %q", in, fd.Name)
 			}
 		}
 	}
 }
 
+func isProtoWord(name string) bool {
+	_, ok := protoWord(name)
+	return ok
+}
+
 // statsWord are the bare words of flow dumps beside protocols.
 var statsWord = map[string]bool{"reset_counts": true, "send_flow_rem": true, "check_overlap": true, "no_packet_counts": true,
 	"no_byte_counts": true, "unchanged": true, "nd_reserved": true}
 
-// TestDifferentialParseFlow reads the matches of flow dumps with ovs-ofctl parse-flow, after this package has taken
-// them apart and put them together: what OVS makes of ours is what it makes of its own.
+// TestDifferentialParseFlow reads the matches of flow dumps with ovs-ofctl parse-flow, after this
+// package has taken them apart and put them together: what OVS makes of ours is what it makes of
+// its own.
 func TestDifferentialParseFlow(t *testing.T) {
 	tool := testenv.Tool(t, "ovs-ofctl")
 	checked := 0
@@ -143,7 +150,7 @@ func TestDifferentialFlags(t *testing.T) {
 			t.Errorf("%s: %v", in, err)
 			continue
 		}
-		if got, want := FormatTCPFlagsMatch(v, m), ofctl(t, tool, "tcp,tcp_flags="+in, "tcp_flags="); got != want {
+		if got, want := openflowtest.TCPFlags(v, m), ofctl(t, tool, "tcp,tcp_flags="+in, "tcp_flags="); got != want {
 			t.Errorf("tcp_flags=%s: ours %s, OVS %s", in, got, want)
 		}
 	}
@@ -153,7 +160,7 @@ func TestDifferentialFlags(t *testing.T) {
 			t.Errorf("%s: %v", in, err)
 			continue
 		}
-		if got, want := FormatCTStateMatch(v, m), ofctl(t, tool, "ct_state="+in+",ip", "ct_state="); got != want {
+		if got, want := openflowtest.CTState(v, m), ofctl(t, tool, "ct_state="+in+",ip", "ct_state="); got != want {
 			t.Errorf("ct_state=%s: ours %s, OVS %s", in, got, want)
 		}
 	}
@@ -209,15 +216,15 @@ func FuzzFlags(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in string) {
 		if v, m, err := ParseTCPFlags(in); err == nil {
-			v2, m2, err := ParseTCPFlags(FormatTCPFlagsMatch(v, m))
+			v2, m2, err := ParseTCPFlags(openflowtest.TCPFlags(v, m))
 			if err != nil || v2&m2 != v&m || m2 != m {
-				t.Errorf("%q: %#x/%#x printed %s: %#x/%#x, %v", in, v, m, FormatTCPFlagsMatch(v, m), v2, m2, err)
+				t.Errorf("%q: %#x/%#x printed %s: %#x/%#x, %v", in, v, m, openflowtest.TCPFlags(v, m), v2, m2, err)
 			}
 		}
 		if v, m, err := ParseCTState(in); err == nil {
-			v2, m2, err := ParseCTState(FormatCTStateMatch(v, m))
+			v2, m2, err := ParseCTState(openflowtest.CTState(v, m))
 			if err != nil || v2&m2 != v&m || m2 != m {
-				t.Errorf("%q: %#x/%#x printed %s: %#x/%#x, %v", in, v, m, FormatCTStateMatch(v, m), v2, m2, err)
+				t.Errorf("%q: %#x/%#x printed %s: %#x/%#x, %v", in, v, m, openflowtest.CTState(v, m), v2, m2, err)
 			}
 		}
 	})

@@ -2,7 +2,6 @@ package openflow
 
 import (
 	"slices"
-	"strings"
 )
 
 // String prints the flow as it was read.
@@ -43,24 +42,25 @@ func (fd Field) Text() string {
 	return fd.Value + "/" + fd.Mask
 }
 
-// Find returns the place of the first field of that name or of an alias of it, -1 when there is none.
-// The name itself goes before its aliases.
+// Find returns the place of the first field of that name or of an alias of it, -1 when there is
+// none. The name itself goes before its aliases.
 func (f Flow) Find(name string) int {
 	for i := range f.Fields {
 		if f.Fields[i].Name == name {
 			return i
 		}
 	}
-	want := canonical(name)
+	want := kin(canonical(name))
 	for i := range f.Fields {
-		if canonical(f.Fields[i].Name) == want {
+		if kin(canonical(f.Fields[i].Name)) == want {
 			return i
 		}
 	}
 	return -1
 }
 
-// Get returns a field's value with its mask. A field printed as a bare word (tcp) has the empty value and ok true.
+// Get returns a field's value with its mask. A field printed as a bare word (tcp) has the empty
+// value and ok true.
 func (f Flow) Get(name string) (string, bool) {
 	i := f.Find(name)
 	if i < 0 {
@@ -81,8 +81,8 @@ func (f Flow) Field(name string) (Field, bool) {
 // Has reports whether the flow has the field or the bare word.
 func (f Flow) Has(name string) bool { return f.Find(name) >= 0 }
 
-// Set gives a field a value (VALUE or VALUE/MASK, empty for a bare word), in its place when it is there, under the
-// name it has there; else at the end.
+// Set gives a field a value (VALUE or VALUE/MASK, empty for a bare word), in its place when it is
+// there, under the name it has there; else at the end.
 func (f *Flow) Set(name, value string) {
 	v, m := cutMask(name, value)
 	if i := f.Find(name); i >= 0 {
@@ -112,55 +112,3 @@ func (f *Flow) Del(names ...string) bool {
 
 // Clone returns a flow that shares nothing with f.
 func (f Flow) Clone() Flow { return Flow{Fields: slices.Clone(f.Fields)} }
-
-// canonical maps the names that OVS takes for one field (meta-flow.h) to one of them.
-func canonical(name string) string {
-	switch name {
-	case "eth_src":
-		return "dl_src"
-	case "eth_dst":
-		return "dl_dst"
-	case "eth_type":
-		return "dl_type"
-	case "ip_src":
-		return "nw_src"
-	case "ip_dst":
-		return "nw_dst"
-	case "ip_proto":
-		return "nw_proto"
-	case "ip_ttl":
-		return "nw_ttl"
-	case "ip_ecn":
-		return "nw_ecn"
-	case "ip_frag":
-		return "nw_frag"
-	case "tunnel_id":
-		return "tun_id"
-	case "in_port_oxm":
-		return "in_port"
-	case "icmpv6_type":
-		return "icmp_type"
-	case "icmpv6_code":
-		return "icmp_code"
-	}
-	if rest, ok := strings.CutPrefix(name, "tcp_"); ok {
-		return transport(name, rest)
-	}
-	if rest, ok := strings.CutPrefix(name, "udp_"); ok {
-		return transport(name, rest)
-	}
-	if rest, ok := strings.CutPrefix(name, "sctp_"); ok {
-		return transport(name, rest)
-	}
-	return name
-}
-
-func transport(name, rest string) string {
-	switch rest {
-	case "src":
-		return "tp_src"
-	case "dst":
-		return "tp_dst"
-	}
-	return name
-}

@@ -115,15 +115,6 @@ func TestFlagErrors(t *testing.T) {
 			t.Errorf("%q: %#x/%#x", in, v, m)
 		}
 	}
-	if got := FormatTCPFlags(0); got != "0" {
-		t.Error(got)
-	}
-	if got := FormatTCPFlags(0x1ff); got != "fin|syn|rst|psh|ack|urg|ece|cwr|ns" {
-		t.Error(got)
-	}
-	if got := FormatCTState(0x1021); got != "new|trk|0x1000" {
-		t.Error(got)
-	}
 }
 
 func TestSplitActions(t *testing.T) {

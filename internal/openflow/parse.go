@@ -2,9 +2,9 @@ package openflow
 
 import "strings"
 
-// Parse reads a flow or match as printed in "Flow:", "Megaflow:", table lines and dump-flows. Commas
-// inside parentheses, braces, brackets and quotes belong to their field. What stands between two fields is kept
-// where it is not a single comma, so that String gives the text back.
+// Parse reads a flow or match as printed in "Flow:", "Megaflow:", table lines and dump-flows.
+// Commas inside parentheses, braces, brackets and quotes belong to their field. What stands between
+// two fields is kept where it is not a single comma, so that String gives the text back.
 func Parse(in string) (Flow, error) {
 	var f Flow
 	end := len(strings.TrimRight(in, " \t\r\n"))
@@ -49,7 +49,8 @@ func skip(s string, i int, set string) int {
 	return i
 }
 
-// fieldEnd returns where the field that starts at i ends: at a comma or blank outside brackets and quotes.
+// fieldEnd returns where the field that starts at i ends: at a comma or blank outside brackets and
+// quotes.
 func fieldEnd(in string, i, end int) (int, error) {
 	if strings.HasPrefix(in[i:end], "actions=") {
 		return end, nil // the last of dump-flows, a language of its own
@@ -127,8 +128,8 @@ func cutMask(name, s string) (value, mask string) {
 	return s, ""
 }
 
-// SplitActions splits OpenFlow actions at the commas outside of parentheses, braces and quotes. Brackets that do not
-// pair leave the rest of the text in one piece.
+// SplitActions splits OpenFlow actions at the commas outside of parentheses, braces and quotes.
+// Brackets that do not pair leave the rest of the text in one piece.
 func SplitActions(s string) []string {
 	var out []string
 	depth, start := 0, 0

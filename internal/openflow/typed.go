@@ -6,11 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
-
-// U128 is a 128-bit number.
-type U128 = u128.Uint
 
 // Uint returns a numeric field's value without its mask.
 func (f Flow) Uint(name string) (uint64, bool) {
@@ -47,21 +45,11 @@ func (f Flow) U128(name string) (U128, bool) {
 	if !ok {
 		return U128{}, false
 	}
-	hex, ok := strings.CutPrefix(fd.Value, "0x")
-	if !ok || len(hex) <= 16 {
-		lo, ok := parseUint(fd.Value)
-		return U128{Lo: lo}, ok
-	}
-	if len(hex) > 32 {
-		return U128{}, false
-	}
-	hi, err1 := strconv.ParseUint(hex[:len(hex)-16], 16, 64)
-	lo, err2 := strconv.ParseUint(hex[len(hex)-16:], 16, 64)
-	return U128{Hi: hi, Lo: lo}, err1 == nil && err2 == nil
+	return ParseU128(fd.Value)
 }
 
 // TCPFlags returns the value and mask of tcp_flags.
-func (f Flow) TCPFlags() (value, mask uint16, ok bool) {
+func (f Flow) TCPFlags() (value, mask packet.TCPFlags, ok bool) {
 	s, ok := f.Get("tcp_flags")
 	if !ok {
 		return 0, 0, false
@@ -71,7 +59,7 @@ func (f Flow) TCPFlags() (value, mask uint16, ok bool) {
 }
 
 // CTState returns the value and mask of ct_state.
-func (f Flow) CTState() (value, mask uint32, ok bool) {
+func (f Flow) CTState() (value, mask ctstate.State, ok bool) {
 	s, ok := f.Get("ct_state")
 	if !ok {
 		return 0, 0, false
@@ -94,44 +82,24 @@ func (f Flow) InPort() (string, bool) {
 	return fd.Value, true
 }
 
-// protocols are the words that match_format prints for dl_type and nw_proto.
-var protocols = map[string]struct {
-	ethType uint16
-	proto   int
-}{
-	"ip": {0x0800, -1}, "icmp": {0x0800, 1}, "tcp": {0x0800, 6}, "udp": {0x0800, 17}, "sctp": {0x0800, 132},
-	"ipv6": {0x86dd, -1}, "icmp6": {0x86dd, 58}, "tcp6": {0x86dd, 6}, "udp6": {0x86dd, 17}, "sctp6": {0x86dd, 132},
-	"ip6": {0x86dd, -1}, "icmpv6": {0x86dd, 58},
-	"arp": {0x0806, -1}, "rarp": {0x8035, -1}, "mpls": {0x8847, -1}, "mplsm": {0x8848, -1},
-}
-
-// EthType returns the Ethernet type, told by a word (tcp) or by dl_type.
+// EthType returns the Ethernet type, as a word (tcp) or dl_type.
 func (f Flow) EthType() (uint16, bool) {
 	for _, fd := range f.Fields {
-		if p, ok := protocols[fd.Name]; ok && fd.Value == "" {
-			return p.ethType, true
+		if w, ok := protoWord(fd.Name); ok && fd.Value == "" {
+			return w.ethType, true
 		}
 	}
 	v, ok := f.Uint("dl_type")
 	return uint16(v), ok && v <= 0xffff
 }
 
-// Proto returns the IP protocol, told by a word (tcp) or by nw_proto.
+// Proto returns the IP protocol, as a word (tcp) or nw_proto.
 func (f Flow) Proto() (uint8, bool) {
 	for _, fd := range f.Fields {
-		if p, ok := protocols[fd.Name]; ok && fd.Value == "" && p.proto >= 0 {
-			return uint8(p.proto), true
+		if w, ok := protoWord(fd.Name); ok && fd.Value == "" && w.proto != 0 {
+			return w.proto, true
 		}
 	}
 	v, ok := f.Uint("nw_proto")
 	return uint8(v), ok && v <= 0xff
-}
-
-func parseUint(s string) (uint64, bool) {
-	base := 10
-	if hex, ok := strings.CutPrefix(s, "0x"); ok {
-		s, base = hex, 16
-	}
-	v, err := strconv.ParseUint(s, base, 64)
-	return v, err == nil
 }

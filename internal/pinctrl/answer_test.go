@@ -88,7 +88,7 @@ func TestAnswer(t *testing.T) {
 			continue
 		}
 		rel, _ := ParseRelease(c.release)
-		pkt, err := packet.FromFlow(flowOf(t, c.flow))
+		pkt, err := openflow.ToPacket(flowOf(t, c.flow))
 		if err != nil {
 			t.Fatal(err)
 		}

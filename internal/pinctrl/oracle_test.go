@@ -55,7 +55,7 @@ func messages(t *testing.T, text string) []message {
 		last, _, _ := strings.Cut(lines[len(lines)-1], " ")
 		// The type of an IGMP message is printed as tp_src, which is no field of the packet model.
 		last = strings.Replace(last, "nw_ttl=1,nw_frag=no,tp_src=22,tp_dst=0", "nw_ttl=1,nw_frag=no", 1)
-		p, err := packet.FromFlow(flowOf(t, last))
+		p, err := openflow.ToPacket(flowOf(t, last))
 		if err != nil {
 			t.Fatalf("%s: %v", last, err)
 		}

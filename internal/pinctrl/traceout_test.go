@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ofreplay"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
@@ -39,7 +38,7 @@ func TestTracePacketOut(t *testing.T) {
 				continue
 			}
 			n++
-			flow := got.Generated.Flow(got.InPort)
+			flow := openflow.FlowOf(*got.Generated, got.InPort)
 			out := o.Appctl("ofproto/trace-packet-out", "br0", flow.String(), got.Actions)
 			checkFinal(t, got, out)
 		}
@@ -61,7 +60,7 @@ func checkFinal(t *testing.T, got Result, out string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pkt, err := packet.FromFlow(f)
+	pkt, err := openflow.ToPacket(f)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // branch is the public form of a branch.
 func (w *writing) branch(ctx context.Context, b *driver.Branch) *report.Branch {
 	out := &report.Branch{
-		Verdict: b.Verdict, End: report.End{Kind: report.EndKind(b.Kind()), Chassis: b.Chassis, Port: b.Port}, Header: b.Packet.Header(),
+		Verdict: b.Verdict, End: report.End{Kind: report.EndKind(b.Kind()), Chassis: b.Chassis, Port: b.Port}, Header: report.HeaderOf(b.Packet),
 		Choices: b.Choices, Reason: w.reason(ctx, b), Hops: b.Hops, Generated: b.Made, Mirror: b.Mirror,
 	}
 	if b.Held != nil {

@@ -26,7 +26,7 @@ func ctStep(c engine.CTStep, zones map[uint16]string) report.CT {
 		out.Direction = report.Direction(res.Dir.String())
 	}
 	if res.NATed {
-		n := &report.NAT{From: c.Before.Header(), To: c.After.Header(), Determined: true}
+		n := &report.NAT{From: report.HeaderOf(c.Before), To: report.HeaderOf(c.After), Determined: true}
 		if res.Certainty == ctstate.Undetermined {
 			n.Determined = false
 		}

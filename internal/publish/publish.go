@@ -36,7 +36,7 @@ func (p *Publisher) packet(ctx context.Context, t *driver.Trace) (packet *report
 	w := &writing{Trace: t, names: map[string]*explain.Names{}}
 	w.warnings.add(t.Warnings...)
 	out := &report.Packet{
-		Label: t.Label, Direction: report.Direction(t.Direction), Header: t.Packet.Header(), Verdict: t.Verdict, Flood: t.Flood,
+		Label: t.Label, Direction: report.Direction(t.Direction), Header: report.HeaderOf(t.Packet), Verdict: t.Verdict, Flood: t.Flood,
 		From:     report.Place{Chassis: t.Start.Chassis, Port: t.Start.Port},
 		Branches: []*report.Branch{}, Hops: []*report.Hop{},
 	}

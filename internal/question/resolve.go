@@ -174,7 +174,7 @@ func facing(ctx context.Context, r *deployment.Run, pb *ovn.PortBinding) (*ovn.P
 
 // label names a packet by what it does to a connection.
 func label(p packet.Packet) string {
-	const syn, ack, rst, fin = 0x02, 0x10, 0x04, 0x01
+	const syn, ack, rst, fin = packet.FlagSYN, packet.FlagACK, packet.FlagRST, packet.FlagFIN
 	switch {
 	case p.IsIP() && p.Proto == packet.ProtoTCP:
 		switch f := p.TCPFlags; {

@@ -11,7 +11,7 @@ import (
 )
 
 // headerText is a packet on one line, as packet.Packet.String prints it.
-func headerText(h packet.Header) string {
+func headerText(h report.Header) string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if h.VLAN != nil {
@@ -52,7 +52,7 @@ func protoText(proto string) string {
 }
 
 // headerDetails are the parts that headerText leaves out.
-func headerDetails(h packet.Header) string {
+func headerDetails(h report.Header) string {
 	text := orNone(h.EthSrc) + " > " + orNone(h.EthDst)
 	if h.IPTOS != nil {
 		text += fmt.Sprintf(", tos 0x%02x", *h.IPTOS)
@@ -69,8 +69,8 @@ func headerDetails(h packet.Header) string {
 	return text
 }
 
-func source(h packet.Header) string      { return endpoint(h.IPSrc, h.L4Src) }
-func destination(h packet.Header) string { return endpoint(h.IPDst, h.L4Dst) }
+func source(h report.Header) string      { return endpoint(h.IPSrc, h.L4Src) }
+func destination(h report.Header) string { return endpoint(h.IPDst, h.L4Dst) }
 
 // endpoint is an address with its port, the brackets of IPv6 only where a port follows.
 func endpoint[N int | uint16](addr string, port *N) string {
@@ -86,7 +86,7 @@ func endpoint[N int | uint16](addr string, port *N) string {
 	return addr + ":" + strconv.Itoa(int(*port))
 }
 
-func icmpText(h packet.Header) []string {
+func icmpText(h report.Header) []string {
 	var parts []string
 	six := h.IPProto == "icmp6"
 	switch t := *h.ICMPType; {
@@ -114,13 +114,13 @@ func icmpText(h packet.Header) []string {
 		if in.Src.Is6() {
 			p.EthType = packet.EthIPv6
 		}
-		q := p.Header()
+		q := report.HeaderOf(p)
 		parts = append(parts, "about "+protoText(q.IPProto)+" "+source(q)+" > "+destination(q))
 	}
 	return parts
 }
 
-func arpText(h packet.Header) string {
+func arpText(h report.Header) string {
 	switch *h.ARPOp {
 	case 1:
 		return "arp who-has " + h.ARPTPA + " tell " + h.ARPSPA

@@ -32,16 +32,11 @@ type Options struct {
 type step struct {
 	label string
 	reply bool
-	flags uint16
+	flags packet.TCPFlags
 }
 
-// TCP flag bits.
-const (
-	fin = 0x01
-	syn = 0x02
-	rst = 0x04
-	ack = 0x10
-)
+// The TCP flags of a handshake's packets.
+const fin, syn, rst, ack = packet.FlagFIN, packet.FlagSYN, packet.FlagRST, packet.FlagACK
 
 // steps lists the packets of the handshake that p begins, in order.
 func steps(p packet.Packet, closing string) ([]step, error) {

@@ -1,24 +1,41 @@
-package packet
+package openflow
 
 import (
 	"fmt"
 	"strings"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
+
+// slot is a member of struct flow: who gave it, and whether it is other than zero.
+type slot struct {
+	name string // in draft.given, or "word"
+	set  bool
+}
+
+// draft collects fields under one name each before they are read in the order of their
+// prerequisites.
+type draft struct {
+	given map[string]Field
+	slots map[string]slot // by slotOf
+	regs  [32]bool        // the registers that are not zero
+	tci   uint64          // of the first tag, as the fields so far make it
+	twice *FieldError     // the first field whose slot another had
+	err   error
+	p     packet.Packet
+}
 
 // take notes a field. One that is there already is refused as parse_ofp_exact_flow (lib/ofp-flow.c)
 // does, which looks whether its bits are zero (mf_is_set): a later value takes the place of a zero.
-func (d *draft) take(f openflow.Field) error {
+func (d *draft) take(f Field) error {
 	if w, ok := protoWord(f.Name); ok && f.Value == "" {
 		return d.takeWord(f, w)
 	}
 	name := canonical(f.Name)
-	metadata := name == "" && IsMetadata(f.Name)
+	metadata := IsMetadata(name)
 	switch {
 	case metadata:
-		name = f.Name
-	case name == "":
+	case !ofPacket(name):
 		return &FieldError{f, "unknown field"}
 	case f.Mask != "" && !fullMask(f):
 		return &FieldError{f, "a packet has values, not masks"}
@@ -38,7 +55,7 @@ func (d *draft) take(f openflow.Field) error {
 }
 
 // takeWord notes a protocol word.
-func (d *draft) takeWord(f openflow.Field, w word) error {
+func (d *draft) takeWord(f Field, w word) error {
 	if d.slots["dl_type"].set {
 		return &FieldError{f, "Ethernet type set multiple times"}
 	}
@@ -56,7 +73,7 @@ func (d *draft) takeWord(f openflow.Field, w word) error {
 
 // claim gives a slot to a field. That it has one already is for the end: where the packet is of a
 // kind that does not have the field, that is what is wrong.
-func (d *draft) claim(name string, f openflow.Field) {
+func (d *draft) claim(name string, f Field) {
 	at := slotOf(name)
 	old := d.slots[at]
 	if !old.set {
@@ -77,13 +94,13 @@ func (d *draft) claim(name string, f openflow.Field) {
 }
 
 // isZero reports whether a field's value is zero, however it is written.
-func isZero(f openflow.Field) bool {
+func isZero(f Field) bool {
 	return f.Name != "packet_type" && (strings.Trim(f.Value, "0x:.") == "" || f.Value == "no") && !strings.HasPrefix(f.Name, "tun_metadata")
 }
 
 // takeRegister notes a register: of the same bits no two may be given.
-func (d *draft) takeRegister(f openflow.Field, first, n int) error {
-	v, ok := (openflow.Flow{Fields: []openflow.Field{f}}).U128(f.Name)
+func (d *draft) takeRegister(f Field, first, n int) error {
+	v, ok := ParseU128(f.Value)
 	if !ok || n < 4 && v.Hi != 0 || n == 1 && v.Lo>>32 != 0 {
 		return &FieldError{f, fmt.Sprintf("not a number of %d bits", 32*n)}
 	}
@@ -101,10 +118,10 @@ func (d *draft) takeRegister(f openflow.Field, first, n int) error {
 
 // takeTCI notes a field of the first tag, in the bits in which struct flow has it (flow_set_dl_vlan
 // and its like).
-func (d *draft) takeTCI(name string, f openflow.Field) error {
+func (d *draft) takeTCI(name string, f Field) error {
 	const cfi = 0x1000
-	v, err := number64(f.Value)
-	if err != nil {
+	v, ok := parseUint(f.Value)
+	if !ok {
 		return &FieldError{f, "not a number"}
 	}
 	none := name == "dl_vlan" && v == 0xffff // OFP10_VLAN_NONE

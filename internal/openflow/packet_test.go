@@ -1,4 +1,4 @@
-package packet
+package openflow
 
 import (
 	"net/netip"
@@ -8,13 +8,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet/packettest"
 )
 
 var cmpAddr = cmpopts.EquateComparable(netip.Addr{})
 
 // text prints a flow for the command line of ofproto/trace.
-func text(f openflow.Flow) string {
+func text(f Flow) string {
 	parts := make([]string, len(f.Fields))
 	for i, fd := range f.Fields {
 		parts[i] = fd.Name
@@ -26,18 +27,18 @@ func text(f openflow.Flow) string {
 }
 
 // said is the packet as far as flow text can say it.
-func said(p Packet) Packet {
+func said(p packet.Packet) packet.Packet {
 	p.ICMPID, p.HasID, p.Inner, p.Length = 0, false, nil, 0
 	if p.IsIGMP() {
 		p.ICMPType, p.ICMPCode = 0, 0
 	}
 	if len(p.VLANs) > 0 {
 		first := p.VLANs[0]
-		first.TPID = EthVLAN
+		first.TPID = packet.EthVLAN
 		if len(p.VLANs) > 1 {
-			return Packet{EthSrc: p.EthSrc, EthDst: p.EthDst, EthType: p.VLANs[1].TPID, VLANs: []VLAN{first}}
+			return packet.Packet{EthSrc: p.EthSrc, EthDst: p.EthDst, EthType: p.VLANs[1].TPID, VLANs: []packet.VLAN{first}}
 		}
-		p.VLANs = []VLAN{first}
+		p.VLANs = []packet.VLAN{first}
 	}
 	if len(p.MPLS) > 1 {
 		p.MPLS = p.MPLS[:1]
@@ -46,34 +47,35 @@ func said(p Packet) Packet {
 }
 
 func TestFieldsRoundTrip(t *testing.T) {
-	for _, p := range generated(1, 500) {
-		got, err := FromFlow(p.Flow("1"))
+	for _, p := range packettest.Generate(1, 500) {
+		got, err := ToPacket(FlowOf(p, "1"))
 		if err != nil {
-			t.Fatalf("%s: %v", text(p.Flow("1")), err)
+			t.Fatalf("%s: %v", text(FlowOf(p, "1")), err)
 		}
 		if diff := cmp.Diff(said(p), got, cmpAddr); diff != "" {
-			t.Fatalf("%s: -want +got\n%s", text(p.Flow("1")), diff)
+			t.Fatalf("%s: -want +got\n%s", text(FlowOf(p, "1")), diff)
 		}
 	}
 }
 
-// TestDummy gives generated packets to a real ofproto/trace: what it prints as Flow must be what was meant.
+// TestDummy gives generated packets to a real ofproto/trace: what it prints as Flow must be what
+// was meant.
 func TestDummy(t *testing.T) {
 	d := startDummy(t)
-	for _, p := range generated(2, 200) {
-		in := text(p.Flow("p1"))
+	for _, p := range packettest.Generate(2, 200) {
+		in := text(FlowOf(p, "p1"))
 		printed := tracedFlow(t, d, in)
-		flow, err := openflow.Parse(printed)
+		flow, err := Parse(printed)
 		if err != nil {
 			t.Fatalf("%s: %v", printed, err)
 		}
-		got, err := FromFlow(flow)
+		got, err := ToPacket(flow)
 		if err != nil {
 			t.Fatalf("%s: %v", printed, err)
 		}
 		want := said(p)
 		if !want.IsICMPv6() || !want.IsND() {
-			want.NDSLL, want.NDTLL = MAC{}, MAC{}
+			want.NDSLL, want.NDTLL = packet.MAC{}, packet.MAC{}
 		}
 		if diff := cmp.Diff(want, got, cmpAddr); diff != "" {
 			t.Errorf("given   %s\nprinted %s\n-want +got\n%s", in, printed, diff)
@@ -81,7 +83,7 @@ func TestDummy(t *testing.T) {
 	}
 }
 
-func TestFromFlow(t *testing.T) {
+func TestToPacket(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"in_port=vm1,tcp,nw_src=10.0.0.3,nw_dst=30.0.0.10,nw_ttl=64,tp_src=1,tp_dst=80,tcp_flags=syn",
 			"tcp 10.0.0.3:1 > 30.0.0.10:80 [syn] ttl 64"},
@@ -134,11 +136,11 @@ func TestFromFlow(t *testing.T) {
 		{"tcp,tcp_flags=+syn-ack", "!tcp_flags=+syn-ack: not TCP flags such as syn|ack"},
 		{"dl_vlan=1,dl_vlan=1", "!dl_vlan=1: field set multiple times"},
 	} {
-		flow, err := openflow.Parse(c.in)
+		flow, err := Parse(c.in)
 		if err != nil {
 			t.Fatalf("%s: %v", c.in, err)
 		}
-		p, err := FromFlow(flow)
+		p, err := ToPacket(flow)
 		got := p.String()
 		if err != nil {
 			got = "!" + err.Error()
@@ -150,12 +152,40 @@ func TestFromFlow(t *testing.T) {
 }
 
 func TestUnsayable(t *testing.T) {
-	p := Packet{EthType: EthIPv4, VLANs: []VLAN{{EthQinQ, 1, 0}, {EthVLAN, 2, 0}}}
-	if got := strings.Join(p.Unsayable(), "; "); got != "VLAN TPID 0x88a8; inner VLAN tag and what is behind it" {
+	p := packet.Packet{EthType: packet.EthIPv4, VLANs: []packet.VLAN{{TPID: packet.EthQinQ, VID: 1}, {TPID: packet.EthVLAN, VID: 2}}}
+	if got := strings.Join(Unsayable(p), "; "); got != "VLAN TPID 0x88a8; inner VLAN tag and what is behind it" {
 		t.Error(got)
 	}
-	p = Packet{EthType: EthIPv4, Proto: ProtoICMP, ICMPType: 8, HasID: true}
-	if got := strings.Join(p.Unsayable(), "; "); got != "ICMP id" {
+	p = packet.Packet{EthType: packet.EthIPv4, Proto: packet.ProtoICMP, ICMPType: 8, HasID: true}
+	if got := strings.Join(Unsayable(p), "; "); got != "ICMP id" {
 		t.Error(got)
 	}
+}
+
+// FuzzFieldsOf: the flow text of whatever a frame holds is read back as the same packet, as far as
+// flow text can say it.
+func FuzzFieldsOf(f *testing.F) {
+	for _, p := range packettest.Generate(15, 100) {
+		f.Add(packettest.Frame(f, p))
+	}
+	f.Fuzz(func(t *testing.T, frame []byte) {
+		p, _, err := packet.Decode(frame, len(frame))
+		if err != nil {
+			return
+		}
+		FieldsBehindTags(p)
+		got, err := ToPacket(FlowOf(p, "1"))
+		if err != nil {
+			t.Fatalf("%x: %s: %v", frame, FlowOf(p, "1"), err)
+		}
+		want := said(p)
+		if want.ARPOp > 0xff {
+			want.ARPOp = 0
+		}
+		unprinted(&want)
+		unprinted(&got)
+		if diff := cmp.Diff(want, got, cmpAddr); diff != "" {
+			t.Fatalf("%x: %s: -want +got\n%s", frame, FlowOf(p, "1"), diff)
+		}
+	})
 }

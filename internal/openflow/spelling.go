@@ -1,41 +1,43 @@
-package packet
+package openflow
 
 import (
 	"strconv"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
 // protoWord returns what a protocol word of ofp_parse_protocol (lib/ofp-parse.c) stands for.
 func protoWord(name string) (word, bool) {
 	switch name {
 	case "ip", "ipv4", "ip4":
-		return word{EthIPv4, 0}, true
+		return word{packet.EthIPv4, 0}, true
 	case "icmp":
-		return word{EthIPv4, ProtoICMP}, true
+		return word{packet.EthIPv4, packet.ProtoICMP}, true
 	case "tcp":
-		return word{EthIPv4, ProtoTCP}, true
+		return word{packet.EthIPv4, packet.ProtoTCP}, true
 	case "udp":
-		return word{EthIPv4, ProtoUDP}, true
+		return word{packet.EthIPv4, packet.ProtoUDP}, true
 	case "sctp":
-		return word{EthIPv4, ProtoSCTP}, true
+		return word{packet.EthIPv4, packet.ProtoSCTP}, true
 	case "ipv6", "ip6":
-		return word{EthIPv6, 0}, true
+		return word{packet.EthIPv6, 0}, true
 	case "icmp6", "icmpv6":
-		return word{EthIPv6, ProtoICMPv6}, true
+		return word{packet.EthIPv6, packet.ProtoICMPv6}, true
 	case "tcp6":
-		return word{EthIPv6, ProtoTCP}, true
+		return word{packet.EthIPv6, packet.ProtoTCP}, true
 	case "udp6":
-		return word{EthIPv6, ProtoUDP}, true
+		return word{packet.EthIPv6, packet.ProtoUDP}, true
 	case "sctp6":
-		return word{EthIPv6, ProtoSCTP}, true
+		return word{packet.EthIPv6, packet.ProtoSCTP}, true
 	case "arp":
-		return word{EthARP, 0}, true
+		return word{packet.EthARP, 0}, true
 	case "rarp":
-		return word{EthRARP, 0}, true
+		return word{packet.EthRARP, 0}, true
 	case "mpls":
-		return word{EthMPLS, 0}, true
+		return word{packet.EthMPLS, 0}, true
 	case "mplsm":
-		return word{EthMPLSM, 0}, true
+		return word{packet.EthMPLSM, 0}, true
 	}
 	return word{}, false
 }
@@ -46,8 +48,8 @@ type word struct {
 	proto   uint8
 }
 
-// canonical maps every spelling of a packet field (lib/meta-flow.h) to the one used here; "" is no
-// such field.
+// canonical maps the names that Open vSwitch takes for one field (lib/meta-flow.h) to the one used
+// here. Any other name is its own.
 func canonical(name string) string {
 	switch name {
 	case "eth_src":
@@ -78,16 +80,46 @@ func canonical(name string) string {
 		return "nsh_si"
 	case "nshc1", "nshc2", "nshc3", "nshc4":
 		return "nsh_" + name[len("nsh"):]
-	case "dl_src", "dl_dst", "dl_type", "dl_vlan", "vlan_vid", "dl_vlan_pcp", "vlan_tci", "dl_vlan1", "dl_vlan_pcp1", "vlan_tci1",
-		"nw_src", "nw_dst", "nw_proto", "nw_tos", "ip_dscp", "nw_ecn", "nw_ttl", "nw_frag",
-		"ipv6_src", "ipv6_dst", "ipv6_label", "tp_src", "tp_dst", "tcp_src", "tcp_dst", "udp_src", "udp_dst", "sctp_src",
-		"sctp_dst", "tcp_flags", "icmp_type", "icmp_code", "icmpv6_type", "icmpv6_code", "arp_op", "arp_spa", "arp_tpa",
-		"arp_sha", "arp_tha", "nd_target", "nd_sll", "nd_tll", "mpls_label", "mpls_tc", "mpls_bos", "mpls_ttl",
-		"mpls_lse1", "mpls_lse2",
-		"nsh_flags", "nsh_ttl", "nsh_mdtype", "nsh_np", "nsh_spi", "nsh_si", "nsh_c1", "nsh_c2", "nsh_c3", "nsh_c4":
-		return name
+	case "tunnel_id":
+		return "tun_id"
+	case "in_port_oxm":
+		return "in_port"
 	}
-	return ""
+	return name
+}
+
+// kin maps a canonical name to the one that matches print for it whatever the protocol is: tp_dst
+// for tcp_dst, icmp_type for icmpv6_type.
+func kin(name string) string {
+	switch name {
+	case "tcp_src", "udp_src", "sctp_src":
+		return "tp_src"
+	case "tcp_dst", "udp_dst", "sctp_dst":
+		return "tp_dst"
+	case "icmpv6_type":
+		return "icmp_type"
+	case "icmpv6_code":
+		return "icmp_code"
+	}
+	return name
+}
+
+// ofPacket reports whether the field of that canonical name is in the packet's headers.
+func ofPacket(name string) bool {
+	switch name {
+	case "dl_src", "dl_dst", "dl_type",
+		"dl_vlan", "vlan_vid", "dl_vlan_pcp", "vlan_tci", "dl_vlan1", "dl_vlan_pcp1", "vlan_tci1",
+		"nw_src", "nw_dst", "nw_proto", "nw_tos", "ip_dscp", "nw_ecn", "nw_ttl", "nw_frag",
+		"ipv6_src", "ipv6_dst", "ipv6_label",
+		"tp_src", "tp_dst", "tcp_src", "tcp_dst", "udp_src", "udp_dst", "sctp_src", "sctp_dst",
+		"tcp_flags", "icmp_type", "icmp_code", "icmpv6_type", "icmpv6_code",
+		"arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha", "nd_target", "nd_sll", "nd_tll",
+		"mpls_label", "mpls_tc", "mpls_bos", "mpls_ttl", "mpls_lse1", "mpls_lse2",
+		"nsh_flags", "nsh_ttl", "nsh_mdtype", "nsh_np", "nsh_spi", "nsh_si",
+		"nsh_c1", "nsh_c2", "nsh_c3", "nsh_c4":
+		return true
+	}
+	return false
 }
 
 // IsMetadata reports whether Open vSwitch knows a flow field that the packet's headers do not hold:
@@ -96,12 +128,12 @@ func IsMetadata(name string) bool {
 	if _, _, ok := regRange(name); ok {
 		return true
 	}
-	switch name {
-	case "in_port", "in_port_oxm", "recirc_id", "dp_hash", "skb_priority", "pkt_mark", "metadata", "actset_output", "conj_id",
+	switch canonical(name) {
+	case "in_port", "recirc_id", "dp_hash", "skb_priority", "pkt_mark", "metadata", "actset_output", "conj_id",
 		"packet_type", "priority", "table", "cookie", "eth", "nd_reserved", "nd_options_type",
 		"ct_state", "ct_zone", "ct_mark", "ct_label", "ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_ipv6_src", "ct_ipv6_dst",
 		"ct_tp_src", "ct_tp_dst",
-		"tun_id", "tunnel_id", "tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst", "tun_flags", "tun_ttl", "tun_tos",
+		"tun_id", "tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst", "tun_flags", "tun_ttl", "tun_tos",
 		"tun_gbp_id", "tun_gbp_flags", "tun_erspan_idx", "tun_erspan_ver", "tun_erspan_dir", "tun_erspan_hwid",
 		"tun_gtpu_flags", "tun_gtpu_msgtype", "gtpu_flags", "gtpu_msgtype":
 		return true
@@ -147,18 +179,14 @@ func slotOf(name string) string {
 		return "arp_sha"
 	case "nd_tll":
 		return "arp_tha"
-	case "tcp_src", "udp_src", "sctp_src", "icmp_type", "icmpv6_type":
+	case "icmp_type", "icmpv6_type":
 		return "tp_src"
-	case "tcp_dst", "udp_dst", "sctp_dst", "icmp_code", "icmpv6_code":
+	case "icmp_code", "icmpv6_code":
 		return "tp_dst"
 	case "nd_options_type":
 		return "tcp_flags"
-	case "in_port_oxm":
-		return "in_port"
-	case "tunnel_id":
-		return "tun_id"
 	case "gtpu_flags", "gtpu_msgtype":
 		return "tun_" + name
 	}
-	return name
+	return kin(name)
 }

@@ -1,22 +1,23 @@
-package packet
+package openflow
 
 import (
 	"fmt"
 	"strconv"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// Fields gives the packet as flow text for ofproto/trace: parse_ofp_exact_flow (lib/ofp-flow.c) wants prerequisites
-// first, no masks, each field once and the names of the protocol (udp_src, not tp_src). Unsayable
-// tells what such a text has no words for.
-func (p Packet) Fields() []openflow.Field { return p.fields(1) }
+// FieldsOf gives a packet as flow text for ofproto/trace: parse_ofp_exact_flow (lib/ofp-flow.c)
+// wants prerequisites first, no masks, each field once and the names of the protocol (udp_src, not
+// tp_src). Unsayable lists what such a text cannot express.
+func FieldsOf(p packet.Packet) []Field { return fieldsOf(p, 1) }
 
-// FieldsBehindTags is Fields where Open vSwitch looks behind two tags (other_config:vlan-limit),
-// which a Flow line shows that names the second one: dl_vlan1, or vlan_tci1=0x0000 for none.
-func (p Packet) FieldsBehindTags() []openflow.Field { return p.fields(2) }
+// FieldsBehindTags is FieldsOf where Open vSwitch looks behind two tags (other_config:vlan-limit).
+// A Flow line shows that by a field of the second tag: dl_vlan1, or vlan_tci1=0x0000 for none.
+func FieldsBehindTags(p packet.Packet) []Field { return fieldsOf(p, 2) }
 
-func (p Packet) fields(limit int) []openflow.Field {
+// fieldsOf gives the fields where Open vSwitch looks behind limit tags.
+func fieldsOf(p packet.Packet, limit int) []Field {
 	f := fieldList{}
 	f.add("dl_src", p.EthSrc.String())
 	f.add("dl_dst", p.EthDst.String())
@@ -30,15 +31,16 @@ func (p Packet) fields(limit int) []openflow.Field {
 	}
 	switch {
 	case len(p.VLANs) > limit:
-		// With other_config:vlan-limit=1, the default, flow_extract takes an inner tag for the Ethernet type.
+		// With other_config:vlan-limit=1, the default, flow_extract takes an inner tag for the
+		// Ethernet type.
 		f.hex("dl_type", uint64(p.VLANs[limit].TPID))
-	case p.EthType == EthIPv4:
+	case p.EthType == packet.EthIPv4:
 		f.ip(p, "ip", "")
-	case p.EthType == EthIPv6:
+	case p.EthType == packet.EthIPv6:
 		f.ip(p, "ipv6", "6")
 	case p.IsARP():
 		f.arp(p)
-	case p.EthType == EthMPLS || p.EthType == EthMPLSM:
+	case p.EthType == packet.EthMPLS || p.EthType == packet.EthMPLSM:
 		f.mpls(p)
 	case p.EthType != 0:
 		f.hex("dl_type", uint64(p.EthType))
@@ -47,25 +49,27 @@ func (p Packet) fields(limit int) []openflow.Field {
 	return f.list
 }
 
-// Flow gives the packet entering at inPort, an OpenFlow port's number or name; empty leaves in_port out.
-func (p Packet) Flow(inPort string) openflow.Flow {
-	var list []openflow.Field
+// FlowOf gives a packet that enters at inPort, an OpenFlow port's number or name; empty leaves
+// in_port out.
+func FlowOf(p packet.Packet, inPort string) Flow {
+	var list []Field
 	if inPort != "" {
-		list = append(list, openflow.Field{Name: "in_port", Value: inPort})
+		list = append(list, Field{Name: "in_port", Value: inPort})
 	}
-	return openflow.Flow{Fields: append(list, p.Fields()...)}
+	return Flow{Fields: append(list, FieldsOf(p)...)}
 }
 
-// What Unsayable says of ICMP.
+// The words of Unsayable for ICMP.
 const (
 	UnsayableID    = "ICMP id"
 	UnsayableInner = "packet quoted by ICMP"
 )
 
-// Unsayable names the parts of the packet that Fields leaves out because flow text has no words for them.
-func (p Packet) Unsayable() []string {
+// Unsayable names the parts of a packet that FieldsOf leaves out because flow text cannot express
+// them.
+func Unsayable(p packet.Packet) []string {
 	var out []string
-	if len(p.VLANs) > 0 && p.VLANs[0].TPID != 0 && p.VLANs[0].TPID != EthVLAN {
+	if len(p.VLANs) > 0 && p.VLANs[0].TPID != 0 && p.VLANs[0].TPID != packet.EthVLAN {
 		out = append(out, fmt.Sprintf("VLAN TPID %#04x", p.VLANs[0].TPID))
 	}
 	if len(p.VLANs) > 1 {
@@ -77,10 +81,10 @@ func (p Packet) Unsayable() []string {
 	if p.IsARP() && p.ARPOp > 0xff {
 		out = append(out, "arp_op above 255")
 	}
-	if p.IsIGMP() && p.Frag != FragLater && (p.ICMPType != 0 || p.ICMPCode != 0) {
+	if p.IsIGMP() && p.Frag != packet.FragLater && (p.ICMPType != 0 || p.ICMPCode != 0) {
 		out = append(out, "IGMP type and code")
 	}
-	if p.HasID && p.IsQuery() && p.Frag != FragLater {
+	if p.HasID && p.IsQuery() && p.Frag != packet.FragLater {
 		out = append(out, UnsayableID)
 	}
 	if p.Inner != nil {
@@ -89,20 +93,21 @@ func (p Packet) Unsayable() []string {
 	return out
 }
 
-type fieldList struct{ list []openflow.Field }
+// fieldList collects fields in order.
+type fieldList struct{ list []Field }
 
 func (f *fieldList) add(name, value string) {
-	f.list = append(f.list, openflow.Field{Name: name, Value: value})
+	f.list = append(f.list, Field{Name: name, Value: value})
 }
 func (f *fieldList) num(name string, v uint64) { f.add(name, strconv.FormatUint(v, 10)) }
 func (f *fieldList) hex(name string, v uint64) { f.add(name, fmt.Sprintf("%#04x", v)) }
 
-func (f *fieldList) ip(p Packet, word, suffix string) {
+func (f *fieldList) ip(p packet.Packet, word, suffix string) {
 	switch {
-	case p.Proto == ProtoTCP || p.Proto == ProtoUDP || p.Proto == ProtoSCTP:
-		f.add(ProtoName(p.Proto)+suffix, "")
+	case p.Proto == packet.ProtoTCP || p.Proto == packet.ProtoUDP || p.Proto == packet.ProtoSCTP:
+		f.add(packet.ProtoName(p.Proto)+suffix, "")
 	case p.IsICMP() || p.IsICMPv6():
-		f.add(ProtoName(p.Proto), "")
+		f.add(packet.ProtoName(p.Proto), "")
 	default:
 		f.add(word, "")
 		f.num("nw_proto", uint64(p.Proto))
@@ -112,10 +117,10 @@ func (f *fieldList) ip(p Packet, word, suffix string) {
 		src, dst = "ipv6_src", "ipv6_dst"
 	}
 	if p.Src.IsValid() {
-		f.add(src, openflow.FormatAddr(p.Src))
+		f.add(src, packet.FormatAddr(p.Src))
 	}
 	if p.Dst.IsValid() {
-		f.add(dst, openflow.FormatAddr(p.Dst))
+		f.add(dst, packet.FormatAddr(p.Dst))
 	}
 	if suffix != "" && p.Label != 0 {
 		f.add("ipv6_label", fmt.Sprintf("%#05x", p.Label))
@@ -123,23 +128,23 @@ func (f *fieldList) ip(p Packet, word, suffix string) {
 	f.num("nw_tos", uint64(p.TOS&0xfc))
 	f.num("nw_ecn", uint64(p.TOS&3))
 	f.num("nw_ttl", uint64(p.TTL))
-	if p.Frag != FragNo {
+	if p.Frag != packet.FragNo {
 		f.add("nw_frag", p.Frag.String())
 	}
-	if p.Frag != FragLater { // a later fragment has no transport header (miniflow_extract)
+	if p.Frag != packet.FragLater { // a later fragment has no transport header (miniflow_extract)
 		f.transport(p)
 	}
 }
 
-func (f *fieldList) transport(p Packet) {
+func (f *fieldList) transport(p packet.Packet) {
 	switch {
 	case p.HasPorts():
-		name := ProtoName(p.Proto)
+		name := packet.ProtoName(p.Proto)
 		f.num(name+"_src", uint64(p.SrcPort))
 		f.num(name+"_dst", uint64(p.DstPort))
-		if p.Proto == ProtoTCP {
+		if p.Proto == packet.ProtoTCP {
 			// Always given: without any flag conntrack takes the segment for invalid.
-			f.add("tcp_flags", openflow.FormatTCPFlags(p.TCPFlags&0xfff))
+			f.add("tcp_flags", (p.TCPFlags & packet.AllTCPFlags).String())
 		}
 	case p.IsICMP():
 		f.num("icmp_type", uint64(p.ICMPType))
@@ -151,19 +156,19 @@ func (f *fieldList) transport(p Packet) {
 			return
 		}
 		if p.NDTarget.IsValid() {
-			f.add("nd_target", openflow.FormatAddr(p.NDTarget))
+			f.add("nd_target", packet.FormatAddr(p.NDTarget))
 		}
-		if p.ICMPType == ICMPv6NS && !p.NDSLL.IsZero() {
+		if p.ICMPType == packet.ICMPv6NS && !p.NDSLL.IsZero() {
 			f.add("nd_sll", p.NDSLL.String())
 		}
-		if p.ICMPType == ICMPv6NA && !p.NDTLL.IsZero() {
+		if p.ICMPType == packet.ICMPv6NA && !p.NDTLL.IsZero() {
 			f.add("nd_tll", p.NDTLL.String())
 		}
 	}
 }
 
-func (f *fieldList) arp(p Packet) {
-	if p.EthType == EthRARP {
+func (f *fieldList) arp(p packet.Packet) {
+	if p.EthType == packet.EthRARP {
 		f.add("rarp", "")
 	} else {
 		f.add("arp", "")
@@ -172,16 +177,16 @@ func (f *fieldList) arp(p Packet) {
 		f.num("arp_op", uint64(p.ARPOp))
 	}
 	if p.Src.IsValid() {
-		f.add("arp_spa", openflow.FormatAddr(p.Src))
+		f.add("arp_spa", packet.FormatAddr(p.Src))
 	}
 	if p.Dst.IsValid() {
-		f.add("arp_tpa", openflow.FormatAddr(p.Dst))
+		f.add("arp_tpa", packet.FormatAddr(p.Dst))
 	}
 	f.add("arp_sha", p.ARPSHA.String())
 	f.add("arp_tha", p.ARPTHA.String())
 }
 
-func (f *fieldList) mpls(p Packet) {
+func (f *fieldList) mpls(p packet.Packet) {
 	f.hex("dl_type", uint64(p.EthType))
 	if len(p.MPLS) == 0 {
 		return

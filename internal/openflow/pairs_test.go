@@ -1,4 +1,4 @@
-package packet
+package openflow
 
 import (
 	"context"
@@ -9,7 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet/packettest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
 )
 
@@ -90,8 +91,8 @@ func tracer(d *dummy.OVS) func(text string) (flow, refusal string) {
 // compareText reads a text as a person's, and holds it against what Open vSwitch made of it.
 func compareText(t *testing.T, in, printed, refusal string) {
 	t.Helper()
-	flow, _ := openflow.Read(in)
-	got, err := FromFlow(flow)
+	flow, _ := Read(in)
+	got, err := ToPacket(flow)
 	if refusal != "" {
 		if err == nil {
 			t.Errorf("%q: read as %v; Open vSwitch: %s", in, got, refusal)
@@ -102,11 +103,11 @@ func compareText(t *testing.T, in, printed, refusal string) {
 		t.Errorf("%q: %v; Open vSwitch: %s", in, err, printed)
 		return
 	}
-	theirs, err := openflow.Parse(printed)
+	theirs, err := Parse(printed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := FromFlow(theirs)
+	want, err := ToPacket(theirs)
 	if err != nil {
 		t.Errorf("%s: %v", printed, err)
 		return
@@ -133,14 +134,14 @@ func TestFlowText(t *testing.T) {
 			if i != 1 && r.IntN(3) == 0 {
 				continue
 			}
-			b.WriteString(pick(r, ",", ",", " ", "\n", ",,", " , ", "\t", "\r\n,"))
+			b.WriteString(packettest.Pick(r, ",", ",", " ", "\n", ",,", " , ", "\t", "\r\n,"))
 			if f[1] == "" {
 				b.WriteString(f[0])
 			} else {
-				b.WriteString(f[0] + pick(r, "="+f[1], "="+f[1], ":"+f[1], "("+f[1]+")", "("+f[1], "=("+f[1]+")", " = "+f[1]))
+				b.WriteString(f[0] + packettest.Pick(r, "="+f[1], "="+f[1], ":"+f[1], "("+f[1]+")", "("+f[1], "=("+f[1]+")", " = "+f[1]))
 			}
 		}
-		texts = append(texts, b.String()+pick(r, "", ",", "\n", ")", " ,\n"))
+		texts = append(texts, b.String()+packettest.Pick(r, "", ",", "\n", ")", " ,\n"))
 	}
 	read := 0
 	for _, in := range texts {
@@ -156,14 +157,14 @@ func TestFlowText(t *testing.T) {
 }
 
 // unprinted takes away the difference between a zero address that was printed and none.
-func unprinted(p *Packet) {
+func unprinted(p *packet.Packet) {
 	for _, a := range []*netip.Addr{&p.Src, &p.Dst, &p.NDTarget} {
 		if a.IsUnspecified() {
 			*a = netip.Addr{}
 		}
 	}
 	if h := p.NSH; h != nil && h.MDType != 1 { // printed of metadata type 1 only
-		if h.Context = [4]uint32{}; *h == (NSH{}) {
+		if h.Context = [4]uint32{}; *h == (packet.NSH{}) {
 			p.NSH = nil
 		}
 	}

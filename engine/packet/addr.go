@@ -1,9 +1,9 @@
-package openflow
+package packet
 
 import "net/netip"
 
-// AppendAddr prints as ipv6_format_addr (inet_ntop) does, which writes the low half of a mapped or
-// compatible address dotted.
+// AppendAddr appends the address as ipv6_format_addr (inet_ntop) prints it: the low half of an
+// IPv4-mapped or IPv4-compatible address is dotted. An address that is not valid appends nothing.
 func AppendAddr(b []byte, a netip.Addr) []byte {
 	if a.Is6() {
 		v := a.As16()
@@ -20,5 +20,5 @@ func AppendAddr(b []byte, a netip.Addr) []byte {
 	return a.AppendTo(b)
 }
 
-// FormatAddr prints an address as AppendAddr does.
+// FormatAddr returns the text that AppendAddr appends.
 func FormatAddr(a netip.Addr) string { return string(AppendAddr(nil, a)) }
