@@ -39,7 +39,7 @@ func (r *run) tunnelPush(w *world, it *item, a odp.TnlPush) (done bool) {
 	}
 	r.pushes++
 	h := a.Header
-	in := &payload{state: it.pkt, port: port, push: r.pushes, mirror: it.seg.mirrored(port), hashed: h.Proto == protoUDP && h.UDPSrc == 0}
+	in := &payload{state: it.pkt, port: port, push: r.pushes, mirror: it.seg.mirrored(port), hashed: h.Proto == packet.ProtoUDP && h.UDPSrc == 0}
 	in.out, _ = r.engine.Ports.ByDatapath(a.OutPort)
 	in.tun = &Tunnel{ID: h.VNI, TTL: h.TTL, TPDst: h.UDPDst, Src: h.Src, Dst: h.Dst, Options: tunnelOptions(h.Options)}
 	outer, err := outerPacket(h, it.pkt)
@@ -51,8 +51,6 @@ func (r *run) tunnelPush(w *world, it *item, a odp.TnlPush) (done bool) {
 	it.produced, it.pushed = false, true
 	return false
 }
-
-const protoUDP = 17
 
 // outerPacket is the packet that a tnl_push makes of st.
 func outerPacket(h odp.TunnelHeader, st state) (packet.Packet, error) {

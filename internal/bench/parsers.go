@@ -24,7 +24,7 @@ var parserBars = []struct {
 	allocs           float64 // for each kB
 }{
 	{"./internal/odp", "Parse", "odp-actions", 50, 125},
-	{"./internal/odp", "ParseDPFlow", "odp-flows", 40, 90},
+	{"./internal/odp", "ParseFlow", "odp-flows", 40, 90},
 	{"./internal/openflow", "Parse", "openflow", 25, 10},
 	{"./internal/oftrace", "Parse", "oftrace", 30, 80},
 	{"./internal/ctdpif", "Parse", "conntrack", 5, 4},

@@ -5,19 +5,6 @@ import "strings"
 // Keys is a list of flow key attributes: a datapath flow.
 type Keys []Key
 
-// ParseKey reads one flow key attribute, NAME(...).
-func ParseKey(in string) (Key, error) {
-	p, err := newParser(in)
-	if err != nil {
-		return Key{}, err
-	}
-	k, ok := p.key(0, len(in))
-	if !ok {
-		return Key{}, &SyntaxError{In: in, Msg: "not of the form NAME(...)"}
-	}
-	return k, nil
-}
-
 // key reads NAME(...); false for any other shape.
 func (p *parser) key(lo, hi int) (Key, bool) {
 	name, blo, bhi, ok := p.call(lo, hi)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
 // actionIndex is the index behind the first n action lines and what belongs to them; with n < 0 it
@@ -49,7 +50,7 @@ func inside(text, prefix string) (string, bool) {
 // one, and a ct is followed by its own nested actions, or by drop where there are none.
 func lines(list string) int {
 	n := 0
-	for _, a := range splitTop(list) {
+	for _, a := range openflow.SplitActions(list) {
 		n++
 		if inner, ok := inside(a, "clone("); ok {
 			n += lines(inner)
@@ -63,36 +64,13 @@ func lines(list string) int {
 
 func ctLines(inner string) int {
 	n := 0
-	for _, item := range splitTop(inner) {
+	for _, item := range openflow.SplitActions(inner) {
 		if item == "nat" || strings.HasPrefix(item, "nat(") {
 			n++
 		}
 		if exec, ok := inside(item, "exec("); ok {
-			n += len(splitTop(exec))
+			n += len(openflow.SplitActions(exec))
 		}
 	}
 	return max(n, 1)
-}
-
-// splitTop splits at the commas outside parentheses.
-func splitTop(s string) []string {
-	var out []string
-	depth, from := 0, 0
-	for i := range len(s) {
-		switch s[i] {
-		case '(':
-			depth++
-		case ')':
-			depth--
-		case ',':
-			if depth == 0 {
-				out = append(out, s[from:i])
-				from = i + 1
-			}
-		}
-	}
-	if from < len(s) {
-		out = append(out, s[from:])
-	}
-	return out
 }
