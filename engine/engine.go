@@ -7,6 +7,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
 )
 
@@ -30,10 +31,10 @@ type Engine struct {
 }
 
 // ErrLimit is the error of a trace that was ended because it reached a bound of Limits.
-var ErrLimit = errors.New("bound of work reached")
+var ErrLimit = failure.Of(failure.Undetermined, errors.New("bound of work reached"))
 
 // ErrChanged is the error of a trace during which the node's flow tables changed.
-var ErrChanged = errors.New("the flow tables changed during the trace")
+var ErrChanged = failure.Of(failure.Undetermined, errors.New("the flow tables changed during the trace"))
 
 // TraceError is a request to ofproto/trace that failed: the daemon refused the flow, or could not
 // be reached.

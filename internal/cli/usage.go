@@ -17,7 +17,7 @@ func noCommand(cmd *cobra.Command, args []string) error {
 	hint := cmd.CommandPath() + " --help"
 	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = "did you mean " + failure.JoinOr(near) + "?"
+		hint = failure.DidYouMean(near)
 	}
 	return usage.Errorf(hint, "unknown command %q for %q", args[0], cmd.CommandPath())
 }

@@ -8,12 +8,13 @@ import (
 	"strconv"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 // opaque is a line that cannot be read: the error, with the line, and what of it tells which
 // connections it can be of.
 type opaque struct {
-	err         *SyntaxError
+	err         *syntax.Error
 	zone        known[uint16]
 	proto       known[uint8]
 	orig, reply side
@@ -36,7 +37,7 @@ type side struct {
 }
 
 // readOpaque takes what it can from a line that does not parse.
-func readOpaque(err *SyntaxError) opaque {
+func readOpaque(err *syntax.Error) opaque {
 	o := opaque{err: err}
 	line := []byte(err.In)
 	first := bytes.IndexByte(line, ',')
@@ -191,7 +192,7 @@ func (os *opaques) check(may func(*opaque) bool) error {
 // UnreadableError is a look-up that a line which cannot be read leaves open: it may be the
 // connection that was looked for. More counts lines of which nothing was kept.
 type UnreadableError struct {
-	Line *SyntaxError
+	Line *syntax.Error
 	More int
 }
 

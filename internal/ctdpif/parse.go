@@ -7,17 +7,12 @@ import (
 	"strconv"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
-// SyntaxError is a line that cannot be read: In is the line.
-type SyntaxError struct {
-	In  string
-	Off int
-	Msg string
-}
-
-func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("conntrack dump %.400q: offset %d: %s", e.In, e.Off, e.Msg)
+// fault is the error of a line that cannot be read.
+func fault(line []byte, off int, msg string) error {
+	return &syntax.Error{What: "conntrack dump", In: string(line), Off: off, Msg: msg, Whole: true}
 }
 
 // Parse reads one line, without its newline.
@@ -52,7 +47,7 @@ type parser struct {
 
 func (p *parser) fail(off int, format string, args ...any) {
 	if p.err == nil {
-		p.err = &SyntaxError{In: string(p.in), Off: off, Msg: fmt.Sprintf(format, args...)}
+		p.err = fault(p.in, off, fmt.Sprintf(format, args...))
 	}
 }
 

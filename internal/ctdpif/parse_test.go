@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
@@ -183,7 +184,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"icmp," + o4 + "," + r4, 0},
 	} {
 		l, err := Parse(c.in)
-		var se *SyntaxError
+		var se *syntax.Error
 		if !errors.As(err, &se) || !reflect.DeepEqual(l, Line{}) {
 			t.Errorf("%q: %+v %v", c.in, l, err)
 			continue

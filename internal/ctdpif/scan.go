@@ -6,13 +6,15 @@ import (
 	"errors"
 	"io"
 	"iter"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 // maxLine is the longest line: a tenth of it is plenty for any entry.
 const maxLine = 16 << 10
 
 // Scan reads lines from r until its end; what a line holds is valid until the next. A line that
-// cannot be read is a *SyntaxError and the lines behind it follow; any other error is the last.
+// cannot be read is a *syntax.Error and the lines behind it follow; any other error is the last.
 func Scan(r io.Reader) iter.Seq2[*Line, error] {
 	return func(yield func(*Line, error) bool) {
 		br := bufio.NewReaderSize(r, maxLine)
@@ -20,7 +22,7 @@ func Scan(r io.Reader) iter.Seq2[*Line, error] {
 		for {
 			b, err := br.ReadSlice('\n')
 			if err == bufio.ErrBufferFull {
-				if !yield(nil, &SyntaxError{In: string(b), Off: len(b), Msg: "the line does not end"}) {
+				if !yield(nil, fault(b, len(b), "the line does not end")) {
 					return
 				}
 				for err == bufio.ErrBufferFull {
@@ -49,8 +51,8 @@ func Scan(r io.Reader) iter.Seq2[*Line, error] {
 }
 
 // unreadable gives the error of a line that cannot be read, if err is one.
-func unreadable(err error) *SyntaxError {
-	var se *SyntaxError
+func unreadable(err error) *syntax.Error {
+	var se *syntax.Error
 	errors.As(err, &se)
 	return se
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 func ap(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
@@ -416,7 +417,7 @@ func TestTorn(t *testing.T) {
 		t.Fatal(err)
 	}
 	removed, _, err := Clean(t.Context(), dir, k.opener)
-	var se *SyntaxError
+	var se *syntax.Error
 	if !errors.As(err, &se) || len(removed) != 1 || len(k.entries) != 0 || len(files(t, dir)) != 1 {
 		t.Errorf("%v %v", removed, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 // A journal is a file of lines: the CRC-32 of the rest in eight hexadecimal
@@ -79,15 +80,6 @@ func (r record) line() ([]byte, error) {
 	}
 	return fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE(b), b), nil
 }
-
-// SyntaxError is a journal that cannot be read.
-type SyntaxError struct {
-	In  string // path
-	Off int
-	Msg string
-}
-
-func (e *SyntaxError) Error() string { return fmt.Sprintf("%s: offset %d: %s", e.In, e.Off, e.Msg) }
 
 // entry is what a journal says of one entry.
 type entry struct {
@@ -158,7 +150,7 @@ func parse(path string, b []byte) *journal {
 		next := off + nl + 1
 		if err != nil {
 			if next < len(b) {
-				j.damaged = &SyntaxError{In: path, Off: off, Msg: err.Error()}
+				j.damaged = &syntax.Error{What: path, Off: off, Msg: err.Error()}
 			}
 			off = next
 			continue
@@ -171,7 +163,7 @@ func parse(path string, b []byte) *journal {
 }
 
 func (j *journal) add(r record, byN map[int]*entry, path string, off int) {
-	bad := func(msg string) { j.damaged = &SyntaxError{In: path, Off: off, Msg: msg} }
+	bad := func(msg string) { j.damaged = &syntax.Error{What: path, Off: off, Msg: msg} }
 	e := byN[r.N]
 	switch {
 	case r.Header != nil:

@@ -3,6 +3,8 @@ package ctnetlink
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 // encoder appends one netlink message. It cannot fail: what goes in is bounded.
@@ -86,15 +88,10 @@ type decoder struct {
 	err error
 }
 
-// SyntaxError is a message from the kernel that does not read as attributes.
-type SyntaxError struct {
-	In  string // what was being read
-	Off int    // byte offset within it
-	Msg string
-}
-
-func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("netlink %s: offset %d: %s", e.In, e.Off, e.Msg)
+// fault is the error of a message from the kernel that does not read as what it should be; off is
+// the byte offset in it.
+func fault(what string, off int, msg string) error {
+	return &syntax.Error{What: "netlink " + what, Off: off, Msg: msg}
 }
 
 func walk(b []byte) decoder { return decoder{b: b} }
@@ -122,7 +119,7 @@ func (d *decoder) next() bool {
 
 func (d *decoder) fail(msg string) {
 	if d.err == nil {
-		d.err = &SyntaxError{In: "attributes", Off: d.off, Msg: msg}
+		d.err = fault("attributes", d.off, msg)
 	}
 }
 

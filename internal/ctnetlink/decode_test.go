@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 func TestParseRelease(t *testing.T) {
@@ -38,7 +39,7 @@ func TestZoneLimitsText(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v %v", got, err)
 	}
-	var se *SyntaxError
+	var se *syntax.Error
 	e.b = e.b[:0]
 	n = e.nest(ovsLimitZone)
 	e.b = append(e.b, 1, 2, 3, 4)

@@ -123,7 +123,7 @@ func (t *Table) dump(ctx context.Context, fam uint8, filter func(*encoder), visi
 				return nil
 			default:
 				if len(m.body) < nfgenHdr {
-					return &SyntaxError{In: "dump", Off: len(m.body), Msg: "shorter than nfgenmsg"}
+					return fault("dump", len(m.body), "shorter than nfgenmsg")
 				}
 				if err := decodeRecord(m.body[nfgenHdr:], &rec); err != nil {
 					return err

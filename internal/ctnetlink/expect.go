@@ -38,7 +38,7 @@ func (t *Table) getExpect(ctx context.Context, zone uint16, tuple ctstate.Tuple)
 	var flags uint32
 	err = t.s.execute(ctx, "get expectation", t.enc.finish(), func(m message) error {
 		if len(m.body) < nfgenHdr {
-			return &SyntaxError{In: "answer", Off: len(m.body), Msg: "shorter than nfgenmsg"}
+			return fault("answer", len(m.body), "shorter than nfgenmsg")
 		}
 		found = true
 		var err error

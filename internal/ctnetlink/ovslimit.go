@@ -58,7 +58,7 @@ func (t *Table) zoneLimit(ctx context.Context, zone uint16) (ZoneLimit, error) {
 	var id uint16
 	err = s.execute(ctx, "get family "+ovsLimitFamily, e.finish(), func(m message) error {
 		if len(m.body) < genlHdr {
-			return &SyntaxError{In: "family", Off: len(m.body), Msg: "shorter than its header"}
+			return fault("family", len(m.body), "shorter than its header")
 		}
 		d := walk(m.body[genlHdr:])
 		for d.next() {
@@ -84,7 +84,7 @@ func (t *Table) zoneLimit(ctx context.Context, zone uint16) (ZoneLimit, error) {
 	limit, found := ZoneLimit{}, false
 	err = s.execute(ctx, "get zone limit", e.finish(), func(m message) error {
 		if len(m.body) < genlHdr+ovsHdr {
-			return &SyntaxError{In: "zone limit", Off: len(m.body), Msg: "shorter than its headers"}
+			return fault("zone limit", len(m.body), "shorter than its headers")
 		}
 		limits, err := decodeZoneLimits(m.body[genlHdr+ovsHdr:])
 		for _, l := range limits {
@@ -98,7 +98,7 @@ func (t *Table) zoneLimit(ctx context.Context, zone uint16) (ZoneLimit, error) {
 		return ZoneLimit{}, err
 	}
 	if !found {
-		return ZoneLimit{}, &SyntaxError{In: "zone limit", Msg: "the answer lacks the zone"}
+		return ZoneLimit{}, fault("zone limit", 0, "the answer lacks the zone")
 	}
 	return limit, nil
 }

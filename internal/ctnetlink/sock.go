@@ -125,7 +125,7 @@ func (s *sock) recv(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("netlink receive: %w", s.err)
 	}
 	if s.n == len(s.in) {
-		return nil, &SyntaxError{In: "datagram", Off: s.n, Msg: "longer than the kernel sends"}
+		return nil, fault("datagram", s.n, "longer than the kernel sends")
 	}
 	return s.in[:s.n], nil
 }
@@ -150,11 +150,11 @@ type message struct {
 // split takes the first message off a datagram.
 func split(b []byte) (message, []byte, error) {
 	if len(b) < nlmsgHdr {
-		return message{}, nil, &SyntaxError{In: "datagram", Msg: "shorter than a message header"}
+		return message{}, nil, fault("datagram", 0, "shorter than a message header")
 	}
 	n := int(binary.NativeEndian.Uint32(b))
 	if n < nlmsgHdr || n > len(b) {
-		return message{}, nil, &SyntaxError{In: "datagram", Msg: "message longer than the datagram"}
+		return message{}, nil, fault("datagram", 0, "message longer than the datagram")
 	}
 	m := message{
 		typ:   binary.NativeEndian.Uint16(b[4:]),
@@ -168,7 +168,7 @@ func split(b []byte) (message, []byte, error) {
 // ackError reads an NLMSG_ERROR body: nil for an acknowledgement.
 func ackError(op string, m message) error {
 	if len(m.body) < 4 {
-		return &SyntaxError{In: "error message", Off: len(m.body), Msg: "no error number"}
+		return fault("error message", len(m.body), "no error number")
 	}
 	n := int32(binary.NativeEndian.Uint32(m.body))
 	if n == 0 {

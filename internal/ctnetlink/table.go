@@ -141,7 +141,7 @@ func (t *Table) get(ctx context.Context, zone uint16, tuple ctstate.Tuple) error
 		return err
 	}
 	if !t.got {
-		return &SyntaxError{In: "answer", Msg: "an acknowledgement and no entry"}
+		return fault("answer", 0, "an acknowledgement and no entry")
 	}
 	if t.rec.Zone != zone {
 		return fmt.Errorf("the kernel answered with an entry of zone %d", t.rec.Zone)
@@ -159,7 +159,7 @@ func (e *encoder) zone(typ, zone uint16) {
 
 func (t *Table) decodeAnswer(m message) error {
 	if len(m.body) < nfgenHdr {
-		return &SyntaxError{In: "answer", Off: len(m.body), Msg: "shorter than nfgenmsg"}
+		return fault("answer", len(m.body), "shorter than nfgenmsg")
 	}
 	t.got = true
 	return decodeRecord(m.body[nfgenHdr:], &t.rec)

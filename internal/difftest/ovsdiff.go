@@ -15,6 +15,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 // ovsDiffer compares a model with a running Open vSwitch.
@@ -251,7 +252,7 @@ func (d *ovsDiffer) real(zone uint16, t ctstate.Tuple) (ctstate.Entry, bool, err
 	if errors.Is(err, ctstate.ErrNotFound) {
 		return e, false, nil
 	}
-	var text *ctdpif.SyntaxError
+	var text *syntax.Error
 	if err != nil && !d.kernel && !errors.As(err, &text) {
 		return e, false, fmt.Errorf("%w: %w", errGone, err) // its socket does not answer
 	}

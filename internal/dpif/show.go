@@ -2,9 +2,11 @@
 package dpif
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 // Port is a port as dpif/show lists it.
@@ -17,16 +19,7 @@ type Port struct {
 	Text         string // options as printed
 }
 
-// SyntaxError is a line of a daemon's answer that could not be read.
-type SyntaxError struct {
-	In  string
-	Off int
-	Msg string
-}
-
-func (e *SyntaxError) Error() string { return fmt.Sprintf("%s at offset %d of %q", e.Msg, e.Off, e.In) }
-
-// ParseShow reads the answer of dpif/show, of which a line that cannot be read is a *SyntaxError (ofproto/ofproto-dpif.c: dpif_show_backer):
+// ParseShow reads the answer of dpif/show, of which a line that cannot be read is a *syntax.Error (ofproto/ofproto-dpif.c: dpif_show_backer):
 //
 //	system@ovs-system: hit:0 missed:0
 //	  br-int:
@@ -48,7 +41,8 @@ func ParseShow(text string) ([]Port, error) {
 		default:
 			p, bad := parsePort(body)
 			if bad != "" {
-				return out, &SyntaxError{In: line, Off: indent, Msg: "dpif/show: " + bad}
+				err := &syntax.Error{What: "dpif/show", In: line, Off: indent, Msg: bad, Whole: true}
+				return out, failure.Of(failure.Unreachable, err) // a daemon that does not answer as one
 			}
 			p.Backer, p.Bridge = backer, bridge
 			out = append(out, p)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/corpus"
 )
 
@@ -80,7 +81,7 @@ system@ovs-system: hit:0 missed:0
 	}
 	for _, bad := range []string{"    p1 1/2", "    p1: (x)", "    p1 a/2: (x)", "    p1 1: (x)", "    p1 1/: (x)", "    p1 4294967296/2: (x)", "    p1 1/2: (x"} {
 		_, err := ParseShow("system@ovs-system:\n  br0:\n" + bad + "\n")
-		var se *SyntaxError
+		var se *syntax.Error
 		if !errors.As(err, &se) || se.In != bad {
 			t.Errorf("%q: error %v", bad, err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
@@ -18,6 +19,12 @@ type UnboundError struct {
 
 func (e *UnboundError) Error() string {
 	return fmt.Sprintf("logical port %s is not bound to any chassis", e.Port)
+}
+
+// Failure is of the input: another port can be given, or the port be bound.
+func (e *UnboundError) Failure() (failure.Kind, string) {
+	return failure.Input, "look at its Port_Binding (ovn-sbctl find Port_Binding logical_port=" + e.Port +
+		"): an interface with external_ids:iface-id=" + e.Port + " must exist on a chassis"
 }
 
 // ReplyStart finds where a reply to what arrived by a branch enters: the same VIF, or the same
@@ -164,6 +171,9 @@ func (d *Driver) enterRemote(ctx context.Context, pb *ovn.PortBinding) (Start, e
 type EntryError struct{ Port, Why string }
 
 func (e *EntryError) Error() string { return "port " + e.Port + ": " + e.Why }
+
+// Failure is of the input.
+func (e *EntryError) Failure() (failure.Kind, string) { return failure.Input, "" }
 
 // enterWire brings a packet in from a provider network.
 func (d *Driver) enterWire(ctx context.Context, ln *ovn.PortBinding, at string, p packet.Packet) (Start, error) {

@@ -5,17 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-
-	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
+	"strings"
 )
 
 // Kind is what a failure means for whoever asked.
@@ -31,118 +21,102 @@ const (
 	Undetermined
 )
 
-// KindOf tells errors apart.
-func KindOf(err error) Kind {
-	var (
-		ue *usage.Error
-		nf *ovn.NotFoundError
-		nh *ovn.NoNextHopError
-		ub *driver.UnboundError
-		ee *driver.EntryError
-		te *engine.TraceError
-		ne *node.Error
-		se *dpif.SyntaxError
-		pe *fs.PathError
+// Error is an error at a boundary that knows its kind. The hint says what to try against it, and is
+// empty if there is nothing to say, or if its cause says more.
+type Error interface {
+	error
+	Failure() (kind Kind, hint string)
+}
 
-		ctl *unixctl.Error
-	)
-	switch {
-	case errors.As(err, &ne):
+// KindOf returns the kind of Classify. Without one it is Unreachable for a time limit, a question
+// that was given up, and output that cannot be written; else Input.
+func KindOf(err error) Kind {
+	if kind, ok := Classify(err); ok {
+		return kind
+	}
+	var pe *fs.PathError
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &pe) {
 		return Unreachable
-	case errors.As(err, &se):
-		return Unreachable // a daemon that does not answer as one
-	case errors.As(err, &ue), errors.As(err, &nf), errors.As(err, &nh), errors.As(err, &ub), errors.As(err, &ee):
-		return Input
-	case errors.Is(err, engine.ErrLimit), errors.Is(err, engine.ErrChanged):
-		return Undetermined
-	case unreachable(err):
-		return Unreachable
-	case errors.As(err, &ctl) && oftrace.Classify(ctl.Text) == oftrace.ReplyNoCommand:
-		return Unreachable
-	case errors.As(err, &te):
-		return Input
-	case errors.As(err, &pe):
-		return Unreachable // standard output that takes no more
 	}
 	return Input
 }
 
-func unreachable(err error) bool {
-	var (
-		de *ovsdb.Error
-		ce *unixctl.CallError
-		uf *unixctl.NotFoundError
-		ns *nodens.Error
-		re *node.RemoteError
-	)
-	return errors.As(err, &de) || errors.As(err, &ce) || errors.As(err, &uf) || errors.As(err, &ns) || errors.As(err, &re) ||
-		errors.Is(err, fs.ErrPermission) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+// Classify returns the kind of the outermost Error in err's tree. Without one it is Unreachable for
+// what is not permitted or does not exist; ok is false for all else.
+func Classify(err error) (kind Kind, ok bool) {
+	var e Error
+	switch {
+	case errors.As(err, &e):
+		kind, _ = e.Failure()
+		return kind, true
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist):
+		return Unreachable, true
+	}
+	return Input, false
 }
 
-// HintOf says what to try against an error; empty where nothing is known.
+// HintOf returns the outermost hint in err's tree that is not empty. Without one it is that of
+// Common.
 func HintOf(err error) string {
-	var (
-		ue *usage.Error
-		ne *node.Error
-		nf *ovn.NotFoundError
-		nh *ovn.NoNextHopError
-		am *ovn.AmbiguousError
-		ub *driver.UnboundError
-		ns *nodens.Error
-		de *ovsdb.Error
-		ce *unixctl.CallError
-		uf *unixctl.NotFoundError
-	)
+	if hint := outermost(err); hint != "" {
+		return hint
+	}
+	return Common(err)
+}
+
+// outermost walks an error's tree in the order of errors.As.
+func outermost(err error) string {
+	if e, ok := err.(Error); ok {
+		if _, hint := e.Failure(); hint != "" {
+			return hint
+		}
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return outermost(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			if hint := outermost(err); hint != "" {
+				return hint
+			}
+		}
+	}
+	return ""
+}
+
+// Common returns the hint against the causes that boundaries have in common, a missing permission
+// and a time limit; empty for any other.
+func Common(err error) string {
 	switch {
-	case errors.As(err, &ue) && ue.Hint != "":
-		return ue.Hint
-	case errors.As(err, &ub):
-		return "look at its Port_Binding (ovn-sbctl find Port_Binding logical_port=" + ub.Port + "): an interface with external_ids:iface-id=" + ub.Port + " must exist on a chassis"
-	case errors.As(err, &nf) && len(nf.Nearest) > 0:
-		return "did you mean " + JoinOr(nf.Nearest) + "?"
-	case errors.As(err, &nh):
-		return "say where the guest sends it: eth.dst == MAC"
-	case errors.As(err, &am):
-		return "name one of them"
-	case errors.As(err, &ns) && ns.Hint != "":
-		return ns.Hint
 	case errors.Is(err, fs.ErrPermission):
 		return "run the node's side as root, or with CAP_NET_ADMIN: conntrack answers nobody else"
-	case errors.As(err, &ne) && ne.Hint != "":
-		return ne.Hint
-	case errors.As(err, &uf), errors.As(err, &ce) && !errors.Is(err, context.DeadlineExceeded):
-		return "is Open vSwitch running there? --ovs-rundir, or OVS_RUNDIR, names its run folder"
-	case errors.As(err, &de) && !errors.Is(err, context.DeadlineExceeded):
-		return databaseHint(de)
 	case errors.Is(err, context.DeadlineExceeded):
 		return "give it longer with --timeout"
 	}
 	return ""
 }
 
-// databaseHint says how a database is named.
-func databaseHint(e *ovsdb.Error) string {
-	switch e.Database {
-	case ovn.Southbound:
-		return "--sb tcp:HOST:6642, or OVN_SB_DB, names the Southbound database"
-	case ovn.Northbound:
-		return "--nb tcp:HOST:6641, or OVN_NB_DB, names the Northbound database"
+// DidYouMean is the hint of names that come close to one that does not exist; empty without any.
+func DidYouMean(names []string) string {
+	if len(names) == 0 {
+		return ""
 	}
-	return "is the node's ovsdb-server running?"
+	last := len(names) - 1
+	text := names[last]
+	if last > 0 {
+		text = strings.Join(names[:last], ", ") + " or " + text
+	}
+	return "did you mean " + text + "?"
 }
 
-// JoinOr lists names as alternatives: a, b or c.
-func JoinOr(names []string) string {
-	s := ""
-	for i, n := range names {
-		switch {
-		case i == 0:
-		case i == len(names)-1:
-			s += " or "
-		default:
-			s += ", "
-		}
-		s += n
-	}
-	return s
+// Of gives an error a kind; its text stays.
+func Of(kind Kind, err error) error { return &kindError{kind, err} }
+
+type kindError struct {
+	kind Kind
+	err  error
 }
+
+func (e *kindError) Error() string           { return e.err.Error() }
+func (e *kindError) Unwrap() error           { return e.err }
+func (e *kindError) Failure() (Kind, string) { return e.kind, "" }

@@ -32,38 +32,40 @@ var allowed = map[string][]string{
 	// Public, beside the root: the model of connection tracking, a packet, one node, the result.
 	"ctstate":         nil,
 	"engine/packet":   nil,
-	"engine":          {"ctstate", "engine/packet", "internal/odp", "internal/ofreplay", "internal/oftrace", "internal/openflow"},
+	"engine":          {"ctstate", "engine/packet", "internal/failure", "internal/odp", "internal/ofreplay", "internal/oftrace", "internal/openflow"},
 	"engine/vswitchd": {"engine", "internal/dpif", "internal/unixctl"},
 	"report":          {"engine", "engine/packet"},
 	"report/schema":   nil,
 
 	// What Open vSwitch prints and reads, and what its actions do.
 	"internal/u128":     nil,
-	"internal/openflow": {"ctstate", "engine/packet", "internal/u128"},
-	"internal/odp":      {"engine/packet", "internal/openflow"},
-	"internal/oftrace":  nil,
-	"internal/dpif":     nil,
+	"internal/syntax":   nil,
+	"internal/failure":  nil,
+	"internal/openflow": {"ctstate", "engine/packet", "internal/syntax", "internal/u128"},
+	"internal/odp":      {"engine/packet", "internal/openflow", "internal/syntax"},
+	"internal/oftrace":  {"internal/syntax"},
+	"internal/dpif":     {"internal/failure", "internal/syntax"},
 	"internal/ofreplay": {"engine/packet", "internal/openflow", "internal/oftrace"},
 
 	// Adapters to the kernel and to daemons.
-	"internal/unixctl":   nil,
-	"internal/nodens":    nil,
-	"internal/ctnetlink": {"ctstate", "internal/nodens"},
-	"internal/ctdpif":    {"ctstate"},
-	"internal/ctjournal": {"ctstate", "internal/ctnetlink", "internal/nodens"},
+	"internal/unixctl":   {"internal/failure"},
+	"internal/nodens":    {"internal/failure"},
+	"internal/ctnetlink": {"ctstate", "internal/nodens", "internal/syntax"},
+	"internal/ctdpif":    {"ctstate", "internal/syntax"},
+	"internal/ctjournal": {"ctstate", "internal/ctnetlink", "internal/nodens", "internal/syntax"},
 
 	// OVN: its databases, its language, its controller.
-	"internal/ovsdb":     nil,
+	"internal/ovsdb":     {"internal/failure"},
 	"internal/spelling":  nil,
-	"internal/ovn":       {"internal/dpif", "internal/ovsdb", "internal/spelling"},
+	"internal/ovn":       {"internal/dpif", "internal/failure", "internal/ovsdb", "internal/spelling"},
 	"internal/ovnexpr":   {"internal/spelling", "internal/u128"},
 	"internal/microflow": {"ctstate", "engine/packet", "internal/openflow", "internal/ovnexpr", "internal/u128"},
-	"internal/pinctrl":   {"engine/packet", "internal/ofreplay", "internal/openflow"},
+	"internal/pinctrl":   {"engine/packet", "internal/ofreplay", "internal/openflow", "internal/syntax"},
 
 	// A chassis, and what goes over several.
-	"internal/node": {"ctstate", "engine", "engine/vswitchd", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/dpif", "internal/nodens",
+	"internal/node": {"ctstate", "engine", "engine/vswitchd", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/dpif", "internal/failure", "internal/nodens",
 		"internal/odp", "internal/ovn", "internal/ovsdb", "internal/unixctl"},
-	"internal/driver":  {"ctstate", "engine", "engine/packet", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},
+	"internal/driver":  {"ctstate", "engine", "engine/packet", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},
 	"internal/session": {"ctstate", "engine", "engine/packet", "internal/driver"},
 	"internal/explain": {"engine", "engine/packet", "internal/openflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb"},
 
@@ -72,12 +74,10 @@ var allowed = map[string][]string{
 	"internal/render":  {"engine", "engine/packet", "internal/odp", "internal/openflow", "report"},
 
 	// A question to a deployment, as the library and the command line ask it.
-	"internal/usage":      nil,
+	"internal/usage":      {"internal/failure"},
 	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/usage"},
 	"internal/question": {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/microflow",
 		"internal/ovn", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report"},
-	"internal/failure": {"engine", "internal/dpif", "internal/driver", "internal/node", "internal/nodens", "internal/oftrace", "internal/ovn",
-		"internal/ovsdb", "internal/unixctl", "internal/usage"},
 	".": {"internal/deployment", "internal/failure", "internal/question", "internal/render", "internal/usage", "report"},
 	"internal/cli": {"ctstate", "engine", "engine/packet", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure",
 		"internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/question", "internal/render", "internal/usage", "report", "report/schema"},

@@ -5,12 +5,16 @@ package node
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 )
 
 // Node is a chassis, near or far.
@@ -197,3 +201,13 @@ func (e *Error) Error() string { return fmt.Sprintf("chassis %s: %s: %v", e.Node
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Failure is a node that cannot be reached, whatever the cause. A missing permission and a
+// namespace's own hint say more than this one.
+func (e *Error) Failure() (failure.Kind, string) {
+	var ns *nodens.Error
+	if errors.Is(e.Err, fs.ErrPermission) || errors.As(e.Err, &ns) && ns.Hint != "" {
+		return failure.Unreachable, ""
+	}
+	return failure.Unreachable, e.Hint
+}

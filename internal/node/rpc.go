@@ -19,6 +19,7 @@ import (
 	"github.com/creachadair/jrpc2/handler"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
 
 // greeting begins the first line of "node stdio", with the protocol's number: what follows is JSON-RPC,
@@ -110,6 +111,7 @@ func method[A, R any](f func(context.Context, A) (R, error)) jrpc2.Handler {
 }
 
 func codeOf(err error) jrpc2.Code {
+	kind, _ := failure.Classify(err)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return codePermission
@@ -117,7 +119,7 @@ func codeOf(err error) jrpc2.Code {
 		return codeLimit
 	case errors.Is(err, engine.ErrChanged):
 		return codeChanged
-	case Unreachable(err):
+	case kind == failure.Unreachable:
 		return codeUnreachable
 	}
 	return codeFailed
@@ -142,6 +144,14 @@ func (e *RemoteError) Is(target error) bool {
 		return target == engine.ErrChanged
 	}
 	return false
+}
+
+// Failure is what the node's error was, where the code says so, or a node that does not answer.
+func (e *RemoteError) Failure() (failure.Kind, string) {
+	if e.Code == codeLimit || e.Code == codeChanged {
+		return failure.Undetermined, ""
+	}
+	return failure.Unreachable, ""
 }
 
 // Remote is a Node behind a command that runs "ovn-ct-trace node stdio" somewhere: one process

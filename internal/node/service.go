@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -18,7 +17,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctjournal"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
@@ -300,19 +298,6 @@ func (s *Service) Close(ctx context.Context) error {
 		s.ctl = nil
 	}
 	return errors.Join(errs...)
-}
-
-// Unreachable reports whether an error means that something could not be reached or was not
-// permitted, rather than that the question was wrong.
-func Unreachable(err error) bool {
-	var (
-		ne *Error
-		de *ovsdb.Error
-		ce *unixctl.CallError
-		uf *unixctl.NotFoundError
-		ns *nodens.Error
-	)
-	return errors.As(err, &ne) || errors.As(err, &de) || errors.As(err, &ce) || errors.As(err, &uf) || errors.As(err, &ns) || errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist)
 }
 
 func kernelRelease() string {

@@ -18,9 +18,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
@@ -217,7 +218,7 @@ func TestServiceFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := service(t, Options{RunDir: c.dir})
 			_, err := s.Info(t.Context())
-			if err == nil || !strings.Contains(err.Error(), c.word) || !Unreachable(err) || codeOf(err) != codeUnreachable {
+			if err == nil || !strings.Contains(err.Error(), c.word) || failure.KindOf(err) != failure.Unreachable || codeOf(err) != codeUnreachable {
 				t.Errorf("error %v (code %d)", err, codeOf(err))
 			}
 			if _, err := s.Trace(t.Context(), TraceRequest{}); err == nil {
@@ -231,7 +232,7 @@ func TestNoDatabase(t *testing.T) {
 	o := userspaceOVS(t)
 	_, err := service(t, Options{RunDir: o.RunDir, DB: "unix:" + filepath.Join(o.RunDir, "none.sock")}).Info(t.Context())
 	var de *ovsdb.Error
-	if !errors.As(err, &de) || !strings.Contains(err.Error(), "none.sock") || !Unreachable(err) {
+	if !errors.As(err, &de) || !strings.Contains(err.Error(), "none.sock") || failure.KindOf(err) != failure.Unreachable {
 		t.Errorf("error %v", err)
 	}
 	// A bridge without OVN needs none.
@@ -251,7 +252,7 @@ func TestOVSKilledInBetween(t *testing.T) {
 	syscall.Kill(o.PID, syscall.SIGKILL)
 	_, err := s.Trace(t.Context(), TraceRequest{Request: engine.Request{InPort: 1, Packet: tcpPacket("10.0.0.1:1000", "10.0.0.2:80", 2)}})
 	var ce *unixctl.CallError
-	if !errors.As(err, &ce) || !Unreachable(err) {
+	if !errors.As(err, &ce) || failure.KindOf(err) != failure.Unreachable {
 		t.Errorf("error %v", err)
 	}
 }
@@ -275,7 +276,7 @@ func TestUnknownBridge(t *testing.T) {
 	o := userspaceOVS(t)
 	_, err := service(t, Options{RunDir: o.RunDir, NoDB: true}).Trace(t.Context(), TraceRequest{Request: engine.Request{Bridge: "br9", InPort: 1}})
 	var nf *ovn.NotFoundError
-	if !errors.As(err, &nf) || nf.Name != "br9" || Unreachable(err) {
+	if !errors.As(err, &nf) || nf.Name != "br9" || failure.KindOf(err) == failure.Unreachable {
 		t.Errorf("error %v", err)
 	}
 }
@@ -306,7 +307,7 @@ func TestPermissionDenied(t *testing.T) {
 func TestDpifShowNotUnderstood(t *testing.T) {
 	dir := daemon(t, func(method string, _ []string) (string, bool) { return "netdev@x:\n  br0:\n    what is this\n", true })
 	_, err := service(t, Options{RunDir: dir, NoDB: true}).Info(t.Context())
-	var se *dpif.SyntaxError
+	var se *syntax.Error
 	if !errors.As(err, &se) || se.In != "    what is this" {
 		t.Errorf("error %v", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
 
 // NetNS names a network namespace; the zero NetNS is the caller's own.
@@ -71,6 +73,9 @@ func (e *Error) Error() string { return fmt.Sprintf("cannot %s %v: %v", e.Op, e.
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Failure is a node that cannot be reached.
+func (e *Error) Failure() (failure.Kind, string) { return failure.Unreachable, e.Hint }
 
 func (n NetNS) fail(op string, err error) error {
 	e := &Error{NS: n, Op: op, Err: err}

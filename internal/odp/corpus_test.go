@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/corpus"
 )
@@ -228,7 +229,7 @@ func FuzzParseFlow(f *testing.F) {
 }
 
 func checkOff(t *testing.T, in string, err error) {
-	e, ok := err.(*SyntaxError)
+	e, ok := err.(*syntax.Error)
 	if !ok || e.In != in || e.Off < 0 || e.Off > len(in) {
 		t.Errorf("%q: bad error %#v", in, err)
 	}

@@ -8,12 +8,12 @@ func ParseFlow(in string) (Keys, error) {
 		return nil, err
 	}
 	if in == "" {
-		return nil, &SyntaxError{In: in, Msg: "no key"}
+		return nil, fault(in, 0, "no key")
 	}
 	for i := 0; i <= len(in); {
 		end := p.item(i, len(in))
 		if i == end {
-			return nil, &SyntaxError{In: in, Off: i, Msg: "empty key"}
+			return nil, fault(in, i, "empty key")
 		}
 		i = end + 1
 	}

@@ -1,10 +1,12 @@
 package odp
 
-import "strings"
+import (
+	"strings"
+)
 
 // Parse reads datapath actions as format_odp_actions prints them. What is not known stays as an
 // Opaque with its text, at any depth; only text whose parentheses do not balance, or with an empty
-// item, is a *SyntaxError.
+// item, is a *syntax.Error.
 func Parse(in string) (Actions, error) {
 	p, err := newParser(in)
 	if err != nil {
@@ -16,7 +18,7 @@ func Parse(in string) (Actions, error) {
 // actions reads a list; "drop" alone is the empty list.
 func (p *parser) actions(lo, hi, depth int) (Actions, error) {
 	if lo == hi {
-		return nil, &SyntaxError{In: p.in, Off: lo, Msg: "no action"}
+		return nil, fault(p.in, lo, "no action")
 	}
 	if p.in[lo:hi] == "drop" {
 		return Actions{}, nil
@@ -32,7 +34,7 @@ func (p *parser) actions(lo, hi, depth int) (Actions, error) {
 			end = p.item(end+1, hi)
 		}
 		if i == end {
-			return nil, &SyntaxError{In: p.in, Off: i, Msg: "empty action"}
+			return nil, fault(p.in, i, "empty action")
 		}
 		a, err := p.one(i, end, depth)
 		if err != nil {

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 // maxDepth bounds the nesting that is taken apart; deeper actions stay Opaque.
@@ -14,6 +16,11 @@ const maxDepth = 512
 type parser struct {
 	in    string
 	close []int32 // for each '(' the offset of its ')'
+}
+
+// fault is the error of a text that Open vSwitch does not print.
+func fault(in string, off int, msg string) error {
+	return &syntax.Error{What: "odp", In: in, Off: off, Msg: msg}
 }
 
 // newParser checks that the parentheses of in balance, so that everything after can jump over them.
@@ -30,7 +37,7 @@ func newParser(in string) (*parser, error) {
 		case '"':
 			// A name in quotes may hold anything; quotes only start an item or a value.
 			if i == 0 || strings.IndexByte(",(=", in[i-1]) >= 0 {
-				if n := quoted(in[i:]); n > 0 {
+				if n := syntax.Quoted(in[i:]); n > 0 {
 					i += n - 1
 				}
 			}
@@ -39,7 +46,7 @@ func newParser(in string) (*parser, error) {
 			top = int32(i)
 		case ')':
 			if top < 0 {
-				return nil, &SyntaxError{In: in, Off: i, Msg: "unbalanced ')'"}
+				return nil, fault(in, i, "unbalanced ')'")
 			}
 			next := p.close[top]
 			p.close[top] = int32(i)
@@ -47,22 +54,9 @@ func newParser(in string) (*parser, error) {
 		}
 	}
 	if top >= 0 {
-		return nil, &SyntaxError{In: in, Off: int(top), Msg: "'(' is never closed"}
+		return nil, fault(in, int(top), "'(' is never closed")
 	}
 	return p, nil
-}
-
-// quoted returns the length of the quoted string that s starts with, or 0.
-func quoted(s string) int {
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return 0
 }
 
 // item returns where the item that starts at lo ends: at a comma outside parentheses, or at hi.
@@ -75,7 +69,7 @@ func (p *parser) item(lo, hi int) int {
 			i = int(p.close[i])
 		case '"':
 			if i == lo || p.in[i-1] == '=' {
-				if n := quoted(p.in[i:hi]); n > 0 {
+				if n := syntax.Quoted(p.in[i:hi]); n > 0 {
 					i += n - 1
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 func typeName(a Action) string { return fmt.Sprintf("%T", a) }
@@ -99,7 +100,7 @@ func TestSyntaxError(t *testing.T) {
 		"": 0, "1,": 2, ",1": 0, "1,,2": 2, "clone(1": 5, "clone(1))": 8, "ct(nat(src=1.1.1.1)": 2, "1,clone(2,,3)": 10, "(": 0,
 	} {
 		as, err := Parse(in)
-		var e *SyntaxError
+		var e *syntax.Error
 		if !errors.As(err, &e) || e.Off != off || e.In != in || as != nil {
 			t.Errorf("%q: %v, %v; want offset %d", in, as, err, off)
 		}

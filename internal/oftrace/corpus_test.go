@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/corpus"
 )
 
@@ -85,7 +86,7 @@ func TestCut(t *testing.T) {
 				continue
 			}
 			part, err := Parse(text[:at])
-			var syn *SyntaxError
+			var syn *syntax.Error
 			var rep *ReplyError
 			if errors.As(err, &rep) {
 				if at > len("Flow: ") {
@@ -151,7 +152,7 @@ func TestRefusals(t *testing.T) {
 	for text := range want {
 		t.Errorf("the corpus has no refusal %q", text)
 	}
-	if _, err := Parse(" \n"); !errors.As(err, new(*SyntaxError)) {
+	if _, err := Parse(" \n"); !errors.As(err, new(*syntax.Error)) {
 		t.Errorf("empty: %v", err)
 	}
 }
@@ -165,7 +166,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in string) {
 		tr, err := Parse(in)
 		if err != nil {
-			var e *SyntaxError
+			var e *syntax.Error
 			if errors.As(err, &e) && (e.Off < 0 || e.Off > len(in)) {
 				t.Errorf("offset %d of %d", e.Off, len(in))
 			}

@@ -1,23 +1,6 @@
 package oftrace
 
-import (
-	"fmt"
-	"strings"
-)
-
-// SyntaxError says where a text stopped being a trace; what was read up to there is returned beside
-// it.
-type SyntaxError struct {
-	In  string // the whole text
-	Off int    // byte offset of the fault
-	Msg string
-}
-
-// Error names the line of the fault.
-func (e *SyntaxError) Error() string {
-	off := min(e.Off, len(e.In))
-	return fmt.Sprintf("trace: line %d: %s", strings.Count(e.In[:off], "\n")+1, e.Msg)
-}
+import "strings"
 
 // ReplyKind says what ovs-vswitchd objected to.
 type ReplyKind uint8

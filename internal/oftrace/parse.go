@@ -3,17 +3,19 @@ package oftrace
 import (
 	"strconv"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 // Parse reads the text of ofproto/trace or ofproto/trace-packet-out. Lines of no known kind are
 // kept as Note nodes or in Section.Unknown. A text cut short gives what is there, with Complete
-// false, together with a *SyntaxError; a refusal gives a *ReplyError.
+// false, together with a *syntax.Error; a refusal gives a *ReplyError.
 func Parse(text string) (Trace, error) {
 	p := &parser{in: text}
 	if !p.start() {
 		reply := strings.TrimSpace(text)
 		if reply == "" {
-			return Trace{}, &SyntaxError{In: text, Msg: "empty answer"}
+			return Trace{}, fault(text, 0, "empty answer")
 		}
 		return Trace{}, &ReplyError{Kind: Classify(reply), Text: reply}
 	}
@@ -55,7 +57,10 @@ func (p *parser) skip() {
 	p.line++
 }
 
-func (p *parser) fault(msg string) error { return &SyntaxError{In: p.in, Off: p.off, Msg: msg} }
+// fault is the error of a text that is not a trace.
+func fault(in string, off int, msg string) error { return syntax.AtLine("trace", in, off, msg) }
+
+func (p *parser) fault(msg string) error { return fault(p.in, p.off, msg) }
 
 // start goes to the first "Flow: " line, and reports whether there is one.
 func (p *parser) start() bool {
@@ -180,7 +185,7 @@ func (p *parser) tail(s *Section) error {
 	if off, ok := unbalanced(s.Actions); ok {
 		s.Complete = false
 		at := strings.LastIndex(p.in[:p.off], "Datapath actions: ") + len("Datapath actions: ") + off
-		return &SyntaxError{In: p.in, Off: at, Msg: "cut short: the datapath actions do not end"}
+		return fault(p.in, at, "cut short: the datapath actions do not end")
 	}
 	return nil
 }
@@ -264,8 +269,7 @@ func (p *parser) whole() error {
 		forks += len(p.trace.Sections[i].Forks())
 	}
 	if missing := forks - (len(p.trace.Sections) - 1); missing > 0 && p.trace.Limit == "" {
-		return &SyntaxError{In: p.in, Off: len(p.in),
-			Msg: "cut short: " + strconv.Itoa(missing) + " queued recirculations are missing"}
+		return fault(p.in, len(p.in), "cut short: "+strconv.Itoa(missing)+" queued recirculations are missing")
 	}
 	return nil
 }

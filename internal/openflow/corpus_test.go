@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow/openflowtest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/corpus"
 )
@@ -187,7 +188,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in string) {
 		fl, err := Parse(in)
 		if err != nil {
-			if e, ok := err.(*SyntaxError); !ok || e.Off < 0 || e.Off > len(in) || fl.Fields != nil {
+			if e, ok := err.(*syntax.Error); !ok || e.Off < 0 || e.Off > len(in) || fl.Fields != nil {
 				t.Errorf("%q: bad error %#v", in, err)
 			}
 			_ = err.Error()

@@ -31,17 +31,15 @@ type bits interface {
 
 // parseFlags follows parse_flags (lib/flow.c).
 func parseFlags[T bits](in string, all T) (value, mask T, err error) {
-	fault := func(off int, msg string) (T, T, error) {
-		return 0, 0, &SyntaxError{In: in, Off: off, Msg: msg}
-	}
+	refuse := func(off int, msg string) (T, T, error) { return 0, 0, fault(in, off, msg) }
 	if in == "" {
-		return fault(0, "no flags")
+		return refuse(0, "no flags")
 	}
 	if num, m, ok := strings.Cut(in, "/"); ok {
 		v, ok1 := parseUint(num)
 		mv, ok2 := parseUint(m)
 		if !ok1 || !ok2 || v > uint64(all) || mv > uint64(all) {
-			return fault(0, "not FLAGS/MASK in numbers")
+			return refuse(0, "not FLAGS/MASK in numbers")
 		}
 		return T(v), T(mv), nil
 	}
@@ -53,10 +51,10 @@ func parseFlags[T bits](in string, all T) (value, mask T, err error) {
 			}
 			bit := flagBit(in[i+1:end], all)
 			if bit == 0 {
-				return fault(i, "unknown flag")
+				return refuse(i, "unknown flag")
 			}
 			if mask&bit != 0 {
-				return fault(i, "flag told twice")
+				return refuse(i, "flag told twice")
 			}
 			mask |= bit
 			if in[i] == '+' {
@@ -75,7 +73,7 @@ func parseFlags[T bits](in string, all T) (value, mask T, err error) {
 		if bit == 0 {
 			var ok bool
 			if bit, ok = parseUint(in[i:end]); !ok || bit > uint64(all) {
-				return fault(i, "unknown flag")
+				return refuse(i, "unknown flag")
 			}
 		}
 		value |= T(bit)

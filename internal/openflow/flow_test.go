@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 const sample = `recirc_id=0x49,ct_state=new|trk,ct_label=0x10000000000000004,eth,tcp,reg0=0x11,in_port="a b,c/d",dl_src=0a:00:00:00:00:01,` +
@@ -102,7 +104,7 @@ func TestSyntaxError(t *testing.T) {
 		"a=1,,b": 4, ",a": 0, "a,": 1, "a=(1": 2, "a=1)": 3, `in_port="x`: 8, "a=(1}": 4,
 	} {
 		f, err := Parse(in)
-		var e *SyntaxError
+		var e *syntax.Error
 		if !errors.As(err, &e) || e.Off != off || f.Fields != nil {
 			t.Errorf("%q: %v, %v; want offset %d", in, f, err, off)
 		}

@@ -1,6 +1,10 @@
 package openflow
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
+)
 
 // Parse reads a flow or match as printed in "Flow:", "Megaflow:", table lines and dump-flows.
 // Commas inside parentheses, braces, brackets and quotes belong to their field. What stands between
@@ -20,7 +24,7 @@ func Parse(in string) (Flow, error) {
 			return Flow{}, err
 		}
 		if stop == i {
-			return Flow{}, &SyntaxError{In: in, Off: i, Msg: "empty field"}
+			return Flow{}, fault(in, i, "empty field")
 		}
 		fd := cut(in[i:stop])
 		fd.Before = sep
@@ -33,7 +37,7 @@ func Parse(in string) (Flow, error) {
 			next = skip(in, next+1, " \t")
 		}
 		if next >= end {
-			return Flow{}, &SyntaxError{In: in, Off: stop, Msg: "no field follows"}
+			return Flow{}, fault(in, stop, "no field follows")
 		}
 		if sep = in[stop:next]; sep == "," {
 			sep = ""
@@ -66,20 +70,20 @@ func fieldEnd(in string, i, end int) (int, error) {
 			open = append(open, j)
 		case ')', '}', ']':
 			if len(open) == 0 || pair(in[open[len(open)-1]]) != c {
-				return 0, &SyntaxError{In: in, Off: j, Msg: "unbalanced '" + string(c) + "'"}
+				return 0, fault(in, j, "unbalanced '"+string(c)+"'")
 			}
 			open = open[:len(open)-1]
 		case '"':
-			n := quoted(in[j:end])
+			n := syntax.Quoted(in[j:end])
 			if n == 0 {
-				return 0, &SyntaxError{In: in, Off: j, Msg: "quote is never closed"}
+				return 0, fault(in, j, "quote is never closed")
 			}
 			j += n - 1
 		}
 	}
 	if len(open) > 0 {
 		o := open[len(open)-1]
-		return 0, &SyntaxError{In: in, Off: o, Msg: "'" + in[o:o+1] + "' is never closed"}
+		return 0, fault(in, o, "'"+in[o:o+1]+"' is never closed")
 	}
 	return end, nil
 }
@@ -92,19 +96,6 @@ func pair(open byte) byte {
 		return '}'
 	}
 	return ']'
-}
-
-// quoted returns the length of the JSON string that s starts with, or 0.
-func quoted(s string) int {
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return 0
 }
 
 // cut splits NAME=VALUE/MASK. A text that could not be printed back from its parts is a bare name.
@@ -140,7 +131,7 @@ func SplitActions(s string) []string {
 		case ')', '}', ']':
 			depth--
 		case '"':
-			if n := quoted(s[i:]); n > 0 {
+			if n := syntax.Quoted(s[i:]); n > 0 {
 				i += n - 1
 			}
 		case ',':

@@ -1,6 +1,10 @@
 package openflow
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
+)
 
 // between stands between two fields as people write them.
 const between = ", \t\r\n"
@@ -42,7 +46,7 @@ func Read(in string) (f Flow, at []int) {
 // valueLen is parse_value: up to a delimiter outside parentheses and quotes, or to the end.
 func valueLen(s, delims string) int {
 	if s != "" && s[0] == '"' {
-		if n := quoted(s); n > 0 {
+		if n := syntax.Quoted(s); n > 0 {
 			return n
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
 
 // NotFoundError is a name that no row has.
@@ -22,6 +24,11 @@ func (e *NotFoundError) Error() string {
 	return s
 }
 
+// Failure is of the input.
+func (e *NotFoundError) Failure() (failure.Kind, string) {
+	return failure.Input, failure.DidYouMean(e.Nearest)
+}
+
 func isNotFound(err error) bool {
 	var e *NotFoundError
 	return errors.As(err, &e)
@@ -38,3 +45,6 @@ type AmbiguousError struct {
 func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("%q is not one %s: %s", e.Name, e.What, strings.Join(e.Candidates, ", "))
 }
+
+// Failure is of the input.
+func (e *AmbiguousError) Failure() (failure.Kind, string) { return failure.Input, "name one of them" }

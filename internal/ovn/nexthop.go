@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
@@ -30,6 +31,11 @@ type NoNextHopError struct {
 // Error names the port, the destination and the reason.
 func (e *NoNextHopError) Error() string {
 	return fmt.Sprintf("no next hop from %s to %s: %s", e.Port, e.Dst, e.Why)
+}
+
+// Failure is of the input: the address can be given.
+func (e *NoNextHopError) Failure() (failure.Kind, string) {
+	return failure.Input, "say where the guest sends it: eth.dst == MAC"
 }
 
 // NextHop finds the MAC address to which the guest behind a port sends a

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
 
 // Error is a question to a database that failed.
@@ -23,6 +25,20 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Failure is a database that cannot be reached; the hint says how it is named.
+func (e *Error) Failure() (failure.Kind, string) {
+	if failure.Common(e.Err) != "" {
+		return failure.Unreachable, ""
+	}
+	switch e.Database {
+	case "OVN_Southbound":
+		return failure.Unreachable, "--sb tcp:HOST:6642, or OVN_SB_DB, names the Southbound database"
+	case "OVN_Northbound":
+		return failure.Unreachable, "--nb tcp:HOST:6641, or OVN_NB_DB, names the Northbound database"
+	}
+	return failure.Unreachable, "is the node's ovsdb-server running?"
+}
 
 // Malformed returns the Error of a row that was read from a table and could not be understood.
 func (db *DB) Malformed(table string, err error) error {

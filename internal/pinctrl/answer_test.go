@@ -7,6 +7,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 // Encoded actions to nest.
@@ -154,7 +155,7 @@ func TestErrors(t *testing.T) {
 		{"controller(userdata=00.00.00.0a.00.00.00.00.ff.ff.00.30.00.00.23.20.00.1b)", 20 + 3*8},
 	} {
 		p, err := Decode(c.in)
-		se, ok := err.(*SyntaxError)
+		se, ok := err.(*syntax.Error)
 		if !ok || se.Off != c.off || p.HasOpcode {
 			t.Errorf("%q: %v (offset wanted: %d), %+v", c.in, err, c.off, p)
 		}

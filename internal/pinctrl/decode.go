@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ofreplay"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
 // Punt is one controller action with OVN's userdata taken apart.
@@ -145,7 +146,7 @@ func (p *Punt) split(text string, start int) error {
 		return nil
 	}
 	if be, ok := err.(*ofreplay.BytesError); ok {
-		return &SyntaxError{In: text, Off: start + 3*(headerLen+be.Off), Msg: be.Msg}
+		return fault(text, start+3*(headerLen+be.Off), be.Msg)
 	}
 	return err
 }
@@ -202,4 +203,9 @@ func (c *textCursor) number(bits int) (uint64, error) {
 	return n, nil
 }
 
-func (c *textCursor) fail(msg string) error { return &SyntaxError{In: c.in, Off: c.off, Msg: msg} }
+func (c *textCursor) fail(msg string) error { return fault(c.in, c.off, msg) }
+
+// fault is the error of a controller action whose text, or the bytes in it, cannot be read.
+func fault(in string, off int, msg string) error {
+	return &syntax.Error{What: "controller action", In: in, Off: off, Msg: msg}
+}

@@ -96,7 +96,7 @@ func (a *answer) routerAdvert(rest []byte) {
 func (a *answer) innerSource(rest []byte) {
 	p := a.pkt
 	text := "ovn-controller resumes the packet unchanged"
-	isError := p.ICMPType == packet.ICMPUnreachable || p.ICMPType == packet.ICMPTimeExceeded || p.ICMPType == 12
+	isError := p.ICMPType == packet.ICMPUnreachable || p.ICMPType == packet.ICMPTimeExceeded || p.ICMPType == packet.ICMPParameterProblem
 	if len(rest) >= 4 && p.IsICMP() && p.Frag != packet.FragLater && isError {
 		src := netip.AddrFrom4([4]byte(rest))
 		if p.Inner != nil {

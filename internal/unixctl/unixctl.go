@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
 
 // DefaultMaxReply bounds a reply when Client.MaxReply is zero. The longest trace there is, 4097 recirculations, is some 10 MB.
@@ -36,6 +39,15 @@ func (e *Error) Error() string {
 	return e.Path + ": " + e.Method + ": " + line
 }
 
+// Failure is a daemon that has no such command (process_command, lib/unixctl.c), or else of the
+// input.
+func (e *Error) Failure() (failure.Kind, string) {
+	if strings.Contains(e.Text, "is not a valid command") {
+		return failure.Unreachable, ""
+	}
+	return failure.Input, ""
+}
+
 // CallError is a call that got no reply.
 type CallError struct {
 	Path, Method string
@@ -47,6 +59,17 @@ func (e *CallError) Error() string { return e.Path + ": " + e.Method + ": " + e.
 
 // Unwrap returns the cause.
 func (e *CallError) Unwrap() error { return e.Err }
+
+// Failure is a daemon that cannot be reached.
+func (e *CallError) Failure() (failure.Kind, string) {
+	if failure.Common(e.Err) != "" {
+		return failure.Unreachable, ""
+	}
+	return failure.Unreachable, notRunning
+}
+
+// notRunning is the hint where no daemon answers.
+const notRunning = "is Open vSwitch running there? --ovs-rundir, or OVS_RUNDIR, names its run folder"
 
 // Client calls one daemon. The zero value with a Path is ready to use, by many goroutines at once; each call has a connection of
 // its own, and an idle one is kept for the next.
@@ -244,6 +267,14 @@ func (e *NotFoundError) Error() string {
 
 // Unwrap returns the cause.
 func (e *NotFoundError) Unwrap() error { return e.Err }
+
+// Failure is a daemon that cannot be reached.
+func (e *NotFoundError) Failure() (failure.Kind, string) {
+	if errors.Is(e.Err, fs.ErrPermission) {
+		return failure.Unreachable, ""
+	}
+	return failure.Unreachable, notRunning
+}
 
 // Discover finds a daemon's control socket and process through its pid file, as ovs-appctl -t does.
 func Discover(rundir, daemon string) (sockPath string, pid int, err error) {

@@ -4,6 +4,8 @@ package usage
 import (
 	"fmt"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
 
 // Error is wrong usage or bad input. Nothing was traced.
@@ -18,6 +20,9 @@ func (e *Error) Error() string { return e.Msg }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Failure is of the input.
+func (e *Error) Failure() (failure.Kind, string) { return failure.Input, e.Hint }
 
 // Errorf makes an error that has a hint.
 func Errorf(hint, format string, args ...any) error {
