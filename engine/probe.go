@@ -13,10 +13,7 @@ type flowText struct {
 	actions      string // not empty: packet-out
 }
 
-// contextLost is what OVS says when a recirculation id has been freed.
-const contextLost = "No recirculation context"
-
-func lost(sec oftrace.Section) bool { return sec.Failed == contextLost }
+func lost(sec oftrace.Section) bool { return sec.Failed == oftrace.ContextLost }
 
 // probe runs one request and returns its first section: those behind it are ofproto/trace's own
 // guesses about conntrack.

@@ -94,7 +94,7 @@ var allowed = map[string][]string{
 	"internal/bench":                 {anything},
 	"internal/bench/ctbench":         {anything},
 	"internal/bench/explainbench":    {anything},
-	"internal/bench/replay":          nil,
+	"internal/bench/replay":          {"internal/oftrace"},
 	"internal/bench/usbench":         {anything},
 	"internal/difftest":              {anything},
 	"internal/layers":                nil,

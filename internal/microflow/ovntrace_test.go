@@ -135,7 +135,8 @@ func plain(p packet.Packet) packet.Packet {
 // otherDiff compares conntrack fields and registers.
 func otherDiff(mf Microflow, f openflow.Flow) string {
 	want := map[string]openflow.U128{}
-	if s, _, ok := f.CTState(); ok {
+	text, _ := f.Get("ct_state")
+	if s, _, err := openflow.ParseCTState(text); err == nil {
 		want["ct_state"] = openflow.U128{Lo: uint64(s)}
 	}
 	got := map[string]openflow.U128{"ct_state": {Lo: uint64(mf.CTState)}}

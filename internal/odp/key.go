@@ -5,6 +5,26 @@ import "strings"
 // Keys is a list of flow key attributes: a datapath flow.
 type Keys []Key
 
+// ParseFlow reads a datapath flow: keys separated by commas. "<empty>" and what else is not
+// NAME(...) become keys of Text.
+func ParseFlow(in string) (Keys, error) {
+	p, err := newParser(in)
+	if err != nil {
+		return nil, err
+	}
+	if in == "" {
+		return nil, fault(in, 0, "no key")
+	}
+	for i := 0; i <= len(in); {
+		end := p.item(i, len(in))
+		if i == end {
+			return nil, fault(in, i, "empty key")
+		}
+		i = end + 1
+	}
+	return p.keys(0, len(in)), nil
+}
+
 // key reads NAME(...); false for any other shape.
 func (p *parser) key(lo, hi int) (Key, bool) {
 	name, blo, bhi, ok := p.call(lo, hi)

@@ -86,16 +86,6 @@ func (t *Tunnel) setFlags(s string) bool {
 	return true
 }
 
-// HasFlag reports whether flags(...) names the flag.
-func (t *Tunnel) HasFlag(name string) bool {
-	for _, f := range t.Flags {
-		if f == name {
-			return true
-		}
-	}
-	return false
-}
-
 // inner strips the parentheses of a NAME(...) field's value.
 func inner(s string) string {
 	if n := len(s); n >= 2 && s[0] == '(' && s[n-1] == ')' {

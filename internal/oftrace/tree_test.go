@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/corpus"
 )
 
@@ -72,11 +73,18 @@ func TestResumedBridge(t *testing.T) {
 	}
 }
 
-func TestContextNotFound(t *testing.T) {
+func TestContextLost(t *testing.T) {
 	s := &find(t, "recirc_id=0x9999").Sections[0]
-	want := []string{"Recirculation context not found for ID 9999", "Translation failed (No recirculation context)"}
-	if !s.ContextNotFound() || cmp.Diff(want, s.Errors()) != "" {
-		t.Errorf("errors %q", s.Errors())
+	var errs []string
+	s.Walk(func(n *Node) bool {
+		if n.Kind == Error {
+			errs = append(errs, n.Text)
+		}
+		return true
+	})
+	want := []string{"Recirculation context not found for ID 9999"}
+	if s.Failed != ContextLost || cmp.Diff(want, errs) != "" {
+		t.Errorf("failed %q, errors %q", s.Failed, errs)
 	}
 }
 

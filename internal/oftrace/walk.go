@@ -75,22 +75,6 @@ func (s *Section) BridgeOf(n *Node) string {
 	return name
 }
 
-// Errors returns the section's errors: the error lines of the tree and the reason why translation
-// failed.
-func (s *Section) Errors() []string {
-	var out []string
-	s.Walk(func(n *Node) bool {
-		if n.Kind == Error {
-			out = append(out, n.Text)
-		}
-		return true
-	})
-	if s.Failed != "" {
-		out = append(out, "Translation failed ("+s.Failed+")")
-	}
-	return out
-}
-
 // Fork is a conntrack recirculation that the trace queued.
 type Fork struct {
 	Node   *Node
@@ -119,18 +103,9 @@ func (s *Section) Forks() []Fork {
 	return out
 }
 
-// ContextNotFound reports whether the flow's recirculation id had died.
-func (s *Section) ContextNotFound() bool {
-	if s.Failed == "No recirculation context" {
-		return true
-	}
-	for _, e := range s.Errors() {
-		if strings.HasPrefix(e, "Recirculation context not found") {
-			return true
-		}
-	}
-	return false
-}
+// ContextLost is the reason for which translation fails after a recirculation id was freed
+// (XLATE_NO_RECIRCULATION_CONTEXT, ofproto/ofproto-dpif-xlate.c).
+const ContextLost = "No recirculation context"
 
 // link finds each section's parent and bridge. The queue is first in, first out, so the n-th
 // recirculation queued is the n-th section after the first.

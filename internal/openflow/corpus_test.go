@@ -200,13 +200,11 @@ func FuzzParse(f *testing.F) {
 		for _, name := range []string{"in_port", "nw_src", "tp_dst", "ct_label"} {
 			fl.Uint(name)
 			fl.Addr(name)
-			fl.MAC(name)
 			fl.U128(name)
 		}
 		fl.InPort()
 		fl.EthType()
 		fl.Proto()
-		fl.TCPFlags()
 		fl.CTState()
 	})
 }

@@ -92,12 +92,6 @@ func (f *Flow) Set(name, value string) {
 	f.Fields = append(f.Fields, Field{Name: name, Value: v, Mask: m})
 }
 
-// Insert puts a field at a place, for fields that OVS reads only in order.
-func (f *Flow) Insert(at int, name, value string) {
-	v, m := cutMask(name, value)
-	f.Fields = slices.Insert(f.Fields, at, Field{Name: name, Value: v, Mask: m})
-}
-
 // Del takes out the fields of these names, and says whether there were any.
 func (f *Flow) Del(names ...string) bool {
 	found := false

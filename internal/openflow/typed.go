@@ -1,13 +1,11 @@
 package openflow
 
 import (
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
-	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
 // Uint returns a numeric field's value without its mask.
@@ -17,16 +15,6 @@ func (f Flow) Uint(name string) (uint64, bool) {
 		return 0, false
 	}
 	return parseUint(fd.Value)
-}
-
-// MAC returns an Ethernet address without its mask.
-func (f Flow) MAC(name string) (net.HardwareAddr, bool) {
-	fd, ok := f.Field(name)
-	if !ok {
-		return nil, false
-	}
-	m, err := net.ParseMAC(fd.Value)
-	return m, err == nil && len(m) == 6
 }
 
 // Addr returns an IP address without its mask.
@@ -46,16 +34,6 @@ func (f Flow) U128(name string) (U128, bool) {
 		return U128{}, false
 	}
 	return ParseU128(fd.Value)
-}
-
-// TCPFlags returns the value and mask of tcp_flags.
-func (f Flow) TCPFlags() (value, mask packet.TCPFlags, ok bool) {
-	s, ok := f.Get("tcp_flags")
-	if !ok {
-		return 0, 0, false
-	}
-	value, mask, err := ParseTCPFlags(s)
-	return value, mask, err == nil
 }
 
 // CTState returns the value and mask of ct_state.

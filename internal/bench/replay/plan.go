@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 )
 
 // Step is one call of a plan.
@@ -17,9 +19,6 @@ type Step struct {
 	Times           int // how often the run made the call
 }
 
-// lostContext is what OVS says when a recirculation id has been freed.
-const lostContext = "No recirculation context"
-
 // Plan gives the traces that a run needed, each once, in an order in which
 // they can be made again: what a run repeated because an id had died, or
 // looked up twice, counts once.
@@ -29,7 +28,7 @@ func Plan(calls []Call) ([]Step, error) {
 	seen := map[string]int{}
 	made := map[string]origin{} // chassis and id: the newest trace that printed it
 	for _, c := range calls {
-		if !strings.HasPrefix(c.Method, "ofproto/trace") || strings.Contains(c.Reply, lostContext) {
+		if !strings.HasPrefix(c.Method, "ofproto/trace") || strings.Contains(c.Reply, oftrace.ContextLost) {
 			continue
 		}
 		s := Step{Call: c, Parent: -1, Times: 1}
@@ -118,7 +117,7 @@ func (r *Runner) Run(ctx context.Context) ([]time.Duration, error) {
 			if err != nil && !s.Refused {
 				return nil, err
 			}
-			if !strings.Contains(out, lostContext) {
+			if !strings.Contains(out, oftrace.ContextLost) {
 				r.live[i] = printed(out)
 				break
 			}
@@ -142,7 +141,7 @@ func (r *Runner) again(ctx context.Context, i int) error {
 		if err != nil {
 			return err
 		}
-		if !strings.Contains(out, lostContext) {
+		if !strings.Contains(out, oftrace.ContextLost) {
 			r.live[i] = printed(out)
 			return nil
 		}

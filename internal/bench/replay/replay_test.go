@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 )
 
 func call(flow, reply string) Call {
@@ -20,7 +22,7 @@ func call(flow, reply string) Call {
 var recorded = []Call{
 	{Chassis: "hv1", Method: "dpif/show"},
 	call("in_port=1", "Datapath actions: ct(zone=1),recirc(0x5)\nDatapath actions: clone(recirc(0x6)),recirc(0x7)"),
-	call("recirc_id=0x5,ct_state=trk", lostContext),
+	call("recirc_id=0x5,ct_state=trk", oftrace.ContextLost),
 	call("in_port=1", "Datapath actions: ct(zone=1),recirc(0x8)\nDatapath actions: clone(recirc(0x9)),recirc(0xa)"),
 	call("recirc_id=0xa,ct_state=trk", "Datapath actions: hash(l4(0)),recirc(0xb)"),
 	call("recirc_id=0xb,dp_hash=1", "Datapath actions: 1"),
@@ -61,7 +63,7 @@ type vswitchd struct {
 func (v *vswitchd) trace(_ context.Context, _ Call, args []string) (string, error) {
 	v.calls++
 	if id := resumed(args); id != "" && v.calls-v.born[id] > v.life {
-		return lostContext, nil
+		return oftrace.ContextLost, nil
 	}
 	fresh := func() string {
 		v.id++
