@@ -7,7 +7,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
-// encoder appends one netlink message. It cannot fail: what goes in is bounded.
+// encoder appends one netlink message. It cannot fail: the size of its contents is bounded.
 type encoder struct{ b []byte }
 
 // begin starts a message whose body begins with an nfgenmsg.
@@ -16,7 +16,7 @@ func (e *encoder) begin(typ, flags uint16, seq uint32, family uint8) {
 	e.b = append(e.b, family, 0, 0, 0)
 }
 
-// header starts a message, leaving its length to finish.
+// header starts a message; finish fills in its length.
 func (e *encoder) header(typ, flags uint16, seq uint32) {
 	e.b = binary.NativeEndian.AppendUint32(e.b[:0], 0)
 	e.b = binary.NativeEndian.AppendUint16(e.b, typ)
@@ -78,11 +78,11 @@ func (e *encoder) bytes(typ uint16, v []byte) {
 	e.pad()
 }
 
-// decoder walks the attributes of one nesting level. A malformed attribute
-// sets err and ends the walk; unknown ones are the caller's to skip.
+// decoder walks the attributes of one nesting level. A malformed attribute sets err and ends the
+// walk; the caller skips unknown ones.
 type decoder struct {
 	b   []byte
-	off int // where b begins in the message, for errors
+	off int // offset of b in the message, for errors
 	typ uint16
 	val []byte
 	err error
@@ -123,7 +123,7 @@ func (d *decoder) fail(msg string) {
 	}
 }
 
-// want checks the value's size.
+// want reports whether the value has n bytes; if not, it sets err.
 func (d *decoder) want(n int) bool {
 	if len(d.val) < n {
 		d.fail(fmt.Sprintf("attribute %d has %d bytes, not %d", d.typ, len(d.val), n))
@@ -160,7 +160,7 @@ func (d *decoder) be64() uint64 {
 	return binary.BigEndian.Uint64(d.val)
 }
 
-// str reads a NUL-terminated string, the NUL optional.
+// str reads a string; its terminating NUL is optional.
 func (d *decoder) str() string {
 	v := d.val
 	for i, c := range v {
@@ -172,7 +172,7 @@ func (d *decoder) str() string {
 	return string(v)
 }
 
-// join takes over the error of a nested walk.
+// join sets err to the error of a nested walk, unless it is set already.
 func (d *decoder) join(err error) {
 	if err != nil && d.err == nil {
 		d.err = err

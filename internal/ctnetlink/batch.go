@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CreateAll makes many entries, some hundred in one system call, and returns
-// how many were sent before the first that the kernel refused. It is for filling scratch
-// namespaces: unlike Create it does not tell which entry an error is about.
+// CreateAll creates many entries, about a hundred in one system call, and returns how many were
+// sent before the first that the kernel refused. It is meant for filling scratch namespaces: unlike
+// Create, its error does not name the entry.
 func (t *Table) CreateAll(ctx context.Context, specs iter.Seq[Spec]) (n int, err error) {
 	s, err := t.dialAgain()
 	if err != nil {
@@ -24,12 +24,12 @@ func (t *Table) CreateAll(ctx context.Context, specs iter.Seq[Spec]) (n int, err
 	_ = s.conn.SetReadBuffer(208 << 10)
 	var e encoder
 	var out []byte
-	last := 0 // where the last message begins
+	last := 0 // offset of the last message
 	flush := func() error {
 		if len(out) == 0 {
 			return nil
 		}
-		// Only the last message asks for an answer; refused ones send theirs anyway.
+		// Only the last message asks for an acknowledgement; the kernel reports a refusal in any case.
 		flags := binary.NativeEndian.Uint16(out[last+6:]) | nlmAck
 		binary.NativeEndian.PutUint16(out[last+6:], flags)
 		seq := binary.NativeEndian.Uint32(out[last+8:])

@@ -121,8 +121,8 @@ func TestCreateNAT(t *testing.T) {
 		})
 	}
 
-	// The wanted result given as the reply tuple: nothing "changes", so the
-	// bit stays clear and the datapath would translate nothing.
+	// If the translated tuple is given as the reply tuple, NAT changes nothing, so its status bits
+	// stay clear and the datapath does not translate.
 	pre := tup(6, "10.0.0.9:1", "30.0.0.1:80")
 	if errno := raw(t, tbl, msgCTNew, nlmCreate|nlmExcl, unix.AF_INET, func(e *encoder) {
 		e.tuple(ctaTupleOrig, pre)
@@ -136,7 +136,7 @@ func TestCreateNAT(t *testing.T) {
 		t.Errorf("translated reply given: %#x %v", r.Status, err)
 	}
 
-	// SNAT without a port: kept when free, another when taken.
+	// SNAT without a port range keeps the port if it is free and picks another if it is taken.
 	s := Spec{Orig: tup(6, "10.0.1.1:1000", "30.0.0.9:80"), NATSrc: &NATRange{Min: ap("6.0.0.1:0").Addr(), Max: ap("6.0.0.1:0").Addr()}}
 	if r := create(t, tbl, s); r.Reply.Dst != ap("6.0.0.1:1000") {
 		t.Errorf("free port not kept: %v", r.Reply)
@@ -164,7 +164,7 @@ func TestHelper(t *testing.T) {
 	if r.Helper != "ftp" || r.Status&ctstate.Helper == 0 {
 		t.Errorf("%q %#x", r.Helper, r.Status)
 	}
-	// A child of the connection is EXPECTED and knows its master.
+	// A child of the connection has the status EXPECTED and a master.
 	child := create(t, tbl, Spec{Orig: tup(6, "10.0.0.2:20", "10.0.0.1:2000"), Master: &ctl})
 	if child.Status != 0x9 || child.Master == nil || *child.Master != ctl {
 		t.Errorf("%#x %v", child.Status, child.Master)

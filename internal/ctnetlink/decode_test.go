@@ -73,7 +73,7 @@ func TestDecodeRecord(t *testing.T) {
 		r.Helper != "ftp" || r.Master.Proto != 17 || r.Tag != 1<<32|2 {
 		t.Errorf("%+v", r)
 	}
-	// Unknown attributes are passed over, wherever they stand.
+	// Unknown attributes are skipped in every position.
 	var e encoder
 	e.bytes(200, []byte{1, 2, 3})
 	if err := decodeRecord(append(e.b, sample()...), &r); err != nil || r.Mark != 5 {

@@ -14,13 +14,13 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 )
 
-// ErrInterrupted ends a dump during which the table was changed in a way that
-// may have left entries out (NLM_F_DUMP_INTR).
+// ErrInterrupted ends a dump that may be incomplete because the table changed meanwhile
+// (NLM_F_DUMP_INTR).
 var ErrInterrupted = errors.New("the conntrack table changed while it was read")
 
-// Filter says which entries a dump is to give; the zero Filter, all. The
-// kernel is asked to filter, and each entry is checked again here: an older
-// kernel ignores what it does not know without a word.
+// Filter selects the entries of a dump; the zero Filter selects all. The kernel is asked to filter,
+// and each entry is checked again here, because an older kernel ignores filters that it does not
+// know.
 type Filter struct {
 	Family             uint8 // AF_INET, AF_INET6; 0 both
 	HasZone            bool
@@ -36,8 +36,8 @@ func (f *Filter) match(e *ctstate.Entry) bool {
 		e.Status&f.StatusMask == f.Status&f.StatusMask
 }
 
-// encode asks for what each kernel understands: marks always, CTA_STATUS since
-// 5.15, CTA_ZONE since 6.8. A status of 0 cannot be asked for.
+// encode appends the filter's attributes. Every kernel filters by mark, kernels since 5.15 by
+// CTA_STATUS, since 6.8 by CTA_ZONE. A kernel cannot filter for a status of 0.
 func (f *Filter) encode(e *encoder) {
 	if f.MarkMask != 0 {
 		e.be32(ctaMark, f.Mark&f.MarkMask)
@@ -52,9 +52,9 @@ func (f *Filter) encode(e *encoder) {
 	}
 }
 
-// All reads the table entry by entry, holding one part of it at a time. For
-// explicit use: it walks the whole table in the kernel. The iteration ends
-// with the first error.
+// All reads the table entry by entry and holds one datagram of it at a time. The kernel walks its
+// whole table for this, so call it only if the user asked for a list. The iteration ends with the
+// first error.
 func (t *Table) All(ctx context.Context, f Filter) iter.Seq2[ctstate.Entry, error] {
 	return func(yield func(ctstate.Entry, error) bool) {
 		err := t.dump(ctx, f.Family, f.encode, func(r *Record) error {
@@ -71,8 +71,8 @@ func (t *Table) All(ctx context.Context, f Filter) iter.Seq2[ctstate.Entry, erro
 
 var errStop = errors.New("stop")
 
-// dump runs one dump on a socket of its own, so that look-ups go on meanwhile
-// and giving up is closing it.
+// dump runs one dump on a socket of its own, so that look-ups can run meanwhile; to cancel the
+// dump, it closes the socket.
 func (t *Table) dump(ctx context.Context, fam uint8, filter func(*encoder), visit func(*Record) error) error {
 	s, err := t.dialAgain()
 	if err != nil {
@@ -145,7 +145,7 @@ func (t *Table) dialAgain() (*sock, error) {
 	return s, nil
 }
 
-// enterFile is the namespace to enter for a new socket, nil when it is one's own.
+// enterFile returns the namespace to enter for a new socket, nil for the caller's own.
 func (t *Table) enterFile() *os.File {
 	there, err := nodens.IDOf(t.file)
 	if here, herr := nodens.Current().ID(); err == nil && herr == nil && here == there {

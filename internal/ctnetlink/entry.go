@@ -4,20 +4,20 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Record is an entry with what ctnetlink tells about it beyond the model.
+// Record is an entry with the attributes of ctnetlink that ctstate.Entry has no field for.
 type Record struct {
 	ctstate.Entry
-	// Tag is CTA_SYNPROXY's ISN and ITS, which entries made by ctnetlink carry
-	// and nothing but a SYNPROXY rule writes: see Spec.Tag.
+	// Tag is the ISN and ITS of CTA_SYNPROXY, which every entry created over ctnetlink has and only a
+	// SYNPROXY rule writes: see Spec.Tag.
 	Tag    uint64
 	HasTag bool
-	// Start is when the entry was made, in nanoseconds since 1970; 0 unless
+	// Start is the time at which the entry was created, in nanoseconds since 1970; 0 unless
 	// nf_conntrack_timestamp is on.
 	Start uint64
 }
 
-// decodeRecord reads the attributes of a conntrack message. What it does not
-// know it skips: newer kernels add attributes.
+// decodeRecord reads the attributes of a conntrack message. It skips unknown attributes, because
+// newer kernels add some.
 func decodeRecord(b []byte, r *Record) error {
 	*r = Record{}
 	r.Source = ctstate.FromKernel

@@ -13,11 +13,11 @@ var (
 	errClosed      = errors.New("conntrack socket is closed")
 )
 
-// ErrPermission is what the kernel answers to every conntrack request, look-ups
-// included, of a process without CAP_NET_ADMIN over the namespace.
+// ErrPermission reports that the process lacks CAP_NET_ADMIN in the namespace: the kernel then
+// refuses every conntrack request, look-ups included.
 var ErrPermission = errors.New("no permission to read the conntrack table (needs CAP_NET_ADMIN in the network namespace's user namespace)")
 
-// Error is a request that the kernel refused, with its own words where it gave any.
+// Error reports a request that the kernel refused, with the kernel's message if it sent one.
 type Error struct {
 	Op    string
 	Errno unix.Errno
@@ -31,7 +31,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("ctnetlink %s: %v", e.Op, e.Errno)
 }
 
-// Unwrap gives the errno; EPERM is an ErrPermission too.
+// Unwrap returns the errno, and for EPERM also ErrPermission.
 func (e *Error) Unwrap() []error {
 	if e.Errno == unix.EPERM {
 		return []error{e.Errno, ErrPermission}
@@ -39,14 +39,14 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Errno}
 }
 
-// TooManyError is a search refused because the table is large and the kernel
-// would hand over all of it.
+// TooManyError reports a search that was refused because the kernel would return more than Limit
+// entries.
 type TooManyError struct {
 	Count, Limit uint64
 	Why          string
 }
 
 func (e *TooManyError) Error() string {
-	return fmt.Sprintf("the conntrack table holds %d entries, more than the %d to be read at most, and the kernel does not filter them: %s",
+	return fmt.Sprintf("the conntrack table holds %d entries, but at most %d are read, and the kernel does not filter them: %s",
 		e.Count, e.Limit, e.Why)
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Expectation asks for the expectation that a new packet with the tuple would
-// match: the kernel does the masked look-up it does for the packet
-// (__nf_ct_expect_find). The answer lacks the zone, which is the asked one.
+// Expectation returns the expectation that a new packet with the tuple would match. The kernel runs
+// the masked look-up that it runs for packets (__nf_ct_expect_find). Its answer lacks the zone,
+// which is the zone of the request.
 func (t *Table) Expectation(ctx context.Context, zone uint16, tuple ctstate.Tuple) (ctstate.Expectation, error) {
 	x, master, err := t.getExpect(ctx, zone, tuple)
 	if err != nil {
 		return ctstate.Expectation{}, lookupError(zone, tuple, err)
 	}
-	// The master may end at any time, its expectations with it.
+	// The master may end at any time, and its expectations end with it.
 	x.Master, err = t.Lookup(ctx, zone, master)
 	if err != nil {
 		return ctstate.Expectation{}, err
@@ -52,8 +52,8 @@ func (t *Table) getExpect(ctx context.Context, zone uint16, tuple ctstate.Tuple)
 	if err != nil {
 		return ctstate.Expectation{}, master, err
 	}
-	// nf_ct_find_expectation passes over what GET does not: an inactive one
-	// waits for its helper to release it.
+	// nf_ct_find_expectation ignores an inactive expectation, which waits until its helper releases
+	// it; GET returns it.
 	if !found || flags&expectInactive != 0 {
 		return ctstate.Expectation{}, master, ctstate.ErrNotFound
 	}

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// raw sends a hand-made request and returns what the kernel refused it with.
+// raw sends a hand-made request and returns the errno of the kernel's refusal, 0 if it was
+// accepted.
 func raw(t *testing.T, tbl *Table, typ, flags uint16, fam uint8, attrs func(*encoder)) unix.Errno {
 	t.Helper()
 	tbl.mu.Lock()
@@ -70,9 +71,9 @@ func TestGetRules(t *testing.T) {
 	}
 }
 
-// TestID: CTA_ID is a keyed hash over the entry's address in memory and its
-// tuple, so that an entry made anew at the freed address has the same id. It
-// is therefore no proof by itself; Tag is.
+// TestID checks that CTA_ID does not identify an entry: it is a keyed hash over the entry's address
+// in memory and its tuple, so that a new entry at the freed address has the same id. Tag identifies
+// an entry.
 func TestID(t *testing.T) {
 	tbl := open(t, ctNS(t))
 	same := 0

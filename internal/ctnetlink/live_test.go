@@ -15,7 +15,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens/nstest"
 )
 
-// ctNS is a namespace with conntrack on.
+// ctNS returns a namespace with conntrack enabled.
 func ctNS(t testing.TB) nodens.NetNS {
 	ns := nstest.New(t)
 	nstest.Conntrack(t, ns, false)
@@ -40,7 +40,7 @@ func tup(proto uint8, src, dst string) ctstate.Tuple {
 
 func swap(t ctstate.Tuple) ctstate.Tuple { t.Src, t.Dst = t.Dst, t.Src; return t }
 
-// create makes an entry and reads it back.
+// create creates an entry and returns it as the kernel has it.
 func create(t testing.TB, tbl *Table, s Spec) Record {
 	t.Helper()
 	if s.Timeout == 0 {
@@ -61,7 +61,7 @@ func create(t testing.TB, tbl *Table, s Spec) Record {
 
 func TestLookup(t *testing.T) {
 	ns := ctNS(t)
-	// Written by another program, so that both ends cannot share a mistake.
+	// Another program writes the entry, so that reader and writer cannot share a mistake.
 	nstest.Run(t, ns, "", "conntrack", "-I", "-p", "tcp", "-s", "10.0.0.1", "-d", "10.0.0.2", "--sport", "1000", "--dport", "80",
 		"--state", "ESTABLISHED", "-u", "SEEN_REPLY,ASSURED", "-t", "100", "-w", "7", "-m", "5")
 	nstest.Run(t, ns, "", "conntrack", "-I", "-p", "udp", "-s", "fd00::1", "-d", "fd00::2", "--sport", "53", "--dport", "99", "-t", "50")
@@ -122,21 +122,21 @@ func TestLookupBadTuple(t *testing.T) {
 			t.Errorf("%v: %v", q, err)
 		}
 	}
-	// An address mapped into IPv6 is the IPv4 one.
+	// An IPv4-mapped IPv6 address finds the entry of its IPv4 address.
 	create(t, tbl, Spec{Orig: tup(17, "10.0.0.1:1", "10.0.0.2:2")})
 	if _, err := tbl.Lookup(t.Context(), 0, tup(17, "[::ffff:10.0.0.1]:1", "[::ffff:10.0.0.2]:2")); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestCancel: a request that the kernel does not answer ends with its context,
-// and the socket goes on to serve the next.
+// TestCancel checks that a request which the kernel does not answer ends with its context, and that
+// the socket then serves the next request.
 func TestCancel(t *testing.T) {
 	tbl := open(t, ctNS(t))
 	create(t, tbl, Spec{Orig: tup(17, "10.0.0.1:1", "10.0.0.2:2")})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
-	// A GET without NLM_F_ACK is never ended by anything.
+	// Nothing ends the answer to a GET without NLM_F_ACK.
 	tbl.mu.Lock()
 	tbl.enc.begin(msgCTGet, nlmRequest, tbl.s.nextSeq(), unix.AF_INET)
 	tbl.enc.tuple(ctaTupleOrig, tup(17, "10.0.0.1:1", "10.0.0.2:2"))
@@ -159,7 +159,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// An ICMP error's own tuple can be in no table; the kernel would call the question invalid.
+// No table contains the tuple of an ICMP error; the kernel would refuse the request as invalid.
 func TestLookupOfICMPErrorType(t *testing.T) {
 	table := open(t, ctNS(t))
 	tuple := ctstate.Tuple{Proto: ctstate.ProtoICMP, Src: ap("10.0.0.1:0"), Dst: ap("10.0.0.2:0"), ICMPType: 3, ICMPCode: 3}
@@ -191,8 +191,8 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
-// swap32 undoes what conntrack 1.4.7 does to a verification tag: it writes host
-// order, where the kernel keeps the packet's bytes.
+// swap32 reverses the bytes of a verification tag: conntrack 1.4.7 writes it in host order, where
+// the kernel stores the bytes of the packet.
 func swap32(v uint32) uint32 {
 	return binary.NativeEndian.Uint32(binary.BigEndian.AppendUint32(nil, v))
 }

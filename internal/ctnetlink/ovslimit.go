@@ -9,16 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ZoneLimit is what the OVS kernel datapath lets a zone hold: a commit over
-// the limit drops its packet. Limit 0 is unlimited.
+// ZoneLimit is the number of connections that the OVS kernel datapath allows in a zone: a commit
+// over the limit drops its packet. Limit 0 is unlimited.
 type ZoneLimit struct {
 	Zone         uint16
 	Limit, Count uint32
 }
 
-// ErrNoZoneLimits is the answer of a kernel without OVS zone limits: its
-// openvswitch module is not loaded, or older than 4.18, or built without
-// CONFIG_NETFILTER_CONNCOUNT. No zone is limited then.
+// ErrNoZoneLimits reports a kernel without OVS zone limits: its openvswitch module is not loaded,
+// is older than 4.18, or was built without CONFIG_NETFILTER_CONNCOUNT. No zone has a limit then.
 var ErrNoZoneLimits = errors.New("the kernel has no OVS conntrack zone limits")
 
 // Generic netlink: the controller's family, and OVS_CT_LIMIT of
@@ -77,7 +76,7 @@ func (t *Table) zoneLimit(ctx context.Context, zone uint16) (ZoneLimit, error) {
 	}
 
 	e.genl(id, ovsLimitGet, ovsLimitVersion, s.nextSeq())
-	e.b = append(e.b, 0, 0, 0, 0) // dp_ifindex: limits are the namespace's
+	e.b = append(e.b, 0, 0, 0, 0) // dp_ifindex: limits belong to the namespace
 	n := e.nest(ovsLimitZone)
 	e.b = appendZoneLimit(e.b, int32(zone), 0, 0)
 	e.end(n)
@@ -119,7 +118,7 @@ func appendZoneLimit(b []byte, zone int32, limit, count uint32) []byte {
 	return binary.NativeEndian.AppendUint32(b, count)
 }
 
-// decodeZoneLimits reads the array of structs that the one attribute holds.
+// decodeZoneLimits reads the array of structs in OVS_CT_LIMIT_ATTR_ZONE_LIMIT.
 func decodeZoneLimits(b []byte) (out []rawZoneLimit, err error) {
 	d := walk(b)
 	for d.next() {

@@ -12,22 +12,21 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// tupleFilter is a CTA_FILTER: which members of one direction's tuple to compare.
+// tupleFilter is a CTA_FILTER: it selects the members of one direction's tuple to compare.
 type tupleFilter struct {
 	reply bool
 	tuple ctstate.Tuple
 	flags uint32
-	// unfiltered leaves CTA_FILTER out: a kernel before 5.15 parses the reply
-	// tuple by the original's flags, and so finds nothing by it.
+	// unfiltered omits CTA_FILTER: a kernel before 5.15 parses the reply tuple with the flags of the
+	// original tuple, so a filter by reply tuple finds nothing.
 	unfiltered bool
 }
 
 // encode appends the filter (kernels >= 5.8; older ones ignore it).
 //
-// Addresses are left out for IPv6: the kernel tests ipv6_addr_cmp the wrong way
-// round (ctnetlink_filter_match_tuple) and answers with every entry but the
-// ones asked for. The zone inside the tuple is not compared by it at all;
-// CTA_ZONE beside it is, since 6.8.
+// IPv6 addresses are omitted: the kernel inverts the result of ipv6_addr_cmp
+// (ctnetlink_filter_match_tuple) and returns every entry except the matching ones. The kernel
+// ignores the zone inside the tuple; since 6.8 it compares CTA_ZONE beside the tuple.
 func (f *tupleFilter) encode(e *encoder, zone uint16) {
 	typ := uint16(ctaTupleOrig)
 	flags := [2]uint32{f.flags, 0}
@@ -63,8 +62,8 @@ func (f *tupleFilter) match(e *ctstate.Entry) bool {
 		is(filterICMPCode|filterICMPv6Cod, t.ICMPCode == f.tuple.ICMPCode)
 }
 
-// search gathers the entries of a zone that a tuple filter matches. What the
-// kernel hands over unasked is counted: past the limit the search is refused.
+// search returns the entries of a zone that match a tuple filter. It counts the entries that the
+// kernel returns although they do not match, and returns a TooManyError when they exceed the limit.
 func (t *Table) search(ctx context.Context, zone uint16, f tupleFilter) ([]Record, error) {
 	if err := checkTuple(f.tuple); err != nil {
 		return nil, lookupError(zone, f.tuple, err)
@@ -78,20 +77,19 @@ func (t *Table) search(ctx context.Context, zone uint16, f tupleFilter) ([]Recor
 	}
 	var found []Record
 	var err error
-	for range 3 { // a table that changes under each of three readings is answered as read
+	for range 3 { // if the table changes during each of three readings, the last is returned
 		found = found[:0]
 		var unasked uint64
 		err = t.dump(ctx, family(f.tuple), func(e *encoder) { f.encode(e, zone) }, func(r *Record) error {
 			if r.Zone != zone || !f.match(&r.Entry) {
-				// With IPv6 a kernel that filters all it can still hands over
-				// other hosts' entries; they count like any.
+				// For IPv6, even a kernel with all filters returns other hosts' entries; they count too.
 				if unasked++; unasked > limit {
 					return t.tooMany(f, unasked, limit)
 				}
 				return nil
 			}
 			if uint64(len(found)) >= limit {
-				return &TooManyError{Count: uint64(len(found)) + 1, Limit: limit, Why: "more of them match than can be looked at"}
+				return &TooManyError{Count: uint64(len(found)) + 1, Limit: limit, Why: "too many entries match"}
 			}
 			found = append(found, *r)
 			return nil
@@ -117,8 +115,8 @@ func (t *Table) tooMany(f tupleFilter, seen, limit uint64) error {
 	return e
 }
 
-// Echoes lists the entries of the zone that an ICMP echo with t's addresses and
-// type could belong to, by either direction, whatever its id.
+// Echoes returns the entries of the zone to which an ICMP echo with the tuple's addresses and type
+// could belong, in either direction and with any id.
 func (t *Table) Echoes(ctx context.Context, zone uint16, tuple ctstate.Tuple) ([]ctstate.Entry, error) {
 	flags := uint32(filterIPSrc | filterIPDst | filterProtoNum | filterICMPType | filterICMPCode)
 	if tuple.Proto == ctstate.ProtoICMPv6 {
@@ -139,16 +137,16 @@ func (t *Table) Echoes(ctx context.Context, zone uint16, tuple ctstate.Tuple) ([
 	return out, nil
 }
 
-// BySource lists the entries find_appropriate_src walks: same zone, protocol
-// and original source, and a source binding (SRC_NAT_DONE is set with it). They
-// are newest first where nf_conntrack_timestamp was on when they were made;
-// otherwise nothing outside the kernel tells their age, and Ordered is false.
+// BySource returns the entries that find_appropriate_src walks: those with the same zone, protocol
+// and original source, and with a source binding (SRC_NAT_DONE is set with it). They are newest
+// first if nf_conntrack_timestamp was on when they were created; otherwise their order is unknown,
+// and Ordered is false.
 func (t *Table) BySource(ctx context.Context, zone uint16, proto uint8, src netip.AddrPort) ([]ctstate.Entry, error) {
 	out, _, err := t.BySourceOrdered(ctx, zone, proto, src)
 	return out, err
 }
 
-// BySourceOrdered is BySource and whether the order is known.
+// BySourceOrdered returns the entries of BySource and reports whether their order is known.
 func (t *Table) BySourceOrdered(ctx context.Context, zone uint16, proto uint8, src netip.AddrPort) (out []ctstate.Entry, ordered bool, err error) {
 	q := ctstate.Tuple{Proto: proto, Src: src, Dst: netip.AddrPortFrom(src.Addr(), 0)}
 	flags := uint32(filterIPSrc | filterProtoNum)

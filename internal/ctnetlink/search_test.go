@@ -16,8 +16,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens/nstest"
 )
 
-// TestFilterFlags: what this kernel does with CTA_FILTER and CTA_ZONE, and the
-// inversion for IPv6 that search avoids.
+// TestFilterFlags checks what this kernel does with CTA_FILTER and CTA_ZONE, and that it inverts
+// the comparison of IPv6 addresses, which search avoids.
 func TestFilterFlags(t *testing.T) {
 	tbl := open(t, ctNS(t))
 	for i := range 5 {
@@ -165,13 +165,13 @@ func TestEchoes(t *testing.T) {
 		}
 	}
 
-	// IPv6 addresses cannot be filtered by the kernel: what it hands over is bounded.
+	// The kernel cannot filter by IPv6 address, so the number of returned entries is bounded.
 	tbl.Limit = 2
 	var tm *TooManyError
 	if _, err := tbl.Echoes(t.Context(), 0, echo("[fd00::1]", "[fd00::9]", 128, 0)); !errors.As(err, &tm) {
 		t.Errorf("past the limit: %v", err)
 	}
-	// IPv4 ones can: other hosts' entries are not handed over at all.
+	// It can filter by IPv4 address, so it does not return other hosts' entries.
 	tbl.Limit = 1
 	if got, err := tbl.Echoes(t.Context(), 0, echo("10.0.0.1", "10.0.0.9", 8, 0)); err != nil || len(got) != 0 {
 		t.Errorf("%v %v", got, err)
@@ -208,7 +208,7 @@ func TestBySource(t *testing.T) {
 	}
 }
 
-// TestExpectation: the masked look-up by a concrete tuple and zone.
+// TestExpectation checks the masked look-up with a concrete tuple and zone.
 func TestExpectation(t *testing.T) {
 	tbl := open(t, ctNS(t))
 	ctl := tup(6, "10.0.0.1:1000", "10.0.0.2:21")
@@ -283,8 +283,8 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestZoneLimit runs wholly where the kernel has the openvswitch module, as the
-// lab guest's; elsewhere it checks that its absence is said.
+// TestZoneLimit runs completely on a kernel with the openvswitch module, such as the lab guest's;
+// on others it checks for ErrNoZoneLimits.
 func TestZoneLimit(t *testing.T) {
 	ns := ctNS(t)
 	tbl := open(t, ns)
@@ -326,11 +326,11 @@ func TestCreateAll(t *testing.T) {
 	}
 }
 
-// TestPermission: without CAP_NET_ADMIN not even a look-up is answered.
+// TestPermission checks that the kernel refuses even a look-up without CAP_NET_ADMIN.
 func TestPermission(t *testing.T) {
 	ns := ctNS(t)
 	err := ns.Do(func() error {
-		// Capabilities are the thread's; this one ends with the test's use of it.
+		// Capabilities belong to a thread; this thread ends with the test.
 		runtime.LockOSThread()
 		var hdr = unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 		var data [2]unix.CapUserData

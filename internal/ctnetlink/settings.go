@@ -12,9 +12,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 )
 
-// Settings is what of a namespace's conntrack configuration changes answers. A
-// sysctl the kernel lacks leaves the kernel's built-in behaviour and its name in
-// Missing.
+// Settings is the part of a namespace's conntrack configuration on which a trace depends. If the
+// kernel lacks a sysctl, its field describes the kernel's built-in behaviour and Missing contains
+// its name.
 type Settings struct {
 	Count, Max, Buckets uint64
 
@@ -81,7 +81,7 @@ func readSettings(dir string) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	// Built-in behaviour for what is not there: loose pick-up, checksums checked.
+	// The built-in behaviour without the sysctls: loose pick-up, checksums are verified.
 	s := Settings{TCPLoose: true, Checksum: true, Timeouts: map[string]uint32{}}
 	nums := map[string]uint64{}
 	for _, n := range names {
@@ -137,7 +137,7 @@ func timeoutName(name string) string {
 	return strings.Replace(name, "_timeout", "", 1)
 }
 
-// Kernel reads the running kernel's release.
+// Kernel returns the running kernel's release.
 func Kernel() (KernelRelease, error) {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
@@ -146,7 +146,7 @@ func Kernel() (KernelRelease, error) {
 	return ParseRelease(unix.ByteSliceToString(u.Release[:])), nil
 }
 
-// ParseRelease reads the number at the front of a kernel release.
+// ParseRelease parses the number at the start of a kernel release.
 func ParseRelease(s string) KernelRelease {
 	k := KernelRelease{Release: s}
 	rest := s

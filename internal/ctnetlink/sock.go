@@ -15,17 +15,17 @@ import (
 
 // sock is one netlink socket with its buffers; not safe for concurrent use.
 //
-// mdlayher/netlink opens it, in the namespace wanted, and gives it deadlines;
-// messages are sent and received here, because its Receive gathers a whole
-// dump in memory, and allocates for each look-up.
+// mdlayher/netlink opens it in the requested namespace and sets its deadlines. Messages are sent
+// and received here, because the library's Receive collects a whole dump in memory and allocates
+// for each look-up.
 type sock struct {
 	conn *netlink.Conn
 	rc   syscall.RawConn
 	seq  uint32
 	in   []byte
 
-	// What the two callbacks for rc exchange with send and recv; fields, so
-	// that a request allocates no closure.
+	// The two callbacks for rc exchange these with send and recv; they are fields, so that a request
+	// allocates no closure.
 	out      []byte
 	n        int
 	err      error
@@ -34,8 +34,8 @@ type sock struct {
 	recvFunc func(uintptr) bool
 }
 
-// recvSize is what the kernel fills at most for one part of a dump
-// (netlink_dump: max_recvmsg_len up to 32 KiB).
+// recvSize is the maximum size of one datagram of a dump (netlink_dump: max_recvmsg_len up to 32
+// KiB).
 const recvSize = 32 << 10
 
 func dial(family int, ns *os.File) (*sock, error) {
@@ -52,10 +52,10 @@ func dial(family int, ns *os.File) (*sock, error) {
 		c.Close()
 		return nil, fmt.Errorf("cannot open netlink socket: %w", err)
 	}
-	// Replies are read one request at a time: 64 KiB is plenty, and what a
-	// stuck reader can pin in the kernel.
+	// Replies are read one request at a time, so 64 KiB are enough; a stuck reader holds no more
+	// kernel memory than that.
 	_ = c.SetReadBuffer(64 << 10)
-	// The kernel's own words; absent before 4.12.
+	// Ask for the kernel's error messages; kernels before 4.12 have none.
 	_ = c.SetOption(netlink.ExtendedAcknowledge, true)
 	_ = c.SetOption(netlink.CapAcknowledge, true)
 	s := &sock{conn: c, rc: rc, in: make([]byte, recvSize), seq: uint32(time.Now().UnixNano())}
@@ -66,7 +66,7 @@ func dial(family int, ns *os.File) (*sock, error) {
 func (s *sock) close() error { return s.conn.Close() }
 
 func (s *sock) doSend(fd uintptr) bool {
-	// write(2): an unconnected netlink socket talks to the kernel.
+	// write(2): an unconnected netlink socket sends to the kernel.
 	for {
 		_, s.err = unix.Write(int(fd), s.out)
 		if s.err != unix.EINTR {
@@ -102,8 +102,8 @@ func (s *sock) send(ctx context.Context, msg []byte) error {
 	return nil
 }
 
-// recv receives one datagram. A kernel answers a request within the send, so
-// that recv finds it there; only when it does not is ctx watched.
+// recv receives one datagram. The kernel usually answers during the send, so that the datagram is
+// there already; recv watches ctx only if it is not.
 func (s *sock) recv(ctx context.Context) ([]byte, error) {
 	s.wait = false
 	if err := s.rc.Read(s.recvFunc); err != nil {
@@ -147,7 +147,7 @@ type message struct {
 	body       []byte
 }
 
-// split takes the first message off a datagram.
+// split returns the first message of a datagram and the rest.
 func split(b []byte) (message, []byte, error) {
 	if len(b) < nlmsgHdr {
 		return message{}, nil, fault("datagram", 0, "shorter than a message header")
@@ -196,10 +196,9 @@ func ackError(op string, m message) error {
 	return e
 }
 
-// execute sends a request that asked for an ACK and hands each message of the
-// answer to each, until the ACK. A GET's answer carries NLM_F_MULTI with no
-// NLMSG_DONE after it, so the ACK alone ends the exchange. Messages of an
-// earlier, cancelled request are dropped by their sequence number.
+// execute sends a request with NLM_F_ACK and calls each for every message of the answer until the
+// ACK. A GET's answer carries NLM_F_MULTI with no NLMSG_DONE after it, so the ACK alone ends the
+// exchange. Messages of an earlier, cancelled request are dropped by their sequence number.
 func (s *sock) execute(ctx context.Context, op string, msg []byte, each func(message) error) error {
 	want := binary.NativeEndian.Uint32(msg[8:])
 	if err := s.send(ctx, msg); err != nil {
@@ -234,7 +233,7 @@ func (s *sock) execute(ctx context.Context, op string, msg []byte, each func(mes
 
 func (s *sock) nextSeq() uint32 {
 	s.seq++
-	if s.seq == 0 { // 0 is the kernel's own messages
+	if s.seq == 0 { // 0 marks messages that the kernel sends unasked
 		s.seq++
 	}
 	return s.seq

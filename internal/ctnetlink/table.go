@@ -17,11 +17,11 @@ import (
 // its Expecter, EchoFinder and SourceBinder. Safe for concurrent use; look-ups
 // share one socket and wait for each other.
 type Table struct {
-	// Limit is how many entries a search may be handed unfiltered; 0 is DefaultLimit.
+	// Limit is the maximum number of entries that a search may receive unfiltered; 0 is DefaultLimit.
 	Limit uint64
 
 	ns   nodens.NetNS
-	file *os.File // keeps the namespace
+	file *os.File // keeps the namespace alive
 
 	mu  sync.Mutex
 	s   *sock
@@ -35,7 +35,7 @@ type Table struct {
 // DefaultLimit is Table.Limit when that is 0.
 const DefaultLimit = 65536
 
-// Open opens the conntrack table of a namespace and makes sure that it may be read.
+// Open opens the conntrack table of a namespace and checks that the process may read it.
 func Open(ctx context.Context, ns nodens.NetNS) (*Table, error) {
 	f, err := ns.Open()
 	if err != nil {
@@ -50,8 +50,8 @@ func Open(ctx context.Context, ns nodens.NetNS) (*Table, error) {
 }
 
 func openFile(ctx context.Context, ns nodens.NetNS, f *os.File) (*Table, error) {
-	// The namespace a socket belongs to is that of the thread that makes it;
-	// entering one's own would need CAP_SYS_ADMIN for nothing.
+	// A socket belongs to the namespace of the thread that opens it. The current namespace is not
+	// entered, because that would need CAP_SYS_ADMIN.
 	var enter *os.File
 	if !ns.IsCurrent() {
 		there, err := nodens.IDOf(f)
@@ -68,7 +68,7 @@ func openFile(ctx context.Context, ns nodens.NetNS, f *os.File) (*Table, error) 
 	}
 	t := &Table{ns: ns, file: f, s: s}
 	t.each = t.decodeAnswer
-	// A look-up without a tuple is EINVAL once permission is granted.
+	// A look-up without a tuple fails with EINVAL if the process has the permission.
 	var e *Error
 	if err := t.probe(ctx); errors.As(err, &e) && e.Errno != unix.EINVAL || err != nil && e == nil {
 		s.close()
@@ -82,13 +82,13 @@ func (t *Table) probe(ctx context.Context) error {
 	return t.s.execute(ctx, "get", t.enc.finish(), nil)
 }
 
-// NetNS is the namespace the table is of.
+// NetNS returns the table's namespace.
 func (t *Table) NetNS() nodens.NetNS { return t.ns }
 
-// NetNSID identifies that namespace.
+// NetNSID returns the identity of the table's namespace.
 func (t *Table) NetNSID() (nodens.ID, error) { return nodens.IDOf(t.file) }
 
-// Close closes the socket; a request under way fails.
+// Close closes the socket; a running request fails.
 func (t *Table) Close() error {
 	err := t.s.close()
 	t.mu.Lock()
@@ -96,8 +96,8 @@ func (t *Table) Close() error {
 	return errors.Join(err, t.file.Close())
 }
 
-// Lookup asks for the confirmed entry of the zone one of whose directions is
-// the tuple: one request, answered from the kernel's hash table.
+// Lookup returns the confirmed entry of the zone that has the tuple as one of its directions: one
+// request, which the kernel answers from its hash table. ctstate.ErrNotFound if there is none.
 func (t *Table) Lookup(ctx context.Context, zone uint16, tuple ctstate.Tuple) (ctstate.Entry, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -107,7 +107,7 @@ func (t *Table) Lookup(ctx context.Context, zone uint16, tuple ctstate.Tuple) (c
 	return t.rec.Entry, nil
 }
 
-// Read is Lookup with what the model has no field for.
+// Read is Lookup with the attributes that ctstate.Entry has no field for.
 func (t *Table) Read(ctx context.Context, zone uint16, tuple ctstate.Tuple) (Record, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -117,7 +117,7 @@ func (t *Table) Read(ctx context.Context, zone uint16, tuple ctstate.Tuple) (Rec
 	return t.rec, nil
 }
 
-// lookupError names zone and tuple; ErrNotFound stays bare, being an answer.
+// lookupError adds zone and tuple to an error; ErrNotFound is an answer and stays unwrapped.
 func lookupError(zone uint16, tuple ctstate.Tuple, err error) error {
 	if err == ctstate.ErrNotFound {
 		return err
@@ -125,7 +125,7 @@ func lookupError(zone uint16, tuple ctstate.Tuple, err error) error {
 	return &ctstate.LookupError{Zone: zone, Tuple: tuple, Err: err}
 }
 
-// get leaves the entry in t.rec.
+// get reads the entry into t.rec.
 func (t *Table) get(ctx context.Context, zone uint16, tuple ctstate.Tuple) error {
 	if err := checkTuple(tuple); err != nil {
 		return err
@@ -149,8 +149,8 @@ func (t *Table) get(ctx context.Context, zone uint16, tuple ctstate.Tuple) error
 	return nil
 }
 
-// zone appends the zone; zone 0 is what its absence means, and a kernel built
-// without zones refuses the attribute.
+// zone appends the zone unless it is 0, the default: a kernel built without zones refuses the
+// attribute.
 func (e *encoder) zone(typ, zone uint16) {
 	if zone != 0 {
 		e.be16(typ, zone)

@@ -8,8 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// hasPorts tells the protocols whose tuple ctnetlink wants with both ports
-// (nf_ct_port_nlattr_to_tuple); GRE's keys travel the same way.
+// hasPorts reports whether ctnetlink requires both ports in a tuple of the protocol
+// (nf_ct_port_nlattr_to_tuple); GRE keys use the same attributes.
 func hasPorts(proto uint8) bool {
 	switch proto {
 	case ctstate.ProtoTCP, ctstate.ProtoUDP, ctstate.ProtoSCTP, ctstate.ProtoUDPLite,
@@ -19,8 +19,8 @@ func hasPorts(proto uint8) bool {
 	return false
 }
 
-// family is the tuple's address family for nfgenmsg: the kernel answers a GET of
-// AF_UNSPEC with EOPNOTSUPP.
+// family returns the tuple's address family for nfgenmsg: the kernel refuses a GET with AF_UNSPEC
+// (EOPNOTSUPP).
 func family(t ctstate.Tuple) uint8 {
 	if t.Src.Addr().Unmap().Is4() {
 		return unix.AF_INET
@@ -28,8 +28,8 @@ func family(t ctstate.Tuple) uint8 {
 	return unix.AF_INET6
 }
 
-// checkTuple refuses what the kernel would take for something else: a request
-// without a tuple would dump, or delete everything.
+// checkTuple returns an error for a tuple without addresses: the kernel would read the request as
+// "dump" or "delete everything".
 func checkTuple(t ctstate.Tuple) error {
 	src, dst := t.Src.Addr().Unmap(), t.Dst.Addr().Unmap()
 	switch {
@@ -39,14 +39,14 @@ func checkTuple(t ctstate.Tuple) error {
 		return errMixedFamily
 	}
 	if _, ok := t.Invert(); !ok {
-		// An ICMP type without a partner has no connection, and the kernel takes the question for malformed
-		// (nf_conntrack_proto_icmp.c: icmp_nlattr_to_tuple).
+		// An ICMP type without an answering type has no connection, and the kernel refuses the request as
+		// malformed (nf_conntrack_proto_icmp.c: icmp_nlattr_to_tuple).
 		return ctstate.ErrNotFound
 	}
 	return nil
 }
 
-// tuple appends a CTA_TUPLE_* nest; the tuple was checked.
+// tuple appends a CTA_TUPLE_* nest; checkTuple must have accepted the tuple.
 func (e *encoder) tuple(typ uint16, t ctstate.Tuple) {
 	outer := e.nest(typ)
 	ip := e.nest(ctaTupleIP)

@@ -133,9 +133,8 @@ const (
 	expectInactive  = 0x2
 )
 
-// Which members of a tuple a CTA_FILTER compares: CTA_FILTER_F_CTA_* of the
-// kernel's private nf_internals.h, stable since 5.8 because they are what the
-// attribute's value means.
+// The members of a tuple that a CTA_FILTER compares: CTA_FILTER_F_CTA_* of the kernel's private
+// nf_internals.h. They are stable since 5.8, because user space sends them in the attribute.
 const (
 	filterIPSrc     = 1 << 0
 	filterIPDst     = 1 << 1

@@ -35,7 +35,7 @@ func TestUpdate(t *testing.T) {
 	}); got != unix.EOPNOTSUPP {
 		t.Errorf("NAT by update: %v", got)
 	}
-	// Another entry's id: neither changed nor deleted.
+	// With another entry's id, the entry is neither changed nor deleted.
 	wrong := k
 	wrong.id++
 	if err := tbl.Update(t.Context(), wrong, Change{Timeout: 1}); !errors.Is(err, ctstate.ErrNotFound) {
@@ -58,7 +58,7 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
-// TestMarkXOR: an update's mark is (old & ~mask) ^ mark.
+// TestMarkXOR checks that an update sets the mark to (old & ~mask) ^ mark.
 func TestMarkXOR(t *testing.T) {
 	tbl := open(t, ctNS(t))
 	create(t, tbl, Spec{Orig: flow, Mark: 0xff})
@@ -78,7 +78,7 @@ func TestLabels(t *testing.T) {
 		tbl := open(t, ctNS(t))
 		r := create(t, tbl, Spec{Orig: flow, Label: want})
 		if r.Label != (ctstate.Label{}) {
-			// The openvswitch module is a user in every namespace (ovs_ct_init).
+			// The openvswitch module registers as a user of labels in every namespace (ovs_ct_init).
 			if r.Label != want {
 				t.Errorf("%+v", r.Label)
 			}
@@ -101,7 +101,7 @@ func TestLabels(t *testing.T) {
 		if r := create(t, tbl, Spec{Orig: flow, Label: want}); r.Label != want {
 			t.Errorf("%+v", r.Label)
 		}
-		// Bit n is bit n%8 of byte n/8: what nftables calls bit 1 is Lo's 2.
+		// Bit n is bit n%8 of byte n/8: bit 1 of nftables is 2 in Lo.
 		r := create(t, tbl, Spec{Orig: withProto(back, 17), Label: ctstate.Label{Lo: 2, Hi: 1}})
 		out := nstest.Run(t, ns, "", "conntrack", "-L", "-p", "udp", "-o", "labels")
 		if r.Label != (ctstate.Label{Lo: 2, Hi: 1}) {

@@ -11,26 +11,24 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// ErrExists is what creating an entry answers when one of its tuples is taken:
-// nothing is ever replaced.
+// ErrExists reports that one of the new entry's tuples is taken: Create replaces nothing.
 var ErrExists = errors.New("an entry with one of these tuples is in the table")
 
-// NATRange is where CTA_NAT_SRC or CTA_NAT_DST let the kernel map to. Equal
-// ports are taken as they are, without a search for a free one.
+// NATRange is the range to which CTA_NAT_SRC or CTA_NAT_DST lets the kernel translate. If both
+// ports are equal, the kernel uses that port and does not search for a free one.
 type NATRange struct {
 	Min, Max         netip.Addr
 	MinPort, MaxPort uint16 // or ICMP ids
 	HasPort          bool
 }
 
-// Spec is an entry to create. The reply tuple is not part of it: it has to be
-// the plain inversion of Orig, from which the kernel's own NAT makes the real
-// one. A reply tuple given translated would leave the NAT bits clear, and the
-// datapath would translate nothing.
+// Spec is an entry to create. It has no reply tuple: ctnetlink must send the inversion of Orig,
+// which the kernel's NAT then changes. With a translated reply tuple the NAT bits would stay clear,
+// and the datapath would not translate.
 type Spec struct {
 	Zone    uint16
 	Orig    ctstate.Tuple
-	Status  ctstate.Status // SeenReply and Assured count; Confirmed is always set
+	Status  ctstate.Status // only SeenReply and Assured are used; Confirmed is always set
 	Timeout uint32         // seconds
 	Mark    uint32
 	Label   ctstate.Label
@@ -40,24 +38,23 @@ type Spec struct {
 	Master  *ctstate.Tuple
 	NATSrc  *NATRange
 	NATDst  *NATRange
-	// Tag, unless 0, marks the entry as this tool's: it is kept as the ISN and
-	// ITS of CTA_SYNPROXY, an extension that every entry made over ctnetlink has
-	// and no packet of another connection touches. Only a SYNPROXY rule reads it,
-	// and that would find zeroes, no better, without.
+	// Tag, unless 0, marks the entry as made by this tool. The kernel stores it as ISN and ITS of
+	// CTA_SYNPROXY, an extension that every entry created over ctnetlink has and that no packet of
+	// another connection changes. Only a SYNPROXY rule reads it, and without the tag it would read
+	// zeroes, which are as wrong.
 	Tag uint64
 }
 
-// Key names one entry for Update and Delete: zone, tuple and id. It is made
-// from an entry that was read; the zero Key names nothing and is refused, so
-// that no request can go out without a tuple, which the kernel would take for
-// "delete everything".
+// Key names one entry for Update and Delete: zone, tuple and id. KeyOf makes it from an entry that
+// was read. The zero Key is refused, so that no request is sent without a tuple, which the kernel
+// would read as "delete everything".
 type Key struct {
 	zone  uint16
 	tuple ctstate.Tuple
 	id    uint32
 }
 
-// KeyOf is the key of an entry read from the table.
+// KeyOf returns the key of an entry that was read from the table.
 func KeyOf(e ctstate.Entry) (Key, error) {
 	if err := checkTuple(e.Orig); err != nil {
 		return Key{}, err
@@ -77,11 +74,11 @@ func (k Key) check() error {
 	return checkTuple(k.tuple)
 }
 
-// tcpFlags is SACK_PERM and BE_LIBERAL, with their mask: the entry knows no
-// sequence numbers, so that its window must not be checked.
+// tcpFlags is SACK_PERM and BE_LIBERAL, with their mask: the entry has no sequence numbers, so the
+// kernel must not check the window.
 var tcpFlags = []byte{0x0a, 0x0a}
 
-// Create makes a new entry (NLM_F_EXCL), ErrExists when a tuple is taken.
+// Create creates an entry (NLM_F_EXCL); ErrExists if one of its tuples is taken.
 func (t *Table) Create(ctx context.Context, s Spec) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -115,8 +112,8 @@ func (s *Spec) encode(e *encoder, seq uint32, flags uint16) error {
 	e.tuple(ctaTupleReply, reply)
 	e.zone(ctaZone, s.Zone)
 	e.be32(ctaTimeout, s.Timeout)
-	// CONFIRMED must be there (EBUSY); EXPECTED is CTA_TUPLE_MASTER's to set,
-	// the NAT bits CTA_NAT_*'s.
+	// The kernel requires CONFIRMED (EBUSY); it sets EXPECTED for CTA_TUPLE_MASTER and the NAT bits
+	// for CTA_NAT_*.
 	e.be32(ctaStatus, uint32(s.Status&(ctstate.SeenReply|ctstate.Assured)|ctstate.Confirmed))
 	if s.Mark != 0 {
 		e.be32(ctaMark, s.Mark)
@@ -127,7 +124,7 @@ func (s *Spec) encode(e *encoder, seq uint32, flags uint16) error {
 	e.protoInfo(s.Orig.Proto, s.TCP, s.SCTP)
 	if s.Helper != "" {
 		n := e.nest(ctaHelp)
-		e.bytes(ctaHelpName, append([]byte(s.Helper), 0)) // EINVAL without the NUL
+		e.bytes(ctaHelpName, append([]byte(s.Helper), 0)) // without the NUL: EINVAL
 		e.end(n)
 	}
 	if s.Master != nil {
@@ -197,7 +194,7 @@ func (e *encoder) label(l ctstate.Label) {
 	e.bytes(ctaLabels, b[:])
 }
 
-// Change is what Update writes; nil and zero members are left as they are.
+// Change lists the values that Update writes; nil and zero members stay unchanged.
 type Change struct {
 	Status  ctstate.Status // SeenReply and Assured can be set, never cleared
 	Timeout uint32         // seconds; 0: unchanged
@@ -207,9 +204,8 @@ type Change struct {
 	SCTP    *ctstate.SCTPInfo
 }
 
-// Update changes an entry. The kernel does not compare ids when it updates, so
-// the entry is read just before, and refused with ErrNotFound when it is
-// another one by now.
+// Update changes an entry. The kernel does not compare ids when it updates, so Update reads the
+// entry first and returns ErrNotFound if the id differs.
 func (t *Table) Update(ctx context.Context, k Key, c Change) error {
 	if err := k.check(); err != nil {
 		return lookupError(k.zone, k.tuple, err)
@@ -227,8 +223,8 @@ func (t *Table) Update(ctx context.Context, k Key, c Change) error {
 	e.tuple(ctaTupleOrig, k.tuple)
 	e.zone(ctaZone, k.zone)
 	if add := c.Status & (ctstate.SeenReply | ctstate.Assured); add != 0 {
-		// ctnetlink_change_status refuses a status that clears any of the bits
-		// which cannot be changed, so they are sent as they are.
+		// ctnetlink_change_status refuses a status that clears one of the unchangeable bits, so they are
+		// sent with their current value.
 		keep := t.rec.Status & (ctstate.Expected | ctstate.Confirmed | ctstate.SeenReply | ctstate.Assured)
 		e.be32(ctaStatus, uint32(keep|add))
 	}
@@ -248,8 +244,8 @@ func (t *Table) Update(ctx context.Context, k Key, c Change) error {
 	return nil
 }
 
-// Delete removes exactly the entry that has the key's id; ErrNotFound when the
-// tuple is free or another entry's.
+// Delete removes the entry with the key's tuple and id; ErrNotFound if there is no entry or it has
+// another id.
 func (t *Table) Delete(ctx context.Context, k Key) error {
 	if err := k.check(); err != nil {
 		return lookupError(k.zone, k.tuple, err)
