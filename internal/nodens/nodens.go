@@ -1,6 +1,5 @@
-// Package nodens names and enters the network namespace a node's datapath
-// lives in: the conntrack table, its sysctls and the openvswitch datapath are
-// all per namespace.
+// Package nodens names and enters the network namespace of a node's datapath: each namespace has
+// its own conntrack table, sysctls and openvswitch datapaths.
 package nodens
 
 import (
@@ -18,22 +17,22 @@ import (
 // NetNS names a network namespace; the zero NetNS is the caller's own.
 type NetNS struct {
 	path string // "" is the caller's own
-	pid  int    // whose namespace path is, when named by process
+	pid  int    // process that path belongs to, if named by process
 }
 
-// Current is the namespace the program runs in.
+// Current returns the namespace of the caller.
 func Current() NetNS { return NetNS{} }
 
-// OfPID is the namespace of the process pid, as the caller's /proc numbers it.
+// OfPID returns the namespace of the process pid, numbered as in the caller's /proc.
 func OfPID(pid int) NetNS {
 	return NetNS{path: "/proc/" + strconv.Itoa(pid) + "/ns/net", pid: pid}
 }
 
-// OfPath is the namespace bound to a file, such as /run/netns/NAME.
+// OfPath returns the namespace bound to a file, such as /run/netns/NAME.
 func OfPath(path string) NetNS { return NetNS{path: path} }
 
-// OfPIDFile is the namespace of the daemon whose pid file this is, such as
-// ovs-vswitchd.pid; see DaemonPID for what is checked.
+// OfPIDFile returns the namespace of the daemon with this pid file, such as ovs-vswitchd.pid.
+// DaemonPID checks the file.
 func OfPIDFile(path string) (NetNS, error) {
 	pid, err := DaemonPID(path)
 	if err != nil {
@@ -42,13 +41,13 @@ func OfPIDFile(path string) (NetNS, error) {
 	return OfPID(pid), nil
 }
 
-// PID is the process the namespace was named by, 0 if it was not.
+// PID returns the process given to OfPID, 0 if the namespace was named otherwise.
 func (n NetNS) PID() int { return n.pid }
 
-// Path is the file the namespace was named by, empty for the caller's own.
+// Path returns the file that opens the namespace, empty for the caller's own.
 func (n NetNS) Path() string { return n.path }
 
-// IsCurrent reports whether n is the caller's own namespace by name.
+// IsCurrent reports whether n was made by Current.
 func (n NetNS) IsCurrent() bool { return n.path == "" }
 
 func (n NetNS) String() string {
@@ -61,7 +60,7 @@ func (n NetNS) String() string {
 	return "network namespace " + n.path
 }
 
-// Error is a namespace that could not be opened or entered.
+// Error reports a namespace that could not be opened or entered.
 type Error struct {
 	NS   NetNS
 	Op   string
@@ -71,7 +70,7 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("cannot %s %v: %v", e.Op, e.NS, e.Err) }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Failure is a node that cannot be reached.
@@ -88,11 +87,11 @@ func (n NetNS) fail(op string, err error) error {
 	return e
 }
 
-// Open opens the namespace; the file keeps it alive.
+// Open opens the namespace, which exists at least as long as the file is open.
 func (n NetNS) Open() (*os.File, error) {
 	path := n.path
 	if path == "" {
-		// thread-self, not self: Do may have taken the main thread elsewhere.
+		// thread-self, not self: Do may have moved the main thread into another namespace.
 		path = "/proc/thread-self/ns/net"
 	}
 	f, err := os.Open(path)
@@ -107,8 +106,8 @@ func (n NetNS) Open() (*os.File, error) {
 	return f, nil
 }
 
-// ID tells namespaces apart: the device and inode number of nsfs. The kernel
-// gives the number of a namespace that is gone to a new one.
+// ID identifies a namespace: the device and inode number of nsfs. The kernel reuses the number of a
+// namespace that has ended.
 type ID struct {
 	Dev uint64 `json:"dev"`
 	Ino uint64 `json:"ino"`
@@ -116,7 +115,7 @@ type ID struct {
 
 func (id ID) String() string { return fmt.Sprintf("net:[%d]", id.Ino) }
 
-// ID reads the namespace's identity.
+// ID returns the namespace's identity.
 func (n NetNS) ID() (ID, error) {
 	f, err := n.Open()
 	if err != nil {
@@ -126,7 +125,7 @@ func (n NetNS) ID() (ID, error) {
 	return IDOf(f)
 }
 
-// IDOf reads the identity of an opened namespace.
+// IDOf returns the identity of an open namespace.
 func IDOf(f *os.File) (ID, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
@@ -135,8 +134,8 @@ func IDOf(f *os.File) (ID, error) {
 	return ID{Dev: uint64(st.Dev), Ino: st.Ino}, nil
 }
 
-// Do runs fn on a thread inside the namespace and waits for it. fn must not
-// start goroutines that are to run there too: they would run elsewhere.
+// Do runs fn on a thread inside the namespace and waits for it. Goroutines that fn starts run
+// outside the namespace.
 func (n NetNS) Do(fn func() error) error {
 	f, err := n.Open()
 	if err != nil {
@@ -146,7 +145,7 @@ func (n NetNS) Do(fn func() error) error {
 	return n.DoFile(f, fn)
 }
 
-// DoFile is Do for a namespace that is open already.
+// DoFile is Do for an open namespace.
 func (n NetNS) DoFile(f *os.File, fn func() error) error {
 	here, err := Current().ID()
 	if err != nil {
@@ -175,8 +174,8 @@ func (n NetNS) DoFile(f *os.File, fn func() error) error {
 			return
 		}
 		err = fn()
-		// A thread that cannot go home stays locked: the runtime ends it with
-		// its goroutine, so nothing else ever runs in the foreign namespace.
+		// A thread that cannot return to its namespace stays locked: the runtime ends it with its
+		// goroutine, so nothing else runs in the other namespace.
 		if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
 			runtime.UnlockOSThread()
 		}

@@ -18,8 +18,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
-// TestMain is also the daemon of TestDaemonPID: it writes and locks a pid file
-// as OVS does, and sleeps.
+// TestMain also runs as the daemon of TestDaemonPID: it writes and locks a pid file as OVS does,
+// and sleeps.
 func TestMain(m *testing.M) {
 	path := os.Getenv("NODENS_TEST_PIDFILE")
 	if path == "" {
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// daemon starts one, in a PID namespace of its own if asked to.
+// daemon starts such a daemon; flags may give it a PID namespace of its own.
 func daemon(t *testing.T, flags uintptr) (pidfile string, pid int) {
 	t.Helper()
 	pidfile = filepath.Join(t.TempDir(), "d.pid")
@@ -87,8 +87,8 @@ func TestDaemonPID(t *testing.T) {
 	}
 }
 
-// TestDaemonPIDNamespace: in a container the daemon writes its own number, 1;
-// the lock tells the caller's.
+// TestDaemonPIDNamespace checks a daemon in a container: it writes the pid of its own namespace, 1;
+// the lock gives the pid as the caller sees it.
 func TestDaemonPIDNamespace(t *testing.T) {
 	testenv.Root(t)
 	path, pid := daemon(t, unix.CLONE_NEWPID)
@@ -132,7 +132,7 @@ func TestDo(t *testing.T) {
 	if _, ok := nodens.Find(nodens.ID{Dev: 1, Ino: 1}); ok {
 		t.Error("found a namespace that is not there")
 	}
-	// By process, found among all.
+	// A namespace named by process is found among all processes.
 	cmd := exec.Command("sleep", "60")
 	if err := ns.Do(cmd.Start); err != nil {
 		t.Fatal(err)

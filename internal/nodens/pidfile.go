@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PIDFileError is a pid file that names no process the caller can reach.
+// PIDFileError reports a pid file that names no process visible to the caller.
 type PIDFileError struct {
 	Path string
 	Msg  string
@@ -25,14 +25,13 @@ func (e *PIDFileError) Error() string {
 	return fmt.Sprintf("%s: %s", e.Path, e.Msg)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *PIDFileError) Unwrap() error { return e.Err }
 
-// DaemonPID reads the pid of a running OVS daemon from its pid file. The number
-// in the file is the daemon's own view, wrong when it lives in another PID
-// namespace; but the daemon holds a record lock on the file for as long as it
-// runs (lib/daemon-unix.c), and the kernel translates the holder's pid for
-// whoever asks (locks_translate_pid). So the lock is believed, not the text.
+// DaemonPID reads the pid of a running OVS daemon from its pid file. The number in the file is the
+// pid in the daemon's own PID namespace. The daemon holds a record lock on the file as long as it
+// runs (lib/daemon-unix.c), and the kernel returns the holder's pid as the caller sees it
+// (locks_translate_pid). So DaemonPID returns the holder of the lock, not the number.
 func DaemonPID(path string) (int, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -60,8 +59,8 @@ func DaemonPID(path string) (int, error) {
 	return int(lk.Pid), nil
 }
 
-// Find looks for a file that opens the namespace with the given identity: the
-// caller's own, the hints, those under /run/netns and those of all processes.
+// Find searches for a namespace with the given identity: the caller's own, the hints, those under
+// /run/netns and those of all processes.
 func Find(id ID, hints ...NetNS) (NetNS, bool) {
 	for _, n := range append([]NetNS{Current()}, hints...) {
 		if got, err := n.ID(); err == nil && got == id {
@@ -85,7 +84,7 @@ func Find(id ID, hints ...NetNS) (NetNS, bool) {
 		if err != nil {
 			continue
 		}
-		// readlink is cheaper than open, and needs no namespace to be held.
+		// readlink is cheaper than open and holds no namespace.
 		link, err := os.Readlink("/proc/" + p.Name() + "/ns/net")
 		if err != nil || !strings.HasSuffix(link, "["+strconv.FormatUint(id.Ino, 10)+"]") {
 			continue

@@ -15,8 +15,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
-// Make makes a network namespace that lives until stop is called. It is named
-// by a thread parked in it, so nothing is left behind however the process ends.
+// Make makes a network namespace that exists until stop is called. A parked thread holds it, so
+// nothing is left behind even if the process is killed.
 func Make() (ns nodens.NetNS, stop func(), err error) {
 	path, fail := make(chan string, 1), make(chan error, 1)
 	done := make(chan struct{})
@@ -42,7 +42,7 @@ func Make() (ns nodens.NetNS, stop func(), err error) {
 	}
 }
 
-// New makes a network namespace that lives as long as the test.
+// New makes a network namespace that exists until the test ends.
 func New(t testing.TB) nodens.NetNS {
 	t.Helper()
 	testenv.Root(t)
@@ -68,7 +68,8 @@ func Output(ns nodens.NetNS, stdin string, args ...string) (string, error) {
 	return string(out), nil
 }
 
-// Run is Output for a test: a tool that is missing ends it, one that fails fails it.
+// Run is Output for a test: testenv.Tool handles a missing program, and a failing program fails the
+// test.
 func Run(t testing.TB, ns nodens.NetNS, stdin string, args ...string) string {
 	t.Helper()
 	args = append([]string{testenv.Tool(t, args[0])}, args[1:]...)
@@ -79,9 +80,8 @@ func Run(t testing.TB, ns nodens.NetNS, stdin string, args ...string) string {
 	return out
 }
 
-// Conntrack turns conntrack on in the namespace: an nftables rule that looks
-// at ct state. labels makes it a user of connection labels too, without which
-// the kernel keeps none.
+// Conntrack enables conntrack in the namespace with an nftables rule that matches ct state. With
+// labels, another rule uses connection labels: the kernel stores labels only if a rule uses them.
 func Conntrack(t testing.TB, ns nodens.NetNS, labels bool) {
 	t.Helper()
 	rules := "table inet t {\n chain c {\n type filter hook input priority 0;\n ct state new accept\n }\n}\n"
