@@ -1,6 +1,5 @@
-// Package testenv decides whether a test that needs the machine (a tool, root,
-// a corpus) runs, is skipped, or fails. Under CT_TRACE_LIVE=1 nothing is
-// skipped: what cannot run has failed.
+// Package testenv decides whether a test that needs the machine (a tool, root, a corpus) runs, is
+// skipped, or fails. Under CT_TRACE_LIVE=1 nothing is skipped: a test that cannot run fails.
 package testenv
 
 import (
@@ -22,12 +21,12 @@ func missing(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// Tool returns the path of a program the test runs, or ends the test.
+// Tool returns the path of a program, or ends the test if it is not installed.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		// OVS and OVN daemons live in sbin, which a user's PATH may lack.
+		// OVS and OVN daemons are in sbin, which a user's PATH may lack.
 		for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/local/sbin"} {
 			p := filepath.Join(dir, name)
 			if _, err := os.Stat(p); err == nil {
@@ -47,7 +46,7 @@ func Root(t testing.TB) {
 	}
 }
 
-// Need ends the test unless ok; why says what was needed.
+// Need ends the test unless ok; why names what is missing.
 func Need(t testing.TB, ok bool, why string) {
 	t.Helper()
 	if !ok {
@@ -55,8 +54,8 @@ func Need(t testing.TB, ok bool, why string) {
 	}
 }
 
-// Corpus returns the files matching pattern and fails when there are none:
-// a check over nothing has not run.
+// Corpus returns the files matching pattern and fails the test if there are none: a check of no
+// files has checked nothing.
 func Corpus(t testing.TB, pattern string) []string {
 	t.Helper()
 	files, err := filepath.Glob(pattern)

@@ -1,5 +1,5 @@
-// Package corpus reads the captures under testdata/ for tests: one capture a file with its command in the first
-// comment, or several, each behind a line "########## COMMAND".
+// Package corpus reads the captures under testdata/ for tests: a file has one capture with its
+// command in the first comment, or several, each after a line "########## COMMAND".
 package corpus
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
-// Capture is what one command printed.
+// Capture is the output of one command.
 type Capture struct {
 	File    string // relative to testdata/
 	Command string
@@ -29,7 +29,7 @@ func Dir(t testing.TB) string {
 			return dir
 		}
 	}
-	// Built with -trimpath: look upwards from where the test runs.
+	// The test was built with -trimpath: search upwards from its working directory.
 	dir, err := os.Getwd()
 	for err == nil && dir != filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
@@ -37,11 +37,12 @@ func Dir(t testing.TB) string {
 		}
 		dir = filepath.Dir(dir)
 	}
-	t.Fatal("testdata is not to be found")
+	t.Fatal("testdata not found")
 	return ""
 }
 
-// Load reads the captures of the files that match, such as "trace/*.txt"; none at all fails the test.
+// Load returns the captures of the files that match pattern, such as "trace/*.txt"; it fails the
+// test if there are none.
 func Load(t testing.TB, pattern string) []Capture {
 	t.Helper()
 	dir := Dir(t)
@@ -78,7 +79,7 @@ func split(file, text string) []Capture {
 	return out
 }
 
-// Lines returns the lines of the captures that match, without blank ones, each once.
+// Lines returns the distinct non-blank lines of the captures that match pattern.
 func Lines(t testing.TB, pattern string) []string {
 	t.Helper()
 	var out []string
@@ -94,7 +95,8 @@ func Lines(t testing.TB, pattern string) []string {
 	return out
 }
 
-// Values returns what stands behind a prefix such as "Megaflow: " in the lines of the captures that match, each once.
+// Values returns the distinct texts after a prefix such as "Megaflow: " in the lines of the
+// captures that match pattern.
 func Values(t testing.TB, pattern string, prefixes ...string) []string {
 	t.Helper()
 	var out []string

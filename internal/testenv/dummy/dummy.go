@@ -19,7 +19,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
-// OVS is a running Open vSwitch; it stops when its test ends.
+// OVS is a running Open vSwitch, which is stopped when its test ends.
 type OVS struct {
 	RunDir  string
 	Ctl     string // ovs-vswitchd's control socket
@@ -31,10 +31,10 @@ type OVS struct {
 	client *unixctl.Client
 }
 
-// schemas are the places where packages put the database's schema.
+// schemas are the paths at which packages install the database's schema.
 var schemas = []string{"/usr/share/openvswitch/vswitch.ovsschema", "/usr/local/share/openvswitch/vswitch.ovsschema"}
 
-// Start starts Open vSwitch, or ends the test where the tools are missing.
+// Start starts Open vSwitch, or ends the test if its programs are missing.
 func Start(t testing.TB) *OVS {
 	t.Helper()
 	server, vswitchd := testenv.Tool(t, "ovsdb-server"), testenv.Tool(t, "ovs-vswitchd")
@@ -48,7 +48,7 @@ func Start(t testing.TB) *OVS {
 	}
 	testenv.Need(t, schema != "", "vswitch.ovsschema is not installed")
 
-	// Not t.TempDir: a socket's path has room for 107 bytes only.
+	// Not t.TempDir: a socket's path has at most 107 bytes.
 	dir, err := os.MkdirTemp("", "ovs-dummy-")
 	if err != nil {
 		t.Fatal(err)
@@ -68,17 +68,17 @@ func Start(t testing.TB) *OVS {
 	o.wait("ovs-vswitchd", o.Ctl, filepath.Join(dir, "ovs-vswitchd.pid"))
 	o.client = &unixctl.Client{Path: o.Ctl}
 	t.Cleanup(func() { o.client.Close() })
-	// The socket is listened on before the bridges' commands are there (bridge_init).
+	// ovs-vswitchd listens before it registers the commands of bridges (bridge_init).
 	for deadline := time.Now().Add(time.Minute); !strings.Contains(o.Appctl("list-commands"), "ofproto/trace"); {
 		if time.Now().After(deadline) {
-			t.Fatal("ovs-vswitchd does not come to know ofproto/trace")
+			t.Fatal("ovs-vswitchd has not registered ofproto/trace within a minute")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	version := o.Appctl("version")
 	fields := strings.Fields(version)
 	if len(fields) < 4 {
-		t.Fatalf("ovs-vswitchd says of its version: %q", version)
+		t.Fatalf("cannot read the version of ovs-vswitchd in %q", version)
 	}
 	o.Version = fields[3]
 	return o
@@ -91,7 +91,7 @@ func (o *OVS) daemon(path string, args ...string) int {
 	cmd.Env, cmd.Dir = o.env, o.RunDir
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // ^C goes to the test alone, which cleans up
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // only the test receives ^C; it cleans up
 	if err := cmd.Start(); err != nil {
 		o.t.Fatal(err)
 	}
@@ -105,7 +105,8 @@ func (o *OVS) daemon(path string, args ...string) int {
 	return cmd.Process.Pid
 }
 
-// wait waits until files are there, and sockets among them are listened on: bind makes the file first.
+// wait waits until the files exist and the sockets among them accept connections: bind creates the
+// file before listen.
 func (o *OVS) wait(who string, paths ...string) {
 	o.t.Helper()
 	deadline := time.Now().Add(time.Minute)
@@ -115,7 +116,7 @@ func (o *OVS) wait(who string, paths ...string) {
 				break
 			}
 			if time.Now().After(deadline) {
-				o.t.Fatalf("%s did not come up: no %s", who, p)
+				o.t.Fatalf("%s did not start: no %s", who, p)
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -148,14 +149,14 @@ func (o *OVS) run(path string, args ...string) string {
 	return string(out)
 }
 
-// Vsctl runs ovs-vsctl and waits until ovs-vswitchd has done as told.
+// Vsctl runs ovs-vsctl and waits until ovs-vswitchd has applied the change.
 func (o *OVS) Vsctl(args ...string) string {
 	o.t.Helper()
 	db := "--db=unix:" + filepath.Join(o.RunDir, "db.sock")
 	return strings.TrimSpace(o.run(testenv.Tool(o.t, "ovs-vsctl"), append([]string{db, "--timeout=90"}, args...)...))
 }
 
-// Ofctl runs ovs-ofctl with every protocol that OVS speaks.
+// Ofctl runs ovs-ofctl with every OpenFlow version that OVS supports.
 func (o *OVS) Ofctl(args ...string) string {
 	o.t.Helper()
 	return o.run(testenv.Tool(o.t, "ovs-ofctl"), append([]string{"-OOpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15"}, args...)...)
@@ -182,7 +183,7 @@ func (o *OVS) AddPorts(bridge string, ports map[string]int) {
 	o.Vsctl(args[1:]...)
 }
 
-// Appctl calls ovs-vswitchd over its control socket and fails the test when it refuses.
+// Appctl calls ovs-vswitchd over its control socket and fails the test on an error.
 func (o *OVS) Appctl(method string, args ...string) string {
 	o.t.Helper()
 	out, err := o.Call(context.Background(), method, args...)
