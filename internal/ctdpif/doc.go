@@ -1,7 +1,6 @@
-// Package ctdpif reads the userspace datapath's conntrack table, which only
-// ovs-vswitchd can show: the text of dpctl/dump-conntrack, line by line as it
-// comes in, and a ctstate.Table over it.
+// Package ctdpif reads the userspace datapath's conntrack table, which only ovs-vswitchd can show.
+// It parses the text of dpctl/dump-conntrack line by line as it arrives, and offers the result as a
+// ctstate.Table.
 //
-// For the kernel datapath the same text leaves things out; internal/ctnetlink
-// reads that table.
+// For the kernel datapath this text is incomplete; internal/ctnetlink reads that table.
 package ctdpif

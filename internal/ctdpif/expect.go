@@ -11,19 +11,19 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// ErrNoExpectations is a daemon before OVS 3.2, which cannot show what
-// connections its helpers expect, in a zone where connections have helpers.
+// ErrNoExpectations reports that expected connections are unknown: the zone has connections with
+// helpers, and an ovs-vswitchd before OVS 3.2 cannot list what they expect.
 var ErrNoExpectations = errors.New("this ovs-vswitchd cannot show expected connections (OVS 3.2 can)")
 
-// expectations are a zone's.
+// expectations holds the expected connections of one zone.
 type expectations struct {
 	opaques
 	known []ctstate.Expectation
 }
 
-// Expectation finds the expected connection that a new packet with the tuple
-// would be: expectation_lookup takes any source port, and any source address
-// where the helper could not know it.
+// Expectation returns the expected connection that a new packet with the tuple would open.
+// expectation_lookup accepts any source port, and any source address if the helper could not know
+// it.
 func (t *Table) Expectation(ctx context.Context, zone uint16, tuple ctstate.Tuple) (ctstate.Expectation, error) {
 	x, err := t.expectation(ctx, zone, unmap(tuple))
 	if err != nil && err != ctstate.ErrNotFound {
@@ -36,7 +36,7 @@ func (t *Table) expectation(ctx context.Context, zone uint16, tuple ctstate.Tupl
 	t.mu.Lock()
 	known, err := t.knowsExpectations(ctx)
 	if err == nil && !known {
-		// Without helpers nothing is expected, and that is a fact.
+		// Without helpers there are certainly no expectations.
 		z, zerr := t.readZone(ctx, zone)
 		switch {
 		case zerr != nil:
@@ -60,7 +60,7 @@ func (t *Table) expectation(ctx context.Context, zone uint16, tuple ctstate.Tupl
 		return ctstate.Expectation{}, cmp.Or(list.check(func(o *opaque) bool { return o.mayExpect(tuple) }), ctstate.ErrNotFound)
 	}
 	x := list.known[i]
-	// The helper is the parent's, whose entry is looked up by its own tuple.
+	// The helper is that of the parent, whose entry is looked up by the parent's tuple.
 	if x.Master, err = t.Lookup(ctx, zone, *x.Master.Master); err != nil {
 		return ctstate.Expectation{}, err
 	}
@@ -74,12 +74,12 @@ func expects(x, t ctstate.Tuple) bool {
 		(x.Src.Port() == 0 || x.Src.Port() == t.Src.Port())
 }
 
-// mayExpect is may for an expectation: its source can be anybody's.
+// mayExpect is may for an expectation, whose source can be any address.
 func (o *opaque) mayExpect(t ctstate.Tuple) bool {
 	return o.proto.may(t.Proto) && o.orig.dst.may(t.Dst.Addr()) && o.orig.dport.may(t.Dst.Port())
 }
 
-// expectations reads those of the zone; Master holds the parent's tuple only.
+// expectations reads the expectations of the zone; Master has only the parent's tuple.
 func (t *Table) expectations(ctx context.Context, zone uint16) (expectations, error) {
 	if list, ok := t.exps[zone]; ok {
 		return list, nil
@@ -108,7 +108,8 @@ func (t *Table) expectations(ctx context.Context, zone uint16) (expectations, er
 	return list, nil
 }
 
-// knowsExpectations asks the daemon for its commands, once.
+// knowsExpectations reports whether the daemon has the command dpctl/dump-conntrack-exp; it asks
+// once.
 func (t *Table) knowsExpectations(ctx context.Context) (bool, error) {
 	if t.hasX != nil {
 		return *t.hasX, nil

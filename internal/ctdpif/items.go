@@ -52,8 +52,8 @@ var lineItems = [...]item[Line]{
 	}},
 	{"helper", func(l *Line) bool { return l.Helper != "" }, func(p *parser, l *Line) { l.Helper = string(p.word()) },
 		func(b []byte, l *Line) []byte { return append(b, l.Helper...) }},
-	// The parent's protocol is not printed; an expected connection's helper (FTP, TFTP) sees to it
-	// that it is the connection's own.
+	// The parent's protocol is not printed; the helpers (FTP, TFTP) expect only connections of the
+	// parent's protocol.
 	{"parent", func(l *Line) bool { return l.Parent != nil }, func(p *parser, l *Line) {
 		p.enclosed(func() {
 			t, c := p.tuple(l.Proto)
@@ -65,8 +65,8 @@ var lineItems = [...]item[Line]{
 	}, func(b []byte, l *Line) []byte { return append(l.Parent.append(append(b, '(')), ')') }},
 }
 
-// readProtoInfo reads what the model needs of a connection's protocol: a line without it cannot be
-// used.
+// readProtoInfo reads the protocol information. The model needs all of it, so an incomplete one is
+// an error.
 func readProtoInfo(p *parser, l *Line) {
 	p.enclosed(func() {
 		switch l.Proto {
@@ -78,12 +78,12 @@ func readProtoInfo(p *parser, l *Line) {
 			seen := readItems(p, l.TCP, tcpItems[:], &l.TCP.Layout, true)
 			l.TCP.Verbose = seen&^tcpPlain != 0
 			if seen != tcpPlain && seen&tcpVerbose != tcpVerbose || seen&tcpPlain != 0 && l.TCP.Verbose || seen&tcpScale != 0 && seen&tcpScale != tcpScale {
-				p.fail(p.off, "the TCP state is not whole")
+				p.fail(p.off, "the TCP state is incomplete")
 			}
 		case ctstate.ProtoSCTP:
 			l.SCTP = &SCTP{}
 			if readItems(p, l.SCTP, sctpItems[:], &l.SCTP.Layout, true) != 1<<len(sctpItems)-1 {
-				p.fail(p.off, "the SCTP state is not whole")
+				p.fail(p.off, "the SCTP state is incomplete")
 			}
 		default:
 			p.fail(p.off, "unknown protocol information")
@@ -91,7 +91,7 @@ func readProtoInfo(p *parser, l *Line) {
 	})
 }
 
-// The bits of tcpItems: what stands there without -m, what stands there with it, and what may.
+// The bits of tcpItems: items printed without -m, items printed with -m, and optional items.
 const (
 	tcpPlain   = 1 << 0
 	tcpVerbose = 1<<1 | 1<<2 | 1<<5 | 1<<6

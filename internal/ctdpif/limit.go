@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// perConnection is how long ovs-vswitchd's main thread works on one connection of a dump: to find
-// it, to format it and to encode the reply (measured: 3 to 6 microseconds).
+// perConnection is the time that ovs-vswitchd's main thread needs for one connection of a dump: to
+// find it, to format it and to encode the reply (measured: 3 to 6 microseconds).
 const perConnection = 4 * time.Microsecond
 
-// TooLargeError is a table with more connections than may be dumped.
+// TooLargeError reports a table that was not dumped because it has more than Max connections.
 type TooLargeError struct {
 	Connections, Max int // of all zones
 }
 
-// Hold is about how long a dump would hold ovs-vswitchd's main thread, if all connections were in
+// Hold estimates how long a dump would occupy ovs-vswitchd's main thread if all connections were in
 // the zone.
 func (e *TooLargeError) Hold() time.Duration {
 	return (time.Duration(e.Connections) * perConnection).Round(100 * time.Millisecond)
@@ -30,8 +30,9 @@ func (e *TooLargeError) Error() string {
 		e.Connections, e.Hold(), (e.Connections/100_000+1)*100_000, e.Max)
 }
 
-// mayDump asks how many connections there are before any is dumped. The number is that of all
-// zones: of a single one Open vSwitch counts only what was made since the zone was given a limit.
+// mayDump returns a TooLargeError if the datapath has more than MaxDump connections in all zones.
+// Open vSwitch has no count of one zone: it counts only connections created after the zone got a
+// limit.
 func (t *Table) mayDump(ctx context.Context) error {
 	if t.MaxDump <= 0 {
 		return nil
@@ -49,7 +50,7 @@ func (t *Table) mayDump(ctx context.Context) error {
 	return nil
 }
 
-// connections is dpctl/ct-get-nconns.
+// connections returns the number of connections in all zones (dpctl/ct-get-nconns).
 func (t *Table) connections(ctx context.Context) (int, error) {
 	var args []string
 	if t.dp != "" {

@@ -28,17 +28,17 @@ type Line struct {
 	SCTP                *SCTP
 	Helper              string
 	Parent              *Tuple
-	// Layout is how the items stood, where that is not how this package prints them: in another
-	// order, or with items of another release among them.
+	// Layout lists the items as they were read, if Append would otherwise print them differently:
+	// because of their order, or because some are unknown.
 	Layout []Item
 }
 
-// Item is an item of a line or of its protocol information: a known one by its key, or the text
-// of one that is not known.
+// Item is an item of a line or of its protocol information: Key for a known item, Text for an
+// unknown one.
 type Item struct{ Key, Text string }
 
-// Tuple is one direction. OVS prints ports for every protocol but ICMP, even
-// those that have none; Bare is a tuple printed without.
+// Tuple is one direction. OVS prints ports for every protocol but ICMP, even for protocols without
+// ports; Bare is set if it printed none.
 type Tuple struct {
 	ctstate.Tuple
 	Bare bool
@@ -47,8 +47,8 @@ type Tuple struct {
 // Counters are a direction's packets and bytes (-s); the userspace datapath has none.
 type Counters struct{ Packets, Bytes uint64 }
 
-// TCP is the protocol information of a TCP connection. Without -m only State
-// is there: the later of the two, and coalesced, so that it says little.
+// TCP is the protocol information of a TCP connection. Without -m only State is printed: the later
+// of the two states, with several states merged into one, too coarse for the model.
 type TCP struct {
 	Verbose             bool
 	State               State
@@ -88,7 +88,7 @@ var tcpFlags = [...]string{
 	"WINDOW_SCALE", "SACK_PERM", "CLOSE_INIT", "BE_LIBERAL", "DATA_UNACKNOWLEDGED", "MAXACK_SET",
 }
 
-// protocols with a name (ct_dpif_format_ipproto); others are numbers.
+// protocols that OVS prints by name (ct_dpif_format_ipproto); it prints others as numbers.
 var protocols = [...]struct {
 	num  uint8
 	name string
@@ -103,7 +103,7 @@ func enumString(names []string, v uint8) string {
 	return "[" + strconv.Itoa(int(v)) + "]"
 }
 
-// Entry is the line as the model has it.
+// Entry returns the line as an entry of the model.
 func (l *Line) Entry() ctstate.Entry {
 	e := ctstate.Entry{
 		Zone: l.Zone, ID: l.ID, Orig: l.Orig.Tuple, Reply: l.Reply.Tuple, Status: l.Status,
@@ -130,13 +130,13 @@ func (l *Line) Entry() ctstate.Entry {
 // String prints the line as OVS does.
 func (l *Line) String() string { return string(l.Append(nil)) }
 
-// Append appends what String returns.
+// Append appends the text that String returns.
 func (l *Line) Append(b []byte) []byte {
 	return appendItems(appendProto(b, l.Proto), l, lineItems[:], l.Layout)
 }
 
-// item is one kind of item: its key, whether OVS prints it for v, and how its value is read and
-// printed.
+// item describes one kind of item: its key, whether OVS prints it for v, and how to read and print
+// its value.
 type item[T any] struct {
 	key   string
 	shown func(v *T) bool
@@ -144,8 +144,8 @@ type item[T any] struct {
 	put   func(b []byte, v *T) []byte
 }
 
-// appendItems appends items, each behind a comma: those that v has in OVS's order, or as layout has
-// them.
+// appendItems appends the items of v, each after a comma, in the order of layout, or in OVS's order
+// if layout is empty.
 func appendItems[T any](b []byte, v *T, items []item[T], layout []Item) []byte {
 	for i := range items {
 		if it := &items[i]; layout == nil && it.shown(v) {
@@ -166,7 +166,7 @@ func appendItems[T any](b []byte, v *T, items []item[T], layout []Item) []byte {
 	return b
 }
 
-// appendEnclosed is appendItems in parentheses, the first item without its comma.
+// appendEnclosed is appendItems in parentheses, without the comma before the first item.
 func appendEnclosed[T any](b []byte, v *T, items []item[T], layout []Item) []byte {
 	at := len(b)
 	b = appendItems(b, v, items, layout)
@@ -208,8 +208,8 @@ func (c Counters) append(b []byte) []byte {
 	return fmt.Appendf(b, ",packets=%d,bytes=%d", c.Packets, c.Bytes)
 }
 
-// appendFlags is format_flags: names joined by "|", what has none as one
-// number at the end, "0" for nothing.
+// appendFlags is format_flags: names joined by "|", then the bits without a name as one number; "0"
+// if no bit is set.
 func appendFlags(b []byte, names []string, v uint32) []byte {
 	if v == 0 {
 		return append(b, '0')

@@ -60,18 +60,18 @@ func v6(src, dst string, proto int, l4 string) string {
 	return fmt.Sprintf("in_port(1),eth(src=0a:00:00:00:00:01,dst=0a:00:00:00:00:02),eth_type(0x86dd),ipv6(src=%s,dst=%s,label=0,proto=%d,tclass=0,hlimit=64,frag=no),%s", src, dst, proto, l4)
 }
 
-// oracle is a userspace datapath with connections of every kind in it.
+// oracle starts a userspace datapath with connections of every kind.
 func oracle(t *testing.T) *dummy.OVS {
 	t.Helper()
 	o := dummy.Start(t)
 	o.Vsctl("add-br", "br0", "--", "set", "bridge", "br0", "fail-mode=secure")
 	o.AddPorts("br0", map[string]int{"p1": 1, "p2": 2})
 	o.AddFlows("br0", flows)
-	// Composed packets have sequence numbers of 0, all of them.
+	// All composed packets have sequence number 0.
 	o.Appctl("dpctl/ct-disable-tcp-seq-chk")
 	for i, p := range packets {
 		o.Appctl("netdev-dummy/receive", p.port, p.flow)
-		// Received, not yet processed: wait until the dump shows it.
+		// The packet may not be processed yet: wait until the dump shows its connection.
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 			if strings.Contains(o.Appctl("dpctl/dump-conntrack", "-m"), p.shows) {
 				break
@@ -84,8 +84,8 @@ func oracle(t *testing.T) *dummy.OVS {
 	return o
 }
 
-// TestOracle: what a real datapath prints, whole and filtered, is read and
-// printed back letter by letter, by both ways to read it.
+// TestOracle parses what a real datapath prints, complete and filtered, with both readers, and
+// checks that printing the result gives exactly the same text.
 func TestOracle(t *testing.T) {
 	o := oracle(t)
 	var corpus strings.Builder
@@ -161,8 +161,8 @@ func checkTable(t *testing.T, tbl *Table) {
 	if es, err := tbl.Echoes(ctx, 5, ctstate.Tuple{Proto: 1, Src: echo.Src, Dst: echo.Dst, ICMPType: 8, ICMPID: 99}); err != nil || len(es) != 1 {
 		t.Errorf("echoes: %v %v", es, err)
 	}
-	// Zone 7 has no helpers: nothing is expected. Zone 3 has, and then it
-	// depends on what the daemon can show.
+	// Zone 7 has no helpers, so it has no expectations. Zone 3 has helpers: the answer depends on the
+	// daemon's release.
 	q := tup(6, "10.0.0.2:20", "10.0.0.4:2000")
 	if _, err := tbl.Expectation(ctx, 7, q); !errors.Is(err, ctstate.ErrNotFound) {
 		t.Errorf("zone 7: %v", err)
@@ -177,7 +177,8 @@ func checkTable(t *testing.T, tbl *Table) {
 	}
 }
 
-// TestOracleBound: the daemon's own count decides, before anything is dumped.
+// TestOracleBound checks that the daemon's count of connections is compared with MaxDump before any
+// dump.
 func TestOracleBound(t *testing.T) {
 	o := oracle(t)
 	tbl := New(Socket{Path: o.Ctl}, "")
@@ -189,7 +190,7 @@ func TestOracleBound(t *testing.T) {
 	}
 }
 
-// TestOracleErrors: the daemon's refusals, and a daemon that is not there.
+// TestOracleErrors checks the errors of a daemon that refuses, and of one that does not run.
 func TestOracleErrors(t *testing.T) {
 	o := dummy.Start(t)
 	s := Socket{Path: o.Ctl}
@@ -208,7 +209,7 @@ func TestOracleErrors(t *testing.T) {
 	}
 }
 
-// TestAsksOnce: one dump a zone, until Reset.
+// TestAsksOnce checks that each zone is dumped once until Reset.
 func TestAsksOnce(t *testing.T) {
 	c := &counting{text: "udp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2),reply=(src=10.0.0.2,dst=10.0.0.1,sport=2,dport=1),zone=7\n"}
 	tbl := NewCaller(c, "netdev@ovs-netdev")

@@ -11,8 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
-// opaque is a line that cannot be read: the error, with the line, and what of it tells which
-// connections it can be of.
+// opaque is a line that cannot be parsed: the error, which contains the line, and the parts that
+// restrict which connections it can describe.
 type opaque struct {
 	err         *syntax.Error
 	zone        known[uint16]
@@ -21,7 +21,7 @@ type opaque struct {
 	helper      bool
 }
 
-// known is a value that may not have been readable.
+// known is a value that is unknown if it could not be parsed.
 type known[T comparable] struct {
 	value T
 	ok    bool
@@ -29,7 +29,7 @@ type known[T comparable] struct {
 
 func (k known[T]) may(v T) bool { return !k.ok || k.value == v }
 
-// side is what could be read of one direction's tuple.
+// side holds the parts of one direction's tuple that could be parsed.
 type side struct {
 	src, dst             known[netip.Addr]
 	sport, dport, icmpID known[uint16]
@@ -63,7 +63,7 @@ func readOpaque(err *syntax.Error) opaque {
 			o.reply = readSide(value)
 		}
 	}
-	// Of an item that is there twice nobody knows which holds.
+	// If an item occurs twice, its value is unknown.
 	if seen["zone"] > 1 {
 		o.zone.ok = false
 	}
@@ -77,7 +77,7 @@ func readOpaque(err *syntax.Error) opaque {
 	return o
 }
 
-// protoNumber is a protocol's number; a name that is not known can be any protocol.
+// protoNumber returns a protocol's number; an unknown name can be any protocol.
 func protoNumber(word []byte) known[uint8] {
 	for _, n := range protocols {
 		if string(word) == n.name {
@@ -92,7 +92,7 @@ func number[T uint8 | uint16](word []byte, bits int) known[T] {
 	return known[T]{T(v), err == nil}
 }
 
-// readSide reads "(src=...,dst=...,...)" as far as it goes.
+// readSide parses "(src=...,dst=...,...)" up to the first error.
 func readSide(value []byte) (s side) {
 	value = bytes.TrimSuffix(bytes.TrimPrefix(value, []byte("(")), []byte(")"))
 	for item := range bytes.SplitSeq(value, []byte(",")) {
@@ -122,7 +122,7 @@ func address(text []byte) known[netip.Addr] {
 	return known[netip.Addr]{a, err == nil}
 }
 
-// may reports whether the direction can be of a packet with the tuple.
+// may reports whether the direction can be that of a packet with the tuple.
 func (s *side) may(t ctstate.Tuple) bool {
 	ports := s.sport.may(t.Src.Port()) && s.dport.may(t.Dst.Port())
 	if _, loose := portless(t); loose {
@@ -132,13 +132,13 @@ func (s *side) may(t ctstate.Tuple) bool {
 		s.icmpID.may(t.ICMPID) && s.icmpType.may(t.ICMPType) && s.icmpCode.may(t.ICMPCode)
 }
 
-// mayBeBack reports whether the tuple can be of the direction that answers s, which could not be
-// read: a connection's translation changes one of the two addresses at most (nat_get_unique_tuple).
+// mayBeBack reports whether the tuple can be that of the direction opposite to s, which could not
+// be parsed. NAT changes at most one of the two addresses (nat_get_unique_tuple).
 func (s *side) mayBeBack(t ctstate.Tuple) bool {
 	return s.src.may(t.Dst.Addr()) || s.dst.may(t.Src.Addr())
 }
 
-// may reports whether the line can be the connection of a packet with the tuple.
+// may reports whether the line can describe the connection of a packet with the tuple.
 func (o *opaque) may(t ctstate.Tuple) bool {
 	if !o.proto.may(t.Proto) {
 		return false
@@ -153,20 +153,20 @@ func (o *opaque) may(t ctstate.Tuple) bool {
 	return o.orig.may(t) || o.reply.may(t)
 }
 
-// mayEcho is may for any ICMP id.
+// mayEcho is may without a comparison of ICMP ids.
 func (o *opaque) mayEcho(t ctstate.Tuple) bool {
 	any := *o
 	any.orig.icmpID.ok, any.reply.icmpID.ok = false, false
 	return any.may(t)
 }
 
-// maxOpaque bounds what is kept of a zone's lines that cannot be read.
+// maxOpaque is how many of a zone's unreadable lines are kept.
 const maxOpaque = 1000
 
-// opaques are a zone's lines that cannot be read.
+// opaques are the unreadable lines of a zone.
 type opaques struct {
 	list []opaque
-	more int // that are not in list: nothing is known of them
+	more int // how many are not in list: they can be any connection
 }
 
 func (os *opaques) add(o opaque) {
@@ -177,7 +177,7 @@ func (os *opaques) add(o opaque) {
 	}
 }
 
-// check is the error of a look-up that one of the lines can be the answer of.
+// check returns an UnreadableError if one of the lines can be the answer to a look-up.
 func (os *opaques) check(may func(*opaque) bool) error {
 	i := slices.IndexFunc(os.list, func(o opaque) bool { return may(&o) })
 	switch {
@@ -189,8 +189,8 @@ func (os *opaques) check(may func(*opaque) bool) error {
 	return nil
 }
 
-// UnreadableError is a look-up that a line which cannot be read leaves open: it may be the
-// connection that was looked for. More counts lines of which nothing was kept.
+// UnreadableError reports a look-up without a certain answer, because a line that cannot be parsed
+// may be the connection. More is the number of such lines beyond those that were kept.
 type UnreadableError struct {
 	Line *syntax.Error
 	More int
@@ -203,5 +203,5 @@ func (e *UnreadableError) Error() string {
 	return "a line that cannot be read may be this connection: " + e.Line.Error()
 }
 
-// Unwrap gives what is wrong with the line.
+// Unwrap returns the line's syntax error.
 func (e *UnreadableError) Unwrap() error { return e.Line }

@@ -11,22 +11,23 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// pack holds a zone's connections in some 40 bytes each: a look-up needs few of them, but which is
-// not known before a trace has come there, and a second dump costs a thousand times more. The
-// memory is taken from the system and given back to it, so that the garbage collector neither looks
-// at it nor lets garbage of the same size gather.
+// pack holds a zone's connections in about 40 bytes each. A trace looks up few of them, but which
+// ones is unknown until then, and a second dump would cost a thousand times more than keeping all.
+// The memory is mapped from the system and unmapped again, outside the garbage collector: it does
+// not scan this memory, and no garbage of the same size accumulates.
 type pack struct {
 	chunks [][]byte
 	n      int
-	index  []byte // of 32-bit words: 1 + where a record is, by the hash of a direction
+	index  []byte // hash table by direction of 32-bit words: 1 + offset of the record
 	seed   maphash.Seed
 	rec    []byte
 }
 
-// chunkSize is what is taken at a time; no record is longer (maxLine), nor lies in two.
+// chunkSize is the size of one allocation in bytes; no record is longer (maxLine), and none is in
+// two chunks.
 const chunkSize = 1 << 16
 
-// The bits of a record's first two bytes.
+// The bits in the first two bytes of a record.
 const (
 	packV6      = 1 << iota
 	packSrcBack // the reply's source address is the original destination
@@ -40,7 +41,7 @@ const (
 	packMaster
 )
 
-// add appends a connection of the zone.
+// add appends a connection.
 func (p *pack) add(e *ctstate.Entry) error {
 	p.rec = appendRecord(p.rec[:0], e)
 	last := len(p.chunks) - 1
@@ -125,7 +126,7 @@ func appendPorts(b []byte, t *ctstate.Tuple) []byte {
 	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(b, t.Src.Port()), t.Dst.Port())
 }
 
-// record reads what appendRecord wrote.
+// record decodes what appendRecord wrote.
 type record struct{ b []byte }
 
 func (r *record) take(n int) []byte {
@@ -147,7 +148,7 @@ func (r *record) addr(v6 bool) netip.Addr {
 	return netip.AddrFrom4([4]byte(r.take(4)))
 }
 
-// ports reads the ports or the ICMP fields of a tuple whose addresses are there.
+// ports decodes the ports or the ICMP fields of a tuple with these addresses.
 func (r *record) ports(t *ctstate.Tuple, src, dst netip.Addr) {
 	b := r.take(4)
 	sport, dport := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
@@ -158,7 +159,7 @@ func (r *record) ports(t *ctstate.Tuple, src, dst netip.Addr) {
 	t.Src, t.Dst = netip.AddrPortFrom(src, sport), netip.AddrPortFrom(dst, dport)
 }
 
-// tuples reads the first part of a record.
+// tuples decodes the first part of a record.
 func (r *record) tuples() (set uint16, orig, reply ctstate.Tuple) {
 	set = binary.BigEndian.Uint16(r.take(2))
 	v6 := set&packV6 != 0
@@ -181,7 +182,7 @@ func (r *record) tuples() (set uint16, orig, reply ctstate.Tuple) {
 	return set, orig, reply
 }
 
-// entry reads a whole record.
+// entry decodes a whole record.
 func (r *record) entry(zone uint16) ctstate.Entry {
 	set, orig, reply := r.tuples()
 	e := ctstate.Entry{Zone: zone, Orig: orig, Reply: reply, Source: ctstate.FromUserspace}
@@ -214,7 +215,7 @@ func (r *record) entry(zone uint16) ctstate.Entry {
 	return e
 }
 
-// all gives the place of every record and its entry.
+// all iterates over the offset and entry of every record.
 func (p *pack) all(zone uint16) iter.Seq2[uint32, ctstate.Entry] {
 	return func(yield func(uint32, ctstate.Entry) bool) {
 		for i, c := range p.chunks {
@@ -228,13 +229,13 @@ func (p *pack) all(zone uint16) iter.Seq2[uint32, ctstate.Entry] {
 	}
 }
 
-// finish makes the index, once everything is there.
+// finish builds the index after the last add.
 func (p *pack) finish() (err error) {
 	if p.n == 0 {
 		return nil
 	}
 	p.seed = maphash.MakeSeed()
-	slots := p.n*2*4/3 + 1 // one more than filled at least, where a search ends
+	slots := p.n*2*4/3 + 1 // at least one stays empty, where a search ends
 	if p.index, err = grab(4 * slots); err != nil {
 		return err
 	}
@@ -247,7 +248,7 @@ func (p *pack) finish() (err error) {
 	return nil
 }
 
-// slots walks the index from where the tuple belongs, until yield returns false.
+// slots walks the index from the tuple's hash on, until yield returns false.
 func (p *pack) slots(t ctstate.Tuple, yield func(word []byte) bool) {
 	n := len(p.index) / 4
 	hi, _ := bits.Mul64(maphash.Comparable(p.seed, t), uint64(n))
@@ -268,7 +269,7 @@ func (p *pack) put(at uint32, t ctstate.Tuple) {
 	})
 }
 
-// find gives the connection of which t is a direction.
+// find returns the connection that has t as one of its directions.
 func (p *pack) find(zone uint16, t ctstate.Tuple) (e ctstate.Entry, ok bool) {
 	if p.n == 0 {
 		return e, false
@@ -291,7 +292,7 @@ func (p *pack) find(zone uint16, t ctstate.Tuple) (e ctstate.Entry, ok bool) {
 	return e, ok
 }
 
-// release gives the memory back; the pack is not to be used any more.
+// release unmaps the memory; the pack must not be used afterwards.
 func (p *pack) release() {
 	for _, c := range p.chunks {
 		syscall.Munmap(c[:chunkSize])

@@ -7,7 +7,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// TestPack: every connection comes out as it went in, by both its directions.
+// TestPack checks that every connection is found unchanged by both its directions.
 func TestPack(t *testing.T) {
 	var p pack
 	defer func() { p.release() }()
@@ -53,7 +53,7 @@ func TestPack(t *testing.T) {
 	}
 }
 
-// FuzzPack: as TestPack, for any line.
+// FuzzPack is TestPack for any line.
 func FuzzPack(f *testing.F) {
 	for _, l := range corpusLines(f) {
 		f.Add(l)

@@ -15,7 +15,7 @@ func fault(line []byte, off int, msg string) error {
 	return &syntax.Error{What: "conntrack dump", In: string(line), Off: off, Msg: msg, Whole: true}
 }
 
-// Parse reads one line, without its newline.
+// Parse parses one line, given without its newline.
 func Parse(line string) (Line, error) {
 	var l Line
 	if err := ParseInto([]byte(line), &l); err != nil {
@@ -24,8 +24,8 @@ func Parse(line string) (Line, error) {
 	return l, nil
 }
 
-// ParseInto is Parse for a buffer that is used again: l keeps nothing of it. The memory of l.TCP is
-// used again too.
+// ParseInto is Parse without allocations: the result does not refer to line, which the caller may
+// reuse, and the memory of l.TCP is reused.
 func ParseInto(line []byte, l *Line) error {
 	p := parser{in: line, tcp: l.TCP}
 	*l = Line{}
@@ -37,12 +37,12 @@ func ParseInto(line []byte, l *Line) error {
 	return nil
 }
 
-// parser is a cursor over one line; the first error stays.
+// parser is a cursor over one line; it keeps the first error.
 type parser struct {
 	in  []byte
 	off int
 	err error
-	tcp *TCP // to be used for the line's
+	tcp *TCP // memory for the line's TCP
 }
 
 func (p *parser) fail(off int, format string, args ...any) {
@@ -51,7 +51,7 @@ func (p *parser) fail(off int, format string, args ...any) {
 	}
 }
 
-// skip takes s off the front if it is there.
+// skip advances past s if it is next, and reports whether it was.
 func (p *parser) skip(s string) bool {
 	if p.err == nil && len(p.in)-p.off >= len(s) && string(p.in[p.off:p.off+len(s)]) == s {
 		p.off += len(s)
@@ -66,7 +66,7 @@ func (p *parser) need(s string) {
 	}
 }
 
-// word takes the bytes up to a comma, a closing parenthesis or the end.
+// word reads the bytes up to a comma, a closing parenthesis or the end.
 func (p *parser) word() []byte {
 	if p.err != nil {
 		return nil
@@ -103,7 +103,7 @@ func (p *parser) number(limit uint64) uint64 {
 	return v
 }
 
-// notZero is a number that OVS leaves out where it is 0.
+// notZero reads a number that OVS omits if it is 0.
 func (p *parser) notZero(limit uint64) uint64 {
 	v := p.number(limit)
 	if v == 0 {
@@ -119,7 +119,7 @@ func (p *parser) u16() uint16 { return uint16(p.number(1<<16 - 1)) }
 func (p *parser) u32() uint32 { return uint32(p.number(1<<32 - 1)) }
 func (p *parser) u64() uint64 { return p.number(1<<64 - 1) }
 
-// line is a protocol and items behind it (ct_dpif_format_entry).
+// line reads a protocol and the items after it (ct_dpif_format_entry).
 func (p *parser) line(l *Line) {
 	l.Proto = p.proto()
 	seen := readItems(p, l, lineItems[:], &l.Layout, false)
@@ -130,17 +130,17 @@ func (p *parser) line(l *Line) {
 	case seen&1 == 0:
 		p.fail(p.off, "the original tuple is missing")
 	case l.HasReply && l.Reply.Src.Addr().Is4() != l.Orig.Src.Addr().Is4():
-		p.fail(p.off, "directions of different address families")
+		p.fail(p.off, "the directions have different address families")
 	case l.Parent != nil && l.Parent.Src.Addr().Is4() != l.Orig.Src.Addr().Is4():
-		p.fail(p.off, "a parent of another address family")
+		p.fail(p.off, "the parent has another address family")
 	}
 }
 
-// readItems reads items up to a closing parenthesis or the end, in whatever order they stand: they
-// are named, so that one that this package does not know hides nothing. The result has a bit for
-// each item that was there. open is for a list whose first item has no comma before it.
+// readItems reads items up to a closing parenthesis or the end, in any order. Items have names, so
+// an unknown item does not prevent reading the others. The result has a bit for each item that was
+// read. open says that no comma precedes the first item.
 func readItems[T any](p *parser, v *T, items []item[T], layout *[]Item, open bool) (seen uint32) {
-	var order [16]uint8 // of the items read, for the layout
+	var order [16]uint8 // indexes of the items in the order read, for the layout
 	n, next, plain := 0, 0, true
 	for ; p.err == nil && p.off < len(p.in) && p.in[p.off] != ')'; open = false {
 		if !open {
@@ -159,7 +159,7 @@ func readItems[T any](p *parser, v *T, items []item[T], layout *[]Item, open boo
 			*layout = append(*layout, Item{Text: p.unknown()})
 			continue
 		case seen&(1<<i) != 0:
-			p.fail(at, "%q is there twice", items[i].key)
+			p.fail(at, "%q occurs twice", items[i].key)
 			return seen
 		case plain:
 			order[n] = uint8(i)
@@ -173,8 +173,8 @@ func readItems[T any](p *parser, v *T, items []item[T], layout *[]Item, open boo
 	return seen
 }
 
-// key takes a known key and its equals sign, and returns which it is, or -1. The search begins at
-// the one that is expected next.
+// key reads a known key and its equals sign, and returns its index, or -1. The search begins at
+// index next, the most likely one.
 func (p *parser) key(next, n int, name func(int) string) int {
 	for i := range n {
 		i = (next + i) % n
@@ -187,7 +187,7 @@ func (p *parser) key(next, n int, name func(int) string) int {
 	return -1
 }
 
-// unknown takes an item of any kind, with what it has in parentheses.
+// unknown reads an item of any kind, including its parentheses.
 func (p *parser) unknown() string {
 	start := p.off
 	n := itemLen(p.in[p.off:])
@@ -199,8 +199,8 @@ func (p *parser) unknown() string {
 	return string(p.in[start:p.off])
 }
 
-// itemLen is the length of the item that b begins with, up to a comma or a closing parenthesis that
-// is not its own; -1 where its parentheses do not close.
+// itemLen returns the length of the item at the start of b, which ends at a comma or at the closing
+// parenthesis of the surrounding list; -1 if its parentheses are unbalanced.
 func itemLen(b []byte) int {
 	depth := 0
 	for i, c := range b {
@@ -219,7 +219,7 @@ func itemLen(b []byte) int {
 	return len(b)
 }
 
-// enclosed reads what read reads, in parentheses.
+// enclosed calls read between an opening and a closing parenthesis.
 func (p *parser) enclosed(read func()) {
 	p.need("(")
 	read()
@@ -244,7 +244,7 @@ func (p *parser) proto() uint8 {
 	return v
 }
 
-// tuple is ct_dpif_format_tuple, and the counters printed within its parentheses.
+// tuple reads a tuple (ct_dpif_format_tuple) and the counters within its parentheses.
 func (p *parser) tuple(proto uint8) (t Tuple, c Counters) {
 	t.Proto = proto
 	p.need("src=")
@@ -252,7 +252,7 @@ func (p *parser) tuple(proto uint8) (t Tuple, c Counters) {
 	p.need(",dst=")
 	dst := p.addr()
 	if p.err == nil && src.Is4() != dst.Is4() {
-		p.fail(p.off, "addresses of different families")
+		p.fail(p.off, "the addresses have different families")
 	}
 	var sport, dport uint16
 	icmp := proto == ctstate.ProtoICMP || proto == ctstate.ProtoICMPv6
@@ -282,7 +282,7 @@ func (p *parser) tuple(proto uint8) (t Tuple, c Counters) {
 	return t, c
 }
 
-// addr reads an address; dotted ones by hand, being nearly all.
+// addr reads an address. It parses IPv4 itself, for speed: nearly all addresses are IPv4.
 func (p *parser) addr() netip.Addr {
 	start := p.off
 	w := p.word()
@@ -312,7 +312,7 @@ func (p *parser) addr() netip.Addr {
 	return a
 }
 
-// flags is what appendFlags prints.
+// flags reads what appendFlags prints.
 func (p *parser) flags(names []string) uint32 {
 	if p.skip("0") && (p.off == len(p.in) || p.in[p.off] == ',' || p.in[p.off] == ')') {
 		return 0
@@ -349,7 +349,7 @@ func flagBit(names []string, item []byte) uint32 {
 	return 0
 }
 
-// label reads up to 32 hexadecimal digits, a 128-bit number.
+// label reads a 128-bit number of up to 32 hexadecimal digits.
 func (p *parser) label() ctstate.Label {
 	start := p.off
 	w := p.word()

@@ -45,8 +45,8 @@ const (
 	r4 = "reply=(src=10.0.0.2,dst=10.0.0.1,sport=2,dport=1)"
 )
 
-// lines are kinds of text that no datapath at hand prints, made from the
-// grammar: the kernel's status and counters, time stamps, other releases.
+// lines are made from the grammar, for items that the datapaths of the tests do not print: the
+// kernel's status and counters, time stamps, items of other releases.
 var lines = []string{
 	"tcp," + o4 + "," + r4,
 	"tcp," + o4 + "," + r4 + ",protoinfo=(state=ESTABLISHED)",
@@ -61,7 +61,7 @@ var lines = []string{
 	"tcp," + o4 + "," + r4 + ",protoinfo=(state=[200])",
 	"tcp," + o4 + ",zone=3,mark=1,labels=0x1,parent=(src=10.0.0.4,dst=10.0.0.2,sport=1004,dport=21)",
 	"tcp," + o4 + "," + r4 + ",helper=tftp,offload=(a=1,b=2)",
-	// Items of another release, in every place; known ones in another order.
+	// Unknown items in every place, and known items in another order.
 	"tcp," + o4 + "," + r4 + ",id=0,zone=1,status=0,timeout=3,limit=4,protoinfo=(state_orig=ESTABLISHED,state_reply=ESTABLISHED,flags_orig=0,flags_reply=0)",
 	"udp,policy=(name=(a,b=(c)),x)," + o4 + ",[OFFLOAD]," + r4 + ",mark=2,zone=7,timeout=29,label=3",
 	"tcp," + o4 + "," + r4 + ",zone=1,protoinfo=(window=(5,6),state_orig=SYN_SENT,rtt=3,state_reply=CLOSED,flags_reply=0,flags_orig=0x80,last)",
@@ -116,13 +116,13 @@ func TestFields(t *testing.T) {
 	if !reflect.DeepEqual(e, want) {
 		t.Errorf("got  %+v %+v\nwant %+v %+v", e, e.TCP, want, want.TCP)
 	}
-	// Without -m the TCP state is coalesced, and tells the model nothing.
+	// Without -m the TCP state is too coarse for the model.
 	if l, _ := Parse(lines[1]); l.Entry().TCP != nil || l.TCP.State.String() != "ESTABLISHED" {
 		t.Errorf("%+v", l.TCP)
 	}
 }
 
-// TestUnknownItems: what another release adds hides nothing, wherever it stands.
+// TestUnknownItems checks that unknown items do not change how the known ones are read.
 func TestUnknownItems(t *testing.T) {
 	for _, in := range []string{
 		"tcp," + o4 + "," + r4 + ",zone=7,timeout=3,limit=4,mark=2,protoinfo=(state_orig=ESTABLISHED,state_reply=SYN_SENT,flags_orig=0,flags_reply=0)",
@@ -214,11 +214,10 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// serve answers one connection after another with what reply gives, in the
-// pieces it gives.
+// serve answers each connection with what reply writes, write by write.
 func serve(t testing.TB, reply func(w io.Writer)) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ctl") // a socket's path has to be short
+	dir, err := os.MkdirTemp("", "ctl") // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +307,7 @@ func TestStreamCancel(t *testing.T) {
 	}
 }
 
-// TestCutShort: a table whose text ends early is an error, never "not found".
+// TestCutShort checks that a text that ends early is an error, never "not found".
 func TestCutShort(t *testing.T) {
 	path := serve(t, func(w io.Writer) { w.Write([]byte(`{"id":0,"result":"tcp,` + o4 + "," + r4 + `\n`)) })
 	_, err := New(Socket{Path: path}, "").Lookup(t.Context(), 0, tup(17, "10.0.0.1:9", "10.0.0.2:9"))
@@ -353,7 +352,7 @@ func manyLines(w io.Writer, n int) {
 	io.WriteString(w, `","error":null}`)
 }
 
-// TestFlatMemory: a table far larger than what may be held is read through.
+// TestFlatMemory reads a table that is much larger than the allowed memory.
 func TestFlatMemory(t *testing.T) {
 	const n = 70_000 // 25 MB of text
 	path := serve(t, func(w io.Writer) { manyLines(w, n) })

@@ -10,7 +10,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
-// maxLine is the longest line: a tenth of it is plenty for any entry.
+// maxLine is the maximum length of a line in bytes, ten times that of any known entry.
 const maxLine = 16 << 10
 
 // Scan reads lines from r until its end; what a line holds is valid until the next. A line that

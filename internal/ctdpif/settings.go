@@ -9,7 +9,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Settings is what a userspace datapath's conntrack is set to, and how many connections it has.
+// Settings are the conntrack settings of a userspace datapath, and its number of connections.
 type Settings struct {
 	Conns, MaxConns int
 	SeqCheck        bool
@@ -17,20 +17,20 @@ type Settings struct {
 	Fragments       ctstate.UserFragments
 }
 
-// Limits are limits of connections by zone.
+// Limits are the maximum numbers of connections by zone.
 type Limits struct {
-	Default uint32 // 0 where none is set
+	Default uint32 // 0 if none is set
 	Zones   map[uint16]ctstate.ZoneLimit
 }
 
-// TextError is a reply that is not as the command prints it.
+// TextError reports a reply that cannot be parsed.
 type TextError struct{ Method, Text string }
 
 func (e *TextError) Error() string {
-	return fmt.Sprintf("%s: %q is not what it prints", e.Method, e.Text)
+	return fmt.Sprintf("%s: unexpected reply %q", e.Method, e.Text)
 }
 
-// ReadSettings asks ovs-vswitchd for the settings of the datapath dp, or of the only one when dp is
+// ReadSettings asks ovs-vswitchd for the settings of the datapath dp, or of the only one if dp is
 // empty.
 func ReadSettings(ctx context.Context, c Caller, dp string) (s Settings, err error) {
 	for _, ask := range []struct {
@@ -54,8 +54,8 @@ func ReadSettings(ctx context.Context, c Caller, dp string) (s Settings, err err
 	return s, nil
 }
 
-// ReadZoneLimit asks for the limit that holds in a zone, and for the connections that are counted
-// against it.
+// ReadZoneLimit asks for the limit that applies in a zone, and for the number of connections
+// counted against it.
 func ReadZoneLimit(ctx context.Context, c Caller, dp string, zone uint16) (ctstate.ZoneLimit, error) {
 	var l Limits
 	err := callParse(ctx, c, "dpctl/ct-get-limits", func(text string) (ok bool) {
@@ -79,7 +79,7 @@ func callParse(ctx context.Context, c Caller, method string, parse func(string) 
 	return nil
 }
 
-// intoInt parses the one number that a command prints.
+// intoInt returns a parser that stores a reply of one number in to.
 func intoInt(to *int) func(string) bool {
 	return func(text string) bool {
 		v, err := strconv.ParseUint(strings.TrimSpace(text), 10, 32)
@@ -88,7 +88,7 @@ func intoInt(to *int) func(string) bool {
 	}
 }
 
-// parseLimits reads "default limit=N", then lines "zone=N,limit=N,count=N"
+// parseLimits parses "default limit=N", then lines "zone=N,limit=N,count=N"
 // (ct_dpif_format_zone_limits).
 func parseLimits(text string) (l Limits, ok bool) {
 	l.Zones = map[uint16]ctstate.ZoneLimit{}
@@ -111,7 +111,7 @@ func parseLimits(text string) (l Limits, ok bool) {
 	return l, true
 }
 
-// values reads "a=1,b=2" with just these names in their order.
+// values parses "a=1,b=2" with exactly these names in this order.
 func values(line string, names ...string) ([]uint32, bool) {
 	parts := strings.Split(line, ",")
 	if len(parts) != len(names) {
@@ -129,7 +129,7 @@ func values(line string, names ...string) ([]uint32, bool) {
 	return out, true
 }
 
-// parseFragments reads what is needed of "name: number" lines (dpctl_ct_ipf_get_status).
+// parseFragments parses the needed "name: number" lines (dpctl_ct_ipf_get_status).
 func parseFragments(text string) (ctstate.UserFragments, bool) {
 	found := map[string]int{}
 	for _, line := range strings.Split(text, "\n") {

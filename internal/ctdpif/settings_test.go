@@ -9,7 +9,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// replies answers commands by their text, arguments included.
+// replies maps commands with their arguments to replies.
 type replies map[string]string
 
 func (r replies) Call(_ context.Context, method string, args ...string) (string, error) {
@@ -20,7 +20,7 @@ func (r replies) Call(_ context.Context, method string, args ...string) (string,
 	return text, nil
 }
 
-// The replies are those of ovs-vswitchd 3.1.0.
+// settings returns replies of ovs-vswitchd 3.1.0.
 func settings() replies {
 	return replies{
 		"dpctl/ct-get-nconns netdev@ovs-netdev":        "3\n",

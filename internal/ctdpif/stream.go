@@ -19,18 +19,17 @@ type Caller interface {
 	Call(ctx context.Context, method string, args ...string) (string, error)
 }
 
-// Streamer runs a command and returns its text to be read as it comes in. The
-// reader's last error is io.EOF only if the daemon's reply was whole.
+// Streamer runs a command and returns a reader of its text, which can be read while it arrives. The
+// reader ends with io.EOF only if the daemon's reply was complete.
 type Streamer interface {
 	Stream(ctx context.Context, method string, args ...string) (io.ReadCloser, error)
 }
 
-// Socket is the Streamer over ovs-vswitchd's control socket: the reply is one
-// JSON string, of hundreds of megabytes for a large table, which is decoded as
-// it is read and never held.
+// Socket is the Streamer over ovs-vswitchd's control socket. The reply is one JSON string, for a
+// large table of hundreds of megabytes; Socket decodes it as it arrives and never holds all of it.
 type Socket struct{ Path string }
 
-// DaemonError is the daemon's own error reply.
+// DaemonError is an error reply of the daemon.
 type DaemonError struct {
 	Path, Method string
 	Text         string
@@ -71,15 +70,15 @@ func (s Socket) Stream(ctx context.Context, method string, args ...string) (io.R
 	return r, nil
 }
 
-// replyReader walks {"id":0,"result":"...","error":null}, its keys in any
-// order, and reads the text of result.
+// replyReader parses {"id":0,"result":"...","error":null}, with its keys in any order, and reads
+// the text of result.
 type replyReader struct {
 	conn         net.Conn
 	ctx          context.Context
 	stop         func() bool
 	in           *bufio.Reader
 	path, method string
-	err          error // what Read ends with
+	err          error // last result of Read
 	first        bool  // no member has been read yet
 	pending      []byte
 }
@@ -97,7 +96,7 @@ func (r *replyReader) wrap(err error) error {
 	return fmt.Errorf("%s: %s: %w", r.path, r.method, err)
 }
 
-// Close gives the connection up; a daemon still writing gets EPIPE.
+// Close closes the connection; a daemon that still writes gets EPIPE.
 func (r *replyReader) Close() error {
 	r.stop()
 	if r.err == nil {
@@ -106,7 +105,7 @@ func (r *replyReader) Close() error {
 	return r.conn.Close()
 }
 
-// begin reads up to the first byte of the result's text.
+// begin reads up to the first byte of the text of result.
 func (r *replyReader) begin() error {
 	if c, err := r.token(); err != nil || c != '{' {
 		return noReply(err)
@@ -129,7 +128,7 @@ func noReply(err error) error {
 	return err
 }
 
-// token reads the next byte that is not white space.
+// token returns the next byte that is not white space.
 func (r *replyReader) token() (byte, error) {
 	for {
 		c, err := r.in.ReadByte()
@@ -139,8 +138,8 @@ func (r *replyReader) token() (byte, error) {
 	}
 }
 
-// members reads members of the object, until inside the text of result (done
-// false) or behind the object.
+// members reads members of the object up to the text of result (done is false) or to the end of the
+// object (done is true).
 func (r *replyReader) members() (done bool, err error) {
 	for {
 		c, err := r.token()
@@ -186,7 +185,7 @@ func (r *replyReader) members() (done bool, err error) {
 
 const maxShort = 1 << 20
 
-// shortString reads the rest of a string that is not the result.
+// shortString reads the rest of a string other than result.
 func (r *replyReader) shortString() (string, error) {
 	var out []byte
 	for {
@@ -202,7 +201,7 @@ func (r *replyReader) shortString() (string, error) {
 	}
 }
 
-// scalar reads a value that begins with c: a string, a number, or a word.
+// scalar reads a value whose first byte is c: a string, a number, or a word.
 func (r *replyReader) scalar(c byte) (text string, isString bool, err error) {
 	switch {
 	case c == '"':
@@ -222,8 +221,8 @@ func (r *replyReader) scalar(c byte) (text string, isString bool, err error) {
 	return "", false, errReply
 }
 
-// chunk appends decoded text of a string to out, as much as is buffered and at
-// least something, until the closing quote.
+// chunk appends decoded text of a string to out, up to the closing quote or the end of the buffered
+// input, at least one character.
 func (r *replyReader) chunk(out []byte, room int) (_ []byte, end bool, err error) {
 	if r.in.Buffered() == 0 {
 		if _, err := r.in.Peek(1); err != nil {
@@ -331,7 +330,7 @@ func (r *replyReader) Read(p []byte) (int, error) {
 				break
 			}
 			if r.in.Buffered() == 0 {
-				break // hand over what there is before waiting for more
+				break // return what was read before waiting for more
 			}
 		}
 	}
@@ -343,7 +342,8 @@ func (r *replyReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// finish reads what follows the text: an error after a result is an error.
+// finish reads the rest of the reply after the text; a non-null error member makes the reply an
+// error.
 func (r *replyReader) finish() error {
 	done, err := r.members()
 	switch {
@@ -355,7 +355,7 @@ func (r *replyReader) finish() error {
 	return io.EOF
 }
 
-// callStreamer makes a Caller a Streamer, for short tables and tests.
+// callStreamer is a Streamer over a Caller, for short tables and tests.
 type callStreamer struct{ Caller }
 
 func (c callStreamer) Stream(ctx context.Context, method string, args ...string) (io.ReadCloser, error) {

@@ -15,18 +15,19 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Table is the conntrack table of a userspace datapath: a ctstate.Table, and its
-// Expecter and EchoFinder. OVS can only dump, one zone at a time: a zone is
-// dumped once and kept, packed, until Reset or Renew, so that however many look-ups
-// a packet needs, ovs-vswitchd is held up once a zone. Safe for concurrent use.
+// Table is the conntrack table of a userspace datapath: a ctstate.Table, and its Expecter and
+// EchoFinder. OVS can only dump, one zone at a time. A zone is dumped once and kept in packed form
+// until Reset or Renew, so that a packet's look-ups occupy ovs-vswitchd once a zone. Safe for
+// concurrent use.
 type Table struct {
 	s  Streamer
-	dp string // datapath name as dpctl takes it; empty: the only one
+	dp string // datapath name for dpctl; empty: the only one
 
-	// MaxDump is the largest table, in connections of all zones, that is dumped; 0 is no bound.
+	// MaxDump is the maximum size of a table that is dumped, in connections of all zones; 0 is no
+	// bound.
 	MaxDump int
 
-	// Now is the clock of Renew; time.Now when nil.
+	// Now is the clock of Renew; time.Now if nil.
 	Now func() time.Time
 
 	mu    sync.Mutex
@@ -36,37 +37,37 @@ type Table struct {
 	count *int  // connections of all zones
 }
 
-// zone is what is known of one.
+// zone is the content of one zone.
 type zone struct {
 	pack
 	opaques
-	helpers bool // some connection has one
+	helpers bool // whether a connection has a helper
 	read    time.Time
 	took    time.Duration
 }
 
-// New is the table of the datapath dp, or of the only one when dp is empty.
+// New returns the table of the datapath dp, or of the only one if dp is empty.
 func New(s Streamer, dp string) *Table { return &Table{s: s, dp: dp} }
 
 // NewCaller is New for a client that returns whole replies.
 func NewCaller(c Caller, dp string) *Table { return New(callStreamer{c}, dp) }
 
-// Reset forgets what was read: the next look-ups see the table anew.
+// Reset discards what was read: the next look-ups read the table again.
 func (t *Table) Reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.forget(func(*zone) bool { return true })
 }
 
-// The readings that Renew keeps: of large zones, for some times as long as reading them took.
+// Renew keeps the readings of large zones, for a multiple of the time that reading them took.
 const (
 	largeZone = 5000
 	keepTimes = 10
 )
 
-// Renew is Reset for the next packet of a run, and keeps the reading of a large zone for ten times
-// as long as it took: so ovs-vswitchd spends a tenth of its time on dumps at most, and the packets
-// of a session see one moment of the table. maxDump is MaxDump from now on.
+// Renew is Reset for the next packet of a run, but keeps the reading of a large zone for ten times
+// the duration of its dump. So ovs-vswitchd spends at most a tenth of its time on dumps, and the
+// packets of a session see the same table. Renew sets MaxDump to maxDump.
 func (t *Table) Renew(maxDump int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,8 +93,8 @@ func (t *Table) now() time.Time {
 	return time.Now()
 }
 
-// All reads the connections of one zone, or of every zone when zone is nil,
-// holding one at a time. Errors are as Scan's.
+// All reads the connections of one zone, or of every zone if zone is nil, one at a time. It yields
+// errors as Scan does.
 func (t *Table) All(ctx context.Context, zone *uint16) iter.Seq2[ctstate.Entry, error] {
 	return func(yield func(ctstate.Entry, error) bool) {
 		for l, err := range t.lines(ctx, "dpctl/dump-conntrack", []string{"-m", "-s"}, zone) {
@@ -123,7 +124,7 @@ func (t *Table) lines(ctx context.Context, method string, args []string, zone *u
 		}
 		defer r.Close()
 		for l, err := range Scan(r) {
-			// The daemon filters; checked all the same.
+			// The daemon filters by zone; its filter is checked here.
 			if err == nil && zone != nil && l.Zone != *zone {
 				continue
 			}
@@ -134,11 +135,11 @@ func (t *Table) lines(ctx context.Context, method string, args []string, zone *u
 	}
 }
 
-// Lookup finds the connection of the zone one of whose directions is the tuple.
+// Lookup returns the connection of the zone that has the tuple as one of its directions.
 //
-// The userspace datapath tracks most protocols by addresses alone, SCTP too
-// before OVS 3.2 (extract_l4). Such a connection, whose ports the table has as
-// 0, is answered with the ports asked for, as they are on every packet of it.
+// The userspace datapath tracks most protocols by addresses alone, SCTP too before OVS 3.2
+// (extract_l4). The table has port 0 for such a connection; Lookup returns it with the ports of the
+// tuple.
 func (t *Table) Lookup(ctx context.Context, zone uint16, tuple ctstate.Tuple) (ctstate.Entry, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -167,8 +168,8 @@ func (t *Table) lookup(ctx context.Context, zone uint16, key ctstate.Tuple) (cts
 	return e, err
 }
 
-// portless is the key of a datapath that does not look at the protocol's ports;
-// false where it always does, or where there are none.
+// portless returns the tuple with ports 0, the key of a datapath that ignores the protocol's ports;
+// false if every datapath compares the ports, or if they are 0 already.
 func portless(t ctstate.Tuple) (ctstate.Tuple, bool) {
 	switch t.Proto {
 	case ctstate.ProtoTCP, ctstate.ProtoUDP, ctstate.ProtoICMP, ctstate.ProtoICMPv6:
@@ -179,11 +180,11 @@ func portless(t ctstate.Tuple) (ctstate.Tuple, bool) {
 	return bare, bare != t
 }
 
-// withPorts puts key's ports into the entry found by bare.
+// withPorts puts key's ports into the entry that bare found.
 func withPorts(e ctstate.Entry, bare, key ctstate.Tuple) ctstate.Entry {
 	src, dst := key.Src.Port(), key.Dst.Port()
 	if e.Orig != bare {
-		src, dst = dst, src // the packet goes in reply direction
+		src, dst = dst, src // the packet is in reply direction
 	}
 	put := func(a netip.AddrPort, port uint16) netip.AddrPort { return netip.AddrPortFrom(a.Addr(), port) }
 	e.Orig.Src, e.Orig.Dst = put(e.Orig.Src, src), put(e.Orig.Dst, dst)
@@ -191,7 +192,7 @@ func withPorts(e ctstate.Entry, bare, key ctstate.Tuple) ctstate.Entry {
 	return e
 }
 
-// readZone gives the zone, read at most once until it is forgotten.
+// readZone returns the zone, which it reads once until Reset or Renew.
 func (t *Table) readZone(ctx context.Context, id uint16) (*zone, error) {
 	if z := t.zones[id]; z != nil {
 		return z, nil
@@ -240,8 +241,8 @@ func unmap(t ctstate.Tuple) ctstate.Tuple {
 	return t
 }
 
-// Echoes lists the echo connections of the zone between t's addresses, of its
-// type, in either direction, whatever their id.
+// Echoes returns the echo connections of the zone with the tuple's addresses and type, in either
+// direction and with any id.
 func (t *Table) Echoes(ctx context.Context, zoneID uint16, tuple ctstate.Tuple) ([]ctstate.Entry, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

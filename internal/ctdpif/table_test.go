@@ -12,7 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// TestUnreadableLines: a line that cannot be read leaves open only what it may be the answer of.
+// TestUnreadableLines checks that an unreadable line makes only those look-ups uncertain whose
+// answer it can be.
 func TestUnreadableLines(t *testing.T) {
 	const good = "tcp,orig=(src=10.0.0.9,dst=10.0.0.8,sport=9,dport=8),reply=(src=10.0.0.8,dst=10.0.0.9,sport=8,dport=9),zone=1"
 	asked, back := tup(6, "10.0.0.1:1", "10.0.0.2:2"), tup(6, "10.0.0.2:2", "10.0.0.1:1")
@@ -26,14 +27,14 @@ func TestUnreadableLines(t *testing.T) {
 		{"tcp," + o4 + "," + r4 + ",zone=1,protoinfo=()", open, []ctstate.Tuple{tup(6, "10.0.0.1:3", "10.0.0.2:2")}},
 		{"tcp," + o4 + "," + r4 + ",protoinfo=(state_orig=NEW,state_reply=NEW,flags_orig=0,flags_reply=0),zone=1", open, nil},
 		{"tcp," + o4 + "," + r4 + ",zone=2,status=NEWFLAG", nil, open},
-		{"tcp," + o4 + "," + r4 + ",status=NEWFLAG", open, nil}, // the zone was asked for, and this is of it
+		{"tcp," + o4 + "," + r4 + ",status=NEWFLAG", open, nil}, // the line is in the dumped zone
 		{"tcp," + o4 + "," + r4 + ",zone=x", open, nil},
 		{"tcp," + o4 + "," + r4 + ",zone=2,zone=1", open, nil},
 		{"quic," + o4 + "," + r4 + ",zone=1", append(open, tup(17, "10.0.0.1:1", "10.0.0.2:2")), []ctstate.Tuple{tup(6, "10.0.0.1:3", "10.0.0.2:2")}},
 		{"6," + o4 + "," + r4 + ",zone=1", open, []ctstate.Tuple{tup(17, "10.0.0.1:1", "10.0.0.2:2")}},
 		{"tcp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2,iface=4),reply=(src=10.0.0.2,dst=10.0.0.1,sport=2,dport=1,iface=5),zone=1", open, []ctstate.Tuple{tup(6, "10.0.0.1:3", "10.0.0.2:2")}},
 		{"tcp,orig=(src=10.0.0.1,dst=10.0.0.2,port=(a)),reply=(src=10.0.0.2,dst=10.0.0.1),zone=1,x=(", append(open, tup(6, "10.0.0.1:3", "10.0.0.2:2")), []ctstate.Tuple{tup(6, "10.0.0.3:1", "10.0.0.2:2")}},
-		// Only one direction can be read: the other has one of its addresses at least.
+		// If only one direction can be parsed, the other shares at least one address with it.
 		{"tcp," + o4 + ",reply=?,zone=1,zone=1", append(open, tup(6, "30.0.0.1:2", "10.0.0.1:1")), []ctstate.Tuple{tup(6, "10.0.0.1:3", "10.0.0.2:2"), tup(6, "30.0.0.1:2", "10.0.0.3:1")}},
 		{"tcp," + r4 + ",zone=1", append(open, tup(6, "10.0.0.1:1", "30.0.0.1:80")), []ctstate.Tuple{tup(6, "10.0.0.3:1", "30.0.0.1:80")}},
 		{"132,orig=(src=10.0.0.1,dst=10.0.0.2,sport=0,dport=0),reply=(src=10.0.0.2,dst=10.0.0.1,sport=0,dport=0),zone=1", []ctstate.Tuple{tup(132, "10.0.0.1:7", "10.0.0.2:8")}, open},
@@ -61,7 +62,7 @@ func TestUnreadableLines(t *testing.T) {
 	}
 }
 
-// TestUnreadableEcho: of an echo whose id is not given, too.
+// TestUnreadableEcho is TestUnreadableLines for an echo without an id.
 func TestUnreadableEcho(t *testing.T) {
 	tbl := NewCaller(&counting{text: "icmp,orig=(src=10.0.0.1,dst=10.0.0.2,id=5,type=8,code=0),reply=(src=10.0.0.2,dst=10.0.0.1,id=5,type=0,code=0),zone=1,status=NEW\n"}, "")
 	q := ctstate.Tuple{Proto: 1, Src: ap("10.0.0.1:0"), Dst: ap("10.0.0.2:0"), ICMPType: 8, ICMPID: 9}
@@ -78,7 +79,7 @@ func TestUnreadableEcho(t *testing.T) {
 	}
 }
 
-// TestUnreadableMany: a release whose lines cannot be read at all costs no more memory.
+// TestUnreadableMany checks that the memory stays bounded if no line can be parsed.
 func TestUnreadableMany(t *testing.T) {
 	var b strings.Builder
 	for i := range 3 * maxOpaque {
@@ -95,7 +96,7 @@ func TestUnreadableMany(t *testing.T) {
 	}
 }
 
-// methods answers each method with a text of its own.
+// methods maps methods to replies.
 type methods struct {
 	text  map[string]string
 	calls []string
@@ -134,7 +135,7 @@ func TestMaxDump(t *testing.T) {
 		t.Error(err)
 	}
 	m.text["dpctl/ct-get-nconns"] = "400001\n"
-	if _, err := tbl.Lookup(t.Context(), 1, q); err != nil { // has been dumped
+	if _, err := tbl.Lookup(t.Context(), 1, q); err != nil { // the zone has been dumped
 		t.Error(err)
 	}
 	tbl.Renew(400_000)
@@ -145,7 +146,7 @@ func TestMaxDump(t *testing.T) {
 	if _, err := tbl.Lookup(t.Context(), 1, q); err != nil {
 		t.Error(err)
 	}
-	// A count that cannot be read allows nothing.
+	// If the count cannot be parsed, nothing is dumped.
 	for _, text := range []string{"", "many\n", "-1\n"} {
 		m.text["dpctl/ct-get-nconns"] = text
 		tbl.Renew(400_000)
@@ -160,8 +161,8 @@ func TestMaxDump(t *testing.T) {
 	}
 }
 
-// TestRenew: the reading of a large zone serves a run's next packets, for a time; that of a small
-// one does not.
+// TestRenew checks that the reading of a large zone is kept for a time, and that of a small zone is
+// not.
 func TestRenew(t *testing.T) {
 	q := tup(17, "10.1.0.1:1", "10.0.0.2:2")
 	for _, c := range []struct {
@@ -179,7 +180,7 @@ func TestRenew(t *testing.T) {
 		tbl := NewCaller(m, "")
 		now := time.Unix(1, 0)
 		tbl.Now = func() time.Time { return now }
-		m.called = func() { now = now.Add(time.Second) } // what the dump takes
+		m.called = func() { now = now.Add(time.Second) } // duration of the dump
 		look := func() {
 			t.Helper()
 			if _, err := tbl.Lookup(t.Context(), 0, q); err != nil {
@@ -187,7 +188,7 @@ func TestRenew(t *testing.T) {
 			}
 		}
 		look()
-		now = now.Add(c.pause - time.Second) // the age counts from when the dump began
+		now = now.Add(c.pause - time.Second) // the age counts from the start of the dump
 		tbl.Renew(0)
 		look()
 		if len(m.calls) != c.dumps {

@@ -6,36 +6,36 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Policies reads the timeouts that the Open_vSwitch database gives to zones of the datapath, by the
-// names of CT_Timeout_Policy.
+// Policies reads from the Open_vSwitch database the timeouts in seconds of the datapath's zones, by
+// the names of CT_Timeout_Policy.
 type Policies func(ctx context.Context) (map[uint16]map[string]uint32, error)
 
-// Tracker is the userspace datapath's model with the settings and counts of the moment: read once,
-// and not before a ct() asks for them. It is not safe for concurrent use.
+// Tracker is the model of the userspace datapath with its current settings and counts, which the
+// first ct() action reads once. It is not safe for concurrent use.
 type Tracker struct {
 	c        Caller
 	dp       string
 	base     *ctstate.Userspace
 	policies Policies
-	now      *ctstate.Userspace // base with what was read; nil before
+	now      *ctstate.Userspace // base with the settings read; nil before
 	set      Settings
-	// under has what counts in zones under the default limit.
+	// under holds the counts of zones under the default limit.
 	under map[uint16]ctstate.ZoneLimit
 }
 
-// NewTracker returns the tracker of the datapath dp, or of the only one when dp is empty: base, but
-// for what ovs-vswitchd can be asked.
+// NewTracker returns the tracker of the datapath dp, or of the only one if dp is empty. It uses
+// base, with the settings that ovs-vswitchd reports.
 func NewTracker(c Caller, dp string, base *ctstate.Userspace, policies Policies) *Tracker {
 	return &Tracker{c: c, dp: dp, base: base, policies: policies}
 }
 
-// Reset lets the next action read the settings anew.
+// Reset makes the next action read the settings again.
 func (t *Tracker) Reset() { t.now = nil }
 
-// Clear is ct_clear.
+// Clear runs ct_clear.
 func (t *Tracker) Clear(c ctstate.Conn) ctstate.Conn { return t.base.Clear(c) }
 
-// Rewritten is a packet whose addresses or ports were set.
+// Rewritten returns the connection state of a packet after an action set its addresses or ports.
 func (t *Tracker) Rewritten(c ctstate.Conn) ctstate.Conn { return t.base.Rewritten(c) }
 
 // Do runs one ct() action.
@@ -50,7 +50,7 @@ func (t *Tracker) Do(ctx context.Context, tbl ctstate.Table, conn ctstate.Conn, 
 	return t.now.Do(ctx, tbl, conn, p, a)
 }
 
-// defaultLimit reads what counts against the default limit in a zone without one of its own.
+// defaultLimit reads the count of a zone that has only the default limit.
 func (t *Tracker) defaultLimit(ctx context.Context, zone uint16) error {
 	if _, own := t.now.Limits.Zones[zone]; own || t.set.Limits.Default == 0 {
 		return nil
@@ -78,8 +78,7 @@ func (t *Tracker) read(ctx context.Context) (err error) {
 	now.NoSeqCheck, now.Fragments = !t.set.SeqCheck, t.set.Fragments
 	now.Limits = ctstate.UserLimits{Count: t.set.Conns, Max: t.set.MaxConns, None: t.set.MaxConns == 0, Zones: t.set.Limits.Zones}
 	named, err := t.policies(ctx)
-	// Without the database everything else still holds: what the timeouts would tell is then
-	// unknown.
+	// Without the database, only what depends on the timeouts is unknown.
 	now.TimeoutsUnknown = err != nil
 	now.Policies = map[uint16]ctstate.UserTimeouts{}
 	for zone, p := range named {
