@@ -1,5 +1,5 @@
-// Package unixctl speaks to the control sockets of ovs-vswitchd and
-// ovn-controller: JSON-RPC 1.0 over a unix stream (lib/unixctl.c).
+// Package unixctl calls ovs-vswitchd and ovn-controller over their control sockets: JSON-RPC 1.0
+// over a unix stream (lib/unixctl.c).
 package unixctl
 
 import (
@@ -21,19 +21,20 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
 
-// DefaultMaxReply bounds a reply when Client.MaxReply is zero. The longest trace there is, 4097 recirculations, is some 10 MB.
+// DefaultMaxReply is the maximum size of a reply in bytes if Client.MaxReply is zero. The longest
+// possible trace, with 4097 recirculations, is about 10 MB.
 const DefaultMaxReply = 64 << 20
 
-// ErrReplyTooLarge is the error of a reply beyond Client.MaxReply.
+// ErrReplyTooLarge reports a reply longer than Client.MaxReply.
 var ErrReplyTooLarge = errors.New("reply is too large")
 
-// Error is the daemon's own error reply.
+// Error is an error reply of the daemon.
 type Error struct {
 	Path, Method string
-	Text         string // as the daemon wrote it
+	Text         string // as sent by the daemon
 }
 
-// Error names socket and method, and gives the first line of the daemon's text.
+// Error returns socket, method and the first line of the daemon's text.
 func (e *Error) Error() string {
 	line, _, _ := strings.Cut(strings.TrimSpace(e.Text), "\n")
 	return e.Path + ": " + e.Method + ": " + line
@@ -54,7 +55,7 @@ type CallError struct {
 	Err          error
 }
 
-// Error names socket and method.
+// Error returns socket, method and cause.
 func (e *CallError) Error() string { return e.Path + ": " + e.Method + ": " + e.Err.Error() }
 
 // Unwrap returns the cause.
@@ -81,7 +82,7 @@ type Client struct {
 	idle *conn
 }
 
-// conn is a connection between calls.
+// conn is a connection to the daemon.
 type conn struct {
 	net.Conn
 	lim io.LimitedReader
@@ -89,8 +90,8 @@ type conn struct {
 	seq int
 }
 
-// Call runs a command and returns its text. The error is an *Error when the daemon refused, else a *CallError.
-// Cancelling ctx ends the wait at once; the daemon may still run the command.
+// Call runs a command and returns its text. The error is an *Error if the daemon refused, else a
+// *CallError. Cancelling ctx ends the call at once; the daemon may still run the command.
 func (c *Client) Call(ctx context.Context, method string, args ...string) (string, error) {
 	fail := func(err error) (string, error) {
 		if ctx.Err() != nil {
@@ -107,7 +108,7 @@ func (c *Client) Call(ctx context.Context, method string, args ...string) (strin
 	}
 	text, serverErr, err := c.exchange(ctx, cn, method, args)
 	if err != nil && reused && gone(err) && ctx.Err() == nil {
-		// The daemon was restarted since the last call and never saw this one.
+		// The daemon was restarted since the last call and has not read this one: it can be repeated.
 		if cn, err = c.dial(ctx); err != nil {
 			return fail(err)
 		}
@@ -137,7 +138,7 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 	return words[len(words)-1], nil
 }
 
-// Close drops the idle connection; the client can still be used.
+// Close closes the idle connection; the client can still be used.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	cn := c.idle
@@ -166,7 +167,7 @@ func (c *Client) dial(ctx context.Context) (*conn, error) {
 	if err != nil {
 		var op *net.OpError
 		if errors.As(err, &op) {
-			err = op.Err // the path is named by CallError already
+			err = op.Err // CallError contains the path already
 		}
 		return nil, err
 	}
@@ -176,7 +177,7 @@ func (c *Client) dial(ctx context.Context) (*conn, error) {
 	return cn, nil
 }
 
-// put keeps the connection for the next call, or closes it when there is one already.
+// put keeps the connection for the next call, or closes it if another one is kept already.
 func (c *Client) put(cn *conn) {
 	c.mu.Lock()
 	if c.idle == nil {
@@ -200,7 +201,8 @@ type reply struct {
 	Error  *string `json:"error"`
 }
 
-// exchange sends one request and reads its reply. The connection is kept only when both went well.
+// exchange sends one request and reads its reply. It returns the connection for reuse only if both
+// succeeded.
 func (c *Client) exchange(ctx context.Context, cn *conn, method string, args []string) (text string, serverErr *string, err error) {
 	stop := context.AfterFunc(ctx, func() { cn.SetDeadline(time.Unix(1, 0)) })
 	ok := false
@@ -249,18 +251,18 @@ func (c *Client) exchange(ctx context.Context, cn *conn, method string, args []s
 	return *r.Result, nil, nil
 }
 
-// gone reports whether the other end had closed the connection before it said anything.
+// gone reports whether the daemon closed the connection without a reply.
 func gone(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || isReset(err)
 }
 
-// NotFoundError is a daemon that Discover could not find.
+// NotFoundError reports that Discover found no running daemon.
 type NotFoundError struct {
 	RunDir, Daemon string
 	Err            error
 }
 
-// Error names the daemon and the directory.
+// Error returns daemon, directory and cause.
 func (e *NotFoundError) Error() string {
 	return "no running " + e.Daemon + " in " + e.RunDir + ": " + e.Err.Error()
 }

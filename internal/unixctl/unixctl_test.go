@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// fake is a daemon; answer returns raw bytes to send, or closes the connection on nil.
+// fake is a daemon; answer returns the bytes to send, or nil to close the connection.
 type fake struct {
 	path  string
 	conns sync.Map
@@ -64,7 +64,7 @@ func serve(t *testing.T, answer func(request) []byte) *fake {
 	return f
 }
 
-// drop closes every connection, as a restart does.
+// drop closes every connection, as a restarted daemon does.
 func (f *fake) drop() {
 	f.conns.Range(func(k, _ any) bool { k.(net.Conn).Close(); f.conns.Delete(k); return true })
 }
@@ -156,7 +156,7 @@ func TestErrors(t *testing.T) {
 				t.Fatalf("error %v", err)
 			}
 			if !strings.Contains(err.Error(), f.path) || !strings.Contains(err.Error(), "some/method") {
-				t.Errorf("error names not both socket and method: %v", err)
+				t.Errorf("error without socket and method: %v", err)
 			}
 		})
 	}
