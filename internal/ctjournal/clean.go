@@ -13,15 +13,15 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 )
 
-// ErrNoNetNS is an Opener's answer when nothing on this machine has the
-// namespace: it has ended, with its table, or cannot be seen from here.
-var ErrNoNetNS = errors.New("its network namespace is gone, or cannot be seen from here")
+// ErrNoNetNS is the error of an Opener that does not find the namespace: it has ended, and its
+// table with it, or it is not visible to this process.
+var ErrNoNetNS = errors.New("its network namespace has ended, or is not visible from here")
 
 // Opener opens the table of a journal's namespace; close releases it.
 type Opener func(ctx context.Context, ns NSRef) (k Kernel, close func() error, err error)
 
-// Open is the Opener that looks for the namespace by its identity: where it
-// was, and else in all processes.
+// Open is the Opener that searches for the namespace by its identity: first at its former path,
+// then in all processes.
 func Open(ctx context.Context, ns NSRef) (Kernel, func() error, error) {
 	var hints []nodens.NetNS
 	if ns.Path != "" {
@@ -41,18 +41,18 @@ func Open(ctx context.Context, ns NSRef) (Kernel, func() error, error) {
 	return t, t.Close, nil
 }
 
-// State is what has become of a journaled entry.
+// State is the state of a journaled entry.
 type State string
 
 // The states an Item can have.
 const (
-	StateLive    State = "live"    // its run is going on
+	StateLive    State = "live"    // its run is still running
 	StateKept    State = "kept"    // its run ended and kept it
 	StateLeft    State = "left"    // its run was killed
 	StateRemoved State = "removed" // Clean removed it
-	StateGone    State = "gone"    // it was in the table no more
-	StateUnsure  State = "unsure"  // an entry is there that may be it
-	StateFailed  State = "failed"  // the table could not be asked
+	StateGone    State = "gone"    // it was no longer in the table
+	StateUnsure  State = "unsure"  // the table has an entry that may be it
+	StateFailed  State = "failed"  // the table could not be read
 )
 
 // Item is one journaled entry.
@@ -63,8 +63,8 @@ type Item struct {
 	NS      NSRef
 	Zone    uint16
 	Orig    ctstate.Tuple
-	Reply   *ctstate.Tuple // nil when the run did not get to know it
-	ID      uint32         // likewise 0
+	Reply   *ctstate.Tuple // nil if the run did not learn it
+	ID      uint32         // 0 if the run did not learn it
 	Expires time.Time      // when it expires unless a packet refreshes it
 	State   State
 	Why     string
@@ -84,19 +84,18 @@ func item(path string, j *journal, e *entry) Item {
 	return it
 }
 
-// Cleaner cleans up after runs that are no more; the zero Cleaner cleans
-// DefaultDir.
+// Cleaner cleans up after runs that have ended; the zero Cleaner cleans DefaultDir.
 type Cleaner struct {
 	Dir  string
-	Open Opener           // Open when nil
-	Now  func() time.Time // time.Now when nil
+	Open Opener           // Open if nil
+	Now  func() time.Time // time.Now if nil
 	Hook func(Step)       // called at every step, for fault injection
 }
 
-// Clean removes from the kernel the entries that ended runs have left, and
-// their journals. Entries of runs still going on are not touched. removed are
-// those it took out or found gone; kept those it left, each with the reason.
-// An error does not keep it from the other journals.
+// Clean removes from the kernel the entries that ended runs have left, and their journals. It does
+// not touch entries of running runs. removed lists the entries that it removed or that were gone;
+// kept lists those that it left, each with the reason. After an error it goes on with the other
+// journals.
 func Clean(ctx context.Context, dir string, open Opener) (removed, kept []Item, err error) {
 	return (&Cleaner{Dir: dir, Open: open}).Clean(ctx)
 }
@@ -169,7 +168,7 @@ func journals(dir string) ([]string, error) {
 func (c *Cleaner) cleanFile(ctx context.Context, path string) ([]Item, error) {
 	f, err := openFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil // another cleaner was faster
+		return nil, nil // another cleaner has removed it
 	}
 	if errors.Is(err, errBusy) {
 		return live(path)
@@ -183,8 +182,8 @@ func (c *Cleaner) cleanFile(ctx context.Context, path string) ([]Item, error) {
 		return nil, errors.Join(err, f.close())
 	}
 	items, settled := c.settle(ctx, f, path, j)
-	// A damaged journal may have named entries that can no longer be read:
-	// it is kept for a person to see.
+	// A damaged journal may name entries in the part that cannot be read: it is kept for the user to
+	// look at.
 	if !settled || j.damaged != nil {
 		return items, errors.Join(j.damaged, f.close())
 	}
@@ -193,7 +192,7 @@ func (c *Cleaner) cleanFile(ctx context.Context, path string) ([]Item, error) {
 	return items, err
 }
 
-// settle deals with every entry left, and tells whether all are accounted for.
+// settle removes the remaining entries and reports whether the state of all of them is known.
 func (c *Cleaner) settle(ctx context.Context, f *file, path string, j *journal) (items []Item, all bool) {
 	left := j.left()
 	if len(left) == 0 {
@@ -215,7 +214,7 @@ func (c *Cleaner) settle(ctx context.Context, f *file, path string, j *journal) 
 		return each(StateFailed, err.Error())
 	}
 	if boot != j.header.Boot {
-		return each(StateGone, "the machine has been booted since")
+		return each(StateGone, "the machine was rebooted since")
 	}
 	open := c.Open
 	if open == nil {
@@ -238,9 +237,9 @@ func (c *Cleaner) settle(ctx context.Context, f *file, path string, j *journal) 
 	return items, all
 }
 
-// noNetNS: if the namespace has ended, so has its table. If it only cannot be
-// seen (a container's, to an ordinary user), the entries are in it until they
-// expire.
+// noNetNS returns the items of a journal whose namespace was not found. If the namespace has ended,
+// so has its table. If it is only invisible (that of a container, to an ordinary user), the entries
+// are in its table until they expire.
 func (c *Cleaner) noNetNS(path string, j *journal) (items []Item, all bool) {
 	all = true
 	for _, e := range j.left() {
@@ -276,7 +275,7 @@ func (c *Cleaner) cleanEntry(ctx context.Context, f *file, k Kernel, e *entry, i
 	return it
 }
 
-// peek reads a journal without its lock; its run may be writing it.
+// peek reads a journal without its lock; its run may be writing to it.
 func peek(path string) (*journal, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -285,7 +284,7 @@ func peek(path string) (*journal, error) {
 	return parse(path, b), nil
 }
 
-// live are the entries of a run that is going on.
+// live returns the entries of a running run.
 func live(path string) ([]Item, error) {
 	j, err := peek(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -303,8 +302,8 @@ func live(path string) ([]Item, error) {
 	return items, nil
 }
 
-// List reads the journals: what this tool has in kernels' tables, or had when
-// its run ended. Nothing is changed, and no table asked.
+// List reads the journals and returns the entries that this tool has in the kernel's tables, or had
+// when its run ended. It changes nothing and reads no table.
 func List(dir string) ([]Item, error) {
 	if dir == "" {
 		dir = DefaultDir()
@@ -342,7 +341,7 @@ func List(dir string) ([]Item, error) {
 		for _, e := range j.left() {
 			it := item(path, j, e)
 			if j.header != nil && j.header.Boot != boot {
-				it.State, it.Why = StateGone, "the machine has been booted since"
+				it.State, it.Why = StateGone, "the machine was rebooted since"
 			}
 			items = append(items, it)
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 )
 
-// Kernel is the table entries are written to; *ctnetlink.Table is one.
+// Kernel is the conntrack table to which entries are written; *ctnetlink.Table implements it.
 type Kernel interface {
 	Read(ctx context.Context, zone uint16, t ctstate.Tuple) (ctnetlink.Record, error)
 	Create(ctx context.Context, s ctnetlink.Spec) error
@@ -22,22 +22,22 @@ type Kernel interface {
 	Delete(ctx context.Context, k ctnetlink.Key) error
 }
 
-// ErrNotOurs refuses to change an entry that this tool did not make.
-var ErrNotOurs = errors.New("the entry was not made by this tool: it is left as it is")
+// ErrNotOurs reports that an entry was not changed, because this tool did not create it.
+var ErrNotOurs = errors.New("the entry was not made by this tool: it stays unchanged")
 
-// ErrInUse refuses to change an entry that another running process made.
-var ErrInUse = errors.New("the entry belongs to another run of this tool that is still going on")
+// ErrInUse reports that an entry was not changed, because another running process created it.
+var ErrInUse = errors.New("the entry belongs to another run of this tool, which is still running")
 
-// Options are a Committer's; the zero Options are good defaults.
+// Options are the options of a Committer; the zero value has the defaults.
 type Options struct {
-	Dir     string        // DefaultDir() when empty
-	Timeout time.Duration // of each entry; 30 s when 0
+	Dir     string        // DefaultDir() if empty
+	Timeout time.Duration // of each entry; 30 s if 0
 	Keep    bool          // Close leaves the entries
 	Now     func() time.Time
 	Hook    func(Step) // called at every step, for fault injection
 }
 
-// Step is a point between two effects, where a run may be killed.
+// Step is a point between two effects at which a run may be killed.
 type Step string
 
 // The steps of a commit, of an update, of removal, and of Clean.
@@ -68,13 +68,13 @@ type Committer struct {
 	mu       sync.Mutex
 	file     *file // made by the first Commit
 	n        int
-	all      []*owned         // every entry that may be in the table
-	own      map[place]*owned // those that are
+	all      []*owned         // the entries that may be in the table
+	own      map[place]*owned // the entries that are
 	warnings []string
 	closed   bool
 }
 
-// place is where an entry is in the table.
+// place identifies an entry in the table.
 type place struct {
 	zone uint16
 	orig ctstate.Tuple
@@ -83,12 +83,12 @@ type place struct {
 // owned is an entry of this run.
 type owned struct {
 	entry
-	last   ctnetlink.Record // as last written or read
+	last   ctnetlink.Record // as written or read last
 	lastAt time.Time
 }
 
-// New returns a Committer to the table k of namespace ns. Nothing is written,
-// to disk or kernel, before the first Commit.
+// New returns a Committer for the table k of namespace ns. It writes nothing, neither to disk nor
+// to the kernel, before the first Commit.
 func New(k Kernel, ns NSRef, opts Options) *Committer {
 	if opts.Dir == "" {
 		opts.Dir = DefaultDir()
@@ -114,7 +114,7 @@ func NewFor(t *ctnetlink.Table, opts Options) (*Committer, error) {
 	return New(t, NSRef{ID: id, PID: t.NetNS().PID(), Path: t.NetNS().Path()}, opts), nil
 }
 
-// Warnings are what the kernel did otherwise than asked, so far.
+// Warnings returns the differences so far between the requested entries and those in the kernel.
 func (c *Committer) Warnings() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -125,15 +125,15 @@ func (c *Committer) warn(e ctstate.Entry, format string, args ...any) {
 	c.warnings = append(c.warnings, fmt.Sprintf("ct zone %d: %v: ", e.Zone, e.Orig)+fmt.Sprintf(format, args...))
 }
 
-// Commit creates the entry, its translated ports exactly as e.Reply has them,
-// and returns it as the kernel made it. An entry in the way is
-// ctnetlink.ErrExists: nothing is replaced.
+// Commit creates the entry with exactly the translated ports of e.Reply, and returns it as the
+// kernel created it. The error is ctnetlink.ErrExists if one of its tuples is taken: Commit
+// replaces nothing.
 func (c *Committer) Commit(ctx context.Context, e ctstate.Entry) (ctstate.Entry, error) {
 	return c.CommitOpen(ctx, e, nil)
 }
 
-// CommitOpen is Commit for an entry whose choices in open could not be
-// predicted: those the kernel makes, from the same range.
+// CommitOpen is Commit for an entry with choices (open) that could not be predicted: the kernel
+// makes them, from the same range.
 func (c *Committer) CommitOpen(ctx context.Context, e ctstate.Entry, open []ctstate.Range) (ctstate.Entry, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -174,14 +174,14 @@ func newTag() (uint64, error) {
 		if _, err := rand.Read(b[:]); err != nil {
 			return 0, err
 		}
-		// 0 would be no tag, and a half of 0 might be one that is not shown.
+		// The tag 0 is no tag, and the kernel may not show a tag with a zero half.
 		if t := binary.BigEndian.Uint64(b[:]); t>>32 != 0 && uint32(t) != 0 {
 			return t, nil
 		}
 	}
 }
 
-// begin makes the run's journal.
+// begin creates the run's journal.
 func (c *Committer) begin() error {
 	if c.file != nil {
 		return nil
@@ -205,7 +205,7 @@ func (c *Committer) begin() error {
 	return nil
 }
 
-// intend journals what is about to be created.
+// intend writes an entry to the journal before it is created.
 func (c *Committer) intend(s ctnetlink.Spec) (*owned, error) {
 	c.n++
 	in := intent{At: c.opts.Now(), Zone: s.Zone, Orig: s.Orig, Status: s.Status, Timeout: s.Timeout, Mark: s.Mark, Tag: s.Tag}
@@ -221,7 +221,7 @@ func (c *Committer) intend(s ctnetlink.Spec) (*owned, error) {
 	return o, nil
 }
 
-// failed settles an entry whose creation was refused, or whose answer was lost.
+// failed handles an entry whose creation was refused, or whose answer was lost.
 func (c *Committer) failed(ctx context.Context, o *owned, err error) error {
 	var ne *ctnetlink.Error
 	if errors.As(err, &ne) || errors.Is(err, ctnetlink.ErrExists) {
@@ -230,7 +230,7 @@ func (c *Committer) failed(ctx context.Context, o *owned, err error) error {
 	return c.discard(ctx, o)
 }
 
-// discard takes an entry that may or may not be in the table out of it.
+// discard removes an entry from the table if it is there.
 func (c *Committer) discard(ctx context.Context, o *owned) error {
 	ctx, cancel := closing(ctx)
 	defer cancel()
@@ -238,7 +238,7 @@ func (c *Committer) discard(ctx context.Context, o *owned) error {
 	return err
 }
 
-// readBack learns the entry's id and journals it.
+// readBack reads the entry's id and writes it to the journal.
 func (c *Committer) readBack(ctx context.Context, o *owned) error {
 	rec, err := c.k.Read(ctx, o.intent.Zone, o.intent.Orig)
 	if err != nil {
@@ -268,7 +268,7 @@ func (c *Committer) gone(o *owned, why string) error {
 	return err
 }
 
-// Delete removes one of the run's own entries; ErrNotOurs for any other.
+// Delete removes one of the run's own entries; ErrNotOurs for any other entry.
 func (c *Committer) Delete(ctx context.Context, e ctstate.Entry) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -291,8 +291,8 @@ func (c *Committer) remove(ctx context.Context, o *owned) (claim, error) {
 	return claim, c.gone(o, why)
 }
 
-// remove takes an entry out of the table if it is certainly ours: ours and
-// notOurs mean that our entry is there no more.
+// remove removes an entry from the table if it is certainly ours. After ours and notOurs, our entry
+// is no longer in the table.
 func remove(ctx context.Context, k Kernel, e *entry, now func() time.Time, hook func(Step)) (claim, string, error) {
 	rec, err := k.Read(ctx, e.intent.Zone, e.intent.Orig)
 	if errors.Is(err, ctstate.ErrNotFound) {
@@ -317,7 +317,7 @@ func remove(ctx context.Context, k Kernel, e *entry, now func() time.Time, hook 
 	return ours, "removed", nil
 }
 
-// closing gives clean-up a context of its own when the caller's is done.
+// closing returns ctx, or a new context for clean-up if ctx is done.
 func closing(ctx context.Context) (context.Context, context.CancelFunc) {
 	if ctx.Err() == nil {
 		return context.WithCancel(ctx)
@@ -325,9 +325,8 @@ func closing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }
 
-// Close removes every entry of the run, unless Keep, and the journal with the
-// last of them. It does so even when ctx is done. What could not be removed
-// stays in the journal for Clean.
+// Close removes every entry of the run, and then the journal, unless Options.Keep is set. It does
+// so even if ctx is done. Entries that could not be removed stay in the journal for Clean.
 func (c *Committer) Close(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

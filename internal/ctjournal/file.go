@@ -16,9 +16,8 @@ import (
 
 const suffix = ".journal"
 
-// DefaultDir is where journals are kept: /run/ovn-ct-trace for root, a
-// directory of the user's own otherwise. Both are emptied by a reboot, as is
-// the kernel's table.
+// DefaultDir returns the directory of journals: /run/ovn-ct-trace for root, else a directory of the
+// user. A reboot empties both, and the kernel's table too.
 func DefaultDir() string {
 	if os.Geteuid() == 0 {
 		return "/run/ovn-ct-trace"
@@ -29,19 +28,19 @@ func DefaultDir() string {
 	return filepath.Join(os.TempDir(), "ovn-ct-trace-"+strconv.Itoa(os.Geteuid()))
 }
 
-// errBusy: another process holds the journal's lock.
+// errBusy reports that another process holds the journal's lock.
 var errBusy = errors.New("journal is in use")
 
 // file is an open journal whose lock this process holds.
 type file struct {
 	f    *os.File
 	path string
-	// broken is a write that failed: part of a line may stand at the end, and
-	// nothing may follow it.
+	// broken is the error of a failed write. The file may end with part of a line then, and no record
+	// may follow it.
 	broken error
 }
 
-// createFile makes a run's journal, locked.
+// createFile creates and locks a run's journal.
 func createFile(dir string) (*file, string, error) {
 	if err := makeDir(dir); err != nil {
 		return nil, "", fmt.Errorf("conntrack journal: %w", err)
@@ -60,8 +59,7 @@ func createFile(dir string) (*file, string, error) {
 		if err != nil {
 			return nil, "", fmt.Errorf("conntrack journal: %w", err)
 		}
-		// Waits: a cleaner may be looking into the file already, and will find
-		// it empty, and remove it.
+		// This waits: a cleaner may hold the lock already; it finds the file empty and removes it.
 		j, err := lock(f, path, 0)
 		if err != nil {
 			f.Close()
@@ -78,8 +76,8 @@ func createFile(dir string) (*file, string, error) {
 	}
 }
 
-// openFile locks a journal that is there; errBusy when its run is alive, or
-// another cleaner at it.
+// openFile opens and locks an existing journal; errBusy if its run or another cleaner holds the
+// lock.
 func openFile(path string) (*file, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
 	if err != nil {
@@ -92,8 +90,8 @@ func openFile(path string) (*file, error) {
 	return j, err
 }
 
-// makeDir makes the journals' directory, and takes one that is there only from
-// its own user: others could make it name entries.
+// makeDir creates the journals' directory. It refuses an existing directory of another user, who
+// could write entries into a journal.
 func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -108,8 +106,8 @@ func makeDir(dir string) error {
 	return nil
 }
 
-// lock takes the lock and makes sure that the path still names the file: it
-// may have been cleaned and removed between open and lock.
+// lock locks the file and checks that path still names it: a cleaner may have removed it between
+// open and lock.
 func lock(f *os.File, path string, nb int) (*file, error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|nb); err != nil {
 		if err == unix.EWOULDBLOCK {
@@ -142,8 +140,8 @@ func (j *file) append(r record) error {
 	return nil
 }
 
-// read parses the whole file and cuts a torn last line off, so that what is
-// appended next stands on a line of its own.
+// read parses the file and truncates an incomplete last line, so that the next record starts on a
+// new line.
 func (j *file) read() (*journal, error) {
 	if _, err := j.f.Seek(0, io.SeekStart); err != nil {
 		return nil, err
@@ -162,8 +160,8 @@ func (j *file) read() (*journal, error) {
 	return c, nil
 }
 
-// remove deletes the journal and lets go of it, in this order: whoever gets
-// the lock next sees that the path is gone.
+// remove deletes the journal and then releases its lock, so that the next holder of the lock sees
+// that the path is gone.
 func (j *file) remove() error {
 	err := os.Remove(j.path)
 	if err == nil {
@@ -186,7 +184,7 @@ func syncDir(dir string) error {
 	return nil
 }
 
-// bootID tells this boot from others: entries do not outlive one.
+// bootID identifies the current boot: entries do not survive a reboot.
 func bootID() (string, error) {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {

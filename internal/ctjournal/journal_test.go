@@ -24,13 +24,13 @@ func tup(proto uint8, src, dst string) ctstate.Tuple {
 	return ctstate.Tuple{Proto: proto, Src: ap(src), Dst: ap(dst)}
 }
 
-// fake is a table in memory whose kernel shows tags, or not.
+// fake is a table in memory; its kernel may show tags or not.
 type fake struct {
 	tags    bool
 	entries map[place]ctnetlink.Record
 	nextID  uint32
 	deleted []place
-	err     error // of the next Create, after its effect
+	err     error // result of the next Create, which still creates the entry
 }
 
 func newFake(tags bool) *fake { return &fake{tags: tags, entries: map[place]ctnetlink.Record{}} }
@@ -92,8 +92,8 @@ func tcpEntry(state ctstate.TCPState) ctstate.Entry {
 		Status: ctstate.Confirmed, TCP: &ctstate.TCPInfo{State: state}}
 }
 
-// crash makes a committer stop at a step, as if killed: its journal is
-// unlocked and nothing more is done.
+// crash stops a committer at a step as if it was killed: its journal is unlocked and it does
+// nothing more.
 func crash(t *testing.T, k Kernel, dir string, e ctstate.Entry, at Step) {
 	t.Helper()
 	type killed struct{}
@@ -140,14 +140,14 @@ func TestCommitAndClose(t *testing.T) {
 		if err != nil || len(items) != 1 || items[0].State != StateLive || items[0].ID != got.ID || items[0].PID != os.Getpid() {
 			t.Errorf("%+v %v", items, err)
 		}
-		// A run that is alive is not cleaned up after.
+		// Clean does not touch the entries of a running run.
 		removed, kept, err := Clean(t.Context(), dir, k.opener)
 		if err != nil || len(removed) != 0 || len(kept) != 1 || kept[0].State != StateLive || len(k.entries) != 1 {
 			t.Errorf("%v %v %v", removed, kept, err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := c.Close(ctx); err != nil { // ^C: the context is done, and yet
+		if err := c.Close(ctx); err != nil { // as after ^C: the context is done
 			t.Fatal(err)
 		}
 		if len(k.entries) != 0 || len(files(t, dir)) != 0 {
@@ -159,8 +159,8 @@ func TestCommitAndClose(t *testing.T) {
 	}
 }
 
-// TestDuplicateKeepsOwn: a refused second commit of one tuple must not make the
-// run forget the first.
+// TestDuplicateKeepsOwn checks that a run still owns its entry after a second commit of the same
+// tuple was refused.
 func TestDuplicateKeepsOwn(t *testing.T) {
 	k, dir := newFake(true), t.TempDir()
 	c := New(k, here, Options{Dir: dir})
@@ -178,7 +178,7 @@ func TestDuplicateKeepsOwn(t *testing.T) {
 	}
 }
 
-// TestTouched: how packets' use of an entry shows.
+// TestTouched checks how touched detects that packets have used an entry.
 func TestTouched(t *testing.T) {
 	now := time.Now()
 	rec := func(timeout uint32, status ctstate.Status, state ctstate.TCPState) ctnetlink.Record {
@@ -204,7 +204,7 @@ func TestTouched(t *testing.T) {
 	}
 }
 
-// TestProof: what is found at the tuple after a crash, and what becomes of it.
+// TestProof checks what Clean does with each kind of entry found at the tuple after a crash.
 func TestProof(t *testing.T) {
 	p := place{7, tcpEntry(1).Orig}
 	for _, c := range []struct {
@@ -215,7 +215,7 @@ func TestProof(t *testing.T) {
 		then  func(*fake)
 		after time.Duration
 		want  State
-		gone  bool // the table is to be without it
+		gone  bool // whether the entry must be removed
 	}{
 		{name: "before creation", tags: true, entry: udpEntry(), at: StepIntent, want: StateGone, gone: true},
 		{name: "created, id unknown", tags: true, entry: udpEntry(), at: StepCreated, want: StateRemoved, gone: true},
@@ -285,7 +285,7 @@ func TestProof(t *testing.T) {
 	}
 }
 
-// TestLostAnswer: the kernel did it, but the answer did not come.
+// TestLostAnswer checks a request that the kernel fulfilled and whose answer was lost.
 func TestLostAnswer(t *testing.T) {
 	k, dir := newFake(true), t.TempDir()
 	k.err = context.Canceled
@@ -317,7 +317,7 @@ func TestKeep(t *testing.T) {
 	if items, err := List(dir); err != nil || len(items) != 1 || items[0].State != StateKept {
 		t.Errorf("%+v %v", items, err)
 	}
-	// The next run may change what was kept, and leaves it kept.
+	// The next run may change a kept entry, and the entry stays kept.
 	if _, err := next.Update(t.Context(), udpEntry()); err != nil {
 		t.Error(err)
 	}
@@ -374,7 +374,7 @@ func TestNetNSGone(t *testing.T) {
 	}
 }
 
-// TestTorn: whatever is cut off the end, what was created is found.
+// TestTorn checks that the created entries are found wherever the journal is cut.
 func TestTorn(t *testing.T) {
 	k, dir := newFake(true), t.TempDir()
 	crash(t, k, dir, udpEntry(), StepCreated)
@@ -390,8 +390,8 @@ func TestTorn(t *testing.T) {
 			t.Fatalf("cut at %d: %+v", cut, j)
 		}
 	}
-	// A line torn after the intent: the intent counts, and the cleaner's own
-	// line stands on its own.
+	// After the intent follows an incomplete line: the intent counts, and the cleaner's record starts
+	// on a new line.
 	if err := os.WriteFile(path, append(whole, `deadbeef {"n":1,"crea`...), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -411,7 +411,7 @@ func TestTorn(t *testing.T) {
 	}
 	f.close()
 
-	// Damage in the middle is an error, and what can be read is still used.
+	// Damage in the middle is an error, and the readable lines are still used.
 	bad := append([]byte("garbage\n"), whole...)
 	if err := os.WriteFile(path, bad, 0o600); err != nil {
 		t.Fatal(err)
@@ -423,7 +423,7 @@ func TestTorn(t *testing.T) {
 	}
 }
 
-// TestEmptyJournal: killed before the header was whole.
+// TestEmptyJournal checks a run that was killed before its header was complete.
 func TestEmptyJournal(t *testing.T) {
 	for _, at := range []Step{StepFile, StepHeader} {
 		dir := t.TempDir()
@@ -444,7 +444,7 @@ func TestUnwritableJournal(t *testing.T) {
 	if _, err := c.Commit(t.Context(), udpEntry()); err == nil || len(k.entries) != 0 {
 		t.Errorf("committed without a journal: %v", err)
 	}
-	// A journal that can be written no more: nothing goes to the kernel.
+	// If the journal cannot be written, nothing is sent to the kernel.
 	dir := t.TempDir()
 	c = New(k, here, Options{Dir: dir})
 	if _, err := c.Commit(t.Context(), udpEntry()); err != nil {
@@ -456,7 +456,7 @@ func TestUnwritableJournal(t *testing.T) {
 	if _, err := c.Commit(t.Context(), e); !errors.Is(err, unix.ENOSPC) || len(k.entries) != 1 {
 		t.Errorf("%v %v", err, k.entries)
 	}
-	// Its entry is removed all the same, and the journal is left to Clean.
+	// Close still removes the entry, and leaves the journal to Clean.
 	if err := c.Close(t.Context()); !errors.Is(err, unix.ENOSPC) || len(k.entries) != 0 {
 		t.Errorf("%v %v", err, k.entries)
 	}

@@ -21,8 +21,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens/nstest"
 )
 
-// The kill test starts this test binary again as a run, or as a clean-up, that
-// kills itself at its n-th step. What to do is in the environment.
+// The kill test starts this test binary again as a run or as a clean-up that kills itself at its
+// n-th step. These environment variables say what to do.
 const (
 	envRole = "CTJOURNAL_TEST_ROLE" // run, clean
 	envNS   = "CTJOURNAL_TEST_NS"
@@ -87,7 +87,7 @@ func child(role string, ns nodens.NetNS, dir string, hook func(Step)) error {
 	return c.Close(ctx)
 }
 
-// start runs this binary in a role, and tells at which step it was killed.
+// start runs this binary in a role and returns the step at which it was killed.
 func start(t *testing.T, role string, ns nodens.NetNS, dir string, step int) (killedAt string) {
 	t.Helper()
 	exe, err := os.Executable()
@@ -109,8 +109,8 @@ func start(t *testing.T, role string, ns nodens.NetNS, dir string, step int) (ki
 	return ""
 }
 
-// identity is what of an entry must not change under a clean-up; timeouts and
-// counters go with the traffic.
+// identity holds the parts of an entry that a clean-up must not change; timeouts and counters
+// depend on the traffic.
 type identity struct {
 	zone        uint16
 	id          uint32
@@ -131,7 +131,7 @@ func table(t *testing.T, tbl *ctnetlink.Table) map[place]identity {
 		}
 		i := identity{zone: e.Zone, id: e.ID, orig: e.Orig, reply: e.Reply, status: e.Status, mark: e.Mark, label: e.Label}
 		if e.TCP != nil {
-			const passing = 0x10 | 0x20 // DATA_UNACKNOWLEDGED, MAXACK_SET: with every packet
+			const passing = 0x10 | 0x20 // DATA_UNACKNOWLEDGED, MAXACK_SET: change with every packet
 			i.tcp, i.flags = e.TCP.State, [2]uint8{e.TCP.FlagsOrig &^ passing, e.TCP.FlagsReply &^ passing}
 		}
 		out[place{e.Zone, e.Orig}] = i
@@ -157,13 +157,13 @@ func compareTables(t *testing.T, when string, before, after map[place]identity) 
 	}
 }
 
-// TestKill kills a run at every step, and the clean-up after it at every step
-// of its own, and compares the whole table, entry by entry, with what it was,
-// while live TCP and UDP connections pass traffic through it.
+// TestKill kills a run at every step, and the clean-up after it at every one of its steps. It
+// compares the table with its former content, entry by entry, while TCP and UDP connections send
+// traffic.
 func TestKill(t *testing.T) {
 	ns, tbl := ctTable(t, true)
 	traffic := startTraffic(t, ns)
-	// Entries that packets do not refresh, at the places next to ours.
+	// Entries that no packet refreshes, with tuples next to ours.
 	for i := range 20 {
 		if err := tbl.Create(t.Context(), ctnetlink.Spec{Zone: uint16(6 + i%3), Timeout: 3600, Mark: uint32(i),
 			Orig: tup(6, fmt.Sprintf("10.0.0.1:%d", 2000+i), "30.0.0.1:80"), TCP: &ctstate.TCPInfo{State: 3}}); err != nil {
@@ -186,7 +186,7 @@ func TestKill(t *testing.T) {
 		}
 		seen[at] = true
 		when := fmt.Sprintf("run killed at step %d (%s)", step, at)
-		// Clean, killed at each step in turn until one clean-up comes through.
+		// Kill Clean at each step in turn, until one clean-up completes.
 		for cstep := 1; ; cstep++ {
 			cat := start(t, "clean", ns, dir, cstep)
 			if cat == "" {
@@ -217,7 +217,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// TestTwoRunsAndCleaners: runs, and clean-ups beside them, all at once.
+// TestTwoRunsAndCleaners runs committers and clean-ups at the same time.
 func TestTwoRunsAndCleaners(t *testing.T) {
 	_, tbl := ctTable(t, false)
 	dir := t.TempDir()
@@ -281,7 +281,7 @@ func TestTwoRunsAndCleaners(t *testing.T) {
 	}
 }
 
-// traffic are connections between a namespace and another, echoing all the time.
+// traffic is a set of connections between two namespaces that echo all the time.
 type traffic struct {
 	tcp, udp int
 	count    atomic.Int64
@@ -339,7 +339,7 @@ func startTraffic(t *testing.T, ns nodens.NetNS) *traffic {
 			network = "udp4"
 		}
 		must(ns.Do(func() error {
-			// No fallback, no resolver: the dial stays on this thread.
+			// Without fallback and resolver, the dial stays on this thread.
 			c, err := dialHere(network, "192.0.2.2:7")
 			tr.conns = append(tr.conns, c)
 			return err
@@ -377,7 +377,7 @@ func (tr *traffic) echo(c net.Conn) error {
 	}
 }
 
-// settle waits until every connection is assured, and changes no more.
+// settle waits until every connection is assured and no longer changes.
 func (tr *traffic) settle(t *testing.T, tbl *ctnetlink.Table) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {

@@ -12,7 +12,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens/nstest"
 )
 
-// ctTable is a fresh namespace's table.
+// ctTable returns a new namespace and its table.
 func ctTable(t testing.TB, labels bool) (nodens.NetNS, *ctnetlink.Table) {
 	t.Helper()
 	ns := nstest.New(t)
@@ -34,7 +34,7 @@ func committer(t testing.TB, tbl *ctnetlink.Table, o Options) *Committer {
 	return c
 }
 
-// natEntry is what the model commits for a SYN to a load balancer's address.
+// natEntry returns the entry that the model commits for a SYN to a load balancer's address.
 func natEntry() ctstate.Entry {
 	return ctstate.Entry{
 		Zone: 7, Orig: tup(6, "10.0.0.1:1000", "30.0.0.1:80"), Reply: tup(6, "42.0.0.1:8080", "10.0.0.1:1000"),
@@ -56,7 +56,7 @@ func TestLiveCommit(t *testing.T) {
 		got.TCP.State != 1 || got.TCP.FlagsOrig != 0x0a || got.TCP.FlagsReply != 0x0a || got.Timeout > 30 || got.Timeout < 25 {
 		t.Errorf("got %+v %+v", got, got.TCP)
 	}
-	// The handshake goes on: SYN-ACK, then ACK.
+	// The handshake continues with SYN-ACK and ACK.
 	for _, step := range []struct {
 		status ctstate.Status
 		state  ctstate.TCPState
@@ -86,7 +86,7 @@ func TestLiveCommit(t *testing.T) {
 	}
 }
 
-// TestLiveNAT: entries of every NAT kind come out as the model has them.
+// TestLiveNAT checks that the kernel creates entries of every kind of NAT as the model has them.
 func TestLiveNAT(t *testing.T) {
 	_, tbl := ctTable(t, false)
 	c := committer(t, tbl, Options{Dir: t.TempDir()})
@@ -114,12 +114,12 @@ func TestLiveNAT(t *testing.T) {
 			t.Errorf("%v: reply %v, want %v; status 0x%x, want 0x%x", e.Orig, got.Reply, e.Reply, got.Status, e.Status)
 		}
 	}
-	// A taken port is no reason to take another, when it was predicted ...
+	// If the port was predicted and is taken, the kernel must not choose another ...
 	taken := ctstate.Entry{Zone: 9, Orig: tup(17, "10.0.9.1:3", "10.0.0.2:2"), Reply: tup(17, "10.0.0.2:2", "5.0.0.1:3"), Status: done | ctstate.SrcNAT}
 	if _, err := c.Commit(t.Context(), taken); !errors.Is(err, ctnetlink.ErrExists) {
 		t.Errorf("taken port: %v", err)
 	}
-	// ... and is one when it was not.
+	// ... but it must if the port was not predicted.
 	got, err := c.CommitOpen(t.Context(), taken, []ctstate.Range{{Kind: ctstate.RangeNATPort, Min: 100, Max: 110}})
 	if err != nil || got.Reply.Dst.Addr() != ap("5.0.0.1:0").Addr() || got.Reply.Dst.Port() < 100 || got.Reply.Dst.Port() > 110 {
 		t.Errorf("%v %v", got.Reply, err)
@@ -143,7 +143,7 @@ func TestLiveNoLabels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The openvswitch module is a user of labels in every namespace.
+	// The openvswitch module uses labels in every namespace.
 	if w := c.Warnings(); got.Label != e.Label && len(w) != 1 || got.Label == e.Label && len(w) != 0 {
 		t.Errorf("warnings: %q", w)
 	}
@@ -157,7 +157,7 @@ func TestLiveNoLabels(t *testing.T) {
 	}
 }
 
-// TestLiveNotOurs: entries of others stay as they are.
+// TestLiveNotOurs checks that entries of others stay unchanged.
 func TestLiveNotOurs(t *testing.T) {
 	ns, tbl := ctTable(t, false)
 	nstest.Run(t, ns, "", "conntrack", "-I", "-p", "tcp", "-s", "10.0.0.1", "-d", "30.0.0.1", "--sport", "1000", "--dport", "80",
@@ -185,8 +185,8 @@ func TestLiveNotOurs(t *testing.T) {
 	}
 }
 
-// TestLiveTakenOver: our entry has expired and another program's stands at its
-// tuple, with the same id: it stays.
+// TestLiveTakenOver checks that an entry of another program stays if it has the tuple and id of our
+// expired entry.
 func TestLiveTakenOver(t *testing.T) {
 	ns, tbl := ctTable(t, false)
 	dir := t.TempDir()
@@ -223,7 +223,7 @@ func TestLiveTakenOver(t *testing.T) {
 	}
 }
 
-// TestLiveExpires: an entry nobody removes goes away by itself.
+// TestLiveExpires checks that an entry which nobody removes expires.
 func TestLiveExpires(t *testing.T) {
 	_, tbl := ctTable(t, false)
 	c := committer(t, tbl, Options{Dir: t.TempDir(), Timeout: time.Second})
@@ -246,7 +246,7 @@ func TestLiveExpires(t *testing.T) {
 	}
 }
 
-// TestLiveOpener: the real opener finds the namespace again by identity.
+// TestLiveOpener checks that Open finds the namespace by its identity.
 func TestLiveOpener(t *testing.T) {
 	ns, tbl := ctTable(t, false)
 	dir := t.TempDir()
@@ -267,8 +267,8 @@ func TestLiveOpener(t *testing.T) {
 	_ = ns
 }
 
-// TestLiveUsedByPackets: a real connection comes to use our entry; what its
-// packets make of it is not taken back, and the entry is removed all the same.
+// TestLiveUsedByPackets checks an entry that a real connection uses: Update does not undo changes
+// by its packets, and Close still removes the entry.
 func TestLiveUsedByPackets(t *testing.T) {
 	ns, tbl := ctTable(t, false)
 	tr := startTraffic(t, ns)
@@ -308,7 +308,7 @@ func TestLiveUsedByPackets(t *testing.T) {
 	if removed, kept, err := late.Clean(t.Context()); err != nil || len(removed) != 1 || removed[0].State != StateRemoved {
 		t.Errorf("%+v %+v %v", removed, kept, err)
 	}
-	// The connection goes on, with an entry of its own, which is nobody's to clean.
+	// The connection continues with a new entry, which Clean must not remove.
 	if _, err := c.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}

@@ -7,17 +7,17 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 )
 
-// claim is what can be said of an entry found at a journaled tuple.
+// claim says whose entry was found at a journaled tuple.
 type claim uint8
 
 const (
-	unsure claim = iota // may be ours: it is left alone, and expires by itself
+	unsure claim = iota // may be ours: it stays and expires
 	ours
 	notOurs
 )
 
-// proof decides whether the entry rec, found at e's zone and tuple, is the one
-// the journal speaks of. Only an entry that cannot be anybody else's is ours.
+// proof decides whether rec, found at e's zone and tuple, is the journaled entry e, and returns the
+// reason. It returns ours only if nobody else can have created the entry.
 func proof(e *entry, rec ctnetlink.Record, now time.Time) (claim, string) {
 	if rec.Orig != e.intent.Orig || rec.Zone != e.intent.Zone {
 		return notOurs, "the tuple is another connection's reply direction"
@@ -26,7 +26,7 @@ func proof(e *entry, rec ctnetlink.Record, now time.Time) (claim, string) {
 		return notOurs, "another entry has taken the tuple over"
 	}
 	if rec.HasTag {
-		// 64 random bits that were on disk before they were in the kernel.
+		// The tag has 64 random bits that were on disk before they were in the kernel.
 		if rec.Tag == e.intent.Tag {
 			return ours, "its tag is in the journal"
 		}
@@ -35,24 +35,24 @@ func proof(e *entry, rec ctnetlink.Record, now time.Time) (claim, string) {
 	if e.created != nil && e.created.Tagged {
 		return notOurs, "the connection of a packet has taken the tuple over"
 	}
-	// A kernel that shows no tags: before 5.18 without its synproxy module, or
-	// built without CONFIG_NETFILTER_SYNPROXY.
+	// The kernel shows no tags: it is older than 5.18 and has its synproxy module not loaded, or it
+	// was built without CONFIG_NETFILTER_SYNPROXY.
 	if e.created != nil {
 		if now.Before(e.deadline()) {
-			// Ours cannot have expired yet, so its memory was not given away.
-			return ours, "its id is in the journal, and its time is not up"
+			// Our entry cannot have expired yet, so its memory was not reused.
+			return ours, "its id is in the journal, and it cannot have expired yet"
 		}
-		return unsure, "its id is in the journal, but ids are used again and its time was up"
+		return unsure, "its id is in the journal, but it may have expired and ids are reused"
 	}
 	if now.Before(e.deadline()) && onlyWritten(e, rec) {
-		return ours, "no packet makes an entry in that state"
+		return ours, "no packet creates an entry in that state"
 	}
 	return unsure, "the run ended before it learned the entry's id"
 }
 
-// onlyWritten recognises a TCP entry that was written over ctnetlink: the
-// kernel sets BE_LIBERAL when it picks a connection up, and OVS on an
-// established one (nf_ct_set_tcp_be_liberal), never in an earlier state.
+// onlyWritten reports whether a TCP entry must have been written over ctnetlink: it has BE_LIBERAL
+// in an early state. The kernel sets BE_LIBERAL only when it picks up a connection, and OVS only on
+// an established one (nf_ct_set_tcp_be_liberal).
 func onlyWritten(e *entry, rec ctnetlink.Record) bool {
 	const established = 3
 	return rec.Orig.Proto == ctstate.ProtoTCP && rec.TCP != nil &&

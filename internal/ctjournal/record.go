@@ -14,13 +14,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
-// A journal is a file of lines: the CRC-32 of the rest in eight hexadecimal
-// digits, a blank, one JSON object, a newline. The first is the run's header.
-// A line that ends without a newline or does not match its CRC was being
-// written when the machine or the run died; what it announces was not done yet.
+// A journal is a file of lines: the CRC-32 of the rest in eight hexadecimal digits, a blank, one
+// JSON object, a newline. The first line is the run's header. A last line without a newline or with
+// a wrong CRC was being written when the machine or the run died; the action that it announces had
+// not begun.
 
-// NSRef is how a journal names a network namespace: its identity, and where it
-// was found.
+// NSRef names a network namespace in a journal: its identity, and the path at which it was found.
 type NSRef struct {
 	nodens.ID
 	PID  int    `json:"pid,omitempty"`
@@ -37,7 +36,7 @@ type header struct {
 	NS      NSRef     `json:"ns"`
 }
 
-// intent is what is about to be created.
+// intent is an entry to be created.
 type intent struct {
 	At      time.Time      `json:"at"`
 	Zone    uint16         `json:"zone"`
@@ -49,27 +48,27 @@ type intent struct {
 	Tag     uint64         `json:"tag"`
 }
 
-// created is what the kernel made of it.
+// created is the entry as the kernel created it.
 type created struct {
 	ID     uint32        `json:"id"`
 	Reply  ctstate.Tuple `json:"reply"`
-	Tagged bool          `json:"tagged"` // the kernel shows tags
+	Tagged bool          `json:"tagged"` // whether the kernel shows tags
 }
 
-// renewed is the last time the entry's timeout was set.
+// renewed is the time at which the entry's timeout was set last.
 type renewed struct {
 	At      time.Time `json:"at"`
 	Timeout uint32    `json:"timeout"`
 }
 
-// record is one line; exactly one of the pointers is set, or Keep.
+// record is one line; exactly one of the pointers, Gone or Keep is set.
 type record struct {
-	N       int      `json:"n,omitempty"` // the entry, counted from 1
+	N       int      `json:"n,omitempty"` // number of the entry, from 1
 	Header  *header  `json:"run,omitempty"`
 	Intent  *intent  `json:"intent,omitempty"`
 	Created *created `json:"created,omitempty"`
 	Renewed *renewed `json:"renewed,omitempty"`
-	Gone    string   `json:"gone,omitempty"` // why the entry is in the table no more
+	Gone    string   `json:"gone,omitempty"` // why the entry is no longer in the table
 	Keep    bool     `json:"keep,omitempty"` // the run ended and left its entries on purpose
 }
 
@@ -90,8 +89,8 @@ type entry struct {
 	gone    string
 }
 
-// deadline is when the entry has expired if no packet refreshed it; a second
-// more, because the kernel rounds.
+// deadline returns the time at which the entry has expired if no packet refreshed it, plus one
+// second, because the kernel rounds.
 func (e *entry) deadline() time.Time {
 	at, timeout := e.intent.At, e.intent.Timeout
 	if e.renewed != nil {
@@ -100,12 +99,12 @@ func (e *entry) deadline() time.Time {
 	return at.Add(time.Duration(timeout+1) * time.Second)
 }
 
-// journal is a file's content.
+// journal is the content of a file.
 type journal struct {
 	header  *header
 	entries []*entry
 	keep    bool
-	whole   int // bytes up to the end of the last good line
+	whole   int // bytes up to the end of the last valid line
 	damaged error
 }
 
@@ -135,9 +134,8 @@ func parseLine(b []byte) (record, error) {
 	return r, nil
 }
 
-// parse reads a journal. A torn last line is left out without a word; damage
-// before it is reported in damaged, and the rest still read: the more entries
-// are known, the more can be cleaned.
+// parse parses a journal. It ignores an incomplete last line. It reports earlier damage in damaged
+// and reads on, so that Clean knows as many entries as possible.
 func parse(path string, b []byte) *journal {
 	j := &journal{}
 	byN := map[int]*entry{}
@@ -181,7 +179,7 @@ func (j *journal) add(r record, byN map[int]*entry, path string, off int) {
 		byN[r.N] = e
 		j.entries = append(j.entries, e)
 	case e == nil:
-		bad(fmt.Sprintf("entry %d was never begun", r.N))
+		bad(fmt.Sprintf("entry %d has no intent", r.N))
 	case r.Created != nil:
 		e.created = r.Created
 	case r.Renewed != nil:

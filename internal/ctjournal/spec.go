@@ -13,9 +13,9 @@ const (
 	natBits = ctstate.SrcNAT | ctstate.DstNAT
 )
 
-// specOf tells the kernel how to make e: its translation as NAT ranges with
-// one address and, unless it is among the open choices, one port. Such a port is
-// taken without a search, so that a clash is EEXIST and never another port.
+// specOf returns the request that creates e. Its translation is a NAT range with one address and
+// one port, unless the port is one of the open choices. The kernel uses a single port without a
+// search, so a clash gives EEXIST and never another port.
 func specOf(e ctstate.Entry, open []ctstate.Range, timeout uint32) (ctnetlink.Spec, error) {
 	s := ctnetlink.Spec{
 		Zone: e.Zone, Orig: e.Orig, Status: e.Status, Timeout: timeout,
@@ -28,14 +28,14 @@ func specOf(e ctstate.Entry, open []ctstate.Range, timeout uint32) (ctnetlink.Sp
 		return s, errors.New("entry without reply tuple")
 	}
 	if e.Status&(natBits|natDone) == 0 {
-		return s, nil // never went through NAT: no binding either
+		return s, nil // no NAT, so no binding either
 	}
 	s.NATSrc = &ctnetlink.NATRange{Min: e.Reply.Dst.Addr(), Max: e.Reply.Dst.Addr()}
 	s.NATDst = &ctnetlink.NATRange{Min: e.Reply.Src.Addr(), Max: e.Reply.Src.Addr()}
 	src, dst := e.Reply.Dst.Port(), e.Reply.Src.Port()
 	switch e.Orig.Proto {
 	case ctstate.ProtoICMP, ctstate.ProtoICMPv6:
-		// One id for both manips; the destination's comes first.
+		// Both manips have one id; the destination's is applied first.
 		src, dst = e.Reply.ICMPID, e.Orig.ICMPID
 		if e.Status&ctstate.DstNAT != 0 {
 			dst = e.Reply.ICMPID
@@ -52,9 +52,9 @@ func specOf(e ctstate.Entry, open []ctstate.Range, timeout uint32) (ctnetlink.Sp
 	return s, nil
 }
 
-// leaveOpen widens the range of the manip whose result was not predicted. A
-// port is searched for on the source side, unless only the destination was
-// translated to a range (find_free_id of nf_nat_l4proto_unique_tuple).
+// leaveOpen widens the range of the manip whose result was not predicted. The kernel searches for a
+// source port, unless only the destination was translated to a range (find_free_id in
+// nf_nat_l4proto_unique_tuple).
 func leaveOpen(s *ctnetlink.Spec, e ctstate.Entry, r ctstate.Range) {
 	to := s.NATSrc
 	if e.Status&natBits == ctstate.DstNAT {
@@ -70,10 +70,10 @@ func leaveOpen(s *ctnetlink.Spec, e ctstate.Entry, r ctstate.Range) {
 	}
 }
 
-// isOpen tells whether a choice was left to the kernel.
+// isOpen reports whether the kernel makes a choice.
 func isOpen(open []ctstate.Range) bool { return len(open) > 0 }
 
-// compare warns of what the kernel did otherwise.
+// compare warns of differences between the requested entry and the kernel's.
 func (c *Committer) compare(want ctstate.Entry, open []ctstate.Range, got ctnetlink.Record) {
 	if got.Label != want.Label {
 		c.warn(want, "the kernel keeps no connection labels in this namespace: ct_label is %s, not %s", label(got.Label), label(want.Label))

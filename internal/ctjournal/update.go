@@ -20,10 +20,10 @@ func label(l ctstate.Label) string {
 	return fmt.Sprintf("0x%x", l.Lo)
 }
 
-// Update brings an entry of this run, or one that an earlier run kept, to what
-// e says: SEEN_REPLY and ASSURED, TCP state, mark, label, and a fresh timeout.
-// Any other entry is ErrNotOurs. What real packets have done to it meanwhile is
-// never taken back: then state and timeout stay as they are, with a warning.
+// Update changes an entry of this run, or one that an earlier run kept, to SEEN_REPLY, ASSURED, TCP
+// state, mark and label of e, and restarts its timeout. For any other entry the error is
+// ErrNotOurs. If real packets have used the entry meanwhile, its state and timeout stay, and Update
+// warns.
 func (c *Committer) Update(ctx context.Context, e ctstate.Entry) (ctstate.Entry, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -56,8 +56,8 @@ func (c *Committer) Update(ctx context.Context, e ctstate.Entry) (ctstate.Entry,
 	ch := c.change(e, o, rec)
 	err = c.k.Update(ctx, key, ch)
 	if ch.Label != nil && errors.Is(err, unix.ENOSPC) {
-		// No user of labels in this namespace. What stands before the labels in
-		// ctnetlink_change_conntrack is written by now, which does no harm twice.
+		// This namespace has no user of labels. ctnetlink_change_conntrack has written what precedes the
+		// labels; writing it again does no harm.
 		c.warn(e, "the kernel keeps no connection labels in this namespace: ct_label stays %s", label(rec.Label))
 		ch.Label = nil
 		err = c.k.Update(ctx, key, ch)
@@ -82,14 +82,14 @@ func (c *Committer) Update(ctx context.Context, e ctstate.Entry) (ctstate.Entry,
 	return got.Entry, nil
 }
 
-// change is what Update writes: nothing that real packets have moved on.
+// change returns what Update writes; it omits what real packets have changed.
 func (c *Committer) change(e ctstate.Entry, o *owned, rec ctnetlink.Record) ctnetlink.Change {
 	ch := ctnetlink.Change{Mark: &e.Mark}
 	if e.Label != rec.Label {
 		ch.Label = &e.Label
 	}
 	if o.touched(rec, c.opts.Now()) {
-		c.warn(e, "packets have used the synthetic entry meanwhile: state and timeout are left as they made them")
+		c.warn(e, "packets have used the synthetic entry meanwhile: its state and timeout stay as the packets left them")
 		return ch
 	}
 	ch.Status, ch.Timeout, ch.SCTP = e.Status, c.seconds(), e.SCTP
@@ -99,11 +99,11 @@ func (c *Committer) change(e ctstate.Entry, o *owned, rec ctnetlink.Record) ctne
 	return ch
 }
 
-// touched tells whether a packet has used the entry since it was last written
-// or read: its state has moved, or more of its time is left than can be.
+// touched reports whether a packet has used the entry since it was last written or read: its state
+// has changed, or its remaining timeout is too long.
 func (o *owned) touched(rec ctnetlink.Record, now time.Time) bool {
 	if o.lastAt.IsZero() {
-		return false // borrowed: never seen before
+		return false // borrowed: not read before
 	}
 	const moves = ctstate.SeenReply | ctstate.Assured
 	if (o.last.Status^rec.Status)&moves != 0 {
@@ -116,8 +116,8 @@ func (o *owned) touched(rec ctnetlink.Record, now time.Time) bool {
 	return float64(rec.Timeout) > float64(o.last.Timeout)-passed+1.5 // both are rounded
 }
 
-// borrow finds an entry that an earlier run has kept; its journal stays locked
-// until the update is written, and stays the one that Clean goes by.
+// borrow returns an entry that an earlier run has kept. The entry's journal stays locked until the
+// update is written, and remains the journal that Clean uses.
 func (c *Committer) borrow(e ctstate.Entry) (*owned, *file, error) {
 	boot, err := bootID()
 	if err != nil {
@@ -153,7 +153,8 @@ func (c *Committer) borrow(e ctstate.Entry) (*owned, *file, error) {
 	return nil, nil, verdict
 }
 
-// find is the journal's entry at e's place, if it is of this boot and namespace.
+// find returns the journal's entry at e's place, nil unless the journal is of this boot and
+// namespace.
 func (j *journal) find(boot string, ns NSRef, e ctstate.Entry) *entry {
 	if j.header == nil || j.header.Boot != boot || j.header.NS.ID != ns.ID {
 		return nil
