@@ -9,8 +9,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// conntrack prints one ct() action: what was found and what that made of the packet, then NAT, then what it
-// leaves in the table.
+// conntrack prints one ct() action: the result of the look-up and the packet's new state, then NAT,
+// then the changes to the table.
 func (p *printer) conntrack(indent int, c *report.CT) {
 	head := []span{{"ct", cyan}, plain(fmt.Sprintf(" zone %d", c.Zone))}
 	if c.ZoneName != "" {
@@ -41,7 +41,7 @@ func (p *printer) conntrack(indent int, c *report.CT) {
 	}
 }
 
-// found says what the look-up came back with.
+// found describes the result of the look-up.
 func found(c *report.CT) string {
 	tuple := "the packet"
 	tracked := c.Tuple != nil && c.Tuple.Src != ""
@@ -54,11 +54,11 @@ func found(c *report.CT) string {
 	case c.Cached:
 		return "same connection"
 	case c.Found == "none" && c.Deleted != nil:
-		return "closed entry of " + tupleText(c.Deleted.Original) + " makes way"
+		return "closed entry of " + tupleText(c.Deleted.Original) + " is removed"
 	case refused(c):
-		return "taken for no connection: " + tuple
+		return "invalid packet: " + tuple
 	case c.Found == "none" && c.Committed != nil:
-		return "no entry" // the commit's line tells what for
+		return "no entry" // the commit's line has the tuple
 	case c.Found == "none":
 		return "no entry for " + tuple
 	case c.Entry == nil:
@@ -74,7 +74,8 @@ func found(c *report.CT) string {
 	return text
 }
 
-// refused reports a packet that conntrack calls invalid for a reason, be there an entry or not.
+// refused reports whether conntrack considers the packet invalid for a known reason, with or
+// without an entry.
 func refused(c *report.CT) bool {
 	return c.Found == "none" && len(c.Why) > 0 && slices.Contains(strings.Split(c.State, "|"), "inv")
 }
@@ -86,7 +87,7 @@ func direction(c *report.CT) string {
 	return ", " + string(c.Direction) + " direction"
 }
 
-// decided is what the look-up put into the packet's metadata.
+// decided returns the packet's conntrack state, mark and label after the action.
 func decided(c *report.CT) string {
 	text := c.State
 	if text == "" {
@@ -117,7 +118,7 @@ func certainty(c *report.CT) string {
 
 func uncertain(c *report.CT) bool { return c.Certainty == "undetermined" }
 
-// nat prints each end that NAT rewrote.
+// nat prints each endpoint that NAT translated.
 func (p *printer) nat(indent int, n *report.NAT) {
 	if n == nil {
 		return
@@ -146,7 +147,7 @@ func (p *printer) nat(indent int, n *report.NAT) {
 	}
 	switch {
 	case changed:
-	case !reflect.DeepEqual(n.From, n.To): // an ICMP id, or the packet an error quotes
+	case !reflect.DeepEqual(n.From, n.To): // an ICMP id, or the packet inside an ICMP error
 		change("packet", headerText(n.From), headerText(n.To))
 	case !n.Determined:
 		p.line(indent, span{"nat ", cyan}, plain(source(n.From)+" > "+destination(n.From)), span{unsure, yellow})
@@ -155,7 +156,8 @@ func (p *printer) nat(indent int, n *report.NAT) {
 	}
 }
 
-// entryText is a conntrack entry; the reply's tuple is printed where NAT makes it differ.
+// entryText returns a conntrack entry as text; it contains the reply tuple if that is not the
+// inverted original tuple.
 func (p *printer) entryText(e *report.Entry) string {
 	text := tupleText(e.Original)
 	if !mirrored(e.Original, e.Reply) {
@@ -174,8 +176,8 @@ func (p *printer) entryText(e *report.Entry) string {
 	return text
 }
 
-// distinctCT leaves out steps that are listed again: alternatives that share a segment each run the
-// rest of its actions.
+// distinctCT removes repeated steps: each alternative that shares a segment runs the rest of its
+// actions.
 func distinctCT(in []report.CT) []report.CT {
 	var out []report.CT
 	for i := range in {

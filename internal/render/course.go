@@ -7,9 +7,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// course prints the rows that sent a packet another way than its destination address alone: a
-// static route, a rerouting policy, a learned or configured MAC binding, a learned port, a load
-// balancer's affinity. With -v every table is printed with its row instead.
+// course prints the rows that determined a packet's way besides its destination address: a static
+// route, a rerouting policy, a learned or configured MAC binding, a learned port, a load balancer's
+// affinity. With -v every table is printed with its row instead.
 func (w *walker) course(indent int, s *report.Segment) {
 	for _, text := range courseOf(s) {
 		w.line(indent, span{"by ", cyan}, plain(text))
@@ -26,7 +26,7 @@ func courseOf(s *report.Segment) []string {
 	return out
 }
 
-// turn is the row of a table hit that changed the packet's course, empty for any other hit.
+// turn returns the row of a table hit that determined the packet's way, empty for any other hit.
 func turn(t *report.Table) string {
 	switch row, _, _ := strings.Cut(t.Row, " "); row {
 	case "MAC_Binding", "Static_MAC_Binding":
@@ -51,21 +51,22 @@ func turn(t *report.Table) string {
 	return ""
 }
 
-// sets reports whether actions give a value to a field, in any of its spellings. A binding or an
-// FDB row is also looked up to learn whether a sender is known already: that only sets a bit of a
-// register.
+// sets reports whether actions set a field, in one of its spellings. OVN also looks up a binding or
+// an FDB row to decide whether it knows a sender: that only sets a bit of a register.
 func sets(actions []string, spellings ...string) bool {
 	return slices.ContainsFunc(actions, func(a string) bool {
 		return slices.ContainsFunc(spellings, func(s string) bool { return strings.Contains(a, s) })
 	})
 }
 
-// drop reports a row that discards: the packet's reason names it.
+// drop reports whether a logical flow discards the packet; the packet's reason names such a row
+// already.
 func drop(t *report.Table) bool {
 	return t.LogicalFlow != nil && strings.HasPrefix(strings.TrimSpace(t.LogicalFlow.Actions), "drop;")
 }
 
-// backend is the one that a logical flow's ct_lb action names.
+// backend returns the backend of a logical flow's ct_lb action, after a space; empty if there is
+// none.
 func backend(actions string) string {
 	_, rest, found := strings.Cut(actions, "backends=")
 	if !found {
@@ -74,8 +75,8 @@ func backend(actions string) string {
 	return " " + rest[:strings.IndexAny(rest+")", ");")]
 }
 
-// affinity reports whether a load balancer's flow was hit because its affinity table had the
-// client: northd sets a bit of reg9 from chk_lb_aff() and matches it in the stages that balance
+// affinity reports whether a load balancer's flow was hit because its affinity table contained the
+// client: northd sets a bit of reg9 from chk_lb_aff() and matches it in the load-balancing stages
 // (northd.c: build_lb_affinity_lr_flows, build_lb_affinity_ls_flows).
 func affinity(t *report.Table) bool {
 	return t.NB.Table == "Load_Balancer" && t.LogicalFlow != nil &&

@@ -9,7 +9,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// verdictSpan is a verdict's name in its colour.
+// verdictSpan returns a verdict's name in its colour.
 func verdictSpan(v engine.Verdict) span {
 	switch v {
 	case engine.Delivered:
@@ -22,7 +22,7 @@ func verdictSpan(v engine.Verdict) span {
 	return span{v.String(), cyan}
 }
 
-// place is a port with its chassis.
+// place returns a port with its chassis.
 func place(p report.Place) string {
 	switch {
 	case p.Port == "":
@@ -33,7 +33,7 @@ func place(p report.Place) string {
 	return p.Port + " on " + p.Chassis
 }
 
-// endPlace is where a branch ends: its port where it has one.
+// endPlace returns the port and chassis at which a branch ends; the port may be missing.
 func endPlace(e report.End) string {
 	switch {
 	case e.Port != "" && e.Chassis != "":
@@ -44,7 +44,7 @@ func endPlace(e report.End) string {
 	return e.Port
 }
 
-// endSpans is how and where a branch ended, without its reason.
+// endSpans returns how and where a branch ended, without the reason.
 func endSpans(b *report.Branch) []span {
 	line := []span{verdictSpan(b.Verdict)}
 	switch where := endPlace(b.End); {
@@ -59,15 +59,15 @@ func endSpans(b *report.Branch) []span {
 	return append(append(line, generatedSpans(b)...), heldSpans(b)...)
 }
 
-// heldSpans says what a fragment's end depends on.
+// heldSpans names the conntrack zone that holds a fragment until all fragments have arrived.
 func heldSpans(b *report.Branch) []span {
 	if b.Held == nil || b.Verdict == engine.Unknown {
 		return nil
 	}
-	return []span{{fmt.Sprintf(" once all fragments have come to ct zone %d on %s", b.Held.Zone, b.Held.Chassis), yellow}}
+	return []span{{fmt.Sprintf(" once all fragments have arrived in ct zone %d on %s", b.Held.Zone, b.Held.Chassis), yellow}}
 }
 
-// generatedSpans names the packet that OVN made itself in answer, or the mirror whose copy it is.
+// generatedSpans names the packet that OVN generated, or the mirror that made the copy.
 func generatedSpans(b *report.Branch) []span {
 	switch {
 	case b.Mirror != "":
@@ -78,7 +78,8 @@ func generatedSpans(b *report.Branch) []span {
 	return []span{plain(" (OVN's own " + b.Generated + ")")}
 }
 
-// reasonSpans is the reason on one line: the Northbound row, then the text, in want of one the stage.
+// reasonSpans returns the reason on one line: the Northbound row, then the text, or the stage if
+// there is no text.
 func reasonSpans(b *report.Branch, withStage bool) []span {
 	r := b.Reason
 	if r == nil {
@@ -88,7 +89,7 @@ func reasonSpans(b *report.Branch, withStage bool) []span {
 		return []span{plain(": no reason given")}
 	}
 	var line []span
-	if by := nbName(r.NB); by != "" && decides(b.Verdict) && !strings.Contains(r.Text, by) && !tells(r) {
+	if by := nbName(r.NB); by != "" && decides(b.Verdict) && !strings.Contains(r.Text, by) && !repeatsNB(r) {
 		line = append(line, plain(" by "), span{by, bold})
 	}
 	if r.Text != "" && r.Text != b.Generated {
@@ -100,17 +101,18 @@ func reasonSpans(b *report.Branch, withStage bool) []span {
 	return line
 }
 
-// tells reports a reason whose text says of its Northbound row what the row says itself.
-func tells(r *report.Reason) bool {
+// repeatsNB reports whether r.Text already contains the summary of the Northbound row.
+func repeatsNB(r *report.Reason) bool {
 	return r.NB != nil && r.NB.Summary != "" && strings.Contains(r.Text, r.NB.Summary)
 }
 
-// decides reports whether an end is a rule's doing: a packet that left was only passed by the last one.
+// decides reports whether a rule caused an end with this verdict: for a packet that left, the last
+// rule only let it pass.
 func decides(v engine.Verdict) bool {
 	return v == engine.Dropped || v == engine.Rejected || v == engine.Controller
 }
 
-// nbName is a Northbound row by table and name, or by the start of its UUID.
+// nbName returns the table of a Northbound row and its name, or the start of its UUID.
 func nbName(nb *report.NB) string {
 	switch {
 	case nb == nil:
@@ -135,7 +137,7 @@ func stageText(r *report.Reason) string {
 	return ""
 }
 
-// end prints the end of a branch, or of copies that end alike.
+// end prints the end of a branch, or of copies that end in the same way.
 func (p *printer) end(indent int, g endGroup) {
 	b := g.branches[0]
 	line := []span{{"=> ", bold}}
@@ -165,15 +167,15 @@ func (p *printer) end(indent int, g endGroup) {
 	}
 }
 
-// headless reports whether nothing left whose header could be told.
+// headless reports whether no packet left, so that there is no header to print.
 func headless(b *report.Branch) bool {
 	return b.Verdict == engine.Dropped || b.Verdict == engine.Unknown
 }
 
-// maxPorts is how many ports of a flood are named on one chassis without -v.
+// maxPorts is the maximum number of ports of a flood that are named for one chassis without -v.
 const maxPorts = 16
 
-// copiesSpans is one line for copies that end alike.
+// copiesSpans returns the line for copies that end in the same way.
 func (p *printer) copiesSpans(g endGroup) []span {
 	b := g.branches[0]
 	line := []span{verdictSpan(b.Verdict), plain(fmt.Sprintf(" %d times on %s", len(g.branches), orNone(b.End.Chassis)))}
@@ -198,7 +200,7 @@ func (p *printer) copiesSpans(g endGroup) []span {
 	return line
 }
 
-// reason prints what decided an end, down to the logical flow and the row behind it.
+// reason prints what caused an end: place, logical flow and Northbound row.
 func (p *printer) reason(indent int, r *report.Reason, at string) {
 	if r == nil {
 		return
@@ -220,7 +222,7 @@ func (p *printer) reason(indent int, r *report.Reason, at string) {
 		p.line(indent, plain(strings.Join(where, ", ")))
 	}
 	p.logicalFlow(indent, r.LogicalFlow)
-	if tells(r) {
+	if repeatsNB(r) {
 		p.line(indent, plain(r.NB.Table+" "+r.NB.UUID))
 	} else {
 		p.nb(indent, r.NB)

@@ -10,12 +10,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// Doctor prints what works and what does not: a line of totals, then the worst first.
+// Doctor prints the findings of doctor: a line of totals, then the findings, errors first.
 func Doctor(w io.Writer, fs []report.Finding, opts Options) error {
 	return findings(w, fs, opts, "ok")
 }
 
-// Findings prints findings as text: a line of totals, then the worst first.
+// Findings prints findings as text: a line of totals, then the findings, errors first.
 func Findings(w io.Writer, fs []report.Finding, opts Options) error {
 	return findings(w, fs, opts, "info")
 }
@@ -43,7 +43,7 @@ func rank(s report.Severity) int {
 	case report.SeverityInfo:
 		return 2
 	}
-	return -1 // a severity that is not known is not hidden at the end
+	return -1 // an unknown severity comes first, where it is seen
 }
 
 func totals(fs []report.Finding, info string) []span {
@@ -95,13 +95,14 @@ func severityColor(s report.Severity) color {
 	return none
 }
 
-// severityWidth lines the texts up.
+// severityWidth is the width of the column of severities.
 const severityWidth = len("warning")
 
 func (p *printer) finding(f report.Finding, info string) {
 	word := severityWord(f.Severity, info)
 	pad := strings.Repeat(" ", max(0, severityWidth-len(word))+1)
-	// A finding about one object of its code's name ("chassis") has that object's name in its line.
+	// If the finding's code is also a key of Where, such as "chassis", its value is printed after the
+	// code.
 	head, object := orNone(f.Code), f.Where[f.Code]
 	if object != "" {
 		head += " " + object

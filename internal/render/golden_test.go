@@ -20,8 +20,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the expected output in testdata")
 
-// TestGolden prints each report in testdata as its other sections' names say: a form (text, summary, doctor,
-// findings, json), then -v, -vv, -q, color or width=N.
+// TestGolden prints each report in testdata in the forms that its other sections name: text,
+// summary, doctor, findings or json, with options -v, -vv, -q, color or width=N.
 func TestGolden(t *testing.T) {
 	for _, file := range testenv.Corpus(t, "testdata/*.txtar") {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// print renders one section; escapes are made readable, so that files stay text.
+// print renders one section; escape characters are replaced, so that the files are plain text.
 func print(in []byte, name string) ([]byte, error) {
 	words := strings.Fields(name)
 	opts, err := options(words[1:])
@@ -93,7 +93,7 @@ func print(in []byte, name string) ([]byte, error) {
 	return bytes.ReplaceAll(buf.Bytes(), []byte("\x1b"), []byte("<ESC>")), err
 }
 
-// strict refuses a field that the types do not have: a golden input must not drift from the schema.
+// strict decodes JSON and refuses unknown fields, so that the golden inputs match the schema.
 func strict(in []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(in))
 	d.DisallowUnknownFields()

@@ -40,7 +40,7 @@ func headerText(h report.Header) string {
 	return strings.Join(parts, " ")
 }
 
-// protoText is a protocol's name; a bare number says what it is.
+// protoText returns a protocol's name; a number gets the prefix "ip proto".
 func protoText(proto string) string {
 	if proto == "" {
 		return "ip"
@@ -72,7 +72,7 @@ func headerDetails(h report.Header) string {
 func source(h report.Header) string      { return endpoint(h.IPSrc, h.L4Src) }
 func destination(h report.Header) string { return endpoint(h.IPDst, h.L4Dst) }
 
-// endpoint is an address with its port, the brackets of IPv6 only where a port follows.
+// endpoint returns an address with its port; an IPv6 address has brackets only if a port follows.
 func endpoint[N int | uint16](addr string, port *N) string {
 	if addr == "" {
 		addr = "?"
@@ -130,7 +130,7 @@ func arpText(h report.Header) string {
 	return fmt.Sprintf("arp op %d %s > %s", *h.ARPOp, h.ARPSPA, h.ARPTPA)
 }
 
-// tupleText is one direction of a connection.
+// tupleText returns one direction of a connection as text.
 func tupleText(t report.Tuple) string {
 	text := protoText(t.Proto) + " " + endpoint(t.Src, t.Sport) + " > " + endpoint(t.Dst, t.Dport)
 	if t.ICMPType != nil {
@@ -145,7 +145,7 @@ func tupleText(t report.Tuple) string {
 	return text
 }
 
-// mirrored reports whether b is a with its ends exchanged: a connection without NAT.
+// mirrored reports whether b is a with source and destination exchanged: a connection without NAT.
 func mirrored(a, b report.Tuple) bool {
 	return a.Src == b.Dst && a.Dst == b.Src && same(a.Sport, b.Dport) && same(a.Dport, b.Sport) && same(a.ICMPID, b.ICMPID)
 }

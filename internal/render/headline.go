@@ -9,7 +9,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// headline is the answer on one line.
+// headline returns the answer on one line.
 func headline(r *report.Report) []span {
 	switch {
 	case r.Session != nil:
@@ -19,8 +19,8 @@ func headline(r *report.Report) []span {
 	case len(r.Packets) == 1:
 		return packetLine(r.Packets[0])
 	}
-	// Several packets that are no session, such as a broadcast from a provider network that enters on
-	// several chassis: the one that decides, and which it is.
+	// There are several packets without a session, such as a broadcast from a provider network that
+	// enters on several chassis: print the packet with the report's verdict, and its name.
 	p := r.Packets[0]
 	for _, q := range r.Packets {
 		if p.Verdict != r.Verdict && q.Verdict == r.Verdict {
@@ -37,11 +37,11 @@ func packetName(p *report.Packet) string {
 	return "packet from " + place(p.From)
 }
 
-// packetLine says how a packet ended: its own verdict first, then what became of other copies or in
-// other alternatives.
+// packetLine returns how a packet ended: the branches with its verdict first, then other copies or
+// alternatives.
 func packetLine(p *report.Packet) []span {
 	if len(p.Branches) == 0 {
-		return []span{verdictSpan(p.Verdict), plain(": no end of the packet is known")}
+		return []span{verdictSpan(p.Verdict), plain(": where the packet ends is unknown")}
 	}
 	total := len(alternatives(p.Branches))
 	var line []span
@@ -54,7 +54,8 @@ func packetLine(p *report.Packet) []span {
 	return line
 }
 
-// byVerdict groups branches, those with the packet's own verdict first, then from bad to good.
+// byVerdict groups branches by verdict: the packet's verdict first, then from unknown to delivered.
+// It omits mirror copies.
 func byVerdict(p *report.Packet) [][]*report.Branch {
 	order := []engine.Verdict{p.Verdict}
 	for v := engine.Unknown; v <= engine.Delivered; v++ {
@@ -77,7 +78,7 @@ func byVerdict(p *report.Packet) [][]*report.Branch {
 	return groups
 }
 
-// maxListed is how many ends the first line names.
+// maxListed is the maximum number of ends that the first line names.
 const maxListed = 3
 
 func groupLine(bs []*report.Branch, total int) []span {
@@ -98,7 +99,8 @@ func groupLine(bs []*report.Branch, total int) []span {
 	return append(line, commonReason(bs)...)
 }
 
-// commonReason is the reason that the branches share, or the first and that there are others.
+// commonReason returns the reason that the branches share, or the first with a note that there are
+// others.
 func commonReason(bs []*report.Branch) []span {
 	line := reasonSpans(bs[0], true)
 	for _, b := range bs[1:] {
@@ -119,7 +121,7 @@ func copies(v engine.Verdict, n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// places names where branches end, each place once; many are counted by chassis.
+// places names the distinct ends of branches; more than maxListed are counted by chassis.
 func places(bs []*report.Branch) string {
 	var ends, chassis []string
 	count := map[string]int{}
@@ -142,8 +144,8 @@ func places(bs []*report.Branch) string {
 	return strings.Join(out, ", ")
 }
 
-// alternatives maps each way the undetermined choices can fall to its share. Branches without such a
-// choice happen in all of them and are not counted.
+// alternatives maps each combination of undetermined choices to its share, 0..1. It does not count
+// branches without such a choice: they happen in every alternative.
 func alternatives(bs []*report.Branch) map[string]float64 {
 	out := map[string]float64{}
 	for _, b := range bs {

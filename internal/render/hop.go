@@ -10,7 +10,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// hopHead prints the chassis and how the packet came to it.
+// hopHead prints the chassis and how the packet entered it.
 func (p *printer) hopHead(indent int, n *node) {
 	h := n.hop
 	line := []span{{orNone(h.Chassis), bold}}
@@ -29,7 +29,8 @@ func (p *printer) hopHead(indent int, n *node) {
 	p.line(indent, line...)
 }
 
-// tunnelText is what the hop's first flow tells of the tunnel that the packet came through.
+// tunnelText returns endpoints and key of the tunnel through which the packet came, from the hop's
+// first flow.
 func tunnelText(h *report.Hop, sender *report.Segment) string {
 	if len(h.Segments) == 0 {
 		return ""
@@ -44,8 +45,8 @@ func tunnelText(h *report.Hop, sender *report.Segment) string {
 	if srcOK && dstOK {
 		text = ", " + src + " > " + dst
 	}
-	// A flow is printed without its tunnel id unless tun_flags has the key bit (lib/flow.c:
-	// flow_wildcards_init_for_packet); the sender's actions have it.
+	// OVS prints a flow without its tunnel id unless tun_flags has the key bit (lib/flow.c:
+	// flow_wildcards_init_for_packet); the sender's actions contain the id.
 	if id, ok := f.Get("tun_id"); ok {
 		text += ", key " + id
 	} else if id, ok := sentKey(sender, dst); ok {
@@ -54,7 +55,7 @@ func tunnelText(h *report.Hop, sender *report.Segment) string {
 	return text
 }
 
-// sentKey finds the key with which a segment sends to a tunnel's destination.
+// sentKey returns the tunnel key with which a segment sends to dst.
 func sentKey(s *report.Segment, dst string) (uint64, bool) {
 	if s == nil {
 		return 0, false
@@ -81,7 +82,8 @@ func sentKey(s *report.Segment, dst string) (uint64, bool) {
 	return key, found
 }
 
-// tunnelAddr is the first of these fields that is not all zeroes: both families are printed.
+// tunnelAddr returns the first of these fields that is not zero: OVS prints the fields of both
+// address families.
 func tunnelAddr(f openflow.Flow, names ...string) (string, bool) {
 	for _, name := range names {
 		if v, ok := f.Addr(name); ok && !v.IsUnspecified() {
@@ -91,7 +93,7 @@ func tunnelAddr(f openflow.Flow, names ...string) (string, bool) {
 	return "", false
 }
 
-// segment prints a segment's decisive steps, with -v its table look-ups before them.
+// segment prints a segment's course and conntrack steps, with -v its table look-ups before them.
 func (w *walker) segment(indent int, n *node) {
 	s := n.seg
 	if w.opts.Verbose > 0 {
@@ -128,7 +130,7 @@ func (p *printer) detail(indent int, name, text string) {
 	}
 }
 
-// table prints one table look-up and what it led to.
+// table prints one table look-up, its actions and the rows behind it.
 func (p *printer) table(indent int, t *report.Table) {
 	head := "table " + strconv.Itoa(t.Table)
 	if t.Bridge != "" && t.Bridge != "br-int" {
@@ -143,7 +145,7 @@ func (p *printer) table(indent int, t *report.Table) {
 	}
 	p.line(indent, span{head, dim}, plain(": "+orElse(t.Match, "any")+" => "+orElse(strings.Join(t.Actions, "; "), "nothing")))
 	if t.Taught != "" {
-		p.line(indent+2, plain("learned: the "+t.Taught+" would have put it there"))
+		p.line(indent+2, plain("assumed to be learned from the "+t.Taught))
 	}
 	p.logicalFlow(indent+2, t.LogicalFlow)
 	p.nb(indent+2, t.NB)

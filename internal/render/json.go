@@ -8,21 +8,21 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// JSON prints a report in schema ovn-ct-trace/1. Lists that the schema names are there even when they are
-// empty: a script may walk them without asking.
+// JSON prints a report in schema ovn-ct-trace/1. An empty list is printed as [], so that a script
+// can iterate over it without a check.
 func JSON(w io.Writer, r *report.Report) error { return encode(w, filled(r)) }
 
-// FindingsJSON prints what doctor or nat found, in the same schema.
+// FindingsJSON prints the findings of doctor or nat in the same schema.
 func FindingsJSON(w io.Writer, fs []report.Finding) error {
 	return encode(w, report.FindingsReport{Schema: report.Schema, Findings: list(fs)})
 }
 
-// LeftoversJSON prints what ct list or ct clean found, in the same schema.
+// LeftoversJSON prints the entries that ct list or ct clean found in the same schema.
 func LeftoversJSON(w io.Writer, ls []report.Leftover) error {
 	return encode(w, report.LeftoversReport{Schema: report.Schema, Entries: list(ls)})
 }
 
-// encode leaves <, > and & as they are: matches and actions are full of them.
+// encode does not escape <, > and &, which are frequent in matches and actions.
 func encode(w io.Writer, v any) error {
 	var buf bytes.Buffer
 	e := json.NewEncoder(&buf)
@@ -42,7 +42,7 @@ func list[T any](s []T) []T {
 	return s
 }
 
-// filled copies a report with an empty list in place of each absent one.
+// filled returns a copy of a report with an empty list in place of each nil one.
 func filled(r *report.Report) *report.Report {
 	out := *r
 	if out.Schema == "" {
@@ -72,7 +72,7 @@ func filled(r *report.Report) *report.Report {
 	return &out
 }
 
-// each copies a list of pointers and what they point to, and lets f change the copies.
+// each returns a copy of a list of pointers and their targets, after f has changed each copy.
 func each[T any](in []*T, f func(*T)) []*T {
 	out := make([]*T, 0, len(in))
 	for _, p := range in {

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// color is an ANSI select-graphic-rendition parameter; the empty one is the terminal's own.
+// color is an ANSI select-graphic-rendition parameter; empty is the terminal's default.
 type color string
 
 const (
@@ -31,12 +31,12 @@ type span struct {
 
 func plain(s string) span { return span{text: s} }
 
-// printer collects lines under a prefix, the tree drawn so far.
+// printer collects lines; each gets a prefix, the lines of the tree around it.
 type printer struct {
 	buf     bytes.Buffer
 	opts    Options
 	prefix  string // before every line
-	pending string // before the next line instead of prefix: a branch's connector
+	pending string // replaces prefix before the next line: a branch's connector
 }
 
 func newPrinter(opts Options) *printer { return &printer{opts: opts} }
@@ -48,8 +48,8 @@ func (p *printer) flush(w io.Writer) error {
 
 func (p *printer) blank() { p.buf.WriteByte('\n') }
 
-// under runs f with every line behind a connector: first before the first line, rest before the
-// others.
+// under runs f and puts a connector before each line that f prints: first before the first line,
+// rest before the others.
 func (p *printer) under(indent int, first, rest string, f func()) {
 	prefix, pending := p.prefix, p.pending
 	pad := strings.Repeat(" ", indent)
@@ -62,10 +62,10 @@ func (p *printer) under(indent int, first, rest string, f func()) {
 	p.prefix, p.pending = prefix, ""
 }
 
-// hang is how much further the continuation of a wrapped line is indented.
+// hang is the additional indentation of the continuation of a wrapped line.
 const hang = 4
 
-// minText is the room that wrapping leaves a line's text, however deep the tree is.
+// minText is the minimum width of a line's text, however deep the tree is.
 const minText = 24
 
 // line prints spans, indented and wrapped.
@@ -100,7 +100,7 @@ func (p *printer) line(indent int, spans ...span) {
 	p.buf.WriteByte('\n')
 }
 
-// style switches the colour from *open to c.
+// style changes the colour from *open to c.
 func (p *printer) style(open *color, c color) {
 	if !p.opts.Color || *open == c {
 		return
@@ -114,7 +114,7 @@ func (p *printer) style(open *color, c color) {
 	*open = c
 }
 
-// word is what wrapping keeps together, with the spaces before it.
+// word is a text that wrapping does not break, with the spaces before it.
 type word struct {
 	text     string
 	space    int
@@ -122,7 +122,7 @@ type word struct {
 	canBreak bool // a line may end before it
 }
 
-// chunk is the width of the first word and those that stay with it.
+// chunk returns the width of the first word and the words that stay on its line.
 func chunk(words []word) int {
 	n := words[0].width()
 	for _, w := range words[1:] {
@@ -136,8 +136,8 @@ func chunk(words []word) int {
 
 func (w word) width() int { return w.space + utf8.RuneCountInString(w.text) }
 
-// split cuts spans into words at spaces. A word longer than long may also end behind a comma: OpenFlow
-// matches have no spaces.
+// split cuts spans into words at spaces. A word longer than long may also be broken after a comma:
+// OpenFlow matches have no spaces.
 func split(spans []span, long int, commas bool) []word {
 	var words []word
 	space := 0
@@ -166,11 +166,11 @@ func split(spans []span, long int, commas bool) []word {
 	return words
 }
 
-// sticks reports whether what follows a word stays on its line: the ends of "A > B", what "=>" leads to.
+// sticks reports whether the word after this one stays on its line, as in "A > B" and after "=>".
 func sticks(text string) bool { return text == ">" || text == "=>" }
 
-// printable escapes what a terminal would take for a command: names come from databases that tenants
-// write to.
+// printable escapes control characters, which a terminal would execute: names come from databases
+// that tenants can write to.
 func printable(s string) string {
 	if !strings.ContainsFunc(s, unprintable) && utf8.ValidString(s) {
 		return s

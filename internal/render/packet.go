@@ -9,10 +9,11 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// compactFrom is how many copies make a flood whose single ways are not printed without -v.
+// compactFrom is the number of copies from which on the way of each single copy is printed only
+// with -v.
 const compactFrom = 5
 
-// packet prints one packet: what it is, then its way as a tree.
+// packet prints one packet: its header, then its way as a tree.
 func (p *printer) packet(pkt *report.Packet, several bool) {
 	head := []span{{strings.TrimSpace(pkt.Label + " " + headerText(pkt.Header)), bold}, plain(" from " + place(pkt.From))}
 	if several {
@@ -27,23 +28,23 @@ func (p *printer) packet(pkt *report.Packet, several bool) {
 	root.shrink(w.silent)
 	w.node(root, at{indent: 2, hopIndent: 2, hop: -1})
 	if w.hidden > 0 {
-		p.line(2, span{fmt.Sprintf("(%d conntrack steps of single copies are shown with -v)", w.hidden), dim})
+		p.line(2, span{fmt.Sprintf("(-v shows %d conntrack steps of single copies)", w.hidden), dim})
 	}
 	p.beside(pkt)
 }
 
-// beside prints the ends of what OVN sends on its own account because of the packet.
+// beside prints the ends of packets that OVN sends in addition because of this one.
 func (p *printer) beside(pkt *report.Packet) {
 	if len(pkt.Generated) == 0 {
 		return
 	}
-	p.line(2, plain("beside it OVN sends:"))
+	p.line(2, plain("OVN also sends:"))
 	for _, g := range groupEnds(pkt.Generated) {
 		p.end(4, g)
 	}
 }
 
-// isFlood reports whether many copies leave, by design or without a choice between them.
+// isFlood reports whether many copies are sent, as in a flood, and not as alternatives.
 func isFlood(p *report.Packet) bool {
 	return len(p.Branches) >= compactFrom && (p.Flood || len(alternatives(p.Branches)) == 0)
 }
@@ -53,21 +54,21 @@ type walker struct {
 	*printer
 	pkt     *report.Packet
 	compact bool
-	hidden  int // conntrack steps left out
+	hidden  int // number of conntrack steps omitted
 }
 
-// at is where the walk stands.
+// at is the position of the walk.
 type at struct {
 	indent    int // of steps
 	hopIndent int // of a hop's head, and of the end
-	hop       int // whose head was printed last
-	choices   int // how many of the branches' choices are printed
+	hop       int // index of the hop whose head was printed last
+	choices   int // how many of the branches' choices have been printed
 }
 
-// lone reports whether a node is on one copy's way alone.
+// lone reports whether only one copy of a compact flood passed a node.
 func (w *walker) lone(n *node) bool { return w.compact && len(n.branches) == 1 }
 
-// silent reports whether a node has nothing to print at this level of detail.
+// silent reports whether a node prints nothing at this level of detail.
 func (w *walker) silent(n *node) bool {
 	if n.seg == nil {
 		return true
@@ -79,7 +80,7 @@ func (w *walker) silent(n *node) bool {
 	return w.opts.Verbose == 0 && len(n.seg.CT) == 0 && len(n.seg.Notes) == 0 && len(courseOf(n.seg)) == 0
 }
 
-// node prints a node and all below it.
+// node prints a node and all nodes below it.
 func (w *walker) node(n *node, a at) {
 	if n.hop != nil {
 		if n.hopIndex != a.hop {
@@ -104,7 +105,7 @@ func (w *walker) node(n *node, a at) {
 	}
 }
 
-// fork prints what goes different ways from a node: its own ends first.
+// fork prints the ends and the children of a node as arms of the tree, ends first.
 func (w *walker) fork(n *node, groups []endGroup, a at) {
 	arms := len(groups) + len(n.children)
 	arm := func(i int, bs []*report.Branch, f func(a at)) {
@@ -126,7 +127,7 @@ func (w *walker) fork(n *node, groups []endGroup, a at) {
 	}
 }
 
-// choices prints the choices that these branches share and that are not printed yet.
+// choices prints the choices that these branches share and that have not been printed yet.
 func (w *walker) choices(indent int, a *at, bs []*report.Branch) {
 	common := shared(bs)
 	for i := a.choices; i < len(common); i++ {
@@ -135,7 +136,7 @@ func (w *walker) choices(indent int, a *at, bs []*report.Branch) {
 	a.choices = max(a.choices, len(common))
 }
 
-// among counts the ways in which the choice after these others falls.
+// among returns the number of different outcomes of the choice that follows the choices before.
 func (w *walker) among(before []engine.Choice) int {
 	var seen []engine.Choice
 	for _, b := range w.pkt.Branches {
@@ -147,7 +148,8 @@ func (w *walker) among(before []engine.Choice) int {
 	return len(seen)
 }
 
-// choice prints an alternative: how many there are, which this is, and how likely.
+// choice prints an alternative: the number of alternatives, the outcome of this one, and its
+// probability.
 func (p *printer) choice(indent int, c engine.Choice, among int) {
 	why := ""
 	if c.Why != "" {
@@ -167,7 +169,7 @@ func (p *printer) choice(indent int, c engine.Choice, among int) {
 	}
 }
 
-// odds is a choice's kind, and how likely it is where that is known.
+// odds returns a choice's kind, and its probability if that is known.
 func odds(c engine.Choice) string {
 	if c.Share == 0 {
 		return string(c.Kind)

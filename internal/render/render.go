@@ -1,7 +1,7 @@
 // Package render prints a report: as text for a person, one line a branch, or as JSON.
 //
-// It decides nothing: every verdict, reason and choice is the report's own. What
-// the report calls unknown is printed at every level of detail.
+// It decides nothing: every verdict, reason and choice comes from the report. Unknown ends are
+// printed at every level of detail.
 package render
 
 import (
@@ -15,11 +15,11 @@ import (
 type Options struct {
 	Verbose int  // 1: table look-ups and conntrack actions; 2: flows and datapath actions too
 	Color   bool // ANSI colours
-	Quiet   bool // the verdict's line alone
-	Width   int  // columns to wrap at; 0 does not wrap
+	Quiet   bool // only the line with the verdict
+	Width   int  // columns; longer lines are wrapped; 0 does not wrap
 }
 
-// Text prints a report for a person, the verdict on the first line.
+// Text prints a report as text, with the verdict on the first line.
 func Text(w io.Writer, r *report.Report, opts Options) error {
 	p := newPrinter(opts)
 	p.line(0, headline(r)...)
@@ -41,7 +41,8 @@ func Text(w io.Writer, r *report.Report, opts Options) error {
 	return p.flush(w)
 }
 
-// underHeadline prints what belongs to the whole run and is not its verdict.
+// underHeadline prints what concerns the whole run: the reason, the alternatives of a session, the
+// expectation.
 func (p *printer) underHeadline(r *report.Report) {
 	if why := extraWhy(r); why != "" {
 		p.line(2, plain("why: "+why))
@@ -53,7 +54,7 @@ func (p *printer) underHeadline(r *report.Report) {
 	case e == nil:
 	case !e.Met:
 		p.line(2, plain("expected "+e.Text+": "), span{"not met", red})
-	case r.Verdict != engine.Delivered: // else the first line says as much
+	case r.Verdict != engine.Delivered: // else the first line says the same
 		p.line(2, plain("expected "+e.Text+": "), span{"met", green})
 	}
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// corpus reads the reports of the golden tests.
+// corpus returns the reports of the golden tests.
 func corpus(t testing.TB) map[string]*report.Report {
 	out := map[string]*report.Report{}
 	for _, file := range testenv.Corpus(t, "testdata/*.txtar") {
@@ -52,14 +52,14 @@ func text(t testing.TB, r *report.Report, o Options) string {
 	return buf.String()
 }
 
-// flat undoes wrapping and drawing, so that texts can be searched for.
+// flat removes wrapping and the lines of the tree, so that texts can be found.
 func flat(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '|' || r == '`' }), " ")
 }
 
 var allOptions = []Options{{}, {Verbose: 1}, {Verbose: 2}, {Width: 40}, {Width: 1}, {Verbose: 2, Width: 72}}
 
-// An unknown branch is never left out, nor is its reason.
+// TestUnknownIsAlwaysPrinted checks that no form omits an unknown branch or its reason.
 func TestUnknownIsAlwaysPrinted(t *testing.T) {
 	checked := 0
 	for file, r := range corpus(t) {
@@ -86,7 +86,7 @@ func TestUnknownIsAlwaysPrinted(t *testing.T) {
 	}
 }
 
-// Colour adds escapes and nothing else.
+// TestColorIsOnlyEscapes checks that colour adds only escape sequences.
 func TestColorIsOnlyEscapes(t *testing.T) {
 	for file, r := range corpus(t) {
 		for _, o := range allOptions {
@@ -103,7 +103,7 @@ func TestColorIsOnlyEscapes(t *testing.T) {
 	}
 }
 
-// Wrapped lines fit, as far as a word is not longer than the line.
+// TestWidth checks that wrapped lines are short enough, unless a word is longer than a line.
 func TestWidth(t *testing.T) {
 	for file, r := range corpus(t) {
 		for _, width := range []int{72, 100, 132} {
@@ -111,7 +111,7 @@ func TestWidth(t *testing.T) {
 				if utf8.RuneCountInString(line) <= width {
 					continue
 				}
-				// Longer is a line that has no place to break behind its first word.
+				// A line may be longer if it cannot be broken after its first word.
 				if words := split([]span{plain(strings.TrimLeft(line, " |`-"))}, 1, true); len(words) > 1 {
 					for _, w := range words[1:] {
 						if w.canBreak {
@@ -125,7 +125,7 @@ func TestWidth(t *testing.T) {
 	}
 }
 
-// answered prints a report as a command does, which sets what was expected.
+// answered sets the expectation of a report, as commands do, and prints it.
 func answered(t testing.TB, r *report.Report) []byte {
 	t.Helper()
 	whole := *r
@@ -139,8 +139,8 @@ func answered(t testing.TB, r *report.Report) []byte {
 	return buf.Bytes()
 }
 
-// TestListsJSON: findings and synthetic entries are printed as their schema has them, none of them
-// included.
+// TestListsJSON checks that findings and synthetic entries are printed as in their schema, empty
+// lists included.
 func TestListsJSON(t *testing.T) {
 	n := uint16(1)
 	for name, print := range map[string]func(io.Writer) error{
@@ -188,7 +188,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// JSON leaves the report as it was.
+// TestJSONCopies checks that JSON does not change the report.
 func TestJSONCopies(t *testing.T) {
 	r := &report.Report{Packets: []*report.Packet{{Hops: []*report.Hop{{}}}}}
 	if err := JSON(new(bytes.Buffer), r); err != nil {
@@ -247,10 +247,11 @@ func TestPercent(t *testing.T) {
 	}
 }
 
-// FuzzText prints whatever the JSON of a report can hold: no panic, and nothing that a terminal would obey.
+// FuzzText prints any report that JSON can contain: it must not panic, nor print control
+// characters.
 func FuzzText(f *testing.F) {
 	for _, r := range corpus(f) {
-		// Big seeds slow the search down; the shape of the small ones is the same.
+		// Large seeds slow the search down, and have the same shape as small ones.
 		if b, err := json.Marshal(r); err == nil && len(b) < 16<<10 {
 			f.Add(b, 0, 80)
 			f.Add(b, 2, 0)
@@ -276,7 +277,7 @@ func FuzzText(f *testing.F) {
 	})
 }
 
-// holes reports whether a list holds null, which no report does.
+// holes reports whether a list contains null, which no report does.
 func holes(r *report.Report) bool {
 	for _, p := range r.Packets {
 		if p == nil {
@@ -301,7 +302,8 @@ func holes(r *report.Report) bool {
 	return false
 }
 
-// What a reason's text says of its rule, in the headline and at the end, is not said again beside it.
+// TestRuleStandsOnce checks that a rule that the text of a reason describes is not printed again,
+// neither in the headline nor at the end.
 func TestRuleStandsOnce(t *testing.T) {
 	const rule = "to-lport 1000 drop: outport == @pg2 && ip (on port group pg2)"
 	nb := &report.NB{Table: "ACL", UUID: "12345678-0000-4000-8000-000000000000", Summary: rule}

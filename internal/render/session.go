@@ -9,7 +9,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// sessionLine says whether a handshake goes through, else at which packet and why not.
+// sessionLine says whether the session was established, else at which packet it broke and why.
 func sessionLine(r *report.Report) []span {
 	s := r.Session
 	line := []span{plain("session " + s.Proto + " ")}
@@ -45,12 +45,13 @@ func sessionLine(r *report.Report) []span {
 	return append(line, plain(orElse(s.Why, "no reason given")))
 }
 
-// sessionAlternatives lists how the handshake ends each way the choices can fall.
+// sessionAlternatives lists how the handshake ends for each combination of choices.
 func (p *printer) sessionAlternatives(s *report.Session) {
 	if len(s.Alternatives) < 2 {
 		return
 	}
-	// The packets after the choice are those of the first that breaks, else of the first.
+	// The report's packets after the choice belong to the first broken alternative, or to the first if
+	// none is broken.
 	shown := max(0, slices.IndexFunc(s.Alternatives, func(a report.SessionAlternative) bool { return !a.Established }))
 	for i, a := range s.Alternatives {
 		line := []span{{fmt.Sprintf("one of %d: ", len(s.Alternatives)), yellow}, plain(choicesText(a.Choices) + ": ")}
@@ -72,7 +73,7 @@ func (p *printer) sessionAlternatives(s *report.Session) {
 	}
 }
 
-// extraWhy is the session's own reason where the headline does not tell it.
+// extraWhy returns the session's reason, empty if the headline or a branch already contains it.
 func extraWhy(r *report.Report) string {
 	if r.Session == nil || r.Session.Why == "" {
 		return ""
@@ -99,7 +100,7 @@ func brokenPacket(r *report.Report) *report.Packet {
 	return r.Packets[i]
 }
 
-// chassisOf lists the chassis on the packets' ways in the order in which they are reached.
+// chassisOf returns the chassis that the packets pass, in the order in which they first reach them.
 func chassisOf(r *report.Report) []string {
 	var out []string
 	for _, p := range r.Packets {

@@ -9,8 +9,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// Summary prints a line a packet and, indented, a line a branch; a session's verdict
-// stands before them, warnings behind.
+// Summary prints a line for each packet and, indented, a line for each branch; before them a
+// session's verdict, after them the warnings.
 func Summary(w io.Writer, r *report.Report, opts Options) error {
 	p := newPrinter(opts)
 	if r.Session != nil || len(r.Packets) == 0 {
@@ -32,7 +32,7 @@ func Summary(w io.Writer, r *report.Report, opts Options) error {
 			p.line(2, summaryLine(pkt, b)...)
 		}
 		for _, b := range pkt.Generated {
-			p.line(2, append([]span{plain("beside it: ")}, summaryLine(pkt, b)...)...)
+			p.line(2, append([]span{plain("also sent: ")}, summaryLine(pkt, b)...)...)
 		}
 	}
 	if !opts.Quiet {
@@ -61,7 +61,7 @@ func summaryLine(pkt *report.Packet, b *report.Branch) []span {
 	return append(line, reasonSpans(b, true)...)
 }
 
-// choicesText lists how choices fell.
+// choicesText lists choices and their outcomes.
 func choicesText(cs []engine.Choice) string {
 	var out []string
 	for _, c := range cs {

@@ -7,18 +7,18 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// node is a segment on a chassis, shared by all branches that went this way.
+// node is a segment on a chassis, shared by all branches that passed it.
 type node struct {
 	hop      *report.Hop
 	hopIndex int
-	seg      *report.Segment // nil: nothing is known of the hop's inside
+	seg      *report.Segment // nil if the hop's segments are unknown
 	from     *report.Segment // the segment before it on the way
 	branches []*report.Branch
 	ends     []*report.Branch // the branches that end here
 	children []*node
 }
 
-// treeOf lays the branches' ways over each other, so that what they share stands once.
+// treeOf merges the branches' ways into a tree, in which a shared beginning occurs once.
 func treeOf(p *report.Packet) *node {
 	root := &node{hopIndex: -1}
 	for _, b := range p.Branches {
@@ -33,8 +33,8 @@ func treeOf(p *report.Packet) *node {
 	return root
 }
 
-// steps lists a branch's hops and segments. Without Segments every segment of its hops is taken as
-// on its way.
+// steps returns a branch's hops and segments. If the branch has no Segments, it returns every
+// segment of its hops.
 func steps(p *report.Packet, b *report.Branch) [][2]int {
 	if len(b.Segments) > 0 {
 		return b.Segments
@@ -73,7 +73,7 @@ func (n *node) child(p *report.Packet, step [2]int) *node {
 	return c
 }
 
-// shrink takes out nodes that would print nothing, their children in their place.
+// shrink replaces nodes that would print nothing by their children.
 func (n *node) shrink(silent func(c *node) bool) {
 	var kept []*node
 	for _, c := range n.children {
@@ -88,7 +88,7 @@ func (n *node) shrink(silent func(c *node) bool) {
 	n.children = kept
 }
 
-// shared is how the choices of all these branches begin.
+// shared returns the longest common beginning of the choices of these branches.
 func shared(bs []*report.Branch) []engine.Choice {
 	if len(bs) == 0 {
 		return nil
@@ -104,10 +104,11 @@ func shared(bs []*report.Branch) []engine.Choice {
 	return common
 }
 
-// endGroup is branches that end the same way in several places: the copies of a flood.
+// endGroup is a group of branches that end in the same way in several places: the copies of a
+// flood.
 type endGroup struct{ branches []*report.Branch }
 
-// groupEnds puts branches together that differ in their port alone.
+// groupEnds groups branches that differ only in their port.
 func groupEnds(bs []*report.Branch) []endGroup {
 	var groups []endGroup
 next:
