@@ -58,9 +58,8 @@ const (
 	MACSw2 = "00:00:00:00:ff:03"
 )
 
-// eastWest is one distributed router between three switches on three chassis:
-// load balancers on sw0, sw1 and the router; ACLs on sw2 alone, so that what
-// happens elsewhere owes nothing to them.
+// eastWest is one distributed router between three switches on three chassis, with load balancers
+// on sw0, sw1 and the router. Only sw2 has ACLs, so that they affect nothing else.
 func eastWest(t *Topology) {
 	t.setup("ls-add sw0", "ls-add sw1", "ls-add sw2", "lr-add lr0")
 	t.port("sw0", MACSw0, "sw0-p1", "hv1", "50:54:00:00:00:03", "10.0.0.3", "fd00:10::3")
@@ -75,7 +74,7 @@ func eastWest(t *Topology) {
 	t.link("lr0", "sw1", MACSw1, "20.0.0.1/24", "fd00:20::1/64")
 	t.link("lr0", "sw2", MACSw2, "40.0.0.1/24", "fd00:40::1/64")
 
-	// One backend, three backends, UDP, IPv6, and one whose backend is its own client.
+	// One backend, three backends, UDP, IPv6, and a backend that is also the client.
 	t.setup(
 		"lb-add lb-one 30.0.0.10:80 20.0.0.4:8080 tcp",
 		"lb-add lb-three 30.0.0.11:80 20.0.0.3:8080,20.0.0.4:8080,20.0.0.5:8080 tcp",
@@ -87,8 +86,8 @@ func eastWest(t *Topology) {
 		t.setup("ls-lb-add sw0 " + lb)
 	}
 
-	// sw2 lets in: 8080 from sw0's subnet, echo, and DNS from anywhere; nothing
-	// leaves for 20.0.0.5, nor for port 25.
+	// To sw2 are allowed port 8080 from sw0's subnet, and echo and DNS from anywhere; from it nothing
+	// may go to 20.0.0.5 or to port 25.
 	t.setup(
 		"pg-add pg2 sw2-p1 sw2-p2",
 		`acl-add pg2 to-lport 1000 'outport == @pg2 && ip' drop`,

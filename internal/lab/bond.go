@@ -2,9 +2,9 @@ package lab
 
 import "strings"
 
-// Bonded chassis: two cables go from hv1 to hv4, for the provider network and for the underlay, and
-// a third from there to the network itself. A case makes bonds of them on hv1, and on hv4 the
-// switch that they end at: a bridge of its own, which no logical network reaches.
+// Cables for bonds: two go from hv1 to hv4, for the provider network and for the underlay, and a
+// third from there to the network itself. A case makes a bond of them on hv1, and on hv4 the switch
+// at their other end: a separate bridge without a logical network.
 const (
 	bondChassis   = "hv1"
 	switchChassis = "hv4"
@@ -15,17 +15,17 @@ type Bond struct {
 	Members [2]string // on hv1
 	Switch  [2]string // their far ends, on hv4
 	Uplink  string    // from hv4 to the network
-	Single  string    // the interface of hv1 that the bond takes the place of
-	Bridge  string    // of hv1
+	Single  string    // the interface of hv1 that the bond replaces
+	Bridge  string    // bridge of hv1 with the bond
 }
 
-// ProviderBond and TunnelBond are the two that there are cables for.
+// ProviderBond and TunnelBond are the bonds for which the lab has cables.
 var (
 	ProviderBond = Bond{[2]string{"bp0", "bp1"}, [2]string{"lp0", "lp1"}, "lp-up", "physnet1", "br-ex"}
 	TunnelBond   = Bond{[2]string{"bt0", "bt1"}, [2]string{"lt0", "lt1"}, "lt-up", underlayPort, TunnelBridge}
 )
 
-// bonds lays the cables.
+// bonds adds the cables.
 func bonds(t *Topology) {
 	lay := func(b Bond, far, bridge, sees, mtu string) {
 		for i := range b.Members {
@@ -34,12 +34,12 @@ func bonds(t *Topology) {
 		t.Cables = append(t.Cables, Cable{Ends: [2]string{switchChassis + "/" + b.Uplink, "/" + far}, Bridge: bridge, Sees: sees, MTU: mtu})
 	}
 	lay(ProviderBond, "bond-physnet1", physBridge("physnet1"), PhysLeg(bondChassis, "physnet1"), "1500")
-	if t.userspace() { // the kernel's tunnels end at an address of the chassis, not at a bridge's
+	if t.userspace() { // the kernel's tunnels end at an address of the chassis, not of a bridge
 		lay(TunnelBond, "bond-ul", underlayBridge, UnderlayTap(bondChassis), underlayMTU)
 	}
 }
 
-// UnderlayTap is the name of the probe's tap on a chassis' cable to the underlay.
+// UnderlayTap returns the name of the probe's tap on a chassis' cable to the underlay.
 func UnderlayTap(chassis string) string { return "underlay " + chassis }
 
 // split returns the namespace and the interface of a cable's end.
@@ -56,7 +56,7 @@ func (c Cable) Leg() string {
 	return ""
 }
 
-// layCables returns the ip(8) commands of the instance and of the namespaces that make the cables.
+// layCables returns the ip(8) commands that make the cables, in the instance and in the namespaces.
 func (t *Topology) layCables(in func(netns, format string, a ...any)) (root []string) {
 	for _, c := range t.Cables {
 		an, ai := c.split(0)

@@ -16,8 +16,8 @@ type sample struct {
 	argv    []string
 }
 
-// Capture runs the corpus' commands on the lab and writes their outputs below
-// dir. Each file begins with one line that names command, version and date.
+// Capture runs the corpus' commands on the lab and writes their outputs below dir. The first line
+// of each file contains command, version and date.
 func (l *Lab) Capture(ctx context.Context, dir string) error {
 	version, err := l.On(ctx, l.Topo.Chassis[0].Name, "ovs-vswitchd", "--version")
 	if err != nil {
@@ -71,7 +71,7 @@ func quoteArgs(argv []string) string {
 	return b.String()
 }
 
-// lastRecirc is the id of the last recirc(0x...) that a trace printed.
+// lastRecirc returns the id of the last recirc(0x...) in a trace's output.
 func lastRecirc(out string) string {
 	i := strings.LastIndex(out, "recirc(0x")
 	if i < 0 {
@@ -85,13 +85,13 @@ func lastRecirc(out string) string {
 	return id
 }
 
-// captureResume takes up the sample's last recirculation while its id lives.
+// captureResume traces the sample's last recirculation before its id expires.
 func (l *Lab) captureResume(ctx context.Context, dir, short, version string, s sample) error {
 	flow := s.argv[3]
 	for _, how := range []struct{ name, match string }{
 		{"resume-new", "ct_state=new|trk,"}, {"resume-est", "ct_state=est|rpl|trk,ct_mark=0x2,"}, {"resume-inv", "ct_state=inv|trk,"}, {"resume-hash", "ct_state=new|trk,dp_hash=0x1,"},
 	} {
-		// The parent again: the id dies soon after the trace that made it.
+		// Repeat the first trace: the id expires soon after the trace that allocated it.
 		out, err := l.On(ctx, s.chassis, s.argv...)
 		if err != nil {
 			return err
@@ -103,7 +103,7 @@ func (l *Lab) captureResume(ctx context.Context, dir, short, version string, s s
 		argv := []string{"ovs-appctl", "ofproto/trace", "br-int", "recirc_id=" + id + "," + how.match + flow}
 		out, err = l.On(ctx, s.chassis, argv...)
 		if err != nil {
-			continue // not every state goes with every packet
+			continue // some states are impossible for some packets
 		}
 		file := strings.TrimSuffix(s.file, ".txt") + "-" + how.name + ".txt"
 		if err := writeSample(dir, file, short, version, argv, out); err != nil {
@@ -113,7 +113,7 @@ func (l *Lab) captureResume(ctx context.Context, dir, short, version string, s s
 	return nil
 }
 
-// stateSamples are tables and listings, of every chassis.
+// stateSamples returns the commands that list tables, for every chassis.
 func (l *Lab) stateSamples() []sample {
 	var all []sample
 	for _, c := range l.Topo.Chassis {
@@ -132,8 +132,7 @@ func (l *Lab) stateSamples() []sample {
 	return all
 }
 
-// traces are the requests whose answers are kept; the packets are the base
-// topology's.
+// traces are the ofproto/trace requests to capture; their packets are of the base topology.
 var traces = []struct {
 	name, chassis, flow string
 	args                []string

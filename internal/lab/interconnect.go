@@ -1,10 +1,9 @@
 package lab
 
-// interconnect is a second availability zone with databases of its own, one
-// chassis (hv4), and a transit switch between a router of each zone. What
-// ovn-ic or OVN-Kubernetes would do is done by hand: both zones know the
-// transit switch by one tunnel key, its ports by theirs, and each other's
-// chassis as remote.
+// interconnect adds a second availability zone with its own databases, one chassis (hv4), and a
+// transit switch between a router of each zone. It makes the rows that ovn-ic or OVN-Kubernetes
+// would make: both zones have the transit switch and its ports with the same tunnel keys, and each
+// other's chassis as remote.
 func interconnect(t *Topology) {
 	const ts, key = "ts0", "16711681"
 	t.Chassis[0].Options = map[string]string{"ovn-is-interconn": "true"}
@@ -24,7 +23,7 @@ func interconnect(t *Topology) {
 			"lr-route-add "+router+" "+peerNet+" "+peerIP,
 		)
 	}
-	// A switch that spans the zones: a port of its own in each, remote in the other.
+	// A switch in both zones: each zone has a port of its own, which is remote in the other zone.
 	span := func(sub *Topology, gateway, own, mac, ip, chassis, far, farMAC, farIP, farChassis string, ownKey, farKey int) {
 		sub.port(ts, gateway, own, chassis, mac, ip)
 		sub.setup(

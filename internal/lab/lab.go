@@ -23,10 +23,10 @@ const Dir = "/run/ctlab"
 const (
 	underlayBridge = "ul0"
 	underlayNet    = "172.31.0."
-	underlayPort   = "ul" // a chassis' end of its cable to the underlay
+	underlayPort   = "ul" // the end at the chassis of its cable to the underlay
 	underlayMTU    = "1700"
 	centralIP      = underlayNet + "254"
-	// NBRemote and SBRemote are where the lab's central databases listen.
+	// NBRemote and SBRemote are the remotes of the lab's central databases.
 	NBRemote = "tcp:" + centralIP + ":6641"
 	SBRemote = "tcp:" + centralIP + ":6642"
 )
@@ -41,10 +41,10 @@ type Lab struct {
 	state state
 }
 
-// state is what Down and Attach need to know; it is kept in Dir/state.json.
+// state is the data for Down and Attach, stored in Dir/state.json.
 type state struct {
 	Prefix string   `json:"prefix"`
-	Topo   string   `json:"topo"` // digest of the topology: another one is another lab
+	Topo   string   `json:"topo"` // digest of the topology: identifies the lab
 	Procs  []Proc   `json:"procs"`
 	Netns  []string `json:"netns"`
 	Links  []string `json:"links"` // in the instance's own namespace
@@ -53,8 +53,7 @@ type state struct {
 
 func statePath() string { return filepath.Join(Dir, "state.json") }
 
-// save writes the state down before anything relies on it: a lab that dies
-// half built can still be taken down.
+// save writes the state to its file, so that Down can remove a partly built lab too.
 func (l *Lab) save() error {
 	b, err := json.Marshal(l.state)
 	if err != nil {
@@ -103,7 +102,7 @@ func (l *Lab) load() error {
 	return json.Unmarshal(b, &l.state)
 }
 
-// Down stops every daemon by its number and removes what the lab made.
+// Down stops every daemon by its process id and removes everything that the lab made.
 func Down(ctx context.Context) error {
 	l := &Lab{}
 	if err := l.load(); err != nil {
@@ -116,8 +115,7 @@ func Down(ctx context.Context) error {
 }
 
 func (l *Lab) down(ctx context.Context) error {
-	// Clients before servers: an ovn-controller told to end first can still
-	// reach its database.
+	// Stop clients before servers: an ovn-controller can then still reach its database while it ends.
 	procs := slices.Clone(l.state.Procs)
 	slices.Reverse(procs)
 	errs := []error{stopProcs(procs)}
@@ -140,20 +138,20 @@ func (l *Lab) down(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// OVSRundir and OVNRundir are where a chassis' control sockets are.
+// OVSRundir returns the folder of the control sockets of a chassis' Open vSwitch.
 func OVSRundir(chassis string) string { return filepath.Join(Dir, chassis, "ovs") }
 
-// OVNRundir is where a chassis' ovn-controller has its control socket.
+// OVNRundir returns the folder of the control socket of a chassis' ovn-controller.
 func OVNRundir(chassis string) string { return filepath.Join(Dir, chassis, "ovn") }
 
-// ChassisEnv makes OVS's and OVN's tools talk to one chassis.
+// ChassisEnv returns the environment for OVS's and OVN's tools on one chassis.
 func (l *Lab) ChassisEnv(chassis string) []string {
 	d := OVSRundir(chassis)
 	return append(l.Bin.Env(), "OVS_RUNDIR="+d, "OVS_DBDIR="+d, "OVS_SYSCONFDIR="+d, "OVS_LOGDIR="+d,
 		"OVN_RUNDIR="+OVNRundir(chassis), "OVN_DBDIR="+OVNRundir(chassis), "OVN_LOGDIR="+OVNRundir(chassis))
 }
 
-// CentralEnv makes ovn-nbctl and ovn-sbctl talk to the first zone's databases.
+// CentralEnv returns the environment for ovn-nbctl and ovn-sbctl on the first zone's databases.
 func (l *Lab) CentralEnv() []string { return l.zoneEnv(l.Topo.Zone("")) }
 
 func (l *Lab) zoneEnv(z Zone) []string {
@@ -167,8 +165,8 @@ func (l *Lab) On(ctx context.Context, chassis string, argv ...string) (string, e
 	return Command(ctx, l.ChassisEnv(chassis), "", append([]string{"ip", "netns", "exec", chassis}, argv...)...)
 }
 
-// NBCtl runs ovn-nbctl commands as one transaction in the first zone; a command
-// may itself be several, with "--" between.
+// NBCtl runs ovn-nbctl commands as one transaction in the first zone; a command may consist of
+// several, separated by "--".
 func (l *Lab) NBCtl(ctx context.Context, commands ...string) (string, error) {
 	return l.nbctl(ctx, l.Topo.Zone(""), commands...)
 }
@@ -191,7 +189,7 @@ func (l *Lab) nbctl(ctx context.Context, z Zone, commands ...string) (string, er
 	return l.central(ctx, z, argv...)
 }
 
-// central runs a tool on a zone's databases.
+// central runs a tool with the environment of a zone's databases.
 func (l *Lab) central(ctx context.Context, z Zone, argv ...string) (string, error) {
 	tool, err := l.Bin.Tool(argv[0])
 	if err != nil {
@@ -200,7 +198,7 @@ func (l *Lab) central(ctx context.Context, z Zone, argv ...string) (string, erro
 	return Command(ctx, l.zoneEnv(z), "", append([]string{tool}, argv[1:]...)...)
 }
 
-// Sync waits until every chassis has installed what the Northbound DBs say.
+// Sync waits until every chassis has installed the flows for the Northbound DBs.
 func (l *Lab) Sync(ctx context.Context) error {
 	for _, z := range l.Topo.allZones() {
 		if _, err := l.central(ctx, z, "ovn-nbctl", "--wait=hv", "--timeout=150", "sync"); err != nil {
@@ -210,13 +208,12 @@ func (l *Lab) Sync(ctx context.Context) error {
 	return nil
 }
 
-// Do runs one command that changes the lab: ovn-nbctl's; or "@ZONE ..." and
-// "@sb ...", "@ZONE-sb ..." for another zone and for ovn-sbctl; "@hv1 COMMAND"
-// or "@all COMMAND" on chassis. "@until COMMAND" waits until a command, written
-// like these, prints something; "@gone COMMAND" until it prints nothing more;
-// "@bound PORT CHASSIS" until a chassis has claimed a logical port. "@forget
-// NETWORK" empties what the bridge of a physical network, or "underlay", has
-// learned. "@sleep 5s" is for what cannot be asked.
+// Do runs one command that changes the lab: ovn-nbctl's; or "@ZONE ..." and "@sb ...", "@ZONE-sb
+// ..." for another zone and for ovn-sbctl; "@hv1 COMMAND" or "@all COMMAND" on chassis. "@until
+// COMMAND" waits until such a command prints something; "@gone COMMAND" until it prints nothing;
+// "@bound PORT CHASSIS" until a chassis has claimed a logical port. "@forget NETWORK" removes the
+// MACs that the bridge of a physical network, or of "underlay", has learned. "@sleep 5s" waits for
+// a fixed time.
 func (l *Lab) Do(ctx context.Context, cmd string) error {
 	_, err := l.do(ctx, cmd)
 	return err
@@ -225,7 +222,8 @@ func (l *Lab) Do(ctx context.Context, cmd string) error {
 // Ask runs a command as Do does, and returns what it prints.
 func (l *Lab) Ask(ctx context.Context, cmd string) (string, error) { return l.do(ctx, cmd) }
 
-// waitLimit bounds a wait for a condition: far more than an idle lab takes, since the machine may be busy.
+// waitLimit bounds a wait for a condition; it is much longer than an idle lab needs, because the
+// machine may be busy.
 const waitLimit = 90 * time.Second
 
 func (l *Lab) do(ctx context.Context, cmd string) (string, error) {
@@ -270,7 +268,7 @@ func (l *Lab) do(ctx context.Context, cmd string) (string, error) {
 	return l.at(ctx, where, argv)
 }
 
-// at runs a command at a place of the lab.
+// at runs a command at a place of the lab: a chassis, "all", "sb" or a zone.
 func (l *Lab) at(ctx context.Context, where string, argv []string) (string, error) {
 	for _, z := range l.Topo.allZones() {
 		switch where {
@@ -291,12 +289,12 @@ func (l *Lab) at(ctx context.Context, where string, argv []string) (string, erro
 		}
 	}
 	if !done {
-		return "", fmt.Errorf("%q is no place of the lab", where)
+		return "", fmt.Errorf("%q is not a chassis or zone of the lab", where)
 	}
 	return all, nil
 }
 
-// until asks again and again until a condition holds.
+// until polls until a condition holds.
 func (l *Lab) until(ctx context.Context, what string, holds func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, waitLimit)
 	defer cancel()
@@ -317,7 +315,7 @@ func (l *Lab) until(ctx context.Context, what string, holds func(context.Context
 	}
 }
 
-// bound tells whether "PORT CHASSIS" is so in the first zone.
+// bound reports whether "PORT CHASSIS" is a binding of the first zone.
 func (l *Lab) bound(ctx context.Context, what string) (bool, error) {
 	port, chassis, _ := strings.Cut(what, " ")
 	z := l.Topo.Zone("")
@@ -329,8 +327,7 @@ func (l *Lab) bound(ctx context.Context, what string) (bool, error) {
 	return err == nil && strings.TrimSpace(id) != "" && strings.TrimSpace(id) == strings.TrimSpace(at), err
 }
 
-// SplitWords splits a command line at blanks; single and double quotes group,
-// and a double quote inside single quotes is kept, as a shell does it.
+// SplitWords splits a command line at blanks; single and double quotes group as in a shell.
 func SplitWords(s string) ([]string, error) {
 	var words []string
 	var cur strings.Builder
@@ -366,8 +363,8 @@ func SplitWords(s string) ([]string, error) {
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
-// Settle waits until every chassis has installed what the Northbound DB says
-// and its datapath holds no flow of before.
+// Settle waits until every chassis has installed the flows for the Northbound DB and its datapath
+// has no earlier flow.
 func (l *Lab) Settle(ctx context.Context) error {
 	if err := l.Sync(ctx); err != nil {
 		return err
@@ -391,7 +388,7 @@ func (l *Lab) Settle(ctx context.Context) error {
 	return first
 }
 
-// Appctl asks a chassis' ovs-vswitchd over its control socket.
+// Appctl calls a chassis' ovs-vswitchd over its control socket.
 func (l *Lab) Appctl(chassis, method string, args ...string) (string, error) {
 	dir := OVSRundir(chassis)
 	pid, err := os.ReadFile(filepath.Join(dir, "ovs-vswitchd.pid"))

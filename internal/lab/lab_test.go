@@ -26,8 +26,8 @@ func TestSplitWords(t *testing.T) {
 	}
 }
 
-// The base topology makes sense by itself: names short enough for interfaces,
-// every port on a chassis that exists, no address twice.
+// TestBaseTopology checks that names are short enough for interfaces, that every port is on an
+// existing chassis, and that no address occurs twice.
 func TestBaseTopology(t *testing.T) {
 	topo := Base()
 	chassis := map[string]bool{}

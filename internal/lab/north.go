@@ -20,8 +20,8 @@ func (t *Topology) localnet(sw, port, network string, tag string) {
 	}
 }
 
-// north is a distributed router with a distributed gateway port on hv3: plain
-// SNAT, a centralized and a distributed floating address, two outside hosts.
+// north adds a distributed router with a distributed gateway port on hv3: SNAT, a centralized and a
+// distributed floating address, two outside hosts.
 func north(t *Topology) {
 	t.Hosts = append(t.Hosts,
 		Host{Name: "ext1", Network: "physnet1", MAC: "52:54:00:ee:00:01", IPs: []string{"172.16.0.100", "fd00:172::100"}, Gateway: MACPublic, Port: "ln-public"},
@@ -49,8 +49,8 @@ func north(t *Topology) {
 	)
 }
 
-// gatewayRouter is the shape that Kubernetes uses: a distributed router, a
-// join switch, and a router that lives on hv2, with SNAT and load balancers.
+// gatewayRouter adds the topology that OVN-Kubernetes uses: a distributed router, a join switch,
+// and a gateway router on hv2 with SNAT and load balancers.
 func gatewayRouter(t *Topology) {
 	t.Hosts = append(t.Hosts,
 		Host{Name: "ext3", Network: "physnet1", MAC: "52:54:00:ee:00:03", IPs: []string{"172.17.0.100", "fd00:173::100"}, VLAN: 200, Gateway: MACPublic2, Port: "ln-public2"},
@@ -80,8 +80,8 @@ func gatewayRouter(t *Topology) {
 	)
 }
 
-// provider is a switch whose ports sit on a VLAN of the physical network: what
-// goes from chassis to chassis there goes over that network, not in a tunnel.
+// provider adds a switch on a VLAN of the physical network: its packets between chassis go over
+// that network, not through a tunnel.
 func provider(t *Topology) {
 	t.Hosts = append(t.Hosts,
 		Host{Name: "ext4", Network: "physnet1", MAC: "52:54:00:ee:00:04", IPs: []string{"172.18.0.100"}, VLAN: 300, Gateway: MACProv, Port: "ln-prov"},
@@ -92,8 +92,7 @@ func provider(t *Topology) {
 	t.localnet("prov", "ln-prov", "physnet1", "300")
 }
 
-// special is what does not fit elsewhere: unknown addresses, port security,
-// nested containers.
+// special adds unknown addresses, port security and nested containers.
 func special(t *Topology) {
 	t.setup("ls-add sw5", "ls-add sw6", "lr-add lr3")
 	t.port("sw5", MACSw5, "sw5-p1", "hv1", "50:54:00:05:00:03", "70.0.0.3", "fd00:70::3")
@@ -103,7 +102,7 @@ func special(t *Topology) {
 		"lsp-set-addresses sw5-p2 '50:54:00:05:00:04 70.0.0.4 fd00:70::4' unknown",
 		"lsp-set-port-security sw5-p3 '50:54:00:05:00:05 70.0.0.5 fd00:70::5'",
 	)
-	// Two containers in sw5-p1, on VLANs 10 and 20 of its cable, and a third on hv2.
+	// Two containers in sw5-p1, on VLANs 10 and 20 of its interface, and a third on hv2.
 	t.nested("sw6", "sw6-c1", "sw5-p1", "hv1", 10, "50:54:00:06:00:03", "80.0.0.3")
 	t.nested("sw6", "sw6-c2", "sw5-p1", "hv1", 20, "50:54:00:06:00:04", "80.0.0.4")
 	t.nested("sw6", "sw6-c3", "sw5-p2", "hv2", 30, "50:54:00:06:00:05", "80.0.0.5")
@@ -111,14 +110,14 @@ func special(t *Topology) {
 	t.link("lr3", "sw6", MACSw6, "80.0.0.1/24")
 }
 
-// nested adds a container's port: its frames carry tag on the parent's cable.
+// nested adds a container's port: its frames have the VLAN tag on the parent's interface.
 func (t *Topology) nested(sw, name, parent, chassis string, tag int, mac, ip string) {
 	t.VIFs = append(t.VIFs, VIF{Port: name, Chassis: chassis, MAC: mac, IPs: []string{ip}, Gateway: MACSw6, Parent: parent, Tag: tag})
 	t.setup("lsp-add "+sw+" "+name+" "+parent+" "+itoa(tag), "lsp-set-addresses "+name+" '"+mac+" "+ip+"'")
 }
 
-// l2gateway joins a logical switch to VLAN 400 of the physical network on hv2
-// alone, without a localnet port.
+// l2gateway connects a logical switch to VLAN 400 of the physical network, only on hv2 and without
+// a localnet port.
 func l2gateway(t *Topology) {
 	t.Hosts = append(t.Hosts,
 		Host{Name: "ext5", Network: "physnet1", MAC: "52:54:00:ee:00:05", IPs: []string{"90.0.0.100"}, VLAN: 400, Gateway: MACProv, Port: "sw7-l2gw"},
@@ -127,7 +126,7 @@ func l2gateway(t *Topology) {
 	t.port("sw7", MACProv, "sw7-p1", "hv1", "50:54:00:07:00:03", "90.0.0.3")
 	t.setup("lsp-add sw7 sw7-l2gw", "lsp-set-type sw7-l2gw l2gateway", "lsp-set-addresses sw7-l2gw unknown",
 		"lsp-set-options sw7-l2gw network_name=physnet1 l2gateway-chassis=hv2", "set logical_switch_port sw7-l2gw tag_request=400 tag=400")
-	// A port that is on every chassis and whose packets never leave it.
+	// A localport is on every chassis, and its packets never leave the chassis.
 	t.setup("lsp-add sw7 sw7-local", "lsp-set-type sw7-local localport", "lsp-set-addresses sw7-local '50:54:00:07:00:0a 90.0.0.10'")
 	t.VIFs = append(t.VIFs, VIF{Port: "sw7-local", Chassis: "hv1", MAC: "50:54:00:07:00:0a", IPs: []string{"90.0.0.10"}, Gateway: MACProv, Local: true})
 }

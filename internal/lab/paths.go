@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// Binaries says where OVS's and OVN's programs and schemas are: the system's,
-// or a build under the prefix CT_TRACE_OVS_PREFIX.
+// Binaries holds the paths of OVS's and OVN's programs and schemas: the system's, or those under
+// the prefix CT_TRACE_OVS_PREFIX.
 type Binaries struct {
 	Prefix string
 	path   []string
 	share  []string
 }
 
-// FindBinaries looks under prefix, or in PATH and the sbin folders when it is empty.
+// FindBinaries searches under prefix, or in PATH and the sbin folders if it is empty.
 func FindBinaries(prefix string) (*Binaries, error) {
 	b := &Binaries{Prefix: prefix}
 	if prefix != "" {
@@ -68,7 +68,7 @@ func (b *Binaries) schema(name string) (string, error) {
 	return "", fmt.Errorf("no %s under %s", name, strings.Join(b.share, ", "))
 }
 
-// Env is the environment that finds the same programs.
+// Env returns an environment in which the same programs are found.
 func (b *Binaries) Env() []string {
 	env := []string{"PATH=" + strings.Join(append(slices.Clone(b.path), "/usr/sbin", "/usr/bin", "/sbin", "/bin"), ":")}
 	if b.Prefix != "" && !b.ownLibC() {
@@ -81,8 +81,9 @@ func (b *Binaries) Env() []string {
 	return env
 }
 
-// ownLibC reports whether the prefix has a C library: its programs have been told where their libraries are
-// (scripts/debian.sh), and the system's own programs must not be handed those.
+// ownLibC reports whether the prefix contains a C library. Its programs then have the paths of
+// their libraries (scripts/debian.sh), and the environment must not give these libraries to the
+// system's programs.
 func (b *Binaries) ownLibC() bool {
 	_, err := os.Stat(filepath.Join(b.Prefix, "usr/lib/x86_64-linux-gnu/libc.so.6"))
 	return err == nil

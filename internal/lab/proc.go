@@ -13,19 +13,17 @@ import (
 	"time"
 )
 
-// Proc is one daemon of the lab. Start tells it from a later process that got
-// the same number.
+// Proc is one daemon of the lab. Start distinguishes it from a later process with the same id.
 type Proc struct {
 	Name  string   `json:"name"`
 	Pid   int      `json:"pid"`
 	Start string   `json:"start"`
 	Log   string   `json:"log"`
 	Argv  []string `json:"argv"`
-	Env   []string `json:"env"` // beside this process'
+	Env   []string `json:"env"` // in addition to this process' environment
 }
 
-// startProc starts a daemon in the foreground of a session of its own, its
-// output going to a log file.
+// startProc starts a daemon in a session of its own, with its output in a log file.
 func startProc(name, log string, env []string, argv ...string) (Proc, error) {
 	f, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
@@ -44,7 +42,7 @@ func startProc(name, log string, env []string, argv ...string) (Proc, error) {
 	return p, nil
 }
 
-// procStart is field 22 of /proc/PID/stat, "" when the process is gone or dead.
+// procStart returns field 22 of /proc/PID/stat, "" if the process has ended.
 func procStart(pid int) string {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
@@ -58,10 +56,10 @@ func procStart(pid int) string {
 	return f[19]
 }
 
-// Alive reports whether the daemon still runs.
+// Alive reports whether the daemon is running.
 func (p Proc) Alive() bool { return p.Start != "" && procStart(p.Pid) == p.Start }
 
-// stopProcs ends the daemons: asked first, killed after two seconds.
+// stopProcs ends the daemons: with SIGTERM, after two seconds with SIGKILL.
 func stopProcs(procs []Proc) error {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		for _, p := range procs {
@@ -89,7 +87,7 @@ func stopProcs(procs []Proc) error {
 	return nil
 }
 
-// waitFor polls until ok, or fails with what was waited for and the end of log.
+// waitFor polls until ok; after limit it returns an error with what and the end of the log file.
 func waitFor(ctx context.Context, limit time.Duration, what, log string, ok func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -113,8 +111,7 @@ func logTail(log string) string {
 	return "\n  " + filepath.Base(log) + ": " + strings.Join(lines, "\n  ")
 }
 
-// Command runs one program to its end and returns its standard output; the
-// error holds what it said on standard error.
+// Command runs one program and returns its standard output; the error contains its standard error.
 func Command(ctx context.Context, env []string, stdin string, argv ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Dead lists the daemons of the lab that have ended by themselves.
+// Dead returns the daemons of the lab that have ended by themselves.
 func (l *Lab) Dead() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -20,8 +20,8 @@ func (l *Lab) Dead() []string {
 	return out
 }
 
-// Revive starts again every daemon that has ended by itself: some packets end ovs-vswitchd, and
-// later cases are about others.
+// Revive restarts every daemon that has ended by itself: some packets crash ovs-vswitchd, which
+// must not affect later cases.
 func (l *Lab) Revive(ctx context.Context) error {
 	for i := range l.state.Procs {
 		l.mu.Lock()
@@ -48,7 +48,7 @@ func (l *Lab) Revive(ctx context.Context) error {
 		if err := waitFor(ctx, 60*time.Second, p.Name, p.Log, func() bool { return l.forwards(chassis) }); err != nil {
 			return err
 		}
-		// Its bridges' devices have stayed, with their addresses.
+		// The devices of its bridges still exist, with their addresses.
 		if err := l.knowNeighbours(); err != nil {
 			return err
 		}
@@ -56,8 +56,8 @@ func (l *Lab) Revive(ctx context.Context) error {
 	return nil
 }
 
-// forwards reports whether a chassis' integration bridge has the flows of ovn-controller, its last
-// table's too.
+// forwards reports whether a chassis' integration bridge has the flows of ovn-controller up to the
+// last table.
 func (l *Lab) forwards(chassis string) bool {
 	flows, err := l.Appctl(chassis, "bridge/dump-flows", "br-int")
 	return err == nil && strings.Contains(flows, "table_id=65")

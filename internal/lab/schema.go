@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Schema is what the Northbound database of the lab's release knows.
+// Schema is the Northbound schema of the lab's release.
 type Schema struct {
 	Version string `json:"version"`
 	Tables  map[string]struct {
@@ -20,7 +20,7 @@ type Schema struct {
 	} `json:"tables"`
 }
 
-// NBSchema reads the Northbound schema that the lab's database was made from.
+// NBSchema reads the Northbound schema of the lab's release.
 func (l *Lab) NBSchema() (*Schema, error) {
 	file, err := l.Bin.schema("ovn-nb.ovsschema")
 	if err != nil {
@@ -37,8 +37,9 @@ func (l *Lab) NBSchema() (*Schema, error) {
 	return s, nil
 }
 
-// Has tells whether the release has what a case needs: a table ("Mirror_Rule"), a column ("ACL.tier"), a value
-// that a column takes ("ACL.action=pass"), or at least a version of the schema ("7.11"), for what no schema shows.
+// Has reports whether the release has a feature: a table ("Mirror_Rule"), a column ("ACL.tier"), a
+// value of a column ("ACL.action=pass"), or a minimum version of the schema ("7.11") for features
+// that no schema shows.
 func (s *Schema) Has(need string) bool {
 	if need == "" {
 		return true

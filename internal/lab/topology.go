@@ -1,6 +1,6 @@
-// Package lab brings up a real OVN deployment to test and demonstrate on: the
-// central databases, ovn-northd, and several chassis, each in a network namespace
-// of its own, with the kernel's datapath or Open vSwitch's own.
+// Package lab starts a real OVN deployment for tests and demonstrations: the central databases,
+// ovn-northd, and several chassis, each in its own network namespace, with the kernel's or the
+// userspace datapath.
 package lab
 
 import (
@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 )
 
-// Topology is the one description that tests, demo and shell share.
+// Topology describes a lab.
 type Topology struct {
 	Datapath string `json:",omitempty"` // System or Userspace
 	Chassis  []Chassis
@@ -21,13 +21,13 @@ type Topology struct {
 	Cables   []Cable
 	Setup    []string // ovn-nbctl commands
 	Zones    []Zone   // further availability zones
-	After    []string // commands for Do, once every port is up
+	After    []string // commands for Do, run when every port is up
 }
 
-// Zone is an availability zone with a central of its own.
+// Zone is an availability zone with its own databases and ovn-northd.
 type Zone struct {
 	Name  string
-	IP    string // of its databases
+	IP    string // address of its databases
 	Setup []string
 }
 
@@ -37,23 +37,23 @@ type Chassis struct {
 	Name     string
 	EncapIP  string
 	IPs      []string          // further addresses on the underlay
-	Encap    string            // geneve when empty
+	Encap    string            // empty: geneve
 	Zone     string            // availability zone; "" is the first
 	Mappings map[string]string // physical network -> provider bridge
 	Options  map[string]string // further external-ids of the Open_vSwitch row
 }
 
-// VIF is a logical port bound on a chassis: a veth pair whose far end, e0,
-// sits silent in a namespace named like the port.
+// VIF is a logical port bound on a chassis: a veth pair whose far end, e0, is in a namespace with
+// the port's name and sends nothing by itself.
 type VIF struct {
 	Port    string // logical switch port
 	Chassis string
 	MAC     string
 	IPs     []string
 	Gateway string // MAC of the router port that it sends to
-	Local   bool   // a localport: on every chassis, bound to none, never up
-	Parent  string // for a nested container: the VIF that carries it
-	Tag     int    // and its VLAN there
+	Local   bool   // a localport: on every chassis, never bound or up
+	Parent  string // for a nested container: its parent's VIF
+	Tag     int    // and its VLAN tag
 }
 
 // Host is a machine on the physical network that OVN does not own.
@@ -67,12 +67,12 @@ type Host struct {
 	Port    string // the localnet port by which its packets enter OVN
 }
 
-// Cable is a further veth pair, for cases to use. An end is "NAMESPACE/INTERFACE", where an empty
-// namespace is the instance's own; that end is put into a bridge there.
+// Cable is an additional veth pair for cases. An end is "NAMESPACE/INTERFACE"; an empty namespace
+// is the instance's, where the end is added to a bridge.
 type Cable struct {
 	Ends   [2]string
-	Bridge string // of the second end, when it is the instance's
-	Sees   string // what the probe takes frames for that come out at the second end: it is another leg of the same kind
+	Bridge string // bridge of the second end, if that is in the instance's namespace
+	Sees   string // name of the probe's tap at the second end, shared with another cable
 	MTU    string
 }
 
@@ -96,12 +96,12 @@ func (t *Topology) Zone(name string) Zone {
 	return Zone{IP: centralIP, Setup: t.Setup}
 }
 
-// allZones is the first zone and the others.
+// allZones returns all zones, the first one first.
 func (t *Topology) allZones() []Zone {
 	return append([]Zone{{IP: centralIP, Setup: t.Setup}}, t.Zones...)
 }
 
-// ZoneOf is the availability zone of a port.
+// ZoneOf returns the availability zone of a port.
 func (t *Topology) ZoneOf(port string) Zone {
 	if v, err := t.VIF(port); err == nil {
 		for _, c := range t.Chassis {
@@ -113,16 +113,16 @@ func (t *Topology) ZoneOf(port string) Zone {
 	return t.Zone("")
 }
 
-// NB is where the zone's Northbound DB listens.
+// NB returns the remote of the zone's Northbound DB.
 func (z Zone) NB() string { return "tcp:" + z.IP + ":6641" }
 
-// SB is where the zone's Southbound DB listens.
+// SB returns the remote of the zone's Southbound DB.
 func (z Zone) SB() string { return "tcp:" + z.IP + ":6642" }
 
-// dir holds the zone's databases.
+// dir returns the folder of the zone's databases.
 func (z Zone) dir() string { return filepath.Join(Dir, "central"+z.Name) }
 
-// Networks lists the physical networks that any chassis maps.
+// Networks returns the physical networks that a chassis maps.
 func (t *Topology) Networks() []string {
 	var names []string
 	seen := map[string]bool{}
@@ -152,7 +152,7 @@ func firstIP(ips []string, v6 bool) string {
 	return ""
 }
 
-// digest tells one topology from another.
+// digest identifies a topology.
 func (t *Topology) digest() string {
 	b, err := json.Marshal(t)
 	if err != nil {

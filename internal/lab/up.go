@@ -14,8 +14,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 )
 
-// Up brings the topology up; on any failure it takes everything down again.
-// Binaries come from CT_TRACE_OVS_PREFIX when that is set.
+// Up starts the topology; on an error it removes everything again. It uses the programs under
+// CT_TRACE_OVS_PREFIX if that is set.
 func Up(ctx context.Context, topo *Topology, progress io.Writer) (_ *Lab, err error) {
 	l := &Lab{Topo: topo, Progress: progress}
 	l.state.Prefix, l.state.Topo = os.Getenv("CT_TRACE_OVS_PREFIX"), topo.digest()
@@ -56,7 +56,7 @@ func Up(ctx context.Context, topo *Topology, progress io.Writer) (_ *Lab, err er
 	return l, nil
 }
 
-// ipBatch runs lines of ip(8) commands, in one process a namespace.
+// ipBatch runs lines of ip(8) commands in a namespace, in one process.
 func ipBatch(ctx context.Context, netns string, lines []string) error {
 	if len(lines) == 0 {
 		return nil
@@ -69,14 +69,14 @@ func ipBatch(ctx context.Context, netns string, lines []string) error {
 	return err
 }
 
-// physBridge is the Linux bridge that stands for a physical network.
+// physBridge returns the name of the Linux bridge for a physical network.
 func physBridge(network string) string { return "br-" + network }
 
-// PhysLeg is the instance's end of the cable between a chassis and a physical
-// network: what the chassis sends out can be seen coming in there.
+// PhysLeg returns the name of the instance's end of the cable between a chassis and a physical
+// network, where the chassis' frames are captured.
 func PhysLeg(chassis, network string) string { return chassis + "-" + network }
 
-// UnderlayLeg is the instance's end of a chassis' cable to the underlay.
+// UnderlayLeg returns the name of the instance's end of a chassis' cable to the underlay.
 func UnderlayLeg(chassis string) string { return chassis + "-ul" }
 
 // network makes every namespace, cable and bridge.
@@ -108,7 +108,7 @@ func (l *Lab) network(ctx context.Context) error {
 		add("link add %s mtu %s type veth peer name %s mtu %s netns %s", UnderlayLeg(c.Name), underlayMTU, underlayPort, underlayMTU, c.Name)
 		add("link set %s master %s up", UnderlayLeg(c.Name), underlayBridge)
 		if l.Topo.userspace() {
-			in(c.Name, "link set %s arp off up", underlayPort) // the addresses go to the tunnel bridge, which answers for them
+			in(c.Name, "link set %s arp off up", underlayPort) // the tunnel bridge has the addresses and answers ARP for them
 		} else {
 			inside[c.Name] = append(inside[c.Name], c.addAddresses(underlayPort)...)
 		}
@@ -121,7 +121,7 @@ func (l *Lab) network(ctx context.Context) error {
 	root = append(root, l.Topo.layCables(in)...)
 	for _, v := range l.Topo.VIFs {
 		if v.Parent != "" {
-			continue // rides on its parent's cable
+			continue // uses its parent's cable
 		}
 		netns(v.Port)
 		in(v.Chassis, "link add %s type veth peer name e0 netns %s", v.Port, v.Port)
@@ -140,8 +140,8 @@ func (l *Lab) network(ctx context.Context) error {
 	if err := ipBatch(ctx, "", root); err != nil {
 		return err
 	}
-	// Chassis before VIFs: they own the cables. IPv6 is turned off wherever
-	// the kernel would speak up by itself.
+	// Chassis before VIFs, because cables belong to the chassis. IPv6 is disabled where the kernel
+	// would send packets by itself.
 	for _, ns := range l.state.Netns {
 		if err := l.silence(ns); err != nil {
 			return err
@@ -156,8 +156,9 @@ func (l *Lab) network(ctx context.Context) error {
 	return l.quietBridges(ctx)
 }
 
-// patience keeps connections from ageing between a packet and the next that is predicted and sent: under emulation that can
-// take longer than the kernel's own timeouts, of which the shortest is 3 s.
+// patience are sysctls that lengthen conntrack timeouts, so that entries do not expire between two
+// packets of a case: under emulation these can be further apart than the kernel's shortest timeout,
+// 3 s.
 var patience = []string{
 	"net.netfilter.nf_conntrack_udp_timeout=600", "net.netfilter.nf_conntrack_udp_timeout_stream=600",
 	"net.netfilter.nf_conntrack_icmp_timeout=600", "net.netfilter.nf_conntrack_icmpv6_timeout=600",
@@ -169,18 +170,18 @@ var patience = []string{
 	"net.netfilter.nf_conntrack_sctp_timeout_cookie_echoed=600",
 }
 
-// silence turns off in a namespace what would send packets by itself.
-// On a chassis only the underlay may have IPv6.
+// silence disables what would send packets by itself in a namespace. On a chassis only the underlay
+// may have IPv6.
 func (l *Lab) silence(ns string) error {
 	settings := []string{"net.ipv6.conf.default.disable_ipv6=1"}
 	chassis := slices.ContainsFunc(l.Topo.Chassis, func(c Chassis) bool { return c.Name == ns })
 	if chassis && !l.Topo.userspace() {
 		settings = append(settings, "net.ipv6.conf."+underlayPort+".disable_ipv6=0")
 		settings = append(settings, patience...)
-	} else { // a userspace chassis has its addresses on the tunnel bridge, which is made later
+	} else { // a userspace chassis has its addresses on the tunnel bridge, which is added later
 		settings = append(settings, "net.ipv6.conf.all.disable_ipv6=1")
 	}
-	// Not by sysctl(8): two programs less for each of the many namespaces.
+	// Written directly: sysctl(8) would need two more processes for each of the many namespaces.
 	return nodens.OfPath("/run/netns/" + ns).Do(func() error {
 		for _, s := range settings {
 			key, value, _ := strings.Cut(s, "=")
@@ -192,8 +193,8 @@ func (l *Lab) silence(ns string) error {
 	})
 }
 
-// quietBridges keeps the physical bridges from talking, and tells them where
-// the outside hosts are, as traffic of theirs would have.
+// quietBridges prevents the physical bridges from sending packets, and adds the outside hosts to
+// their forwarding tables, as if they had sent frames.
 func (l *Lab) quietBridges(ctx context.Context) error {
 	for _, n := range l.Topo.Networks() {
 		for k, v := range map[string]string{"bridge/multicast_snooping": "0", "bridge/stp_state": "0"} {
@@ -222,7 +223,7 @@ func (l *Lab) quietBridges(ctx context.Context) error {
 	return nil
 }
 
-// start runs a daemon and writes it down at once.
+// start starts a daemon and saves it in the state.
 func (l *Lab) start(name, dir string, env []string, argv ...string) (Proc, error) {
 	p, err := startProc(name, filepath.Join(dir, filepath.Base(name)+".out"), env, argv...)
 	if err != nil {
@@ -234,7 +235,7 @@ func (l *Lab) start(name, dir string, env []string, argv ...string) (Proc, error
 	return p, l.save()
 }
 
-// database makes an OVSDB file from a schema and serves it.
+// database makes an OVSDB file from a schema and starts a server for it.
 func (l *Lab) database(ctx context.Context, name, dir, schema, sock string, env []string, prefix []string, extra ...string) error {
 	tool, err := l.Bin.Tool("ovsdb-tool")
 	if err != nil {
@@ -263,7 +264,7 @@ func (l *Lab) database(ctx context.Context, name, dir, schema, sock string, env 
 	return waitFor(ctx, 60*time.Second, name, p.Log, func() bool { return listens(sock) })
 }
 
-// listens reports whether somebody accepts connections on a unix socket: bind makes the file first.
+// listens reports whether a unix socket accepts connections: bind creates the file before listen.
 func listens(sock string) bool {
 	c, err := net.Dial("unix", sock)
 	if err != nil {
@@ -319,7 +320,7 @@ func (l *Lab) zoneUp(ctx context.Context, z Zone) error {
 	return err
 }
 
-// chassisUp starts all chassis side by side.
+// chassisUp starts all chassis in parallel.
 func (l *Lab) chassisUp(ctx context.Context) error {
 	errc := make(chan error, len(l.Topo.Chassis))
 	for _, c := range l.Topo.Chassis {
@@ -357,7 +358,7 @@ func (l *Lab) oneChassis(ctx context.Context, c Chassis) error {
 	ids := map[string]string{
 		"system-id": c.Name, "hostname": c.Name, "ovn-remote": l.Topo.Zone(c.Zone).SB(),
 		"ovn-encap-type": encap, "ovn-encap-ip": c.EncapIP,
-		// With a conditional monitor "--wait=hv sync" may come back before new flows are here.
+		// With a conditional monitor "--wait=hv sync" may return before new flows are installed.
 		"ovn-monitor-all": "true", "ovn-openflow-probe-interval": "0", "ovn-remote-probe-interval": "0",
 	}
 	if l.Topo.userspace() {
@@ -415,8 +416,8 @@ func (l *Lab) oneChassis(ctx context.Context, c Chassis) error {
 	return nil
 }
 
-// ports tells the Northbound DB about the logical network and waits until
-// every port is up and every chassis has caught up.
+// ports writes the logical network to the Northbound DB and waits until every port is up and every
+// chassis has installed its flows.
 func (l *Lab) ports(ctx context.Context) error {
 	for _, z := range l.Topo.allZones() {
 		if _, err := l.nbctl(ctx, z, z.Setup...); err != nil {
@@ -442,8 +443,8 @@ func (l *Lab) ports(ctx context.Context) error {
 	return l.Sync(ctx)
 }
 
-// portsUp waits until every port of a zone is up. One command waits for all of them: a program for each takes long where the
-// guest is emulated.
+// portsUp waits until every port of a zone is up. One command waits for all of them, because a
+// process for each takes long in an emulated guest.
 func (l *Lab) portsUp(ctx context.Context, z Zone) error {
 	argv := []string{"ovn-nbctl", "--timeout=150"}
 	for _, v := range l.Topo.VIFs {
@@ -459,5 +460,5 @@ func (l *Lab) portsUp(ctx context.Context, z Zone) error {
 		return nil
 	}
 	down, _ := l.central(ctx, z, "ovn-nbctl", "--bare", "--columns=name", "find", "Logical_Switch_Port", "up=false")
-	return fmt.Errorf("ports that do not come up: %s: %w", strings.Join(strings.Fields(down), " "), err)
+	return fmt.Errorf("ports that are not up: %s: %w", strings.Join(strings.Fields(down), " "), err)
 }

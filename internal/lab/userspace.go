@@ -18,14 +18,13 @@ const (
 	Userspace = "userspace" // bridges of datapath_type=netdev: any kernel can run them
 )
 
-// TunnelBridge is the bridge of a userspace chassis that has the tunnel addresses, on its own port.
-// Native tunnels (tnl_push, tnl_pop) need the underlay to be reached through a bridge of the same
-// datapath.
+// TunnelBridge is the bridge of a userspace chassis whose local port has the tunnel addresses.
+// Native tunnels (tnl_push, tnl_pop) reach the underlay only through a bridge of the same datapath.
 const TunnelBridge = "br-phy"
 
 func (t *Topology) userspace() bool { return t.Datapath == Userspace }
 
-// bridgeType is the part of an ovs-vsctl command that gives a new bridge its datapath.
+// bridgeType returns the part of an ovs-vsctl command that sets the datapath of a new bridge.
 func (t *Topology) bridgeType(bridge string) []string {
 	if !t.userspace() {
 		return nil
@@ -33,16 +32,16 @@ func (t *Topology) bridgeType(bridge string) []string {
 	return []string{"--", "set", "bridge", bridge, "datapath_type=netdev"}
 }
 
-// tunnelMAC is the address of a chassis' tunnel bridge.
+// tunnelMAC returns the MAC of a chassis' tunnel bridge.
 func tunnelMAC(c Chassis) string {
 	n := c.Name[len(c.Name)-1]
 	return fmt.Sprintf("02:31:00:00:00:%02x", n-'0')
 }
 
-// addresses lists every underlay address of a chassis.
+// addresses returns all underlay addresses of a chassis.
 func (c Chassis) addresses() []string { return append(strings.Split(c.EncapIP, ","), c.IPs...) }
 
-// addAddresses is the ip(8) commands that give a device a chassis' underlay addresses.
+// addAddresses returns the ip(8) commands that add a chassis' underlay addresses to a device.
 func (c Chassis) addAddresses(device string) []string {
 	var out []string
 	for _, ip := range c.addresses() {
@@ -55,7 +54,7 @@ func (c Chassis) addAddresses(device string) []string {
 	return append(out, "link set "+device+" up")
 }
 
-// tunnelBridgeUp makes the tunnel bridge once ovs-vswitchd runs: only then is there a device for
+// tunnelBridgeUp adds the tunnel bridge. ovs-vswitchd must be running: it creates the device for
 // the addresses.
 func (l *Lab) tunnelBridgeUp(ctx context.Context, c Chassis) error {
 	_, err := l.On(ctx, c.Name, "ovs-vsctl", "--timeout=60", "add-br", TunnelBridge,
@@ -74,8 +73,8 @@ func (l *Lab) tunnelBridgeUp(ctx context.Context, c Chassis) error {
 	return ipBatch(ctx, c.Name, c.addAddresses(TunnelBridge))
 }
 
-// knowNeighbours enters every chassis' tunnel neighbours. Open vSwitch drops the first packet for a
-// neighbour that it has to ask for, and forgets one after a quarter of an hour without traffic.
+// knowNeighbours adds the tunnel neighbours of every chassis. Open vSwitch drops the first packet
+// to an unknown neighbour, and removes a neighbour after 15 minutes without traffic.
 func (l *Lab) knowNeighbours() error {
 	if !l.Topo.userspace() {
 		return nil
@@ -95,8 +94,8 @@ func (l *Lab) knowNeighbours() error {
 	return nil
 }
 
-// plainFrames turns off, for an interface of the caller's namespace, what would hand Open vSwitch's
-// packet sockets frames without checksums or larger than the wire's.
+// plainFrames disables offloads of an interface in the caller's namespace, with which Open
+// vSwitch's packet sockets would receive frames without checksums or larger than the MTU.
 func plainFrames(ifname string) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -119,7 +118,7 @@ func plainFrames(ifname string) error {
 	return nil
 }
 
-// plainFramesEverywhere does so for every cable of the lab, at both ends.
+// plainFramesEverywhere calls plainFrames for both ends of every cable of the lab.
 func (l *Lab) plainFramesEverywhere() error {
 	if !l.Topo.userspace() {
 		return nil
@@ -130,7 +129,7 @@ func (l *Lab) plainFramesEverywhere() error {
 			where = nodens.OfPath("/run/netns/" + ns)
 		}
 		err := where.Do(func() error {
-			links, err := os.ReadDir("/proc/sys/net/ipv4/conf") // /sys shows the namespace that mounted it
+			links, err := os.ReadDir("/proc/sys/net/ipv4/conf") // not /sys, which shows the namespace that mounted it
 			if err != nil {
 				return err
 			}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Versions says what the lab runs on, as "OVN 23.03.1, OVS 3.1.0, Linux 6.1.0-37-amd64"; on the
-// userspace datapath the kernel has no part in it.
+// Versions returns the releases in the lab, such as "OVN 23.03.1, OVS 3.1.0, Linux 6.1.0-37-amd64";
+// the kernel is omitted for the userspace datapath.
 func (l *Lab) Versions(ctx context.Context) (string, error) {
 	var out []string
 	for _, p := range []struct{ name, program string }{{"OVN", "ovn-controller"}, {"OVS", "ovs-vswitchd"}} {

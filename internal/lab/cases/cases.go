@@ -1,5 +1,4 @@
-// Package cases lists what the oracle checks: each case is predicted by the
-// tool and then really done in the lab.
+// Package cases lists the cases of the oracle: the tool predicts each case, then the lab runs it.
 package cases
 
 import (
@@ -28,7 +27,7 @@ func All(t *lab.Topology) []probe.Case {
 // builder writes packets between the topology's ports.
 type builder struct{ t *lab.Topology }
 
-// end is a port or outside host as a packet's end.
+// end is a port or outside host that sends or receives a packet.
 type end struct {
 	mac, gateway string
 	ips          []string
@@ -57,8 +56,8 @@ func (e end) ip(v6 bool) string {
 	panic(fmt.Sprintf("no address in %v", e.ips))
 }
 
-// sameNet reports whether two addresses share the /24 or /64 that the lab uses
-// everywhere.
+// sameNet reports whether two addresses have the same prefix: all networks of the lab are /24 or
+// /64.
 func sameNet(a, b string) bool {
 	x, y := netip.MustParseAddr(a), netip.MustParseAddr(b)
 	bits := 24
@@ -69,9 +68,8 @@ func sameNet(a, b string) bool {
 	return err == nil && x.Is6() == y.Is6() && p.Contains(y)
 }
 
-// to starts a packet from a port to an address: a port's name (its address of
-// the family) or an IP address. The MAC is the peer's on the same subnet, else
-// the router's, as the machine itself would do.
+// to returns a packet from a port to dst, a port's name or an IP address. The destination MAC is
+// that of the peer on the same subnet, else that of the router.
 func (b builder) to(from, dst string, v6 bool) probe.Packet {
 	e := b.end(from)
 	p := probe.Packet{From: from, EthSrc: e.mac, EthDst: e.gateway, VLAN: e.vlan}
@@ -121,8 +119,7 @@ func (b builder) udp6(from, dst string, dport int) *probe.Packet {
 	return &p
 }
 
-// echoID is the identifier that the tool assumes where the packet's spelling
-// cannot name one.
+// echoID is the identifier that the tool assumes if the expression contains none.
 const echoID = 1
 
 func (b builder) ping(from, dst string) *probe.Packet {
@@ -137,21 +134,20 @@ func (b builder) ping6(from, dst string) *probe.Packet {
 	return &p
 }
 
-// with changes a packet.
+// with returns a packet changed by f.
 func with(p *probe.Packet, f func(*probe.Packet)) *probe.Packet {
 	q := *p
 	f(&q)
 	return &q
 }
 
-// one is a case of a single packet.
+// one returns a case with a single packet.
 func one(name, feature string, p *probe.Packet, want string) probe.Case {
 	return probe.Case{Name: name, Feature: feature, Steps: []probe.Step{{Packet: p, Want: want}}}
 }
 
-// handshake is SYN, SYN-ACK and ACK, each predicted over the kernel's table as
-// the one before has left it.
-// What comes back to an outside host leaves by the chassis named in back.
+// handshake returns a case of SYN, SYN-ACK and ACK, each predicted over the table that the packet
+// before has left. An answer to an outside host leaves by the chassis in back.
 func handshake(name, feature string, p *probe.Packet, server string, back ...string) probe.Case {
 	return probe.Case{Name: name, Feature: feature, Steps: []probe.Step{
 		{Packet: p, Want: server},
@@ -160,7 +156,7 @@ func handshake(name, feature string, p *probe.Packet, server string, back ...str
 	}}
 }
 
-// echo is a request and its answer.
+// echo returns a case of a request and its answer.
 func echo(name, feature string, p *probe.Packet, server string, back ...string) probe.Case {
 	return probe.Case{Name: name, Feature: feature, Steps: []probe.Step{
 		{Packet: p, Want: server},
@@ -175,7 +171,7 @@ func client(p *probe.Packet, back []string) string {
 	return p.From
 }
 
-// ipLow24 is the last three bytes of an IPv6 address, in hexadecimal.
+// ipLow24 returns the last three bytes of an IPv6 address in hexadecimal.
 func ipLow24(s string) [3]string {
 	b := netip.MustParseAddr(s).As16()
 	return [3]string{fmt.Sprintf("%02x", b[13]), fmt.Sprintf("%02x", b[14]), fmt.Sprintf("%02x", b[15])}

@@ -6,9 +6,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
-// acls is policy on switch sw2 of the base topology, and changes of it.
+// acls returns cases of the ACLs on switch sw2 of the base topology, and of changes to them.
 func acls(b builder) []probe.Case {
-	acl := func(c probe.Case, rules ...string) probe.Case { // rules of the case's own on sw2
+	acl := func(c probe.Case, rules ...string) probe.Case { // adds rules to sw2 for the case
 		return also(c, func(c *probe.Case) { c.Setup = rulesOf(rules); c.Cleanup = undo(rules) })
 	}
 	return []probe.Case{
@@ -57,7 +57,7 @@ func acls(b builder) []probe.Case {
 			{Packet: b.tcp("sw0-p1", "sw2-p2", 8080), Want: "sw2-p2"},
 			{Answer: true, Want: "sw0-p1"},
 			{Answer: true, Want: "sw2-p2"},
-			// A packet to port 8080's client that no rule allows as a new connection.
+			// No rule allows this packet to the client of port 8080 as a new connection.
 			{Packet: b.tcp("sw1-p1", "sw2-p2", 8080), Want: "nowhere"},
 		}},
 		{Name: "acl-changed-under-connection", Feature: "ACL, ct_mark.blocked",
@@ -74,7 +74,7 @@ func acls(b builder) []probe.Case {
 	}
 }
 
-// rulesOf makes acl-add commands: options come before the word.
+// rulesOf returns acl-add commands for pg2, with options before the command's name.
 func rulesOf(rules []string) []string {
 	var out []string
 	for _, r := range rules {
@@ -84,7 +84,7 @@ func rulesOf(rules []string) []string {
 	return out
 }
 
-// undo deletes the same rules.
+// undo returns the commands that delete the rules of rulesOf.
 func undo(rules []string) []string {
 	var out []string
 	for _, r := range rules {

@@ -6,8 +6,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
-// after2303 is what came with the releases after OVN 23.03. What 25.09 brought is networkFunctions, and
-// what 26.03 brought since2603.
+// after2303 returns cases of features since OVN 23.03; networkFunctions has those of 25.09,
+// since2603 those of 26.03.
 func after2303(b builder) []probe.Case {
 	needs := func(need string, c probe.Case, setup, cleanup []string) probe.Case {
 		c.Needs, c.Setup, c.Cleanup = need, setup, cleanup
@@ -66,7 +66,8 @@ func after2303(b builder) []probe.Case {
 				"--id=@a create Logical_Router_Static_Route ip_prefix=99.0.8.0/24 nexthop=20.0.0.3 selection_fields=ip_src,ip_dst" +
 					" -- --id=@b create Logical_Router_Static_Route ip_prefix=99.0.8.0/24 nexthop=20.0.0.4 selection_fields=ip_src,ip_dst -- add Logical_Router lr0 static_routes @a @b",
 			}, []string{"lr-route-del lr0 99.0.8.0/24"}),
-		// It is for routers with several gateway ports; with one, newer releases translate nothing.
+		// The option is for routers with several gateway ports; with one, newer releases do not
+		// translate.
 		needs("7.3", handshake("lb-stateless-nat", "load balancer, use_stateless_nat", b.tcp("ext1", "172.16.0.51", 80), "sw3-p3", "hv3"),
 			slices.Concat(secondGateway, []string{"lb-add lb-case 172.16.0.51:80 50.0.0.5:8080 tcp", "set load_balancer lb-case options:use_stateless_nat=true", "lr-lb-add lr1 lb-case"}),
 			slices.Concat([]string{"lb-del lb-case"}, noSecondGateway)),

@@ -2,7 +2,7 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// basic is forwarding without policy: switch, tunnel, router.
+// basic returns cases of forwarding without ACLs: switch, tunnel, router.
 func basic(b builder) []probe.Case {
 	return []probe.Case{
 		handshake("switch-local", "logical switch, one chassis", b.tcp("sw0-p1", "sw0-p3", 80), "sw0-p3"),
@@ -53,21 +53,21 @@ func basic(b builder) []probe.Case {
 
 const broadcastMAC = "ff:ff:ff:ff:ff:ff"
 
-// sctp is an INIT chunk.
+// sctp returns a packet with an INIT chunk.
 func (b builder) sctp(from, dst string, dport int) *probe.Packet {
 	p := b.udp(from, dst, dport)
 	p.Proto = "sctp"
 	return p
 }
 
-// arp asks who has an address.
+// arp returns an ARP request for an address.
 func (b builder) arp(from, target string) *probe.Packet {
 	e := b.end(from)
 	return &probe.Packet{From: from, Proto: "arp", Op: 1, EthSrc: e.mac, EthDst: broadcastMAC, VLAN: e.vlan,
 		Src: e.ip(false), Dst: target, SHA: e.mac, THA: "00:00:00:00:00:00"}
 }
 
-// nd asks the same in IPv6, to the solicited-node group.
+// nd returns a neighbour solicitation to the solicited-node group of an address.
 func (b builder) nd(from, target string) *probe.Packet {
 	e := b.end(from)
 	a := ipLow24(target)

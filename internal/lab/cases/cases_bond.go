@@ -5,8 +5,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
-// bonds is hv1's cable to the provider network, or to the underlay, replaced by a bond of two. They
-// end at a bridge of hv4's Open vSwitch that stands for a switch.
+// bonds returns cases in which a bond of two cables replaces hv1's cable to the provider network,
+// or to the underlay. The bond ends at a bridge of hv4 that acts as the switch.
 func bonds(b builder) []probe.Case {
 	const provider, tunnel = "bond of a provider bridge", "bond under the tunnel bridge"
 	type mode struct {

@@ -2,7 +2,7 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// controller is what OVN answers by way of ovn-controller.
+// controller returns cases in which ovn-controller handles the packet.
 func controller(b builder) []probe.Case {
 	dns := append([]byte{0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 2, 'v', 'm', 3, 'l', 'a', 'b', 0}, 0, 1, 0, 1)
 	return []probe.Case{
@@ -32,7 +32,7 @@ func controller(b builder) []probe.Case {
 	}
 }
 
-// rs is a router solicitation.
+// rs returns a router solicitation.
 func (b builder) rs(from string) *probe.Packet {
 	e := b.end(from)
 	return &probe.Packet{From: from, Proto: "nd_rs", EthSrc: e.mac, EthDst: "33:33:00:00:00:02", Src: "fe80::5054:ff:fe05:3", Dst: "ff02::2", SHA: e.mac}

@@ -2,8 +2,8 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// fragments is datagrams sent in pieces: where no ct() is on the way each fragment travels alone, at a ct() the kernel
-// holds them until all have come.
+// fragments returns cases of fragmented datagrams. Without ct() each fragment is forwarded by
+// itself; at a ct() the kernel holds fragments until all have arrived.
 func fragments(b builder) []probe.Case {
 	const f = "IP fragments"
 	pieces := func(p *probe.Packet, order ...int) *probe.Packet {

@@ -2,13 +2,13 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// gateways is ways out of OVN and back that need more than one router or option.
+// gateways returns cases of ways out of OVN and back that need several routers or options.
 func gateways(b builder) []probe.Case {
 	const (
 		dvr     = "distributed router over VLANs (chassis MACs)"
 		central = "NAT: dnat_and_snat, centralized"
 	)
-	// Every chassis gets a MAC of its own for what a distributed router sends to a physical network.
+	// Every chassis gets its own MAC for packets of a distributed router to a physical network.
 	var macs, noMacs []string
 	for i, c := range b.t.Chassis {
 		macs = append(macs, "@"+c.Name+" ovs-vsctl set open_vswitch . external-ids:ovn-chassis-mac-mappings=physnet1:aa:bb:cc:00:00:0"+string(rune('1'+i)))

@@ -7,15 +7,16 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
-// hashed is handshakes over choices that a packet's hash makes, and not conntrack: the packets of
-// one direction of a connection have one hash, so that they come up in whichever way it falls.
+// hashed returns sessions over choices by the packet's hash, which conntrack does not record: all
+// packets of one direction of a connection have the same hash, so that the session is established
+// with any choice.
 func hashed(b builder) []probe.Case {
 	const feature = "sessions, a way that a hash chooses"
 	session := func(name string, p *probe.Packet, setup, cleanup []string) probe.Case {
 		return changed(probe.Case{Name: "session-" + name, Feature: feature, Session: true, Expect: "established", Steps: []probe.Step{{Packet: p}}}, setup, cleanup)
 	}
-	// Two gateway routers between lr0 and the public network, each of which translates to an
-	// address of its own: what is sent by one and then by the other is no connection.
+	// Two gateway routers between lr0 and the public network translate to different addresses: packets
+	// through both of them do not make one connection.
 	gateways := []string{"ls-add sw-hash", "lrp-add lr0 lr0-hash 00:00:00:00:f5:01 100.64.72.1/24", "lsp-add sw-hash hash-lr0 -- lsp-set-type hash-lr0 router",
 		"lsp-set-addresses hash-lr0 router", "lsp-set-options hash-lr0 router-port=lr0-hash"}
 	gone := []string{"lr-route-del lr0 172.16.0.0/24", "lrp-del lr0-hash", "ls-del sw-hash"}
@@ -42,7 +43,7 @@ func hashed(b builder) []probe.Case {
 	twoRoutes := slices.Concat(gateways, []string{one, other})
 	policy := "lr-policy-add lr0 100 'ip4.src == 10.0.0.0/24 && ip4.dst == 172.16.0.0/24' reroute 100.64.72.2,100.64.72.3"
 	noPolicy := slices.Concat([]string{"lr-policy-del lr0 100"}, gone)
-	// A provider network's bridge that hashes by itself.
+	// A provider network's bridge with a group that hashes.
 	marked := []string{
 		"@hv3 ovs-ofctl -OOpenFlow15 add-group br-ex 'group_id=7,type=select,selection_method=dp_hash,bucket=bucket_id:0,actions=set_field:3->ip_dscp,NORMAL,bucket=bucket_id:1,actions=set_field:5->ip_dscp,NORMAL'",
 		"@hv3 ovs-ofctl -OOpenFlow15 add-flow br-ex 'priority=100,tcp,nw_dst=172.16.0.100,actions=group:7'",

@@ -4,9 +4,9 @@ import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
 const anySw1 = "sw1-p1|sw1-p2|sw1-p3"
 
-// loadBalancers is virtual addresses of all kinds.
+// loadBalancers returns cases of all kinds of virtual addresses.
 func loadBalancers(b builder) []probe.Case {
-	vip := func(opts ...string) []string { // a VIP of the case's own on sw0
+	vip := func(opts ...string) []string { // a VIP on sw0 for the case
 		return append([]string{"lb-add lb-case 30.0.0.99:80 20.0.0.3:8080,20.0.0.4:8080 tcp", "ls-lb-add sw0 lb-case"}, opts...)
 	}
 	gone := []string{"lb-del lb-case"}
@@ -18,7 +18,8 @@ func loadBalancers(b builder) []probe.Case {
 			[]string{`lb-add lb-case 30.0.0.98:80 "" tcp`, "ls-lb-add sw0 lb-case"}, gone),
 		changed(handshake("lb-selection-fields", "load balancer, selection fields", b.tcp("sw0-p1", "30.0.0.99", 80), "sw1-p1|sw1-p2"),
 			vip(`set load_balancer lb-case selection_fields='"ip_src","ip_dst"'`), gone),
-		// OVN 23.03 learns the backend from the first packet and drops it; what comes again is let through.
+		// OVN 23.03 learns the backend from the first packet and drops it; the repeated packet is
+		// forwarded.
 		changed(probe.Case{Name: "lb-affinity", Feature: "load balancer, affinity", Steps: []probe.Step{
 			{Packet: b.tcp("sw0-p1", "30.0.0.99", 80)},
 			{Packet: b.tcp("sw0-p1", "30.0.0.99", 80), Want: "sw1-p1|sw1-p2"},

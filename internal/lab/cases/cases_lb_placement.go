@@ -2,8 +2,9 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// loadBalancerPlacement is load balancers by where client, VIP and backend are: the client beside its
-// backend, the VIP asked for from inside, on switch and router at once.
+// loadBalancerPlacement returns cases of load balancers by the place of client, VIP and backend:
+// client and backend on one switch, a client inside for a VIP outside, a load balancer on both
+// switch and router.
 func loadBalancerPlacement(b builder) []probe.Case {
 	gone := []string{"lb-del lb-case"}
 	onSw0 := func(vips string, more ...string) []string {
@@ -25,7 +26,7 @@ func loadBalancerPlacement(b builder) []probe.Case {
 		changed(handshake("lb-hairpin-two", hairpin, b.tcp("sw0-p1", "30.0.0.87", 80), "sw0-p1|sw0-p2"), onSw0("30.0.0.87:80 10.0.0.3:8080,10.0.0.4:8080 tcp"), gone),
 		changed(handshake("lb-switch-and-router", "load balancer on switch and router", b.tcp("sw3-p3", "172.16.0.50", 80), "sw3-p1|sw3-p2"),
 			[]string{"ls-lb-add sw3 lb-out"}, []string{"ls-lb-del sw3 lb-out"}),
-		// A VIP in the outside network is asked for by ARP there, and the packet waits meanwhile.
+		// The router asks for a VIP in the outside network by ARP, and holds the packet meanwhile.
 		changed(one("lb-gateway-port-inside", inside, b.tcp("sw3-p3", "172.16.0.50", 80), ""), nil, []string{"@sb --all destroy mac_binding"}),
 		changed(one("lb-gateway-router-inside", inside, b.tcp("sw4-p1", "172.17.0.50", 80), ""), nil, nil),
 		changed(handshake("lb-gateway-router-inside-snat", inside, b.tcp("sw4-p1", "172.17.0.50", 80), "sw4-p1|sw4-p2"),

@@ -2,10 +2,10 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// learned waits until some switch has learned a MAC.
+// learned returns a command that waits until a switch has learned a MAC.
 func learned(mac string) string { return `@until @sb --bare find fdb 'mac="` + mac + `"'` }
 
-// learning is what OVN learns from packets and acts on later.
+// learning returns cases of what OVN learns from packets and uses later.
 func learning(b builder) []probe.Case {
 	return []probe.Case{
 		{Name: "mac-binding-learned", Feature: "MAC binding learned from ARP", Cleanup: []string{"@sb --all destroy mac_binding"}, Steps: []probe.Step{

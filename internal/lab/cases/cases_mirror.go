@@ -2,10 +2,11 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// mirrors is copies made for a collector: they come out, and are no ends of the packet.
+// mirrors returns cases of copies for a collector: they are delivered, but are not ends of the
+// packet.
 func mirrors(b builder) []probe.Case {
 	const f = "mirrors"
-	// Open vSwitch's own, from one port of hv1 to sw0-p3's.
+	// A mirror of Open vSwitch, from one port of hv1 to the port of sw0-p3.
 	to := func(c probe.Case, selects, port, verdict string) probe.Case {
 		c.Setup = []string{"@hv1 ovs-vsctl -- --id=@s get port " + port + " -- --id=@o get port sw0-p3" +
 			" -- --id=@m create mirror name=m-case " + selects + "=@s output_port=@o -- add bridge br-int mirrors @m"}
@@ -19,7 +20,7 @@ func mirrors(b builder) []probe.Case {
 		[]string{"lsp-detach-mirror sw0-p1 m-case", "mirror-del m-case"})
 	gre.Steps[0].Verdict = "delivered"
 	return []probe.Case{
-		// How many copies come of it hangs on how often the pipeline of a release recirculates.
+		// The number of copies depends on how often the pipeline of the release recirculates.
 		to(one("mirror-in", f, b.udp("sw0-p1", "sw0-p2", 7), ""), "select_src_port", "sw0-p1", "delivered"),
 		to(one("mirror-out", f, b.tcp("sw0-p2", "sw0-p1", 80), "sw0-p1, sw0-p3"), "select_dst_port", "sw0-p1", "delivered"),
 		to(one("mirror-dropped", f, b.tcp("sw2-p1", "sw1-p2", 25), "sw0-p3"), "select_src_port", "sw2-p1", "dropped"),

@@ -2,20 +2,21 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// with sets further fields of a case.
+// also sets further fields of a case.
 func also(c probe.Case, f func(*probe.Case)) probe.Case {
 	f(&c)
 	return c
 }
 
-// changed is a case over a changed Northbound DB.
+// changed returns the case with commands that change the Northbound DB before it and restore it
+// after it.
 func changed(c probe.Case, setup, cleanup []string) probe.Case {
 	c.Setup, c.Cleanup = setup, cleanup
 	return c
 }
 
-// nat is address translation on the distributed router lr1 (gateway port on
-// hv3) and on the gateway router gr0 (on hv2).
+// nat returns cases of NAT on the distributed router lr1 (gateway port on hv3) and on the gateway
+// router gr0 (on hv2).
 func nat(b builder) []probe.Case {
 	const (
 		snat    = "NAT: snat, distributed gateway port"

@@ -5,9 +5,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
-// networkFunctions is ACLs that send what they allow through a machine on the switch (OVN 25.09):
-// what goes in by one of its two ports comes out of the other as it was, and answers go the other
-// way.
+// networkFunctions returns cases of ACLs that redirect allowed packets through a machine on the
+// switch (OVN 25.09): a packet enters it by one of its two ports and leaves it unchanged by the
+// other; answers pass in the opposite direction.
 func networkFunctions(b builder) []probe.Case {
 	const f = "network functions"
 	inline := []string{
@@ -16,7 +16,7 @@ func networkFunctions(b builder) []probe.Case {
 		"nf-add nf-case 1 sw1-p2 sw1-p3", "nfg-add nfg-case 1 inline nf-case",
 	}
 	undo := []string{"acl-del sw1", "nfg-del nfg-case", "nf-del nf-case", "clear logical_switch_port sw1-p2 options", "clear logical_switch_port sw1-p3 options"}
-	// request and reply are sent by their ends, and as the machine gets them from its other port.
+	// The sender and the receiver send request and reply; the machine's ports send what it forwards.
 	through := func(name, in, out, acl string, request, forwarded, reply, replyForwarded *probe.Packet, server, client string) probe.Case {
 		return probe.Case{
 			Name: name, Feature: f, Needs: "Network_Function_Group", Setup: append(inline[:len(inline):len(inline)], acl), Cleanup: undo,

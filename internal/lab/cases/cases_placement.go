@@ -2,15 +2,15 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// bfd waits until a chassis sees the tunnel to another one alive.
+// bfd returns a command that waits until BFD reports a chassis' tunnel to another one as up.
 func bfd(chassis, peer string) string {
 	return "@until @" + chassis + " ovs-vsctl --bare --columns=_uuid find interface type=geneve " +
 		`'options:remote_ip="172.31.0.` + peer + `"' bfd_status:forwarding=true`
 }
 
-// placement is where gateways and ports are, and what moves them.
+// placement returns cases of the chassis of gateways and ports, and of moves.
 func placement(b builder) []probe.Case {
-	const claims = "@sleep 6s" // a gateway may change hands more than once before BFD has settled
+	const claims = "@sleep 6s" // a gateway may move more than once until BFD is stable
 	return []probe.Case{
 		changed(handshake("gateway-moved", "HA gateway chassis", b.tcp("sw3-p3", "ext1", 80), "external hv2"),
 			[]string{"lrp-set-gateway-chassis lr1-public hv2 30", claims, "@bound cr-lr1-public hv2", bfd("hv1", "2"), bfd("hv1", "3")},

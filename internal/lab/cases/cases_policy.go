@@ -2,7 +2,8 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// policy is ACLs whose matches make more than one OpenFlow flow each, and what else decides on a switch.
+// policy returns cases of ACLs that need several OpenFlow flows each, and of other rules of a
+// switch.
 func policy(b builder) []probe.Case {
 	acl := func(c probe.Case, rules ...string) probe.Case {
 		return also(c, func(c *probe.Case) { c.Setup, c.Cleanup = rulesOf(rules), undo(rules) })

@@ -2,10 +2,10 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// provider is switches with a localnet port, and ports out of the ordinary.
+// provider returns cases of switches with a localnet port.
 func provider(b builder) []probe.Case {
 	const f = "localnet, VLAN, over the physical network"
-	const hidden = "50:54:00:0a:00:66" // of a machine behind prov-p2 that OVN is not told of
+	const hidden = "50:54:00:0a:00:66" // of a machine behind prov-p2 that OVN does not know
 	anything := []string{"lsp-set-addresses prov-p2 '50:54:00:0a:00:04 172.18.0.4' unknown"}
 	exact := []string{"lsp-set-addresses prov-p2 '50:54:00:0a:00:04 172.18.0.4'"}
 	to := func(p *probe.Packet, mac string) *probe.Packet {
@@ -24,7 +24,7 @@ func provider(b builder) []probe.Case {
 		changed(one("prov-unknown-flooded", "localnet, unknown unicast", to(b.udp("prov-p1", "172.18.0.99", 7), "52:54:00:ee:00:99"), "external hv1, prov-p2"), anything, exact),
 		changed(one("prov-unknown-in", "localnet, unknown unicast", to(b.udp("ext4", "172.18.0.98", 7), "52:54:00:ee:00:98"), "prov-p2"), anything, exact),
 		{Name: "prov-unknown-known", Feature: "localnet, unknown unicast", Setup: anything, Cleanup: exact, Steps: []probe.Step{
-			// The wire sees where this MAC is.
+			// The physical network learns where this MAC is.
 			{Packet: with(b.udp("ext4", "prov-p1", 7), func(p *probe.Packet) { p.EthSrc = "52:54:00:ee:00:97" }), Want: "prov-p1"},
 			{Packet: to(b.udp("prov-p1", "172.18.0.97", 7), "52:54:00:ee:00:97"), Want: "external hv1"},
 		}},
@@ -38,7 +38,7 @@ func provider(b builder) []probe.Case {
 	}
 }
 
-// special is port security, unknown addresses and nested containers.
+// special returns cases of port security, unknown addresses and nested containers.
 func special(b builder) []probe.Case {
 	const sec = "port security"
 	return []probe.Case{
@@ -61,7 +61,7 @@ func special(b builder) []probe.Case {
 	}
 }
 
-// dhcp is a DISCOVER.
+// dhcp returns a DHCP DISCOVER.
 func (b builder) dhcp(from string) *probe.Packet {
 	e := b.end(from)
 	pl := make([]byte, 240, 260)

@@ -2,7 +2,7 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// reasons are packets whose end is simple, and whose reason is easily given wrong.
+// reasons returns cases of packets for which a wrong reason is likely.
 func reasons(b builder) []probe.Case {
 	const feature = "reasons: who answers for a next hop"
 	explained := func(c probe.Case, parts ...string) probe.Case {

@@ -2,7 +2,7 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// related is ICMP errors about connections, sent by the machines themselves.
+// related returns cases of ICMP errors about connections, sent by machines.
 func related(b builder) []probe.Case {
 	const f = "ICMP errors, related (+rel)"
 	about := func(name string, p *probe.Packet, server, back string) probe.Case {

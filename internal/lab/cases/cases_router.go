@@ -2,7 +2,7 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// routers is routes and policies of all kinds.
+// routers returns cases of all kinds of routes and policies.
 func routers(b builder) []probe.Case {
 	const (
 		pol  = "router policies"

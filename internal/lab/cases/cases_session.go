@@ -2,13 +2,13 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// sessions is handshakes predicted whole, over no entry at all.
+// sessions returns handshakes that are predicted as a whole, on empty conntrack tables.
 func sessions(b builder) []probe.Case {
 	session := func(name, expect string, p *probe.Packet) probe.Case {
 		return probe.Case{Name: "session-" + name, Feature: "sessions", Session: true, Expect: expect, Steps: []probe.Step{{Packet: p}}}
 	}
-	// What a stateful rule let in may always answer; what a stateless one let in
-	// needs a rule of its own, and here meets the opposite.
+	// An answer to a packet that a stateful rule allowed is always allowed; after a stateless rule it
+	// needs a rule of its own, and here a rule drops it.
 	broken := session("acl-on-the-way-back", "SYN-ACK", b.tcp("sw0-p1", "sw2-p2", 8080))
 	broken.Setup = []string{
 		"acl-add pg2 to-lport 1010 'outport == @pg2 && tcp.dst == 8080' allow-stateless",
@@ -23,7 +23,8 @@ func sessions(b builder) []probe.Case {
 		return c
 	}
 	const learned, outside = "sessions, flows learned on the way", "sessions, client outside"
-	// The way back is a flow that the SYN teaches: a VIP of its own, that no packet has been sent to.
+	// The SYN teaches the flow of the way back. Each case has its own VIP, to which no packet was sent
+	// before.
 	hairpin := func(name, vip string, p *probe.Packet) probe.Case {
 		return changed(of(learned, session("hairpin-"+name, "established", p)), []string{"lb-add lb-case " + vip, "ls-lb-add sw0 lb-case"}, []string{"lb-del lb-case"})
 	}

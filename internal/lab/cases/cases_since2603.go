@@ -2,14 +2,15 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// since2603 is what came with OVN 26.03, beside network functions.
+// since2603 returns cases of features of OVN 26.03 other than network functions.
 func since2603(b builder) []probe.Case {
 	const version = "7.18"
 	needs := func(c probe.Case, setup, cleanup []string) probe.Case {
 		c.Needs, c.Setup, c.Cleanup = version, setup, cleanup
 		return c
 	}
-	// One tunnel port for all chassis, by which every address is set by flows; and back to a port for each.
+	// One tunnel port for all chassis, whose addresses are set by flows; afterwards again a port for
+	// each chassis.
 	var shared, apart []string
 	for _, hv := range []string{"hv1", "hv2", "hv3"} {
 		shared = append(shared, "@"+hv+" ovs-vsctl set open . external_ids:ovn-enable-flow-based-tunnels=true",
@@ -18,11 +19,11 @@ func since2603(b builder) []probe.Case {
 			"@until @"+hv+" ovs-vsctl --bare --columns=_uuid find interface type=geneve options:remote_ip!=flow ofport!=[]")
 	}
 	flowBased := func(c probe.Case) probe.Case { return needs(c, shared, apart) }
-	// ACLs that match the ports that conntrack knows, which every fragment has.
+	// ACLs match the ports of the conntrack entry, which every fragment has.
 	translated := func(c probe.Case) probe.Case {
 		return needs(c, []string{"set nb_global . options:acl_ct_translation=true"}, []string{"remove nb_global . options acl_ct_translation"})
 	}
-	// Backends on the client's own chassis alone.
+	// Only backends on the client's chassis are used.
 	distributed := func(c probe.Case) probe.Case {
 		return needs(c, []string{
 			"lb-add lb-case 30.0.0.60:80 20.0.0.3:8080,20.0.0.4:8080 tcp",

@@ -2,9 +2,10 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// stale is chassis whose tables are not what the Southbound database asks for. What they do is predicted from what they have.
+// stale returns cases of chassis whose tables differ from the Southbound database. Predictions
+// follow the tables.
 func stale(b builder) []probe.Case {
-	const f = "flows that are not installed, or no more wanted"
+	const f = "flows that are missing or outdated"
 	const resume = "@hv3 ovn-appctl -t ovn-controller debug/resume"
 	paused := func(name string, p *probe.Packet, want string, change, back []string, warn ...string) probe.Case {
 		return probe.Case{Name: name, Feature: f, Cleanup: append([]string{resume}, back...), Steps: []probe.Step{

@@ -2,7 +2,7 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// connections is what a TCP or UDP connection goes through after its beginning.
+// connections returns cases of TCP and UDP connections after their first packets.
 func connections(b builder) []probe.Case {
 	const f = "a connection's later packets"
 	flags := func(p *probe.Packet, fl string) *probe.Packet {
@@ -21,7 +21,7 @@ func connections(b builder) []probe.Case {
 		{Name: "tcp-close-vip", Feature: f, Steps: append(open(vip, "sw1-p2", "sw0-p1"),
 			probe.Step{Answer: true, Flags: "fin|ack", Want: "sw0-p1"}, probe.Step{Answer: true, Flags: "fin|ack", Want: "sw1-p2"},
 			probe.Step{Answer: true, Flags: "ack", Want: "sw0-p1"}, probe.Step{Packet: vip})},
-		{Name: "tcp-reset", Feature: f, Note: "whether a SYN on a reset connection begins a new one hangs on which side sent the last packet, and ctnetlink does not tell", Steps: append(open(acl, "sw2-p2", "sw0-p1"),
+		{Name: "tcp-reset", Feature: f, Note: "whether a SYN on a reset connection begins a new one depends on which side sent the last packet, which ctnetlink does not show", Steps: append(open(acl, "sw2-p2", "sw0-p1"),
 			probe.Step{Answer: true, Flags: "rst", Want: "sw0-p1"}, probe.Step{Packet: acl, Want: "sw2-p2"})},
 		{Name: "tcp-refused", Feature: f, Steps: []probe.Step{
 			{Packet: vip, Want: "sw1-p2"}, {Answer: true, Flags: "rst|ack", Want: "sw0-p1"}, {Packet: vip, Want: "sw1-p2"},
@@ -39,7 +39,7 @@ func connections(b builder) []probe.Case {
 		{Name: "ping-twice", Feature: f, Steps: []probe.Step{
 			{Packet: b.ping("sw0-p1", "sw2-p2"), Want: "sw2-p2"}, {Answer: true, Want: "sw0-p1"}, {Packet: b.ping("sw0-p1", "sw2-p2"), Want: "sw2-p2"},
 		}},
-		{Name: "reverse-connection", Feature: f, Steps: []probe.Step{ // a connection the other way round, with the same ports
+		{Name: "reverse-connection", Feature: f, Steps: []probe.Step{ // a connection in the opposite direction with the same ports
 			{Packet: acl, Want: "sw2-p2"}, {Answer: true, Want: "sw0-p1"}, {Answer: true, Want: "sw2-p2"}, {Answer: true, Flags: "syn"},
 		}},
 		{Name: "two-clients-one-snat", Feature: "NAT: port conflict", Steps: []probe.Step{

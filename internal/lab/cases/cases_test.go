@@ -10,8 +10,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
-// Every case can be told by its name, belongs to a feature, sends something
-// that can be built, and undoes what it sets up.
+// TestCases checks that every case has a unique name and a feature, that its packets can be built,
+// and that its clean-up undoes its set-up.
 func TestCases(t *testing.T) {
 	for _, datapath := range []string{lab.System, lab.Userspace} {
 		t.Run("datapath "+datapath, func(t *testing.T) { checkCases(t, All(lab.BaseOn(datapath))) })
@@ -94,7 +94,7 @@ func checkCases(t *testing.T, all []probe.Case) {
 	}
 }
 
-// TestRandom checks that what is drawn can be sent, and is the same again for the same seed.
+// TestRandom checks that random cases can be sent, and are the same for the same seed.
 func TestRandom(t *testing.T) {
 	topo := lab.Base()
 	for seed := range uint64(20) {

@@ -2,8 +2,8 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// underlay is other tunnels than Geneve over IPv4. The chassis are told to use
-// them, and back again.
+// underlay returns cases of tunnels other than Geneve over IPv4. A case configures the chassis to
+// use them and restores the configuration.
 func underlay(b builder) []probe.Case {
 	// tunnels waits until each chassis of the first zone has a tunnel to each other one.
 	tunnels := func(kind, prefix string) []string {
@@ -72,5 +72,5 @@ func underlay(b builder) []probe.Case {
 	return all
 }
 
-// number is a chassis' last digit, by which its addresses go.
+// number returns the last digit of a chassis' name, which is part of its addresses.
 func number(chassis string) string { return chassis[len(chassis)-1:] }

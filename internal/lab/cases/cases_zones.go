@@ -5,8 +5,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
-// zones is the way from one availability zone to another, over a transit
-// switch: each chassis is explained by its own Southbound DB.
+// zones returns cases from one availability zone to another over a transit switch: each chassis is
+// explained by its zone's Southbound DB.
 func zones(b builder) []probe.Case {
 	const f = "transit switch, remote chassis (interconnection)"
 	blocked := []string{`@az2 --name=az2-no-telnet acl-add sw9 to-lport 1000 'outport == "sw9-p1" && tcp.dst == 23' drop`}
@@ -28,7 +28,7 @@ func zones(b builder) []probe.Case {
 		handshake("transit-port-back", f, b.tcp("ts0-p4", "ts0-p1", 80), "ts0-p1"),
 		one("transit-broadcast", f, with(b.udp("ts0-p1", "169.254.100.255", 7), func(p *probe.Packet) { p.EthDst = broadcastMAC }), "ts0-p4"),
 		one("transit-arp", f, b.arp("ts0-p1", "169.254.100.2"), ""),
-		// A packet of another zone's port, asked for in this zone's databases.
+		// A packet of another zone's port, traced with the databases of this zone.
 		{Name: "transit-from-remote", Feature: f, Steps: []probe.Step{
 			{Packet: b.tcp("ts0-p4", "ts0-p1", 81), Want: "ts0-p1", Args: []string{"--sb", lab.SBRemote, "--nb", lab.NBRemote}},
 		}},
@@ -38,12 +38,12 @@ func zones(b builder) []probe.Case {
 	}
 }
 
-// vtep is a hardware gateway: nothing of it can be asked, and nothing of it is guessed.
+// vtep returns cases of a hardware gateway, which cannot be read: what it does is unknown.
 func vtep(b builder) []probe.Case {
 	unlisted := with(b.udp("sw5-p1", "70.0.0.66", 7), func(p *probe.Packet) { p.EthDst = "50:54:00:05:00:66" })
 	return []probe.Case{{Name: "vtep", Feature: "VTEP gateways: said, not guessed",
 		Setup: []string{
-			"@hv1 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=geneve,vxlan", // a VTEP speaks VXLAN alone
+			"@hv1 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=geneve,vxlan", // a VTEP supports only VXLAN
 			"lsp-add sw5 sw5-vtep", "lsp-set-type sw5-vtep vtep", "lsp-set-addresses sw5-vtep unknown",
 			"lsp-set-options sw5-vtep vtep-physical-switch=vt vtep-logical-switch=ls",
 			"@sb chassis-add vt vxlan 172.31.0.99 -- set chassis vt other_config:is-vtep=true",

@@ -6,19 +6,20 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
-// wants says that the step really ends elsewhere than on the kernel's datapath.
+// wants returns a change of a case in which the step ends at another place than on the kernel's
+// datapath.
 func wants(step int, end string) func(*probe.Case) {
 	return func(c *probe.Case) { c.Steps[step].Want = end }
 }
 
-// without leaves out the steps from one on.
+// without returns a change that removes the step with this index and all later ones.
 func without(from int) func(*probe.Case) {
 	return func(c *probe.Case) { c.Steps = c.Steps[:from] }
 }
 
-// inSequence gives the packet after a change of policy the numbers of its connection, which the
-// datapath checks: the server acknowledges before the change (the step given), and the client
-// answers that after it.
+// inSequence returns a change that gives the packet after a change of policy correct sequence
+// numbers, which the datapath checks: the server acknowledges before the step change, and the
+// client answers after it.
 func inSequence(change int) func(*probe.Case) {
 	return func(c *probe.Case) {
 		later := c.Steps[change+1]
@@ -28,37 +29,38 @@ func inSequence(change int) func(*probe.Case) {
 	}
 }
 
-// userspaceDiffers says, by case, what really is different on Open vSwitch's userspace datapath.
+// userspaceDiffers lists by case how Open vSwitch's userspace datapath differs.
 var userspaceDiffers = map[string]func(*probe.Case){
-	// Fragments are not joined: each meets the flows by itself, and none has ports there. What
-	// allows a port, or balances it, does not match.
+	// Fragments are not joined: each is matched against the flows by itself and has no ports, so rules
+	// and load balancers of a port do not match.
 	"fragment-acl":           wants(0, "nowhere"),
 	"fragment-acl-both-ends": wants(0, "nowhere"),
-	"fragment-acl-three":     wants(0, "nowhere"), // and its first is smaller than ct() takes (ipf_get_min_frag_size)
+	"fragment-acl-three":     wants(0, "nowhere"), // and its first fragment is smaller than ct() accepts (ipf_get_min_frag_size)
 	"fragment-acl-bytes":     wants(0, "nowhere"),
 	"fragment-vip":           wants(0, "nowhere"),
 	"fragment-first-held":    wants(1, "nowhere"),
-	// A second SYN is of an established connection, which OVN's affinity stage, where the first was
-	// dropped, does not forward.
+	// A second SYN belongs to an established connection, and OVN's affinity stage, which dropped the
+	// first, does not forward it.
 	"lb-affinity": func(c *probe.Case) {
 		c.Steps[1].Want = "nowhere"
 		c.Steps = append(c.Steps[:2:2], c.Steps[3])
 	},
-	// A single entry cannot be looked up, so where else the connection is known is not said.
+	// A single entry cannot be looked up, so the report does not say where else the connection is
+	// known.
 	"answer-known-elsewhere": func(c *probe.Case) { c.Steps[2].Explanation = probe.Explanation{} },
-	// The routes of native tunnels are looked up with the packet's mark (ovs_router_lookup), and
-	// there is none for this one.
+	// The routes of native tunnels are looked up with the packet's mark (ovs_router_lookup), and there
+	// is no route for this mark.
 	"policy-mark": wants(0, "nowhere"),
 	// The neighbour of a native tunnel must be known.
 	"vtep": func(c *probe.Case) {
 		c.Setup = append([]string{"@hv1 ovs-appctl tnl/neigh/set br-phy 172.31.0.99 02:31:00:00:00:63"}, c.Setup...)
 	},
-	// A trace that would make Open vSwitch ask for the neighbour of the mirror's tunnel is not
-	// made.
+	// The tool makes no trace that would make Open vSwitch send a request for the neighbour of the
+	// mirror's tunnel.
 	"mirror-gre": func(c *probe.Case) {
 		c.Steps[0].Verdict, c.Note = "", "the neighbour of the mirror's native tunnel is not known"
 	},
-	// Nothing is liberal here: a packet of other numbers is invalid.
+	// This datapath is never liberal: a packet with wrong sequence numbers is invalid.
 	"lb-backend-removed":           inSequence(3),
 	"acl-changed-under-connection": inSequence(3),
 	"acl-reject-established": func(c *probe.Case) {
@@ -66,14 +68,13 @@ var userspaceDiffers = map[string]func(*probe.Case){
 		c.Needs = "7.11" // the reset that OVN 23.03 sends has sequence number 0: the client's chassis drops it as invalid
 	},
 	"acl-persist-established": inSequence(3),
-	// A SYN that begins a connection with nat again after its end can end ovs-vswitchd 3.1 (an
-	// assertion in conn_update_state).
+	// A SYN that reopens a closed connection with NAT can crash ovs-vswitchd 3.1 (an assertion in
+	// conn_update_state).
 	"tcp-close":     without(6),
 	"tcp-close-vip": without(6),
 	"tcp-reset":     without(4),
-	// Left out because the tool is wrong about it: before OVS 3.3 the reply key of a deleted
-	// connection is still there between two ct() of one packet, so that a translated SYN takes
-	// another port.
+	// Omitted because the tool is wrong here: before OVS 3.3 the reply key of a deleted connection
+	// still exists between two ct() of one packet, so that a translated SYN takes another port.
 	"tcp-refused": without(2),
 	"related-snat-ipv6": func(c *probe.Case) {
 		c.Note = "the datapath damages the quoted packet when it translates the error (packet_update_csum128)"
@@ -83,10 +84,10 @@ var userspaceDiffers = map[string]func(*probe.Case){
 	},
 }
 
-// userspaceCannot says, by case, why the userspace datapath cannot do it by its design.
+// userspaceCannot lists by case why the userspace datapath cannot do it by design.
 var userspaceCannot = map[string]string{}
 
-// forUserspace changes the cases to what holds on the userspace datapath.
+// forUserspace changes the cases for the userspace datapath.
 func forUserspace(all []probe.Case) {
 	for i := range all {
 		if differs, ok := userspaceDiffers[all[i].Name]; ok {

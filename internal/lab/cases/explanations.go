@@ -2,7 +2,7 @@ package cases
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 
-// explain adds to the cases what their reports must name.
+// explain adds the expected explanations to the cases.
 func explain(all []probe.Case) {
 	for i := range all {
 		for step, want := range explanations[all[i].Name] {
@@ -11,20 +11,20 @@ func explain(all []probe.Case) {
 	}
 }
 
-// because is a reason that names all of these.
+// because expects a reason that contains all parts.
 func because(parts ...string) []probe.Explanation { return []probe.Explanation{{Because: parts}} }
 
-// names is rows that explain hits on the way of the first packet.
+// names expects rows that explain table hits of the first packet.
 func names(rows ...string) []probe.Explanation { return []probe.Explanation{{Names: rows}} }
 
-// both are a reason and rows on the way.
+// both expects a reason and rows.
 func both(reason []string, rows ...string) []probe.Explanation {
 	return []probe.Explanation{{Because: reason, Names: rows}}
 }
 
-// explanations lists, by the name of a case, what the report of each step must name.
+// explanations lists by case the expected explanation of each step.
 var explanations = map[string][]probe.Explanation{
-	// Policy of switches.
+	// ACLs of switches.
 	"acl-reject-tcp":        {{Because: []string{"ACL", "to-lport 1010 reject: outport == @pg2 && tcp", "rejects it", "ls_out_acl"}}},
 	"acl-reject-log":        because("ACL refused", "to-lport 1010 reject: outport == @pg2 && tcp", "rejects it"),
 	"acl-reject-log-out":    because("ACL refused", "from-lport 1010 reject: inport == @pg2 && udp", "rejects it"),
@@ -107,7 +107,7 @@ var explanations = map[string][]probe.Explanation{
 	"fdb-learned":                {{}, {}, {Names: []string{"FDB 50:54:00:05:00:66"}}},
 	"prov-out":                   names("Logical_Switch_Port ln-prov"),
 
-	// What a switch refuses, and what is not there.
+	// Port security, and missing ports, addresses and mappings.
 	"unknown-mac":          because("nobody on sw0 has its Ethernet destination"),
 	"security-ip":          because("port security of sw5-p3", "with 70.0.0.99", "it allows 50:54:00:05:00:05 70.0.0.5"),
 	"security-mac":         because("port security of sw5-p3", "from 50:54:00:05:00:99", "it allows 50:54:00:05:00:05"),
@@ -118,7 +118,7 @@ var explanations = map[string][]probe.Explanation{
 	"no-bridge-mapping":    because("hv1", "physnet1", "no bridge mapping"),
 	"prov-wrong-vlan":      because("the bridge's own port"),
 
-	// Marking, and what OVN answers.
+	// Marking, and answers by OVN.
 	"qos-dscp":            names("QoS: from-lport 100 ip4.src == 10.0.0.3: dscp=46"),
 	"dhcp":                names("DHCP_Options: DHCP options of 70.0.0.0/24"),
 	"igmp-report-snooped": because("snooping", "ls_in_l2_lkup"),

@@ -1,7 +1,7 @@
 package cases
 
-// Features are the rows of docs/coverage.md, in its order: the ways that a packet can go through OVN. A row without a case, and a
-// case without a row, fail the package's test.
+// Features are the rows of docs/coverage.md in their order. The package's test fails for a feature
+// without a case and for a case without a feature.
 var Features = []string{
 	// Switches and their ports.
 	"logical switch, one chassis",
@@ -165,7 +165,7 @@ var Features = []string{
 	"controller actions: IGMP",
 	"controller actions: SCTP abort",
 	"controller actions: ICMP errors",
-	"flows that are not installed, or no more wanted",
+	"flows that are missing or outdated",
 	"without the Northbound database",
 	"control plane meters (Copp)",
 	"controller actions: DHCP relay",

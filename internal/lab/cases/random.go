@@ -12,9 +12,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
-// Random makes cases that nobody thought of, the same ones for the same seed: over the lab as it is, or as another case sets it up,
-// packets between any two of its places, answered where they can be, one after the other over what those before have left in the
-// conntrack tables. Nobody says what must happen: the prediction has to agree with what does.
+// Random returns n random cases, the same for the same seed. Each sends packets between two random
+// places of the lab, as it is or as another case sets it up, and answers to them, over the
+// conntrack entries of the packets before. The cases have no expected ends: the prediction must
+// agree with the reality.
 func Random(t *lab.Topology, seed uint64, n int) []probe.Case {
 	b := builder{t}
 	var setups []probe.Case
@@ -51,18 +52,18 @@ func Random(t *lab.Topology, seed uint64, n int) []probe.Case {
 	return out
 }
 
-// gamble draws packets.
+// gamble draws random packets.
 type gamble struct {
 	builder
 	*rand.Rand
-	addrs  []string // of everything in the lab
-	near   []string // where the case whose set-up this is sends from, and to
+	addrs  []string // of all machines of the lab
+	near   []string // sources and destinations of the case whose set-up is used
 	nearTo []string
 }
 
 var address = regexp.MustCompile(`\b\d+\.\d+\.\d+\.\d+\b|\b[0-9a-f]{4}:[0-9a-f:]*::[0-9a-f]*`)
 
-// learn collects the addresses that commands name.
+// learn collects the addresses in commands.
 func (g *gamble) learn(commands []string) {
 	for _, cmd := range commands {
 		for _, s := range address.FindAllString(cmd, -1) {
@@ -77,7 +78,7 @@ func (g *gamble) chance(percent int) bool { return g.IntN(100) < percent }
 
 func pick[T any](g *gamble, from []T) T { return from[g.IntN(len(from))] }
 
-// from draws where a packet enters.
+// from draws the port or host at which a packet enters.
 func (g *gamble) from() string {
 	if len(g.near) > 0 && g.chance(60) {
 		return pick(g, g.near)
@@ -89,7 +90,7 @@ func (g *gamble) from() string {
 	return g.t.Hosts[n-len(g.t.VIFs)].Name
 }
 
-// dst draws an address of a family that the end has too.
+// dst draws a destination address of a family that e has.
 func (g *gamble) dst(e end) string {
 	for {
 		d := pick(g, g.addrs)
@@ -153,7 +154,7 @@ func (g *gamble) packet() *probe.Packet {
 	return &p
 }
 
-// spoil changes what an ordinary machine gets right, now and then.
+// spoil sometimes makes a field wrong that an ordinary machine sets correctly.
 func (g *gamble) spoil(p *probe.Packet) {
 	if a := netip.MustParseAddr(p.Dst); a.IsMulticast() && a.Is4() {
 		p.EthDst = "01:00:5e:01:01:01"
@@ -171,7 +172,7 @@ func (g *gamble) spoil(p *probe.Packet) {
 		p.EthDst = "ff:ff:ff:ff:ff:ff"
 	case 3:
 		p.EthDst = "50:54:00:99:99:99"
-	case 4: // not onto a physical network, where what is for a MAC of OVN's is taken for one that goes on
+	case 4: // not on a physical network, where the probe considers a frame to a MAC of OVN as not ended
 		if mac := pick(g, g.t.VIFs).MAC; !strings.HasPrefix(p.From, "prov") && !strings.HasPrefix(p.From, "sw7") && !strings.HasPrefix(p.From, "ext") {
 			p.EthDst = mac
 		}

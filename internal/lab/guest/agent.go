@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Agent runs commands for whoever knows the token.
+// Agent runs commands for clients that know the token.
 type Agent struct {
 	Token string
 	Log   io.Writer
@@ -79,8 +79,8 @@ func finish(w *frameWriter, st exitStatus) error {
 	return w.send(frameExit, b)
 }
 
-// run starts one command in a process group of its own and ends the group when
-// the command or the connection ends.
+// run runs one command in a process group of its own, and ends the group when the command or the
+// connection ends.
 func (a *Agent) run(ctx context.Context, req request, r *bufio.Reader, w *frameWriter) error {
 	if len(req.Argv) == 0 {
 		return finish(w, exitStatus{Code: 127, Err: "no command"})
@@ -149,7 +149,8 @@ func (a *Agent) run(ctx context.Context, req request, r *bufio.Reader, w *frameW
 	return finish(w, statusOf(err))
 }
 
-// cancelGently ends a command whose client has gone: it may clean up first.
+// cancelGently ends a command whose client has disconnected: SIGTERM first, so that it can clean
+// up.
 func cancelGently(cmd *exec.Cmd, cancel func()) {
 	syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 	time.AfterFunc(20*time.Second, cancel)
@@ -169,7 +170,7 @@ func statusOf(err error) exitStatus {
 	return exitStatus{Code: 126, Err: err.Error()}
 }
 
-// mergeEnv puts over's variables in place of base's.
+// mergeEnv returns base with the variables of over added or replaced.
 func mergeEnv(base, over []string) []string {
 	set := map[string]bool{}
 	for _, kv := range over {

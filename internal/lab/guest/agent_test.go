@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// startAgent serves an agent on a socket of the test's own.
+// startAgent starts an agent for the test and returns its address.
 func startAgent(t *testing.T) string {
 	t.Helper()
 	sock := filepath.Join(t.TempDir(), "a.sock")
@@ -76,7 +76,8 @@ func TestAgentRefusesStrangers(t *testing.T) {
 	}
 }
 
-// ^C at the host ends the command inside, which may clean up first.
+// TestAgentPassesTheEnd checks that ^C on the host ends the command inside, after it has cleaned
+// up.
 func TestAgentPassesTheEnd(t *testing.T) {
 	addr := startAgent(t)
 	ctx, cancel := context.WithCancel(t.Context())

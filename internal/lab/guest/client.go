@@ -24,7 +24,7 @@ type Command struct {
 	TTY    bool // give the command a terminal; Stdin must be this process' terminal
 }
 
-// ExitError is a command that ran and did not end with status 0.
+// ExitError reports a command that ended with a status other than 0.
 type ExitError struct {
 	Code int
 	Msg  string
@@ -47,7 +47,7 @@ func dialAgent(ctx context.Context, addr string) (net.Conn, error) {
 	return d.DialContext(ctx, network, a)
 }
 
-// ping asks the agent for a sign of life.
+// ping checks that the agent answers.
 func ping(ctx context.Context, addr, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -83,8 +83,8 @@ func roundTrip(ctx context.Context, addr string, req request) (exitStatus, error
 	return st, nil
 }
 
-// run runs cmd through the agent. When ctx ends the command gets a SIGTERM,
-// and ten seconds later the connection is cut, which ends it for good.
+// run runs cmd through the agent. When ctx ends, the command gets a SIGTERM, and ten seconds later
+// the connection is closed, which kills the command.
 func run(ctx context.Context, addr, token string, cmd Command) error {
 	c, err := dialAgent(ctx, addr)
 	if err != nil {
@@ -104,7 +104,7 @@ func run(ctx context.Context, addr, token string, cmd Command) error {
 	}
 	w := &frameWriter{w: c}
 	stop := context.AfterFunc(ctx, func() {
-		time.AfterFunc(10*time.Second, func() { c.Close() }) // first: a guest that hangs may not even take the signal
+		time.AfterFunc(10*time.Second, func() { c.Close() }) // set first: a guest that hangs may not accept the signal
 		w.send(frameSignal, []byte{byte(syscall.SIGTERM)})
 	})
 	defer stop()
@@ -123,7 +123,7 @@ func run(ctx context.Context, addr, token string, cmd Command) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return fmt.Errorf("the lab's agent is gone: %w", err)
+			return fmt.Errorf("the connection to the lab's agent was lost: %w", err)
 		}
 		switch kind {
 		case frameStdout:

@@ -1,7 +1,6 @@
-// Package guest runs a QEMU guest whose file system is the host's, read-only
-// with a memory overlay, under a kernel that has openvswitch; and runs commands
-// in it. Where the host's kernel has openvswitch itself, the same commands run
-// in namespaces of the host through the same agent.
+// Package guest runs a QEMU guest whose file system is the host's, read-only with a memory overlay,
+// under a kernel that has openvswitch; and runs commands in it. If the host's kernel has
+// openvswitch, the same commands run in namespaces of the host, with the same agent.
 package guest
 
 import (
@@ -9,7 +8,7 @@ import (
 	"io"
 )
 
-// cpioWriter writes the "newc" format that the kernel unpacks as an initramfs.
+// cpioWriter writes the cpio format "newc", which the kernel unpacks as an initramfs.
 type cpioWriter struct {
 	w   io.Writer
 	n   int64

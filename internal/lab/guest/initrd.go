@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// modules are loaded by the guest's init, dependencies first.
+// modules are the kernel modules that the guest's init loads, after their dependencies.
 var modules = []string{
 	"9p", "9pnet_virtio", "virtio_pci", "virtio_net", "overlay",
 	"openvswitch", "vport-geneve", "vport-vxlan", "vport-gre",
@@ -19,8 +19,8 @@ var modules = []string{
 	"veth", "tun", "bridge", "8021q", "dummy", "nf_tables", "nft_ct", "nft_nat", "nft_chain_nat",
 }
 
-// initScript is the guest's first process: it loads the modules, makes the
-// host's files the root under a memory overlay, and hands over to stage two.
+// initScript is the guest's first process: it loads the modules, mounts the host's files as root
+// under a memory overlay, and starts stage two.
 const initScript = `#!/bin/busybox sh
 export PATH=/bin
 /bin/busybox mkdir -p /proc /sys /dev /lower /rw /new
@@ -67,7 +67,7 @@ sync
 /run/ctlab-guest/busybox poweroff -f
 `
 
-// agentPort is where the agent listens inside the guest.
+// agentPort is the TCP port at which the agent listens inside the guest.
 const agentPort = 7000
 
 // buildInitrd writes the initramfs for one boot.
@@ -112,7 +112,8 @@ func buildInitrd(ctx context.Context, dst string, k Kernel, checkout, share, tok
 	return os.WriteFile(dst, buf.Bytes(), 0o600)
 }
 
-// readModule reads a module; newer releases ship them compressed, which the guest's insmod does not undo.
+// readModule reads a module and decompresses it: newer releases have compressed modules, which the
+// guest's insmod cannot load.
 func readModule(ctx context.Context, file string) ([]byte, error) {
 	if !strings.HasSuffix(file, ".xz") {
 		return os.ReadFile(file)

@@ -25,36 +25,36 @@ const (
 	ModeGuest  = "guest"  // a QEMU guest
 )
 
-// Config says where an instance keeps its files and what it shows.
+// Config describes an instance: its name, files and kernel.
 type Config struct {
-	Name      string    // several instances may live side by side
+	Name      string    // several instances may run at the same time
 	Cache     string    // holds the guest kernel and the instances' folders
-	Checkout  string    // seen uncached at the same path in the guest
+	Checkout  string    // visible uncached at the same path in the guest
 	Mode      string    // ModeDirect, ModeGuest, or "" to choose
-	Labctl    string    // the program that is the agent
-	Kernel    string    // folder of another guest kernel than the cache's own
+	Labctl    string    // the program that runs the agent
+	Kernel    string    // folder of a guest kernel other than the one in the cache
 	NoModules bool      // in namespaces: the kernel's Open vSwitch is not needed
-	Progress  io.Writer // one line a step
+	Progress  io.Writer // one line for each step
 }
 
 // Kernel is an unpacked guest kernel.
 type Kernel struct {
 	Image   string
-	ModRoot string // lib/modules/VERSION is below
+	ModRoot string // folder that contains lib/modules/VERSION
 	Version string
 }
 
-// Instance is a running agent and what it runs in.
+// Instance is a running agent with its guest or namespaces.
 type Instance struct {
 	Mode  string `json:"mode"`
 	Accel string `json:"accel,omitempty"`
 	Addr  string `json:"addr"`
 	Token string `json:"token"`
 	Pid   int    `json:"pid"`
-	Start string `json:"start"` // start time of Pid: a reused number is not ours
+	Start string `json:"start"` // start time of Pid: detects a reused process id
 	Dir   string `json:"dir"`
 
-	wait chan struct{} // closed when our own child ended
+	wait chan struct{} // closed when the child process has ended
 }
 
 // ErrNotRunning is returned by Find when no instance of that name runs.
@@ -62,10 +62,10 @@ var ErrNotRunning = errors.New("no lab is running (make lab-up)")
 
 func (c Config) dir() string { return filepath.Join(c.Cache, "lab", c.Name) }
 
-// Share is the folder that host and instance both write.
+// Share returns the folder that both host and instance can write to.
 func (c Config) Share() string { return filepath.Join(c.dir(), "share") }
 
-// FindKernel returns the kernel that scripts/setup.sh unpacked, or the one that was asked for.
+// FindKernel returns the kernel in cfg.Kernel, or the one that scripts/setup.sh unpacked.
 func FindKernel(cfg Config) (Kernel, error) {
 	dir := cmp.Or(cfg.Kernel, filepath.Join(cfg.Cache, "kernel"))
 	v, err := os.ReadFile(filepath.Join(dir, "version"))
@@ -101,8 +101,8 @@ func Find(ctx context.Context, cfg Config) (*Instance, error) {
 	return &in, nil
 }
 
-// Start boots an instance. A kept one outlives this process; any other dies
-// with it, whatever ends it.
+// Start boots an instance. If keep is set, it survives this process; otherwise it is killed when
+// this process ends, however it ends.
 func Start(ctx context.Context, cfg Config, keep bool) (*Instance, error) {
 	dir := cfg.dir()
 	if err := os.MkdirAll(filepath.Join(cfg.Share(), "bin"), 0o755); err != nil {
@@ -155,7 +155,7 @@ func (in *Instance) Stop() error {
 	return err
 }
 
-// kill waits for the process to end by itself, then ends it.
+// kill waits for the process to end by itself, then kills it.
 func (in *Instance) kill(grace time.Duration) error {
 	deadline := time.Now().Add(grace)
 	for sent := false; ; {
@@ -185,8 +185,7 @@ func (in *Instance) gone() bool {
 	return startTime(in.Pid) != in.Start
 }
 
-// startTime is field 22 of /proc/PID/stat, "" when there is no such process or
-// it is only waiting to be reaped.
+// startTime returns field 22 of /proc/PID/stat, "" if there is no such process or it is a zombie.
 func startTime(pid int) string {
 	if pid <= 0 {
 		return ""
@@ -203,7 +202,7 @@ func startTime(pid int) string {
 	return f[19]
 }
 
-// hostKernelOK reports whether the host's kernel can be a chassis.
+// hostKernelOK reports whether the host's kernel has the openvswitch module.
 func hostKernelOK() bool {
 	if _, err := os.Stat("/proc/modules"); err != nil {
 		return false

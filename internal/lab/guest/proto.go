@@ -22,9 +22,9 @@ type request struct {
 	Cols  uint16   `json:"cols,omitempty"`
 }
 
-// Frame kinds. After the request both sides speak frames: kind, length, bytes.
+// Frame kinds. After the request both sides send frames: kind, length, bytes.
 const (
-	frameStdin  = 'i' // to the agent; an empty one closes standard input
+	frameStdin  = 'i' // to the agent; an empty frame closes standard input
 	frameSignal = 's' // to the agent; one byte
 	frameStdout = 'o'
 	frameStderr = 'e'

@@ -31,8 +31,8 @@ func openPTY(rows, cols uint16) (ptm, pts *os.File, err error) {
 	return ptm, pts, nil
 }
 
-// rawTerminal puts the terminal f in raw mode and returns how to restore it;
-// ok is false when f is no terminal.
+// rawTerminal puts the terminal f into raw mode and returns a function that restores it; ok is
+// false if f is not a terminal.
 func rawTerminal(f *os.File) (restore func(), rows, cols uint16, ok bool) {
 	fd := int(f.Fd())
 	old, err := unix.IoctlGetTermios(fd, unix.TCGETS)

@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// bootTimeout bounds one boot; under emulation userland is up in seconds.
+// bootTimeout bounds one boot, which takes seconds even under emulation.
 const bootTimeout = 3 * time.Minute
 
-// spawn starts cmd. A child that is not kept is killed by the kernel when the
-// thread that started it dies, so that thread is held until the child ends.
+// spawn starts cmd. Unless keep is set, the kernel kills the child when the thread that started it
+// ends, so spawn keeps that thread until the child ends.
 func (in *Instance) spawn(cmd *exec.Cmd, keep bool) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	cmd.SysProcAttr.Setsid = true // ^C at the terminal is ours to handle
+	cmd.SysProcAttr.Setsid = true // only this process receives ^C of the terminal
 	if !keep {
 		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	}
@@ -84,7 +84,7 @@ mkdir -p /run/ctlab-guest && cp %q /run/ctlab-guest/agent && /run/ctlab-guest/ag
 	return in.await(ctx, cfg, 20*time.Second)
 }
 
-// startGuest boots QEMU, with KVM when that really works.
+// startGuest boots QEMU, with KVM if that works.
 func (in *Instance) startGuest(ctx context.Context, cfg Config, keep bool) error {
 	k, err := FindKernel(cfg)
 	if err != nil {
@@ -100,7 +100,7 @@ func (in *Instance) startGuest(ctx context.Context, cfg Config, keep bool) error
 	if _, err := os.Stat("/dev/kvm"); err != nil {
 		accels = accels[1:]
 	} else if b, err := os.ReadFile(known); err == nil && bytes.Equal(b, append([]byte("no kvm "), boot...)) {
-		accels = accels[1:] // tried since this machine's boot, and failed
+		accels = accels[1:] // KVM has failed since this machine's boot
 	}
 	for _, accel := range accels {
 		limit := bootTimeout
@@ -119,7 +119,7 @@ func (in *Instance) startGuest(ctx context.Context, cfg Config, keep bool) error
 			return ctx.Err()
 		}
 		if accel == "kvm" {
-			fmt.Fprintf(cfg.Progress, "lab: no guest with KVM, emulating instead\n")
+			fmt.Fprintf(cfg.Progress, "lab: the guest did not boot with KVM, emulating instead\n")
 			os.WriteFile(known, append([]byte("no kvm "), boot...), 0o644)
 		}
 	}
@@ -186,13 +186,13 @@ func (in *Instance) await(ctx context.Context, cfg Config, limit time.Duration) 
 		select {
 		case <-ctx.Done():
 			in.kill(0)
-			return fmt.Errorf("the lab's instance did not come up in %v: %s", limit, in.lastWords())
+			return fmt.Errorf("the lab's instance did not start within %v: %s", limit, in.lastWords())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }
 
-// lastWords is the tail of what the instance printed.
+// lastWords returns the end of the instance's output.
 func (in *Instance) lastWords() string {
 	var out []string
 	for _, name := range []string{"qemu.log", "console.log"} {

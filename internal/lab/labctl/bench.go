@@ -18,7 +18,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
 )
 
-// cmdBench measures the demo's trace in the lab.
+// cmdBench measures the trace of the demo in the lab.
 func cmdBench(ctx context.Context, args []string) error {
 	s, err := open(ctx)
 	if err != nil {
@@ -28,15 +28,14 @@ func cmdBench(ctx context.Context, args []string) error {
 	return s.run(ctx, nil, append([]string{remoteBin + "/labctl", "inside-bench"}, args...)...)
 }
 
-// traceBar is how much longer a whole trace may take than the bare calls it is made of.
+// traceBar is the maximum ratio between the time of a trace and that of its ofproto/trace calls.
 const traceBar = 1.5
 
-// cmdInsideBench takes the time of the trace of the demo's packet, and of the
-// ofproto/trace calls that it needs, made one after the other with ovs-appctl.
-// They take turns, so that a busy moment of the machine meets both.
+// cmdInsideBench measures the trace of the demo's packet, and its ofproto/trace calls made in
+// sequence with ovs-appctl. The two alternate, so that load on the machine affects both.
 func cmdInsideBench(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("inside-bench", flag.ContinueOnError)
-	rounds := fs.Int("rounds", 3, "repetitions of which the best counts")
+	rounds := fs.Int("rounds", 3, "repetitions, of which the fastest counts")
 	tool := fs.String("tool", remoteBin+"/ovn-ct-trace", "the command to measure")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
@@ -54,7 +53,8 @@ func cmdInsideBench(ctx context.Context, args []string) error {
 		return err
 	}
 	var whole, bare, socket time.Duration
-	// A miss is looked at again, as long once more: a machine that others use has worse moments than rounds.
+	// If the ratio is too high, repeat once more, because other processes may load the machine longer
+	// than one round.
 	for i := 0; i < *rounds || i < 2**rounds && whole.Seconds() > traceBar*bare.Seconds(); i++ {
 		fmt.Fprintf(os.Stderr, "bench: round %d\n", i+1)
 		w, _, err := b.trace(ctx, lab.Dir)
@@ -82,7 +82,7 @@ func cmdInsideBench(ctx context.Context, args []string) error {
 	}
 	fmt.Printf("  %d calls of ofproto/trace for %d segments on %d hops; %.0f ms a call by ovs-appctl, %.0f ms of it in ovs-vswitchd\n",
 		len(steps), b.segments, b.hops, bare.Seconds()*1e3/float64(len(steps)), socket.Seconds()*1e3/float64(len(steps)))
-	// The values of dp_hash that are tried besides a segment's own are calls that the trace needs; without them it is:
+	// The trace also calls ofproto/trace for other values of dp_hash. The ratio without those calls:
 	fmt.Printf("  against one call a segment: %.3g\n", whole.Seconds()/(bare.Seconds()*float64(b.segments)/float64(len(steps))))
 	x := whole.Seconds() / bare.Seconds()
 	fmt.Printf("bench: trace-vs-ofproto-trace ratio=%.3g bar=<=%g\n", x, traceBar)
@@ -92,7 +92,7 @@ func cmdInsideBench(ctx context.Context, args []string) error {
 	return nil
 }
 
-// sumOf runs a plan and adds its times up.
+// sumOf runs a plan and returns the sum of its times.
 func sumOf(r *replay.Runner, ctx context.Context) (sum time.Duration, err error) {
 	took, err := r.Run(ctx)
 	for _, t := range took {
@@ -107,7 +107,7 @@ type traceBench struct {
 	segments, hops int
 }
 
-// record runs the trace once with a recorder before every control socket.
+// record runs the trace once with a recorder in front of every control socket.
 func (b *traceBench) record(ctx context.Context) ([]replay.Step, error) {
 	dir, err := os.MkdirTemp("/run", "ctbench")
 	if err != nil {
@@ -159,13 +159,13 @@ func (b *traceBench) record(ctx context.Context) ([]replay.Step, error) {
 	}
 	steps, err := replay.Plan(calls)
 	if err == nil && len(steps) < b.segments {
-		// Hops that alternatives share are traced once and listed once.
+		// Hops shared by alternatives are traced once and listed once.
 		err = fmt.Errorf("%d calls were seen for %d segments", len(steps), b.segments)
 	}
 	return steps, err
 }
 
-// trace runs the command, with the chassis' OVS run folders below root.
+// trace runs the command with the OVS run folders of the chassis below root.
 func (b *traceBench) trace(ctx context.Context, root string) (time.Duration, []byte, error) {
 	node := fmt.Sprintf("ip netns exec {chassis} env OVS_RUNDIR=%s/{chassis}/ovs OVN_RUNDIR=%s/{chassis}/ovn %s node stdio", root, lab.Dir, b.tool)
 	cmd := exec.CommandContext(ctx, b.tool, "trace", "--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", node,
@@ -181,7 +181,7 @@ func (b *traceBench) trace(ctx context.Context, root string) (time.Duration, []b
 	return took, out.Bytes(), err
 }
 
-// byHand makes a call as one does at a shell.
+// byHand makes a call with ovs-appctl, as at a shell.
 func (b *traceBench) byHand(ctx context.Context, c replay.Call, args []string) (string, error) {
 	cmd := exec.CommandContext(ctx, b.appctl, append([]string{c.Method}, args...)...)
 	cmd.Env = slices.Concat(os.Environ(), b.lab.ChassisEnv(c.Chassis))
@@ -194,7 +194,7 @@ func (b *traceBench) byHand(ctx context.Context, c replay.Call, args []string) (
 	return string(out), err
 }
 
-// direct makes a call without a process.
+// direct makes a call over the control socket, without a process.
 func (b *traceBench) direct(ctx context.Context, c replay.Call, args []string) (string, error) {
 	socket, err := replay.Socket(lab.OVSRundir(c.Chassis))
 	if err != nil {

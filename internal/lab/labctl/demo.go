@@ -12,8 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
 )
 
-// writeHelpers puts small commands into the shell's PATH: the tool with this
-// lab's remotes and nodes, and one to work on a chassis.
+// writeHelpers writes commands for the shell and returns their folder: the tool with this lab's
+// remotes and nodes, and one that runs a command on a chassis.
 func writeHelpers(l *lab.Lab) (string, error) {
 	dir := filepath.Join(lab.Dir, "bin")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -23,7 +23,7 @@ func writeHelpers(l *lab.Lab) (string, error) {
 	return dir, os.WriteFile(filepath.Join(dir, "on"), []byte(script), 0o755)
 }
 
-// nodeCmd reaches a chassis of the lab.
+// nodeCmd returns the --node-cmd of the lab.
 func nodeCmd() string {
 	return fmt.Sprintf("ip netns exec {chassis} env OVS_RUNDIR=%s/{chassis}/ovs OVN_RUNDIR=%s/{chassis}/ovn %s/ovn-ct-trace node stdio", lab.Dir, lab.Dir, remoteBin)
 }
@@ -49,11 +49,11 @@ The lab is up: chassis hv1, hv2, hv3 (network namespaces), Northbound and Southb
 	cmd.Env = append(os.Environ(), l.CentralEnv()...)
 	cmd.Env = append(cmd.Env, "PATH="+dir+":"+remoteBin+":"+strings.TrimPrefix(l.Bin.Env()[0], "PATH="), "PS1=lab:\\w# ", "NODE_CMD="+nodeCmd())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Run() // the shell's own status says nothing about the lab
+	cmd.Run() // the status of the shell does not matter
 	return nil
 }
 
-// cmdInsideDemo shows the main job by the real command.
+// cmdInsideDemo runs the tool on two examples.
 func cmdInsideDemo(ctx context.Context, args []string) error {
 	if _, err := lab.Attach(base(), os.Stderr); err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// cmdDoctor runs the tool's doctor in the lab, and fails unless it finds the lab well.
+// cmdDoctor runs the tool's doctor in the lab, and fails if doctor reports an error or a warning.
 func cmdDoctor(ctx context.Context, args []string) error {
 	s, err := open(ctx)
 	if err != nil {
@@ -22,7 +22,8 @@ func cmdDoctor(ctx context.Context, args []string) error {
 	return s.run(ctx, nil, remoteBin+"/labctl", "inside-doctor")
 }
 
-// cmdInsideDoctor asks about the whole lab. Every chassis of the zone must answer with its counters.
+// cmdInsideDoctor runs doctor for the whole lab. The result must contain the counters of every
+// chassis of the zone.
 func cmdInsideDoctor(ctx context.Context, args []string) error {
 	l, err := lab.Attach(base(), os.Stderr)
 	if err != nil {
@@ -40,18 +41,19 @@ func cmdInsideDoctor(ctx context.Context, args []string) error {
 	}
 	counters := []string{"connections", "lost upcalls"}
 	if l.Topo.Datapath == lab.Userspace {
-		counters = counters[:1] // it has no upcalls
+		counters = counters[:1] // the userspace datapath has no upcalls
 	}
 	return healthy(answer.Findings, l.Topo.Chassis, counters)
 }
 
-// healthy reports what of a lab that is well doctor did not see.
+// healthy returns an error unless the findings are those of a healthy lab, with these counters of
+// every chassis.
 func healthy(found []report.Finding, chassis []lab.Chassis, counters []string) error {
 	line := map[string]string{}
 	for _, f := range found {
 		fmt.Printf("doctor: %s %s %s: %s\n", f.Severity, f.Code, f.Where["chassis"], f.Text)
 		if f.Severity != report.SeverityInfo {
-			return fmt.Errorf("doctor: the lab is well, and it finds %s: %s", f.Code, f.Text)
+			return fmt.Errorf("doctor: the lab is healthy, but doctor reports %s: %s", f.Code, f.Text)
 		}
 		if f.Code == "chassis" || f.Code == "chassis-elsewhere" {
 			line[f.Where["chassis"]] = f.Text

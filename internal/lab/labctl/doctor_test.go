@@ -21,7 +21,7 @@ func TestHealthy(t *testing.T) {
 		{[]report.Finding{one, four}, ""},
 		{[]report.Finding{one}, "nothing about chassis hv4"},
 		{[]report.Finding{say("info", "chassis", "hv1", "20 ports"), four}, "hv1: no \"lost upcalls\""},
-		{[]report.Finding{one, four, say("warning", "clock-skew", "hv1", "an hour")}, "finds clock-skew"},
+		{[]report.Finding{one, four, say("warning", "clock-skew", "hv1", "an hour")}, "reports clock-skew"},
 	} {
 		got := ""
 		if err := healthy(c.found, chassis, []string{"lost upcalls"}); err != nil {

@@ -25,12 +25,12 @@ func commands() []command {
 		{"up", "boot an instance with the topology up, and keep it", cmdUp},
 		{"down", "end the kept instance", cmdDown},
 		{"exec", "run a command in the kept instance: exec CMD ARGS...", cmdExec},
-		{"oracle", "predict and really do the cases: oracle [-case NAME] [-feature F] [-each N] [-newer] [-random N -seed S] [-results FILE] [-reality]", cmdOracle},
-		{"coverage", "what several runs of the oracle have judged: coverage [-o FILE] RESULTS...", cmdCoverage},
-		{"demo", "show the main job", cmdDemo},
-		{"doctor", "run the tool's doctor, which must find the lab well", cmdDoctor},
+		{"oracle", "predict the cases, send their packets and compare: oracle [-case NAME] [-feature F] [-each N] [-newer] [-random N -seed S] [-results FILE] [-reality]", cmdOracle},
+		{"coverage", "summarize several runs of the oracle: coverage [-o FILE] RESULTS...", cmdCoverage},
+		{"demo", "run the tool on two examples", cmdDemo},
+		{"doctor", "run the tool's doctor, which must find no error or warning", cmdDoctor},
 		{"shell", "a shell in the lab", cmdShell},
-		{"bench", "the demo's trace against the bare calls it needs: bench [-rounds N]", cmdBench},
+		{"bench", "compare the time of the demo's trace with that of its ofproto/trace calls: bench [-rounds N]", cmdBench},
 		{"lab-up", "(inside) bring the topology up", cmdLabUp},
 		{"lab-down", "(inside) take the topology down", cmdLabDown},
 		{"capture", "(inside) write the parsers' corpus below a folder", cmdCapture},
@@ -97,10 +97,11 @@ func config() (guest.Config, error) {
 	return guest.Config{Name: name, Cache: cache, Checkout: checkout, Mode: mode, Labctl: exe, Kernel: os.Getenv("CT_TRACE_KERNEL"), NoModules: datapath == lab.Userspace, Progress: os.Stderr}, nil
 }
 
-// datapathVar names the datapath of the lab's chassis, outside of the instance and inside.
+// datapathVar is the environment variable with the datapath of the lab's chassis, on the host and
+// in the instance.
 const datapathVar = "CT_TRACE_DATAPATH"
 
-// base is the topology of the lab that was asked for.
+// base returns the topology of the lab for the datapath in datapathVar.
 func base() *lab.Topology {
 	if os.Getenv(datapathVar) == lab.Userspace {
 		return lab.BaseOn(lab.Userspace)
@@ -108,7 +109,7 @@ func base() *lab.Topology {
 	return lab.Base()
 }
 
-// findCheckout is the folder of go.mod, from the working directory upwards.
+// findCheckout returns the folder of go.mod: the working directory or one above it.
 func findCheckout() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -120,7 +121,7 @@ func findCheckout() (string, error) {
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
-			return "", errors.New("not in a checkout: no go.mod from here upwards")
+			return "", errors.New("not in a checkout: no go.mod here or in a folder above")
 		}
 		dir = up
 	}
@@ -159,7 +160,7 @@ func cmdExec(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if strings.HasSuffix(args[0], ".test") { // go test -exec: the binary was made after the boot
+	if strings.HasSuffix(args[0], ".test") { // go test -exec: the binary was built after the boot
 		shipped := filepath.Join(cfg.Share(), "bin", filepath.Base(args[0]))
 		if err := guest.CopyFile(args[0], shipped); err != nil {
 			return err

@@ -17,7 +17,7 @@ func cmdLabUp(ctx context.Context, args []string) error {
 	} else if !errors.Is(err, lab.ErrNoLab) {
 		return err
 	}
-	if err := lab.Down(ctx); err != nil { // what a lab that failed has left
+	if err := lab.Down(ctx); err != nil { // remains of a lab that failed
 		return err
 	}
 	_, err := lab.Up(ctx, base(), os.Stderr)

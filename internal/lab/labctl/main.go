@@ -1,5 +1,5 @@
-// Labctl drives the project's lab: it boots the instance the lab runs in, runs
-// commands there, and is the agent and the laboratory assistant inside.
+// Labctl controls the project's lab: it boots the instance in which the lab runs, and runs commands
+// there. Inside the instance it is the agent and runs the commands marked "(inside)".
 package main
 
 import (

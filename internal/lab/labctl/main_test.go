@@ -18,7 +18,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
-// left lists processes whose command line names the instance's folder.
+// left returns the processes whose command line contains the instance's folder.
 func left(t *testing.T, dir string) []string {
 	t.Helper()
 	var found []string
@@ -38,8 +38,8 @@ func left(t *testing.T, dir string) []string {
 	return found
 }
 
-// namespaces returns the pid namespaces, other than this process' own, of processes that left has
-// listed.
+// namespaces returns the pid namespaces of the processes that left has returned, without that of
+// this process.
 func namespaces(listed []string) map[string]bool {
 	own, _ := os.Readlink("/proc/self/ns/pid")
 	found := map[string]bool{}
@@ -52,8 +52,8 @@ func namespaces(listed []string) map[string]bool {
 	return found
 }
 
-// members lists the processes in these pid namespaces: the daemons of a lab without a guest do not
-// name its folder.
+// members returns the processes in these pid namespaces: the command lines of daemons of a lab
+// without a guest do not contain its folder.
 func members(t *testing.T, pidns map[string]bool) []string {
 	t.Helper()
 	links, err := filepath.Glob("/proc/[0-9]*/ns/pid")
@@ -69,8 +69,8 @@ func members(t *testing.T, pidns map[string]bool) []string {
 	return found
 }
 
-// An instance that is interrupted while it boots, while the lab comes up, or
-// whose starter is killed leaves no process behind.
+// TestInterruptLeavesNothing checks that no process is left behind if an instance is interrupted
+// while it boots or while the lab starts, or if its parent is killed.
 func TestInterruptLeavesNothing(t *testing.T) {
 	testenv.Need(t, testenv.Live(), "boots guests: CT_TRACE_LIVE=1")
 	cache := interruptCache(t)
@@ -88,8 +88,8 @@ func TestInterruptLeavesNothing(t *testing.T) {
 	}
 }
 
-// The same of a lab in namespaces of this machine, with the userspace datapath: the namespaces end
-// with their first process.
+// TestInterruptInNamespaces is TestInterruptLeavesNothing for a lab in namespaces of this machine,
+// with the userspace datapath: the namespaces end with their first process.
 func TestInterruptInNamespaces(t *testing.T) {
 	cache := interruptCache(t)
 	testenv.Tool(t, "ovs-vswitchd")
@@ -127,7 +127,7 @@ func buildLabctl(t *testing.T) string {
 	return bin
 }
 
-// interruption is a signal that a run gets once it has printed after.
+// interruption is a signal that a run gets after it has printed a text.
 type interruption struct {
 	name, after string
 	sig         syscall.Signal
@@ -194,7 +194,8 @@ func (c interruption) test(t *testing.T, bin, cache, env string) {
 	})
 }
 
-// Silence ends a watched run, and says so; output keeps it going.
+// TestWatch checks that a watched run ends with an error when it prints nothing, and continues as
+// long as it prints.
 func TestWatch(t *testing.T) {
 	ctx, out, stop := watch(t.Context(), io.Discard, time.Second)
 	defer stop()
@@ -209,7 +210,7 @@ func TestWatch(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("silence is not noticed")
 	}
-	if err := context.Cause(ctx); !strings.Contains(err.Error(), "nothing was heard of it for 1s") {
+	if err := context.Cause(ctx); !strings.Contains(err.Error(), "no output for 1s") {
 		t.Error(err)
 	}
 	ctx, _, stop = watch(t.Context(), io.Discard, time.Hour)

@@ -18,15 +18,15 @@ import (
 // cmdCases runs cases in the lab of this instance.
 func cmdCases(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("cases", flag.ContinueOnError)
-	tool := fs.String("tool", "", "the built command; without it reality alone is recorded")
+	tool := fs.String("tool", "", "the built command; without it only the reality is recorded")
 	pattern := fs.String("case", "", "names to run (regular expression)")
-	results := fs.String("results", "", "write all judgements to this file, as JSON")
+	results := fs.String("results", "", "write all results to this file, as JSON")
 	feature := fs.String("feature", "", "features whose cases to run (regular expression)")
-	newer := fs.Bool("newer", false, "and all that need a newer release than the oldest that the lab runs on")
-	each := fs.Int("each", 0, "at most so many cases of a feature, beside those that need a newer release; 0: all")
-	random := fs.Int("random", 0, "so many cases drawn at random, instead of those written down")
-	seed := fs.Uint64("seed", 1, "what they are drawn by")
-	settle := fs.Duration("settle", 0, "nothing seen for so long: the packet is through; 0: as the datapath needs")
+	newer := fs.Bool("newer", false, "also run all cases that need a newer release than the oldest supported one")
+	each := fs.Int("each", 0, "maximum number of cases of a feature, not counting those that need a newer release; 0: all")
+	random := fs.Int("random", 0, "number of random cases to run instead of the listed ones")
+	seed := fs.Uint64("seed", 1, "seed of the random cases")
+	settle := fs.Duration("settle", 0, "a packet has ended when no frame was seen for this time; 0: depends on the datapath")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}
@@ -123,8 +123,8 @@ func cmdCases(ctx context.Context, args []string) error {
 	return nil
 }
 
-// settleTime is how long nothing must be seen of a packet until it is through. In namespaces it
-// takes some milliseconds, in an emulated guest far longer.
+// settleTime returns the time without frames after which a packet is considered to have ended.
+// Packets take milliseconds in namespaces, and much longer in an emulated guest.
 func settleTime(t *lab.Topology) time.Duration {
 	if t.Datapath == lab.Userspace {
 		return 150 * time.Millisecond
@@ -132,7 +132,8 @@ func settleTime(t *lab.Topology) time.Duration {
 	return 400 * time.Millisecond
 }
 
-// cmdCoverage tells from the results of several runs of which features no run has judged a case, and writes the table of features.
+// cmdCoverage writes the table of features from the results of several runs, and returns an error
+// if no run has judged a case of a feature.
 func cmdCoverage(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("coverage", flag.ContinueOnError)
 	out := fs.String("o", "", "write the table to this file")
@@ -154,10 +155,10 @@ func cmdCoverage(ctx context.Context, args []string) error {
 	}
 	fmt.Printf("coverage: cases of %d of %d features were judged\n", len(cases.Features)-len(newer), len(cases.Features))
 	if len(newer) > 0 {
-		fmt.Printf("coverage: not judged, for they need a newer release than these runs', or another datapath: %s\n", strings.Join(newer, ", "))
+		fmt.Printf("coverage: not judged, because they need a newer release than these runs had, or another datapath: %s\n", strings.Join(newer, ", "))
 	}
 	if lacking := probe.Lacking(cases.Features, runs); len(lacking) > 0 {
-		return fmt.Errorf("judged on the kernel's datapath alone, and nothing says why: %s", strings.Join(lacking, ", "))
+		return fmt.Errorf("judged only on the kernel's datapath, without a reason: %s", strings.Join(lacking, ", "))
 	}
 	if *out == "" {
 		return nil

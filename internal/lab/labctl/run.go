@@ -14,15 +14,15 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
-// session is an instance with the topology up and this checkout's programs in it.
+// session is an instance with a running topology and the programs of this checkout.
 type session struct {
 	cfg  guest.Config
 	in   *guest.Instance
-	ours bool // started here: ended here, unless asked to keep it
+	ours bool // started by this session, which ends it unless it is kept
 }
 
-// open finds the kept instance or boots one, ships the programs and brings the
-// topology up. CT_TRACE_LAB_KEEP=1 keeps what it boots for the next run.
+// open finds the kept instance or boots one, copies the programs into it and starts the topology.
+// With CT_TRACE_LAB_KEEP=1 a booted instance is kept for the next run.
 func open(ctx context.Context) (*session, error) {
 	cfg, err := config()
 	if err != nil {
@@ -49,7 +49,7 @@ func open(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// remoteBin is where the shipped programs are in the instance.
+// remoteBin is the folder of the copied programs in the instance.
 const remoteBin = "/run/ctlab-bin"
 
 func (s *session) prepare(ctx context.Context) error {
@@ -66,21 +66,21 @@ func (s *session) prepare(ctx context.Context) error {
 		if err := guest.CopyFile(src, filepath.Join(s.cfg.Share(), "bin", name)); err != nil {
 			return err
 		}
-		// Run from memory: the share is not cached.
+		// Copy the programs into memory: the share is not cached.
 		script += fmt.Sprintf("cp %q %s/%s.new && mv %s/%s.new %s/%s\n", filepath.Join(s.cfg.Share(), "bin", name), remoteBin, name, remoteBin, name, remoteBin, name)
 	}
 	if err := s.run(ctx, nil, "/bin/sh", "-c", script); err != nil {
-		return fmt.Errorf("shipping the programs: %w", err)
+		return fmt.Errorf("copying the programs: %w", err)
 	}
 	return s.run(ctx, nil, remoteBin+"/labctl", "lab-up")
 }
 
-// run runs a command in the instance; its output comes through here.
+// run runs a command in the instance and prints its output.
 func (s *session) run(ctx context.Context, stdin io.Reader, argv ...string) error {
 	return s.in.Run(ctx, guest.Command{Argv: argv, Dir: s.cfg.Checkout, Env: passEnv(), Stdin: stdin, Stdout: os.Stdout, Stderr: os.Stderr})
 }
 
-// passEnv hands on what a run may be steered by.
+// passEnv returns the environment variables that control a run.
 func passEnv() []string {
 	env := []string{"PATH=" + remoteBin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	for _, k := range []string{"CT_TRACE_OVS_PREFIX", datapathVar, "CT_TRACE_LIVE", "TERM"} {
@@ -91,8 +91,7 @@ func passEnv() []string {
 	return env
 }
 
-// close ends what open booted: first the lab, by the numbers of its processes,
-// then the instance.
+// close ends what open booted: first the lab, by the ids of its processes, then the instance.
 func (s *session) close() {
 	if !s.ours {
 		return
@@ -105,10 +104,10 @@ func (s *session) close() {
 	}
 }
 
-// silenceLimit is how long the cases may print nothing: longer than one case may take.
+// silenceLimit is the maximum time without output: longer than one case may take.
 const silenceLimit = probe.Longest + time.Minute
 
-// watched is a writer whose silence ends a context.
+// watched is a writer that ends a context when nothing is written for a time.
 type watched struct {
 	w     io.Writer
 	timer *time.Timer
@@ -123,7 +122,7 @@ func (w *watched) Write(b []byte) (int, error) {
 // watch returns a context that ends when nothing was written to the writer for limit; stop ends the watch.
 func watch(ctx context.Context, w io.Writer, limit time.Duration) (_ context.Context, _ io.Writer, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	t := time.AfterFunc(limit, func() { cancel(fmt.Errorf("nothing was heard of it for %v", limit)) })
+	t := time.AfterFunc(limit, func() { cancel(fmt.Errorf("no output for %v", limit)) })
 	return ctx, &watched{w, t, limit}, func() {
 		t.Stop()
 		cancel(context.Canceled)
@@ -132,14 +131,14 @@ func watch(ctx context.Context, w io.Writer, limit time.Duration) (_ context.Con
 
 func cmdOracle(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("oracle", flag.ContinueOnError)
-	pattern := fs.String("case", "", "names to run (regular expression)")
-	results := fs.String("results", "", "write all judgements to this file, as JSON")
-	each := fs.Int("each", 0, "at most so many cases of a feature, beside those that need a newer release; 0: all")
-	feature := fs.String("feature", "", "features whose cases to run (regular expression)")
-	newer := fs.Bool("newer", false, "and all that need a newer release than the oldest that the lab runs on")
-	random := fs.Int("random", 0, "so many cases drawn at random, instead of those written down")
-	seed := fs.Uint64("seed", 1, "what they are drawn by")
-	reality := fs.Bool("reality", false, "do not predict: show what really happens")
+	pattern := fs.String("case", "", "cases to run, by name (regular expression)")
+	results := fs.String("results", "", "write all results to this file, as JSON")
+	each := fs.Int("each", 0, "maximum number of cases of a feature, not counting those that need a newer release; 0: all")
+	feature := fs.String("feature", "", "cases to run, by feature (regular expression)")
+	newer := fs.Bool("newer", false, "also run all cases that need a newer release than the oldest supported one")
+	random := fs.Int("random", 0, "number of random cases to run instead of the listed ones")
+	seed := fs.Uint64("seed", 1, "seed of the random cases")
+	reality := fs.Bool("reality", false, "do not predict: print the reality")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}

@@ -11,11 +11,11 @@ import (
 	"github.com/gopacket/gopacket/layers"
 )
 
-// answer builds what the receiver of the last delivered frame sends back, from
-// the frame as it was delivered.
+// answer returns the packet that the receiver of the last delivered frame sends back, made from
+// that frame.
 func (r *Runner) answer(last *Reality, sent Packet, flags string) (Packet, error) {
 	if last == nil || len(last.Ends) == 0 {
-		return Packet{}, errors.New("nothing was delivered that could be answered")
+		return Packet{}, errors.New("no frame was delivered, so there is no answer")
 	}
 	return r.answerTo(last.Ends[0], sent, flags)
 }
@@ -60,7 +60,7 @@ func (r *Runner) answerTo(end Seen, sent Packet, flags string) (Packet, error) {
 		}
 	case "udp":
 	case "sctp":
-		// The own tag of an INIT or INIT ACK is the verification tag of what answers it.
+		// The initiate tag of an INIT or INIT ACK is the verification tag of the answer.
 		s := f.pkt.Layer(layers.LayerTypeSCTP)
 		if s == nil || len(s.LayerPayload()) < 8 {
 			return Packet{}, errors.New("the delivered frame has no SCTP chunk")
@@ -88,7 +88,7 @@ func (r *Runner) answerTo(end Seen, sent Packet, flags string) (Packet, error) {
 	return p, nil
 }
 
-// sender is who answers a frame that came out at end.
+// sender returns the port or host that answers a frame seen at end.
 func (r *Runner) sender(end Seen) (string, error) {
 	if port, ok := strings.CutPrefix(end.End, "port "); ok {
 		return port, nil
@@ -98,14 +98,14 @@ func (r *Runner) sender(end Seen) (string, error) {
 			return h.Name, nil
 		}
 	}
-	return "", fmt.Errorf("nobody outside has the MAC %s", end.Frame.Header["eth_dst"])
+	return "", fmt.Errorf("no outside host has the MAC %s", end.Frame.Header["eth_dst"])
 }
 
-// icmpError is the ICMP error (port unreachable) about the frame that was
-// delivered last: it holds that packet's IP header and what follows.
+// icmpError returns an ICMP error about the frame that was delivered last: port unreachable, or
+// time exceeded from middle. It quotes that packet from the IP header on.
 func (r *Runner) icmpError(last *Reality, middle string) (Packet, error) {
 	if last == nil || len(last.Ends) == 0 {
-		return Packet{}, errors.New("nothing was delivered that an error could be about")
+		return Packet{}, errors.New("no frame was delivered, so there is no ICMP error")
 	}
 	f := last.Ends[0].Frame
 	from, err := r.sender(last.Ends[0])

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// Case is one thing that OVN does, predicted and then really done.
+// Case is one scenario: its packets are predicted and then sent.
 type Case struct {
 	Name    string
 	Feature string   // the row of docs/coverage.md
-	Needs   string   // what only newer releases have (lab.Schema.Has): elsewhere the case is not run
-	Only    string   // the one datapath on which the lab can set it up (lab.Userspace): elsewhere the case is not run
-	Cannot  string   // why the lab's datapath cannot do it by its design: the case is not run
+	Needs   string   // a feature of newer releases (lab.Schema.Has): without it the case is not run
+	Only    string   // the only datapath on which the lab can set it up (lab.Userspace): on others the case is not run
+	Cannot  string   // why the lab's datapath cannot do it by design: the case is not run
 	Setup   []string // ovn-nbctl commands before (others: see lab.Do), each undone by Cleanup
 	Cleanup []string
 	Args    []string // further flags of the tool
 	Steps   []Step
-	Session bool   // the first step's packet opens a handshake that is predicted whole
+	Session bool   // the first step's packet opens a handshake that is predicted as a whole
 	Expect  string // session: "established", or the label of the packet that breaks it
 	Note    string // why the tool may answer unknown
 }
@@ -29,33 +29,32 @@ type Case struct {
 type Step struct {
 	Packet *Packet  // send this
 	Answer bool     // or answer what was delivered last, from where it was delivered
-	Maybe  bool     // where there is nothing to answer the step is left out, instead of being a fault
-	Flags  string   // TCP flags of the answer, when not the usual ones
+	Maybe  bool     // if there is nothing to answer, the step is skipped; otherwise that is an error
+	Flags  string   // TCP flags of the answer, if not the usual ones
 	Error  bool     // or answer it with an ICMP error: port unreachable,
-	Middle string   // or time exceeded, from a router of this address that sits before the receiver
+	Middle string   // or time exceeded, from a router with this address in front of the receiver
 	NB     []string // first run these commands (as in Case.Setup)
-	// Unsettled does not wait until the chassis act on them: the commands have stopped one.
+	// Unsettled skips the wait for the chassis, because the commands have stopped one.
 	Unsettled bool
 	Flush     bool     // and empty the conntrack tables
 	Args      []string // further flags of the tool for this packet
-	// Want is what the author knows to happen: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere",
-	// "rejected".
+	// Want is the expected end: "sw1-p2", "a|b" (one of), "a, b" (all), "nowhere", "rejected".
 	Want string
-	// Verdict is what the tool must say of the packet as a whole, where its branches do not say it.
+	// Verdict is the expected verdict of the packet, if it does not follow from its branches.
 	Verdict     string
-	Quiet       bool        // only send: nothing is predicted
-	Explanation Explanation // what the report must name
-	// Rest sends the fragments that the step before held back: what it predicted of the whole must
-	// come true.
+	Quiet       bool        // only send, without a prediction
+	Explanation Explanation // expected explanation
+	// Rest sends the fragments that the step before held back: the prediction of that step for the
+	// whole datagram must come true.
 	Rest bool
 
-	// Of a packet that the tool must not pretend to know about: this exit status, and this in its complaint or, where it has an
-	// answer, what Explanation has. It is not sent.
+	// For a packet that the tool must refuse or call unknown: the expected exit status, and a text in
+	// the error message or, if there is a report, Explanation. The packet is not sent.
 	Status int
 	Says   string
 }
 
-// Result is the judgement on one case.
+// Result is the result of one case.
 type Result struct {
 	Name    string        `json:"name"`
 	Feature string        `json:"feature"`
@@ -66,17 +65,17 @@ type Result struct {
 	Note    string        `json:"note,omitempty"`
 }
 
-// caseTimeout bounds a case, and cleanupTimeout its clean-up: one that hangs is reported, not waited for. On a busy machine with
-// an emulated guest a case that takes seconds elsewhere takes minutes.
+// caseTimeout bounds a case, and cleanupTimeout its clean-up: a longer one is reported as hanging.
+// A case of seconds may take minutes on a busy machine with an emulated guest.
 const (
 	caseTimeout    = 8 * time.Minute
 	cleanupTimeout = 3 * time.Minute
 )
 
-// Longest is the longest that a case may take before something of it is heard.
+// Longest is the maximum time that a case may take until its result is printed.
 const Longest = caseTimeout + cleanupTimeout
 
-// RunCase runs one case and cleans up after it, whatever happens.
+// RunCase runs one case, and its clean-up in any event.
 func (r *Runner) RunCase(ctx context.Context, c Case) (res Result) {
 	began := time.Now()
 	res = Result{Name: c.Name, Feature: c.Feature, Note: c.Note}
@@ -134,7 +133,7 @@ func (r *Runner) prepare(ctx context.Context, c Case) error {
 		if err := r.change(ctx, c.Setup); err != nil {
 			return err
 		}
-	} else if r.dirty { // what the case before has cleaned up is still on its way
+	} else if r.dirty { // wait until the clean-up of the case before has taken effect
 		if err := r.Lab.Settle(ctx); err != nil {
 			return err
 		}
@@ -148,9 +147,9 @@ func (r *Runner) prepare(ctx context.Context, c Case) error {
 	return r.Flush()
 }
 
-// change changes the Northbound DB and waits until no chassis acts on the old one.
+// change changes the Northbound DB and waits until every chassis has applied the change.
 func (r *Runner) change(ctx context.Context, nb []string) error {
-	for _, cmd := range nb { // each a transaction: a later one counts on what an earlier one has done
+	for _, cmd := range nb { // each is a transaction: a later one may depend on an earlier one
 		if err := r.Lab.Do(ctx, cmd); err != nil {
 			return err
 		}
@@ -228,7 +227,7 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			fmt.Fprintf(r.Out, " %s\n%s", name, real)
 		}
 		if why := real.wants(s.Want); why != "" {
-			worse(Disagree, fmt.Sprintf("%s: the case's author is wrong: %s", name, why))
+			worse(Disagree, fmt.Sprintf("%s: the expected end is wrong: %s", name, why))
 		}
 		if pred != nil {
 			o, diff := Compare(pred.Report.Packets[0].of(p), real)
@@ -251,7 +250,8 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 	return nil
 }
 
-// refusal runs the tool on a packet that it must refuse, and tells how it did not.
+// refusal runs the tool on a packet that it must refuse or call unknown, and returns the
+// difference, "" if there is none.
 func (r *Runner) refusal(ctx context.Context, p Packet, s Step) string {
 	if r.Tool == "" {
 		return ""
@@ -263,7 +263,7 @@ func (r *Runner) refusal(ctx context.Context, p Packet, s Step) string {
 	case pred.Status != s.Status:
 		return fmt.Sprintf("exit status %d, not %d: %s", pred.Status, s.Status, pred.Stderr)
 	case !strings.Contains(strings.SplitN(pred.Stderr, "\n", 2)[0], s.Says):
-		return fmt.Sprintf("the complaint does not say %q: %s", s.Says, pred.Stderr)
+		return fmt.Sprintf("the error message does not contain %q: %s", s.Says, pred.Stderr)
 	case s.Says == "" && err != nil:
 		return err.Error()
 	case err == nil:
@@ -304,7 +304,7 @@ func (p *Prediction) statusDiff() string {
 	return ""
 }
 
-// expectedFrames is how many frames every alternative foretells at least.
+// expectedFrames returns the minimum number of frames over all alternatives.
 func expectedFrames(p *RPkt) int {
 	least := -1
 	for _, a := range alternatives(p) {
@@ -329,7 +329,8 @@ func wantCount(want string) int {
 	return strings.Count(want, ",") + 1
 }
 
-// wants compares the reality with what the case's author wrote down.
+// wants compares the reality with the expected end of a step and returns the difference, "" if
+// there is none.
 func (r *Reality) wants(want string) string {
 	var got []string
 	for _, e := range r.Ends {

@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// Seen is where a packet really came out.
+// Seen is an end at which a packet was seen.
 type Seen struct {
 	End   string // "port NAME" or "external CHASSIS"
 	Frame *Frame
 }
 
-// Reality is what became of one packet in the lab.
+// Reality is what happened to one packet in the lab.
 type Reality struct {
 	Ends    []Seen             // the packet itself
-	Answers []Seen             // what OVN sent back about it
+	Answers []Seen             // answers of OVN to it
 	Changed map[string][]Entry // new or changed entries by chassis
-	After   map[string][]Entry // the whole tables
-	Tunnels []string           // "SRC > DST" of the tunnels that it went through, once each; nil for a packet without a marker
+	After   map[string][]Entry // the complete tables
+	Tunnels []string           // distinct "SRC > DST" of the tunnels that it passed; nil for a packet without a marker
 }
 
-// String tells the reality in lines.
+// String returns the reality as lines of text.
 func (r *Reality) String() string {
 	var b strings.Builder
 	for _, e := range r.Ends {
@@ -54,7 +54,7 @@ func sortedChassis(m map[string][]Entry) []string {
 	return names
 }
 
-// Outcome of a comparison.
+// Outcome is the result of a comparison.
 type Outcome int
 
 // The outcomes, from good to bad.
@@ -66,14 +66,14 @@ const (
 
 func (o Outcome) String() string { return [...]string{"agree", "unknown", "disagree"}[o] }
 
-// alternative is one way the undetermined choices can fall.
+// alternative is one combination of the undetermined choices.
 type alternative struct {
 	name     string
 	branches []RBranch
 }
 
-// alternatives groups branches by how their undetermined choices fell; what
-// hangs on no such choice is part of every alternative.
+// alternatives groups branches by their undetermined choices; a branch without such a choice is
+// part of every alternative.
 func alternatives(p *RPkt) []alternative {
 	var always []RBranch
 	var names []string
@@ -105,7 +105,7 @@ func alternatives(p *RPkt) []alternative {
 	return out
 }
 
-// Compare judges a predicted packet by the reality; diff tells what differs.
+// Compare compares a predicted packet with the reality; the strings describe the differences.
 func Compare(p *RPkt, real *Reality) (Outcome, []string) {
 	if len(p.Branches) == 0 {
 		return Disagree, []string{"the prediction has no branch"}
@@ -154,21 +154,21 @@ func compareAlternative(p *RPkt, a alternative, several bool, real *Reality) (Ou
 	return Agree, nil
 }
 
-// wanted is where a branch says that a frame comes out, "" when nowhere.
+// wanted returns the end at which a branch predicts a frame, "" if it predicts none.
 func wanted(b RBranch) string {
 	switch b.Verdict {
 	case "delivered":
 		return "port " + b.End.Port
 	case "external":
 		if b.Mirror != "" {
-			return "" // through a tunnel to a collector: no tap sees it
+			return "" // through a tunnel to a collector, where there is no tap
 		}
 		return "external " + b.End.Chassis
 	}
 	return ""
 }
 
-// compareEnds pairs each predicted end with a frame and back.
+// compareEnds compares the predicted ends with the frames, in both directions.
 func compareEnds(branches []RBranch, real *Reality) []string {
 	var diff []string
 	ends := slices.Clone(real.Ends)
@@ -213,7 +213,8 @@ func compareEnds(branches []RBranch, real *Reality) []string {
 	return diff
 }
 
-// findEnd prefers a frame with equal headers: a flood may bring several.
+// findEnd returns the index of a frame seen at want, preferably with equal headers, because a flood
+// may have several; -1 if there is none.
 func findEnd(ends []Seen, want string, b RBranch) int {
 	found := -1
 	for i, e := range ends {
@@ -229,7 +230,7 @@ func findEnd(ends []Seen, want string, b RBranch) int {
 	return found
 }
 
-// must are the fields that a prediction has to name where the frame has them.
+// must are the fields that a prediction must contain if the frame has them.
 var must = []string{"eth_src", "eth_dst", "eth_type", "vlan", "ip_src", "ip_dst", "ip_proto", "ip_ttl", "ip_frag",
 	"l4_src", "l4_dst", "tcp_flags", "icmp_type", "icmp_code", "arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha", "nd_target"}
 
@@ -262,18 +263,18 @@ func orNone(s string) string {
 	return s
 }
 
-// predicted is one commit the tool foretells.
+// predicted is one commit that the tool predicts.
 type predicted struct {
 	chassis string
 	entry   Entry
-	onPath  bool // surely on the way of the branches looked at
+	onPath  bool // certainly on the way of the compared branches
 	anyPort bool // its NAT port is not determined
 	text    string
 }
 
-// commits lists the entries that the packet's segments commit. A report also
-// lists those of branches not taken; which segments a branch has passed is
-// known only where the report has branches[].segments.
+// commits lists the entries that the packet's segments commit. A report also lists commits of
+// branches that were not taken; the segments of a branch are known only if the report has
+// branches[].segments.
 func commits(p *RPkt, branches []RBranch, several bool) ([]predicted, []string) {
 	var out []predicted
 	var bad []string
@@ -309,8 +310,7 @@ func commits(p *RPkt, branches []RBranch, several bool) ([]predicted, []string) 
 	return out, bad
 }
 
-// sameEntry compares the fields of an entry that docs/json.md has, as far as the datapath shows them;
-// ICMP ids too.
+// sameEntry compares the fields of an entry in docs/json.md that the datapath shows, and ICMP ids.
 func sameEntry(p predicted, e Entry) bool {
 	a := p.entry
 	if p.anyPort {
@@ -324,8 +324,8 @@ func sameEntry(p predicted, e Entry) bool {
 
 func compareEntries(p *RPkt, branches []RBranch, several bool, real *Reality) []string {
 	want, diff := commits(p, branches, several)
-	// A connection committed twice in a zone keeps what the last commit wrote:
-	// an earlier prediction for the same tuples is superseded.
+	// A connection that is committed twice in a zone has the values of the last commit, which replaces
+	// an earlier prediction for the same tuples.
 	superseded := func(i int) bool {
 		for _, later := range want[i+1:] {
 			if later.chassis == want[i].chassis && later.entry.Zone == want[i].entry.Zone && later.entry.Orig == want[i].entry.Orig && (later.onPath || !want[i].onPath) {
@@ -340,7 +340,7 @@ func compareEntries(p *RPkt, branches []RBranch, several bool, real *Reality) []
 		}
 		if !slices.ContainsFunc(real.After[w.chassis], func(e Entry) bool { return sameEntry(w, e) }) {
 			if len(real.Answers) > 0 && w.entry.Orig.Proto == 6 {
-				continue // the reset that came back has deleted it (tcp_packet: RST without SEEN_REPLY)
+				continue // the answering reset has deleted it (tcp_packet: RST without SEEN_REPLY)
 			}
 			d := fmt.Sprintf("predicted on %s: %s (%s); really", w.chassis, w.entry, w.text)
 			if near := nearest(real.After[w.chassis], w.entry); near != "" {
@@ -361,7 +361,7 @@ func compareEntries(p *RPkt, branches []RBranch, several bool, real *Reality) []
 	return diff
 }
 
-// nearest is an entry of the same zone and original tuple.
+// nearest describes an entry with the same zone and original tuple, "" if there is none.
 func nearest(entries []Entry, want Entry) string {
 	for _, e := range entries {
 		if e.Zone == want.Zone && e.Orig == want.Orig {

@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// predicted is a report's packet with one branch to sw1-p2 that commits one
-// entry on hv1.
+// predictedOne is a report's packet with one branch to sw1-p2, which commits one entry on hv1.
 const predictedOne = `{
  "label": "SYN", "direction": "original", "verdict": "delivered",
  "branches": [{"verdict": "delivered", "end": {"kind": "port", "chassis": "hv3", "port": "sw1-p2"},
@@ -24,7 +23,7 @@ func tcpTuple(src string, sport uint16, dst string, dport uint16) Tuple {
 	return Tuple{Proto: 6, Src: netip.MustParseAddr(src), Dst: netip.MustParseAddr(dst), Sport: sport, Dport: dport}
 }
 
-// realOne is the reality that predictedOne foretells.
+// realOne returns the reality that predictedOne predicts.
 func realOne(t *testing.T) *Reality {
 	p := Packet{EthSrc: "00:00:00:00:ff:02", EthDst: "50:54:00:01:00:04", Proto: "tcp", Src: "10.0.0.3", Dst: "20.0.0.4", TTL: 63, Sport: 1111, Dport: 8080, Flags: "syn"}
 	b, err := p.Bytes()
@@ -51,7 +50,7 @@ func TestCompareAgrees(t *testing.T) {
 	}
 }
 
-// Each change of the prediction must be noticed.
+// TestCompareSeesEveryDifference checks that each change of the prediction is noticed.
 func TestCompareSeesEveryDifference(t *testing.T) {
 	for _, c := range []struct{ name, old, new, diff string }{
 		{"port", `"port": "sw1-p2"`, `"port": "sw1-p3"`, "did not arrive"},
@@ -92,7 +91,7 @@ func TestCompareSeesEveryDifference(t *testing.T) {
 	}
 }
 
-// Of the alternatives of an undetermined choice exactly one happens.
+// TestCompareAlternatives checks that exactly one alternative of an undetermined choice must agree.
 func TestCompareAlternatives(t *testing.T) {
 	p := parsePacket(t, predictedOne)
 	other := p.Branches[0]
@@ -109,7 +108,7 @@ func TestCompareAlternatives(t *testing.T) {
 		t.Fatal("a flood of which one copy is missing agreed")
 	}
 	p.Branches[1].Choices[0].Determined = false
-	p.Branches[0].End.Port = "sw1-p1" // no alternative is what happened
+	p.Branches[0].End.Port = "sw1-p1" // no alternative agrees
 	if o, _ := Compare(p, realOne(t)); o != Disagree {
 		t.Fatal("no alternative happened, and it agreed")
 	}
@@ -128,7 +127,7 @@ func TestCompareNothingArrived(t *testing.T) {
 	}
 }
 
-// Reality's own words.
+// TestWants checks the comparison with expected ends.
 func TestWants(t *testing.T) {
 	r := realOne(t)
 	for want, ok := range map[string]bool{"": true, "sw1-p2": true, "sw1-p3": false, "sw1-p1|sw1-p2": true, "nowhere": false, "rejected": false, "sw1-p2, sw1-p3": false} {
@@ -138,7 +137,7 @@ func TestWants(t *testing.T) {
 	}
 }
 
-// The tunnels of a packet that carries a marker must be the predicted ones.
+// TestCompareTunnels checks that the tunnels of a packet with a marker must be the predicted ones.
 func TestCompareTunnels(t *testing.T) {
 	var p RPkt
 	if err := json.Unmarshal([]byte(`{"hops": [{"chassis": "hv1"}, {"chassis": "hv2", "tunnel": {"src": "172.31.0.1", "dst": "172.31.0.12"}},
@@ -149,7 +148,7 @@ func TestCompareTunnels(t *testing.T) {
 		real Reality
 		ok   bool
 	}{
-		{Reality{}, true}, // no marker: not known
+		{Reality{}, true}, // no marker: the tunnels are unknown
 		{Reality{Tunnels: []string{"172.31.0.1 > 172.31.0.12"}}, true},
 		{Reality{Tunnels: []string{"172.31.0.11 > 172.31.0.12"}}, false},
 		{Reality{Tunnels: []string{}}, false},

@@ -30,7 +30,7 @@ func TestUnjudged(t *testing.T) {
 	}{
 		{[]*Run{run(0), run(1)}, nil, []string{"three"}},
 		{[]*Run{run(0)}, nil, []string{"two", "three"}},
-		{[]*Run{covered.runs[1]}, []string{"three"}, nil}, // not even asked for
+		{[]*Run{covered.runs[1]}, []string{"three"}, nil}, // not selected for the run
 		{nil, features, nil},
 	} {
 		missing, newer := Unjudged(features, all, c.runs)
@@ -64,8 +64,8 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
-// A row that the kernel's column has must be in that of the same release's other datapath, or say
-// why it is not.
+// TestLacking checks that a feature that was judged on the kernel's datapath must be judged on the
+// other datapath of the same release, or have a reason.
 func TestLacking(t *testing.T) {
 	kernel := &Run{Versions: "OVN 1, OVS 1, Linux 1", Results: []Result{{Name: "a", Feature: "one", Outcome: "agree"}, {Name: "b", Feature: "two", Outcome: "agree"}, {Name: "c", Feature: "three", Outcome: NotHere}}}
 	of := func(versions string, results ...Result) *Run {

@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// Explanation is what a report must name, beside where the packet ends.
+// Explanation lists texts that a report must contain besides the packet's end.
 type Explanation struct {
-	Because []string // all of these stand in one branch's reason: "ACL no-smtp", "ls_in_acl", words of the text
-	Nearest string   // what that reason says would have matched nearest
-	Names   []string // each stands in what explains some table hit: "Load_Balancer lb-one", "MAC_Binding 20.0.0.77"
-	Choice  []string // exactly these are the choices' outcomes, over all branches: "ecmp 20.0.0.3"
-	Warn    []string // each stands in some warning
+	Because []string // the reason of one branch contains all of these: "ACL no-smtp", "ls_in_acl", words of the text
+	Nearest string   // the nearest rule in that reason contains this
+	Names   []string // the explanation of some table hit contains this, for each: "Load_Balancer lb-one", "MAC_Binding 20.0.0.77"
+	Choice  []string // the outcomes of the choices of all branches are exactly these: "ecmp 20.0.0.3"
+	Warn    []string // some warning contains this, for each
 }
 
-// alarms are words of warnings about flows that a chassis lacks or has too many. A case that
-// provokes one has it in Warn.
+// alarms are parts of warnings about missing or outdated flows of a chassis. A case that causes one
+// has it in Warn.
 var alarms = []string{"is not in its tables", "Southbound database has no more", "were not compared"}
 
-// missing lists what the report does not name of one of its packets.
+// missing returns the parts of t that the report lacks for one of its packets.
 func (t Explanation) missing(r *Report, packet int) []string {
 	if packet >= len(r.Packets) {
 		return []string{"no such packet in the report"}
@@ -55,7 +55,7 @@ func (t Explanation) missing(r *Report, packet int) []string {
 	return out
 }
 
-// because returns how the reason of every branch differs from t; empty when one agrees.
+// because returns how the reasons of all branches differ from t, "" if one agrees.
 func (t Explanation) because(p *RPkt) string {
 	if t.Because == nil && t.Nearest == "" {
 		return ""
@@ -75,7 +75,7 @@ func (t Explanation) because(p *RPkt) string {
 	return fmt.Sprintf("no reason names %q, nearest %q: %s", t.Because, t.Nearest, strings.Join(found, "; "))
 }
 
-// String is all that a reason names, in one line.
+// String returns the parts of a reason on one line.
 func (r *RReason) String() string {
 	s := r.Text
 	if r.NB != nil {
@@ -89,7 +89,7 @@ func (r *RReason) String() string {
 
 func (n *RNB) String() string { return strings.TrimSpace(n.Table+" "+n.Name) + ": " + n.Summary }
 
-// names are the rows that explain the packet's table hits, each once.
+// names returns the distinct rows that explain the packet's table hits.
 func names(p *RPkt) []string {
 	var out []string
 	add := func(s string) {
@@ -112,7 +112,7 @@ func names(p *RPkt) []string {
 	return out
 }
 
-// choices are the outcomes of the choices of all branches, each once, sorted.
+// choices returns the distinct outcomes of the choices of all branches, sorted.
 func choices(p *RPkt) []string {
 	var out []string
 	for _, b := range p.Branches {

@@ -17,18 +17,18 @@ const explainedReport = `{"schema": "ovn-ct-trace/1", "verdict": "dropped", "war
  "hops": [{"chassis": "hv1", "segments": [{"id": 0, "tables": [
    {"table": 12, "nb": {"table": "Load_Balancer", "name": "lb-one", "summary": "30.0.0.10:80/tcp"}}, {"table": 66, "row": "MAC_Binding 10.0.0.9 is x"}]}]}]}]}`
 
-// TestExplanation checks that each thing that a report must name, and does not, is found.
+// TestExplanation checks that missing finds each text that the report lacks.
 func TestExplanation(t *testing.T) {
 	for _, c := range []struct {
 		want Explanation
 		old  string // in the report, replaced by new
 		new  string
-		bad  string // part of what is noticed; "" for nothing
+		bad  string // part of the result; "" for no result
 	}{
 		{want: Explanation{Because: []string{"ACL no-smtp", "ls_in_acl", "tcp.dst == 25"}, Nearest: "allow-8080", Names: []string{"Load_Balancer lb-one", "MAC_Binding 10.0.0.9"},
 			Choice: []string{"ecmp 20.0.0.3", "ecmp 20.0.0.4"}, Warn: []string{"slow"}}},
 		{want: Explanation{Because: []string{"ACL no-smtp"}}, old: "no-smtp", new: "other", bad: "no reason names"},
-		{want: Explanation{Because: []string{"ACL no-smtp", "lr_in_ip_routing"}}, bad: "no reason names"}, // not both in one
+		{want: Explanation{Because: []string{"ACL no-smtp", "lr_in_ip_routing"}}, bad: "no reason names"}, // no reason contains both
 		{want: Explanation{Nearest: "allow-8080"}, old: "allow-8080", new: "allow-22", bad: "no reason names"},
 		{want: Explanation{Names: []string{"Load_Balancer lb-one"}}, old: "lb-one", new: "lb-two", bad: "no table hit is explained"},
 		{want: Explanation{Names: []string{"MAC_Binding 10.0.0.9"}}, old: "MAC_Binding", new: "", bad: "no table hit is explained"},

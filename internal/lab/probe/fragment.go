@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Frames is what is sent: one frame, or a datagram's fragments.
+// Frames returns the frames to send: one frame, or a datagram's fragments.
 func (p Packet) Frames() ([][]byte, error) {
 	frame, err := p.Bytes()
 	if err != nil || p.Cut == nil {
@@ -26,18 +26,20 @@ func (p Packet) Frames() ([][]byte, error) {
 	return sent, nil
 }
 
-// fragment reports whether the packet that is asked about is a later fragment: where none but later ones are sent.
+// fragment reports whether only later fragments are sent, so that the predicted packet is a later
+// fragment.
 func (p Packet) fragment() (later bool) {
 	return p.Cut != nil && p.Pieces != nil && !slices.Contains(p.Pieces, 0)
 }
 
-// partial reports whether fragments of the datagram are missing.
+// partial reports whether some fragments of the datagram are not sent.
 func (p Packet) partial() bool {
 	return p.Cut != nil && p.Pieces != nil && len(p.Pieces) <= len(p.Cut) && !p.completes
 }
 
-// cut makes fragments of a frame: at are the offsets in the IP payload, id is the datagram's
-// identification. No two datagrams may have the same: what holds fragments takes them for one.
+// cut splits a frame into fragments at the offsets in the IP payload; id is the datagram's
+// identification. Two datagrams must not have the same id, because a receiver would join their
+// fragments.
 func cut(frame []byte, at []int, id uint16) ([][]byte, error) {
 	ip := 14
 	if binary.BigEndian.Uint16(frame[12:]) == 0x8100 {
@@ -106,8 +108,8 @@ func fragmentIPv4(h []byte, offset, length int, last bool, id uint16) {
 	binary.BigEndian.PutUint16(h[10:], ^uint16(sum))
 }
 
-// gather puts the fragments that came out at one end into one: what is left of several stands for all.
-// A datagram that came out in part is said to be so.
+// gather replaces the fragments that were seen at one end by one frame for the datagram. The frame
+// says if the datagram is incomplete.
 func gather(seen []Seen) []Seen {
 	type key struct{ end, src, dst string }
 	pieces := map[key][]*Frame{}
@@ -130,8 +132,8 @@ func gather(seen []Seen) []Seen {
 	return out
 }
 
-// whole is the first of a datagram's fragments, once all are there and their headers agree; else the first seen, with what is
-// wrong in its header.
+// whole returns the first fragment of a datagram if all fragments were seen and their headers
+// agree; else the fragment seen first, with the fault in its header.
 func whole(pieces []*Frame) *Frame {
 	slices.SortStableFunc(pieces, func(a, b *Frame) int { return a.offset - b.offset })
 	first := pieces[0]
@@ -161,7 +163,7 @@ func whole(pieces []*Frame) *Frame {
 	return &joined
 }
 
-// rest is the fragments that were not sent.
+// rest returns the packet with the fragments that were not sent.
 func (p Packet) rest() Packet {
 	var left []int
 	for i := range len(p.Cut) + 1 {
@@ -173,8 +175,8 @@ func (p Packet) rest() Packet {
 	return p
 }
 
-// of is what the prediction says of the fragments sent: where some are missing, and none came before, nothing comes of what
-// waits for them.
+// of returns the prediction for the fragments that were sent: if some are missing, a branch that is
+// held until all fragments have arrived has no end.
 func (p *RPkt) of(sent Packet) *RPkt {
 	if !sent.partial() {
 		return p

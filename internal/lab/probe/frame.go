@@ -16,8 +16,8 @@ import (
 
 func crc32c(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
-// Header is a packet's fields by their names in docs/json.md (Header), each
-// value in one canonical spelling.
+// Header is a packet's fields by their names in docs/json.md (Header), with values in canonical
+// form.
 type Header map[string]string
 
 // Frame is one captured frame, decoded.
@@ -26,14 +26,14 @@ type Frame struct {
 	Header Header
 	pkt    gopacket.Packet
 
-	// Of a fragment: where its payload begins in the datagram's, how long it is, whether more follow; of a datagram that
-	// came out in fragments, how many.
+	// For a fragment: offset and length of its payload in bytes, and whether more fragments follow;
+	// for a datagram seen in fragments, their number.
 	offset, payload int
 	more            bool
 	pieces          int
 }
 
-// DecodeFrame reads a frame off the wire.
+// DecodeFrame decodes a captured frame.
 func DecodeFrame(b []byte) *Frame {
 	pkt := gopacket.NewPacket(b, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: false, NoCopy: true})
 	f := &Frame{Data: b, Header: headerOf(pkt), pkt: pkt}
@@ -41,7 +41,7 @@ func DecodeFrame(b []byte) *Frame {
 	return f
 }
 
-// fragment reads what part of a datagram the frame is.
+// fragment decodes the position of a fragment in its datagram.
 func (f *Frame) fragment() {
 	switch ip := f.pkt.NetworkLayer().(type) {
 	case *layers.IPv4:
@@ -54,7 +54,7 @@ func (f *Frame) fragment() {
 		}
 		f.offset, f.more = int(h.FragmentOffset)*8, h.MoreFragments
 		f.payload = int(ip.Length) - 8
-		if f.offset == 0 { // a later one is of protocol 44 to OVS
+		if f.offset == 0 { // OVS reports protocol 44 for a later fragment
 			f.Header["ip_proto"] = canonical("ip_proto", strconv.Itoa(int(h.NextHeader)))
 		}
 	default:
@@ -69,7 +69,7 @@ func (f *Frame) fragment() {
 	}
 }
 
-// transport reads the transport header of a first fragment, where gopacket stops.
+// transport decodes the transport header of a first fragment, which gopacket does not.
 func (f *Frame) transport() {
 	l := f.pkt.Layer(gopacket.LayerTypeFragment)
 	proto, err := strconv.Atoi(f.Header["ip_proto"])
@@ -83,7 +83,7 @@ func (f *Frame) transport() {
 func headerOf(pkt gopacket.Packet) Header {
 	h := Header{}
 	set := func(k string, v any) { h[k] = canonical(k, fmt.Sprint(v)) }
-	done := false // the first IP header is the packet's own; what ICMP errors embed is not
+	done := false // only the first IP header is the packet's; another is quoted in an ICMP error
 	for _, l := range pkt.Layers() {
 		switch l := l.(type) {
 		case *layers.Ethernet:
@@ -112,7 +112,7 @@ func headerOf(pkt gopacket.Packet) Header {
 			set("ip_tos", l.TOS)
 			set("ip_proto", uint8(l.Protocol))
 			if l.FragOffset != 0 {
-				return h // no transport header in a later fragment
+				return h // a later fragment has no transport header
 			}
 		case *layers.IPv6:
 			if done {
@@ -157,7 +157,7 @@ func headerOf(pkt gopacket.Packet) Header {
 	return h
 }
 
-// innerOf reads the packet that an ICMP error is about.
+// innerOf decodes the packet quoted in an ICMP error.
 func innerOf(b []byte, first gopacket.LayerType, set func(string, any)) {
 	pkt := gopacket.NewPacket(b, first, gopacket.DecodeOptions{NoCopy: true})
 	for _, l := range pkt.Layers() {
@@ -190,8 +190,8 @@ func tcpFlags(t *layers.TCP) string {
 
 var protoNumbers = map[string]string{"icmp": "1", "igmp": "2", "tcp": "6", "udp": "17", "icmp6": "58", "icmpv6": "58", "sctp": "132"}
 
-// canonical spells a header field's value in one way, so that "0x0800", 2048
-// and "2048" are equal.
+// canonical returns the canonical form of a header field's value, so that "0x0800", 2048 and "2048"
+// are equal.
 func canonical(key, v string) string {
 	switch key {
 	case "ip_src", "ip_dst", "arp_spa", "arp_tpa", "nd_target", "inner_src", "inner_dst":
@@ -217,10 +217,10 @@ func canonical(key, v string) string {
 	return v
 }
 
-// is reports whether f is the packet that was sent, on its way or arrived:
-// known by what nothing in OVN rewrites.
+// is reports whether f is the sent packet, at its end or on its way. It compares what OVN does not
+// rewrite.
 func (f *Frame) is(sent Packet, marker []byte) bool {
-	if sent.Error { // the only ICMP error of that type about on the network
+	if sent.Error { // the network has no other ICMP error of that type
 		return f.Header["icmp_type"] == strconv.Itoa(sent.Type) && f.Header["icmp_code"] == strconv.Itoa(sent.Code) && f.generated()
 	}
 	if f.generated() {
@@ -241,7 +241,7 @@ func (f *Frame) is(sent Packet, marker []byte) bool {
 	return len(marker) > 0 && bytes.Contains(f.Data, marker)
 }
 
-// generated reports whether f is an ICMP error, which embeds what caused it.
+// generated reports whether f is an ICMP error, which quotes the packet that caused it.
 func (f *Frame) generated() bool {
 	switch f.Header["ip_proto"] {
 	case "1":
@@ -258,8 +258,8 @@ func (f *Frame) generated() bool {
 	return false
 }
 
-// answers reports whether f is OVN's own answer to the packet that was sent:
-// an ICMP error about it, a reset, an ARP or ND reply.
+// answers reports whether f is an answer of OVN to the sent packet: an ICMP error about it, a
+// reset, an ARP or ND reply.
 func (f *Frame) answers(sent Packet, marker []byte) bool {
 	h := f.Header
 	switch {
@@ -289,7 +289,7 @@ func (f *Frame) answers(sent Packet, marker []byte) bool {
 	return false
 }
 
-// String is the frame's headers in one line.
+// String returns the frame's headers on one line.
 func (f *Frame) String() string {
 	if f.pieces > 0 {
 		return fmt.Sprintf("%s (%d fragments)", f.Header, f.pieces)
@@ -300,7 +300,7 @@ func (f *Frame) String() string {
 var headerOrder = []string{"eth_src", "eth_dst", "vlan", "eth_type", "arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha",
 	"ip_src", "ip_dst", "ip_proto", "ip_ttl", "ip_tos", "ip_frag", "l4_src", "l4_dst", "tcp_flags", "icmp_type", "icmp_code", "nd_target", "inner_src", "inner_sport", "inner_dst", "inner_dport"}
 
-// String lists the fields in the order of the wire.
+// String returns the fields in the order of the headers in a frame.
 func (h Header) String() string {
 	var t []string
 	for _, k := range headerOrder {

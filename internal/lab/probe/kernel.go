@@ -14,7 +14,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 )
 
-// Tuple is one direction of a conntrack entry, as far as a comparison goes.
+// Tuple holds the compared fields of one direction of a conntrack entry.
 type Tuple struct {
 	Proto        uint8
 	Src, Dst     netip.Addr
@@ -34,16 +34,16 @@ func (t Tuple) String() string {
 	return fmt.Sprintf("proto-%d %s>%s", t.Proto, t.Src, t.Dst)
 }
 
-// Entry is a conntrack entry, as far as a comparison goes.
+// Entry holds the compared fields of a conntrack entry.
 type Entry struct {
 	Zone        uint16
 	Orig, Reply Tuple
 	SNAT, DNAT  bool
 	Mark        uint32
 	Label       string // hexadecimal, "0x0"
-	noStatus    bool   // SNAT and DNAT are not known: the datapath keeps no such bits, or does not show them
+	noStatus    bool   // SNAT and DNAT are unknown, because the datapath has no such bits or does not show them
 	id          uint32
-	info        string // status and protocol state, for people
+	info        string // status and protocol state, only printed
 }
 
 func (e Entry) String() string {
@@ -57,7 +57,7 @@ func (e Entry) String() string {
 	return fmt.Sprintf("zone %d %s reply %s%s mark=0x%x label=%s", e.Zone, e.Orig, e.Reply, nat, e.Mark, e.Label)
 }
 
-// table is the connections that one chassis' datapath keeps.
+// table is the conntrack table of one chassis' datapath.
 type table interface {
 	chassis() string
 	flush() error
@@ -96,7 +96,7 @@ func (k *kernelTable) chassis() string { return k.on }
 func (k *kernelTable) flush() error    { return k.conn.Flush() }
 func (k *kernelTable) close()          { k.conn.Close() }
 
-// dump reads the whole table: in the lab that is a handful of entries.
+// dump reads the whole table, which has only a few entries in the lab.
 func (k *kernelTable) dump() ([]Entry, error) {
 	flows, err := k.conn.Dump(nil)
 	if err != nil {
@@ -104,11 +104,11 @@ func (k *kernelTable) dump() ([]Entry, error) {
 	}
 	var out []Entry
 	for _, f := range flows {
-		const gre = 47 // what carries a mirror's copies
+		const gre = 47 // the tunnels of mirrors
 		if f.TupleOrig.Proto.DestinationPort == 6081 || f.TupleOrig.Proto.DestinationPort == 4789 ||
 			f.TupleOrig.Proto.DestinationPort == 6642 || f.TupleOrig.Proto.SourcePort == 6642 ||
 			f.TupleOrig.Proto.Protocol == gre && f.Zone == 0 {
-			continue // the underlay's own, if the kernel tracks it
+			continue // tunnel packets of the underlay, if the kernel tracks them
 		}
 		out = append(out, entryOf(f))
 	}
@@ -141,16 +141,16 @@ func tupleOf(t conntrack.Tuple) Tuple {
 	return out
 }
 
-// labelText prints the 128 bits as OVS does; the kernel keeps them as OVS's
-// ovs_u128 lies in memory.
+// labelText prints the 128 bits as OVS does; the kernel stores them in the memory layout of OVS's
+// ovs_u128.
 func labelText(b []byte) string {
 	r := slices.Clone(b)
 	slices.Reverse(r)
 	return "0x" + new(big.Int).SetBytes(r).Text(16)
 }
 
-// changed lists the entries of after that before did not have, or had with
-// other tuples, NAT, mark or label.
+// changed returns the entries of after that are not in before, or there have other tuples, NAT,
+// mark or label.
 func changed(before, after []Entry) []Entry {
 	var out []Entry
 	for _, a := range after {

@@ -1,6 +1,5 @@
-// Package probe predicts packets with the tool, really sends them in the lab,
-// and compares. It knows the tool only by its command line and its JSON
-// (docs/json.md).
+// Package probe predicts packets with the tool, sends them in the lab, and compares. It uses the
+// tool only through its command line and its JSON (docs/json.md).
 package probe
 
 import (
@@ -14,11 +13,11 @@ import (
 	"github.com/gopacket/gopacket/layers"
 )
 
-// Packet is one packet to send, as a person would write it down.
+// Packet describes one packet to send.
 type Packet struct {
 	From           string // logical port, or an outside host's name
 	EthSrc, EthDst string
-	VLAN           int    // tag on the wire; not part of a nested container's own packet
+	VLAN           int    // tag on the wire, except that of a nested container
 	Proto          string // tcp, udp, sctp, icmp, icmp6, arp, nd_ns, nd_na, nd_rs, igmp, ip, eth
 	Src, Dst       string // IP addresses
 	TTL            int    // 64 when 0
@@ -36,13 +35,13 @@ type Packet struct {
 	Payload        []byte
 	DF             bool
 	Size           int    // bytes of payload, filled with the marker
-	Cut            []int  // sent in fragments: where the IP payload is cut, in multiples of 8
-	Pieces         []int  // which of them are sent, and in what order; all when nil
-	datagram       uint16 // what its fragments have in common
+	Cut            []int  // sent in fragments: offsets in the IP payload, multiples of 8
+	Pieces         []int  // indexes of the fragments to send, in this order; nil: all
+	datagram       uint16 // identification of its fragments
 	completes      bool   // the other fragments were sent before
 	Raw            []byte // the whole frame, when set
-	Error          bool   // an ICMP error that a machine of the case sends
-	Hex            bool   // given to the tool byte by byte, not as an expression
+	Error          bool   // an ICMP error sent by a machine of the case
+	Hex            bool   // given to the tool as bytes, not as an expression
 }
 
 // V6 reports whether the packet is IPv6.
@@ -51,7 +50,7 @@ func (p Packet) V6() bool { return strings.Contains(p.Src+p.Dst, ":") }
 // tcpFlagNames are OVS's names, lowest bit first.
 var tcpFlagNames = []string{"fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ns"}
 
-// FlagBits is the TCP flags as a number.
+// FlagBits returns TCP flags as a number.
 func FlagBits(s string) int {
 	bits := 0
 	for name := range strings.SplitSeq(s, "|") {
@@ -103,7 +102,7 @@ func (p Packet) ttl() uint8 {
 	return 64
 }
 
-// Bytes builds the frame, lengths and checksums right.
+// Bytes returns the frame with correct lengths and checksums.
 func (p Packet) Bytes() ([]byte, error) {
 	if p.Raw != nil {
 		return p.Raw, nil
@@ -226,8 +225,7 @@ const (
 	sctpCookieEcho = 10
 )
 
-// SCTPInit is the payload of an SCTP packet: ports, tag and checksum come
-// before it; an INIT chunk with one stream each way follows.
+// SCTPInit returns an SCTP packet with an INIT chunk for one stream in each direction.
 func SCTPInit(sport, dport int, tag uint32) []byte {
 	b := make([]byte, 12+20)
 	binary.BigEndian.PutUint16(b[0:], uint16(sport))
@@ -242,7 +240,7 @@ func SCTPInit(sport, dport int, tag uint32) []byte {
 	return b
 }
 
-// SCTPInitAck answers an INIT: vtag is the INIT's own tag.
+// SCTPInitAck answers an INIT: vtag is the initiate tag of the INIT.
 func SCTPInitAck(sport, dport int, vtag, tag uint32) []byte {
 	b := SCTPInit(sport, dport, tag)
 	b[12] = sctpInitAck
@@ -250,7 +248,8 @@ func SCTPInitAck(sport, dport int, vtag, tag uint32) []byte {
 	return b
 }
 
-// SCTPCookieEcho answers an INIT ACK: vtag is the INIT ACK's own tag, serial what tells the packet from others.
+// SCTPCookieEcho answers an INIT ACK: vtag is the initiate tag of the INIT ACK, serial identifies
+// the packet.
 func SCTPCookieEcho(sport, dport int, vtag, serial uint32) []byte {
 	b := SCTPInit(sport, dport, vtag)
 	b[12] = sctpCookieEcho
@@ -261,7 +260,7 @@ func SCTPCookieEcho(sport, dport int, vtag, serial uint32) []byte {
 	return b
 }
 
-// Microflow is the packet as an OVN expression that enters at inport.
+// Microflow returns the packet at inport as an OVN expression.
 func (p Packet) Microflow(inport string) string {
 	var t []string
 	add := func(format string, a ...any) { t = append(t, fmt.Sprintf(format, a...)) }
@@ -318,7 +317,7 @@ func (p Packet) Microflow(inport string) string {
 	return strings.Join(t, " && ")
 }
 
-// String is the packet in one line.
+// String returns the packet on one line.
 func (p Packet) String() string {
 	switch p.Proto {
 	case "tcp":
@@ -335,7 +334,7 @@ func (p Packet) String() string {
 	return fmt.Sprintf("%s %s > %s", p.Proto, p.Src, p.Dst)
 }
 
-// fixSCTP writes the CRC32c that gopacket leaves to its own SCTP layer.
+// fixSCTP writes the CRC32c, which gopacket computes only in its SCTP layer.
 func fixSCTP(frame []byte) {
 	off := 14
 	if binary.BigEndian.Uint16(frame[12:]) == 0x8100 {

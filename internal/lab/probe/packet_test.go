@@ -22,7 +22,7 @@ var samplePackets = []struct {
 	{Packet{Proto: "eth", EthType: 0x88b5}, "eth.type == 0x88b5", "eth_type=34997"},
 }
 
-// A frame read back has the fields it was made of.
+// TestFramesReadBack checks that a decoded frame has the fields of its packet.
 func TestFramesReadBack(t *testing.T) {
 	for _, c := range samplePackets {
 		c.p.EthSrc, c.p.EthDst = "50:54:00:00:00:03", "50:54:00:00:00:04"
@@ -43,7 +43,7 @@ func TestFramesReadBack(t *testing.T) {
 	}
 }
 
-// A packet is told from one sent before it.
+// TestMarkers checks that a packet is distinguished from one sent before.
 func TestMarkers(t *testing.T) {
 	var r Runner
 	a := Packet{EthSrc: "50:54:00:00:00:03", EthDst: "50:54:00:00:00:04", Proto: "udp", Src: "10.0.0.3", Dst: "20.0.0.4", Sport: 1, Dport: 2}
@@ -82,7 +82,8 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-// A datagram's fragments are known again by their own markers, and gathered into the first; what is missing shows.
+// TestFragments checks that a datagram's fragments are recognised by their markers and gathered
+// into the first, and that missing ones are reported.
 func TestFragments(t *testing.T) {
 	for _, p := range []Packet{{Src: "10.0.0.3", Dst: "20.0.0.4"}, {Src: "fd00::1", Dst: "fd00::2"}} {
 		p.EthSrc, p.EthDst, p.Proto, p.Sport, p.Dport = "50:54:00:00:00:03", "50:54:00:00:00:04", "udp", 1, 2
@@ -99,7 +100,7 @@ func TestFragments(t *testing.T) {
 			if !f.is(p, m) {
 				t.Errorf("%s: not known again", f)
 			}
-			seen = append([]Seen{{"port x", f}}, seen...) // the last comes first
+			seen = append([]Seen{{"port x", f}}, seen...) // in reverse order
 		}
 		if got := gather(seen[1:])[0].Frame.Header["ip_frag"]; got != "the last fragment is missing, or is not the last" {
 			t.Errorf("two of three: %q", got)
@@ -123,7 +124,8 @@ func TestFragments(t *testing.T) {
 	}
 }
 
-// Of a lone fragment nothing is expected that waits for the others, and everything else.
+// TestHeldPrediction checks that for a single fragment branches that are held for the others have
+// no end, and that all other branches are expected.
 func TestHeldPrediction(t *testing.T) {
 	var p RPkt
 	text := `{"branches": [{"verdict": "delivered", "end": {"port": "x"}, "held": {"chassis": "hv1", "zone": 5}, "segments": [[0, 1]]}, {"verdict": "delivered", "end": {"port": "y"}, "segments": [[0, 0]]}],

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// The types below are the parts of the public JSON (schema ovn-ct-trace/1)
-// that a comparison reads. They are written by hand from docs/json.md, not from
-// package report, so that a change of either shows.
+// The types below are the parts of the public JSON (schema ovn-ct-trace/1) that a comparison reads.
+// They are written by hand from docs/json.md and do not use package report, so that a change of
+// either is noticed.
 
-// Report is the tool's whole answer.
+// Report is the output of the tool.
 type Report struct {
 	Schema   string   `json:"schema"`
 	Verdict  string   `json:"verdict"`
@@ -22,14 +22,14 @@ type Report struct {
 	Warnings []string `json:"warnings"`
 }
 
-// RSess is the verdict on a handshake.
+// RSess is the result of a handshake.
 type RSess struct {
 	Proto       string `json:"proto"`
 	Established bool   `json:"established"`
 	BrokenAt    string `json:"broken_at"`
 }
 
-// RPkt is one packet of the answer.
+// RPkt is one packet of a report.
 type RPkt struct {
 	Label     string    `json:"label"`
 	Direction string    `json:"direction"`
@@ -40,7 +40,7 @@ type RPkt struct {
 	Hops      []RHop    `json:"hops"`
 }
 
-// RBranch is one way that the packet can end.
+// RBranch is one way of a packet and its end.
 type RBranch struct {
 	Verdict string `json:"verdict"`
 	End     struct {
@@ -51,7 +51,7 @@ type RBranch struct {
 	Header  RHeader   `json:"header"`
 	Choices []RChoice `json:"choices"`
 	Reason  *RReason  `json:"reason"`
-	Mirror  string    `json:"mirror"` // the mirror whose copy it is
+	Mirror  string    `json:"mirror"` // the mirror that made this copy
 	Hops    []int     `json:"hops"`
 	Held    *struct {
 		Chassis string `json:"chassis"`
@@ -60,7 +60,7 @@ type RBranch struct {
 	Segments [][2]int `json:"segments"` // optional
 }
 
-// RReason is what decided a branch's end.
+// RReason is the reason of a branch's end.
 type RReason struct {
 	Text    string `json:"text"`
 	Chassis string `json:"chassis"`
@@ -77,14 +77,14 @@ type RNB struct {
 	Summary string `json:"summary"`
 }
 
-// RChoice is a choice on the way that may have fallen otherwise.
+// RChoice is a choice on a branch's way.
 type RChoice struct {
 	Kind       string `json:"kind"`
 	Chosen     string `json:"chosen"`
 	Determined bool   `json:"determined"`
 }
 
-// RHop is one chassis on the way.
+// RHop is one chassis on a packet's way.
 type RHop struct {
 	Chassis string `json:"chassis"`
 	Tunnel  *struct {
@@ -145,10 +145,10 @@ type RTuple struct {
 	ICMPCode *uint8  `json:"icmp_code"`
 }
 
-// RHeader is a header whose values were brought to canonical spelling.
+// RHeader is a header with values in canonical form.
 type RHeader Header
 
-// UnmarshalJSON reads numbers and strings alike.
+// UnmarshalJSON accepts both numbers and strings as values.
 func (h *RHeader) UnmarshalJSON(b []byte) error {
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal(b, &m); err != nil {
@@ -156,7 +156,7 @@ func (h *RHeader) UnmarshalJSON(b []byte) error {
 	}
 	*h = RHeader{}
 	for k, raw := range m {
-		if k == "inner" { // what an ICMP error is about
+		if k == "inner" { // the packet quoted in an ICMP error
 			var inner RHeader
 			if err := json.Unmarshal(raw, &inner); err != nil {
 				return err
@@ -211,7 +211,7 @@ func (t RTuple) tuple() (Tuple, error) {
 	return out, nil
 }
 
-// entry brings a predicted entry to the shape of the kernel's.
+// entry converts a predicted entry to the form of the kernel's.
 func (e REntry) entry(zone uint16) (Entry, error) {
 	out := Entry{Zone: zone, Label: "0x0"}
 	var err error

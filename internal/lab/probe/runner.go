@@ -19,18 +19,18 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/reporttest"
 )
 
-// Runner predicts and probes in a lab.
+// Runner predicts and sends packets in a lab.
 type Runner struct {
 	Lab    *lab.Lab
-	Tool   string        // the built command; "" records reality only
+	Tool   string        // the built command; "" records only the reality
 	Out    io.Writer     // progress
-	Settle time.Duration // nothing seen for so long: the packet is through
+	Settle time.Duration // a packet has ended when no frame was seen for this time
 
 	rec    recorder
 	taps   map[string]*tap
 	tables []table
-	owned  map[string]bool // MACs that OVN answers for
-	dirty  bool            // the Northbound DB was changed since the last Settle
+	owned  map[string]bool // MACs for which OVN answers
+	dirty  bool            // whether the Northbound DB was changed since the last Settle
 	serial uint32
 	cancel context.CancelFunc
 }
@@ -46,7 +46,7 @@ func (r *Runner) Open(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, ok := r.taps[name]; ok { // a second leg of the same kind: nothing is sent there
+		if _, ok := r.taps[name]; ok { // a second tap with this name: nothing is sent there
 			name += "/" + ifname
 		}
 		r.taps[name] = t
@@ -99,7 +99,7 @@ func (r *Runner) Close() {
 	for _, k := range r.tables {
 		k.close()
 	}
-	time.Sleep(250 * time.Millisecond) // the readers see the end of ctx
+	time.Sleep(250 * time.Millisecond) // until the readers have seen the end of ctx
 	for _, t := range r.taps {
 		t.close()
 	}
@@ -129,7 +129,7 @@ func (r *Runner) dumpAll() (map[string][]Entry, error) {
 
 var macPattern = regexp.MustCompile(`(?i)\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b`)
 
-// LearnMACs reads which MAC addresses are OVN's own: those that it is told of, and those that it has learned.
+// LearnMACs reads the MAC addresses for which OVN answers, configured and learned ones.
 func (r *Runner) LearnMACs(ctx context.Context) error {
 	r.owned = map[string]bool{}
 	for _, cmd := range []string{"--bare --columns=mac list Logical_Router_Port", "--bare --columns=external_mac list NAT",
@@ -145,22 +145,22 @@ func (r *Runner) LearnMACs(ctx context.Context) error {
 	return nil
 }
 
-// marker is a payload that only one packet has.
+// marker returns a payload that no other packet has.
 func (r *Runner) marker() []byte {
 	r.serial++
 	return fmt.Appendf(nil, "ct-probe-%08x", r.serial)
 }
 
-// Stamp fills in what tells this packet from any other.
+// Stamp sets the packet's marker, which identifies it, and returns it.
 func (r *Runner) Stamp(p *Packet) []byte {
 	if p.Raw != nil {
-		return p.Payload // whoever made the frame says what in it is its own
+		return p.Payload // the maker of the frame has set the marker
 	}
 	if p.Proto == "arp" || strings.HasPrefix(p.Proto, "nd_") {
 		return nil
 	}
 	if p.Proto == "igmp" {
-		return p.Payload // its checksum covers all of it
+		return p.Payload // its checksum covers the whole packet
 	}
 	m := r.marker()
 	p.datagram = uint16(r.serial)
@@ -178,14 +178,14 @@ func (r *Runner) Stamp(p *Packet) []byte {
 		return p.Payload[16:32]
 	default:
 		p.Payload = append(p.Payload, m...)
-		for len(p.Payload) < p.Size { // every fragment has a marker of its own
+		for len(p.Payload) < p.Size { // so that every fragment contains a marker
 			p.Payload = append(p.Payload, m[:min(len(m), p.Size-len(p.Payload))]...)
 		}
 	}
 	return m
 }
 
-// origin is the interface that a packet enters by, and the frame's tag there.
+// origin returns the tap at which a packet enters, and the frame's VLAN tag there.
 func (r *Runner) origin(p Packet) (string, int, error) {
 	for _, h := range r.Lab.Topo.Hosts {
 		if h.Name == p.From {
@@ -204,10 +204,9 @@ func (r *Runner) origin(p Packet) (string, int, error) {
 
 const tick = 25 * time.Millisecond
 
-// Send really sends the packet and tells what became of it. When fewer than
-// the expected frames come, more time is given before the verdict; a guest that
-// is starved of processor time is given more in any case, as its own clock of
-// short sleeps tells.
+// Send sends the packet and returns what happened to it. It waits longer if fewer frames than
+// expected arrive, and on a machine that is short of processor time, which it measures by the
+// duration of short sleeps.
 func (r *Runner) Send(ctx context.Context, p Packet, marker []byte, expect int) (*Reality, error) {
 	before, err := r.dumpAll()
 	if err != nil {
@@ -267,7 +266,7 @@ func (r *Runner) Send(ctx context.Context, p Packet, marker []byte, expect int) 
 	return real, nil
 }
 
-// classify sorts what the taps saw into the packet's ends and OVN's answers.
+// classify returns the packet's ends and OVN's answers among the captured frames.
 func (r *Runner) classify(p Packet, marker []byte) (ends, answers []Seen, last time.Time) {
 	for _, c := range r.rec.snapshot() {
 		if strings.HasPrefix(c.at, underlay) {
@@ -293,13 +292,13 @@ func (r *Runner) classify(p Packet, marker []byte) (ends, answers []Seen, last t
 	return ends, answers, last
 }
 
-// end names where a frame was seen; "" for a place that is no end: a frame on
-// a physical cable for a MAC that OVN answers for is still under way.
+// end returns the end at which a frame was seen, "" if the frame has not ended there: a frame on a
+// physical cable to a MAC for which OVN answers is still on its way.
 func (r *Runner) end(c capture) string {
 	topo := r.Lab.Topo
 	for _, h := range topo.Hosts {
 		if h.Name == c.at {
-			return "" // seen before, on the cable that it left its chassis by
+			return "" // seen before, on the cable by which it left its chassis
 		}
 	}
 	for _, ch := range topo.Chassis {
@@ -320,7 +319,7 @@ func (r *Runner) end(c capture) string {
 	return "port " + c.at
 }
 
-// inport is the logical port that a packet enters by.
+// inport returns the logical port at which a packet enters.
 func (r *Runner) inport(p Packet) string {
 	for _, h := range r.Lab.Topo.Hosts {
 		if h.Name == p.From {
@@ -330,7 +329,7 @@ func (r *Runner) inport(p Packet) string {
 	return p.From
 }
 
-// Prediction is what the tool said.
+// Prediction is the result of a run of the tool.
 type Prediction struct {
 	Report Report
 	Status int
@@ -340,10 +339,10 @@ type Prediction struct {
 	Args   []string
 }
 
-// toolTimeout bounds one run of the tool: more than its own default, for a guest that gets little processor time.
+// toolTimeout bounds one run of the tool; it is longer than the tool's default, for a slow guest.
 const toolTimeout = 2 * time.Minute
 
-// Predict runs the built command as a user does.
+// Predict runs the built command on a packet.
 func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ...string) (*Prediction, error) {
 	z := r.Lab.Topo.ZoneOf(p.From)
 	args := []string{command, "-o", "json", "--timeout", toolTimeout.String(), "--sb", z.SB(), "--nb", z.NB()}
@@ -351,7 +350,7 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 		args = append(args, "--node", fmt.Sprintf("%s=exec:ip netns exec %s env OVS_RUNDIR=%s OVN_RUNDIR=%s %s node stdio",
 			c.Name, c.Name, lab.OVSRundir(c.Name), lab.OVNRundir(c.Name), r.Tool))
 	}
-	if n := len(p.Payload); n > 200 && !p.Hex { // lengths matter to MTU checks alone
+	if n := len(p.Payload); n > 200 && !p.Hex { // only MTU checks depend on the length
 		if frames, err := p.Frames(); err == nil {
 			args = append(args, "--len", fmt.Sprint(len(frames[0])-14))
 		}
@@ -389,7 +388,7 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 		return pr, fmt.Errorf("schema %q", pr.Report.Schema)
 	}
 	if err := reporttest.Check(pr.Raw); err != nil {
-		return pr, fmt.Errorf("the answer is not as its schema has it: %w", err)
+		return pr, fmt.Errorf("the output does not match its schema: %w", err)
 	}
 	if len(pr.Report.Packets) == 0 {
 		return pr, fmt.Errorf("no packet in the report")

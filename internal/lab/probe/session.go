@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// runSession predicts a whole handshake on an empty table, then plays it.
+// runSession predicts a whole handshake on empty tables, then sends it.
 func (r *Runner) runSession(ctx context.Context, c Case, res *Result, worse func(Outcome, ...string)) error {
 	first := *c.Steps[0].Packet
 	var pred *Prediction
@@ -41,12 +41,12 @@ func (r *Runner) runSession(ctx context.Context, c Case, res *Result, worse func
 			got = broken
 		}
 		if got != c.Expect {
-			worse(Disagree, fmt.Sprintf("the case's author is wrong: wanted %s, really %s", c.Expect, got))
+			worse(Disagree, fmt.Sprintf("the expected end is wrong: wanted %s, really %s", c.Expect, got))
 		}
 	}
 	if pred != nil {
 		r.compareSession(pred, played, established, worse)
-		if pred.Report.Verdict != "unknown" { // else it tells no more than that
+		if pred.Report.Verdict != "unknown" { // an unknown session has no more to compare
 			for _, m := range c.Steps[0].Explanation.missing(&pred.Report, len(played)-1) {
 				worse(Disagree, m)
 			}
@@ -55,7 +55,7 @@ func (r *Runner) runSession(ctx context.Context, c Case, res *Result, worse func
 	return nil
 }
 
-// sessionLabels are the packets of a handshake.
+// sessionLabels returns the labels of the packets of a handshake.
 func sessionLabels(proto string) []string {
 	if proto == "tcp" {
 		return []string{"SYN", "SYN-ACK", "ACK"}
@@ -63,14 +63,14 @@ func sessionLabels(proto string) []string {
 	return []string{"request", "response"}
 }
 
-// step of a handshake that was really sent.
+// playedPacket is a packet of a handshake that was sent.
 type playedPacket struct {
 	packet  Packet
 	real    *Reality
 	arrived bool
 }
 
-// play really exchanges the handshake, as far as it gets.
+// play sends the packets of the handshake, up to the first that does not arrive.
 func (r *Runner) play(ctx context.Context, first Packet) ([]playedPacket, error) {
 	var out []playedPacket
 	p := first
@@ -97,7 +97,7 @@ func (r *Runner) play(ctx context.Context, first Packet) ([]playedPacket, error)
 	return out, nil
 }
 
-// isReplyTo reports whether what came back is what the client waits for.
+// isReplyTo reports whether h is the header of the answer that the client waits for.
 func isReplyTo(first Packet, h Header) bool {
 	ok := h["ip_src"] == canonical("ip_src", first.Dst) && h["ip_dst"] == canonical("ip_dst", first.Src)
 	if first.Sport != 0 {
@@ -132,7 +132,7 @@ func (r *Runner) compareSession(pred *Prediction, played []playedPacket, establi
 			break
 		}
 		if len(alternatives(&rep.Packets[i])) > 1 {
-			break // from here on the session follows one alternative, reality its own
+			break // from here on the session and the reality may follow different alternatives
 		}
 		o, diff := Compare(&rep.Packets[i], p.real)
 		for _, d := range diff {

@@ -15,7 +15,7 @@ import (
 
 // tap is an open packet socket on one interface of one namespace.
 type tap struct {
-	name    string // what the interface is: a port, a host, or "CHASSIS-NETWORK"
+	name    string // name of the port or host, or "CHASSIS-NETWORK"
 	fd      int
 	ifindex int
 }
@@ -27,7 +27,7 @@ type capture struct {
 	frame *Frame
 }
 
-// recorder collects what all taps see.
+// recorder collects the frames of all taps.
 type recorder struct {
 	mu   sync.Mutex
 	seen []capture
@@ -41,7 +41,7 @@ func (r *recorder) add(c capture) {
 	r.last = c.when
 }
 
-// take returns what was seen since the last take.
+// take returns the frames captured since the last take.
 func (r *recorder) take() []capture {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,8 +56,8 @@ func (r *recorder) snapshot() []capture {
 	return append([]capture(nil), r.seen...)
 }
 
-// inNetns runs f on a thread that is in the named namespace. The thread is not
-// given back to the scheduler: f may not start goroutines that count on it.
+// inNetns runs f on a thread that is in the named namespace. Goroutines that f starts run outside
+// the namespace.
 func inNetns(name string, f func() error) error {
 	errc := make(chan error, 1)
 	go func() {
@@ -103,7 +103,7 @@ func openTap(netns, ifname, name string) (*tap, error) {
 			err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 200000})
 		}
 		if err == nil {
-			// A promiscuous tap: what is flooded to a port counts as delivered there.
+			// The tap is promiscuous: a frame that is flooded to a port counts as delivered there.
 			err = unix.SetsockoptPacketMreq(fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &unix.PacketMreq{Ifindex: int32(t.ifindex), Type: unix.PACKET_MR_PROMISC})
 		}
 		if err != nil {
@@ -121,7 +121,7 @@ func openTap(netns, ifname, name string) (*tap, error) {
 
 func (t *tap) close() { unix.Close(t.fd) }
 
-// send puts a frame on the wire.
+// send sends a frame on the interface.
 func (t *tap) send(frame []byte) error {
 	sa := &unix.SockaddrLinklayer{Ifindex: t.ifindex, Protocol: htons(unix.ETH_P_ALL), Halen: 6}
 	copy(sa.Addr[:], frame[:6])
@@ -131,7 +131,7 @@ func (t *tap) send(frame []byte) error {
 	return nil
 }
 
-// read records what comes in until ctx ends; what the tap itself sends is not.
+// read records received frames until ctx ends, except those that the tap sends.
 func (t *tap) read(ctx context.Context, rec *recorder) {
 	buf := make([]byte, 65536)
 	oob := make([]byte, 256)
@@ -155,8 +155,7 @@ func (t *tap) read(ctx context.Context, rec *recorder) {
 	}
 }
 
-// withVLAN puts back the tag that the kernel keeps beside the frame
-// (struct tpacket_auxdata).
+// withVLAN inserts the VLAN tag, which the kernel delivers separately (struct tpacket_auxdata).
 func withVLAN(frame, oob []byte) []byte {
 	msgs, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {

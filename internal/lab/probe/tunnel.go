@@ -9,10 +9,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 )
 
-// underlay begins the names of the taps on the chassis' cables to the underlay.
+// underlay is the prefix of the names of the taps on the chassis' cables to the underlay.
 var underlay = lab.UnderlayTap("")
 
-// tunnels lists the addresses of the tunnel packets that carry the marker.
+// tunnels returns the distinct addresses of the tunnel packets that contain the marker.
 func tunnels(seen []capture, marker []byte) []string {
 	if len(marker) == 0 {
 		return nil
@@ -23,7 +23,7 @@ func tunnels(seen []capture, marker []byte) []string {
 			continue
 		}
 		if c.frame.Header["ip_proto"] == "47" {
-			continue // GRE is a mirror's: OVN has no such tunnels
+			continue // GRE carries a mirror's copies: OVN has no GRE tunnels
 		}
 		if t := c.frame.Header["ip_src"] + " > " + c.frame.Header["ip_dst"]; !slices.Contains(out, t) {
 			out = append(out, t)
@@ -33,7 +33,8 @@ func tunnels(seen []capture, marker []byte) []string {
 	return out
 }
 
-// compareTunnels compares the ways of a packet's branches between chassis. What OVN sends in answer may quote the packet: then nothing is compared.
+// compareTunnels compares the tunnels of a packet's branches with the reality. It compares nothing
+// if OVN sends an answer, because that may quote the packet.
 func compareTunnels(p *RPkt, branches []RBranch, real *Reality) []string {
 	if real.Tunnels == nil || len(real.Answers) > 0 {
 		return nil

@@ -11,20 +11,20 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 )
 
-// userspaceTable is the connections of a chassis whose datapath ovs-vswitchd is itself. It is read
-// by a parser of its own: the tool's must not be its own judge.
+// userspaceTable is the conntrack table of a chassis with the userspace datapath. It has a parser
+// of its own, because the tool's parser is under test.
 type userspaceTable struct {
 	lab *lab.Lab
 	on  string
 }
 
-// userspaceDatapath is the name of every netdev bridge's datapath.
+// userspaceDatapath is the datapath name of all netdev bridges.
 const userspaceDatapath = "netdev@ovs-netdev"
 
 func (u *userspaceTable) chassis() string { return u.on }
 func (u *userspaceTable) close()          {}
 
-// flush empties the table of the only datapath: OVS 3.1 takes a datapath's name for a tuple here.
+// flush empties the table without naming the datapath: OVS 3.1 would parse the name as a tuple.
 func (u *userspaceTable) flush() error {
 	_, err := u.lab.Appctl(u.on, "dpctl/flush-conntrack")
 	return err
@@ -47,8 +47,8 @@ func (u *userspaceTable) dump() ([]Entry, error) {
 	return out, nil
 }
 
-// parseDumped reads a line of dpctl/dump-conntrack (ct_dpif_format_entry). The text does not say by
-// which NAT an entry is translated: its tuples do.
+// parseDumped reads a line of dpctl/dump-conntrack (ct_dpif_format_entry). The text does not
+// contain the kind of NAT, which follows from the tuples.
 func parseDumped(line string) (Entry, error) {
 	e := Entry{Label: "0x0", noStatus: true}
 	proto, rest, _ := strings.Cut(line, ",")

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The lines are dpctl/dump-conntrack's, of OVS 3.1.0.
+// TestParseDumped parses lines of dpctl/dump-conntrack of OVS 3.1.0.
 func TestParseDumped(t *testing.T) {
 	ip := netip.MustParseAddr
 	for _, c := range []struct {
@@ -32,7 +32,7 @@ func TestParseDumped(t *testing.T) {
 		if got, err := parseDumped(c.line); err != nil || got != c.want {
 			t.Errorf("%s:\n got %+v, %v\nwant %+v", c.line, got, err, c.want)
 		}
-		for i := range len(c.line) { // what is cut off is no entry, or at least not another protocol's
+		for i := range len(c.line) { // a truncated line must be an error, or at least keep the protocol
 			if got, err := parseDumped(c.line[:i]); err == nil && got.Orig.Proto != c.want.Orig.Proto {
 				t.Errorf("%q was taken", c.line[:i])
 			}
@@ -57,7 +57,8 @@ func mustDump(t *testing.T, line string) Entry {
 	return e
 }
 
-// The bits of an entry that shows none are not compared; its tuples are.
+// TestSameEntryWithoutStatus checks that for an entry without status bits only the tuples are
+// compared.
 func TestSameEntryWithoutStatus(t *testing.T) {
 	real := mustDump(t, "udp,orig=(src=1.1.1.1,dst=2.2.2.2,sport=1,dport=2),reply=(src=3.3.3.3,dst=1.1.1.1,sport=2,dport=1),zone=1")
 	want := real
