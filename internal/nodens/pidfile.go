@@ -54,7 +54,7 @@ func DaemonPID(path string) (int, error) {
 	case lk.Type == unix.F_UNLCK:
 		return 0, &PIDFileError{Path: path, Msg: fmt.Sprintf("process %d does not hold the file: stale, or of another host", written)}
 	case lk.Pid <= 0:
-		return 0, &PIDFileError{Path: path, Msg: fmt.Sprintf("its process (%d in its own PID namespace) cannot be seen from here", written)}
+		return 0, &PIDFileError{Path: path, Msg: fmt.Sprintf("its process (%d in its own PID namespace) is not visible from here", written)}
 	}
 	return int(lk.Pid), nil
 }
