@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// readBonds reads by which number lb_output names each bond, where there is one.
+// readBonds reads the numbers by which lb_output actions name bonds.
 func (s *Service) readBonds(ctx context.Context, info *Info) {
 	if !slices.ContainsFunc(info.Ports, func(p Port) bool { return p.Bond != "" }) {
 		return
@@ -17,7 +17,8 @@ func (s *Service) readBonds(ctx context.Context, info *Info) {
 	}
 }
 
-// parseBondShow reads the bonds' numbers out of bond/show (ofproto/bond.c: bond_print_details):
+// parseBondShow parses the bonds' numbers in the output of bond/show (ofproto/bond.c:
+// bond_print_details):
 //
 //	---- bond0 ----
 //	lb_output action: enabled, bond-id: 1

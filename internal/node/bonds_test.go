@@ -8,7 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// Made by ovs-appctl bond/show, Open vSwitch 3.1.0: of two bonds one has lb-output-action.
+// bondShow is the output of ovs-appctl bond/show, Open vSwitch 3.1.0, with two bonds of which one
+// has lb-output-action.
 const bondShow = `---- bf ----
 bond_mode: balance-tcp
 bond may use recirculation: yes, Recirc-ID : 1

@@ -12,10 +12,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 )
 
-// ErrUserspace refuses kernel entries where the datapath keeps its connections itself.
+// ErrUserspace reports that entries cannot be committed, because the userspace datapath has its own
+// conntrack table.
 var ErrUserspace = errors.New("the datapath is ovs-vswitchd's own: its conntrack takes no entries from outside; --commit=overlay keeps them for the trace")
 
-// opened remembers which choices of an entry could not be predicted: the kernel makes those when the entry is committed.
+// opened maps entries to their choices that could not be predicted: the kernel makes these when the
+// entry is committed.
 type opened map[entryKey][]ctstate.Range
 
 type entryKey struct {
@@ -33,8 +35,8 @@ func (o opened) learn(res *engine.Result) {
 	}
 }
 
-// Commit makes an overlay's entries real: new ones are created, those this tool made are brought up to date, and
-// everything else stays as it is and in the overlay that is answered.
+// Commit writes an overlay's entries to the kernel: it creates new ones and updates those that this
+// tool made. All others stay unchanged and are in the returned overlay.
 func (s *Service) Commit(ctx context.Context, req CommitRequest) (*CommitResult, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +66,7 @@ func (s *Service) Commit(ctx context.Context, req CommitRequest) (*CommitResult,
 		got, err := s.settle(ctx, t, e.Entry)
 		switch {
 		case errors.Is(err, ctjournal.ErrNotOurs), errors.Is(err, ctnetlink.ErrExists):
-			// A live connection's entry: never changed; what the trace did to it stays imagined.
+			// The entry of a live connection is never changed: the overlay keeps the changes by the trace.
 			res.Overlay.Entries = append(res.Overlay.Entries, e)
 		case err != nil:
 			return res, err
@@ -74,7 +76,7 @@ func (s *Service) Commit(ctx context.Context, req CommitRequest) (*CommitResult,
 	}
 	for _, e := range req.Overlay.Deleted {
 		if live[entryKey{e.Zone, e.Orig}] {
-			continue // hidden below its changed copy, not gone
+			continue // hidden by its changed copy, not deleted
 		}
 		if err := s.commit.Delete(ctx, e); err != nil && !errors.Is(err, ctstate.ErrNotFound) {
 			if !errors.Is(err, ctjournal.ErrNotOurs) {
@@ -99,13 +101,14 @@ func (s *Service) settle(ctx context.Context, t *ctnetlink.Table, e ctstate.Entr
 	return s.commit.Update(ctx, e)
 }
 
-// CleanResult is what List and Clean found.
+// CleanResult lists the entries that Clean found.
 type CleanResult struct {
 	Items []ctjournal.Item `json:"items"`
 	Kept  []ctjournal.Item `json:"kept,omitempty"`
 }
 
-// Clean removes the entries that ended runs have left on this node; with list alone it only names what is journaled.
+// Clean removes the entries that ended runs have left on this node; with list it only returns the
+// journaled entries.
 func (s *Service) Clean(ctx context.Context, list bool) (*CleanResult, error) {
 	dir := s.opt.Journal
 	if dir == "" {

@@ -10,8 +10,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens/nstest"
 )
 
-// A handshake committed packet by packet leaves an entry that has seen the reply: what the overlay changed is brought up to date in
-// the kernel, not deleted.
+// TestCommitUpdatesWhatTheOverlayReplaced checks that a handshake committed packet by packet leaves
+// an entry that has seen the reply: an entry changed by the overlay is updated in the kernel, not
+// deleted.
 func TestCommitUpdatesWhatTheOverlayReplaced(t *testing.T) {
 	ctx := context.Background()
 	ns := nstest.New(t)

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// serveControl answers on a control socket as ovs-vswitchd does (lib/unixctl.c); ok false is the daemon's own refusal.
+// serveControl answers on a control socket as ovs-vswitchd does (lib/unixctl.c); ok is false if the
+// daemon refuses.
 func serveControl(t *testing.T, path string, answer func(method string, args []string) (text string, ok bool)) {
 	t.Helper()
 	l, err := net.Listen("unix", path)

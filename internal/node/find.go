@@ -7,11 +7,11 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// MaxFind bounds the zones of one FindRequest: each is one GET.
+// MaxFind is the maximum number of zones in one FindRequest; each zone is one GET.
 const MaxFind = 32
 
-// Finder is a Node that looks single entries up. It is not part of Node: an older node does not
-// know how.
+// Finder is a Node that can look up single entries. It is separate from Node because older nodes
+// cannot.
 type Finder interface {
 	// Find looks for a connection in several zones of the integration bridge's datapath, each by
 	// one GET.
@@ -21,18 +21,18 @@ type Finder interface {
 // FindRequest asks for the entry of which one direction is Tuple.
 type FindRequest struct {
 	Tuple ctstate.Tuple `json:"tuple"`
-	Zones []uint16      `json:"zones"` // no more than MaxFind
+	Zones []uint16      `json:"zones"` // at most MaxFind
 }
 
-// FindResult has the entries in the order of the zones asked for.
+// FindResult has the entries in the order of the requested zones.
 type FindResult struct {
 	Entries []ctstate.Entry `json:"entries,omitempty"`
-	// Unasked says why nothing was looked up; empty where it was.
+	// Unasked is the reason why nothing was looked up; empty if the zones were looked up.
 	Unasked string `json:"unasked,omitempty"`
 }
 
-// errTooMany is a request for more zones than one may ask for.
-var errTooMany = errors.New("more zones than one request may ask for")
+// errTooMany reports a request for more than MaxFind zones.
+var errTooMany = errors.New("too many zones in one request")
 
 // Find looks a connection up in the kernel's table. The userspace datapath can only dump whole
 // zones, which is not done for this.

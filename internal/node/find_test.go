@@ -33,7 +33,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestFindOnOlderNode checks that a node which does not know the question goes on to answer others.
+// TestFindOnOlderNode checks that a node without this method still answers others.
 func TestFindOnOlderNode(t *testing.T) {
 	r, _ := remote(t, "older")
 	if res, err := r.Find(t.Context(), FindRequest{}); !errors.Is(err, errors.ErrUnsupported) {

@@ -15,10 +15,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 )
 
-// Examiner is a Node that reports its counters and settings. It is not part of Node: an older node
-// does not know how.
+// Examiner is a Node that reports its counters and settings. It is separate from Node because older
+// nodes cannot.
 type Examiner interface {
-	// Health reads what is counted and set on the node. Nothing is dumped.
+	// Health reads the counters and settings of the node. It dumps no table.
 	Health(ctx context.Context) (*Health, error)
 }
 
@@ -48,7 +48,7 @@ type DatapathStats struct {
 // kernel's, of all processors, since the namespace was made (struct ip_conntrack_stat).
 type Conntrack struct {
 	Count        uint64 `json:"count"` // connections
-	Max          uint64 `json:"max"`   // connections that there may be; 0: not known
+	Max          uint64 `json:"max"`   // maximum number of connections; 0: unknown
 	Drop         uint64 `json:"drop"`  // packets dropped because no entry could be made
 	InsertFailed uint64 `json:"insert_failed"`
 	EarlyDrop    uint64 `json:"early_drop"` // entries removed early to make room

@@ -10,15 +10,15 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
 )
 
-// Listener is an address at which Open vSwitch itself takes packets out of tunnels.
+// Listener is an address at which Open vSwitch itself decapsulates tunnel packets.
 type Listener struct {
 	Datapath string     `json:"datapath"` // port number of the tunnel
 	Addr     netip.Addr `json:"addr"`
 	UDP      uint16     `json:"udp,omitempty"`
 }
 
-// readListeners asks for the addresses of tunnels that the kernel does not make; nil stays where
-// there are none, or it could not be asked.
+// readListeners reads the addresses of native tunnels, which the kernel does not make. Listeners
+// stays nil if there are no such tunnels or the daemon did not answer.
 func (s *Service) readListeners(ctx context.Context, info *Info) {
 	for _, p := range info.Ports {
 		if p.Kind != engine.PortTunnel || p.DatapathType() == "system" {
@@ -31,11 +31,11 @@ func (s *Service) readListeners(ctx context.Context, info *Info) {
 	}
 }
 
-// parseListeners reads the answer of tnl/ports/show -v (lib/tnl-ports.c: tnl_port_show_v):
+// parseListeners parses the output of tnl/ports/show -v (lib/tnl-ports.c: tnl_port_show_v):
 //
 //	genev_sys_6081 (6081) : eth(dst=aa:55:aa:55:00:01),eth_type(0x0800),ipv4(dst=1.1.2.88,proto=17,frag=no),udp(dst=6081)
 func parseListeners(text string) []Listener {
-	out := []Listener{} // asked, and none
+	out := []Listener{} // not nil: the daemon has answered
 	for line := range strings.Lines(text) {
 		head, flow, ok := strings.Cut(strings.TrimSpace(line), " : ")
 		_, number, named := strings.Cut(head, " (")

@@ -6,7 +6,7 @@ import (
 )
 
 func TestListeners(t *testing.T) {
-	// Made by Open vSwitch 3.1.0.
+	// The output of Open vSwitch 3.1.0.
 	got := parseListeners(`Listening ports:
 gre_sys (1) : eth(dst=aa:55:aa:55:00:01),eth_type(0x0800),ipv4(dst=1.1.2.88,proto=47,frag=no)
 genev_sys_6081 (6081) : eth(dst=aa:55:aa:55:00:01),eth_type(0x0800),ipv4(dst=1.1.2.88,proto=17,frag=no),udp(dst=6081)
@@ -20,7 +20,7 @@ vxlan_sys_4789 (4789) : eth(dst=aa:55:aa:55:00:01),eth_type(0x86dd),ipv6(dst=200
 	}
 }
 
-// With the address gone from br-phy nothing listens.
+// After the address is removed from br-phy, there is no listener.
 func TestListenersOfARealOVS(t *testing.T) {
 	o := userspaceOVS(t)
 	listeners := func() []Listener {

@@ -9,8 +9,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 )
 
-// kernelModel is conntrack as the kernel datapath has it: the live table, and the model with this node's release and
-// settings.
+// kernelModel returns the kernel's conntrack table, and the kernel's model with this node's release
+// and settings.
 func (s *Service) kernelModel(ctx context.Context) (ctstate.Table, ctstate.Tracker, error) {
 	t, err := s.kernelTable(ctx)
 	if err != nil {
@@ -32,7 +32,7 @@ func (s *Service) kernelModel(ctx context.Context) (ctstate.Table, ctstate.Track
 	return t, limited{k, t}, nil
 }
 
-// timeouts takes over what the node's sysctls say (nf_conntrack_*_timeout_*).
+// timeouts sets the timeouts of the node's sysctls (nf_conntrack_*_timeout_*).
 func timeouts(t *ctstate.Timeouts, set map[string]uint32) {
 	for name, dst := range map[string]*uint32{
 		"tcp_syn_sent": &t.TCP[ctstate.TCPSynSent], "tcp_syn_recv": &t.TCP[ctstate.TCPSynRecv],
@@ -52,14 +52,14 @@ func timeouts(t *ctstate.Timeouts, set map[string]uint32) {
 	}
 }
 
-// limited asks the kernel for a zone's limit before each commit into it: OVS drops what exceeds it
-// (net/openvswitch/conntrack.c: ovs_ct_check_limit).
+// limited reads a zone's limit from the kernel before each commit into the zone: OVS drops a packet
+// whose commit exceeds the limit (net/openvswitch/conntrack.c: ovs_ct_check_limit).
 type limited struct {
 	*ctstate.Kernel
 	table *ctnetlink.Table
 }
 
-// Do runs one ct() action with the zone's limit as it is now.
+// Do runs one ct() action with the zone's current limit.
 func (l limited) Do(ctx context.Context, tbl ctstate.Table, conn ctstate.Conn, p ctstate.Packet, a ctstate.Action) (ctstate.Result, error) {
 	if a.Commit {
 		z, err := l.table.ZoneLimit(ctx, a.Zone)

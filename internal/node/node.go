@@ -1,5 +1,6 @@
-// Package node is the side of the tool that runs on a chassis: it answers for one
-// ovs-vswitchd, its bridges, ports and conntrack; and the ways to reach it from elsewhere.
+// Package node is the part of the tool that runs on a chassis, where it reads one ovs-vswitchd, its
+// bridges, ports and conntrack. It also contains the client that reaches this part from another
+// machine.
 package node
 
 import (
@@ -17,17 +18,18 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 )
 
-// Node is a chassis, near or far.
+// Node is a chassis, on this machine or another.
 type Node interface {
 	// Info describes the node; it is read once and kept.
 	Info(ctx context.Context) (*Info, error)
-	// Trace follows one packet on the node, over the overlay's entries.
+	// Trace follows one packet on the node. Entries of the overlay hide those of the table.
 	Trace(ctx context.Context, req TraceRequest) (*engine.Result, error)
-	// Commit writes an overlay's entries to the kernel's table, journaled first, and answers them as they are there.
+	// Commit writes an overlay's entries to the journal and to the kernel's table, and returns them as
+	// the kernel created them.
 	Commit(ctx context.Context, req CommitRequest) (*CommitResult, error)
 	// Clean lists or removes the synthetic entries that runs have left on the node.
 	Clean(ctx context.Context, list bool) (*CleanResult, error)
-	// Check opens what a trace on the integration bridge needs, conntrack included, and traces nothing.
+	// Check opens what a trace on the integration bridge needs, including conntrack, without a trace.
 	Check(ctx context.Context) error
 	// Close ends the connection; entries committed without Keep are removed first.
 	Close(ctx context.Context) error
@@ -37,31 +39,32 @@ type Node interface {
 type TraceRequest struct {
 	engine.Request
 	Overlay ctstate.OverlayData `json:"overlay"`
-	// MaxDump is the largest conntrack table of a userspace datapath, in connections, that may be
-	// dumped for the packet: DefaultMaxDump when 0, no bound when negative.
+	// MaxDump is the maximum size, in connections, of a userspace datapath's conntrack table that may
+	// be dumped for the packet: 0 is DefaultMaxDump, a negative number is no bound.
 	MaxDump int `json:"max_dump,omitempty"`
 }
 
-// DefaultMaxDump is how many connections may be dumped without the user's word: a fifth of a second
-// of ovs-vswitchd's main thread.
+// DefaultMaxDump is the maximum number of connections that are dumped unless the user allows more:
+// the dump occupies ovs-vswitchd's main thread for about 0.2 s.
 const DefaultMaxDump = 50_000
 
-// maxDump is MaxDump as ctdpif takes it.
+// maxDump returns MaxDump in the form of ctdpif.Table.MaxDump, where 0 is no bound.
 func (r *TraceRequest) maxDump() int {
 	return max(0, cmp.Or(r.MaxDump, DefaultMaxDump))
 }
 
-// CommitRequest is what a packet left in the overlay, to be made real.
+// CommitRequest is the overlay that a packet left, to be written to the kernel.
 type CommitRequest struct {
 	Overlay ctstate.OverlayData `json:"overlay"`
-	Timeout uint32              `json:"timeout"` // seconds an entry lives; 30 when 0
-	Keep    bool                `json:"keep"`    // leave the entries behind at the end
+	Timeout uint32              `json:"timeout"` // timeout of an entry in seconds; 0 is 30
+	Keep    bool                `json:"keep"`    // do not remove the entries at the end
 }
 
-// CommitResult is what became of a commit.
+// CommitResult is the result of a commit.
 type CommitResult struct {
 	Entries []ctstate.Entry `json:"entries"`
-	// Overlay has what was not written: entries of live connections, which are never changed.
+	// Overlay has the entries that were not written: those of live connections, which are never
+	// changed.
 	Overlay  ctstate.OverlayData `json:"overlay"`
 	Warnings []string            `json:"warnings,omitempty"`
 }
@@ -81,14 +84,14 @@ type Info struct {
 	EncapIPs       []string          `json:"encap_ips,omitempty"`
 	EncapTypes     []string          `json:"encap_types,omitempty"`
 	Zones          map[uint16]string `json:"zones,omitempty"`
-	Bonds          map[uint32]string `json:"bonds,omitempty"`    // bonds that have a number for lb_output, by it
+	Bonds          map[uint32]string `json:"bonds,omitempty"`    // names of bonds by their number for lb_output
 	Listeners      []Listener        `json:"listeners"`          // null: not asked
-	AwayIPs        []string          `json:"away_ips,omitempty"` // of EncapIPs those that no interface has
+	AwayIPs        []string          `json:"away_ips,omitempty"` // the EncapIPs that no interface has
 	Ports          []Port            `json:"ports"`
 	Warnings       []string          `json:"warnings,omitempty"`
 }
 
-// Port is a port of a bridge with what the database says of it.
+// Port is a port of a bridge, from dpif/show and the database.
 type Port struct {
 	engine.Port
 	Backer      string            `json:"backer"` // datapath of the bridge, TYPE@NAME: system@ovs-system
@@ -98,16 +101,16 @@ type Port struct {
 	Tag         int64             `json:"tag,omitempty"`
 	Peer        string            `json:"peer,omitempty"`   // of a patch port
 	Active      bool              `json:"active,omitempty"` // it is that bond's active member
-	Source      string            `json:"source,omitempty"` // of a tunnel port without local_ip: what the routes choose, where that was asked
+	Source      string            `json:"source,omitempty"` // source address chosen by the routes, of a tunnel port without local_ip; empty if unknown
 }
 
-// DatapathType is the kind of datapath the port's bridge runs on: system, netdev, dummy.
+// DatapathType returns the datapath type of the port's bridge: system, netdev, dummy.
 func (p Port) DatapathType() string {
 	t, _, _ := strings.Cut(p.Backer, "@")
 	return t
 }
 
-// backerOf is the datapath of a bridge, TYPE@NAME; empty where the bridge has no port.
+// backerOf returns the datapath of a bridge, TYPE@NAME; empty if the bridge has no port.
 func (i *Info) backerOf(bridge string) string {
 	for _, p := range i.Ports {
 		if p.Bridge == bridge {
@@ -117,7 +120,7 @@ func (i *Info) backerOf(bridge string) string {
 	return ""
 }
 
-// PortByIfaceID finds the port a logical port is plugged into.
+// PortByIfaceID finds the port of a logical port (external_ids:iface-id).
 func (i *Info) PortByIfaceID(id string) (Port, bool) {
 	for _, p := range i.Ports {
 		if p.IfaceID == id && p.OFPort != 0 {
@@ -137,7 +140,7 @@ func (i *Info) PortByName(bridge, name string) (Port, bool) {
 	return Port{}, false
 }
 
-// PortByNumber finds a port of a bridge by OpenFlow number.
+// PortByNumber finds a port of a bridge by OpenFlow port number.
 func (i *Info) PortByNumber(bridge string, ofport uint32) (Port, bool) {
 	for _, p := range i.Ports {
 		if p.Bridge == bridge && p.OFPort == ofport {
@@ -147,18 +150,18 @@ func (i *Info) PortByNumber(bridge string, ofport uint32) (Port, bool) {
 	return Port{}, false
 }
 
-// On are the ports of one datapath, TYPE@NAME: datapaths of different types number their ports each
-// for itself.
+// On returns the ports of one datapath, TYPE@NAME: datapaths of different types have separate port
+// numbers.
 func (i *Info) On(backer string) Datapath { return Datapath{info: i, backer: backer} }
 
-// Datapath is one datapath of a node: engine.Ports and engine.Bonds.
+// Datapath is one datapath of a node. It implements engine.Ports and engine.Bonds.
 type Datapath struct {
 	info   *Info
 	backer string
 }
 
-// ByDatapath finds the port of a datapath port number (or name). Several tunnel ports share one
-// datapath port; any of them tells the kind.
+// ByDatapath finds the port with a datapath port number or name. Several tunnel ports of the same
+// kind share one datapath port; it returns any of them.
 func (d Datapath) ByDatapath(dp string) (engine.Port, bool) {
 	for _, p := range d.info.Ports {
 		if p.Backer == d.backer && p.Datapath == dp && dp != "" {
@@ -173,7 +176,7 @@ func (d Datapath) ByDatapath(dp string) (engine.Port, bool) {
 	return engine.Port{}, false
 }
 
-// Members are the ports of a bond by its number, the active one first.
+// Members returns the ports of the bond with this number, the active one first.
 func (d Datapath) Members(id uint32) []engine.Port {
 	var out []engine.Port
 	name := d.info.Bonds[id]
@@ -189,9 +192,9 @@ func (d Datapath) Members(id uint32) []engine.Port {
 	return out
 }
 
-// Error is a node that could not be reached, or not asked.
+// Error reports that a node could not be reached or did not answer.
 type Error struct {
-	Node string // chassis name, or the target as given
+	Node string // chassis name, or target as given by the user
 	Op   string
 	Err  error
 	Hint string
@@ -199,7 +202,7 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("chassis %s: %s: %v", e.Node, e.Op, e.Err) }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Failure is a node that cannot be reached, whatever the cause. A missing permission and a

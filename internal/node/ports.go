@@ -9,7 +9,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// joinPorts makes ports out of what ovs-vswitchd has (dpif/show) and what the database says.
+// joinPorts returns the ports of dpif/show, with their rows in the database.
 func joinPorts(shown []dpif.Port, rows map[string]*ovn.Interface, mirrors []*ovn.Mirror) []Port {
 	var out []Port
 	for _, s := range shown {
@@ -26,13 +26,13 @@ func joinPorts(shown []dpif.Port, rows map[string]*ovn.Interface, mirrors []*ovn
 			p.Options = map[string]string{}
 		}
 		for k, v := range s.Options() {
-			// The database may be out of reach; dpif/show has the tunnel's options too.
+			// The database may be unreachable; dpif/show has the tunnel's options too.
 			if p.Options[k] == "" {
 				p.Options[k] = v
 			}
 		}
 		if p.Options["psk"] != "" {
-			p.Options["psk"] = "***" // that there is a key matters, the key to nobody here
+			p.Options["psk"] = "***" // the tool only needs to know that there is a key
 		}
 		p.Peer = p.Options["peer"]
 		p.Kind = kindOf(s, p.IfaceID)
@@ -46,8 +46,8 @@ func joinPorts(shown []dpif.Port, rows map[string]*ovn.Interface, mirrors []*ovn
 	return onlyMirrors(out)
 }
 
-// onlyMirrors leaves a port that shares its datapath port with others, as tunnels do, a mirror's only if all of them are: the
-// datapath's actions do not tell them apart.
+// onlyMirrors clears the mirror flag of a port that shares its datapath port with a port without
+// the flag, as tunnels do: the datapath's actions do not distinguish them.
 func onlyMirrors(ports []Port) []Port {
 	plain := map[[2]string]bool{}
 	key := func(p Port) [2]string { return [2]string{p.Backer, p.Datapath} }
@@ -62,7 +62,7 @@ func onlyMirrors(ports []Port) []Port {
 	return ports
 }
 
-// kindOf says what lies behind a port.
+// kindOf returns the kind of a port.
 func kindOf(p dpif.Port, ifaceID string) engine.PortKind {
 	switch {
 	case dpif.IsTunnel(p.Type):
@@ -75,7 +75,8 @@ func kindOf(p dpif.Port, ifaceID string) engine.PortKind {
 	return engine.PortPhysical
 }
 
-// untold says which mirrors' copies cannot be told from the packet itself: those that leave by a patch port or on a VLAN.
+// untold returns a warning for each mirror whose copies cannot be distinguished from the packet:
+// those that leave by a patch port or on a VLAN.
 func untold(mirrors []*ovn.Mirror, rows map[string]*ovn.Interface) []string {
 	var out []string
 	for _, m := range mirrors {
@@ -83,11 +84,11 @@ func untold(mirrors []*ovn.Mirror, rows map[string]*ovn.Interface) []string {
 			continue
 		}
 		if m.Output == nil {
-			out = append(out, fmt.Sprintf("mirror %s of %s sends copies on VLAN %d: they are not told from the packet's own branches", m.Name, m.Bridge, m.VLAN))
+			out = append(out, fmt.Sprintf("mirror %s of %s sends copies on VLAN %d: they cannot be distinguished from the packet's own branches", m.Name, m.Bridge, m.VLAN))
 		}
 		for _, name := range m.Output {
 			if r := rows[name]; r != nil && r.Type == "patch" {
-				out = append(out, fmt.Sprintf("mirror %s of %s sends copies through patch port %s: they are not told from the packet's own branches", m.Name, m.Bridge, name))
+				out = append(out, fmt.Sprintf("mirror %s of %s sends copies through patch port %s: they cannot be distinguished from the packet's own branches", m.Name, m.Bridge, name))
 			}
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// A port is a mirror's output on its own bridge alone, and not where others share its datapath port.
+// TestMirrorPorts checks that a port is a mirror's output only on its own bridge, and not if other
+// ports share its datapath port.
 func TestMirrorPorts(t *testing.T) {
 	shown := []dpif.Port{
 		{Bridge: "br-int", Name: "tap0", OFPort: 1, Datapath: "2", Type: "system"},
@@ -33,8 +34,8 @@ func TestMirrorPorts(t *testing.T) {
 		}
 	}
 	got := strings.Join(untold(mirrors, map[string]*ovn.Interface{"patch0": {Type: "patch"}, "tap0": {}}), "\n")
-	if d := cmp.Diff("mirror f of br-int sends copies on VLAN 7: they are not told from the packet's own branches\n"+
-		"mirror g of br-int sends copies through patch port patch0: they are not told from the packet's own branches", got); d != "" {
+	if d := cmp.Diff("mirror f of br-int sends copies on VLAN 7: they cannot be distinguished from the packet's own branches\n"+
+		"mirror g of br-int sends copies through patch port patch0: they cannot be distinguished from the packet's own branches", got); d != "" {
 		t.Error(d)
 	}
 }
@@ -83,13 +84,13 @@ func TestKindsOfPorts(t *testing.T) {
 	if p, ok := info.PortByName("br-ex", "patch-x"); !ok || p.Peer != "patch-y" {
 		t.Errorf("patch-x is %+v", p)
 	}
-	// The database goes before what dpif/show prints; what only the latter has is taken from there.
+	// Options of the database have precedence over those of dpif/show, which adds missing ones.
 	if p, _ := info.PortByName("br-int", "ovn-hv2-0"); p.Options["remote_ip"] != "10.0.0.3" || p.Options["key"] != "flow" {
 		t.Errorf("options %v", p.Options)
 	}
 	for _, c := range []struct{ backer, port, want string }{
 		{"system@ovs-system", "6", "eth1"},
-		{"netdev@ovs-netdev", "6", "dpdk1"}, // each datapath numbers its ports for itself
+		{"netdev@ovs-netdev", "6", "dpdk1"}, // each datapath has its own port numbers
 		{"dummy@ovs-dummy", "6", ""},
 		{"netdev@ovs-netdev", "dpdk0", "dpdk0"},
 		{"system@ovs-system", "dpdk0", ""},

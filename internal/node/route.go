@@ -13,17 +13,18 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 )
 
-// namespace is ovs-vswitchd's network namespace.
+// namespace returns ovs-vswitchd's network namespace.
 func (s *Service) namespace() (nodens.NetNS, error) {
 	if s.opt.NetNS != "" {
 		return nodens.OfPath(s.opt.NetNS), nil
 	}
-	// The number in the pid file can be of another pid namespace, or stale; who holds the file's lock is the daemon.
+	// The number in the pid file can be stale or of another pid namespace; the daemon is the holder of
+	// the file's lock.
 	return nodens.OfPIDFile(filepath.Join(s.opt.RunDir, "ovs-vswitchd.pid"))
 }
 
-// tunnelSources fills in from which of several own addresses the kernel sends a tunnel's packets,
-// and which of them it has not. What cannot be found out stays empty.
+// tunnelSources sets the source address of each tunnel that the kernel chooses among several encap
+// addresses, and the encap addresses that no interface has. What cannot be read stays empty.
 func (s *Service) tunnelSources(info *Info) {
 	if len(info.EncapIPs) == 0 {
 		return
@@ -62,17 +63,17 @@ func (s *Service) tunnelSources(info *Info) {
 	}
 }
 
-// isLocal reports whether the kernel takes packets for an address as its own.
+// isLocal reports whether the kernel accepts packets to an address as local.
 func isLocal(conn *netlink.Conn, a netip.Addr) bool {
 	msg, err := routeTo(conn, a)
 	if err != nil {
-		return !errors.Is(err, unix.ENETUNREACH) // any other refusal says nothing
+		return !errors.Is(err, unix.ENETUNREACH) // after any other refusal it is unknown
 	}
 	return msg[7] == unix.RTN_LOCAL // rtm_type
 }
 
-// routeSource asks for the route to dst, as a tunnel device does (ip_tunnel's and geneve's route look-up), and gives its
-// preferred source.
+// routeSource asks for the route to dst, as a tunnel device does (ip_tunnel's and geneve's route
+// look-up), and returns its preferred source.
 func routeSource(conn *netlink.Conn, dst netip.Addr) (netip.Addr, bool) {
 	msg, err := routeTo(conn, dst)
 	if err != nil {
@@ -91,7 +92,7 @@ func routeSource(conn *netlink.Conn, dst netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// routeTo is the kernel's answer about a destination, a struct rtmsg and its attributes.
+// routeTo returns the kernel's route to a destination: a struct rtmsg and its attributes.
 func routeTo(conn *netlink.Conn, dst netip.Addr) ([]byte, error) {
 	attrs, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: unix.RTA_DST, Data: dst.AsSlice()}})
 	if err != nil {
@@ -110,7 +111,7 @@ func routeTo(conn *netlink.Conn, dst netip.Addr) ([]byte, error) {
 		return nil, err
 	}
 	if len(replies) != 1 || len(replies[0].Data) < unix.SizeofRtMsg {
-		return nil, errors.New("the kernel's answer about a route is no route")
+		return nil, errors.New("the kernel's answer to a route request is not a route")
 	}
 	return replies[0].Data, nil
 }

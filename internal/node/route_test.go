@@ -16,8 +16,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
-// The kernel is asked which of several own addresses a tunnel's packets leave from: the route's preferred source, else the first
-// address of the interface, never simply the first of ovn-encap-ip.
+// TestTunnelSources checks that a tunnel's source is the kernel's choice among several addresses:
+// the route's preferred source, else the first address of the interface, and not the first of
+// ovn-encap-ip.
 func TestTunnelSources(t *testing.T) {
 	ip := testenv.Tool(t, "ip")
 	ns := nstest.New(t)
@@ -30,7 +31,7 @@ func TestTunnelSources(t *testing.T) {
 				t.Errorf("ip %s: %s", cmd, out)
 			}
 		}
-		// The kernel enters the route to an own IPv6 address from a work queue (addrconf_dad_work).
+		// The kernel adds the route to a local IPv6 address from a work queue (addrconf_dad_work).
 		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 			out, err := exec.Command(ip, "-6", "route", "get", "fd09::1").CombinedOutput()
 			if err == nil && strings.HasPrefix(string(out), "local ") {

@@ -29,7 +29,7 @@ const (
 	greeting     = protocolName + "2 "
 )
 
-// The codes of errors that the two sides tell apart.
+// The codes of errors that the client distinguishes.
 const (
 	codeFailed      jrpc2.Code = 1
 	codePermission  jrpc2.Code = 2
@@ -38,17 +38,17 @@ const (
 	codeChanged     jrpc2.Code = 5 // engine.ErrChanged
 )
 
-// concurrency is how many calls a node runs at once: more than one even on a machine with one processor, or a "Cancel"
-// would wait for the call that it is to end.
+// concurrency is the number of calls that a node runs at once. It is more than one even on a
+// machine with one processor, because a "Cancel" would otherwise wait for the call that it cancels.
 const concurrency = 4
 
-// call is a request's envelope: the caller's deadline travels with it.
+// call is the envelope of a request, with the caller's deadline.
 type call[T any] struct {
 	TimeoutMS int64 `json:"timeout_ms,omitempty"`
 	Arg       T     `json:"arg"`
 }
 
-// Serve answers for n on a pair of streams until the input ends or ctx is cancelled.
+// Serve answers calls to n on a pair of streams until the input ends or ctx is cancelled.
 func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error {
 	if _, err := fmt.Fprintf(out, "%s%s\n", greeting, Version()); err != nil {
 		return err
@@ -75,7 +75,8 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 		methods["Health"] = method(func(ctx context.Context, _ struct{}) (*Health, error) { return e.Health(ctx) })
 	}
 	srv := jrpc2.NewServer(methods, &jrpc2.ServerOptions{Concurrency: concurrency, NewContext: func() context.Context { return ctx }})
-	// A read of a terminal or an inherited pipe cannot be interrupted: it is left behind, and the server ends without it.
+	// A read of a terminal or an inherited pipe cannot be interrupted: the server ends and leaves the
+	// read blocked.
 	pr, pw := io.Pipe()
 	go func() {
 		_, err := io.Copy(pw, in)
@@ -125,7 +126,7 @@ func codeOf(err error) jrpc2.Code {
 	return codeFailed
 }
 
-// RemoteError is an error that a node answered.
+// RemoteError is an error that a node returned.
 type RemoteError struct {
 	Code jrpc2.Code
 	Text string
@@ -133,7 +134,7 @@ type RemoteError struct {
 
 func (e *RemoteError) Error() string { return e.Text }
 
-// Is lets errors.Is find what the far side's error was.
+// Is reports whether the node's error was target, as far as its code shows.
 func (e *RemoteError) Is(target error) bool {
 	switch e.Code {
 	case codePermission:
@@ -157,7 +158,7 @@ func (e *RemoteError) Failure() (failure.Kind, string) {
 // Remote is a Node behind a command that runs "ovn-ct-trace node stdio" somewhere: one process
 // for the whole run.
 type Remote struct {
-	Name string   // chassis, for errors
+	Name string   // chassis name, for errors
 	Argv []string // the command; never a shell
 
 	mu        sync.Mutex
@@ -167,9 +168,9 @@ type Remote struct {
 	stderr    tail
 	info      *Info
 	dead      error
-	committed bool // entries that it must remove when it ends
-	silent    bool // the last call ended without an answer
-	maxLine   int  // maxMessage when 0
+	committed bool // whether it has entries to remove when it ends
+	silent    bool // whether the last call ended without an answer
+	maxLine   int  // 0: maxMessage
 }
 
 // tail keeps the end of what a process wrote to its standard error.
@@ -212,7 +213,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// last is the last line written; a hint of this tool's own goes with the line before it.
+// last returns the last line written, or the last two if the last is a hint of this tool.
 func (t *tail) last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -223,22 +224,23 @@ func (t *tail) last() string {
 	return strings.TrimPrefix(strings.TrimSpace(lines[len(lines)-1]), "ovn-ct-trace: ")
 }
 
-// maxGreeting bounds what is read of a command that is not a node.
+// maxGreeting is the maximum length of the greeting in bytes: the command may not be a node.
 const maxGreeting = 4096
 
-// maxMessage bounds an answer of a node.
+// maxMessage is the maximum length of a node's answer in bytes.
 const maxMessage = 256 << 20
 
-// The patience with a node's process.
+// How long to wait for a node's process.
 const (
-	closeGrace = 10 * time.Second       // to end by itself, clean-up included
-	deadGrace  = 2 * time.Second        // the same, of one that has stopped to answer and has nothing to clean up
-	waitDelay  = 2 * time.Second        // to close its output once it has ended
+	closeGrace = 10 * time.Second       // to end by itself, including clean-up
+	deadGrace  = 2 * time.Second        // the same, if it has stopped answering and has nothing to clean up
+	waitDelay  = 2 * time.Second        // to close its output after it has ended
 	lastWords  = time.Second            // to close its standard error once its answers have ended
-	writeGrace = 500 * time.Millisecond // to take in a request whose time is over
+	writeGrace = 500 * time.Millisecond // to read a request after its deadline
 )
 
-// lines refuses a line longer than max: a node's answer is one line, and garbage need not have any end.
+// lines returns an error for a line longer than max bytes: a node's answer is one line, but other
+// output may not end.
 type lines struct {
 	r      io.Reader
 	n, max int
@@ -257,7 +259,7 @@ func (l *lines) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// connect starts the command and checks its greeting.
+// connect starts the command and reads its greeting.
 func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -297,7 +299,7 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 		return nil, r.fail("start "+r.Argv[0], err)
 	}
 	if v := strings.TrimPrefix(line, greeting); v != Version() {
-		// Fields are added, never changed, within one protocol number; a different build is worth a warning only.
+		// Within one protocol number fields are only added, so a different build gives only a warning.
 		r.stderr.Write([]byte("node runs version " + v + "\n"))
 	}
 	r.client = jrpc2.NewClient(channel.Line(&lines{r: br, max: cmp.Or(r.maxLine, maxMessage)}, in), &jrpc2.ClientOptions{
@@ -308,14 +310,15 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 	return r.client, nil
 }
 
-// greet reads the greeting, or says what came instead.
+// greet reads the greeting and returns the node's version; the error contains what was read
+// instead.
 func (r *Remote) greet(ctx context.Context, br *bufio.Reader) (string, error) {
 	type answer struct {
 		line string
 		err  error
 	}
 	ch := make(chan answer, 1)
-	go func() { // ends when the process does: its output is closed, or it is killed
+	go func() { // ends with the process: its output is closed, or it is killed
 		line, err := br.ReadSlice('\n')
 		ch <- answer{strings.TrimRight(string(line), "\r\n"), err}
 	}()
@@ -333,7 +336,7 @@ func (r *Remote) greet(ctx context.Context, br *bufio.Reader) (string, error) {
 			return "", fmt.Errorf("printed %q instead of the node protocol", clip(a.line, 80))
 		}
 		if a.err != nil {
-			// The process ended; its last words are worth more than EOF.
+			// The process has ended; its standard error says more than EOF.
 			r.stderr.wait(lastWords)
 			if s := r.stderr.last(); s != "" {
 				return "", errors.New(s)
@@ -351,7 +354,7 @@ func clip(s string, n int) string {
 	return s
 }
 
-// fail remembers that the node is out of reach: it is not started again for every packet.
+// fail records that the node is unreachable, so that it is not started again for every packet.
 func (r *Remote) fail(op string, err error) error {
 	r.dead = &Error{Node: r.Name, Op: op, Err: err, Hint: "run it by hand: " + strings.Join(r.Argv, " ")}
 	return r.dead
@@ -394,7 +397,7 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 			return result, fmt.Errorf("chassis %s: %w", r.Name, re)
 		}
 		return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: re}
-	case errors.As(err, &je) && je.Code == jrpc2.MethodNotFound: // an older node, which works on for the rest
+	case errors.As(err, &je) && je.Code == jrpc2.MethodNotFound: // an older node, which still answers other calls
 		return result, fmt.Errorf("chassis %s: %s: %w", r.Name, strings.ToLower(name), errors.ErrUnsupported)
 	}
 	r.stderr.wait(lastWords)
@@ -437,7 +440,8 @@ func (r *Remote) Commit(ctx context.Context, req CommitRequest) (*CommitResult, 
 	return remoteCall[*CommitResult](ctx, r, "Commit", req)
 }
 
-// reaped waits a little for a killed process: one that runs as somebody else (sudo) cannot be killed, and is not waited for.
+// reaped waits a short time for a killed process and reports whether it has ended: a process of
+// another user (sudo) cannot be killed.
 func reaped(ended <-chan error) bool {
 	select {
 	case <-ended:
@@ -458,7 +462,8 @@ func (r *Remote) Check(ctx context.Context) error {
 	return err
 }
 
-// Close ends the process: its input is closed, which makes it clean up and end; after a grace it is killed.
+// Close closes the process' input, so that it cleans up and ends; after closeGrace or deadGrace it
+// is killed.
 func (r *Remote) Close(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -493,7 +498,7 @@ func (r *Remote) Close(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	killGroup(r.cmd)
-	r.out.Close() // what it started may live on outside its group
+	r.out.Close() // a child may still run outside its group
 	if !reaped(ended) {
 		return &Error{Node: r.Name, Op: "close", Err: fmt.Errorf("process %d did not end and cannot be killed", r.cmd.Process.Pid)}
 	}

@@ -24,7 +24,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
-// fakeArg is the first argument with which the test's own binary plays a node's process: the second says which.
+// fakeArg is the first argument with which the test binary acts as a node's process; the second
+// selects its behaviour.
 const fakeArg = "play-node"
 
 func TestMain(m *testing.M) {
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// play is a node's process with one habit. Its pid is written to the file args[0].
+// play runs a node's process with one behaviour. It writes its pid to the file args[0].
 func play(how string, args []string) int {
 	os.WriteFile(args[0], []byte(strconv.Itoa(os.Getpid())), 0o600)
 	hello := func() { fmt.Printf("%s%s\n", greeting, Version()) }
@@ -55,7 +56,7 @@ func play(how string, args []string) int {
 	case "old":
 		fmt.Printf("%sv0.0.1-old\n", greeting)
 		Serve(context.Background(), fakeNode{args: args}, os.Stdin, skipLine{os.Stdout, new(bool)})
-	case "older": // without the methods that came later
+	case "older": // without newer methods
 		Serve(context.Background(), struct{ Node }{fakeNode{args: args}}, os.Stdin, os.Stdout)
 	case "say":
 		fmt.Print(unquoted(args[1]))
@@ -65,7 +66,7 @@ func play(how string, args []string) int {
 		return 255
 	case "hang":
 		sleep()
-	case "hang-with-child": // in the group, and holding every pipe
+	case "hang-with-child": // the child is in the group and holds every pipe
 		cmd := exec.Command("sleep", "61")
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 		cmd.Start()
@@ -90,7 +91,7 @@ func play(how string, args []string) int {
 				return 0
 			}
 		}
-	case "hello-and-sleep": // reads nothing, answers nothing, does not mind the end of its input
+	case "hello-and-sleep": // reads nothing, answers nothing, ignores the end of its input
 		hello()
 		sleep()
 	case "hello-and-orphan": // its child outlives the group
@@ -104,7 +105,7 @@ func play(how string, args []string) int {
 	return 0
 }
 
-// unquoted undoes %q: an argument cannot hold every byte.
+// unquoted reverses %q: an argument cannot contain every byte.
 func unquoted(s string) string {
 	text, err := strconv.Unquote(s)
 	if err != nil {
@@ -113,7 +114,7 @@ func unquoted(s string) string {
 	return text
 }
 
-// skipLine drops the first line written.
+// skipLine discards the first line written.
 type skipLine struct {
 	io.WriteCloser
 	done *bool
@@ -127,9 +128,9 @@ func (s skipLine) Write(p []byte) (int, error) {
 	return s.WriteCloser.Write(p)
 }
 
-// fakeNode answers by the bridge's name.
+// fakeNode answers depending on the bridge's name.
 type fakeNode struct {
-	Node  // what the tests do not ask for
+	Node  // methods that the tests do not call
 	args  []string
 	waits chan struct{} // if there is one, each call that waits is counted here
 }
@@ -175,7 +176,8 @@ func (f fakeNode) Commit(context.Context, CommitRequest) (*CommitResult, error) 
 func (f fakeNode) Clean(context.Context, bool) (*CleanResult, error) { return &CleanResult{}, nil }
 func (f fakeNode) Close(context.Context) error                       { return nil }
 
-// remote is a Remote behind a process with a habit; when the test ends neither process nor goroutine may be left.
+// remote returns a Remote with a process of this behaviour, and checks at the end of the test that
+// no process and no goroutine is left.
 func remote(t *testing.T, how string, args ...string) (r *Remote, pidFile string) {
 	t.Helper()
 	t.Setenv("GORACE", "atexit_sleep_ms=0")
@@ -200,7 +202,7 @@ func remote(t *testing.T, how string, args ...string) (r *Remote, pidFile string
 	return r, pidFile
 }
 
-// gone checks that the process a file names has ended.
+// gone checks that the process whose pid is in a file has ended.
 func gone(t *testing.T, pidFile string) {
 	t.Helper()
 	b, err := os.ReadFile(pidFile)
@@ -218,7 +220,7 @@ func gone(t *testing.T, pidFile string) {
 	syscall.Kill(pid, syscall.SIGKILL)
 }
 
-// zombie tells whether a process has ended and only its parent, init, has not looked yet.
+// zombie reports whether a process has ended and its parent, init, has not reaped it yet.
 func zombie(pid int) bool {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	_, rest, _ := strings.Cut(string(b), ") ")
@@ -231,7 +233,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-// wantError checks for a *Error that names the chassis, and for words in it.
+// wantError checks that err is a *Error with the chassis' name and these words.
 func wantError(t *testing.T, err error, words ...string) {
 	t.Helper()
 	var ne *Error
@@ -305,7 +307,7 @@ func TestRemoteErrorsKeepTheirKind(t *testing.T) {
 			t.Errorf("%s: %v: unreachable is %v", c.bridge, err, !c.unreachable)
 		}
 	}
-	// None of these is the connection's fault: it still answers.
+	// These errors do not end the connection: it still answers.
 	if _, err := r.Trace(ctx, TraceRequest{}); err != nil {
 		t.Error(err)
 	}
@@ -365,7 +367,7 @@ func TestRemoteCommandFails(t *testing.T) {
 	_, err := r.Info(within(t, 20*time.Second))
 	wantError(t, err, "ssh: Could not resolve hostname hv2")
 
-	// It is not started again for the next question, and says the same.
+	// It is not started again for the next call, which returns the same error.
 	os.Remove(r.Argv[3])
 	_, again := r.Trace(within(t, 20*time.Second), TraceRequest{})
 	if again == nil || again.Error() != err.Error() {
@@ -414,7 +416,8 @@ func TestRemoteDiesInACall(t *testing.T) {
 	}
 }
 
-// Cancelling the caller's context ends the call here at once and there soon after; the connection stays good.
+// TestCancellationIsCarried checks that cancelling the context ends the call here at once and on
+// the node soon after, and that the connection still works.
 func TestCancellationIsCarried(t *testing.T) {
 	r, pidFile := remote(t, "serve")
 	ctx, cancel := context.WithCancel(within(t, 30*time.Second))
@@ -445,7 +448,8 @@ func TestCancellationIsCarried(t *testing.T) {
 	}
 }
 
-// A process that takes in nothing cannot hold the caller beyond his time, however large the request.
+// TestRemoteReadsNothing checks that a call to a process that reads nothing ends at its deadline,
+// even with a large request.
 func TestRemoteReadsNothing(t *testing.T) {
 	r, _ := remote(t, "hello-and-sleep")
 	req := TraceRequest{Request: engine.Request{Resume: strings.Repeat("x", 1<<20)}}
@@ -474,7 +478,8 @@ func TestRemoteFloods(t *testing.T) {
 	wantError(t, err, "more than")
 }
 
-// A child that left the process group and keeps the pipes open does not hold the end up for long.
+// TestRemoteLeavesAnOrphan checks that a child that left the process group and keeps the pipes open
+// delays Close only for a short time.
 func TestRemoteLeavesAnOrphan(t *testing.T) {
 	r, pidFile := remote(t, "hello-and-orphan")
 	if _, err := r.Info(within(t, 20*time.Second)); err != nil {
@@ -491,7 +496,8 @@ func TestRemoteLeavesAnOrphan(t *testing.T) {
 	}
 }
 
-// A node that could not remove what it had committed says so; one that committed nothing has nothing to say.
+// TestFailedCleanUpIsTold checks that Close returns an error if the node could not remove its
+// committed entries, and none if it committed nothing.
 func TestFailedCleanUpIsTold(t *testing.T) {
 	for _, committed := range []bool{false, true} {
 		r, _ := remote(t, "serve-exit-1")
@@ -515,7 +521,7 @@ func TestFailedCleanUpIsTold(t *testing.T) {
 	}
 }
 
-// pipes serve n in this process.
+// pipes serves n in this process and returns the ends of its streams.
 func pipes(t *testing.T, ctx context.Context, n Node) (in io.WriteCloser, out *bufio.Reader, served chan error) {
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
@@ -547,7 +553,7 @@ func TestServeSpeaksTheProtocol(t *testing.T) {
 	if m := ask(`{"jsonrpc":"2.0","id":1,"method":"Info","params":{"arg":{}}}`); m["result"] == nil {
 		t.Errorf("answer %v", m)
 	}
-	// Nonsense is answered by an error, and the next question still gets its answer.
+	// Invalid requests are answered by an error, and the next request still gets its answer.
 	for _, bad := range []string{"garbage", `{}`, `[]`, `{"jsonrpc":"2.0","id":2,"method":"Nonsense"}`, `{"jsonrpc":"2.0","id":3,"method":"Trace","params":{"arg":"x"}}`, "\x00\xff"} {
 		m := ask(bad)
 		if m["error"] == nil {
@@ -558,7 +564,7 @@ func TestServeSpeaksTheProtocol(t *testing.T) {
 	if e, _ := m["error"].(map[string]any); e == nil || e["code"] != float64(codePermission) {
 		t.Errorf("answer %v", m)
 	}
-	// Fields that an older side does not know are ignored.
+	// Unknown fields are ignored.
 	if m := ask(`{"jsonrpc":"2.0","id":5,"method":"Trace","params":{"arg":{"bridge":"b","future":1},"more":true}}`); m["result"] == nil {
 		t.Errorf("answer %v", m)
 	}
@@ -568,7 +574,8 @@ func TestServeSpeaksTheProtocol(t *testing.T) {
 	}
 }
 
-// More waiting calls than there are processors: Cancel must still get through.
+// TestCancelOvertakesCalls checks that Cancel works while more calls wait than there are
+// processors.
 func TestCancelOvertakesCalls(t *testing.T) {
 	pid := filepath.Join(t.TempDir(), "pid")
 	waits := make(chan struct{})
@@ -599,7 +606,7 @@ func TestCancelOvertakesCalls(t *testing.T) {
 	<-served
 }
 
-// The end of the caller ends what runs for it.
+// TestServeEnds checks that running calls end when the caller does.
 func TestServeEnds(t *testing.T) {
 	for _, how := range []string{"input", "context"} {
 		t.Run(how, func(t *testing.T) {

@@ -22,19 +22,19 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
-// Options tell a Service where its daemons are.
+// Options are the paths of a Service's daemons.
 type Options struct {
-	RunDir string // of Open vSwitch: ovs-vswitchd.pid and its control socket
-	// OVNRunDir is where ovn-controller.pid is; OVN_RUNDIR, else the packaged one, when empty.
+	RunDir string // folder of ovs-vswitchd.pid and of its control socket
+	// OVNRunDir is the folder of ovn-controller.pid; empty is OVN_RUNDIR, else the packaged folder.
 	OVNRunDir string
-	DB        string // remote of the Open_vSwitch database; "unix:RUNDIR/db.sock" when empty
-	NetNS     string // file of the network namespace whose conntrack is asked; ovs-vswitchd's own when empty
+	DB        string // remote of the Open_vSwitch database; empty: "unix:RUNDIR/db.sock"
+	NetNS     string // file of the network namespace whose conntrack is read; empty: that of ovs-vswitchd
 	Journal   string // folder of the journal of synthetic kernel entries
-	NoDB      bool   // a bridge without OVN: the database is not asked
+	NoDB      bool   // a bridge without OVN: the database is not read
 	Limits    engine.Limits
 }
 
-// DefaultRunDir is Open vSwitch's run folder: OVS_RUNDIR, else the packaged one.
+// DefaultRunDir returns Open vSwitch's run folder: OVS_RUNDIR, else the packaged folder.
 func DefaultRunDir() string {
 	if d := os.Getenv("OVS_RUNDIR"); d != "" {
 		return d
@@ -55,7 +55,7 @@ type Service struct {
 	open   opened
 }
 
-// NewService prepares a node on this machine; nothing is opened yet.
+// NewService returns a node on this machine; it opens nothing yet.
 func NewService(opt Options) *Service {
 	if opt.RunDir == "" {
 		opt.RunDir = DefaultRunDir()
@@ -71,7 +71,7 @@ func NewService(opt Options) *Service {
 	return &Service{opt: opt, engine: map[string]*engine.Engine{}, open: opened{}}
 }
 
-// Version is the tool's version from its build information.
+// Version returns the tool's version from its build information.
 func Version() string {
 	if bi, ok := debug.ReadBuildInfo(); ok && bi.Main.Version != "" {
 		return bi.Main.Version
@@ -138,14 +138,14 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 	return info, nil
 }
 
-// readVersions asks the daemons themselves; the database's column is filled in by start scripts only.
+// readVersions asks the daemons: only start scripts fill in the database's column.
 func (s *Service) readVersions(ctx context.Context, info *Info) {
 	if v, err := s.ctl.Version(ctx); err == nil {
 		info.OVSVersion = v
 	}
 	path, _, err := unixctl.Discover(s.opt.OVNRunDir, "ovn-controller")
 	if err != nil {
-		return // no ovn-controller of this machine's own: a container's, or none
+		return // no ovn-controller visible here: it is in a container, or there is none
 	}
 	ctl := &unixctl.Client{Path: path}
 	defer ctl.Close()
@@ -154,7 +154,7 @@ func (s *Service) readVersions(ctx context.Context, info *Info) {
 	}
 }
 
-// readDatabase fills in what the Open_vSwitch database knows.
+// readDatabase reads the Open_vSwitch database into info, and returns its interfaces.
 func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn.Interface, []*ovn.Mirror, error) {
 	db, err := ovn.DialOVS(ctx, ovsdb.Options{Remotes: s.opt.DB})
 	if err != nil {
@@ -210,7 +210,7 @@ func (s *Service) Trace(ctx context.Context, req TraceRequest) (*engine.Result, 
 		return nil, err
 	}
 	if t, ok := eng.Table.(*ctdpif.Table); ok {
-		t.Renew(req.maxDump()) // what the last packet's look-ups read may be old
+		t.Renew(req.maxDump()) // what was read for the last packet may be outdated
 	}
 	if u, ok := eng.Underlay.(*underlay); ok {
 		u.reset()
@@ -235,7 +235,7 @@ func (s *Service) Check(ctx context.Context) error {
 	return err
 }
 
-// engineFor makes the engine for a bridge's kind of datapath, once.
+// engineFor returns the engine for a bridge's datapath, which it makes once.
 func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*engine.Engine, error) {
 	backer := info.backerOf(bridge)
 	if backer == "" {
@@ -262,8 +262,8 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	return e, nil
 }
 
-// kernelTable opens the table of ovs-vswitchd's network namespace: the kernel datapath keeps its
-// connections in the namespace it was made in.
+// kernelTable opens the table of ovs-vswitchd's network namespace: the connections of the kernel
+// datapath are in the namespace in which it was created.
 func (s *Service) kernelTable(ctx context.Context) (*ctnetlink.Table, error) {
 	if s.table != nil {
 		return s.table, nil
@@ -280,7 +280,7 @@ func (s *Service) kernelTable(ctx context.Context) (*ctnetlink.Table, error) {
 	return t, nil
 }
 
-// Close ends the node: synthetic entries are removed, sockets closed.
+// Close removes synthetic entries and closes the sockets.
 func (s *Service) Close(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -26,7 +26,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
-// statefulFlows let p1 open connections to p2, and p2 answer them.
+// statefulFlows let p1 open connections to p2, and p2 answer.
 const statefulFlows = `
 table=0,in_port=1,tcp,actions=ct(zone=5,table=1)
 table=0,in_port=2,tcp,actions=ct(zone=5,table=2)
@@ -36,7 +36,7 @@ table=2,ct_state=+trk+est+rpl,ct_mark=0x7,tcp,actions=output:1
 table=2,priority=0,actions=drop
 `
 
-// userspaceOVS is an Open vSwitch whose datapath keeps its connections itself.
+// userspaceOVS starts an Open vSwitch with the userspace datapath.
 func userspaceOVS(t *testing.T) *dummy.OVS {
 	t.Helper()
 	o := dummy.Start(t)
@@ -94,7 +94,7 @@ func TestInfoNamesABondsActiveMember(t *testing.T) {
 		"add-bond", "br-ex", "bond0", "e1", "e2", "bond_mode=active-backup", "--", "set", "interface", "e1", "type=dummy", "--", "set", "interface", "e2", "type=dummy")
 	o.Appctl("bond/set-active-slave", "bond0", "e2")
 	var members []string
-	for range 50 { // ovs-vswitchd writes the active member down when it next looks
+	for range 50 { // ovs-vswitchd writes the active member to the database with a delay
 		info, err := service(t, Options{RunDir: o.RunDir}).Info(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -131,7 +131,8 @@ func TestMirrorsOfARealOVS(t *testing.T) {
 	}
 }
 
-// Packets really go through the datapath's conntrack; a trace then finds their entry there.
+// TestUserspaceEntriesAreFound checks that a trace finds the entries of packets sent through the
+// datapath's conntrack.
 func TestUserspaceEntriesAreFound(t *testing.T) {
 	o := userspaceOVS(t)
 	s := service(t, Options{RunDir: o.RunDir})
@@ -171,7 +172,8 @@ func TestUserspaceEntriesAreFound(t *testing.T) {
 	}
 }
 
-// The entry of one trace is in the overlay of the next, and only there.
+// TestOverlayCarriesOver checks that the entry of one trace is in the overlay of the next, and only
+// there.
 func TestOverlayCarriesOver(t *testing.T) {
 	o := userspaceOVS(t)
 	s := service(t, Options{RunDir: o.RunDir, NoDB: true})
@@ -197,7 +199,7 @@ func TestOverlayCarriesOver(t *testing.T) {
 
 func TestServiceFaults(t *testing.T) {
 	empty := t.TempDir()
-	stale := t.TempDir() // a pid file, and the socket that a killed daemon leaves
+	stale := t.TempDir() // has the pid file and socket that a killed daemon leaves
 	os.WriteFile(filepath.Join(stale, "ovs-vswitchd.pid"), []byte("999999\n"), 0o600)
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(stale, "ovs-vswitchd.999999.ctl"), Net: "unix"})
 	if err != nil {
@@ -235,14 +237,14 @@ func TestNoDatabase(t *testing.T) {
 	if !errors.As(err, &de) || !strings.Contains(err.Error(), "none.sock") || failure.KindOf(err) != failure.Unreachable {
 		t.Errorf("error %v", err)
 	}
-	// A bridge without OVN needs none.
+	// A bridge without OVN needs no database.
 	info, err := service(t, Options{RunDir: o.RunDir, DB: "unix:/none", NoDB: true}).Info(t.Context())
 	if err != nil || len(info.Ports) != 3 {
 		t.Errorf("%+v %v", info, err)
 	}
 }
 
-// ovs-vswitchd dies between two questions.
+// TestOVSKilledInBetween kills ovs-vswitchd between two calls.
 func TestOVSKilledInBetween(t *testing.T) {
 	o := userspaceOVS(t)
 	s := service(t, Options{RunDir: o.RunDir})
@@ -257,7 +259,7 @@ func TestOVSKilledInBetween(t *testing.T) {
 	}
 }
 
-// ovs-vswitchd hangs: the deadline ends the wait.
+// TestOVSHangs checks that a call to a hanging ovs-vswitchd ends at its deadline.
 func TestOVSHangs(t *testing.T) {
 	o := userspaceOVS(t)
 	s := service(t, Options{RunDir: o.RunDir})
@@ -281,7 +283,7 @@ func TestUnknownBridge(t *testing.T) {
 	}
 }
 
-// daemon is a control socket whose answers a test writes; it has no Open vSwitch behind it.
+// daemon serves a control socket with the answers of a test, without Open vSwitch.
 func daemon(t *testing.T, answer func(method string, args []string) (string, bool)) (rundir string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl")

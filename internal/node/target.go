@@ -7,8 +7,8 @@ import (
 	"github.com/kballard/go-shellquote"
 )
 
-// SplitCommand cuts a command line into words by a shell's quoting rules. No shell ever sees it, and no
-// variable, glob or substitution is expanded.
+// SplitCommand splits a command line into words by the quoting rules of a shell. It uses no shell
+// and expands no variable, glob or substitution.
 func SplitCommand(s string) ([]string, error) {
 	words, err := shellquote.Split(s)
 	if err != nil {
@@ -20,7 +20,8 @@ func SplitCommand(s string) ([]string, error) {
 	return words, nil
 }
 
-// Expand fills a --node-cmd template for a chassis: the words are cut first, so a value never becomes more than one.
+// Expand returns the words of a --node-cmd template for a chassis. It splits the template first, so
+// that a value never becomes more than one word.
 func Expand(template, chassis, hostname, ip string) ([]string, error) {
 	words, err := SplitCommand(template)
 	if err != nil {

@@ -26,7 +26,8 @@ func TestSplitCommand(t *testing.T) {
 	}
 }
 
-// A value with blanks, quotes or braces stays one word and is not expanded again.
+// TestExpandKeepsWords checks that a value with blanks, quotes or braces stays one word and is not
+// expanded again.
 func TestExpandKeepsWords(t *testing.T) {
 	got, err := Expand("ssh -o 'ProxyCommand=nc {ip} 22' {hostname} run {chassis} {other}", "hv 1'; rm -rf {ip}", "host", "fd00::1")
 	if err != nil {

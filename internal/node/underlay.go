@@ -20,7 +20,7 @@ type underlay struct {
 	info *Info
 	// tunnels are the datapath's own ports.
 	tunnels []Port
-	routes  map[netip.Addr]route // since the last reset
+	routes  map[netip.Addr]route // read since the last reset
 }
 
 // caller runs a command of ovs-vswitchd.
@@ -28,7 +28,7 @@ type caller interface {
 	Call(ctx context.Context, method string, args ...string) (string, error)
 }
 
-// newUnderlay gives the underlay of a datapath; nil where the kernel makes the tunnels, or there
+// newUnderlay returns the underlay of a datapath; nil if the kernel makes the tunnels, or if there
 // are none.
 func newUnderlay(ctl caller, info *Info, backer string) engine.Underlay {
 	u := &underlay{ctl: ctl, info: info, routes: map[netip.Addr]route{}}
@@ -43,10 +43,10 @@ func newUnderlay(ctl caller, info *Info, backer string) engine.Underlay {
 	return u
 }
 
-// reset forgets the routes: they may have changed since the last packet.
+// reset discards the routes, which may have changed since the last packet.
 func (u *underlay) reset() { clear(u.routes) }
 
-// Resolved asks for the neighbours each time: one that is there now can be gone at the next trace.
+// Resolved reads the neighbours for each call, because they can expire between two traces.
 func (u *underlay) Resolved(ctx context.Context) (bool, error) {
 	known, err := u.neighbours(ctx)
 	if err != nil {
@@ -55,7 +55,7 @@ func (u *underlay) Resolved(ctx context.Context) (bool, error) {
 	for _, p := range u.tunnels {
 		dst, err := netip.ParseAddr(p.Options["remote_ip"])
 		if err != nil {
-			return false, nil // the flow names the destination: it can be any
+			return false, nil // flows set the destination, so it can be any address
 		}
 		way, err := u.way(ctx, p, dst, known)
 		if err != nil || way.Hop.IsValid() && !way.Known {
@@ -65,7 +65,7 @@ func (u *underlay) Resolved(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// Way finds the route and the next hop of a tunnel port.
+// Way returns the route and the next hop of a tunnel port.
 func (u *underlay) Way(ctx context.Context, bridge string, ofport uint32, set netip.Addr) (engine.Way, error) {
 	i := slices.IndexFunc(u.tunnels, func(p Port) bool { return p.Bridge == bridge && p.OFPort == ofport })
 	if i < 0 {
@@ -96,7 +96,7 @@ func (u *underlay) way(ctx context.Context, p Port, dst netip.Addr, known map[ne
 		return way, nil
 	}
 	if way.Bridge = u.bridgeOf(rt.dev); way.Bridge == "" {
-		way.Why = fmt.Sprintf("Open vSwitch's route to tunnel endpoint %v goes by %s, which is no port of its bridges", dst, rt.dev)
+		way.Why = fmt.Sprintf("Open vSwitch's route to tunnel endpoint %v uses %s, which is not a port of its bridges", dst, rt.dev)
 		return way, nil
 	}
 	if local, err := netip.ParseAddr(p.Options["local_ip"]); err == nil {
@@ -105,7 +105,7 @@ func (u *underlay) way(ctx context.Context, p Port, dst netip.Addr, known map[ne
 			return way, err
 		}
 		if !own {
-			way.Why = fmt.Sprintf("the tunnel's local_ip %v is no address of a device that Open vSwitch routes by", local)
+			way.Why = fmt.Sprintf("the tunnel's local_ip %v is not an address of a device in Open vSwitch's routes", local)
 			return way, nil
 		}
 	}
@@ -117,8 +117,8 @@ func (u *underlay) way(ctx context.Context, p Port, dst netip.Addr, known map[ne
 	return way, nil
 }
 
-// bridgeOf is the bridge that a route's device is a port of, a bridge of its name before others
-// (ofproto/ofproto-dpif-xlate.c: tnl_route_lookup_flow).
+// bridgeOf returns the bridge with a route's device as a port, preferably the bridge of the same
+// name (ofproto/ofproto-dpif-xlate.c: tnl_route_lookup_flow).
 func (u *underlay) bridgeOf(dev string) string {
 	bridge := ""
 	for _, p := range u.info.Ports {
@@ -129,7 +129,7 @@ func (u *underlay) bridgeOf(dev string) string {
 	return bridge
 }
 
-// route is an answer of ovs/route/lookup; dev is empty where there is no route.
+// route is the result of ovs/route/lookup; dev is empty if there is no route.
 type route struct {
 	gateway netip.Addr
 	dev     string
@@ -152,7 +152,7 @@ func (u *underlay) route(ctx context.Context, dst netip.Addr) (route, error) {
 	return rt, nil
 }
 
-// parseRoute reads the answer of ovs/route/lookup (lib/ovs-router.c: ovs_router_lookup_cmd).
+// parseRoute parses the output of ovs/route/lookup (lib/ovs-router.c: ovs_router_lookup_cmd).
 func parseRoute(text string) (rt route) {
 	for line := range strings.Lines(text) {
 		word, value, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -168,13 +168,13 @@ func parseRoute(text string) (rt route) {
 	return rt
 }
 
-// local reports whether a route says that an address is the node's own.
+// local reports whether an address is local by Open vSwitch's routes.
 func (u *underlay) local(ctx context.Context, a netip.Addr) (bool, error) {
 	lines, err := u.routeTable(ctx)
 	return slices.ContainsFunc(lines, func(l routeLine) bool { return l.local && l.prefix == netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()) }), err
 }
 
-// Unrouted is a mark that no route has.
+// Unrouted returns a packet mark that no route has.
 func (u *underlay) Unrouted(ctx context.Context) (uint32, error) {
 	lines, err := u.routeTable(ctx)
 	mark := uint32(0xc7ace)
@@ -184,7 +184,7 @@ func (u *underlay) Unrouted(ctx context.Context) (uint32, error) {
 	return mark, err
 }
 
-// routeLine is a line of ovs/route/show.
+// routeLine is a line in the output of ovs/route/show.
 type routeLine struct {
 	prefix netip.Prefix
 	mark   uint32
@@ -199,7 +199,7 @@ func (u *underlay) routeTable(ctx context.Context) ([]routeLine, error) {
 	return parseRoutes(text), nil
 }
 
-// parseRoutes reads the answer of ovs/route/show (lib/ovs-router.c: ovs_router_show):
+// parseRoutes parses the output of ovs/route/show (lib/ovs-router.c: ovs_router_show):
 //
 //	Cached: 172.31.0.1/32 dev br-phy SRC 172.31.0.1 local
 //	User: 10.0.0.0/8 MARK 7 dev br-phy GW 172.31.0.9 SRC 172.31.0.1
@@ -229,7 +229,7 @@ type neighbour struct {
 	bridge string
 }
 
-// neighbours are those whose MAC address Open vSwitch knows.
+// neighbours returns the neighbours whose MAC address Open vSwitch knows.
 func (u *underlay) neighbours(ctx context.Context) (map[neighbour]bool, error) {
 	text, err := u.ctl.Call(ctx, "tnl/neigh/show")
 	if err != nil {
@@ -238,8 +238,8 @@ func (u *underlay) neighbours(ctx context.Context) (map[neighbour]bool, error) {
 	return parseNeighbours(text), nil
 }
 
-// parseNeighbours reads the answer of tnl/neigh/show (lib/tnl-neigh-cache.c: tnl_neigh_cache_show).
-// A stale one is asked for anew.
+// parseNeighbours parses the output of tnl/neigh/show (lib/tnl-neigh-cache.c:
+// tnl_neigh_cache_show). It omits stale ones, which Open vSwitch resolves again.
 func parseNeighbours(text string) map[neighbour]bool {
 	out := map[neighbour]bool{}
 	for line := range strings.Lines(text) {
@@ -248,7 +248,7 @@ func parseNeighbours(text string) map[neighbour]bool {
 			continue
 		}
 		a, err := netip.ParseAddr(words[0])
-		_, noMAC := net.ParseMAC(words[1]) // one that is being asked for has none
+		_, noMAC := net.ParseMAC(words[1]) // an unresolved neighbour has no MAC
 		if err == nil && noMAC == nil {
 			out[neighbour{a.Unmap(), words[2]}] = true
 		}

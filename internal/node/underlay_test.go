@@ -20,8 +20,7 @@ import (
 )
 
 func TestParseUnderlay(t *testing.T) {
-	// Made by Open vSwitch 3.1.0, but for the incomplete entry, which releases from 3.2 on print
-	// so.
+	// The output of Open vSwitch 3.1.0, and an incomplete entry as printed since 3.2.
 	got := parseNeighbours(`IP                                            MAC                 Bridge
 ==========================================================================
 1.1.2.92                                      aa:55:aa:55:00:92   br-phy
@@ -61,8 +60,8 @@ Cached: ::1/128 dev lo SRC ::1 local
 }
 
 // tunnels adds br-phy with the tunnel addresses and e1, and tunnel ports to br-int: 10 and 11 to
-// known neighbours, 12 and 13 to unknown ones, 14 behind a gateway, 15 where no route leads, 16
-// wherever the flow says, 17 from an address that is not the node's.
+// known neighbours, 12 and 13 to unknown ones, 14 through a gateway, 15 without a route, 16 to a
+// destination set by the flow, 17 from an address that the node does not have.
 func tunnels(t *testing.T, o *dummy.OVS) {
 	t.Helper()
 	o.Vsctl("add-br", "br-phy", "--", "set", "bridge", "br-phy", "datapath_type=dummy", "fail-mode=standalone",
@@ -99,8 +98,8 @@ table=51,actions=set_field:5->tun_id,output:12
 `)
 }
 
-// A trace that comes to a tunnel whose next hop's MAC address is not known is not made: nothing is
-// sent, and the reason says so.
+// TestNothingIsAskedFor checks that no trace is made through a tunnel whose next hop's MAC address
+// is unknown: nothing is sent, and the reason says so.
 func TestNothingIsAskedFor(t *testing.T) {
 	o := userspaceOVS(t)
 	tunnels(t, o)
@@ -153,7 +152,7 @@ func TestNothingIsAskedFor(t *testing.T) {
 		1015: {"drop: the packet is not put into the tunnel: Open vSwitch has no route to tunnel endpoint 8.8.8.8 (ovs/route/lookup)"},
 		1016: {"output to 1.1.2.92"},
 		1017: {miss("1.1.2.95", "1.1.2.95")},
-		1018: {"drop: the packet is not put into the tunnel: the tunnel's local_ip 1.1.2.89 is no address of a device that Open vSwitch routes by"},
+		1018: {"drop: the packet is not put into the tunnel: the tunnel's local_ip 1.1.2.89 is not an address of a device in Open vSwitch's routes"},
 		1020: {miss("1.1.2.93", "1.1.2.93"),
 			"unknown: the way to tunnel endpoint 1.1.2.92 is known, but is not traced: that would make Open vSwitch ask for the next hop of another copy", "output p2"},
 		1021: {"unknown: tables look at pkt_mark, and a trace that reaches a tunnel would make Open vSwitch ask for a MAC address, so the packet is not traced"},
@@ -170,7 +169,7 @@ func TestNothingIsAskedFor(t *testing.T) {
 		t.Error(d)
 	}
 
-	// A stale neighbour counts as none, as it does to Open vSwitch.
+	// A stale neighbour counts as unknown, as in Open vSwitch.
 	o.Appctl("tnl/neigh/set", "br-phy", "1.1.2.93", "aa:55:aa:55:00:93")
 	if d := cmp.Diff([]string{"output to 1.1.2.93"}, trace(1012)); d != "" {
 		t.Error(d)
@@ -183,7 +182,7 @@ func TestNothingIsAskedFor(t *testing.T) {
 	if after := sent(); after != before {
 		t.Errorf("Open vSwitch has sent %d bytes", after-before)
 	}
-	// And a trace without the guard does send: this is what the guard is for.
+	// A trace without this check does send a request.
 	o.Appctl("ofproto/trace", "br-int", "in_port=1,tcp,tp_dst=1012")
 	if after := sent(); after == before {
 		t.Error("ofproto/trace has sent nothing: the test cannot fail")
@@ -198,8 +197,8 @@ func sorted(text string) map[string]bool {
 	return out
 }
 
-// The same over real devices and the netdev datapath, seen by a packet socket: i1 gets what br-phy
-// floods.
+// TestNothingIsSentOnTheWire is TestNothingIsAskedFor with real devices and the netdev datapath: a
+// packet socket on i1 receives what br-phy floods.
 func TestNothingIsSentOnTheWire(t *testing.T) {
 	testenv.Root(t)
 	runtime.LockOSThread() // the namespace ends with the thread

@@ -11,20 +11,20 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// userspaceModel is conntrack as ovs-vswitchd's own datapath dp, TYPE@NAME, has it: without a type
-// dpctl looks in the kernel.
+// userspaceModel returns the conntrack table and the model of the userspace datapath dp, TYPE@NAME:
+// without a type dpctl reads the kernel's.
 func (s *Service) userspaceModel(dp string) (ctstate.Table, ctstate.Tracker) {
 	u := ctstate.NewUserspace()
-	// A version that cannot be read leaves the newest release's rules.
+	// If the version cannot be read, the rules of the newest release apply.
 	u.Release, _ = ctstate.ParseRelease(s.info.OVSVersion)
 	typ, _, _ := strings.Cut(dp, "@")
 	policies := func(ctx context.Context) (map[uint16]map[string]uint32, error) { return s.timeoutPolicies(ctx, typ) }
 	return ctdpif.New(ctdpif.Socket{Path: s.ctl.Path}, dp), ctdpif.NewTracker(s.ctl, dp, u, policies)
 }
 
-var errNoDB = errors.New("the database is not asked")
+var errNoDB = errors.New("the database is not read")
 
-// timeoutPolicies reads the timeouts that the node's database gives to zones.
+// timeoutPolicies reads the timeouts of zones in seconds from the node's database.
 func (s *Service) timeoutPolicies(ctx context.Context, datapathType string) (map[uint16]map[string]uint32, error) {
 	if s.opt.NoDB {
 		return nil, errNoDB

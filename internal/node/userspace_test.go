@@ -12,7 +12,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
 )
 
-// commitFlows commit everything that p1 sends in zone 5, and what p2 sends in zone 6.
+// commitFlows commit packets from p1 in zone 5, and packets from p2 in zone 6.
 const commitFlows = `
 table=0,in_port=1,ip,actions=ct(zone=5,table=1)
 table=0,in_port=2,ip,actions=ct(zone=6,commit,table=2)
@@ -20,14 +20,14 @@ table=1,ct_state=+trk+new,ip,actions=ct(commit,zone=5),output:2
 table=1,ct_state=+trk+est,ip,actions=output:2
 `
 
-// udp sends a real datagram into the datapath.
+// udp sends a datagram through the datapath.
 func udp(o *dummy.OVS, port string, sport int) {
 	o.Appctl("netdev-dummy/receive", port, fmt.Sprintf("in_port(1),eth(src=0a:00:00:00:00:01,dst=0a:00:00:00:00:02),eth_type(0x0800),"+
 		"ipv4(src=10.0.0.1,dst=10.0.0.2,proto=17,tos=0,ttl=64,frag=no),udp(src=%d,dst=53)", sport))
 }
 
-// entered reports whether a datagram has made a connection: soon, if at all, as the daemon takes
-// packets in when it comes to it.
+// entered reports whether a datagram has made a connection; it waits a short time, because the
+// daemon reads packets with a delay.
 func entered(o *dummy.OVS, sport int) bool {
 	for range 10 {
 		if strings.Contains(o.Appctl("dpctl/dump-conntrack"), fmt.Sprintf("sport=%d,", sport)) {
@@ -38,7 +38,8 @@ func entered(o *dummy.OVS, sport int) bool {
 	return false
 }
 
-// What ovs-vswitchd is set to decides as it does for real packets.
+// TestUserspaceSettings checks that the settings of ovs-vswitchd have the same effect on traces as
+// on packets.
 func TestUserspaceSettings(t *testing.T) {
 	o := userspaceOVS(t)
 	o.AddFlows("br-int", commitFlows)
@@ -56,8 +57,8 @@ func TestUserspaceSettings(t *testing.T) {
 	none := []string{"dpctl/ct-set-maxconns 3000000", "dpctl/ct-del-limits zone=5,6", "dpctl/ct-set-limits default=4294967295"}
 	for i, c := range []struct {
 		name string
-		set  string // of ovs-appctl
-		busy string // ports that have sent a datagram before
+		set  string // ovs-appctl command
+		busy string // source ports of earlier datagrams
 		want bool   // entered
 	}{
 		{"no limit", "", "", true},
@@ -73,7 +74,7 @@ func TestUserspaceSettings(t *testing.T) {
 	} {
 		for _, undo := range none {
 			f := strings.Fields(undo)
-			o.Call(t.Context(), f[0], f[1:]...) // a limit that is not there cannot be taken away
+			o.Call(t.Context(), f[0], f[1:]...) // a missing limit cannot be removed
 		}
 		o.Appctl("dpctl/flush-conntrack")
 		if c.set != "" {
