@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh Debian 12 with Go and root:
-#   make demo    the main job, in a lab of three chassis
+#   make demo    two examples of the tool, in a lab
 #   make test    every check
-# Both install what they need by scripts/setup.sh.
+# Both install the packages that they need (scripts/setup.sh).
 
 SHELL := /bin/bash
 GO ?= go
@@ -9,20 +9,20 @@ export CT_TRACE_CACHE ?= $(CURDIR)/.cache
 FUZZTIME ?= 10s
 STEPS ?= 50000
 USERSTEPS ?= 5000
-# CASE=name runs one case of the oracle (a regular expression of names).
+# CASE=name runs one case of the oracle (a regular expression).
 CASE ?=
-# DEBIAN=trixie (or another release) runs the lab on that release's OVN and kernel, which are unpacked and not installed.
+# DEBIAN=trixie (or another release) runs the lab on OVN and kernel of that release, which are unpacked but not installed.
 DEBIAN ?=
-# DATAPATH=userspace runs the lab on Open vSwitch's own datapath, in namespaces of this machine, without a guest.
+# DATAPATH=userspace runs the lab on Open vSwitch's userspace datapath, in namespaces of this machine, without a guest.
 DATAPATH ?=
 ifneq ($(DATAPATH),)
 export CT_TRACE_DATAPATH := $(DATAPATH)
 endif
 ON = $(if $(DEBIAN),scripts/debian.sh $(DEBIAN))
-# RANDOM_CASES=N draws so many cases at random, by SEED, instead of those written down.
+# RANDOM_CASES=N runs N random cases, drawn by SEED, instead of the listed ones.
 RANDOM_CASES ?= 0
 SEED ?= 1
-# SEEDS=N is how many seeds difftest-long compares, JOBS how many of them at a time.
+# difftest-long compares SEEDS seeds, JOBS of them at a time.
 SEEDS ?= 200
 JOBS ?= 2
 LABCTL := bin/labctl
@@ -40,7 +40,7 @@ labctl:
 setup:
 	@scripts/setup.sh
 
-# No root, no network, no OVS: what needs them is skipped.
+# Without root, network and OVS: tests that need them are skipped.
 unit:
 	CT_TRACE_LIVE= $(GO) test ./...
 
@@ -58,16 +58,16 @@ difftest: setup
 	$(GO) run ./internal/difftest -steps $(STEPS)
 	$(GO) run ./internal/difftest -datapath userspace -steps $(USERSTEPS)
 
-# The userspace datapath's comparison over many seeds, from SEED on, JOBS at a time: a line for each.
+# The comparison with the userspace datapath for many seeds, from SEED on, JOBS at a time; prints a line for each.
 difftest-long: setup
 	@$(GO) build -o bin/difftest ./internal/difftest
 	@seq $(SEED) $$(($(SEED) + $(SEEDS) - 1)) | xargs -P $(JOBS) -n 1 bin/difftest -datapath userspace -steps $(USERSTEPS) -seed
 
-# The lab cases: predicted, really sent, compared.
+# The lab's cases: predicted, sent, compared.
 oracle: setup build labctl
 	@$(ON) $(LABCTL) oracle -case '$(CASE)' -random $(RANDOM_CASES) -seed $(SEED)
 
-# docs/coverage.md from whole runs of the oracle on every datapath and release that it names.
+# docs/coverage.md, from complete runs of the oracle on each datapath and release.
 RUNS = $(CT_TRACE_CACHE)/oracle
 SYSTEM = CT_TRACE_DATAPATH=system
 USERSPACE = CT_TRACE_DATAPATH=userspace
@@ -80,15 +80,15 @@ coverage: setup build labctl
 	done
 	@$(LABCTL) coverage -o docs/coverage.md $(RUNS){,-userspace,-trixie,-trixie-userspace,-sid,-sid-userspace}.json
 
-# The JSON Schema and docs/json.md, made from the types of package report.
+# The JSON Schema and docs/json.md, generated from the types of package report.
 docs:
 	$(GO) generate ./internal/schemagen
 
 fuzz:
 	@scripts/fuzz.sh $(FUZZTIME)
 
-# Every ratio that is held to a bar, measured side by side in one run;
-# BENCHARGS='-only trace' (parsers, model, lookup, userspace, trace, explain, ovsdb) is one part of it.
+# Measurements whose ratios have limits, each measured side by side in one run;
+# BENCHARGS='-only trace' (parsers, model, lookup, userspace, trace, explain, ovsdb) runs one part.
 bench: setup build
 	@$(GO) build -o bin/bench ./internal/bench && bin/bench $(BENCHARGS)
 
@@ -106,7 +106,7 @@ lab-up: setup build labctl
 lab-down: labctl
 	@$(ON) $(LABCTL) down
 
-# The parsers' corpus in testdata/, made anew from a kept lab.
+# Captures the parsers' corpus in testdata/ again, from a kept lab.
 capture: lab-up
 	@scripts/capture.sh
 

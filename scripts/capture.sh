@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes the parsers' corpus anew from the kept lab (make capture): raw outputs
-# of ofproto/trace, dump-flows, dpctl and others into testdata/. Each file's
-# first line names the command, the OVS version and the date.
+# Captures the parsers' corpus again from the kept lab (make capture): writes raw
+# outputs of ofproto/trace, dump-flows, dpctl and others to testdata/. The first
+# line of each file contains the command, the OVS version and the date.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 share=${CT_TRACE_CACHE:-$PWD/.cache}/lab/${CT_TRACE_LAB_NAME:-default}/share

@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# Unpacks another Debian release's Open vSwitch, OVN and kernel below the
-# cache, so that the lab can run them: nothing is installed, and the system's
-# own packages stay as they are. Idempotent.
+# Unpacks Open vSwitch, OVN and the kernel of another Debian release into the
+# cache, so that the lab can run them. Nothing is installed, and the system's
+# packages stay unchanged. Idempotent.
 #
-#   scripts/debian.sh trixie                     prints what it has unpacked
-#   scripts/debian.sh trixie bin/labctl oracle   runs a command whose lab is of that release
+#   scripts/debian.sh trixie                     prints the unpacked versions
+#   scripts/debian.sh trixie bin/labctl oracle   runs a command with a lab of that release
 #
-#   CT_TRACE_CACHE  where it goes, below debian/ (default: .cache in the checkout)
+#   CT_TRACE_CACHE  the cache, in which this writes debian/ (default: .cache in the checkout)
 set -euo pipefail
 began=$PWD
 cd "$(dirname "$0")/.."
 suite=${1:?usage: scripts/debian.sh SUITE (trixie, sid, ...)}
 shift
-[[ $suite =~ ^[a-z][a-z0-9-]*$ ]] || { echo "debian: $suite is no name of a release" >&2; exit 2; }
+[[ $suite =~ ^[a-z][a-z0-9-]*$ ]] || { echo "debian: $suite is not a release name" >&2; exit 2; }
 cache=${CT_TRACE_CACHE:-$PWD/.cache}/debian
 dir=$cache/$suite
 
 say() { printf 'debian: %s: %s\n' "$suite" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# ready is the way out: the command, or what there is.
+# ready ends the script: it runs the command, or prints the versions.
 ready() {
 	if [ $# = 0 ]; then
 		cat "$dir/versions"
@@ -30,7 +30,7 @@ ready() {
 }
 [ -e "$dir/versions" ] && ready "$@"
 command -v patchelf >/dev/null || die "needs patchelf: run scripts/setup.sh"
-# The mirror that this system itself uses.
+# The mirror of this system's package sources.
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Component: main' | grep -v security | head -1)
 [ -n "$mirror" ] || die "no Debian mirror among this system's package sources"
 
@@ -42,7 +42,7 @@ apt=$tmp/apt
 mkdir -p "$apt"/state/lists/partial "$apt"/cache/archives/partial "$apt"/etc/apt.conf.d "$apt"/etc/preferences.d "$apt"/etc/sources.list.d
 : >"$apt/state/status"
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$apt/etc/sources.list"
-# Signatures are checked; how old an index is, is not: a mirror's copy of a release that moves may stand still.
+# Signatures are checked. The age of an index is not: a mirror's copy of a moving release may be old.
 cat >"$apt/apt.conf" <<-CONF
 	Dir::State "$apt/state";
 	Dir::State::status "$apt/state/status";
@@ -57,13 +57,13 @@ CONF
 export APT_CONFIG=$apt/apt.conf
 say "reading the release's package lists"
 apt-get update -qq >&2
-# apt works out which packages belong together; the libraries among them are enough.
+# apt resolves the dependencies; only the libraries among them are needed.
 programs="openvswitch-common openvswitch-switch ovn-common ovn-central ovn-host"
 # shellcheck disable=SC2086
 libs=$(apt-get -s install $programs | sed -n 's/^Inst \(lib[^ ]*\) .*/\1/p')
-# The newest releases ship modules and image in packages of their own.
+# The newest releases have separate packages for modules and image.
 kernel=$(apt-get -s install linux-image-amd64 | sed -n 's/^Inst \(linux-\(image\|modules\|binary\|base\)-[0-9][^ ]*\) .*/\1/p')
-[ -n "$kernel" ] || die "cannot tell which kernel linux-image-amd64 stands for"
+[ -n "$kernel" ] || die "cannot find the kernel package of linux-image-amd64"
 say "downloading Open vSwitch, OVN, their libraries, and" $kernel"; they are unpacked, not installed"
 mkdir "$tmp/debs" "$tmp/prefix" "$tmp/root"
 # shellcheck disable=SC2086
@@ -71,7 +71,7 @@ mkdir "$tmp/debs" "$tmp/prefix" "$tmp/root"
 unset APT_CONFIG
 
 say "unpacking"
-# Releases with a merged /usr still ship some packages with /lib: one tree takes both.
+# Releases with a merged /usr still have some packages with /lib: both go into one tree.
 mkdir -p "$tmp/prefix/usr/lib" "$tmp/prefix/usr/lib64"
 ln -s usr/lib "$tmp/prefix/lib"
 ln -s usr/lib64 "$tmp/prefix/lib64"
@@ -81,17 +81,17 @@ for deb in "$tmp"/debs/*.deb; do
 	*) dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$tmp/prefix" --keep-directory-symlink ;;
 	esac
 done
-# The package leaves this link to update-alternatives.
+# In the package, update-alternatives makes this link.
 vswitchd=usr/lib/openvswitch-switch/ovs-vswitchd
 if [ ! -e "$tmp/prefix/usr/sbin/ovs-vswitchd" ] && [ -e "$tmp/prefix/$vswitchd" ]; then
 	ln -s "../../$vswitchd" "$tmp/prefix/usr/sbin/ovs-vswitchd"
 fi
-# The programs find the loader and the libraries where they will lie: as RPATH, which holds for the libraries' libraries too.
+# The programs get the final paths of loader and libraries: as RPATH, which also applies to the dependencies of libraries.
 lib=usr/lib/x86_64-linux-gnu
 loader=$(find "$tmp/prefix/$lib" -name 'ld-linux-x86-64.so.2' | head -1)
 [ -n "$loader" ] || die "the release's libc6 has no loader"
 find "$tmp/prefix/usr" -type f -perm -u+x ! -name '*.so*' | while read -r f; do
-	patchelf --print-interpreter "$f" >/dev/null 2>&1 || continue # no program of machine code
+	patchelf --print-interpreter "$f" >/dev/null 2>&1 || continue # not an ELF program
 	patchelf --set-interpreter "$dir/prefix/$lib/ld-linux-x86-64.so.2" --force-rpath --set-rpath "$dir/prefix/$lib" "$f"
 done
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs what the tests, the demo and the lab need, and unpacks a guest
-# kernel. Idempotent: a second run only looks. Called by make demo, make test,
-# make lab and make oracle.
+# Installs the packages that the tests, the demo and the lab need, and unpacks a
+# guest kernel. Idempotent: a second run changes nothing. Called by make demo,
+# make test, make lab and make oracle.
 #
-#   CT_TRACE_CACHE  where the guest kernel goes (default: .cache in the checkout)
+#   CT_TRACE_CACHE  folder for the guest kernel (default: .cache in the checkout)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${CT_TRACE_CACHE:-$PWD/.cache}
@@ -11,33 +11,32 @@ cache=${CT_TRACE_CACHE:-$PWD/.cache}
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# What is installed, and what for. One line a package, so that the reason is
-# read where the package is added.
+# The packages to install: one line for each, with the reason.
 packages() {
 	cat <<-'LIST'
 	openvswitch-switch ovsdb-server, ovs-vswitchd, ovs-appctl: the chassis of the lab, and ovs-ofctl, ovs-dpctl for differential tests
-	ovn-central ovn-northd, ovn-nbctl, ovn-sbctl and the schemas: the lab's central
+	ovn-central ovn-northd, ovn-nbctl, ovn-sbctl and the schemas: the lab's central databases
 	ovn-host ovn-controller: the lab's chassis
-	python3-openvswitch ovn-detrace: compared with in make bench
-	conntrack conntrack(8): to look at the kernel's table by hand in the lab shell
+	python3-openvswitch ovn-detrace: for comparison in make bench
+	conntrack conntrack(8): to read the kernel's table in the lab shell
 	nftables nft(8): differential tests of the conntrack model against the kernel
 	iproute2 ip(8): namespaces, veth pairs, bridges
-	ethtool checksum offload off on the lab's VIFs
-	tcpdump to look at the wire by hand in the lab shell
-	kmod modprobe, depmod: which modules the guest needs, in which order
+	ethtool to disable checksum offload on the lab's VIFs
+	tcpdump to capture frames in the lab shell
+	kmod modprobe, depmod: the modules of the guest, in load order
 	busybox-static the guest's first userland
-	qemu-system-x86 the guest, where the host's kernel has no openvswitch
-	patchelf another release's programs, told to use the libraries unpacked with them (scripts/debian.sh)
-	xz-utils another release's kernel modules, which are compressed
-	procps ps(1): the tests that nothing is left behind
-	gcc with libc6-dev: the race detector links through it
-	libc6-dev with gcc: the race detector links through it
+	qemu-system-x86 the guest, if the host's kernel has no openvswitch
+	patchelf sets the library paths of another release's programs (scripts/debian.sh)
+	xz-utils decompresses another release's kernel modules
+	procps ps(1): tests that no process is left behind
+	gcc with libc6-dev: links programs with the race detector
+	libc6-dev with gcc: links programs with the race detector
 	LIST
 }
 
 have_package() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 
-# The host's own kernel is enough when it has the modules.
+# Without the modules in the host's kernel, the lab needs a guest.
 host_kernel_ok() {
 	[ "${CT_TRACE_LAB:-}" != guest ] || return 1
 	[ -e /proc/modules ] || return 1
@@ -63,15 +62,15 @@ updated=
 apt_update() {
 	[ -n "$updated" ] && return
 	say "apt-get update"
-	as_root apt-get update -qq || say "apt-get update failed: going on with the lists at hand"
+	as_root apt-get update -qq || say "apt-get update failed: using the existing package lists"
 	updated=1
 }
 
 if [ ${#missing[@]} -gt 0 ]; then
 	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null || die "installing packages needs root"
 	apt_update
-	# The packages start system-wide daemons when installed; the lab runs its
-	# own, so the installation is told not to (policy-rc.d, removed again).
+	# The packages start system-wide daemons when they are installed. The lab runs
+	# its own, so policy-rc.d prevents that during the installation.
 	policy=/usr/sbin/policy-rc.d
 	if [ ! -e "$policy" ]; then
 		as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
@@ -84,7 +83,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 		as_root rm -f "$policy"
 	fi
 	trap - EXIT
-	# Not started now; not at the next boot either, for those installed here.
+	# Disable the units of the packages installed here at boot, too.
 	if command -v systemctl >/dev/null; then
 		for unit in openvswitch-switch ovn-central ovn-host; do
 			for name in "${missing[@]}"; do
@@ -96,16 +95,16 @@ fi
 
 mkdir -p "$cache"
 if [ "${CT_TRACE_DATAPATH:-}" = userspace ]; then
-	: # namespaces of this machine: any kernel will do
+	: # namespaces of this machine, with any kernel
 elif host_kernel_ok; then
 	say "this kernel has openvswitch: the lab needs no guest"
 elif [ -e "$cache/kernel/vmlinuz" ] && [ -e "$cache/kernel/version" ]; then
 	:
 else
-	# The package linux-image-amd64 depends on is unpacked, never installed.
+	# The package on which linux-image-amd64 depends is unpacked, never installed.
 	apt_update
 	pkg=$(apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -1)
-	[ -n "$pkg" ] || die "cannot tell which kernel linux-image-amd64 stands for (apt-cache depends)"
+	[ -n "$pkg" ] || die "cannot find the kernel package of linux-image-amd64 (apt-cache depends)"
 	tmp=$(mktemp -d "$cache/kernel.XXXXXX")
 	trap 'rm -rf "$tmp"' EXIT
 	chmod 755 "$tmp"

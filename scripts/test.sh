@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every check, in the order of what fails fastest. Prints each step and its
-# time; stops at the first that fails.
+# Runs every check, fast ones first. Prints each step and its time; stops at the
+# first failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 began=$SECONDS
@@ -18,7 +18,7 @@ step lint make --no-print-directory lint
 step "unit and live tests, with the race detector" go test -race -timeout 20m ./...
 step difftest make --no-print-directory difftest
 results=${CT_TRACE_CACHE:-$PWD/.cache}
-# A name of its own keeps each lab apart from one that somebody has up.
+# A separate name, so that a running lab of the user is not used.
 export CT_TRACE_LAB_NAME=test-$$
 trap 'bin/labctl down >/dev/null 2>&1 || true; CT_TRACE_DATAPATH=userspace bin/labctl down >/dev/null 2>&1 || true' EXIT
 # Every case, in namespaces of this machine: nothing is emulated. Nothing else runs meanwhile, for the probe goes by time.
@@ -33,12 +33,12 @@ step "library in the lab" "${userspace[@]}" bin/labctl exec env OVS_RUNDIR=/run/
 step "lab" bin/labctl up
 step "doctor in the lab" bin/labctl doctor
 step "difftest through the kernel datapath" timeout -k 30 30m bin/labctl exec "$PWD/bin/difftest" -datapath ovs-kernel -steps 500 </dev/null
-# One case of each feature that the datapath has a part in; the others have been judged above. make oracle runs all, which takes
-# an hour under emulation.
+# One case of each feature that depends on the datapath; the steps above have judged the others. make oracle runs all, which
+# takes an hour under emulation.
 datapath='NAT|ACL|fragment|ICMP errors|conntrack|SCTP|connection|tunnel|underlay|across chassis|IPv6|MTU|mirror|meter|bond|missing|load balancer, (one|several b|UDP|hairpin|est|aff)|sessions$'
 step "oracle on the kernel's datapath" bin/labctl oracle -each 1 -feature "$datapath" -results "$results/oracle.json"
 bin/labctl down
-# A newer release: some of everything, and on the userspace datapath what only it has.
+# A newer release: a selection, and on the userspace datapath also all cases that need a newer release.
 some='^(switch-tunnel|router-tcp|ipv6-router|vip-three|lb-hairpin-snat-ip|acl-label|acl-reject-tcp|acl-sets|gr-snat|fip-distributed-in|snat-ping|ecmp|mtu-too-big|prov-across|dhcp|missing-neighbour|related-snat|fragment-acl-three|transit-tcp|session-vip)$'
 step "oracle on Debian trixie" scripts/debian.sh trixie bin/labctl oracle -case "$some" -results "$results/oracle-trixie.json"
 step "oracle on Debian trixie's userspace datapath" env CT_TRACE_DATAPATH=userspace scripts/debian.sh trixie \
