@@ -14,10 +14,10 @@ type result struct {
 	ns, mbs, bytesOp, allocsOp float64
 }
 
-// kB is how much one operation reads.
+// kB returns the number of kB that one operation reads.
 func (r result) kB() float64 { return r.mbs * r.ns / 1e6 }
 
-// parseResults reads the lines "BenchmarkX-2 N ns/op ..." of go test's output.
+// parseResults parses the lines "BenchmarkX-2 N ns/op ..." in the output of go test.
 func parseResults(out string) (list []result) {
 	for _, line := range strings.Split(out, "\n") {
 		words := strings.Fields(line)
@@ -51,8 +51,8 @@ func parseResults(out string) (list []result) {
 	return list
 }
 
-// benchmarks runs a package's benchmarks some times over and keeps the best of
-// each: other processes are about.
+// benchmarks runs a package's benchmarks several times and returns the best result of each, because
+// other processes may be running.
 func benchmarks(ctx context.Context, pkg, pattern string, times int, each string) (map[string]result, error) {
 	cmd := exec.CommandContext(ctx, "go", "test", pkg, "-run", "^$", "-bench", pattern, "-benchmem", "-benchtime", each, "-count", strconv.Itoa(times))
 	out, err := cmd.CombinedOutput()
@@ -71,7 +71,7 @@ func benchmarks(ctx context.Context, pkg, pattern string, times int, each string
 	return best, nil
 }
 
-// model holds one ct(nat) of an established connection to a microsecond.
+// model checks that one ct(nat) of an established connection takes at most a microsecond.
 func (b *bench) model(ctx context.Context) error {
 	res, err := benchmarks(ctx, "./ctstate", "Classify|Commit", 5, "300ms")
 	if err != nil {

@@ -1,13 +1,12 @@
-// Bench is make bench: every measurement whose result is held to a bar.
+// Bench runs all measurements whose results have limits (make bench).
 //
-// Each ratio is of two things measured side by side in one run, and ends as a
-// line that a script reads:
+// Each ratio compares two things measured in one run. It is printed as a line for scripts:
 //
 //	bench: NAME ratio=X bar=>=Y      (or bar=<=Y)
 //
-// The exit status is 1 when a bar is missed, 3 when something could not be
-// measured. What needs root, a tool or the lab's guest says so and is left
-// out, unless CT_TRACE_LIVE=1.
+// The exit status is 1 if a ratio misses its limit, 3 if something could not be measured.
+// Measurements without the required root, tool or lab are skipped with a message; under
+// CT_TRACE_LIVE=1 they fail.
 package main
 
 import (
@@ -43,13 +42,13 @@ func main() {
 	}
 }
 
-// errSkip is a measurement that cannot be made on this machine.
+// errSkip reports a measurement that is impossible on this machine.
 var errSkip = errors.New("left out")
 
 // bench collects results.
 type bench struct {
 	out, progress io.Writer
-	dir           string // for what is built
+	dir           string // folder of built programs
 	ratios        int
 	missed        []string
 
@@ -67,7 +66,7 @@ func (b *bench) run(ctx context.Context, args []string) (err error) {
 	only := fs.String("only", "", "the stages to run (regular expression): parsers, model, lookup, userspace, trace, explain, ovsdb")
 	fs.IntVar(&b.entries, "entries", 1_000_000, "entries of the large conntrack tables")
 	fs.IntVar(&b.flows, "flows", 20_000, "logical flows of the generated deployment")
-	fs.IntVar(&b.growth, "growth", 10, "explain again at this many times the flows; 1 leaves it out")
+	fs.IntVar(&b.growth, "growth", 10, "explain again with this many times the flows; 1: do not")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -84,7 +83,7 @@ func (b *bench) run(ctx context.Context, args []string) (err error) {
 		{"model", "one ct(nat) in the pure model", b.model},
 		{"lookup", "conntrack look-ups in tables of up to a million entries", b.lookup},
 		{"userspace", "a trace on the userspace datapath against the dumps that it makes", b.userspace},
-		{"trace", "the demo's trace against the bare calls it needs, in the lab", b.trace},
+		{"trace", "the demo's trace against its ofproto/trace calls, in the lab", b.trace},
 		{"explain", "an explained trace against ovn-detrace and ovn-trace", b.explain},
 		{"ovsdb", "answers of a large Southbound database against libovsdb's client", b.ovsdb},
 	}
@@ -102,7 +101,7 @@ func (b *bench) run(ctx context.Context, args []string) (err error) {
 		case errors.Is(err, errSkip) && os.Getenv("CT_TRACE_LIVE") != "1":
 			fmt.Fprintf(b.out, "%s: %v\n", s.name, err)
 		case err != nil:
-			// The others are still worth their time.
+			// Go on with the other stages.
 			fmt.Fprintf(b.progress, "== %s: %v\n", s.name, err)
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", s.name, err))
 		}
@@ -119,7 +118,7 @@ func (b *bench) ratio(name string, x float64, rel string, bar float64) {
 	b.judge(line)
 }
 
-// judge counts a line if it is a result, whoever printed it.
+// judge counts a line that is a result, and reports whether it is one.
 func (b *bench) judge(line string) bool {
 	words := strings.Fields(line)
 	if len(words) != 4 || words[0] != "bench:" {
@@ -145,11 +144,11 @@ func (b *bench) judge(line string) bool {
 	return true
 }
 
-// program runs a measurement that is a program of its own: its results count
-// here, its exit status 1 says no more than they do.
+// program runs a measurement that is a separate program. Its results are counted here, so its exit
+// status 1 is ignored.
 func (b *bench) program(ctx context.Context, argv ...string) error {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	// An interrupt lets it remove what it has set up.
+	// After an interrupt it can clean up.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 30 * time.Second
 	cmd.Stderr = b.progress
@@ -183,7 +182,8 @@ func (b *bench) program(ctx context.Context, argv ...string) error {
 // build compiles one of this module's programs.
 func (b *bench) build(ctx context.Context, pkg string) (string, error) {
 	path := filepath.Join(b.dir, filepath.Base(pkg))
-	// In its folder, for ovsdbbench is a module of its own; its go.mod follows this module's.
+	// Build in its folder, because ovsdbbench is a separate module, whose go.mod follows this
+	// module's.
 	cmd := exec.CommandContext(ctx, "go", "build", "-mod=mod", "-o", path, ".")
 	cmd.Dir = pkg
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -242,7 +242,7 @@ func (b *bench) trace(ctx context.Context) error {
 	if _, err := os.Stat(filepath.Join("bin", "ovn-ct-trace")); err != nil {
 		return fmt.Errorf("the tool is not built: %w", err)
 	}
-	// labctl finds the checkout from here, and ships itself to the guest.
+	// labctl finds the checkout from here, and copies itself to the guest.
 	labctl, err := b.build(ctx, "./internal/lab/labctl")
 	if err != nil {
 		return err

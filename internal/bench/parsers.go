@@ -15,9 +15,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
 )
 
-// parserBars are what the parsers may cost: the time of parsing against that
-// of only reading the same number of bytes line by line, and allocations, each
-// with some room above what was measured when they were set.
+// parserBars are the limits of the parsers: the time of parsing relative to reading the same number
+// of bytes line by line, and allocations. They are somewhat higher than the values measured when
+// they were set.
 var parserBars = []struct {
 	pkg, bench, name string
 	vsLines          float64
@@ -55,7 +55,7 @@ func (b *bench) parsers(ctx context.Context) error {
 	return b.dpctl(ctx)
 }
 
-// corpus is the text of captures in testdata.
+// corpus returns the text of captures in testdata.
 func corpus(pattern string) ([]byte, error) {
 	files, err := filepath.Glob(filepath.Join("testdata", pattern))
 	if err != nil || len(files) == 0 {
@@ -72,7 +72,7 @@ func corpus(pattern string) ([]byte, error) {
 	return all, nil
 }
 
-// readLines is the MB/s of reading text line by line, each a string of its own.
+// readLines returns the MB/s of reading text line by line into strings.
 func readLines(text []byte) float64 {
 	const rounds = 20
 	n := 0
@@ -101,9 +101,10 @@ func fastest(n int, f func()) time.Duration {
 	return best
 }
 
-// dpctl measures against Open vSwitch's own parser, ovs-dpctl parse-actions: a process for each line, as a script would
-// do it, and many actions at once with the start of the process taken off, where both sides read them and print them again.
-// The latter is C without a tree of types to be built; half of its speed is asked for.
+// dpctl compares with Open vSwitch's parser, ovs-dpctl parse-actions: with a process for each line,
+// as in a script, and for many actions at once without the start of the process, where both sides
+// parse and print them. For the latter the limit is half the speed of the C program, which builds
+// no tree of types.
 func (b *bench) dpctl(ctx context.Context) error {
 	tool, err := exec.LookPath("ovs-dpctl")
 	if err != nil {
@@ -120,8 +121,7 @@ func (b *bench) dpctl(ctx context.Context) error {
 			list = append(list, a)
 		}
 	}
-	// It prints recirc(0x3) but does not read it back, and one that it cannot
-	// read ends it.
+	// It prints recirc(0x3) but cannot parse it, and it ends at the first action that it cannot parse.
 	list = slices.DeleteFunc(list, func(a string) bool {
 		return ctx.Err() != nil || strings.Contains(a, "recirc") || exec.CommandContext(ctx, tool, "parse-actions", a).Run() != nil
 	})
@@ -129,7 +129,7 @@ func (b *bench) dpctl(ctx context.Context) error {
 		return fmt.Errorf("ovs-dpctl reads %d of the corpus' actions", len(list))
 	}
 	var many []string
-	for size := 0; size < 1<<20; { // what fits on a command line
+	for size := 0; size < 1<<20; { // as many as fit on a command line
 		many = append(many, list...)
 		for _, a := range list {
 			size += len(a) + 9 // with the pointer to it

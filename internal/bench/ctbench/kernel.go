@@ -75,7 +75,7 @@ func kernel(ctx context.Context, b *board, most int) error {
 	}
 	b.ratio("ct-lookup-allocs", allocs, "<=", 2)
 
-	// In zone 0: conntrack -G cannot ask for another.
+	// In zone 0, the only one that conntrack -G supports.
 	probe := tuple(most / 32 * 16)
 	get, err := fastest(5, func() error { return conntrackGet(ns, tool, probe) })
 	if err != nil {
@@ -92,8 +92,8 @@ func kernel(ctx context.Context, b *board, most int) error {
 	return nil
 }
 
-// makeRoom raises the limits, which belong to the first namespace, and tells
-// how to put them back.
+// makeRoom raises the limits, which belong to the initial namespace, and returns a function that
+// restores them.
 func makeRoom(ns nodens.NetNS, most int) (restore func(), err error) {
 	var undo []func()
 	restore = func() {
@@ -116,15 +116,14 @@ func makeRoom(ns nodens.NetNS, most int) (restore func(), err error) {
 		}
 		undo = append(undo, func() { _ = os.WriteFile(sysctls+name, old, 0o644) })
 	}
-	// Newer kernels have a limit of each namespace's own below that; older
-	// ones refuse the write.
+	// Newer kernels have an additional limit for each namespace; older ones refuse the write.
 	_ = ns.Do(func() error {
 		return os.WriteFile(sysctls+"nf_conntrack_max", []byte(strconv.Itoa(most+most/8)), 0o644)
 	})
 	return restore, nil
 }
 
-// tuple is the i-th connection of the table.
+// tuple returns the i-th connection of the table.
 func tuple(i int) ctstate.Tuple {
 	src := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 	return ctstate.Tuple{
@@ -148,8 +147,8 @@ func fill(from, to int) func(func(ctnetlink.Spec) bool) {
 	}
 }
 
-// lookups is what one look-up of a random entry takes: the best of some rounds,
-// other processes being about.
+// lookups returns the time of one look-up of a random entry: the best of several rounds, because
+// other processes may be running.
 func lookups(ctx context.Context, tbl *ctnetlink.Table, size int) (time.Duration, error) {
 	const each = 20_000
 	r := rand.New(rand.NewPCG(1, 2))
@@ -194,7 +193,7 @@ func allocations(ctx context.Context, tbl *ctnetlink.Table, size int) (float64, 
 	return float64(after.Mallocs-before.Mallocs) / n, nil
 }
 
-// conntrackGet is what a script would do for one look-up.
+// conntrackGet makes one look-up with conntrack -G, as a script would.
 func conntrackGet(ns nodens.NetNS, tool string, t ctstate.Tuple) error {
 	out, err := nstest.Output(ns, "", tool, "-G", "-p", "tcp", "-s", t.Src.Addr().String(), "-d", t.Dst.Addr().String(),
 		"--sport", strconv.Itoa(int(t.Src.Port())), "--dport", strconv.Itoa(int(t.Dst.Port())))
@@ -204,7 +203,7 @@ func conntrackGet(ns nodens.NetNS, tool string, t ctstate.Tuple) error {
 	return err
 }
 
-// conntrackList is conntrack -L | grep, the grep being free.
+// conntrackList makes one look-up with conntrack -L | grep; the time of grep is not counted.
 func conntrackList(ctx context.Context, ns nodens.NetNS, tool string, t ctstate.Tuple) error {
 	want := []byte("src=" + t.Src.Addr().String() + " ")
 	c := exec.CommandContext(ctx, tool, "-L")
@@ -225,7 +224,7 @@ func conntrackList(ctx context.Context, ns nodens.NetNS, tool string, t ctstate.
 	return err
 }
 
-// contains reads r to its end and tells whether want was in it.
+// contains reads r to its end and reports whether it contains want.
 func contains(r io.Reader, want []byte) (found bool, err error) {
 	buf := make([]byte, 256<<10)
 	kept := 0

@@ -1,14 +1,13 @@
-// Ctbench measures what a conntrack look-up costs: in a kernel table of a
-// million entries against what people do by hand (conntrack -G, conntrack -L),
-// at growing table sizes, in allocations; and the memory that reading a
-// userspace table of a million connections takes.
+// Ctbench measures the cost of a conntrack look-up in a kernel table of a million entries, compared
+// with conntrack -G and conntrack -L, at growing table sizes, and in allocations; and the memory
+// for reading a userspace table of a million connections.
 //
-// Each ratio ends as a line that a script reads:
+// It prints each ratio as a line for scripts:
 //
 //	bench: NAME ratio=X bar=>=Y
 //
-// and the exit status is 1 when a bar is missed. It needs root, for a network
-// namespace of its own; without, it says so and, unless CT_TRACE_LIVE=1, passes.
+// The exit status is 1 if a ratio misses its limit. It needs root, for a network namespace of its
+// own; without root it says so, and fails only under CT_TRACE_LIVE=1.
 package main
 
 import (
@@ -37,7 +36,7 @@ func main() {
 	}
 }
 
-// errSkip is a measurement that cannot be made on this machine.
+// errSkip reports a measurement that is impossible on this machine.
 var errSkip = errors.New("skipped")
 
 // board collects the results.

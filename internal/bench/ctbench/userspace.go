@@ -13,9 +13,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 )
 
-// userspace measures the memory held while a userspace table is read, at a
-// tenth of the size and at the whole. The daemon is played here: filling a
-// real one takes longer than reading it.
+// userspace measures the memory held while a userspace table is read, at a tenth of the size and at
+// the full size. A function here acts as the daemon, because filling a real table takes longer than
+// reading it.
 func userspace(ctx context.Context, b *board, most int) error {
 	small, _, err := readDump(ctx, most/10)
 	if err != nil {
@@ -27,12 +27,12 @@ func userspace(ctx context.Context, b *board, most int) error {
 	}
 	fmt.Printf("userspace dump: %d kB held for %d connections, %d kB for %d; %.0f MB/s\n",
 		small>>10, most/10, large>>10, most, rate)
-	// A megabyte on both sides: the difference of two small numbers is noise.
+	// One megabyte is added to both sides, because small values are noisy.
 	b.ratio("ct-userspace-memory-10x", float64(large+1<<20)/float64(small+1<<20), "<=", 1.5)
 	return nil
 }
 
-// readDump reads n connections and returns the most that was held, and MB/s.
+// readDump reads n connections and returns the maximum memory held in bytes, and MB/s.
 func readDump(ctx context.Context, n int) (held int64, rate float64, err error) {
 	dir, err := os.MkdirTemp("", "ctbench")
 	if err != nil {

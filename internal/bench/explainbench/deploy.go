@@ -14,10 +14,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 )
 
-// The deployment is made of islands: a router with switches, each with ports,
-// stateful ACLs and a load balancer. The traced packet stays in the first
-// one, which alone has ports on the chassis, as on a real chassis most of the
-// Southbound database is about others.
+// The deployment consists of islands: a router with switches, each with ports, stateful ACLs and a
+// load balancer. Only the first island has ports on the chassis, and the traced packet stays in it:
+// on a real chassis, too, most of the Southbound database concerns other chassis.
 const (
 	switches = 5
 	ports    = 20 // on each switch
@@ -30,7 +29,7 @@ type deployment struct {
 	pid     int // of ovs-vswitchd
 }
 
-// bringUp starts everything but the islands.
+// bringUp starts everything except the islands.
 func bringUp(ctx context.Context, dir string) (_ *deployment, err error) {
 	say("starting OVN and Open vSwitch in %s", dir)
 	ovnd, err := ovntest.StartOVN(ctx, dir)
@@ -67,7 +66,7 @@ func bringUp(ctx context.Context, dir string) (_ *deployment, err error) {
 	if _, err := d.Start("controller", "ovn-controller", d.Sock("db"), "-vconsole:off", "-vsyslog:off", "-vfile:off"); err != nil {
 		return nil, err
 	}
-	// --wait=hv waits for the chassis that there are: this one must have come.
+	// --wait=hv waits for the chassis in the database, so this one must be registered first.
 	_, err = d.Run(ctx, "", "ovn-sbctl", "--db="+d.SB, "--no-leader-only", "--timeout=60", "wait-until", "chassis", hv)
 	return d, err
 }
@@ -77,17 +76,17 @@ func (d *deployment) vsctl(ctx context.Context, args ...string) error {
 	return err
 }
 
-// row is an insertion; refs in its columns are to rows of the same island.
+// row is an insertion; refs in its columns name rows of the same island.
 type row map[string]any
 
-// ref refers to the row inserted under a name in the same transaction.
+// ref returns a reference to a row inserted under a name in the same transaction.
 func ref(name string) any { return []any{"named-uuid", name} }
 
-// set is a set of an OVSDB column.
+// set returns a set of an OVSDB column.
 func set(items ...any) any { return []any{"set", items} }
 
-// island is the transaction that makes island n. ovn-nbctl would look through all
-// ports for each that it adds, which takes too long at this size.
+// island returns the transaction that makes island n. ovn-nbctl would search all ports for each
+// port that it adds, which takes too long at this size.
 func island(n int) []any {
 	ops := []any{"OVN_Northbound"}
 	insert := func(table, name string, r row) any {
@@ -125,8 +124,8 @@ func island(n int) []any {
 
 func mac(n, s, p int) string { return fmt.Sprintf("0a:%02x:%02x:%02x:00:%02x", n>>8+1, n&255, s, p+10) }
 
-// grow adds islands until there are as many logical flows as wanted, and
-// waits until the chassis has them. It tells how many there are.
+// grow adds islands until there are at least want logical flows, waits until the chassis has them,
+// and returns their number.
 func (d *deployment) grow(ctx context.Context, want int) (int, error) {
 	have, perIsland := 0, 1000
 	if d.islands > 0 {
@@ -178,7 +177,7 @@ func (d *deployment) grow(ctx context.Context, want int) (int, error) {
 	return have, err
 }
 
-// plug binds the ports of the first island that the packet goes between.
+// plug binds the two ports of the first island between which the packet is sent.
 func (d *deployment) plug(ctx context.Context) error {
 	for s := range 2 {
 		port := fmt.Sprintf("sw0-%d-p0", s)
@@ -189,7 +188,7 @@ func (d *deployment) plug(ctx context.Context) error {
 	return nil
 }
 
-// count is the number of logical flows.
+// count returns the number of logical flows.
 func (d *deployment) count(ctx context.Context) (int, error) {
 	db, err := ovsdb.Dial(ctx, ovsdb.Options{Remotes: d.SB, Database: "OVN_Southbound", Timeout: time.Minute})
 	if err != nil {
@@ -201,13 +200,13 @@ func (d *deployment) count(ctx context.Context) (int, error) {
 	return n, err
 }
 
-// ofport is the OpenFlow port of an interface.
+// ofport returns the OpenFlow port of an interface.
 func (d *deployment) ofport(ctx context.Context, name string) (string, error) {
 	out, err := d.Run(ctx, "", "ovs-vsctl", "--db="+d.Sock("db"), "get", "interface", name, "ofport")
 	return strings.TrimSpace(out), err
 }
 
-// ctl is ovs-vswitchd's control socket.
+// ctl returns the path of ovs-vswitchd's control socket.
 func (d *deployment) ctl() string {
 	return filepath.Join(d.Dir, fmt.Sprintf("ovs-vswitchd.%d.ctl", d.pid))
 }

@@ -1,14 +1,13 @@
-// Explainbench measures, side by side on one generated deployment, what an
-// explained trace costs with this tool, with ofproto/trace | ovn-detrace, and with
-// ovn-trace. The deployment is real: both databases, ovn-northd, and one
-// chassis with ovn-controller and ovs-vswitchd on its dummy datapath, so that
-// neither root nor a kernel module is needed.
+// Explainbench compares, on one generated deployment, the cost of an explained trace with this
+// tool, with ofproto/trace | ovn-detrace, and with ovn-trace. The deployment is real: both
+// databases, ovn-northd, and one chassis with ovn-controller and ovs-vswitchd on its dummy
+// datapath, so that neither root nor a kernel module is needed.
 //
-// Each ratio ends as a line that a script reads:
+// It prints each ratio as a line for scripts:
 //
 //	bench: NAME ratio=X bar=>=Y
 //
-// and the exit status is 1 when a bar is missed.
+// The exit status is 1 if a ratio misses its limit.
 package main
 
 import (
@@ -53,10 +52,10 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	var s settings
 	fs := flag.NewFlagSet("explainbench", flag.ContinueOnError)
 	fs.IntVar(&s.flows, "flows", 20000, "logical flows to generate, at least")
-	fs.IntVar(&s.growth, "growth", 10, "measure again on this many times the flows; 1 leaves it out")
-	fs.IntVar(&s.runs, "runs", 3, "repetitions of which the best counts")
-	fs.StringVar(&s.tool, "tool", "", "the program to measure; it is built when not given")
-	fs.BoolVar(&s.hold, "hold", false, "keep the deployment up, to try things on, until interrupted")
+	fs.IntVar(&s.growth, "growth", 10, "measure again with this many times the flows; 1: do not")
+	fs.IntVar(&s.runs, "runs", 3, "repetitions, of which the best counts")
+	fs.StringVar(&s.tool, "tool", "", "the program to measure; built if empty")
+	fs.BoolVar(&s.hold, "hold", false, "keep the deployment running until interrupted")
 	if err := fs.Parse(args); err != nil {
 		return false, err
 	}
@@ -111,7 +110,7 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 			fmt.Printf("  %-26s %8.3f s %8.1f MB\n", c.name, c.time.Seconds(), float64(c.rss)/1e6)
 		}
 		if m.gaveUp {
-			fmt.Println("  ovn-detrace gave no answer: \"Retry Timeout\"; what it took until then is no bar")
+			fmt.Println("  ovn-detrace gave no answer: \"Retry Timeout\"; its time until then is not compared")
 			met = ratio("explained-trace-vs-ovn-trace"+suffix, m.ovntrace.time.Seconds()/m.tool.time.Seconds(), ">=", 10) && met
 			continue
 		}
@@ -122,7 +121,7 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	return met, nil
 }
 
-// ratio prints one result and tells whether it meets its bar.
+// ratio prints one result and reports whether it meets its limit.
 func ratio(name string, x float64, rel string, bar float64) bool {
 	fmt.Printf("bench: %s ratio=%.3g bar=%s%g\n", name, x, rel, bar)
 	if rel == ">=" {

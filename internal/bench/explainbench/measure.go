@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// cost is what one way to get an explained trace took.
+// cost is the cost of one way to get an explained trace.
 type cost struct {
 	time time.Duration
 	rss  int64 // bytes, of the largest process
@@ -24,21 +24,21 @@ type measurement struct {
 	gaveUp                  bool // ovn-detrace could not copy the database in its time
 }
 
-// The packet: from one switch of the first island to another, by its router.
+// The packet: from one switch of the first island to another, through its router.
 const (
 	from   = "sw0-0-p0"
 	to     = "10.0.1.10"
 	router = "0a:00:00:00:00:01"
 )
 
-// logicalFlow is the packet as an OVN expression.
+// logicalFlow returns the packet as an OVN expression.
 func logicalFlow() string {
 	return fmt.Sprintf(`inport == "%s" && eth.src == %s && eth.dst == %s && ip4.src == 10.0.0.10 && ip4.dst == %s && ip.ttl == 64 && tcp.src == 40000 && tcp.dst == 80 && tcp.flags == 2`,
 		from, mac(0, 0, 0), router, to)
 }
 
-// measure takes the best of several runs of each, in turn, so that a busy
-// moment of the machine hits all alike.
+// measure returns the best of several runs of each program. The programs run in turn, so that load
+// on the machine affects all of them.
 func (d *deployment) measure(ctx context.Context, s settings) (m measurement, err error) {
 	in, err := d.ofport(ctx, from)
 	if err != nil {
@@ -54,8 +54,8 @@ func (d *deployment) measure(ctx context.Context, s settings) (m measurement, er
 		}
 		m.tool.keep(c)
 
-		// The same through ovn-detrace: the time of the pipeline is that of its parts one after
-		// the other, since ovn-detrace begins when the trace is there.
+		// The same through ovn-detrace: the time of the pipeline is the sum of its parts, because
+		// ovn-detrace starts when the trace is complete.
 		first, trace, err := d.timed(ctx, "", "ovs-appctl", "-t", d.ctl(), "ofproto/trace", "br-int", flow, "--ct-next", "trk,new", "--ct-next", "trk,new", "--ct-next", "trk,new")
 		if err := check("ofproto/trace", trace, err, "Datapath actions:"); err != nil {
 			return m, err
@@ -63,7 +63,7 @@ func (d *deployment) measure(ctx context.Context, s settings) (m measurement, er
 		m.hits = strings.Count(trace, ", priority ")
 		second, out, err := d.timed(ctx, trace, "ovn-detrace", "--ovnsb="+d.SB, "--ovnnb="+d.NB)
 		if err != nil && strings.Contains(err.Error(), "Retry Timeout") {
-			// It waits ten seconds for its copy of a database, and no longer.
+			// It waits at most ten seconds for its copy of a database.
 			m.gaveUp, err, out = true, nil, "Logical flow: ACL: to-lport"
 		}
 		if err := check("ovn-detrace", out, err, "Logical flow:", "ACL: to-lport"); err != nil {
@@ -80,7 +80,7 @@ func (d *deployment) measure(ctx context.Context, s settings) (m measurement, er
 	return m, nil
 }
 
-// check makes sure that a program did what is measured.
+// check checks that a program has printed the expected result.
 func check(name, out string, err error, want ...string) error {
 	for _, w := range want {
 		if err == nil && !strings.Contains(out, w) {
@@ -96,7 +96,7 @@ func check(name, out string, err error, want ...string) error {
 	return nil
 }
 
-// keep takes the better time, and the larger memory.
+// keep updates c to the shorter time and the larger memory.
 func (c *cost) keep(now cost) {
 	if c.time == 0 || now.time < c.time {
 		c.time = now.time
@@ -104,7 +104,7 @@ func (c *cost) keep(now cost) {
 	c.rss = max(c.rss, now.rss)
 }
 
-// timed runs a program to its end.
+// timed runs a program and returns its cost and output.
 func (d *deployment) timed(ctx context.Context, stdin, tool string, args ...string) (cost, string, error) {
 	cmd := exec.CommandContext(ctx, tool, args...)
 	cmd.Env = d.Env()
@@ -126,8 +126,9 @@ func (d *deployment) timed(ctx context.Context, stdin, tool string, args ...stri
 	return c, out.String(), err
 }
 
-// lowerPeak makes this process small, and its peak what it is now. A child begins in its parent's memory, and the kernel takes
-// that peak for one of the child's (fs/exec.c: exec_mmap): what is measured is never less.
+// lowerPeak frees memory of this process and resets its peak. A child starts with its parent's
+// memory, and the kernel counts the parent's peak for the child (fs/exec.c: exec_mmap), so a
+// measured peak is never lower.
 func lowerPeak() error {
 	debug.FreeOSMemory()
 	return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // proc(5): reset the peak

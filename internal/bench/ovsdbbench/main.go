@@ -1,9 +1,9 @@
 // Ovsdbbench asks an ovsdb-server the questions of internal/explain twice: by internal/ovsdb and by
 // libovsdb's client, which monitors nothing for it and only runs transactions.
 //
-// Each question is asked by a process of its own, once by each client in turn and several times over,
-// so that a process's peak memory is that of one connection and one answer. The best of each client
-// counts, for other processes are about. The ratios are ours to libovsdb's.
+// Each question is asked by a process of its own, once by each client in turn and several times
+// over, so that a process's peak memory is that of one connection and one answer. The best of each
+// client counts, for other processes are about. The ratios are ours to libovsdb's.
 package main
 
 import (

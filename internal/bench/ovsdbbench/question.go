@@ -13,9 +13,9 @@ type question struct {
 	bar      bars
 }
 
-// bars are the highest ratios of ours to libovsdb's. An answer of a few hundred rows is to cost about
-// the same, within the noise of some milliseconds; one of a whole table a good deal less, which is
-// why the connection is our own.
+// bars are the highest ratios of ours to libovsdb's. An answer of a few hundred rows is to cost
+// about the same, within the noise of some milliseconds; one of a whole table a good deal less,
+// which is why the connection is our own.
 type bars struct{ time, cpu, memory float64 }
 
 var (

@@ -13,10 +13,10 @@ import (
 // Step is one call of a plan.
 type Step struct {
 	Call
-	// Parent is the step whose trace gives the recirculation id that this one
-	// resumes, -1 for none; Ordinal tells which of those it prints.
+	// Parent is the step whose trace allocates the recirculation id that this step resumes, -1 for
+	// none; Ordinal is the index among the ids that it prints.
 	Parent, Ordinal int
-	Times           int // how often the run made the call
+	Times           int // how many times the run made the call
 }
 
 // Plan gives the traces that a run needed, each once, in an order in which
@@ -57,7 +57,7 @@ func Plan(calls []Call) ([]Step, error) {
 	return steps, nil
 }
 
-// resumed is the recirculation id that a call's flow names.
+// resumed returns the recirculation id in a call's flow.
 func resumed(args []string) string {
 	for _, a := range args {
 		if _, rest, ok := strings.Cut(a, "recirc_id="); ok {
@@ -70,7 +70,7 @@ func resumed(args []string) string {
 	return ""
 }
 
-// printed lists the recirculation ids of a trace's datapath actions.
+// printed returns the recirculation ids in a trace's datapath actions.
 func printed(reply string) (ids []string) {
 	for {
 		_, rest, ok := strings.Cut(reply, "recirc(")
@@ -83,20 +83,20 @@ func printed(reply string) (ids []string) {
 	}
 }
 
-// Runner makes the calls of a plan again.
+// Runner repeats the calls of a plan.
 type Runner struct {
 	Steps []Step
-	// Timed makes a call as it is to be measured, Quick the fastest way: for
-	// parents that must be traced again because an id lives for a second at most.
+	// Timed makes a call to be measured. Quick makes a call in the fastest way, to repeat parents: an
+	// id expires after at most a second.
 	Timed, Quick func(ctx context.Context, c Call, args []string) (string, error)
 
 	live [][]string
 }
 
-// tries bounds the attempts to catch an id alive.
+// tries is the maximum number of attempts to use an id before it expires.
 const tries = 20
 
-// Run makes every call once and gives the time of each.
+// Run makes every call once and returns the time of each.
 func (r *Runner) Run(ctx context.Context) ([]time.Duration, error) {
 	r.live = make([][]string, len(r.Steps))
 	took := make([]time.Duration, len(r.Steps))
@@ -129,7 +129,7 @@ func (r *Runner) Run(ctx context.Context) ([]time.Duration, error) {
 	return took, nil
 }
 
-// again gives a step's trace live ids.
+// again repeats a step's trace to get valid ids.
 func (r *Runner) again(ctx context.Context, i int) error {
 	s := r.Steps[i]
 	for range tries {
@@ -155,7 +155,7 @@ func (r *Runner) again(ctx context.Context, i int) error {
 	return fmt.Errorf("%s: recirculation ids die before they can be resumed", s.Chassis)
 }
 
-// args are a step's arguments with the id of now.
+// args returns a step's arguments with the current id.
 func (r *Runner) args(s Step) ([]string, error) {
 	if s.Parent < 0 {
 		return s.Args, nil

@@ -1,5 +1,5 @@
-// Package replay records what a run asks an ovs-vswitchd, and asks the same
-// again by hand: a measure for what the tool adds to the bare calls.
+// Package replay records the calls of a run to ovs-vswitchd and repeats them without the tool, to
+// measure what the tool adds to these calls.
 package replay
 
 import (
@@ -20,12 +20,12 @@ type Call struct {
 	Method  string
 	Args    []string
 	Reply   string
-	Refused bool // the daemon answered with an error
+	Refused bool // whether the daemon answered with an error
 	Took    time.Duration
 }
 
-// Recorder stands between a program and the control sockets of some
-// ovs-vswitchds.
+// Recorder relays calls of a program to the control sockets of several ovs-vswitchd daemons, and
+// records them.
 type Recorder struct {
 	mu        sync.Mutex
 	calls     []Call
@@ -33,9 +33,8 @@ type Recorder struct {
 	wg        sync.WaitGroup
 }
 
-// Stand makes dir look like the run folder of an ovs-vswitchd, whose own is
-// rundir: the pid file and the database's socket lead there, the control
-// socket is the recorder's.
+// Stand makes dir a run folder for the ovs-vswitchd of rundir: the pid file and the database's
+// socket are links to those in rundir, the control socket is the recorder's.
 func (r *Recorder) Stand(ctx context.Context, chassis, rundir, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -73,7 +72,7 @@ func (r *Recorder) Stand(ctx context.Context, chassis, rundir, dir string) error
 	return nil
 }
 
-// Socket is the control socket in an ovs-vswitchd's run folder.
+// Socket returns the control socket in an ovs-vswitchd's run folder.
 func Socket(rundir string) (string, error) {
 	b, err := os.ReadFile(filepath.Join(rundir, "ovs-vswitchd.pid"))
 	if err != nil {
@@ -82,7 +81,7 @@ func Socket(rundir string) (string, error) {
 	return filepath.Join(rundir, "ovs-vswitchd."+strings.TrimSpace(string(b))+".ctl"), nil
 }
 
-// relay carries one connection's calls; it ends when either side does.
+// relay relays the calls of one connection until either side closes it.
 func (r *Recorder) relay(c net.Conn, chassis, socket string) {
 	d, err := net.Dial("unix", socket)
 	if err != nil {
@@ -130,8 +129,7 @@ func (r *Recorder) relay(c net.Conn, chassis, socket string) {
 	}
 }
 
-// Close ends the recorder once its connections have ended, and gives the
-// calls in the order of their answers.
+// Close waits for the connections to end, and returns the calls in the order of their answers.
 func (r *Recorder) Close() []Call {
 	for _, l := range r.listeners {
 		l.Close()
@@ -140,7 +138,7 @@ func (r *Recorder) Close() []Call {
 	return r.calls
 }
 
-// Ask makes one call straight to a control socket.
+// Ask makes one call to a control socket.
 func Ask(ctx context.Context, socket, method string, args ...string) (string, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "unix", socket)

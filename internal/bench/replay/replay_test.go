@@ -53,7 +53,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// vswitchd gives new ids at every trace and forgets one after some calls.
+// vswitchd allocates new ids for every trace, which expire after some calls.
 type vswitchd struct {
 	id, calls int
 	born      map[string]int

@@ -1,12 +1,12 @@
-// Usbench measures what one trace costs a node of the userspace datapath, whose conntrack table can
-// only be dumped: time and memory of the trace, and how long forwarding stops.
+// Usbench measures the cost of one trace on a node with the userspace datapath, whose conntrack
+// table can only be dumped: time and memory of the trace, and how long forwarding stops.
 //
-// Each result ends as a line that a script reads:
+// It prints each result as a line for scripts:
 //
 //	bench: NAME ratio=X bar=<=Y
 //
-// and the exit status is 1 when a bar is missed. It needs root, for a network namespace of its own,
-// and Open vSwitch; without, it says so and, unless CT_TRACE_LIVE=1, passes.
+// The exit status is 1 if a ratio misses its limit. It needs root, for a network namespace of its
+// own, and Open vSwitch; without them it says so, and fails only under CT_TRACE_LIVE=1.
 package main
 
 import (
@@ -37,20 +37,20 @@ func main() {
 	}
 }
 
-// errSkip is a measurement that cannot be made on this machine.
+// errSkip reports a measurement that is impossible on this machine.
 var errSkip = errors.New("left out")
 
-// The bars.
+// The limits.
 const (
-	timeBar   = 1.3 // against one dump of each zone: a plain one, and one as detailed as the trace needs
-	memoryBar = 32  // MB above a run that dumps nothing
-	stopBar   = 1.1 // against the stop that the longer of the same dumps makes
+	timeBar   = 1.3 // relative to one dump of each zone, plain or as detailed as the trace's
+	memoryBar = 32  // MB more than a run that dumps nothing
+	stopBar   = 1.1 // relative to the stop by the longer of the same dumps
 )
 
 func run(ctx context.Context, args []string) (missed bool, err error) {
 	fs := flag.NewFlagSet("usbench", flag.ContinueOnError)
 	entries := fs.Int("entries", 400_000, "connections, in two zones")
-	rounds := fs.Int("rounds", 5, "repetitions of which the best counts")
+	rounds := fs.Int("rounds", 5, "repetitions, of which the best counts")
 	tool := fs.String("tool", "bin/ovn-ct-trace", "the command to measure")
 	if err := fs.Parse(args); err != nil {
 		return false, err

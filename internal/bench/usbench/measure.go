@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// result is the best of several rounds.
+// result has the best values of several rounds.
 type result struct {
-	trace, plain, same  time.Duration // a trace through both zones; one plain dump of each; the dumps that it makes
+	trace, plain, same  time.Duration // a trace; a plain dump of each zone; the trace's dumps alone
 	memory              float64       // MB that a trace takes above one that dumps nothing
-	traceStop, dumpStop time.Duration // longest stop of forwarding: by a trace; by the dumps that it makes, alone
+	traceStop, dumpStop time.Duration // longest stop of forwarding: by a trace; by its dumps alone
 }
 
-// The statuses of the traces: delivered, and unknown because the table is larger than may be dumped.
+// The exit statuses of the traces: delivered, and unknown because the table is too large to dump.
 const (
 	delivered = 0
 	refused   = 4
 )
 
-// dumpOptions are those with which a trace has a zone dumped (ctdpif.Table).
+// dumpOptions are the options with which a trace dumps a zone (ctdpif.Table).
 var dumpOptions = []string{"-m", "-s"}
 
-// measure takes trace and dumps in turns, so that a busy moment of the machine meets both.
+// measure alternates trace and dumps, so that load on the machine affects both.
 func (n *node) measure(ctx context.Context, rounds int) (result, error) {
 	const never = time.Duration(math.MaxInt64)
 	best := result{trace: never, plain: never, same: never, traceStop: never, dumpStop: never, memory: math.MaxFloat64}

@@ -15,20 +15,20 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 )
 
-// bridge is the node's one bridge; datapath is what dpctl calls the table of its connections.
+// bridge is the node's only bridge; datapath is the name of its datapath for dpctl.
 const (
 	bridge   = "br0"
 	datapath = "netdev@ovs-netdev"
 )
 
-// The cables: what comes by fill is committed in both zones, what comes by tracked is looked up in both,
-// and plain is forwarded to sink without conntrack.
+// The cables: packets from fill are committed in both zones, packets from tracked are looked up in
+// both, and packets from plain are forwarded to sink without conntrack.
 var cables = []string{"fill", "tracked", "plain", "sink"}
 
-// far is the end of a cable outside the bridge.
+// far returns the name of a cable's end outside the bridge.
 func far(cable string) string { return cable + "-far" }
 
-// node is an Open vSwitch with the userspace datapath, in a network namespace of its own.
+// node is an Open vSwitch with the userspace datapath in its own network namespace.
 type node struct {
 	ovsdbtest.Group
 	ns     nodens.NetNS
@@ -59,7 +59,7 @@ func newNode(ctx context.Context, tool string) (_ *node, err error) {
 	return n, n.ns.Do(func() error { return n.start(ctx) })
 }
 
-// stop ends the daemons and removes what they left; the namespace goes with its cables.
+// stop ends the daemons and removes their files; the cables end with the namespace.
 func (n *node) stop() {
 	n.Stop()
 	if n.leave != nil {
@@ -68,7 +68,7 @@ func (n *node) stop() {
 	os.RemoveAll(n.Dir)
 }
 
-// start makes the cables and the bridge; it runs inside the namespace.
+// start makes the cables and the bridge. It must run inside the namespace.
 func (n *node) start(ctx context.Context) error {
 	for _, c := range cables {
 		for _, args := range [][]string{
@@ -88,7 +88,7 @@ func (n *node) start(ctx context.Context) error {
 		return err
 	}
 	vsctl := []string{"--db=" + n.Sock("db"), "--timeout=60"}
-	// Half-open connections stay: filling the table takes longer than they live.
+	// Long timeouts for half-open connections: filling the table takes longer than the default.
 	if _, err := n.Run(ctx, "", "ovs-vsctl", append(vsctl, "--no-wait", "init", "--", "--id=@d", "create", "Datapath", "datapath_version=0",
 		"--", "set", "Open_vSwitch", ".", "datapaths:netdev=@d")...); err != nil {
 		return err
@@ -120,7 +120,7 @@ in_port=3 actions=output:4
 	return err
 }
 
-// connections is the number of entries of all zones.
+// connections returns the number of entries of all zones.
 func (n *node) connections(ctx context.Context) (int, error) {
 	out, err := n.Run(ctx, "", "ovs-appctl", "-t", n.control(), "dpctl/ct-get-nconns", datapath)
 	if err != nil {
@@ -133,7 +133,7 @@ func (n *node) control() string {
 	return filepath.Join(n.Dir, fmt.Sprintf("ovs-vswitchd.%d.ctl", n.daemon))
 }
 
-// dump has one zone dumped, by further options, and throws it away.
+// dump dumps one zone with additional options and discards the text.
 func (n *node) dump(ctx context.Context, zone int, options ...string) error {
 	args := append([]string{"-t", n.control(), "dpctl/dump-conntrack"}, options...)
 	cmd := exec.CommandContext(ctx, "ovs-appctl", append(args, datapath, fmt.Sprintf("zone=%d", zone))...)
@@ -147,8 +147,8 @@ func (n *node) dump(ctx context.Context, zone int, options ...string) error {
 	return cmd.Run()
 }
 
-// traceOnce traces a SYN-ACK that no entry is for through both zones, and returns the time and the most
-// memory that the command took, in MB. status is the one expected.
+// traceOnce traces a SYN-ACK without an entry through both zones, and returns the time and the peak
+// memory of the command in MB. status is the expected exit status.
 func (n *node) traceOnce(ctx context.Context, maxDump, status int) (took time.Duration, mb float64, err error) {
 	cmd := exec.CommandContext(ctx, n.tool, "node", "trace", "-o", "json", "--ovs-rundir", n.Dir, "--max-dump", strconv.Itoa(maxDump), bridge,
 		"in_port=2,tcp,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,nw_src=10.9.9.9,nw_dst=10.8.8.8,nw_ttl=64,tcp_src=9,tcp_dst=8,tcp_flags=syn")

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxRSS is the most memory that a process had resident, in MB (Linux counts in kB).
+// maxRSS returns the peak resident memory of a process in MB (Linux counts in kB).
 func maxRSS(p *os.ProcessState) float64 {
 	return float64(p.SysUsage().(*syscall.Rusage).Maxrss) / 1024
 }
@@ -40,7 +40,7 @@ func (n *node) socket(cable string) (fd int, err error) {
 	return fd, err
 }
 
-// syn is a TCP SYN with right checksums.
+// syn returns a TCP SYN with correct checksums.
 func syn(src, dst netip.Addr, sport uint16) ([]byte, error) {
 	eth := &layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}, EthernetType: layers.EthernetTypeIPv4}
 	ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP, SrcIP: src.AsSlice(), DstIP: dst.AsSlice()}
@@ -53,8 +53,8 @@ func syn(src, dst netip.Addr, sport uint16) ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// fill makes about so many connections in each of the two zones, and returns how many there are. Frames that
-// were lost on the way are sent again.
+// fill makes about each connections in each of the two zones, and returns their total number. It
+// sends lost frames again.
 func (n *node) fill(ctx context.Context, each int) (int, error) {
 	fd, err := n.socket("fill")
 	if err != nil {
@@ -76,7 +76,7 @@ func (n *node) fill(ctx context.Context, each int) (int, error) {
 			if _, err := unix.Write(fd, frame); err != nil && err != unix.ENOBUFS {
 				return 0, fmt.Errorf("send: %w", err)
 			}
-			if i%64 == 63 { // the bridge reads a cable by batches of 32
+			if i%64 == 63 { // the bridge reads a cable in batches of 32
 				time.Sleep(200 * time.Microsecond)
 			}
 		}
@@ -91,7 +91,8 @@ func (n *node) fill(ctx context.Context, each int) (int, error) {
 	return have, nil
 }
 
-// longestStop forwards a frame a millisecond while do runs, and returns the longest time in which none came out.
+// longestStop sends a frame every millisecond while do runs, and returns the longest time without a
+// forwarded frame.
 func (n *node) longestStop(do func() error) (time.Duration, error) {
 	in, err := n.socket("plain")
 	if err != nil {
@@ -140,7 +141,7 @@ func (n *node) longestStop(do func() error) (time.Duration, error) {
 			default:
 			}
 			if _, err := unix.Read(out, buf); err != nil {
-				continue // none came in 20 ms
+				continue // no frame within 20 ms
 			}
 			now := time.Now()
 			if !last.IsZero() {
@@ -149,7 +150,7 @@ func (n *node) longestStop(do func() error) (time.Duration, error) {
 			last = now
 		}
 	}()
-	time.Sleep(300 * time.Millisecond) // the flow is installed by its first frame
+	time.Sleep(300 * time.Millisecond) // the first frame installs the flow
 	err = do()
 	time.Sleep(300 * time.Millisecond)
 	close(done)
