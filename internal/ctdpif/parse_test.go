@@ -170,7 +170,8 @@ func TestSyntaxErrors(t *testing.T) {
 		{"tcp," + o4 + ",,zone=3", 0},
 		{"tcp," + o4 + ",limit=(a=(1),zone=3", 0},
 		{"tcp," + o4 + ",limit=4),zone=3", 0},
-		{"tcp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2,iface=3)", 0}, // may be part of what tells connections apart
+		// May be part of what tells connections apart.
+		{"tcp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2,iface=3)", 0},
 		{"tcp," + o4 + ",reply=(src=fd00::2,dst=fd00::1,sport=2,dport=1)", 0},
 		{"tcp," + o4 + ",status=SEEN_REPLY|NEWFLAG", 0},
 		{"tcp," + o4 + ",protoinfo=()", 0},

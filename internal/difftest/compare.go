@@ -6,9 +6,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// classified turns the TTL a packet came out with into the ct_state that OVS would show.
+// classified returns the ct_state in OVS for the TTL of a forwarded packet.
 func classified(ttl int) ctstate.State {
-	switch ttl + 1 { // forwarding took one
+	switch ttl + 1 { // forwarding decrements it
 	case codeNew:
 		return ctstate.New
 	case codeEst:
@@ -23,7 +23,7 @@ func classified(ttl int) ctstate.State {
 	return ctstate.Inv // untracked shows as invalid in OVS
 }
 
-// compareOutput compares what became of the packet.
+// compareOutput compares the forwarded packet with the model's.
 func (d *differ) compareOutput(pk *packet, r *ctstate.Result, came []byte) []string {
 	if came == nil || r.Dropped {
 		if (came == nil) != r.Dropped {
@@ -42,7 +42,7 @@ func (d *differ) compareOutput(pk *packet, r *ctstate.Result, came []byte) []str
 	}
 	out := r.Packet.Tuple
 	if r.Packet.Inner != nil {
-		t.ICMPID, out.ICMPID = 0, 0 // an error has no id
+		t.ICMPID, out.ICMPID = 0, 0 // an ICMP error has no id
 	}
 	if t != out {
 		diffs = append(diffs, fmt.Sprintf("packet out: kernel %v, model %v", t, out))
@@ -53,9 +53,9 @@ func (d *differ) compareOutput(pk *packet, r *ctstate.Result, came []byte) []str
 	return diffs
 }
 
-// comparedFlags gives the TCP flags that do not depend on packet contents. OVS sets BE_LIBERAL
-// where nftables does not; under BE_LIBERAL a packet outside the window passes without leaving
-// MAXACK_SET, and after a reset it means nothing.
+// comparedFlags returns the mask of TCP flags to compare. OVS sets BE_LIBERAL and nftables does
+// not; with BE_LIBERAL a packet outside the window does not set MAXACK_SET, and after a reset that
+// flag has no meaning.
 func comparedFlags(kernel *ctstate.TCPInfo) uint8 {
 	if (kernel.FlagsOrig|kernel.FlagsReply)&ctstate.TCPFlagBeLiberal != 0 || kernel.State == ctstate.TCPClose {
 		return ctstate.TCPFlagCloseInit

@@ -8,15 +8,16 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// side is one endpoint's idea of its TCP connection, kept so that what it sends is in the window.
+// side is the state of one endpoint of a TCP connection, with which it sends packets inside the
+// window.
 type side struct {
 	isn, next, lastSYN uint32
 	finSent, acked     bool
-	seen               bool // the kernel has believed a packet of this side in this connection
+	seen               bool // whether the kernel has accepted a packet of this side in this connection
 	maxAck             uint32
 }
 
-// flow is one connection being driven, from both ends.
+// flow is one generated connection, with both ends.
 type flow struct {
 	id     int
 	zone   uint16
@@ -24,7 +25,8 @@ type flow struct {
 	spec   int // index in specs plus one; 0 none
 	client side
 	server side
-	conn   ctstate.Tuple // original direction of the connection that the sides are of: where both are translated there are two
+	// Original direction of the connection of the sides: with two translations there are two.
+	conn ctstate.Tuple
 }
 
 // packet is one generated step.
@@ -36,19 +38,20 @@ type packet struct {
 	text       string
 }
 
-// generator draws packets over the model's table.
+// generator draws random packets, depending on the model's table.
 type generator struct {
 	rnd   *rand.Rand
 	specs []natSpec
 	flows []*flow
 	count int
-	// owner tells which flow's packet made an entry: another's must not touch it, as it does not
-	// know the numbers.
+	// owner maps entries to the flow that made them: packets of other flows must not match them,
+	// because these flows do not know the sequence numbers.
 	owner map[owned]*flow
-	loose bool // nobody checks sequence numbers: any flow may touch any entry
-	user  bool // for the userspace datapath, which lets the first side acknowledge what the other has not sent yet
-	sctp  bool // the datapath's connections have SCTP's ports
-	// leftOut counts the connections of SCTP that were drawn and left out without sctp.
+	loose bool // sequence numbers are not checked: any flow may use any entry
+	// For the userspace datapath, where a side may acknowledge what the other has not sent yet.
+	user bool
+	sctp bool // the datapath's connections have SCTP's ports
+	// leftOut counts the SCTP connections that were drawn and skipped because sctp is false.
 	leftOut int
 }
 
@@ -59,7 +62,7 @@ type owned struct {
 
 func pick[T any](rnd *rand.Rand, from ...T) T { return from[rnd.IntN(len(from))] }
 
-// newFlow draws a connection from small pools, so that connections collide.
+// newFlow draws a connection from small pools of addresses and ports, so that connections collide.
 func (g *generator) newFlow() *flow {
 	r := g.rnd
 	g.count++
@@ -91,7 +94,7 @@ func (g *generator) newFlow() *flow {
 		}
 	}
 	f.orig = t
-	for _, old := range g.flows { // one socket has one idea of its sequence numbers
+	for _, old := range g.flows { // flows of one socket share its sequence numbers
 		if inv, ok := t.Invert(); old.zone == f.zone && (old.orig == t || ok && old.orig == inv) {
 			return old
 		}
@@ -126,7 +129,7 @@ func (g *generator) proto() uint8 {
 	return proto
 }
 
-// nat gives the model's action for a flow: what nftables does for it, a null binding included.
+// nat returns the model's action for a flow, equal to that of nftables including a null binding.
 func (g *generator) nat(f *flow) *ctstate.NAT {
 	if f != nil && f.spec != 0 {
 		s := g.specs[f.spec-1]
@@ -137,20 +140,21 @@ func (g *generator) nat(f *flow) *ctstate.NAT {
 	return &ctstate.NAT{Src: true}
 }
 
-// next draws a step. entry looks up what the model holds.
+// next draws a step. entry looks up the model's table.
 func (g *generator) next(entry func(zone uint16, t ctstate.Tuple) *ctstate.Entry) packet {
 	var f *flow
 	if len(g.flows) == 0 || g.rnd.IntN(6) == 0 {
 		f = g.newFlow()
 	} else {
-		// The latest flows the most, so that they get somewhere.
+		// Recent flows are more likely, so that their connections progress.
 		n := len(g.flows)
 		f = g.flows[n-1-g.rnd.IntN(min(n, 1+g.rnd.IntN(n)))]
 	}
 	pk := packet{f: f, fromClient: g.rnd.IntN(2) == 0}
 	e := entry(f.zone, f.orig)
 	if e != nil && e.Orig != f.orig && f.orig.Proto == ctstate.ProtoTCP && !g.loose {
-		return g.next(entry) // translation made it another connection's, whose numbers it does not know
+		// After translation it belongs to another connection, whose numbers it does not know.
+		return g.next(entry)
 	}
 	if e == nil && g.rnd.IntN(8) != 0 {
 		pk.fromClient = true
@@ -186,8 +190,8 @@ func tcpText(pk packet) string {
 	return fmt.Sprintf(" flags=%#x seq=%d ack=%d", pk.tcp.flags, pk.tcp.seq, pk.tcp.ack)
 }
 
-// icmpError makes the packet an error about the flow: about what the client sent, as the server's
-// side sees it, or about what the server sent, as the client's side sees it; seldom a wrong one.
+// icmpError makes the packet an ICMP error about the flow: about a packet of the client, as
+// received by the server's side, or the reverse; sometimes a wrong one.
 func (g *generator) icmpError(pk *packet, e *ctstate.Entry) {
 	inner, ok := e.Reply.Invert()
 	if !ok || g.rnd.IntN(2) == 0 {
@@ -196,7 +200,7 @@ func (g *generator) icmpError(pk *packet, e *ctstate.Entry) {
 		}
 	}
 	to, from := inner.Src.Addr(), inner.Dst.Addr()
-	if g.rnd.IntN(3) == 0 { // a router in between
+	if g.rnd.IntN(3) == 0 { // from a router in between
 		from = netip.MustParseAddr("10.9.9.9")
 		if to.Is6() {
 			from = netip.MustParseAddr("fd00::9:9")
@@ -229,7 +233,7 @@ const (
 	fin, syn, rst, psh, ack, urg = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 )
 
-// tcp draws flags and numbers; e is the entry the packet belongs to, nil when it begins one.
+// tcp draws flags and sequence numbers; e is the packet's entry, nil for a new connection.
 func (g *generator) tcp(pk *packet, e *ctstate.Entry) {
 	me, peer := &pk.f.client, &pk.f.server
 	if !pk.fromClient {
@@ -237,12 +241,12 @@ func (g *generator) tcp(pk *packet, e *ctstate.Entry) {
 	}
 	flags := pick[uint16](g.rnd, syn, syn|ack, ack, ack, ack, psh|ack, fin|ack, rst, rst|ack,
 		0, fin, syn|fin, syn|rst, ack|urg, fin|ack|urg|psh, syn|urg, ack|0x40|0x80, psh, 0x3f)
-	if g.rnd.IntN(2) == 0 { // what a well-behaved endpoint would send now
+	if g.rnd.IntN(2) == 0 { // what a correct endpoint would send now
 		flags = g.plausible(pk, e)
 	}
 	h := tcpHeader{flags: flags, seq: me.next, ack: peer.next, win: uint16(60000 + g.rnd.IntN(1000))}
 	if me.finSent && !peer.acked {
-		h.seq-- // the window does not open before the peer's first ACK
+		h.seq-- // the window opens only with the peer's first ACK
 	}
 	state, known := tcpState(e)
 	switch closed := !known || state == ctstate.TCPTimeWait || state == ctstate.TCPClose; {
@@ -285,7 +289,7 @@ func tcpState(e *ctstate.Entry) (s ctstate.TCPState, known bool) {
 	return 0, false
 }
 
-// plausible gives the flags that carry a connection on.
+// plausible returns flags with which a connection progresses.
 func (g *generator) plausible(pk *packet, e *ctstate.Entry) uint16 {
 	state, known := tcpState(e)
 	if !known {
@@ -305,8 +309,7 @@ func (g *generator) plausible(pk *packet, e *ctstate.Entry) uint16 {
 	return pick[uint16](g.rnd, ack, ack, psh|ack, fin|ack)
 }
 
-// sent brings the endpoints up to date after a step, the way the kernel's window tracking has seen
-// it.
+// sent updates the endpoints after a step, as the kernel's window tracking does.
 func (pk *packet) sent(before *ctstate.Entry, r *ctstate.Result) {
 	if pk.p.Tuple.Proto != ctstate.ProtoTCP || r.Conn.State&ctstate.Inv != 0 || r.Dropped {
 		return
@@ -321,7 +324,7 @@ func (pk *packet) sent(before *ctstate.Entry, r *ctstate.Result) {
 	if flags&(syn|ack) == syn {
 		me.lastSYN = h.seq
 	}
-	if r.Hit == nil { // a new connection: only this side has been seen
+	if r.Hit == nil { // a new connection: only this side has sent
 		me.finSent, me.acked, peer.acked, peer.finSent, peer.seen = false, false, false, false, false
 		pk.f.conn = r.Conn.Entry.Orig
 		if flags&syn != 0 {
@@ -341,7 +344,7 @@ func (pk *packet) sent(before *ctstate.Entry, r *ctstate.Result) {
 	if ignored {
 		return
 	}
-	// A reset on a closing connection is believed without a look at its numbers, which are not kept
+	// A reset on a closing connection is accepted without a check of its numbers, which are not stored
 	// (tcp_can_early_drop).
 	if flags&rst != 0 && hadState && was >= ctstate.TCPFinWait && was <= ctstate.TCPClose {
 		return
@@ -358,7 +361,8 @@ func (pk *packet) sent(before *ctstate.Entry, r *ctstate.Result) {
 	}
 }
 
-// ignoredBy tells whether the kernel let the packet through without believing it.
+// ignoredBy reports whether the kernel forwarded the packet but ignored it for the connection's
+// state.
 func ignoredBy(state, after ctstate.TCPState, flags uint16, dir ctstate.Direction) bool {
 	switch {
 	case flags&rst != 0 || after != state:

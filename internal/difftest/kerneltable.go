@@ -25,7 +25,8 @@ func (k *kernelTable) open() (err error) {
 func (k *kernelTable) get(zone uint16, t ctstate.Tuple) (ctstate.Entry, error) {
 	f, err := k.conn.Get(conntrack.Flow{TupleOrig: libraryTuple(t), Zone: zone})
 	switch {
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EINVAL): // EINVAL: an ICMP type that nothing answers
+	// EINVAL: an ICMP type without an answering type.
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EINVAL):
 		return ctstate.Entry{}, ctstate.ErrNotFound
 	case err != nil:
 		return ctstate.Entry{}, fmt.Errorf("ctnetlink: %w", err)

@@ -1,10 +1,9 @@
-// Command difftest compares the kernel model of package ctstate with the kernel it runs on: in a
-// fresh network namespace it sends generated packets through conntrack and NAT, asks the model for
-// the same step, and compares the state, the packet that comes out and the entry, after every
-// packet. It needs root.
+// Command difftest compares the kernel model of package ctstate with the running kernel. In a new
+// network namespace it sends random packets through conntrack and NAT, computes the same step with
+// the model, and compares state, forwarded packet and entry after every packet. It needs root.
 //
-// nftables stands in for the openvswitch module, over the same nf_conntrack and nf_nat. What that
-// can and cannot show is told in docs/conntrack.md.
+// It uses nftables instead of the openvswitch module, over the same nf_conntrack and nf_nat.
+// docs/conntrack.md describes the limits of that.
 package main
 
 import (
@@ -30,9 +29,9 @@ import (
 func main() {
 	steps := flag.Int("steps", 50000, "packets to send")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the generator")
-	stats := flag.Bool("stats", false, "print how often each kind of answer was compared")
+	stats := flag.Bool("stats", false, "print how often each kind of result was compared")
 	show := flag.Int("show", 10, "disagreements to print in full")
-	datapath := flag.String("datapath", "nft", "what to compare with: nft, userspace or ovs-kernel")
+	datapath := flag.String("datapath", "nft", "datapath to compare with: nft, userspace or ovs-kernel")
 	programs := flag.Int("programs", 40, "random programs of actions in each zone (userspace and ovs-kernel)")
 	flag.Parse()
 	t := tally{seed: *seed, show: *show, out: os.Stdout, kinds: make(map[string]int)}
@@ -58,7 +57,7 @@ type runner interface {
 	counted() *tally
 }
 
-// tally is what a comparison counts.
+// tally holds the counts of a comparison.
 type tally struct {
 	seed  uint64
 	show  int
@@ -70,10 +69,11 @@ type tally struct {
 
 func (t *tally) counted() *tally { return t }
 
-// compareAll runs the comparison and gives the exit status.
+// compareAll runs the comparison and returns the exit status.
 func compareAll(ctx context.Context, r runner, steps int, stats bool, stdout, stderr io.Writer) int {
 	done := make(chan error)
-	go func() { done <- r.run(ctx, steps) }() // the thread, moved to another namespace, ends with its goroutine
+	// Its thread is in another namespace and ends with the goroutine.
+	go func() { done <- r.run(ctx, steps) }()
 	err := <-done
 	if err != nil {
 		fmt.Fprintln(stderr, "difftest:", err)
@@ -91,8 +91,7 @@ func compareAll(ctx context.Context, r runner, steps int, stats bool, stdout, st
 	return 0
 }
 
-// scenario is how many packets share a table before it is emptied: short enough that nothing
-// expires.
+// scenario is the number of packets until the table is emptied, few enough that nothing expires.
 const scenario = 150
 
 // differ is one run.
@@ -137,15 +136,15 @@ func (d *differ) run(ctx context.Context, steps int) error {
 	return d.streams(specs, rnd)
 }
 
-// maxScenario keeps UDP connections from becoming streams, which the model can tell to the second
-// only.
+// maxScenario is the maximum duration of a scenario, so that no UDP connection becomes a stream:
+// the model knows that time only to the second.
 const maxScenario = 1500 * time.Millisecond
 
-// late tells that the machine was too slow: entries may have aged, and what is compared now means
-// nothing.
+// late reports whether the machine was too slow: entries may have aged, so that a comparison has no
+// meaning.
 func (d *differ) late() bool { return d.o.Now == nil && time.Since(d.began) > maxScenario }
 
-// release asks the running kernel.
+// release returns the release of the running kernel.
 func release() ctstate.Release {
 	var u unix.Utsname
 	if unix.Uname(&u) != nil {
@@ -158,7 +157,7 @@ func release() ctstate.Release {
 	return r
 }
 
-// lookup gives the model's entry.
+// lookup returns the model's entry.
 func (d *differ) lookup(zone uint16, t ctstate.Tuple) *ctstate.Entry {
 	e, err := d.o.Lookup(context.Background(), zone, t)
 	if err != nil {
@@ -167,12 +166,12 @@ func (d *differ) lookup(zone uint16, t ctstate.Tuple) *ctstate.Entry {
 	return &e
 }
 
-// step sends one generated packet and compares. After a disagreement the model takes over what the
-// kernel has.
+// step sends one random packet and compares. After a disagreement the model copies the kernel's
+// state.
 func (d *differ) step() error { return d.one(d.gen.next(d.lookup)) }
 
-// streams waits until UDP connections are old enough to be streams, which generated scenarios never
-// are.
+// streams waits until UDP connections are old enough to be streams, which does not happen in random
+// scenarios.
 func (d *differ) streams(specs []natSpec, rnd *rand.Rand) error {
 	clock := func() int64 { return time.Now().Unix() }
 	d.o, d.k.Now = ctstate.NewOverlay(nil), clock
@@ -203,7 +202,7 @@ func (d *differ) streams(specs []natSpec, rnd *rand.Rand) error {
 			if err := send(f, false); err != nil {
 				return err
 			}
-			if i == 2 { // never answered
+			if i == 2 { // the third flow is not answered
 				continue
 			}
 			if err := send(f, true); err != nil {
@@ -227,7 +226,7 @@ func (d *differ) one(pk packet) error {
 		return fmt.Errorf("model: %w", err)
 	}
 	if act.NAT.Dst && r.Dropped && r.Conn.Entry.Status&ctstate.DstNAT == 0 {
-		return nil // OVS gives no source binding here and drops; nftables always does
+		return nil // OVS adds no source binding here and drops the packet; nftables always adds one
 	}
 	d.steps++
 	if r.Committed != nil && r.Hit == nil {
@@ -251,7 +250,7 @@ func (d *differ) one(pk packet) error {
 	gone := err != nil
 	d.count(&pk, &r)
 	if came == nil && gone && r.Certainty == ctstate.Undetermined && r.Deleted != nil && r.Deleted.Orig != pk.p.Tuple {
-		d.kinds["answer eviction refused"]++ // the model said that it may evict or drop
+		d.kinds["answer eviction refused"]++ // the model said that the kernel may evict or drop
 		return nil
 	}
 	d.o.Apply(r)
@@ -274,7 +273,7 @@ func (d *differ) one(pk packet) error {
 	return nil
 }
 
-// count notes what kind of answer a step compared.
+// count counts the kind of result that a step compared.
 func (d *differ) count(pk *packet, r *ctstate.Result) {
 	d.kinds["proto "+ctstate.ProtoName(pk.p.Tuple.Proto)]++
 	d.kinds["state "+r.Conn.State.String()]++
@@ -295,8 +294,9 @@ func (d *differ) count(pk *packet, r *ctstate.Result) {
 	}
 }
 
-// skip leaves out what nftables does otherwise than OVS by design: it gives every connection a null
-// destination binding first, which changes an ICMP id when the reply is taken.
+// skip reports whether a step must be skipped because nftables differs from OVS by design: it first
+// adds a null destination binding to every connection, which changes an ICMP id if the reply tuple
+// is taken.
 func (d *differ) skip(pk *packet) bool {
 	t := pk.p.Tuple
 	if t.Proto != ctstate.ProtoICMP && t.Proto != ctstate.ProtoICMPv6 || d.lookup(pk.f.zone, t) != nil {
@@ -306,7 +306,8 @@ func (d *differ) skip(pk *packet) bool {
 	return ok && d.gen.nat(pk.f).Src && d.lookup(pk.f.zone, inv) != nil
 }
 
-// bothBound notes that nftables gives both bindings to every connection, where OVS runs one.
+// bothBound sets both NAT_DONE bits in the result, because nftables adds both bindings to every
+// connection, and OVS one.
 func (d *differ) bothBound(r *ctstate.Result) {
 	if r.Committed == nil || r.Hit != nil {
 		return
@@ -319,7 +320,7 @@ func (d *differ) bothBound(r *ctstate.Result) {
 	d.o.Put(*e)
 }
 
-// adopt takes over a port that nobody could know, when it lies in the range the model gave.
+// adopt copies an unpredictable port from the kernel to the model, if it is in the model's range.
 func (d *differ) adopt(pk *packet, r *ctstate.Result, kernel ctstate.Entry) {
 	if len(r.Ranges) == 0 || r.Committed == nil || kernel.Orig != r.Committed.Orig {
 		return
@@ -333,7 +334,7 @@ func (d *differ) adopt(pk *packet, r *ctstate.Result, kernel ctstate.Entry) {
 		return got == want || slices.ContainsFunc(r.Ranges, func(g ctstate.Range) bool { return g.Min <= got && got <= g.Max })
 	}
 	if !inRange(got.Src.Port(), want.Src.Port()) || !inRange(got.Dst.Port(), want.Dst.Port()) || !inRange(got.ICMPID, want.ICMPID) {
-		return // stays a disagreement
+		return // remains a disagreement
 	}
 	e := *d.lookup(r.Committed.Zone, r.Committed.Orig)
 	e.Reply = kernel.Reply
@@ -344,15 +345,15 @@ func (d *differ) adopt(pk *packet, r *ctstate.Result, kernel ctstate.Entry) {
 	out := pk.p
 	out.Tuple = got
 	if got.Proto == ctstate.ProtoICMPv6 && got.ICMPType > 129 {
-		out.Tuple.ICMPID = pk.p.Tuple.ICMPID // the entry's id changes, the packet's does not
+		out.Tuple.ICMPID = pk.p.Tuple.ICMPID // only the entry's id changes, not the packet's
 	}
 	if got.Src.Addr() != want.Src.Addr() || got.Dst.Addr() != want.Dst.Addr() {
-		return // the address was predicted, and wrongly: compareOutput tells
+		return // the predicted address is wrong: compareOutput reports it
 	}
 	r.Packet = out
 }
 
-// resync makes the model's table what the kernel's is, so that one disagreement is told once.
+// resync copies the kernel's entry to the model's table, so that a disagreement is reported once.
 func (d *differ) resync(zone uint16, key ctstate.Tuple, kernel ctstate.Entry, gone bool) {
 	if e := d.lookup(zone, key); e != nil {
 		d.o.Apply(ctstate.Result{Deleted: e})

@@ -13,19 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// zones are the conntrack zones packets are sent into, one network device each.
+// zones are the conntrack zones of the packets; each has a network device.
 var zones = [...]uint16{1, 2, 300}
 
-// host is a fresh network namespace whose packets are forwarded, tracked, translated and read back.
+// host is a new network namespace that tracks, translates and forwards packets.
 type host struct {
 	in  map[uint16]int // tun devices packets are injected through, by zone
-	out int            // where forwarded packets come out
+	out int            // tun device that receives forwarded packets
 	buf [4096]byte
 	kernelTable
 }
 
-// newHost moves the calling thread into a new network namespace for good: the caller must be done
-// with this goroutine when it is done with the host.
+// newHost moves the calling thread permanently into a new network namespace: the calling goroutine
+// must end with the host.
 func newHost(specs []natSpec) (*host, error) {
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
@@ -75,7 +75,7 @@ func openTun(name string, kind uint16) (int, error) {
 	return fd, nil
 }
 
-// configure brings the devices up and loads the rules.
+// configure sets the devices up and loads the rules.
 func (h *host) configure(specs []natSpec) error {
 	var ip strings.Builder
 	fmt.Fprintln(&ip, "link set lo up\nlink set out up")
@@ -100,7 +100,7 @@ func run(stdin, name string, args ...string) error {
 	return nil
 }
 
-// What a packet's TTL says, as it comes out, about how it was classified.
+// The TTLs that encode a packet's conntrack state.
 const (
 	codeInvalid = 20 + iota
 	codeUntracked
@@ -111,8 +111,8 @@ const (
 	codeRelReply
 )
 
-// ruleset sets zones by device, writes a packet's conntrack state into its TTL, and translates by
-// its DSCP.
+// ruleset returns rules that set the zone by device, write a packet's conntrack state into its TTL,
+// and translate by its DSCP.
 func ruleset(specs []natSpec) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, "table inet d {")
@@ -157,10 +157,10 @@ func writeNAT(b *strings.Builder, specs []natSpec, family string, src bool) {
 	}
 }
 
-// send forwards one packet and returns what came out; nil when it was dropped. Forwarding happens
-// inside write.
+// send sends one packet and returns the forwarded packet, nil if it was dropped. The kernel
+// forwards it inside write.
 func (h *host) send(zone uint16, pkt []byte) ([]byte, error) {
-	for { // what the kernel itself has sent meanwhile is no answer
+	for { // skip packets that the kernel itself has sent
 		if _, err := unix.Read(h.out, h.buf[:]); err != nil {
 			break
 		}

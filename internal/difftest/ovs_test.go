@@ -20,7 +20,8 @@ func userspaceRun(t *testing.T, as *ctstate.Release, steps int) (*ovsDiffer, str
 	return d, out.String()
 }
 
-// A short comparison finds nothing, and one with the model of another release does: it can see.
+// TestUserspace checks that a short comparison finds no disagreement, and that one with the model
+// of another release does.
 func TestUserspace(t *testing.T) {
 	d, out := userspaceRun(t, nil, 400)
 	if d.steps < 400 || d.wrong > 0 {

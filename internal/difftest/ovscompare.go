@@ -7,7 +7,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// compare compares what came out of the bridge with where the model's walk ended.
+// compare compares the packet from the bridge with the end of the model's walk.
 func (d *ovsDiffer) compare(w *walk, got *seen) []string {
 	if got == nil || w.dropped {
 		if (got == nil) != w.dropped {
@@ -37,7 +37,7 @@ func (d *ovsDiffer) compare(w *walk, got *seen) []string {
 	if got.label != c.Label {
 		differ("ct_label", got.label, c.Label)
 	}
-	// A flow has the original tuple of new, established and reply packets only (is_ct_valid).
+	// A flow has the original tuple only for new, established and reply packets (is_ct_valid).
 	if got.state&(ctstate.New|ctstate.Est|ctstate.Rpl) != 0 && hasTuple(got.state) {
 		want := c.OrigTuple
 		if want != nil {
@@ -110,7 +110,8 @@ func (d *ovsDiffer) compareEntries(k owned) ([]string, error) {
 			differ("TCP flags", fmt.Sprintf("%#x %#x", real.TCP.FlagsOrig, real.TCP.FlagsReply), fmt.Sprintf("%#x %#x", e.TCP.FlagsOrig, e.TCP.FlagsReply))
 		}
 	}
-	if e.Orig.Proto == ctstate.ProtoUDP && d.kernel { // becomes a stream after two seconds, which a slow machine may take
+	// It becomes a stream after two seconds, which may pass on a slow machine.
+	if e.Orig.Proto == ctstate.ProtoUDP && d.kernel {
 		e.Status = e.Status&^ctstate.Assured | real.Status&ctstate.Assured
 		e.Timeout = real.Timeout
 		d.o.Put(*e)
@@ -119,7 +120,8 @@ func (d *ovsDiffer) compareEntries(k owned) ([]string, error) {
 		differ("status", real.Status, e.Status)
 	}
 	if t := e.UserTCP; t != nil && min(t.Orig, t.Reply) < ctstate.UserTCPSynSent {
-		return diffs, nil // whether a packet refreshes it depends on what it acknowledges of a side that was not seen
+		// Whether a packet refreshes it depends on its acknowledgement of a side that has not sent.
+		return diffs, nil
 	}
 	if age := int64(e.Timeout) - int64(real.Timeout); age < -1 || age > 12 {
 		differ("timeout", real.Timeout, e.Timeout)
@@ -138,8 +140,8 @@ func tcpStates(e *ctstate.Entry) string {
 	return ""
 }
 
-// adopt takes over what nobody could know from the datapath, when it lies in the range that the
-// model gave.
+// adopt copies an unpredictable choice from the datapath to the model, if it is in the model's
+// range.
 func (d *ovsDiffer) adopt(r *ctstate.Result, in *ctstate.Packet) error {
 	if r.Committed == nil || r.Hit != nil || len(r.Ranges) == 0 {
 		return errNext
@@ -172,7 +174,7 @@ func (d *ovsDiffer) adopt(r *ctstate.Result, in *ctstate.Packet) error {
 		e.Status = e.Status&^(ctstate.SrcNAT|ctstate.DstNAT) | real.Status&(ctstate.SrcNAT|ctstate.DstNAT)
 	}
 	gone := *r.Committed
-	gone.Source = ctstate.FromOverlay // nothing below is deleted, which would count
+	gone.Source = ctstate.FromOverlay // so that the deletion of an entry below is not counted
 	d.o.Apply(ctstate.Result{Deleted: &gone})
 	d.o.Put(e)
 	r.Committed = &e
@@ -185,8 +187,8 @@ func (d *ovsDiffer) adopt(r *ctstate.Result, in *ctstate.Packet) error {
 	return nil
 }
 
-// addressTaken gives an action with the address that the userspace datapath took out of a range,
-// nil where there was no choice.
+// addressTaken returns the action with the address that the userspace datapath chose from a range,
+// nil if there was no choice.
 func (d *ovsDiffer) addressTaken(r *ctstate.Result, act ctstate.Action) (*ctstate.NAT, error) {
 	i := slices.IndexFunc(r.Ranges, func(g ctstate.Range) bool { return g.Kind == ctstate.RangeNATAddress })
 	if i < 0 || r.Committed == nil || r.Hit != nil {

@@ -22,7 +22,7 @@ import (
 type ovsDiffer struct {
 	tally
 	kernel   bool
-	perZone  int // random programs of each zone
+	perZone  int // number of random programs for each zone
 	model    ctstate.Tracker
 	v        *vswitch
 	table    kernelTable
@@ -33,22 +33,22 @@ type ovsDiffer struct {
 	history  []string
 	sent     []sent
 	loose    bool // neither side checks sequence numbers in this scenario
-	reading  bool // the model knows only what the datapath's table tells (userspace)
+	reading  bool // the model knows only what the datapath's table shows (userspace)
 	way      *ways
 	limits   []string // settings of this scenario (userspace)
 	crashes  int
 	// sctpLeftOut counts the connections of SCTP that this Open vSwitch is too old for.
 	sctpLeftOut int
-	as          *ctstate.Release // model another Open vSwitch than the one that runs
+	as          *ctstate.Release // release to model, if not the running one
 }
 
-// A scenario is short enough for nothing to expire in it, on a slow machine too.
+// A scenario is short enough that no entry expires in it, even on a slow machine.
 const (
 	ovsScenario    = 80
 	ovsMaxScenario = 8 * time.Second
 )
 
-// errNext ends a scenario: what follows could not be compared. errSkip leaves one step out.
+// errNext ends a scenario whose further steps cannot be compared. errSkip skips one step.
 var (
 	errNext = errors.New("next scenario")
 	errSkip = errors.New("skip")
@@ -56,8 +56,8 @@ var (
 
 func (d *ovsDiffer) run(ctx context.Context, steps int) error {
 	rnd := rand.New(rand.NewPCG(d.seed, 0))
-	// Never unlocked: the thread dies with its goroutine, and with it the namespace it moved to and
-	// the daemons it started.
+	// Never unlocked: the thread ends with its goroutine, and with it the thread's namespace and the
+	// daemons that it started.
 	runtime.LockOSThread()
 	if d.kernel {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
@@ -73,7 +73,7 @@ func (d *ovsDiffer) run(ctx context.Context, steps int) error {
 			d.v.stop()
 		}
 		if d.sctpLeftOut > 0 {
-			fmt.Fprintf(d.out, "difftest: left out: %d connections of SCTP, whose ports Open vSwitch %v does not look at (3.2 does)\n",
+			fmt.Fprintf(d.out, "difftest: left out: %d connections of SCTP, because Open vSwitch %v ignores its ports (3.2 does not)\n",
 				d.sctpLeftOut, d.v.release)
 		}
 	}()
@@ -96,7 +96,7 @@ func (d *ovsDiffer) run(ctx context.Context, steps int) error {
 // finds depends on what it has translated before.
 func sctpPorts(r ctstate.Release) bool { return r.AtLeast(3, 2) }
 
-// start starts Open vSwitch with the programs in it.
+// start starts Open vSwitch and adds the programs.
 func (d *ovsDiffer) start() (err error) {
 	if d.v, err = newVswitch(d.kernel); err != nil {
 		return err
@@ -134,7 +134,7 @@ func (d *ovsDiffer) scenario(rnd *rand.Rand, n, steps int) error {
 	return nil
 }
 
-// maxCrashes is how often ovs-vswitchd may die: OVS 3.1 has assertions that packets can reach.
+// maxCrashes is how often ovs-vswitchd may crash: packets can trigger assertions of OVS 3.1.
 const maxCrashes = 20
 
 func (d *ovsDiffer) crashed() error {
@@ -151,7 +151,7 @@ func (d *ovsDiffer) crashed() error {
 	return d.start()
 }
 
-// setUp empties the table and turns sequence checks on or off, for both.
+// setUp empties the table and enables or disables sequence checks, in datapath and model.
 func (d *ovsDiffer) setUp(loose bool) error {
 	d.loose = loose
 	if !d.kernel {
@@ -209,7 +209,8 @@ func (d *ovsDiffer) step(rnd *rand.Rand) error {
 	return d.one(&pk, n)
 }
 
-// unfit leaves out what would end in a flow that the driver of sequence numbers cannot follow.
+// unfit reports whether the packet must be skipped because the generator could not follow its
+// flow's sequence numbers.
 func (d *ovsDiffer) unfit(pk *packet, p *program) bool {
 	if d.loose || pk.p.Tuple.Proto != ctstate.ProtoTCP {
 		return false
@@ -217,8 +218,9 @@ func (d *ovsDiffer) unfit(pk *packet, p *program) bool {
 	return slices.ContainsFunc(p.ops, func(o op) bool { return o.act.Force || o.set }) || !d.kernel && d.beforePeer(pk)
 }
 
-// beforePeer tells of a packet without an acknowledgement while the other side has not been seen:
-// for the userspace datapath it acknowledges zero, which the other side's numbers may be far from.
+// beforePeer reports whether a packet has no acknowledgement and the other side has not sent: the
+// userspace datapath assumes that it acknowledges zero, which may be far from the other side's
+// numbers.
 func (d *ovsDiffer) beforePeer(pk *packet) bool {
 	e := d.lookup(pk.f.zone, pk.p.Tuple)
 	if e == nil || e.UserTCP == nil || pk.tcp.flags&ack != 0 {
@@ -240,7 +242,7 @@ func (d *ovsDiffer) lookup(zone uint16, t ctstate.Tuple) *ctstate.Entry {
 	return &e
 }
 
-// real reads the datapath's entry.
+// real returns the datapath's entry.
 func (d *ovsDiffer) real(zone uint16, t ctstate.Tuple) (ctstate.Entry, bool, error) {
 	var e ctstate.Entry
 	var err error
@@ -259,7 +261,7 @@ func (d *ovsDiffer) real(zone uint16, t ctstate.Tuple) (ctstate.Entry, bool, err
 	return e, err == nil, err
 }
 
-// sent is one step of the scenario, to be done again.
+// sent is one step of the scenario, for replay.
 type sent struct {
 	pk      packet
 	program int
@@ -293,7 +295,7 @@ func (d *ovsDiffer) one(pk *packet, n int) error {
 		return nil
 	}
 	if d.kernel && len(prog.ops) > 1 {
-		for range prog.ops { // each time one upcall fewer
+		for range prog.ops { // each replay has one upcall less
 			if diffs, err = d.replay(); err != nil {
 				return err
 			}
@@ -307,9 +309,9 @@ func (d *ovsDiffer) one(pk *packet, n int) error {
 	return errNext
 }
 
-// replay does the scenario again, whose flows are all in the datapath by now: a packet that takes
-// an upcall between two actions loses its conntrack on the way (ovs_ct_find_existing). It gives
-// what disagrees at the last step.
+// replay repeats the scenario, whose flows are in the datapath now, and returns the differences at
+// the last step. A packet with an upcall between two actions loses its conntrack entry
+// (ovs_ct_find_existing).
 func (d *ovsDiffer) replay() (diffs []string, err error) {
 	if err := d.setUp(d.loose); err != nil {
 		return nil, err
@@ -324,7 +326,7 @@ func (d *ovsDiffer) replay() (diffs []string, err error) {
 	return diffs, nil
 }
 
-// report prints a disagreement with the packets before it.
+// report prints a disagreement and the packets before it.
 func (d *ovsDiffer) report(pk *packet, prog *program, diffs []string) {
 	d.wrong++
 	if d.wrong > d.show {
@@ -358,8 +360,8 @@ func (d *ovsDiffer) countStep(pk *packet, w *walk, prog *program) {
 	}
 }
 
-// rowOf names the case of translation that a program's first action was: what was known of the
-// connection, its translation, the action, and the bits that came of it.
+// rowOf names the case of translation of a program's first action: the kind of connection, its
+// translation, the action, and the resulting bits.
 func rowOf(w *walk, prog *program, v6 bool) string {
 	r, act := &w.first, prog.ops[0].action(v6)
 	what, nat := "first", "none"

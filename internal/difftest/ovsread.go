@@ -13,13 +13,13 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// ways is how the questions of a walk's actions fall.
+// ways holds the alternatives chosen for the actions of a walk.
 type ways struct {
 	index, options []int
 	at             int
 }
 
-// pick takes the alternative of a result that holds in this walk.
+// pick returns the alternative of a result for this walk.
 func (y *ways) pick(r ctstate.Result) ctstate.Result {
 	n := len(r.Alternatives)
 	if n == 0 {
@@ -32,7 +32,7 @@ func (y *ways) pick(r ctstate.Result) ctstate.Result {
 	return r.Alternatives[min(y.index[y.at-1], n-1)].Result
 }
 
-// next prepares the next walk; false after the last one.
+// next prepares the next walk, and returns false after the last one.
 func (y *ways) next() bool {
 	y.at = 0
 	for i := len(y.index) - 1; i >= 0; i-- {
@@ -45,10 +45,10 @@ func (y *ways) next() bool {
 	return false
 }
 
-// readBack makes the model know no more than the datapath's table and settings tell, as a trace
-// does. errNext says that the table cannot be known by reading: two connections share a direction.
+// readBack replaces the model's state by what the datapath's table and settings show, as in a
+// trace. It returns errNext if the table is ambiguous because two connections share a direction.
 func (d *ovsDiffer) readBack() error {
-	if d.limits != nil { // nothing else that is set changes on the way
+	if d.limits != nil { // other settings do not change during a scenario
 		d.model.(*ctdpif.Tracker).Reset()
 	}
 	d.tbl.Reset()
@@ -68,8 +68,8 @@ func (d *ovsDiffer) readBack() error {
 	return nil
 }
 
-// compareRead is compareStep for a model that only reads: one of its alternatives must be what the
-// datapath did.
+// compareRead is compareStep for a model that only reads: one of its alternatives must agree with
+// the datapath.
 func (d *ovsDiffer) compareRead(pk *packet, n int) (w *walk, diffs []string, err error) {
 	prog, pre := &d.programs[n], d.o
 	defer func() { d.o, d.way = pre, nil }()
@@ -120,7 +120,7 @@ func (d *ovsDiffer) compareRead(pk *packet, n int) (w *walk, diffs []string, err
 	return w, diffs, err
 }
 
-// drawLimits draws what a scenario's table may hold: mostly anything.
+// drawLimits draws the limits of a scenario's table, mostly none.
 func drawLimits(rnd *rand.Rand) []string {
 	if rnd.IntN(3) != 0 {
 		return nil
@@ -138,13 +138,13 @@ func drawLimits(rnd *rand.Rand) []string {
 	return out
 }
 
-// setLimits gives the datapath a scenario's limits and no others.
+// setLimits sets exactly the scenario's limits in the datapath.
 func (d *ovsDiffer) setLimits() error {
 	var all []string
 	for _, z := range zones {
 		all = append(all, fmt.Sprint(z))
 	}
-	d.v.call("dpctl/ct-del-limits", "zone="+strings.Join(all, ",")) // fails where there is none
+	d.v.call("dpctl/ct-del-limits", "zone="+strings.Join(all, ",")) // fails if there is no limit
 	for _, text := range append([]string{"dpctl/ct-set-maxconns 3000000", "dpctl/ct-set-limits default=4294967295"}, d.limits...) {
 		method, arg, _ := strings.Cut(text, " ")
 		if err := d.v.call(method, arg); err != nil {
@@ -154,8 +154,8 @@ func (d *ovsDiffer) setLimits() error {
 	return nil
 }
 
-// askAll lets the model read all that it asks for while the table is empty: it adds what it enters
-// itself.
+// askAll makes the model read all settings and counts while the table is empty; the model then
+// counts its own entries.
 func (d *ovsDiffer) askAll() error {
 	t, err := ctstate.ParseTuple("udp 10.0.0.1:1>10.0.0.2:2")
 	for _, z := range zones {
@@ -166,7 +166,7 @@ func (d *ovsDiffer) askAll() error {
 	return err
 }
 
-// policies reads the timeouts of the vswitch's zones from its database, once.
+// policies returns the timeouts of the vswitch's zones, which it reads from the database once.
 func (v *vswitch) policies(ctx context.Context) (_ map[uint16]map[string]uint32, err error) {
 	if v.timeouts == nil {
 		v.timeouts, err = v.readPolicies(ctx)
@@ -183,7 +183,7 @@ func (v *vswitch) readPolicies(ctx context.Context) (map[uint16]map[string]uint3
 	return db.TimeoutPolicies(ctx, "dummy")
 }
 
-// policyOf gives a zone timeouts of its own, by ovs-vsctl.
+// policyOf returns the ovs-vsctl arguments that set a timeout policy of a zone.
 func policyOf(zone uint16) []string {
 	return []string{"--", "--id=@d", "create", "Datapath", "datapath_version=0", fmt.Sprintf("ct_zones={%d=@z}", zone),
 		"--", "--id=@z", "create", "CT_Zone", "timeout_policy=@p",

@@ -12,7 +12,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// frame is the packet as it goes into the bridge.
+// frame returns the packet as sent to the bridge.
 func frame(pk *packet, program int) []byte {
 	dst := programMAC(program)
 	typ := []byte{0x08, 0x00}
@@ -22,9 +22,9 @@ func frame(pk *packet, program int) []byte {
 	return concat(dst[:], []byte{0x02, 0xee, 0, 0, 0, 1}, typ, wire(&pk.p, pk.tcp, 0))
 }
 
-// exchange sends a packet and reads the copies that come out; nil when it was dropped.
+// exchange sends a packet and reads the copies from the bridge; nil if it was dropped.
 func (d *ovsDiffer) exchange(pk *packet, program int, dropped bool) (*seen, error) {
-	for { // what came too late in an earlier step
+	for { // discard late frames of an earlier step
 		late, err := d.v.out.receive(0)
 		if err != nil {
 			return nil, err
@@ -58,7 +58,7 @@ func (d *ovsDiffer) exchange(pk *packet, program int, dropped bool) (*seen, erro
 	return decode(frames)
 }
 
-// walk is the model's way through a program.
+// walk is the path of a packet through a program in the model.
 type walk struct {
 	conn    ctstate.Conn
 	pk      ctstate.Packet
@@ -67,13 +67,13 @@ type walk struct {
 	stages  []ctstate.State
 	dropped bool
 	why     []string
-	keys    []owned        // what was looked up, to compare the entries
+	keys    []owned        // the looked up tuples, whose entries are compared
 	before  *ctstate.Entry // what the first action finds
-	assumed bool           // the answer holds for sequence numbers that the generator cannot promise
-	stale   bool           // what follows is not determined: see Why
+	assumed bool           // the result assumes sequence numbers that the generator cannot guarantee
+	stale   bool           // later results are not determined: see Why
 }
 
-// walk walks a packet through a program over an overlay. adopt, when given, settles what the model
+// walk runs a packet through a program over an overlay. adopt, if not nil, supplies what the model
 // cannot know.
 func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func(*ctstate.Result, *ctstate.Packet) error) (*walk, error) {
 	w := &walk{pk: p.p}
@@ -113,7 +113,7 @@ func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func
 		if adopt != nil {
 			if one, err := d.addressTaken(&r, act); err != nil {
 				return nil, err
-			} else if one != nil { // asked again, with the address that it was
+			} else if one != nil { // run again with the datapath's address
 				act.NAT = one
 				if r, err = d.model.Do(context.Background(), o, w.conn, in, act); err != nil {
 					return nil, fmt.Errorf("model: %w", err)
@@ -138,9 +138,10 @@ func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func
 			w.assumed = true
 		}
 		if h := w.first.Hit; !d.loose && i > 0 && h != nil && r.Hit != nil && r.Hit.Orig == h.Orig && r.Dir != w.first.Dir && p.p.Tuple.Proto == ctstate.ProtoTCP {
-			w.assumed = true // translated to itself: one packet is of both sides, and has the numbers of one
+			// Translated to itself: a packet belongs to both sides, but has the numbers of one.
+			w.assumed = true
 		}
-		if d.limits != nil && r.Deleted != nil { // it counts until the daemon sweeps it up
+		if d.limits != nil && r.Deleted != nil { // it counts until the daemon removes it
 			w.stale = true
 			if i < len(prog.ops)-1 {
 				return nil, errNext
@@ -163,7 +164,7 @@ func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func
 	return w, nil
 }
 
-// compareStep sends a packet through a program and compares all that can be seen of it.
+// compareStep sends a packet through a program and compares everything observable.
 func (d *ovsDiffer) compareStep(pk *packet, n int) (w *walk, diffs []string, err error) {
 	if d.reading {
 		return d.compareRead(pk, n)
@@ -194,7 +195,7 @@ func (d *ovsDiffer) compareStep(pk *packet, n int) (w *walk, diffs []string, err
 	return w, diffs, err
 }
 
-// compareAllOf compares what came out with a walk, and the entries with the model's.
+// compareAllOf compares the received packet with a walk, and the entries with the model's.
 func (d *ovsDiffer) compareAllOf(w *walk, got *seen) ([]string, error) {
 	diffs := d.compare(w, got)
 	for i, k := range w.keys {

@@ -12,14 +12,14 @@ import (
 // op is one conntrack action of a program; its NAT depends on the IP version.
 type op struct {
 	clear bool
-	set   bool // writes a destination address of its own into the packet
+	set   bool // sets the packet's destination address instead
 	act   ctstate.Action
 	nat6  *ctstate.NAT // act.NAT for IPv6
-	// pause: the flow table is asked again after the action, so that what it left can be read.
+	// pause recirculates after the action, so that its result can be read.
 	pause bool
 }
 
-// action gives the op's action for a packet.
+// action returns the op's action for a packet.
 func (o *op) action(v6 bool) ctstate.Action {
 	a := o.act
 	if v6 {
@@ -28,11 +28,11 @@ func (o *op) action(v6 bool) ctstate.Action {
 	return a
 }
 
-// program is what the bridge does to one packet: conntrack actions in a row.
+// program is a sequence of conntrack actions that the bridge runs on a packet.
 type program struct {
 	zone uint16
 	ops  []op
-	one  bool // every action is in the one zone
+	one  bool // all actions are in one zone
 }
 
 func (p *program) String() string {
@@ -49,7 +49,7 @@ func (p *program) String() string {
 	return b.String()
 }
 
-// text writes the op as OpenFlow has it; table 0 is no recirculation.
+// text returns the op in OpenFlow syntax; table 0 means no recirculation.
 func (o *op) text(v6 bool, table int) string {
 	switch {
 	case o.clear:
@@ -86,7 +86,7 @@ func (o *op) text(v6 bool, table int) string {
 	return "ct(" + strings.Join(parts, ",") + ")"
 }
 
-// setAddr is what a set action writes.
+// setAddr returns the address that a set action writes.
 func setAddr(v6 bool) netip.Addr {
 	if v6 {
 		return netip.MustParseAddr("fd00:0:1::77")
@@ -129,7 +129,8 @@ func natText(n *ctstate.NAT) string {
 	return "nat(" + kind + "=" + to + ")"
 }
 
-// fixedPrograms are drawn besides the random ones: each row of what the actions can be, alone.
+// fixedPrograms returns the programs with a single action of each kind, which are used besides the
+// random ones.
 func fixedPrograms(zone uint16) []program {
 	one := func(ops ...op) program { return program{zone: zone, ops: ops, one: true} }
 	ct := func(commit bool, n *ctstate.NAT) op {
@@ -155,7 +156,7 @@ func fixedPrograms(zone uint16) []program {
 	}
 }
 
-// makePrograms draws the programs of a run: every zone has its own.
+// makePrograms draws the programs of a run, separate ones for each zone.
 func makePrograms(rnd *rand.Rand, perZone int) []program {
 	specs := makeSpecs(rnd)
 	var all []program
@@ -177,11 +178,12 @@ func randomProgram(rnd *rand.Rand, zone uint16, specs []natSpec) program {
 		}
 		p.one = p.one && z == zone
 		if i > 0 && rnd.IntN(8) == 0 {
-			p.ops[len(p.ops)-1].pause = true // ofproto leaves a ct_clear out when it does not know of a ct before it
+			p.ops[len(p.ops)-1].pause = true // ofproto omits a ct_clear if it knows of no ct before it
 			p.ops = append(p.ops, op{clear: true})
 		}
 		if i > 0 && rnd.IntN(8) == 0 {
-			p.ops[len(p.ops)-1].pause = p.ops[len(p.ops)-1].pause || !p.ops[len(p.ops)-1].clear // ofproto leaves out what it takes for no change
+			// Ofproto omits an action that it considers without effect.
+			p.ops[len(p.ops)-1].pause = p.ops[len(p.ops)-1].pause || !p.ops[len(p.ops)-1].clear
 			p.ops = append(p.ops, op{set: true})
 		}
 		o := op{act: ctstate.Action{Zone: z, Commit: rnd.IntN(2) == 0}, pause: rnd.IntN(4) != 0}

@@ -10,12 +10,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Tables: the first sorts programs out by the frame's destination address, one for each further
-// action, and the last sends the answer: copies of the packet whose Ethernet addresses hold the
-// conntrack fields, the rest of the frame untouched.
+// Tables: the first selects the program by the frame's destination address, then there is one for
+// each further action, and the last sends copies of the packet whose Ethernet addresses contain the
+// conntrack fields; the rest of the frame is unchanged.
 const readTable = 100
 
-// copies are what is moved into the 96 bits of each copy's addresses.
+// copies lists the fields that are moved into the 96 address bits of each copy.
 var (
 	copiesAll = [][]string{
 		{"NXM_NX_CT_STATE[]->NXM_OF_ETH_DST[0..31]", "NXM_NX_CT_ZONE[]->NXM_OF_ETH_DST[32..47]", "NXM_NX_CT_MARK[]->NXM_OF_ETH_SRC[0..31]",
@@ -33,7 +33,7 @@ var (
 	}
 )
 
-// writeCopies writes the actions that send copies; each is numbered by a VLAN tag.
+// writeCopies returns the actions that send copies, each with its number as VLAN tag.
 func writeCopies(groups ...[][]string) string {
 	var b strings.Builder
 	b.WriteString("push_vlan:0x8100")
@@ -51,13 +51,13 @@ func writeCopies(groups ...[][]string) string {
 	return b.String()
 }
 
-// hasTuple tells whether the last table sends the original tuple with this state.
+// hasTuple reports whether the last table sends the original tuple for this state.
 func hasTuple(s ctstate.State) bool { return s&ctstate.Trk != 0 && s&ctstate.Inv == 0 }
 
-// programMAC is the destination address that names a program.
+// programMAC returns the destination address that selects a program.
 func programMAC(i int) [6]byte { return [6]byte{0x02, 0, 0, 0, byte(i >> 8), byte(i)} }
 
-// flowText writes the flows of all programs.
+// flowText returns the flows of all programs.
 func flowText(programs []program) string {
 	var b strings.Builder
 	for i := range programs {
@@ -66,8 +66,8 @@ func flowText(programs []program) string {
 			writeProgram(&b, &programs[i], fmt.Sprintf("%s,dl_dst=%02x:%02x:%02x:%02x:%02x:%02x", family, m[0], m[1], m[2], m[3], m[4], m[5]), family == "ipv6")
 		}
 	}
-	// A timeout policy is for some protocols only, and yet the datapath's flows would not tell
-	// protocols apart.
+	// A timeout policy applies only to some protocols, but the datapath's flows would not match on the
+	// protocol.
 	for table := range 6 {
 		fmt.Fprintf(&b, "table=%d,priority=65535,ip,nw_proto=250 actions=drop\ntable=%d,priority=65535,ipv6,nw_proto=250 actions=drop\n", table, table)
 	}
@@ -84,7 +84,7 @@ func flowText(programs []program) string {
 	return b.String()
 }
 
-// writeProgram writes one flow for each stretch of a program between two recirculations.
+// writeProgram writes one flow for each part of a program between two recirculations.
 func writeProgram(b *strings.Builder, p *program, match string, v6 bool) {
 	table, stage := 0, 0
 	var actions []string
@@ -105,28 +105,28 @@ func writeProgram(b *strings.Builder, p *program, match string, v6 bool) {
 		actions = append(actions, o.text(v6, next))
 		flush()
 		table = next
-		if next != readTable && stage < 2 { // keep what the action left
+		if next != readTable && stage < 2 { // save the action's result
 			actions = append(actions, fmt.Sprintf("move:NXM_NX_CT_STATE[0..7]->NXM_NX_REG0[%d..%d]", 8*stage, 8*stage+7))
 			stage++
 		}
 	}
 }
 
-// seen is what came out of the bridge.
+// seen holds the packet and fields received from the bridge.
 type seen struct {
 	state  ctstate.State
 	zone   uint16
 	mark   uint32
 	label  ctstate.Label
-	stages [2]ctstate.State // what earlier actions left, as far as it was kept
+	stages [2]ctstate.State // saved states after earlier actions
 	orig   *ctstate.Tuple   // without an ICMP id
 	packet []byte           // from the IP header on
 }
 
-// want tells how many copies there are, from the first.
+// want returns the number of copies, from the first copy.
 func want(frame []byte) (int, error) {
 	if len(frame) < 18+20 || frame[12] != 0x81 {
-		return 0, errors.New("a frame without a tag came out")
+		return 0, errors.New("received a frame without a VLAN tag")
 	}
 	switch {
 	case !hasTuple(ctstate.State(binary.BigEndian.Uint32(frame[2:]))):
@@ -137,11 +137,11 @@ func want(frame []byte) (int, error) {
 	return 6, nil
 }
 
-// decode reads the copies of one packet.
+// decode decodes the copies of one packet.
 func decode(frames [][]byte) (*seen, error) {
 	for i, f := range frames {
 		if len(f) < 18+20 || binary.BigEndian.Uint16(f[12:]) != 0x8100 || int(binary.BigEndian.Uint16(f[14:])&0xfff) != i+1 {
-			return nil, fmt.Errorf("copy %d is not what it should be: %x", i+1, f)
+			return nil, fmt.Errorf("copy %d is not as expected: %x", i+1, f)
 		}
 	}
 	be := binary.BigEndian

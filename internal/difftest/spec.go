@@ -9,16 +9,16 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// natSpec is one way to translate: as the model's action and as an nftables rule.
+// natSpec is one translation, as the model's action and as an nftables rule.
 type natSpec struct {
 	v6  bool
 	nat ctstate.NAT
 }
 
-// maxSpecs is how many a DSCP value can name, 0 meaning none.
+// maxSpecs is the number of DSCP values except 0, which means no translation.
 const maxSpecs = 63
 
-// rule writes the statement of an nftables nat chain.
+// rule returns the statement for an nftables nat chain.
 func (s natSpec) rule() string {
 	kind := "dnat"
 	if s.nat.Src {
@@ -55,7 +55,7 @@ func (s natSpec) addr(a netip.Addr) string {
 	return a.String()
 }
 
-// makeSpecs draws the ways to translate that a run uses.
+// makeSpecs draws the translations of a run.
 func makeSpecs(rnd *rand.Rand) []natSpec {
 	var specs []natSpec
 	for i := range maxSpecs {
@@ -81,10 +81,10 @@ func makeSpecs(rnd *rand.Rand) []natSpec {
 	return specs
 }
 
-// span draws a range of addresses: one, few, many, and for IPv6 ones that differ in several words;
-// now and then it holds the clients' or the servers' own.
+// span draws a range of one, few or many addresses, for IPv6 also with differences in several
+// words; sometimes it contains those of the clients or the servers.
 func (s natSpec) span(rnd *rand.Rand) (lo, hi netip.Addr) {
-	if rnd.IntN(6) == 0 { // own addresses: a source already in range is kept
+	if rnd.IntN(6) == 0 { // addresses of the endpoints: a source already in range is kept
 		if s.v6 {
 			return netip.MustParseAddr("fd00::1"), netip.MustParseAddr("fd00::1:3")
 		}

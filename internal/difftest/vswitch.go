@@ -20,7 +20,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
-// vswitch is an Open vSwitch of the run's own with one bridge: frames go in at port 1 and come out
+// vswitch is an Open vSwitch started for the run, with one bridge: frames enter at port 1 and leave
 // at port 2.
 type vswitch struct {
 	dir    string
@@ -30,27 +30,29 @@ type vswitch struct {
 	in     wirePort
 	out    wirePort
 	kernel bool
-	// release is Open vSwitch's, timeouts are its zones' policies.
+	// release is Open vSwitch's release, timeouts are the policies of its zones.
 	release  ctstate.Release
 	timeouts map[uint16]map[string]uint32
 }
 
-// wirePort carries frames to or from a bridge.
+// wirePort sends frames to a bridge or receives frames from it.
 type wirePort interface {
 	send(frame []byte) error
-	// receive waits for a frame; nil when none came in time.
+	// receive waits for a frame, and returns nil if none arrived within limit.
 	receive(limit time.Duration) ([]byte, error)
 	close()
 }
 
 var errGone = errors.New("ovs-vswitchd is gone")
 
-// newVswitch starts the daemons: with the kernel's datapath in the calling thread's network
-// namespace, or with the dummy one, which is the userspace datapath with ports that are sockets.
-// What it returns is to be stopped, with an error too.
+// newVswitch starts the daemons with the kernel's datapath in the calling thread's network
+// namespace, or with the dummy datapath, which is the userspace datapath with sockets as ports. The
+// caller must stop the result even after an error.
 func newVswitch(kernel bool) (v *vswitch, err error) {
-	v = &vswitch{kernel: kernel}                                   // also when it fails: to be stopped
-	if v.dir, err = os.MkdirTemp("", "ct-difftest-"); err != nil { // short: a socket's path has room for 107 bytes
+	// Returned with an error too, to be stopped.
+	v = &vswitch{kernel: kernel}
+	// Short: a socket's path has at most 107 bytes.
+	if v.dir, err = os.MkdirTemp("", "ct-difftest-"); err != nil {
 		return v, err
 	}
 	v.env = append(os.Environ(), "OVS_RUNDIR="+v.dir, "OVS_LOGDIR="+v.dir, "OVS_DBDIR="+v.dir, "OVS_SYSCONFDIR="+v.dir)
@@ -90,7 +92,7 @@ func newVswitch(kernel bool) (v *vswitch, err error) {
 	return v, v.ports(sock)
 }
 
-// ports makes the bridge and joins its ports.
+// ports makes the bridge and opens its ports.
 func (v *vswitch) ports(db string) (err error) {
 	bridge := []string{"--db=" + db, "--timeout=60", "add-br", "br", "--", "set", "bridge", "br", "fail-mode=secure"}
 	if !v.kernel {
@@ -131,11 +133,11 @@ func (v *vswitch) ports(db string) (err error) {
 	return nil
 }
 
-// prefix is where another Open vSwitch than the system's is installed (scripts/debian.sh); "" for
-// none.
+// prefix returns the prefix of another Open vSwitch than the system's (scripts/debian.sh), "" if
+// none is used.
 func prefix() string { return os.Getenv("CT_TRACE_OVS_PREFIX") }
 
-// programPath returns the path of a program, or its name where the system's is meant.
+// programPath returns the path of a program, or its name for the system's.
 func programPath(name string) string {
 	for _, dir := range []string{"/usr/sbin/", "/usr/bin/"} {
 		if p := prefix() + dir + name; prefix() != "" {
@@ -150,7 +152,8 @@ func programPath(name string) string {
 func (v *vswitch) start(name string, args ...string) (*exec.Cmd, error) {
 	cmd := exec.Command(programPath(name), args...)
 	cmd.Env, cmd.Dir = v.env, v.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // ^C goes to this process alone, which cleans up
+	// Only this process receives ^C; it cleans up.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	log, err := os.Create(filepath.Join(v.dir, name+".out"))
 	if err != nil {
 		return nil, err
@@ -164,7 +167,7 @@ func (v *vswitch) start(name string, args ...string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// wait waits until something listens on a socket.
+// wait waits until a socket accepts connections.
 func (v *vswitch) wait(name string) error {
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		c, err := net.Dial("unix", filepath.Join(v.dir, name))
@@ -172,7 +175,7 @@ func (v *vswitch) wait(name string) error {
 			return c.Close()
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("open vswitch does not come up: %w", err)
+			return fmt.Errorf("open vswitch has not started: %w", err)
 		}
 	}
 }
@@ -200,7 +203,7 @@ func (v *vswitch) call(method string, args ...string) error {
 	return err
 }
 
-// crash gives the last lines that a daemon that died has logged.
+// crash returns the last lines in the log of a daemon that crashed.
 func (v *vswitch) crash() string {
 	b, err := os.ReadFile(v.dir + "/vswitchd.log")
 	if err != nil {
@@ -216,7 +219,7 @@ func (v *vswitch) crash() string {
 }
 
 func (v *vswitch) stop() {
-	if v.kernel && v.ctl != nil { // the datapath outlives its daemon
+	if v.kernel && v.ctl != nil { // the datapath remains after its daemon
 		v.run("", "ovs-dpctl", "del-dp", "system@ovs-system")
 	}
 	for _, p := range []wirePort{v.in, v.out} {
@@ -236,11 +239,11 @@ func (v *vswitch) stop() {
 	}
 }
 
-// stream is a dummy port's socket: frames with their length before them (lib/netdev-dummy.c:
+// stream is a dummy port's socket, with the length before each frame (lib/netdev-dummy.c:
 // dummy_packet_stream).
 type stream struct{ c net.Conn }
 
-// dialPort joins a dummy port's socket, which listens soon after the port is there.
+// dialPort connects to a dummy port's socket, which listens soon after the port was added.
 func dialPort(path string) (stream, error) {
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		c, err := net.Dial("unix", path)
@@ -288,7 +291,8 @@ func (t tap) receive(limit time.Duration) ([]byte, error) {
 	for deadline := time.Now().Add(limit); ; {
 		n, err := unix.Read(int(t), buf[:])
 		if err == nil {
-			if n > 14 && buf[12] == 0x81 { // frames of ours have a VLAN tag; the kernel's own have none
+			// Frames of the test have a VLAN tag; those of the kernel have none.
+			if n > 14 && buf[12] == 0x81 {
 				return append([]byte(nil), buf[:n]...), nil
 			}
 			continue

@@ -9,14 +9,14 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// tcpHeader is what a TCP packet has besides its tuple.
+// tcpHeader holds the fields of a TCP header other than the tuple.
 type tcpHeader struct {
 	flags    uint16
 	seq, ack uint32
 	win      uint16
 }
 
-// wire writes a packet: dscp tells the rules how to translate a new connection.
+// wire returns the bytes of a packet; dscp selects the translation of a new connection.
 func wire(p *ctstate.Packet, h tcpHeader, dscp int) []byte {
 	l4 := transport(p.Tuple, h)
 	if p.Inner != nil {
@@ -80,7 +80,7 @@ func network(t ctstate.Tuple, l4 []byte, dscp int) []byte {
 	return append(b, l4...)
 }
 
-// fixChecksum fills in the transport's checksum, which conntrack verifies.
+// fixChecksum sets the transport checksum, which conntrack verifies.
 func fixChecksum(t ctstate.Tuple, l4 []byte) {
 	if t.Proto == ctstate.ProtoSCTP {
 		binary.LittleEndian.PutUint32(l4[8:], crc32.Checksum(l4, crc32.MakeTable(crc32.Castagnoli)))
@@ -120,7 +120,7 @@ func fold(s uint32) uint16 {
 	return ^uint16(s)
 }
 
-// unwire reads a packet that came out: its tuple, the tuple it quotes, and its TTL.
+// unwire decodes a forwarded packet: its tuple, the quoted tuple, and its TTL.
 func unwire(b []byte) (t ctstate.Tuple, inner *ctstate.Tuple, ttl int, err error) {
 	if len(b) < 20 {
 		return t, nil, 0, errors.New("short packet")

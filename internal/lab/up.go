@@ -108,7 +108,8 @@ func (l *Lab) network(ctx context.Context) error {
 		add("link add %s mtu %s type veth peer name %s mtu %s netns %s", UnderlayLeg(c.Name), underlayMTU, underlayPort, underlayMTU, c.Name)
 		add("link set %s master %s up", UnderlayLeg(c.Name), underlayBridge)
 		if l.Topo.userspace() {
-			in(c.Name, "link set %s arp off up", underlayPort) // the tunnel bridge has the addresses and answers ARP for them
+			// The tunnel bridge has the addresses and answers ARP for them.
+			in(c.Name, "link set %s arp off up", underlayPort)
 		} else {
 			inside[c.Name] = append(inside[c.Name], c.addAddresses(underlayPort)...)
 		}

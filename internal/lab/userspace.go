@@ -129,7 +129,8 @@ func (l *Lab) plainFramesEverywhere() error {
 			where = nodens.OfPath("/run/netns/" + ns)
 		}
 		err := where.Do(func() error {
-			links, err := os.ReadDir("/proc/sys/net/ipv4/conf") // not /sys, which shows the namespace that mounted it
+			// Not /sys, which shows the namespace that mounted it.
+			links, err := os.ReadDir("/proc/sys/net/ipv4/conf")
 			if err != nil {
 				return err
 			}

@@ -39,9 +39,10 @@ type DatapathStats struct {
 	Name   string `json:"name"`
 	Hit    uint64 `json:"hit"`    // packets that matched a flow
 	Missed uint64 `json:"missed"` // packets that matched none: upcalls
-	Lost   uint64 `json:"lost"`   // of those, upcalls that did not reach ovs-vswitchd: the packet is dropped
-	Flows  uint64 `json:"flows"`
-	Masks  uint32 `json:"masks"`
+	// Of those, upcalls that did not reach ovs-vswitchd: the packet is dropped.
+	Lost  uint64 `json:"lost"`
+	Flows uint64 `json:"flows"`
+	Masks uint32 `json:"masks"`
 }
 
 // Conntrack is the state of the integration bridge's connection tracker. The counters are the

@@ -84,24 +84,27 @@ type Info struct {
 	EncapIPs       []string          `json:"encap_ips,omitempty"`
 	EncapTypes     []string          `json:"encap_types,omitempty"`
 	Zones          map[uint16]string `json:"zones,omitempty"`
-	Bonds          map[uint32]string `json:"bonds,omitempty"`    // names of bonds by their number for lb_output
-	Listeners      []Listener        `json:"listeners"`          // null: not asked
-	AwayIPs        []string          `json:"away_ips,omitempty"` // the EncapIPs that no interface has
-	Ports          []Port            `json:"ports"`
-	Warnings       []string          `json:"warnings,omitempty"`
+	// Names of bonds by their number for lb_output.
+	Bonds     map[uint32]string `json:"bonds,omitempty"`
+	Listeners []Listener        `json:"listeners"`          // null: not asked
+	AwayIPs   []string          `json:"away_ips,omitempty"` // the EncapIPs that no interface has
+	Ports     []Port            `json:"ports"`
+	Warnings  []string          `json:"warnings,omitempty"`
 }
 
 // Port is a port of a bridge, from dpif/show and the database.
 type Port struct {
 	engine.Port
-	Backer      string            `json:"backer"` // datapath of the bridge, TYPE@NAME: system@ovs-system
+	// Datapath of the bridge, TYPE@NAME: system@ovs-system.
+	Backer      string            `json:"backer"`
 	Options     map[string]string `json:"options,omitempty"`
 	ExternalIDs map[string]string `json:"external_ids,omitempty"`
 	MAC         string            `json:"mac,omitempty"`
 	Tag         int64             `json:"tag,omitempty"`
 	Peer        string            `json:"peer,omitempty"`   // of a patch port
 	Active      bool              `json:"active,omitempty"` // it is that bond's active member
-	Source      string            `json:"source,omitempty"` // source address chosen by the routes, of a tunnel port without local_ip; empty if unknown
+	// Source address chosen by the routes, of a tunnel port without local_ip; empty if unknown.
+	Source string `json:"source,omitempty"`
 }
 
 // DatapathType returns the datapath type of the port's bridge: system, netdev, dummy.

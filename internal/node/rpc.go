@@ -22,8 +22,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
 
-// greeting begins the first line of "node stdio", with the protocol's number: what follows is JSON-RPC,
-// one message a line.
+// greeting begins the first line of "node stdio", with the protocol's number: what follows is
+// JSON-RPC, one message a line.
 const (
 	protocolName = "ovn-ct-trace-node/"
 	greeting     = protocolName + "2 "
@@ -232,8 +232,9 @@ const maxMessage = 256 << 20
 
 // How long to wait for a node's process.
 const (
-	closeGrace = 10 * time.Second       // to end by itself, including clean-up
-	deadGrace  = 2 * time.Second        // the same, if it has stopped answering and has nothing to clean up
+	closeGrace = 10 * time.Second // to end by itself, including clean-up
+	// The same, if it has stopped answering and has nothing to clean up.
+	deadGrace  = 2 * time.Second
 	waitDelay  = 2 * time.Second        // to close its output after it has ended
 	lastWords  = time.Second            // to close its standard error once its answers have ended
 	writeGrace = 500 * time.Millisecond // to read a request after its deadline
@@ -397,7 +398,8 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 			return result, fmt.Errorf("chassis %s: %w", r.Name, re)
 		}
 		return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: re}
-	case errors.As(err, &je) && je.Code == jrpc2.MethodNotFound: // an older node, which still answers other calls
+	// An older node, which still answers other calls.
+	case errors.As(err, &je) && je.Code == jrpc2.MethodNotFound:
 		return result, fmt.Errorf("chassis %s: %s: %w", r.Name, strings.ToLower(name), errors.ErrUnsupported)
 	}
 	r.stderr.wait(lastWords)

@@ -28,10 +28,11 @@ type Options struct {
 	// OVNRunDir is the folder of ovn-controller.pid; empty is OVN_RUNDIR, else the packaged folder.
 	OVNRunDir string
 	DB        string // remote of the Open_vSwitch database; empty: "unix:RUNDIR/db.sock"
-	NetNS     string // file of the network namespace whose conntrack is read; empty: that of ovs-vswitchd
-	Journal   string // folder of the journal of synthetic kernel entries
-	NoDB      bool   // a bridge without OVN: the database is not read
-	Limits    engine.Limits
+	// File of the network namespace whose conntrack is read; empty: that of ovs-vswitchd.
+	NetNS   string
+	Journal string // folder of the journal of synthetic kernel entries
+	NoDB    bool   // a bridge without OVN: the database is not read
+	Limits  engine.Limits
 }
 
 // DefaultRunDir returns Open vSwitch's run folder: OVS_RUNDIR, else the packaged folder.

@@ -123,8 +123,8 @@ func (c *Client) Call(ctx context.Context, method string, args ...string) (strin
 	return text, nil
 }
 
-// Version asks for the daemon's version, such as 3.1.0; it is empty where the answer names none. The
-// answer ends with it: "ovs-vswitchd (Open vSwitch) 3.1.0", "ovn-controller 23.03.1".
+// Version asks for the daemon's version, such as 3.1.0; it is empty where the answer names none.
+// The answer ends with it: "ovs-vswitchd (Open vSwitch) 3.1.0", "ovn-controller 23.03.1".
 func (c *Client) Version(ctx context.Context) (string, error) {
 	text, err := c.Call(ctx, "version")
 	if err != nil {

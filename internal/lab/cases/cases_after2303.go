@@ -53,7 +53,8 @@ func after2303(b builder) []probe.Case {
 			"--name=allow80 acl-add sw1 to-lport 1000 'tcp.dst == 80' allow-related", "set acl allow80 options:persist-established=true",
 			"acl-add sw1 to-lport 900 'ip4' drop",
 		}, []string{"acl-del sw1"}),
-		// Without a Sampling_App row, ovn-northd 25.03 sometimes writes a sampling flow without actions, which drops.
+		// Without a Sampling_App row, ovn-northd 25.03 sometimes writes a sampling flow without actions,
+		// which drops.
 		needs("ACL.sample_new", handshake("acl-sample", "ACL sampling", b.tcp("sw1-p1", "sw1-p2", 80), "sw1-p2"), []string{
 			"--id=@n create Sampling_App type=acl-new id=11 -- --id=@t create Sampling_App type=acl-est id=12" +
 				" -- --id=@c create Sample_Collector id=1 name=c1 probability=65535 set_id=100 -- --id=@s create Sample collector=@c metadata=4301 -- --id=@e create Sample collector=@c metadata=4302" +

@@ -39,7 +39,8 @@ func connections(b builder) []probe.Case {
 		{Name: "ping-twice", Feature: f, Steps: []probe.Step{
 			{Packet: b.ping("sw0-p1", "sw2-p2"), Want: "sw2-p2"}, {Answer: true, Want: "sw0-p1"}, {Packet: b.ping("sw0-p1", "sw2-p2"), Want: "sw2-p2"},
 		}},
-		{Name: "reverse-connection", Feature: f, Steps: []probe.Step{ // a connection in the opposite direction with the same ports
+		// A connection in the opposite direction with the same ports.
+		{Name: "reverse-connection", Feature: f, Steps: []probe.Step{
 			{Packet: acl, Want: "sw2-p2"}, {Answer: true, Want: "sw0-p1"}, {Answer: true, Want: "sw2-p2"}, {Answer: true, Flags: "syn"},
 		}},
 		{Name: "two-clients-one-snat", Feature: "NAT: port conflict", Steps: []probe.Step{

@@ -43,7 +43,8 @@ func vtep(b builder) []probe.Case {
 	unlisted := with(b.udp("sw5-p1", "70.0.0.66", 7), func(p *probe.Packet) { p.EthDst = "50:54:00:05:00:66" })
 	return []probe.Case{{Name: "vtep", Feature: "VTEP gateways: said, not guessed",
 		Setup: []string{
-			"@hv1 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=geneve,vxlan", // a VTEP supports only VXLAN
+			// A VTEP supports only VXLAN.
+			"@hv1 ovs-vsctl set open_vswitch . external-ids:ovn-encap-type=geneve,vxlan",
 			"lsp-add sw5 sw5-vtep", "lsp-set-type sw5-vtep vtep", "lsp-set-addresses sw5-vtep unknown",
 			"lsp-set-options sw5-vtep vtep-physical-switch=vt vtep-logical-switch=ls",
 			"@sb chassis-add vt vxlan 172.31.0.99 -- set chassis vt other_config:is-vtep=true",

@@ -35,10 +35,11 @@ var userspaceDiffers = map[string]func(*probe.Case){
 	// and load balancers of a port do not match.
 	"fragment-acl":           wants(0, "nowhere"),
 	"fragment-acl-both-ends": wants(0, "nowhere"),
-	"fragment-acl-three":     wants(0, "nowhere"), // and its first fragment is smaller than ct() accepts (ipf_get_min_frag_size)
-	"fragment-acl-bytes":     wants(0, "nowhere"),
-	"fragment-vip":           wants(0, "nowhere"),
-	"fragment-first-held":    wants(1, "nowhere"),
+	// And its first fragment is smaller than ct() accepts (ipf_get_min_frag_size).
+	"fragment-acl-three":  wants(0, "nowhere"),
+	"fragment-acl-bytes":  wants(0, "nowhere"),
+	"fragment-vip":        wants(0, "nowhere"),
+	"fragment-first-held": wants(1, "nowhere"),
 	// A second SYN belongs to an established connection, and OVN's affinity stage, which dropped the
 	// first, does not forward it.
 	"lb-affinity": func(c *probe.Case) {
@@ -65,7 +66,8 @@ var userspaceDiffers = map[string]func(*probe.Case){
 	"acl-changed-under-connection": inSequence(3),
 	"acl-reject-established": func(c *probe.Case) {
 		inSequence(3)(c)
-		c.Needs = "7.11" // the reset that OVN 23.03 sends has sequence number 0: the client's chassis drops it as invalid
+		// The reset that OVN 23.03 sends has sequence number 0: the client's chassis drops it as invalid.
+		c.Needs = "7.11"
 	},
 	"acl-persist-established": inSequence(3),
 	// A SYN that reopens a closed connection with NAT can crash ovs-vswitchd 3.1 (an assertion in

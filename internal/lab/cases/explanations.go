@@ -49,7 +49,8 @@ var explanations = map[string][]probe.Explanation{
 	"acl-address-set":              names("ACL: to-lport 1010 allow-related: outport == @pg2 && ip4.src == $friends"),
 	"synack-without-syn":           because("invalid", "ls_in_acl"),
 	"session-closed-to-subnet":     because("ACL", "to-lport 1000 drop"),
-	"session-acl-on-the-way-back":  because("invalid", "ls_in_acl"), // the stateless rule left no connection to answer
+	// The stateless rule left no connection to answer.
+	"session-acl-on-the-way-back": because("invalid", "ls_in_acl"),
 
 	// Load balancers.
 	"lb-reject-empty":    because("Load_Balancer lb-case", "30.0.0.98:80/tcp", "no backend", "rejects it"),

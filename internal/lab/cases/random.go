@@ -172,7 +172,8 @@ func (g *gamble) spoil(p *probe.Packet) {
 		p.EthDst = "ff:ff:ff:ff:ff:ff"
 	case 3:
 		p.EthDst = "50:54:00:99:99:99"
-	case 4: // not on a physical network, where the probe considers a frame to a MAC of OVN as not ended
+	// Not on a physical network, where the probe considers a frame to a MAC of OVN as not ended.
+	case 4:
 		if mac := pick(g, g.t.VIFs).MAC; !strings.HasPrefix(p.From, "prov") && !strings.HasPrefix(p.From, "sw7") && !strings.HasPrefix(p.From, "ext") {
 			p.EthDst = mac
 		}

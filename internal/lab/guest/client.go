@@ -104,7 +104,8 @@ func run(ctx context.Context, addr, token string, cmd Command) error {
 	}
 	w := &frameWriter{w: c}
 	stop := context.AfterFunc(ctx, func() {
-		time.AfterFunc(10*time.Second, func() { c.Close() }) // set first: a guest that hangs may not accept the signal
+		// Set first: a guest that hangs may not accept the signal.
+		time.AfterFunc(10*time.Second, func() { c.Close() })
 		w.send(frameSignal, []byte{byte(syscall.SIGTERM)})
 	})
 	defer stop()

@@ -119,7 +119,8 @@ func (w *watched) Write(b []byte) (int, error) {
 	return w.w.Write(b)
 }
 
-// watch returns a context that ends when nothing was written to the writer for limit; stop ends the watch.
+// watch returns a context that ends when nothing was written to the writer for limit; stop ends the
+// watch.
 func watch(ctx context.Context, w io.Writer, limit time.Duration) (_ context.Context, _ io.Writer, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	t := time.AfterFunc(limit, func() { cancel(fmt.Errorf("no output for %v", limit)) })

@@ -12,9 +12,10 @@ import (
 // Case is one scenario: its packets are predicted and then sent.
 type Case struct {
 	Name    string
-	Feature string   // the row of docs/coverage.md
-	Needs   string   // a feature of newer releases (lab.Schema.Has): without it the case is not run
-	Only    string   // the only datapath on which the lab can set it up (lab.Userspace): on others the case is not run
+	Feature string // the row of docs/coverage.md
+	Needs   string // a feature of newer releases (lab.Schema.Has): without it the case is not run
+	// The only datapath on which the lab can set it up (lab.Userspace): on others the case is not run.
+	Only    string
 	Cannot  string   // why the lab's datapath cannot do it by design: the case is not run
 	Setup   []string // ovn-nbctl commands before (others: see lab.Do), each undone by Cleanup
 	Cleanup []string

@@ -19,7 +19,8 @@ type Reality struct {
 	Answers []Seen             // answers of OVN to it
 	Changed map[string][]Entry // new or changed entries by chassis
 	After   map[string][]Entry // the complete tables
-	Tunnels []string           // distinct "SRC > DST" of the tunnels that it passed; nil for a packet without a marker
+	// Distinct "SRC > DST" of the tunnels that it passed; nil for a packet without a marker.
+	Tunnels []string
 }
 
 // String returns the reality as lines of text.

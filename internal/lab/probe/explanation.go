@@ -8,11 +8,14 @@ import (
 
 // Explanation lists texts that a report must contain besides the packet's end.
 type Explanation struct {
-	Because []string // the reason of one branch contains all of these: "ACL no-smtp", "ls_in_acl", words of the text
-	Nearest string   // the nearest rule in that reason contains this
-	Names   []string // the explanation of some table hit contains this, for each: "Load_Balancer lb-one", "MAC_Binding 20.0.0.77"
-	Choice  []string // the outcomes of the choices of all branches are exactly these: "ecmp 20.0.0.3"
-	Warn    []string // some warning contains this, for each
+	// The reason of one branch contains all of these: "ACL no-smtp", "ls_in_acl", words of the text.
+	Because []string
+	Nearest string // the nearest rule in that reason contains this
+	// The explanation of some table hit contains this, for each: "Load_Balancer lb-one", "MAC_Binding
+	// 20.0.0.77".
+	Names  []string
+	Choice []string // the outcomes of the choices of all branches are exactly these: "ecmp 20.0.0.3"
+	Warn   []string // some warning contains this, for each
 }
 
 // alarms are parts of warnings about missing or outdated flows of a chassis. A case that causes one

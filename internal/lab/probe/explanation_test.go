@@ -28,7 +28,8 @@ func TestExplanation(t *testing.T) {
 		{want: Explanation{Because: []string{"ACL no-smtp", "ls_in_acl", "tcp.dst == 25"}, Nearest: "allow-8080", Names: []string{"Load_Balancer lb-one", "MAC_Binding 10.0.0.9"},
 			Choice: []string{"ecmp 20.0.0.3", "ecmp 20.0.0.4"}, Warn: []string{"slow"}}},
 		{want: Explanation{Because: []string{"ACL no-smtp"}}, old: "no-smtp", new: "other", bad: "no reason names"},
-		{want: Explanation{Because: []string{"ACL no-smtp", "lr_in_ip_routing"}}, bad: "no reason names"}, // no reason contains both
+		// No reason contains both.
+		{want: Explanation{Because: []string{"ACL no-smtp", "lr_in_ip_routing"}}, bad: "no reason names"},
 		{want: Explanation{Nearest: "allow-8080"}, old: "allow-8080", new: "allow-22", bad: "no reason names"},
 		{want: Explanation{Names: []string{"Load_Balancer lb-one"}}, old: "lb-one", new: "lb-two", bad: "no table hit is explained"},
 		{want: Explanation{Names: []string{"MAC_Binding 10.0.0.9"}}, old: "MAC_Binding", new: "", bad: "no table hit is explained"},

@@ -41,9 +41,10 @@ type Entry struct {
 	SNAT, DNAT  bool
 	Mark        uint32
 	Label       string // hexadecimal, "0x0"
-	noStatus    bool   // SNAT and DNAT are unknown, because the datapath has no such bits or does not show them
-	id          uint32
-	info        string // status and protocol state, only printed
+	// SNAT and DNAT are unknown, because the datapath has no such bits or does not show them.
+	noStatus bool
+	id       uint32
+	info     string // status and protocol state, only printed
 }
 
 func (e Entry) String() string {

@@ -1,5 +1,5 @@
-// Package dummy starts an Open vSwitch that needs no root and no kernel module, for tests: ovsdb-server and
-// ovs-vswitchd with the dummy datapath, in a directory of their own.
+// Package dummy starts an Open vSwitch that needs no root and no kernel module, for tests:
+// ovsdb-server and ovs-vswitchd with the dummy datapath, in a directory of their own.
 package dummy
 
 import (

@@ -12,7 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
-// ParseActions returns the text of each of lists, OpenFlow actions encoded in version ("OpenFlow13").
+// ParseActions returns the text of each of lists, OpenFlow actions encoded in version
+// ("OpenFlow13").
 func ParseActions(t testing.TB, version string, lists [][]byte) []string {
 	t.Helper()
 	tool := testenv.Tool(t, "ovs-ofctl")
