@@ -21,7 +21,7 @@ results=${CT_TRACE_CACHE:-$PWD/.cache}
 # A separate name, so that a running lab of the user is not used.
 export CT_TRACE_LAB_NAME=test-$$
 trap 'bin/labctl down >/dev/null 2>&1 || true; CT_TRACE_DATAPATH=userspace bin/labctl down >/dev/null 2>&1 || true' EXIT
-# Every case, in namespaces of this machine: nothing is emulated. Nothing else runs meanwhile, for the probe goes by time.
+# Every case, in namespaces of this machine, without emulation. Nothing else runs meanwhile, because the probe depends on timing.
 step "oracle on the userspace datapath" env CT_TRACE_DATAPATH=userspace bin/labctl oracle -results "$results/oracle-userspace.json"
 # A program outside the module traces and asserts: over the whole lab, and on one bridge of hv1.
 userspace=(env CT_TRACE_DATAPATH=userspace)
@@ -29,7 +29,7 @@ step "build the library's test" scripts/library.sh bin/library.test
 step "lab on the userspace datapath" "${userspace[@]}" bin/labctl up
 step "library in the lab" "${userspace[@]}" bin/labctl exec env OVS_RUNDIR=/run/ctlab/hv1/ovs "$PWD/bin/library.test" </dev/null
 "${userspace[@]}" bin/labctl down
-# One boot serves the two that follow.
+# One boot for the next steps.
 step "lab" bin/labctl up
 step "doctor in the lab" bin/labctl doctor
 step "difftest through the kernel datapath" timeout -k 30 30m bin/labctl exec "$PWD/bin/difftest" -datapath ovs-kernel -steps 500 </dev/null
