@@ -33,7 +33,10 @@ func (s *Service) readListeners(ctx context.Context, info *Info) {
 
 // parseListeners parses the output of tnl/ports/show -v (lib/tnl-ports.c: tnl_port_show_v):
 //
-//	genev_sys_6081 (6081) : eth(dst=aa:55:aa:55:00:01),eth_type(0x0800),ipv4(dst=1.1.2.88,proto=17,frag=no),udp(dst=6081)
+//	genev_sys_6081 (6081) : eth(dst=aa:55:aa:55:00:01),eth_type(0x0800),ipv4(dst=1.1.2.88,
+//	  proto=17,frag=no),udp(dst=6081)
+//
+// Each listener is one line.
 func parseListeners(text string) []Listener {
 	out := []Listener{} // not nil: the daemon has answered
 	for line := range strings.Lines(text) {

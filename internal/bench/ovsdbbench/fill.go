@@ -11,7 +11,7 @@ import (
 // datapaths is how many switches share the logical flows.
 const datapaths = 100
 
-// fill writes so many logical flows into an empty Southbound database.
+// fill writes rows logical flows into an empty Southbound database.
 func fill(ctx context.Context, remote string, rows int) error {
 	c, err := dial(ctx, remote)
 	if err != nil {
