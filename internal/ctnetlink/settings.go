@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 )
 
 // Settings is the part of a namespace's conntrack configuration on which a trace depends. If the
@@ -64,16 +62,6 @@ func (t *Table) Settings() (Settings, error) {
 	}
 	s.Kernel, err = Kernel()
 	return s, err
-}
-
-// SettingsOf reads the settings of a namespace whose table is not open.
-func SettingsOf(ns nodens.NetNS) (Settings, error) {
-	f, err := ns.Open()
-	if err != nil {
-		return Settings{}, err
-	}
-	defer f.Close()
-	return (&Table{ns: ns, file: f}).Settings()
 }
 
 func readSettings(dir string) (Settings, error) {

@@ -122,9 +122,6 @@ func protoNumber(word string) (uint8, bool) {
 	return 0, false
 }
 
-// ProtoNumber returns the number of a protocol's name: tcp, udp, sctp, icmp or icmp6.
-func ProtoNumber(word string) (uint8, bool) { return protoNumber(word) }
-
 // splitPort cuts what follows the last colon, where that is not part of an address; off is its offset, or -1.
 func splitPort(s string) (name, port string, off int) {
 	i := strings.LastIndexByte(s, ':')

@@ -1,0 +1,321 @@
+package node
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/creachadair/jrpc2"
+	"github.com/creachadair/jrpc2/channel"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+)
+
+// Remote is a Node behind a command that runs "ovn-ct-trace node stdio" somewhere: one process
+// for the whole run.
+type Remote struct {
+	Name string   // chassis name, for errors
+	Argv []string // the command; never a shell
+
+	mu        sync.Mutex
+	cmd       *exec.Cmd
+	in, out   io.Closer // its standard input and output
+	client    *jrpc2.Client
+	stderr    tail
+	info      *Info
+	dead      error
+	committed bool // whether it has entries to remove when it ends
+	silent    bool // whether the last call ended without an answer
+	maxLine   int  // 0: maxMessage
+}
+
+// maxGreeting is the maximum length of the greeting in bytes: the command may not be a node.
+const maxGreeting = 4096
+
+// maxMessage is the maximum length of a node's answer in bytes.
+const maxMessage = 256 << 20
+
+// How long to wait for a node's process.
+const (
+	closeGrace = 10 * time.Second // to end by itself, including clean-up
+	// The same, if it has stopped answering and has nothing to clean up.
+	deadGrace  = 2 * time.Second
+	waitDelay  = 2 * time.Second        // to close its output after it has ended
+	lastWords  = time.Second            // to close its standard error once its answers have ended
+	writeGrace = 500 * time.Millisecond // to read a request after its deadline
+)
+
+// lines returns an error for a line longer than max bytes: a node's answer is one line, but other
+// output may not end.
+type lines struct {
+	r      io.Reader
+	n, max int
+}
+
+func (l *lines) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if i := bytes.LastIndexByte(p[:n], '\n'); i >= 0 {
+		l.n = n - i - 1
+	} else {
+		l.n += n
+	}
+	if l.n > l.max {
+		return 0, fmt.Errorf("an answer of more than %d bytes", l.max)
+	}
+	return n, err
+}
+
+// connect starts the command and reads its greeting.
+func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.dead != nil {
+		return nil, r.dead
+	}
+	if r.client != nil {
+		return r.client, nil
+	}
+	cmd := exec.Command(r.Argv[0], r.Argv[1:]...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, r.fail("start", err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, r.fail("start", err)
+	}
+	words, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, r.fail("start", err)
+	}
+	ownGroup(cmd)
+	if err := cmd.Start(); err != nil {
+		return nil, r.fail("start", err)
+	}
+	r.stderr.follow(words)
+	r.cmd, r.in, r.out = cmd, in, out
+	br := bufio.NewReaderSize(out, maxGreeting)
+	line, err := r.greet(ctx, br)
+	if err != nil {
+		killGroup(cmd)
+		out.Close()
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		reaped(ended)
+		return nil, r.fail("start "+r.Argv[0], err)
+	}
+	if v := strings.TrimPrefix(line, greeting); v != Version() {
+		// Within one protocol number fields are only added, so a different build gives only a warning.
+		r.stderr.Write([]byte("node runs version " + v + "\n"))
+	}
+	r.client = jrpc2.NewClient(channel.Line(&lines{r: br, max: cmp.Or(r.maxLine, maxMessage)}, in), &jrpc2.ClientOptions{
+		OnCancel: func(c *jrpc2.Client, rsp *jrpc2.Response) {
+			c.Notify(context.Background(), "Cancel", []string{rsp.ID()})
+		},
+	})
+	return r.client, nil
+}
+
+// greet reads the greeting and returns the node's version; the error contains what was read
+// instead.
+func (r *Remote) greet(ctx context.Context, br *bufio.Reader) (string, error) {
+	type answer struct {
+		line string
+		err  error
+	}
+	ch := make(chan answer, 1)
+	go func() { // ends with the process: its output is closed, or it is killed
+		line, err := br.ReadSlice('\n')
+		ch <- answer{strings.TrimRight(string(line), "\r\n"), err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", fmt.Errorf("no answer: %w", ctx.Err())
+	case a := <-ch:
+		if strings.HasPrefix(a.line, greeting) {
+			return a.line, nil
+		}
+		if strings.HasPrefix(a.line, protocolName) {
+			return "", fmt.Errorf("speaks protocol %q, not %q: install this version of the tool there", clip(a.line, 80), strings.TrimSpace(greeting))
+		}
+		if a.line != "" {
+			return "", fmt.Errorf("printed %q instead of the node protocol", clip(a.line, 80))
+		}
+		if a.err != nil {
+			// The process has ended; its standard error says more than EOF.
+			r.stderr.wait(lastWords)
+			if s := r.stderr.last(); s != "" {
+				return "", errors.New(s)
+			}
+			return "", errors.New("ended without an answer")
+		}
+		return "", errors.New("printed an empty line instead of the node protocol")
+	}
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n] + "..."
+	}
+	return s
+}
+
+// fail records that the node is unreachable, so that it is not started again for every packet.
+func (r *Remote) fail(op string, err error) error {
+	r.dead = &Error{Node: r.Name, Op: op, Err: err, Hint: "run it by hand: " + strings.Join(r.Argv, " ")}
+	return r.dead
+}
+
+func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R, error) {
+	var result R
+	c, err := r.connect(ctx)
+	if err != nil {
+		return result, err
+	}
+	req := call[A]{Arg: arg}
+	if d, ok := ctx.Deadline(); ok {
+		req.TimeoutMS = max(1, time.Until(d).Milliseconds())
+	}
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-done:
+		case <-time.After(writeGrace):
+			r.in.Close() // a process that reads nothing blocks the request itself
+		}
+	})
+	err = c.CallResult(ctx, name, req, &result)
+	close(done)
+	stop()
+	r.mu.Lock()
+	r.silent = ctx.Err() != nil
+	r.mu.Unlock()
+	if err == nil {
+		return result, nil
+	}
+	var je *jrpc2.Error
+	switch {
+	case ctx.Err() != nil:
+		return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: fmt.Errorf("no answer: %w", ctx.Err())}
+	case errors.As(err, &je) && je.Code >= codeFailed && je.Code <= codeChanged:
+		re := &RemoteError{Code: je.Code, Text: je.Message}
+		if je.Code != codePermission && je.Code != codeUnreachable {
+			return result, fmt.Errorf("chassis %s: %w", r.Name, re)
+		}
+		return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: re}
+	// An older node, which still answers other calls.
+	case errors.As(err, &je) && je.Code == jrpc2.MethodNotFound:
+		return result, fmt.Errorf("chassis %s: %s: %w", r.Name, strings.ToLower(name), errors.ErrUnsupported)
+	}
+	r.stderr.wait(lastWords)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.stderr.last(); s != "" {
+		err = fmt.Errorf("%v (%s)", err, clip(s, 200))
+	}
+	return result, r.fail(strings.ToLower(name), err)
+}
+
+// Info asks the node to describe itself, once.
+func (r *Remote) Info(ctx context.Context) (*Info, error) {
+	r.mu.Lock()
+	info := r.info
+	r.mu.Unlock()
+	if info != nil {
+		return info, nil
+	}
+	info, err := remoteCall[*Info](ctx, r, "Info", struct{}{})
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.info = info
+	return info, nil
+}
+
+// Trace follows one packet on the node.
+func (r *Remote) Trace(ctx context.Context, req TraceRequest) (*engine.Result, error) {
+	return remoteCall[*engine.Result](ctx, r, "Trace", req)
+}
+
+// Commit writes entries to the node's table.
+func (r *Remote) Commit(ctx context.Context, req CommitRequest) (*CommitResult, error) {
+	r.mu.Lock()
+	r.committed = r.committed || !req.Keep
+	r.mu.Unlock()
+	return remoteCall[*CommitResult](ctx, r, "Commit", req)
+}
+
+// reaped waits a short time for a killed process and reports whether it has ended: a process of
+// another user (sudo) cannot be killed.
+func reaped(ended <-chan error) bool {
+	select {
+	case <-ended:
+		return true
+	case <-time.After(waitDelay):
+		return false
+	}
+}
+
+// Clean lists or removes synthetic entries on the node.
+func (r *Remote) Clean(ctx context.Context, list bool) (*CleanResult, error) {
+	return remoteCall[*CleanResult](ctx, r, "Clean", list)
+}
+
+// Check opens on the node what a trace needs.
+func (r *Remote) Check(ctx context.Context) error {
+	_, err := remoteCall[struct{}](ctx, r, "Check", struct{}{})
+	return err
+}
+
+// Close closes the process' input, so that it cleans up and ends; after closeGrace or deadGrace it
+// is killed.
+func (r *Remote) Close(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.client == nil {
+		return nil
+	}
+	grace := closeGrace
+	if (r.dead != nil || r.silent) && !r.committed {
+		grace = deadGrace
+	}
+	r.in.Close()
+	client := r.client
+	r.client = nil
+	ended := make(chan error, 1)
+	go func() {
+		client.Close() // waits for the last answer, or for the end of the process
+		r.stderr.wait(waitDelay)
+		ended <- r.cmd.Wait()
+	}()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case err := <-ended:
+		if err != nil && r.committed && r.dead == nil {
+			if s := r.stderr.last(); s != "" {
+				err = errors.New(s)
+			}
+			return &Error{Node: r.Name, Op: "remove synthetic entries", Err: err, Hint: "run ovn-ct-trace ct clean there"}
+		}
+		return nil
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	killGroup(r.cmd)
+	r.out.Close() // a child may still run outside its group
+	if !reaped(ended) {
+		return &Error{Node: r.Name, Op: "close", Err: fmt.Errorf("process %d did not end and cannot be killed", r.cmd.Process.Pid)}
+	}
+	return &Error{Node: r.Name, Op: "close", Err: errors.New("did not end by itself and was killed")}
+}
