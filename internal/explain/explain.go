@@ -1,10 +1,11 @@
 // Package explain names what a table hit means: the logical flow behind its
 // cookie, that flow's stage and datapath, and the Northbound row that asked for it.
 //
-// A cookie is the first 32 bits of a Southbound row's UUID. OVSDB has no
-// condition on part of a UUID, so of the hits' datapaths that is read which tells rows apart, of all others the UUIDs
-// and only when it must be, and then the rows that match. No number of an OpenFlow table belongs to a release: where a
-// pipeline begins is found by a vote of the hits themselves.
+// A cookie is the first 32 bits of a Southbound row's UUID. OVSDB has no condition on part of a
+// UUID. The search therefore begins with the rows of the hits' datapaths; only where a cookie stays
+// unexplained it reads the UUIDs of whole tables, and then the rows that match. OpenFlow table
+// numbers differ between releases, so none is built in: the hits themselves decide by a vote where
+// a pipeline begins.
 package explain
 
 import (
@@ -20,22 +21,22 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// Named is what a hit means. Its fields are empty where that is not known, and
-// Why then says why.
+// Named is what a hit means. Its fields are empty where that is unknown, and Why then gives the
+// reason.
 type Named struct {
 	Stage      string
-	Flow       *LogicalFlow // nil when the cookie is no logical flow's
-	NB         *NBRow       // nil when no Northbound row is behind it
+	Flow       *LogicalFlow // nil when the cookie is not a logical flow's
+	NB         *NBRow       // nil when the flow was not made for a Northbound row
 	Row        string       // what else the cookie names: "Port_Binding sw0-p1"
 	Candidates []string     // all rows the cookie may mean, when it is ambiguous
 	Why        string
-	Gone       bool // no row has the cookie: the flow has outlived its own
+	Gone       bool // no row has the cookie: the row was deleted, the flow is still installed
 }
 
 // LogicalFlow is a row of the Southbound Logical_Flow table.
 type LogicalFlow struct {
 	UUID     ovsdb.UUID
-	Datapath string   // name of the one that the hit is on; empty when unknown
+	Datapath string   // name of the datapath that the hit is on; empty when unknown
 	Of       []string // names of the datapaths it applies to, when Datapath is unknown
 	Pipeline string   // ingress or egress
 	TableID  int
@@ -52,7 +53,8 @@ type LogicalFlow struct {
 	on              *ovn.Datapath // of Datapath
 }
 
-// On names the datapath that the flow was hit on, or where that is unknown those that it applies to.
+// On names the datapath that the flow was hit on; where that is unknown, up to five of those that
+// it applies to.
 func (f *LogicalFlow) On() string {
 	return cmpOr(f.Datapath, strings.Join(first(f.Of, 5), ", "))
 }
@@ -64,15 +66,15 @@ type Explainer struct {
 	sb *ovn.SB
 	nb *ovn.NB
 
-	mu      sync.Mutex // of all that follows
+	mu      sync.Mutex // guards all fields below
 	sbIndex *index
 	nbIndex *index
-	matches matches // as read; a match does not change
+	matches matches // parsed once: a match does not change
 	kept
 	votes
 }
 
-// New makes an Explainer. Either database may be nil: what it would tell stays unnamed.
+// New makes an Explainer. Either database may be nil: what only it contains stays unnamed.
 func New(sb *ovn.SB, nb *ovn.NB) *Explainer {
 	e := &Explainer{sb: sb, nb: nb, matches: matches{}, kept: newKept(), votes: newVotes()}
 	if sb != nil {
@@ -84,7 +86,8 @@ func New(sb *ovn.SB, nb *ovn.NB) *Explainer {
 	return e
 }
 
-// forget drops what was read of rows; where pipelines begin does not change.
+// forget drops the rows that were read. It keeps the votes: where a pipeline begins does not
+// change.
 func (e *Explainer) forget() { e.kept = newKept() }
 
 // Refresh makes the next question read the databases anew.
@@ -99,8 +102,7 @@ func (e *Explainer) Refresh() {
 	}
 }
 
-// Explain names hits, in their order. What can be named is named even when it
-// returns an error.
+// Explain names hits, in their order. With an error it still returns the names that it found.
 func (e *Explainer) Explain(ctx context.Context, hits []engine.TableHit) ([]Named, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -143,7 +145,7 @@ func (e *Explainer) selectFlows(ctx context.Context, ids []ovsdb.UUID) ([]*Logic
 	return out, err
 }
 
-// name settles one hit. The rows it may mean have been read.
+// name returns the meaning of one hit. The rows that it may mean have been read.
 func (e *Explainer) name(ctx context.Context, h engine.TableHit) (Named, error) {
 	switch {
 	case h.Cookie == 0:
@@ -177,7 +179,7 @@ func (e *Explainer) name(ctx context.Context, h engine.TableHit) (Named, error) 
 	return Named{Why: "several rows have the cookie", Candidates: candidates(flows, rows)}, nil
 }
 
-// candidates lists rows, one a line.
+// candidates returns one line of text for each row, sorted.
 func candidates(flows []*LogicalFlow, rows []string) []string {
 	out := slices.Clone(rows)
 	for _, f := range flows {

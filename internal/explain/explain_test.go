@@ -30,8 +30,7 @@ func dial(t *testing.T, d *ovntest.Deployment) (*ovn.SB, *ovn.NB) {
 	return sb, nb
 }
 
-// flowRow is a logical flow as the database has it, to be told from what the
-// Explainer says of it.
+// flowRow is a logical flow as the database has it, to compare with the Explainer's.
 type flowRow struct {
 	id       ovsdb.UUID
 	pipeline string
@@ -58,8 +57,8 @@ func flows(t *testing.T, sb *ovn.SB) []flowRow {
 	return out
 }
 
-// base places the pipelines in OpenFlow tables in a way that no release does,
-// so that a number taken for granted shows.
+// base places the pipelines in OpenFlow tables where no release does, so that a built-in number
+// fails.
 func base(pipeline string) int {
 	if pipeline == "egress" {
 		return 123
@@ -157,8 +156,8 @@ ls-lb-add sw0 lb1`)
 	}
 }
 
-// TestSharedFlow checks a logical flow that northd made of like ACLs of two
-// switches: its hint names one of them, whichever switch the packet is on.
+// TestSharedFlow checks a logical flow that northd made of equal ACLs of two switches: its hint
+// names one of them, whichever switch the packet is on.
 func TestSharedFlow(t *testing.T) {
 	d := ovntest.New(t, ovntest.Topology+`
 acl-add sw0 to-lport 777 'ip4.src == 7.7.7.7' drop
@@ -334,7 +333,7 @@ func TestAmbiguous(t *testing.T) {
 		{"by priority", engine.TableHit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 90}, id(6), "", 0},
 		{"by datapath", engine.TableHit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Metadata: 2}, id(5), "", 0},
 		{"by match", engine.TableHit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Match: "ip,metadata=0x1,nw_dst=10.0.0.2", Metadata: 1}, id(4), "", 0},
-		{"not to be told", engine.TableHit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Match: "ip,metadata=0x1", Metadata: 1}, "", "", 2},
+		{"ambiguous", engine.TableHit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 100, Match: "ip,metadata=0x1", Metadata: 1}, "", "", 2},
 		{"neither", engine.TableHit{Table: 14, Cookie: 0xaaaaaaaa, Priority: 1, Match: "metadata=0x1", Metadata: 1}, "", "Port_Binding p on sw1", 0},
 		{"a flow's table", engine.TableHit{Table: 13, Cookie: 0xbbbbbbbb, Priority: 100}, "bbbbbbbb-0000-4000-8000-000000000001", "", 0},
 		{"a port's table", engine.TableHit{Table: 65, Cookie: 0xbbbbbbbb, Priority: 100}, "", "Port_Binding q on sw1", 0},

@@ -8,20 +8,20 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 )
 
-// facts is a packet as a logical match sees it, read from a flow's text.
-// What a flow does not print is zero, as flow_format leaves it out.
+// facts is a packet as a logical match sees it, read from a flow's text. A field that the text does
+// not have is zero: flow_format omits such fields.
 type facts struct {
 	fields   map[string]string // OpenFlow names
 	ethType  uint16
 	ipProto  uint8
 	ctState  uint32
-	ctKnown  bool   // false where ct_state has bits that are not known here
+	ctKnown  bool   // false where ct_state has a flag that this package does not know
 	inport   string // logical ports of reg14 and reg15
 	outport  string
-	security []string // what the security of the port that a stage checks lets through
+	security []string // addresses that the checked port's security allows
 
-	matches matches // read before; may be nil
-	// What a packet does not say, as far as it was read.
+	matches matches // parsed before; may be nil
+	// Facts that are not in the packet; those that have been read.
 	sets      map[string][]ovnexpr.Constant // members of "$addressset" and "@portgroup"
 	residents map[string]residence          // by port
 }

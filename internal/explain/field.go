@@ -36,7 +36,7 @@ var openflowNames = map[string][]string{
 	"flags":      {"reg10"}, // MFF_LOG_FLAGS
 }
 
-// text returns a field as the flow prints it; empty where it does not.
+// text returns a field as the flow prints it, or nothing where the flow does not have it.
 func (f facts) text(name string) string {
 	switch name {
 	case "inport":
@@ -52,7 +52,8 @@ func (f facts) text(name string) string {
 	return ""
 }
 
-// Field returns a field of OVN's language, as ovnexpr.Packet wants it.
+// Field implements ovnexpr.Packet: it returns a field of OVN's language, or false where it is
+// unknown.
 func (f facts) Field(name string) (ovnexpr.Value, bool) {
 	switch name {
 	case "inport", "outport":
@@ -75,8 +76,8 @@ func (f facts) Field(name string) (ovnexpr.Value, bool) {
 	return ovnexpr.Number(f.number(name)), true
 }
 
-// parsed reads a field that the flow prints. MAC and IPv6 addresses are always printed where the
-// packet has them; any other field is zero where it is not printed.
+// parsed returns the value of a field that the flow may print. MAC and IPv6 addresses are always
+// printed where the packet has them; any other field is zero where it is not printed.
 func (f facts) parsed(name string) (ovnexpr.Value, bool) {
 	text := f.text(name)
 	if text == "" {
@@ -88,9 +89,9 @@ func (f facts) parsed(name string) (ovnexpr.Value, bool) {
 	return ovnexpr.Value{Num: n}, ok
 }
 
-// Members returns the members of an address set or port group, as far as they were read.
+// Members returns the members of an address set or port group; nil where they have not been read.
 func (f facts) Members(name string) []ovnexpr.Constant { return f.sets[name] }
 
-// Resident reports whether a port resides on the chassis that the packet is on, as far as it was
-// read.
+// Resident reports whether a port resides on the chassis that the packet is on; unknown where that
+// has not been read.
 func (f facts) Resident(port string) ovnexpr.Truth { return f.residents[port].here }

@@ -22,7 +22,8 @@ type index struct {
 	parts  map[part]bool
 }
 
-// part is the rows of a table with a value in a column, a UUID or a number; no column means the whole table.
+// part is the rows of a table that have a value, a UUID or a number, in a column; without a column,
+// all rows.
 type part struct {
 	table, column string
 	value         any
@@ -47,8 +48,8 @@ func (x *index) read(ctx context.Context, tables ...string) error {
 	return x.readParts(ctx, parts)
 }
 
-// readEach reads parts together, and where that is refused one by one: a table that may not be read is no reason to know nothing
-// of the others.
+// readEach reads parts in one transaction, or one by one where the server refuses it: one table
+// that may not be read must not hide the others.
 func (x *index) readEach(ctx context.Context, parts []part) error {
 	err := x.readParts(ctx, parts)
 	if err == nil || ctx.Err() != nil {
@@ -101,7 +102,7 @@ func (x *index) add(table string, ids []ovsdb.UUID) {
 	x.tables[table] = slices.Compact(all)
 }
 
-// find gives the rows of a table whose UUID begins with the cookie.
+// find returns the rows of a table whose UUID begins with the cookie.
 func (x *index) find(table string, cookie uint32) []ovsdb.UUID {
 	ids := x.tables[table]
 	first, _ := slices.BinarySearchFunc(ids, cookie, func(u ovsdb.UUID, c uint32) int { return cmp.Compare(ovn.Cookie(u), c) })

@@ -6,7 +6,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// kept is what an Explainer has read of rows that may change; it is forgotten as a whole.
+// kept is what an Explainer has read and may change in the databases; it is dropped as a whole.
 type kept struct {
 	meanings
 	pipelines
@@ -17,13 +17,13 @@ type kept struct {
 // meanings are the Southbound rows that cookies name.
 type meanings struct {
 	flows  map[ovsdb.UUID]*LogicalFlow
-	rows   map[ovsdb.UUID]string // rows that are no logical flows, as text
+	rows   map[ovsdb.UUID]string // rows of other tables than Logical_Flow, as text
 	absent map[uint32]bool       // cookies that a fresh index did not explain
 }
 
 // pipelines are the datapaths, and which logical flows each has.
 type pipelines struct {
-	datapaths  map[uint64]*ovn.Datapath // by tunnel key; nil for one that no datapath has
+	datapaths  map[uint64]*ovn.Datapath // by tunnel key; nil for a key that no datapath has
 	byUUID     map[ovsdb.UUID]*ovn.Datapath
 	stages     map[ovsdb.UUID]map[stage][]brief   // by datapath
 	groups     map[ovsdb.UUID][]ovsdb.UUID        // members

@@ -13,10 +13,10 @@ const (
 	yes     = ovnexpr.Yes
 )
 
-// match is the match of a logical flow as it was read; expr is nil for one that was not understood.
+// match is a parsed match of a logical flow; expr is nil for one that does not parse.
 type match struct {
 	expr  ovnexpr.Expr
-	terms []ovnexpr.Expr // what && joins at the outermost level, through parentheses
+	terms []ovnexpr.Expr // operands of the outermost &&, without parentheses
 }
 
 func readMatch(text string) *match {
@@ -57,11 +57,11 @@ func leaveOpen(expr ovnexpr.Expr) {
 	}
 }
 
-// matches keeps what was read of matches, by their text: many flows have the same, and each is
+// matches caches parsed matches by their text: many flows have the same match, and each is
 // evaluated for every packet. It is not safe for concurrent use.
 type matches map[string]*match
 
-// maxMatches bounds how many are kept, some hundred bytes each.
+// maxMatches bounds how many are cached; each takes some hundred bytes.
 const maxMatches = 1 << 16
 
 func (m matches) read(text string) *match {
@@ -83,8 +83,8 @@ type term struct {
 	far  bool // not met, and the packet is of another protocol
 }
 
-// conjuncts evaluates a logical match and takes it apart at its outermost
-// "&&", through parentheses. ok is false for a match that is not understood.
+// conjuncts evaluates the operands of a match's outermost "&&", without parentheses. ok is false
+// for a match that does not parse.
 func (f facts) conjuncts(text string) (terms []term, ok bool) {
 	m := f.matches.read(text)
 	if m.expr == nil {
@@ -98,7 +98,7 @@ func (f facts) conjuncts(text string) (terms []term, ok bool) {
 	return terms, true
 }
 
-// holds evaluates a whole match; one that is not understood is unknown.
+// holds evaluates a whole match; the result is unknown for one that does not parse.
 func (f facts) holds(text string) ovnexpr.Truth {
 	m := f.matches.read(text)
 	if m.expr == nil {
@@ -107,7 +107,8 @@ func (f facts) holds(text string) ovnexpr.Truth {
 	return ovnexpr.Eval(m.expr, f)
 }
 
-// foreign reports a condition on a protocol that the packet is not, or on a field that it lacks.
+// foreign reports whether a condition is on a protocol that the packet does not have, or on a field
+// that it lacks.
 func (f facts) foreign(e ovnexpr.Expr) bool {
 	c, ok := e.(*ovnexpr.Compare)
 	if !ok {

@@ -94,7 +94,7 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestLaterCTState checks that a state in words that are not known here is unknown.
+// TestLaterCTState checks that a ct_state with an unknown flag is unknown.
 func TestLaterCTState(t *testing.T) {
 	for flow, want := range map[string]byte{"ct_state=new|trk": 'y', "ct_state=est|trk": 'n', "": 'n', "ct_state=trk|later": '?'} {
 		if got := "?ny"[readFacts(flow+",tcp").holds("ct.new")]; got != want {

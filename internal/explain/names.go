@@ -29,13 +29,13 @@ type Names struct {
 // seen is a table hit that has been named.
 type seen struct {
 	lookup
-	eval   *seen // of a hit that carries out an ACL stage's decision: where that was made
+	eval   *seen // for a hit that applies an ACL stage's decision: the hit that made it; else nil
 	before *seen // the look-up before it on the packet's way over the chassis
 	first  bool  // the first one of its segment
 }
 
-// Names names the table hits of visits to a chassis. What can be named is named even when it
-// returns an error.
+// Names names the table hits of visits to a chassis. With an error it still returns the names that
+// it found.
 func (e *Explainer) Names(ctx context.Context, chassis string, visits []Visit) (*Names, error) {
 	n := &Names{explainer: e, chassis: chassis, seen: map[At]*seen{}}
 	var hits []engine.TableHit
@@ -77,9 +77,9 @@ func (n *Names) follow(v Visit, visit int) {
 	}
 }
 
-// ours leaves out the hits on bridges that OVN does not program. What enters by a provider
-// network's bridge comes to the integration bridge in the same segment; a trace that resumes there
-// is headed by the bridge where the packet entered.
+// ours reports whether a hit is on a bridge that OVN programs. A packet that enters by a provider
+// network's bridge reaches the integration bridge in the same segment; ofproto/trace heads a
+// segment that resumes there by the bridge where the packet entered.
 func (v Visit) ours(s *engine.Segment, h engine.TableHit) bool {
 	switch {
 	case h.Bridge == "" || h.Bridge == v.Integration:
@@ -90,10 +90,10 @@ func (v Visit) ours(s *engine.Segment, h engine.TableHit) bool {
 	return false
 }
 
-// carry hands the row that decided on to the stages that act on its decision: since 23.06 an ACL
-// only sets a bit in *_acl_eval or *_acl_after_lb_eval, and the stage of the same name with
-// _action, which no Northbound row is behind, drops; so do *_check_port_sec and *_apply_port_sec
-// with a port's security. It returns the latest evaluation.
+// carry gives the Northbound row of a deciding stage to the stage that applies its decision. Since
+// 23.06 an ACL only sets a bit in *_acl_eval or *_acl_after_lb_eval; the stage of the same name
+// with _action drops, and its flows have no Northbound row. *_check_port_sec and *_apply_port_sec
+// do the same for port security. It returns the latest evaluation.
 func (s *seen) carry(eval *seen) *seen {
 	stage := s.named.Stage
 	switch ends := func(part string) bool { return strings.HasSuffix(stage, part) }; {
@@ -110,7 +110,7 @@ func (s *seen) carry(eval *seen) *seen {
 	return eval
 }
 
-// At returns the name of a hit; ok is false for a hit that is not on a bridge of OVN's.
+// At returns the name of a hit; ok is false for a hit on a bridge that OVN does not program.
 func (n *Names) At(at At) (name Named, ok bool) {
 	s := n.seen[at]
 	if s == nil {

@@ -14,8 +14,8 @@ import (
 type NBRow struct {
 	Table   string
 	UUID    ovsdb.UUID
-	Name    string   // what its owner called it, or empty
-	Summary string   // what it says, on one line
+	Name    string   // may be empty
+	Summary string   // its content, on one line
 	On      []string // the switches, routers and port groups that have it
 	Others  []string // further rows that the hint may mean
 }
@@ -26,13 +26,14 @@ var hintTables = []string{"ACL", "Logical_Switch_Port", "Logical_Router_Port", "
 	"DHCP_Relay", "Network_Function_Group", "Network_Function", "Mirror_Rule", "Mirror", "Static_MAC_Binding",
 	"Logical_Switch", "Logical_Router", "Port_Group", "Load_Balancer_Health_Check", "Copp", "Meter", "BFD", "DNS"}
 
-// hintsOf lists the tables a stage's hints are of, the likeliest first: a stage's
-// name says what it does in every release, its number does not.
+// hintsOf lists the tables that a stage's hints may refer to, the likeliest first. It goes by the
+// stage's name, which is the same in all releases; its number is not.
 func hintsOf(f *LogicalFlow) []string {
 	stage := f.Stage
 	var likely []string
 	if !f.group.IsZero() {
-		// What a whole switch or router has, northd shares among all of them.
+		// Flows that every switch or router has are shared by northd; their hint is one of the
+		// switches or routers.
 		likely = append(likely, "Logical_Switch", "Logical_Router")
 	}
 	name := strings.TrimPrefix(strings.TrimPrefix(stage, "ls_"), "lr_")
@@ -59,8 +60,8 @@ func hintsOf(f *LogicalFlow) []string {
 	return out
 }
 
-// hint is a stage-hint where it was found: rows of a datapath's own go before
-// others with the same 32 bits.
+// hint is a stage-hint and the datapath of its flow: among rows with the same 32 bits, those of
+// that switch or router are preferred.
 type hint struct {
 	text string
 	on   ovsdb.UUID // the switch or router; zero when unknown
@@ -117,16 +118,16 @@ func (e *Explainer) nameNB(ctx context.Context, named []Named) error {
 	return nil
 }
 
-// found is a row that a hint means.
+// found is a row that a hint refers to.
 type found struct {
 	hint
 	table string
 	id    ovsdb.UUID
-	owner string // whose it is known to be: "switch sw0"
+	owner string // such as "switch sw0"; empty when unknown
 }
 
-// readHints looks hints up: first among the rows that the flow's own switch or
-// router refers to, then table by table in the order of likelihood.
+// readHints looks hints up: first among the rows that the flow's own switch or router refers to,
+// then table by table, the likeliest first.
 func (e *Explainer) readHints(ctx context.Context, want map[hint]*LogicalFlow) error {
 	rows, err := e.ownHints(ctx, want)
 	if err != nil {
@@ -154,7 +155,7 @@ func (e *Explainer) readHints(ctx context.Context, want map[hint]*LogicalFlow) e
 			}
 		}
 		if round == len(hintTables)-1 && len(want) > 0 && again {
-			// A row that came after the tables were read.
+			// The row may have been added after the tables were read.
 			e.nbIndex.forget()
 			round, again = -1, false
 		}
@@ -221,9 +222,9 @@ func (e *Explainer) readOwners(ctx context.Context, want map[hint]*LogicalFlow) 
 	return nil
 }
 
-// ownHints looks for hints among what each flow's switch or router refers to,
-// then among what the others on the packet's way do (a router resolves the addresses of its
-// switches' ports), and takes those it finds out of want.
+// ownHints looks hints up among the rows that each flow's switch or router refers to, then among
+// those of the others on the packet's way (a router resolves the addresses of its switches' ports).
+// It removes those that it finds from want.
 func (e *Explainer) ownHints(ctx context.Context, want map[hint]*LogicalFlow) ([]found, error) {
 	if err := e.readOwners(ctx, want); err != nil {
 		return nil, err
@@ -266,8 +267,8 @@ var alike = map[string][]string{
 	"Logical_Router_Static_Route": {"ip_prefix", "nexthop"},
 }
 
-// athome gives the UUID of the row like r that belongs to the flow's own
-// switch or router, where a shared flow's hint named somebody else's.
+// athome returns the UUID of the row that agrees with r and belongs to the flow's own switch or
+// router: the hint of a shared flow may name the row of another.
 func (e *Explainer) athome(ctx context.Context, f found, r *ovsdb.Row) (ovsdb.UUID, error) {
 	o := e.owners[f.on]
 	if o == nil || f.owner != "" || alike[f.table] == nil {
@@ -293,7 +294,7 @@ func (e *Explainer) athome(ctx context.Context, f found, r *ovsdb.Row) (ovsdb.UU
 	return ovsdb.UUID{}, nil
 }
 
-// readRows reads the rows that hints mean, and who has them, in one transaction.
+// readRows reads the rows that hints refer to, and their owners, in one transaction.
 func (e *Explainer) readRows(ctx context.Context, rows []found) error {
 	var qs []ovsdb.Query
 	for _, r := range rows {
@@ -351,7 +352,7 @@ func (e *Explainer) readRows(ctx context.Context, rows []found) error {
 
 var ownerKind = map[string]string{"Logical_Switch": "switch", "Logical_Router": "router", "Port_Group": "port group"}
 
-// first limits a list, saying how much is left out.
+// first returns the first n items of a list, and an item that says how many were left out.
 func first(list []string, n int) []string {
 	if len(list) <= n {
 		return list
@@ -373,8 +374,8 @@ func parseHint(hint string) uint32 {
 	return n
 }
 
-// bestRow settles a hint that several rows have: the one whose match, or name,
-// stands in the logical flow.
+// bestRow picks one of several rows that a hint may mean: the one whose match or name occurs in the
+// logical flow.
 func bestRow(f *LogicalFlow, rows []*NBRow) *NBRow {
 	for _, r := range rows {
 		for _, text := range []string{r.Name, strings.SplitN(r.Summary, ": ", 2)[0]} {

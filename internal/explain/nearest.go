@@ -10,16 +10,16 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// Miss is why nothing in a stage took a packet but its default.
+// Miss is why only a stage's default flow matched a packet.
 type Miss struct {
 	Stage    string
 	Datapath string
 	Default  *LogicalFlow // what took the packet: the flow with the lowest priority
 	Nearest  *LogicalFlow // the allowing flow that fewest conditions kept away; nil when there is none
 	Failed   []string     // those of its conditions that the packet does not meet
-	Open     []string     // those of which the packet does not tell
+	Open     []string     // those that the packet leaves open
 	NB       *NBRow       // behind Nearest
-	Read     int          // flows that were compared
+	Read     int          // number of flows that were compared
 
 	distance int // how far Nearest is from matching
 }
@@ -42,7 +42,7 @@ func (m *Miss) String() string {
 	return what + " seems to match"
 }
 
-// Title is a row's name and what it says.
+// Title returns a row's name and content.
 func (r *NBRow) Title() string {
 	if r.Name != "" && !strings.Contains(r.Summary, r.Name) {
 		return fmt.Sprintf("%q (%s)", r.Name, r.Summary)
@@ -55,7 +55,7 @@ func (r *NBRow) Title() string {
 const maxACLPriority = 1000 + 32767
 
 // NearestMiss compares a packet with the flows of one stage of one datapath: pipeline and tableID
-// say which stage, metadata which datapath, flow is the packet as ofproto/trace printed it there.
+// name the stage, metadata the datapath, and flow is the packet as ofproto/trace printed it there.
 // Only flows that could have gone before the one that took the packet, whose priority is given, and
 // that do not drop are compared. The chassis is the one that the packet is on: flows may be bound
 // to the chassis of a port.
@@ -96,7 +96,7 @@ func (e *Explainer) NearestMiss(ctx context.Context, chassis string, metadata ui
 		if m.Stage == "" {
 			m.Stage = lf.Stage
 		}
-		// OVN's own, for replies and discovery, is nobody's rule to change.
+		// OVN's own flows, for replies and discovery, are not rules that a user can change.
 		own := lf.Hint == "" && lf.Priority > maxACLPriority
 		if own || drops(lf.Actions) || lf.Priority < priority || lf.Match == "1" {
 			continue
@@ -118,10 +118,10 @@ func (e *Explainer) NearestMiss(ctx context.Context, chassis string, metadata ui
 	return m, err
 }
 
-// consider keeps the flow if fewer of its conditions fail than of the best so
-// far. A flow did not match: where none is known to fail, one of those that the
-// packet does not tell must have. Among equals a person's rule goes before
-// OVN's own, fewer open conditions before more, high priority before low.
+// consider keeps the flow if fewer of its conditions fail than of the best so far. The flow did not
+// match: where no condition is known to fail, one that the packet leaves open must have. Among
+// equals a user's rule is preferred to OVN's own, fewer open conditions to more, a high priority to
+// a low one.
 func (m *Miss) consider(lf *LogicalFlow, f facts) {
 	terms, ok := f.conjuncts(lf.Match)
 	if !ok {
@@ -134,7 +134,7 @@ func (m *Miss) consider(lf *LogicalFlow, f facts) {
 		case no:
 			failed = append(failed, t.text)
 			distance++
-			if t.far { // another protocol's rule is farther than one for another port
+			if t.far { // a rule for another protocol is farther than one for another port
 				distance++
 			}
 		case unknown:
@@ -160,8 +160,8 @@ func b2i(b bool) int {
 	return 0
 }
 
-// drops reports actions that end a packet; ACLs of 23.06 and later set the
-// verdict's bit (reg8[17], REGBIT_ACL_VERDICT_DROP) and drop a stage later.
+// drops reports whether actions end a packet. ACLs of 23.06 and later set the verdict's bit
+// (reg8[17], REGBIT_ACL_VERDICT_DROP), and a later stage drops.
 func drops(actions string) bool {
 	a := strings.TrimSpace(actions)
 	return a == "" || a == "drop;" || strings.Contains(a, "/* drop */") || strings.Contains(a, "reg8[17] = 1;") || strings.Contains(a, "ct_mark.blocked = 1")
@@ -177,7 +177,7 @@ type portKey struct {
 	key      uint64
 }
 
-// portName is the logical port of a key, a multicast group's name, or empty.
+// portName returns the name of the logical port or multicast group that has a key, or nothing.
 func (e *Explainer) portName(ctx context.Context, datapath ovsdb.UUID, key uint64) (string, error) {
 	if key == 0 {
 		return "", nil

@@ -10,12 +10,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// otherTables are those whose rows give cookies, beside Logical_Flow.
+// otherTables are the tables beside Logical_Flow whose UUIDs ovn-controller uses as cookies.
 var otherTables = []string{"Datapath_Binding", "Chassis", "Encap", "Port_Binding", "Multicast_Group",
 	"Load_Balancer", "Static_MAC_Binding", "FDB", "MAC_Binding"}
 
-// stages of a search for cookies, each dearer than the one before; the search
-// ends when every cookie is explained.
+// searches lists the steps of a search for cookies, each more expensive than the one before. The
+// search ends when every cookie is explained.
 func (e *Explainer) searches(hits []engine.TableHit) []func(context.Context) error {
 	whole := func(tables ...string) func(context.Context) error {
 		var parts []part
@@ -43,7 +43,7 @@ func (e *Explainer) read(ctx context.Context, hits []engine.TableHit) error {
 	return nil
 }
 
-// search reads until every cookie is explained. What cannot be read does not keep the rest from it.
+// search reads until every cookie is explained. A table that cannot be read does not stop it.
 func (e *Explainer) search(ctx context.Context, hits []engine.TableHit) error {
 	again := len(e.sbIndex.whole) > 0
 	var errs []error
@@ -66,7 +66,7 @@ func (e *Explainer) search(ctx context.Context, hits []engine.TableHit) error {
 	missing := e.unexplained(hits)
 	for _, c := range missing {
 		if again && !e.absent[c] {
-			// Its row may have come after the tables were read.
+			// Its row may have been added after the tables were read.
 			e.forget()
 			e.sbIndex.forget()
 			return e.search(ctx, hits)
@@ -78,9 +78,8 @@ func (e *Explainer) search(ctx context.Context, hits []engine.TableHit) error {
 	return nil
 }
 
-// unexplained lists the cookies for which neither a fitting logical flow nor
-// another row is known. A flow of another table or priority than its hit's may be a
-// chance likeness of 32 bits.
+// unexplained lists the cookies for which neither a fitting logical flow nor another row is known.
+// A flow of another table or priority than its hit's may share the 32 bits by chance.
 func (e *Explainer) unexplained(hits []engine.TableHit) []uint32 {
 	seen := map[uint32]bool{}
 	var out []uint32
@@ -100,12 +99,13 @@ func (e *Explainer) unexplained(hits []engine.TableHit) []uint32 {
 	return out
 }
 
-// cookieOf returns the part of a UUID that is a hit's cookie; ok is false for a flow that is not OVN's.
+// cookieOf returns the part of a UUID that is a hit's cookie; ok is false for a flow that is not
+// OVN's.
 func cookieOf(h engine.TableHit) (c uint32, ok bool) {
 	return uint32(h.Cookie), h.Cookie != 0 && h.Cookie>>32 == 0
 }
 
-// localDatapaths are those of the hits, read in one question.
+// localDatapaths returns the datapaths of the hits, read in one query.
 func (e *Explainer) localDatapaths(ctx context.Context, hits []engine.TableHit) ([]*ovn.Datapath, error) {
 	var keys []uint64
 	var want []int64

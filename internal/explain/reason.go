@@ -11,12 +11,13 @@ type Reason struct {
 	Flow    *LogicalFlow
 	NB      *NBRow
 	Text    string
-	Nearest string // what would have taken the packet nearest; empty where there is nothing
+	Nearest string // the flow that came nearest to taking the packet; may be empty
 }
 
 // Reason returns the reason of a packet that ended at a hit; text is the reason as far as it is
-// known without the databases. Only a logical flow that drops gets another text, and a hit that no
-// flow is behind where the pipelines let the packet through. A hit that has no name gets none.
+// known without the databases. Two kinds of hit get another text: a logical flow that drops, and a
+// drop without a logical flow (see beyond). A logical flow that does not drop keeps the text with
+// port keys replaced by names; any other hit keeps it as it is.
 func (n *Names) Reason(ctx context.Context, at At, text string) (Reason, error) {
 	s := n.seen[at]
 	if s == nil {
@@ -41,7 +42,8 @@ func (n *Names) Reason(ctx context.Context, at At, text string) (Reason, error) 
 		return r, err
 	}
 	if s.eval != nil && name.NB == nil && s.eval.named.Flow != nil && drops(s.eval.named.Flow.Actions) {
-		name.Flow = s.eval.named.Flow // no Northbound database says which rule it was; the flow that decided says more than the one that acts
+		// The rule is unknown: the flow that decided explains more than the one that drops.
+		name.Flow = s.eval.named.Flow
 	}
 	r.Text = name.text(f)
 	away, err := e.away(ctx, n.chassis, s)
@@ -62,8 +64,8 @@ func (n *Names) Reason(ctx context.Context, at At, text string) (Reason, error) 
 	return r, err
 }
 
-// nearest says of a packet that an ACL stage drops which rule would have let it through, or why its
-// connection cannot be known there.
+// nearest adds to the reason of a packet that an ACL stage drops: the rule that came nearest to
+// letting it through, or why conntrack cannot know its connection there.
 func (e *Explainer) nearest(ctx context.Context, chassis string, r *Reason, s *seen, from *LogicalFlow) error {
 	if s.eval != nil && s.eval.named.Flow != nil {
 		from = s.eval.named.Flow

@@ -62,7 +62,7 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%s:\n got %q, nearest %q, stage %q\nwant %q, nearest %q, stage %q", c.name, why.Text, why.Nearest, why.Stage, c.text, c.nearest, c.stage)
 		}
 	}
-	// What goes on keeps its text; ports in it get their names.
+	// A flow that does not drop keeps the text; ports in it get their names.
 	names := section(t, e, "hv1", "", on(53, 50, 8))
 	for text, want := range map[string]string{
 		"out of port key 2 of datapath 1":           "out of p1 of sw1",
@@ -74,7 +74,7 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%q became %q (%v), want %q", text, why.Text, err, want)
 		}
 	}
-	// A place without a hit on a bridge of OVN's has no reason but its own.
+	// At a place without a hit on a bridge of OVN's, the text is unchanged.
 	if why, err := names.Reason(t.Context(), explain.At{Visit: 1}, "as it was"); err != nil || why != (explain.Reason{Text: "as it was"}) {
 		t.Errorf("no hit: %+v, %v", why, err)
 	}
@@ -107,7 +107,7 @@ func testCarriedACL(t *testing.T, rows string) {
 	}
 }
 
-// TestSameFlow checks that of two packets which the same flow drops each reason tells of its own.
+// TestSameFlow checks that each of two packets that the same flow drops has a reason of its own.
 func TestSameFlow(t *testing.T) {
 	e := explain.New(central(t, aclRows()), nil)
 	addrs := []string{"20.0.0.3", "20.0.0.4"}
@@ -125,8 +125,8 @@ func TestSameFlow(t *testing.T) {
 	}
 }
 
-// TestBeyond checks what is said where the pipelines let a packet through and the chassis cannot
-// put it out: each is told apart, and none is a policy.
+// TestBeyond checks the reasons where the pipelines let a packet through and the chassis cannot put
+// it out: they differ, and none is a policy.
 func TestBeyond(t *testing.T) {
 	binding := func(key int, name, typ, rest string) string {
 		return fmt.Sprintf(`{"op":"insert","table":"Port_Binding","row":{"logical_port":%q,"type":%q,"tunnel_key":%d,"datapath":["named-uuid","d"]%s}}`, name, typ, key, rest)
@@ -165,7 +165,7 @@ func TestBeyond(t *testing.T) {
 		{"reg15=0x77", engine.TableHit{Table: 80}, "as it was"},
 		{"reg9=0x1", engine.TableHit{Table: 80}, "as it was"},
 		{"reg15=0x4", engine.TableHit{Table: 46}, "no flow of table 46, a stage of sw1, takes it: its logical flows are not installed"},
-		{"reg15=0x4", engine.TableHit{Table: 46, Cookie: 0xdead, Priority: 9}, "a flow of table 46 drops it (priority 9, cookie 0xdead) whose logical flow the Southbound database has no more"},
+		{"reg15=0x4", engine.TableHit{Table: 46, Cookie: 0xdead, Priority: 9}, "a flow of table 46 drops it (priority 9, cookie 0xdead) whose logical flow is no longer in the Southbound database"},
 	} {
 		c.hit.Flow = c.flow + ",metadata=0x1,ip"
 		if c.hit.Miss = c.hit.Cookie == 0; !c.hit.Miss {

@@ -66,8 +66,8 @@ func refuse(client, server net.Conn, tables []string) {
 	}
 }
 
-// TestRefusedTables checks that what may be read is named, and what may not is said: the logical
-// flow of a hit has nothing to do with a table of neighbours.
+// TestRefusedTables checks that hits are named from the tables that may be read, and that the
+// others are reported: a logical flow is named without the table of neighbours.
 func TestRefusedTables(t *testing.T) {
 	hits := []engine.TableHit{
 		{Table: 46, Cookie: 1, Priority: 2001, Match: "metadata=0x1", Metadata: 1},

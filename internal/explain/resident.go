@@ -12,19 +12,19 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// residence says whether a port resides on the chassis that a packet is on, as ovn-controller
-// decides it (controller/lflow.c: is_chassis_resident_cb).
+// residence is whether a port resides on the chassis that a packet is on, as ovn-controller decides
+// it (controller/lflow.c: is_chassis_resident_cb).
 type residence struct {
 	here ovnexpr.Truth
 	on   string // the chassis that has claimed the port; empty where none has
 }
 
-// seenFrom is one port, seen from one chassis.
+// seenFrom is a port and the chassis that is asked about.
 type seenFrom struct{ chassis, port string }
 
 // residence reads where a port resides, once. A gateway port that another chassis has claimed
-// resides there as long as that chassis goes before this one in its group: which of them really is
-// active depends on BFD, which no database shows.
+// resides there if that chassis has precedence over this one in the port's group. Otherwise it is
+// unknown: which of them is active depends on BFD, which is in no database.
 func (e *Explainer) residence(ctx context.Context, chassis, port string) (residence, error) {
 	key := seenFrom{chassis, port}
 	if r, known := e.residents[key]; known {
@@ -57,7 +57,7 @@ func (e *Explainer) readResidence(ctx context.Context, chassis, port string) (re
 		return residence{}, err
 	}
 	switch {
-	case g == nil: // a chassis of the group has gone meanwhile
+	case g == nil: // a chassis of the group was deleted meanwhile
 		return residence{}, nil
 	case g.Active == nil && !isCandidate(g, here.UUID):
 		return residence{here: no}, nil
@@ -76,7 +76,7 @@ func isCandidate(g *ovn.Gateway, chassis ovsdb.UUID) bool {
 	return slices.ContainsFunc(g.Candidates, func(c ovn.GatewayCandidate) bool { return c.Chassis == chassis })
 }
 
-// before reports whether a chassis goes before another in a gateway port's group.
+// before reports whether a chassis has precedence over another in a gateway port's group.
 func before(g *ovn.Gateway, a, b ovsdb.UUID) bool {
 	rank := func(u ovsdb.UUID) int {
 		i := slices.IndexFunc(g.Candidates, func(c ovn.GatewayCandidate) bool { return c.Chassis == u })
@@ -103,16 +103,16 @@ func (e *Explainer) readResidents(ctx context.Context, f *facts, chassis, match 
 	return nil
 }
 
-// bound is a logical flow that a packet meets in all but the chassis it is on.
+// bound is a logical flow that a packet would match on another chassis.
 type bound struct {
 	flow *LogicalFlow
 	nb   *NBRow
 	port string
-	on   string // where the port resides; empty where nowhere
+	on   string // chassis where the port resides; empty where it resides on none
 	not  bool   // the flow is for the chassis where the port does not reside
 }
 
-// String says where the flow is handled.
+// String returns where the flow is handled.
 func (b *bound) String() string {
 	where := "handled only on the chassis where " + b.port + " resides"
 	switch {
@@ -124,7 +124,7 @@ func (b *bound) String() string {
 	return where + ": " + b.on
 }
 
-// subject names the row that the flow was made for, in want of one its match.
+// subject names the row that the flow was made for, or the flow by its match where there is none.
 func (b *bound) subject() string {
 	if b.nb != nil && b.nb.Table != "Logical_Router_Port" {
 		return b.nb.Table + " " + b.nb.Title()
@@ -154,7 +154,7 @@ func (e *Explainer) boundElsewhere(ctx context.Context, chassis string, l lookup
 	if err != nil {
 		return nil, err
 	}
-	packet := f // alone: no term is known to fail for where a port resides
+	packet := f // without residences: a condition on one is then unknown
 	for _, b := range in {
 		if packet.holds(b.match) == no {
 			continue
@@ -173,8 +173,8 @@ func (e *Explainer) boundElsewhere(ctx context.Context, chassis string, l lookup
 	return nil, nil
 }
 
-// onlyAway returns the port that a match asks about in the one condition that fails, if that is
-// where the port resides and all others hold; else it returns nothing.
+// onlyAway returns the port of the condition is_chassis_resident that fails, where all other
+// conditions of the match hold; else nothing.
 func (f facts) onlyAway(match string) (port string) {
 	terms, ok := f.conjuncts(match)
 	if !ok {
@@ -207,7 +207,7 @@ func (e *Explainer) boundOf(ctx context.Context, l lookup, b brief, port string,
 	return &bound{flow: lf, nb: named[0].NB, port: port, on: f.residents[port].on, not: f.residents[port].here == yes}, err
 }
 
-// away is boundElsewhere for the look-up that a packet ended at.
+// away calls boundElsewhere for the look-up that a packet ended at.
 func (e *Explainer) away(ctx context.Context, chassis string, s *seen) (*bound, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -217,8 +217,8 @@ func (e *Explainer) away(ctx context.Context, chassis string, s *seen) (*bound, 
 // maxBefore bounds how many look-ups before the one that a packet ended at are compared.
 const maxBefore = 128
 
-// awayBefore is boundElsewhere for what the packet passed before in the same datapath: an address
-// that is not translated on this chassis is why a later stage drops it. The latest counts.
+// awayBefore calls boundElsewhere for earlier look-ups in the same datapath, the latest first: a
+// later stage may drop a packet because its address is not translated on this chassis.
 func (e *Explainer) awayBefore(ctx context.Context, chassis string, s *seen) (*bound, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -235,7 +235,7 @@ func (e *Explainer) awayBefore(ctx context.Context, chassis string, s *seen) (*b
 	return nil, nil
 }
 
-// nearest says what would have gone before.
+// nearest is the text of Reason.Nearest.
 func (b *bound) nearest() string {
 	return fmt.Sprintf("%s is %s (%s of %s)", b.subject(), b, b.flow.Stage, b.flow.Datapath)
 }

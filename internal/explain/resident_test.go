@@ -42,7 +42,7 @@ func chassisRows(claimed string) string {
 	), ",")
 }
 
-// TestChassisBound checks what is said of packets that another chassis would have handled.
+// TestChassisBound checks the reasons of packets that another chassis would have handled.
 func TestChassisBound(t *testing.T) {
 	const here = `is_chassis_resident("cr-inner-mid")`
 	rows := strings.Join([]string{
@@ -59,8 +59,8 @@ func TestChassisBound(t *testing.T) {
 		lflow(11, "ingress", 4, 100, "lr_in_unsnat", `ip && ip4.dst == 172.16.0.8 && inport == "inner-mid" && `+here, "ct_snat;", "000000aa"),
 		lflow(12, "ingress", 4, 0, "lr_in_unsnat", "1", "next;", ""),
 		lflow(13, "ingress", 11, 0, "lr_in_ip_routing", "1", "drop;", ""),
-		// What drops on the other chassis too is no handling.
-		// What goes after the flow that took the packet would not have been asked.
+		// A flow that drops on the other chassis too does not count. A flow of lower priority than
+		// the one hit would not have been hit.
 		lflow(15, "ingress", 3, 90, "lr_in_ip_input", `arp.op == 1 && arp.tpa == 172.16.0.7 && `+here, "arp.op = 2; output;", ""),
 		lflow(14, "ingress", 0, 60, "lr_in_admission", `eth.dst == 0a:00:00:00:00:06 && `+here, "drop;", ""),
 	}, ",")
@@ -133,7 +133,7 @@ func TestChassisBound(t *testing.T) {
 	}
 }
 
-// TestUntracked checks what is said of answers to which no connection can be known.
+// TestUntracked checks the reasons of answers whose connection conntrack cannot know.
 func TestUntracked(t *testing.T) {
 	const tracks = "reg0[0] = 1; next;"
 	port := func(key int, name, typ string) string {

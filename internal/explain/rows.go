@@ -17,7 +17,7 @@ func isNotFound(err error) bool {
 	return errors.As(err, &e)
 }
 
-// describe says in one line what a row is that gives flows a cookie.
+// describe formats rows whose UUIDs are used as cookies, on one line.
 var describe = map[string]struct {
 	columns []string
 	text    func(r *ovsdb.Row, datapath func(ovsdb.UUID) string) string

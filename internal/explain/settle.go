@@ -10,8 +10,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// vote lets the hits that one logical flow of the same priority explains say where its pipeline
-// begins.
+// vote casts the votes of hits that exactly one logical flow, of the same priority, explains.
 func (e *Explainer) vote(hits []engine.TableHit) {
 	for _, h := range hits {
 		c, ok := cookieOf(h)
@@ -25,14 +24,15 @@ func (e *Explainer) vote(hits []engine.TableHit) {
 	}
 }
 
-// fits reports that the hit is in the flow's own table with its own priority.
+// fits reports whether the hit is in the flow's own table, as far as that is known, with its own
+// priority.
 func (e *Explainer) fits(h engine.TableHit, f *LogicalFlow) bool {
 	base, ok := e.base(f.Pipeline)
 	return f.Priority == h.Priority && (!ok || h.Table-f.TableID == base)
 }
 
-// settle picks the flows a hit may mean: one when that can be told, none when
-// no flow fits. rivals says that rows of other tables have the cookie too.
+// settle returns the flows that a hit may mean: one where that is decided, none where no flow fits.
+// rivals reports whether rows of other tables have the cookie too.
 func (e *Explainer) settle(ctx context.Context, h engine.TableHit, flows []*LogicalFlow, rivals bool) (fit []*LogicalFlow, err error) {
 	for _, f := range flows {
 		if e.fits(h, f) {
@@ -40,8 +40,8 @@ func (e *Explainer) settle(ctx context.Context, h engine.TableHit, flows []*Logi
 		}
 	}
 	if len(fit) == 0 {
-		// An entry that a learn() action made stands in another table, and
-		// one row with the cookie leaves no doubt.
+		// A flow that a learn() action made is in another table; with one row for the cookie its
+		// origin is certain.
 		if len(flows) == 1 && !rivals && e.outside(h, flows[0]) {
 			return flows, nil
 		}
@@ -62,8 +62,8 @@ func (e *Explainer) settle(ctx context.Context, h engine.TableHit, flows []*Logi
 	return fit, nil
 }
 
-// outside reports that the hit is in none of the tables of the flow's pipeline
-// as far as known, where only learned entries carry a flow's cookie.
+// outside reports whether the hit is known to be in another table than the flow's own, where only
+// learned flows carry its cookie.
 func (e *Explainer) outside(h engine.TableHit, f *LogicalFlow) bool {
 	base, ok := e.base(f.Pipeline)
 	return ok && h.Table-f.TableID != base
@@ -91,8 +91,8 @@ func (e *Explainer) onlyOn(ctx context.Context, flows []*LogicalFlow, key uint64
 	return out, nil
 }
 
-// likest keeps the flows of whose match most constants stand in the OpenFlow
-// match: addresses are written alike in both, ports too.
+// likest keeps the flows whose match has the most words in common with the OpenFlow match:
+// addresses and ports are written alike in both.
 func likest(flows []*LogicalFlow, match string) []*LogicalFlow {
 	values := map[string]bool{}
 	for _, field := range strings.Split(match, ",") {
@@ -127,7 +127,7 @@ func words(match string) []string {
 	return strings.FieldsFunc(match, func(r rune) bool { return strings.ContainsRune(" ()&|!=<>{},\"", r) })
 }
 
-// onDatapath gives a copy of the flow with the name of the datapath it was hit on.
+// onDatapath returns a copy of the flow with the name of the datapath it was hit on.
 func (e *Explainer) onDatapath(ctx context.Context, f *LogicalFlow, key uint64) (*LogicalFlow, error) {
 	out := *f
 	if f.group.IsZero() {
@@ -171,7 +171,7 @@ func (e *Explainer) group(ctx context.Context, g ovsdb.UUID) ([]ovsdb.UUID, erro
 	return members, nil
 }
 
-// datapathByKey is nil for a key that no datapath has.
+// datapathByKey returns nil for a key that no datapath has.
 func (e *Explainer) datapathByKey(ctx context.Context, key uint64) (*ovn.Datapath, error) {
 	if d, ok := e.datapaths[key]; ok {
 		return d, nil

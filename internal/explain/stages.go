@@ -14,7 +14,8 @@ type stage struct {
 	table    int
 }
 
-// brief is what is kept of every logical flow of a datapath: enough to know which to read whole.
+// brief is the part of a logical flow that is kept for all flows of a datapath: enough to decide
+// which to read whole.
 type brief struct {
 	id       ovsdb.UUID
 	group    ovsdb.UUID // of the datapaths that share it; zero for one datapath's own
@@ -25,8 +26,8 @@ type brief struct {
 // shared stands in for a datapath: the flows that datapath groups share.
 var shared ovsdb.UUID
 
-// readStages reads the briefs of the datapaths' flows and of those that are shared, unless it has them. The server goes
-// through all its logical flows for each datapath asked about, so one question tells about all stages.
+// readStages reads the briefs of the datapaths' flows and of shared ones, unless it has them. The
+// server scans all its logical flows for each datapath of a query, so one query reads all stages.
 func (e *Explainer) readStages(ctx context.Context, datapaths ...ovsdb.UUID) error {
 	var want []ovsdb.UUID
 	if e.sb.HasDatapathGroups() {
@@ -112,7 +113,8 @@ func ids(in []brief) []ovsdb.UUID {
 	return out
 }
 
-// loadFlows reads the logical flows of UUIDs, unless it has them. A row that has gone meanwhile stays unread.
+// loadFlows reads the logical flows of UUIDs, unless it has them. A row that was deleted meanwhile
+// stays unread.
 func (e *Explainer) loadFlows(ctx context.Context, ids []ovsdb.UUID) error {
 	seen := map[ovsdb.UUID]bool{}
 	var want []ovsdb.UUID
@@ -129,7 +131,7 @@ func (e *Explainer) loadFlows(ctx context.Context, ids []ovsdb.UUID) error {
 	return err
 }
 
-// flow reads one logical flow, unless it has it; nil for a row that has gone.
+// flow reads one logical flow, unless it has it; nil for a row that was deleted.
 func (e *Explainer) flow(ctx context.Context, id ovsdb.UUID) (*LogicalFlow, error) {
 	err := e.loadFlows(ctx, []ovsdb.UUID{id})
 	return e.flows[id], err

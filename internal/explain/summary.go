@@ -11,7 +11,7 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// nbTable says how a Northbound table's row is told.
+// nbTable is how the rows of a Northbound table are described.
 type nbTable struct {
 	columns  []string
 	owners   []string // TABLE.COLUMN of the rows that refer to it
@@ -68,7 +68,7 @@ var nbTables = map[string]nbTable{
 	"Load_Balancer_Health_Check": {[]string{"vip"}, nil, func(r *ovsdb.Row) (string, string) { return r.Str("vip"), "health check of " + r.Str("vip") }},
 }
 
-// named describes a table of which the name says enough.
+// named describes a table whose rows are described by their name alone.
 func named(kind, column string) func(r *ovsdb.Row) (string, string) {
 	return func(r *ovsdb.Row) (string, string) {
 		s := kind + " " + r.Str("name")
@@ -179,8 +179,8 @@ func splitVIP(vip string) (addr, port string) {
 	return vip, ""
 }
 
-// lbSummary keeps the VIP whose address and port stand in the flow's match or
-// actions: whether as ip4.dst and tcp.dst or in the registers that hold them.
+// lbSummary keeps the VIP whose address and port occur in the flow's match or actions, as ip4.dst
+// and tcp.dst or in the registers that hold them.
 func lbSummary(lines string, f *LogicalFlow) string {
 	vips := strings.Split(lines, "\n")
 	if len(vips) == 1 {
@@ -190,7 +190,7 @@ func lbSummary(lines string, f *LogicalFlow) string {
 	for _, w := range words(f.Match + " " + strings.NewReplacer(";", " ", "=", " ").Replace(f.Actions)) {
 		in[w] = true
 	}
-	// A VIP with its port says more than one without.
+	// A VIP with a port is preferred to one without.
 	var exact, address []string
 	for _, line := range vips {
 		vip, _, _ := strings.Cut(line, " => ")

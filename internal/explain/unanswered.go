@@ -9,10 +9,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// untracked says why no connection can be known to a packet that an ACL stage drops, where an ACL
-// lets the other direction pass: an answer that is not tracked, or whose request was not, needs a
-// rule of its own. It is empty for a packet that begins a connection, and where the other direction
-// is not allowed either.
+// untracked returns why conntrack cannot know the connection of a packet that an ACL stage drops,
+// where an ACL allows the other direction: an answer that is not tracked, or whose request was not,
+// needs a rule of its own. It returns nothing for a packet that begins a connection, and where the
+// other direction is not allowed either.
 func (e *Explainer) untracked(ctx context.Context, s *seen, from *LogicalFlow) (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -52,7 +52,8 @@ func (e *Explainer) untracked(ctx context.Context, s *seen, from *LogicalFlow) (
 	return fmt.Sprintf("no entry can be here: %s lets the other direction pass untracked, and the answer needs a rule of its own", acl.rule()), nil
 }
 
-// begins reports a packet that is nobody's answer: a SYN, an echo request, a neighbour's question.
+// begins reports whether a packet is not an answer: a SYN, an ICMP message other than an echo
+// reply, anything but IP.
 func (f facts) begins() bool {
 	t := f.number("icmp_type") + f.number("icmpv6_type")
 	switch {
@@ -69,7 +70,7 @@ func (f facts) begins() bool {
 	return false
 }
 
-// reversed is the request that a packet would be the answer to.
+// reversed returns the request that a packet would be the answer to.
 func (f facts) reversed() facts {
 	out := f
 	out.fields = maps.Clone(f.fields)
@@ -96,8 +97,8 @@ func (f facts) reversed() facts {
 	return out
 }
 
-// allowing finds the first flow of a stage, made for a Northbound row, that takes a packet and is
-// of the kind wanted. The port on the far side may be unknown.
+// allowing returns the first flow of a stage that matches a packet, was made for a Northbound row
+// and satisfies want; nil where there is none. The port on the far side may be unknown.
 func (e *Explainer) allowing(ctx context.Context, l lookup, f facts, want func(*LogicalFlow) bool) (*Named, error) {
 	in, err := e.stageFlows(ctx, l.datapath.UUID, l.stage)
 	if err != nil {
@@ -134,8 +135,8 @@ func (e *Explainer) allowing(ctx context.Context, l lookup, f facts, want func(*
 	return &named[0], err
 }
 
-// meets reports that every condition of a match holds, but for those on a logical port that is not
-// known.
+// meets reports whether every condition of a match holds; conditions on a logical port may be
+// unknown.
 func (f facts) meets(match string) bool {
 	terms, ok := f.conjuncts(match)
 	for _, t := range terms {
@@ -172,8 +173,8 @@ func (e *Explainer) stageNamed(name string) (stage, bool) {
 	return stage{}, false
 }
 
-// whyUntracked says what kept a packet from connection tracking on its way to an ACL stage: the
-// flow that took it in the stage before, which northd writes for ports without tracking (northd.c:
+// whyUntracked returns what kept a packet from connection tracking on its way to an ACL stage: the
+// flow that it hit in the pre_acl stage, which northd writes for ports without tracking (northd.c:
 // skip_port_from_conntrack), for stateless rules, or for all packets of a switch where nothing is
 // stateful.
 func (e *Explainer) whyUntracked(ctx context.Context, s *seen, f facts) (string, error) {

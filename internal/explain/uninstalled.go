@@ -17,14 +17,14 @@ type lookup struct {
 	hit      engine.TableHit
 	named    Named
 	last     string        // the segment's last flow
-	datapath *ovn.Datapath // as far as locate has found them
+	datapath *ovn.Datapath // set by locate
 	stage    stage
 }
 
-// packet is the packet at the look-up, as near as it is known.
+// packet returns the packet at the look-up, or at the segment's end where that is unknown.
 func (l lookup) packet() string { return cmp.Or(l.hit.Flow, l.last) }
 
-// DifferenceKind says how a chassis' tables differ from the Southbound database.
+// DifferenceKind is how a chassis' tables differ from the Southbound database.
 type DifferenceKind uint8
 
 // The kinds of difference.
@@ -43,10 +43,11 @@ type Difference struct {
 	NB       *NBRow       // behind Flow; nil when unknown
 }
 
-// Differences lists where the chassis' tables differ from what its Southbound database asks for, as far as the look-ups tell.
-// Two things are differences: a logical flow of a higher priority that surely matches the packet, and was not hit; and a hit
-// on a flow that is no longer in the database. What a match asks beyond the packet (a chassis' residents, a template's value)
-// counts for neither; nor does a flow that an earlier packet would have put there.
+// Differences lists where the look-ups show that the chassis' tables differ from its Southbound
+// database. Two things are differences: a logical flow of a higher priority that certainly matches
+// the packet and was not hit, and a hit on a flow whose logical flow is no longer in the database.
+// A match that depends on more than the packet (a chassis' residents, a template's value) is not
+// compared, nor is a flow that an earlier packet would have put there.
 func (n *Names) Differences(ctx context.Context) ([]Difference, error) {
 	e := n.explainer
 	e.mu.Lock()
@@ -91,7 +92,7 @@ func (n *Names) Differences(ctx context.Context) ([]Difference, error) {
 	return out, nil
 }
 
-// locate finds the datapath and stage of a look-up; false where it was in none.
+// locate sets the datapath and stage of a look-up; it returns false where the look-up was in none.
 func (e *Explainer) locate(ctx context.Context, l *lookup) (bool, error) {
 	f := readFacts(l.packet())
 	key := l.hit.Metadata
@@ -130,12 +131,12 @@ func (e *Explainer) locate(ctx context.Context, l *lookup) (bool, error) {
 	return false, nil
 }
 
-// decided reports that the packet may have ended at the look-up.
+// decided reports whether the packet may have ended at the look-up.
 func (l lookup) decided() bool {
 	return l.hit.Miss || l.named.Gone || l.named.Flow != nil && (drops(l.named.Flow.Actions) || rejects(l.named.Flow.Actions))
 }
 
-// weighty reports a stage in which a flow that is not there makes a difference to where packets go.
+// weighty reports whether a missing flow in the look-up's stage changes where packets go.
 func (l lookup) weighty() bool {
 	s := l.named.Stage
 	if strings.Contains(s, "_pre_") || strings.HasSuffix(s, "_hint") {
@@ -145,7 +146,8 @@ func (l lookup) weighty() bool {
 		"ip_input", "admission"}, func(part string) bool { return strings.Contains(s, part) })
 }
 
-// surelyMatching gives the flow that should have been hit: the first by priority of which every condition is known to hold.
+// surelyMatching returns the flow that should have been hit: of those whose every condition is
+// known to hold, the one with the highest priority.
 func (e *Explainer) surelyMatching(ctx context.Context, l lookup) (*LogicalFlow, error) {
 	in, err := e.stageFlows(ctx, l.datapath.UUID, l.stage)
 	if err != nil {
@@ -170,7 +172,8 @@ func (e *Explainer) surelyMatching(ctx context.Context, l lookup) (*LogicalFlow,
 		if f.holds(b.match) != yes {
 			continue
 		}
-		// Read anew: what was asked for when the stage was read may have gone since, and its flow with it.
+		// Read it again: the row, and with it its flow, may have been deleted since the stage was
+		// read.
 		still, err := e.selectFlows(ctx, []ovsdb.UUID{b.id})
 		if err != nil {
 			return nil, err
@@ -200,8 +203,8 @@ type setName struct {
 	name     string
 }
 
-// readSets reads the address sets and port groups that a match names. The Southbound database has a port group's
-// members datapath by datapath (northd.c: get_sb_port_group_name).
+// readSets reads the address sets and port groups that a match names. The Southbound database
+// splits a port group by datapath (northd.c: get_sb_port_group_name).
 func (e *Explainer) readSets(ctx context.Context, f *facts, dp *ovn.Datapath, match string) error {
 	if f.sets == nil {
 		f.sets = map[string][]ovnexpr.Constant{}
@@ -231,7 +234,7 @@ func (e *Explainer) readSets(ctx context.Context, f *facts, dp *ovn.Datapath, ma
 	return nil
 }
 
-// nameOn is a set's or group's name as a match on the datapath means it.
+// nameOn returns the key of a set or group that a match on the datapath names.
 func nameOn(dp *ovn.Datapath, name string) setName {
 	if name[0] == '@' {
 		return setName{dp.UUID, name}

@@ -13,8 +13,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 )
 
-// TestUninstalled checks which look-ups are findings: only those that a flow of the database surely
-// should have taken, or that a flow took of which the database has no row.
+// TestUninstalled checks which look-ups are findings: only those that a flow of the database
+// certainly should have taken, and hits on flows without a row in the database.
 func TestUninstalled(t *testing.T) {
 	flow := func(n, priority int, match string) string {
 		return fmt.Sprintf(`{"op":"insert","table":"Logical_Flow","uuid":"%08x-0000-4000-8000-000000000000","row":{"logical_dp_group":["named-uuid","g"],
@@ -45,20 +45,20 @@ func TestUninstalled(t *testing.T) {
 		{"a rule of lower priority", "tcp," + common + "tcp_dst=22", engine.TableHit{Table: 46, Priority: 2001, Cookie: 0x1}, ""},
 		{"sets", "udp," + common + "udp_dst=53", engine.TableHit{Table: 46, Cookie: 0x3}, "ip4.src == $friends"},
 		{"a set that is not there", "udp," + common + "udp_dst=54", engine.TableHit{Table: 46, Cookie: 0x3}, ""},
-		{"not the packet's to tell", "udp," + common + "udp_dst=55", engine.TableHit{Table: 46, Cookie: 0x3}, ""},
+		{"unknown from the packet", "udp," + common + "udp_dst=55", engine.TableHit{Table: 46, Cookie: 0x3}, ""},
 		{"another datapath's", "udp," + common + "udp_dst=56", engine.TableHit{Table: 46, Cookie: 0x3}, ""},
 		{"a packet that could not be followed", "", engine.TableHit{Table: 46, Cookie: 0x3}, ""},
 		{"nothing hit", "tcp," + common + "tcp_dst=81", engine.TableHit{Table: 46, Miss: true}, "priority 0 (1) should have taken the packet in table 46 and is not in its tables: no flow at all did"},
 		{"nothing hit outside the pipelines", "tcp," + common + "tcp_dst=81", engine.TableHit{Table: 66, Miss: true}, ""},
 		{"a flow without its row", "tcp," + common + "tcp_dst=81", engine.TableHit{Table: 46, Priority: 7, Cookie: 0xdead},
-			"hv1: table 46 took the packet on sw1 by a flow (cookie 0xdead, priority 7) whose logical flow the Southbound database has no more"},
+			"hv1: table 46 took the packet on sw1 by a flow (cookie 0xdead, priority 7) whose logical flow is no longer in the Southbound database"},
 		{"one outside the pipelines", "tcp," + common + "tcp_dst=81", engine.TableHit{Table: 66, Priority: 7, Cookie: 0xdead}, ""},
 	} {
 		c.hit.Flow = c.flow
 		if !c.hit.Miss {
 			c.hit.Match, c.hit.Metadata = "metadata=0x1", 1
 		}
-		// The stage behind tells where the pipeline begins.
+		// The later stage votes on where the pipeline begins.
 		differences, err := section(t, e, "hv1", "", c.hit, on(53, 50, 8)).Differences(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -73,8 +73,8 @@ func TestUninstalled(t *testing.T) {
 	}
 }
 
-// TestWithdrawn checks that a logical flow which goes while a packet is traced is no finding: it
-// was read, and need not be installed any more.
+// TestWithdrawn checks that a logical flow that is deleted while a packet is traced is no finding:
+// it was read, and need no longer be installed.
 func TestWithdrawn(t *testing.T) {
 	remote := ovsdbtest.Lone(t, "ovn-sb.ovsschema", ovn.Southbound, aclRows())
 	sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: remote})

@@ -4,8 +4,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// votes say in which OpenFlow table a pipeline begins, which is a matter of the release: each logical
-// flow that explains a hit beyond doubt has one, and the majority counts.
+// votes decide in which OpenFlow table a pipeline begins, which differs between releases: each
+// logical flow that explains a hit beyond doubt has one vote, and the majority decides.
 type votes struct {
 	voted map[ovsdb.UUID]bool
 	bases map[string]map[int]int // pipeline to (OpenFlow table - table_id) to votes
@@ -25,7 +25,7 @@ func (v votes) cast(f *LogicalFlow, table int) {
 	v.bases[f.Pipeline][table-f.TableID]++
 }
 
-// base is where a pipeline begins; ok is false where no flow has voted.
+// base returns the table in which a pipeline begins; ok is false where no flow has voted.
 func (v votes) base(pipeline string) (table int, ok bool) {
 	best := 0
 	for b, n := range v.bases[pipeline] {

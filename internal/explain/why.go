@@ -10,7 +10,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// text says in one sentence what a logical flow that drops is about; f is the packet there, as far as it is known.
+// text explains in one sentence why a logical flow drops; f is the packet there, as far as it is
+// known.
 func (n Named) text(f facts) string {
 	lf := n.Flow
 	on := cmpOr(lf.Datapath, "its datapath")
@@ -25,7 +26,7 @@ func (n Named) text(f facts) string {
 	case n.NB != nil && n.NB.Table == "Load_Balancer" && rejects(lf.Actions):
 		return "load balancer " + n.NB.Title() + " has no backend and rejects it"
 	case n.NB != nil && n.NB.Table == "Load_Balancer" && strings.Contains(lf.Actions, "commit_lb_aff("):
-		return "load balancer " + n.NB.Title() + " notes this client's backend (affinity) and drops the packet: what is sent again goes through"
+		return "load balancer " + n.NB.Title() + " records this client's backend (affinity) and drops the packet: a retransmission goes through"
 	case n.NB != nil && n.NB.Table == "Load_Balancer":
 		return "load balancer " + n.NB.Title() + " has no backend and drops it"
 	case has("_acl") && strings.Contains(lf.Match, "ct.inv"):
@@ -55,9 +56,9 @@ func (n Named) text(f facts) string {
 	case has("lr_in_admission"):
 		return "no port of router " + on + " takes its Ethernet destination" + f.said(" ", "eth.dst") + f.said(" from ", "inport") + " (" + rule + ")"
 	case has("arp_resolve") && lf.Match == "1":
-		return "the next hop's MAC address is not to be had (" + rule + ")"
+		return "the next hop's MAC address is unknown (" + rule + ")"
 	case has("lr_out_delivery"):
-		return "router port" + f.said(" ", "outport") + " does not send: it is disabled, or not there (" + rule + ")"
+		return "router port" + f.said(" ", "outport") + " does not send: it is disabled, or does not exist (" + rule + ")"
 	case lf.Desc != "":
 		return lf.Desc + " (" + rule + ")"
 	case lf.Match == "1":
@@ -66,8 +67,8 @@ func (n Named) text(f facts) string {
 	return fmt.Sprintf("%s drops it: %s", rule, lf.Match)
 }
 
-// said is a field of the packet with what stands before it, the first that is known; empty where
-// none is.
+// said returns the text before followed by the first of the fields that is known; empty where none
+// is.
 func (f facts) said(before string, fields ...string) string {
 	for _, field := range fields {
 		if v := f.text(field); v != "" && v != "0" {
@@ -77,7 +78,7 @@ func (f facts) said(before string, fields ...string) string {
 	return ""
 }
 
-// allowed is what the port's security lets through.
+// allowed returns the addresses that the port's security allows, for the end of a sentence.
 func (f facts) allowed() string {
 	if len(f.security) == 0 {
 		return ""
@@ -85,7 +86,8 @@ func (f facts) allowed() string {
 	return "; it allows " + strings.Join(first(f.security, 4), ", ")
 }
 
-// factsAt is the packet at a hit, with its logical ports' names where the hit's datapath is known.
+// factsAt returns the packet at a hit, with its logical ports' names where the hit's datapath is
+// known.
 func (e *Explainer) factsAt(ctx context.Context, s *seen) (facts, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -111,10 +113,10 @@ func (e *Explainer) factsAt(ctx context.Context, s *seen) (facts, error) {
 	return f, err
 }
 
-// keys is how a text names a logical port without a database.
+// keys matches a logical port as a text names it without a database.
 var keys = regexp.MustCompile(`port key (\d+) of datapath (\d+)`)
 
-// portNames puts logical ports' names in place of their keys in a text.
+// portNames replaces a logical port's keys in a text by its name.
 func (e *Explainer) portNames(ctx context.Context, text string) (string, error) {
 	m := keys.FindStringSubmatch(text)
 	if m == nil || e.sb == nil {
@@ -135,7 +137,7 @@ func (e *Explainer) portNames(ctx context.Context, text string) (string, error) 
 	return strings.Replace(text, m[0], name+" of "+dp.Name, 1), nil
 }
 
-// datapathOf is the datapath of a hit, nil where it is not known.
+// datapathOf returns the datapath of a hit, nil where it is unknown.
 func (e *Explainer) datapathOf(ctx context.Context, s *seen) (*ovn.Datapath, error) {
 	key := s.hit.Metadata
 	if key == 0 {
@@ -147,8 +149,9 @@ func (e *Explainer) datapathOf(ctx context.Context, s *seen) (*ovn.Datapath, err
 	return e.datapathByKey(ctx, key)
 }
 
-// beyond explains a drop at a hit that no logical flow is behind: the pipelines let the packet through to its output port, and
-// the chassis has no way to put it out there. That is nobody's policy. It is empty where that is not so.
+// beyond explains a drop at a hit without a logical flow: the flow has outlived its logical flow, a
+// stage has none installed, or the pipelines let the packet through to its output port and the
+// chassis cannot put it out there, which is no policy. It returns nothing for any other hit.
 func (e *Explainer) beyond(ctx context.Context, chassis string, s *seen) (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -162,7 +165,7 @@ func (e *Explainer) beyond(ctx context.Context, chassis string, s *seen) (string
 	case err != nil:
 		return "", err
 	case logical && s.named.Gone:
-		return fmt.Sprintf("a flow of table %d drops it (priority %d, cookie 0x%x) whose logical flow the Southbound database has no more",
+		return fmt.Sprintf("a flow of table %d drops it (priority %d, cookie 0x%x) whose logical flow is no longer in the Southbound database",
 			s.hit.Table, s.hit.Priority, s.hit.Cookie), nil
 	case logical:
 		return fmt.Sprintf("no flow of table %d, a stage of %s, takes it: its logical flows are not installed", s.hit.Table, dp.Name), nil
@@ -194,7 +197,7 @@ func (e *Explainer) beyond(ctx context.Context, chassis string, s *seen) (string
 // maxMembers bounds how many ports of a multicast group are asked about.
 const maxMembers = 64
 
-// unreachableGroup says why a chassis puts a packet for a multicast group out nowhere.
+// unreachableGroup explains why a chassis has no port to put out a packet for a multicast group.
 func (e *Explainer) unreachableGroup(ctx context.Context, chassis string, dp *ovn.Datapath, key int64) (string, error) {
 	g, err := e.sb.MulticastByKey(ctx, dp.UUID, key)
 	if err != nil {
@@ -217,7 +220,7 @@ func (e *Explainer) unreachableGroup(ctx context.Context, chassis string, dp *ov
 	return text, nil
 }
 
-// unreachable says why a chassis has no way to a port.
+// unreachable explains why a chassis cannot send to a port.
 func (e *Explainer) unreachable(ctx context.Context, chassis string, dp *ovn.Datapath, pb *ovn.PortBinding) (string, error) {
 	here, err := e.sb.ChassisByName(ctx, chassis)
 	if err != nil && !isNotFound(err) {
@@ -240,7 +243,7 @@ func (e *Explainer) unreachable(ctx context.Context, chassis string, dp *ovn.Dat
 	}
 	there, err := e.sb.ChassisByUUID(ctx, pb.Chassis)
 	if isNotFound(err) {
-		return port + " is bound to a chassis that the Southbound database has no more", nil
+		return port + " is bound to a chassis that is no longer in the Southbound database", nil
 	}
 	if err != nil {
 		return "", err

@@ -30,7 +30,7 @@ func finding(chassis string, d explain.Difference) report.Finding {
 	}
 	if d.Kind == explain.Outlived {
 		f.Code = "flow-outlived"
-		f.Text = fmt.Sprintf("%s: table %d took the packet on %s by a flow (cookie 0x%x, priority %d) whose logical flow the Southbound database has no more",
+		f.Text = fmt.Sprintf("%s: table %d took the packet on %s by a flow (cookie 0x%x, priority %d) whose logical flow is no longer in the Southbound database",
 			chassis, d.Hit.Table, d.Datapath, d.Hit.Cookie, d.Hit.Priority)
 		f.Hint = "is ovn-controller running and connected?"
 		return f

@@ -21,7 +21,7 @@ func stale(b builder) []probe.Case {
 			`hv3: logical flow ls_out_acl`, `ACL "new-rule"`, "is not in its tables"),
 		paused("stale-acl-removed", b.tcp("sw0-p1", "sw2-p2", 8080), "sw2-p2",
 			[]string{"acl-del pg2 " + allow}, []string{"--name=allow-8080 acl-add pg2 " + allow + " allow-related"},
-			"hv3: table", "the Southbound database has no more"),
+			"hv3: table", "is no longer in the Southbound database"),
 		changed(probe.Case{Name: "stale-flow-lost", Feature: f, Steps: []probe.Step{
 			{Packet: b.tcp("sw2-p1", "sw0-p1", 27), Want: "nowhere", Explanation: probe.Explanation{Because: []string{"ACL lost"}}},
 			{NB: []string{"@hv1 ovs-ofctl del-flows br-int tcp,tp_dst=27"}},

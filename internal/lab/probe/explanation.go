@@ -20,7 +20,7 @@ type Explanation struct {
 
 // alarms are parts of warnings about missing or outdated flows of a chassis. A case that causes one
 // has it in Warn.
-var alarms = []string{"is not in its tables", "Southbound database has no more", "were not compared"}
+var alarms = []string{"is not in its tables", "is no longer in the Southbound database", "were not compared"}
 
 // missing returns the parts of t that the report lacks for one of its packets.
 func (t Explanation) missing(r *Report, packet int) []string {

@@ -37,7 +37,7 @@ func TestExplanation(t *testing.T) {
 		{want: Explanation{Warn: []string{"slow"}}, old: "slow", new: "quick", bad: "no warning says"},
 		{old: "hv1 is slow", new: "hv1: a flow is not in its tables: x", bad: "a false alarm"},
 		{want: Explanation{Warn: []string{"is not in its tables"}}, old: "hv1 is slow", new: "hv1: a flow is not in its tables: x"},
-		{want: Explanation{Warn: []string{"is not in its tables"}}, old: "hv1 is slow", new: "the Southbound database has no more", bad: "a false alarm"},
+		{want: Explanation{Warn: []string{"is not in its tables"}}, old: "hv1 is slow", new: "is no longer in the Southbound database", bad: "a false alarm"},
 	} {
 		var r Report
 		if err := json.Unmarshal([]byte(strings.Replace(explainedReport, c.old, c.new, 1)), &r); err != nil {
