@@ -12,22 +12,23 @@ type Start struct {
 	Bridge  string // the integration bridge when empty
 	OFPort  uint32
 	Via     string // vif, physical
-	// VLAN tags the packet as it is on the wire where it enters, or on a parent's interface; 0
-	// leaves it as it is.
+	// VLAN is the tag of the packet on the wire where it enters, or on a parent's interface; 0 adds
+	// none.
 	VLAN uint16
 	// Network is the provider network that it comes by; empty for any other way.
 	Network string
-	// Resume enters the pipeline by these OpenFlow actions instead of by a port: a router's.
+	// Resume has OpenFlow actions by which the packet enters a router's pipeline, instead of by a
+	// port.
 	Resume string
 	// Also are further places where a copy enters at the same time: a broadcast from a provider
 	// network.
 	Also []Start
-	// Choices are those of earlier packets that the packet's own headers depend on: it answers one
+	// Choices are those of earlier packets that the packet's headers depend on, as it answers one
 	// of them.
 	Choices []engine.Choice
 }
 
-// arrivals are the places where a packet enters.
+// arrivals returns the places where a packet enters.
 func (st Start) arrivals(p packet.Packet) []arrival {
 	if st.VLAN != 0 && len(p.VLANs) == 0 {
 		p.VLANs = []packet.VLAN{{TPID: 0x8100, VID: st.VLAN}}
@@ -50,20 +51,20 @@ type arrival struct {
 	via     string
 	choices []engine.Choice
 	hops    []int
-	way     []Step // so far
+	way     []Step // the packet's way so far
 	depth   int
-	held    *Held      // where a fragment first waited for the others
-	tunnel  *HopTunnel // that it comes by
+	held    *Held      // where a fragment first waited for the others; nil: it did not
+	tunnel  *HopTunnel // that it comes by; nil for any other way
 
-	// Of a packet that OVN itself made on the way:
-	made   string // what it is: "tcp_reset", "arp", ...
-	reject bool   // it tells the sender that his packet was refused
-	aside  bool   // it goes beside the traced packet and does not decide its verdict
+	// For a packet that OVN itself made on the way:
+	made   string // its kind: "tcp_reset", "arp", ...
+	reject bool   // it reports to the sender that the packet was refused
+	aside  bool   // it does not count for the traced packet's verdict
 	why    *Cause // what made OVN send it
-	ask    *ask   // the question that it asks, or that it answers; nil: none
+	ask    *ask   // the address request that it sends or answers; nil: none
 }
 
-// unfollowed is the end of a packet that is not carried any further, and why.
+// unfollowed returns an unknown end for a packet that is not followed any further, with the reason.
 func (a arrival) unfollowed(why string) *Branch {
 	return &Branch{
 		Verdict: engine.Unknown, Chassis: a.chassis, Packet: a.req.Packet, Choices: a.choices, Cause: &Cause{Chassis: a.chassis, Why: why},
@@ -71,17 +72,17 @@ func (a arrival) unfollowed(why string) *Branch {
 	}
 }
 
-// track is one alternative on its way.
+// track is one alternative that is being followed.
 type track struct {
 	world    World
 	pending  []arrival
 	branches []*Branch
 	asides   []*Branch // ends of packets that OVN sent beside the traced one
 	choices  []engine.Choice
-	floods   []flood // met on the visit that is under way
+	floods   []flood // found on the current visit
 }
 
-// fork is a copy of a track in which choices have fallen; the world is shared.
+// fork returns a copy of a track with further choices made; the world is shared.
 func (t *track) fork(choices ...engine.Choice) *track {
 	return &track{
 		world:    t.world,
@@ -92,7 +93,8 @@ func (t *track) fork(choices ...engine.Choice) *track {
 	}
 }
 
-// ends counts what has become of the track's packet so far; mirror copies are not counted.
+// ends counts the ends of the track's packet so far, and the arrivals still pending; mirror copies
+// are not counted.
 func (t *track) ends() int {
 	n := len(t.asides) + len(t.pending)
 	for _, b := range t.branches {
@@ -113,7 +115,7 @@ func (t *track) keep(a arrival, b *Branch) {
 	a.ask.ends(b)
 }
 
-// outcome is what has become of the track, of a packet that is labelled so.
+// outcome returns the track's outcome; label names the packet.
 func (t *track) outcome(label string) Outcome {
 	return Outcome{Choices: t.choices, Branches: t.branches, Asides: t.asides, World: t.world.Ended(label)}
 }

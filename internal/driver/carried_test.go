@@ -11,8 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// An entry depends on the choices before the visit that made it and on those of the visit; what is
-// repeated stands once.
+// An entry depends on the choices before the visit that made it and on those of the visit; a
+// repeated choice is listed once.
 func TestEntriesDependOnTheWholeWay(t *testing.T) {
 	e := entryOf(80).Entries[0].Entry
 	syn := engine.Choice{Kind: "nat-port", Chosen: "1-2", Of: "SYN"}
@@ -62,8 +62,8 @@ func choicesOf(w World, chassis string) []engine.Choice {
 	return nil
 }
 
-// What one packet leaves on a chassis is given to that chassis for the next, in each alternative
-// its own; choices of earlier packets are listed and make no alternatives.
+// What one packet leaves on a chassis is given to that chassis for the next, separately in each
+// alternative; choices of earlier packets are listed and make no alternatives.
 func testCarried(t *testing.T, sb *ovn.SB) {
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
 	leaf := output(hv1.port(t, "tap0"), tcpSYN())
@@ -101,7 +101,7 @@ func testCarried(t *testing.T, sb *ovn.SB) {
 	}
 }
 
-// An alternative of an earlier packet is none of this one.
+// An alternative of an earlier packet is not one of this packet.
 func TestEarlierChoicesExcludeNothing(t *testing.T) {
 	of := func(v engine.Verdict, cs ...engine.Choice) *Branch {
 		return &Branch{Verdict: v, Choices: cs}

@@ -7,7 +7,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// String is the cause in words, as far as no name of a logical flow is needed for it.
+// String returns the cause in words, without the names of logical flows.
 func (c *Cause) String() string {
 	switch {
 	case c == nil:
@@ -25,7 +25,7 @@ func (c *Cause) String() string {
 	return fmt.Sprintf("dropped in table %d of %s by priority %d, match %q", hit.Table, hit.Bridge, hit.Priority, hit.Match)
 }
 
-// same reports whether two causes read alike: the same reason in words, the same flow.
+// same reports whether two causes have the same reason in words and the same flow.
 func (c *Cause) same(o *Cause) bool {
 	if c == nil || o == nil {
 		return c == o
@@ -44,7 +44,7 @@ func (z Zone) String() string {
 	return fmt.Sprintf("%d (%s) on %s", z.ID, z.Name, z.Chassis)
 }
 
-// String says where the connection is known, and where it was looked up.
+// String names the first zone that has the connection, and the zone where it was looked up.
 func (e *Elsewhere) String() string {
 	return fmt.Sprintf("the connection is known in zone %s, and is looked up in zone %s", e.Known[0].Zone, e.Missed)
 }
@@ -78,7 +78,7 @@ func deciding(hits []engine.TableHit, leaf engine.Leaf) (at int, ok bool) {
 	return last, true
 }
 
-// drops reports a flow that has a drop action.
+// drops reports whether a flow has a drop action.
 func drops(h engine.TableHit) bool {
 	for _, a := range h.Actions {
 		if a == "drop" || strings.HasPrefix(a, "drop(") {

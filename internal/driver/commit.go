@@ -9,14 +9,14 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 )
 
-// CommitOptions say how entries are made real.
+// CommitOptions are how entries are written to the nodes' kernels.
 type CommitOptions struct {
 	Timeout uint32 // seconds; the node's default when 0
 	Keep    bool
 }
 
-// Commit writes a world's overlay entries to the nodes' kernels. The world it returns has only what
-// was not written: the next packet finds the rest in the nodes' own tables.
+// Commit writes a world's overlay entries to the nodes' kernels. The world that it returns has only
+// the entries that were not written: the next packet finds the others in the nodes' own tables.
 func (d *Driver) Commit(ctx context.Context, w World, opt CommitOptions) (World, []string, error) {
 	next := World{Overlays: map[string]ctstate.OverlayData{}, Lessons: w.Lessons, Carried: w.Carried}
 	var warnings []string

@@ -20,7 +20,7 @@ func (e *ending) controller() {
 	}
 	punt, err := pinctrl.Decode(leaf.Controller.Action)
 	if leaf.Controller.Action == "" || err != nil {
-		why := "punted to the controller; which action did it is not known"
+		why := "punted to the controller; which action did it is unknown"
 		if err != nil {
 			why += ": " + err.Error()
 		}
@@ -35,11 +35,11 @@ func (e *ending) controller() {
 	e.follow(pinctrl.Responder{Release: release}.Answer(punt, leaf.Packet, flow))
 }
 
-// follow goes on as ovn-controller does with the packet.
+// follow continues as ovn-controller does with the packet.
 func (e *ending) follow(res pinctrl.Result) {
 	switch res.Hint {
 	case pinctrl.HintGoesOn:
-		// A copy: the packet's other leaves tell what becomes of it; without any, nothing does.
+		// A copy: the packet itself goes on, and ends at its other leaves.
 		e.at.remark(e.leaf.Segment, res.Text)
 		if res.Kind == pinctrl.Learns {
 			e.from.ask.hears(e.leaf.Packet)
@@ -82,7 +82,8 @@ func textOf(r pinctrl.Result) string {
 	return r.Text
 }
 
-// generated is the packet that ovn-controller sends into the pipeline by packet-out.
+// generated returns the packet that ovn-controller sends into the pipeline by packet-out; false
+// where it sends none, or it is not followed.
 func (e *ending) generated(res pinctrl.Result) (arrival, bool) {
 	if res.Generated == nil || res.Actions == "" || e.from.depth > maxAnswers {
 		return arrival{}, false
@@ -98,8 +99,8 @@ func (e *ending) generated(res pinctrl.Result) (arrival, bool) {
 	}, true
 }
 
-// resumed follows a packet that waits for ovn-controller and goes on; which of the ways it goes,
-// where there are several, depends on what only ovn-controller sees.
+// resumed follows a packet that ovn-controller sends on. Where there are several ways, which one it
+// takes depends on data that only ovn-controller has.
 func (e *ending) resumed(res pinctrl.Result) {
 	c, a := e.leaf.Controller, e.from
 	if c.Lost != "" || c.Table < 0 || c.Table > 254 || a.depth > maxAnswers {
@@ -124,7 +125,7 @@ func (e *ending) resumed(res pinctrl.Result) {
 // maxAnswers bounds how often ovn-controller's packets may make ovn-controller answer.
 const maxAnswers = 16
 
-// remark notes, once, what happened in a segment beside the packet's way.
+// remark notes, once, a side effect in a segment.
 func (v *visit) remark(segment int, text string) {
 	if slices.Contains(v.Segments[segment].Notes, text) || slices.Contains(v.Remarks[segment], text) {
 		return

@@ -12,7 +12,7 @@ import (
 
 // Nodes reaches chassis; the same chassis gives the same node for a whole run.
 type Nodes interface {
-	// Node gives the node of a chassis, or an error that says what is missing to reach it.
+	// Node returns the node of a chassis, or an error that names what is missing to reach it.
 	Node(ctx context.Context, chassis *ovn.Chassis) (node.Node, error)
 }
 
@@ -25,7 +25,8 @@ type Driver struct {
 	MaxHops int    // node visits of one packet; DefaultMaxHops when 0
 	MaxDump int    // node.TraceRequest.MaxDump
 
-	// DialSB opens another zone's Southbound database as a chassis names it; nil: there are none.
+	// DialSB opens another zone's Southbound database by the ovn-remote of a chassis; nil: there
+	// are no other zones.
 	DialSB func(ctx context.Context, chassis, remote string) (*ovn.SB, error)
 
 	chassis map[string]*ovn.Chassis
@@ -37,7 +38,7 @@ type Driver struct {
 	ahead   prefetches
 }
 
-// node reaches a chassis and reads what it is, once.
+// node reaches a chassis and reads its node.Info, once.
 func (d *Driver) node(ctx context.Context, name string) (node.Node, *node.Info, error) {
 	c, err := d.chassisRow(ctx, name)
 	if err != nil {

@@ -92,7 +92,8 @@ func testTunnel(t *testing.T, sb *ovn.SB) {
 			}
 		}
 	}
-	// So does what the sender's routes choose, which is not known when they could not be asked.
+	// So does the address that the sender's routes choose, which is unknown when they could not be
+	// asked.
 	hv1.trace = same(result(through(hv1.port(t, "ovn-hv2-10.9.0.2"), far, "", "10.9.0.2")))
 	leaving(func(p *node.Port) { p.Source = "10.9.1.1" })
 	send(t, d, tcpSYN())
@@ -111,8 +112,8 @@ func testTunnel(t *testing.T, sb *ovn.SB) {
 	}
 }
 
-// The options that ovs-monitor-ipsec reads say that a tunnel is encrypted; ends that differ are
-// warned of.
+// The options that ovs-monitor-ipsec reads mark a tunnel as encrypted; there is a warning where its
+// ends differ.
 func testTunnelIPsec(t *testing.T, sb *ovn.SB) {
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
 	hv1.trace = same(result(through(hv1.port(t, "ovn-hv2-10.9.0.2"), tcpSYN(), "", "10.9.0.2")))
@@ -136,7 +137,7 @@ func testTunnelIPsec(t *testing.T, sb *ovn.SB) {
 	wantText(t, sent.Warnings[0], "the tunnel from hv1 to hv2 is set up for IPsec differently at its ends (CA-signed certificate, none): its packets may be lost")
 	set(hv2, "10.9.0.1", "remote_name", "hv1")
 	sent = send(t, d, tcpSYN())
-	wantText(t, sent.Warnings[0], "the tunnel from hv1 to hv2 is set up for IPsec: whether its security associations are up is not known")
+	wantText(t, sent.Warnings[0], "the tunnel from hv1 to hv2 is set up for IPsec: whether its security associations are up is unknown")
 }
 
 func testTunnelIPv6(t *testing.T, sb *ovn.SB) {
@@ -192,7 +193,7 @@ func TestTunnelPort(t *testing.T) {
 	}
 }
 
-// What a tunnel's far end is cannot be told: unknown, with the reason.
+// A tunnel whose far end cannot be found: unknown, with the reason.
 func testTunnelEnds(t *testing.T, sb *ovn.SB) {
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
 	hv2.info.Ports = hv2.info.Ports[:3] // no tunnels
@@ -321,7 +322,7 @@ func testAlternatives(t *testing.T, sb *ovn.SB) {
 		sent.Outcomes[0].Branches[0] != sent.Branches[0] || sent.Outcomes[1].Branches[0] != sent.Branches[0] {
 		t.Errorf("%s, in %d outcomes", ends(sent), len(sent.Outcomes))
 	}
-	// What tells two ends apart makes two branches of them.
+	// Ends that differ in one respect are two branches.
 	for name, change := range map[string]func(*engine.Leaf){
 		"packet": func(l *engine.Leaf) { l.Packet.TTL++ },
 		"port":   func(l *engine.Leaf) { l.Port = hv1.port(t, "br-int") },
@@ -419,8 +420,8 @@ func testMirrors(t *testing.T, sb *ovn.SB) {
 	}
 }
 
-// Each chassis by its own Southbound database; a socket is another one on each of them, and what
-// was opened is asked for once.
+// Each chassis by its own Southbound database; a socket is another one on each of them, and each is
+// opened once.
 func testSouthbound(t *testing.T, sb *ovn.SB) {
 	far, other := chassis("far", "x"), chassis("other", "y")
 	far.info.OVNRemote, other.info.OVNRemote = "tcp:10.0.0.9:6642", "unix:/run/ovn/ovnsb_db.sock"
@@ -444,7 +445,7 @@ func testSouthbound(t *testing.T, sb *ovn.SB) {
 	if ask("hv1") != sb || ask("far") != zone || ask("far") != zone {
 		t.Error("another database")
 	}
-	// Not before its node was asked can a chassis be told by its own database.
+	// Until its node was asked, a chassis' own database is unknown.
 	if ask("other") != sb {
 		t.Error("a database for a node that was not asked")
 	}
@@ -460,8 +461,8 @@ func testSouthbound(t *testing.T, sb *ovn.SB) {
 	wantText(t, strings.Join(dialed, "\n"), "far tcp:10.0.0.9:6642\nother"+sock+"\nthird"+sock+"\nfourth"+sock)
 }
 
-// A flood's verdict is its best copy's, of alternatives the worst; what happens in all of them is
-// none of its own.
+// A flood's verdict is its best copy's, of alternatives the worst; a branch that is in all of them
+// is not an alternative.
 func TestVerdictOfFloods(t *testing.T) {
 	branch := func(v engine.Verdict, chosen ...string) *Branch {
 		b := &Branch{Verdict: v}
@@ -566,7 +567,7 @@ func testProvider(t *testing.T, sb *ovn.SB) {
 			}
 		})
 	}
-	// Whether the wire floods is not known: two alternatives, and the copy is in one of them alone.
+	// Whether the wire floods is unknown: two alternatives, and the copy is in one of them alone.
 	hv1.trace = same(result(wire(packet.MAC{2, 9}, 30)))
 	sent := send(t, d, tcpSYN())
 	if len(sent.Outcomes) != 2 || len(sent.Outcomes[0].Branches) != 2 || len(sent.Outcomes[1].Branches) != 1 || sent.Verdict != engine.External {
@@ -579,7 +580,7 @@ func testProvider(t *testing.T, sb *ovn.SB) {
 			}
 		}
 	}
-	// A chassis that only a flood would reach, and that cannot be asked, is no reason to fail.
+	// A chassis that only a flood would reach, and that cannot be asked, is a warning.
 	hv1.trace = same(result(wire(packet.MAC{2, 9}, 30)))
 	sent = send(t, &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}, tcpSYN())
 	if w := strings.Join(sent.Warnings, "\n"); len(sent.Outcomes) != 1 || !strings.Contains(w, "if the physical network floods 02:09:00:00:00:00, it reaches hv2 too, but chassis hv2: reach: no way to it") {
@@ -590,7 +591,7 @@ func testProvider(t *testing.T, sb *ovn.SB) {
 	hv1.trace = same(result(wire(gateway, 0)))
 	wantText(t, ends(send(t, &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1, "hv2": hv2}}, tcpSYN())),
 		"unknown unknown hv1 eth1: hv2 answers for 00:00:20:20:12:13 (cr-lr0-public), but it has no bridge mapping for provider network physnet1")
-	// A broadcast that cannot be followed everywhere says so.
+	// A broadcast that cannot be followed everywhere has a warning.
 	hv1.trace = same(result(wire(packet.MAC{255, 255, 255, 255, 255, 255}, 0)))
 	sent = send(t, &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}, tcpSYN())
 	if w := strings.Join(sent.Warnings, "\n"); !strings.Contains(w, "the broadcast reaches hv2 too, but chassis hv2: reach: no way to it") {
@@ -602,7 +603,7 @@ func testProvider(t *testing.T, sb *ovn.SB) {
 	wantText(t, ends(send(t, &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}, tcpSYN())), "external external hv1 eth1: leaves by eth1 of br-ex, which maps no provider network")
 }
 
-// A punt whose action is not known is the controller's, and says so.
+// A punt whose action is unknown ends at the controller, with that reason.
 func testController(t *testing.T, sb *ovn.SB) {
 	hv1 := chassis("hv1", "sw0-p1")
 	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}
@@ -612,8 +613,8 @@ func testController(t *testing.T, sb *ovn.SB) {
 		text string
 	}{
 		{nil, "ovs-vswitchd consumes the packet: LACP", "ovs-vswitchd consumes the packet: LACP"},
-		{&engine.ControllerLeaf{Table: -1}, "", "punted to the controller; which action did it is not known"},
-		{&engine.ControllerLeaf{Action: "controller(userdata=zz)", Table: 8}, "", "which action did it is not known"},
+		{&engine.ControllerLeaf{Table: -1}, "", "punted to the controller; which action did it is unknown"},
+		{&engine.ControllerLeaf{Action: "controller(userdata=zz)", Table: 8}, "", "which action did it is unknown"},
 	} {
 		hv1.trace = same(result(engine.Leaf{Kind: engine.LeafController, Packet: tcpSYN(), Path: []int{0}, Controller: c.leaf, Why: c.why}))
 		sent := send(t, d, tcpSYN())
@@ -690,8 +691,8 @@ func testStart(t *testing.T, sb *ovn.SB) {
 	if _, err = enter("ln-prov", "", p); !errors.As(err, &ee) || !strings.Contains(err.Error(), "(FDB)") {
 		t.Errorf("%v", err)
 	}
-	// What is elsewhere: a VTEP's port nowhere, another zone's port on that zone's chassis, if it
-	// has an interface there.
+	// Ports elsewhere: a VTEP's enters nowhere, another zone's on that zone's chassis, if it has an
+	// interface there.
 	if _, err = enter("sw0-vtep", "", tcpSYN()); !errors.As(err, &ee) || !strings.Contains(err.Error(), "VTEP gateway") {
 		t.Errorf("%v", err)
 	}
@@ -775,7 +776,7 @@ func testFaults(t *testing.T, sb *ovn.SB) {
 	}
 }
 
-// Entries go to the chassis that they are of; the rest of the world is left.
+// Entries are written to their own chassis; the rest of the world stays.
 func testCommit(t *testing.T, sb *ovn.SB) {
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
 	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1, "hv2": hv2}}

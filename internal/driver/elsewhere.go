@@ -14,9 +14,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// The search for a connection that was not found where it was looked up is bounded: so many
-// look-ups of a packet, on so many chassis beside their own, each in no more than node.MaxFind
-// zones.
+// Bounds of the search for a connection that was not found where it was looked up: the look-ups of
+// a packet, and for each the chassis beside its own. On each chassis no more than node.MaxFind
+// zones are searched.
 const (
 	maxMissed  = 4
 	maxChassis = 4
@@ -29,9 +29,9 @@ type missed struct {
 	tuple   ctstate.Tuple
 }
 
-// elsewhere tells of a dropped packet that does not begin a connection where its connection is
-// known instead: in another zone of the chassis (a zone set by hand), or on another chassis (a
-// gateway or a workload that has moved).
+// elsewhere adds to the cause of a dropped packet that does not begin a connection where its
+// connection is known instead: in another zone of the chassis (a zone set by hand), or on another
+// chassis (a gateway or a workload that has moved).
 func (s *sending) elsewhere(ctx context.Context) {
 	if begins(s.Packet) {
 		return
@@ -67,7 +67,7 @@ func (s *sending) zoneName(ctx context.Context, m missed) string {
 	return s.zonesOf(ctx, m.chassis)[m.zone]
 }
 
-// begins reports a packet that has no connection yet, whatever the tables hold.
+// begins reports whether a packet begins a connection, and so has no entry yet.
 func begins(p packet.Packet) bool {
 	switch {
 	case !p.IsIP():
@@ -88,8 +88,8 @@ type zoneKey struct {
 	zone    uint16
 }
 
-// lookedUp lists the look-ups on a branch's way that found nothing, the last first, and where
-// others found an entry: that the connection is known there is no news.
+// lookedUp returns the look-ups on a branch's way that found nothing, the last first, and the zones
+// where others found an entry: an entry there explains nothing.
 func (s *sending) lookedUp(b *Branch) (out []missed, hits map[zoneKey]bool) {
 	hits = map[zoneKey]bool{}
 	for _, at := range b.Way {
@@ -108,8 +108,8 @@ func (s *sending) lookedUp(b *Branch) (out []missed, hits map[zoneKey]bool) {
 	return out, hits
 }
 
-// knownIn looks for a connection where it was not looked up: first among the entries that earlier
-// packets would have left, then in the tables.
+// knownIn looks for a connection in zones where it was not looked up: first among the entries that
+// earlier packets would have left, then in the tables.
 func (s *sending) knownIn(ctx context.Context, m missed, w World) []Known {
 	var out []Known
 	add := func(chassis string, e ctstate.Entry) {
@@ -200,8 +200,8 @@ func baseOf(zone string) string {
 }
 
 // find asks a chassis for a connection: on the one where it was not found in the other zones, those
-// of the same router or port first; on another in the zones of the same name. What cannot be asked
-// is a remark, no error: the trace stands without.
+// of the same router or port first; on another in the zones of the same name. A chassis that cannot
+// be asked is a late warning, not an error: the trace is complete without it.
 func (s *sending) find(ctx context.Context, chassis string, m missed) []ctstate.Entry {
 	n, _, err := s.node(ctx, chassis)
 	if err != nil {

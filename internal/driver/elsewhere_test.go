@@ -39,7 +39,7 @@ func (n nodesByName) Node(_ context.Context, c *ovn.Chassis) (node.Node, error) 
 	return n[c.Name], nil
 }
 
-// TestKnownElsewhere checks what is said of a dropped packet whose connection has an entry where it
+// TestKnownElsewhere checks the cause of a dropped packet whose connection has an entry where it
 // was not looked up.
 func TestKnownElsewhere(t *testing.T) {
 	sb := southbound(t)
@@ -61,7 +61,7 @@ func TestKnownElsewhere(t *testing.T) {
 		{name: "another zone of the router", hv1: []ctstate.Entry{in(6)}, want: "; the connection is known in zone 6 (lr0_dnat) on hv1, and is looked up in zone 7 (lr0_snat) on hv1", asked1: "6 5"},
 		{name: "a port's zone", hv1: []ctstate.Entry{in(5)}, want: "; the connection is known in zone 5 (sw0-p1) on hv1, and is looked up in zone 7 (lr0_snat) on hv1", asked1: "6 5"},
 		{name: "the gateway has moved", hv2: []ctstate.Entry{in(17)}, want: "; the connection is known in zone 17 (lr0_snat) on hv2, and is looked up in zone 7 (lr0_snat) on hv1", asked1: "6 5", also: "16 17"},
-		{name: "not known", hv2: []ctstate.Entry{in(15)}, asked1: "6 5", also: "16 17"},
+		{name: "unknown", hv2: []ctstate.Entry{in(15)}, asked1: "6 5", also: "16 17"},
 		{name: "of an earlier packet", overlay: map[string]ctstate.OverlayData{"hv2": {Entries: []ctstate.OverlayEntry{{Entry: in(17)}}}},
 			want: "; the connection is known in zone 17 on hv2, and is looked up in zone 7 (lr0_snat) on hv1"},
 		{name: "where it was found on its way", hv1: []ctstate.Entry{in(5)}, hit: 5, asked1: "6 5"},

@@ -10,7 +10,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// ending is one leaf of a visit, on one track, about to become a branch or to go on elsewhere.
+// ending is one leaf of a visit, on one track, about to become a branch or an arrival on another
+// node.
 type ending struct {
 	*sending
 	track *track
@@ -19,8 +20,8 @@ type ending struct {
 	leaf  engine.Leaf
 }
 
-// dead is an error that ends a packet's way and not the run: why it is not known how the packet
-// goes on, or where it is lost.
+// dead is an error that ends a packet's way and not the run: the packet is lost, or it is unknown
+// how it goes on.
 type dead struct {
 	// lostOn is the chassis on which the packet is lost; empty where it is unknown how it goes on.
 	lostOn string
@@ -29,10 +30,10 @@ type dead struct {
 
 func (d *dead) Error() string { return d.why }
 
-// unknown says why it is not known how a packet goes on.
+// unknown returns an error for a packet of which it is unknown how it goes on.
 func unknown(format string, args ...any) error { return &dead{why: fmt.Sprintf(format, args...)} }
 
-// lost says why a packet is lost on a chassis.
+// lost returns an error for a packet that is lost on a chassis.
 func lost(chassis, format string, args ...any) error {
 	return &dead{lostOn: chassis, why: fmt.Sprintf(format, args...)}
 }
@@ -83,7 +84,7 @@ func (e *ending) delivered(ctx context.Context) error {
 	return nil
 }
 
-// branch is the leaf as an end of the packet, without its cause but for the words given.
+// branch returns the leaf as an end of the packet; its cause has only the words given.
 func (e *ending) branch(v engine.Verdict, port, why string) *Branch {
 	b := &Branch{
 		Verdict: v, Chassis: e.from.chassis, Port: port, Packet: e.leaf.Packet, Choices: e.choices(),
@@ -95,8 +96,8 @@ func (e *ending) branch(v engine.Verdict, port, why string) *Branch {
 	return b
 }
 
-// end ends the packet: with a verdict, at a port where it ends at one, for a reason in words where
-// the look-up that decided does not tell it.
+// end ends the packet with a verdict. port is empty where it ends at none, why where the look-up
+// that decided is the whole reason.
 func (e *ending) end(v engine.Verdict, port, why string) *Branch {
 	b := e.branch(v, port, why)
 	switch {
@@ -112,8 +113,8 @@ func (e *ending) end(v engine.Verdict, port, why string) *Branch {
 	return b
 }
 
-// stop ends the packet where an error says that its way ends there; port is where it left this
-// chassis. Any other error is the run's, and returned.
+// stop ends the packet by a dead error, whose text follows before. It returns any other error,
+// which is the run's.
 func (e *ending) stop(err error, before string) error {
 	var d *dead
 	switch {
@@ -129,7 +130,7 @@ func (e *ending) stop(err error, before string) error {
 	return nil
 }
 
-// cause completes the reason of a branch by the look-up that decided.
+// cause returns the cause of a branch, completed by the look-up that decided.
 func (e *ending) cause(b *Branch) *Cause {
 	c := b.Cause
 	if c == nil {
@@ -148,7 +149,7 @@ func (e *ending) cause(b *Branch) *Cause {
 // forward sends the packet on to another node.
 func (e *ending) forward(next arrival) { e.track.pending = append(e.track.pending, e.onward(next)) }
 
-// onward is an arrival as the next part of the packet's way.
+// onward returns an arrival with what the packet has passed so far.
 func (e *ending) onward(next arrival) arrival {
 	a := e.from
 	next.hops, next.depth, next.way, next.held = a.hops, a.depth+1, e.way(), e.held()
@@ -162,12 +163,13 @@ func (e *ending) onward(next arrival) arrival {
 	return next
 }
 
-// choices are those on the way to the leaf.
+// choices returns the choices on the way to the leaf.
 func (e *ending) choices() []engine.Choice {
 	return append(e.from.choices[:len(e.from.choices):len(e.from.choices)], e.leaf.Choices...)
 }
 
-// held tells where a fragment first waits for the others of its datagram, nil where it does not.
+// held returns where a fragment first waits for the others of its datagram, nil where it does not
+// wait.
 func (e *ending) held() *Held {
 	if e.from.held != nil || e.leaf.Held == nil {
 		return e.from.held
@@ -184,7 +186,7 @@ func (e *ending) way() []Step {
 	return way
 }
 
-// mirrored ends a mirror's copy where it leaves the bridge: who collects it is not OVN's business.
+// mirrored ends a mirror's copy where it leaves the bridge.
 func (e *ending) mirrored(ctx context.Context) error {
 	leaf := e.leaf
 	why := "a copy that mirror " + leaf.Mirror + " makes"

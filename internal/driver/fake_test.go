@@ -17,7 +17,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// fakeNode is a chassis whose traces a test writes; every request is kept.
+// fakeNode is a chassis whose traces a test provides; every request is kept.
 type fakeNode struct {
 	node.Node // what the driver does not ask for
 	info      *node.Info

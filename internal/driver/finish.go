@@ -11,8 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 )
 
-// finish completes a trace: branches once each, the verdict, and what is asked after the packet has
-// ended.
+// finish completes a trace: branches once each, the verdict, and the questions that are asked after
+// the packet has ended.
 func (s *sending) finish(ctx context.Context) {
 	visited := map[string]bool{}
 	for _, v := range s.visits {
@@ -27,7 +27,7 @@ func (s *sending) finish(ctx context.Context) {
 	s.outlooks(ctx)
 }
 
-// assumptions makes warnings of what a node had to assume of the packet.
+// assumptions warns of what a node had to assume about the packet.
 func (s *sending) assumptions(v *visit) {
 	for _, seg := range v.Segments {
 		for _, n := range seg.Assumed {
@@ -37,7 +37,7 @@ func (s *sending) assumptions(v *visit) {
 }
 
 // freshness warns of chassis whose ovn-controller has not confirmed the newest configuration: their
-// tables may be old.
+// tables may be outdated.
 func (s *sending) freshness(ctx context.Context, chassis []string) {
 	for _, name := range chassis {
 		if s.fresh[name] {
@@ -81,7 +81,7 @@ func (t *Trace) collect() {
 	for _, o := range t.Outcomes {
 		for i, b := range o.Branches {
 			if h := b.Held; h != nil {
-				t.warn("%s: a fragment waits in conntrack zone %d until all of its datagram has come; from there on the datagram is followed", h.Chassis, h.Zone)
+				t.warn("%s: a fragment waits in conntrack zone %d until every fragment of its datagram has arrived; from there on the datagram is followed", h.Chassis, h.Zone)
 			}
 			o.Branches[i] = once(&t.Branches, b)
 		}
@@ -91,7 +91,7 @@ func (t *Trace) collect() {
 	}
 }
 
-// same reports whether a report tells the same of two branches.
+// same reports whether a report has the same of two branches.
 func (b *Branch) same(o *Branch) bool {
 	return b == o || b.Verdict == o.Verdict && b.Chassis == o.Chassis && b.Port == o.Port && b.Made == o.Made && b.Mirror == o.Mirror &&
 		slices.Equal(b.Hops, o.Hops) && slices.Equal(b.Way, o.Way) && slices.Equal(b.Choices, o.Choices) &&
@@ -113,12 +113,12 @@ func (t *Trace) warnLate(format string, args ...any) {
 	}
 }
 
-// zonesOf are a visited chassis' zones with datapaths named.
+// zonesOf returns the names of a visited chassis' zones, with datapaths named.
 func (s *sending) zonesOf(ctx context.Context, chassis string) map[uint16]string {
 	return s.zoneNames(ctx, chassis, s.infos[chassis])
 }
 
-// zoneNames are a node's zones with datapaths named.
+// zoneNames returns the names of a node's zones, with datapaths named.
 func (s *sending) zoneNames(ctx context.Context, chassis string, info *node.Info) map[uint16]string {
 	if info.Zones == nil {
 		return nil

@@ -12,8 +12,8 @@ type Lesson struct {
 	engine.Lesson
 }
 
-// taught adds what a packet would have taught a chassis. What comes again comes last: of two flows
-// with one match the later one is in the table.
+// taught adds the flows that a packet would have taught a chassis. A flow that is taught again
+// moves to the end: of two flows with one match the later one is in the table.
 func (w World) taught(chassis string, lessons []engine.Lesson, packet string) World {
 	for _, l := range lessons {
 		l.Packet = packet
@@ -33,7 +33,7 @@ func (w World) learn(l Lesson) World {
 	return w
 }
 
-// lessons are what a chassis would have been taught.
+// lessons returns the flows that a chassis would have been taught.
 func (w World) lessons(chassis string) (out []engine.Lesson) {
 	for _, l := range w.Lessons {
 		if l.Chassis == chassis {

@@ -12,8 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// What a packet would have taught a chassis goes to that chassis with the packets after it, also by
-// way of a file: once, and with the packet's label.
+// A flow that a packet would have taught a chassis is given to that chassis with later packets,
+// also after a round trip through a file: once, and with the packet's label.
 func testLearned(t *testing.T, sb *ovn.SB) {
 	hv1 := chassis("hv1", "sw0-p1")
 	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}

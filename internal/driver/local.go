@@ -5,9 +5,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// Local makes a trace of an engine's result on one chassis where there is no OVN to carry the
-// packet on: every output that is not the host's is delivered at a port. hop is the packet's only
-// one; its segments are those of the result.
+// Local makes a trace of an engine's result on one chassis without OVN: every output that is not
+// the host's is delivered at a port. hop is the only one; its segments are those of the result.
 func Local(hop Hop, start Start, p packet.Packet, label string, res *engine.Result) *Trace {
 	hop.Segments = res.Segments
 	s := &sending{Trace: &Trace{Label: label, Direction: "original", Start: start, Packet: p, Hops: []*Hop{&hop}}}

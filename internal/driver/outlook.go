@@ -12,14 +12,14 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 )
 
-// OutlookKind says who will answer the question that a packet waits for.
+// OutlookKind is who will answer the address request that a packet waits for.
 type OutlookKind uint8
 
 // The kinds of outlook.
 const (
 	OutlookUnknown  OutlookKind = iota
 	OutlookOVN                  // OVN itself has answered
-	OutlookOwn                  // nobody: the address is the asking router's own, which Is says
+	OutlookOwn                  // nobody: the address is the asking router's own; Is names its kind
 	OutlookDropped              // nobody: the request is dropped, at Dropped where that is known
 	OutlookPort                 // the guest at Ports[0], which has the address
 	OutlookVirtual              // one of the parents of virtual port Ports[0]
@@ -28,16 +28,16 @@ const (
 	OutlookNobody               // no port that receives the request has the address
 )
 
-// Outlook says what a packet can expect that waits for an address to be resolved.
+// Outlook is what can be expected for a packet that waits for an address to be resolved.
 type Outlook struct {
 	Kind    OutlookKind
-	Addr    netip.Addr // that is asked for
-	Is      string     // what makes Addr the router's own
+	Addr    netip.Addr // that is to be resolved
+	Is      string     // what Addr is of the router's own, in words
 	Ports   []string
 	Dropped *Branch // the end of the request; nil when unknown
 }
 
-// Text is the outlook in words; because is why the request is dropped.
+// Text returns the outlook in words; because is why the request is dropped.
 func (o Outlook) Text(because string) string {
 	switch o.Kind {
 	case OutlookOVN:
@@ -63,7 +63,7 @@ func (o Outlook) Text(because string) string {
 	return ""
 }
 
-// ask is an address that ovn-controller asks for while a packet waits for the answer. All
+// ask is an address request that ovn-controller sends while a packet waits for the answer. All
 // alternatives in which the request is sent share it.
 type ask struct {
 	pinctrl.Await
@@ -72,7 +72,7 @@ type ask struct {
 	answered bool      // OVN itself has answered: the router learned the address
 }
 
-// asks notes a question and the packet that waits for it.
+// asks notes an address request and the packet that waits for it.
 func (s *sending) asks(what pinctrl.Await, waiting *Branch) *ask {
 	q := &ask{Await: what, waiting: waiting}
 	s.asked = append(s.asked, q)
@@ -98,7 +98,7 @@ func (q *ask) hears(p packet.Packet) {
 	q.answered = q.answered || owner == q.Addr
 }
 
-// outlooks completes the causes of packets that wait for an answer: who can give it.
+// outlooks completes the causes of packets that wait for an answer by who can give it.
 func (s *sending) outlooks(ctx context.Context) {
 	for _, q := range s.asked {
 		if q.waiting.Cause == nil {
@@ -113,7 +113,7 @@ func (s *sending) outlooks(ctx context.Context) {
 	}
 }
 
-// outlook says who can answer a question; the zero Outlook where that is unknown.
+// outlook returns who can answer an address request; the zero Outlook where that is unknown.
 func (s *sending) outlook(ctx context.Context, q *ask) (Outlook, error) {
 	if q.answered {
 		return Outlook{Kind: OutlookOVN}, nil
@@ -145,7 +145,7 @@ func (s *sending) outlook(ctx context.Context, q *ask) (Outlook, error) {
 				dropped = b
 			}
 		default:
-			return Outlook{}, nil // what becomes of the request is itself unknown
+			return Outlook{}, nil // the end of the request is itself unknown
 		}
 	}
 	switch {
@@ -157,8 +157,8 @@ func (s *sending) outlook(ctx context.Context, q *ask) (Outlook, error) {
 	return s.mayAnswer(ctx, sb, q.Addr, ports, networks)
 }
 
-// ownAddress names what makes an address the asking router's own: a router never answers itself.
-// It is empty for any other address.
+// ownAddress returns what an address is of the asking router's own, in words: a router never
+// answers itself. It returns nothing for any other address.
 func (s *sending) ownAddress(ctx context.Context, sb *ovn.SB, q *ask) (string, error) {
 	dp, err := sb.DatapathByKey(ctx, int64(q.Datapath))
 	if err != nil {
@@ -186,7 +186,7 @@ func (s *sending) ownAddress(ctx context.Context, sb *ovn.SB, q *ask) (string, e
 	return "", nil
 }
 
-// mayAnswer says who among those that receive the request has the address.
+// mayAnswer returns who among those that receive the request has the address.
 func (s *sending) mayAnswer(ctx context.Context, sb *ovn.SB, addr netip.Addr, ports, networks []string) (Outlook, error) {
 	owners, err := sb.PortsByIP(ctx, addr)
 	if err != nil {

@@ -28,7 +28,7 @@ func (d *Driver) mapping(ctx context.Context, sb *ovn.SB, network string) ([]*ov
 	return out, nil
 }
 
-// owner is who takes packets for a MAC off a provider network. The zero owner: nobody in OVN, as
+// owner is who takes packets for a MAC off a provider network. The zero owner is nobody in OVN, as
 // far as OVN knows.
 type owner struct {
 	chassis, port string
@@ -93,7 +93,7 @@ func localnets(ctx context.Context, sb *ovn.SB, w wire) ([]*ovn.PortBinding, err
 	}), nil
 }
 
-// fdbPort is the port of a switch that the FDB table has for a MAC; nil where it has none.
+// fdbPort returns the port of a switch that the FDB table has for a MAC; nil where it has none.
 func fdbPort(ctx context.Context, sb *ovn.SB, datapath ovsdb.UUID, mac packet.MAC) (*ovn.PortBinding, error) {
 	dp, err := sb.DatapathByUUID(ctx, datapath)
 	if err != nil {
@@ -134,9 +134,9 @@ func (d *Driver) takers(ctx context.Context, sb *ovn.SB, w wire) ([]string, erro
 	return out, nil
 }
 
-// ownerOf reports whether a switch port answers for a MAC: a VIF's own; a router port's on the
-// chassis of its gateway; or a distributed floating IP's external MAC, where the port behind it is
-// (Port_Binding.nat_addresses).
+// ownerOf returns the port whose chassis answers for a MAC by a switch port, nil where it does not:
+// a VIF for its own MAC; for a router port's MAC the port of its gateway; for a distributed
+// floating IP's external MAC the port behind it (Port_Binding.nat_addresses).
 func (d *Driver) ownerOf(ctx context.Context, sb *ovn.SB, p *ovn.PortBinding, mac string) (*ovn.PortBinding, error) {
 	for _, a := range p.Addrs() {
 		if a.MAC == mac && p.IsVIF() {
@@ -200,7 +200,7 @@ func natResident(entry, mac string) (port string, ok bool) {
 	return port, found
 }
 
-// optional makes a port that is not there nil.
+// optional returns nil for a port that was not found.
 func optional(p *ovn.PortBinding, err error) (*ovn.PortBinding, error) {
 	var missing *ovn.NotFoundError
 	if errors.As(err, &missing) {

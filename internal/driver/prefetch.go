@@ -8,16 +8,16 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// prefetches are nodes that are being started and asked ahead of time: a node is a process, and
-// starting it takes longer than most of what it is then asked.
+// prefetches are nodes that are being started ahead of time: a node is a process, and starting it
+// takes longer than most questions to it.
 type prefetches struct {
 	started map[string]chan struct{} // closed when the node has answered
 	stop    []context.CancelFunc
 	wg      sync.WaitGroup
 }
 
-// Expect prepares the node of a chassis that a packet will be on, and does not wait for it. What
-// fails here fails again, and is told, when the packet gets there.
+// Expect prepares the node of a chassis that a packet will be on, and does not wait for it. An
+// error here is ignored: it occurs again, and is reported, when the packet gets there.
 func (d *Driver) Expect(ctx context.Context, chassis ovsdb.UUID) {
 	if chassis.IsZero() {
 		return
@@ -63,7 +63,7 @@ func (d *Driver) prefetch(ctx context.Context, c *ovn.Chassis) {
 	})
 }
 
-// await lets a node that is being prepared answer, so that it is not asked twice.
+// await waits for a node that is being prepared, so that it is not asked twice.
 func (d *Driver) await(ctx context.Context, chassis string) {
 	if done := d.ahead.started[chassis]; done != nil {
 		select {
@@ -73,7 +73,7 @@ func (d *Driver) await(ctx context.Context, chassis string) {
 	}
 }
 
-// Settle ends what is still being prepared; nodes may be closed after it.
+// Settle cancels what is still being prepared and waits for it; nodes may be closed afterwards.
 func (d *Driver) Settle() {
 	for _, stop := range d.ahead.stop {
 		stop()

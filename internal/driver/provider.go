@@ -75,9 +75,9 @@ func (e *ending) outside(why string) *Branch {
 }
 
 // unknownUnicast brings a packet for a MAC that nobody in OVN is known to have to the other chassis
-// that take such packets, as a physical network does that has not seen the MAC either. Whether it
-// has cannot be asked: that it floods is one alternative, that it knows a port and hands the packet
-// to that one alone is the other. left is the branch by which the packet leaves.
+// that take such packets, as a physical network that has not learned the MAC does. Whether it has
+// cannot be asked, so there are two alternatives: it floods the packet, or it has learned a port
+// and sends the packet to that one alone. left is the branch by which the packet leaves.
 func (e *ending) unknownUnicast(ctx context.Context, sb *ovn.SB, w wire, left *Branch) error {
 	takers, err := e.takers(ctx, sb, w)
 	if err != nil {
@@ -100,15 +100,15 @@ func (e *ending) unknownUnicast(ctx context.Context, sb *ovn.SB, w wire, left *B
 	return nil
 }
 
-// flood is a packet that a physical network may flood: the branch that it leaves by, and where its
-// copies then arrive.
+// flood is a packet that a physical network may flood: the branch by which it leaves, and the
+// arrivals of its copies.
 type flood struct {
 	left  *Branch
 	there []arrival
 	mac   packet.MAC
 }
 
-// parted makes two alternatives of each flood that a track has met.
+// parted makes two alternatives of each flood that a track has found.
 func (t *track) parted() []*track {
 	out := []*track{t}
 	for _, f := range t.floods {
@@ -130,7 +130,7 @@ func (t *track) parted() []*track {
 	return out
 }
 
-// choosing is a copy of a track in which a choice has fallen, on which one of its branches depends.
+// choosing returns a copy of a track with a choice made, on which one of its branches depends.
 func (t *track) choosing(c engine.Choice, of *Branch) *track {
 	alt := t.fork(c)
 	b := *of
@@ -139,8 +139,8 @@ func (t *track) choosing(c engine.Choice, of *Branch) *track {
 	return alt
 }
 
-// broadcast brings a broadcast to every other chassis that maps the network; of those that cannot
-// be asked a warning says so.
+// broadcast brings a broadcast to every other chassis that maps the network. It warns of those that
+// cannot be asked.
 func (e *ending) broadcast(ctx context.Context, w wire) error {
 	sb, err := e.Southbound(ctx, e.from.chassis)
 	if err != nil {
@@ -162,9 +162,9 @@ func (e *ending) broadcast(ctx context.Context, w wire) error {
 	return nil
 }
 
-// copyTo is fromWire for one copy of several: false where the copy has been on the chassis already.
-// That a node cannot be reached, or why it is unknown how the copy gets there, is a warning and not
-// the end of the run; what names the copy in it.
+// copyTo calls fromWire for one copy of several; ok is false where the copy has been on the chassis
+// already. A node that cannot be reached, or a copy that cannot be followed there, is a warning and
+// not an error of the run; what names the copy in it.
 func (e *ending) copyTo(ctx context.Context, chassis string, w wire, what string) (next arrival, ok bool, err error) {
 	if chassis == e.from.chassis || slices.Contains(e.wired(), wiredTo{chassis, w.network}) {
 		return arrival{}, false, nil
@@ -182,11 +182,11 @@ func (e *ending) copyTo(ctx context.Context, chassis string, w wire, what string
 	return arrival{}, false, err
 }
 
-// wiredTo is a chassis that a packet has come to by a provider network.
+// wiredTo is a chassis that a packet has reached by a provider network.
 type wiredTo struct{ chassis, network string }
 
-// wired lists the arrivals by a wire on the packet's way: a broadcast that came by the wire is not
-// handed back to it.
+// wired returns the arrivals by a wire on the packet's way: a broadcast that came by a wire is not
+// sent back to it.
 func (e *ending) wired() []wiredTo {
 	var out []wiredTo
 	for _, i := range e.from.hops {
@@ -197,7 +197,8 @@ func (e *ending) wired() []wiredTo {
 	return out
 }
 
-// fromWire is the arrival of the packet on a chassis by the physical port of a provider network.
+// fromWire returns the arrival of the packet on a chassis by the physical port of a provider
+// network.
 func (e *ending) fromWire(ctx context.Context, chassis string, w wire) (arrival, error) {
 	_, info, err := e.node(ctx, chassis)
 	if err != nil {
@@ -245,7 +246,7 @@ func physicalPort(info *node.Info, network string) (node.Port, error) {
 	return node.Port{}, unknown("its bridge %s has several physical ports: %s", bridge, strings.Join(names, ", "))
 }
 
-// networkOf is the provider network that a bridge is mapped to.
+// networkOf returns the provider network that a bridge is mapped to, or nothing.
 func networkOf(info *node.Info, bridge string) string {
 	for _, name := range slices.Sorted(maps.Keys(info.BridgeMappings)) {
 		if info.BridgeMappings[name] == bridge {

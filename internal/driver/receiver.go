@@ -9,11 +9,11 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 )
 
-// tunnelUDP are the UDP ports that tunnels use where dst_port says nothing else
-// (lib/netdev-vport.c: set_tunnel_config).
+// tunnelUDP are the UDP ports that tunnels use without dst_port (lib/netdev-vport.c:
+// set_tunnel_config).
 var tunnelUDP = map[string]uint16{"geneve": 6081, "vxlan": 4789}
 
-// listens reports whether a tunnel port takes packets for a UDP port; 0 for one that is not known.
+// listens reports whether a tunnel port takes packets for a UDP port; udp is 0 where it is unknown.
 func listens(p node.Port, udp uint16) bool {
 	own := tunnelUDP[p.Type]
 	if n, err := strconv.ParseUint(p.Options["dst_port"], 10, 16); err == nil && own != 0 {
@@ -22,8 +22,8 @@ func listens(p node.Port, udp uint16) bool {
 	return own == 0 || udp == 0 || own == udp
 }
 
-// lostAtReceiver says why the chassis at a tunnel's far end does not take its packets out; empty
-// where it does, or where that could not be asked.
+// lostAtReceiver returns why the chassis at a tunnel's far end does not decapsulate its packets;
+// nothing where it does, or where that could not be asked.
 func lostAtReceiver(chassis string, info *node.Info, p node.Port, tun *engine.Tunnel) string {
 	dst := tun.Dst.Unmap()
 	if p.DatapathType() == "system" {

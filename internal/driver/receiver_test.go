@@ -10,9 +10,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// A tunnel's far end takes the packet out only where it listens: by the address on a port of Open
-// vSwitch's bridges (userspace) or on any interface (kernel), and by the UDP port. Else the packet
-// is lost there.
+// A tunnel's far end decapsulates the packet only where it listens: by the address on a port of
+// Open vSwitch's bridges (userspace) or on any interface (kernel), and by the UDP port. Else the
+// packet is lost there.
 func testReceiver(t *testing.T, sb *ovn.SB) {
 	listener := func(dp, addr string, udp uint16) node.Listener {
 		return node.Listener{Datapath: dp, Addr: netip.MustParseAddr(addr), UDP: udp}
@@ -39,7 +39,7 @@ func testReceiver(t *testing.T, sb *ovn.SB) {
 		{"kernel, address gone", kernel, nil, []string{"10.9.0.2"}, 6081, "", "dropped drop hv2: no interface of hv2 has the tunnel address 10.9.0.2"},
 		{"kernel, another UDP port", kernel, nil, nil, 6081, "6090", "dropped drop hv2: ovn-hv1-10.9.0.1 of hv2 takes no packets for UDP port 6081, to which hv1 sends"},
 		{"kernel, the same UDP port", kernel, nil, nil, 6090, "6090", "delivered port hv2 sw1-p1"},
-		{"UDP port not told", kernel, nil, nil, 0, "6090", "delivered port hv2 sw1-p1"},
+		{"UDP port unknown", kernel, nil, nil, 0, "6090", "delivered port hv2 sw1-p1"},
 	} {
 		hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
 		leaf := through(hv1.port(t, "ovn-hv2-10.9.0.2"), tcpSYN(), "10.9.0.1", "10.9.0.2")

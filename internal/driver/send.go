@@ -34,7 +34,7 @@ type sending struct {
 	asked  []*ask
 }
 
-// visit is a hop with what its node knows.
+// visit is a hop with its node's information.
 type visit struct {
 	*Hop
 	index  int // in Trace.Hops
@@ -42,8 +42,8 @@ type visit struct {
 	result *engine.Result
 }
 
-// Send follows one packet from where it enters, over world's entries. On error what was found
-// before is returned with it.
+// Send follows one packet from where it enters, over world's entries. With an error it returns what
+// was found before.
 func (d *Driver) Send(ctx context.Context, world World, start Start, p packet.Packet, label, direction string) (*Trace, error) {
 	s := &sending{
 		Driver: d, made: map[string]*visit{},
@@ -121,7 +121,7 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 	return nil
 }
 
-// wanted keeps the alternative of the backend that was asked for, if this choice has it.
+// wanted keeps the alternative of Driver.Backend, if this choice has it.
 func (s *sending) wanted(in []*engine.Outcome) []*engine.Outcome {
 	if s.Backend == "" {
 		return in
@@ -146,7 +146,8 @@ func (s *sending) wanted(in []*engine.Outcome) []*engine.Outcome {
 	return in
 }
 
-// reach visits a node, or remembers the same visit: alternatives that have not parted yet share it.
+// reach visits a node, or returns an equal earlier visit: alternatives that do not differ yet share
+// it.
 func (s *sending) reach(ctx context.Context, a arrival, w World) (*visit, error) {
 	n, info, err := s.node(ctx, a.chassis)
 	if err != nil {

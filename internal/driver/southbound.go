@@ -8,10 +8,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// Southbound gives the Southbound database that a chassis itself uses: the run's own where the
-// chassis is registered there as one of its own, else the one its ovn-remote names (OVN-IC and
-// interconnect deployments have one a zone, and know the others' chassis as remote ones). Where
-// that cannot be reached, the run's own answers, and the run says so.
+// Southbound returns the Southbound database that a chassis itself uses: the run's own where the
+// chassis is registered there and not remote, else the one that its ovn-remote names (OVN-IC and
+// interconnect deployments have one in each zone, and register the other zones' chassis as remote).
+// Where that cannot be reached, it returns the run's own, with a warning.
 func (d *Driver) Southbound(ctx context.Context, chassis string) (*ovn.SB, error) {
 	if sb := d.zones[chassis]; sb != nil {
 		return sb, nil
@@ -21,7 +21,7 @@ func (d *Driver) Southbound(ctx context.Context, chassis string) (*ovn.SB, error
 		return nil, err
 	}
 	if d.infos[chassis] == nil {
-		return sb, nil // before its node was asked, its ovn-remote is not known
+		return sb, nil // its ovn-remote is unknown until its node was asked
 	}
 	if d.zones == nil {
 		d.zones = map[string]*ovn.SB{}
@@ -45,7 +45,7 @@ func (d *Driver) southbound(ctx context.Context, chassis string) (*ovn.SB, error
 	}
 	key := info.OVNRemote
 	if strings.Contains(key, "unix:") {
-		key = chassis + " " + key // a socket means another database on every machine
+		key = chassis + " " + key // a socket is another database on every machine
 	}
 	if sb := d.remotes[key]; sb != nil {
 		return sb, nil
@@ -62,7 +62,7 @@ func (d *Driver) southbound(ctx context.Context, chassis string) (*ovn.SB, error
 	return sb, nil
 }
 
-// note keeps a remark for the report's warnings.
+// note adds a warning to the report.
 func (d *Driver) note(text string) {
 	for _, n := range d.notes {
 		if n == text {

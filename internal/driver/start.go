@@ -21,14 +21,14 @@ func (e *UnboundError) Error() string {
 	return fmt.Sprintf("logical port %s is not bound to any chassis", e.Port)
 }
 
-// Failure is of the input: another port can be given, or the port be bound.
+// Failure classifies the error as wrong input: another port can be given, or the port be bound.
 func (e *UnboundError) Failure() (failure.Kind, string) {
 	return failure.Input, "look at its Port_Binding (ovn-sbctl find Port_Binding logical_port=" + e.Port +
 		"): an interface with external_ids:iface-id=" + e.Port + " must exist on a chassis"
 }
 
-// ReplyStart finds where a reply to what arrived by a branch enters: the same VIF, or the same
-// physical port.
+// ReplyStart finds where a reply to a packet that arrived by a branch enters: the same VIF, or the
+// same physical port.
 func (d *Driver) ReplyStart(ctx context.Context, b *Branch) (Start, error) {
 	_, info, err := d.node(ctx, b.Chassis)
 	if err != nil {
@@ -126,7 +126,7 @@ func (d *Driver) Enter(ctx context.Context, pb *ovn.PortBinding, at string, p pa
 		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "a packet does not enter OVN at a port of type " + pb.Type}
 	}
 	for _, u := range pb.AdditionalChassis {
-		// A port that lives on several chassis while it migrates: --at says which copy sends.
+		// A port that is on several chassis while it migrates: --at names the chassis that sends.
 		if c, err := d.SB.ChassisByUUID(ctx, u); err == nil && c.Name == at {
 			return d.enterVIF(ctx, pb, at)
 		}
@@ -138,7 +138,7 @@ func (d *Driver) Enter(ctx context.Context, pb *ovn.PortBinding, at string, p pa
 	return start, err
 }
 
-// enterVIF is a port's interface on a chassis that was named.
+// enterVIF returns a port's interface on a chassis that was named.
 func (d *Driver) enterVIF(ctx context.Context, pb *ovn.PortBinding, chassis string) (Start, error) {
 	_, info, err := d.node(ctx, chassis)
 	if err != nil {
@@ -147,8 +147,8 @@ func (d *Driver) enterVIF(ctx context.Context, pb *ovn.PortBinding, chassis stri
 	return vifStart(ctx, d, chassis, info, pb.LogicalPort)
 }
 
-// enterRemote is the interface of a port of another zone, where that zone's chassis has one: the
-// far side of a transit switch may be a router's, which sends nothing by itself.
+// enterRemote returns the interface of a port of another zone, where that zone's chassis has one:
+// the far side of a transit switch may be a router port, at which no packet enters.
 func (d *Driver) enterRemote(ctx context.Context, pb *ovn.PortBinding) (Start, error) {
 	if pb.Chassis.IsZero() {
 		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "it belongs to another zone, and this Southbound database does not say on which chassis"}
@@ -167,12 +167,12 @@ func (d *Driver) enterRemote(ctx context.Context, pb *ovn.PortBinding) (Start, e
 	return vifStart(ctx, d, c.Name, info, pb.LogicalPort)
 }
 
-// EntryError is a port at which no packet can enter as it was asked.
+// EntryError is a port at which the packet cannot enter.
 type EntryError struct{ Port, Why string }
 
 func (e *EntryError) Error() string { return "port " + e.Port + ": " + e.Why }
 
-// Failure is of the input.
+// Failure classifies the error as wrong input.
 func (e *EntryError) Failure() (failure.Kind, string) { return failure.Input, "" }
 
 // enterWire brings a packet in from a provider network.
@@ -224,13 +224,12 @@ func (d *Driver) enterWire(ctx context.Context, ln *ovn.PortBinding, at string, 
 	return first, nil
 }
 
-// maxFlooded bounds the chassis that are asked what they do with a packet for a MAC that nobody
-// has.
+// maxFlooded bounds the chassis on which a packet for a MAC that nobody has is followed.
 const maxFlooded = 32
 
-// flooded are the chassis to which a provider network brings a packet for a MAC that OVN knows
-// nothing of: those with ports of unknown addresses, and where there are none all that are on the
-// network, if they are not too many: each of them will say why it drops it.
+// flooded returns the chassis to which a provider network brings a packet for a MAC that OVN does
+// not know: those with ports of unknown addresses; where there are none, all that are on the
+// network, if they are not too many, to show why each drops it.
 func (d *Driver) flooded(ctx context.Context, mac packet.MAC, w wire) ([]string, error) {
 	names, err := d.takers(ctx, d.SB, w)
 	if err != nil {
@@ -248,12 +247,12 @@ func (d *Driver) flooded(ctx context.Context, mac packet.MAC, w wire) ([]string,
 		to = "its chassis, none of which has a port of unknown addresses"
 	}
 	if len(names) > 0 {
-		d.note("no port of OVN is known to have " + mac.String() + ": taken as flooded by provider network " + w.network + " to " + to + " (" + strings.Join(names, ", ") + ")")
+		d.note("no port of OVN is known to have " + mac.String() + ": assumed to be flooded by provider network " + w.network + " to " + to + " (" + strings.Join(names, ", ") + ")")
 	}
 	return names, nil
 }
 
-// wireStart is the physical port of a provider network on one chassis.
+// wireStart returns the physical port of a provider network on one chassis.
 func (d *Driver) wireStart(ctx context.Context, ln *ovn.PortBinding, chassis string, w wire) (Start, error) {
 	_, info, err := d.node(ctx, chassis)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// Trace is what became of one packet. It is data: no name of a table and no text of a report is in
-// it. What a report says of it, internal/publish makes.
+// Trace is the way and the ends of one packet. It is data, without the names of tables and the
+// texts of a report: internal/publish makes those.
 type Trace struct {
 	Label     string // what the packet is called: "SYN"; later packets know its choices by it
 	Direction string // original or reply
@@ -22,10 +22,11 @@ type Trace struct {
 	Asides   []*Branch // the ends of packets that OVN sends beside the traced one, each once
 	Verdict  engine.Verdict
 	Flood    bool // the packet was multiplied by design: Verdict is its best branch's
-	// Warnings are what may make the trace less than certain, in the order in which it was found.
+	// Warnings are reasons why the trace may be less than certain, in the order in which they were
+	// found.
 	Warnings []string
 	// LateWarnings are those of the questions asked after the packet had ended: where else its
-	// connection is known, who will answer for it.
+	// connection is known, who will answer its address request.
 	LateWarnings []string
 }
 
@@ -38,7 +39,7 @@ type Hop struct {
 	Via         string            // vif, tunnel, physical, patch or controller
 	Tunnel      *HopTunnel        // that it came by; nil for any other way
 	Segments    []*engine.Segment // as the node returned them
-	Remarks     map[int][]string  // what happened in a segment beside the packet's way
+	Remarks     map[int][]string  // side effects in a segment, by its index
 	Zones       map[uint16]string // names of conntrack zones; nil where they are unknown
 }
 
@@ -46,14 +47,15 @@ type Hop struct {
 type HopTunnel struct {
 	Type     string // geneve, vxlan, ...
 	Src, Dst netip.Addr
-	// IPsec says what protects its packets, as set up at the sender; empty for a tunnel in clear.
+	// IPsec is what protects its packets, as configured at the sender; empty for a tunnel without
+	// IPsec.
 	IPsec string
 }
 
 // Step is a segment on a branch's way: indexes in Trace.Hops and Hop.Segments.
 type Step struct{ Hop, Segment int }
 
-// Outcome is one way in which the undetermined choices can fall.
+// Outcome is one combination of the undetermined choices.
 type Outcome struct {
 	Choices  []engine.Choice
 	Branches []*Branch
@@ -75,12 +77,12 @@ type Branch struct {
 	Made    string // which packet of OVN's own this is: "tcp_reset", "arp"; empty for the traced one
 	// Mirror is the mirror whose copy this is; such a branch does not count for the verdict.
 	Mirror string
-	// Held is where the packet, a fragment, waits for the others; nil where its end does not depend
-	// on them.
+	// Held is where the packet, a fragment, waits for the others: its end takes effect only after
+	// every fragment of its datagram has arrived. Nil where it does not depend on them.
 	Held *Held
 }
 
-// Kind says at what the branch ends: port, host, external, controller, drop or unknown.
+// Kind returns at what the branch ends: port, host, external, controller, drop or unknown.
 func (b *Branch) Kind() string {
 	switch b.Verdict {
 	case engine.Dropped:
@@ -111,12 +113,12 @@ type Held struct {
 // Cause is what decided a branch's end.
 type Cause struct {
 	Chassis string
-	// Why is the reason in words, where the look-up does not tell it all.
+	// Why is the reason in words; empty where the look-up is the whole reason.
 	Why    string
 	Lookup *Lookup // that decided; nil where none did
 	// Punted reports that the look-up handed the packet to ovn-controller.
 	Punted    bool
-	Elsewhere *Elsewhere // where else the packet's connection is known; nil: nowhere, or not asked
+	Elsewhere *Elsewhere // where else the packet's connection is known; nil: nowhere, or not searched
 	Outlook   Outlook    // who will answer what the packet waits for
 }
 
@@ -127,7 +129,7 @@ type Lookup struct {
 	Hit   engine.TableHit
 }
 
-// Elsewhere tells of a connection that has entries, but none where the packet was looked up.
+// Elsewhere is a connection that has entries, but none where the packet was looked up.
 type Elsewhere struct {
 	Missed Zone // where it was looked up last
 	Known  []Known

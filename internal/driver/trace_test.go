@@ -6,8 +6,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// TestKind checks at what branches end. A refusal ends at the sender's port, or where it is known
-// only that ovn-controller sends it.
+// TestKind checks at what branches end. A refusal ends at the sender's port, or at the controller
+// where only its sending is known.
 func TestKind(t *testing.T) {
 	for _, c := range []struct {
 		b    Branch
@@ -29,7 +29,7 @@ func TestKind(t *testing.T) {
 	}
 }
 
-// TestCause checks what a cause says without the names of logical flows.
+// TestCause checks the words of a cause without the names of logical flows.
 func TestCause(t *testing.T) {
 	hit := engine.TableHit{Bridge: "br-int", Table: 44, Priority: 1001, Match: "tcp"}
 	miss := engine.TableHit{Bridge: "br-int", Table: 9, Miss: true}

@@ -56,7 +56,7 @@ func (e *ending) tunnel(ctx context.Context) (arrival, error) {
 	return arrival{chassis: peer, req: req, inPort: port.Name, via: "tunnel", tunnel: t}, nil
 }
 
-// peer reaches the chassis that has a tunnel address.
+// peer returns the chassis that has a tunnel address, and reaches its node.
 func (e *ending) peer(ctx context.Context, addr netip.Addr) (name string, info *node.Info, err error) {
 	sb, err := e.Southbound(ctx, e.from.chassis)
 	if err != nil {
@@ -77,14 +77,14 @@ func (e *ending) peer(ctx context.Context, addr netip.Addr) (name string, info *
 	return peer.Name, info, err
 }
 
-// protection warns of what a trace does not see of an encrypted tunnel.
+// protection warns that a trace does not see whether an encrypted tunnel works.
 func (s *sending) protection(from, to string, t *HopTunnel, far string) {
 	switch {
 	case t.IPsec != far:
 		s.warn("the tunnel from %s to %s is set up for IPsec differently at its ends (%s, %s): its packets may be lost",
 			from, to, cmp.Or(t.IPsec, "none"), cmp.Or(far, "none"))
 	case t.IPsec != "":
-		s.warn("the tunnel from %s to %s is set up for IPsec: whether its security associations are up is not known", from, to)
+		s.warn("the tunnel from %s to %s is set up for IPsec: whether its security associations are up is unknown", from, to)
 	}
 }
 
@@ -97,8 +97,8 @@ func (d *Driver) remember(c *ovn.Chassis) {
 	}
 }
 
-// senders are the ports by which a node may have sent a tunnel packet: the datapath's own port is
-// shared by all of one type.
+// senders returns the ports by which a node may have sent a tunnel packet: all ports of one type
+// share the datapath's port.
 func senders(tun *engine.Tunnel, info *node.Info, typ string) []node.Port {
 	var out []node.Port
 	for _, p := range info.Ports {
@@ -112,9 +112,9 @@ func senders(tun *engine.Tunnel, info *node.Info, typ string) []node.Port {
 	return out
 }
 
-// sourceOf is the address a tunnel packet is sent from: as set, the port's own, what the node's
-// routes choose, else the node's one encapsulation address of the destination's family. It is the
-// zero Addr where that leaves several.
+// sourceOf returns the address that a tunnel packet is sent from: the one the action sets, the
+// port's own, the one the node's routes choose, else the node's only encapsulation address of the
+// destination's family. It returns the zero Addr where the node has several.
 func sourceOf(tun *engine.Tunnel, info *node.Info, ports []node.Port) netip.Addr {
 	if tun.Src.IsValid() {
 		return tun.Src
@@ -136,8 +136,8 @@ func sourceOf(tun *engine.Tunnel, info *node.Info, ports []node.Port) netip.Addr
 	return own[0]
 }
 
-// ipsecOf names what a tunnel port's packets are to be protected by (ovs-monitor-ipsec reads these
-// options); empty for a tunnel in clear.
+// ipsecOf names what protects a tunnel port's packets, by the options that ovs-monitor-ipsec reads;
+// empty for a tunnel without IPsec.
 func ipsecOf(ports []node.Port) string {
 	for _, p := range ports {
 		for _, o := range []struct{ option, name string }{
@@ -192,13 +192,13 @@ func tunnelPort(info *node.Info, typ string, src netip.Addr, tun *engine.Tunnel)
 	return best, score >= 0
 }
 
-// sameAddr reports whether a text is an address, in whichever way it is written.
+// sameAddr reports whether a text is an address, in any notation.
 func sameAddr(text string, addr netip.Addr) bool {
 	a, err := netip.ParseAddr(text)
 	return err == nil && a == addr
 }
 
-// tunnelFields are the flow's tunnel fields at the receiver (ovn controller/physical.c: the OVN
+// tunnelFields returns the flow's tunnel fields at the receiver (ovn controller/physical.c: the OVN
 // option is tun_metadata0 in br-int's TLV map).
 func tunnelFields(tun *engine.Tunnel, src netip.Addr) []engine.Field {
 	f := []engine.Field{{Name: "tun_id", Value: fmt.Sprintf("0x%x", tun.ID)}}

@@ -8,9 +8,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// What a receiver's flow says of each encapsulation (ovn controller/physical.c: put_encapsulation):
-// Geneve has the logical ports in an option, VXLAN the outport in its key, STT both ports in its
-// key of 64 bits.
+// The fields of a receiver's flow for each encapsulation (ovn controller/physical.c:
+// put_encapsulation): Geneve has the logical ports in an option, VXLAN the outport in its key, STT
+// both ports in its key of 64 bits.
 func TestTunnelFields(t *testing.T) {
 	option := []engine.TunnelOption{{Class: 0x0102, Type: 0x80, Data: []byte{0, 1, 0, 2}}, {Class: 0xffff, Type: 1, Data: []byte{255, 255, 255, 255}}}
 	addr := netip.MustParseAddr

@@ -13,13 +13,13 @@ func (t *Trace) judge() {
 	t.Verdict = verdictOf(list, t.Flood)
 }
 
-// OwnBranches are those of the packet itself, without the copies that mirrors make.
+// OwnBranches returns the branches of the packet itself, without the copies that mirrors make.
 func OwnBranches(list []*Branch) []*Branch {
 	return slices.DeleteFunc(slices.Clone(list), func(b *Branch) bool { return b.Mirror != "" })
 }
 
-// verdictOf is the worst of a packet's own branches; of a packet that was flooded the best, and of
-// its exclusive alternatives the worst.
+// verdictOf returns the worst verdict of a packet's own branches. For a packet that was flooded it
+// returns the best of each exclusive alternative, and of those the worst.
 func verdictOf(list []*Branch, flood bool) engine.Verdict {
 	if len(list) == 0 {
 		return engine.Unknown

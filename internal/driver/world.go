@@ -7,8 +7,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// World is what the packets before have left: overlay entries by chassis, the flows that they would
-// have taught, and what their undetermined choices say of packets to come. The zero World has none.
+// World is what earlier packets have left: overlay entries by chassis, the flows that they would
+// have taught, and what their undetermined choices mean for later packets. The zero World has none.
 type World struct {
 	Overlays map[string]ctstate.OverlayData `json:"overlays"`
 	Lessons  []Lesson                       `json:"lessons,omitempty"`
@@ -24,13 +24,13 @@ func (w World) with(chassis string, data ctstate.OverlayData) World {
 	return w
 }
 
-// After is w after a visit to a chassis that ended so; before are the choices made before the
+// After returns w after a visit to a chassis with outcome o; before are the choices made before the
 // visit.
 func (w World) After(chassis string, o *engine.Outcome, before []engine.Choice) World {
 	return w.with(chassis, o.Overlay).carrying(chassis, o.Carried, before)
 }
 
-// carrying is w with what a visit to a chassis left of undetermined choices.
+// carrying returns w with the undetermined choices that a visit to a chassis left.
 func (w World) carrying(chassis string, c engine.Carried, before []engine.Choice) World {
 	known := w.Carried[chassis]
 	entries := make([]engine.EntryChoices, 0, len(c.Entries))
@@ -55,8 +55,7 @@ func (w World) carrying(chassis string, c engine.Carried, before []engine.Choice
 	return w
 }
 
-// Ended is w for the packets that come after the one that is labelled so: they know its choices by
-// its name.
+// Ended returns w for the packets after the one with the label: they refer to its choices by it.
 func (w World) Ended(label string) World {
 	if len(w.Carried) == 0 {
 		return w
