@@ -11,9 +11,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// responder is the reason of a packet's branch that is the answer of OVN itself: who heard the
-// packet. Its sender gets the answer, and nobody else sees the question unless a copy went further.
-// Any other branch keeps the reason that it has, as does one whose reason has a text.
+// responder returns the reason of a branch that ends with an answer of OVN itself: what answered,
+// and whether any other port sees the packet. Any other branch keeps its reason, as does one whose
+// reason has a text.
 func (w *writing) responder(b *driver.Branch, has *report.Reason) *report.Reason {
 	if has != nil && has.Text != "" || b.Mirror != "" || !answers(w.Packet, b.Packet) || !slices.Contains(w.Branches, b) {
 		return has
@@ -38,8 +38,8 @@ func (w *writing) responder(b *driver.Branch, has *report.Reason) *report.Reason
 	return r
 }
 
-// respondedAt completes a reason by the logical flow that made an answer, and names it; empty where
-// it has no name.
+// respondedAt completes a reason by the logical flow that made an answer. It returns that flow's
+// stage and datapath in words, or nothing where the flow has no name.
 func (w *writing) respondedAt(b *driver.Branch, r *report.Reason) (by string) {
 	for _, at := range b.Way {
 		h := w.Hops[at.Hop]
@@ -60,8 +60,8 @@ func (w *writing) respondedAt(b *driver.Branch, r *report.Reason) (by string) {
 	return by
 }
 
-// answers reports whether a packet is the answer to another, of those that OVN gives (northd's
-// responders of ARP, ND, echo, DHCP and DNS).
+// answers reports whether a is an answer that OVN itself gives to q (northd's responders for ARP,
+// ND, echo, DHCP and DNS).
 func answers(q, a packet.Packet) bool {
 	switch {
 	case q.IsARP():

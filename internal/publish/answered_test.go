@@ -58,7 +58,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestAnsweredByOVN checks what is said of who heard a packet that OVN answers.
+// TestAnsweredByOVN checks the reason of a packet that OVN answers.
 func TestAnsweredByOVN(t *testing.T) {
 	addr := netip.MustParseAddr("10.0.0.50")
 	question := packet.Packet{EthType: packet.EthARP, ARPOp: 1, Src: addr, Dst: addr}
@@ -99,8 +99,7 @@ func TestAnsweredByOVN(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, r)
 		}
 	}
-	// The end of a packet that OVN sends beside the traced one is no answer to it, nor is a
-	// mirror's copy.
+	// A packet that OVN sends beside the traced one is not an answer to it, nor is a mirror's copy.
 	aside := &driver.Branch{Verdict: engine.Delivered, Chassis: "hv1", Port: "sw0-p1", Packet: answer}
 	copied := *aside
 	copied.Mirror = "m1"

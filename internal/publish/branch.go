@@ -24,7 +24,7 @@ func (w *writing) branch(ctx context.Context, b *driver.Branch) *report.Branch {
 	return out
 }
 
-// reason is what decided a branch's end; nil where nothing has to be said of it.
+// reason returns what decided a branch's end; nil where the end needs no reason.
 func (w *writing) reason(ctx context.Context, b *driver.Branch) *report.Reason {
 	c := b.Cause
 	if c == nil {
@@ -41,7 +41,7 @@ func (w *writing) reason(ctx context.Context, b *driver.Branch) *report.Reason {
 			}
 			out.Stage, out.LogicalFlow, out.NB, out.Nearest = r.Stage, logicalFlow(r.Flow), nbRow(r.NB), r.Nearest
 			if b.Verdict != engine.Unknown && b.Verdict != engine.Host && b.Verdict != engine.External {
-				out.Text = r.Text // the tables' meaning tells about drops alone
+				out.Text = r.Text // the tables do not explain the other verdicts
 			}
 		}
 	}
@@ -65,7 +65,8 @@ func known(e *driver.Elsewhere) []report.Known {
 	return out
 }
 
-// outlook says who will answer what a packet waits for; empty where that is unknown.
+// outlook returns who will answer the address request that a packet waits for; empty where that is
+// unknown.
 func (w *writing) outlook(ctx context.Context, o driver.Outlook) string {
 	because := ""
 	if o.Dropped != nil {

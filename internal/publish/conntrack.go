@@ -34,7 +34,7 @@ func ctStep(c engine.CTStep, zones map[uint16]string) report.CT {
 		for _, d := range c.Depends {
 			if !d.Determined && (d.Kind == engine.ChoiceNATPort || d.Kind == engine.ChoiceNATAddress) {
 				n.Determined = false
-				why = append(why[:len(why):len(why)], fmt.Sprintf("%s %s was picked for a packet before", d.Kind, d.Chosen))
+				why = append(why[:len(why):len(why)], fmt.Sprintf("%s %s was picked for an earlier packet", d.Kind, d.Chosen))
 			}
 		}
 		for i, w := range why {

@@ -10,8 +10,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// Findings are the public form of differences between a chassis' tables and its Southbound
-// database; of those that read alike the first.
+// Findings returns the public form of differences between a chassis' tables and its Southbound
+// database; of those with the same text the first.
 func Findings(chassis string, differences []explain.Difference) []report.Finding {
 	var out []report.Finding
 	for _, d := range differences {

@@ -61,7 +61,7 @@ func table(t engine.TableHit, name explain.Named) report.Table {
 	return out
 }
 
-// cookie is a hit's cookie as text; empty for a flow without one.
+// cookie returns a hit's cookie as text; empty for a flow without one.
 func cookie(t engine.TableHit) string {
 	if t.Cookie == 0 {
 		return ""

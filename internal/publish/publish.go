@@ -1,5 +1,5 @@
-// Package publish makes the public report of what was traced: here, and nowhere before, numbers
-// become text and table hits get their names.
+// Package publish makes the public report of traces: only here numbers become text and table hits
+// get their names.
 package publish
 
 import (
@@ -17,8 +17,8 @@ import (
 
 // Publisher makes reports. The zero Publisher leaves tables unnamed.
 type Publisher struct {
-	// Explainer gives what names the tables of a chassis: chassis may read different Southbound
-	// databases (OVN-IC, OVN-Kubernetes interconnect). Nil: tables stay unnamed.
+	// Explainer returns the explainer for the tables of a chassis: chassis may have different
+	// Southbound databases (OVN-IC, OVN-Kubernetes interconnect). Nil: tables stay unnamed.
 	Explainer func(ctx context.Context, chassis string) (*explain.Explainer, error)
 }
 
@@ -30,8 +30,8 @@ func (p *Publisher) Trace(ctx context.Context, r *report.Report, t *driver.Trace
 	r.Warnings = append(r.Warnings, warnings...)
 }
 
-// packet makes the report of a trace. What cannot be named is a warning, never an error: the trace
-// stands without. warnings are the trace's and those.
+// packet makes the report of a trace. Tables that cannot be named are a warning, never an error:
+// the trace is complete without names. warnings are the trace's, and those.
 func (p *Publisher) packet(ctx context.Context, t *driver.Trace) (packet *report.Packet, warnings []string) {
 	w := &writing{Trace: t, names: map[string]*explain.Names{}}
 	w.warnings.add(t.Warnings...)
@@ -92,7 +92,7 @@ func (w *writing) explain(ctx context.Context, of func(context.Context, string) 
 	return found
 }
 
-// visitsOf lists the visits to a chassis as their names need them.
+// visitsOf returns the visits to a chassis for Explainer.Names.
 func (w *writing) visitsOf(chassis string) []explain.Visit {
 	var out []explain.Visit
 	for _, i := range w.visits[chassis] {
@@ -102,8 +102,8 @@ func (w *writing) visitsOf(chassis string) []explain.Visit {
 	return out
 }
 
-// named returns what names a table hit's chassis, and the hit's place there; nil where nothing
-// does.
+// named returns the names of a table hit's chassis, and the hit's place in them; nil where the
+// chassis has none.
 func (w *writing) named(at driver.Step, index int) (*explain.Names, explain.At) {
 	chassis := w.Hops[at.Hop].Chassis
 	return w.names[chassis], explain.At{Visit: slices.Index(w.visits[chassis], at.Hop), Segment: at.Segment, Index: index}
@@ -111,7 +111,7 @@ func (w *writing) named(at driver.Step, index int) (*explain.Names, explain.At) 
 
 func (w *writing) warn(format string, args ...any) { w.warnings.add(fmt.Sprintf(format, args...)) }
 
-// remarks are texts, each once, in the order in which they came.
+// remarks are texts, each once, in the order in which they were added.
 type remarks []string
 
 func (r *remarks) add(texts ...string) {
@@ -131,7 +131,7 @@ func New(nodes map[string]*node.Info) *report.Report {
 	return r
 }
 
-// worst is the worst verdict of packets; unknown where there are none.
+// worst returns the worst verdict of packets; unknown where there are none.
 func worst(packets []*report.Packet) engine.Verdict {
 	v := engine.Unknown
 	for i, p := range packets {

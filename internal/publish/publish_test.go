@@ -63,7 +63,7 @@ func traced(p packet.Packet, b *driver.Branch, hits ...engine.TableHit) *driver.
 	}
 }
 
-// packetOf is the report of a trace, which no warning goes with.
+// packetOf returns the report of a trace without warnings.
 func packetOf(t *testing.T, p *Publisher, tr *driver.Trace) *report.Packet {
 	t.Helper()
 	rep := New(nil)
@@ -85,7 +85,7 @@ func ended(v engine.Verdict, why string, index int, h engine.TableHit) *driver.B
 		Cause: &driver.Cause{Chassis: "hv1", Why: why, Lookup: &driver.Lookup{Index: index, Hit: h}}}
 }
 
-// What a table means is told of drops, of what else in the driver's own words.
+// A drop's reason comes from its table's meaning, any other from the driver.
 func TestReasonIsTheTables(t *testing.T) {
 	p := named(t)
 	drop, pass := hit(9, 50, 1), hit(11, 50, 3)
@@ -113,7 +113,7 @@ func TestReasonIsTheTables(t *testing.T) {
 	}
 }
 
-// Without names the driver's words stand, and the report says which tables have none.
+// Without names the driver's words remain, and the report names the chassis without.
 func TestUnnamed(t *testing.T) {
 	drop := hit(9, 50, 1)
 	b := ended(engine.Dropped, "", 0, drop)
@@ -135,7 +135,7 @@ func TestUnnamed(t *testing.T) {
 	}
 }
 
-// What was asked after the packet had ended stands behind the reason.
+// The answers to questions asked after the packet had ended follow the reason.
 func TestReasonGoesOn(t *testing.T) {
 	gone := hit(11, 7, 0xdead)
 	b := ended(engine.Dropped, "lost", 0, gone)
@@ -168,8 +168,7 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// What happened beside the packet's way stands among its segment's notes, and leaves the engine's
-// as they are.
+// Side effects are added to their segment's notes, without changing the engine's.
 func TestRemarks(t *testing.T) {
 	tr := traced(syn(), &driver.Branch{Verdict: engine.Delivered, Packet: syn()})
 	seg := tr.Hops[0].Segments[0]
@@ -181,7 +180,7 @@ func TestRemarks(t *testing.T) {
 	}
 }
 
-// TestOutlooks checks what is said of who will answer.
+// TestOutlooks checks the texts about who will answer.
 func TestOutlooks(t *testing.T) {
 	addr := netip.MustParseAddr("10.0.0.9")
 	for _, c := range []struct {

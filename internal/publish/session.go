@@ -63,17 +63,17 @@ func (s *sessionWriting) session() *report.Session {
 	return out
 }
 
-// undetermined says why it is not known whether a handshake goes through.
+// undetermined returns why it is unknown whether a handshake goes through.
 func (s *sessionWriting) undetermined(shown report.SessionAlternative) string {
 	through, played := s.Through(), len(s.Alternatives)
 	switch {
 	case through > 0 && through < played:
 		return fmt.Sprintf("established in %d of %d alternatives, else broken at %s: %s", through, played, shown.BrokenAt, shown.Why)
 	case through > 0:
-		// One of those that were not played may break: it would be a guess that none does.
-		return fmt.Sprintf("%d alternatives were played and go through, %d more were not", played, s.Unplayed)
+		// One of those that were not played may break.
+		return fmt.Sprintf("%d alternatives were played and go through, %d more were not played", played, s.Unplayed)
 	}
-	return fmt.Sprintf("%d alternatives were played and are broken, %d more were not; the first is broken at %s: %s",
+	return fmt.Sprintf("%d alternatives were played and are broken, %d more were not played; the first is broken at %s: %s",
 		played, s.Unplayed, shown.BrokenAt, shown.Why)
 }
 
@@ -89,7 +89,7 @@ func (s *sessionWriting) alternative(a session.Alternative) report.SessionAltern
 	return out
 }
 
-// failure says in a line how a packet ended instead of arriving.
+// failure returns, in one line, how a packet ended instead of arriving.
 func (s *sessionWriting) failure(t *driver.Trace, end *driver.Branch) string {
 	text := end.Verdict.String()
 	if end.Chassis != "" {

@@ -7,7 +7,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// The report's words are the model's: one is made from the other by its text.
+// The report's constants have the same texts as the engine's: they are converted by text.
 func TestModelWords(t *testing.T) {
 	for got, want := range map[string]string{
 		ctstate.Exact.String():         string(report.CertaintyExact),
