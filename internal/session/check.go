@@ -8,15 +8,15 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 )
 
-// arrival is how a packet of the handshake arrived, or that it did not as it must.
+// arrival is how a packet of the handshake arrived, or why it broke the handshake.
 type arrival struct {
 	by       *driver.Branch // nil where no branch got through
 	answered bool           // OVN itself gave the reply already
-	broken   *Break         // nil: it arrived as it must
+	broken   *Break         // nil: it arrived as it should
 }
 
-// verdict is that of a packet that broke a handshake: of the branch that got through and was not as
-// it must be, else the worst.
+// verdict returns the verdict of a packet that broke a handshake: that of the branch that got
+// through in a wrong way, else the worst.
 func (a arrival) verdict(o driver.Outcome) engine.Verdict {
 	switch {
 	case a.by != nil:
@@ -27,7 +27,7 @@ func (a arrival) verdict(o driver.Outcome) engine.Verdict {
 	return worstOf(o).Verdict
 }
 
-// check finds the branch by which a packet arrived as it must, or says why it did not.
+// check returns the branch by which a packet arrived as it should, or why it did not.
 func (r *run) check(st step, o driver.Outcome, at *driver.Branch) arrival {
 	got := r.received(st, o, at)
 	broken := func(why string) arrival {
@@ -38,7 +38,7 @@ func (r *run) check(st step, o driver.Outcome, at *driver.Branch) arrival {
 	}
 	switch {
 	case got == nil && len(o.Branches) == 0:
-		return broken("nothing became of it")
+		return broken("its end is unknown")
 	case got == nil:
 		return arrival{broken: &Break{Label: st.label, End: worstOf(o)}}
 	case st.reply:
@@ -56,13 +56,13 @@ func (r *run) check(st step, o driver.Outcome, at *driver.Branch) arrival {
 	return arrival{by: got}
 }
 
-// received is the branch by which a packet got through, nil where none did. Of a flood's copies the
-// one counts that is where it must be.
+// received returns the branch by which a packet got through, nil where none did. Of a flood's
+// copies it prefers the one that ends where the packet should.
 func (r *run) received(st step, o driver.Outcome, at *driver.Branch) *driver.Branch {
 	var got *driver.Branch
 	for _, b := range o.Branches {
 		if b.Mirror != "" {
-			continue // a copy, made for somebody else
+			continue // a mirror's copy
 		}
 		if b.Verdict != engine.Delivered && b.Verdict != engine.External && b.Verdict != engine.Host {
 			continue
@@ -74,8 +74,8 @@ func (r *run) received(st step, o driver.Outcome, at *driver.Branch) *driver.Bra
 	return got
 }
 
-// expected reports whether a branch ends where the packet of a step must: a reply at the client, a
-// later packet of the client at the server that the first one reached.
+// expected reports whether a branch ends where the packet of a step should: a reply at the client,
+// a later packet of the client at the server that the first one reached.
 func (r *run) expected(st step, b, at *driver.Branch) bool {
 	switch {
 	case st.reply:
@@ -103,7 +103,7 @@ func (r *run) atClient(b *driver.Branch) bool {
 	return b.Network == r.start.Network && tag == from && b.Packet.EthDst == r.first.EthSrc
 }
 
-// checkReply says what a reply lacks to be what the client expects.
+// checkReply returns how a reply differs from what the client expects, or nothing.
 func (r *run) checkReply(got *driver.Branch) string {
 	if !r.atClient(got) && r.start.Network != "" && got.Verdict == engine.External {
 		return fmt.Sprintf("it leaves by %s on %s for %v, the client is %v on provider network %s", got.Port, got.Chassis, got.Packet.EthDst, r.first.EthSrc, r.start.Network)
@@ -138,7 +138,8 @@ func endpoint(p packet.Packet, dst bool) string {
 	return fmt.Sprintf("%v:%d", a, port)
 }
 
-// worstOf is the worst of an outcome's branches, mirrors' copies left out where there are others.
+// worstOf returns the worst of an outcome's branches; mirrors' copies count only where there are no
+// others.
 func worstOf(o driver.Outcome) *driver.Branch {
 	worst := o.Branches[0]
 	for _, b := range o.Branches {

@@ -5,7 +5,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// replyTTL is what a host sends with.
+// replyTTL is the TTL with which a host sends.
 const replyTTL = 64
 
 // echoReply pairs echo requests with their replies.
@@ -14,7 +14,7 @@ var echoReply = map[[2]uint8]uint8{
 	{ctstate.ProtoICMPv6, 128}: 129, {ctstate.ProtoICMPv6, 139}: 140,
 }
 
-// reply is what the receiver of p answers, as a host would: every address turned round.
+// reply returns the answer of a host that received p: source and destination are swapped.
 func reply(p packet.Packet) packet.Packet {
 	p.EthSrc, p.EthDst = p.EthDst, p.EthSrc
 	p.Src, p.Dst = p.Dst, p.Src

@@ -5,12 +5,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 )
 
-// Result is what became of the handshake, of every alternative of it.
+// Result is the result of a handshake, for each of its alternatives.
 type Result struct {
 	Proto        uint8
 	Alternatives []Alternative
 	Unplayed     int // alternatives that were not played to their end
-	// Events are the packets that were sent and what was noted between them, in their order.
+	// Events are the packets that were sent and the remarks between them, in their order.
 	Events []Event
 }
 
@@ -20,13 +20,13 @@ type Event struct {
 	Remark string
 }
 
-// Alternative is a handshake for one way in which the undetermined choices can fall.
+// Alternative is a handshake for one combination of the undetermined choices.
 type Alternative struct {
 	Packets []*driver.Trace
 	Choices []engine.Choice
 	Broken  *Break // nil: established
-	// Verdict is how the packet ended that broke it; of an established session, how the first
-	// packet did.
+	// Verdict is that of the packet that broke it; of an established session, that of the first
+	// packet.
 	Verdict engine.Verdict
 	World   driver.World
 }
@@ -34,8 +34,8 @@ type Alternative struct {
 // Break is where a handshake broke, and why.
 type Break struct {
 	Label string // of the packet
-	Why   string // in words; empty where End tells it
-	// End is the branch by which the packet ended instead of arriving; nil where Why tells it.
+	Why   string // in words; empty where End is the reason
+	// End is the branch by which the packet ended instead of arriving; nil where Why is the reason.
 	End *driver.Branch
 }
 
@@ -50,8 +50,8 @@ func (r *Result) Through() int {
 	return n
 }
 
-// Undetermined reports whether it depends on a choice if the handshake goes through: some
-// alternatives do and others do not, or some were not played.
+// Undetermined reports whether it is unknown if the handshake goes through: some alternatives go
+// through and others do not, or some were not played.
 func (r *Result) Undetermined() bool {
 	n := r.Through()
 	return r.Unplayed > 0 || n > 0 && n < len(r.Alternatives)

@@ -20,11 +20,11 @@ type Sender interface {
 	ReplyStart(ctx context.Context, b *driver.Branch) (driver.Start, error)
 }
 
-// Options tell what to play.
+// Options are how to play a handshake.
 type Options struct {
 	Close string // fin, rst or none
-	// Settle makes what a packet left real before the next one (--commit=kernel); nil leaves it in
-	// the overlay.
+	// Settle writes the entries that a packet left to the kernel before the next one is sent
+	// (--commit=kernel); nil leaves them in the overlay.
 	Settle func(ctx context.Context, w driver.World) (driver.World, error)
 }
 
@@ -77,7 +77,7 @@ func etherName(p packet.Packet) string {
 	return fmt.Sprintf("Ethernet type 0x%04x", p.EthType)
 }
 
-// Check reports why no session can begin with a packet like p; nil when one can.
+// Check returns an error that says why no session can begin with p; nil when one can.
 func Check(p packet.Packet) error {
 	_, err := steps(p, "")
 	return err
@@ -96,8 +96,8 @@ type run struct {
 // maxChains bounds how many alternatives of a handshake are played to their end.
 const maxChains = 64
 
-// Run plays the handshake that p begins. Every undetermined choice is played to its end. With an
-// error comes what was played before.
+// Run plays the handshake that p begins. Every alternative is played to its end, up to maxChains.
+// With an error it returns what was played before.
 func Run(ctx context.Context, s Sender, w driver.World, start driver.Start, p packet.Packet, opt Options) (*Result, error) {
 	list, err := steps(p, opt.Close)
 	if err != nil {
@@ -107,7 +107,7 @@ func Run(ctx context.Context, s Sender, w driver.World, start driver.Start, p pa
 	r := &run{Result: Result{Proto: p.Proto}, sender: s, opt: opt, start: start, first: p, steps: list}
 	switch tcp := p.Proto == ctstate.ProtoTCP; {
 	case tcp && p.TCPFlags != syn && p.TCPFlags != 0:
-		r.remark("the flags of the packet are not used: a session begins with a SYN")
+		r.remark("the packet's flags are ignored: a session begins with a SYN")
 	case !tcp && opt.Close != "" && opt.Close != "none":
 		r.remark("only TCP is closed by %s, the session is %s", opt.Close, packet.ProtoName(p.Proto))
 	}
@@ -189,11 +189,11 @@ func (r *run) send(ctx context.Context, w driver.World, st step, at *driver.Bran
 	return sent, err
 }
 
-// followed lists the outcomes of a packet that are played on.
+// followed returns the outcomes of a packet with which the handshake is continued.
 func (r *run) followed(sent *driver.Trace, st step) []driver.Outcome {
 	list := sent.Outcomes
 	if r.opt.Settle != nil && len(list) > 1 {
-		// Real entries of one alternative would be found by the next.
+		// The next alternative would find the kernel entries of this one.
 		r.remark("%s: the first of %d alternatives was committed and played; --lb-backend picks another", st.label, len(list))
 		list = list[:1]
 	}
@@ -204,7 +204,7 @@ func (r *run) followed(sent *driver.Trace, st step) []driver.Outcome {
 	return list
 }
 
-// failed ends an alternative by an error, which it returns.
+// failed ends an alternative by an error, and returns the error.
 func (r *run) failed(a Alternative, st step, err error) error {
 	a.Broken, a.Verdict = &Break{Label: st.label, Why: err.Error()}, engine.Unknown
 	r.Alternatives = append(r.Alternatives, a)

@@ -38,8 +38,8 @@ func first(proto uint8) packet.Packet {
 	return p
 }
 
-// network is a Sender: a load balancer before servers on hv2, server N at port "srvN". What a test
-// changes is done to the outcomes of one step.
+// network is a Sender: a load balancer before servers on hv2, server N at port "srvN". A test
+// changes the outcomes of one step.
 type network struct {
 	t       *testing.T
 	servers int
@@ -123,7 +123,7 @@ func rewrite(f func(p *packet.Packet)) func(packet.Packet, []driver.Outcome) []d
 	}
 }
 
-// played is what became of a handshake, and the report of it.
+// played is the result of a handshake, and its report.
 type played struct {
 	*report.Report
 	World   driver.World
@@ -263,7 +263,7 @@ func TestWrongReplies(t *testing.T) {
 		}, "it ends at other on hv3 instead of the client's port sw0-p1 on hv1"},
 		"nothing": {packet.ProtoTCP, "SYN-ACK", func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
 			return []driver.Outcome{{World: o[0].World}}
-		}, "nothing became of it"},
+		}, "its end is unknown"},
 		"another server": {packet.ProtoTCP, "ACK", func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
 			o[0].Branches[0].Port = "srv1"
 			return o
@@ -283,7 +283,7 @@ func TestWrongReplies(t *testing.T) {
 	}
 }
 
-// The worst of the branches tells why.
+// The reason is that of the worst branch.
 func TestWorstBranchIsTold(t *testing.T) {
 	n := &network{change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN": func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
 		r := branch(engine.Rejected, "hv1", "sw0-p1", p)
@@ -335,8 +335,7 @@ func TestAnsweredByOVN(t *testing.T) {
 }
 
 // Every backend is played to its end; the first that breaks is shown, all are listed. Where only
-// some go through, which of them it will be is not known: the session is neither established nor
-// broken.
+// some go through, the session is neither established nor broken, but unknown.
 func TestAlternatives(t *testing.T) {
 	n := &network{servers: 2}
 	n.change = map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN-ACK": func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
@@ -363,7 +362,7 @@ func TestAlternatives(t *testing.T) {
 		t.Errorf("sent %q", n.log)
 	}
 
-	// What breaks in all of them is broken.
+	// A session that breaks in all of them is broken.
 	n.change = map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN-ACK": dropped("hv2", "by ACL")}
 	res = play(t, n, first(packet.ProtoTCP), session.Options{})
 	if s := res.Session; res.Unknown || s.BrokenAt != "SYN-ACK" || s.Verdict != engine.Dropped || len(s.Alternatives) != 2 {
@@ -377,8 +376,7 @@ func TestAlternatives(t *testing.T) {
 	}
 }
 
-// A reply depends on the choices of the packet that it answers, and says whose they were; what is
-// determined it does not repeat.
+// A reply lists the undetermined choices of the packet that it answers, with that packet's label.
 func TestReplyDependsOnChoices(t *testing.T) {
 	choices := []engine.Choice{{Kind: "nat-port", Chosen: "1024-65535", Share: 1}, {Kind: "lb-backend", Chosen: "20.0.0.3", Determined: true}}
 	n := &network{change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN": func(_ packet.Packet, o []driver.Outcome) []driver.Outcome {
@@ -418,7 +416,7 @@ func TestTooManyAlternatives(t *testing.T) {
 	}
 }
 
-// An error ends the session with what was seen until then.
+// With an error the session returns what was played before.
 func TestErrors(t *testing.T) {
 	broken := errors.New("chassis hv2: trace: no answer")
 	n := &network{servers: 1, fail: map[string]error{"SYN-ACK": broken}}
@@ -433,7 +431,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// Settle is asked after every packet that arrived, and what it returns is the next one's world.
+// Settle is called after every packet that arrived, and returns the world of the next one.
 func TestSettle(t *testing.T) {
 	n := &network{}
 	var asked []int
@@ -454,8 +452,8 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// TestVerdict: of a broken handshake the end of what broke it, of one that goes through how the
-// server was reached.
+// TestVerdict: a broken handshake has the verdict of the packet that broke it, an established one
+// that of the first packet.
 func TestVerdict(t *testing.T) {
 	turned := func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
 		o[0].Branches[0].Packet.Src = client
@@ -487,7 +485,7 @@ func TestVerdict(t *testing.T) {
 			t.Errorf("%s: %v, established %v, %v; want %v, %v", c.label, res.Session.Verdict, res.Session.Established, err, c.want, c.whole)
 		}
 	}
-	// One server of two drops: both alternatives say how they end.
+	// One server of two drops: both alternatives have their own verdict.
 	n := &network{t: t, servers: 2, change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{
 		"SYN": func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
 			o[1].Branches[0].Verdict = engine.Rejected
@@ -500,7 +498,7 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// TestBegins: what begins no handshake is refused, what is not used of it is told.
+// TestBegins: a packet that begins no handshake is refused; a warning names what is ignored.
 func TestBegins(t *testing.T) {
 	arp := packet.Packet{EthType: packet.EthARP, ARPOp: 1, Src: client, Dst: vip}
 	later := first(packet.ProtoUDP)
