@@ -6,8 +6,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
-// early refuses a packet that is wrong whatever the databases hold. What depends on an address set
-// or a port group is judged once that is read.
+// early refuses a packet that is wrong whatever the databases contain. Conditions on address sets
+// and port groups are judged when those have been read.
 func (j *Judged) early() error {
 	mf := j.given
 	if j.q.Microflow != "" {

@@ -11,14 +11,14 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// expectation is what was asked for.
+// expectation is how the packet should end.
 type expectation struct {
 	verdict string // of Question.Expect; empty: delivered
 	port    string // logical port of Question.To
-	outside bool   // Question.To is an address that no port of OVN has: leaving OVN is arriving
+	outside bool   // Question.To is an address that no port of OVN has: leaving OVN is as expected
 }
 
-// CheckExpect refuses what is no verdict; an empty text is delivered.
+// CheckExpect refuses a text that is not a verdict; an empty text means delivered.
 func CheckExpect(verdict string) error {
 	if verdict == "" {
 		return nil
@@ -29,12 +29,12 @@ func CheckExpect(verdict string) error {
 	return nil
 }
 
-// Expect fills in the expectation of a report whose packet should end with a verdict, wherever that
-// is; the verdict is given as Question.Expect has it.
+// Expect fills in the expectation of a report whose packet should end with a verdict, at any place;
+// verdict is as in Question.Expect.
 func Expect(r *report.Report, verdict string) { expectation{verdict: verdict}.judge(r) }
 
-// placeOf returns where a packet for a port must end: at the port; for a virtual port, at its
-// parent; for a port that stands for what is beyond OVN, outside.
+// placeOf returns where a packet for a port should end: at the port; for a virtual port, at its
+// parent; for a port that connects to a network outside OVN, outside.
 func placeOf(pb *ovn.PortBinding) expectation {
 	switch {
 	case pb.Type == "virtual" && pb.VirtualParent != "":
@@ -44,11 +44,11 @@ func placeOf(pb *ovn.PortBinding) expectation {
 	case pb.Type == "external" || pb.Type == "localnet" || pb.Type == "l2gateway" || pb.Type == "remote" || pb.Type == "vtep":
 		return expectation{outside: true}
 	}
-	return expectation{} // a router's port is no place where a frame comes out
+	return expectation{} // no frame comes out at a router's port
 }
 
-// owner sets where a packet for an address must end: at the port that has it; outside where no port
-// has it.
+// owner sets where a packet for an address should end: at the port that has it; outside where no
+// port has it.
 func (e *expectation) owner(ctx context.Context, r *deployment.Run, ip netip.Addr) error {
 	owners, err := r.SB.PortsByIP(ctx, ip)
 	if err != nil {
@@ -62,7 +62,7 @@ func (e *expectation) owner(ctx context.Context, r *deployment.Run, ip netip.Add
 	return nil
 }
 
-// text says what was expected.
+// text returns the expectation in words.
 func (e expectation) text() string {
 	s := "delivered"
 	switch {
@@ -90,7 +90,7 @@ func (e expectation) judge(r *report.Report) {
 	r.Expectation = &report.Expectation{Text: e.text(), Met: met}
 }
 
-// met reports whether a packet ended as asked.
+// met reports whether a packet ended as expected.
 func (e expectation) met(p *report.Packet) bool {
 	want := []engine.Verdict{engine.Delivered}
 	switch {
@@ -102,8 +102,8 @@ func (e expectation) met(p *report.Packet) bool {
 	return p.Ended(e.port, want...)
 }
 
-// metBySession reports whether a handshake ended as asked in every alternative: it went through and
-// its first packet ended so, or it broke by a packet that ended so.
+// metBySession reports whether a handshake ended as expected in every alternative: it went through
+// and its first packet has the verdict, or it was broken by a packet that has it.
 func (e expectation) metBySession(r *report.Report) bool {
 	want, _ := engine.ParseVerdict(e.verdict)
 	through := want == engine.Delivered || want == engine.External || want == engine.Host

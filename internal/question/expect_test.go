@@ -8,7 +8,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// TestSessionExpectation: a handshake is as asked if every alternative is.
+// TestSessionExpectation: a handshake is as expected if every alternative is.
 func TestSessionExpectation(t *testing.T) {
 	through := func(v engine.Verdict) report.SessionAlternative {
 		return report.SessionAlternative{Established: true, Verdict: v}
@@ -44,7 +44,7 @@ func TestSessionExpectation(t *testing.T) {
 	}
 }
 
-// TestPlaceOf: where a packet must end that is sent to a port of each type.
+// TestPlaceOf: where a packet for a port of each type should end.
 func TestPlaceOf(t *testing.T) {
 	for portType, want := range map[string]expectation{
 		"": {port: "p"}, "localport": {port: "p"}, "virtual": {port: "parent"},

@@ -30,7 +30,7 @@ func (j *Judged) fill(ctx context.Context, r *deployment.Run, mf *microflow.Micr
 		var none *ovn.NoNextHopError
 		switch {
 		case errors.As(err, &none) && mf.Given.Has(microflow.HasEthDst):
-			// Some bits of eth.dst were said: they have to do.
+			// Some bits of eth.dst were given: they are taken as they are.
 		case err != nil:
 			return err
 		default:
@@ -70,7 +70,7 @@ func fillUsage(err error) error {
 	return &usage.Error{Msg: err.Error(), Err: err}
 }
 
-// endpointOf is a port's MAC and addresses.
+// endpointOf returns a port's MAC and addresses.
 func endpointOf(pb *ovn.PortBinding) (microflow.Endpoint, error) {
 	e := microflow.Endpoint{Port: pb.LogicalPort}
 	for _, a := range pb.Addrs() {

@@ -34,8 +34,8 @@ func (j *Judged) onePort(ctx context.Context, r *deployment.Run, flag, spec stri
 	return found[0], nil
 }
 
-// northbound finds a port by what only the Northbound database knows of it. It returns notFound
-// where that finds none.
+// northbound finds a port by data that only the Northbound database has. It returns notFound where
+// there is none.
 func (j *Judged) northbound(ctx context.Context, r *deployment.Run, spec string, notFound error) ([]*ovn.PortBinding, error) {
 	names, err := r.NB.PortNames(ctx, spec)
 	if err != nil || len(names) == 0 {
@@ -49,7 +49,7 @@ func (j *Judged) northbound(ctx context.Context, r *deployment.Run, spec string,
 			return nil, notFound
 		case err != nil:
 			return nil, &usage.Error{Msg: fmt.Sprintf("logical port %q is in the Northbound database and has no Port_Binding in the Southbound database", name),
-				Hint: "is ovn-northd running? ovn-nbctl --wait=sb sync tells", Err: err}
+				Hint: "is ovn-northd running? check with ovn-nbctl --wait=sb sync", Err: err}
 		}
 		out = append(out, found...)
 	}
@@ -69,7 +69,7 @@ func unresolved(err error, spec string) error {
 // maxCandidates bounds how many ports an error lists.
 const maxCandidates = 10
 
-// candidates lists ports with what tells them apart.
+// candidates lists ports by name and datapath.
 func candidates(ctx context.Context, r *deployment.Run, found []*ovn.PortBinding) string {
 	var ids []ovsdb.UUID
 	for _, p := range found {

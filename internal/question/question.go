@@ -1,5 +1,6 @@
-// Package question answers what is asked of a deployment: it judges the question, finds the ports,
-// fills in the packet, traces it or plays its session, and says whether it ended as expected.
+// Package question answers a question about a deployment: it checks the question, finds the ports,
+// fills in the packet, traces it or plays its session, and compares the result with the
+// expectation.
 package question
 
 import (
@@ -13,8 +14,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
-// Question is what is asked: a packet, where it enters, and how it should end. The public package
-// ovncttrace has the same fields and documents them; it converts its type into this one.
+// Question is a packet, where it enters, and how it should end. The public package ovncttrace has
+// the same fields and documents them; it converts its type into this one.
 type Question struct {
 	From, To, Network, Chassis string
 	Microflow, Datapath        string
@@ -27,19 +28,19 @@ type Question struct {
 	Expect                     string
 }
 
-// Judged is a question that no database is needed to refuse.
+// Judged is a question that has passed the checks that need no database.
 type Judged struct {
 	q       Question
-	given   microflow.Microflow // read already, where that needs no database
-	ready   bool                // given is the packet
+	given   microflow.Microflow // as far as it was read without a database
+	ready   bool                // given is the whole packet
 	dest    microflow.Target
 	inner   *packet.Inner // of ICMPInner
 	session bool          // the packet begins one
 }
 
-// Judge reads what needs no database, so that a slip is reported before anything is connected. It
-// returns a *usage.Error where the question is wrong whatever the databases hold. With session the
-// packet is the first of a session, which is played; without it is traced.
+// Judge reads and checks what needs no database, so that a mistake is reported before anything is
+// connected. It returns a *usage.Error where the question is wrong whatever the databases contain.
+// With session the packet is the first of a session, which is played; without it is traced.
 func (q Question) Judge(session bool) (*Judged, error) {
 	j := &Judged{q: q, session: session}
 	for _, step := range []func() error{j.check, j.read, j.early} {
@@ -50,7 +51,7 @@ func (q Question) Judge(session bool) (*Judged, error) {
 	return j, nil
 }
 
-// check refuses values that mean nothing.
+// check refuses invalid values.
 func (j *Judged) check() error {
 	if err := CheckExpect(j.q.Expect); err != nil {
 		return err
@@ -88,7 +89,7 @@ func (j *Judged) checkInner() error {
 	return nil
 }
 
-// checkBackend reads Question.Backend, and spells it as results do.
+// checkBackend reads Question.Backend, and writes it as results do.
 func (j *Judged) checkBackend() error {
 	if j.q.Backend == "" {
 		return nil
@@ -160,7 +161,7 @@ func (j *Judged) read() error {
 	return microflowUsage(what, err)
 }
 
-// microflowUsage marks the place in what could not be read; nil stays nil.
+// microflowUsage marks the place of a syntax error in the input; nil stays nil.
 func microflowUsage(what string, err error) error {
 	if err == nil {
 		return nil

@@ -20,7 +20,7 @@ type entry struct {
 	packet   packet.Packet
 	label    string
 	expect   expectation
-	warnings []string // what was said of the packet and is not used
+	warnings []string // about parts of the question that are ignored
 }
 
 // resolve finds ports and fills in what was left out.
@@ -43,7 +43,7 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	if j.q.Chassis == "" {
 		r.Driver.Expect(ctx, pb.Chassis)
 	}
-	// --from may name the port by address; what the microflow calls inport must be the same port.
+	// --from may name the port by address; the microflow's inport must be the same port.
 	if mf.InPort != "" && mf.InPort != pb.LogicalPort && j.q.From != "" {
 		return nil, usage.Errorf("say the port once", "inport is %q and --from is %q", mf.InPort, pb.LogicalPort)
 	}
@@ -58,10 +58,10 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	}
 	e := &entry{packet: mf.Packet, label: label(mf.Packet), expect: expect}
 	if unused := mf.Unused(); len(unused) > 0 {
-		e.warnings = append(e.warnings, fmt.Sprintf("not used of what was said: %s; a packet enters without registers, and what conntrack says of it is looked up", strings.Join(unused, ", ")))
+		e.warnings = append(e.warnings, fmt.Sprintf("ignored: %s (registers and conntrack state are computed, not given)", strings.Join(unused, ", ")))
 	}
 	if unsaid := mf.Unsaid(); len(unsaid) > 0 {
-		e.warnings = append(e.warnings, "ofproto/trace cannot be given all of the packet, which is traced without: "+strings.Join(unsaid, ", "))
+		e.warnings = append(e.warnings, "ofproto/trace cannot be given these parts of the packet, which is traced without them: "+strings.Join(unsaid, ", "))
 	}
 	if mf.Within != "" {
 		e.warnings = append(e.warnings, mf.Within)
@@ -89,10 +89,10 @@ func (j *Judged) checkDatapath(ctx context.Context, r *deployment.Run, pb *ovn.P
 	dp, err := r.SB.DatapathByName(ctx, j.q.Datapath)
 	var missing *ovn.NotFoundError
 	if errors.As(err, &missing) {
-		return &usage.Error{Msg: err.Error(), Hint: "a MICROFLOW is one argument, in quotes; before it may stand the datapath, as ovn-trace takes it", Err: err}
+		return &usage.Error{Msg: err.Error(), Hint: "a MICROFLOW is one argument, in quotes; the datapath may precede it, as with ovn-trace", Err: err}
 	}
 	if err == nil && dp.UUID != pb.Datapath {
-		err = usage.Errorf("leave it out: the port tells", "port %s is not on %s", pb.LogicalPort, j.q.Datapath)
+		err = usage.Errorf("leave it out: the port determines it", "port %s is not on %s", pb.LogicalPort, j.q.Datapath)
 	}
 	return err
 }
@@ -114,7 +114,7 @@ func (j *Judged) microflow(ctx context.Context, r *deployment.Run) (microflow.Mi
 		}
 		mf, err = microflow.Parse(j.q.Microflow, opt)
 		if names.err != nil {
-			return mf, names.err // not that there is no such name: it could not be asked
+			return mf, names.err // the database failed; the name may exist
 		}
 		if err != nil {
 			return mf, microflowUsage("microflow", err)
@@ -123,7 +123,7 @@ func (j *Judged) microflow(ctx context.Context, r *deployment.Run) (microflow.Mi
 	return mf, nil
 }
 
-// family is 4 or 6 where --from and --to settle it, else 0.
+// family returns the address family, 4 or 6, where --from and --to decide it, else 0.
 func (j *Judged) family(ctx context.Context, r *deployment.Run) (int, error) {
 	dest, _, err := j.destination(ctx, r)
 	if err != nil {
@@ -142,8 +142,8 @@ func (j *Judged) family(ctx context.Context, r *deployment.Run) (int, error) {
 	return microflow.Family(from, dest), nil
 }
 
-// destination looks Question.To up: an address as it is, else the port's; and where a packet for it
-// must end.
+// destination looks Question.To up: it returns the address, given or the port's, and where a packet
+// for it should end.
 func (j *Judged) destination(ctx context.Context, r *deployment.Run) (microflow.Destination, expectation, error) {
 	dest := microflow.Destination{Target: j.dest}
 	if j.q.To == "" || j.dest.Kind == microflow.TargetIP {
@@ -172,7 +172,7 @@ func facing(ctx context.Context, r *deployment.Run, pb *ovn.PortBinding) (*ovn.P
 	return r.SB.PortByName(ctx, pb.Peer())
 }
 
-// label names a packet by what it does to a connection.
+// label names a packet by its role in a connection.
 func label(p packet.Packet) string {
 	const syn, ack, rst, fin = packet.FlagSYN, packet.FlagACK, packet.FlagRST, packet.FlagFIN
 	switch {

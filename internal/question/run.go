@@ -11,23 +11,23 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// Entries tells what is done with the conntrack entries that packets leave. The zero value begins
-// with none and writes none.
+// Entries is what is done with the conntrack entries that packets leave. The zero value begins with
+// none and writes none.
 type Entries struct {
 	Before driver.World // what earlier runs have left
-	// Keep says that entries are committed, so that a report tells of alternatives that were not.
+	// Keep adds a warning where only the first of several alternatives was committed.
 	Keep bool
 	// Kernel writes the entries to the nodes' kernels; nil leaves them in the overlay.
 	Kernel *driver.CommitOptions
 }
 
-// Answer is what became of a question.
+// Answer is the result of a question.
 type Answer struct {
 	Report *report.Report
-	After  *driver.World // what the first alternative leaves; nil where no packet got that far
+	After  *driver.World // what the first alternative leaves; nil where no packet was traced
 }
 
-// asking is a question on its way.
+// asking is a question that is being answered.
 type asking struct {
 	*entry
 	run     *deployment.Run
@@ -95,8 +95,8 @@ func (a *asking) session(ctx context.Context, closing string) (*Answer, error) {
 	return &Answer{Report: rep, After: &after}, nil
 }
 
-// report makes a report, to which write adds what was traced. The warnings of the run, those that
-// come up meanwhile too, stand before those of the packets.
+// report makes a report, to which write adds what was traced. The warnings of the run, including
+// those added meanwhile, come before those of the packets.
 func (a *asking) report(write func(*report.Report)) *report.Report {
 	rep := publish.New(a.run.Driver.Infos())
 	write(rep)

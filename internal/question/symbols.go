@@ -12,7 +12,7 @@ import (
 type symbols struct {
 	ctx context.Context
 	r   *deployment.Run
-	err error // of the database, which is not that a name is unknown
+	err error // an error of the database other than an unknown name
 }
 
 // AddressSet returns the addresses of $name.
@@ -22,7 +22,7 @@ func (s *symbols) AddressSet(name string) ([]string, bool) {
 }
 
 // PortGroup returns the ports of @name: of the Northbound database, else of the Southbound
-// database, where names have the datapath's key in front.
+// database, where the datapath's key precedes the name.
 func (s *symbols) PortGroup(name string) ([]string, bool) {
 	if s.r.NB != nil {
 		if v, ok, err := s.r.NB.PortGroup(s.ctx, name); ok && err == nil {
@@ -33,7 +33,7 @@ func (s *symbols) PortGroup(name string) ([]string, bool) {
 	return v, s.known(err)
 }
 
-// known keeps an error other than that the name is unknown.
+// known reports whether there was no error, and keeps one other than an unknown name.
 func (s *symbols) known(err error) bool {
 	var missing *ovn.NotFoundError
 	if err != nil && !errors.As(err, &missing) && s.err == nil {
