@@ -1,5 +1,5 @@
-// Package deployment connects to a deployment: its databases, and the nodes by the ways that its
-// options tell. A Deployment stays open; each question asked of it is a Run with nodes of its own.
+// Package deployment connects to a deployment: its databases, and the nodes in the ways that its
+// options give. A Deployment stays open; each question is a Run with nodes of its own.
 package deployment
 
 import (
@@ -19,14 +19,14 @@ const CloseGrace = 8 * time.Second
 // Deployment is a connection to the databases. It is safe for concurrent use.
 type Deployment struct {
 	SB *ovn.SB
-	NB *ovn.NB // nil where there is none, or it does not answer
+	NB *ovn.NB // nil where there is none or it does not answer
 
 	// Journal is the folder of the journal of synthetic kernel entries on this machine; the usual
 	// one when empty.
 	Journal string
 
 	opt  Options
-	warn []string // what every answer has to say
+	warn []string // warnings of every answer
 }
 
 // Open connects to the databases. It returns a *usage.Error where the options are wrong, before
@@ -57,7 +57,7 @@ func Open(ctx context.Context, opt Options) (*Deployment, error) {
 	}
 	<-north
 	if nberr != nil {
-		// A trace needs no Northbound database: that it is missing is a warning.
+		// A trace needs no Northbound database: a missing one is a warning.
 		d.warn = append(d.warn, fmt.Sprintf("without the Northbound database, rules are named by logical flow only: %v", nberr))
 	}
 	if d.NB != nil {
@@ -76,7 +76,7 @@ func (o Options) DialNB(ctx context.Context) (*ovn.NB, error) {
 	return o.dialNB(ctx, o.northbound())
 }
 
-// dialNB connects to a Northbound database. It leaves most of the time to what a trace needs.
+// dialNB connects to a Northbound database. It leaves most of the time for the trace.
 func (o Options) dialNB(ctx context.Context, db ovsdb.Options) (*ovn.NB, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(o.Bound()/4, time.Second))
 	defer cancel()

@@ -13,8 +13,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
-// Nodes reaches chassis in the ways that the options tell: driver.Nodes. It is safe for concurrent
-// use until Close.
+// Nodes implements driver.Nodes: it reaches chassis in the ways that the options give. It is safe
+// for concurrent use until Close.
 type Nodes struct {
 	targets  map[string]string // Options.Nodes
 	template string            // Options.NodeCommand
@@ -100,7 +100,7 @@ func (n *Nodes) reach(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
 		Hint: "--node-cmd 'ssh {hostname} ovn-ct-trace node stdio', or --node " + c.Name + "=exec:COMMAND"}
 }
 
-// target reaches a chassis in the way that its target tells.
+// target reaches a chassis in the way that its target names.
 func (n *Nodes) target(c *ovn.Chassis, target string) (node.Node, error) {
 	kind, arg, err := cutTarget(c.Name, target)
 	switch {
@@ -128,7 +128,7 @@ func (n *Nodes) thisMachine(ctx context.Context) (*node.Service, error) {
 	return n.service, n.localErr
 }
 
-// encapIP is a chassis' first tunnel address, or nothing.
+// encapIP returns a chassis' first tunnel address, or nothing.
 func encapIP(c *ovn.Chassis) string {
 	for _, e := range c.Encaps {
 		if e.IP.IsValid() {

@@ -8,7 +8,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// TestNodesAtOnce: a chassis has one node, however many ask for it at the same time.
+// TestNodesAtOnce: a chassis has one node, also for concurrent callers.
 func TestNodesAtOnce(t *testing.T) {
 	n := NewNodes(Options{NodeCommand: "true {chassis}", Nodes: map[string]string{"near": "local"}}, "")
 	got := make([]node.Node, 60)

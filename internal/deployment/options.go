@@ -13,8 +13,8 @@ import (
 // DefaultTimeout bounds a run whose Options have no Timeout.
 const DefaultTimeout = time.Minute
 
-// Options tell what a deployment consists of and how it is reached. The public package
-// ovncttrace has the same fields and documents them; it converts its type into this one.
+// Options are the parts of a deployment and how they are reached. The public package ovncttrace has
+// the same fields and documents them; it converts its type into this one.
 type Options struct {
 	SB, NB                          string
 	NBOf                            map[string]string
@@ -27,7 +27,7 @@ type Options struct {
 	MaxDump                         int
 }
 
-// Check refuses options that mean nothing, by the names of their flags.
+// Check refuses invalid options; errors name them by their flags.
 func (o Options) Check() error {
 	for flag, list := range map[string]string{"--sb": o.SB, "--nb": o.NB} {
 		if list == "" {
@@ -61,7 +61,7 @@ func (o Options) Check() error {
 	return nil
 }
 
-// checkRemotes refuses remotes of a form that no database has.
+// checkRemotes refuses malformed remotes.
 func checkRemotes(flag, list string) error {
 	for _, r := range strings.Split(list, ",") {
 		kind, rest, _ := strings.Cut(strings.TrimSpace(r), ":")
@@ -72,7 +72,8 @@ func checkRemotes(flag, list string) error {
 	return nil
 }
 
-// cutTarget cuts a way to reach a node, "local" or "exec:COMMAND", into its kind and the rest.
+// cutTarget splits a way to reach a node, "local" or "exec:COMMAND", into its kind and its
+// argument.
 func cutTarget(chassis, target string) (kind, arg string, err error) {
 	kind, arg, _ = strings.Cut(target, ":")
 	switch {
@@ -100,7 +101,7 @@ func (o Options) checkRemoteEnv() error {
 	return nil
 }
 
-// southbound and northbound tell how the two databases are reached.
+// southbound and northbound return how the two databases are reached.
 func (o Options) southbound() ovsdb.Options {
 	return o.database(remotes(o.SB, "OVN_SB_DB", "ovnsb_db.sock"))
 }
@@ -109,7 +110,7 @@ func (o Options) northbound() ovsdb.Options {
 	return o.database(remotes(o.NB, "OVN_NB_DB", "ovnnb_db.sock"))
 }
 
-// database tells how a database at remotes is reached.
+// database returns how a database at remotes is reached.
 func (o Options) database(remotes string) ovsdb.Options {
 	return ovsdb.Options{
 		Remotes: remotes, PrivateKey: o.PrivateKey, Certificate: o.Certificate, CACert: o.CACert,
@@ -117,7 +118,7 @@ func (o Options) database(remotes string) ovsdb.Options {
 	}
 }
 
-// remotes are those given, else those of the environment, else the usual socket.
+// remotes returns the remotes given, else those of the environment, else the usual socket.
 func remotes(given, env, file string) string {
 	if given != "" {
 		return given
@@ -132,7 +133,7 @@ func remotes(given, env, file string) string {
 	return "unix:" + dir + "/" + file
 }
 
-// Bound is Timeout with its default.
+// Bound returns Timeout, or its default where that is 0.
 func (o Options) Bound() time.Duration {
 	if o.Timeout == 0 {
 		return DefaultTimeout

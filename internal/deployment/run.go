@@ -13,9 +13,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 )
 
-// Run is one question's use of a deployment. Nodes are reached and described anew in each run: what
-// has changed since the last one is seen. A Run is not safe for concurrent use; several runs of one
-// deployment may go on at the same time.
+// Run is one question's use of a deployment. Nodes are reached and read anew in each run, so that
+// it sees what has changed since the last one. A Run is not safe for concurrent use; several runs
+// of one deployment may go on at the same time.
 type Run struct {
 	SB     *ovn.SB
 	NB     *ovn.NB // nil where there is none
@@ -54,10 +54,10 @@ func (d *Deployment) Run() *Run {
 // Warn adds to the warnings of the run's answer.
 func (r *Run) Warn(text ...string) { r.warn = append(r.warn, text...) }
 
-// Warnings returns what may make the run's answer less than certain.
+// Warnings returns reasons why the run's answer may be less than certain.
 func (r *Run) Warnings() []string { return append([]string{}, r.warn...) }
 
-// dialSB opens another zone's Southbound database as a chassis names it.
+// dialSB opens another zone's Southbound database by the ovn-remote of a chassis.
 func (r *Run) dialSB(ctx context.Context, chassis, remote string) (*ovn.SB, error) {
 	if strings.Contains(remote, "unix:") && !r.Nodes.isLocal(chassis) {
 		return nil, fmt.Errorf("its ovn-remote %s is a socket on that machine", remote)
@@ -65,8 +65,8 @@ func (r *Run) dialSB(ctx context.Context, chassis, remote string) (*ovn.SB, erro
 	return ovn.DialSB(ctx, r.opt.database(remote))
 }
 
-// explainer names tables from the databases that the chassis itself uses. No chassis knows where
-// its zone's Northbound database is: Options.NBOf names it.
+// explainer returns an explainer over the databases that the chassis itself uses. No chassis knows
+// its zone's Northbound database: Options.NBOf names it.
 func (r *Run) explainer(ctx context.Context, chassis string) (*explain.Explainer, error) {
 	sb, err := r.Driver.Southbound(ctx, chassis)
 	if err != nil {

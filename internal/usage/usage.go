@@ -1,4 +1,5 @@
-// Package usage has the error of wrong usage or bad input: what is wrong, where, and what to try.
+// Package usage has the error type for wrong usage and bad input: what is wrong, where, and what to
+// try.
 package usage
 
 import (
@@ -21,10 +22,10 @@ func (e *Error) Error() string { return e.Msg }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Failure is of the input.
+// Failure classifies the error as wrong input.
 func (e *Error) Failure() (failure.Kind, string) { return failure.Input, e.Hint }
 
-// Errorf makes an error that has a hint.
+// Errorf returns an *Error with a hint.
 func Errorf(hint, format string, args ...any) error {
 	return &Error{Msg: fmt.Sprintf(format, args...), Hint: hint}
 }
