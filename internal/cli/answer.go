@@ -22,7 +22,8 @@ func (a *app) answer(c *common, r *report.Report) error {
 	return nil
 }
 
-// undetermined reports whether any branch is unknown: the packet may then end as asked after all.
+// undetermined reports whether any branch is unknown: the packet may then end as expected after
+// all.
 func undetermined(r *report.Report) bool {
 	for _, p := range r.Packets {
 		for _, b := range p.Branches {

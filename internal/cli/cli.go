@@ -1,5 +1,5 @@
-// Package cli is the command line: commands, flags, exit status. It wires the other
-// packages together and holds no logic of its own.
+// Package cli is the command line: commands, flags, exit status. It connects the other packages and
+// has no logic of its own.
 package cli
 
 import (
@@ -20,14 +20,14 @@ import (
 
 // The exit statuses (README.md): scripts rely on them.
 const (
-	exitOK          = 0 // every branch ended as asked
-	exitNotAsAsked  = 1 // determined, and not as asked
+	exitOK          = 0 // every branch ended as expected
+	exitNotAsAsked  = 1 // determined, and not as expected
 	exitUsage       = 2 // bad usage or bad input; nothing was traced
 	exitUnreachable = 3 // something could not be reached or was not permitted
 	exitUnknown     = 4 // not determined
 )
 
-// statusOf gives an error its exit status.
+// statusOf returns the exit status for an error.
 func statusOf(err error) int {
 	switch failure.KindOf(err) {
 	case failure.Unreachable:
@@ -93,13 +93,13 @@ func oneLine(s string) string {
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
-			return '?' // a node's words and a database's strings must not move the terminal
+			return '?' // texts of nodes and databases must not control the terminal
 		}
 		return r
 	}, s)
 }
 
-// complain prints an error as one line, and what to try as another.
+// complain prints an error as one line, and its hint as another.
 func (a *app) complain(err error) {
 	fmt.Fprintf(a.err, "ovn-ct-trace: %s\n", oneLine(err.Error()))
 	var ue *usage.Error
@@ -125,7 +125,7 @@ func (a *app) versionCmd() *cobra.Command {
 	}
 }
 
-// isTerminal tells whether w is a terminal: only there is colour printed by itself.
+// isTerminal reports whether w is a terminal: --color auto prints colour only there.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

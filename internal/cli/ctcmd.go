@@ -17,7 +17,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// ctCmd is about the synthetic kernel entries that --commit=kernel left.
+// ctCmd lists and removes the synthetic kernel entries that --commit=kernel left.
 func (a *app) ctCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ct",
@@ -70,13 +70,13 @@ func (a *app) ct(ctx context.Context, c *common, list bool) error {
 		}
 		return err
 	})
-	if err == nil || len(out) > 0 { // that there are none is not known unless everybody was asked
+	if err == nil || len(out) > 0 { // an empty list is certain only if every node was asked
 		if perr := a.printLeftovers(c, out); err == nil {
 			err = perr
 		}
 	}
 	if err == nil && failed != nil {
-		err = &node.Error{Node: "ct clean", Op: "remove", Err: failed, Hint: "what is not certainly this tool's is left alone; it expires by itself"}
+		err = &node.Error{Node: "ct clean", Op: "remove", Err: failed, Hint: "entries that are not certainly this tool's are kept; they expire by themselves"}
 	}
 	return err
 }
@@ -103,8 +103,8 @@ func (a *app) printLeftovers(c *common, out []report.Leftover) error {
 	return nil
 }
 
-// eachNode visits the chassis that the flags name: those of --node, with --node-cmd every chassis of the Southbound database,
-// else this machine.
+// eachNode visits the chassis that the flags name: those of --node, with --node-cmd every chassis
+// of the Southbound database, else this machine.
 func (c *common) eachNode(ctx context.Context, f func(string, node.Node) error) (err error) {
 	if len(c.nodes) == 0 && c.nodeCmd == "" {
 		svc := node.NewService(c.nodeOptions())
@@ -131,7 +131,7 @@ func (c *common) eachNode(ctx context.Context, f func(string, node.Node) error) 
 		if err == nil {
 			err = f(row.Name, n)
 		}
-		errs = append(errs, err) // one that fails does not keep the others from being cleaned
+		errs = append(errs, err) // the others are still cleaned
 	}
 	return errors.Join(errs...)
 }

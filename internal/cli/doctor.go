@@ -50,7 +50,7 @@ func (a *app) doctorCmd() *cobra.Command {
 	return cmd
 }
 
-// The codes of what could not be reached or was not permitted.
+// The codes of findings about what could not be reached or was not permitted.
 const (
 	codeNorthbound = "northbound-unreachable"
 	codeSouthbound = "southbound-unreachable"
@@ -72,7 +72,7 @@ func doctorStatus(found []report.Finding) int {
 	return status
 }
 
-// findings collects what doctor sees.
+// findings collects doctor's findings.
 type findings []report.Finding
 
 func (f *findings) say(sev report.Severity, code, text, hint string, where map[string]string) {
@@ -118,7 +118,7 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 			continue
 		}
 		g.Go(func() error {
-			// A chassis that does not answer leaves time to print what is known of the others.
+			// A chassis that does not answer must leave time to print the others.
 			part, cancel := context.WithTimeout(ctx, c.timeout/2)
 			defer cancel()
 			each[i].chassis(part, sb, ns, ch)
@@ -129,7 +129,7 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 	return slices.Concat(append([]findings{f}, each...)...), nil
 }
 
-// chassis tries one node: reached, asked, and its conntrack opened.
+// chassis tries one node: it reaches it, asks it, and opens its conntrack.
 func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *deployment.Nodes, ch *ovn.Chassis) {
 	where := map[string]string{"chassis": ch.Name}
 	n, err := ns.Node(ctx, ch)
@@ -168,7 +168,7 @@ func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *deployment.Nodes
 	}
 }
 
-// described is what a chassis runs; what could not be learned is called unknown.
+// described returns the software of a chassis in words.
 func described(info *node.Info) string {
 	known := func(s string) string { return cmp.Or(s, "(release unknown)") }
 	return fmt.Sprintf("Open vSwitch %s, OVN %s, %s datapath, kernel %s, %d ports", known(info.OVSVersion), known(info.OVNVersion),

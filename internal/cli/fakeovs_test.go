@@ -35,7 +35,7 @@ func fakeOVS(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("FAKE_OVS", dir)
 }
 
-// answer speaks as ovs-vswitchd does (lib/unixctl.c).
+// answer implements ovs-vswitchd's protocol (lib/unixctl.c).
 func answer(c net.Conn, from string) {
 	defer c.Close()
 	dec, enc := json.NewDecoder(c), json.NewEncoder(c)

@@ -54,12 +54,12 @@ func (c *common) add(cmd *cobra.Command) {
 	c.addMaxDump(f)
 }
 
-// addMaxDump adds the flag by which the user allows what a large userspace table costs.
+// addMaxDump adds the flag by which the user allows the dump of a large userspace table.
 func (c *common) addMaxDump(f *pflag.FlagSet) {
 	f.IntVar(&c.maxDump, "max-dump", node.DefaultMaxDump, "userspace datapath: the largest conntrack table, in connections, that may be dumped; 0 for any")
 }
 
-// dumpBound is --max-dump as a request has it: without a bound it is negative.
+// dumpBound returns --max-dump as node.TraceRequest has it: negative for no bound.
 func (c *common) dumpBound() int {
 	if c.maxDump == 0 {
 		return -1
@@ -67,7 +67,7 @@ func (c *common) dumpBound() int {
 	return c.maxDump
 }
 
-// check refuses values that mean nothing.
+// check refuses invalid values.
 func (c *common) check() error {
 	switch c.output {
 	case "text", "summary", "json":
@@ -92,12 +92,12 @@ func (c *common) check() error {
 	return opt.Check()
 }
 
-// bound gives ctx the run's deadline.
+// bound returns ctx with the run's deadline.
 func (c *common) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, c.timeout)
 }
 
-// options are the flags as a deployment takes them.
+// options returns the flags as options of a deployment.
 func (c *common) options() (deployment.Options, error) {
 	nodes, err := pairs(c.nodes, "--node hv1=local or --node 'hv1=exec:ssh hv1 ovn-ct-trace node stdio'", "--node %q is not CHASSIS=TARGET")
 	if err != nil {

@@ -12,14 +12,14 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// checkup is a chassis' counters at two times, and how far its clock is from this one.
+// checkup is a chassis' counters at two times, and its clock's difference from this machine's.
 type checkup struct {
 	before, after *node.Health
-	skew          time.Duration // positive: the chassis is ahead; 0 when within the time of the question
+	skew          time.Duration // positive: the chassis is ahead; 0 when within the duration of the request
 }
 
-// examineNode reads a node's counters twice; nil for a node of an older version, which has no such
-// question.
+// examineNode reads a node's counters twice; nil for a node of an older version, which does not
+// know the request.
 func examineNode(ctx context.Context, n node.Node, interval time.Duration) (*checkup, error) {
 	e, ok := n.(node.Examiner)
 	if !ok {
@@ -43,7 +43,8 @@ func examineNode(ctx context.Context, n node.Node, interval time.Duration) (*che
 	return &c, err
 }
 
-// skew is how far a clock that showed there between asked and answered is from this one's.
+// skew returns the difference of a clock that showed there between asked and answered; 0 when it
+// was between them.
 func skew(asked, answered, there time.Time) time.Duration {
 	switch {
 	case there.Before(asked):
@@ -54,7 +55,7 @@ func skew(asked, answered, there time.Time) time.Duration {
 	return 0
 }
 
-// summary is what a chassis' line in doctor's answer has of its counters.
+// summary returns the counters for the line of a chassis in doctor's answer.
 func (c *checkup) summary() string {
 	var b strings.Builder
 	for _, d := range c.after.Datapaths {
@@ -68,12 +69,12 @@ func (c *checkup) summary() string {
 
 // The bounds of doctor's findings.
 const (
-	nearlyFull = 0.9             // of the connections that there may be
+	nearlyFull = 0.9             // of the maximum number of connections
 	maxSkew    = 2 * time.Second // between the clocks of this machine and a chassis
 )
 
-// health adds what the counters of a chassis show. Losses that do not rise now are only reported as
-// information: the counters go back to when the datapath was made.
+// health adds findings from the counters of a chassis. Losses that do not rise during the check are
+// only information: the counters begin when the datapath is created.
 func (f *findings) health(c *checkup, where map[string]string) {
 	for _, d := range c.after.Datapaths {
 		if d.Lost == 0 {
@@ -97,7 +98,7 @@ func (f *findings) health(c *checkup, where map[string]string) {
 			ct.Drop, ct.EarlyDrop), "", where)
 	}
 	if c.skew.Abs() > maxSkew {
-		f.say(report.SeverityWarning, "clock-skew", fmt.Sprintf("the chassis' clock differs by %s from this machine's: ages and times of entries are as far off", c.skew.Round(time.Millisecond)),
+		f.say(report.SeverityWarning, "clock-skew", fmt.Sprintf("the chassis' clock differs by %s from this machine's: ages and times of entries are off by as much", c.skew.Round(time.Millisecond)),
 			"let both follow one time server", where)
 	}
 	for _, u := range c.after.Unknown {

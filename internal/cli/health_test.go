@@ -11,7 +11,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// counted is a node of which only the counters are asked.
+// counted is a node that answers only for its counters.
 type counted struct {
 	node.Node
 	answers []*node.Health

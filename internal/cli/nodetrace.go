@@ -19,7 +19,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// nodeTraceCmd is the engine alone: one bridge of this machine, no OVN needed.
+// nodeTraceCmd traces on one bridge of this machine, without OVN.
 func (a *app) nodeTraceCmd() *cobra.Command {
 	var c common
 	var overlay overlayFlags
@@ -62,20 +62,20 @@ func (a *app) nodeTraceCmd() *cobra.Command {
 	f.StringVar(&c.color, "color", "auto", "auto, always or never")
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "the verdict line only")
 	f.CountVarP(&c.verbose, "verbose", "v", "show table look-ups; twice: flows and datapath actions too")
-	f.StringVar(&expect, "expect", "", "verdict that is asked for")
+	f.StringVar(&expect, "expect", "", "expected verdict")
 	c.addMaxDump(f)
 	overlay.addLocal(cmd)
 	return cmd
 }
 
-// closeLate closes with a context of its own: the run's may have ended.
+// closeLate calls f with a context of its own: the run's may have ended.
 func closeLate(ctx context.Context, f func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deployment.CloseGrace)
 	defer cancel()
 	_ = f(ctx)
 }
 
-// nodeTrace runs the engine on one bridge and shapes its result as a report of one packet with one hop.
+// nodeTrace runs the engine on one bridge and returns a report of one packet with one hop.
 func (a *app) nodeTrace(ctx context.Context, n node.Node, bridge, text string, of *overlayFlags, maxDump int) (*report.Report, error) {
 	flow, at := openflow.Read(text)
 	p, err := openflow.ToPacket(flow)
@@ -158,7 +158,7 @@ func bridgesOf(info *node.Info) []string {
 	return out
 }
 
-// metadataFields are a flow's fields that are not the packet's: registers, tunnel, marks.
+// metadataFields returns a flow's fields that are not the packet's: registers, tunnel, marks.
 func metadataFields(flow openflow.Flow) []engine.Field {
 	var out []engine.Field
 	for _, f := range flow.Fields {

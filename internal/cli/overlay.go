@@ -28,7 +28,7 @@ type overlayFile struct {
 // defaultCommitTimeout is how long an entry of --commit=kernel lives.
 const defaultCommitTimeout = 30 * time.Second
 
-// overlayFlags say what becomes of the entries that a packet leaves.
+// overlayFlags are the flags for the entries that a packet leaves.
 type overlayFlags struct {
 	commit  string // "", overlay or kernel
 	file    string
@@ -56,7 +56,7 @@ func (o *overlayFlags) addLocal(cmd *cobra.Command) {
 
 func (o *overlayFlags) check() error {
 	if o.commit == "" && o.file != "" {
-		o.commit = "overlay" // a file is read and written: that is what chains runs
+		o.commit = "overlay" // the file is read and written, so that runs chain
 	}
 	if o.timeout < time.Second || o.timeout > time.Hour {
 		return usage.Errorf("--commit-timeout 30s", "--commit-timeout %v is not between 1s and 1h", o.timeout)
@@ -68,7 +68,7 @@ func (o *overlayFlags) check() error {
 	return usage.Errorf("--commit=overlay or --commit=kernel", "no way to commit is called %q", o.commit)
 }
 
-// entries tells what the flags say of conntrack entries, with those of earlier runs.
+// entries returns what is done with conntrack entries, with those of earlier runs.
 func (o *overlayFlags) entries() (question.Entries, error) {
 	before, err := o.load()
 	e := question.Entries{Before: before, Keep: o.commit != ""}
@@ -87,7 +87,7 @@ func (o *overlayFlags) load() (driver.World, error) {
 	}
 	b, err := os.ReadFile(o.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		// Whether it can be written is told before anything is traced.
+		// Report before anything is traced that it cannot be written.
 		if _, err := os.Stat(filepath.Dir(o.file)); err != nil {
 			return driver.World{}, &usage.Error{Msg: "overlay: " + err.Error(), Err: err}
 		}
@@ -114,7 +114,7 @@ func (o *overlayFlags) load() (driver.World, error) {
 	return w, nil
 }
 
-// save replaces the overlay file whole: a run that dies leaves the old one.
+// save replaces the overlay file atomically: a run that is killed leaves the old one.
 func (o *overlayFlags) save(w driver.World) error {
 	b, err := json.MarshalIndent(overlayFile{Schema: overlaySchema, World: w}, "", " ")
 	if err != nil {

@@ -19,13 +19,13 @@ func (q *questionFlags) add(cmd *cobra.Command) {
 	f.StringVar(&q.Frame, "packet", "", "the packet as hex digits of an Ethernet frame")
 	f.StringVar(&q.Capture, "pcap", "", "the packet out of a capture, FILE[:N], the first frame being 1")
 	f.StringVar(&q.Backend, "lb-backend", "", "follow only this backend of a load balancer, IP:PORT")
-	f.StringVar(&q.Expect, "expect", "", "verdict that is asked for: delivered, dropped, rejected, ...")
+	f.StringVar(&q.Expect, "expect", "", "expected verdict: delivered, dropped, rejected, ...")
 	f.IntVar(&q.Length, "len", 0, "length of the packet in bytes without its Ethernet header; it decides MTU checks")
-	f.StringVar(&q.ICMPInner, "icmp-inner", "", "the packet an ICMP error speaks of: tcp 10.0.0.1:1000>10.0.0.2:80")
+	f.StringVar(&q.ICMPInner, "icmp-inner", "", "the packet that an ICMP error quotes: tcp 10.0.0.1:1000>10.0.0.2:80")
 	f.StringVar(&q.Proto, "proto", "", "tcp, udp, icmp or sctp, where neither --to nor MICROFLOW says it")
 }
 
-// arguments takes in MICROFLOW, and before it the datapath, as ovn-trace takes them.
+// arguments sets MICROFLOW, and the datapath that may precede it, as with ovn-trace.
 func (q *questionFlags) arguments(args []string) {
 	if len(args) > 0 {
 		q.Microflow = args[len(args)-1]

@@ -10,8 +10,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/reporttest"
 )
 
-// checkReport validates a report against its schema, and checks what a schema cannot say: what
-// refers to something else must find it, and verdicts must follow from each other.
+// checkReport validates a report against its schema, and checks what a schema cannot express:
+// references must have a target, and verdicts must agree with each other.
 func checkReport(raw []byte) error {
 	if err := reporttest.Check(raw); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (k *checker) fail(at, format string, args ...any) {
 // verdict are the verdicts, the worst first.
 var verdict = []string{"unknown", "dropped", "rejected", "controller", "host", "external", "delivered"}
 
-// references checks what docs/json.md says of one part by another: hops of branches, parents of
+// references checks the relations of docs/json.md between parts: hops of branches, parents of
 // segments, the verdicts.
 func (k *checker) references(top any) {
 	m, _ := top.(map[string]any)

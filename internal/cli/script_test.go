@@ -35,16 +35,19 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// commands are what the scripts have beside testscript's own:
+// commands are the scripts' commands beside testscript's own:
 //
 //	status N CMD...    CMD ends with exit status N; with "-o json", it prints what its schema allows
-//	fails N CMD...     the same, and prints nothing but "ovn-ct-trace: ..." lines on standard error, one hint last at most
-//	checkjson          standard output is a report as its schema has it, true in itself;
+//	fails N CMD...     the same, and prints only "ovn-ct-trace: ..." lines on standard error, with at
+//	                   most one hint, which is last
+//	checkjson          standard output is a valid and consistent report (checkReport);
 //	                   "checkjson -schema": any document of the schema
-//	fake-ovs DIR       an ovs-vswitchd whose answers are the files of DIR, "dpif-show" and "trace"; FAKE_OVS is its run folder
+//	fake-ovs DIR       an ovs-vswitchd whose answers are the files "dpif-show" and "trace" of DIR;
+//	                   FAKE_OVS is its run folder
 //	receive PORT SRC DST SPORT DPORT FLAGS    a real TCP packet into the datapath
-//	steady FILE        writes standard output to FILE without what differs from run to run: recirculation ids, versions
-//	mute               a server that takes connections and says nothing; MUTE is its remote
+//	steady FILE        writes standard output to FILE without recirculation ids and versions, which
+//	                   differ between runs
+//	mute               a server that accepts connections and sends nothing; MUTE is its remote
 //	gone FILE          the process whose id FILE holds has ended
 func commands(o *dummy.OVS) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -91,7 +94,7 @@ var (
 	versionTexts = regexp.MustCompile(`"(tool|ovs|kernel)": "[^"]*"`)
 )
 
-// steady numbers recirculation ids as they come, and takes out versions.
+// steady numbers recirculation ids in order of appearance, and removes versions.
 func steady(text string) string {
 	seen := map[string]string{}
 	text = recircIDs.ReplaceAllStringFunc(text, func(s string) string {
@@ -164,7 +167,7 @@ func fails(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("the message ends with a full stop: %q", l)
 		}
 	}
-	// Between message and hint stands quoted input with its mark, or nothing.
+	// Between message and hint there may be quoted input with its mark.
 	quoted := len(lines) - 1
 	if strings.HasPrefix(lines[len(lines)-1], hint) {
 		quoted--
@@ -181,7 +184,7 @@ func run(t *testing.T, dir string, o *dummy.OVS, vars map[string]string) {
 		Cmds:          commands(o),
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
-			// Nothing of this machine: no run folder, no database.
+			// No settings of this machine: no run folder, no database.
 			for _, name := range []string{"OVS_RUNDIR", "OVN_RUNDIR"} {
 				env.Setenv(name, filepath.Join(env.WorkDir, "none"))
 			}
@@ -200,7 +203,8 @@ func run(t *testing.T, dir string, o *dummy.OVS, vars map[string]string) {
 // TestPlain needs nothing but the command.
 func TestPlain(t *testing.T) { run(t, "plain", nil, nil) }
 
-// scriptFlows let p1 open TCP connections to p2 through a translation, and p2 answer; what else there is shows the other verdicts.
+// scriptFlows let p1 open TCP connections to p2 through a translation, and p2 answer; the other
+// flows cause the other verdicts.
 const scriptFlows = `
 table=0,priority=10,in_port=1,tcp,actions=ct(zone=5,nat,table=1)
 table=0,priority=10,in_port=2,tcp,actions=ct(zone=5,nat,table=2)
@@ -252,7 +256,8 @@ pg-add nobody
 create address_set name=as1 addresses="20.0.0.3"
 `
 
-// TestOVN runs on real databases with the ports of ovntest.Topology; sw0-p1 is bound to hv1, sw1-p1 to hv2, sw0-p2 nowhere.
+// TestOVN runs on real databases with the ports of ovntest.Topology; sw0-p1 is bound to hv1, sw1-p1
+// to hv2, sw0-p2 nowhere.
 func TestOVN(t *testing.T) {
 	d := ovntest.New(t, ovntest.Topology+scriptNB)
 	ctx := context.Background()
@@ -263,7 +268,7 @@ func TestOVN(t *testing.T) {
 	o.Vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=dummy", "fail-mode=secure", "--",
 		"set", "open", ".", "external_ids:system-id=hv1")
 	o.AddPorts("br-int", map[string]int{"p1": 1})
-	// hv2 is whole: sw1-p1 asks, blue_web-2 on the same chassis answers.
+	// hv2 is complete: sw1-p1 asks, blue_web-2 on the same chassis answers.
 	whole := dummy.Start(t)
 	whole.Vsctl("add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=dummy", "fail-mode=secure", "external_ids:ct-zone-sw1-p1=5", "--",
 		"set", "open", ".", "external_ids:system-id=hv2")

@@ -51,8 +51,8 @@ func (a *app) sessionCmd() *cobra.Command {
 	return cmd
 }
 
-// ask checks the input, connects, and prints the answer; what was opened is closed, what was
-// committed is removed.
+// ask checks the input, connects, and prints the answer. It closes what it opened and removes what
+// it committed.
 func (a *app) ask(ctx context.Context, c *common, q *questionFlags, of *overlayFlags, session bool) (err error) {
 	if err := c.check(); err != nil {
 		return err

@@ -9,7 +9,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
-// noCommand refuses the arguments of a command that only holds others: each is a command that does not exist.
+// noCommand refuses the arguments of a command that only has subcommands: the first is an unknown
+// command.
 func noCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -36,12 +37,13 @@ func argCount(least, most int) cobra.PositionalArgs {
 	}
 }
 
-// nameOf is a command without the program's name.
+// nameOf returns a command's path without the program's name.
 func nameOf(cmd *cobra.Command) string {
 	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 }
 
-// strict makes cobra's own commands refuse what they do not know, as the others do: they print their help instead, and succeed.
+// strict makes cobra's own commands refuse unknown arguments, as the others do. Without it they
+// print their help and succeed.
 func strict(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
