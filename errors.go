@@ -7,17 +7,19 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
-// Kind tells errors apart.
+// Kind classifies errors.
 type Kind uint8
 
-// The kinds of error. A packet whose end is not known is no error: its verdict is unknown.
+// The kinds of error. A packet whose end is unknown is no error: its verdict is unknown.
 const (
-	// BadInput are options or a question that are wrong, and any error of which nothing else is
-	// known. Nothing was traced.
+	// BadInput is for wrong options or a wrong question, and for any error without another kind.
+	// Nothing was traced.
 	BadInput = Kind(failure.Input)
-	// Unreachable is a database or a node that was not reached, did not permit it, or was too slow.
+	// Unreachable is for a database or a node that was not reached, refused access, or was too
+	// slow.
 	Unreachable = Kind(failure.Unreachable)
-	// Undetermined is a trace that was given up: a limit was met, or the tables kept changing.
+	// Undetermined is for a trace that was given up: a limit was reached, or the tables kept
+	// changing.
 	Undetermined = Kind(failure.Undetermined)
 )
 
@@ -26,7 +28,7 @@ var kindNames = map[Kind]string{BadInput: "bad input", Unreachable: "unreachable
 // String returns the kind in words.
 func (k Kind) String() string { return kindNames[k] }
 
-// Error is what Open, Trace and Session return.
+// Error is the error of Open, Trace and Session.
 type Error struct {
 	Kind Kind
 	Hint string // what to try, in the command line's terms; may be empty
@@ -40,7 +42,7 @@ func (e *Error) Error() string { return e.Err.Error() }
 // Unwrap returns the cause, which may be context.DeadlineExceeded or an os error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// public makes an *Error of what went wrong; nil stays nil.
+// public returns err as an *Error; nil stays nil.
 func public(err error) error {
 	if err == nil {
 		return nil

@@ -15,7 +15,7 @@ import (
 // Where does a packet end, and what decides?
 func ExampleDeployment_Trace() {
 	ctx := context.Background()
-	d, err := ovncttrace.Open(ctx, ovncttrace.Options{}) // OVN_SB_DB, OVN_NB_DB and OVS_RUNDIR tell where
+	d, err := ovncttrace.Open(ctx, ovncttrace.Options{}) // from OVN_SB_DB, OVN_NB_DB and OVS_RUNDIR
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func ExampleDeployment_Trace() {
 	// web:22/tcp dropped false true
 }
 
-// Does a connection come about, through the load balancer and back?
+// Is a connection established, through the load balancer and back?
 func ExampleDeployment_Session() {
 	ctx := context.Background()
 	d, err := ovncttrace.Open(ctx, ovncttrace.Options{})
@@ -56,7 +56,7 @@ func ExampleDeployment_Session() {
 	// ACK to web: 10.0.0.3:46982 > 10.0.0.4:8080
 }
 
-// Is the question wrong, or does something not answer?
+// Is the question wrong, or is something unreachable?
 func ExampleError() {
 	ctx := context.Background()
 	d, err := ovncttrace.Open(ctx, ovncttrace.Options{})

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// libraryTest is the test of a module of its own that uses this one.
+// libraryTest is the test of a separate module that uses this one.
 const libraryTest = "testdata/library/policy_test.go"
 
-// TestLibraryBuilds: a module of its own builds on this one, offline. make test runs the result in
-// the lab.
+// TestLibraryBuilds: a separate module that uses this one builds offline. make test runs the result
+// in the lab.
 func TestLibraryBuilds(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "library.test")
 	if out, err := exec.Command("scripts/library.sh", bin).CombinedOutput(); err != nil {
@@ -25,7 +25,7 @@ func TestLibraryBuilds(t *testing.T) {
 	}
 }
 
-// maxLines is how many lines a test needs that traces and asserts.
+// maxLines bounds the lines of a test that traces and asserts.
 const maxLines = 15
 
 // TestReadmeHasLibraryTest: README shows the test that is built and run, which is short.

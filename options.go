@@ -2,7 +2,7 @@ package ovncttrace
 
 import "time"
 
-// Options tell what a deployment consists of and how it is reached. The zero value is a deployment
+// Options are the parts of a deployment and how they are reached. The zero value is a deployment
 // whose databases listen on this machine's usual sockets, and whose only chassis is this machine.
 // Error texts call an option by its flag on the command line, which is given in parentheses.
 type Options struct {
@@ -31,7 +31,7 @@ type Options struct {
 	NodeCommand string
 
 	// Nodes has ways to single chassis, by name or host name (--node): "local" for this machine, or
-	// "exec:COMMAND", a command as NodeCommand has it. They go before NodeCommand.
+	// "exec:COMMAND", a command as NodeCommand has it. They take precedence over NodeCommand.
 	Nodes map[string]string
 
 	// OVSRunDir is Open vSwitch's run folder on this machine (--ovs-rundir): OVS_RUNDIR of the
@@ -48,9 +48,9 @@ type Options struct {
 	MaxDump int
 }
 
-// Question is what is asked: a packet, where it enters, and how it should end. From and To are
-// enough. What the packet's description leaves out is filled in as the guest behind the port would
-// send it: addresses of the port, the next hop, TTL 64, a source port, SYN.
+// Question is a packet, where it enters, and how it should end. From and To are enough. Fields that
+// are not given are filled in as the guest behind the port would send them: addresses of the port,
+// the next hop, TTL 64, a source port, SYN.
 //
 // The packet is described by at most one of Microflow, Flow, Frame and Capture. Error texts call a
 // field by its flag on the command line, which is given in parentheses.
@@ -61,8 +61,9 @@ type Question struct {
 	From string
 
 	// To is where the packet is sent, and where it should arrive (--to): a port, as From has it, or
-	// an address; then ":PORT", which means tcp, and "/tcp", "/udp", "/sctp" or "/icmp". Without
-	// either the packet is an echo request. It may be empty where the packet has a destination.
+	// an address; then ":PORT", which means tcp, and "/tcp", "/udp", "/sctp" or "/icmp". With
+	// neither port nor protocol the packet is an echo request. It may be empty where the packet has
+	// a destination.
 	To string
 
 	// Network is the logical switch or router that From and To are on (--network), where their names
@@ -75,8 +76,8 @@ type Question struct {
 	// Microflow is an OVN expression, as ovn-trace takes it.
 	Microflow string
 
-	// Datapath is the switch or router of the port: ovn-trace's first argument. It is checked, and
-	// not needed.
+	// Datapath is the switch or router of the port: ovn-trace's first argument. It is optional, and
+	// checked where given.
 	Datapath string
 
 	// Flow is an OpenFlow flow (--of-flow).
@@ -89,7 +90,7 @@ type Question struct {
 	// Nothing is filled in.
 	Capture string
 
-	// Proto is "tcp", "udp", "icmp" or "sctp" (--proto), where nothing else says it.
+	// Proto is "tcp", "udp", "icmp" or "sctp" (--proto), where nothing else names it.
 	Proto string
 
 	// Length is the packet's in bytes, without its Ethernet header, 1 to 65535 (--len). It decides

@@ -3,8 +3,8 @@
 // sends no packet: it runs ofproto/trace on every node that the packet would pass, and reads the
 // nodes' own conntrack entries.
 //
-// It is the command ovn-ct-trace as a library. A Report is what the command prints with -o json, as
-// types of package report, which also have what a test asserts:
+// It is the command ovn-ct-trace as a library. A report.Report has what the command prints with -o
+// json, and methods for the assertions of tests:
 //
 //	d, err := ovncttrace.Open(ctx, ovncttrace.Options{
 //		SB: "tcp:10.0.0.1:6642", NB: "tcp:10.0.0.1:6641",
@@ -18,7 +18,7 @@
 //	}
 //
 // Nothing is changed in the deployment. Entries that the packets of a session would leave are kept
-// for the later ones in the answer's own overlay; each question begins without.
+// for its later packets in an overlay; each question begins with an empty one.
 package ovncttrace
 
 import (
@@ -33,7 +33,7 @@ import (
 )
 
 // Deployment is a connection to a deployment's databases. The nodes are reached anew for each
-// question, so that an answer has what has changed since the last one. It is safe for concurrent
+// question, so that an answer sees what has changed since the last one. It is safe for concurrent
 // use.
 type Deployment struct {
 	d       *deployment.Deployment
@@ -55,17 +55,17 @@ func Open(ctx context.Context, o Options) (*Deployment, error) {
 }
 
 // Trace follows one packet until each of its branches has ended. The error is an *Error: BadInput
-// where the question is wrong or names what is not there, Unreachable where a database or a node on
-// the way cannot be asked, Undetermined where the trace was given up. What a trace cannot know is
-// no error, but an unknown verdict.
+// where the question is wrong or names something that does not exist, Unreachable where a database
+// or a node on the way cannot be asked, Undetermined where the trace was given up. An end that a
+// trace cannot know is no error, but an unknown verdict.
 func (d *Deployment) Trace(ctx context.Context, q Question) (*report.Report, error) {
 	return d.ask(ctx, q, false)
 }
 
-// Session plays the handshake that the packet begins, and Question.Close: each packet over the
+// Session plays the handshake that the packet begins, then Question.Close, each packet over the
 // entries that those before it would have left. A session is TCP, UDP, SCTP, or an ICMP request and
-// its reply; another packet is BadInput. The report has one packet a step, up to the one that broke
-// it. Errors are as with Trace.
+// its reply; any other packet is BadInput. The report has one packet for each step, up to the one
+// that broke the session. Errors are as with Trace.
 func (d *Deployment) Session(ctx context.Context, q Question) (*report.Report, error) {
 	return d.ask(ctx, q, true)
 }
@@ -88,11 +88,11 @@ func (d *Deployment) ask(ctx context.Context, q Question, session bool) (*report
 	return ans.Report, nil
 }
 
-// Close ends the connections to the databases. No question may be under way.
+// Close ends the connections to the databases. No question may be in progress.
 func (d *Deployment) Close() error { return public(d.d.Close()) }
 
-// Text returns a report as the command prints it for a person, for a failed test to show. Of nil it
-// is empty.
+// Text returns a report as the command prints it as text, for the message of a failed test. For nil
+// it returns an empty text.
 func Text(r *report.Report) string {
 	if r == nil {
 		return ""

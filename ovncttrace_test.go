@@ -89,8 +89,8 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestDeploymentStaysTrue: questions of one deployment may go on at the same time, do not see each
-// other's entries, and see what has changed since the last one.
+// TestDeploymentStaysTrue: concurrent questions of one deployment do not see each other's entries,
+// and each sees what has changed since the last one.
 func TestDeploymentStaysTrue(t *testing.T) {
 	central, ovs := network(t)
 	d, err := ovncttrace.Open(t.Context(), ovncttrace.Options{})
@@ -116,7 +116,7 @@ func TestDeploymentStaysTrue(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// A rule, and a port with its interface, that were not there when the deployment was opened.
+	// A rule, and a port with its interface, added after the deployment was opened.
 	nb := func(command string) {
 		if _, err := central.NBCtl(t.Context(), command); err != nil {
 			t.Fatal(err)
@@ -138,7 +138,8 @@ func TestDeploymentStaysTrue(t *testing.T) {
 	checkKind(t, "a port that is gone", err, ovncttrace.BadInput)
 }
 
-// TestKinds: what is wrong is told from what does not answer, and before anything is connected.
+// TestKinds: wrong input and unreachable databases have their kinds; wrong input is found before
+// anything is connected.
 func TestKinds(t *testing.T) {
 	gone := "tcp:127.0.0.1:1"
 	for _, c := range []struct {

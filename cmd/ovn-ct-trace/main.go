@@ -12,11 +12,13 @@ import (
 )
 
 func main() {
-	// It runs beside what a production node is there for: memory is dearer than the collector's time.
+	// The command shares a production node with its workload: memory matters more than the
+	// collector's time.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(30)
 	}
-	// A reader that goes away must not end the program before it has removed what it committed: writes fail instead.
+	// When the reader of standard output exits, writes must fail instead of ending the program: it
+	// still has to remove what it committed.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	status := cli.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
