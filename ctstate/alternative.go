@@ -1,18 +1,18 @@
 package ctstate
 
-// questions are those met in one run of an action, with the answers that hold in it.
+// questions lists the questions met in one run of an action, with the answers that this run takes.
 type questions struct {
-	fixed []int // answers of the first ones, as indices; later ones get their first option
+	fixed []int // answers to the first questions, as indices; later questions get their first option
 	asked []question
 }
 
-// question is one that was met, with the index of its answer and how many there are.
+// question is one question that was met, the index of its answer and the number of its answers.
 type question struct {
 	Pick
 	index, options int
 }
 
-// ask returns the option that holds in this run.
+// ask returns the index of the option that this run takes.
 func (q *questions) ask(kind Question, why string, options ...string) int {
 	i := 0
 	if n := len(q.asked); n < len(q.fixed) {
@@ -38,7 +38,7 @@ func (q *questions) next() []int {
 	return nil
 }
 
-// picks returns the questions with their answers.
+// picks returns the questions with the answers that this run took.
 func (q *questions) picks() []Pick {
 	out := make([]Pick, len(q.asked))
 	for i := range q.asked {

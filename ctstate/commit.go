@@ -15,8 +15,8 @@ func (w *kernelRun) commit() error {
 	// A new entry's label starts from its master's (ovs_ct_init_labels), which initConntrack has
 	// put there.
 	e.Label = e.Label.Masked(a.Label, a.LabelMask)
-	// The key gets what is written (ovs_ct_set_mark, ovs_ct_set_labels) and keeps the rest, which
-	// may be of another entry (findExisting).
+	// The key takes the written bits (ovs_ct_set_mark, ovs_ct_set_labels) and keeps the others,
+	// which may come from another entry (findExisting).
 	if e.Mark != before {
 		w.r.Conn.Mark = e.Mark
 	}

@@ -4,7 +4,7 @@ package ctstate
 // uapi/linux/netfilter/nf_conntrack_tuple_common.h.
 type Direction uint8
 
-// The two directions: that of the packet which began the connection, and the other.
+// The two directions: DirOriginal is that of the packet that began the connection.
 const (
 	DirOriginal Direction = iota // IP_CT_DIR_ORIGINAL
 	DirReply                     // IP_CT_DIR_REPLY
@@ -18,7 +18,7 @@ func (d Direction) String() string { return nameOf(d, directionNames[:]) }
 // MarshalText returns the text of String.
 func (d Direction) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// UnmarshalText reads what String returns.
+// UnmarshalText reads what String returns. Other text is a *SyntaxError and sets the zero value.
 func (d *Direction) UnmarshalText(b []byte) error { return parseName(d, b, directionNames[:]) }
 
 // Opposite returns the other direction, as !dir does in the kernel.
@@ -48,7 +48,7 @@ func (i CTInfo) String() string { return nameOf(i, ctInfoNames[:]) }
 // MarshalText returns the text of String.
 func (i CTInfo) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
 
-// UnmarshalText reads what String returns.
+// UnmarshalText reads what String returns. Other text is a *SyntaxError and sets the zero value.
 func (i *CTInfo) UnmarshalText(b []byte) error { return parseName(i, b, ctInfoNames[:]) }
 
 // Direction is CTINFO2DIR.

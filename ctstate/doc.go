@@ -1,9 +1,9 @@
-// Package ctstate is connection tracking as a pure model: what the datapath's conntrack answers for
-// one packet at one ct() action, and the entry that the action leaves. It does no I/O: entries come
-// from a [Table], and settings and the clock are fields.
+// Package ctstate is connection tracking as a pure model: it computes what the datapath's conntrack
+// answers for one packet at one ct() action, and the entry that the action leaves. It does no I/O:
+// entries come from a [Table], and settings and the clock are fields.
 //
 // [Kernel] models the kernel datapath and [Userspace] Open vSwitch's own; both are a [Tracker].
-// What a packet does to a connection goes into an [Overlay], over which the next packet is asked.
+// [Overlay] records what a packet does to the connections, and is the [Table] for the next packet.
 //
 // # Reading it beside the sources
 //
@@ -26,13 +26,13 @@
 //
 // # Certainty
 //
-// Not everything that decides is exported. A [Result] says how sure it is ([Certainty]) and why; a
-// port that nobody can know comes with its [Range]; a question with few answers comes as
-// [Alternative] results, one for each answer.
+// The datapaths do not export everything that an answer depends on. A [Result] contains its
+// [Certainty] and the reasons; a port that cannot be known has a [Range]; a question with few
+// answers gives one [Alternative] for each answer.
 //
 // # Concurrency
 //
-// Trackers keep nothing between calls: one may serve several goroutines as long as its fields are
-// not changed and each goroutine has a [Table] of its own. [MemTable] and [Overlay] are for one
+// Trackers keep nothing between calls: several goroutines may use one at a time, if its fields are
+// not changed and each goroutine has its own [Table]. [MemTable] and [Overlay] are for one
 // goroutine at a time.
 package ctstate

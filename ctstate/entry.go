@@ -19,11 +19,11 @@ func (s Source) String() string { return nameOf(s, sourceNames[:]) }
 // MarshalText returns the text of String.
 func (s Source) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText reads what String returns.
+// UnmarshalText reads what String returns. Other text is a *SyntaxError and sets the zero value.
 func (s *Source) UnmarshalText(b []byte) error { return parseName(s, b, sourceNames[:]) }
 
-// Entry is one connection as a table holds it: struct nf_conn, or Open vSwitch's struct conn. What
-// its pointers refer to is shared by copies of the entry, and not changed.
+// Entry is one connection as a table holds it: struct nf_conn, or Open vSwitch's struct conn.
+// Copies of an entry share what its pointers refer to, which is never changed.
 type Entry struct {
 	Zone       uint16 `json:"zone"`
 	ID         uint32 `json:"id,omitempty"` // CTA_ID; 0 where the table has none
@@ -49,13 +49,13 @@ type Entry struct {
 	// (NAT_ACTION_SRC, NAT_ACTION_DST); its table does not export them.
 	NATSrc bool `json:"nat_src,omitempty"`
 	NATDst bool `json:"nat_dst,omitempty"`
-	// Unknown is what is unknown of the entry, beyond what its other fields say.
+	// Unknown lists the properties of the entry that its table does not export.
 	Unknown Unknown `json:"unknown,omitzero"`
 }
 
-// Direction returns which direction of the entry t is; ok is false when it is neither. A tuple
-// equal to both (a connection to itself) is the reply, which the kernel finds first because it
-// hashes it last.
+// Direction returns the direction of the entry that equals t; ok is false when neither does. If
+// both do (a connection to itself) it returns DirReply: the kernel hashes the reply last, and so
+// finds it first.
 func (e *Entry) Direction(t Tuple) (d Direction, ok bool) {
 	if e.Reply == t {
 		return DirReply, true

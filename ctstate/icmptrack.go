@@ -3,8 +3,8 @@ package ctstate
 import "net/netip"
 
 // icmp is nf_conntrack_icmpv4_error or nf_conntrack_icmpv6_error, which nf_conntrack_in calls
-// before any look-up: errors and untracked messages. It chooses an id where none is given. done
-// reports that the packet's state is settled.
+// before any look-up: errors and untracked messages. If the flow gives no ICMP id, it chooses one.
+// done reports whether the packet's state is final.
 func (w *kernelRun) icmp() (done bool, err error) {
 	p := &w.r.Packet
 	t := &p.Tuple

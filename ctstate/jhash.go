@@ -2,8 +2,8 @@ package ctstate
 
 import "math/bits"
 
-// jhash2 of four words is include/linux/jhash.h's jhash2, which find_best_ips_proto hashes a source
-// address with.
+// jhash2 is include/linux/jhash.h's jhash2 for four words: find_best_ips_proto uses it to hash a
+// source address.
 func jhash2(k [4]uint32, initval uint32) uint32 {
 	const golden = 0xdeadbeef
 	a := uint32(golden) + 4<<2 + initval

@@ -1,14 +1,14 @@
 package ctstate
 
-// kernelRun is one ct() action of the kernel datapath under way: what the functions of
-// net/openvswitch/conntrack.c do to a packet.
+// kernelRun is the state of one running ct() action of the kernel datapath; its methods are the
+// functions of net/openvswitch/conntrack.c.
 type kernelRun struct {
 	run
 	k    *Kernel
 	s    *scratch
 	e    *Entry // the attached entry, a working copy
 	info CTInfo // what the packet is to e
-	// hidden reports that s.deleted is gone: uniqueness checks must not find it.
+	// hidden reports whether uniqueness checks must ignore s.deleted, which is gone.
 	hidden bool
 	dirty  bool  // e differs from what the table holds
 	free   Tuple // a reply tuple known to be unused
@@ -75,7 +75,7 @@ func (w *kernelRun) execute() error {
 	return nil
 }
 
-// cached is skb_nfct_cached: whether the packet has its entry in this zone already.
+// cached is skb_nfct_cached: it reports whether the packet already has its entry in this zone.
 func (w *kernelRun) cached() (bool, error) {
 	c, a := &w.r.Conn, w.a
 	if !c.Attached {
@@ -110,8 +110,8 @@ func (w *kernelRun) cached() (bool, error) {
 // forced explains what force does to an entry.
 const forced = "force: the packet comes from the responder, so its entry is deleted and it begins a new one"
 
-// findExisting is ovs_ct_find_existing: the key says that the packet was tracked in this zone, and
-// its connection is looked up by the addresses that it has now.
+// findExisting is ovs_ct_find_existing: if the key says that the packet was tracked in this zone,
+// it looks the connection up by the packet's present addresses.
 func (w *kernelRun) findExisting() (bool, error) {
 	c := &w.r.Conn
 	if c.State&Trk == 0 || c.State&Inv != 0 || c.KeyZone != w.a.Zone {
@@ -139,8 +139,8 @@ func (w *kernelRun) findExisting() (bool, error) {
 	return true, nil
 }
 
-// infoOf is ovs_ct_get_info, which resolve_normal_ct agrees with: what a packet of a direction is
-// to a confirmed entry.
+// infoOf is ovs_ct_get_info: it returns the ctinfo of a packet of direction d with a confirmed
+// entry. resolve_normal_ct agrees with it.
 func infoOf(e *Entry, d Direction) CTInfo {
 	switch {
 	case d == DirReply:
@@ -176,8 +176,8 @@ func (w *kernelRun) delete(e *Entry, why string) {
 	}
 }
 
-// confirmedMeanwhile takes over the attached entry as it is in the table where another copy of the
-// packet (a clone shares the conntrack) has committed it since.
+// confirmedMeanwhile reads the attached entry from the table if another copy of the packet has
+// committed it since (a clone shares the conntrack).
 func (w *kernelRun) confirmedMeanwhile() error {
 	if w.e.Status&Confirmed != 0 || !w.a.Commit {
 		return nil
@@ -192,7 +192,7 @@ func (w *kernelRun) confirmedMeanwhile() error {
 	return nil
 }
 
-// lookup copies to e what the table has for a tuple, and does not find what this action has
+// lookup copies the table's entry for a tuple to e; it does not find an entry that this action has
 // deleted.
 func (w *kernelRun) lookup(t Tuple, e *Entry) (found bool, err error) {
 	found, err = w.read(t, e)

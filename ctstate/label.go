@@ -20,8 +20,8 @@ func (l Label) String() string {
 	return fmt.Sprintf("0x%x%016x", l.Hi, l.Lo)
 }
 
-// ParseLabel reads a hexadecimal number with 0x before it, or a decimal one of at most 64 bits.
-// What it cannot read is a *SyntaxError and the zero label.
+// ParseLabel reads a hexadecimal number with 0x before it, or a decimal one of at most 64 bits. Any
+// other text is a *SyntaxError, and the label zero.
 func ParseLabel(in string) (Label, error) {
 	if !strings.HasPrefix(in, "0x") && !strings.HasPrefix(in, "0X") {
 		v, err := strconv.ParseUint(in, 10, 64)
@@ -84,7 +84,7 @@ func (l Label) IsZero() bool { return l == Label{} }
 var nativeLittle = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
 // LabelFromBytes reads the 16 bytes of CTA_LABELS: the kernel's array of unsigned long, which OVS
-// takes for one 128-bit number in the byte order of the machine.
+// reads as one 128-bit number in the machine's byte order.
 func LabelFromBytes(b [16]byte) Label {
 	first, second := binary.NativeEndian.Uint64(b[:8]), binary.NativeEndian.Uint64(b[8:])
 	if nativeLittle {

@@ -2,7 +2,7 @@ package ctstate
 
 import "net/netip"
 
-// manip is which end of a packet NAT rewrites: enum nf_nat_manip_type of
+// manip is the end of a packet that NAT rewrites: enum nf_nat_manip_type of
 // include/uapi/linux/netfilter/nf_nat.h.
 type manip uint8
 

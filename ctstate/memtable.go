@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// MemTable is a table in memory, indexed as the kernel's is: by zone and tuple of either direction.
-// It is made by [NewMemTable], and not safe for concurrent use.
+// MemTable is a [Table] in memory, indexed by zone and tuple of either direction, as the kernel's
+// is. [NewMemTable] makes one. It is not safe for concurrent use.
 type MemTable struct {
 	byTuple  map[tupleKey]*record
 	bySource map[zoneSource][]*record // newest last
@@ -87,7 +87,7 @@ func (m *MemTable) insert(e Entry, at int64) *record {
 	return r
 }
 
-// Delete removes the entry with this original tuple; it reports whether there was one.
+// Delete removes the zone's entry with this original tuple and reports whether there was one.
 func (m *MemTable) Delete(zone uint16, orig Tuple) bool {
 	r := m.byTuple[keyOf(zone, &orig)]
 	if r == nil || r.e.Orig != orig {
@@ -106,7 +106,7 @@ func (m *MemTable) Delete(zone uint16, orig Tuple) bool {
 // Expect adds an expectation.
 func (m *MemTable) Expect(x Expectation) { m.expected = append(m.expected, x) }
 
-// Len returns how many entries the table has.
+// Len returns the number of entries.
 func (m *MemTable) Len() int {
 	n := 0
 	for k, r := range m.byTuple {
@@ -117,7 +117,7 @@ func (m *MemTable) Len() int {
 	return n
 }
 
-// records returns every record, in the order they came.
+// records returns every record, in the order of insertion.
 func (m *MemTable) records() []*record {
 	var out []*record
 	for k, r := range m.byTuple {
@@ -129,7 +129,7 @@ func (m *MemTable) records() []*record {
 	return out
 }
 
-// Entries returns a copy of every entry, in the order they came.
+// Entries returns a copy of every entry, in the order of insertion.
 func (m *MemTable) Entries() []Entry {
 	var out []Entry
 	for _, r := range m.records() {

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// SyntaxError is text that cannot be read.
+// SyntaxError is the error of a text that cannot be parsed.
 type SyntaxError struct {
 	In  string // the text
-	Off int    // offset in bytes of what is wrong, 0 to len(In)
+	Off int    // offset in bytes of the fault, 0 to len(In)
 	Msg string
 }
 
-// Error quotes the text and tells the place.
+// Error returns the quoted text, the offset and Msg.
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%q at byte %d: %s", e.In, e.Off, e.Msg)
 }

@@ -2,7 +2,7 @@ package ctstate
 
 import "net/netip"
 
-// nat is nf_ct_nat: which manipulations run, and their bits.
+// nat is nf_ct_nat: it runs the manipulations that apply and sets their bits.
 func (w *kernelRun) nat() error {
 	n, c, e := w.a.NAT, &w.r.Conn, w.e
 	if n == nil || c.State&natMask != 0 || e.Status&Confirmed == 0 && !w.a.Commit {
@@ -11,7 +11,7 @@ func (w *kernelRun) nat() error {
 	var m manip
 	switch {
 	case c.Info != CTNew && e.Status&statusNAT != 0 && (c.Info != CTRelated || w.a.Commit):
-		// As before: the action's own kind and range do not matter.
+		// A known connection: the action's own kind and range do not matter.
 		m = manipDst
 		if e.Status&SrcNAT != 0 {
 			m = manipSrc

@@ -1,7 +1,7 @@
 package ctstate
 
-// maxAttempts is how many ports a search looks at before it begins anew at random (max_attempts of
-// nf_nat_l4proto_unique_tuple; nat_get_unique_l4 has the same bound).
+// maxAttempts is the number of ports that a search tries before it starts again at a random one
+// (max_attempts of nf_nat_l4proto_unique_tuple; nat_get_unique_l4 has the same bound).
 const maxAttempts = 128
 
 // portChoice is one search of nf_nat_l4proto_unique_tuple.
@@ -65,7 +65,7 @@ func portClass(port uint16) (lo, hi uint16) {
 	return 1024, 65535
 }
 
-// uniquePort is nf_nat_l4proto_unique_tuple, as far as it can be foreseen.
+// uniquePort is nf_nat_l4proto_unique_tuple, as far as its result can be predicted.
 func (w *kernelRun) uniquePort(t Tuple, g *natRange, m manip) (Tuple, error) {
 	c, ok := newPortChoice(t, g, m)
 	if !ok {
@@ -98,8 +98,8 @@ func (w *kernelRun) uniquePort(t Tuple, g *natRange, m manip) (Tuple, error) {
 	return w.randomPort(&c, g)
 }
 
-// randomPort stands in for a search that starts at get_random_u16: a port that would do, and what
-// is possible.
+// randomPort replaces a search that starts at get_random_u16: it returns one port that is possible,
+// and records the range of all of them.
 func (w *kernelRun) randomPort(c *portChoice, g *natRange) (Tuple, error) {
 	rng := Range{Kind: RangeNATPort, Min: c.min, Max: c.min + uint16(c.size-1)}
 	start := uint32(c.current() - c.min)
@@ -108,7 +108,7 @@ func (w *kernelRun) randomPort(c *portChoice, g *natRange) (Tuple, error) {
 	}
 	tries := c.size
 	if tries > maxAttempts {
-		tries = 16 // a large range surely has a free port nearby; its number means nothing
+		tries = 16 // a large range has a free port nearby; which one is arbitrary
 	}
 	free, evictable := 0, false
 	pick := c.at(start)

@@ -56,8 +56,8 @@ func (g *natRange) portInRange(t Tuple, m manip) bool {
 	return v >= g.minPort && v <= g.maxPort
 }
 
-// used is nf_nat_used_tuple: it reports whether the inverse of t is taken in the zone, and copies
-// to by what takes it.
+// used is nf_nat_used_tuple: it reports whether an entry of the zone has the inverse of t, and
+// copies that entry to by.
 func (w *kernelRun) used(t Tuple, by *Entry) (bool, error) {
 	inv, ok := t.Invert()
 	if !ok {
@@ -158,8 +158,8 @@ func (w *kernelRun) bestAddr(t Tuple, g *natRange, m manip) Tuple {
 	return m.withAddr(t, addr)
 }
 
-// addrWords returns an address as union nf_inet_addr's four words as they are in memory, and how
-// many it has. The hash is that of a little-endian host.
+// addrWords returns an address as the four words of union nf_inet_addr in memory, and how many of
+// them the address fills. The hash is that of a little-endian host.
 func addrWords(a netip.Addr) (k [4]uint32, n int) {
 	if a.Is4() {
 		b := a.As4()

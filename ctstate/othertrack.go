@@ -10,7 +10,7 @@ func (w *kernelRun) udp(unreplied, stream uint32) {
 		w.refresh(unreplied)
 		return
 	}
-	// The time that a connection began at is seldom exported.
+	// The start time of a connection is seldom exported.
 	old := w.e.Status&Assured != 0
 	if w.e.Created != 0 && w.k.Now != nil {
 		old = w.k.Now()-w.e.Created > streamAge
@@ -35,7 +35,7 @@ func (w *kernelRun) gre() {
 	w.e.Status |= Assured
 }
 
-// sctp stands in for nf_conntrack_sctp_packet: a flow has neither the chunk nor the verification
+// sctp replaces nf_conntrack_sctp_packet: a flow contains neither the chunk nor the verification
 // tag.
 func (w *kernelRun) sctp() {
 	if w.e.Status&Confirmed == 0 {

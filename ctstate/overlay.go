@@ -7,16 +7,16 @@ import (
 	"slices"
 )
 
-// Overlay is a copy-on-write table over a live one: entries committed, changed or deleted by a
-// trace exist here only. It is a Table with all that a Table can have. The zero Overlay is empty.
-// It is not safe for concurrent use.
+// Overlay is a copy-on-write [Table] over another one: entries that a trace commits, changes or
+// deletes are recorded here only. It implements every optional interface of a Table. The zero
+// Overlay is empty. It is not safe for concurrent use.
 type Overlay struct {
 	Below Table        // nil: nothing below
-	Now   func() int64 // seconds since 1970, for entries to age by; nil: entries do not age
+	Now   func() int64 // returns seconds since 1970, by which entries age; nil: entries do not age
 
 	mine *MemTable
-	// gone has, by original tuple, the entries of the table below that the overlay deleted, and
-	// those that it has changed and therefore hides.
+	// gone contains, by original tuple, the entries of the table below that the overlay has
+	// deleted, and those that it hides because it has changed them.
 	gone map[zoneTuple]Entry
 	used []Expectation // expectations below that a commit used up
 }
@@ -38,7 +38,7 @@ func (o *Overlay) now() int64 {
 	return o.Now()
 }
 
-// aged returns a record's entry as it is now; ok is false when its time is over.
+// aged returns a record's entry as it is now; ok is false when it has expired.
 func (o *Overlay) aged(r *record) (Entry, bool) {
 	e := r.e
 	if o.Now == nil || !e.HasTimeout || r.at == 0 {
@@ -52,8 +52,8 @@ func (o *Overlay) aged(r *record) (Entry, bool) {
 	return e, true
 }
 
-// Lookup implements Table: the overlay answers, then the table below unless the overlay deleted the
-// entry.
+// Lookup implements Table: it asks the overlay first, then the table below, whose deleted entries
+// it does not find.
 func (o *Overlay) Lookup(ctx context.Context, zone uint16, t Tuple) (Entry, error) {
 	if o.mine != nil {
 		if r := o.mine.byTuple[keyOf(zone, &t)]; r != nil {
@@ -75,12 +75,12 @@ func (o *Overlay) Lookup(ctx context.Context, zone uint16, t Tuple) (Entry, erro
 // isGone reports whether the overlay has deleted or replaced an entry of the table below.
 func (o *Overlay) isGone(e *Entry) bool {
 	g, ok := o.gone[zoneTuple{e.Zone, e.Orig}]
-	// A later connection of the same tuples is another one.
+	// A later connection with the same tuples is a different one.
 	return ok && (g.ID == 0 || e.ID == 0 || g.ID == e.ID)
 }
 
-// Apply records what an action did: committed, updated and deleted entries. Of a Result with
-// Alternatives it records the first.
+// Apply records the entries that an action committed, updated and deleted. If the Result has
+// Alternatives, it records the first.
 func (o *Overlay) Apply(r Result) {
 	o.init()
 	if r.Deleted != nil {
@@ -155,7 +155,7 @@ func (o *Overlay) Expectation(ctx context.Context, zone uint16, t Tuple) (Expect
 	return below.Expectation(ctx, zone, t)
 }
 
-// BySource implements SourceBinder: the overlay's entries are the newer ones.
+// BySource implements SourceBinder: the overlay's entries count as newer and come first.
 func (o *Overlay) BySource(ctx context.Context, zone uint16, proto uint8, src netip.AddrPort) ([]Entry, error) {
 	var out []Entry
 	if o.mine != nil {
@@ -207,12 +207,12 @@ func (o *Overlay) merge(out, rest []Entry, err error) ([]Entry, error) {
 	return out, nil
 }
 
-// Added returns how many entries more than the table below a zone has.
+// Added implements Counter.
 func (o *Overlay) Added(zone uint16) int {
 	return o.added(func(z uint16) bool { return z == zone })
 }
 
-// AddedTotal returns how many entries more than the table below all zones have.
+// AddedTotal implements Counter.
 func (o *Overlay) AddedTotal() int {
 	return o.added(func(uint16) bool { return true })
 }

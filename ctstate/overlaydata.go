@@ -2,14 +2,14 @@ package ctstate
 
 import "slices"
 
-// OverlayData is an overlay's content in JSON: what travels between nodes and lies in overlay
-// files. Keys are snake_case, and what is one of a closed set is its name.
+// OverlayData is the content of an overlay: its JSON is the format of overlay files and of what is
+// sent between nodes. Keys are snake_case; values of a closed set are written by name.
 type OverlayData struct {
 	Entries []OverlayEntry `json:"entries"`
 	Deleted []Entry        `json:"deleted,omitempty"` // of the table below
 }
 
-// OverlayEntry is an entry with the time at which its timeout began.
+// OverlayEntry is an entry and the time from which its timeout counts.
 type OverlayEntry struct {
 	Entry
 	At int64 `json:"at"` // seconds since 1970; 0 where the overlay had no clock
@@ -33,8 +33,8 @@ func (o *Overlay) Fork() *Overlay {
 	return f
 }
 
-// Snapshot returns a copy of what the overlay holds, without entries whose time is over.
-// Expectations are not part of it.
+// Snapshot returns a copy of the overlay's content without expired entries. It does not contain
+// expectations.
 func (o *Overlay) Snapshot() OverlayData {
 	d := OverlayData{Entries: []OverlayEntry{}}
 	if o.mine == nil {
@@ -58,7 +58,7 @@ func (o *Overlay) Snapshot() OverlayData {
 	return d
 }
 
-// Load replaces what the overlay holds by a snapshot.
+// Load replaces the overlay's content by a snapshot.
 func (o *Overlay) Load(d OverlayData) {
 	o.mine, o.used = nil, nil
 	o.init()

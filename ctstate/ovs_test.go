@@ -61,7 +61,7 @@ func TestUserspaceBareNAT(t *testing.T) {
 		ovsStep{client, tcpACK, []Action{{NAT: &NAT{}}}, Est | Trk, "", "", Exact},
 		ovsStep{"tcp 10.0.0.1:1001>10.0.0.3:80", tcpSYN, bare, New | Trk, "", "", Exact}) // its empty reply is taken
 	e, _ := o.Lookup(bg, 7, tup(t, client))
-	e.Source = FromUserspace // read back, nothing else tells how it was committed
+	e.Source = FromUserspace // read back: nothing else shows how it was committed
 	runOVS(t, "read back", NewUserspace(), NewOverlay(NewMemTable(e)),
 		ovsStep{client, tcpACK, []Action{{NAT: &NAT{}}}, Est | Trk, "", "", Exact})
 	runOVS(t, "IPv6", NewUserspace(), NewOverlay(nil), ovsStep{"udp [fd00::1]:1>[fd00::2]:2", 0, bare, New | Trk, "", "udp [::]:2>[fd00::1]:0", Exact})

@@ -40,7 +40,7 @@ func ParseProto(in string) (proto uint8, ok bool) {
 }
 
 // HasPorts reports whether the protocol's tuples have ports in the kernel (nf_ct_get_tuple). In the
-// userspace datapath fewer have, depending on its release.
+// userspace datapath fewer protocols have ports, depending on its release.
 func HasPorts(proto uint8) bool {
 	switch proto {
 	case ProtoTCP, ProtoUDP, ProtoUDPLite, ProtoSCTP, ProtoDCCP:
@@ -65,7 +65,7 @@ const (
 	icmpInfoRequest    = 15
 	icmpInfoReply      = 16
 	icmpAddress        = 17
-	icmpAddressReply   = 18 // also NR_ICMP_TYPES, above which conntrack knows none
+	icmpAddressReply   = 18 // also NR_ICMP_TYPES: conntrack knows no higher type
 )
 
 // ICMPv6 types (uapi/linux/icmpv6.h).
@@ -91,7 +91,7 @@ const (
 )
 
 // icmpPartner returns the type that answers an ICMP type (nf_conntrack_proto_icmp.c and
-// nf_conntrack_proto_icmpv6.c: invmap); ok is false where none does.
+// nf_conntrack_proto_icmpv6.c: invmap); ok is false if there is none.
 func icmpPartner(proto, typ uint8) (partner uint8, ok bool) {
 	if proto == ProtoICMP {
 		switch typ {

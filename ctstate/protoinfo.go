@@ -7,8 +7,8 @@ type TCPInfo struct {
 	FlagsReply uint8    `json:"flags_reply,omitempty"`
 	WScaleOrig uint8    `json:"wscale_orig,omitempty"` // window scale, 0 to 14
 	WScaleRepl uint8    `json:"wscale_reply,omitempty"`
-	// Last is what the kernel remembers of the last packet. It exports none of it, so only entries
-	// of the model's own making have it.
+	// Last is what the kernel remembers of the last packet. The kernel does not export it, so only
+	// entries that the model has made contain it.
 	Last TCPLast `json:"last,omitzero"`
 }
 
@@ -49,7 +49,7 @@ func (s TCPState) String() string { return nameOf(s, tcpStateNames[:]) }
 // MarshalText returns the text of String.
 func (s TCPState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText reads what String returns.
+// UnmarshalText reads what String returns. Other text is a *SyntaxError and sets the zero value.
 func (s *TCPState) UnmarshalText(b []byte) error { return parseName(s, b, tcpStateNames[:]) }
 
 // The flags of CTA_PROTOINFO_TCP_FLAGS_*: IP_CT_TCP_FLAG_* of nf_conntrack_tcp.h.
@@ -62,7 +62,7 @@ const (
 	TCPFlagMaxAckSet   = 0x20
 )
 
-// TCPBitSet is what conntrack takes a TCP packet for: enum tcp_bit_set of
+// TCPBitSet is the kind of a TCP packet, as conntrack classifies it: enum tcp_bit_set of
 // include/linux/netfilter/nf_conntrack_tcp.h.
 type TCPBitSet uint8
 
@@ -84,11 +84,11 @@ func (i TCPBitSet) String() string { return nameOf(i, tcpBitSetNames[:]) }
 // MarshalText returns the text of String.
 func (i TCPBitSet) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
 
-// UnmarshalText reads what String returns.
+// UnmarshalText reads what String returns. Other text is a *SyntaxError and sets the zero value.
 func (i *TCPBitSet) UnmarshalText(b []byte) error { return parseName(i, b, tcpBitSetNames[:]) }
 
 // UserTCPInfo is the TCP part of an entry of the userspace datapath (lib/conntrack-tcp.c: struct
-// conn_tcp), which keeps a state of each peer.
+// conn_tcp), which has one state for each peer.
 type UserTCPInfo struct {
 	Orig       UserTCPState `json:"orig"`                 // of the peer that began the connection
 	Reply      UserTCPState `json:"reply"`                // of the other
@@ -135,11 +135,11 @@ func (s UserTCPState) String() string { return nameOf(s, userTCPNames[:]) }
 // MarshalText returns the text of String.
 func (s UserTCPState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText reads what String returns.
+// UnmarshalText reads what String returns. Other text is a *SyntaxError and sets the zero value.
 func (s *UserTCPState) UnmarshalText(b []byte) error { return parseName(s, b, userTCPNames[:]) }
 
 // SCTPInfo is the SCTP part of a kernel entry (struct ip_ct_sctp): CTA_PROTOINFO_SCTP_*. The
-// userspace datapath keeps none.
+// userspace datapath has no SCTP state.
 type SCTPInfo struct {
 	State    SCTPState `json:"state"`
 	VTagOrig uint32    `json:"vtag_orig,omitempty"` // verification tag, as ctnetlink writes it
@@ -173,5 +173,5 @@ func (s SCTPState) String() string { return nameOf(s, sctpStateNames[:]) }
 // MarshalText returns the text of String.
 func (s SCTPState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText reads what String returns.
+// UnmarshalText reads what String returns. Other text is a *SyntaxError and sets the zero value.
 func (s *SCTPState) UnmarshalText(b []byte) error { return parseName(s, b, sctpStateNames[:]) }

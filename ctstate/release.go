@@ -5,15 +5,15 @@ import (
 	"strconv"
 )
 
-// Release is a release of the kernel or of Open vSwitch, which some answers depend on. The zero
+// Release is a release of the kernel or of Open vSwitch; some answers depend on it. The zero
 // Release is the newest one known.
 type Release struct{ Major, Minor, Patch int }
 
-// newest stands for a kernel newer than every change the model knows.
+// newest is later than every change that the model knows.
 var newest = Release{Major: 1 << 16}
 
-// ParseRelease reads what uname -r prints, as in "6.1.0-13-amd64": two or three numbers, and
-// whatever follows. What it cannot read is a *SyntaxError and the zero Release.
+// ParseRelease reads what uname -r prints, as in "6.1.0-13-amd64": two or three numbers, and any
+// text after them. Other text is a *SyntaxError, and the Release zero.
 func ParseRelease(in string) (Release, error) {
 	var r Release
 	off := 0
@@ -56,7 +56,7 @@ func (r Release) AtLeast(major, minor int) bool {
 // collision").
 func (r Release) dnatClashNull() bool { return r.AtLeast(5, 10) }
 
-// icmpErrorBits: 6.2 to 6.7 translated ICMP errors without telling the flow key (fixed by
+// icmpErrorBits: 6.2 to 6.7 translated ICMP errors without setting the flow key's bits (fixed by
 // e6345d2824a3).
 func (r Release) icmpErrorBits() bool { return !r.AtLeast(6, 2) || r.AtLeast(6, 8) }
 
@@ -71,7 +71,7 @@ func (r Release) icmpv6Redirect() bool { return r.AtLeast(6, 2) }
 func (r Release) beLiberal() bool { return r.AtLeast(5, 11) }
 
 // dnatFromStart: a destination port search starts at the range's minimum ("nat: restore default
-// DNAT behavior", 6.8). The stable releases before it are taken as without: 6.1.192 was seen to
+// DNAT behavior", 6.8). Older stable releases are assumed not to have it: 6.1.192 was observed to
 // start at random.
 func (r Release) dnatFromStart() bool { return r.AtLeast(6, 8) }
 

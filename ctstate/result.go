@@ -5,37 +5,40 @@ import "net/netip"
 // Result is what one ct() action did to a packet. Its pointers refer to memory that no later action
 // changes.
 type Result struct {
-	Conn   Conn   `json:"conn"`   // to be carried to the packet's next action
+	Conn   Conn   `json:"conn"`   // the argument of the packet's next action
 	Packet Packet `json:"packet"` // as it leaves the action, rewritten by NAT
 	NATed  bool   `json:"nated,omitempty"`
 
-	// Looked reports that a table was asked: false where the packet's entry was cached. Hit is the
-	// entry as found there, in which the packet is of direction Dir; nil when there was none.
+	// Looked reports whether the table was asked; it is false if the packet already carried its
+	// entry. Hit is the entry as the table has it, nil if there was none; Dir is the packet's
+	// direction in it.
 	Looked bool      `json:"looked,omitempty"`
 	Found  Source    `json:"found,omitempty"`
 	Hit    *Entry    `json:"hit,omitempty"`
 	Dir    Direction `json:"dir,omitempty"`
 
 	// Committed is the entry that a commit leaves in the table, new or changed. Updated is Hit as
-	// the packet leaves it (SEEN_REPLY, TCP state, timeout), with or without a commit. Deleted is an
-	// entry that the action removes: by force, by a SYN, by a reset. Each is nil without one.
+	// the packet leaves it (SEEN_REPLY, TCP state, timeout), with or without a commit. Deleted is
+	// an entry that the action removes: by force, by a SYN, by a reset. Each is nil if there is
+	// none.
 	Committed *Entry `json:"committed,omitempty"`
 	Updated   *Entry `json:"updated,omitempty"`
 	Deleted   *Entry `json:"deleted,omitempty"`
 
-	// Dropped reports that the action drops the packet: a full table, a limit, a taken reply
-	// direction. Absorbed is a later fragment, which waits for its datagram. With Awaits the result
-	// takes effect only after every fragment has arrived.
+	// Dropped reports whether the action drops the packet: the table is full, a limit is reached,
+	// or the reply direction is taken. Absorbed reports whether the packet is a later fragment that
+	// waits for its datagram. With Awaits, the result takes effect only after every fragment has
+	// arrived.
 	Dropped  bool `json:"dropped,omitempty"`
 	Absorbed bool `json:"absorbed,omitempty"`
 	Awaits   bool `json:"awaits,omitempty"`
 
 	Certainty Certainty `json:"certainty,omitempty"`
-	Ranges    []Range   `json:"ranges,omitempty"` // what undetermined ports and addresses lie in
+	Ranges    []Range   `json:"ranges,omitempty"` // where undetermined ports and addresses lie
 	Why       []string  `json:"why,omitempty"`    // explanations, for people
 
-	// Alternatives, where there are any, are all that the action can have done, exactly one of them
-	// in fact: the rest of the Result is the first one's.
+	// Alternatives lists every possible result where a question is open; exactly one of them is
+	// true. The other fields of the Result are then those of the first one.
 	Alternatives []Alternative `json:"alternatives,omitempty"`
 }
 
@@ -58,20 +61,20 @@ func (c Certainty) String() string { return nameOf(c, certaintyNames[:]) }
 // MarshalText returns the text of String.
 func (c Certainty) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// UnmarshalText reads what String returns.
+// UnmarshalText reads what String returns. Other text is a *SyntaxError and sets the zero value.
 func (c *Certainty) UnmarshalText(b []byte) error { return parseName(c, b, certaintyNames[:]) }
 
-// RangeKind is what lies in a Range.
+// RangeKind is the kind of value that a Range bounds.
 type RangeKind string
 
-// What can lie in a Range.
+// The kinds of Range.
 const (
 	RangeNATPort    RangeKind = "nat-port"
 	RangeNATAddress RangeKind = "nat-address"
 	RangeICMPID     RangeKind = "icmp-id"
 )
 
-// Range is what a port, an ICMP id or an address that cannot be known lies in, both ends included.
+// Range bounds a port, an ICMP id or an address that cannot be known; both ends are included.
 type Range struct {
 	Kind    RangeKind  `json:"kind"`
 	Min     uint16     `json:"min,omitempty"` // of a port or id
@@ -80,15 +83,16 @@ type Range struct {
 	MaxAddr netip.Addr `json:"max_addr,omitzero"`
 }
 
-// Question is something that decides and that nothing outside the datapath can answer.
+// Question names a fact that the result depends on and that cannot be known from outside the
+// datapath.
 type Question string
 
 // The questions.
 const (
-	QuestionReopen   Question = "ct-reopen"   // whose reset closed the connection (kernel)
+	QuestionReopen   Question = "ct-reopen"   // which side's reset closed the connection (kernel)
 	QuestionAnswered Question = "ct-answered" // whether the connection was answered (userspace)
 	QuestionNAT      Question = "ct-nat"      // how the connection was committed (userspace)
-	QuestionICMPID   Question = "icmp-id"     // which of the ICMP ids was meant
+	QuestionICMPID   Question = "icmp-id"     // which ICMP id the packet has
 )
 
 // Pick is one answer to a question.
@@ -98,8 +102,8 @@ type Pick struct {
 	Why    string   `json:"why"`    // why it cannot be known
 }
 
-// Alternative is one of several things, of which an action has done exactly one.
+// Alternative is one possible result of an action: that of one combination of answers.
 type Alternative struct {
 	Picks  []Pick `json:"picks"`
-	Result Result `json:"result"` // certain as far as the picks go
+	Result Result `json:"result"` // the result if the picks are true
 }

@@ -32,8 +32,8 @@ func TestRewritten(t *testing.T) {
 		}
 	}
 
-	// ovs_ct_find_existing: another connection is found by the new addresses, and the key still
-	// tells of the first one.
+	// ovs_ct_find_existing: another connection is found by the new addresses, and the key still has
+	// the fields of the first one.
 	first := conn(t, TCPEstablished, SeenReply|Assured)
 	first.Mark, first.Label = 1, Label{Lo: 1}
 	second := first
@@ -63,7 +63,7 @@ func TestRewritten(t *testing.T) {
 	if r.Conn.State&(Est|Trk|DNAT) != Est|Trk|DNAT || r.Dir != DirOriginal || r.Hit == nil || r.Hit.Orig != fourth.Orig {
 		t.Errorf("found backwards: %v direction %v hit %v", r.Conn.State, r.Dir, r.Hit)
 	}
-	// ovs_ct_set_mark tells the key what it changes, and no more.
+	// ovs_ct_set_mark writes to the key only the bits that it changes.
 	r = setDst(t, NewKernel(Release{}), o, pkt, "20.0.0.77", track, Action{Zone: 7, Commit: true, Mark: 2, MarkMask: 0xff})
 	if r.Conn.Mark != 1 {
 		t.Errorf("a mark written that was there: key has %d", r.Conn.Mark)

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// run is one ct() action under way, as both models have it.
+// run is the state of one running ct() action that both models share.
 type run struct {
 	ctx context.Context
 	tbl Table
@@ -25,7 +25,7 @@ func (w *run) assume(c Certainty, text string) {
 	w.why(text)
 }
 
-// read asks the table for the entry that has a tuple, and copies it to e where there is one.
+// read looks a tuple up in the table and copies the entry, if there is one, to e.
 func (w *run) read(t Tuple, e *Entry) (found bool, err error) {
 	if !t.IsValid() {
 		return false, nil
@@ -42,7 +42,7 @@ func (w *run) read(t Tuple, e *Entry) (found bool, err error) {
 	return true, nil
 }
 
-// expectation asks the table for an expectation, where it can tell them.
+// expectation asks the table for an expectation if it is an Expecter.
 func (w *run) expectation(t Tuple) (x Expectation, found bool, err error) {
 	finder, ok := w.tbl.(Expecter)
 	if !ok {
@@ -73,7 +73,8 @@ func (w *run) addedTotal() int {
 	return 0
 }
 
-// failed returns the error of an action on a packet that came with tuple t, nil for none.
+// failed returns the error of an action on a packet that entered it with tuple t; it is nil for a
+// nil err.
 func (w *run) failed(t Tuple, err error) error {
 	if err == nil {
 		return nil
@@ -82,7 +83,7 @@ func (w *run) failed(t Tuple, err error) error {
 	return lookupError(w.a.Zone, t, err)
 }
 
-// maxIDs is how many ICMP ids are followed as alternatives.
+// maxIDs is the largest number of ICMP ids that become alternatives.
 const maxIDs = 8
 
 // chooseID picks the id of an ICMP message that a flow does not give.

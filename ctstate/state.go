@@ -35,16 +35,16 @@ func (s *State) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// ParseState reads names and numbers joined by '|': "est|trk", "0x22", "trk|0x100000". What it
-// cannot read is a *SyntaxError and no bits.
+// ParseState reads names and numbers joined by '|': "est|trk", "0x22", "trk|0x100000". Any other
+// text is a *SyntaxError, and the State zero.
 func ParseState(in string) (State, error) {
 	v, err := parseBits(in, stateNames[:])
 	return State(v), err
 }
 
 // Status is a conntrack entry's status: the IPS_* bits (enum ip_conntrack_status) of
-// uapi/linux/netfilter/nf_conntrack_common.h. The userspace datapath has none of them; the model
-// keeps SeenReply there in entries of its own making.
+// uapi/linux/netfilter/nf_conntrack_common.h. The userspace datapath has none of them; there the
+// model sets SeenReply in entries that it makes.
 type Status uint32
 
 // The bits of an entry's status.
@@ -89,7 +89,7 @@ func (s *Status) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// ParseStatus reads the kernel's names and numbers joined by '|', as ParseState does.
+// ParseStatus reads the kernel's names and numbers joined by '|', with the errors of ParseState.
 func ParseStatus(in string) (Status, error) {
 	v, err := parseBits(in, statusNames[:])
 	return Status(v), err

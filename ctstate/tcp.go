@@ -44,7 +44,7 @@ func (w *kernelRun) tcpNew(index TCPBitSet) bool {
 	return true
 }
 
-// tcpOwn gives w.e a TCP part that may be changed, and one where the table exports none.
+// tcpOwn gives w.e a TCP part of its own that may be changed, also if the table exports none.
 func (w *kernelRun) tcpOwn() {
 	t := &w.s.tcp
 	switch {
@@ -63,7 +63,7 @@ func (w *kernelRun) tcpOwn() {
 	w.e.TCP = t
 }
 
-// tcpStep is what nf_conntrack_tcp_packet does with the new state.
+// tcpStep is the part of nf_conntrack_tcp_packet that handles the new state.
 func (w *kernelRun) tcpStep(index TCPBitSet) fate {
 	t, dir := w.e.TCP, w.dir()
 	old := t.State
@@ -98,8 +98,8 @@ func (w *kernelRun) tcpStep(index TCPBitSet) fate {
 	return w.tcpAccept(index, old, state)
 }
 
-// tcpReopen decides a SYN on a closed connection (case TCP_CONNTRACK_SYN_SENT): proceed means that
-// it is let through like an ignored one.
+// tcpReopen handles a SYN on a closed connection (case TCP_CONNTRACK_SYN_SENT); it returns proceed
+// if the SYN is to pass like an ignored packet.
 func (w *kernelRun) tcpReopen() fate {
 	t := w.e.TCP
 	switch {
@@ -120,12 +120,13 @@ func (w *kernelRun) tcpReopen() fate {
 	return proceed
 }
 
-// tcpIgnored lets a packet through without believing it (case TCP_CONNTRACK_IGNORE).
+// tcpIgnored handles the case TCP_CONNTRACK_IGNORE: it accepts the packet and keeps the state,
+// unless the packet is the SYN-ACK that answers a SYN let through before.
 func (w *kernelRun) tcpIgnored(index TCPBitSet, old TCPState) fate {
 	t := w.e.TCP
 	if index == TCPSynAckSet && t.Last.Known && t.Last.Index == TCPSynSet && t.Last.Dir != w.dir() {
 		w.assume(Assumed, "SYN-ACK taken as the answer to the SYN let through before: the connection is begun again")
-		// The SYN's side has the flags of that SYN, this one keeps being liberal
+		// The SYN's side gets the flags of that SYN; this side stays liberal
 		// (nf_ct_tcp_state_reset).
 		if w.dir() == DirReply {
 			t.FlagsOrig, t.FlagsReply = 0, t.FlagsReply&TCPFlagBeLiberal
@@ -140,14 +141,13 @@ func (w *kernelRun) tcpIgnored(index TCPBitSet, old TCPState) fate {
 	if index == TCPSynSet && w.dir() == DirOriginal { // last_flags begins anew
 		t.Last.ChallengeAck, t.Last.SimOpen = old == TCPLastAck, false
 	}
-	// What the kernel let through is remembered as the last packet even when nothing else was
-	// known.
+	// The kernel remembers the ignored packet as the last one, even if nothing was known before.
 	t.Last.Known, t.Last.Index, t.Last.Dir = true, index, w.dir()
 	w.dirty = true
 	return accept
 }
 
-// tcpAccept is what an in-window packet leaves: state, flags, timeout, ASSURED.
+// tcpAccept records an in-window packet: state, flags, timeout, ASSURED.
 func (w *kernelRun) tcpAccept(index TCPBitSet, old, state TCPState) fate {
 	t := w.e.TCP
 	w.tcpWindow(index, old)
@@ -157,8 +157,8 @@ func (w *kernelRun) tcpAccept(index TCPBitSet, old, state TCPState) fate {
 	if w.dir() == DirReply {
 		sender = &t.FlagsReply
 	}
-	// A liberal side's packets pass even while the other's window is unknown, but then nothing is
-	// learnt from them.
+	// A liberal side's packets pass even while the other side's window is unknown, but then they do
+	// not set TCPFlagMaxAckSet.
 	unseen := *sender&TCPFlagBeLiberal != 0 && w.e.Status&SeenReply == 0 && w.dir() == DirOriginal
 	if !w.k.Sysctl.TCPNoWindowCheck && w.r.Packet.TCPFlags&tcpACK != 0 && !unseen {
 		*sender |= TCPFlagMaxAckSet
@@ -188,7 +188,7 @@ func (w *kernelRun) tcpAccept(index TCPBitSet, old, state TCPState) fate {
 	return accept
 }
 
-// tcpWindow notes where the answer rests on sequence numbers, which nothing exports
+// tcpWindow lowers the certainty if the answer depends on sequence numbers, which nothing exports
 // (tcp_in_window).
 func (w *kernelRun) tcpWindow(index TCPBitSet, old TCPState) {
 	t, k := w.e.TCP, &w.k.Sysctl

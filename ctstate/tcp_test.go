@@ -234,7 +234,7 @@ func TestTCPLiberal(t *testing.T) {
 			t.Errorf("release %v: BE_LIBERAL %#x, want %#x", rel, got, want)
 		}
 	}
-	// A connection that begins again keeps what OVS has said of the answering side
+	// A connection that begins again keeps the liberal flag of the answering side
 	// (nf_ct_tcp_state_reset).
 	e := conn(t, TCPEstablished, SeenReply|Assured)
 	e.TCP.FlagsOrig, e.TCP.FlagsReply = TCPFlagBeLiberal|TCPFlagMaxAckSet, TCPFlagBeLiberal|TCPFlagCloseInit

@@ -10,7 +10,7 @@ const (
 	tcpURG = 0x20
 )
 
-// tcpFlagsValid is tcp_valid_flags, which tcp_error asks: PSH, ECE and CWR are always allowed.
+// tcpFlagsValid is tcp_valid_flags, as tcp_error uses it: PSH, ECE and CWR are always allowed.
 func tcpFlagsValid(flags uint16) bool {
 	switch flags & (tcpFIN | tcpSYN | tcpRST | tcpACK | tcpURG) {
 	case tcpSYN, tcpSYN | tcpURG, tcpSYN | tcpACK, tcpRST, tcpRST | tcpACK,
@@ -37,7 +37,7 @@ func tcpIndex(flags uint16) TCPBitSet {
 	return TCPNoneSet
 }
 
-// What the transition table has besides states.
+// The entries of the transition table that are not states.
 const (
 	tcpIV TCPState = 0xff // invalid
 	tcpIG TCPState = 0xfe // ignored: accepted without a change

@@ -1,6 +1,6 @@
 package ctstate
 
-// fate is what a protocol's tracker makes of a packet.
+// fate is the result of a protocol's tracker for a packet.
 type fate uint8
 
 const (
@@ -11,7 +11,7 @@ const (
 	proceed             // no decision yet
 )
 
-// track is nf_conntrack_in: find or make the packet's entry and let its protocol's tracker judge.
+// track is nf_conntrack_in: it finds or makes the packet's entry and runs the protocol's tracker.
 func (w *kernelRun) track() error {
 	p := &w.r.Packet
 	if !w.k.Release.expectAttached() && !w.a.Commit {
@@ -74,7 +74,7 @@ func (w *kernelRun) resolve() error {
 	return nil
 }
 
-// initConntrack is init_conntrack: a new, unconfirmed entry; w.e stays nil when there can be none.
+// initConntrack is init_conntrack: a new, unconfirmed entry; w.e stays nil if none can be made.
 func (w *kernelRun) initConntrack() error {
 	w.e, w.info = nil, CTNew
 	t := w.r.Packet.Tuple
@@ -128,7 +128,7 @@ func (w *kernelRun) handle() fate {
 	return accept
 }
 
-// timeouts returns the timeouts that hold for the connection (nf_ct_timeout_lookup).
+// timeouts returns the timeouts that apply to the connection (nf_ct_timeout_lookup).
 func (w *kernelRun) timeouts() *Timeouts {
 	name := w.a.TimeoutPolicy
 	if name == "" && w.e.Status&Confirmed == 0 {

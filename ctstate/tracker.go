@@ -5,16 +5,17 @@ import (
 	"net/netip"
 )
 
-// Tracker answers ct() actions: the kernel's conntrack or the userspace datapath's.
+// Tracker models ct() actions: those of the kernel ([Kernel]) or of the userspace datapath
+// ([Userspace]).
 type Tracker interface {
 	// Do runs one ct() action for a packet that carries conn. It changes neither the table nor its
-	// arguments; [Overlay.Apply] records what it did. An error is a *[LookupError]: a table could
-	// not be read, and the Result is what was found so far.
+	// arguments; [Overlay.Apply] records what it did. The error is a *[LookupError] if the table
+	// could not be read; the Result then contains what was found before it.
 	Do(ctx context.Context, tbl Table, conn Conn, p Packet, a Action) (Result, error)
-	// Clear returns what a packet carries after ct_clear.
+	// Clear returns what a packet that carries conn carries after ct_clear.
 	Clear(conn Conn) Conn
-	// Rewritten returns what a packet still carries after a set() action that has changed its
-	// addresses or ports.
+	// Rewritten returns what a packet that carries conn carries after a set() action has changed
+	// its addresses or ports.
 	Rewritten(conn Conn) Conn
 }
 
@@ -22,7 +23,7 @@ type Tracker interface {
 type Action struct {
 	Commit, Force    bool // Force needs Commit (OVS_CT_ATTR_FORCE_COMMIT)
 	Zone             uint16
-	Mark, MarkMask   uint32 // written to an entry by a commit; a mask of 0 writes nothing
+	Mark, MarkMask   uint32 // a commit writes the bits in MarkMask to the entry
 	Label, LabelMask Label
 	Helper           string // "ftp", ...; "" for none
 	TimeoutPolicy    string // name of a policy in Kernel.Policies; "" for the namespace's timeouts
@@ -32,23 +33,23 @@ type Action struct {
 // NAT is the nat() part of a ct() action: OVS_CT_ATTR_NAT with its OVS_NAT_ATTR_*.
 type NAT struct {
 	Src, Dst         bool       // at most one; neither is nat() alone
-	MinAddr, MaxAddr netip.Addr // the range; invalid for no address, MaxAddr also for one address
-	MinPort, MaxPort uint16     // 0 for no port; MaxPort also for one port
+	MinAddr, MaxAddr netip.Addr // the range; both invalid for no address, MaxAddr invalid for one address
+	MinPort, MaxPort uint16     // the range; both 0 for no port, MaxPort 0 for one port
 	Persistent       bool       // NF_NAT_RANGE_PERSISTENT
 	Hash, Random     bool       // NF_NAT_RANGE_PROTO_RANDOM, NF_NAT_RANGE_PROTO_RANDOM_FULLY
 }
 
-// Frag is what part of a datagram a packet is (OVS_FRAG_TYPE_*).
+// Frag is the part of a datagram that a packet contains (OVS_FRAG_TYPE_*).
 type Frag uint8
 
-// What part of a datagram a packet is.
+// The values of Frag.
 const (
 	FragNo    Frag = iota // a whole datagram
 	FragFirst             // the first fragment
-	FragLater             // another one, without an L4 header
+	FragLater             // a later fragment, without an L4 header
 )
 
-// Packet is what conntrack sees of a packet.
+// Packet is the part of a packet that conntrack uses.
 type Packet struct {
 	IP       bool   `json:"ip"` // IPv4 or IPv6; conntrack ignores other packets
 	Tuple    Tuple  `json:"tuple,omitzero"`
@@ -59,8 +60,8 @@ type Packet struct {
 	Redirect bool   `json:"redirect,omitempty"`  // an ICMPv6 redirect that quotes Inner
 	HopLimit uint8  `json:"hop_limit,omitempty"` // IPv6; 0 when unknown
 	Length   int    `json:"length,omitempty"`    // bytes from the IP header on; 0 when unknown
-	// InWindow reports that the TCP sequence numbers, which are not given, are known to be what the
-	// connection expects.
+	// InWindow reports whether the TCP sequence numbers, which are not given, are known to be those
+	// that the connection expects.
 	InWindow bool `json:"in_window,omitempty"`
 }
 
@@ -68,8 +69,8 @@ type Packet struct {
 // conn of Open vSwitch's struct pkt_metadata) together with the ct fields of its flow key. The zero
 // Conn is an untracked packet. It is a value: a clone of the packet gets a copy.
 type Conn struct {
-	// Attached reports that the packet has an entry, Entry in Zone, to which it is Info. The entry
-	// is in a table if its status has Confirmed.
+	// Attached reports whether the packet has an entry. If so it is Entry, in Zone, and Info is the
+	// packet's ctinfo. The entry is in a table if its status has Confirmed.
 	Attached bool   `json:"attached,omitempty"`
 	Zone     uint16 `json:"zone,omitempty"`
 	Entry    Entry  `json:"entry,omitzero"`
@@ -81,7 +82,7 @@ type Conn struct {
 	Label     Label  `json:"label,omitzero"`
 	KeyZone   uint16 `json:"key_zone,omitempty"`
 	OrigTuple *Tuple `json:"orig_tuple,omitempty"`
-	// TimeoutPolicy is the policy that an unconfirmed entry was made with.
+	// TimeoutPolicy is the timeout policy of an unconfirmed entry.
 	TimeoutPolicy string `json:"timeout_policy,omitempty"`
 }
 

@@ -6,8 +6,8 @@ import (
 )
 
 // Tuple is one direction of a connection: struct nf_conntrack_tuple, or Open vSwitch's struct
-// conn_key without its zone. It is comparable, so it keys maps. IPv4 addresses are 4-byte ones,
-// never mapped into IPv6, and no address has a zone.
+// conn_key without its zone. It is comparable, so it can be a map's key. IPv4 addresses are 4 bytes
+// long, never mapped into IPv6, and no address has a zone.
 type Tuple struct {
 	Proto    uint8          // IP protocol number
 	Src, Dst netip.AddrPort // port 0 where the protocol has none, as with ICMP

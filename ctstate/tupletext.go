@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// ParseTuple reads what Tuple.String returns. What it cannot read is a *SyntaxError and the zero
-// tuple; an address with a zone and a pair of two families are refused, and 4-in-6 is unmapped.
+// ParseTuple reads what Tuple.String returns. Any other text is a *SyntaxError, and the tuple zero:
+// so are an address with a zone, and two addresses of different families. An IPv4-mapped IPv6
+// address is unmapped.
 func ParseTuple(in string) (Tuple, error) {
 	c := tupleCursor{in: in}
 	t := c.tuple()

@@ -2,12 +2,13 @@ package ctstate
 
 import "reflect"
 
-// Unknown is what a table does not export of an entry: each packet asks for it again.
+// Unknown is a set of properties of an entry that its table does not export. They are an open
+// question for each packet again.
 type Unknown uint8
 
 // What can be unknown of an entry of the userspace datapath.
 const (
-	UnknownAnswered Unknown = 1 << iota // whether a packet of the other side came (SeenReply)
+	UnknownAnswered Unknown = 1 << iota // whether the connection was answered (SeenReply)
 	UnknownNAT                          // whether and how it was committed with nat (NATSrc, NATDst)
 )
 
@@ -19,15 +20,15 @@ func (u Unknown) String() string { return bitsString(uint32(u), unknownNames[:])
 // MarshalText returns the text of String.
 func (u Unknown) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
-// UnmarshalText reads what String returns.
+// UnmarshalText reads what String returns. Other text is a *SyntaxError and sets the zero value.
 func (u *Unknown) UnmarshalText(b []byte) error {
 	v, err := parseBits(string(b), unknownNames[:])
 	*u = Unknown(v)
 	return err
 }
 
-// MergeEntry returns the entry that stands for both a and b, with Unknown for what they differ in;
-// ok is false where they differ in more than can be unknown.
+// MergeEntry returns one entry for a and b, whose Unknown lists what they differ in; ok is false if
+// they differ in anything that Unknown cannot express.
 func MergeEntry(a, b Entry) (m Entry, ok bool) {
 	m = a
 	if answered := SeenReply & (a.Status ^ b.Status); answered != 0 || (a.Unknown^b.Unknown)&UnknownAnswered != 0 {

@@ -2,20 +2,20 @@ package ctstate
 
 import "fmt"
 
-// UserFragments is what the userspace datapath does with fragments at a ct()
+// UserFragments are the userspace datapath's settings for fragments at a ct()
 // (dpctl/ipf-get-status).
 type UserFragments struct {
-	OffIPv4, OffIPv6 bool // not reassembled, and so invalid
-	// MinIPv4 and MinIPv6 are the smallest fragments in bytes at L3, a datagram's last one
-	// excepted; 0 takes any.
+	OffIPv4, OffIPv6 bool // fragments are not reassembled, and so are invalid
+	// MinIPv4 and MinIPv6 are the smallest sizes of a fragment other than the last, in bytes from
+	// the IP header on; 0 allows any.
 	MinIPv4, MinIPv6 int
 }
 
 // DefaultUserFragments are OVS's defaults (IPF_V4_FRAG_SIZE_MIN_DEF, IPF_V6_FRAG_SIZE_MIN_DEF).
 func DefaultUserFragments() UserFragments { return UserFragments{MinIPv4: 1200, MinIPv6: 1280} }
 
-// fragment is ipf_preprocess_conntrack for a fragment; done says that the packet is not tracked as
-// its datagram.
+// fragment is ipf_preprocess_conntrack for a fragment; done reports whether the packet is not
+// tracked as its datagram.
 func (w *userRun) fragment() (done bool) {
 	p, f := &w.r.Packet, &w.u.Fragments
 	off, least := f.OffIPv4, f.MinIPv4

@@ -1,7 +1,7 @@
 package ctstate
 
-// extract is conn_key_extract: the key that the packet is looked up by; false for an invalid
-// packet.
+// extract is conn_key_extract: it sets the key for the packet's look-up, and returns false for an
+// invalid packet.
 func (w *userRun) extract() bool {
 	p := &w.r.Packet
 	t := p.Tuple

@@ -1,19 +1,21 @@
 package ctstate
 
-// UserLimits is what keeps the userspace datapath from entering connections. The zero UserLimits
-// keeps none out.
+// UserLimits are the userspace datapath's limits of connections and the present counts. The zero
+// UserLimits has no limit.
 type UserLimits struct {
-	// Count and Max are dpctl/ct-get-nconns and ct-get-maxconns; Max 0 checks nothing.
+	// Count and Max are dpctl/ct-get-nconns and ct-get-maxconns; with Max 0 the table has no limit.
 	Count, Max int
-	// None reports that no connection is entered (ct-set-maxconns 0).
+	// None reports whether no connection may be added (ct-set-maxconns 0).
 	None bool
-	// Zones are those with a limit of their own (dpctl/ct-get-limits), where 0 lets nothing in.
+	// Zones are the zones with a limit of their own (dpctl/ct-get-limits); a limit of 0 allows
+	// none.
 	Zones map[uint16]ZoneLimit
-	// Default is the limit of other zones, nil without one. Before OVS 3.5 they all count together.
+	// Default is the limit of other zones, nil if they have none. Before OVS 3.5 their connections
+	// are counted together.
 	Default *ZoneLimit
 }
 
-// full reports that a limit keeps the connection from being entered; the packet goes on as new
+// full reports whether a limit prevents adding the connection; the packet stays new
 // (conn_not_found).
 func (w *userRun) full() bool {
 	l := &w.u.Limits

@@ -2,7 +2,8 @@ package ctstate
 
 import "fmt"
 
-// adopt notes what the table does not export of an entry read from it.
+// adopt infers for an entry read from the table what the table does not export, or marks it as
+// unknown.
 func (w *userRun) adopt(e *Entry) {
 	if e.Source != FromUserspace {
 		return
@@ -20,8 +21,8 @@ func (w *userRun) adopt(e *Entry) {
 	}
 }
 
-// natOptions reports which kinds of nat_action can have made an entry's tuples: both where
-// addresses were left as they were.
+// natOptions reports which kinds of nat_action can have made an entry's tuples: both if the
+// addresses are unchanged.
 func (e *Entry) natOptions() (src, dst bool) {
 	plain, ok := e.Orig.Invert()
 	switch {
@@ -35,8 +36,8 @@ func (e *Entry) natOptions() (src, dst bool) {
 	return true, true // a clash changes the source port for either
 }
 
-// natKind returns a connection's nat_action: as committed, as its tuples show, or as the question
-// is answered.
+// natKind returns a connection's nat_action: as committed, as its tuples show, or by the answer to
+// a question.
 func (w *userRun) natKind(e *Entry) (src, dst bool) {
 	plain, _ := e.Orig.Invert()
 	switch {
@@ -70,7 +71,8 @@ func (w *userRun) wasNAT(e *Entry) bool {
 	return src || dst
 }
 
-// inZone names one answer to a question, apart from the same one in another zone.
+// inZone returns the text of an answer with the zone, which distinguishes it from the same answer
+// in another zone.
 func (w *userRun) inZone(text string) string { return fmt.Sprintf("%s in zone %d", text, w.a.Zone) }
 
 // handleNAT is handle_nat: once per packet and zone.
@@ -86,8 +88,8 @@ func (w *userRun) handleNAT() {
 	w.natPacket()
 }
 
-// natPacket is nat_packet: the connection's own kind, swapped for replies; the action's range does
-// not matter.
+// natPacket is nat_packet: it applies the connection's own kind, swapped for replies; the action's
+// range does not matter.
 func (w *userRun) natPacket() {
 	src, dst := w.natKind(w.e)
 	if !src && !dst {
@@ -127,7 +129,7 @@ func (w *userRun) patPacket(t, key *Tuple) {
 	}
 }
 
-// natInner is nat_inner_packet: the quoted packet goes the other way.
+// natInner is nat_inner_packet: it translates the quoted packet, which has the opposite direction.
 func (w *userRun) natInner(key *Tuple, outer manip) {
 	p := &w.r.Packet
 	rev, ok := key.Invert()

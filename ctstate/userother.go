@@ -1,6 +1,6 @@
 package ctstate
 
-// userUpdate is what a protocol makes of a packet of a connection: enum ct_update_res.
+// userUpdate is the result of a protocol's update for a packet: enum ct_update_res.
 type userUpdate uint8
 
 const (
@@ -10,7 +10,7 @@ const (
 	userNew                        // CT_UPDATE_NEW
 )
 
-// validNew is a protocol's valid_new: whether the packet may begin a connection.
+// validNew is a protocol's valid_new: it reports whether the packet may begin a connection.
 func (w *userRun) validNew() bool {
 	p := &w.r.Packet
 	switch p.Tuple.Proto {
@@ -59,8 +59,8 @@ func (w *userRun) update() userUpdate {
 }
 
 // updateEcho is other_conn_update and icmp_conn_update: established once answered. The table does
-// not tell whether a connection was answered, unless by its timeout: what was never answered starts
-// with more seconds. The model keeps it as SEEN_REPLY in entries of its own.
+// not export whether a connection was answered; only a timeout above that of an answered connection
+// shows that it was not. In entries that it makes, the model records an answer as SEEN_REPLY.
 func (w *userRun) updateEcho(unanswered, answered uint32) userUpdate {
 	seen := w.e.Status&SeenReply != 0
 	switch {

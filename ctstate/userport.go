@@ -2,7 +2,8 @@ package ctstate
 
 import "net/netip"
 
-// chooseNAT is nat_get_unique_tuple on a new connection; false leaves it out of the table.
+// chooseNAT is nat_get_unique_tuple for a new connection; if it returns false, the connection is
+// not added to the table.
 func (w *userRun) chooseNAT(e *Entry) (bool, error) {
 	n := w.a.NAT
 	e.NATSrc, e.NATDst = n.Src, n.Dst
@@ -26,8 +27,8 @@ func (w *userRun) chooseNAT(e *Entry) (bool, error) {
 	return w.choosePort(e, &g)
 }
 
-// bareNAT is what nat_get_unique_tuple makes of no kind of translation: an empty address and port,
-// which no reply has.
+// bareNAT is nat_get_unique_tuple without a kind of translation: its result is an empty address and
+// port, which no reply has.
 func (w *userRun) bareNAT(e *Entry) (bool, error) {
 	empty := netip.IPv4Unspecified()
 	if e.Orig.IsIPv6() {
@@ -93,7 +94,7 @@ func (w *userRun) choosePort(e *Entry, g *natRange) (bool, error) {
 		if found || err != nil {
 			return found, err
 		}
-		// Of a search in vain the port that it began with stays.
+		// A search that fails leaves the port that it began with.
 		e.Reply = c.at(0)
 		if c.size > 1 {
 			w.r.Ranges = append(w.r.Ranges, Range{Kind: RangeNATPort, Min: c.min, Max: c.min + uint16(c.size-1)})
@@ -126,7 +127,7 @@ type userPorts struct {
 	reply       Tuple // of the connection
 	m           manip // which port of the original direction is chosen
 	min         uint16
-	start, size uint32 // where in the range the search begins; ports in the range, 1 to 65536
+	start, size uint32 // offset in the range where the search begins; number of ports in the range, 1 to 65536
 	first       bool   // begin with own, the packet's port, in the range or not
 	own         uint16
 }
@@ -152,8 +153,8 @@ func (c *userPorts) at(i uint32) Tuple {
 	return c.m.opposite().withPort(t, port) // in the reply direction it is the other end
 }
 
-// search takes the first unused port from the start on; random reports that the start itself cannot
-// be known. It returns false where no port is unused.
+// search takes the first unused port from the start on and returns false if every port is used.
+// random says that the start itself cannot be known.
 func (w *userRun) search(e *Entry, c *userPorts, random bool) (bool, error) {
 	for i := range min(c.size, maxAttempts) {
 		t := c.at(i)

@@ -1,14 +1,14 @@
 package ctstate
 
-// userRun is one ct() action of the userspace datapath under way: what the functions of
-// lib/conntrack.c do to a packet.
+// userRun is the state of one running ct() action of the userspace datapath; its methods are the
+// functions of lib/conntrack.c.
 type userRun struct {
 	run
 	u       *Userspace
 	key     Tuple     // conn_lookup_ctx.key
 	dir     Direction // conn_lookup_ctx.reply
 	related bool      // conn_lookup_ctx.icmp_related
-	// forceDir is what force takes for the packet's direction.
+	// forceDir is the packet's direction as force sees it.
 	forceDir Direction
 	e        *Entry // the connection, a working copy
 	dirty    bool   // e differs from what the table holds
@@ -51,7 +51,7 @@ func (w *userRun) execute() error {
 	return w.processOne()
 }
 
-// alg mirrors get_alg_ctl_type: control packets of FTP and TFTP are never answered from the cache.
+// alg mirrors get_alg_ctl_type: control packets of FTP and TFTP never use the cached connection.
 func (w *userRun) alg() bool {
 	t := w.r.Packet.Tuple
 	return t.Proto == ProtoTCP && (t.Src.Port() == 21 || t.Dst.Port() == 21) || t.Proto == ProtoUDP && t.Dst.Port() == 69
@@ -74,8 +74,8 @@ func (w *userRun) fast() {
 	}
 }
 
-// lookup copies to e what the table has for a tuple (conn_key_lookup), and does not find what this
-// action has deleted.
+// lookup copies the table's entry for a tuple to e (conn_key_lookup); it does not find an entry
+// that this action has deleted.
 func (w *userRun) lookup(t Tuple, e *Entry) (found bool, err error) {
 	if found, err = w.read(t, e); !found || w.gone != nil && w.gone.Orig == e.Orig {
 		return false, err
@@ -113,7 +113,7 @@ func (w *userRun) find(natted bool) error {
 	return nil
 }
 
-// found makes an entry of the table the packet's.
+// found makes an entry of the table the packet's connection.
 func (w *userRun) found(e Entry, d Direction) {
 	hit := e
 	w.e = &e
@@ -202,7 +202,7 @@ func (w *userRun) remove(why string) {
 	}
 }
 
-// updateState is conn_update_state; true asks for a new connection.
+// updateState is conn_update_state; it returns true if a new connection is needed.
 func (w *userRun) updateState() bool {
 	c := &w.r.Conn
 	if w.related {
@@ -232,12 +232,13 @@ func (w *userRun) updateState() bool {
 	return false
 }
 
-// notFound is conn_not_found: a new connection, entered only by a commit that nothing forbids.
+// notFound is conn_not_found: a new connection, which only a commit adds to the table, unless a
+// limit forbids it.
 func (w *userRun) notFound() error {
 	c, a := &w.r.Conn, w.a
 	w.e = nil
 	if taken, err := w.lookup(w.key, new(Entry)); err != nil || taken {
-		return err // the packet goes on as it came
+		return err // the packet stays as it was
 	}
 	if w.leftover(w.key) {
 		if !a.Force || w.forceDir == DirOriginal { // a SYN on a closed connection: its fields are still shown
@@ -320,7 +321,7 @@ func (w *userRun) metadata() {
 	c.OrigTuple = &orig
 }
 
-// marks is set_mark and set_label; a connection made by a helper keeps its master's.
+// marks is set_mark and set_label; a connection that a helper expected keeps its master's values.
 func (w *userRun) marks() {
 	c, a := &w.r.Conn, w.a
 	if w.e == nil || w.e.Master != nil {
@@ -335,7 +336,7 @@ func (w *userRun) marks() {
 	w.dirty = w.dirty || w.e.Mark != before || w.e.Label != beforeLabel
 }
 
-// cache is set_cached_conn: an action with nat leaves nothing to find again.
+// cache is set_cached_conn: an action with nat caches nothing.
 func (w *userRun) cache() {
 	c := &w.r.Conn
 	c.Attached = w.e != nil && w.a.NAT == nil
@@ -345,7 +346,7 @@ func (w *userRun) cache() {
 	}
 }
 
-// info returns what the packet is to its connection in the kernel's terms.
+// info returns the packet's ctinfo, in the kernel's terms.
 func (w *userRun) info() CTInfo {
 	switch {
 	case w.related:
@@ -356,7 +357,7 @@ func (w *userRun) info() CTInfo {
 	return CTEstablished.in(w.dir)
 }
 
-// finish carries the connection into the result.
+// finish writes the connection into the result.
 func (w *userRun) finish() {
 	if w.e == nil {
 		return

@@ -40,8 +40,8 @@ func (w *userRun) updateTCP() userUpdate {
 		}
 	}
 	w.checkSeq(*src, *dst)
-	// What acknowledges a side that was not seen acknowledges nothing near zero, and passes without
-	// refreshing the connection.
+	// An acknowledgement of a side that was not seen is not near zero: it passes without refreshing
+	// the connection.
 	peerUnseen := *dst < UserTCPSynSent && f&tcpACK != 0 && !w.u.NoSeqCheck
 	if *src < UserTCPSynSent {
 		*src = UserTCPSynSent
@@ -66,8 +66,8 @@ func (w *userRun) updateTCP() userUpdate {
 	return userValid
 }
 
-// checkSeq notes that the answer depends on sequence numbers, which the table has not: nothing
-// makes a connection liberal here.
+// checkSeq records that the answer depends on sequence numbers, which the table does not export: no
+// connection is liberal here.
 func (w *userRun) checkSeq(src, dst UserTCPState) {
 	p := &w.r.Packet
 	switch {

@@ -7,14 +7,14 @@ type UserTimeouts struct {
 	ICMPFirst, ICMPReply                                    uint32
 }
 
-// DefaultUserTimeouts are those of the default policy.
+// DefaultUserTimeouts returns the timeouts of the default policy, in seconds.
 func DefaultUserTimeouts() UserTimeouts {
 	return UserTimeouts{SynSent: 30, SynRecv: 30, Established: 86400, FinWait: 900, TimeWait: 45, Close: 30,
 		First: 60, Single: 60, Multiple: 30, ICMPFirst: 60, ICMPReply: 30}
 }
 
-// UserTimeoutsOf are a policy's as the database names them (CT_Timeout_Policy); what it leaves out
-// is the default's.
+// UserTimeoutsOf returns the timeouts of a policy, from seconds by the database's names
+// (CT_Timeout_Policy); one that is absent is the default policy's.
 func UserTimeoutsOf(named map[string]uint32) UserTimeouts {
 	t := DefaultUserTimeouts()
 	for name, dst := range map[string]*uint32{
@@ -29,8 +29,8 @@ func UserTimeoutsOf(named map[string]uint32) UserTimeouts {
 	return t
 }
 
-// timeouts are those of the zone's connections of a protocol: ofproto gives the zone's policy to
-// each commit (put_ct_timeout), but only of protocols that a policy can name
+// timeouts returns the timeouts of the zone's connections of a protocol: ofproto adds the zone's
+// policy to each commit (put_ct_timeout), but only for protocols that a policy can name
 // (ct_dpif_timeout_policy_support_ipproto).
 func (w *userRun) timeouts(proto uint8) *UserTimeouts {
 	t, ok := w.u.Policies[w.a.Zone]
@@ -40,8 +40,8 @@ func (w *userRun) timeouts(proto uint8) *UserTimeouts {
 	return &w.u.Timeouts
 }
 
-// echo returns a protocol's seconds for a connection that has an answer to come, and for one that
-// had it.
+// echo returns a protocol's timeout in seconds for a connection that was not answered, and for one
+// that was.
 func (t *UserTimeouts) echo(proto uint8) (unanswered, answered uint32) {
 	if isICMP(proto) {
 		return t.ICMPFirst, t.ICMPReply
@@ -49,9 +49,9 @@ func (t *UserTimeouts) echo(proto uint8) (unanswered, answered uint32) {
 	return t.Single, t.Multiple
 }
 
-// neverAnswered reports that an entry has more time left than an answered connection can have. A
-// connection keeps the policy that it was committed with, which may be the zone's or, from before
-// the zone had one, the default.
+// neverAnswered reports whether an entry has more time left than an answered connection can have. A
+// connection keeps its policy from the commit: the zone's, or the default if the zone had none
+// then.
 func (w *userRun) neverAnswered(e *Entry) bool {
 	if !e.HasTimeout || w.u.TimeoutsUnknown {
 		return false
