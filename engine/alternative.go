@@ -12,8 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// alternatives makes a world of each thing that a ct() can have done, where no flow takes them for
-// the same. The first goes on in w and it.
+// alternatives makes one world for each possible result of a ct() that some flow distinguishes. The
+// first continues in w and it.
 func (r *run) alternatives(ctx context.Context, w *world, it *item, a odp.CT, step CTStep) (done bool, err error) {
 	list, err := r.distinct(ctx, it, step.Result.Alternatives)
 	if err != nil {
@@ -52,8 +52,8 @@ func (r *run) alternatives(ctx context.Context, w *world, it *item, a odp.CT, st
 	return done, nil
 }
 
-// forget takes out the steps of a ct() that differ from another's in a question alone that came to
-// nothing.
+// forget removes the steps of a ct() that differ from another step only in a question without an
+// effect.
 func (r *run) forget(folded []Choice) {
 	folded = slices.DeleteFunc(folded, func(c Choice) bool {
 		return !c.Kind.conntrack() ||
@@ -66,8 +66,8 @@ func (r *run) forget(folded []Choice) {
 	}
 }
 
-// unsure returns an alternative's outcome as the step reports it: undetermined, or assumed where it
-// stands for all alternatives.
+// unsure returns an alternative's result as the step reports it: undetermined, or assumed if it
+// represents all alternatives.
 func unsure(alt ctstate.Alternative, all []ctstate.Alternative) ctstate.Result {
 	res := alt.Result
 	res.Why = slices.Clone(res.Why)
@@ -85,9 +85,9 @@ func unsure(alt ctstate.Alternative, all []ctstate.Alternative) ctstate.Result {
 	return res
 }
 
-// distinct joins alternatives that no flow tells apart: they differ in bits of ct_state alone,
-// which the megaflow of the next segment leaves out and nothing behind it sees, and in what later
-// packets find out again.
+// distinct joins alternatives that no flow distinguishes: they differ only in ct_state bits that
+// neither the next segment's megaflow nor anything after it matches, and in what is unknown of
+// their entry, which is an open question again for later packets.
 func (r *run) distinct(ctx context.Context, it *item, list []ctstate.Alternative) ([]ctstate.Alternative, error) {
 	var groups [][]ctstate.Alternative
 	taken := make([]bool, len(list))
@@ -125,8 +125,8 @@ func (r *run) distinct(ctx context.Context, it *item, list []ctstate.Alternative
 	return out, nil
 }
 
-// join is the outcome that stands for two which differ in ct_state and in what is unknown of their
-// entry, as far as that is so.
+// join returns one result for two that differ only in ct_state and in what is unknown of their
+// entry; it returns false if they differ in more.
 func join(a, b ctstate.Result) (ctstate.Result, bool) {
 	ok := true
 	merge := func(x, y ctstate.Entry) ctstate.Entry {
@@ -157,8 +157,8 @@ func join(a, b ctstate.Result) (ctstate.Result, bool) {
 	return m, ok && reflect.DeepEqual(x, y)
 }
 
-// commonPicks are those of a group of joined alternatives; a question of which all answers are in
-// the group is none.
+// commonPicks returns the picks of a group of joined alternatives, without the questions whose
+// every answer is in the group.
 func commonPicks(group, all []ctstate.Alternative) []ctstate.Pick {
 	var out []ctstate.Pick
 	for _, p := range group[0].Picks {
@@ -172,7 +172,7 @@ func commonPicks(group, all []ctstate.Alternative) []ctstate.Pick {
 	return out
 }
 
-// chosen lists the ways that a question falls in some alternatives.
+// chosen lists the answers to a question in some alternatives.
 func chosen(list []ctstate.Alternative, kind ctstate.Question) []string {
 	var out []string
 	for _, alt := range list {
@@ -188,8 +188,8 @@ func chosen(list []ctstate.Alternative, kind ctstate.Question) []string {
 // allState is every bit of ct_state.
 const allState = ^ctstate.State(0)
 
-// seenState returns the bits of ct_state that decide something behind a ct(), before another one
-// sets them anew.
+// seenState returns the bits of ct_state that something after a ct() depends on, before another
+// ct() sets them again.
 func (r *run) seenState(ctx context.Context, it *item, res ctstate.Result) (ctstate.State, error) {
 	zone := res.Conn.KeyZone
 	if len(it.actions) == 0 {
@@ -216,8 +216,8 @@ func (r *run) seenState(ctx context.Context, it *item, res ctstate.Result) (ctst
 	return stateMask(sec.Megaflow) | seenIn(actions, zone), nil
 }
 
-// seenIn is allState where actions look at ct_state before a ct() of another zone or a ct_clear
-// sets it anew, else 0.
+// seenIn returns allState if actions depend on ct_state before a ct() of another zone or a ct_clear
+// sets it again, else 0.
 func seenIn(actions odp.Actions, zone uint16) ctstate.State {
 	for _, a := range actions {
 		switch a := a.(type) {
@@ -240,7 +240,7 @@ func seenIn(actions odp.Actions, zone uint16) ctstate.State {
 	return 0
 }
 
-// stateMask reads the bits of ct_state that a megaflow matches.
+// stateMask returns the bits of ct_state that a megaflow matches.
 func stateMask(megaflow string) ctstate.State {
 	f, err := openflow.Parse(megaflow)
 	if err != nil {

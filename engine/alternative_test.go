@@ -48,7 +48,7 @@ func outcomes(r *engine.Result) []string {
 	return out
 }
 
-// What the userspace table does not tell makes alternatives where a flow asks for it, and nothing
+// What the userspace table does not export makes alternatives if a flow matches it, and nothing
 // else.
 func TestUserspaceAlternatives(t *testing.T) {
 	for _, c := range []struct {
@@ -56,7 +56,7 @@ func TestUserspaceAlternatives(t *testing.T) {
 		flows string
 		reply bool
 		want  []string // outcomes, each by its beginning and end
-		steps int      // ct() steps told
+		steps int      // ct() steps reported
 	}{
 		{"answered or not comes to the same", `
 			table=0,ip,actions=ct(zone=7,table=1)

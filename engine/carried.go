@@ -6,9 +6,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Carried is what the undetermined choices of the packets before leave on a node for those that
-// come: how hashes fell, and which entries are as they are because of a choice. A caller takes it
-// from an Outcome and gives it to the next Request on that node.
+// Carried is what the undetermined choices of earlier packets leave on a node for later ones: the
+// values of hashes, and the choices that conntrack entries depend on. A caller takes it from an
+// Outcome and gives it to the next Request on that node.
 type Carried struct {
 	Hashes  []HashValue    `json:"hashes,omitempty"`
 	Entries []EntryChoices `json:"entries,omitempty"`
@@ -17,10 +17,10 @@ type Carried struct {
 // HashValue is what is known of a hash that the datapath computes. Packets whose hashed fields are
 // the same have the same hash.
 type HashValue struct {
-	Of      string   `json:"of"`                // algorithm, basis and hashed fields: only good for comparison
-	Mask    uint32   `json:"mask"`              // the bits of which something is known; 0: nothing is
-	Values  []uint32 `json:"values"`            // what those bits may be; the others are 0
-	Choices []Choice `json:"choices,omitempty"` // those that made it known
+	Of      string   `json:"of"`                // algorithm, basis and hashed fields; for comparison only
+	Mask    uint32   `json:"mask"`              // the known bits of the hash; 0: nothing is known
+	Values  []uint32 `json:"values"`            // possible values of those bits; the other bits are 0
+	Choices []Choice `json:"choices,omitempty"` // the choices that this knowledge depends on
 }
 
 // EntryChoices are the choices that led to a conntrack entry: a packet that the entry translates
@@ -29,12 +29,12 @@ type EntryChoices struct {
 	Zone    uint16        `json:"zone"`
 	Orig    ctstate.Tuple `json:"orig"`
 	Choices []Choice      `json:"choices,omitempty"`
-	// Made says that the entry was made in the trace whose Outcome this is: choices made before
-	// that trace are not listed yet.
+	// Made reports whether this trace made the entry: choices from before the trace are then not
+	// listed yet.
 	Made bool `json:"made,omitempty"`
 }
 
-// hash finds what is known of a hash; the zero HashValue where nothing is.
+// hash returns what is known of a hash; if nothing is, a HashValue with Mask 0.
 func (c *Carried) hash(of string) HashValue {
 	for _, h := range c.Hashes {
 		if h.Of == of {
@@ -44,12 +44,12 @@ func (c *Carried) hash(of string) HashValue {
 	return HashValue{Of: of}
 }
 
-// learn notes what is known of a hash now. The list is copied: alternatives share the old one.
+// learn records what is now known of a hash. The list is copied: alternatives share the old one.
 func (c *Carried) learn(h HashValue) {
 	c.Hashes = append(slices.DeleteFunc(slices.Clone(c.Hashes), func(o HashValue) bool { return o.Of == h.Of }), h)
 }
 
-// of lists the choices that an entry depends on.
+// of returns the choices that an entry depends on.
 func (c *Carried) of(e *ctstate.Entry) []Choice {
 	for _, x := range c.Entries {
 		if x.Zone == e.Zone && x.Orig == e.Orig {
@@ -59,7 +59,8 @@ func (c *Carried) of(e *ctstate.Entry) []Choice {
 	return nil
 }
 
-// made notes which choices a new entry depends on; it replaces one of the same connection.
+// made records the choices that a new entry depends on; it replaces those of an earlier entry with
+// the same tuple.
 func (c *Carried) made(x EntryChoices) {
 	c.Entries = slices.DeleteFunc(slices.Clone(c.Entries), func(o EntryChoices) bool { return o.Zone == x.Zone && o.Orig == x.Orig })
 	c.Entries = append(c.Entries, x)
@@ -85,7 +86,7 @@ func (c Carried) Mapped(f func([]Choice) []Choice) Carried {
 	return out
 }
 
-// joined adds choices to others, those left out that are there already. The list is copied.
+// joined returns a new list of the choices in list and then those in more that are not in list.
 func joined(list, more []Choice) []Choice {
 	out := list[:len(list):len(list)]
 	for _, c := range more {
@@ -101,8 +102,8 @@ func (h HashValue) possible(x uint32) bool {
 	return h.Mask == 0 || slices.Contains(h.Values, x&h.Mask)
 }
 
-// widened is h under a mask that has the bits of its own and others: hashes of groups use the low
-// bits (ofproto/ofproto-dpif.c: group_setup_dp_hash_table).
+// widened returns h for a mask that contains h's own: the hashes of groups use the low bits
+// (ofproto/ofproto-dpif.c: group_setup_dp_hash_table).
 func (h HashValue) widened(mask uint32) HashValue {
 	out := HashValue{Of: h.Of, Mask: mask, Choices: h.Choices}
 	for x := uint32(0); x <= mask; x++ {
@@ -113,7 +114,7 @@ func (h HashValue) widened(mask uint32) HashValue {
 	return out
 }
 
-// either is what is known of a hash where one of two alternatives happens.
+// either returns what is known of a hash if one of two alternatives happens.
 func (h HashValue) either(o HashValue) HashValue {
 	mask := max(h.Mask, o.Mask)
 	h, o = h.widened(mask), o.widened(mask)
@@ -124,8 +125,8 @@ func (h HashValue) either(o HashValue) HashValue {
 	return h
 }
 
-// either is what is carried on where one of two alternatives happens that leave the same entries:
-// of a hash that only one of them has computed nothing is known, and an entry depends on what it
+// either returns what is carried on if one of two alternatives happens that leave the same entries:
+// a hash that only one of them has computed is unknown, and an entry depends on the choices that it
 // depends on in both.
 func (c Carried) either(o Carried) Carried {
 	var out Carried

@@ -185,7 +185,7 @@ func TestHashOutlivesTranslation(t *testing.T) {
 	}
 }
 
-// A port that NAT picks is no more certain for the packets after the one for which it was picked,
+// A port that NAT picks is as uncertain for later packets as for the one for which it was picked,
 // in both directions.
 func TestUndeterminedPortOutlivesItsPacket(t *testing.T) {
 	b, p := start(t, 2, "table=0,tcp,in_port=1,actions=ct(table=1,zone=5,nat)\ntable=1,ct_state=+new+trk,tcp,actions=ct(commit,zone=5,nat(src=10.0.9.9:2000-3000,random)),output:2\n"+

@@ -1,6 +1,6 @@
 package engine
 
-// ChoiceKind names what the packet's headers do not decide.
+// ChoiceKind is the kind of a choice that the packet's headers do not decide.
 type ChoiceKind string
 
 // The kinds of choice. An Engine makes all but the last two: those are for a caller that follows a
@@ -17,27 +17,27 @@ const (
 	ChoiceTranslated ChoiceKind = "ct-nat"
 	// whether a SYN begins it anew, which that table does not show
 	ChoiceReopened   ChoiceKind = "ct-reopen"
-	ChoiceController ChoiceKind = "controller" // what ovn-controller makes of a packet
+	ChoiceController ChoiceKind = "controller" // what ovn-controller does with a packet
 	// whether a network outside OVN floods a packet
 	ChoicePhysicalNetwork ChoiceKind = "physical-network"
 )
 
-// conntrack reports whether the choice is about what a table of entries does not show.
+// conntrack reports whether the choice is about a fact that a table of entries does not show.
 func (k ChoiceKind) conntrack() bool {
 	return k == ChoiceAnswered || k == ChoiceTranslated || k == ChoiceReopened
 }
 
-// Choice is an alternative that the packet's headers do not decide.
+// Choice is one alternative of a choice that the packet's headers do not decide.
 type Choice struct {
 	Kind   ChoiceKind `json:"kind"`   // what is chosen
-	Chosen string     `json:"chosen"` // what this alternative takes, for people and for comparison
-	// Share is the part of all hash values or equal alternatives that leads here, 0 to 1; 0 where
+	Chosen string     `json:"chosen"` // what this alternative chooses, for people and for comparison
+	// Share is the fraction of all hash values or equal alternatives that leads here, 0 to 1; 0 if
 	// it is unknown.
 	Share float64 `json:"share" jsonschema:"minimum=0,maximum=1"`
-	// Determined says that the choice can fall no other way: an entry or another fact pins it.
+	// Determined reports whether an entry or another fact leaves only this alternative.
 	Determined bool   `json:"determined"`
-	Why        string `json:"why,omitempty"` // why it is open, or what pins it
-	// Of names the earlier packet that made the choice: this one depends on it. Absent for a choice
-	// of the packet itself.
+	Why        string `json:"why,omitempty"` // why it is open, or what determines it
+	// Of names the earlier packet that made the choice, on which this packet depends; absent for a
+	// choice of the packet itself.
 	Of string `json:"of,omitempty"`
 }

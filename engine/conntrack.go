@@ -34,7 +34,7 @@ func (r *run) ct(ctx context.Context, w *world, it *item, a odp.CT) (done bool, 
 	return r.took(ctx, w, it, a, step, res, res)
 }
 
-// took goes on with res, what a ct() did; reported is the same as the step reports it.
+// took continues with res, the result of a ct(); reported is that result as the step reports it.
 func (r *run) took(ctx context.Context, w *world, it *item, a odp.CT, step CTStep, res, reported ctstate.Result) (done bool, err error) {
 	before := step.Before
 	step.Result = reported
@@ -74,15 +74,15 @@ func (r *run) took(ctx context.Context, w *world, it *item, a odp.CT, step CTSte
 	return false, nil
 }
 
-// isNew reports whether the entry that an action commits was not there before: what is done to one
-// that was does not depend on the choices on this packet's way.
+// isNew reports whether an action commits a new entry: changes to an older one do not depend on the
+// choices on this packet's way.
 func isNew(res ctstate.Result) bool {
 	return res.Hit == nil || res.Deleted != nil || res.Hit.Orig != res.Committed.Orig
 }
 
-// translated reports whether all that is undetermined is what NAT chooses: then the packet's way
-// goes on, with a port or address out of a range. Anything else, such as which echo an ICMP packet
-// without an id belongs to, leaves the entry itself open.
+// translated reports whether NAT's choice is all that is undetermined: the packet then continues
+// with a port or address out of a range. Anything else, such as the id of an ICMP packet, leaves
+// the entry itself unknown.
 func translated(ranges []ctstate.Range) bool {
 	for _, rg := range ranges {
 		if rg.Kind != ctstate.RangeNATPort && rg.Kind != ctstate.RangeNATAddress {
@@ -134,7 +134,7 @@ func trackAction(a odp.CT) ctstate.Action {
 	return t
 }
 
-// trackView is what conntrack sees of a packet.
+// trackView returns the part of a packet that conntrack uses.
 func trackView(p packet.Packet) ctstate.Packet {
 	v := ctstate.Packet{
 		IP:       p.EthType == packet.EthIPv4 || p.EthType == packet.EthIPv6,

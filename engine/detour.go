@@ -11,20 +11,21 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// detour is a section's first look-up that a lesson decides, and what to trace in place of the
-// section: actions that do the same from where it began, but with the learned flow.
+// detour is a section's first look-up that finds a lesson's flow, and the actions to trace in place
+// of the section: the same from where it began, but with the learned flow's.
 type detour struct {
 	ofreplay.Detour
 	at  *oftrace.Node
 	hit TableHit // what the look-up finds
-	// start is the packet where the actions begin, on bridge, where that is behind a patch port;
-	// nil where it is where the section began.
+	// start is the packet where the actions begin, on bridge, if that is behind a patch port; nil
+	// if they begin where the section began.
 	start  *openflow.Flow
 	bridge string
-	why    string // not empty: what comes of the look-up is unknown
+	why    string // why the result of the look-up is unknown; empty if it is known
 }
 
-// findDetour finds the first look-up of a segment that a lesson decides; nil where none does.
+// findDetour returns the first look-up of a segment that finds a lesson's flow; nil if there is
+// none.
 func (r *run) findDetour(s *segment) (*detour, error) {
 	lookups := r.follow(s).Lookups
 	for _, t := range s.section.Tables() {
@@ -51,8 +52,8 @@ func (r *run) findDetour(s *segment) (*detour, error) {
 	return nil, nil
 }
 
-// decides returns what a look-up finds by the lessons, nil where they do not change it; why is not
-// empty where that is unknown.
+// decides returns the lesson's flow that a look-up finds, nil if the lessons do not change it; if
+// that is unknown, why says why.
 func decides(lessons []Lesson, t oftrace.TableRun, lookups ofreplay.Lookups) (found *TableHit, why string) {
 	hit := TableHit{Bridge: t.Bridge, Table: t.Hit.ID, Priority: t.Hit.Priority, Miss: t.Hit.Miss}
 	for _, l := range lessons {
@@ -68,7 +69,7 @@ func decides(lessons []Lesson, t oftrace.TableRun, lookups ofreplay.Lookups) (fo
 		case found != nil && found.Priority == l.Priority && found.Match != learned.Match() && !slices.Equal(found.Actions, learned.Actions):
 			return nil, fmt.Sprintf("the packets before would have taught table %d two flows of priority %d that match: which of them is found is not known",
 				l.Table, l.Priority)
-		default: // of two with one match the later one is in the table
+		default: // of two flows with one match, the later one is in the table
 			found = &TableHit{Bridge: l.Bridge, Table: l.Table, Priority: l.Priority, Cookie: learned.Cookie, Match: learned.Match(),
 				Actions: learned.Actions, Metadata: learned.Metadata(), Flow: lookups[t.Node].String(), Taught: l.Packet}
 		}
@@ -76,7 +77,8 @@ func decides(lessons []Lesson, t oftrace.TableRun, lookups ofreplay.Lookups) (fo
 	return found, ""
 }
 
-// takes reports whether a packet that is looked up matches a lesson's flow, or why that is unknown.
+// takes reports whether the packet of a look-up matches a lesson's flow; if that is unknown, why
+// says why.
 func (l Lesson) takes(lookups ofreplay.Lookups, at *oftrace.Node) (learned ofreplay.Learned, taken bool, why string) {
 	var then *openflow.Flow
 	if f, err := openflow.Parse(l.Flow); err == nil && l.Flow != "" {
@@ -94,8 +96,8 @@ func (l Lesson) takes(lookups ofreplay.Lookups, at *oftrace.Node) (learned ofrep
 	return learned, taken, ""
 }
 
-// behindPatch is the packet as it comes to a bridge by a patch port. The match of the first flow
-// that takes it names that port, and says that the bridge before has not changed its tag.
+// behindPatch returns the packet as it enters a bridge by a patch port. The match of the first flow
+// there names the port, and shows that the bridge before has not changed the packet's VLAN tag.
 func behindPatch(sec oftrace.Section, first *oftrace.Node, lookups ofreplay.Lookups) (*openflow.Flow, error) {
 	f, ok := lookups[first]
 	match, err := openflow.Parse(first.Table.Match)
@@ -110,7 +112,7 @@ func behindPatch(sec oftrace.Section, first *oftrace.Node, lookups ofreplay.Look
 	return &openflow.Flow{Fields: append([]openflow.Field{{Name: "in_port", Value: in}}, f.Fields...)}, nil
 }
 
-// sameTag reports whether a match asks for the outermost VLAN tag that a packet has.
+// sameTag reports whether a match requires the packet's own outermost VLAN tag.
 func sameTag(match, pkt openflow.Flow) bool {
 	p, err := openflow.ToPacket(pkt)
 	if err != nil {

@@ -12,38 +12,39 @@ import (
 )
 
 // Engine traces packets through one node. Its fields are set before the first trace and not changed
-// afterwards. It keeps nothing from one trace to the next; whether two may run at the same time
-// depends on Tracker and Table.
+// afterwards. It keeps nothing from one trace to the next. Several traces may run at the same time
+// if the values of its fields, such as Tracker and Table, allow it.
 type Engine struct {
 	OVS   Tracer
 	Ports Ports
-	// Underlay may be nil for a datapath on which Open vSwitch makes no tunnels by itself, as the
-	// kernel's. Without it a trace on the userspace datapath may send: see Underlay.
+	// Underlay may be nil for a datapath on which Open vSwitch does not encapsulate by itself, such
+	// as the kernel's. Without it, a trace on the userspace datapath may make Open vSwitch send a
+	// packet: see Underlay.
 	Underlay Underlay
-	Bonds    Bonds // may be nil: what goes to an lb_output is then unknown
+	Bonds    Bonds // may be nil: the end of a packet at lb_output is then unknown
 	Tracker  ctstate.Tracker
 	Table    ctstate.Table // the node's live entries
-	Limits   Limits        // fields that are 0 take those of DefaultLimits
-	Now      func() int64  // unix seconds, for overlay entries to age by; nil: they do not age
-	// OVN says that the flows are ovn-controller's: reg0 and xxreg0 then hold a router's next hop,
-	// which names the alternatives of an ECMP route (Choice.Chosen).
+	Limits   Limits        // a field that is 0 has the value of DefaultLimits
+	Now      func() int64  // returns unix seconds, by which overlay entries age; nil: they do not age
+	// OVN says that ovn-controller made the flows: reg0 and xxreg0 then contain a router's next
+	// hop, which names the alternatives of an ECMP route (Choice.Chosen).
 	OVN bool
 }
 
-// ErrLimit is the error of a trace that was ended because it reached a bound of Limits.
+// ErrLimit is the error of a trace that reached Limits.Segments.
 var ErrLimit = failure.Of(failure.Undetermined, errors.New("bound of work reached"))
 
 // ErrChanged is the error of a trace during which the node's flow tables changed.
 var ErrChanged = failure.Of(failure.Undetermined, errors.New("the flow tables changed during the trace"))
 
-// TraceError is a request to ofproto/trace that failed: the daemon refused the flow, or could not
+// TraceError is the error of a request to ofproto/trace: the daemon refused the flow, or could not
 // be reached.
 type TraceError struct {
 	Bridge, Flow string // as given to Tracer
-	Err          error  // Tracer's own error, or what the daemon's answer says
+	Err          error  // Tracer's own error, or the error in the daemon's answer
 }
 
-// Error names the bridge and the flow.
+// Error returns the bridge, the flow and the cause.
 func (e *TraceError) Error() string {
 	return fmt.Sprintf("ofproto/trace %s '%s': %v", e.Bridge, e.Flow, e.Err)
 }
@@ -52,12 +53,11 @@ func (e *TraceError) Error() string {
 func (e *TraceError) Unwrap() error { return e.Err }
 
 // Trace follows one packet until every branch has left the node or ended. The overlay's entries
-// hide those of Table; each Outcome carries the overlay as it leaves it. Nothing is changed on the
-// node.
+// replace those of Table; each Outcome contains the overlay after it. Nothing changes on the node.
 //
-// The result is never nil: on error it holds what was found before it. The error is a *TraceError,
-// ErrLimit, ErrChanged, one of Underlay, ctx's own, or one of Table that is fs.ErrPermission. What
-// else goes wrong with a look-up makes the branch LeafUnknown.
+// The result is never nil: on an error it contains what was found before it. The error is a
+// *TraceError, ErrLimit, ErrChanged, an error of Underlay, that of ctx, or an error of Table that
+// is fs.ErrPermission. After any other error of Table the branch ends as LeafUnknown.
 func (e *Engine) Trace(ctx context.Context, req Request, overlay ctstate.OverlayData) (*Result, error) {
 	r := &run{
 		engine: e,
@@ -90,7 +90,7 @@ func (l Limits) orDefault() Limits {
 	}
 }
 
-// run is one call of Trace.
+// run is the state of one call of Trace.
 type run struct {
 	engine   *Engine
 	limits   Limits
@@ -101,8 +101,8 @@ type run struct {
 	pushes   int      // tnl_push actions met
 }
 
-// world is one way the undetermined choices met so far have fallen: what is left to do in
-// it, and the entries it has left.
+// world is one combination of the undetermined choices met so far: what is still to do in it, and
+// the entries that it has left.
 type world struct {
 	overlay *ctstate.Overlay
 	stack   []item // the next item is the last
@@ -118,15 +118,15 @@ type item struct {
 	actions  odp.Actions
 	pkt      state
 	path     []int
-	choices  []Choice // on this item's own way
+	choices  []Choice // choices on this item's own way
 	root     bool     // the segment's own list, not one nested in it
-	produced bool     // something left by an action before
+	produced bool     // an earlier action of the list has produced an end
 	pushed   bool     // this list has put a tunnel's header around the packet
-	level    int      // how many recirculations and clones run inline around it
+	level    int      // how many recirculations and clones enclose it
 }
 
-// inlineLevels is how deep the kernel runs recirculations and clones inline; deeper ones wait in
-// a FIFO until the packet's first action list has ended (net/openvswitch/actions.c:
+// inlineLevels is the depth to which the kernel runs recirculations and clones inline; deeper ones
+// wait in a FIFO until the packet's first action list has ended (net/openvswitch/actions.c:
 // clone_execute, OVS_DEFERRED_ACTION_THRESHOLD).
 const inlineLevels = 3
 
@@ -153,7 +153,7 @@ func (w *world) pop() (item, bool) {
 	return item{}, false
 }
 
-// fork copies a world so that an alternative can be walked apart from it.
+// fork copies a world, so that an alternative can be followed separately.
 func (w *world) fork() *world {
 	return &world{
 		overlay: w.overlay.Fork(),
@@ -170,7 +170,7 @@ func (r *run) begin(ctx context.Context, ov *ctstate.Overlay) error {
 	r.worlds = append(r.worlds, w)
 	st := state{pkt: r.req.Packet, conn: r.req.Conn}
 	if st.pkt.Frag == packet.FragLater {
-		st = later(st) // whatever was said of its transport header
+		st = later(st) // whatever transport header was given
 	}
 	st.hashOver = hashedFields(st.pkt)
 	seg, err := r.first(ctx, st)
@@ -201,7 +201,7 @@ func (r *run) begin(ctx context.Context, ov *ctstate.Overlay) error {
 	return nil
 }
 
-// enter queues a segment's actions, or the leaf that its failure is.
+// enter queues a segment's actions, or records the leaf if the segment failed.
 func (r *run) enter(w *world, seg *segment, st state, path []int, choices []Choice, level int) {
 	path = append(append([]int(nil), path...), seg.pub.ID)
 	it := item{seg: seg, actions: seg.actions, pkt: st, path: path, choices: choices, root: true, level: level}

@@ -9,7 +9,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// entryFlow is the flow of the packet as it enters the bridge.
+// entryFlow returns the flow of the packet as it enters the bridge.
 func (r *run) entryFlow(st state) string {
 	var f openflow.Flow
 	f.Fields = append(f.Fields, openflow.Field{Name: "in_port", Value: fmt.Sprint(r.req.InPort)})
@@ -20,7 +20,7 @@ func (r *run) entryFlow(st state) string {
 	return f.String()
 }
 
-// metadata are the request's fields beside the packet's own.
+// metadata returns the request's flow fields other than the packet's own.
 func (r *run) metadata() []openflow.Field {
 	var out []openflow.Field
 	for _, f := range r.req.Metadata {
@@ -29,9 +29,9 @@ func (r *run) metadata() []openflow.Field {
 	return out
 }
 
-// thawFlow is the flow that resumes recirculation id: the frozen state has the registers, metadata,
-// stack and tunnel; the flow gives headers and conntrack's answer. The bridge and in_port are the
-// packet's first (ofproto/ofproto-dpif-xlate.c: xlate_actions, frozen_state).
+// thawFlow returns the flow that resumes recirculation id: the frozen state contains the registers,
+// metadata, stack and tunnel; the flow gives headers and conntrack's answer. The bridge and in_port
+// are the packet's first (ofproto/ofproto-dpif-xlate.c: xlate_actions, frozen_state).
 func (r *run) thawFlow(id uint32, st state) flowText {
 	if st.conn.OrigTuple != nil && st.conn.State&(ctstate.New|ctstate.Est|ctstate.Rpl) == 0 && r.req.InPortDatapath != "" && st.inside == nil {
 		return flowText{flow: r.datapathFlow(id, st)}
@@ -46,7 +46,7 @@ func (r *run) thawFlow(id uint32, st state) flowText {
 	return flowText{bridge: bridge, flow: f.String()}
 }
 
-// keyFields are the datapath key's fields beside headers and conntrack.
+// keyFields returns the fields of the datapath key other than headers and conntrack.
 func keyFields(st state) []openflow.Field {
 	var out []openflow.Field
 	add := func(name string, v uint32) {
@@ -60,7 +60,7 @@ func keyFields(st state) []openflow.Field {
 	return out
 }
 
-// ctFields are ct_state, ct_zone, ct_mark and ct_label; none for an untracked packet.
+// ctFields returns ct_state, ct_zone, ct_mark and ct_label; none for an untracked packet.
 func ctFields(st state) []openflow.Field {
 	c := st.conn
 	if c.State == 0 {
@@ -74,8 +74,8 @@ func ctFields(st state) []openflow.Field {
 	}
 }
 
-// origFields are the original tuple; OVS accepts it only behind the Ethernet type and a ct_state
-// with new, est or rpl (lib/meta-flow.c: mf_are_prereqs_ok, MFP_CT_VALID).
+// origFields returns the fields of the original tuple; OVS accepts them only after the Ethernet
+// type and a ct_state with new, est or rpl (lib/meta-flow.c: mf_are_prereqs_ok, MFP_CT_VALID).
 func origFields(c ctstate.Conn) []openflow.Field {
 	t := c.OrigTuple
 	if t == nil || c.State&(ctstate.New|ctstate.Est|ctstate.Rpl) == 0 {
@@ -98,8 +98,8 @@ func origFields(c ctstate.Conn) []openflow.Field {
 	}
 }
 
-// datapathFlow is thawFlow in the datapath's own syntax, which takes an original tuple with any
-// ct_state (a +rel-only packet's cannot be given as OpenFlow fields).
+// datapathFlow returns thawFlow's flow in the datapath's syntax, which accepts an original tuple
+// with any ct_state: OpenFlow fields cannot give that of a packet with +rel only.
 func (r *run) datapathFlow(id uint32, st state) string {
 	var b strings.Builder
 	p, c := st.pkt, st.conn

@@ -9,10 +9,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// lastFragment goes on with a reassembled datagram. The kernel runs for it what was looked up for
-// the fragment that completed it (ovs_ct_handle_fragments): a later one, unless they come in
-// disorder. That one has no ports, so the registers that its flows load may differ from the first
-// fragment's.
+// lastFragment continues with a reassembled datagram. The kernel runs on it the actions found for
+// the fragment that completed it (ovs_ct_handle_fragments): a later fragment, unless they arrive
+// out of order. That fragment has no ports, so the registers that its flows load may differ from
+// those of the first fragment.
 func (r *run) lastFragment(ctx context.Context, w *world, it item) (done bool, err error) {
 	seg := it.seg
 	flow := r.flowOf(seg, later(seg.entry))
@@ -37,8 +37,8 @@ func (r *run) lastFragment(ctx context.Context, w *world, it item) (done bool, e
 	return false, nil
 }
 
-// later is a later fragment of a datagram: it has no transport header, and to both datapaths IPv6's
-// has a protocol of its own.
+// later returns the state of a later fragment of the datagram: it has no transport header, and for
+// IPv6 both datapaths give it a protocol of its own.
 func later(st state) state {
 	p := &st.pkt
 	p.Frag = packet.FragLater
@@ -50,7 +50,7 @@ func later(st state) state {
 	return st
 }
 
-// flowOf is a segment's own request with another packet; nil where it was entered by packet-out.
+// flowOf returns a segment's own request with another packet; nil if it was entered by packet-out.
 func (r *run) flowOf(seg *segment, st state) func(uint32) flowText {
 	switch {
 	case seg.pub.Approx:
@@ -61,12 +61,12 @@ func (r *run) flowOf(seg *segment, st state) func(uint32) flowText {
 	return func(id uint32) flowText { return r.thawFlow(id, st) }
 }
 
-// transport are the fields of a flow that a table look-up finds zero in a fragment.
+// transport lists the flow fields that are zero for a fragment's table look-up.
 var transport = []string{"tp_src", "tp_dst", "tcp_src", "tcp_dst", "udp_src", "udp_dst", "sctp_src", "sctp_dst", "icmp_type", "icmp_code",
 	"icmpv6_type", "icmpv6_code"}
 
-// lookedUp is a packet as a table finds it: a fragment without its ports, a first one too, as
-// bridges handle fragments unless a controller asks otherwise (ofproto/ofproto-dpif.c:
+// lookedUp returns the flow that a table look-up uses: a fragment's, also the first one's, has no
+// ports, unless a controller has configured the bridge otherwise (ofproto/ofproto-dpif.c:
 // rule_dpif_lookup_from_table, OFPUTIL_FRAG_NORMAL).
 func lookedUp(f openflow.Flow) openflow.Flow {
 	if frag, ok := f.Get("nw_frag"); !ok || frag == "no" || frag == "not_later" {

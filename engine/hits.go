@@ -7,9 +7,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// tableHits lists a section's table look-ups in execution order, each with the bridge it is in and
-// the action lines under it. What follows a nested bridge (behind a patch port or a native tunnel)
-// belongs to the outer one again.
+// tableHits lists a section's table look-ups in execution order, each with its bridge and the
+// action lines under it. Look-ups after a nested bridge (behind a patch port or a native tunnel)
+// belong to the outer bridge again.
 func tableHits(sec *oftrace.Section) []TableHit {
 	var hits []TableHit
 	var walk func(bridge string, nodes []*oftrace.Node, at int)
@@ -51,7 +51,7 @@ func lineText(n *oftrace.Node) string {
 	return n.Text
 }
 
-// metadataOf reads metadata=N, OVN's logical datapath, out of a match.
+// metadataOf returns N of metadata=N in a match, which is OVN's logical datapath; 0 without it.
 func metadataOf(match string) uint64 {
 	f, err := openflow.Parse(match)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// LeafKind says what ended a branch on this node.
+// LeafKind is how a branch ended on this node.
 type LeafKind string
 
 // The ends of a branch on one node.
@@ -13,35 +13,35 @@ const (
 	LeafOutput     LeafKind = "output"     // it leaves by Leaf.Port
 	LeafController LeafKind = "controller" // punted, or consumed by ovs-vswitchd itself
 	LeafDrop       LeafKind = "drop"
-	LeafUnknown    LeafKind = "unknown" // Leaf.Why says what is not known
+	LeafUnknown    LeafKind = "unknown" // it is unknown; Leaf.Why says why
 )
 
 // Leaf is one end of the packet on this node.
 type Leaf struct {
 	Kind       LeafKind        `json:"kind"`
 	Port       *Port           `json:"port,omitempty"`       // of LeafOutput
-	Packet     packet.Packet   `json:"packet"`               // as it is at its end
-	Tunnel     *Tunnel         `json:"tunnel,omitempty"`     // nil where the port is no tunnel
-	Controller *ControllerLeaf `json:"controller,omitempty"` // nil where ovs-vswitchd consumes the packet
-	Segment    int             `json:"segment"`              // ID of the segment that ended it
-	Path       []int           `json:"path"`                 // segments from the first to Segment
-	Choices    []Choice        `json:"choices,omitempty"`    // on this leaf's own way
-	Why        string          `json:"why,omitempty"`        // for people; empty where the flows say it all
-	// Hit is the look-up in Segment's Tables that decided, counted from 1; 0 where the last one
-	// did.
+	Packet     packet.Packet   `json:"packet"`               // the packet at its end
+	Tunnel     *Tunnel         `json:"tunnel,omitempty"`     // nil if the port is not a tunnel
+	Controller *ControllerLeaf `json:"controller,omitempty"` // nil if ovs-vswitchd consumes the packet
+	Segment    int             `json:"segment"`              // ID of the segment where it ended
+	Path       []int           `json:"path"`                 // IDs of the segments from the first to Segment
+	Choices    []Choice        `json:"choices,omitempty"`    // choices on this leaf's own way
+	Why        string          `json:"why,omitempty"`        // for people; empty if the flows show the reason
+	// Hit is the position, counted from 1, of the deciding look-up in the segment's Tables; 0 for
+	// the last one.
 	Hit  int          `json:"hit,omitempty"`
 	Conn ctstate.Conn `json:"conn"` // the conntrack state that the packet carries
-	// Mirror names the mirror whose copy this is: not an end of the packet itself.
+	// Mirror names the mirror that made this copy; empty for an end of the packet itself.
 	Mirror string `json:"mirror,omitempty"`
-	Held   *Hold  `json:"held,omitempty"` // nil for a packet that is no fragment, or not held
-	// Outer is the native tunnel's packet that Packet was in here; Tunnel then is its header as the
-	// receiver sees it.
+	Held   *Hold  `json:"held,omitempty"` // nil for a packet that is not a fragment, or not held
+	// Outer is the native tunnel's packet that contains Packet, nil without one; Tunnel is then its
+	// header as the receiver sees it.
 	Outer *packet.Packet `json:"outer,omitempty"`
 	push  int            // the tnl_push that made Outer
 }
 
-// Hold is where a fragment first waits for the others of its datagram; what follows is the
-// datagram's.
+// Hold is the ct() action where a fragment first waits for the others of its datagram. From there
+// on, the result is that of the datagram.
 type Hold struct {
 	Zone uint16 `json:"zone"`
 }
@@ -49,14 +49,14 @@ type Hold struct {
 // ControllerLeaf is a punt to the controller.
 type ControllerLeaf struct {
 	Action   string `json:"action"` // the OpenFlow action as printed, "" when not found
-	Table    int    `json:"table"`  // where it is; -1 when not found
+	Table    int    `json:"table"`  // number of the action's table; -1 when not found
 	Bridge   string `json:"bridge"`
-	Cookie   uint64 `json:"cookie"` // of the flow it is in
+	Cookie   uint64 `json:"cookie"` // cookie of the action's flow
 	Reason   uint32 `json:"reason"` // enum ofp_packet_in_reason: 1 for an action
-	Paused   bool   `json:"paused"` // the packet waits for the controller to resume it
+	Paused   bool   `json:"paused"` // reports whether the packet waits for the controller to resume it
 	RecircID uint32 `json:"recirc_id,omitempty"`
-	// FlowRegs has the registers and metadata at the punt, in OpenFlow syntax; Lost says why they
-	// are not to be relied on, and is empty where they are.
+	// FlowRegs contains the registers and metadata at the punt, in OpenFlow syntax. Lost says why
+	// they may be wrong; empty if they are right.
 	FlowRegs string `json:"flow_regs,omitempty"`
 	Lost     string `json:"lost,omitempty"`
 }

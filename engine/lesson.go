@@ -12,38 +12,39 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Lesson is a flow that a packet would have put into a table by learn(): a trace installs nothing
-// (ofproto/ofproto-dpif-xlate.c: xlate_learn_action). Those of an Outcome are given to the requests
-// of later packets.
+// Lesson is a flow that a packet would have put into a table by learn(): a trace does not install
+// it (ofproto/ofproto-dpif-xlate.c: xlate_learn_action). A caller takes the lessons of an Outcome
+// and gives them to the requests of later packets.
 type Lesson struct {
 	Bridge   string `json:"bridge"`
 	Table    int    `json:"table"`
 	Priority int    `json:"priority"`
-	// Items are those of the learn() action as Open vSwitch prints them, in order: what the flow
-	// matches, and does.
+	// Items are the items of the learn() action as Open vSwitch prints them, in order: the flow's
+	// match and actions.
 	Items []string `json:"items"`
 	// Flow is the packet at the learn(), with registers and conntrack state, in the syntax of
-	// Segment.Flow; empty where it could not be followed.
+	// Segment.Flow; empty where it is unknown.
 	Flow string `json:"flow"`
-	// Packet names the packet in reasons and in TableHit.Taught. A trace leaves it empty: the
-	// caller knows the name.
+	// Packet names the packet in reasons and in TableHit.Taught. A trace leaves it empty, for the
+	// caller to set.
 	Packet string `json:"packet"`
 }
 
-// GoesBefore reports whether the flow is found in place of the one that a look-up found.
+// GoesBefore reports whether the lesson's flow precedes the flow that a look-up found, if both
+// match.
 func (l Lesson) GoesBefore(h TableHit) bool {
 	return l.Bridge == h.Bridge && l.Table == h.Table && (h.Miss || h.Priority < l.Priority)
 }
 
-// lessons are what a packet teaches on its way to some leaves, in the order of the segments. Two of
-// one flow stay in order: the later one is then in the table.
+// lessons returns the flows that a packet would learn on its way to some leaves, in the order of
+// the segments. If two have the same match, the later one replaces the other.
 func (r *run) lessons(leaves []Leaf) (out []Lesson) {
 	for _, s := range r.segments {
 		if !slices.ContainsFunc(leaves, func(l Leaf) bool { return slices.Contains(l.Path, s.pub.ID) }) {
 			continue
 		}
 		replay := s.replay
-		if replay == nil { // cut short: what it was about is not known
+		if replay == nil { // the reply was cut short: it is unknown what the flow is
 			rep := ofreplay.Follow(s.section, ofreplay.Start{Lost: s.unknown})
 			replay = &rep
 		}
@@ -54,12 +55,12 @@ func (r *run) lessons(leaves []Leaf) (out []Lesson) {
 	return out
 }
 
-// maxDetours bounds how many look-ups of one segment are answered by lessons.
+// maxDetours bounds the number of look-ups of one segment that lessons answer.
 const maxDetours = 16
 
-// learned traces a segment over the flows that packets before would have taught: where a look-up
-// would find one, all that the segment's flows do is given to packet-out, with the learned flow's
-// actions in the place of what was found.
+// learned traces a segment with the flows that earlier packets would have learned. If a look-up
+// would find one, it gives all actions of the segment's flows to packet-out, with the learned
+// flow's actions in place of those that the look-up found.
 func (r *run) learned(ctx context.Context, s *segment) error {
 	for range maxDetours {
 		if s.unknown != "" || !r.mayLearn(s) {
@@ -89,7 +90,7 @@ func (r *run) learned(ctx context.Context, s *segment) error {
 	return nil
 }
 
-// mayLearn reports whether a lesson is about a table that the segment asks.
+// mayLearn reports whether a lesson's flow may precede one that the segment found.
 func (r *run) mayLearn(s *segment) bool {
 	return slices.ContainsFunc(r.req.Lessons, func(l Lesson) bool { return slices.ContainsFunc(s.pub.Tables, l.GoesBefore) })
 }
@@ -125,8 +126,8 @@ func (r *run) takeDetour(ctx context.Context, s *segment, start ofreplay.Start, 
 	return nil
 }
 
-// detourFlow is the packet where a segment begins, with what OVS would have thawed; why is not
-// empty where that is unknown.
+// detourFlow returns the packet where a segment begins, with the state that OVS would have thawed;
+// if that is unknown, why says why.
 func (r *run) detourFlow(s *segment, start *openflow.Flow, d *detour) (f flowText, why string) {
 	switch {
 	case s.from != nil:
@@ -162,7 +163,7 @@ func (r *run) detourFlow(s *segment, start *openflow.Flow, d *detour) (f flowTex
 	return flowText{bridge: s.section.Bridge, flow: flow.String()}, ""
 }
 
-// outputsOf are the ports that actions send to, at any depth.
+// outputsOf returns the ports that actions send to, at any depth.
 func outputsOf(list odp.Actions) (out []string) {
 	odp.Walk(list, func(a odp.Action) bool {
 		if o, ok := a.(odp.Output); ok {
@@ -173,7 +174,7 @@ func outputsOf(list odp.Actions) (out []string) {
 	return out
 }
 
-// mirrored reports whether a mirror's port is among outputs that were not there before.
+// mirrored reports whether a mirror's port is among now and not among before.
 func (r *run) mirrored(now, before []string) bool {
 	return slices.ContainsFunc(now, func(port string) bool {
 		p, ok := r.engine.Ports.ByDatapath(port)

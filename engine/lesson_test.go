@@ -169,8 +169,8 @@ func TestLessonsBehindAPatchPort(t *testing.T) {
 	if want := story(trace(t, e, req)); got != want || !strings.Contains(want, "mark 3") {
 		t.Errorf("by the lesson:\n%s\nby the flow:\n%s", got, want)
 	}
-	// Tagged as the flow behind the patch port is not asked for: nobody can tell what the bridge
-	// made of the tag.
+	// Tagged as the flow behind the patch port does not match: it is unknown what the bridge made
+	// of the tag.
 	b.AddFlows("br0", "table=0,priority=40000,in_port=7,ip,actions=set_field:0x5->metadata,resubmit(,20)")
 	b.Ofctl("del-flows", "br0", "table=69,ip")
 	req.Lessons = []engine.Lesson{{Bridge: "br0", Table: 69, Priority: 32768, Flow: at.String(), Packet: "SYN", Items: []string{"eth_type=0x800"}}}

@@ -7,9 +7,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// mergeOutcomes takes out the choices that decide nothing (an entry that exists pins the backend
-// whatever the bucket): outcomes that differ in such a choice alone become one. folded are the
-// choices of the outcomes for which another one stands.
+// mergeOutcomes removes the choices that decide nothing (an existing entry determines the backend,
+// whatever the bucket): outcomes that differ only in such a choice become one. folded contains the
+// choices of the outcomes that were merged into another one.
 func mergeOutcomes(in []*Outcome) (out []*Outcome, folded []Choice) {
 	depth := 0
 	for _, o := range in {
@@ -21,8 +21,8 @@ func mergeOutcomes(in []*Outcome) (out []*Outcome, folded []Choice) {
 	return in, folded
 }
 
-// mergeAt folds outcomes over their choice number d, where each way that it can fall has come to
-// the same.
+// mergeAt merges the outcomes that differ in their choice number d, if every alternative of it has
+// the same result.
 func mergeAt(in []*Outcome, d int, folded *[]Choice) []*Outcome {
 	var out []*Outcome
 	gone := map[*Outcome]bool{}
@@ -51,7 +51,8 @@ func mergeAt(in []*Outcome, d int, folded *[]Choice) []*Outcome {
 	return out
 }
 
-// ways counts how choice number len(before) falls in the outcomes that agree up to it.
+// ways returns the number of alternatives of choice number len(before) among the outcomes whose
+// choices begin with before.
 func ways(in []*Outcome, before []Choice) int {
 	var seen []Choice
 	for _, o := range in {
@@ -65,13 +66,13 @@ func ways(in []*Outcome, before []Choice) int {
 	return len(seen)
 }
 
-// sameBut reports whether choices are the same, number d left out.
+// sameBut reports whether two lists of choices are equal except for number d.
 func sameBut(a, b []Choice, d int) bool {
 	return len(a) > d && len(b) > d && slices.Equal(a[:d], b[:d]) && slices.Equal(a[d+1:], b[d+1:])
 }
 
-// without is an outcome that stands for all of same: their choice number d is out of it, and out of
-// what hung on it.
+// without returns one outcome for all of same, without their choice number d; nothing in it depends
+// on that choice.
 func (o *Outcome) without(d int, same []*Outcome) *Outcome {
 	var fell []Choice
 	for _, s := range same {
@@ -112,7 +113,7 @@ func sameEnds(a, b *Outcome) bool {
 	return true
 }
 
-// samePlace reports whether two ports lead to the same: a bond's members do.
+// samePlace reports whether two ports lead to the same place: a bond's members do.
 func samePlace(a, b *Port) bool {
 	if a != nil && b != nil && a.Bond != "" {
 		return a.Bond == b.Bond && a.Bridge == b.Bridge
@@ -120,8 +121,8 @@ func samePlace(a, b *Port) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// mergeOverlay returns the entries that stand for those of both. When an entry was made differs by
-// how long the tracing took.
+// mergeOverlay returns the entries that represent those of both. The entries' creation times may
+// differ by the duration of the trace.
 func mergeOverlay(a, b ctstate.OverlayData) (ctstate.OverlayData, bool) {
 	if len(a.Entries) != len(b.Entries) {
 		return a, false

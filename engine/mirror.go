@@ -8,10 +8,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 )
 
-// mirrored names the mirror whose copy an output to a port is. Open vSwitch adds a mirror's output
-// without a line in the trace (ofproto/ofproto-dpif-xlate.c: mirror_packet), and keeps NORMAL away
-// from a mirror's output port: an output there that no action asks for is a copy. Where actions ask
-// for the port too, see copyBefore.
+// mirrored returns the name of the mirror whose copy an output to a port is; empty for no copy.
+// Open vSwitch adds a mirror's output without a line in the trace (ofproto/ofproto-dpif-xlate.c:
+// mirror_packet), and NORMAL never uses a mirror's output port: an output there that no action
+// requests is a copy. If actions request the port too, see copyBefore.
 func (s *segment) mirrored(p Port) string {
 	if len(p.Mirrors) == 0 || s.asksFor(p) > 0 {
 		return ""
@@ -19,9 +19,8 @@ func (s *segment) mirrored(p Port) string {
 	return strings.Join(p.Mirrors, ", ")
 }
 
-// copyBefore marks an output as a mirror's copy where a segment has put the packet out of a port
-// more often than its actions ask for: the earliest, as the copy of what comes in is made before
-// anything else.
+// copyBefore marks an output as a mirror's copy if a segment has sent the packet out of a port more
+// often than its actions request: it marks the earliest, because the ingress copy is made first.
 func (s *segment) copyBefore(leaves []Leaf, p Port) []Leaf {
 	if len(p.Mirrors) == 0 {
 		return leaves
@@ -45,7 +44,7 @@ func (s *segment) copyBefore(leaves []Leaf, p Port) []Leaf {
 	return leaves
 }
 
-// asksFor counts the OpenFlow actions of the segment that put the packet out of a port.
+// asksFor returns the number of the segment's OpenFlow actions that send the packet out of a port.
 func (s *segment) asksFor(p Port) int {
 	found := 0
 	number := strconv.FormatUint(uint64(p.OFPort), 10)
@@ -64,7 +63,7 @@ func (s *segment) asksFor(p Port) int {
 	return found
 }
 
-// outputs reports whether an action as ofproto/trace prints it names a port, or all ports.
+// outputs reports whether an action, as ofproto/trace prints it, outputs to a port or to all ports.
 func outputs(action, port string) bool {
 	rest, ok := strings.CutPrefix(action, "output:")
 	switch {
@@ -78,9 +77,9 @@ func outputs(action, port string) bool {
 	return action == "FLOOD" || action == "ALL" || strings.HasPrefix(action, "bundle(")
 }
 
-// lportMirrors notes where OVN itself copies the packet to a logical port (mirror type lport;
-// lib/actions.c: encode_MIRROR): the copy goes through the tables like the packet, and its end is
-// not told from the packet's own.
+// lportMirrors adds a note if OVN itself copies the packet to a logical port (mirror type lport;
+// lib/actions.c: encode_MIRROR): the copy goes through the tables like the packet, and its end
+// cannot be distinguished from the packet's own.
 func (s *segment) lportMirrors() {
 	for _, h := range s.pub.Tables {
 		for _, a := range h.Actions {

@@ -7,7 +7,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// A mirror's copy is told from the packet: by ingress and by egress, beside a drop, after
+// A mirror's copy is distinguished from the packet: by ingress and by egress, with a drop, after
 // conntrack. Where the packet is sent out of the mirror's port by actions too, as many are its own
 // as they ask for.
 func TestMirrors(t *testing.T) {
@@ -62,7 +62,7 @@ table=1,actions=drop
 	}
 }
 
-// OVN's own copy to a logical port is not told apart, and the trace says so.
+// OVN's own copy to a logical port is not distinguished, and a note says so.
 func TestLportMirrorIsSaid(t *testing.T) {
 	b, p := start(t, 3, `
 table=0,tcp,tp_dst=80,cookie=0x77 actions=clone(load:0xffff->NXM_OF_IN_PORT[],load:0x5->NXM_NX_REG15[],resubmit(,42)),resubmit(,9)

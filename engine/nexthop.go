@@ -8,15 +8,14 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// nextHopOf is the next hop that a section's buckets lead to: what the table that a bucket hands
-// the packet to (northd's *_ecmp stages) puts into the registers that a router has it in (northd.c:
-// REG_NEXT_HOP_IPV4, REG_NEXT_HOP_IPV6). One hash may decide several groups, such as a route's and
-// after it a policy's: the last that sets the next hop counts. It is empty for buckets that are
-// about something else.
+// nextHopOf returns the next hop of a section's buckets: the value that the table after a bucket
+// (northd's *_ecmp stages) writes to a router's next-hop registers (northd.c: REG_NEXT_HOP_IPV4,
+// REG_NEXT_HOP_IPV6). One hash may decide several groups, such as a route's and then a policy's:
+// the last one that sets the next hop counts. The result is empty for other buckets.
 func nextHopOf(sec oftrace.Section, start ofreplay.Start) string {
 	lookups := ofreplay.Follow(sec, start).Lookups
 	var tables []*oftrace.Node
-	var behind []int // of each bucket, the table that it hands the packet to
+	var behind []int // for each bucket, the table to which it resubmits the packet
 	sec.Walk(func(n *oftrace.Node) bool {
 		switch n.Kind {
 		case oftrace.Bucket:
@@ -34,7 +33,7 @@ func nextHopOf(sec oftrace.Section, start ofreplay.Start) string {
 		before, ok := lookups[tables[i]]
 		after, still := lookups[tables[i+1]]
 		if !ok || !still {
-			// What this bucket set is not known, nor then which hop counts.
+			// It is unknown what this bucket set, and so which hop counts.
 			hop = ""
 			continue
 		}
@@ -43,8 +42,8 @@ func nextHopOf(sec oftrace.Section, start ofreplay.Start) string {
 	return hop
 }
 
-// nextHopSet is the next hop that a table has put into the registers, between its look-up and the
-// next; empty where it has not.
+// nextHopSet returns the next hop that a table has written to the registers between its look-up and
+// the next one; empty if it wrote none.
 func nextHopSet(before, after openflow.Flow) string {
 	was, now := ofreplay.RegistersOf(before), ofreplay.RegistersOf(after)
 	switch {

@@ -9,7 +9,7 @@ import (
 )
 
 // Buckets are named by the next hop that the table behind the group sets, in a clone too, where the
-// final flow does not tell it; by their own number where there is none, and by both where two lead
+// final flow does not show it; by their own number where there is none, and by both where two lead
 // to one.
 func TestECMPIsNamedByNextHop(t *testing.T) {
 	const behind = "table=2,ip,reg8=1,actions=set_field:0x14000003->reg0,dec_ttl,resubmit(,3)\n" +

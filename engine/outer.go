@@ -11,21 +11,21 @@ import (
 )
 
 // payload is the packet that a native tunnel's outer packet carries. From tnl_push on, the state's
-// own headers are the outer packet's: what the datapath does behind it in that list, and in what
-// nests there or recirculates, is done to the outer packet (lib/dpif-netdev.c: push_tnl_action),
-// and the payload is out of reach until the far end takes it out.
+// own headers are the outer packet's: later actions of that list, of lists nested in it and of its
+// recirculations change the outer packet (lib/dpif-netdev.c: push_tnl_action). Nothing changes the
+// payload before the far end removes the outer header.
 type payload struct {
-	state         // as it was pushed; its tun is the outer header as the receiver sees it
+	state         // the packet at the tnl_push; its tun is the outer header as the receiver sees it
 	port   Port   // the tunnel port
-	out    Port   // where the outer packet counts as coming from (lib/netdev.c: netdev_push_header sets in_port)
-	push   int    // which tnl_push this was: all copies of one outer packet have the same
-	mirror string // the mirror whose copy it is
-	hashed bool   // the outer source port is a hash of the payload, which cannot be known
+	out    Port   // the outer packet's in_port, which netdev_push_header sets (lib/netdev.c)
+	push   int    // number of the tnl_push; all copies of one outer packet have the same
+	mirror string // the mirror whose copy it is; empty for no copy
+	hashed bool   // the outer source port is a hash of the payload, and so unknown
 }
 
-// tunnelPush puts a native tunnel's header around the packet. The rest of the list is about the
-// outer packet; whether it is sent decides what becomes of the payload. Releases before 2.8 handed
-// the outer packet to out_port by themselves; since then the translation says where it goes
+// tunnelPush adds a native tunnel's header to the packet. The rest of the list applies to the outer
+// packet; the payload's end depends on whether that is sent. Releases before 2.8 sent the outer
+// packet to out_port themselves; since then the translation contains its output
 // (ofproto/ofproto-dpif-xlate.c: native_tunnel_output).
 func (r *run) tunnelPush(w *world, it *item, a odp.TnlPush) (done bool) {
 	port, ok := r.engine.Ports.ByDatapath(a.TnlPort)
@@ -52,7 +52,7 @@ func (r *run) tunnelPush(w *world, it *item, a odp.TnlPush) (done bool) {
 	return false
 }
 
-// outerPacket is the packet that a tnl_push makes of st.
+// outerPacket returns the outer packet that a tnl_push makes from st.
 func outerPacket(h odp.TunnelHeader, st state) (packet.Packet, error) {
 	p := packet.Packet{EthType: packet.EthIPv4, Src: h.Src, Dst: h.Dst, Proto: h.Proto, TTL: h.TTL, TOS: h.TOS, SrcPort: h.UDPSrc, DstPort: h.UDPDst}
 	if h.Src.Is6() {
@@ -72,9 +72,9 @@ func outerPacket(h odp.TunnelHeader, st state) (packet.Packet, error) {
 // ethHeader is the length of an Ethernet header.
 const ethHeader = 14
 
-// outerOutput sends the outer packet out of a port. Whatever port that is, the payload has one end:
-// the tunnel's far side, which is reached by one of the ports that the underlay floods to. Only a
-// packet that goes to no port but the host's own ends there.
+// outerOutput sends the outer packet out of a port. Whatever port that is, the payload has one end,
+// the tunnel's far side: one of the ports that the underlay floods to reaches it. Only a packet
+// that goes to the host's own port alone ends there.
 func (r *run) outerOutput(w *world, it item, port Port) (mirror string) {
 	in := it.pkt.inside
 	if mirror = it.seg.mirrored(port); mirror != "" {
@@ -89,7 +89,7 @@ func (r *run) outerOutput(w *world, it item, port Port) (mirror string) {
 		return ""
 	}
 	if before >= 0 && w.leaves[before].Port.Kind != PortHost {
-		return in.mirror // another copy of an outer packet that has been sent
+		return in.mirror // a further copy of an outer packet that has been sent
 	}
 	if before >= 0 {
 		w.leaves = slices.Delete(slices.Clone(w.leaves), before, before+1) // another world may share them
@@ -105,7 +105,7 @@ func (r *run) tunnelled(w *world, it item) {
 	w.leaves = it.seg.copyBefore(w.leaves, in.port)
 }
 
-// unsent ends a list that pushed a tunnel's header and then sent the outer packet nowhere.
+// unsent ends a list that pushed a tunnel's header and then did not send the outer packet.
 func (r *run) unsent(w *world, it item) {
 	in := it.pkt.inside
 	where := ""
@@ -115,8 +115,8 @@ func (r *run) unsent(w *world, it item) {
 	r.leaf(w, it, Leaf{Kind: LeafDrop, Why: fmt.Sprintf("the %s packet to %s leaves by no port%s", in.port.Type, in.tun.Dst, where)})
 }
 
-// outerCT runs a ct() on an outer packet whose source port is not known: the entry that it finds or
-// makes cannot be named. Only where nothing later looks at the answer is the packet's way known.
+// outerCT runs a ct() on an outer packet whose source port is unknown: the entry that it finds or
+// makes is then unknown too. The packet's way is known only if nothing later depends on the answer.
 func (r *run) outerCT(w *world, it *item, a odp.CT) (done bool) {
 	if len(recircIDs(it.actions)) > 0 || a.NAT != nil {
 		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: fmt.Sprintf("conntrack: zone %d is asked about the %s packet, whose UDP source port is a hash that cannot be known",
@@ -127,9 +127,8 @@ func (r *run) outerCT(w *world, it *item, a odp.CT) (done bool) {
 	return false
 }
 
-// afresh translates an outer packet from where it counts as coming in: recirc(0), which a tunnel
-// header is followed by where the packet was cut (ofproto/ofproto-dpif-xlate.c:
-// native_tunnel_output, truncate).
+// afresh translates an outer packet from its in_port: recirc(0), which follows a tunnel header if
+// the packet was truncated (ofproto/ofproto-dpif-xlate.c: native_tunnel_output, truncate).
 func (r *run) afresh(ctx context.Context, w *world, it item, st state) error {
 	if st.inside == nil || st.inside.out.Bridge == "" {
 		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: "recirc(0) of a packet that no tunnel header was put around"})
@@ -154,7 +153,7 @@ func (r *run) afresh(ctx context.Context, w *world, it item, st state) error {
 // afresh is the ordinal of a segment that has a parent and resumes none of its recirculations.
 const afresh = -1
 
-// origin is the bridge and port that a packet counts as coming from to the datapath.
+// origin returns the bridge and in_port of a packet in the datapath.
 func (r *run) origin(st state) (bridge string, inPort openflow.Field) {
 	bridge, port := r.req.Bridge, r.req.InPort
 	if in := st.inside; in != nil && in.out.Bridge != "" {

@@ -22,18 +22,18 @@ type Port struct {
 	IfaceID  string   `json:"iface_id,omitempty"` // external_ids:iface-id, the logical port
 	// Bond is the bond that it is a member of.
 	Bond string `json:"bond,omitempty"`
-	// Mirrors are the mirrors of its bridge that send their copies out of it.
+	// Mirrors are the mirrors of its bridge whose output port it is.
 	Mirrors []string `json:"mirrors,omitempty"`
 }
 
-// Ports finds a port by what a datapath action names, a number or a name; ok is false
-// when there is none.
+// Ports finds a port by its name in a datapath action, which is a number or a name; ok is false if
+// there is none.
 type Ports interface {
 	ByDatapath(port string) (p Port, ok bool)
 }
 
-// Bonds finds the members of a bond by what lb_output names, the number that bond/show calls
-// bond-id; none where it is not known.
+// Bonds returns the members of a bond by the number in lb_output, which bond/show calls bond-id;
+// nil for an unknown number.
 type Bonds interface {
 	Members(id uint32) []Port
 }

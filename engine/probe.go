@@ -15,8 +15,8 @@ type flowText struct {
 
 func lost(sec oftrace.Section) bool { return sec.Failed == oftrace.ContextLost }
 
-// probe runs one request and returns its first section: those behind it are ofproto/trace's own
-// guesses about conntrack.
+// probe runs one request and returns its first section: the sections after it depend on
+// ofproto/trace's own guesses about conntrack.
 func (r *run) probe(ctx context.Context, f flowText) (oftrace.Section, error) {
 	all, err := r.sections(ctx, f)
 	return all[0], err
@@ -40,9 +40,9 @@ func (r *run) sections(ctx context.Context, f flowText) ([]oftrace.Section, erro
 		if errors.As(err, &refused) && refused.Kind != oftrace.ReplyOther {
 			return []oftrace.Section{{}}, &TraceError{Bridge: f.bridge, Flow: f.flow, Err: err}
 		}
-		// Neither a trace nor a refusal: what becomes of the packet is not known.
+		// Neither a trace nor a refusal: the packet's end is unknown.
 		return []oftrace.Section{{Parent: -1, Flow: f.flow}}, nil
 	}
-	// A later section that is cut short does not matter; the first one says so itself.
+	// A later section that is cut short does not matter; the first one records it itself.
 	return tr.Sections, nil
 }

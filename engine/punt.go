@@ -6,7 +6,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
 )
 
-// punt completes a controller leaf: the OpenFlow action behind it, and the registers it saw.
+// punt completes a controller leaf with its OpenFlow action and the registers at that action.
 func (r *run) punt(s *segment, c *ControllerLeaf) {
 	if c.Action == "" {
 		s.controllerAction(c)
@@ -25,8 +25,8 @@ func (r *run) punt(s *segment, c *ControllerLeaf) {
 
 // controllerAction finds the OpenFlow controller action behind a punt among those of the flow with
 // the punt's cookie: a flow may have several (an ACL that logs and rejects), and Open vSwitch makes
-// an upcall of each, in their order (ofproto/ofproto-dpif-xlate.c: xlate_controller_action). Without
-// a way to tell which one it is, none is named.
+// an upcall for each, in their order (ofproto/ofproto-dpif-xlate.c: xlate_controller_action). If it
+// is unknown which action it is, it sets none.
 func (s *segment) controllerAction(c *ControllerLeaf) {
 	var found []ControllerLeaf
 	for _, h := range s.pub.Tables {
@@ -49,8 +49,8 @@ func (s *segment) controllerAction(c *ControllerLeaf) {
 	c.Action, c.Table, c.Bridge = found[nth].Action, found[nth].Table, found[nth].Bridge
 }
 
-// upcall returns how many of the segment's upcalls for the flow of the punt c come before it; false
-// if c is none of them.
+// upcall returns how many of the segment's upcalls for the flow of the punt c precede it; ok is
+// false if c is not one of them.
 func (s *segment) upcall(c *ControllerLeaf) (nth int, ok bool) {
 	odp.Walk(s.actions, func(a odp.Action) bool {
 		u, isUpcall := a.(odp.Userspace)
@@ -70,7 +70,7 @@ func isController(action string) bool {
 	return strings.HasPrefix(action, "controller(") || strings.HasPrefix(action, "CONTROLLER:")
 }
 
-// pauses reports whether the translation goes on only once the controller resumes it.
+// pauses reports whether the translation stops until the controller resumes it.
 func pauses(controller string) bool { return strings.Contains(controller, "pause") }
 
 // paused finds a punt that stops the translation: ofproto/trace prints no datapath action for

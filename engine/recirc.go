@@ -45,20 +45,20 @@ func (r *run) recirc(ctx context.Context, w *world, it item, id uint32) error {
 // bucket is one alternative of a select group, found by the dp_hash values that lead to it.
 type bucket struct {
 	hash   uint32   // the first value that leads here; never 0
-	hashes []uint32 // all of them, as far as the mask tells them apart
+	hashes []uint32 // all such values, under the mask
 	name   string
 	shape  string
 	choice Choice
 }
 
-// asBefore is the assumption behind a hash that packets before have had too.
+// asBefore is the assumption for a hash that earlier packets have had too.
 const asBefore = "a hash decides as it has decided for the packet before whose hashed headers are the same: predicted, as a sender's socket may hash anew, " +
 	"for instance when it sends again"
 
-// buckets makes every bucket of a dp_hash group a world of its own: the kernel's hash cannot be
-// known from outside, the table from hash to bucket can (ofproto/ofproto-dpif.c:
-// group_setup_dp_hash_table). A hash that was met before, by this packet or one before it, leaves
-// only the buckets that it then had.
+// buckets makes every bucket of a dp_hash group a world of its own: the kernel's hash is unknown,
+// but its mapping to a bucket can be read (ofproto/ofproto-dpif.c: group_setup_dp_hash_table). If
+// this packet or an earlier one has met the hash before, only the buckets that it had then are
+// possible.
 func (r *run) buckets(ctx context.Context, w *world, it item, ordinal int, st state) error {
 	known := w.carried.hash(st.dpOf)
 	list, mask, err := r.listBuckets(ctx, it.seg, ordinal, st, known)
@@ -128,8 +128,8 @@ func (r *run) tryHash(ctx context.Context, parent *segment, ordinal int, st stat
 	return sec, bucket{hash: x, name: name, shape: name + "|" + shapeOf(sec.Actions) + "|" + sec.Failed}, nil
 }
 
-// listBuckets tries the values of dp_hash that the megaflow tells apart, of those that the packet
-// can still have. Values begin at 1: 0 means that no hash was made.
+// listBuckets tries the values of dp_hash that the megaflow distinguishes and that the packet can
+// still have. Values begin at 1: 0 means that there is no hash.
 func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st state, known HashValue) (list []bucket, mask uint32, err error) {
 	mask = known.Mask
 	total := 0
@@ -165,8 +165,8 @@ func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st 
 	return list, mask, nil
 }
 
-// settles reports whether what is known of a hash decides something here: other values lead to
-// other buckets.
+// settles reports whether the known part of a hash excludes a bucket here: some other value leads
+// to another bucket.
 func (r *run) settles(ctx context.Context, parent *segment, ordinal int, st state, known HashValue, list []bucket, mask uint32) (bool, error) {
 	for x := uint32(1); x <= mask+1; x++ {
 		if known.possible(x) {
@@ -183,7 +183,7 @@ func (r *run) settles(ctx context.Context, parent *segment, ordinal int, st stat
 	return false, nil
 }
 
-// distinguish adds the bucket to choices that would read alike: one next hop by two ports.
+// distinguish adds the bucket's name to choices with the same text: one next hop by two ports.
 func distinguish(list []bucket) {
 	same := map[Choice]int{}
 	for _, b := range list {
@@ -196,7 +196,7 @@ func distinguish(list []bucket) {
 	}
 }
 
-// hashMask reads the mask of dp_hash in a megaflow, 0 when it does not matter.
+// hashMask returns the mask of dp_hash in a megaflow, 0 if it does not match dp_hash.
 func hashMask(megaflow string) uint32 {
 	f, err := openflow.Parse(megaflow)
 	if err != nil {
@@ -207,7 +207,7 @@ func hashMask(megaflow string) uint32 {
 			continue
 		}
 		if fld.Mask == "" {
-			return 1<<32 - 2 // exact: more than any bound
+			return 1<<32 - 2 // exact match: more values than any bound
 		}
 		m, err := strconv.ParseUint(fld.Mask, 0, 32)
 		if err != nil {
@@ -218,7 +218,7 @@ func hashMask(megaflow string) uint32 {
 	return 0
 }
 
-// bucketName names the buckets that the trace says were used, in the order of their groups: one
+// bucketName returns the names of the buckets used in the trace, in the order of their groups: one
 // hash may decide several.
 func bucketName(sec *oftrace.Section) string {
 	var names []string
@@ -230,7 +230,8 @@ func bucketName(sec *oftrace.Section) string {
 	return strings.Join(names, ", ")
 }
 
-// bucketChoice names an alternative by what it does: a backend it translates to, else the bucket.
+// bucketChoice returns the choice of a bucket, by the backend to which it translates, else by the
+// bucket's name.
 func bucketChoice(name, actions string) Choice {
 	c := Choice{Kind: ChoiceECMP, Chosen: name}
 	list, err := odp.Parse(actions)
@@ -248,7 +249,7 @@ func bucketChoice(name, actions string) Choice {
 	return c
 }
 
-// nextHop names an alternative by its next hop, where the registers are OVN's and have one.
+// nextHop names an alternative by its next hop, if OVN's registers contain one.
 func (r *run) nextHop(c Choice, sec oftrace.Section, parent *segment, ordinal int) Choice {
 	if !r.engine.OVN || c.Kind != ChoiceECMP {
 		return c
@@ -274,8 +275,8 @@ func backendText(n *odp.NAT) string {
 }
 
 // packetOut enters a segment whose recirculation id cannot be caught alive by packet-out, with the
-// registers of the parent's final flow; stack and action set are lost. It does so only where the
-// parent says unambiguously where it resumes.
+// registers of the parent's final flow; stack and action set are lost. It does so only if the
+// parent shows unambiguously where it resumes.
 func (r *run) packetOut(ctx context.Context, parent *segment, ordinal int, st state) (*segment, error) {
 	bridge, where, regs := resumePoint(parent)
 	if where == "" || len(parent.ids) != 1 {
@@ -306,7 +307,7 @@ func (r *run) packetOut(ctx context.Context, parent *segment, ordinal int, st st
 	return seg, nil
 }
 
-// resumePoint finds where a parent's only recirculation resumes, and the registers it had.
+// resumePoint returns where a parent's only recirculation resumes, and the registers there.
 func resumePoint(parent *segment) (bridge, actions string, regs []openflow.Field) {
 	const forked = "The forked pipeline will be resumed at table "
 	for _, h := range parent.pub.Tables {

@@ -8,8 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// follow replays a segment's action lines, once, and completes its table hits with the packet that
-// was looked up.
+// follow replays a segment's action lines, once, and adds to its table hits the packet of each
+// look-up.
 func (r *run) follow(s *segment) *ofreplay.Replay {
 	if s.replay != nil {
 		return s.replay
@@ -17,8 +17,8 @@ func (r *run) follow(s *segment) *ofreplay.Replay {
 	rep := ofreplay.Follow(s.section, r.startOf(s))
 	s.replay = &rep
 	for i, n := range tableNodes(&s.section) {
-		// A flow without a cookie is one of OVN's subroutines, or the end of a packet that no other
-		// took.
+		// A flow without a cookie is one of OVN's subroutines, or that of a packet which no other
+		// flow matched.
 		if hit := &s.pub.Tables[i]; hit.Cookie != 0 || hit.Miss || hit.Priority == 0 {
 			if f, ok := rep.Lookups[n]; ok {
 				hit.Flow = lookedUp(f).String()
@@ -28,7 +28,7 @@ func (r *run) follow(s *segment) *ofreplay.Replay {
 	return s.replay
 }
 
-// tableNodes are the nodes behind tableHits, in their order.
+// tableNodes returns the nodes of tableHits, in the same order.
 func tableNodes(sec *oftrace.Section) []*oftrace.Node {
 	var out []*oftrace.Node
 	walkNodes(sec.Nodes, func(n *oftrace.Node) {
@@ -39,12 +39,13 @@ func tableNodes(sec *oftrace.Section) []*oftrace.Node {
 	return out
 }
 
-// unknownStart is a resumed segment whose parent's registers could not be followed to where it
+// unknownStart is the reason for a resumed segment if its parent's registers are unknown where it
 // resumes.
 const unknownStart = "the registers that this segment began with are not known"
 
-// startOf finds the registers a segment began with: those at the place of its parent that it
-// resumes. A segment that only ran a group's bucket changed none, so its final flow has them.
+// startOf returns the registers at the start of a segment: those at the recirculation of its parent
+// that it resumes. A segment that only ran a group's bucket changed none, so its final flow
+// contains them.
 func (r *run) startOf(s *segment) ofreplay.Start {
 	if s.parent == nil || s.ordinal == afresh {
 		return ofreplay.Start{}
@@ -62,7 +63,7 @@ func (r *run) startOf(s *segment) ofreplay.Start {
 	return r.startAt(s.parent, s.ordinal)
 }
 
-// startAt has the registers at the recirculation of a segment that comes ordinal-th.
+// startAt returns the registers at a segment's recirculation number ordinal.
 func (r *run) startAt(s *segment, ordinal int) ofreplay.Start {
 	p := r.placeAt(s, ordinal)
 	if p == nil || p.Lost != "" {
@@ -71,8 +72,8 @@ func (r *run) startAt(s *segment, ordinal int) ofreplay.Start {
 	return ofreplay.Start{Flow: &p.Flow}
 }
 
-// placeAt is the place of a segment's recirculation that comes ordinal-th; nil where the replay and
-// the datapath actions do not agree on how many there are.
+// placeAt returns the place of a segment's recirculation number ordinal; nil if the replay and the
+// datapath actions disagree on their number.
 func (r *run) placeAt(s *segment, ordinal int) *ofreplay.Place {
 	var at []*ofreplay.Place
 	places := r.follow(s).Places

@@ -24,7 +24,7 @@ func (r *run) first(ctx context.Context, st state) (*segment, error) {
 	return r.keep(ctx, nil, 0, st, mk, sec, enter)
 }
 
-// entryOf is the request for a packet as it enters.
+// entryOf returns the request for a packet as it enters.
 func (r *run) entryOf(st state) func(uint32) flowText {
 	return func(uint32) flowText {
 		return flowText{bridge: r.req.Bridge, flow: r.entryFlow(st), actions: r.req.Resume}
@@ -45,8 +45,8 @@ func (r *run) resume(ctx context.Context, parent *segment, ordinal int, st state
 }
 
 // thaw runs a request on a live recirculation id of the parent. Ids die about a second after the
-// trace that made them (ofproto/ofproto-dpif-rid.c: recirc_run), sooner on a busy node; then the
-// parent is traced again, and its own parents as far as they have died too.
+// trace that made them (ofproto/ofproto-dpif-rid.c: recirc_run), sooner on a busy node; then it
+// traces the parent again, and those of its ancestors whose ids have died too.
 func (r *run) thaw(ctx context.Context, parent *segment, ordinal int, mk func(uint32) flowText) (oftrace.Section, error) {
 	var sec oftrace.Section
 	for try := 0; try < r.limits.Resumes; try++ {
@@ -71,7 +71,7 @@ func (r *run) again(ctx context.Context, s *segment) error {
 		return err
 	}
 	if lost(sec) {
-		return nil // the caller's next try sees dead ids again, and gives up at its bound
+		return nil // the caller's next try finds dead ids again, and ends at its limit
 	}
 	actions, err := odp.Parse(sec.Actions)
 	if err != nil {
@@ -117,7 +117,7 @@ func (r *run) newSegment(parent *segment, enter string) *segment {
 	return s
 }
 
-// read takes a section over as what a segment does.
+// read sets a segment's fields from a section.
 func (r *run) read(ctx context.Context, s *segment, sec oftrace.Section) {
 	if s.parent != nil && s.ordinal != afresh {
 		r.rename(s, &sec)
@@ -140,8 +140,7 @@ func (r *run) read(ctx context.Context, s *segment, sec oftrace.Section) {
 	r.follow(s)
 }
 
-// rename heads a resumed section by the bridge that it runs in: the trace names the one where the
-// packet entered.
+// rename sets the bridge of a resumed section: the trace prints the one where the packet entered.
 func (r *run) rename(s *segment, sec *oftrace.Section) {
 	p := r.placeAt(s.parent, s.ordinal)
 	if p == nil || p.Bridge == "" || len(sec.Nodes) == 0 || sec.Nodes[0].Kind != oftrace.Bridge {
@@ -150,7 +149,7 @@ func (r *run) rename(s *segment, sec *oftrace.Section) {
 	sec.Nodes[0].Bridge, sec.Bridge = p.Bridge, p.Bridge
 }
 
-// shapeOf takes the recirculation ids out of datapath actions: they differ from run to run.
+// shapeOf returns datapath actions without their recirculation ids, which differ between runs.
 func shapeOf(actions string) string {
 	var b strings.Builder
 	for {
@@ -168,7 +167,7 @@ func shapeOf(actions string) string {
 	return b.String()
 }
 
-// enterOf says where a thawed segment resumed: by restored actions, else at a table.
+// enterOf returns where a thawed segment resumed: at restored actions, else at a table.
 func enterOf(sec oftrace.Section) string {
 	table, actions := "", ""
 	walkNodes(sec.Nodes, func(n *oftrace.Node) {

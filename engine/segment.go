@@ -11,8 +11,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// segment is one translation, and what is needed to run it again when its recirculation ids have
-// died.
+// segment is one translation, and the data to run it again after its recirculation ids have died.
 type segment struct {
 	pub    *Segment
 	parent *segment
@@ -27,33 +26,33 @@ type segment struct {
 
 // entrance is how a segment is entered.
 type entrance struct {
-	ordinal int                          // which of the parent's recirculations this resumes; afresh: none
+	ordinal int                          // number of the parent's recirculation that it resumes; afresh: none
 	flow    func(recirc uint32) flowText // the request that enters it by a live recirculation id
 }
 
-// program is what a segment's translation has the datapath do.
+// program is the datapath actions of a segment's translation.
 type program struct {
 	actions odp.Actions
 	ids     []uint32 // recirculation ids in this text's order, as parsed
-	live    []uint32 // the same as the newest run printed them
+	live    []uint32 // the same ids, as the newest run printed them
 	shape   string   // actions with the ids taken out: a second run must print the same
 }
 
-// fate is what is known of a packet's end without its datapath actions.
+// fate is what the trace shows of a packet's end other than by datapath actions.
 type fate struct {
-	failed  string       // the translation failed, and why
-	unknown string       // why nothing is known of what becomes of the packet
-	lost    []lostOutput // outputs to tunnels that no action stands for
+	failed  string       // why the translation failed; empty if it did not
+	unknown string       // why the packet's end is unknown; empty if it is known
+	lost    []lostOutput // outputs to tunnels without a datapath action
 }
 
-// taught is a segment that is traced over lessons.
+// taught is the part of a segment that is traced with lessons.
 type taught struct {
-	start *openflow.Flow // what a detour began with; nil: by the parent's place
+	start *openflow.Flow // registers at the start of a detour; nil: those at the parent's recirculation
 	from  *flowText      // a detour's own request
-	ahead int            // how much further on in pub.Tables the look-ups of a detour's section are
+	ahead int            // index in pub.Tables of a detour section's first look-up
 }
 
-// note leaves a remark on the segment, once.
+// note adds a remark to the segment, once.
 func (s *segment) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	for _, n := range s.pub.Notes {
@@ -64,7 +63,7 @@ func (s *segment) note(format string, args ...any) {
 	s.pub.Notes = append(s.pub.Notes, text)
 }
 
-// assume notes something that was not given, once.
+// assume records a value that was not given, once.
 func (s *segment) assume(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if !slices.Contains(s.pub.Assumed, text) {

@@ -11,24 +11,23 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
 )
 
-// state is a packet on its way through the datapath: headers, and what the skb's key carries
-// beside them.
+// state is a packet in the datapath: its headers, and the other fields of the skb's key.
 type state struct {
 	pkt  packet.Packet
 	conn ctstate.Conn
 	tun  *Tunnel // set for sending
 	mark uint32  // skb_mark
 	prio uint32  // skb_priority
-	// hashOver has the headers that the packet's hash is made of, hash names one that waits for its
-	// recirculation, dp is its value in use (dp_hash) and dpOf the name of that; what is known of
-	// the value is the world's (Carried).
+	// hashOver lists the headers that the packet's hash depends on. hash names a hash that waits
+	// for its recirculation. dp is the value in use (dp_hash) and dpOf its name. The world's
+	// Carried contains what is known of the value.
 	hashOver, hash, dpOf string
 	dp                   uint32
-	// Of a fragment that became a whole datagram: which fragment it was, as the datagram is cut
-	// again where it leaves.
+	// piece says which fragment a reassembled datagram was: the datagram is fragmented again at its
+	// output.
 	piece  packet.Frag
 	held   *Hold
-	inside *payload // of a native tunnel's outer packet: what it carries
+	inside *payload // the packet that a native tunnel's outer packet carries; nil for any other packet
 }
 
 // apply runs a header-changing action (net/openvswitch/actions.c: execute_set_action,
@@ -235,7 +234,7 @@ func setAddr(dst *netip.Addr, f odp.KeyField) error {
 	return nil
 }
 
-// tunnelOf copies what a tunnel key says.
+// tunnelOf returns the tunnel metadata of a tunnel key.
 func tunnelOf(k *odp.Tunnel) *Tunnel {
 	if k == nil {
 		return &Tunnel{}
@@ -257,8 +256,8 @@ func tunnelOptions(in []odp.TunnelOption) []TunnelOption {
 	return out
 }
 
-// frameLen is the frame's length with its Ethernet header and tags; assumed when the packet's
-// length was not given: then it is a packet without payload.
+// frameLen returns the frame's length in bytes with its Ethernet header and tags. assumed reports
+// that the packet's length was not given: n is then that of a packet without payload.
 func (s *state) frameLen() (n int, assumed bool) {
 	l2 := 14 + 4*len(s.pkt.VLANs)
 	if s.pkt.Length > 0 {
@@ -280,7 +279,7 @@ func (s *state) frameLen() (n int, assumed bool) {
 }
 
 // recircIDs lists the recirculation ids of a segment in the order of its text, each once. recirc(0)
-// is none: it begins afresh.
+// is not one: it starts again from in_port.
 func recircIDs(actions odp.Actions) []uint32 {
 	var ids []uint32
 	odp.Walk(actions, func(a odp.Action) bool {
@@ -301,8 +300,8 @@ func indexOf(ids []uint32, id uint32) int {
 	return -1
 }
 
-// produces reports whether a list can end a branch: outputs, upcalls, recirculations, drops; not a
-// mirror's copies.
+// produces reports whether a list can end a branch by an output, upcall, recirculation or drop;
+// mirror copies are not counted.
 func (s *segment) produces(ports Ports, actions odp.Actions) bool {
 	found := false
 	odp.Walk(actions, func(a odp.Action) bool {

@@ -8,8 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
 )
 
-// step runs an item's actions up to the first that must run before the rest: what is nested or
-// recirculated is pushed above the rest, as the kernel runs it inline
+// step runs an item's actions up to the first with nested or recirculated actions, and pushes those
+// above the rest of the list, because the kernel runs them inline
 // (net/openvswitch/actions.c:do_execute_actions).
 func (r *run) step(ctx context.Context, w *world, it item) error {
 	for len(it.actions) > 0 {
@@ -119,7 +119,7 @@ func (r *run) step(ctx context.Context, w *world, it item) error {
 // in it, such as a metered punt (ofproto/ofproto-dpif-xlate.c: put_controller_user_action).
 const everyPacket = "100.0"
 
-// nested queues the rest of it, and above it a copy that runs actions.
+// nested queues the rest of it, and above it a copy of the packet that runs actions.
 func (r *run) nested(w *world, it item, actions odp.Actions) {
 	inner := it
 	inner.actions, inner.root, inner.pushed, inner.level = actions, false, false, it.level+1
@@ -128,14 +128,14 @@ func (r *run) nested(w *world, it item, actions odp.Actions) {
 	w.push(inner)
 }
 
-// inline makes actions run on the packet itself before the rest of its list.
+// inline returns an item that runs actions on the packet itself before the rest of its list.
 func inline(it item, actions odp.Actions) item {
 	it.actions = append(append(odp.Actions(nil), actions...), it.actions...)
 	return it
 }
 
-// checkLen picks check_pkt_len's branch by the frame's length (net/openvswitch/actions.c:
-// execute_check_pkt_len; the length counts the Ethernet header).
+// checkLen runs the branch of check_pkt_len that the frame's length selects
+// (net/openvswitch/actions.c: execute_check_pkt_len; the length counts the Ethernet header).
 func (r *run) checkLen(w *world, it item, a odp.CheckPktLen) {
 	length, assumed := it.pkt.frameLen()
 	if assumed {
@@ -160,8 +160,8 @@ func (r *run) decTTL(w *world, it item, a odp.DecTTL) {
 	w.push(it)
 }
 
-// lbOutput ends a branch at a bond: a hash that cannot be known chooses the member, and they lead
-// to one place.
+// lbOutput ends a branch at a bond: an unknown hash chooses the member, and all members lead to the
+// same place.
 func (r *run) lbOutput(w *world, it item, bond uint32) {
 	var members []Port
 	if r.engine.Bonds != nil {
@@ -183,7 +183,7 @@ func portNames(ports []Port) string {
 	return strings.Join(names, " or ")
 }
 
-// output ends a branch at a port; it returns the mirror whose copy leaves there, if it is one's.
+// output ends a branch at a port. It returns the mirror whose copy this is; empty for no copy.
 func (r *run) output(w *world, it item, name string) (mirror string) {
 	port, ok := r.engine.Ports.ByDatapath(name)
 	if !ok {
@@ -211,8 +211,8 @@ func (r *run) userspace(w *world, it *item, a odp.Userspace) {
 		r.leaf(w, *it, Leaf{Kind: LeafController, Controller: c})
 	case len(a.SlowPath) > 0:
 		if slowAction(a.SlowPath) {
-			// slow_path(action): ovs-vswitchd runs the whole translation itself; what it would do
-			// is in the section's lines, not in its datapath actions.
+			// slow_path(action): ovs-vswitchd runs the whole translation itself; its actions are in
+			// the section's lines, not in its datapath actions.
 			r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: "ovs-vswitchd handles the packet in its slow path: " + it.seg.slowText()})
 			return
 		}
@@ -224,8 +224,8 @@ func (r *run) userspace(w *world, it *item, a odp.Userspace) {
 	}
 }
 
-// sampled reports upcalls that only copy the packet to a collector: one that is dropped is sampled
-// too.
+// sampled reports whether an upcall only copies the packet to a collector: dropped packets are
+// sampled too.
 func sampled(a odp.Userspace) bool {
 	return a.Kind == "sFlow" || a.Kind == "flow_sample" || a.Kind == "ipfix"
 }

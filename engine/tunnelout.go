@@ -11,20 +11,20 @@ import (
 )
 
 // tunnelOutput is an output to a tunnel port as a trace prints it. Open vSwitch encapsulates by
-// itself on the userspace datapath: it looks up a route and a MAC address of its own and hands the
-// outer packet to the bridge that the route leads to (ofproto/ofproto-dpif-xlate.c:
-// compose_output_action__, native_tunnel_output).
+// itself on the userspace datapath: it looks up a route and a MAC address, and passes the outer
+// packet to the bridge of the route (ofproto/ofproto-dpif-xlate.c: compose_output_action__,
+// native_tunnel_output).
 type tunnelOutput struct {
 	bridge string
-	port   uint32        // OpenFlow number; 0 where the action does not name it
-	set    netip.Addr    // what the flow has set as the destination, for a port with remote_ip=flow
+	port   uint32        // OpenFlow port number; 0 if the action does not contain it
+	set    netip.Addr    // destination that the flow has set, for a port with remote_ip=flow
 	native bool          // the port encapsulates by itself
-	report *oftrace.Node // what the trace says of its end; nil where a header was put around the packet
-	from   string        // of a header: "MAC ADDRESS", as printed
+	report *oftrace.Node // the trace's line about its end; nil if a header was added
+	from   string        // source in the header, "MAC ADDRESS" as printed
 	last   int           // the last look-up on its way; -1 for none
 }
 
-// What the trace says of an output to a tunnel port.
+// The trace's lines about an output to a tunnel port.
 const (
 	nativeText  = "output to native tunnel"
 	fromText    = "tunneling from "
@@ -32,8 +32,8 @@ const (
 	missText    = "neighbor cache miss for "
 )
 
-// tunnelOutputs lists a section's outputs to tunnel ports in execution order, but those that a
-// kernel's tunnel takes.
+// tunnelOutputs lists a section's outputs to tunnel ports in execution order, without those to
+// tunnels of the kernel.
 func tunnelOutputs(sec *oftrace.Section) []*tunnelOutput {
 	var (
 		out  []*tunnelOutput
@@ -74,7 +74,7 @@ func tunnelOutputs(sec *oftrace.Section) []*tunnelOutput {
 	return out
 }
 
-// read takes over what a line says of an output to a tunnel.
+// read sets the fields of an output to a tunnel from a line of the trace.
 func (o *tunnelOutput) read(n *oftrace.Node) {
 	switch {
 	case o == nil:
@@ -87,7 +87,7 @@ func (o *tunnelOutput) read(n *oftrace.Node) {
 	}
 }
 
-// endsTunnel reports whether a line says that no header was put around the packet.
+// endsTunnel reports whether a line says that no header was added to the packet.
 func endsTunnel(s string) bool {
 	switch s {
 	case noRouteText, "tunnel output device lacks Ethernet address", "native tunnel header build failed",
@@ -97,7 +97,7 @@ func endsTunnel(s string) bool {
 	return strings.HasPrefix(s, missText)
 }
 
-// outputPort is the number of the port that an action puts the packet out of, 0 where it names
+// outputPort returns the number of the port to which an action outputs the packet, 0 if it contains
 // none.
 func outputPort(action string) (n uint32) {
 	for _, form := range []string{"output:%d", "output(port=%d", "enqueue:%d"} {
@@ -118,15 +118,15 @@ func setDestination(action string) (netip.Addr, bool) {
 	return a, err == nil
 }
 
-// lostOutput is an output to a tunnel from which nothing comes, and why.
+// lostOutput is an output to a tunnel that sends nothing, and why.
 type lostOutput struct {
 	kind LeafKind
 	why  string
 	hit  int // the look-up that decided
 }
 
-// lostOutputs finds the outputs to tunnels for which a section has no action: those that no header
-// was put around, and those whose outer packet the underlay's bridge drops.
+// lostOutputs returns the outputs to tunnels without an action in a section: those without a
+// header, and those whose outer packet the underlay's bridge drops.
 func lostOutputs(sec *oftrace.Section, actions odp.Actions, cause func(*tunnelOutput) (LeafKind, string)) []lostOutput {
 	var pushed []odp.TnlPush
 	odp.Walk(actions, func(a odp.Action) bool {
@@ -149,7 +149,7 @@ func lostOutputs(sec *oftrace.Section, actions odp.Actions, cause func(*tunnelOu
 		}
 	}
 	if len(pushed) > 0 {
-		return lost // which headers are the trace's which is not clear
+		return lost // it is unknown which header belongs to which output
 	}
 	return slices.Concat(lost, dropped)
 }

@@ -11,37 +11,37 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Underlay is asked about a datapath on which Open vSwitch encapsulates by itself, with routes and
-// a cache of MAC addresses of its own. A trace that reaches a tunnel whose next hop is not in that
+// Underlay describes a datapath on which Open vSwitch encapsulates by itself, with routes and a
+// cache of MAC addresses of its own. A trace that reaches a tunnel whose next hop is not in that
 // cache sends an ARP request or neighbour solicitation, and its answer fills the cache
-// (ofproto/ofproto-dpif-xlate.c: tnl_send_arp_request): such a trace must not be made. An error of
-// any method ends the trace.
+// (ofproto/ofproto-dpif-xlate.c: tnl_send_arp_request): the Engine must not make such a trace. An
+// error of any method ends the trace.
 type Underlay interface {
-	// Resolved reports whether the MAC addresses of all next hops that a trace could ask for are
+	// Resolved reports whether the MAC address of every next hop that a trace could ask for is
 	// known.
 	Resolved(ctx context.Context) (bool, error)
-	// Way returns how Open vSwitch would reach the far end of a tunnel port; set is the destination
-	// that the flow has set, for a port that leaves it to the flow (remote_ip=flow), else the zero
-	// Addr.
+	// Way returns how Open vSwitch would reach the far end of a tunnel port. For a port with
+	// remote_ip=flow, set is the destination that the flow has set; otherwise it is the zero Addr.
 	Way(ctx context.Context, bridge string, ofport uint32, set netip.Addr) (Way, error)
-	// Unrouted returns a packet mark for which Open vSwitch has no route at all: routes are looked
-	// up by pkt_mark (lib/ovs-router.c: ovs_router_lookup), so a packet with it reaches no tunnel.
+	// Unrouted returns a packet mark for which Open vSwitch has no route: it looks routes up by
+	// pkt_mark (lib/ovs-router.c: ovs_router_lookup), so a packet with this mark reaches no tunnel.
 	Unrouted(ctx context.Context) (uint32, error)
 }
 
-// Way is how a tunnel's packets go.
+// Way is how the packets of a tunnel reach its far end.
 type Way struct {
-	Dst    netip.Addr // the far end; the zero Addr where it is not known
-	Hop    netip.Addr // the next hop; the zero Addr where there is no route
-	Bridge string     // where the next hop is looked for
+	Dst    netip.Addr // the far end; the zero Addr if it is unknown
+	Hop    netip.Addr // the next hop; the zero Addr if there is no route
+	Bridge string     // the bridge on which the next hop is
 	Known  bool       // Hop's MAC address is known
-	Why    string     // why there is no route
+	Why    string     // why there is no route; empty if there is one
 }
 
-// ask runs a request so that Open vSwitch sends nothing. Where a next hop's MAC address is not
-// known the packet is first traced with a mark that has no routes, which shows what tunnels it
-// comes to; only if it comes to none of the unknown ones it is traced as it is. ofproto/trace goes
-// on behind a ct() by itself, with a guess: what it would reach there counts too.
+// ask runs a request so that Open vSwitch sends nothing. If a next hop's MAC address is unknown, it
+// first traces the packet with a mark that has no routes, which shows the tunnels that the packet
+// reaches. Only if none of them needs an unknown address, and no table matches pkt_mark, does it
+// trace the packet as it is. ofproto/trace continues behind a ct() with a guess: tunnels that it
+// reaches there count too.
 func (r *run) ask(ctx context.Context, f flowText) (oftrace.Section, error) {
 	u := r.engine.Underlay
 	if u == nil {
@@ -83,8 +83,8 @@ func (r *run) ask(ctx context.Context, f flowText) (oftrace.Section, error) {
 	return sec, nil
 }
 
-// unresolved reports whether a guarded section comes to a tunnel whose next hop would have to be
-// asked for.
+// unresolved reports whether a guarded section reaches a tunnel whose next hop's MAC address is
+// unknown.
 func (r *run) unresolved(ctx context.Context, sec *oftrace.Section) (bool, error) {
 	for _, o := range tunnelOutputs(sec) {
 		if o.report == nil || o.report.Text != noRouteText {
@@ -105,10 +105,10 @@ func asked(sec oftrace.Section, field string) bool {
 	return err != nil || ok
 }
 
-// mark is a packet's own pkt_mark, "" for none, and the one that stands for it in a guarded trace.
+// mark is a packet's own pkt_mark, "" for none, and the mark that replaces it in a guarded trace.
 type mark struct{ own, guard string }
 
-// marked is a request with another packet mark.
+// marked returns the request with another packet mark.
 func (f flowText) marked(guard uint32) (flowText, mark) {
 	m := mark{guard: fmt.Sprintf("0x%x", guard)}
 	if f.bridge == "" { // the datapath's own syntax
@@ -129,7 +129,7 @@ func (f flowText) marked(guard uint32) (flowText, mark) {
 	return f, m
 }
 
-// restore takes the guard out of a section's flows again.
+// restore replaces the guard in a section's flows by the packet's own mark.
 func (m mark) restore(sec *oftrace.Section) {
 	for _, text := range []*string{&sec.Flow, &sec.FinalFlow} {
 		head, rest, ok := strings.Cut(*text, "pkt_mark="+m.guard)
@@ -144,7 +144,7 @@ func (m mark) restore(sec *oftrace.Section) {
 	}
 }
 
-// tunnelCause says what becomes of an output to a tunnel that no header was put around, and why.
+// tunnelCause returns how an output to a tunnel ends if no header was added, and why.
 func (r *run) tunnelCause(ctx context.Context) func(*tunnelOutput) (LeafKind, string) {
 	return func(o *tunnelOutput) (LeafKind, string) {
 		text := "the packet is not put into the tunnel: "

@@ -2,8 +2,8 @@ package engine
 
 import "fmt"
 
-// Verdict says how a branch of a packet ended; the worst is the first of the list. The zero value is
-// Unknown: what could not be determined is never taken for an answer.
+// Verdict is how a branch of a packet ended. The constants are in order, the worst first. The zero
+// value is Unknown.
 type Verdict uint8
 
 // The verdicts, the worst first.
@@ -27,7 +27,7 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("verdict(%d)", uint8(v))
 }
 
-// ParseVerdict reads a verdict's name; ok is false for any other text.
+// ParseVerdict returns the verdict with this name; ok is false for any other text.
 func ParseVerdict(s string) (v Verdict, ok bool) {
 	for i, n := range verdictNames {
 		if n == s {

@@ -6,23 +6,23 @@ import (
 	"net/netip"
 )
 
-// DecodeError is a frame that ends inside a header, or whose header is no header.
+// DecodeError is the error of a frame that ends inside a header, or with a malformed header.
 type DecodeError struct {
 	Off int // byte offset in the frame
 	Msg string
 }
 
-// Error reads: frame: offset 14: IPv4 header ...
+// Error returns, for example, "frame: offset 14: IPv4 header ...".
 func (e *DecodeError) Error() string { return fmt.Sprintf("frame: offset %d: %s", e.Off, e.Msg) }
 
 // Decode reads an Ethernet frame as far as miniflow_extract (lib/flow.c) does, and also the ICMP id
-// and the packet that an ICMP error quotes. payload is what was captured behind the last header
-// read.
+// and the packet that an ICMP error quotes. payload is the captured part of what follows the last
+// header read.
 //
-// wire is the frame's length in bytes where it was sent: len(frame), or more if a capture kept the
-// first bytes only. A header that ends beyond wire, or that is malformed, is a *DecodeError; a
-// header that the capture did not keep whole is a *CutError: none of its fields is guessed. TCP
-// options are not needed, nor is a quoted packet: if that was cut, Inner is nil.
+// wire is the length in bytes of the frame as sent: len(frame), or more if a capture kept only the
+// first bytes. A header that ends beyond wire, or that is malformed, is a *DecodeError; a header
+// that the capture cut is a *CutError. TCP options and a quoted packet may be cut; Inner is then
+// nil.
 func Decode(frame []byte, wire int) (p Packet, payload []byte, err error) {
 	d := decoder{in: frame, end: max(wire, len(frame))}
 	d.ethernet()
@@ -32,7 +32,7 @@ func Decode(frame []byte, wire int) (p Packet, payload []byte, err error) {
 	return d.p, d.rest(), nil
 }
 
-// DecodeBehind reads a packet of Ethernet type ethType without Ethernet header, as a tunnel may
+// DecodeBehind reads a packet of Ethernet type ethType without an Ethernet header, as some tunnels
 // carry it. wire and the errors are those of Decode.
 func DecodeBehind(ethType uint16, b []byte, wire int) (Packet, error) {
 	d := decoder{in: b, end: max(wire, len(b))}
@@ -43,20 +43,20 @@ func DecodeBehind(ethType uint16, b []byte, wire int) (Packet, error) {
 	return d.p, nil
 }
 
-// CutError is a frame of which the capture kept too little: the header at Off is not whole in its
-// Have bytes.
+// CutError is the error of a frame of which a capture kept only Have bytes: the header at Off is
+// incomplete.
 type CutError struct {
 	Off, Have int
 	What      string
 }
 
-// Error reads: the capture cut it at 40 bytes, within the tcp header.
+// Error returns, for example, "the capture cut it at 40 bytes, within the tcp header".
 func (e *CutError) Error() string {
 	return fmt.Sprintf("the capture cut it at %d bytes, within the %s", e.Have, e.What)
 }
 
-// decoder reads from left to right; its first fault sticks. The packet ends at end, which may be
-// beyond what of it is in in: the capture cut the rest off.
+// decoder reads from left to right and keeps its first error. The packet ends at end, which is
+// beyond len(in) if the capture cut it.
 type decoder struct {
 	in       []byte
 	off, end int
@@ -64,10 +64,10 @@ type decoder struct {
 	err      error
 }
 
-// rest is what follows the last header read, as far as it was captured.
+// rest returns the captured bytes after the last header read.
 func (d *decoder) rest() []byte { return d.in[min(d.off, len(d.in)):min(d.end, len(d.in))] }
 
-// left is the number of bytes of the packet behind the last header read, captured or not.
+// left returns the number of bytes of the packet after the last header read, captured or not.
 func (d *decoder) left() int { return d.end - d.off }
 
 func (d *decoder) fail(off int, format string, args ...any) {
@@ -116,7 +116,7 @@ func (d *decoder) ethernet() {
 	d.network(ethType)
 }
 
-// network reads what is behind an Ethernet type.
+// network reads the header of an Ethernet type.
 func (d *decoder) network(ethType uint16) {
 	d.p.EthType = ethType
 	d.p.Length = d.left()
@@ -157,7 +157,7 @@ func (d *decoder) llc(length int) uint16 {
 func (d *decoder) arp() {
 	b := d.take(8, "ARP header")
 	if be16(b) != 1 || be16(b[2:]) != EthIPv4 || b[4] != 6 || b[5] != 4 {
-		return // not of Ethernet and IPv4: parse_arp reads no further
+		return // other than Ethernet and IPv4: parse_arp reads no further
 	}
 	d.p.ARPOp = be16(b[6:])
 	b = d.take(20, "ARP packet")
@@ -260,7 +260,7 @@ func (d *decoder) extensions(next uint8) uint8 {
 			next = b[0]
 			d.fragment(be16(b[2:])&0xfff8 != 0, be16(b[2:])&1 != 0)
 			if d.p.Frag == FragLater {
-				// Both datapaths give a later fragment this protocol, whatever it is a fragment of.
+				// Both datapaths give every later fragment this protocol.
 				return ProtoFragment
 			}
 		default:
@@ -306,11 +306,10 @@ func (d *decoder) ports() {
 	d.pass(header-20, "tcp options")
 }
 
-// pass goes over n bytes of the packet that nobody reads, and which therefore may have been cut
-// off.
+// pass skips n bytes of the packet, which need not have been captured.
 func (d *decoder) pass(n int, what string) {
 	if d.left() < n {
-		d.take(n, what) // says so
+		d.take(n, what) // records the error
 		return
 	}
 	d.off += n

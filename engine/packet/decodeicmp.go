@@ -19,7 +19,7 @@ func (d *decoder) icmp() {
 	}
 }
 
-// igmp reads type and code, where the header is whole (miniflow_extract).
+// igmp reads type and code if the header is complete (miniflow_extract).
 func (d *decoder) igmp() {
 	if d.left() < 8 {
 		return
@@ -44,13 +44,13 @@ func (d *decoder) neighbour() {
 		d.off -= 2
 		n := int(head[1]) * 8
 		if d.err != nil || n == 0 || n > d.left() {
-			break // invalid: what was read before it stays
+			break // invalid: options read before it are kept
 		}
 		b := d.take(n, "neighbour discovery option")
 		if n != 8 || d.err != nil || b[0] != 1 && b[0] != 2 {
 			continue
 		}
-		if !lla[b[0]-1].IsZero() { // twice: Open vSwitch takes nothing of it
+		if !lla[b[0]-1].IsZero() { // given twice: Open vSwitch clears all three
 			d.p.NDTarget, lla = netip.IPv6Unspecified(), [2]MAC{}
 			break
 		}
@@ -63,7 +63,7 @@ func (d *decoder) neighbour() {
 	}
 }
 
-// quoted reads the packet that an ICMP error quotes, or nothing when it is cut too short to name a
+// quoted returns the packet that an ICMP error quotes, nil if it is too short to identify a
 // connection.
 func quoted(b []byte, ethType uint16) *Inner {
 	var in Inner

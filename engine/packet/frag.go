@@ -12,7 +12,7 @@ const (
 	FragLater             // any other one
 )
 
-// String prints no, first or later, nw_frag's words.
+// String returns "no", "first" or "later", the words of nw_frag.
 func (f Frag) String() string {
 	switch f {
 	case FragNo:
@@ -25,7 +25,7 @@ func (f Frag) String() string {
 	return fmt.Sprintf("Frag(%d)", uint8(f))
 }
 
-// MarshalText prints nw_frag's word. A value other than the three is an error.
+// MarshalText returns the word of nw_frag. A value other than the three is an error.
 func (f Frag) MarshalText() ([]byte, error) {
 	if f > FragLater {
 		return nil, fmt.Errorf("%v is no fragment kind", f)
@@ -33,7 +33,7 @@ func (f Frag) MarshalText() ([]byte, error) {
 	return []byte(f.String()), nil
 }
 
-// UnmarshalText reads nw_frag's word; f is unchanged on an error.
+// UnmarshalText reads the word of nw_frag; f is unchanged on an error.
 func (f *Frag) UnmarshalText(text []byte) error {
 	for _, v := range []Frag{FragNo, FragFirst, FragLater} {
 		if string(text) == v.String() {

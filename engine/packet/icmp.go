@@ -43,7 +43,7 @@ func (p Packet) IsND() bool {
 		(p.ICMPType == ICMPv6NS || p.ICMPType == ICMPv6NA)
 }
 
-// IsEcho reports whether the packet is an echo request or reply of its family.
+// IsEcho reports whether the packet is an ICMP or ICMPv6 echo request or reply.
 func (p Packet) IsEcho() bool {
 	return p.Frag != FragLater &&
 		(p.IsICMP() && (p.ICMPType == ICMPEchoRequest || p.ICMPType == ICMPEchoReply) ||

@@ -8,7 +8,7 @@ import (
 // Broadcast is ff:ff:ff:ff:ff:ff.
 var Broadcast = MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// ParseMAC reads six groups of one or two hex digits with colons between, as ETH_ADDR_SCAN_FMT
+// ParseMAC reads six groups of one or two hex digits, separated by colons, as ETH_ADDR_SCAN_FMT
 // (include/openvswitch/types.h) does; the error quotes s.
 func ParseMAC(s string) (MAC, error) {
 	var m MAC
@@ -47,18 +47,18 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// String prints aa:bb:cc:dd:ee:ff.
+// String returns the address as "aa:bb:cc:dd:ee:ff".
 func (m MAC) String() string {
 	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])
 }
 
-// IsZero reports whether no address was given.
+// IsZero reports whether m is 00:00:00:00:00:00.
 func (m MAC) IsZero() bool { return m == MAC{} }
 
 // IsMulticast reports whether the group bit is set (broadcast included).
 func (m MAC) IsMulticast() bool { return m[0]&1 != 0 }
 
-// MarshalText prints the address; the zero address is the empty text.
+// MarshalText returns the text of String; for the zero address it is empty.
 func (m MAC) MarshalText() ([]byte, error) {
 	if m.IsZero() {
 		return []byte{}, nil
@@ -66,7 +66,7 @@ func (m MAC) MarshalText() ([]byte, error) {
 	return []byte(m.String()), nil
 }
 
-// UnmarshalText reads what MarshalText prints; m is unchanged on an error.
+// UnmarshalText reads what MarshalText returns; m is unchanged on an error.
 func (m *MAC) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*m = MAC{}

@@ -1,6 +1,6 @@
 package packet
 
-// NSH is a network service header (RFC 8300), as far as Open vSwitch matches on it (struct
+// NSH contains the fields of a network service header (RFC 8300) that Open vSwitch matches (struct
 // ovs_key_nsh).
 type NSH struct {
 	Flags   uint8     `json:"flags,omitempty"`
@@ -18,8 +18,7 @@ const (
 	nshType1 = 24
 )
 
-// nsh reads what parse_nsh (lib/flow.c) does; a header that it does not understand leaves the
-// fields unset.
+// nsh reads what parse_nsh (lib/flow.c) reads; for an unknown kind of header the fields stay unset.
 func (d *decoder) nsh() {
 	if d.left() < nshBase {
 		return

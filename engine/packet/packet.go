@@ -1,12 +1,12 @@
-// Package packet holds one packet's headers as tracing needs them: typed fields,
-// no payload.
+// Package packet contains the headers of one packet that tracing needs, as typed fields without
+// payload.
 package packet
 
 import (
 	"net/netip"
 )
 
-// MAC is an Ethernet address; comparable.
+// MAC is an Ethernet address. It is comparable.
 type MAC [6]byte
 
 // VLAN is one 802.1Q or 802.1ad tag.
@@ -25,13 +25,13 @@ type MPLS struct {
 	BOS   bool   `json:"bos"`                                          // bottom of the stack
 }
 
-// ParseMPLS takes a label stack entry apart (RFC 3032).
+// ParseMPLS splits a label stack entry into its fields (RFC 3032).
 func ParseMPLS(entry uint32) MPLS {
 	return MPLS{Label: entry >> 12, TC: uint8(entry>>9) & 7, BOS: entry>>8&1 == 1, TTL: uint8(entry)}
 }
 
-// Inner is the packet an ICMP error quotes: its addresses, protocol and ports (or ICMP
-// type, code and id).
+// Inner is the packet that an ICMP error quotes: its addresses, protocol and ports, or ICMP type,
+// code and id.
 type Inner struct {
 	Proto    uint8      `json:"proto"`               // number of the IP protocol
 	Src      netip.Addr `json:"src"`                 // source address
@@ -68,12 +68,13 @@ type Packet struct {
 	ICMPCode uint8  `json:"icmp_code,omitempty"`
 	ICMPID   uint16 `json:"icmp_id,omitempty"`
 	HasID    bool   `json:"has_icmp_id,omitempty"` // ICMPID was given
-	// IDChosen reports that nobody gave ICMPID: it is as good as any, and a connection's own is
-	// better.
+	// IDChosen reports whether ICMPID was not given but chosen; a connection's own id may replace
+	// it.
 	IDChosen bool   `json:"icmp_id_chosen,omitempty"`
 	Inner    *Inner `json:"inner,omitempty"`
 
-	// ARP; ARPSPA and ARPTPA are in Src and Dst as Open vSwitch keeps them, the operation in ARPOp.
+	// ARP. Src and Dst are the sender's and the target's IP address, as in Open vSwitch; ARPOp is
+	// the operation.
 	ARPOp  uint16 `json:"arp_op,omitempty"`
 	ARPSHA MAC    `json:"arp_sha"`
 	ARPTHA MAC    `json:"arp_tha"`

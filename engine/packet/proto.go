@@ -8,7 +8,7 @@ const (
 	ProtoIGMP = 2
 	ProtoTCP  = 6
 	ProtoUDP  = 17
-	// ProtoFragment is the protocol of every later fragment of IPv6, to Open vSwitch.
+	// ProtoFragment is the protocol that Open vSwitch gives every later fragment of IPv6.
 	ProtoFragment = 44
 	ProtoICMPv6   = 58
 	ProtoSCTP     = 132
@@ -27,9 +27,9 @@ const (
 	EthVLAN = 0x8100 // an 802.1Q tag
 	EthQinQ = 0x88a8 // an 802.1ad tag
 
-	// EthNone is the type of an 802.2 frame that has none (FLOW_DL_TYPE_NONE).
+	// EthNone is the type of an 802.2 frame without an Ethernet type (FLOW_DL_TYPE_NONE).
 	EthNone = 0x05ff
-	// EthMin is the least value that is a type and not a length (ETH_TYPE_MIN).
+	// EthMin is the smallest value that is a type and not a length (ETH_TYPE_MIN).
 	EthMin = 0x0600
 )
 
@@ -47,8 +47,8 @@ func (p Packet) HasPorts() bool {
 	return p.IsIP() && p.Frag != FragLater && (p.Proto == ProtoTCP || p.Proto == ProtoUDP || p.Proto == ProtoSCTP)
 }
 
-// ProtoName is the word for an IP protocol in JSON and text: tcp, udp, sctp, icmp, icmp6, igmp, or
-// the number.
+// ProtoName returns the name of an IP protocol in JSON and text: tcp, udp, sctp, icmp, icmp6, igmp,
+// or the number.
 func ProtoName(proto uint8) string {
 	switch proto {
 	case ProtoICMP:

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// String is the packet on one line for people: tcp 10.0.0.3:46982 > 30.0.0.10:80 [syn] ttl 64.
+// String returns the packet on one line, for people: "tcp 10.0.0.3:46982 > 30.0.0.10:80 [syn] ttl
+// 64".
 func (p Packet) String() string {
 	var b strings.Builder
 	for _, v := range p.VLANs {
@@ -46,7 +47,7 @@ func (p Packet) ipText(b *strings.Builder) {
 	fmt.Fprintf(b, " ttl %d", p.TTL)
 }
 
-// end is one end of an IP packet, with its port where there are ports.
+// end returns the text of one end of an IP packet, with its port if the packet has ports.
 func (p Packet) end(a netip.Addr, port uint16) string {
 	text := FormatAddr(a)
 	if text == "" {

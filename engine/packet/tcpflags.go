@@ -28,8 +28,8 @@ const AllTCPFlags TCPFlags = 0xfff
 // tcpNames are the words of packet_tcp_flag_to_string (lib/packets.c), lowest bit first.
 var tcpNames = [...]string{"fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ns", "[200]", "[400]", "[800]"}
 
-// String prints the flags as Open vSwitch does: syn|ack, 0 for none. Bits above AllTCPFlags come
-// last, in hexadecimal.
+// String returns the flags as Open vSwitch prints them: "syn|ack", "0" for none. Bits above
+// AllTCPFlags come last, in hexadecimal.
 func (f TCPFlags) String() string {
 	if f == 0 {
 		return "0"

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// whole leaves out a last line that should end and does not: half a list of actions can read like a
-// whole one. ended says that every reply ends with a newline.
+// whole returns the text without a last line that was cut short: half a list of actions can be
+// mistaken for a whole one. ended says that every complete reply ends with a newline.
 func whole(text string, ended bool) string {
 	if !ended {
 		return text
@@ -16,7 +16,7 @@ func whole(text string, ended bool) string {
 
 // repliesEnd reports whether replies of a release of Open vSwitch end with a newline, as before 3.4
 // (lib/unixctl.c: unixctl_command_reply__); since then ovs-appctl adds it (utilities/ovs-appctl.c).
-// Those of an unknown one should.
+// For an unknown release it returns true.
 func repliesEnd(version string) bool {
 	major, rest, _ := strings.Cut(version, ".")
 	minor, _, _ := strings.Cut(rest, ".")

@@ -11,10 +11,10 @@ type Caller interface {
 	Call(ctx context.Context, command string, args ...string) (string, error)
 }
 
-// Over returns a tracer whose commands c runs, for a daemon that Dial does not reach: in a container,
-// or on another machine. version is the daemon's, such as 3.1.0: up to 3.3 every reply ends with a
-// newline, and what stands behind the last one was cut short. Empty for an unknown version, of which
-// the same is taken.
+// Over returns a tracer whose commands c runs, for a daemon that Dial does not reach: in a
+// container, or on another machine. version is the daemon's, such as "3.1.0". Up to 3.3 every reply
+// ends with a newline, and a last line without one was cut short. An empty version is unknown; it
+// is treated like 3.3.
 func Over(c Caller, version string) engine.Tracer {
 	return tracer{c, repliesEnd(version)}
 }

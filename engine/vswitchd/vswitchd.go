@@ -1,5 +1,5 @@
-// Package vswitchd gives package engine the ovs-vswitchd of this machine: its trace commands, and the
-// ports of its datapaths. It changes nothing there.
+// Package vswitchd gives package engine the ovs-vswitchd of this machine: its trace commands, and
+// the ports of its datapaths. It changes nothing there.
 //
 //	sw, err := vswitchd.Dial(ctx, vswitchd.DefaultRunDir)
 //	...
@@ -21,19 +21,19 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
-// DefaultRunDir is where packages of Open vSwitch have its run folder.
+// DefaultRunDir is the run directory of Open vSwitch's packages.
 const DefaultRunDir = "/var/run/openvswitch"
 
-// Switch is a running ovs-vswitchd. It may be used by several goroutines at once.
+// Switch is a running ovs-vswitchd. Several goroutines may use it at the same time.
 type Switch struct {
 	engine.Tracer
 	ctl     *unixctl.Client
 	version string
 }
 
-// Dial finds the ovs-vswitchd whose pid file and control socket are in runDir, as ovs-appctl does,
-// and asks for its version. The error is fs.ErrNotExist where none runs there, and fs.ErrPermission
-// where this user may not reach it.
+// Dial connects to the ovs-vswitchd whose pid file and control socket are in runDir, as ovs-appctl
+// does, and reads its version. The error is fs.ErrNotExist if none runs there, and fs.ErrPermission
+// if this user may not connect.
 func Dial(ctx context.Context, runDir string) (*Switch, error) {
 	path, _, err := unixctl.Discover(runDir, "ovs-vswitchd")
 	if err != nil {
@@ -47,14 +47,14 @@ func Dial(ctx context.Context, runDir string) (*Switch, error) {
 	return &Switch{Tracer: Over(ctl, version), ctl: ctl, version: version}, nil
 }
 
-// Version is the daemon's, such as 3.1.0; empty where it names none.
+// Version returns the daemon's version, such as "3.1.0"; empty if it is unknown.
 func (s *Switch) Version() string { return s.version }
 
-// Close ends the connection.
+// Close closes the connection.
 func (s *Switch) Close() error { return s.ctl.Close() }
 
-// Ports reads the ports of the datapath that a bridge is on, those of other bridges on it too: a
-// packet may leave by them. It is an error where there is no such bridge.
+// Ports reads the ports of a bridge's datapath, also those of its other bridges: a packet may leave
+// by them. An unknown bridge is an error.
 func (s *Switch) Ports(ctx context.Context, bridge string) (Ports, error) {
 	text, err := s.ctl.Call(ctx, "dpif/show")
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Switch) Ports(ctx context.Context, bridge string) (Ports, error) {
 	return out, nil
 }
 
-// kindOf says what lies behind a port as far as dpif/show tells.
+// kindOf returns the kind of a port, as far as dpif/show shows it.
 func kindOf(p dpif.Port) engine.PortKind {
 	switch {
 	case dpif.IsTunnel(p.Type):
@@ -93,12 +93,12 @@ func kindOf(p dpif.Port) engine.PortKind {
 	return engine.PortPhysical
 }
 
-// Ports are the ports of one datapath, in the order of dpif/show: an engine.Ports. The daemon does not
-// know which of them are a virtual machine's: those are PortPhysical or PortHost.
+// Ports are the ports of one datapath, in the order of dpif/show; it implements engine.Ports. The
+// daemon does not know which ports belong to a virtual machine: those are PortPhysical or PortHost.
 type Ports []engine.Port
 
-// ByDatapath finds a port by its datapath port number or by its name. Several tunnel ports share one
-// number: any of them is found.
+// ByDatapath returns a port by its datapath port number or by its name. If several tunnel ports
+// share a number, it returns one of them.
 func (ps Ports) ByDatapath(port string) (engine.Port, bool) {
 	for _, p := range ps {
 		if p.Datapath != "" && p.Datapath == port {
@@ -113,7 +113,7 @@ func (ps Ports) ByDatapath(port string) (engine.Port, bool) {
 	return engine.Port{}, false
 }
 
-// ByName finds a port of a bridge, for Request.InPort and Request.InPortDatapath.
+// ByName returns a port of a bridge, for Request.InPort and Request.InPortDatapath.
 func (ps Ports) ByName(bridge, name string) (engine.Port, bool) {
 	for _, p := range ps {
 		if p.Bridge == bridge && p.Name == name {

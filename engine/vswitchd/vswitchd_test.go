@@ -24,8 +24,8 @@ func (none) Lookup(context.Context, uint16, ctstate.Tuple) (ctstate.Entry, error
 	return ctstate.Entry{}, ctstate.ErrNotFound
 }
 
-// A daemon is found by its run folder, and an engine with its ports and its trace commands follows a
-// packet through conntrack.
+// A daemon is found by its run folder, and an engine with its ports and its trace commands follows
+// a packet through conntrack.
 func TestDial(t *testing.T) {
 	o := dummy.Start(t)
 	o.Vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy", "fail-mode=secure")

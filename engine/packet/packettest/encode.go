@@ -12,9 +12,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// Encode makes the Ethernet frame of a packet, with right lengths and checksums. Where Length is
-// larger than the headers, zeros follow them; a first fragment is filled up to a multiple of eight
-// bytes, a later one has the offset 1480. NSH metadata of other types than 1 is left out.
+// Encode returns the Ethernet frame of a packet, with correct lengths and checksums. If Length is
+// larger than the headers, zeros follow them; a first fragment is padded to a multiple of eight
+// bytes, and a later one has the offset 1480. NSH metadata of types other than 1 is left out.
 func Encode(pkt packet.Packet) ([]byte, error) {
 	p := encoder{pkt}
 	if err := p.encodable(); err != nil {
@@ -52,7 +52,7 @@ func tpid(v packet.VLAN) uint16 {
 	return v.TPID
 }
 
-// encodable refuses what no frame can carry.
+// encodable returns an error for a packet that no frame can carry.
 func (p encoder) encodable() error {
 	if p.Length > 0xffff {
 		return fmt.Errorf("length %d is more than a packet has", p.Length)
