@@ -6,7 +6,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// Header is a packet's headers; what does not apply is absent.
+// Header contains a packet's headers; a field that does not apply is absent.
 type Header struct {
 	// source MAC address
 	EthSrc string `json:"eth_src,omitempty"`
@@ -17,7 +17,7 @@ type Header struct {
 	VLAN *int `json:"vlan,omitempty" jsonschema:"minimum=0,maximum=4095"`
 	// the outermost tag's priority; absent when 0
 	VLANPCP *int `json:"vlan_pcp,omitempty" jsonschema:"minimum=0,maximum=7"`
-	// all tags, where there are several
+	// all tags, if there are several
 	VLANs []packet.VLAN `json:"vlans,omitempty"`
 	// the label stack, the outermost first
 	MPLS []packet.MPLS `json:"mpls,omitempty"`
@@ -32,7 +32,7 @@ type Header struct {
 	IPTTL *int `json:"ip_ttl,omitempty" jsonschema:"minimum=0,maximum=255"`
 	// DSCP and ECN together; absent when 0
 	IPTOS *int `json:"ip_tos,omitempty" jsonschema:"minimum=0,maximum=255"`
-	// of a fragment: the datagram's first, or a later one
+	// for a fragment: whether it is the datagram's first or a later one
 	IPFrag string `json:"ip_frag,omitempty" jsonschema:"enum=first,enum=later"`
 	// IPv6 flow label; absent when 0
 	IPLabel string `json:"ip_label,omitempty" jsonschema:"pattern=^0x[0-9a-f]+$"`
@@ -44,13 +44,13 @@ type Header struct {
 	// TCPFlags are the flags that are set, "syn|ack"; "0" for none.
 	TCPFlags string `json:"tcp_flags,omitempty" jsonschema:"pattern=^(0|((fin|syn|rst|psh|ack|urg|ece|cwr|ns|0x[0-9a-f]+)([|]|$))+)$"`
 
-	// of ICMP or ICMPv6
+	// type of ICMP or ICMPv6
 	ICMPType *int `json:"icmp_type,omitempty" jsonschema:"minimum=0,maximum=255"`
-	// of ICMP or ICMPv6
+	// code of ICMP or ICMPv6
 	ICMPCode *int `json:"icmp_code,omitempty" jsonschema:"minimum=0,maximum=255"`
-	// of a query, where it is known
+	// id of a query, if it is known
 	ICMPID *int `json:"icmp_id,omitempty" jsonschema:"minimum=0,maximum=65535"`
-	// of an ICMP error: the packet that it is about
+	// for an ICMP error: the packet that it quotes
 	Inner *packet.Inner `json:"inner,omitempty"`
 
 	// 1 request, 2 reply
@@ -64,16 +64,16 @@ type Header struct {
 	// target's MAC address
 	ARPTHA string `json:"arp_tha,omitempty"`
 
-	// address that a neighbour solicitation or advertisement is about
+	// target address of a neighbour solicitation or advertisement
 	NDTarget string `json:"nd_target,omitempty"`
 	NDSLL    string `json:"nd_sll,omitempty"` // its source link-layer address
 	NDTLL    string `json:"nd_tll,omitempty"` // its target link-layer address
 
-	// bytes after the Ethernet header, where they are known
+	// number of bytes after the Ethernet header, if it is known
 	Length int `json:"length,omitempty" jsonschema:"minimum=0,maximum=65535"`
 }
 
-// HeaderOf gives a packet in the shape of the tool's JSON.
+// HeaderOf returns a packet's headers in the form of the tool's JSON.
 func HeaderOf(p packet.Packet) Header {
 	h := Header{
 		EthSrc:  p.EthSrc.String(),
@@ -102,7 +102,7 @@ func HeaderOf(p packet.Packet) Header {
 	return h
 }
 
-// ip fills in what IPv4 and IPv6 packets have.
+// ip sets the fields of IPv4 and IPv6 packets.
 func (h *Header) ip(p packet.Packet) {
 	h.IPSrc, h.IPDst = packet.FormatAddr(p.Src), packet.FormatAddr(p.Dst)
 	h.IPProto, h.IPTTL = packet.ProtoName(p.Proto), number(p.TTL)

@@ -17,54 +17,56 @@ type Report struct {
 	Schema string `json:"schema" jsonschema:"enum=ovn-ct-trace/1"`
 	// Verdict is the worst of all packets.
 	Verdict engine.Verdict `json:"verdict"`
-	// Expectation is what was asked for; the exit status is 0 when it is met.
+	// Expectation is the expected end; the exit status is 0 if it is met.
 	Expectation *Expectation `json:"expectation,omitempty" jsonschema:"required"`
-	// Packets are the packets traced: one for trace, one a step for session.
+	// Packets are the traced packets: one for trace, one for each step of a session.
 	Packets []*Packet `json:"packets"`
 	Session *Session  `json:"session,omitempty"` // of session only
-	// Warnings name what may make the answer less than certain.
+	// Warnings list what makes the answer uncertain.
 	Warnings []string `json:"warnings"`
 	Versions Versions `json:"versions"`
 }
 
-// Expectation is what was asked for and whether it came true.
+// Expectation is the expected end and whether it was met.
 type Expectation struct {
 	Text string `json:"text"` // for people: "delivered at sw0-p2"
-	Met  bool   `json:"met"`  // the packet, or the session, ended so
+	Met  bool   `json:"met"`  // the packet, or the session, ended as expected
 }
 
-// Session says whether a handshake went through, and where it broke.
+// Session is the result of a handshake: whether it completed, and where it failed.
 type Session struct {
 	Proto       string `json:"proto"`       // tcp, udp, icmp, ...
 	Established bool   `json:"established"` // every packet of it arrived
 	// BrokenAt is the label of the packet that broke it; empty when none did.
 	BrokenAt string `json:"broken_at"`
 	Why      string `json:"why,omitempty"` // why it broke
-	// Verdict is how the packet ended that broke it; of an established session, how the first packet did.
+	// Verdict is that of the packet that broke the handshake; for an established session, that of
+	// the first packet.
 	Verdict engine.Verdict `json:"verdict"`
-	// Alternatives lists how the handshake ends for each way the undetermined choices can fall, where there are several.
+	// Alternatives lists the result of the handshake for each combination of the undetermined
+	// choices; absent if there is only one.
 	Alternatives []SessionAlternative `json:"alternatives,omitempty"`
 }
 
-// SessionAlternative is the end of a handshake for one way the choices can fall.
+// SessionAlternative is the result of a handshake for one combination of the choices.
 type SessionAlternative struct {
-	Choices     []engine.Choice `json:"choices"`     // how the choices fall
+	Choices     []engine.Choice `json:"choices"`     // the combination of choices
 	Established bool            `json:"established"` // every packet of it arrived
 	// BrokenAt is the label of the packet that broke it; empty when none did.
 	BrokenAt string `json:"broken_at"`
 	Why      string `json:"why,omitempty"` // why it broke
-	// Verdict is how the packet ended that broke it; of an established session, how the first
-	// packet did.
+	// Verdict is that of the packet that broke the handshake; for an established session, that of
+	// the first packet.
 	Verdict engine.Verdict `json:"verdict"`
 }
 
-// Versions names the software that the answer comes from.
+// Versions contains the versions of the software that the answer comes from.
 type Versions struct {
 	Tool    string             `json:"tool"`    // of ovn-ct-trace
-	Chassis map[string]Chassis `json:"chassis"` // by the chassis' name: those that were asked
+	Chassis map[string]Chassis `json:"chassis"` // versions on the chassis that were asked, by chassis name
 }
 
-// Chassis names a chassis' software; what is unknown is empty.
+// Chassis contains the versions of a chassis' software; one that is unknown is empty.
 type Chassis struct {
 	OVS string `json:"ovs"` // version of Open vSwitch
 	OVN string `json:"ovn"` // version of OVN
@@ -79,51 +81,57 @@ type Place struct {
 	Port    string `json:"port"`    // logical port
 }
 
-// Packet is one packet's way.
+// Packet is one traced packet and its way.
 type Packet struct {
-	// Label names the packet by what it does to a connection: SYN, SYN-ACK, echo request, ...
+	// Label names the packet's role in its connection: SYN, SYN-ACK, echo request, ...
 	Label     string    `json:"label"`
-	Direction Direction `json:"direction"` // in which it goes, in its session
+	Direction Direction `json:"direction"` // its direction in its connection
 	From      Place     `json:"from"`      // where it enters
 	Header    Header    `json:"header"`    // as it enters
-	// Verdict is the worst of the branches, mirrors' copies apart; of a flood the best.
+	// Verdict is the worst verdict of the branches, for a flood the best. Mirror copies are not
+	// counted.
 	Verdict engine.Verdict `json:"verdict"`
-	// Flood says that the packet was multiplied by design; its verdict is its best branch's.
+	// Flood says that the packet was multiplied by design; its verdict is that of its best branch.
 	Flood bool `json:"flood,omitempty"`
-	// Branches are the ways that the packet ends. Without an undetermined choice all of them
-	// happen; with one, exactly one of its alternatives.
+	// Branches are the ends of the packet. All of them happen, except that exactly one of the
+	// alternatives of each undetermined choice does.
 	Branches []*Branch `json:"branches"`
-	// Generated are the ends of packets that OVN sends beside this one: an ARP request for its next hop, a time exceeded.
+	// Generated are the ends of packets that OVN sends in addition to this one: an ARP request for
+	// its next hop, a time exceeded.
 	Generated []*Branch `json:"generated,omitempty"`
 	// Hops are the chassis on the way.
 	Hops []*Hop `json:"hops"`
-	// Findings are differences between what the Southbound database asks for and what the chassis has.
+	// Findings are differences between the Southbound database and the configuration of the
+	// chassis.
 	Findings []Finding `json:"findings,omitempty"`
 }
 
-// Branch is one way the packet can end.
+// Branch is one end of the packet.
 type Branch struct {
 	Verdict engine.Verdict `json:"verdict"`
 	End     End            `json:"end"`
 	Header  Header         `json:"header"` // as it leaves
-	// Choices are those on this branch's way that the packet's headers do not decide.
+	// Choices are the choices on this branch's way that the packet's headers do not decide.
 	Choices []engine.Choice `json:"choices,omitempty"`
-	// what decided the end, where something has to be said of it
+	// what decided the end; absent if the end needs no reason
 	Reason *Reason `json:"reason,omitempty"`
-	// the hops on its way, by their place in the packet's list
+	// the hops on its way, as indexes into the packet's list of hops
 	Hops []int `json:"hops" jsonschema:"minimum=0"`
-	// Generated says which answer of OVN's (reset, ICMP error, ARP reply, ...) this branch is.
+	// Generated is the kind of packet that OVN generates here (reset, ICMP error, ARP reply, ...);
+	// absent for the packet itself.
 	Generated string `json:"generated,omitempty"`
-	// Mirror names the mirror whose copy this branch is. It happens, and does not count for the packet's verdict.
+	// Mirror names the mirror that makes this branch, a copy; absent for the packet itself. The
+	// packet's verdict does not depend on it.
 	Mirror string `json:"mirror,omitempty"`
-	// Held says that the packet is a fragment, and that this end comes about once all of its datagram has come there.
+	// Held says that the packet is a fragment: this end happens only after every fragment of its
+	// datagram has arrived there.
 	Held *Held `json:"held,omitempty"`
-	// Segments are the segments on this branch's own way: pairs of a hop's place in the packet's
-	// list and a segment's id.
+	// Segments are the segments on this branch's own way: pairs of an index into the packet's list
+	// of hops and the id of a segment.
 	Segments [][2]int `json:"segments,omitempty"`
 }
 
-// Held is the ct() action where a fragment first waits for the others.
+// Held is the ct() action where a fragment first waits for the others of its datagram.
 type Held struct {
 	Chassis string `json:"chassis"` // where it waits
 	Zone    uint16 `json:"zone"`    // conntrack zone
@@ -132,39 +140,39 @@ type Held struct {
 // End is where a branch ends.
 type End struct {
 	Kind    EndKind `json:"kind"`
-	Chassis string  `json:"chassis"` // the last on its way
-	// logical port, where the kind is port; else the port of the bridge, where there is one
+	Chassis string  `json:"chassis"` // the last chassis on its way
+	// logical port if the kind is port; else the port of the bridge, if there is one
 	Port string `json:"port,omitempty"`
 }
 
-// Reason says what decided a branch's end.
+// Reason is what decided a branch's end.
 type Reason struct {
 	// for people
 	Text string `json:"text"`
-	// where it was decided
+	// chassis on which it was decided
 	Chassis string `json:"chassis,omitempty"`
 	// OpenFlow table number
 	Table *int `json:"table,omitempty" jsonschema:"minimum=0,maximum=255"`
 	// OVN's name of the table: ls_out_acl_eval
 	Stage string `json:"stage,omitempty"`
-	// of the OpenFlow flow that decided
+	// cookie of the OpenFlow flow that decided
 	Cookie string `json:"cookie,omitempty" jsonschema:"pattern=^0x[0-9a-f]+$"`
-	// that the cookie names
+	// logical flow of the cookie
 	LogicalFlow *LogicalFlow `json:"logical_flow,omitempty"`
 	// the Northbound row behind it: ACL, NAT, load balancer, ...
 	NB *NB `json:"nb,omitempty"`
-	// of a table miss: the flow that would have matched nearest
+	// for a table miss: the flow that is nearest to a match
 	Nearest string `json:"nearest,omitempty"`
-	// KnownIn lists where else the connection has an entry that the look-up in its own zone did not
-	// find.
+	// KnownIn lists other zones that have an entry of the connection, if the look-up in its own
+	// zone found none.
 	KnownIn []Known `json:"known_in,omitempty"`
 }
 
-// Known is an entry in a zone that the packet was not looked up in.
+// Known is an entry of the connection in a zone in which it was not looked up.
 type Known struct {
 	Chassis string `json:"chassis"` // chassis whose table has the entry
 	Zone    uint16 `json:"zone"`    // conntrack zone of the entry
-	// what the zone is of, as in CT; empty when unknown
+	// owner of the zone, as in CT; empty if unknown
 	ZoneName string `json:"zone_name"`
 	Entry    Entry  `json:"entry"`
 }
@@ -174,17 +182,17 @@ type LogicalFlow struct {
 	// name of the logical switch or router
 	Datapath string `json:"datapath"`
 	Pipeline string `json:"pipeline"`                                      // ingress or egress
-	Priority int    `json:"priority" jsonschema:"minimum=0,maximum=65535"` // of the logical flow
-	// in OVN's expression language
+	Priority int    `json:"priority" jsonschema:"minimum=0,maximum=65535"` // priority of the logical flow
+	// match, in OVN's expression language
 	Match string `json:"match"`
-	// in OVN's action language
+	// actions, in OVN's action language
 	Actions string `json:"actions"`
 }
 
 // NB is a row of the Northbound database.
 type NB struct {
 	Table   string `json:"table"`   // ACL, NAT, Load_Balancer, ...
-	UUID    string `json:"uuid"`    // of the row
-	Name    string `json:"name"`    // empty where the row has none
+	UUID    string `json:"uuid"`    // UUID of the row
+	Name    string `json:"name"`    // name of the row; empty if it has none
 	Summary string `json:"summary"` // the row on one line, for people
 }

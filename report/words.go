@@ -1,20 +1,20 @@
 package report
 
-// EndKind is where a branch ends.
+// EndKind is the kind of place where a branch ends.
 type EndKind string
 
 // The ends of a branch.
 const (
 	EndPort EndKind = "port" // a frame comes out of a logical port: a VIF
 	EndHost EndKind = "host" // the chassis' own network stack takes it
-	// it leaves by a physical port, for somebody OVN does not own
+	// it leaves by a physical port, to a network outside OVN
 	EndExternal   EndKind = "external"
 	EndController EndKind = "controller" // ovn-controller takes it
 	EndDrop       EndKind = "drop"       // it is lost here
 	EndUnknown    EndKind = "unknown"    // what happens here could not be determined
 )
 
-// Via is how a packet came to a chassis.
+// Via is how a packet reached a chassis.
 type Via string
 
 // The ways onto a chassis.
@@ -22,8 +22,8 @@ const (
 	ViaVIF      Via = "vif"      // from the guest behind a logical port
 	ViaTunnel   Via = "tunnel"   // from another chassis, through a tunnel
 	ViaPhysical Via = "physical" // from a physical network
-	ViaPatch    Via = "patch"    // at a router's port, where no frame comes in from outside
-	// ovn-controller sends it: an answer that it makes, or a packet that it gives back to the pipeline
+	ViaPatch    Via = "patch"    // at a router's port, which no frame from outside enters
+	// ovn-controller sends it: an answer that it makes, or a packet that it returns to the pipeline
 	ViaController Via = "controller"
 )
 
@@ -32,8 +32,8 @@ type Direction string
 
 // The directions of a connection.
 const (
-	DirectionOriginal Direction = "original" // that of the packet that opened it
-	DirectionReply    Direction = "reply"    // that of the answers
+	DirectionOriginal Direction = "original" // direction of the packet that opened the connection
+	DirectionReply    Direction = "reply"    // direction of the answers
 )
 
 // Found is where a conntrack entry was found.
@@ -43,20 +43,20 @@ type Found string
 const (
 	FoundKernel    Found = "kernel"    // in the kernel's table
 	FoundUserspace Found = "userspace" // in the table of Open vSwitch's userspace datapath
-	// among the entries that earlier packets of the run would leave
+	// among the entries that earlier packets of the run would have left
 	FoundOverlay Found = "overlay"
 	FoundNone    Found = "none" // nowhere
 )
 
-// Certainty says how far conntrack's answer can be relied upon.
+// Certainty is how certain conntrack's answer is.
 type Certainty string
 
-// The certainties, the best first.
+// The certainties, the most certain first.
 const (
-	CertaintyExact Certainty = "exact" // follows from entries that were read
-	// the datapath's own deterministic choice, computed
+	CertaintyExact Certainty = "exact" // it follows from entries that were read
+	// it is the datapath's deterministic choice, computed
 	CertaintyPredicted Certainty = "predicted"
-	// true if something that cannot be read is as usual; why says what
+	// it is true if something that cannot be read has its usual value; why says what
 	CertaintyAssumed      Certainty = "assumed"
-	CertaintyUndetermined Certainty = "undetermined" // cannot be known from outside; why says why
+	CertaintyUndetermined Certainty = "undetermined" // it cannot be known from outside the datapath; why says why
 )
