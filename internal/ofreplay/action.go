@@ -4,7 +4,7 @@ import "net/netip"
 
 // Action is one OpenFlow action; the set is closed.
 type Action interface {
-	// String prints the action as Open vSwitch does and reads it.
+	// String returns the action in the syntax that Open vSwitch prints and reads.
 	String() string
 	action()
 }
@@ -44,7 +44,7 @@ type Output struct {
 	MaxLen uint16
 }
 
-// OutputReg sends the packet to the port a subfield names.
+// OutputReg sends the packet to the port whose number a subfield contains.
 type OutputReg struct{ Src Subfield }
 
 // Note carries bytes for the controller and does nothing; OVN hides fields in it.
@@ -71,9 +71,9 @@ type NAT struct {
 // Clone runs actions on a copy.
 type Clone struct{ Actions []Action }
 
-// Controller is a controller action (NXAST_CONTROLLER2). Who reads UserData knows what is in it.
+// Controller is a controller action (NXAST_CONTROLLER2). UserData is opaque here.
 type Controller struct {
-	MaxLen   uint16 // bytes of the packet that are sent; 65535 when not printed
+	MaxLen   uint16 // number of bytes of the packet to send; 65535 when not printed
 	ID       uint16 // controller_id
 	Reason   string // empty for "action"
 	UserData []byte
@@ -87,10 +87,10 @@ type CheckLarger struct {
 	Dst Subfield
 }
 
-// Plain is an action of which nothing but its text is wanted: dec_ttl, ct_clear, group:1.
+// Plain is an action of which only the text is kept: dec_ttl, ct_clear, group:1.
 type Plain struct{ Text string }
 
-// Opaque is an action that is not understood here.
+// Opaque is an action that this package does not know.
 type Opaque struct {
 	Data []byte // with its header
 	Why  string

@@ -8,8 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// check compares a detail FIELD is now VALUE with the machine. The trace is right about what the
-// section's flow does not print, such as the tun_id of a flow without tun_flags.
+// check compares a line "FIELD is now VALUE" with the machine. For fields that the section's flow
+// does not print, such as the tun_id of a flow without tun_flags, the trace is right.
 func (w *walker) check(text string) {
 	_, now, ok := strings.Cut(text, " is now ")
 	var dst Subfield
@@ -40,7 +40,7 @@ func (w *walker) check(text string) {
 	}
 }
 
-// matches compares the registers that a table's match names with the machine.
+// matches compares the registers in a table's match with the machine.
 func (w *walker) matches(hit oftrace.TableHit) {
 	match := hit.Match
 	f, err := openflow.Parse(match)

@@ -8,19 +8,20 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 )
 
-// Detour is what a section would have done if one of its table look-ups had found another flow.
+// Detour describes what a section would have done if one of its table look-ups had found another
+// flow.
 type Detour struct {
-	Actions string // OpenFlow actions that do it from where the section began
-	// Again is how many table look-ups before that one are made again by the actions.
+	Actions string // OpenFlow actions that do the same from where the section began
+	// Again is the number of table look-ups before that one that Actions repeat.
 	Again int
-	// From is the look-up by which the actions begin where that is not the section's first, but
-	// behind a patch port.
+	// From is the look-up at which Actions begin if that is behind a patch port; nil if they begin
+	// where the section began.
 	From *oftrace.Node
 }
 
-// NewDetour puts a flow's actions in the place of what a look-up of a section led to: every action
-// line on the way there is written out, where it stands for a table that is on the way by that
-// table's own.
+// NewDetour replaces the actions that followed a look-up of a section by a flow's actions. It
+// writes out every action line before the look-up; a line that leads to a table with the look-up
+// below it is replaced by the table's own lines.
 func NewDetour(sec oftrace.Section, at *oftrace.Node, flow []string) (Detour, error) {
 	d := detour{at: at, flow: flow, onWay: map[*oftrace.Node]bool{}}
 	nodes, from := d.cross(sec.Nodes)
@@ -43,12 +44,12 @@ func NewDetour(sec oftrace.Section, at *oftrace.Node, flow []string) (Detour, er
 	return Detour{Actions: strings.Join(out, ","), Again: again, From: from}, nil
 }
 
-// learnedPort is what NORMAL reports of a packet that it sends to one port
+// learnedPort is the line that NORMAL prints for a packet that it sends to one port
 // (ofproto/ofproto-dpif-xlate.c: xlate_normal).
 const learnedPort = "forwarding to learned port"
 
-// cross goes on to the bridge behind a patch port where all that the first bridge did was to send
-// the packet there: a provider network's, by NORMAL.
+// cross continues on the bridge behind a patch port if the first bridge did nothing but send the
+// packet there: a provider network's bridge, by NORMAL.
 func (d *detour) cross(nodes []*oftrace.Node) ([]*oftrace.Node, *oftrace.Node) {
 	if len(nodes) != 1 || nodes[0].Kind != oftrace.Bridge || len(nodes[0].Children) != 1 || nodes[0].Children[0].Kind != oftrace.Table {
 		return nodes, nil
@@ -68,7 +69,7 @@ func (d *detour) cross(nodes []*oftrace.Node) ([]*oftrace.Node, *oftrace.Node) {
 			case n.Kind == oftrace.Detail:
 				one = one || n.Text == learnedPort
 			default:
-				normal = -1 << 16 // it did something else too
+				normal = -1 << 16 // the bridge did something else too
 			}
 			look(n.Children)
 		}
@@ -102,7 +103,7 @@ func (d *detour) list(nodes []*oftrace.Node, top bool) (out []string, found bool
 		}
 		forks = forks || strings.HasPrefix(n.Text, "check_pkt_larger(")
 		rest := nodes[i+1:]
-		rest = rest[:actionIndex(rest, nested(n.Text))] // what the line led to
+		rest = rest[:actionIndex(rest, nested(n.Text))] // the lines that belong to the action
 		i += len(rest)
 		if !holds(append(rest[:len(rest):len(rest)], n.Children...), d.at) {
 			out = append(out, n.Text)
@@ -134,8 +135,8 @@ func (d *detour) list(nodes []*oftrace.Node, top bool) (out []string, found bool
 	return out, found, nil
 }
 
-// below writes out what stands under a table or, at the top, the section's bridge if the look-up is
-// there.
+// below writes out the lines under a table or, at the top, under the section's bridge if the
+// look-up is there.
 func (d *detour) below(n *oftrace.Node, entered bool) (out []string, found bool, err error) {
 	switch {
 	case n == d.at:
@@ -152,7 +153,7 @@ func (d *detour) below(n *oftrace.Node, entered bool) (out []string, found bool,
 	return nil, false, fmt.Errorf("it is behind %q", n.Text)
 }
 
-// nested is how many of the lines behind an action are its own.
+// nested returns how many of the lines after an action belong to it.
 func nested(text string) int {
 	if inner, ok := inside(text, "clone("); ok {
 		return lines(inner)

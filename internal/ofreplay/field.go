@@ -11,7 +11,7 @@ const (
 	fmtEther
 	fmtIPv4
 	fmtIPv6
-	fmtOther // not printed here: a set of one is an Opaque action
+	fmtOther // not printed here: an action that sets such a field is Opaque
 )
 
 // oxm is a field's code point: experimenter (0 for none), class and number.
@@ -32,8 +32,8 @@ type Field struct {
 	codes  []oxm
 }
 
-// fields lists the fields that can stand in an OpenFlow action, generated once from meta-flow.h's
-// comments; numbered families are added by families.
+// fields lists the fields that an OpenFlow action may contain, generated once from the comments of
+// meta-flow.h; families adds the numbered ones.
 var fields = append(families(), []Field{
 	{"dp_hash", "NXM_NX_DP_HASH", 4, 32, fmtHex, false, []oxm{{0x2320, 0xffff, 0}, {0, 0x0001, 35}}},
 	{"recirc_id", "NXM_NX_RECIRC_ID", 4, 32, fmtDecimal, false, []oxm{{0, 0x0001, 36}}},
@@ -123,7 +123,7 @@ var fields = append(families(), []Field{
 	{"nsh_ttl", "NXOXM_NSH_TTL", 1, 8, fmtDecimal, true, []oxm{{0x5ad650, 0xffff, 10}}},
 }...)
 
-// families returns the fields that come in numbers.
+// families returns the numbered fields, such as reg0.
 func families() []Field {
 	var fs []Field
 	add := func(name, nxm string, n, bytes int, code oxm) {
@@ -145,7 +145,7 @@ func families() []Field {
 	return fs
 }
 
-// FieldNamed finds a field by the name that set_field prints; nil where there is none.
+// FieldNamed returns a field by the name that set_field prints; nil if there is none.
 func FieldNamed(name string) *Field {
 	for i := range fields {
 		if fields[i].Name == name {
@@ -155,7 +155,7 @@ func FieldNamed(name string) *Field {
 	return nil
 }
 
-// fieldByCode finds a field by its OXM code point.
+// fieldByCode returns a field by its OXM code point; nil if there is none.
 func fieldByCode(code oxm) *Field {
 	for i := range fields {
 		for _, c := range fields[i].codes {
@@ -167,7 +167,7 @@ func fieldByCode(code oxm) *Field {
 	return nil
 }
 
-// variable reports whether a field's length is decided by the switch's TLV map.
+// variable reports whether a field's length depends on the switch's TLV map.
 func (f *Field) variable() bool { return f.Bytes == 124 }
 
 // Subfield is a range of bits of a field.

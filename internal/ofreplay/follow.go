@@ -11,9 +11,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// follow executes an action line that no Action stands for. It returns why the packet is not known
-// behind it: what leaves the packet as it is is listed, so that an action of a later Open vSwitch
-// is none of it.
+// follow executes an action line without an Action of its own. lost says why the packet is unknown
+// after it; empty if it is known. Actions that leave the packet unchanged are listed by name, so an
+// action of a later Open vSwitch makes the packet unknown.
 func (m *machine) follow(text string) (lost string) {
 	word, arg := text, ""
 	if i := strings.IndexAny(text, "(:"); i >= 0 {
@@ -24,7 +24,7 @@ func (m *machine) follow(text string) (lost string) {
 	}
 	switch word {
 	case "learn":
-		if !strings.Contains(arg, "result_dst=") { // else it writes whether its limit was reached
+		if !strings.Contains(arg, "result_dst=") { // with it, the action writes whether its limit was reached
 			return ""
 		}
 	case "ct", "ct_clear":
@@ -43,9 +43,8 @@ func (m *machine) follow(text string) (lost string) {
 	return "action " + text + " is not followed here"
 }
 
-// harmless reports whether an action changes neither the packet nor what goes with it: it sends
-// copies, looks up, or is for the action set, whose actions are printed where they are
-// executed.
+// harmless reports whether an action changes neither the packet nor its registers: it sends copies,
+// makes a look-up, or adds to the action set, whose actions are printed where they are executed.
 func harmless(word string) bool {
 	switch word {
 	case "output", "group", "controller", "enqueue", "bundle",
@@ -57,7 +56,7 @@ func harmless(word string) bool {
 	return false
 }
 
-// decTTL does dec_ttl; where the packet ends by it, nothing follows.
+// decTTL executes dec_ttl; if the TTL expires, no line follows.
 func (m *machine) decTTL() bool {
 	if m.pkt.TTL > 1 {
 		m.pkt.TTL--
@@ -66,8 +65,8 @@ func (m *machine) decTTL() bool {
 }
 
 // followSet executes the actions of OpenFlow 1.0 that set one field, and those that set metadata
-// and the tunnel's key. Like do_xlate_actions it passes over one for which the packet is of the
-// wrong kind.
+// and the tunnel's key. Like do_xlate_actions, it skips an action that does not apply to the
+// packet's protocol.
 func (m *machine) followSet(word, arg string) bool {
 	p := &m.pkt
 	switch word {
@@ -112,7 +111,7 @@ func (m *machine) followSet(word, arg string) bool {
 	case "mod_tp_src", "mod_tp_dst":
 		switch {
 		case n > 0xffff || p.IsIP() && !p.HasPorts() && p.Frag != packet.FragLater:
-			return false // of ICMP it sets type and code
+			return false // for ICMP it sets type and code
 		case !p.HasPorts():
 		case word == "mod_tp_src":
 			p.SrcPort = uint16(n)
@@ -129,7 +128,7 @@ func (m *machine) followSet(word, arg string) bool {
 	return false
 }
 
-// followVLAN executes what pushes, pops or sets the outermost tag.
+// followVLAN executes actions that push, pop or set the outermost tag.
 func (m *machine) followVLAN(word, arg string) bool {
 	p := &m.pkt
 	n, err := strconv.ParseUint(arg, 0, 16)
@@ -153,7 +152,7 @@ func (m *machine) followVLAN(word, arg string) bool {
 	switch {
 	case err != nil:
 		return false
-	case len(p.VLANs) == 0: // set_vlan_* of a packet without a tag
+	case len(p.VLANs) == 0: // set_vlan_* for a packet without a tag
 	case strings.HasSuffix(word, "_vid"):
 		p.VLANs[0].VID = uint16(n) & 0xfff
 	default:

@@ -10,16 +10,16 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Learned is the flow that a learn() action makes of the packet that met it (lib/learn.c:
+// Learned is the flow that a learn() action makes from the packet that executed it (lib/learn.c:
 // learn_execute).
 type Learned struct {
 	Cookie  uint64
 	Actions []string
-	Unknown string // what of it is not known; empty: all is
+	Unknown string // the part that is unknown, and why; empty: everything is known
 	match   []bits
 }
 
-// bits are what a flow has in a part of a field, least significant first.
+// bits is a flow's value of a part of a field, least significant bit first.
 type bits struct {
 	Subfield
 	v []byte
@@ -33,7 +33,7 @@ func (b bits) String() string {
 	return b.Subfield.String() + "=" + integer(v, false)
 }
 
-// Match prints what the flow matches.
+// Match returns the flow's match.
 func (l Learned) Match() string {
 	var out []string
 	for _, b := range l.match {
@@ -42,7 +42,7 @@ func (l Learned) Match() string {
 	return strings.Join(out, ",")
 }
 
-// Metadata is the logical datapath that the flow is for, 0 where it names none.
+// Metadata returns the logical datapath in the flow's match, 0 if there is none.
 func (l Learned) Metadata() uint64 {
 	for _, b := range l.match {
 		if b.Field.Name == "metadata" && b.Bits == b.Field.Bits {
@@ -52,12 +52,12 @@ func (l Learned) Metadata() uint64 {
 	return 0
 }
 
-// learnOptions are the items of a learn() action that say nothing of what the flow matches or does.
+// learnOptions are the items of a learn() action that are neither match nor action of the flow.
 var learnOptions = []string{"table", "priority", "idle_timeout", "hard_timeout", "fin_idle_timeout", "fin_hard_timeout",
 	"send_flow_rem", "delete_learned"}
 
-// Learn executes the items of a learn() action, as printed, for the packet that met it; nil: a
-// packet that is not known.
+// Learn executes the items of a learn() action, as printed, for the packet that executed it; at is
+// nil if that is unknown.
 func Learn(items []string, at *openflow.Flow) Learned {
 	var m *machine
 	var l Learned
@@ -76,7 +76,7 @@ func Learn(items []string, at *openflow.Flow) Learned {
 	return l
 }
 
-// item executes one item; false where it is not understood, or takes a value that is not known.
+// item executes one item; it returns false if the item, or a value that it needs, is unknown.
 func (l *Learned) item(m *machine, item string) bool {
 	name, value, given := strings.Cut(item, "=")
 	switch {
@@ -130,7 +130,7 @@ func learnDst(s string) (Subfield, bool) {
 	return Subfield{f, 0, f.Bits}, true
 }
 
-// operand is the value that goes to dst: a field as it is now, or as given.
+// operand returns the value to write to dst: a field's present value, or a constant.
 func (m *machine) operand(text string, dst Subfield) (bits, bool) {
 	if strings.HasSuffix(text, "]") {
 		src, ok := ParseSubfield(text)
@@ -147,7 +147,7 @@ func (m *machine) operand(text string, dst Subfield) (bits, bool) {
 	return bits{dst, toBits(v, dst.Bits)}, v != nil
 }
 
-// bits reads a part of a field; false: its value is not known here.
+// bits returns a part of a field; false if its value is unknown.
 func (m *machine) bits(s Subfield) ([]byte, bool) {
 	v, ok := m.get(s.Field)
 	switch s.Field.Name {
@@ -165,7 +165,7 @@ func (m *machine) bits(s Subfield) ([]byte, bool) {
 	return toBits(v, s.Field.Bits)[s.Ofs : s.Ofs+s.Bits], true
 }
 
-// load prints the action that writes the bits: load takes 64 of them.
+// load returns the action that writes the bits, in parts of 64, the most that load can write.
 func (b bits) load() string {
 	v := fromBits(b.v, b.Field.Bytes)
 	if b.Ofs == 0 && b.Bits == b.Field.Bits {
@@ -179,8 +179,8 @@ func (b bits) load() string {
 	return SetField{Field: b.Field, Value: fromBits(all, b.Field.Bytes), Mask: fromBits(mask, b.Field.Bytes)}.String()
 }
 
-// Takes reports whether the flow matches a packet; known is false where that depends on what is not
-// known of either.
+// Takes reports whether the flow matches a packet; known is false if that depends on unknown parts
+// of either.
 func (l Learned) Takes(p openflow.Flow) (takes, known bool) {
 	m, err := machineOf(p)
 	if err != nil {

@@ -14,19 +14,19 @@ type Lesson struct {
 	Bridge   string
 	Table    int
 	Priority int
-	Items    []string // of the action, as printed: what the flow matches, and does; Learn executes them
-	// Flow is the packet at the action, with its registers and conntrack state; empty where it
-	// could not be followed.
+	Items    []string // items of the action, as printed: the flow's match and actions; Learn executes them
+	// Flow is the packet at the action, with its registers and conntrack state; empty if it is
+	// unknown.
 	Flow string
 }
 
-// What a learn() action that does not name them means (lib/learn.c: learn_parse__).
+// The defaults of a learn() action (lib/learn.c: learn_parse__).
 const (
 	learnTable    = 1
 	learnPriority = 32768
 )
 
-// lesson notes a learn() action.
+// lesson records a learn() action.
 func (w *walker) lesson(n *oftrace.Node) {
 	inner, _ := strings.CutPrefix(n.Text, "learn(")
 	items := openflow.SplitActions(strings.TrimSuffix(inner, ")"))
@@ -40,7 +40,7 @@ func (w *walker) lesson(n *oftrace.Node) {
 	w.Lessons = append(w.Lessons, l)
 }
 
-// number reads an item NAME=NUMBER; otherwise is for actions that have none.
+// number returns the NUMBER of an item NAME=NUMBER, or otherwise if there is no such item.
 func number(items []string, name string, otherwise int) int {
 	for _, item := range items {
 		if v, ok := strings.CutPrefix(item, name+"="); ok {

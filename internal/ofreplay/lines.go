@@ -7,8 +7,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// actionIndex is the index behind the first n action lines and what belongs to them; with n < 0 it
-// counts the action lines.
+// actionIndex returns the index after the first n action lines and the lines that belong to them;
+// with n < 0 it returns the number of action lines.
 func actionIndex(nodes []*oftrace.Node, n int) int {
 	seen := 0
 	for i, x := range nodes {
@@ -26,7 +26,7 @@ func actionIndex(nodes []*oftrace.Node, n int) int {
 	return len(nodes)
 }
 
-// firstBucket finds the bucket that a group's execution is printed with.
+// firstBucket returns the first bucket that was executed for a group.
 func firstBucket(nodes []*oftrace.Node) *oftrace.Node {
 	for _, n := range nodes {
 		if n.Kind == oftrace.Bucket {
@@ -39,15 +39,15 @@ func firstBucket(nodes []*oftrace.Node) *oftrace.Node {
 	return nil
 }
 
-// inside gives what stands between prefix and the closing parenthesis at the end.
+// inside returns the text between prefix and the closing parenthesis at the end.
 func inside(text, prefix string) (string, bool) {
 	rest, ok := strings.CutPrefix(text, prefix)
 	rest, end := strings.CutSuffix(rest, ")")
 	return rest, ok && end
 }
 
-// lines is the number of lines that an action list in a clone or ct is printed as: each action is
-// one, and a ct is followed by its own nested actions, or by drop where there are none.
+// lines returns the number of lines in which an action list in a clone or ct is printed: each
+// action is one, and a ct is followed by its own nested actions, or by drop if there are none.
 func lines(list string) int {
 	n := 0
 	for _, a := range openflow.SplitActions(list) {

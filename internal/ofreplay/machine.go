@@ -11,9 +11,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Run executes actions on a packet and its registers, up to the first that hands the packet on
-// (resubmit, output). lost says why the result is unknown; empty: it is known. Tunnel and conntrack
-// fields are not followed: what is written to them is ignored.
+// Run executes actions on a packet and its registers, up to the first that sends it on (resubmit,
+// output). lost says why the result is unknown; empty: it is known. Writes to tunnel and conntrack
+// fields are ignored.
 func Run(pkt packet.Packet, regs Registers, actions []Action) (_ packet.Packet, _ Registers, lost string) {
 	m := machine{pkt: pkt, regs: regs}
 	m.run(actions)
@@ -24,15 +24,15 @@ func Run(pkt packet.Packet, regs Registers, actions []Action) (_ packet.Packet, 
 type machine struct {
 	pkt   packet.Packet
 	regs  Registers
-	other map[string][]byte // fields that are neither: ct_mark, tun_id, ...; nil where none is wanted
+	other map[string][]byte // other fields: ct_mark, tun_id, ...; nil if they are not followed
 	stack [][]byte          // bits, one a byte
-	lost  string            // why what follows is not known
+	lost  string            // why the state from here on is unknown
 
 	untracked bool // the conntrack state that the section began with is gone
-	tags      bool // Open vSwitch looks behind a second VLAN tag
+	tags      bool // Open vSwitch reads headers after a second VLAN tag
 }
 
-// machineOf begins with a flow's packet and registers.
+// machineOf returns a machine with a flow's packet and registers.
 func machineOf(f openflow.Flow) (machine, error) {
 	p, err := openflow.ToPacket(f)
 	if err != nil {
@@ -45,7 +45,7 @@ func machineOf(f openflow.Flow) (machine, error) {
 	return m, nil
 }
 
-// fields are the packet's headers as a look-up sees them.
+// fields returns the packet's headers as a table look-up uses them.
 func (m *machine) fields() []openflow.Field {
 	if m.tags {
 		return openflow.FieldsBehindTags(m.pkt)
@@ -53,7 +53,7 @@ func (m *machine) fields() []openflow.Field {
 	return openflow.FieldsOf(m.pkt)
 }
 
-// run executes actions until one hands the packet on.
+// run executes actions until one sends the packet on.
 func (m *machine) run(as []Action) {
 	for _, a := range as {
 		if m.lost != "" || !m.step(a) {
@@ -62,7 +62,7 @@ func (m *machine) run(as []Action) {
 	}
 }
 
-// step executes one action; false: the packet left.
+// step executes one action; it returns false if the packet was sent on.
 func (m *machine) step(a Action) bool {
 	switch a := a.(type) {
 	case SetField:
@@ -112,7 +112,7 @@ func (m *machine) setField(a SetField) {
 	m.writeBits(Subfield{a.Field, 0, a.Field.Bits}, v)
 }
 
-// toBits gives the low n bits, least significant first.
+// toBits returns the low n bits, least significant first.
 func toBits(v []byte, n int) []byte {
 	out := make([]byte, n)
 	for i := range out {
@@ -171,8 +171,8 @@ func (m *machine) writeBits(s Subfield, bits []byte) {
 	}
 }
 
-// Registers returns which of reg0, reg1, ... a field regN, xregN or xxregN is made of: n of them
-// from first on, the most significant first. ok is false for any other field.
+// Registers returns the registers reg0, reg1, ... that make up a field regN, xregN or xxregN: n of
+// them from first on, the most significant first. ok is false for any other field.
 func (f *Field) Registers() (first, n int, ok bool) {
 	for _, p := range []struct {
 		prefix string
@@ -198,7 +198,7 @@ func (m *machine) get(f *Field) ([]byte, bool) {
 		return binary.BigEndian.AppendUint64(nil, m.regs.Metadata), true
 	}
 	if isOther(f.Name) && m.other != nil {
-		return m.other[f.Name], true // toBits fills up with zeros
+		return m.other[f.Name], true // toBits pads with zeros
 	}
 	if shift, mask, ok := tosPart(f.Name); ok {
 		return []byte{m.pkt.TOS >> shift & mask}, true
@@ -274,7 +274,7 @@ func (m *machine) set(f *Field, v []byte) bool {
 	return true
 }
 
-// isOther reports whether a field is about the packet's way, not in it.
+// isOther reports whether a field is metadata of the packet, and not a header.
 func isOther(name string) bool {
 	switch name {
 	case "pkt_mark", "tun_id", "tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst",
@@ -286,7 +286,7 @@ func isOther(name string) bool {
 	return strings.HasPrefix(name, "tun_metadata") || strings.HasPrefix(name, "ct_")
 }
 
-// tosPart returns the bits of the traffic class that a field is.
+// tosPart returns the shift and mask, within the traffic class, of the bits that a field contains.
 func tosPart(name string) (shift, mask uint8, ok bool) {
 	switch name {
 	case "nw_tos":
@@ -299,7 +299,7 @@ func tosPart(name string) (shift, mask uint8, ok bool) {
 	return 0, 0, false
 }
 
-// slot points to the packet's field of that name; nil: none here.
+// slot returns a pointer to the packet's field of that name; nil if there is none.
 func slot(p *packet.Packet, name string) any {
 	switch name {
 	case "eth_src":

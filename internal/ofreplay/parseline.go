@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// parseLine reads those OpenFlow actions, as a trace prints them, that change fields; nil: another
-// action.
+// parseLine reads an OpenFlow action that changes fields, as a trace prints it; it returns nil for
+// any other action.
 func parseLine(text string) Action {
 	name, rest, ok := strings.Cut(text, ":")
 	if !ok {
@@ -107,7 +107,7 @@ func (f *Field) parse(s string) []byte {
 	return parseInteger(s, f.Bytes)
 }
 
-// parseMask reads a mask, which for an address may be a prefix length and else is a number.
+// parseMask reads a mask: a number or, for an address, also a prefix length.
 func (f *Field) parseMask(s string) []byte {
 	if n, err := strconv.Atoi(s); err == nil && (f.format == fmtIPv4 || f.format == fmtIPv6) {
 		if n < 0 || n > f.Bits {

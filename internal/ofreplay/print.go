@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Text prints actions as Open vSwitch reads them, separated by commas.
+// Text returns actions as Open vSwitch reads them, separated by commas.
 func Text(as []Action) string {
 	var b strings.Builder
 	for i, a := range as {
@@ -83,7 +83,7 @@ func (a CheckLarger) String() string {
 	return fmt.Sprintf("check_pkt_larger(%d)->%s", a.Len, a.Dst)
 }
 
-// String is the text itself.
+// String returns the text.
 func (a Plain) String() string { return a.Text }
 
 // String prints the bytes; Open vSwitch cannot read it.
@@ -279,7 +279,7 @@ const noMeter = 0
 
 // Reserved OpenFlow ports, in 16 bits.
 const (
-	PortInPort     = 0xfff8 // OFPP_IN_PORT: in a Resubmit, the port stays as it is
+	PortInPort     = 0xfff8 // OFPP_IN_PORT: in a Resubmit: the port is unchanged
 	PortController = 0xfffd // OFPP_CONTROLLER
 )
 

@@ -8,14 +8,14 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Registers are the fields of a flow that are the pipeline's own: reg0 to reg31, and metadata.
+// Registers are the fields of a flow that belong to the pipeline: reg0 to reg31, and metadata.
 type Registers struct {
 	Reg      [32]uint32
 	Metadata uint64
 }
 
-// RegistersOf takes reg0..reg31 and metadata out of a flow as Open vSwitch prints it. What the flow
-// does not name is 0.
+// RegistersOf returns reg0..reg31 and metadata of a flow as Open vSwitch prints it. A field that
+// the flow does not contain is 0.
 func RegistersOf(f openflow.Flow) Registers {
 	var r Registers
 	for i := range r.Reg {

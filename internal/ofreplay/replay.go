@@ -12,7 +12,7 @@ import (
 )
 
 // Replay is the result of executing a section's action lines. The section's final flow does not
-// have it: what a clone, a bucket or a peer bridge did is undone there (all of OVN's patch ports
+// show it: changes by a clone, a bucket or a peer bridge are undone there (all of OVN's patch ports
 // between datapaths are clones).
 type Replay struct {
 	Places  []Place // in execution order
@@ -20,8 +20,8 @@ type Replay struct {
 	Lessons []Lesson // in execution order
 }
 
-// Place is a point at which the packet is handed over: a controller action, a ct action that
-// recirculates, or a group that first has the datapath make a hash.
+// Place is a point at which the packet leaves the translation: a controller action, a ct action
+// that recirculates, or a group whose hash the datapath must compute first.
 type Place struct {
 	Node   *oftrace.Node
 	Bridge string
@@ -30,15 +30,15 @@ type Place struct {
 	Lost   string        // why Packet and Flow are unknown; empty: they are known
 }
 
-// Lookups are the packets that a section's tables were asked about, as flows: registers, conntrack
-// state and headers. A look-up whose packet could not be followed is not in it.
+// Lookups contains the packet of each table look-up of a section, as a flow: registers, conntrack
+// state and headers. It does not contain look-ups whose packet is unknown.
 type Lookups map[*oftrace.Node]openflow.Flow
 
-// Start is what is known of the registers that a section began with. The zero Start has them in
-// the section's own flow, as a section has that was not resumed.
+// Start is what is known of the registers at the start of a section. With the zero Start they are
+// in the section's own flow, which is so for a section that was not resumed.
 type Start struct {
-	// Flow has the registers, metadata and in_port that a resumed section began with: its own flow
-	// is printed before they are restored.
+	// Flow contains the registers, metadata and in_port at the start of a resumed section: its own
+	// flow is printed before they are restored.
 	Flow *openflow.Flow
 	Lost string // why they are unknown; empty: they are known
 }
@@ -79,7 +79,7 @@ func newWalker(sec oftrace.Section, start Start) *walker {
 	return w
 }
 
-// inPort reads a port as portText prints it; nil where it is a name of the switch's own.
+// inPort reads a port as portText prints it; it returns nil for a port name of the switch.
 func inPort(s string) []byte {
 	if s == "ANY" {
 		return []byte{0xff, 0xff}
@@ -97,7 +97,7 @@ func thawed(nodes []*oftrace.Node) bool {
 	return false
 }
 
-// otherOf takes the fields out of a flow that are neither registers nor the packet's.
+// otherOf returns the fields of a flow that are neither registers nor headers.
 func otherOf(f openflow.Flow) map[string][]byte {
 	out := map[string][]byte{}
 	for _, fd := range f.Fields {
@@ -120,7 +120,8 @@ type walker struct {
 	moved Action           // the last line, if it was a move or pop
 }
 
-// save copies the machine: what a clone, a bucket or a bridge does to it is undone at its end.
+// save returns a copy of the machine: changes by a clone, a bucket or a bridge are undone at its
+// end.
 func (w *walker) save() machine {
 	m := w.m
 	m.other, m.stack = maps.Clone(m.other), slices.Clone(m.stack)
@@ -130,7 +131,7 @@ func (w *walker) save() machine {
 
 // list executes sibling nodes.
 func (w *walker) list(nodes []*oftrace.Node, top bool) {
-	tunnel := false // the action before put the packet into a tunnel that Open vSwitch makes itself
+	tunnel := false // the action before sent the packet to a native tunnel
 	for i := 0; i < len(nodes); i++ {
 		n := nodes[i]
 		switch n.Kind {
@@ -182,8 +183,8 @@ func (w *walker) list(nodes []*oftrace.Node, top bool) {
 	}
 }
 
-// fork executes what follows check_pkt_larger: xlate_check_pkt_larger translates the rest once for
-// a larger packet and once for another, and the trace prints both.
+// fork executes the lines after check_pkt_larger: xlate_check_pkt_larger translates the rest once
+// for a larger packet and once for a smaller one, and the trace prints both.
 func (w *walker) fork(text string, rest []*oftrace.Node) {
 	_, to, _ := strings.Cut(text, "->")
 	dst, ok := ParseSubfield(to)
@@ -202,8 +203,8 @@ func (w *walker) fork(text string, rest []*oftrace.Node) {
 	w.list(rest[cut:], false)
 }
 
-// action executes one line; led is what it led to beside its own children: a group's buckets are
-// printed behind it.
+// action executes one line; led contains the lines that it led to other than its own children: a
+// group's buckets are printed after it.
 func (w *walker) action(n *oftrace.Node, led []*oftrace.Node) {
 	switch t := n.Text; {
 	case handsOver(n, led):
@@ -230,7 +231,7 @@ func handsOver(n *oftrace.Node, led []*oftrace.Node) bool {
 		strings.HasPrefix(t, "group:") && firstBucket(n.Children) == nil && firstBucket(led) == nil
 }
 
-// place notes the packet and the registers at a Place.
+// place records the packet and the registers at a Place.
 func (w *walker) place(n *oftrace.Node) {
 	m := w.save()
 	p := Place{Node: n, Bridge: w.sec.BridgeOf(n), Packet: m.pkt, Flow: openflow.Flow{Fields: m.regs.Fields()}, Lost: m.lost}
@@ -240,14 +241,14 @@ func (w *walker) place(n *oftrace.Node) {
 	w.Places = append(w.Places, p)
 }
 
-// lookup notes what a table is asked about.
+// lookup records the packet of a table look-up.
 func (w *walker) lookup(n *oftrace.Node) {
 	if f, ok := w.now(); ok {
 		w.Lookups[n] = f
 	}
 }
 
-// now is the packet with its registers and conntrack state; ok is false where it is unknown.
+// now returns the packet with its registers and conntrack state; ok is false if it is unknown.
 func (w *walker) now() (f openflow.Flow, ok bool) {
 	if w.m.lost != "" {
 		return f, false

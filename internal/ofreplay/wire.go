@@ -5,20 +5,20 @@ import (
 	"fmt"
 )
 
-// BytesError says where encoded actions stopped making sense.
+// BytesError is the error of encoded actions that cannot be decoded.
 type BytesError struct {
 	Off int
 	Msg string
 }
 
-// Error names the place.
+// Error returns the byte offset and the message.
 func (e *BytesError) Error() string { return fmt.Sprintf("actions: byte %d: %s", e.Off, e.Msg) }
 
-// maxDepth bounds actions inside actions: ct(exec()), clone(), controller().
+// maxDepth bounds the nesting of actions: ct(exec()), clone(), controller().
 const maxDepth = 8
 
-// DecodeActions reads OpenFlow actions as OVN nests them in userdata: OpenFlow 1.3 encoding
-// up to 20.03, 1.5 since, both with Nicira extensions. What it does not understand becomes Opaque.
+// DecodeActions reads OpenFlow actions as OVN nests them in userdata: OpenFlow 1.3 encoding up to
+// 20.03, 1.5 since, both with Nicira extensions. An unknown action becomes Opaque.
 func DecodeActions(b []byte) ([]Action, error) { return decodeActions(b, 0, 0) }
 
 func decodeActions(b []byte, base, depth int) ([]Action, error) {
@@ -50,7 +50,8 @@ const (
 	onfVendor = 0x4f4e4600
 )
 
-// decodeAction reads one action, whose length is checked. Only a broken nesting is an error.
+// decodeAction reads one action, whose length has been checked. Only malformed nested actions are
+// an error.
 func decodeAction(b []byte, base, depth int) (Action, error) {
 	typ := binary.BigEndian.Uint16(b)
 	if typ != 0xffff {
@@ -80,7 +81,7 @@ func decodeAction(b []byte, base, depth int) (Action, error) {
 	return a, nil
 }
 
-// decodeStandard reads an OpenFlow 1.1+ action; nil: not understood.
+// decodeStandard reads an OpenFlow 1.1+ action; it returns nil for an unknown one.
 func decodeStandard(typ uint16, b []byte) Action {
 	r := &reader{b: b[4:]}
 	switch typ {
@@ -141,7 +142,7 @@ func decodeSetField(r *reader) Action {
 	return a
 }
 
-// decodeCopy reads OpenFlow 1.5's ofp15_action_copy_field behind type and length.
+// decodeCopy reads OpenFlow 1.5's ofp15_action_copy_field after type and length.
 func decodeCopy(r *reader) Action {
 	var a Move
 	n := int(r.u16())
@@ -161,15 +162,15 @@ func (r *reader) move(a Move, n int) Action {
 	return a
 }
 
-// DecodeHeader reads an OXM header off the front of b: f is nil for a field that is not known here,
-// ok false for a header that is cut short or broken.
+// DecodeHeader reads an OXM header at the start of b: f is nil for an unknown field, and ok is
+// false for a header that is truncated or malformed.
 func DecodeHeader(b []byte) (f *Field, rest []byte, ok bool) {
 	r := &reader{b: b}
 	f, _, _ = r.header()
 	return f, r.b, !r.bad
 }
 
-// reader walks bytes; bad sticks once it ran over the end.
+// reader reads bytes in order; bad stays true once it has read beyond the end.
 type reader struct {
 	b   []byte
 	bad bool

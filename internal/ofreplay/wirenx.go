@@ -6,7 +6,7 @@ import (
 	"net/netip"
 )
 
-// decodeNX reads a Nicira action; nil without an error: not understood.
+// decodeNX reads a Nicira action; it returns nil without an error for an unknown one.
 func decodeNX(sub uint16, b []byte, base, depth int) (Action, error) {
 	r := &reader{b: b[10:]}
 	switch sub {
@@ -25,7 +25,7 @@ func decodeNX(sub uint16, b []byte, base, depth int) (Action, error) {
 	return a, nil
 }
 
-// decodeNXFlat reads the Nicira actions that hold no others.
+// decodeNXFlat reads a Nicira action without nested actions.
 func decodeNXFlat(sub uint16, r *reader) Action {
 	switch sub {
 	case 1: // NXAST_RESUBMIT
@@ -62,7 +62,7 @@ func decodeNXFlat(sub uint16, r *reader) Action {
 		return Plain{"dec_ttl"}
 	case 27, 28: // NXAST_STACK_PUSH, _POP
 		return decodeStack(r, sub == 27)
-	case 33: // NXAST_REG_LOAD2: the OXM entry begins where ext_action_header has its padding
+	case 33: // NXAST_REG_LOAD2: the OXM entry begins in the padding of ext_action_header
 		return decodeSetField(r)
 	case 36:
 		return decodeNAT(r)
@@ -86,7 +86,7 @@ func decodeNXFlat(sub uint16, r *reader) Action {
 	return nil
 }
 
-// subfieldNX takes NXM's ofs_nbits apart.
+// subfieldNX decodes NXM's ofs_nbits.
 func subfieldNX(ofsNbits uint16) Subfield {
 	return Subfield{Ofs: int(ofsNbits >> 6), Bits: int(ofsNbits&0x3f) + 1}
 }
@@ -154,7 +154,7 @@ func decodeCT(b []byte, base, depth int) (Action, error) {
 	return a, err
 }
 
-// decodeNAT reads nx_action_nat behind its subtype.
+// decodeNAT reads nx_action_nat after its subtype.
 func decodeNAT(r *reader) Action {
 	r.bytes(2)
 	flags, present := r.u16(), r.u16()
