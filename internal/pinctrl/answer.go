@@ -11,17 +11,17 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Responder answers as the ovn-controller of one release.
+// Responder models the ovn-controller of one release.
 type Responder struct{ Release Release }
 
-// Answer says what the newest known ovn-controller does; see Responder.Answer.
+// Answer returns what the newest known ovn-controller does; see Responder.Answer.
 func Answer(p Punt, pkt packet.Packet, flow openflow.Flow) Result {
 	return Responder{}.Answer(p, pkt, flow)
 }
 
-// Answer says what ovn-controller does with pkt, the packet as it was when the controller action
-// ran. The flow carries the registers at that point; the segment's final flow will do where nothing
-// ran after.
+// Answer returns what ovn-controller does with pkt, the packet at the controller action. flow
+// contains the registers at that point; if no action ran after it, this may be the segment's final
+// flow.
 func (r Responder) Answer(p Punt, pkt packet.Packet, flow openflow.Flow) Result {
 	a := &answer{who: r, punt: p, pkt: pkt, regs: ofreplay.RegistersOf(flow)}
 	a.Name = p.Name()
@@ -37,7 +37,7 @@ func (r Responder) Answer(p Punt, pkt packet.Packet, flow openflow.Flow) Result 
 	return a.Result
 }
 
-// answer is one Result in the making.
+// answer is the state of one call of Answer.
 type answer struct {
 	Result
 	who  Responder
@@ -101,8 +101,8 @@ func (a *answer) send(pkt packet.Packet, nested []ofreplay.Action) {
 	}
 }
 
-// traceable leaves out the paused controller actions with which OVN before 24.09 wrote the MTU into
-// the ICMP header: ovn-controller resumes at once, but a trace would end there.
+// traceable returns the actions without the paused controller actions with which OVN before 24.09
+// wrote the MTU into the ICMP header: ovn-controller resumes at once, but a trace would end there.
 func traceable(nested []ofreplay.Action) []ofreplay.Action {
 	var out []ofreplay.Action
 	for _, x := range nested {
@@ -117,7 +117,7 @@ func traceable(nested []ofreplay.Action) []ofreplay.Action {
 // writesMTU reports whether an action writes the MTU into an ICMP error, as OVN did before 24.09.
 func writesMTU(op Opcode) bool { return op == OpPutICMP4FragMTU || op == OpPutICMP6FragMTU }
 
-// best is the packet to talk about.
+// best returns the packet to describe: the answer if there is one, else the generated packet.
 func (a *answer) best() packet.Packet {
 	if a.Answer != nil {
 		return *a.Answer
@@ -141,7 +141,8 @@ func (a *answer) reject() {
 	}
 }
 
-// unanswerable is pinctrl_handle_reject_ignore_pkt, since 21.09.
+// unanswerable is pinctrl_handle_reject_ignore_pkt (since 21.09): it returns the kind of a packet
+// that ovn-controller does not answer; empty for any other.
 func (a *answer) unanswerable() string {
 	p := a.pkt
 	switch {
@@ -221,8 +222,8 @@ func icmpName(p packet.Packet) (string, Hint) {
 	return "error", HintRejected
 }
 
-// nestedMTU finds icmp4.frag_mtu or icmp6.frag_mtu: a note since 24.09, a paused controller action
-// before.
+// nestedMTU returns the value of icmp4.frag_mtu or icmp6.frag_mtu: it is in a note since 24.09, in
+// a paused controller action before.
 func nestedMTU(nested []ofreplay.Action) (mtu uint32, note bool) {
 	for _, x := range nested {
 		switch x := x.(type) {
@@ -269,8 +270,8 @@ func (a *answer) solicit() {
 		a.ignore("ovn-controller asks no address for a packet that is not IP")
 		return
 	}
-	// Up to 25.09 an IPv6 packet's own destination was solicited where the actions set nothing
-	// else; and 20.03 kept the packet's source.
+	// Up to 25.09 the packet's own destination was solicited unless the actions set another target;
+	// 20.03 kept the packet's source.
 	target, src := a.regs.IP6(0), linkLocal(a.pkt.EthSrc)
 	if a.who.Release.before(26, 3) && a.pkt.EthType == packet.EthIPv6 {
 		target = a.pkt.Dst
@@ -286,7 +287,7 @@ func (a *answer) solicit() {
 	a.buffered("neighbour discovery")
 }
 
-// buffered says what pinctrl_handle_buffered_packets makes of the packet.
+// buffered sets the result for a packet that pinctrl_handle_buffered_packets keeps.
 func (a *answer) buffered(how string) {
 	a.Hint = HintController
 	a.Text = fmt.Sprintf("OVN asks by %s for %s first; the packet is buffered, to leave out of port key %d of datapath %d once that is answered",
@@ -309,8 +310,8 @@ func (a *answer) advertise(router bool) {
 	a.Text = fmt.Sprintf("ovn-controller answers%s: %s is at %s", as, b.NDTarget, b.NDTLL)
 }
 
-// splitBuf is pinctrl_split_buf_action_handler: the same packet goes on in another table, with two
-// registers set.
+// splitBuf is pinctrl_split_buf_action_handler: the same packet continues in another table, with
+// two registers set.
 func (a *answer) splitBuf() {
 	b := a.punt.Args
 	if len(b) < 9 {
@@ -326,7 +327,7 @@ func (a *answer) splitBuf() {
 	a.Text = "ovn-controller sends the packet on with the rest of a long action list"
 }
 
-// end prints ADDR:PORT.
+// end returns ADDR:PORT.
 func end(a netip.Addr, port uint16) string {
 	if !a.IsValid() {
 		return "port " + strconv.Itoa(int(port))

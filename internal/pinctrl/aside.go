@@ -10,7 +10,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// aside handles the actions that send nothing into the pipeline for this packet.
+// aside handles the actions that do not send a packet into the pipeline.
 func (a *answer) aside() {
 	a.Kind, a.Hint = Consumes, HintController
 	switch a.punt.Opcode {
@@ -49,9 +49,9 @@ func (a *answer) aside() {
 	}
 }
 
-// learnText says what pinctrl_handle_put_mac_binding writes down. The flow loads the address into
-// reg0 or xxreg0 for the action alone and restores it after, so the packet itself tells more than
-// the final flow.
+// learnText returns the text of what pinctrl_handle_put_mac_binding learns. The flow loads the
+// address into reg0 or xxreg0 only for the action and restores the register after it, so the
+// packet, not the final flow, contains the address.
 func (a *answer) learnText() string {
 	mac, ip := a.pkt.EthSrc, a.regs.IP4(0)
 	switch {

@@ -37,7 +37,8 @@ func compose(pkt packet.Packet, proto, ttl uint8, loopback bool) packet.Packet {
 	return p
 }
 
-// composeReset is the packet of pinctrl_handle_tcp_reset. Ports are swapped, loopback or not.
+// composeReset is the packet of pinctrl_handle_tcp_reset. Its ports are swapped with and without
+// loopback.
 func composeReset(pkt packet.Packet, loopback bool) packet.Packet {
 	p := compose(pkt, packet.ProtoTCP, ttlReset, loopback)
 	p.SrcPort, p.DstPort, p.TCPFlags = pkt.DstPort, pkt.SrcPort, rstAck
@@ -61,7 +62,7 @@ func (r Responder) composeICMP(pkt packet.Packet, setCode, loopback bool, mtu *u
 		proto, room = packet.ProtoICMP, icmp4Max
 	}
 	p := compose(pkt, proto, ttlICMP, loopback)
-	if r.Release.before(21, 12) { // passed ip_flow's own
+	if r.Release.before(21, 12) { // it passed those of ip_flow
 		p.TOS, p.Label = pkt.TOS, pkt.Label
 	}
 	port := setCode && pkt.Proto == packet.ProtoUDP
@@ -93,13 +94,13 @@ func (r Responder) composeICMP(pkt packet.Packet, setCode, loopback bool, mtu *u
 	return p
 }
 
-// quote is what an ICMP error tells of a packet.
+// quote returns the part of a packet that an ICMP error quotes.
 func quote(p packet.Packet) *packet.Inner {
 	return &packet.Inner{Proto: p.Proto, Src: p.Src, Dst: p.Dst, SrcPort: p.SrcPort, DstPort: p.DstPort,
 		ICMPType: p.ICMPType, ICMPCode: p.ICMPCode, ICMPID: p.ICMPID}
 }
 
-// outerTag keeps the one VLAN tag that pinctrl pushes again.
+// outerTag returns the outermost VLAN tag, the only one that pinctrl pushes again.
 func outerTag(p packet.Packet) []packet.VLAN {
 	if len(p.VLANs) == 0 {
 		return nil

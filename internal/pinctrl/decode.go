@@ -1,6 +1,6 @@
-// Package pinctrl answers what ovn-controller does with a packet that an OVN flow punts to
-// it: it decodes the controller action as ofproto/trace prints it, and composes the packet,
-// if any, that controller/pinctrl.c sends back. It does no I/O.
+// Package pinctrl models what ovn-controller does with a packet that an OVN flow punts to it: it
+// decodes the controller action as ofproto/trace prints it, and composes the packet, if any, that
+// controller/pinctrl.c sends back. It does no I/O.
 package pinctrl
 
 import (
@@ -12,24 +12,24 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
-// Punt is one controller action with OVN's userdata taken apart.
+// Punt is one controller action with OVN's userdata decoded.
 type Punt struct {
 	ofreplay.Controller
 	Opcode    Opcode
 	HasOpcode bool              // false: no userdata, or less than OVN's header
-	Args      []byte            // what follows OVN's 8-byte action header
-	Nested    []ofreplay.Action // OpenFlow actions in Args, for opcodes that carry some
+	Args      []byte            // the bytes after OVN's 8-byte action header
+	Nested    []ofreplay.Action // OpenFlow actions in Args, for opcodes that have them
 }
 
-// nestedPunt takes apart a controller action that is nested in another one. What its own userdata
-// nests is not decoded: OVN never nests that deep.
+// nestedPunt decodes a controller action that is nested in another one. It does not decode actions
+// nested in its userdata: OVN does not nest that deep.
 func nestedPunt(c ofreplay.Controller) Punt {
 	p := Punt{Controller: c}
 	p.head()
 	return p
 }
 
-// Name is the action's name in logical flows.
+// Name returns the action's name in logical flows.
 func (p Punt) Name() string {
 	if !p.HasOpcode {
 		return "controller"
@@ -134,7 +134,7 @@ func (p *Punt) userdata(c *textCursor) error {
 	return p.split(c.in, start)
 }
 
-// split fills Opcode, Args and Nested from UserData, which stands at text[start:].
+// split sets Opcode, Args and Nested from UserData, which begins at text[start:].
 func (p *Punt) split(text string, start int) error {
 	p.head()
 	if !p.HasOpcode || p.Opcode.args() != argsNested {
@@ -154,7 +154,7 @@ func (p *Punt) split(text string, start int) error {
 // headerLen is the size of OVN's struct action_header.
 const headerLen = 8
 
-// head takes OVN's action header off the userdata. Without one, process_packet_in logs
+// head reads OVN's action header at the start of the userdata. Without one, process_packet_in logs
 // "packet-in userdata lacks action header" and drops the packet.
 func (p *Punt) head() {
 	if len(p.UserData) < headerLen {
@@ -165,7 +165,7 @@ func (p *Punt) head() {
 	p.Args = p.UserData[headerLen:]
 }
 
-// textCursor walks a text from start to end.
+// textCursor reads a text from start to end.
 type textCursor struct {
 	in  string
 	off int
@@ -181,7 +181,7 @@ func (c *textCursor) eat(s string) bool {
 	return true
 }
 
-// word takes everything up to one of stop.
+// word returns the text up to the first byte that is in stop.
 func (c *textCursor) word(stop string) string {
 	rest := c.in[c.off:]
 	n := strings.IndexAny(rest, stop)
@@ -205,7 +205,7 @@ func (c *textCursor) number(bits int) (uint64, error) {
 
 func (c *textCursor) fail(msg string) error { return fault(c.in, c.off, msg) }
 
-// fault is the error of a controller action whose text, or the bytes in it, cannot be read.
+// fault returns the error of a controller action whose text or bytes cannot be read.
 func fault(in string, off int, msg string) error {
 	return &syntax.Error{What: "controller action", In: in, Off: off, Msg: msg}
 }

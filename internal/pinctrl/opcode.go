@@ -42,14 +42,14 @@ const (
 	numOpcodes
 )
 
-// args says what follows the action header.
+// args is the kind of data after the action header.
 type args uint8
 
 const (
 	argsNone   args = iota
 	argsNested      // OpenFlow actions
 	argsResult      // OXM header and bit offset of a result, then options
-	argsOther       // something of its own
+	argsOther       // a format of the opcode's own
 )
 
 // ops describes each opcode by its name in logical flows, its first release and its arguments.
@@ -91,7 +91,7 @@ var ops = [numOpcodes]struct {
 	OpPutICMP4InnerIP4Src: {"put_icmp4_inner_ip4_src", "main", argsOther},
 }
 
-// String is the action's name in logical flows, or opcode N for one that a newer OVN has.
+// String returns the action's name in logical flows, or "opcode N" for an unknown one.
 func (o Opcode) String() string {
 	if o < numOpcodes {
 		return ops[o].name
@@ -99,7 +99,7 @@ func (o Opcode) String() string {
 	return "opcode " + strconv.FormatUint(uint64(o), 10)
 }
 
-// Since is the first OVN release with this opcode; empty for one not known here.
+// Since returns the first OVN release with this opcode; empty for an unknown one.
 func (o Opcode) Since() string {
 	if o < numOpcodes {
 		return ops[o].since

@@ -8,7 +8,7 @@ import (
 )
 
 // reload returns the set_field actions of reload_metadata, which give a packet-out the registers
-// and the metadata of a packet-in. Fields that are zero are not in a packet-in.
+// and the metadata of a packet-in. A packet-in does not contain fields that are zero.
 func reload(r ofreplay.Registers) []ofreplay.Action {
 	var as []ofreplay.Action
 	set := func(name string, v []byte) {

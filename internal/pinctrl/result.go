@@ -10,21 +10,21 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Kind is what becomes of a punted packet.
+// Kind is what ovn-controller does with a punted packet.
 type Kind uint8
 
 // Values of Kind.
 const (
 	KindUnknown Kind = iota
 	Generates        // ovn-controller sends a packet of its own into the pipeline
-	Resumes          // the packet waits and goes on, changed or not, from where it was paused
-	Learns           // ovn-controller writes down an address or a port; the packet itself stays with the switch
-	Consumes         // ovn-controller takes a copy for itself and nothing comes back into the pipeline for it
+	Resumes          // the packet waits, and continues, changed or not, from where it was paused
+	Learns           // ovn-controller learns an address or a port from a copy of the packet
+	Consumes         // ovn-controller takes a copy, and sends nothing into the pipeline for it
 	Logs             // ovn-controller writes a log line
 	Ignores          // ovn-controller does nothing with this packet
 )
 
-// String is the kind's name.
+// String returns the kind's name.
 func (k Kind) String() string {
 	names := []string{"unknown", "generates", "resumes", "learns", "consumes", "logs", "ignores"}
 	if int(k) < len(names) {
@@ -33,7 +33,7 @@ func (k Kind) String() string {
 	return "kind " + strconv.Itoa(int(k))
 }
 
-// Hint is what the punt means for the verdict of the branch that ends in it.
+// Hint is the verdict of a branch that ends in the punt.
 type Hint uint8
 
 // Values of Hint.
@@ -41,12 +41,12 @@ const (
 	HintUnknown    Hint = iota
 	HintFollow          // the verdict is that of the packet sent back or resumed
 	HintRejected        // a reset or ICMP error goes back to the sender
-	HintController      // OVN has it: asks for an address first, answers for itself, or keeps the packet
-	HintGoesOn          // the controller only sees a copy: the rest of the actions decides
-	HintDropped         // nothing comes of it
+	HintController      // OVN takes the packet: it asks for an address first, answers itself, or keeps the packet
+	HintGoesOn          // the controller gets a copy only: the verdict depends on the rest of the actions
+	HintDropped         // the packet is dropped
 )
 
-// String is the hint's name.
+// String returns the hint's name.
 func (h Hint) String() string {
 	names := []string{"unknown", "follow", "rejected", "controller", "goes on", "dropped"}
 	if int(h) < len(names) {
@@ -58,21 +58,21 @@ func (h Hint) String() string {
 // Bit is one bit of a register.
 type Bit struct{ Reg, Bit int }
 
-// String prints reg0[3].
+// String returns, for example, "reg0[3]".
 func (b Bit) String() string { return "reg" + strconv.Itoa(b.Reg) + "[" + strconv.Itoa(b.Bit) + "]" }
 
-// Outcome is one way a paused packet can be resumed.
+// Outcome is one way in which a paused packet can be resumed.
 type Outcome struct {
-	Value  int           // of Result.Bit; -1 when the action has no result
-	Packet packet.Packet // as resumed
+	Value  int           // value of Result.Bit; -1 if the action has no result
+	Packet packet.Packet // the packet as resumed
 	Text   string
 }
 
-// Await is the address that OVN asks for before the packet can go on.
+// Await is the address that OVN asks for before the packet can continue.
 type Await struct {
 	Addr     netip.Addr
 	Datapath uint64 // metadata: the router's tunnel key
-	OutPort  uint32 // reg15: the key of the port the packet leaves by once answered
+	OutPort  uint32 // reg15: the key of the output port
 }
 
 // Result is what ovn-controller does with one punted packet.
@@ -82,36 +82,35 @@ type Result struct {
 	Kind   Kind
 	Hint   Hint
 
-	// Generated is the packet as it is put into the packet-out; Actions then run on it.
+	// Generated is the packet in the packet-out; Actions then run on it.
 	Generated *packet.Packet
-	// Answer is Generated as it enters the pipeline, after the fields that Actions set; nil when
-	// they cannot be followed.
+	// Answer is Generated as it enters the pipeline, with the fields that Actions set; nil if they
+	// are unknown.
 	Answer *packet.Packet
 	// AnswerMetadata are the registers and metadata as Answer enters the pipeline: reg15 is then
 	// often its output port.
 	AnswerMetadata []openflow.Field
-	// InPort is the packet-out's in_port for FLOW: always CONTROLLER. A resumed packet keeps its
-	// own.
+	// InPort is the packet-out's in_port, always CONTROLLER; a resumed packet keeps its own.
 	InPort string
-	// Metadata are the registers and metadata of the punted packet that go along: for a packet-out
-	// reload_metadata makes them the first items of Actions, a resumed packet keeps them.
+	// Metadata are the registers and metadata of the punted packet that are kept: for a packet-out
+	// reload_metadata makes them the first items of Actions, and a resumed packet has them still.
 	Metadata []openflow.Field
-	// Actions is the packet-out's action list for ofproto/trace-packet-out; empty when there is
-	// none to trace.
+	// Actions is the packet-out's action list for ofproto/trace-packet-out; empty if there is
+	// nothing to trace.
 	Actions string
 
 	Await    *Await
-	Bit      *Bit      // where a resumed packet carries the result
-	Outcomes []Outcome // ways to resume; more than one: not determined
-	MTU      uint32    // that a packet-too-big tells, 0 if none
+	Bit      *Bit      // the register bit that contains the result in a resumed packet
+	Outcomes []Outcome // ways to resume; with more than one, it is unknown which
+	MTU      uint32    // MTU in a packet-too-big, 0 if there is none
 
-	Unknown string // why something about the answer is not determined
+	Unknown string // why something about the answer is unknown
 	Text    string // for people
 }
 
-// Resume gives the actions for ofproto/trace-packet-out that go on from table with one outcome. The
-// switch keeps the rest of the action list to itself and a trace ends at the pause, but OVN writes
-// "RESULT = ACTION(...); next;" each time, and next is the table behind.
+// Resume returns the actions for ofproto/trace-packet-out that continue after table with one
+// outcome. A trace ends at the pause and does not show the rest of the action list, but OVN always
+// writes "RESULT = ACTION(...); next;", and next is the following table.
 func (r Result) Resume(o Outcome, table uint8) string {
 	regs := ofreplay.RegistersOf(openflow.Flow{Fields: r.Metadata})
 	if r.Bit != nil && o.Value >= 0 {

@@ -8,15 +8,15 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ofreplay"
 )
 
-// resume handles the actions that pause the packet and let it go on by NXT_RESUME. Those with a
-// result write 1 into one bit when they made an answer of the packet, else 0.
+// resume handles the actions that pause the packet and continue it by NXT_RESUME. Those with a
+// result set one bit to 1 if they made an answer of the packet, else to 0.
 func (a *answer) resume() {
 	a.Kind, a.Hint, a.Metadata = Resumes, HintFollow, a.regs.Fields()
 	op := a.punt.Opcode
 	rest := a.punt.Args
 	if op.args() == argsResult {
 		bit, tail, ok := resultBit(rest)
-		if !ok { // the packet is resumed as it was, with no bit written
+		if !ok { // the packet is resumed unchanged, without a result bit
 			a.outcome(-1, a.pkt, "ovn-controller cannot read the action's arguments; the packet goes on unchanged")
 			a.Text = a.Outcomes[0].Text
 			return
@@ -47,7 +47,7 @@ func (a *answer) outcome(value int, pkt packet.Packet, text string) {
 	a.Outcomes = append(a.Outcomes, Outcome{value, pkt, text})
 }
 
-// maybe adds both outcomes of an action whose result depends on what the packet model does not
+// maybe adds both outcomes of an action whose result depends on data that the packet model does not
 // contain.
 func (a *answer) maybe(does string, pkt packet.Packet, on, not string) {
 	a.outcome(1, pkt, "ovn-controller "+does)
@@ -57,8 +57,8 @@ func (a *answer) maybe(does string, pkt packet.Packet, on, not string) {
 }
 
 // dhcp4 is pinctrl_handle_put_dhcp_opts: it leaves addresses and ports to the flows after it,
-// except for the destination, which is the offered address or, where the client wants it, the
-// broadcast.
+// except for the destination, which is the offered address or, if the client requests it, the
+// broadcast address.
 func (a *answer) dhcp4(rest []byte) {
 	reply := a.pkt
 	does := "answers DHCP"
@@ -71,7 +71,7 @@ func (a *answer) dhcp4(rest []byte) {
 	a.maybe(does, reply, "the DHCP message", "OVN does not answer this DHCP message")
 }
 
-// routerAdvert is pinctrl_handle_put_nd_ra_opts, which needs nothing but a router solicitation.
+// routerAdvert is pinctrl_handle_put_nd_ra_opts, which answers every router solicitation.
 func (a *answer) routerAdvert(rest []byte) {
 	p := a.pkt
 	if !p.IsICMPv6() || p.ICMPType != packet.ICMPv6RS || p.ICMPCode != 0 || len(rest) == 0 {
@@ -110,8 +110,8 @@ func (a *answer) innerSource(rest []byte) {
 	a.Text = text
 }
 
-// fragMTU is pinctrl_handle_put_icmp4_frag_mtu of releases before 24.09; the newer ones drop it as
-// deprecated.
+// fragMTU is pinctrl_handle_put_icmp4_frag_mtu of releases before 24.09; newer ones drop the packet
+// because the action is deprecated.
 func (a *answer) fragMTU(rest []byte) {
 	switch {
 	case a.punt.Opcode == OpPutICMP4FragMTU && len(rest) >= 2:
@@ -123,8 +123,8 @@ func (a *answer) fragMTU(rest []byte) {
 	a.Text = a.Outcomes[0].Text
 }
 
-// resultBit reads the OXM header and bit offset of an action's result as a bit of a 32-bit
-// register.
+// resultBit reads the OXM header and bit offset of an action's result, and returns the bit of a
+// 32-bit register.
 func resultBit(b []byte) (Bit, []byte, bool) {
 	f, b, ok := ofreplay.DecodeHeader(b)
 	if !ok || f == nil || len(b) < 4 {
