@@ -99,7 +99,7 @@ func (c *conn) readAll() error {
 	}
 }
 
-// sink is where the rows of the reply now awaited go, or nil to keep them.
+// sink returns the sink for the rows of the awaited reply, or nil to keep them.
 func (c *conn) sink() sink {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -133,8 +133,8 @@ func (c *conn) write(m message) error {
 	return err
 }
 
-// call sends one request and waits for its reply. When ctx ends first the
-// connection is closed, since its next message would be that reply.
+// call sends one request and waits for its reply. If ctx ends first, it closes the connection,
+// because the next message on it would be that reply.
 func (c *conn) call(ctx context.Context, method string, params any, take sink) (json.RawMessage, error) {
 	select {
 	case c.turn <- struct{}{}:
@@ -181,8 +181,8 @@ func (c *conn) call(ctx context.Context, method string, params any, take sink) (
 	}
 }
 
-// cause prefers what the reader saw to a failed write: the server's last words
-// say more than a broken pipe.
+// cause returns the reader's error in place of that of a failed write, if there is one: the
+// server's last message says more than a broken pipe.
 func (c *conn) cause(err error) error {
 	select {
 	case <-c.done:

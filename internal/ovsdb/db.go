@@ -10,27 +10,27 @@ import (
 	"time"
 )
 
-// DefaultTimeout is what an Options.Timeout of 0 means.
+// DefaultTimeout is the timeout for an Options.Timeout of 0.
 const DefaultTimeout = 30 * time.Second
 
-// Options say how to reach a database.
+// Options are the parameters of a connection to a database.
 type Options struct {
 	// Remotes is a comma-separated list of unix:FILE, tcp:HOST[:PORT] and ssl:HOST[:PORT], tried in
-	// this order. The port is 6640 where none is given.
+	// this order. The default port is 6640.
 	Remotes string
 	// Database is the database's name, as list_dbs prints it: "OVN_Southbound".
 	Database string
 	// PrivateKey, Certificate and CACert are PEM files for ssl: remotes, as ovs-vsctl's -p, -c and
-	// -C. "none" in the place of the first two is no file; a CACert of "none" accepts any server.
+	// -C. For the first two, "none" means no file; a CACert of "none" accepts any server.
 	PrivateKey, Certificate, CACert string
-	// LeaderOnly passes over members of a cluster that do not lead it.
+	// LeaderOnly skips members of a cluster that are not its leader.
 	LeaderOnly bool
-	// Timeout bounds each connection attempt and each question. 0 means DefaultTimeout.
+	// Timeout bounds each connection attempt and each request. 0 means DefaultTimeout.
 	Timeout time.Duration
 }
 
-// DB is a connection to one database. It is safe for concurrent use, carries one question at a
-// time, and connects again when the server went away between questions.
+// DB is a connection to one database. It is safe for concurrent use, makes one request at a time,
+// and connects again if the connection was lost between requests.
 type DB struct {
 	opt     Options
 	remotes []remote
@@ -42,7 +42,7 @@ type DB struct {
 	schema schema
 }
 
-// Dial connects to the first remote that serves the database, and reads its schema. An error is an
+// Dial connects to the first remote that serves the database, and reads its schema. The error is an
 // *Error whose cause may be ErrNoDatabase, ErrNotLeader or ErrNotConnected.
 func Dial(ctx context.Context, opt Options) (*DB, error) {
 	if opt.Timeout == 0 {
@@ -67,7 +67,7 @@ func Dial(ctx context.Context, opt Options) (*DB, error) {
 	return db, nil
 }
 
-// Close ends the connection. It always returns nil.
+// Close closes the connection. It always returns nil.
 func (db *DB) Close() error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -78,7 +78,7 @@ func (db *DB) Close() error {
 	return nil
 }
 
-// Remote returns the remote connected to, such as "tcp:10.0.0.1:6642".
+// Remote returns the remote of the connection, such as "tcp:10.0.0.1:6642".
 func (db *DB) Remote() string {
 	db.mu.Lock()
 	defer db.mu.Unlock()

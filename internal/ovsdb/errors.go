@@ -10,15 +10,15 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
 
-// Error is a question to a database that failed.
+// Error is the error of a request to a database.
 type Error struct {
-	Remote   string // the remote connected to; while connecting, those tried, separated by commas
+	Remote   string // remote of the connection; while connecting, those tried, separated by commas
 	Database string
-	Op       string // what was asked, such as "select Port_Binding"
+	Op       string // the request, such as "select Port_Binding"
 	Err      error
 }
 
-// Error names the database, the remote and the question.
+// Error returns the database, the remote, the request and the cause.
 func (e *Error) Error() string {
 	return fmt.Sprintf("%s at %s: %s: %v", e.Database, e.Remote, e.Op, e.Err)
 }
@@ -26,7 +26,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Failure is a database that cannot be reached; the hint says how it is named.
+// Failure implements failure's interface: the database cannot be reached, and the hint says how to
+// name it.
 func (e *Error) Failure() (failure.Kind, string) {
 	if failure.Common(e.Err) != "" {
 		return failure.Unreachable, ""
@@ -40,12 +41,12 @@ func (e *Error) Failure() (failure.Kind, string) {
 	return failure.Unreachable, "is the node's ovsdb-server running?"
 }
 
-// Malformed returns the Error of a row that was read from a table and could not be understood.
+// Malformed returns the *Error of a row of a table that could not be decoded.
 func (db *DB) Malformed(table string, err error) error {
 	return &Error{Remote: db.Remote(), Database: db.Name(), Op: "select " + table, Err: err}
 }
 
-// ErrNotLeader is the cause when a cluster member was passed over for Options.LeaderOnly.
+// ErrNotLeader is the cause when Options.LeaderOnly skipped a cluster member.
 var ErrNotLeader = errors.New("not the cluster's leader")
 
 // ErrNotConnected is the cause when a cluster member has lost its cluster, so that its rows may be
@@ -68,7 +69,7 @@ func (j joined) Error() string {
 
 func (j joined) Unwrap() []error { return j }
 
-// oneLine returns the only error as it is, several as one whose text has one line.
+// oneLine returns a single error unchanged, and several as one error whose text is one line.
 func oneLine(errs []error) error {
 	if len(errs) == 1 {
 		return errs[0]

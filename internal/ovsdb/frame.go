@@ -6,15 +6,15 @@ import (
 	"fmt"
 )
 
-// maxFrame bounds the memory of one answer, without the rows that go to a sink, and of one row. A
-// longer one is an error and does not exhaust the node.
+// maxFrame bounds the memory of one reply, without the rows that go to a sink, and of one row, in
+// bytes. A longer one is an error, so that it cannot exhaust the node's memory.
 const maxFrame = 256 << 20
 
-// errTooBig is the answer of a server that sends more than maxFrame.
+// errTooBig is the error of a reply of more than maxFrame.
 var errTooBig = errors.New("answer too big")
 
-// framer cuts a byte stream into JSON objects, which is all the framing that
-// JSON-RPC over a stream has (RFC 7047 section 4).
+// framer splits a byte stream into JSON objects, the only framing of JSON-RPC over a stream (RFC
+// 7047 section 4).
 type framer struct {
 	r *bufio.Reader
 }
@@ -26,13 +26,13 @@ const (
 	rowDepth    = 5
 )
 
-// sink takes a row of the result of the operation number op, as JSON. The text is valid until it
+// sink receives a row of the result of operation number op, as JSON. The text is valid until it
 // returns.
 type sink func(op int, row []byte)
 
-// next returns the next object. When the object begins, sinkNow is asked for a sink. With one, the
-// rows are given to it one by one and left out of what is returned, so that an answer of any number
-// of rows needs the memory of one.
+// next returns the next object. At the start of the object it calls sinkNow. If that returns a
+// sink, next passes the rows to it one by one and leaves them out of the returned object, so that a
+// reply of any number of rows needs the memory of one.
 func (f *framer) next(sinkNow func() sink) ([]byte, error) {
 	var (
 		take     sink
@@ -83,7 +83,7 @@ func (f *framer) next(sinkNow func() sink) ([]byte, error) {
 			take(op, append(row, c))
 			row = row[:0]
 		case c == '[' || c == '{':
-			buf = append(buf, c) // around the rows; what stands between them is left out with them
+			buf = append(buf, c) // outside the rows; the text between them is left out with them
 		}
 		if depth == 0 {
 			return buf, nil

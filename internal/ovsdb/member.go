@@ -8,12 +8,13 @@ import (
 	"strings"
 )
 
-// databases selects what a server says of its databases (ovsdb-server(5), table _Server.Database).
+// databases selects a server's description of its databases (ovsdb-server(5), table
+// _Server.Database).
 var databases = From("Database", "name", "model", "connected", "leader")
 
-// checkMember checks that the server serves the database, and for a cluster's member that it is in
-// touch with its cluster and leads it if LeaderOnly asks for that (ovsdb_cs_check_server_db of
-// lib/ovsdb-cs.c). A server older than OVS 2.8 has no _Server database, and no clusters.
+// checkMember checks that the server serves the database, and that a cluster's member is connected
+// to its cluster and, with LeaderOnly, leads it (ovsdb_cs_check_server_db of lib/ovsdb-cs.c). A
+// server older than OVS 2.8 has no _Server database, and no clusters.
 func (db *DB) checkMember(ctx context.Context, c *conn) error {
 	rows, err := transact(ctx, c, "_Server", []Query{databases}, nil)
 	if err != nil {

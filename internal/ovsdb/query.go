@@ -8,12 +8,13 @@ import (
 	"strings"
 )
 
-// maxOps bounds the operations of one transaction, so that one request does not hold up the server.
+// maxOps bounds the operations of one transaction, so that one request does not block the server
+// for long.
 const maxOps = 500
 
-// Select asks the queries in as few transactions as possible, and returns the rows of each. A table
-// or a condition's column that the server's schema lacks gives no rows: a release without a feature
-// has no rows of it.
+// Select runs the queries in as few transactions as possible, and returns the rows of each. A query
+// with a table or a condition's column that the server's schema lacks returns no rows: a release
+// without a feature has no rows of it.
 func (db *DB) Select(ctx context.Context, queries ...Query) ([][]*Row, error) {
 	out := make([][]*Row, len(queries))
 	err := db.batches(ctx, queries, func(ctx context.Context, c *conn, b batch) (bool, error) {
@@ -29,9 +30,9 @@ func (db *DB) Select(ctx context.Context, queries ...Query) ([][]*Row, error) {
 	return out, nil
 }
 
-// Each asks as Select does and gives each row to yield together with its query's number, as the
-// answer arrives: no row is kept. An error of yield ends the reading and is returned. yield must
-// not use the DB.
+// Each runs queries as Select does and passes each row with its query's number to yield as the
+// reply arrives; it keeps no row. It stops at an error of yield and returns it. yield must not use
+// the DB.
 func (db *DB) Each(ctx context.Context, queries []Query, yield func(query int, r *Row) error) error {
 	return db.stream(ctx, queries, func(q int, row []byte) error {
 		var r Row
@@ -42,7 +43,7 @@ func (db *DB) Each(ctx context.Context, queries []Query, yield func(query int, r
 	})
 }
 
-// UUIDs is Each of the rows' UUIDs alone. The queries' columns do not matter.
+// UUIDs is Each for the rows' UUIDs only; it ignores the queries' columns.
 func (db *DB) UUIDs(ctx context.Context, queries []Query, yield func(query int, u UUID)) error {
 	bare := make([]Query, len(queries))
 	for i, q := range queries {
@@ -57,9 +58,9 @@ func (db *DB) UUIDs(ctx context.Context, queries []Query, yield func(query int, 
 	})
 }
 
-// uuidOf reads a row that has only its UUID.
+// uuidOf returns the UUID of a row without other columns.
 func uuidOf(row []byte) (UUID, error) {
-	// The text that ovsdb-server writes takes no JSON decoder.
+	// The text that ovsdb-server writes needs no JSON decoder.
 	const before, after = `{"_uuid":["uuid","`, `"]}`
 	if len(row) == len(before)+uuidLen+len(after) && string(row[:len(before)]) == before {
 		if u, ok := parseUUID(row[len(before) : len(before)+uuidLen]); ok {
@@ -77,9 +78,9 @@ func uuidOf(row []byte) (UUID, error) {
 	return u, r.Err()
 }
 
-// RowsByUUIDPrefix reads the rows of a table whose UUID begins with the hex digits, such as the
+// RowsByUUIDPrefix returns the rows of a table whose UUID begins with the hex digits, such as the
 // eight of a stage-hint, or a whole UUID. OVSDB has no condition on part of a UUID: unless the UUID
-// is whole, the table's UUIDs are read first.
+// is complete, it reads the table's UUIDs first.
 func (db *DB) RowsByUUIDPrefix(ctx context.Context, table, prefix string, columns ...string) ([]*Row, error) {
 	var found []Query
 	take := func(u UUID) { found = append(found, From(table, columns...).Row(u)) }

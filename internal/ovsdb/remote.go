@@ -17,7 +17,7 @@ type remote struct {
 	tls     bool
 }
 
-// defaultPort is OVSDB_PORT of lib/ovsdb-session: the port of a remote that names none.
+// defaultPort is OVSDB_PORT of lib/ovsdb-session: the port of a remote without one.
 const defaultPort = "6640"
 
 // parseRemotes reads a comma-separated list, as ovn-sbctl's --db takes.
@@ -92,7 +92,7 @@ func splitHostPort(s string) (host, port string, err error) {
 	return host, port, nil
 }
 
-// dial opens the byte stream of one remote. conf is used by ssl: remotes alone.
+// dial opens the byte stream of one remote. Only ssl: remotes use conf.
 func (r remote) dial(ctx context.Context, conf *tls.Config) (net.Conn, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, r.network, r.addr)
@@ -110,7 +110,8 @@ func (r remote) dial(ctx context.Context, conf *tls.Config) (net.Conn, error) {
 	return tc, nil
 }
 
-// unwrapOp drops what net.OpError says of the address: errors name the remote anyway.
+// unwrapOp returns the cause of a net.OpError, without its address: errors contain the remote
+// anyway.
 func unwrapOp(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Err != nil {

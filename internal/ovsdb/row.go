@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Row is one row of an answer. Its methods return the zero value for a column that the server's
-// schema lacks. A cell of another type than the method reads gives the zero value too, and makes
-// the row's error.
+// Row is one row of a reply. Its methods return the zero value for a column that the server's
+// schema lacks. For a cell of another type they also return the zero value, and set the row's
+// error.
 type Row struct {
 	cells map[string]json.RawMessage
 	err   error
@@ -25,7 +25,7 @@ func (r *Row) fail(col, want string) {
 	}
 }
 
-// Has reports whether the answer contains the column.
+// Has reports whether the reply contains the column.
 func (r *Row) Has(col string) bool { _, ok := r.cells[col]; return ok }
 
 // UUID returns the row's own UUID.
@@ -101,7 +101,7 @@ func (r *Row) pairs(col string) [][2]json.RawMessage {
 	return pairs
 }
 
-// text returns an atom as text: a string without its quotes, everything else as JSON has it.
+// text returns an atom as text: a string without its quotes, any other atom as in JSON.
 func text(atom json.RawMessage) string {
 	var s string
 	if json.Unmarshal(atom, &s) == nil {

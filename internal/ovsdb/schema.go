@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// schema is the part of a <database-schema> (RFC 7047 section 3.2) that says which columns there
-// are. A column's type is decoded only when it is asked for.
+// schema is the part of a <database-schema> (RFC 7047 section 3.2) that lists the columns. A
+// column's type is decoded only on request.
 type schema struct {
 	Tables map[string]struct {
 		Columns map[string]json.RawMessage `json:"columns"`
 	} `json:"tables"`
 }
 
-// has reports whether there is the column; for an empty column, whether there is the table.
+// has reports whether the column exists; for an empty column, whether the table exists.
 func (s schema) has(table, column string) bool {
 	t, ok := s.Tables[table]
 	if !ok || column == "" || column == "_uuid" {
@@ -23,8 +23,8 @@ func (s schema) has(table, column string) bool {
 	return ok
 }
 
-// fit returns the query without the columns that the schema lacks. It reports false where the
-// schema lacks the table or a condition's column.
+// fit returns the query without the columns that the schema lacks. It returns false if the schema
+// lacks the table or a condition's column.
 func (s schema) fit(q Query) (Query, bool) {
 	if !s.has(q.table, "") {
 		return Query{}, false
@@ -47,7 +47,7 @@ func (db *DB) Has(table, column string) bool {
 }
 
 // MaxInteger returns the highest value that the server's schema allows in an integer column. It
-// reports false where the schema sets none or lacks the column. The server refuses a condition on a
+// returns false if the schema sets none or lacks the column. The server refuses a condition on a
 // higher value as a constraint violation.
 func (db *DB) MaxInteger(table, column string) (int64, bool) {
 	db.mu.Lock()

@@ -6,16 +6,16 @@ import (
 	libovsdb "github.com/ovn-kubernetes/libovsdb/ovsdb"
 )
 
-// Query is one select (RFC 7047 section 5.2.2): the rows of a table that meet every condition, and
-// the columns wanted of them. Its methods return a further Query and leave the receiver as it is,
-// so that a Query may be a package's variable.
+// Query is one select (RFC 7047 section 5.2.2): the requested columns of a table's rows that meet
+// every condition. Its methods return a new Query and do not change the receiver, so that a Query
+// may be a package's variable.
 type Query struct {
 	table   string
 	columns []string
 	where   []libovsdb.Condition
 }
 
-// From selects every row of a table. The rows' _uuid comes with the columns named.
+// From selects every row of a table, with the given columns and _uuid.
 func From(table string, columns ...string) Query { return Query{table: table, columns: columns} }
 
 // Table returns the name of the table.
@@ -26,7 +26,7 @@ func (q Query) Equal(column string, value any) Query {
 	return q.and(column, libovsdb.ConditionEqual, notation(value))
 }
 
-// Row adds the condition that the row is the one with the UUID.
+// Row adds the condition that the row has the UUID.
 func (q Query) Row(id UUID) Query { return q.Equal("_uuid", id) }
 
 // Empty adds the condition that an optional column, or a set, has no value.
@@ -39,7 +39,7 @@ func (q Query) NotEmpty(column string) Query {
 	return q.and(column, libovsdb.ConditionNotEqual, libovsdb.OvsSet{GoSet: []any{}})
 }
 
-// Includes adds the condition that a set contains the value, which is of Equal's types.
+// Includes adds the condition that a set contains the value, which has one of Equal's types.
 func (q Query) Includes(column string, value any) Query {
 	return q.and(column, libovsdb.ConditionIncludes, notation(value))
 }

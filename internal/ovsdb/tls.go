@@ -8,9 +8,9 @@ import (
 	"os"
 )
 
-// tlsConfig reads the options' files. As stream-ssl of Open vSwitch does, it checks that the CA
-// signed the peer's certificate, and not the peer's host name: ovs-pki writes none into
-// certificates.
+// tlsConfig reads the options' files. Like stream-ssl of Open vSwitch, the configuration checks
+// that the CA signed the peer's certificate, but not the peer's host name: certificates of ovs-pki
+// have none.
 func (o Options) tlsConfig() (*tls.Config, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
 	if given(o.PrivateKey) != given(o.Certificate) {

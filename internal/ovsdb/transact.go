@@ -14,14 +14,14 @@ import (
 // batch is the queries of one transaction, as the server's schema allows them.
 type batch struct {
 	queries []Query
-	of      []int // the number that each has among all queries asked
+	of      []int // the number of each among all queries of the request
 }
 
-// asker asks one batch over a connection. It reports whether the batch may be asked again after a
-// failure: not once part of the answer was given on.
+// asker runs one batch over a connection. again reports whether the batch may be repeated after a
+// failure: not after part of the reply was passed on.
 type asker func(ctx context.Context, c *conn, b batch) (again bool, err error)
 
-// batches asks all queries, one batch after the other.
+// batches runs all queries, one batch after the other.
 func (db *DB) batches(ctx context.Context, queries []Query, ask asker) error {
 	first := 0
 	for part := range slices.Chunk(queries, maxOps) {
@@ -33,8 +33,8 @@ func (db *DB) batches(ctx context.Context, queries []Query, ask asker) error {
 	return nil
 }
 
-// retry asks queries of one transaction, the first of which has the number first, and asks once
-// more when the connection was lost. Errors get the names of the remote and of the question.
+// retry runs queries in one transaction, the first of which has the number first, and repeats it
+// once if the connection was lost. Its errors contain the remote and the request.
 func (db *DB) retry(ctx context.Context, queries []Query, first int, ask asker) error {
 	for attempt := 0; ; attempt++ {
 		c, err := db.connected(ctx)
@@ -71,7 +71,7 @@ func (db *DB) fit(queries []Query, first int) (b batch) {
 	return b
 }
 
-// label names the tables of queries for an error.
+// label returns the names of the queries' tables, for an error.
 func label(queries []Query) string {
 	var names []string
 	for _, q := range queries {
@@ -82,8 +82,8 @@ func label(queries []Query) string {
 	return "select " + strings.Join(names, ", ")
 }
 
-// stream asks the queries and gives each row's text to yield, which is called on another goroutine
-// while stream waits. The text is valid until yield returns.
+// stream runs the queries and passes each row's text to yield, which it calls on another goroutine
+// while it waits. The text is valid until yield returns.
 func (db *DB) stream(ctx context.Context, queries []Query, yield func(query int, row []byte) error) error {
 	return db.batches(ctx, queries, func(ctx context.Context, c *conn, b batch) (bool, error) {
 		begun := false

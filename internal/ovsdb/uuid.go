@@ -7,7 +7,7 @@ import (
 	libovsdb "github.com/ovn-kubernetes/libovsdb/ovsdb"
 )
 
-// UUID names a row. The zero UUID names none.
+// UUID identifies a row. The zero UUID identifies none.
 type UUID [16]byte
 
 // uuidLen is the length of a UUID's text.
@@ -22,7 +22,7 @@ func ParseUUID(s string) (UUID, error) {
 	return u, nil
 }
 
-// parseUUID refuses the other forms that uuid.ParseBytes takes: all have another length.
+// parseUUID rejects the other forms that uuid.ParseBytes accepts: all have another length.
 func parseUUID(s []byte) (UUID, bool) {
 	if len(s) != uuidLen {
 		return UUID{}, false
@@ -31,10 +31,10 @@ func parseUUID(s []byte) (UUID, bool) {
 	return UUID(u), err == nil
 }
 
-// String prints the form 8-4-4-4-12 in lower case.
+// String returns the form 8-4-4-4-12 in lower case.
 func (u UUID) String() string { return uuid.UUID(u).String() }
 
-// IsZero reports whether u names no row.
+// IsZero reports whether u is the zero UUID.
 func (u UUID) IsZero() bool { return u == UUID{} }
 
 // notation returns the UUID in libovsdb's notation.

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Fake serves each connection to a Unix socket by a function, and returns the remote. The
-// connection is closed when the function returns.
+// Fake calls a function for each connection to a Unix socket, and returns the remote. It closes the
+// connection when the function returns.
 func Fake(t testing.TB, serve func(net.Conn)) string {
 	t.Helper()
 	path := filepath.Join(Dir(t), "fake.sock")
@@ -32,15 +32,15 @@ func Fake(t testing.TB, serve func(net.Conn)) string {
 	return "unix:" + path
 }
 
-// Request is what a fake server reads.
+// Request is a request as a fake server reads it.
 type Request struct {
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`
 	Params json.RawMessage `json:"params"`
 }
 
-// Answers serves JSON-RPC for Fake: results has the result of each method as JSON. A method that it
-// lacks is never answered. Like a server of OVS 2.8 this one has no database _Server.
+// Answers serves JSON-RPC for Fake: results contains the result of each method as JSON. Other
+// methods get no answer. Like a server of OVS 2.8, this one has no database _Server.
 func Answers(results map[string]string) func(net.Conn) {
 	return func(c net.Conn) {
 		dec := json.NewDecoder(c)

@@ -1,5 +1,5 @@
-// Package ovsdbtest runs ovsdb-servers in a folder of their own, and servers that misbehave, for
-// tests and measurements. Everything it starts it stops, by process.
+// Package ovsdbtest runs ovsdb-servers in a directory of their own, and faulty servers, for tests
+// and measurements. It stops every process that it starts.
 package ovsdbtest
 
 import (
@@ -21,7 +21,7 @@ type Group struct {
 	run []*exec.Cmd
 }
 
-// path finds a daemon also where a user's PATH does not look.
+// path returns the path of a daemon, also outside a user's PATH.
 func path(tool string) string {
 	if p, err := exec.LookPath(tool); err == nil {
 		return p
@@ -36,8 +36,8 @@ func path(tool string) string {
 
 func isFile(p string) bool { _, err := os.Stat(p); return err == nil }
 
-// Env is the environment of all programs of the group: run directories that
-// are not the machine's own.
+// Env returns the environment of the group's programs, with run directories other than the
+// machine's.
 func (g *Group) Env() []string {
 	return append(os.Environ(), "OVS_RUNDIR="+g.Dir, "OVN_RUNDIR="+g.Dir, "OVS_DBDIR="+g.Dir, "OVN_DBDIR="+g.Dir,
 		"OVS_LOGDIR="+g.Dir, "OVN_LOGDIR="+g.Dir)
@@ -52,7 +52,7 @@ func (g *Group) Start(name, tool string, args ...string) (*exec.Cmd, error) {
 	defer out.Close()
 	cmd := exec.Command(path(tool), args...)
 	cmd.Stdout, cmd.Stderr, cmd.Env = out, out, g.Env()
-	// A ^C at the terminal reaches the caller, who then stops in order.
+	// A ^C at the terminal reaches only the caller, which then stops the processes in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (g *Group) Stop() {
 	g.run = nil
 }
 
-// StopOne ends one process, with force when it does not go in five seconds.
+// StopOne ends one process; after five seconds it kills it.
 func (g *Group) StopOne(cmd *exec.Cmd) {
 	if cmd.ProcessState != nil {
 		return
@@ -80,7 +80,7 @@ func (g *Group) StopOne(cmd *exec.Cmd) {
 	cmd.Wait()
 }
 
-// Run runs a program of the group to its end and returns what it printed.
+// Run runs a program of the group to its end and returns its output.
 func (g *Group) Run(ctx context.Context, stdin string, tool string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, path(tool), args...)
 	cmd.Env = g.Env()
@@ -93,8 +93,8 @@ func (g *Group) Run(ctx context.Context, stdin string, tool string, args ...stri
 	return out.String(), nil
 }
 
-// Server starts an ovsdb-server NAME on a database made from a schema file,
-// listening on unix:DIR/NAME.sock and whatever further arguments say.
+// Server starts an ovsdb-server NAME on a database made from a schema file, listening on
+// unix:DIR/NAME.sock and on the remotes in further arguments.
 func (g *Group) Server(ctx context.Context, name, schemaFile string, args ...string) (*exec.Cmd, error) {
 	db := filepath.Join(g.Dir, name+".db")
 	if !isFile(db) {
@@ -120,7 +120,7 @@ func (g *Group) Serve(ctx context.Context, name string, args ...string) (*exec.C
 // Sock is the remote of the server NAME.
 func (g *Group) Sock(name string) string { return "unix:" + filepath.Join(g.Dir, name+".sock") }
 
-// await waits until the server takes connections.
+// await waits until the server accepts connections.
 func (g *Group) await(ctx context.Context, name, sock string) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()

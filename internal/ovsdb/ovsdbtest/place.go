@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// schemaDirs hold the schemas that the packages install.
+// schemaDirs are the directories where packages install schemas.
 var schemaDirs = []string{"/usr/share/ovn", "/usr/share/openvswitch", "/usr/local/share/ovn", "/usr/local/share/openvswitch"}
 
 // Schema finds an installed schema file, such as ovn-sb.ovsschema.
@@ -22,7 +22,7 @@ func Schema(name string) (string, error) {
 	return "", fmt.Errorf("schema %s is not installed", name)
 }
 
-// FreePort is a TCP port of the loopback address that nobody listens on now.
+// FreePort returns a TCP port of the loopback address on which nothing listens now.
 func FreePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
