@@ -1,6 +1,6 @@
 package ovnexpr
 
-// Annotate puts what symbols stand for into their place and adds what they imply (expr_annotate).
+// Annotate replaces symbols by their expansions and adds their prerequisites (expr_annotate).
 func Annotate(p *Plain) *Plain { return annotate(p, true) }
 
 func annotate(p *Plain, prereqs bool) *Plain {
@@ -10,7 +10,7 @@ func annotate(p *Plain, prereqs bool) *Plain {
 	case PlainAnd, PlainOr:
 		var implied *Plain
 		if sym := p.only(); prereqs && sym != nil {
-			// All about one symbol: what it implies is added once.
+			// All comparisons are of one symbol: its prerequisites are added once.
 			prereqs = false
 			implied = sym.impliesPlain.moved(p.Off)
 		}
@@ -45,7 +45,7 @@ func annotateCompare(p *Plain, prereqs bool) *Plain {
 	return Both(&out, implied)
 }
 
-// moved is a copy that claims to stand at an offset; of nil it is nil.
+// moved returns a copy with another offset; nil for nil.
 func (p *Plain) moved(off int) *Plain {
 	if p == nil {
 		return nil

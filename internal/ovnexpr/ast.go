@@ -1,11 +1,11 @@
 package ovnexpr
 
-// Expr is an expression as it is written: And, Or, Not, *Compare, *Range, Bool, Resident or Opaque.
+// Expr is an expression as written: And, Or, Not, *Compare, *Range, Bool, Resident or Opaque.
 type Expr interface {
-	// Span returns the byte offsets in the text between which the expression stands, without the
+	// Span returns the byte offsets of the expression's start and end in the text, without the
 	// parentheses around it.
 	Span() (from, to int)
-	// String prints the expression so that it parses to the same, spans apart.
+	// String returns a text that parses to the same expression, except for the spans.
 	String() string
 }
 
@@ -13,13 +13,13 @@ type span struct{ from, to int }
 
 func (s span) Span() (from, to int) { return s.from, s.to }
 
-// And holds where all of its operands do; it has two or more.
+// And is true if all of its operands are; it has two or more.
 type And struct {
 	span
 	Of []Expr
 }
 
-// Or holds where one of its operands does; it has two or more.
+// Or is true if one of its operands is; it has two or more.
 type Or struct {
 	span
 	Of []Expr
@@ -31,28 +31,28 @@ type Not struct {
 	Of Expr
 }
 
-// Compare is a field compared with one constant or several: == holds for one of them, every other
-// operator for all of them.
+// Compare compares a field with one or several constants: == must be true for one of them, any
+// other operator for all of them.
 //
-// Values has the members of the address sets and port groups that were looked up while reading, and
-// is empty where those have none.
+// Values contains the members of the address sets and port groups that Parse looked up; it is empty
+// if they have none.
 type Compare struct {
 	span
 	Field   Field
 	Op      Relop
 	Values  []Constant
-	Open    bool       // set by who wants Eval to leave it open on a packet that has the field
-	written []Constant // as in the text, with the names of sets
+	Open    bool       // set by a caller to make Eval return Unknown for it on a packet that has the field
+	written []Constant // the constants as in the text, with the names of sets
 	form    form
 }
 
-// form is how a comparison is written.
+// form is the notation of a comparison.
 type form uint8
 
 const (
 	single form = iota // field == constant
 	curly              // field == {constants}
-	bare               // field: it is not 0
+	bare               // field alone: it is not 0
 )
 
 // Range is one field between two constants: 1 < field < 3.
@@ -73,8 +73,8 @@ type Resident struct {
 	Port string
 }
 
-// Opaque is a condition in words that are not known here, which a lenient Parse keeps: a function
-// or operator of a later OVN, a template that was not expanded.
+// Opaque is an unknown condition that a lenient Parse keeps: a function or operator of a later OVN,
+// or a template that was not expanded.
 type Opaque struct {
 	span
 	Text string
@@ -83,12 +83,12 @@ type Opaque struct {
 // Field is a symbol, or some of its bits.
 type Field struct {
 	Name   string
-	sym    *Symbol // nil for a name that is not in the table, which only a lenient Parse takes
-	ofs, n int     // the bits; n is 0 for a string, and for all bits of an unknown field
+	sym    *Symbol // nil for a name that is not in the table, which only a lenient Parse accepts
+	ofs, n int     // first bit and number of bits; n is 0 for a string, and for all bits of an unknown field
 	off    int     // byte offset of the name
 }
 
-// Symbol is the field's symbol; nil for a name that the table does not have.
+// Symbol returns the field's symbol; nil for a name that is not in the table.
 func (f Field) Symbol() *Symbol { return f.sym }
 
 // constKind is the kind of a constant.
@@ -102,8 +102,8 @@ const (
 	cTemplate  // a template's variable
 )
 
-// Constant is what a field is compared with: an integer or address with or without a mask, a
-// string, or the name of several.
+// Constant is the right side of a comparison: an integer or address with or without a mask, a
+// string, or the name of a set.
 type Constant struct {
 	kind constKind
 	str  string
@@ -111,10 +111,10 @@ type Constant struct {
 	off  int
 }
 
-// isStr reports a constant for string fields.
+// isStr reports whether the constant is for string fields.
 func (c Constant) isStr() bool { return c.kind == cString || c.kind == cPortGroup }
 
-// width is the least number of bits that hold an integer (expr_constant_width).
+// width returns the smallest number of bits that can contain an integer (expr_constant_width).
 func (c Constant) width() int {
 	switch {
 	case c.num.masked:
@@ -129,8 +129,8 @@ func (c Constant) width() int {
 	return c.num.val.Width()
 }
 
-// Addresses reads the members of an address set. OVN skips what is no address or integer
-// (expr_constant_set_create_integers), and so does this.
+// Addresses returns the members of an address set as constants. Like OVN, it skips members that are
+// neither address nor integer (expr_constant_set_create_integers).
 func Addresses(members []string) []Constant {
 	var out []Constant
 	for _, m := range members {
@@ -142,7 +142,7 @@ func Addresses(members []string) []Constant {
 	return out
 }
 
-// Ports makes constants of the members of a port group.
+// Ports returns the members of a port group as constants.
 func Ports(names []string) []Constant {
 	out := make([]Constant, len(names))
 	for i, name := range names {

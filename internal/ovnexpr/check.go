@@ -1,6 +1,6 @@
 package ovnexpr
 
-// compare makes the comparison of a field with a set (make_cmp), which begins at off.
+// compare returns the comparison of a field with a set (make_cmp), which begins at off.
 func (p *parser) compare(off int, f Field, op Relop, set constSet) *Compare {
 	if p.err != nil {
 		return nil
@@ -48,7 +48,7 @@ func (p *parser) checkOp(f Field, op Relop, set constSet) bool {
 	return p.err == nil
 }
 
-// checkNominal refuses negative tests of fields that OpenFlow cannot mask.
+// checkNominal rejects negative tests of fields that OpenFlow cannot mask.
 func (p *parser) checkNominal(f Field, op Relop, set constSet) bool {
 	if !f.sym.Nominal {
 		return true

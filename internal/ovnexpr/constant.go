@@ -2,8 +2,8 @@ package ovnexpr
 
 // constSet is one constant or {several}.
 type constSet struct {
-	values  []Constant // with the members of sets that were looked up
-	written []Constant // as in the text; nil where that is the same
+	values  []Constant // the constants, with the members of sets that were looked up
+	written []Constant // the constants as in the text; nil if they are the same
 	form    form
 	off     int
 }
@@ -54,7 +54,7 @@ func (p *parser) constant(set *constSet) {
 	}
 }
 
-// put adds a value as it is written.
+// put adds a value as written.
 func (p *parser) put(set *constSet, c Constant) {
 	p.add(set, c)
 	if set.written != nil {
@@ -62,7 +62,7 @@ func (p *parser) put(set *constSet, c Constant) {
 	}
 }
 
-// add adds a value; strings and integers do not mix.
+// add adds a value; a set of both strings and integers is an error.
 func (p *parser) add(set *constSet, c Constant) {
 	if len(set.values) > 0 && set.values[0].isStr() != c.isStr() && !p.o.Lenient {
 		want := "integer"
@@ -117,7 +117,7 @@ func (p *parser) portGroup(set *constSet) {
 
 func (p *parser) keepsNames() bool { return p.o.KeepNames || p.o.Lenient }
 
-// members adds the members of a set that the text names.
+// members adds the members of a named set.
 func (p *parser) members(set *constSet, name Constant, members []Constant) {
 	if set.written == nil {
 		set.written = append(make([]Constant, 0, len(set.values)+1), set.values...)

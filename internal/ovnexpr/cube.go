@@ -6,7 +6,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
 )
 
-// Cube is the set of values that agree with Val where Mask is 1; for a string field the one string.
+// Cube is the set of values that agree with Val where Mask is 1; for a string field, one string.
 type Cube struct {
 	Val, Mask u128.Uint
 	Str       string
@@ -23,16 +23,16 @@ func (c Cube) meet(d Cube, isStr bool) (Cube, bool) {
 	return Cube{Val: c.Val.Or(d.Val), Mask: c.Mask.Or(d.Mask)}, true
 }
 
-// within reports whether every value of c is one of d.
+// within reports whether every value of c is in d.
 func (c Cube) within(d Cube) bool {
 	return c.Str == d.Str && d.Mask.AndNot(c.Mask).IsZero() && c.Val.Xor(d.Val).And(d.Mask).IsZero()
 }
 
-// Clause says of each field it names that one of some cubes holds; one that names none holds
-// always.
+// Clause requires of each field in it that one of the field's cubes contains its value; an empty
+// Clause is always true.
 type Clause map[*Symbol][]Cube
 
-// within reports, without searching far, whether every packet of c is one of d.
+// within reports whether every packet of c is in d. It may return false for some that are.
 func (c Clause) within(d Clause) bool {
 	for sym, cubes := range d {
 		have := c[sym]

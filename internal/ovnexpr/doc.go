@@ -1,11 +1,10 @@
-// Package ovnexpr reads OVN's expression language: what a person writes for one packet and what the
-// match of a logical flow says.
+// Package ovnexpr reads OVN's expression language: descriptions of one packet, and the matches of
+// logical flows.
 //
-// Parse keeps an expression as it is written (Expr), and String prints it so that it parses to the
-// same. Two things follow from there. Eval decides it over a packet that is known in part. Plain
-// and Annotate turn it into OVN's own form (struct expr), which a Normalizer reduces to
-// alternatives.
+// Parse returns an expression as written (Expr), and String prints it so that it parses to the
+// same. Eval evaluates it for a packet that is partly known. Lower and Annotate convert it into
+// OVN's own form (struct expr), which a Normalizer reduces to alternatives.
 //
-// The package reads no database: what names of address sets, port groups and ports stand for comes
-// through Names and Packet.
+// The package reads no database: Names and Packet give the contents of address sets, port groups
+// and ports.
 package ovnexpr

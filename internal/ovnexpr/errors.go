@@ -5,21 +5,21 @@ import (
 	"unicode/utf8"
 )
 
-// SyntaxError says where a text stops being what it should be, in OVN's words.
+// SyntaxError is the first error in a text, with OVN's message.
 type SyntaxError struct {
 	In   string // the whole text
 	Off  int    // byte offset of the fault
 	Msg  string
-	Hint string // what to try; may be empty
+	Hint string // a suggestion; may be empty
 }
 
-// Error is the message alone; Mark shows the place.
+// Error returns the message only; Mark shows the place.
 func (e *SyntaxError) Error() string { return strings.TrimSuffix(e.Msg, ".") }
 
-// markWidth is how much of the input Mark quotes on either side of the fault.
+// markWidth is the number of bytes that Mark quotes on either side of the fault.
 const markWidth = 60
 
-// Mark quotes the input around the fault, and below it a caret at the place.
+// Mark returns the input around the fault and, on the next line, a caret at the place.
 func (e *SyntaxError) Mark() string {
 	off := min(max(e.Off, 0), len(e.In))
 	from, to := off, off
@@ -42,7 +42,7 @@ func (e *SyntaxError) Mark() string {
 	return before + printable(e.In[from:to]) + after + "\n" + strings.Repeat(" ", indent) + "^"
 }
 
-// printable replaces what would move the caret or do things to a terminal.
+// printable replaces characters that would move the caret or control the terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {

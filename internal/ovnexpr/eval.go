@@ -2,17 +2,17 @@ package ovnexpr
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
 
-// Truth is the outcome of an expression over a packet that is known in part.
+// Truth is the value of an expression for a packet that is partly known.
 type Truth uint8
 
-// The outcomes.
+// The values of Truth.
 const (
 	Unknown Truth = iota
 	No
 	Yes
 )
 
-// Known is Yes or No.
+// Known returns Yes or No.
 func Known(b bool) Truth {
 	if b {
 		return Yes
@@ -20,7 +20,7 @@ func Known(b bool) Truth {
 	return No
 }
 
-// Not exchanges Yes and No.
+// Not returns the negation; Unknown stays Unknown.
 func (t Truth) Not() Truth {
 	switch t {
 	case Yes:
@@ -31,33 +31,34 @@ func (t Truth) Not() Truth {
 	return Unknown
 }
 
-// Value is the value of a field: Num, or Str where the field is a string.
+// Value is the value of a field: Num, or Str for a string field.
 type Value struct {
 	Num u128.Uint
 	Str string
 }
 
-// Number is the value of a field of at most 64 bits.
+// Number returns the value of a field of at most 64 bits.
 func Number(n uint64) Value { return Value{Num: u128.Uint{Lo: n}} }
 
-// Packet says what is known of a packet.
+// Packet gives the known values of a packet.
 type Packet interface {
-	// Field returns the value of a field; known is false where it is not known. A part of a field
-	// (ct.new) is asked for by its own name, and where that is not known by its field's (ct_state).
-	// What a field implies (tcp.dst: tcp) has been checked, as far as it is known.
+	// Field returns the value of a field; known is false if it is unknown. For a part of a field
+	// (ct.new) it is called with the part's own name, and if that is unknown with the field's
+	// (ct_state). The field's prerequisites (tcp for tcp.dst) have been checked before, as far as
+	// they are known.
 	Field(name string) (v Value, known bool)
-	// Members returns the constants of an address set or port group, which is named with its sign:
-	// "$set", "@group". None says that they are not known.
+	// Members returns the constants of an address set or port group, named with its sign: "$set",
+	// "@group". An empty list means that they are unknown.
 	Members(name string) []Constant
-	// Resident decides is_chassis_resident.
+	// Resident returns the value of is_chassis_resident.
 	Resident(port string) Truth
 }
 
-// Eval decides an expression over a packet. As in OVN (expr_annotate), what a field implies holds
-// under ! too: on a UDP packet neither tcp.dst == 80 nor !(tcp.dst == 80) holds.
+// Eval evaluates an expression for a packet. As in OVN (expr_annotate), the prerequisites of a
+// field also apply under !: for a UDP packet both tcp.dst == 80 and !(tcp.dst == 80) are No.
 func Eval(e Expr, p Packet) Truth { return eval(e, false, p) }
 
-// eval decides an expression, or with not its negation.
+// eval evaluates an expression, or with not its negation.
 func eval(e Expr, not bool, p Packet) Truth {
 	switch e := e.(type) {
 	case *Compare:
@@ -82,8 +83,8 @@ func eval(e Expr, not bool, p Packet) Truth {
 	return Unknown
 }
 
-// joint joins outcomes: one that settles them decides, which is No for && and Yes for ||; under a
-// negation they change places.
+// joint evaluates && or ||: an operand with the value settles determines the result, which is No
+// for && and Yes for ||; a negation exchanges them.
 func joint(of []Expr, settles Truth, not bool, p Packet) Truth {
 	if not {
 		settles = settles.Not()
@@ -128,7 +129,7 @@ func (e *Compare) eval(not bool, p Packet) Truth {
 	return held
 }
 
-// predicate decides a comparison of a predicate. The whole of what it stands for is negated.
+// predicate evaluates a comparison of a predicate. A negation applies to its whole expansion.
 func (e *Compare) predicate(op Relop, p Packet) Truth {
 	if op != EQ && op != NE {
 		return Unknown
@@ -143,8 +144,8 @@ func (e *Compare) predicate(op Relop, p Packet) Truth {
 	return e.over(bit, op, e.Values, p)
 }
 
-// Applies decides whether a packet has a field: what the field implies, such as tcp for tcp.dst.
-// For a predicate it decides what that stands for.
+// Applies returns whether a packet has a field: the value of the field's prerequisites, such as tcp
+// for tcp.dst. For a predicate it returns the value of its expansion.
 func (f Field) Applies(p Packet) Truth {
 	switch {
 	case f.sym == nil:
@@ -157,7 +158,7 @@ func (f Field) Applies(p Packet) Truth {
 	return Yes
 }
 
-// value returns the bits of a field that are compared.
+// value returns the compared bits of a field.
 func (f Field) value(p Packet) (Value, bool) {
 	v, known := p.Field(f.Name)
 	if !known && f.sym != nil && f.sym.parent != nil {
@@ -171,7 +172,8 @@ func (f Field) value(p Packet) (Value, bool) {
 	return v, known
 }
 
-// over compares a value with constants: == holds for any of them, every other operator for all.
+// over compares a value with constants: == must be true for one of them, any other operator for
+// all.
 func (e *Compare) over(have Value, op Relop, values []Constant, p Packet) Truth {
 	settles := No
 	if (e.Op == EQ) == (op == e.Op) {
@@ -198,7 +200,7 @@ func (e *Compare) one(have Value, op Relop, c Constant, p Packet) Truth {
 	case c.named():
 		members := p.Members(c.String())
 		if len(members) == 0 {
-			return Unknown // not known, or empty, for which OVN has no comparison
+			return Unknown // unknown, or empty, for which OVN makes no comparison
 		}
 		return e.over(have, op, members, p)
 	case c.isStr() != f.isStr():
@@ -220,7 +222,7 @@ func (e *Compare) one(have Value, op Relop, c Constant, p Packet) Truth {
 	return ordered(have.Num, op, val)
 }
 
-// equal decides == and !=; masked values and strings have no order.
+// equal evaluates == and !=; masked values and strings have no order.
 func equal(same bool, op Relop) Truth {
 	switch op {
 	case EQ:

@@ -2,10 +2,10 @@ package ovnexpr
 
 import "cmp"
 
-// isStr reports a string field; whether an unknown field is one is unknown.
+// isStr reports whether the field is known to be a string field.
 func (f Field) isStr() bool { return f.sym != nil && f.sym.Width == 0 }
 
-// field reads a symbol, and the bits of it that are named.
+// field reads a symbol and its bits, if given.
 func (p *parser) field() (Field, bool) {
 	sym := p.syms[p.tok.text]
 	if p.tok.kind != tID || sym == nil && !p.o.Lenient {

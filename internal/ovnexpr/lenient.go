@@ -2,8 +2,8 @@ package ovnexpr
 
 import "strings"
 
-// condition reads one condition as OVN does, and where that is not one takes it as it is written,
-// up to && or || outside brackets.
+// condition reads one condition as OVN does; if that fails, it takes the text up to && or ||
+// outside brackets as an Opaque condition.
 func (p *parser) condition() Expr {
 	before := *p
 	if e, _ := p.strict(); p.err == nil && p.ends() {
@@ -14,7 +14,7 @@ func (p *parser) condition() Expr {
 	for !p.ends() || open > 0 && p.tok.kind != tEnd {
 		switch {
 		case p.tok.kind == tError && strings.IndexByte(`"/`, p.lex.in[p.tok.off]) >= 0:
-			p.syntax("expecting condition") // a string or comment without its end
+			p.syntax("expecting condition") // an unterminated string or comment
 			return nil
 		case p.tok.is("("), p.tok.is("{"), p.tok.is("["):
 			open++

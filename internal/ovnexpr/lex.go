@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// lexer reads tokens from left to right; a fault becomes a tError token that says what is wrong.
+// lexer reads tokens from left to right; a fault becomes a tError token with the message.
 type lexer struct {
 	in  string
 	pos int
@@ -30,7 +30,7 @@ func isHex(c byte) bool {
 
 func isAlnum(c byte) bool { return isID1(c) && c != '_' && c != '.' || isDigit(c) }
 
-// skip passes over blanks and comments; it returns what is wrong with a comment.
+// skip skips blanks and comments; it returns the message for a malformed comment.
 func (l *lexer) skip() string {
 	for l.pos < len(l.in) {
 		switch c := l.in[l.pos]; {
@@ -57,7 +57,7 @@ func (l *lexer) skip() string {
 	return ""
 }
 
-// next reads one token. Every token but tEnd takes at least one byte.
+// next reads one token. Every token except tEnd has at least one byte.
 func (l *lexer) next() token {
 	if bad := l.skip(); bad != "" {
 		l.pos++
@@ -90,7 +90,7 @@ func (l *lexer) next() token {
 	return t
 }
 
-// hexColon tells an address from an identifier: hex digits, then a colon.
+// hexColon reports whether an address begins here and not an identifier: hex digits, then a colon.
 func (l *lexer) hexColon() bool {
 	i := l.pos
 	for isHex(l.at(i)) {
@@ -117,7 +117,7 @@ func (l *lexer) named(t *token, kind tokenKind) {
 	t.kind, t.text = kind, l.ident()
 }
 
-// puncts are OVN's operators, the longer before their beginnings.
+// puncts are OVN's operators, each before its prefixes.
 var puncts = strings.Fields("<-> .. == != && || <= >= -- ( ) { } [ ] = ! < > , ; - :")
 
 func (l *lexer) punct(t *token) {
@@ -163,7 +163,7 @@ func (l *lexer) str(t *token) {
 	t.kind, t.text = tError, "Input ends inside quoted string."
 }
 
-// quote prints a string so that the lexer reads it back (json_string_escape).
+// quote returns a string in the form that the lexer reads (json_string_escape).
 func quote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')

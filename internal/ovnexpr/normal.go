@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// ErrTooMany is returned for more alternatives than one packet's description can need.
+// ErrTooMany is the error for an expression with too many alternatives.
 var ErrTooMany = errors.New("too many alternatives")
 
 // maxWork bounds the comparisons of cubes that one normalisation makes.
@@ -14,7 +14,8 @@ const maxWork = 1 << 21
 // Normalizer reduces annotated expressions to alternatives (expr_simplify, expr_normalize). Its
 // calls share one budget of work.
 type Normalizer struct {
-	// Resident decides is_chassis_resident; nil takes every port to be resident, as ovn-trace does.
+	// Resident returns the value of is_chassis_resident; with nil every port is resident, as in
+	// ovn-trace.
 	Resident func(port string) bool
 
 	work   int
@@ -28,8 +29,9 @@ func (n *Normalizer) spend(k int) error {
 	return nil
 }
 
-// Clauses returns the alternatives under which all of the expressions hold. None is a
-// contradiction; one with one cube a field is a packet. The error is ErrTooMany.
+// Clauses returns the alternatives in which all of the expressions are true. No alternative means a
+// contradiction; a single one with one cube for each field describes a packet. The error is
+// ErrTooMany.
 func (n *Normalizer) Clauses(of ...*Plain) ([]Clause, error) {
 	if len(of) == 1 {
 		return n.clauses(of[0])
@@ -51,7 +53,8 @@ func (n *Normalizer) clauses(e *Plain) ([]Clause, error) {
 	return n.any(e.Of)
 }
 
-// any joins alternatives. One that always holds settles it, even where another is too much work.
+// any joins alternatives. If one is always true, so is the result, even if another is too much
+// work.
 func (n *Normalizer) any(sub []*Plain) ([]Clause, error) {
 	var out []Clause
 	var failed error
@@ -76,11 +79,11 @@ func holdsAlways(cs []Clause) bool {
 	return slices.ContainsFunc(cs, func(c Clause) bool { return len(c) == 0 })
 }
 
-// maxFailed bounds the parts that may each cost maxWork in vain.
+// maxFailed bounds the number of parts that may each use up maxWork without a result.
 const maxFailed = 4
 
-// part normalises one operand. Where that is too much work, what is left of the budget is for the
-// others: they may settle the whole.
+// part normalises one operand. If that is too much work, the rest of the budget is for the others,
+// which may determine the result.
 func (n *Normalizer) part(e *Plain) ([]Clause, error) {
 	old := n.work
 	c, err := n.clauses(e)
@@ -99,7 +102,7 @@ func always(yes bool) []Clause {
 	return nil
 }
 
-// all conjoins, what is narrow first so that what is wide has little to cross with.
+// all conjoins, the narrowest first, so that wide ones are crossed with few alternatives.
 func (n *Normalizer) all(sub []*Plain) ([]Clause, error) {
 	var parts [][]Clause
 	var failed error
@@ -113,13 +116,13 @@ func (n *Normalizer) all(sub []*Plain) ([]Clause, error) {
 	}
 	out, err := n.cross(parts)
 	if err == nil && len(out) > 0 {
-		err = failed // nothing is contradictory without that part either
+		err = failed // the other parts do not contradict each other
 	}
 	return out, err
 }
 
-// mergeUnequal makes one comparison of those with neighbouring values, x != 2 && x != 3, as
-// crush_and_cmps does: each comparison of its own would be crossed with all others.
+// mergeUnequal merges comparisons with adjacent values, x != 2 && x != 3, into one, as
+// crush_and_cmps does: otherwise each would be crossed with all others.
 func mergeUnequal(sub []*Plain) []*Plain {
 	var out []*Plain
 	for _, e := range sub {
@@ -185,7 +188,7 @@ func size(cs []Clause) int {
 	return n
 }
 
-// both conjoins two clauses; nil when they contradict.
+// both conjoins two clauses; nil if they contradict each other.
 func (n *Normalizer) both(a, b Clause) (Clause, error) {
 	if err := n.spend(1 + len(a) + len(b)); err != nil {
 		return nil, err
@@ -241,8 +244,8 @@ func (n *Normalizer) absorb(cubes []Cube) ([]Cube, error) {
 	return out, nil
 }
 
-// reduce joins alternatives about one field into one Clause, and drops those that lie within
-// others.
+// reduce joins alternatives that differ in one field into one Clause, and drops those that lie
+// within others.
 func (n *Normalizer) reduce(cs []Clause) ([]Clause, error) {
 	if len(cs) < 2 {
 		return cs, nil

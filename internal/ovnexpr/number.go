@@ -11,14 +11,14 @@ import (
 )
 
 // ParseNumber reads one integer or address without a mask: decimal, 0x and hex digits, IPv4, IPv6,
-// or a MAC address. It reports whether the whole text is one.
+// or a MAC address. It returns false if the text is anything else.
 func ParseNumber(text string) (u128.Uint, bool) {
 	l := lexer{in: text}
 	v, _, bad := l.number()
 	return v, bad == "" && l.pos == len(text)
 }
 
-// integer reads a number or address, and a mask or prefix length behind a slash.
+// integer reads a number or address, and a mask or prefix length after a slash.
 func (l *lexer) integer(t *token) {
 	t.kind = tInteger
 	var bad string
@@ -112,7 +112,7 @@ func hexNumber(text string) (u128.Uint, format, string) {
 	return v, fHex, ""
 }
 
-// hexDigit is the value of a hex digit, or -1.
+// hexDigit returns the value of a hex digit, or -1.
 func hexDigit(c byte) int {
 	switch {
 	case isDigit(c):
@@ -123,8 +123,7 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// String prints the number as it is written in OVN: hexadecimal digits or an address, with its
-// mask.
+// String returns the number in OVN's notation: hexadecimal digits or an address, with its mask.
 func (n number) String() string {
 	if !n.masked {
 		return n.format.print(n.val)
@@ -150,7 +149,7 @@ func (f format) print(v u128.Uint) string {
 	return "0x" + strings.TrimPrefix(v.String(), "0x")
 }
 
-// isBool reports a plain 0 or 1.
+// isBool reports whether the number is a plain 0 or 1.
 func (n number) isBool() bool {
 	return n.format == fDecimal && !n.masked && n.val.Hi == 0 && n.val.Lo <= 1
 }

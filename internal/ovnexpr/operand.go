@@ -1,7 +1,7 @@
 package ovnexpr
 
-// Operand returns the operand of && or || that begins at a byte offset of a text that Parse has
-// read, as it is written there.
+// Operand returns the text of the operand of && or || that begins at byte offset off of in, which
+// Parse has accepted.
 func Operand(in string, off int) string {
 	l := lexer{in: in, pos: off}
 	end, depth := off, 0

@@ -4,23 +4,22 @@ import (
 	"fmt"
 )
 
-// Names resolves the names of address sets and port groups; ok is false for a name that is not
-// there. A port group's members are logical ports.
+// Names resolves the names of address sets and port groups; ok is false for an unknown name. A port
+// group's members are logical ports.
 type Names interface {
 	AddressSet(name string) (members []string, ok bool)
 	PortGroup(name string) (members []string, ok bool)
 }
 
-// Options are what Parse depends on beside the text.
+// Options are the options of Parse.
 type Options struct {
-	// Names resolves address sets and port groups. Nil knows none: naming one is an error.
+	// Names resolves address sets and port groups. With nil, every name of one is an error.
 	Names Names
-	// KeepNames leaves address sets and port groups as names; Names is not asked.
+	// KeepNames keeps address sets and port groups as names; Names is not used.
 	KeepNames bool
-	// Lenient reads the match of a logical flow, which a later OVN may have written, or a person in
-	// an ACL that ovn-controller refuses: fields that the table does not have are kept, conditions
-	// in other words become Opaque, && binds closer than ||, and types are not checked. It implies
-	// KeepNames.
+	// Lenient is for the match of a logical flow, which may come from a later OVN, or from an ACL
+	// that ovn-controller rejects: unknown fields are kept, unknown conditions become Opaque, &&
+	// binds closer than ||, and types are not checked. It implies KeepNames.
 	Lenient bool
 }
 
@@ -28,15 +27,15 @@ const (
 	// maxDepth is the deepest nesting of parentheses (MAX_PAREN_DEPTH), and of ! in a lenient
 	// Parse.
 	maxDepth = 100
-	// maxSet bounds how many values one text may name, members of address sets included.
+	// maxSet bounds the number of values in one text, members of address sets included.
 	maxSet = 1 << 16
 )
 
-// ResidentFunc is the one function of the language: is_chassis_resident("port") holds on the
+// ResidentFunc is the only function of the language: is_chassis_resident("port") is true on the
 // chassis that has claimed the port.
 const ResidentFunc = "is_chassis_resident"
 
-// Parse reads an expression. The error is a *SyntaxError with OVN's words for the first fault.
+// Parse reads an expression. The error is a *SyntaxError with OVN's message for the first fault.
 func Parse(in string, o Options) (Expr, error) {
 	p := parser{lex: lexer{in: in}, syms: table(), o: o}
 	e := p.whole()
@@ -49,7 +48,7 @@ func Parse(in string, o Options) (Expr, error) {
 type parser struct {
 	lex   lexer
 	tok   token
-	last  int // where the token before tok ends
+	last  int // end of the token before tok
 	syms  symtab
 	o     Options
 	err   *SyntaxError
@@ -76,11 +75,11 @@ func (p *parser) advance() {
 	p.tok = p.lex.next()
 }
 
-// from is the span from an offset to the last token that was read.
+// from returns the span from an offset to the end of the last token.
 func (p *parser) from(off int) span { return span{off, p.last} }
 
-// fail keeps the first fault; a lexical one at the current token comes before what the grammar
-// says.
+// fail records the first fault; a lexical fault at the current token has precedence over a
+// grammatical one.
 func (p *parser) fail(off int, format string, args ...any) {
 	if p.err != nil {
 		return
@@ -94,7 +93,7 @@ func (p *parser) fail(off int, format string, args ...any) {
 	}
 }
 
-// slip says what is written instead of a token that people coming from other languages write.
+// slip returns a suggestion for a token that belongs to another language.
 func (p *parser) slip() string {
 	if p.tok.off < len(p.lex.in) && p.lex.in[p.tok.off] == '\'' {
 		return `strings stand in double quotes: inport == "sw0-p1"`
@@ -108,7 +107,7 @@ func (p *parser) slip() string {
 	return ""
 }
 
-// syntax is a fault at the current token (lexer_syntax_error).
+// syntax records a fault at the current token (lexer_syntax_error).
 func (p *parser) syntax(expecting string) {
 	where := " at end of input"
 	if p.tok.kind != tEnd {
@@ -144,7 +143,7 @@ func (p *parser) relop() (Relop, bool) {
 	return 0, false
 }
 
-// expr reads operands joined by && or by ||; by both only where the parser is lenient.
+// expr reads operands joined by && or by ||, and by both if the parser is lenient.
 func (p *parser) expr() Expr {
 	off := p.tok.off
 	e, several := p.conjunction(false)
@@ -184,7 +183,7 @@ func (p *parser) conjunction(inOr bool) (e Expr, several bool) {
 	return And{p.from(off), of}, true
 }
 
-// mixed refuses && beside ||, unless the parser is lenient.
+// mixed rejects && together with ||, unless the parser is lenient.
 func (p *parser) mixed() bool {
 	if !p.o.Lenient {
 		p.fail(p.tok.off, "&& and || must be parenthesized when used together.")
@@ -213,7 +212,7 @@ func (p *parser) operand() Expr {
 	return Not{p.from(off), e}
 }
 
-// negated reads what stands behind !, another ! too where the parser is lenient.
+// negated reads the operand of !; if the parser is lenient, this may begin with another !.
 func (p *parser) negated() (e Expr, atomic bool) {
 	if !p.o.Lenient || !p.tok.is("!") {
 		return p.primary()
@@ -226,7 +225,7 @@ func (p *parser) negated() (e Expr, atomic bool) {
 	return e, true
 }
 
-// enter bounds nesting; who enters counts depth down.
+// enter counts one level of nesting and checks its bound; the caller decrements depth afterwards.
 func (p *parser) enter() bool {
 	if p.depth >= maxDepth {
 		p.fail(p.tok.off, "Parentheses nested too deeply.")

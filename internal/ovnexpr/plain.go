@@ -8,7 +8,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
 )
 
-// PlainKind is what a Plain is.
+// PlainKind is the kind of a Plain.
 type PlainKind uint8
 
 // The kinds of Plain.
@@ -20,8 +20,8 @@ const (
 	PlainResident
 )
 
-// Plain is an expression as OVN holds it after reading (struct expr): sets are ||, ranges &&, ! is
-// carried down to the comparisons, and symbols are compared bit by bit. Its String reads back as
+// Plain is an expression in OVN's internal form (struct expr): sets are ||, ranges are &&, !
+// applies to single comparisons, and symbols are compared bit by bit. The text of String parses to
 // the same.
 type Plain struct {
 	Kind PlainKind
@@ -30,15 +30,15 @@ type Plain struct {
 	Sym       *Symbol // of a comparison
 	Op        Relop
 	Val, Mask u128.Uint
-	Str       string // the string compared with; of PlainResident the port
+	Str       string // the string that the symbol is compared with; for PlainResident the port
 
 	Of  []*Plain // of PlainAnd and PlainOr: two or more, of another kind
 	Yes bool     // of PlainBool: its value
 	Not bool     // of PlainResident: negated
 }
 
-// Lower turns an expression that a strict Parse returned into OVN's form. A comparison with a set
-// that was left as a name holds, however often it is negated.
+// Lower converts an expression that a strict Parse returned into OVN's form. A comparison with a
+// set that was kept as a name is true, also when negated.
 func Lower(e Expr) *Plain { return lower(e, false) }
 
 // lower lowers an expression, or with not its negation (expr_not).
@@ -65,7 +65,7 @@ func lower(e Expr, not bool) *Plain {
 	return &Plain{Kind: PlainBool, Off: from, Yes: true}
 }
 
-// either is && or ||, the other one under a negation.
+// either returns the kind, or with not the other one of && and ||.
 func either(kind PlainKind, not bool) PlainKind {
 	if not {
 		return PlainAnd + PlainOr - kind
@@ -107,10 +107,10 @@ func (e *Compare) lower(not bool) *Plain {
 	return join(either(kind, not), of)
 }
 
-// named reports the name of several constants, or of text that is not known.
+// named reports whether the constant is the name of a set or of an unknown text.
 func (c Constant) named() bool { return c.kind > cString }
 
-// place returns a constant and its mask where the field's bits are in its symbol.
+// place returns a constant and its mask, shifted to the field's bits in its symbol.
 func (f Field) place(c Constant) (val, mask u128.Uint) {
 	bits := u128.Ones(f.ofs, f.n)
 	mask = bits
@@ -147,7 +147,7 @@ func Both(a, b *Plain) *Plain {
 	return join(PlainAnd, []*Plain{a, b})
 }
 
-// negated carries ! down to the comparisons (expr_not).
+// negated returns the negation, with ! applied to the comparisons (expr_not).
 func (p *Plain) negated() *Plain {
 	n := *p
 	switch p.Kind {
@@ -167,7 +167,7 @@ func (p *Plain) negated() *Plain {
 	return &n
 }
 
-// only returns the one symbol that all comparisons are about, or nil (expr_get_unique_symbol).
+// only returns the symbol if all comparisons are of one, or nil (expr_get_unique_symbol).
 func (p *Plain) only() *Symbol {
 	switch p.Kind {
 	case PlainCompare:
@@ -184,7 +184,7 @@ func (p *Plain) only() *Symbol {
 	return nil
 }
 
-// String prints the expression in OVN's normal spelling (expr_format).
+// String returns the expression in OVN's normal form (expr_format).
 func (p *Plain) String() string {
 	var b strings.Builder
 	p.format(&b)

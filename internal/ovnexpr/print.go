@@ -16,7 +16,7 @@ func joined(of []Expr, op string) string {
 	return strings.Join(parts, op)
 }
 
-// operand prints an operand of && or ||, which are parenthesized when used together.
+// operand returns the text of an operand of && or ||, in parentheses if it is the other of the two.
 func operand(x Expr) string {
 	switch x.(type) {
 	case And, Or:
@@ -44,7 +44,7 @@ func (e *Compare) String() string {
 	return e.Field.String() + " " + e.Op.String() + " " + e.values()
 }
 
-// values prints what stands behind the operator.
+// values returns the text after the operator.
 func (e *Compare) values() string {
 	if e.form == single {
 		return e.written[0].String()

@@ -17,16 +17,16 @@ var relops = [...]string{"==", "!=", "<", "<=", ">", ">="}
 
 func (r Relop) String() string { return relops[r] }
 
-// turned is the operator with its operands exchanged.
+// turned returns the operator for exchanged operands.
 func (r Relop) turned() Relop {
 	return [...]Relop{EQ, NE, GT, GE, LT, LE}[r]
 }
 
-// inverted is the operator of the negation.
+// inverted returns the operator of the negation.
 func (r Relop) inverted() Relop {
 	return [...]Relop{NE, EQ, GE, GT, LE, LT}[r]
 }
 
-// less reports < and <=, greater > and >=.
+// less reports whether r is < or <=, greater whether it is > or >=.
 func (r Relop) less() bool    { return r == LT || r == LE }
 func (r Relop) greater() bool { return r == GT || r == GE }

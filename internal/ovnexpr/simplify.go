@@ -2,12 +2,12 @@ package ovnexpr
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
 
-// comparison turns a comparison into cubes.
+// comparison converts a comparison into cubes.
 func (n *Normalizer) comparison(e *Plain) ([]Clause, error) {
 	var cubes []Cube
 	switch {
 	case e.Sym.Width == 0:
-		cubes = []Cube{{Str: e.Str}} // strings are compared by == only
+		cubes = []Cube{{Str: e.Str}} // strings have only ==
 	case e.Op == EQ:
 		if e.Mask.IsZero() {
 			return always(true), nil
@@ -24,7 +24,7 @@ func (n *Normalizer) comparison(e *Plain) ([]Clause, error) {
 	return []Clause{{e.Sym: cubes}}, n.spend(len(cubes))
 }
 
-// unequal has a Cube for every bit that may differ, with the bits above it as they are
+// unequal returns a Cube for every bit that may differ, with the bits above it unchanged
 // (expr_simplify_ne).
 func unequal(e *Plain) []Cube {
 	var cubes []Cube
@@ -38,8 +38,8 @@ func unequal(e *Plain) []Cube {
 	return cubes
 }
 
-// ordered has, for a > b, a Cube for every 0-bit of b that may be 1 with the bits above it as they
-// are, and for a < b the same with 1 and 0 exchanged (expr_simplify_relational).
+// ordered returns, for a > b, a Cube for every 0-bit of b that may be 1 with the bits above it
+// unchanged, and for a < b the same with 1 and 0 exchanged (expr_simplify_relational).
 func (n *Normalizer) ordered(e *Plain) ([]Clause, error) {
 	start, width := e.Mask.Run()
 	less := e.Op == LT || e.Op == LE

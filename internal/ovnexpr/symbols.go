@@ -13,24 +13,24 @@ import (
 type Symbol struct {
 	Name    string
 	Width   int  // bits; 0 for a string
-	Nominal bool // may only be tested for equality: the field has no mask in OpenFlow
+	Nominal bool // only equality may be tested: the field cannot be masked in OpenFlow
 
 	parent *Symbol // for a part of a field
 	ofs    int     // its first bit in the parent
-	prereq string  // what the symbol implies
-	expand string  // for a predicate: what it stands for
+	prereq string  // the symbol's prerequisites
+	expand string  // for a predicate: its expansion
 
-	implies, means           Expr   // prereq and expand as read; nil where those are empty
+	implies, means           Expr   // prereq and expand as parsed; nil if they are empty
 	impliesPlain, meansPlain *Plain // the same, annotated
 }
 
-// Predicate reports a symbol that stands for an expression.
+// Predicate reports whether the symbol is an abbreviation for an expression.
 func (s *Symbol) Predicate() bool { return s.expand != "" }
 
-// IsStr reports a field whose values are strings.
+// IsStr reports whether the field's values are strings.
 func (s *Symbol) IsStr() bool { return s.Width == 0 }
 
-// Base returns the field that a part belongs to; any other symbol itself.
+// Base returns the field of which the symbol is a part; for any other symbol, the symbol itself.
 func (s *Symbol) Base() *Symbol {
 	if s.parent != nil {
 		return s.parent.Base()
@@ -41,7 +41,7 @@ func (s *Symbol) Base() *Symbol {
 // symtab is OVN's symbol table (ovn_init_symtab, lib/logical-fields.c).
 type symtab map[string]*Symbol
 
-// table is the one symbol table; nobody changes it.
+// table is the only symbol table; it is never changed.
 var table = sync.OnceValue(func() symtab {
 	s := make(symtab, 256)
 	s.logical()
@@ -69,14 +69,14 @@ func (s symtab) part(name, prereq, parent string, low, high int) {
 	s[name] = &Symbol{Name: name, Width: high - low + 1, prereq: prereq, parent: s[parent], ofs: low}
 }
 
-// predicate takes its level from what it stands for (expr_symtab_add_predicate): nominal where its
-// expansion tests a nominal field, so that its negation is refused.
+// predicate adds a predicate. Its level is that of its expansion (expr_symtab_add_predicate): it is
+// nominal if that tests a nominal field, and its negation is then rejected.
 func (s symtab) predicate(name, expand string) {
 	means := s.read(expand)
 	s[name] = &Symbol{Name: name, Width: 1, expand: expand, means: means, Nominal: nominal(means)}
 }
 
-// read parses an expression of the table's own; the tests read each of them.
+// read parses an expression of the table; the tests parse all of them.
 func (s symtab) read(text string) Expr {
 	p := parser{lex: lexer{in: text}, syms: s}
 	e := p.whole()
@@ -86,7 +86,7 @@ func (s symtab) read(text string) Expr {
 	return e
 }
 
-// expand reads what a symbol implies and stands for, those that it names before it.
+// expand parses a symbol's prerequisites and expansion, those of the symbols in them first.
 func (s symtab) expand(sym *Symbol) {
 	if sym.prereq != "" && sym.impliesPlain == nil {
 		sym.implies = s.read(sym.prereq)
@@ -104,7 +104,7 @@ func (s symtab) expanded(e Expr) *Plain {
 	return Annotate(Lower(e))
 }
 
-// nominal reports whether a nominal field is compared (expr_get_level).
+// nominal reports whether an expression compares a nominal field (expr_get_level).
 func nominal(e Expr) bool {
 	for c := range Compares(e) {
 		if c.Field.sym.Nominal {
@@ -114,7 +114,7 @@ func nominal(e Expr) bool {
 	return false
 }
 
-// near suggests the symbol that resembles a word most.
+// near returns the symbol that is most similar to a word, as a suggestion.
 func (s symtab) near(name string) string {
 	best, at := 3, ""
 	name = strings.ToLower(name)

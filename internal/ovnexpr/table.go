@@ -51,7 +51,7 @@ func (s symtab) conntrack() {
 	s.part("ct_mark.obs_collector_id", "", "ct_mark", 16, 23)
 
 	s.add("ct_label", 128, "")
-	s.part("ct_label.blocked", "", "ct_label", 0, 0) // OVN before 21.12 kept these in the label
+	s.part("ct_label.blocked", "", "ct_label", 0, 0) // OVN before 21.12 has these bits in the label
 	s.part("ct_label.natted", "", "ct_label", 1, 1)
 	s.part("ct_label.skip_snat", "", "ct_label", 2, 2)
 	s.part("ct_label.force_snat", "", "ct_label", 3, 3)

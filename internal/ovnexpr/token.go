@@ -14,28 +14,28 @@ const (
 	tAddrSet   // $name
 	tPortGroup // @name
 	tTemplate  // ^name
-	tPunct     // everything else; token.text tells which
+	tPunct     // any other token; token.text contains it
 )
 
 // token is one token. off and end are byte offsets of the text.
 type token struct {
 	kind     tokenKind
 	off, end int
-	text     string // identifier, string, name of a set, punctuation, or what is wrong
-	num      number // of an integer
+	text     string // identifier, string, name of a set, punctuation, or error message
+	num      number // value of an integer
 }
 
 // is reports whether the token is this punctuation.
 func (t token) is(p string) bool { return t.kind == tPunct && t.text == p }
 
-// number is an integer or address, with the mask that may stand behind it.
+// number is an integer or address, with its mask if there is one.
 type number struct {
 	val, mask u128.Uint
 	masked    bool
 	format    format
 }
 
-// format is how an integer was written.
+// format is the notation of an integer.
 type format uint8
 
 const (

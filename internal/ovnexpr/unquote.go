@@ -7,7 +7,7 @@ import (
 	"unicode/utf16"
 )
 
-// unquote undoes JSON's escapes; control characters may stand as they are (json_string_unescape).
+// unquote decodes JSON's escapes; it accepts unescaped control characters (json_string_unescape).
 func unquote(s string) (text, bad string) {
 	var b strings.Builder
 	s = s[1 : len(s)-1]
@@ -38,8 +38,8 @@ func unquote(s string) (text, bad string) {
 	return b.String(), ""
 }
 
-// unicodeEscape reads what follows \u: four hex digits, or two surrogates that make one character
-// (json_lex_unicode). A second half alone, with which OVN 23.03 crashes, is refused too.
+// unicodeEscape reads the text after \u: four hex digits, or two surrogates that make one character
+// (json_lex_unicode). It also rejects a low surrogate alone, on which OVN 23.03 crashes.
 func unicodeEscape(s string) (r rune, rest, bad string) {
 	first, rest, bad := hex4(s)
 	switch {

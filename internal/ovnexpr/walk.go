@@ -2,8 +2,8 @@ package ovnexpr
 
 import "iter"
 
-// Terms takes an expression apart at its outermost &&, through parentheses: it holds where all of
-// its terms do.
+// Terms splits an expression at its outermost &&, also through parentheses: it is true if all of
+// its terms are.
 func Terms(e Expr) []Expr { return terms(nil, e) }
 
 func terms(out []Expr, e Expr) []Expr {
@@ -17,7 +17,8 @@ func terms(out []Expr, e Expr) []Expr {
 	return out
 }
 
-// Walk returns the conditions of an expression in the order of the text: all but And, Or and Not.
+// Walk returns the conditions of an expression, which are neither And, Or nor Not, in the order of
+// the text.
 func Walk(e Expr) iter.Seq[Expr] {
 	return func(yield func(Expr) bool) { walk(e, yield) }
 }
@@ -42,7 +43,7 @@ func walk(e Expr, yield func(Expr) bool) bool {
 	return true
 }
 
-// Compares returns the comparisons of an expression, both of a range too.
+// Compares returns the comparisons of an expression, including both of a Range.
 func Compares(e Expr) iter.Seq[*Compare] {
 	return func(yield func(*Compare) bool) {
 		for x := range Walk(e) {
@@ -60,7 +61,7 @@ func Compares(e Expr) iter.Seq[*Compare] {
 	}
 }
 
-// Sets returns the names of the address sets and port groups that an expression leaves as names,
+// Sets returns the names of the address sets and port groups that an expression contains as names,
 // with their sign: "$set", "@group".
 func Sets(e Expr) []string {
 	var out []string
@@ -74,7 +75,7 @@ func Sets(e Expr) []string {
 	return out
 }
 
-// Residents returns the ports whose chassis an expression asks about.
+// Residents returns the ports in an expression's is_chassis_resident conditions.
 func Residents(e Expr) []string {
 	var out []string
 	for x := range Walk(e) {
@@ -85,7 +86,7 @@ func Residents(e Expr) []string {
 	return out
 }
 
-// HasHoles reports a constant whose mask is not one run of bits, 10.0.0.1/255.0.0.255.
+// HasHoles reports whether a constant's mask is not one run of bits, as in 10.0.0.1/255.0.0.255.
 func (e *Compare) HasHoles() bool {
 	for _, c := range e.Values {
 		if _, n := c.num.mask.Run(); c.num.masked && n == 0 && !c.num.mask.IsZero() {
