@@ -5,7 +5,7 @@
 // [Kernel] models the kernel datapath and [Userspace] Open vSwitch's own; both are a [Tracker].
 // [Overlay] records what a packet does to the connections, and is the [Table] for the next packet.
 //
-// # Reading it beside the sources
+// # Reading it with the sources
 //
 // The names are those of the sources, and each function names the one that it mirrors:
 //

@@ -13,7 +13,7 @@ type natRange struct {
 	minPort, maxPort               uint16
 }
 
-// natRangeOf reads a nat() action (parse_nat); ips false asks for a null
+// natRangeOf returns the range of a nat() action (parse_nat); with ips false it means a null
 // binding.
 func natRangeOf(n *NAT) natRange {
 	g := natRange{
@@ -23,7 +23,7 @@ func natRangeOf(n *NAT) natRange {
 	if !g.maxAddr.IsValid() {
 		g.maxAddr = g.minAddr
 	}
-	// All zeros asks for no address, only for an unused tuple (ct_zero_snat).
+	// An address of zeros means no address, only an unused tuple (ct_zero_snat).
 	g.ips = g.minAddr.IsValid() && !(g.minAddr.IsUnspecified() && g.maxAddr == g.minAddr)
 	g.ports = g.minPort != 0
 	if g.ports && g.maxPort == 0 {

@@ -282,7 +282,7 @@ func (w *userRun) notFound() error {
 		w.natPacket()
 	} else if found, err := w.lookup(e.Reply, &other); err != nil {
 		return err
-	} else if found { // nobody checks
+	} else if found { // the datapath does not check this
 		w.assume(Assumed, "connection "+other.Orig.String()+" has the same reply direction: the newer one is found first")
 	}
 	w.e = &e
