@@ -63,7 +63,7 @@ func TestEval(t *testing.T) {
 		{`tcp.dst == 81`, Yes}, {`tcp.dst == {80, 81}`, Yes}, {`tcp.dst != {80, 81}`, No}, {`!(tcp.dst == {80, 81})`, No},
 		{`!(tcp.dst != {80, 82})`, No}, {`tcp.dst[0]`, Yes}, {`tcp.dst[1..3] == 0`, Yes}, {`80 < tcp.dst < 82`, Yes},
 		{`!(80 < tcp.dst < 82)`, No}, {`80 < tcp.dst <= 80`, No}, {`82 > tcp.dst`, Yes}, {`tcp.dst >= 82`, No},
-		// What a field implies holds under ! too, what a predicate stands for does not.
+		// The prerequisites of a field also apply under !, the expansion of a predicate is negated.
 		{`udp.dst == 53`, No}, {`!(udp.dst == 53)`, No}, {`!(udp.dst == 53 || ip6)`, No}, {`!(udp && udp.dst == 53)`, Yes},
 		{`ip4.src == 10.0.0.0/24`, Yes}, {`ip4.src == 10.0.0.1/255.0.0.255`, No}, {`ip4.src == 10.9.9.3/255.0.0.255`, Yes},
 		{`ip4.src != 10.0.0.0/24`, No}, {`ip4.src < 10.0.0.4`, Yes}, {`ip4.src[8..31] == 0xa0000`, Yes},
@@ -248,7 +248,7 @@ func (c Clause) holds(p packet) bool {
 	return true
 }
 
-// TestEvalPartly checks that what is said of a packet that is known in part holds of the whole one.
+// TestEvalPartly checks that a result for a partly known packet is also that of the whole one.
 func TestEvalPartly(t *testing.T) {
 	unknown := 0
 	each(t, func(r random, in string, e Expr, p packet) Truth {

@@ -16,7 +16,7 @@ func joined(of []Expr, op string) string {
 	return strings.Join(parts, op)
 }
 
-// operand returns the text of an operand of && or ||, in parentheses if it is the other of the two.
+// operand returns the text of an operand of && or ||, in parentheses if it is itself one of them.
 func operand(x Expr) string {
 	switch x.(type) {
 	case And, Or:
