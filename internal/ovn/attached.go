@@ -40,8 +40,8 @@ func (r attachedRouter) hasFamily(ip netip.Addr) bool {
 	return false
 }
 
-// owns gives the MAC that answers for an address of the router port itself or
-// of nat_addresses, whose entries read "MAC IP... [is_chassis_resident(...)]".
+// owns returns the MAC address that answers for an address of the router port itself or of
+// nat_addresses, whose entries have the form "MAC IP... [is_chassis_resident(...)]".
 func (r attachedRouter) owns(ip netip.Addr) (mac string, ok bool) {
 	for _, a := range slices.Concat(r.addrs, parseAddrs(r.lsp.NATAddresses)) {
 		if a.has(ip) {

@@ -32,8 +32,8 @@ func (o *OVS) AllBridges(ctx context.Context) ([]*Bridge, error) {
 type Mirror struct {
 	Name   string
 	Bridge string
-	Output []string // interfaces of its output port; empty when it sends its copies to a VLAN
-	VLAN   int64    // output_vlan, where there is no output port
+	Output []string // interfaces of its output port; empty if it sends its copies to a VLAN
+	VLAN   int64    // output_vlan, if there is no output port
 }
 
 // Mirrors reads the mirrors of all bridges.

@@ -15,7 +15,7 @@ type Chassis struct {
 	Name        string // the system-id
 	Hostname    string
 	Encaps      []Encap
-	NBCfg       int64 // of Chassis_Private where there is one: what ovn-controller has installed
+	NBCfg       int64 // the configuration that ovn-controller has installed; from Chassis_Private if there is a row
 	OtherConfig map[string]string
 	ExternalIDs map[string]string
 	VTEPs       []string // vtep_logical_switches
@@ -27,8 +27,8 @@ type Encap struct {
 	IP   netip.Addr
 }
 
-// Option reads what ovn-controller publishes of a chassis' external_ids:
-// Chassis.other_config since 20.06, Chassis.external_ids before.
+// Option returns a setting that ovn-controller publishes from a chassis' external_ids: in
+// Chassis.other_config since 20.06, in Chassis.external_ids before.
 func (c *Chassis) Option(key string) string {
 	if v, ok := c.OtherConfig[key]; ok {
 		return v
@@ -41,11 +41,11 @@ func (c *Chassis) BridgeMappings() map[string]string {
 	return parseMappings(c.Option("ovn-bridge-mappings"))
 }
 
-// IsRemote reports whether the chassis is of another availability zone (OVN-IC).
+// IsRemote reports whether the chassis belongs to another availability zone (OVN-IC).
 func (c *Chassis) IsRemote() bool { return c.Option("is-remote") == "true" }
 
-// IsVTEP reports whether the chassis is a hardware gateway, for which ovn-controller-vtep speaks.
-// It is marked as one since 21.12; before, only one has vtep_logical_switches.
+// IsVTEP reports whether the chassis is a hardware gateway, which ovn-controller-vtep manages. It
+// has a mark since 21.12; before, only vtep_logical_switches shows it.
 func (c *Chassis) IsVTEP() bool { return c.Option("is-vtep") == "true" || len(c.VTEPs) > 0 }
 
 var (
@@ -56,7 +56,7 @@ var (
 // AllChassis reads every chassis.
 func (s *SB) AllChassis(ctx context.Context) ([]*Chassis, error) { return s.chassis(ctx, chassisRows) }
 
-// ChassisByName finds a chassis by its name (system-id) or, failing that, its hostname.
+// ChassisByName returns a chassis by its name (system-id) or, failing that, its hostname.
 func (s *SB) ChassisByName(ctx context.Context, name string) (*Chassis, error) {
 	for _, col := range []string{"name", "hostname"} {
 		found, err := s.chassis(ctx, chassisRows.Equal(col, name))
@@ -73,13 +73,13 @@ func (s *SB) ChassisByName(ctx context.Context, name string) (*Chassis, error) {
 	return nil, &NotFoundError{What: "chassis", Name: name}
 }
 
-// ChassisByUUID finds a chassis by its row.
+// ChassisByUUID returns a chassis by its row's UUID.
 func (s *SB) ChassisByUUID(ctx context.Context, u ovsdb.UUID) (*Chassis, error) {
 	found, err := s.chassis(ctx, chassisRows.Row(u))
 	return single(found, err, "chassis", u.String())
 }
 
-// ChassisByEncapIP finds the chassis that ends tunnels at ip.
+// ChassisByEncapIP returns the chassis with the tunnel endpoint ip.
 func (s *SB) ChassisByEncapIP(ctx context.Context, ip netip.Addr) (*Chassis, error) {
 	res, err := s.Select(ctx, encapRows.Equal("ip", ip.Unmap().String()))
 	if err != nil {
@@ -87,7 +87,7 @@ func (s *SB) ChassisByEncapIP(ctx context.Context, ip netip.Addr) (*Chassis, err
 	}
 	rows := res[0]
 	if len(rows) == 0 && ip.Is6() {
-		// IPv6 addresses have several spellings, and the column is text.
+		// The column is text, and an IPv6 address can be written in several ways.
 		if res, err = s.Select(ctx, encapRows); err != nil {
 			return nil, err
 		}
@@ -117,8 +117,7 @@ func (s *SB) ChassisByEncapIP(ctx context.Context, ip netip.Addr) (*Chassis, err
 	return found, nil
 }
 
-// chassis selects chassis and, in one further question, their encaps and
-// Chassis_Private rows.
+// chassis selects chassis and, in one more request, their encaps and Chassis_Private rows.
 func (s *SB) chassis(ctx context.Context, q ovsdb.Query) ([]*Chassis, error) {
 	res, err := s.Select(ctx, q)
 	if err != nil || len(res[0]) == 0 {
@@ -142,7 +141,7 @@ func (s *SB) chassis(ctx context.Context, q ovsdb.Query) ([]*Chassis, error) {
 	for _, rows := range sub[single:] {
 		for _, r := range rows {
 			e := Encap{Type: r.Str("type")}
-			e.IP, _ = netip.ParseAddr(r.Str("ip")) // invalid for a text that is no address
+			e.IP, _ = netip.ParseAddr(r.Str("ip")) // invalid if the text is not an address
 			encaps[r.UUID()] = e
 		}
 	}

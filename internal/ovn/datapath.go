@@ -17,24 +17,24 @@ type Datapath struct {
 	NB        ovsdb.UUID // the Logical_Switch or Logical_Router
 }
 
-// type and nb_uuid are columns since 26.03. Before, external_ids said both.
+// type and nb_uuid are columns since 26.03. Before, both are in external_ids.
 var datapathRows = ovsdb.From("Datapath_Binding", "tunnel_key", "external_ids", "type", "nb_uuid")
 
-// DatapathByUUID finds a datapath by its row.
+// DatapathByUUID returns a datapath by its row's UUID.
 func (s *SB) DatapathByUUID(ctx context.Context, u ovsdb.UUID) (*Datapath, error) {
 	found, err := s.datapaths(ctx, datapathRows.Row(u))
 	return single(found, err, "datapath", u.String())
 }
 
-// DatapathByKey finds a datapath by its tunnel key, which is also the
-// OpenFlow metadata field's value.
+// DatapathByKey returns a datapath by its tunnel key, which is also the OpenFlow metadata field's
+// value.
 func (s *SB) DatapathByKey(ctx context.Context, key int64) (*Datapath, error) {
 	found, err := s.datapaths(ctx, datapathRows.Equal("tunnel_key", key))
 	return single(found, err, "datapath with tunnel key", fmt.Sprint(key))
 }
 
-// DatapathByName finds a switch or router by name, friendlier name, NB UUID or Neutron's
-// identifier.
+// DatapathByName returns a switch or router by its name, its name2 (a more readable name), its UUID
+// in the Northbound database or Neutron's identifier.
 func (s *SB) DatapathByName(ctx context.Context, name string) (*Datapath, error) {
 	for _, id := range []struct{ key, value string }{
 		{"name", name}, {"name2", name}, {"logical-switch", name}, {"logical-router", name}, {"name", "neutron-" + name},
@@ -58,15 +58,14 @@ func (s *SB) DatapathByName(ctx context.Context, name string) (*Datapath, error)
 	return nil, &NotFoundError{What: "logical switch or router", Name: name}
 }
 
-// DatapathsByUUID reads the datapaths of several rows at once; rows that are gone are absent.
+// DatapathsByUUID returns the datapaths of several rows; rows that no longer exist are absent.
 func (s *SB) DatapathsByUUID(ctx context.Context, us []ovsdb.UUID) (map[ovsdb.UUID]*Datapath, error) {
 	out := map[ovsdb.UUID]*Datapath{}
 	err := manyDatapaths(ctx, s, "_uuid", us, func(d *Datapath) { out[d.UUID] = d })
 	return out, err
 }
 
-// DatapathsByKey reads the datapaths of several tunnel keys at once; keys that no datapath has are
-// absent.
+// DatapathsByKey returns the datapaths of several tunnel keys; keys without a datapath are absent.
 func (s *SB) DatapathsByKey(ctx context.Context, keys []int64) (map[int64]*Datapath, error) {
 	out := map[int64]*Datapath{}
 	err := manyDatapaths(ctx, s, "tunnel_key", keys, func(d *Datapath) { out[d.TunnelKey] = d })

@@ -1,8 +1,8 @@
-// Package ovn says what the rows of OVN's Southbound and Northbound databases, and of a node's
-// Open_vSwitch database, mean to a trace.
+// Package ovn interprets the rows of OVN's Southbound and Northbound databases, and of a node's
+// Open_vSwitch database, for a trace.
 //
-// It asks by internal/ovsdb. Only columns that the server's schema has are asked for, so that OVN
-// 20.03 and 26.03 are served by the same code.
+// It reads them with internal/ovsdb, which requests only columns that the server's schema has: the
+// same code works with OVN 20.03 and 26.03.
 package ovn
 
 // The databases' names.

@@ -8,7 +8,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// settleDynamic puts the addresses that northd gave in the place of the word "dynamic".
+// settleDynamic replaces the word "dynamic" by the addresses that northd has assigned.
 func (s *SB) settleDynamic(ctx context.Context, ports []*PortBinding) error {
 	var names []string
 	for _, p := range ports {
@@ -36,13 +36,13 @@ func isDynamic(entries []string) bool {
 	return slices.ContainsFunc(entries, func(e string) bool { return slices.Contains(strings.Fields(e), "dynamic") })
 }
 
-// settled has one address in the place of the dynamic entries.
+// settled returns the entries with one address in place of the dynamic ones.
 func settled(entries []string, address string) []string {
 	out := slices.DeleteFunc(slices.Clone(entries), func(e string) bool { return isDynamic([]string{e}) })
 	return append(out, address)
 }
 
-// addresses reads the mac column of rows that have logical_port too; many of them are read at once.
+// addresses returns the mac columns of many rows, which must contain logical_port too.
 func (s *SB) addresses(ctx context.Context, rows []*ovsdb.Row) ([][]Addr, error) {
 	out := make([][]Addr, len(rows))
 	var given map[string]string

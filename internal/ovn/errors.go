@@ -8,14 +8,14 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
 
-// NotFoundError is a name that no row has.
+// NotFoundError is the error of a name that no row has.
 type NotFoundError struct {
 	What    string   // what was looked for, such as "logical port"
-	Name    string   // as it was asked for
-	Nearest []string // names that come close, if they were looked up
+	Name    string   // the name as given
+	Nearest []string // similar names, if they were looked up
 }
 
-// Error names what was looked for, and what may have been meant.
+// Error returns what was looked for, and the similar names.
 func (e *NotFoundError) Error() string {
 	s := fmt.Sprintf("no %s %q", e.What, e.Name)
 	if len(e.Nearest) > 0 {
@@ -34,14 +34,14 @@ func isNotFound(err error) bool {
 	return errors.As(err, &e)
 }
 
-// AmbiguousError is a name that several rows have.
+// AmbiguousError is the error of a name that several rows have.
 type AmbiguousError struct {
 	What       string // as in NotFoundError
 	Name       string
 	Candidates []string
 }
 
-// Error names what was looked for and all that it may be.
+// Error returns what was looked for and all rows that were found.
 func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("%q is not one %s: %s", e.Name, e.What, strings.Join(e.Candidates, ", "))
 }

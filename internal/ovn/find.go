@@ -9,10 +9,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// FindPorts resolves what a person writes for a port: its name, its UUID or the first eight or more
-// hex digits of it (or of a name that is a UUID, as Neutron's are), a MAC or IP address,
+// FindPorts resolves a user's name for a port: its name, its UUID or the first eight or more hex
+// digits of it (or of a name that is a UUID, as Neutron's are), a MAC or IP address,
 // pod:NAMESPACE/NAME, server:NAME, or a Neutron port's identifier. A network (a switch's or
-// router's name) narrows the answer. Several may be found; the caller says so.
+// router's name) restricts the result. It may return several ports, which the caller has to report.
 func (s *SB) FindPorts(ctx context.Context, spec, network string) ([]*PortBinding, error) {
 	found, what, err := s.findPorts(ctx, spec)
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *SB) FindPorts(ctx context.Context, spec, network string) ([]*PortBindin
 }
 
 func (s *SB) findPorts(ctx context.Context, spec string) (found []*PortBinding, what string, err error) {
-	// A name goes before every other reading: names are free text.
+	// A name has precedence over every other reading: names are free text.
 	found, err = s.ports(ctx, portBindings.Equal("logical_port", spec))
 	if err != nil || len(found) > 0 {
 		return found, "logical port", err
@@ -83,7 +83,7 @@ func (s *SB) findPorts(ctx context.Context, spec string) (found []*PortBinding, 
 	return found, "logical port", err
 }
 
-// isUUIDPrefix reports whether a UUID can begin so: with at least eight hex digits.
+// isUUIDPrefix reports whether s has at least eight hex digits and can be the start of a UUID.
 func isUUIDPrefix(s string) bool {
 	zero := ovsdb.UUID{}.String()
 	if len(s) < 8 || len(s) > len(zero) {

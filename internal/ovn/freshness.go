@@ -6,16 +6,18 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// Freshness compares what northd last wrote with what a chassis has installed.
+// Freshness compares the configuration that northd last wrote with the one that a chassis has
+// installed.
 type Freshness struct {
 	Wanted, Have int64 // SB_Global.nb_cfg, and the chassis'
 }
 
-// Stale reports whether the chassis has not confirmed the newest configuration.
-// nb_cfg counts the requests of ovn-nbctl --wait alone: equal numbers prove nothing.
+// Stale reports whether the chassis has not confirmed the newest configuration. nb_cfg counts only
+// the requests of ovn-nbctl --wait, so that equal numbers do not prove that the chassis is up to
+// date.
 func (f Freshness) Stale() bool { return f.Have < f.Wanted }
 
-// Freshness reads how far a chassis is behind.
+// Freshness returns the numbers for a chassis.
 func (s *SB) Freshness(ctx context.Context, chassis string) (Freshness, error) {
 	c, err := s.ChassisByName(ctx, chassis)
 	if err != nil {

@@ -9,22 +9,22 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// Gateway is the chassis that may serve a port bound through an HA chassis group or gateway
-// chassis, and the one that does.
+// Gateway lists the chassis that may serve a port with an HA chassis group or gateway chassis, and
+// the one that does.
 type Gateway struct {
-	Active     *Chassis // the chassis that claims the port; nil for none
+	Active     *Chassis // the chassis that claims the port; nil if none does
 	Candidates []GatewayCandidate
 }
 
 // GatewayCandidate is one chassis of the group.
 type GatewayCandidate struct {
-	Name     string // empty when the chassis is not registered
+	Name     string // empty if the chassis is not registered
 	Chassis  ovsdb.UUID
 	Priority int64
 }
 
-// GatewayOf resolves who serves a chassisredirect, external, l3gateway or
-// virtual port; highest priority first.
+// GatewayOf returns the chassis for a chassisredirect, external, l3gateway or virtual port, highest
+// priority first.
 func (s *SB) GatewayOf(ctx context.Context, p *PortBinding) (*Gateway, error) {
 	var qs []ovsdb.Query
 	if !p.HAChassisGroup.IsZero() {

@@ -9,8 +9,8 @@ import (
 )
 
 // dhcpRouter returns the router that DHCP gives a port for an address: that of the most specific
-// classless static route, or the router option's where there are no such routes (RFC 3442). It is
-// invalid when DHCP gives none.
+// classless static route or, without such routes, that of the router option (RFC 3442). It is
+// invalid if DHCP gives none.
 func (n *NB) dhcpRouter(ctx context.Context, lsp string, dst netip.Addr) (netip.Addr, error) {
 	if n == nil || !dst.Is4() {
 		return netip.Addr{}, nil
@@ -35,12 +35,12 @@ func (n *NB) dhcpRouter(ctx context.Context, lsp string, dst netip.Addr) (netip.
 	return netip.Addr{}, nil
 }
 
-// words reads a value or {several, separated by commas}.
+// words reads one value, or {several values separated by commas}.
 func words(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune("{}, \t", r) })
 }
 
-// staticRoute picks of NETWORK, ROUTER, NETWORK, ROUTER... the longest match.
+// staticRoute returns the router of the longest match in NETWORK, ROUTER, NETWORK, ROUTER...
 func staticRoute(routes []string, dst netip.Addr) (router netip.Addr) {
 	best := -1
 	for i := 0; i+1 < len(routes); i += 2 {
@@ -53,8 +53,8 @@ func staticRoute(routes []string, dst netip.Addr) (router netip.Addr) {
 	return router
 }
 
-// advertising returns the routers whose router advertisements reach a guest, of these the most
-// preferred, or all routers when none sends any.
+// advertising returns the routers with the highest preference among those whose router
+// advertisements reach a guest, or all routers if none sends any.
 func (n *NB) advertising(ctx context.Context, routers []attachedRouter) ([]attachedRouter, error) {
 	if n == nil {
 		return routers, nil

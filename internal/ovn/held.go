@@ -9,8 +9,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// routerHolds asks the Northbound database whether one of the routers answers
-// for an address by NAT or by a load balancer's VIP.
+// routerHolds reports whether, by the Northbound database, one of the routers answers for an
+// address by NAT or by a load balancer's VIP.
 func (n *NB) routerHolds(ctx context.Context, routers []attachedRouter, ip netip.Addr) (NextHop, bool, error) {
 	for _, r := range routers {
 		h, ok, err := n.HeldBy(ctx, r.lrp.LogicalPort, ip)
@@ -24,7 +24,7 @@ func (n *NB) routerHolds(ctx context.Context, routers []attachedRouter, ip netip
 	return NextHop{}, false, nil
 }
 
-// Held is what makes a router answer for an address that none of its ports has.
+// Held is the reason why a router answers for an address that none of its ports has.
 type Held struct {
 	Router string
 	What   string // "NAT external address", or "VIP of load balancer NAME"
@@ -32,7 +32,7 @@ type Held struct {
 }
 
 // HeldBy reports whether the router with the port lrp answers for an address by NAT or by a load
-// balancer's VIP. A nil NB, and a router of another zone, hold nothing.
+// balancer's VIP. It returns false for a nil NB, and for a router of another zone.
 func (n *NB) HeldBy(ctx context.Context, lrp string, ip netip.Addr) (Held, bool, error) {
 	if n == nil {
 		return Held{}, false, nil
@@ -74,7 +74,7 @@ func (n *NB) HeldBy(ctx context.Context, lrp string, ip netip.Addr) (Held, bool,
 	return Held{}, false, nil
 }
 
-// loadBalancers are a router's own and those of its groups.
+// loadBalancers returns a router's load balancers: its own and those of its groups.
 func (n *NB) loadBalancers(ctx context.Context, lr *ovsdb.Row) ([]ovsdb.UUID, error) {
 	var qs []ovsdb.Query
 	for _, u := range lr.Refs("load_balancer_group") {
@@ -93,7 +93,7 @@ func (n *NB) loadBalancers(ctx context.Context, lr *ovsdb.Row) ([]ovsdb.UUID, er
 	return out, nil
 }
 
-// routerOfPort finds the Logical_Router that has the port.
+// routerOfPort returns the Logical_Router that has the port.
 func (n *NB) routerOfPort(ctx context.Context, lrp string) (*ovsdb.Row, error) {
 	res, err := n.Select(ctx, ovsdb.From("Logical_Router_Port").Equal("name", lrp))
 	if err != nil || len(res[0]) == 0 {

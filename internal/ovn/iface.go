@@ -7,7 +7,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// Interface is an Interface row, and what its Port row says of it.
+// Interface is an Interface row with data of its Port row.
 type Interface struct {
 	Name        string
 	Type        string // "" for a system device, internal, patch, geneve, ...
@@ -17,7 +17,7 @@ type Interface struct {
 	Port        string
 	Tag         int64  // VLAN of an access port; 0 for none
 	Bonded      bool   // Port has several interfaces
-	ActiveMAC   string // MAC of the bond's active interface; empty when none is, or when all carry packets
+	ActiveMAC   string // MAC of the bond's active interface; empty if none is active, or if all carry packets
 }
 
 // IfaceID returns the logical port that ovn-controller binds to the interface.

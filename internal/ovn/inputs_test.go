@@ -88,7 +88,7 @@ func TestNextHopOfSeveral(t *testing.T) {
 		{"vm-c", "20.1.0.3", "02:00:00:00:00:0a", "vm-a", "10.1.0.0/24"},   // by a more specific one, through a port
 		{"vm-c", "169.254.169.254", "02:00:00:00:00:0b", "vm-b", "10.1.0.0/24"},
 		{"vm-c", "30.0.0.3", "02:00:00:00:0a:01", "ra-lan", "10.1.0.0/24"},
-		{"vm-d", "20.0.0.3", "", "", ""}, // a router that nobody is
+		{"vm-d", "20.0.0.3", "", "", ""}, // a router that no port has
 		{"vm-d", "10.2.0.14", "02:00:00:00:00:0e", "vm-e", "10.2.0.0/24"},
 		{"vm-e", "20.0.0.3", "02:00:00:00:0b:01", "rb-lan", ""},             // the one router on its network
 		{"vm-a", "fd77::1", "02:00:00:00:0b:01", "rb-lan", ""},              // the one that advertises itself

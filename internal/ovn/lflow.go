@@ -27,7 +27,7 @@ type LogicalFlow struct {
 var logicalFlows = ovsdb.From("Logical_Flow", "logical_datapath", "logical_dp_group", "pipeline", "table_id", "priority",
 	"match", "actions", "external_ids", "controller_meter", "flow_desc")
 
-// LogicalFlows reads the logical flows of these rows. Rows that are gone are absent.
+// LogicalFlows returns the logical flows of these rows. Rows that no longer exist are absent.
 func (s *SB) LogicalFlows(ctx context.Context, rows []ovsdb.UUID) ([]LogicalFlow, error) {
 	var qs []ovsdb.Query
 	for _, u := range rows {
@@ -52,7 +52,7 @@ func (s *SB) LogicalFlows(ctx context.Context, rows []ovsdb.UUID) ([]LogicalFlow
 	return out, nil
 }
 
-// FlowOutline is the part of a Logical_Flow row that says which packets it is for.
+// FlowOutline is the part of a Logical_Flow row that says to which packets it applies.
 type FlowOutline struct {
 	UUID     ovsdb.UUID
 	Group    ovsdb.UUID // of the datapaths that share it; zero for one datapath's own
@@ -62,10 +62,10 @@ type FlowOutline struct {
 	Match    string
 }
 
-// FlowOutlines gives the outlines of each datapath's own logical flows to yield, with the
-// datapath's number in the list. A zero UUID in the list asks for the flows of all datapath groups.
-// The server goes through all its logical flows for each datapath of the list. yield must not use
-// the database.
+// FlowOutlines passes the outlines of each datapath's own logical flows to yield, with the
+// datapath's number in the list. A zero UUID in the list selects the flows of all datapath groups.
+// The server scans all its logical flows for each datapath of the list. yield must not use the
+// database.
 func (s *SB) FlowOutlines(ctx context.Context, datapaths []ovsdb.UUID, yield func(datapath int, f FlowOutline)) error {
 	outlines := ovsdb.From("Logical_Flow", "pipeline", "table_id", "priority", "match", "logical_dp_group")
 	var qs []ovsdb.Query
@@ -83,8 +83,8 @@ func (s *SB) FlowOutlines(ctx context.Context, datapaths []ovsdb.UUID, yield fun
 	})
 }
 
-// LastTableID returns the highest table_id that the schema allows a logical flow. It reports false
-// where the schema sets none.
+// LastTableID returns the highest table_id that the schema allows a logical flow. It returns false
+// if the schema sets none.
 func (s *SB) LastTableID() (int, bool) {
 	last, ok := s.MaxInteger("Logical_Flow", "table_id")
 	return int(last), ok
@@ -94,7 +94,7 @@ func (s *SB) LastTableID() (int, bool) {
 // 20.12).
 func (s *SB) HasDatapathGroups() bool { return s.Has("Logical_Flow", "logical_dp_group") }
 
-// DatapathGroup reads the datapaths of a group. A group that is gone has none.
+// DatapathGroup returns the datapaths of a group, none if the group no longer exists.
 func (s *SB) DatapathGroup(ctx context.Context, group ovsdb.UUID) ([]ovsdb.UUID, error) {
 	res, err := s.Select(ctx, ovsdb.From("Logical_DP_Group", "datapaths").Row(group))
 	if err != nil || len(res[0]) == 0 {
@@ -103,7 +103,7 @@ func (s *SB) DatapathGroup(ctx context.Context, group ovsdb.UUID) ([]ovsdb.UUID,
 	return res[0][0].Refs("datapaths"), res[0][0].Err()
 }
 
-// DatapathGroupsOf reads which groups a datapath is in.
+// DatapathGroupsOf returns the groups that contain a datapath.
 func (s *SB) DatapathGroupsOf(ctx context.Context, datapath ovsdb.UUID) ([]ovsdb.UUID, error) {
 	var out []ovsdb.UUID
 	err := s.UUIDs(ctx, []ovsdb.Query{ovsdb.From("Logical_DP_Group").Includes("datapaths", datapath)},

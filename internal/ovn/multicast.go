@@ -12,7 +12,7 @@ type MulticastGroup struct {
 	Ports []ovsdb.UUID
 }
 
-// MulticastByKey finds a datapath's multicast group by its tunnel key.
+// MulticastByKey returns a datapath's multicast group by its tunnel key.
 func (s *SB) MulticastByKey(ctx context.Context, datapath ovsdb.UUID, key int64) (*MulticastGroup, error) {
 	res, err := s.Select(ctx, ovsdb.From("Multicast_Group", "name", "ports").Equal("datapath", datapath).Equal("tunnel_key", key))
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// NB asks the Northbound database.
+// NB is a connection to the Northbound database.
 type NB struct{ *ovsdb.DB }
 
 // DialNB connects to the Northbound database.

@@ -7,8 +7,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// PortNames returns the names of the logical ports of switches and routers whose name is spec, or
-// whose UUID in the Northbound database is spec or begins with it.
+// PortNames returns the names of logical ports, of switches and routers, whose name is spec, or
+// whose UUID in the Northbound database begins with spec.
 func (n *NB) PortNames(ctx context.Context, spec string) ([]string, error) {
 	var out []string
 	for _, table := range []string{"Logical_Switch_Port", "Logical_Router_Port"} {
@@ -29,8 +29,8 @@ func (n *NB) PortNames(ctx context.Context, spec string) ([]string, error) {
 	return out, nil
 }
 
-// DynamicAddresses returns, by name, the addresses that northd gave to the ports of these names;
-// without names, to all ports.
+// DynamicAddresses returns, by name, the addresses that northd has assigned to the named ports, or
+// without names to all ports.
 func (n *NB) DynamicAddresses(ctx context.Context, names ...string) (map[string]string, error) {
 	lsps := ovsdb.From("Logical_Switch_Port", "name", "dynamic_addresses")
 	var qs []ovsdb.Query
@@ -55,8 +55,7 @@ func (n *NB) DynamicAddresses(ctx context.Context, names ...string) (map[string]
 	return out, nil
 }
 
-// PortGroup reads the names of the ports of a port group. It reports false when there is no group
-// of the name.
+// PortGroup returns the names of the ports of a port group; false if there is no such group.
 func (n *NB) PortGroup(ctx context.Context, name string) ([]string, bool, error) {
 	res, err := n.Select(ctx, ovsdb.From("Port_Group", "ports").Equal("name", name))
 	if err != nil || len(res[0]) == 0 {

@@ -13,8 +13,8 @@ import (
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// NearestPorts lists up to n names of logical ports that come close to name.
-// It reads the column of names, so it belongs on the way to an error message.
+// NearestPorts lists up to n names of logical ports that are similar to name. It reads the names of
+// all ports, so it is for error messages only.
 func (s *SB) NearestPorts(ctx context.Context, name string, n int) ([]string, error) {
 	res, err := s.Select(ctx, ovsdb.From("Port_Binding", "logical_port"))
 	if err != nil {
@@ -27,8 +27,8 @@ func (s *SB) NearestPorts(ctx context.Context, name string, n int) ([]string, er
 	return Nearest(name, names, n), nil
 }
 
-// Nearest picks up to n names that name may be a slip of: at most a third of
-// its letters differ, or one contains the other.
+// Nearest returns up to n names that are similar to name: at most a third of its letters differ, or
+// one contains the other.
 func Nearest(name string, names []string, n int) []string {
 	type scored struct {
 		name string

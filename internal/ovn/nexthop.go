@@ -11,37 +11,37 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// NextHop is the Ethernet destination a guest would put on a packet.
+// NextHop is the Ethernet destination that a guest would give a packet.
 type NextHop struct {
 	MAC  string
 	Kind string // "peer", "router", "multicast" or "broadcast"
-	Port string // the logical port that owns the MAC; empty for a group, or for what is beyond OVN
+	Port string // the logical port that owns the MAC; empty for a group, or for a host outside OVN
 	// Net is the network of the switch through which the hop is reached: the guest sends from its
-	// address there. It is zero where no router port has such a network.
+	// address there. It is zero if no router port has such a network.
 	Net netip.Prefix
 }
 
-// NoNextHopError says why the MAC address of the next hop is unknown.
+// NoNextHopError is the error of a next hop whose MAC address is unknown.
 type NoNextHopError struct {
 	Port string
 	Dst  netip.Addr
 	Why  string
 }
 
-// Error names the port, the destination and the reason.
+// Error returns the port, the destination and the reason.
 func (e *NoNextHopError) Error() string {
 	return fmt.Sprintf("no next hop from %s to %s: %s", e.Port, e.Dst, e.Why)
 }
 
-// Failure is of the input: the address can be given.
+// Failure returns failure.Input: the user can give the address.
 func (e *NoNextHopError) Failure() (failure.Kind, string) {
 	return failure.Input, "say where the guest sends it: eth.dst == MAC"
 }
 
-// NextHop finds the MAC address to which the guest behind a port sends a
-// packet for dst: the owner's own on the same subnet, otherwise that of the
-// router it has from DHCP, or of the router port on its switch. nb may be nil;
-// with it, DHCP is known, and addresses that a router holds by NAT or load balancing.
+// NextHop returns the MAC address to which the guest behind a port sends a packet for dst: the
+// owner's on the same subnet, otherwise that of the router that DHCP gives it, or of the router
+// port on its switch. nb may be nil; DHCP, and addresses that a router has by NAT or load
+// balancing, are then unknown.
 func (s *SB) NextHop(ctx context.Context, p *PortBinding, dst netip.Addr, nb *NB) (NextHop, error) {
 	dst = dst.Unmap()
 	if h, ok := groupMAC(dst); ok {
@@ -52,7 +52,7 @@ func (s *SB) NextHop(ctx context.Context, p *PortBinding, dst netip.Addr, nb *NB
 		return NextHop{}, err
 	}
 	if dp.IsRouter {
-		// The packet is seen as it arrives at the router: addressed to this port.
+		// The packet is taken as it arrives at the router: addressed to this port.
 		for _, a := range p.Addrs() {
 			return NextHop{MAC: a.MAC, Kind: "router", Port: p.LogicalPort}, nil
 		}
@@ -70,8 +70,8 @@ func (s *SB) NextHop(ctx context.Context, p *PortBinding, dst netip.Addr, nb *NB
 	if h, ok, err := s.neighbour(ctx, p.Datapath, routers, dst); err != nil || ok {
 		return h, err
 	}
-	// IPv4's link-local addresses follow the routes like any other: DHCP has a route to a metadata
-	// service among them.
+	// IPv4's link-local addresses follow the routes like any other address: DHCP may give a route
+	// to a metadata service at one.
 	onLink := networkOf(routers, dst).IsValid() || dst.Is6() && dst.IsLinkLocalUnicast()
 	if onLink || p.Type == "localnet" {
 		if h, ok, err := nb.routerHolds(ctx, routers, dst); err != nil || ok {
@@ -143,7 +143,7 @@ func (s *SB) defaultRouter(ctx context.Context, p *PortBinding, dst netip.Addr, 
 }
 
 // fitting returns the routers with an address of dst's family: those on a network of the guest, or
-// all when none is.
+// all if there are none.
 func fitting(p *PortBinding, dst netip.Addr, routers []attachedRouter) []attachedRouter {
 	var fit, near []attachedRouter
 	for _, r := range routers {
@@ -164,8 +164,8 @@ func fitting(p *PortBinding, dst netip.Addr, routers []attachedRouter) []attache
 	return fit
 }
 
-// learned finds the MAC address of a host outside OVN, such as one on a provider network, that one
-// of the routers on the switch has learned or has a Static_MAC_Binding for.
+// learned returns the MAC address of a host outside OVN, such as one on a provider network, if one
+// of the routers on the switch has learned it or has a Static_MAC_Binding for it.
 func (s *SB) learned(ctx context.Context, routers []attachedRouter, ip netip.Addr) (NextHop, bool, error) {
 	var qs []ovsdb.Query
 	for _, table := range []string{"Static_MAC_Binding", "MAC_Binding"} {
@@ -185,8 +185,8 @@ func (s *SB) learned(ctx context.Context, routers []attachedRouter, ip netip.Add
 	return NextHop{}, false, nil
 }
 
-// peerOn finds the port of a switch that owns an address. Only the mac column
-// of that switch's ports is read.
+// peerOn returns the port of a switch that owns an address. It reads only the mac column of that
+// switch's ports.
 func (s *SB) peerOn(ctx context.Context, datapath ovsdb.UUID, ip netip.Addr) (NextHop, bool, error) {
 	res, err := s.Select(ctx, ovsdb.From("Port_Binding", "logical_port", "mac").Equal("datapath", datapath))
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// NodeConfig is what the single Open_vSwitch row says of a node.
+// NodeConfig is the configuration in a node's only Open_vSwitch row.
 type NodeConfig struct {
 	SystemID    string
 	Hostname    string
@@ -17,8 +17,8 @@ type NodeConfig struct {
 	ExternalIDs map[string]string
 }
 
-// Get reads an external_ids setting as ovn-controller does: KEY-CHASSIS, for
-// hosts with several ovn-controllers, overrides KEY (get_chassis_external_id_value).
+// Get returns an external_ids setting as ovn-controller reads it: KEY-CHASSIS, for hosts with
+// several ovn-controllers, overrides KEY (get_chassis_external_id_value).
 func (n *NodeConfig) Get(key string) string {
 	if v, ok := n.ExternalIDs[key+"-"+n.SystemID]; ok && n.SystemID != "" {
 		return v
@@ -26,10 +26,10 @@ func (n *NodeConfig) Get(key string) string {
 	return n.ExternalIDs[key]
 }
 
-// Remote is the Southbound database the node's ovn-controller uses.
+// Remote returns the remote of the Southbound database that the node's ovn-controller uses.
 func (n *NodeConfig) Remote() string { return n.Get("ovn-remote") }
 
-// Bridge is the integration bridge.
+// Bridge returns the name of the integration bridge.
 func (n *NodeConfig) Bridge() string {
 	if b := n.Get("ovn-bridge"); b != "" {
 		return b
@@ -37,15 +37,15 @@ func (n *NodeConfig) Bridge() string {
 	return "br-int"
 }
 
-// BridgeMappings are the provider networks and the bridges they are on.
+// BridgeMappings returns the bridge of each provider network.
 func (n *NodeConfig) BridgeMappings() map[string]string {
 	return parseMappings(n.Get("ovn-bridge-mappings"))
 }
 
-// EncapTypes are the tunnel types, in the order of ovn-encap-type.
+// EncapTypes returns the tunnel types, in the order of ovn-encap-type.
 func (n *NodeConfig) EncapTypes() []string { return splitList(n.Get("ovn-encap-type")) }
 
-// EncapIPs are the node's own tunnel addresses.
+// EncapIPs returns the node's own tunnel addresses.
 func (n *NodeConfig) EncapIPs() []netip.Addr {
 	var out []netip.Addr
 	for _, s := range splitList(n.Get("ovn-encap-ip")) {

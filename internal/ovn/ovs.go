@@ -6,7 +6,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// OVS asks a node's Open_vSwitch database.
+// OVS is a connection to a node's Open_vSwitch database.
 type OVS struct{ *ovsdb.DB }
 
 // DialOVS connects to a node's Open_vSwitch database.

@@ -16,7 +16,7 @@ type PortBinding struct {
 	Type              string // "" for a VIF, else patch, router, localnet, chassisredirect, ...
 	Datapath          ovsdb.UUID
 	TunnelKey         int64
-	Chassis           ovsdb.UUID // where it is bound; zero when nowhere
+	Chassis           ovsdb.UUID // where it is bound; zero if it is not
 	AdditionalChassis []ovsdb.UUID
 	GatewayChassis    []ovsdb.UUID
 	HAChassisGroup    ovsdb.UUID
@@ -30,7 +30,7 @@ type PortBinding struct {
 	ExternalIDs       map[string]string
 }
 
-// IsVIF reports whether a workload is plugged into the port.
+// IsVIF reports whether the port is one for a workload.
 func (p *PortBinding) IsVIF() bool {
 	return p.Type == "" || p.Type == "virtual" || p.Type == "localport"
 }
@@ -38,7 +38,7 @@ func (p *PortBinding) IsVIF() bool {
 // Peer returns the logical port at the other end of a patch port (options:peer).
 func (p *PortBinding) Peer() string { return p.Options["peer"] }
 
-// Addrs reads the mac column, and passes over words such as "unknown".
+// Addrs returns the addresses of the mac column, without words such as "unknown".
 func (p *PortBinding) Addrs() []Addr { return parseAddrs(p.MAC) }
 
 // HasIP reports whether an IP address is one of the port's own.
@@ -46,7 +46,7 @@ func (p *PortBinding) HasIP(ip netip.Addr) bool {
 	return slices.ContainsFunc(p.Addrs(), func(a Addr) bool { return a.has(ip) })
 }
 
-// HasUnknown reports whether the port gets packets for unknown MAC addresses.
+// HasUnknown reports whether the port receives packets for unknown MAC addresses.
 func (p *PortBinding) HasUnknown() bool { return slices.Contains(p.MAC, "unknown") }
 
 var portBindings = ovsdb.From("Port_Binding", "logical_port", "type", "datapath", "tunnel_key", "chassis", "additional_chassis",

@@ -9,8 +9,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// PortByName finds a logical port. When there is none, the error suggests the
-// nearest names, for which alone the list of names is read.
+// PortByName returns a logical port. If there is none, the error suggests similar names; only then
+// is the list of names read.
 func (s *SB) PortByName(ctx context.Context, name string) (*PortBinding, error) {
 	found, err := s.ports(ctx, portBindings.Equal("logical_port", name))
 	if err != nil {
@@ -23,22 +23,22 @@ func (s *SB) PortByName(ctx context.Context, name string) (*PortBinding, error) 
 		}
 		return nil, &NotFoundError{What: "logical port", Name: name, Nearest: near}
 	}
-	return found[0], nil // logical_port is an index: there is one
+	return found[0], nil // logical_port is an index: there is only one
 }
 
-// PortByUUID finds a logical port by its row.
+// PortByUUID returns a logical port by its row's UUID.
 func (s *SB) PortByUUID(ctx context.Context, u ovsdb.UUID) (*PortBinding, error) {
 	found, err := s.ports(ctx, portBindings.Row(u))
 	return single(found, err, "port binding", u.String())
 }
 
-// PortByKey finds the port of a datapath by its tunnel key (OpenFlow reg14, reg15).
+// PortByKey returns the port of a datapath by its tunnel key (OpenFlow reg14, reg15).
 func (s *SB) PortByKey(ctx context.Context, datapath ovsdb.UUID, key int64) (*PortBinding, error) {
 	found, err := s.ports(ctx, portBindings.Equal("datapath", datapath).Equal("tunnel_key", key))
 	return single(found, err, "port with tunnel key", itoa(key))
 }
 
-// PortsOfDatapath lists a datapath's ports, of the types given or all.
+// PortsOfDatapath lists a datapath's ports of the given types, or all.
 func (s *SB) PortsOfDatapath(ctx context.Context, datapath ovsdb.UUID, types ...string) ([]*PortBinding, error) {
 	if len(types) == 0 {
 		return s.ports(ctx, portBindings.Equal("datapath", datapath))
@@ -74,13 +74,13 @@ func (s *SB) PortsByPod(ctx context.Context, namespace, name string) ([]*PortBin
 		portBindings.IncludesPair("external_ids", "pod", namespace+"/"+name),
 		portBindings.IncludesPair("external_ids", "namespace", namespace))
 	return slices.DeleteFunc(found, func(p *PortBinding) bool {
-		// Of the namespace's ports those that are the pod's.
+		// Keep only the pod's ports among the namespace's.
 		return p.ExternalIDs["pod"] != namespace+"/"+name && p.LogicalPort != name+"."+namespace &&
 			p.LogicalPort != namespace+"_"+name && !strings.HasSuffix(p.LogicalPort, "_"+namespace+"_"+name)
 	}), err
 }
 
-// serverKeys are the external_ids in which CMSs name the machine of a port.
+// serverKeys are the external_ids in which CMSs store the machine of a port.
 var serverKeys = []string{"neutron:device_id", "neutron:port_name", "neutron:hostname", "hostname", "name", "vm-id"}
 
 // PortsByServer lists the ports of a machine by its name or identifier in external_ids.
@@ -106,8 +106,8 @@ func (s *SB) PortsByIP(ctx context.Context, ip netip.Addr) ([]*PortBinding, erro
 	})
 }
 
-// portsByAddr reads the mac column of all ports, since OVSDB's conditions
-// cannot look inside the strings of a set, and then the rows that match.
+// portsByAddr reads the mac column of all ports, because OVSDB's conditions cannot match parts of a
+// set's strings, and then the rows that match.
 func (s *SB) portsByAddr(ctx context.Context, match func(Addr) bool) ([]*PortBinding, error) {
 	res, err := s.Select(ctx, ovsdb.From("Port_Binding", "logical_port", "mac"))
 	if err != nil {
@@ -124,12 +124,12 @@ func (s *SB) portsByAddr(ctx context.Context, match func(Addr) bool) ([]*PortBin
 		}
 	}
 	found, err := s.ports(ctx, alt...)
-	// A gateway's chassisredirect port repeats the addresses of the router port that it stands for.
+	// A gateway's chassisredirect port repeats the addresses of its router port.
 	return slices.DeleteFunc(found, func(p *PortBinding) bool { return p.Type == "chassisredirect" }), err
 }
 
-// portsByPrefix lists the ports whose row's UUID, or whose name where that is a UUID, begins with
-// the hex digits. OVSDB has no condition on part of a value: names are read, and no more.
+// portsByPrefix lists the ports whose row's UUID, or whose name if that is a UUID, begins with the
+// hex digits. OVSDB has no condition on part of a value, so it first reads the names only.
 func (s *SB) portsByPrefix(ctx context.Context, prefix string) ([]*PortBinding, error) {
 	prefix = strings.ToLower(prefix)
 	res, err := s.Select(ctx, ovsdb.From("Port_Binding", "logical_port"))

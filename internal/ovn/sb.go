@@ -7,12 +7,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// SB asks the Southbound database.
+// SB is a connection to the Southbound database.
 type SB struct {
 	*ovsdb.DB
-	// Dynamic returns the addresses that northd gave to the ports of these names, or to all ports:
-	// the Southbound database has the word "dynamic" in their place. NB.DynamicAddresses is such a
-	// function. Dynamic is nil without a Northbound database.
+	// Dynamic returns the addresses that northd has assigned to the named ports, or to all ports:
+	// the Southbound database contains the word "dynamic" in their place. NB.DynamicAddresses is
+	// such a function. It is nil without a Northbound database.
 	Dynamic func(ctx context.Context, names ...string) (map[string]string, error)
 }
 

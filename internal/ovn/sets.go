@@ -9,20 +9,20 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// AddressSet reads the addresses of $name.
+// AddressSet returns the addresses of $name.
 func (s *SB) AddressSet(ctx context.Context, name string) ([]string, error) {
 	return s.set(ctx, addressSets, "addresses", "address set", name)
 }
 
-// PortGroup reads the names of the ports of @name. A Northbound group's name is the part
-// that follows the datapath's key and an underscore in the Southbound database.
+// PortGroup returns the names of the ports of @name. In the Southbound database, the datapath's key
+// and an underscore precede the Northbound group's name.
 func (s *SB) PortGroup(ctx context.Context, name string) ([]string, error) {
 	ports, err := s.set(ctx, portGroups, "ports", "port group", name)
 	if err == nil || !isNotFound(err) {
 		return ports, err
 	}
-	// northd makes one Port_Group for each datapath: KEY_NAME (get_sb_port_group_name). Names are
-	// read, and then the ports of those that fit.
+	// northd makes one Port_Group for each datapath: KEY_NAME (get_sb_port_group_name). It reads
+	// the names, and then the ports of those that match.
 	res, nerr := s.Select(ctx, ovsdb.From("Port_Group", "name"))
 	if nerr != nil {
 		return nil, nerr
@@ -64,8 +64,8 @@ func (s *SB) set(ctx context.Context, from ovsdb.Query, column, what, name strin
 	return res[0][0].Strs(column), res[0][0].Err()
 }
 
-// SetMembers reads, in one transaction, what the names $SET and @GROUP stand for in the matches of
-// a datapath: the set's addresses, and the names of the group's ports on that datapath
+// SetMembers returns, read in one transaction, the members of the names $SET and @GROUP in the
+// matches of a datapath: the set's addresses, and the names of the group's ports on that datapath
 // (get_sb_port_group_name of northd). A set or group that does not exist has no members.
 func (s *SB) SetMembers(ctx context.Context, dp *Datapath, names []string) ([][]string, error) {
 	var qs []ovsdb.Query

@@ -7,9 +7,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// TimeoutPolicies reads the conntrack timeouts that the database gives to zones of a type of
-// datapath: by zone, and then by the names of CT_Timeout_Policy. A zone without a policy is not in
-// it.
+// TimeoutPolicies returns the conntrack timeouts, in seconds, of the zones of a type of datapath:
+// by zone, and then by the names of CT_Timeout_Policy. It does not contain zones without a policy.
 func (o *OVS) TimeoutPolicies(ctx context.Context, datapathType string) (map[uint16]map[string]uint32, error) {
 	res, err := o.Select(ctx, ovsdb.From("Open_vSwitch", "datapaths"))
 	if err != nil || len(res[0]) == 0 {

@@ -12,7 +12,7 @@ import (
 // ovn-controller keeps its conntrack zones (ct_zones_commit).
 const ctZonePrefix = "ct-zone-"
 
-// CTZones is what the bridge's external_ids say of conntrack zones.
+// CTZones returns the names of the conntrack zones in the bridge's external_ids.
 func (b *Bridge) CTZones() map[uint16]string {
 	out := map[uint16]string{}
 	for key, value := range b.ExternalIDs {
@@ -24,8 +24,8 @@ func (b *Bridge) CTZones() map[uint16]string {
 		if err != nil {
 			continue
 		}
-		// Two names of one zone happen (a requested SNAT zone): the answer
-		// must not depend on the map's order.
+		// A zone may have two names (a requested SNAT zone): the result must not depend on the
+		// map's order.
 		if old, taken := out[uint16(zone)]; !taken || name < old {
 			out[uint16(zone)] = name
 		}
@@ -33,8 +33,8 @@ func (b *Bridge) CTZones() map[uint16]string {
 	return out
 }
 
-// NameZones replaces the datapath UUIDs that releases before 23.09 put into
-// zone names by the datapaths' names; the map given is not changed.
+// NameZones returns zones with the datapaths' names in place of the datapath UUIDs that releases
+// before 23.09 write; it does not change its argument.
 func (s *SB) NameZones(ctx context.Context, zones map[uint16]string) (map[uint16]string, error) {
 	of := map[uint16]ovsdb.UUID{}
 	var ids []ovsdb.UUID

@@ -1,5 +1,5 @@
-// Package ovntest runs OVN's databases and ovn-northd in a folder of their own, for tests and
-// measurements that need no datapath. Everything it starts it stops, by process.
+// Package ovntest runs OVN's databases and ovn-northd in a directory of their own, for tests and
+// measurements that need no datapath. It stops every process that it starts.
 package ovntest
 
 import (
@@ -21,7 +21,7 @@ type Deployment struct {
 	NB, SB string // remotes
 }
 
-// StartOVN brings up a Deployment in dir, which must exist; Stop ends it.
+// StartOVN starts a Deployment in dir, which must exist; Stop ends it.
 func StartOVN(ctx context.Context, dir string) (*Deployment, error) {
 	d := &Deployment{Group: ovsdbtest.Group{Dir: dir}}
 	for _, db := range []struct{ name, schema string }{{"nb", "ovn-nb.ovsschema"}, {"sb", "ovn-sb.ovsschema"}} {
@@ -47,8 +47,8 @@ func StartOVN(ctx context.Context, dir string) (*Deployment, error) {
 	return d, nil
 }
 
-// NBCtl runs ovn-nbctl; commands are separated by newlines, with # comments,
-// and northd has carried them into the Southbound database when it returns.
+// NBCtl runs ovn-nbctl; commands are separated by newlines, with # comments, and northd has updated
+// the Southbound database when it returns.
 func (d *Deployment) NBCtl(ctx context.Context, script string) (string, error) {
 	return d.Run(ctx, "", "ovn-nbctl", append([]string{"--db=" + d.NB, "--no-leader-only", "--wait=sb", "--timeout=600"}, Commands(script)...)...)
 }
@@ -58,9 +58,8 @@ func (d *Deployment) SBCtl(ctx context.Context, script string) (string, error) {
 	return d.Run(ctx, "", "ovn-sbctl", append([]string{"--db=" + d.SB, "--no-leader-only", "--timeout=60"}, Commands(script)...)...)
 }
 
-// Commands turns lines into the arguments of a ctl program: words are
-// separated by blanks, single quotes keep them together, and -- stands
-// between lines.
+// Commands converts lines into the arguments of a ctl program: blanks separate words, single quotes
+// keep them together, and -- separates lines.
 func Commands(script string) []string {
 	var args []string
 	for _, line := range strings.Split(script, "\n") {
