@@ -7,26 +7,26 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// slot is a member of struct flow: who gave it, and whether it is other than zero.
+// slot is a member of struct flow: the field that gave it, and whether its value is not zero.
 type slot struct {
 	name string // in draft.given, or "word"
 	set  bool
 }
 
-// draft collects fields under one name each before they are read in the order of their
+// draft collects fields under one name each; they are then read in the order of their
 // prerequisites.
 type draft struct {
 	given map[string]Field
 	slots map[string]slot // by slotOf
 	regs  [32]bool        // the registers that are not zero
-	tci   uint64          // of the first tag, as the fields so far make it
-	twice *FieldError     // the first field whose slot another had
+	tci   uint64          // of the first tag, from the fields so far
+	twice *FieldError     // the first field whose slot was given before
 	err   error
 	p     packet.Packet
 }
 
-// take notes a field. One that is there already is refused as parse_ofp_exact_flow (lib/ofp-flow.c)
-// does, which looks whether its bits are zero (mf_is_set): a later value takes the place of a zero.
+// take records a field. Like parse_ofp_exact_flow (lib/ofp-flow.c), it rejects a field that was
+// given before with bits other than zero (mf_is_set); a later value replaces a zero.
 func (d *draft) take(f Field) error {
 	if w, ok := protoWord(f.Name); ok && f.Value == "" {
 		return d.takeWord(f, w)
@@ -54,7 +54,7 @@ func (d *draft) take(f Field) error {
 	return nil
 }
 
-// takeWord notes a protocol word.
+// takeWord records a protocol word.
 func (d *draft) takeWord(f Field, w word) error {
 	if d.slots["dl_type"].set {
 		return &FieldError{f, "Ethernet type set multiple times"}
@@ -71,8 +71,8 @@ func (d *draft) takeWord(f Field, w word) error {
 	return nil
 }
 
-// claim gives a slot to a field. That it has one already is for the end: where the packet is of a
-// kind that does not have the field, that is what is wrong.
+// claim records the field of a slot. A second field is reported only at the end: if the packet's
+// kind does not have the field, that error has precedence.
 func (d *draft) claim(name string, f Field) {
 	at := slotOf(name)
 	old := d.slots[at]
@@ -93,12 +93,12 @@ func (d *draft) claim(name string, f Field) {
 	}
 }
 
-// isZero reports whether a field's value is zero, however it is written.
+// isZero reports whether a field's value is zero, in any notation.
 func isZero(f Field) bool {
 	return f.Name != "packet_type" && (strings.Trim(f.Value, "0x:.") == "" || f.Value == "no") && !strings.HasPrefix(f.Name, "tun_metadata")
 }
 
-// takeRegister notes a register: of the same bits no two may be given.
+// takeRegister records a register: the same bits must not be given twice.
 func (d *draft) takeRegister(f Field, first, n int) error {
 	v, ok := ParseU128(f.Value)
 	if !ok || n < 4 && v.Hi != 0 || n == 1 && v.Lo>>32 != 0 {
@@ -116,8 +116,8 @@ func (d *draft) takeRegister(f Field, first, n int) error {
 	return nil
 }
 
-// takeTCI notes a field of the first tag, in the bits in which struct flow has it (flow_set_dl_vlan
-// and its like).
+// takeTCI records a field of the first tag, in its bits of struct flow (flow_set_dl_vlan and
+// similar functions).
 func (d *draft) takeTCI(name string, f Field) error {
 	const cfi = 0x1000
 	v, ok := parseUint(f.Value)

@@ -9,7 +9,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// fullMask reports whether the mask is written but leaves nothing open.
+// fullMask reports whether the field has a mask of all ones.
 func fullMask(f Field) bool {
 	m := f.Mask
 	if f.Name == "tcp_flags" {
@@ -28,7 +28,7 @@ func fullMask(f Field) bool {
 	return ok && strings.Trim(hex, "f") == "" && len(hex)%2 == 0 && len(hex) >= widthOf(f.Name)/4
 }
 
-// widthOf is the width in bits of the numeric fields whose mask may be written in full.
+// widthOf returns the width in bits of a numeric field that may have a mask of all ones.
 func widthOf(name string) int {
 	switch canonical(name) {
 	case "ipv6_label", "mpls_lse1", "mpls_lse2":
@@ -45,7 +45,8 @@ func (d *draft) fail(name, format string, args ...any) {
 	}
 }
 
-// use takes a field out of the draft: what is left in the end has no place in this packet.
+// use removes a field from the draft and returns it: fields that remain at the end do not apply to
+// this packet.
 func (d *draft) use(name string) (Field, bool) {
 	f, ok := d.given[name]
 	return f, ok

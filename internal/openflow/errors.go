@@ -2,18 +2,18 @@ package openflow
 
 import "github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 
-// fault is the error of a text that is not a flow.
+// fault returns the error of a text that is not a flow.
 func fault(in string, off int, msg string) error {
 	return &syntax.Error{What: "flow", In: in, Off: off, Msg: msg}
 }
 
-// FieldError is a field of a flow that cannot be part of a packet.
+// FieldError is the error of a flow's field that cannot be part of a packet.
 type FieldError struct {
 	Field Field
 	Msg   string
 }
 
-// Error reads NAME=VALUE: what is wrong.
+// Error returns NAME=VALUE and the message.
 func (e *FieldError) Error() string {
 	s := e.Field.Name
 	if e.Field.Value != "" {
@@ -25,7 +25,7 @@ func (e *FieldError) Error() string {
 	return s + ": " + e.Msg
 }
 
-// Place returns the index of the field that an error is about.
+// Place returns the index in flow of the field of the error.
 func (e *FieldError) Place(flow Flow) int {
 	for i := len(flow.Fields) - 1; i >= 0; i-- {
 		if f := flow.Fields[i]; f.Name == e.Field.Name && f.Value == e.Field.Value {

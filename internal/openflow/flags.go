@@ -8,7 +8,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// allCTState are the bits of ct_state that have a name.
+// allCTState contains the bits of ct_state that have a name.
 const allCTState ctstate.State = 0xff
 
 // ParseTCPFlags reads syn|ack, +syn-ack, 0x12, 0x12/0x3f. Without a mask, every flag is matched
@@ -23,7 +23,7 @@ func ParseCTState(s string) (value, mask ctstate.State, err error) {
 	return parseFlags(s, allCTState)
 }
 
-// bits is a set of flags whose String names single bits.
+// bits is a set of flags whose String returns the names of single bits.
 type bits interface {
 	~uint16 | ~uint32
 	fmt.Stringer

@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// String prints the flow as it was read.
+// String returns the flow as it was read.
 func (f Flow) String() string {
 	b := make([]byte, 0, 256)
 	for i, fd := range f.Fields {
@@ -20,7 +20,7 @@ func (f Flow) String() string {
 	return string(b)
 }
 
-// String prints the field as NAME, NAME=VALUE or NAME=VALUE/MASK.
+// String returns the field as NAME, NAME=VALUE or NAME=VALUE/MASK.
 func (fd Field) String() string { return string(fd.append(nil)) }
 
 func (fd Field) append(b []byte) []byte {
@@ -34,7 +34,7 @@ func (fd Field) append(b []byte) []byte {
 	return b
 }
 
-// Text is the field's value with its mask: VALUE or VALUE/MASK.
+// Text returns the field's value with its mask: VALUE or VALUE/MASK.
 func (fd Field) Text() string {
 	if fd.Mask == "" {
 		return fd.Value
@@ -42,8 +42,8 @@ func (fd Field) Text() string {
 	return fd.Value + "/" + fd.Mask
 }
 
-// Find returns the place of the first field of that name or of an alias of it, -1 when there is
-// none. The name itself goes before its aliases.
+// Find returns the index of the first field of that name or of an alias of it, -1 if there is none.
+// The name has precedence over its aliases.
 func (f Flow) Find(name string) int {
 	for i := range f.Fields {
 		if f.Fields[i].Name == name {
@@ -81,8 +81,8 @@ func (f Flow) Field(name string) (Field, bool) {
 // Has reports whether the flow has the field or the bare word.
 func (f Flow) Has(name string) bool { return f.Find(name) >= 0 }
 
-// Set gives a field a value (VALUE or VALUE/MASK, empty for a bare word), in its place when it is
-// there, under the name it has there; else at the end.
+// Set sets the value of a field (VALUE or VALUE/MASK, empty for a bare word). An existing field
+// keeps its place and name; a new one is added at the end.
 func (f *Flow) Set(name, value string) {
 	v, m := cutMask(name, value)
 	if i := f.Find(name); i >= 0 {
@@ -92,7 +92,7 @@ func (f *Flow) Set(name, value string) {
 	f.Fields = append(f.Fields, Field{Name: name, Value: v, Mask: m})
 }
 
-// Del takes out the fields of these names, and says whether there were any.
+// Del removes the fields of these names, and reports whether there were any.
 func (f *Flow) Del(names ...string) bool {
 	found := false
 	for _, name := range names {
@@ -104,5 +104,5 @@ func (f *Flow) Del(names ...string) bool {
 	return found
 }
 
-// Clone returns a flow that shares nothing with f.
+// Clone returns a copy that shares no memory with f.
 func (f Flow) Clone() Flow { return Flow{Fields: slices.Clone(f.Fields)} }

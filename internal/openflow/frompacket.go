@@ -7,16 +7,16 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// FieldsOf gives a packet as flow text for ofproto/trace: parse_ofp_exact_flow (lib/ofp-flow.c)
-// wants prerequisites first, no masks, each field once and the names of the protocol (udp_src, not
-// tp_src). Unsayable lists what such a text cannot express.
+// FieldsOf returns a packet as the fields of a flow for ofproto/trace: parse_ofp_exact_flow
+// (lib/ofp-flow.c) requires prerequisites first, no masks, each field once and the names of the
+// protocol (udp_src, not tp_src). Unsayable lists what such a text cannot express.
 func FieldsOf(p packet.Packet) []Field { return fieldsOf(p, 1) }
 
-// FieldsBehindTags is FieldsOf where Open vSwitch looks behind two tags (other_config:vlan-limit).
-// A Flow line shows that by a field of the second tag: dl_vlan1, or vlan_tci1=0x0000 for none.
+// FieldsBehindTags is FieldsOf for an Open vSwitch that reads two tags (other_config:vlan-limit). A
+// Flow line shows that by a field of the second tag: dl_vlan1, or vlan_tci1=0x0000 for none.
 func FieldsBehindTags(p packet.Packet) []Field { return fieldsOf(p, 2) }
 
-// fieldsOf gives the fields where Open vSwitch looks behind limit tags.
+// fieldsOf returns the fields for an Open vSwitch that reads up to limit tags.
 func fieldsOf(p packet.Packet, limit int) []Field {
 	f := fieldList{}
 	f.add("dl_src", p.EthSrc.String())
@@ -31,7 +31,7 @@ func fieldsOf(p packet.Packet, limit int) []Field {
 	}
 	switch {
 	case len(p.VLANs) > limit:
-		// With other_config:vlan-limit=1, the default, flow_extract takes an inner tag for the
+		// With other_config:vlan-limit=1, the default, flow_extract reads an inner tag as the
 		// Ethernet type.
 		f.hex("dl_type", uint64(p.VLANs[limit].TPID))
 	case p.EthType == packet.EthIPv4:
@@ -49,8 +49,8 @@ func fieldsOf(p packet.Packet, limit int) []Field {
 	return f.list
 }
 
-// FlowOf gives a packet that enters at inPort, an OpenFlow port's number or name; empty leaves
-// in_port out.
+// FlowOf returns the flow of a packet that enters at inPort, an OpenFlow port's number or name;
+// with an empty inPort the flow has no in_port.
 func FlowOf(p packet.Packet, inPort string) Flow {
 	var list []Field
 	if inPort != "" {
@@ -65,7 +65,7 @@ const (
 	UnsayableInner = "packet quoted by ICMP"
 )
 
-// Unsayable names the parts of a packet that FieldsOf leaves out because flow text cannot express
+// Unsayable lists the parts of a packet that FieldsOf leaves out because flow text cannot express
 // them.
 func Unsayable(p packet.Packet) []string {
 	var out []string
@@ -143,7 +143,7 @@ func (f *fieldList) transport(p packet.Packet) {
 		f.num(name+"_src", uint64(p.SrcPort))
 		f.num(name+"_dst", uint64(p.DstPort))
 		if p.Proto == packet.ProtoTCP {
-			// Always given: without any flag conntrack takes the segment for invalid.
+			// Always given: conntrack considers a segment without any flag invalid.
 			f.add("tcp_flags", (p.TCPFlags & packet.AllTCPFlags).String())
 		}
 	case p.IsICMP():

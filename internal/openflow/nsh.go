@@ -6,7 +6,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// nsh gives the fields of the header as flow text has them.
+// nsh adds the fields of the header in the notation of flow text.
 func (f *fieldList) nsh(h *packet.NSH) {
 	if h == nil {
 		return

@@ -11,7 +11,7 @@ import (
 // does.
 func parseUint(s string) (uint64, bool) {
 	if len(s) > 1 && s[0] == '0' && strings.ContainsRune("bBoO", rune(s[1])) || strings.Contains(s, "_") {
-		return 0, false // forms of Go's own
+		return 0, false // notations of Go only
 	}
 	v, err := strconv.ParseUint(s, 0, 64)
 	return v, err == nil

@@ -26,7 +26,7 @@ func text(f Flow) string {
 	return strings.Join(parts, ",")
 }
 
-// said is the packet as far as flow text can say it.
+// said returns the part of the packet that flow text can express.
 func said(p packet.Packet) packet.Packet {
 	p.ICMPID, p.HasID, p.Inner, p.Length = 0, false, nil, 0
 	if p.IsIGMP() {

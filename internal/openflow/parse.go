@@ -7,8 +7,8 @@ import (
 )
 
 // Parse reads a flow or match as printed in "Flow:", "Megaflow:", table lines and dump-flows.
-// Commas inside parentheses, braces, brackets and quotes belong to their field. What stands between
-// two fields is kept where it is not a single comma, so that String gives the text back.
+// Commas inside parentheses, braces, brackets and quotes belong to their field. Parse keeps the
+// text between two fields if it is not a single comma, so that String returns the text unchanged.
 func Parse(in string) (Flow, error) {
 	var f Flow
 	end := len(strings.TrimRight(in, " \t\r\n"))
@@ -53,11 +53,11 @@ func skip(s string, i int, set string) int {
 	return i
 }
 
-// fieldEnd returns where the field that starts at i ends: at a comma or blank outside brackets and
+// fieldEnd returns the end of the field that starts at i: a comma or blank outside brackets and
 // quotes.
 func fieldEnd(in string, i, end int) (int, error) {
 	if strings.HasPrefix(in[i:end], "actions=") {
-		return end, nil // the last of dump-flows, a language of its own
+		return end, nil // the last item of dump-flows, which has its own syntax
 	}
 	var open []int
 	for j := i; j < end; j++ {
@@ -98,7 +98,7 @@ func pair(open byte) byte {
 	return ']'
 }
 
-// cut splits NAME=VALUE/MASK. A text that could not be printed back from its parts is a bare name.
+// cut splits NAME=VALUE/MASK. A text that its parts would not reproduce is a bare name.
 func cut(text string) Field {
 	name, rest, ok := strings.Cut(text, "=")
 	if !ok || name == "" || rest == "" {
@@ -120,7 +120,7 @@ func cutMask(name, s string) (value, mask string) {
 }
 
 // SplitActions splits OpenFlow actions at the commas outside of parentheses, braces and quotes.
-// Brackets that do not pair leave the rest of the text in one piece.
+// After an unbalanced bracket, the rest of the text is one action.
 func SplitActions(s string) []string {
 	var out []string
 	depth, start := 0, 0

@@ -6,13 +6,13 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
-// between stands between two fields as people write them.
+// between contains the separators of fields that users write.
 const between = ", \t\r\n"
 
-// Read reads a flow as people write it and ofproto/trace takes it (ofputil_parse_key_value,
-// lib/ofp-parse.c): any blanks, line ends and commas between fields, and the value behind =, behind
-// : or in parentheses. at has the offset of each field. Beyond that, a value in quotes runs to the
-// closing one. There is no text that is not a flow: what it means is for others to say.
+// Read reads a flow as users write it and ofproto/trace accepts it (ofputil_parse_key_value,
+// lib/ofp-parse.c): with any blanks, line ends and commas between fields, and the value after =,
+// after : or in parentheses. In addition, a value in quotes ends at the closing quote. at contains
+// the offset of each field. Read accepts every text; its callers check names and values.
 func Read(in string) (f Flow, at []int) {
 	for i := skip(in, 0, between); i < len(in); i = skip(in, i, between) {
 		at = append(at, i)
@@ -43,7 +43,8 @@ func Read(in string) (f Flow, at []int) {
 	return f, at
 }
 
-// valueLen is parse_value: up to a delimiter outside parentheses and quotes, or to the end.
+// valueLen is parse_value: it returns the length up to a delimiter outside parentheses and quotes,
+// or to the end.
 func valueLen(s, delims string) int {
 	if s != "" && s[0] == '"' {
 		if n := syntax.Quoted(s); n > 0 {

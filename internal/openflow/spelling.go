@@ -7,7 +7,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// protoWord returns what a protocol word of ofp_parse_protocol (lib/ofp-parse.c) stands for.
+// protoWord returns the meaning of a protocol word of ofp_parse_protocol (lib/ofp-parse.c).
 func protoWord(name string) (word, bool) {
 	switch name {
 	case "ip", "ipv4", "ip4":
@@ -42,14 +42,14 @@ func protoWord(name string) (word, bool) {
 	return word{}, false
 }
 
-// word is what a protocol word stands for.
+// word is the meaning of a protocol word.
 type word struct {
 	ethType uint16
 	proto   uint8
 }
 
-// canonical maps the names that Open vSwitch takes for one field (lib/meta-flow.h) to the one used
-// here. Any other name is its own.
+// canonical returns the name used here for any of the names of a field (lib/meta-flow.h). An
+// unknown name is returned unchanged.
 func canonical(name string) string {
 	switch name {
 	case "eth_src":
@@ -88,8 +88,8 @@ func canonical(name string) string {
 	return name
 }
 
-// kin maps a canonical name to the one that matches print for it whatever the protocol is: tp_dst
-// for tcp_dst, icmp_type for icmpv6_type.
+// kin returns the protocol-independent name that matches print for a canonical name: tp_dst for
+// tcp_dst, icmp_type for icmpv6_type.
 func kin(name string) string {
 	switch name {
 	case "tcp_src", "udp_src", "sctp_src":
@@ -104,7 +104,7 @@ func kin(name string) string {
 	return name
 }
 
-// ofPacket reports whether the field of that canonical name is in the packet's headers.
+// ofPacket reports whether the field of that canonical name belongs to the packet's headers.
 func ofPacket(name string) bool {
 	switch name {
 	case "dl_src", "dl_dst", "dl_type",
@@ -122,7 +122,7 @@ func ofPacket(name string) bool {
 	return false
 }
 
-// IsMetadata reports whether Open vSwitch knows a flow field that the packet's headers do not hold:
+// IsMetadata reports whether name is a flow field of Open vSwitch outside the packet's headers:
 // in_port, registers, metadata, marks, tunnel and conntrack fields.
 func IsMetadata(name string) bool {
 	if _, _, ok := regRange(name); ok {
@@ -142,13 +142,13 @@ func IsMetadata(name string) bool {
 	return ok && number8(n, 64)
 }
 
-// number8 reports whether s is a number below limit as Open vSwitch's names have it.
+// number8 reports whether s is a number below limit, in the form of Open vSwitch's field names.
 func number8(s string, limit int) bool {
 	n, err := strconv.Atoi(s)
 	return err == nil && n >= 0 && n < limit && strconv.Itoa(n) == s
 }
 
-// regRange returns the 32-bit registers that regN, xregN or xxregN is.
+// regRange returns the 32-bit registers of regN, xregN or xxregN: n of them from first on.
 func regRange(name string) (first, n int, ok bool) {
 	const regs = 32 // FLOW_N_REGS since Open vSwitch 3.7, and 16 before
 	for _, k := range []struct {
@@ -163,8 +163,8 @@ func regRange(name string) (first, n int, ok bool) {
 	return 0, 0, false
 }
 
-// slotOf returns the member of struct flow that a field is in: two names of one member cannot both
-// be given.
+// slotOf returns the member of struct flow that contains a field: two fields of one member cannot
+// both be given.
 func slotOf(name string) string {
 	switch name {
 	case "ip_dscp":

@@ -7,10 +7,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// ToPacket reads the packet out of a flow, as ofproto/trace prints it or as a user writes it: in
-// any order, in either spelling of a name. Fields for which IsMetadata holds (registers, conntrack,
-// tunnel, in_port) are left to the caller. A name that Open vSwitch does not know is a *FieldError,
-// as is a value that contradicts another.
+// ToPacket returns the packet of a flow, as ofproto/trace prints it or as a user writes it: in any
+// order, with any name of a field. It ignores fields for which IsMetadata is true (registers,
+// conntrack, tunnel, in_port). A name that Open vSwitch does not know is a *FieldError, and so is a
+// value that contradicts another.
 func ToPacket(flow Flow) (packet.Packet, error) {
 	d := draft{given: map[string]Field{}, slots: map[string]slot{}}
 	for _, f := range flow.Fields {
@@ -60,8 +60,8 @@ func (d *draft) packet() (packet.Packet, error) {
 	return *p, nil
 }
 
-// packetType takes the Ethernet type of a packet without Ethernet header, packet_type=(1,0x800),
-// which is printed instead of dl_type.
+// packetType reads the Ethernet type of a packet without Ethernet header, packet_type=(1,0x800),
+// which is printed in place of dl_type.
 func (d *draft) packetType() {
 	_, text, ok := strings.Cut(d.given["packet_type"].Value, "(1,")
 	delete(d.given, "packet_type")
@@ -70,8 +70,8 @@ func (d *draft) packetType() {
 	}
 }
 
-// leftOver is the error for a field without its prerequisite; zero values are no contradiction,
-// since ofproto/trace prints some of them.
+// leftOver returns the error for a field without its prerequisite; zero values are not an error,
+// because ofproto/trace prints some of them.
 func (d *draft) leftOver() error {
 	var first *FieldError
 	for name, f := range d.given {
@@ -89,7 +89,7 @@ func (d *draft) leftOver() error {
 	return nil
 }
 
-// vlans takes the first tag as its fields have made it, and the inner tag that match_format prints.
+// vlans sets the first tag, from its fields, and the inner tag that match_format prints.
 func (d *draft) vlans() {
 	const cfi = 0x1000 // without it there is no tag
 	if d.tci&cfi == 0 {
@@ -137,7 +137,8 @@ func (d *draft) ip() {
 	case p.Frag != packet.FragLater:
 		d.transport()
 	case p.IsICMP(), p.IsICMPv6():
-		// A flow may say so, and ofproto/trace prints it; no later fragment has these headers.
+		// A flow may contain these fields, and ofproto/trace prints them; a later fragment does not
+		// have these headers.
 		for _, name := range []string{"icmp_type", "icmp_code", "icmpv6_type", "icmpv6_code", "nd_target", "nd_sll", "nd_tll"} {
 			delete(d.given, name)
 		}
@@ -182,8 +183,7 @@ func (d *draft) transport() {
 			d.mac("nd_tll", &p.NDTLL)
 		}
 	case p.Proto == packet.ProtoICMP || p.Proto == packet.ProtoICMPv6 || p.Proto == packet.ProtoIGMP:
-		// Over the other family: miniflow_extract reads the header all the same, and no match can
-		// ask for it.
+		// In the other family miniflow_extract reads the header too, and no match can use it.
 		delete(d.given, "tp_src")
 		delete(d.given, "tp_dst")
 	}
@@ -216,7 +216,7 @@ func (d *draft) mpls() {
 	}
 	d.p.MPLS = append(d.p.MPLS, top)
 	for _, name := range []string{"mpls_lse1", "mpls_lse2"} {
-		// The trace of a flow that told one label prints the others as 0.
+		// The trace of a flow with one given label prints the others as 0.
 		if v, ok := d.num(name, 0xffffffff); ok && v != 0 && !d.p.MPLS[len(d.p.MPLS)-1].BOS {
 			d.p.MPLS = append(d.p.MPLS, packet.ParseMPLS(uint32(v)))
 		}

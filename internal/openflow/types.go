@@ -1,11 +1,11 @@
-// Package openflow holds a flow as Open vSwitch prints and reads it: an ordered,
-// lossless list of fields with typed access.
+// Package openflow represents a flow as Open vSwitch prints and reads it: an ordered, lossless list
+// of fields with typed access.
 package openflow
 
 // Field is one item of a flow: NAME=VALUE, NAME=VALUE/MASK, or a bare NAME such as tcp.
 type Field struct {
 	Name, Value, Mask string
-	// Before is what stood between the field before and this one, empty for a single comma.
+	// Before is the text between the field before and this one, empty for a single comma.
 	Before string
 }
 

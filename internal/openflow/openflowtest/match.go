@@ -1,4 +1,4 @@
-// Package openflowtest prints flag matches as Open vSwitch does, for tests that compare with it.
+// Package openflowtest formats flag matches as Open vSwitch does, for tests that compare with it.
 package openflowtest
 
 import (
@@ -9,10 +9,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// TCPFlags prints a masked match: +syn-ack, or syn|ack under the full mask.
+// TCPFlags returns a masked match: +syn-ack, or syn|ack under the full mask.
 func TCPFlags(value, mask packet.TCPFlags) string { return match(value, mask, packet.AllTCPFlags) }
 
-// CTState prints a masked match: +new-est+trk, or new|trk under the full mask.
+// CTState returns a masked match: +new-est+trk, or new|trk under the full mask.
 func CTState(value, mask ctstate.State) string { return match(value, mask, 0xff) }
 
 // match follows format_flags_masked (lib/flow.c).
