@@ -114,9 +114,9 @@ func TestDumpFlowsIdentity(t *testing.T) {
 }
 
 // parseActionsDiffers are the lists that ovs-dpctl parse-actions (OVS 3.1.0) reads or prints
-// otherwise than format_odp_actions does, and why: the first that has a part tells. The missing
-// readers, recirc and erspan were read in lib/odp-util.c; the other reasons are told from what it
-// printed.
+// otherwise than format_odp_actions does, and why: the first that matches a part applies. The
+// missing readers, recirc and erspan were read in lib/odp-util.c; the other reasons follow from
+// what it printed.
 var parseActionsDiffers = []struct{ part, why string }{
 	{"recirc(0x", "parse_odp_action__ scans recirc(%d) only"},
 	{"hash(", "no reader for it"},

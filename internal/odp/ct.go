@@ -11,8 +11,8 @@ import (
 // ones is the mask that format_u128 does not print.
 var ones = openflow.U128{Hi: ^uint64(0), Lo: ^uint64(0)}
 
-// ct reads the body of ct(...), nil for an item that is not known: what an unknown option
-// does to the packet cannot be told.
+// ct reads the body of ct(...). It returns nil for an unknown item, whose effect on the packet is
+// unknown.
 func (p *parser) ct(lo, hi int) Action {
 	var c CT
 	if lo == hi {
@@ -82,7 +82,7 @@ func (p *parser) ctItem(c *CT, lo, hi int) bool {
 	return false
 }
 
-// nat reads the body of nat(...); nil for an option that is not known.
+// nat reads the body of nat(...); it returns nil for an unknown option.
 func (p *parser) nat(lo, hi int) *NAT {
 	n := &NAT{}
 	body := p.in[lo:hi]
@@ -120,7 +120,7 @@ func (p *parser) nat(lo, hi int) *NAT {
 	return n
 }
 
-// setRange reads IP[-IP][:PORT[-PORT]]; IPv6 addresses are in brackets when a port follows.
+// setRange reads IP[-IP][:PORT[-PORT]]; IPv6 addresses are in brackets if a port follows.
 func (n *NAT) setRange(s string) bool {
 	addrs, ports := s, ""
 	if strings.IndexByte(s, '[') >= 0 {
@@ -199,7 +199,7 @@ func (c CT) append(b []byte) []byte {
 		b = append(c.NAT.append(b), ',')
 	}
 	if len(b) == start+1 {
-		return b[:start] // bare: zone 0 and nothing else
+		return b[:start] // bare: zone 0 and no other option
 	}
 	b[len(b)-1] = ')'
 	return b

@@ -5,8 +5,8 @@ import "strings"
 // Keys is a list of flow key attributes: a datapath flow.
 type Keys []Key
 
-// ParseFlow reads a datapath flow: keys separated by commas. "<empty>" and what else is not
-// NAME(...) become keys of Text.
+// ParseFlow reads a datapath flow: keys separated by commas. "<empty>" and any other item that is
+// not NAME(...) become keys with a Text.
 func ParseFlow(in string) (Keys, error) {
 	p, err := newParser(in)
 	if err != nil {
@@ -39,7 +39,7 @@ func (p *parser) key(lo, hi int) (Key, bool) {
 		}
 		return k, true
 	case "in_port":
-		// A port's name is one value, whatever is in it.
+		// A port's name is one value, with any characters.
 		v, m, _ := cutMask(p.in[blo:bhi])
 		k.Fields = []KeyField{{Value: v, Mask: m}}
 		return k, true
@@ -51,7 +51,8 @@ func (p *parser) key(lo, hi int) (Key, bool) {
 	return k, true
 }
 
-// keys reads attributes separated by commas; what is not NAME(...) becomes a Key of Text.
+// keys reads attributes separated by commas; an item that is not NAME(...) becomes a Key with a
+// Text.
 func (p *parser) keys(lo, hi int) Keys {
 	var ks Keys
 	for i := lo; ; {
@@ -91,7 +92,7 @@ func (p *parser) field(lo, hi int) KeyField {
 	}
 	eq := strings.IndexByte(text, '=')
 	if eq <= 0 || eq+1 == len(text) || text[eq+1] == '(' || strings.IndexByte(text[:eq], '(') >= 0 {
-		// No name, or a text that NAME=VALUE could not print back.
+		// No name, or a text that NAME=VALUE would not reproduce.
 		if eq >= 0 {
 			return KeyField{Value: text}
 		}
@@ -102,8 +103,8 @@ func (p *parser) field(lo, hi int) KeyField {
 	return KeyField{Name: text[:eq], Value: v, Mask: m}
 }
 
-// cutMask splits VALUE/MASK at the first slash outside parentheses and quotes; an empty half is no
-// mask.
+// cutMask splits VALUE/MASK at the first slash outside parentheses and quotes; if either half is
+// empty, there is no mask.
 func cutMask(s string) (value, mask string, ok bool) {
 	if s == "" || s[0] == '"' {
 		return s, "", false
@@ -170,7 +171,7 @@ func (f KeyField) append(b []byte) []byte {
 	return b
 }
 
-// String prints the field as it stands in its key.
+// String returns the field as printed in its key.
 func (f KeyField) String() string { return string(f.append(nil)) }
 
 // String prints the flow as odp_flow_format does.
@@ -186,7 +187,7 @@ func (ks Keys) append(b []byte) []byte {
 	return b
 }
 
-// Get returns the first key of that name, looking into encap(...) too.
+// Get returns the first key of that name, also of those in encap(...).
 func (ks Keys) Get(name string) (Key, bool) {
 	for _, k := range ks {
 		if k.Name == name && k.Text == "" {

@@ -4,9 +4,9 @@ import (
 	"strings"
 )
 
-// Parse reads datapath actions as format_odp_actions prints them. What is not known stays as an
-// Opaque with its text, at any depth; only text whose parentheses do not balance, or with an empty
-// item, is a *syntax.Error.
+// Parse reads datapath actions as format_odp_actions prints them. An unknown action, at any depth,
+// becomes an Opaque with its text; only unbalanced parentheses or an empty item are a
+// *syntax.Error.
 func Parse(in string) (Actions, error) {
 	p, err := newParser(in)
 	if err != nil {
@@ -48,8 +48,8 @@ func (p *parser) actions(lo, hi, depth int) (Actions, error) {
 	}
 }
 
-// nested reads the actions of a compound action; nothing at all, which some malformed messages
-// print, is nil.
+// nested reads the actions of a compound action; for an empty text, which some malformed messages
+// print, it returns nil.
 func (p *parser) nested(lo, hi, depth int) (Actions, error) {
 	if lo == hi {
 		return nil, nil
@@ -83,8 +83,8 @@ func (p *parser) one(lo, hi, depth int) (Action, error) {
 	return Opaque{text}, nil
 }
 
-// bare reads an action without parentheses. A word that is no action is a port's name, since with
-// --names nothing tells the two apart.
+// bare reads an action without parentheses. An unknown word is taken as a port's name: with --names
+// the two cannot be distinguished.
 func bare(text string) Action {
 	switch text {
 	case "drop":
@@ -111,7 +111,7 @@ func bare(text string) Action {
 	return Output{text}
 }
 
-// compound reads the actions that hold actions; nil means that the shape is not known.
+// compound reads an action with nested actions; it returns nil for an unknown form.
 func (p *parser) compound(name string, lo, hi, depth int) (Action, error) {
 	if name == "clone" {
 		as, err := p.nested(lo, hi, depth)
@@ -165,7 +165,7 @@ func (p *parser) checkPktLen(lo, first, second, hi int, n string, blo, bhi, dept
 	return CheckPktLen{uint32(size), gt, le}, err
 }
 
-// simple reads the actions that hold no others; nil means that the text is not of the known shape.
+// simple reads an action without nested actions; it returns nil for an unknown form.
 func (p *parser) simple(name string, lo, hi int) Action {
 	body := p.in[lo:hi]
 	switch name {
@@ -226,7 +226,7 @@ func (p *parser) hash(lo, hi int) Action {
 	return Hash{alg, uint32(basis)}
 }
 
-// fieldAction reads the actions made of NAME=VALUE fields.
+// fieldAction reads an action that consists of NAME=VALUE fields.
 func (p *parser) fieldAction(name string, lo, hi int) Action {
 	switch name {
 	case "push_eth", "push_vlan", "push_mpls", "add_mpls", "pop_mpls", "psample":
@@ -278,7 +278,7 @@ func (p *parser) fieldAction(name string, lo, hi int) Action {
 	return a
 }
 
-// reader takes fields by name and notes what is missing or left over.
+// reader removes fields by name and records those that are missing or left over.
 type reader struct {
 	fs   []KeyField
 	used int
@@ -294,7 +294,7 @@ func (r *reader) has(name string) bool {
 	return false
 }
 
-// str returns the value of a field that must be there, once and without a mask.
+// str returns the value of a required field, which must be given once and without a mask.
 func (r *reader) str(name string) string {
 	for _, f := range r.fs {
 		if f.Name == name {

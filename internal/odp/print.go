@@ -18,7 +18,7 @@ func (as Actions) append(b []byte) []byte {
 	return b
 }
 
-// body prints nested actions; nil is what a message without the attribute prints.
+// body appends nested actions; nil prints as a message without the attribute does.
 func (as Actions) body(b []byte) []byte {
 	if as == nil {
 		return b
@@ -36,7 +36,7 @@ func appendHex(b []byte, v uint64) []byte {
 	return strconv.AppendUint(append(b, "0x"...), v, 16)
 }
 
-// append0x always writes the 0x.
+// append0x always appends the 0x.
 func append0x(b []byte, v uint64) []byte { return strconv.AppendUint(append(b, "0x"...), v, 16) }
 
 func call(b []byte, name string, v uint64) []byte {

@@ -8,22 +8,22 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
-// maxDepth bounds the nesting that is taken apart; deeper actions stay Opaque.
-// The datapath itself refuses far less (lib/odp-execute.c, net/openvswitch/flow_netlink.c).
+// maxDepth bounds the nesting that is parsed; deeper actions stay Opaque. The datapath's own limit
+// is far lower (lib/odp-execute.c, net/openvswitch/flow_netlink.c).
 const maxDepth = 512
 
-// parser holds a text whose parentheses are known to balance.
+// parser contains a text with balanced parentheses.
 type parser struct {
 	in    string
 	close []int32 // for each '(' the offset of its ')'
 }
 
-// fault is the error of a text that Open vSwitch does not print.
+// fault returns the error of a text that Open vSwitch does not print.
 func fault(in string, off int, msg string) error {
 	return &syntax.Error{What: "odp", In: in, Off: off, Msg: msg}
 }
 
-// newParser checks that the parentheses of in balance, so that everything after can jump over them.
+// newParser checks that the parentheses of in are balanced, and records where each one closes.
 func newParser(in string) (*parser, error) {
 	p := &parser{in: in}
 	if strings.IndexByte(in, '(') < 0 && strings.IndexByte(in, ')') < 0 {
@@ -35,7 +35,8 @@ func newParser(in string) (*parser, error) {
 	for i := 0; i < len(in); i++ {
 		switch in[i] {
 		case '"':
-			// A name in quotes may hold anything; quotes only start an item or a value.
+			// A name in quotes may contain any character; quotes are only at the start of an item
+			// or a value.
 			if i == 0 || strings.IndexByte(",(=", in[i-1]) >= 0 {
 				if n := syntax.Quoted(in[i:]); n > 0 {
 					i += n - 1
@@ -59,7 +60,7 @@ func newParser(in string) (*parser, error) {
 	return p, nil
 }
 
-// item returns where the item that starts at lo ends: at a comma outside parentheses, or at hi.
+// item returns the end of the item that starts at lo: a comma outside parentheses, or hi.
 func (p *parser) item(lo, hi int) int {
 	for i := lo; i < hi; i++ {
 		switch p.in[i] {
@@ -78,7 +79,7 @@ func (p *parser) item(lo, hi int) int {
 	return hi
 }
 
-// call takes NAME(BODY) apart; ok is false for any other shape.
+// call splits NAME(BODY); ok is false for any other form.
 func (p *parser) call(lo, hi int) (name string, blo, bhi int, ok bool) {
 	if hi <= lo || p.in[hi-1] != ')' || p.in[lo] == '"' {
 		return "", 0, 0, false
@@ -100,7 +101,7 @@ func num(s string, bits int) (uint64, bool) {
 	return v, err == nil
 }
 
-// addr reads an address, with or without brackets. Zones are no part of the datapath's language.
+// addr reads an address, with or without brackets. The datapath's syntax has no zones.
 func addr(s string) (netip.Addr, bool) {
 	if n := len(s); n > 1 && s[0] == '[' && s[n-1] == ']' {
 		s = s[1 : n-1]

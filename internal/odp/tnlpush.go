@@ -24,8 +24,8 @@ func (p *parser) tnlPush(lo, hi int) Action {
 	}
 }
 
-// tunnelHeader reads what tracing needs of header(...); Kind stays empty when the encapsulation
-// is not known or the header was cut short.
+// tunnelHeader reads the parts of header(...) that tracing needs; Kind stays empty if the
+// encapsulation is unknown or the header was cut short.
 func (p *parser) tunnelHeader(lo, hi int) TunnelHeader {
 	var h TunnelHeader
 	for _, f := range p.fields(lo, hi) {

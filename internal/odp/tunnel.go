@@ -8,7 +8,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// tunnel reads the typed view of tunnel(...); a field whose value is not understood goes to Rest.
+// tunnel reads the typed view of tunnel(...); a field with an unknown value goes to Rest.
 func (p *parser) tunnel(fs []KeyField) *Tunnel {
 	t := &Tunnel{}
 	for _, f := range fs {
@@ -94,7 +94,7 @@ func inner(s string) string {
 	return s
 }
 
-// geneveOptions reads {class=0xC,type=0xT,len=N[,0xDATA]}... ; masks are passed over.
+// geneveOptions reads {class=0xC,type=0xT,len=N[,0xDATA]}... ; masks are skipped.
 func geneveOptions(s string) ([]TunnelOption, bool) {
 	var opts []TunnelOption
 	for s != "" {
@@ -146,13 +146,13 @@ func geneveOption(s string) (TunnelOption, bool) {
 	if !ok && data != "0" || len(digits) > 2*int(o.Len) {
 		return o, false
 	}
-	// ds_put_hex drops leading zeros; len says how many bytes there are.
+	// ds_put_hex drops leading zeros; len is the number of bytes.
 	raw, err := hex.DecodeString(strings.Repeat("0", 2*int(o.Len)-len(digits)) + digits)
 	o.Data = raw
 	return o, err == nil
 }
 
-// Uint returns the option's value as a number; false when it is longer than 8 bytes or has none.
+// Uint returns the option's value as a number; false if it is longer than 8 bytes or absent.
 func (o TunnelOption) Uint() (uint64, bool) {
 	if len(o.Data) == 0 || len(o.Data) > 8 {
 		return 0, false
@@ -164,7 +164,7 @@ func (o TunnelOption) Uint() (uint64, bool) {
 	return v, true
 }
 
-// String prints the option as format_geneve_opts does.
+// String returns the option as format_geneve_opts prints it.
 func (o TunnelOption) String() string {
 	b := appendHex([]byte("{class="), uint64(o.Class))
 	b = appendHex(append(b, ",type="...), uint64(o.Type))
@@ -180,7 +180,7 @@ func (o TunnelOption) String() string {
 	return string(append(b, '}'))
 }
 
-// fields is the inverse of tunnel, for a key made by hand.
+// fields is the inverse of tunnel, for a key that was not parsed.
 func (t *Tunnel) fields() []KeyField {
 	var fs []KeyField
 	add := func(name, value string) { fs = append(fs, KeyField{Name: name, Value: value}) }

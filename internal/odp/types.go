@@ -8,8 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Action is one datapath action; the set of types in this file is closed, and
-// what is not known is an Opaque.
+// Action is one datapath action; the set of types in this file is closed, and an unknown action is
+// an Opaque.
 type Action interface {
 	String() string
 	append([]byte) []byte
@@ -26,10 +26,10 @@ type Output struct{ Port string }
 // empty list.)
 type Drop struct{}
 
-// LbOutput sends to a bond by hash.
+// LbOutput sends the packet to a member of a bond, by a hash.
 type LbOutput struct{ Bond uint32 }
 
-// Trunc cuts the packet at the next output.
+// Trunc truncates the packet at the next output to MaxLen bytes.
 type Trunc struct{ MaxLen uint32 }
 
 // Meter passes the packet through a meter.
@@ -38,7 +38,7 @@ type Meter struct{ ID uint32 }
 // TnlPop decapsulates to a tunnel port.
 type TnlPop struct{ Port string }
 
-// TnlPush encapsulates natively (userspace tunnels). Header is parsed as far as tracing needs it;
+// TnlPush encapsulates natively (userspace tunnels). Header contains the parts that tracing needs;
 // Text is the header(...) as printed.
 type TnlPush struct {
 	TnlPort, OutPort string
@@ -48,7 +48,7 @@ type TnlPush struct {
 
 // TunnelHeader is the outer header of a TnlPush.
 type TunnelHeader struct {
-	Size           uint64 // of all of it, in bytes
+	Size           uint64 // of the whole header, in bytes
 	Type           uint64 // of the header, OVS_VPORT_TYPE_*
 	EthSrc, EthDst string
 	Src, Dst       netip.Addr
@@ -90,12 +90,12 @@ type Controller struct {
 	MaxLen       uint32
 }
 
-// Recirc starts the datapath's look-up over with a recirculation id.
+// Recirc repeats the datapath's look-up with a recirculation id.
 type Recirc struct{ ID uint32 }
 
 // Hash computes a packet's dp_hash.
 type Hash struct {
-	Alg   string // "l4", "sym_l4" or what else was printed
+	Alg   string // "l4", "sym_l4" or another name as printed
 	Basis uint32
 }
 
@@ -106,18 +106,18 @@ type Set struct{ Key Key }
 type Key struct {
 	Name   string
 	Fields []KeyField
-	// Tunnel is the typed reading of tunnel(...) (values only, not masks); printing uses Fields,
-	// and Tunnel only when there are none.
+	// Tunnel is the typed form of tunnel(...), with values but not masks; printing uses it only if
+	// there are no Fields.
 	Tunnel *Tunnel
-	// Encap is what encap(...) holds.
+	// Encap contains the keys in encap(...).
 	Encap Keys
-	// Text is set instead of all else for an item that is not NAME(...).
+	// Text is an item that is not NAME(...); the other fields are then empty.
 	Text string
 }
 
-// KeyField is one field of a key; Name is empty where the key is a bare value (skb_mark(0x1)).
-// Mask is empty when the field is matched or set whole. A field printed NAME(...), such as
-// flags(df|csum), has a Value that starts with "(".
+// KeyField is one field of a key; Name is empty if the key is a bare value (skb_mark(0x1)). Mask is
+// empty if the whole field is matched or set. A field printed NAME(...), such as flags(df|csum),
+// has a Value that starts with "(".
 type KeyField struct{ Name, Value, Mask string }
 
 // Tunnel is a tunnel(...) key.
@@ -130,7 +130,7 @@ type Tunnel struct {
 	TPDst    uint16
 	Geneve   []TunnelOption
 	Flags    []string   // df, csum, key, oam
-	Rest     []KeyField // what else was printed: vxlan(...), erspan(...), gtpu(...)
+	Rest     []KeyField // other items as printed: vxlan(...), erspan(...), gtpu(...)
 }
 
 // PushEth adds an Ethernet header.
@@ -163,7 +163,7 @@ type PushMPLS struct {
 // PopMPLS removes an MPLS label.
 type PopMPLS struct{ EthType uint16 }
 
-// Sample runs actions for a part of the packets.
+// Sample runs actions for a fraction of the packets.
 type Sample struct {
 	Percent string // as printed, without the sign
 	Actions Actions
@@ -209,10 +209,10 @@ type CheckPktLen struct {
 	GT, LE Actions
 }
 
-// DecTTL decrements the TTL; LE1 runs when it has run out.
+// DecTTL decrements the TTL; LE1 runs if the TTL was at most 1.
 type DecTTL struct{ LE1 Actions }
 
-// PSample hands a copy to the kernel's packet sampler.
+// PSample passes a copy to the kernel's packet sampler.
 type PSample struct {
 	Group  uint32
 	Cookie string // hex digits without 0x; empty for none

@@ -2,7 +2,8 @@ package odp
 
 import "strings"
 
-// userspace reads pid=N[,UDATA][,actions][,tunnel_out_port=PORT]; nil for a second or unknown part.
+// userspace reads pid=N[,UDATA][,actions][,tunnel_out_port=PORT]; it returns nil for a repeated or
+// unknown part.
 func (p *parser) userspace(lo, hi int) Action {
 	var u Userspace
 	for i, first := lo, true; ; first = false {
@@ -57,7 +58,8 @@ func (p *parser) userspacePart(u *Userspace, lo, hi int) bool {
 	return true
 }
 
-// controller reads the cookie of a controller action; nil when a field is missing or is none.
+// controller reads the cookie of a controller action; it returns nil if a field is missing or
+// unknown.
 func (p *parser) controller(lo, hi int) *Controller {
 	r := reader{fs: p.fields(lo, hi)}
 	c := &Controller{

@@ -1,8 +1,8 @@
 package odp
 
-// Walk calls f for every action in execution order, an outer action before those it holds (of
-// check_pkt_len first gt, then le); f returning false leaves out what the action holds. It is the
-// only walker, so that a new kind of nesting has one place to be added.
+// Walk calls f for every action in execution order, an outer action before its nested ones (of
+// check_pkt_len first gt, then le); if f returns false, Walk skips the nested ones. It is the only
+// walker, so that a new kind of nesting is added in one place.
 func Walk(as Actions, f func(Action) bool) {
 	for _, a := range as {
 		if !f(a) {
@@ -14,7 +14,7 @@ func Walk(as Actions, f func(Action) bool) {
 	}
 }
 
-// Nested returns the lists that an action holds.
+// Nested returns the lists of actions nested in an action.
 func Nested(a Action) []Actions {
 	switch a := a.(type) {
 	case Clone:
