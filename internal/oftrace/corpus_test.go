@@ -70,7 +70,7 @@ func firstDiff(got, want string) string {
 }
 
 // TestCut cuts every fifth trace at every line's end and in the middle of lines: what is there
-// stays, and the cut is told wherever it shows.
+// stays, and the cut is reported wherever it shows.
 func TestCut(t *testing.T) {
 	for i, c := range traces(t) {
 		if i%5 != 0 {

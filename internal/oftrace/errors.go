@@ -2,10 +2,10 @@ package oftrace
 
 import "strings"
 
-// ReplyKind says what ovs-vswitchd objected to.
+// ReplyKind is the reason for which ovs-vswitchd refused a request.
 type ReplyKind uint8
 
-// The kinds of refusal. ReplyOther is the zero value: a text of no known kind.
+// The kinds of refusal. ReplyOther is the zero value: a text of an unknown kind.
 const (
 	ReplyOther         ReplyKind = iota
 	ReplySyntax                  // the flow or the actions could not be read
@@ -15,21 +15,21 @@ const (
 	ReplyNoCommand               // this daemon has no such command
 )
 
-// ReplyError is a reply that refuses the request in place of a trace.
+// ReplyError is a reply that refuses the request.
 type ReplyError struct {
 	Kind ReplyKind
 	Text string
 }
 
-// Error is the first line of what ovs-vswitchd said.
+// Error returns the first line of the reply.
 func (e *ReplyError) Error() string {
 	line, _, _ := strings.Cut(strings.TrimSpace(e.Text), "\n")
 	return "ofproto/trace: " + line
 }
 
-// Classify tells the kind of an error reply by the texts of parse_flow_and_packet
-// (ofproto/ofproto-dpif-trace.c) and lib/unixctl.c. Those of 3.1.0 in the
-// corpus are tested; the others are read from source or guessed, and what is missed is ReplyOther.
+// Classify returns the kind of an error reply by the texts of parse_flow_and_packet
+// (ofproto/ofproto-dpif-trace.c) and lib/unixctl.c. Those of 3.1.0 in the corpus are tested; the
+// others are from the source, or assumed. An unknown text is ReplyOther.
 func Classify(text string) ReplyKind {
 	has := func(parts ...string) bool {
 		for _, p := range parts {

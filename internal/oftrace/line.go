@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// classify tells a tree line's kind by how oftrace_node_print_details writes it.
+// classify returns a node for a tree line; its kind follows from the format of
+// oftrace_node_print_details.
 func classify(line string) *Node {
 	indent := len(line) - len(strings.TrimLeft(line, " "))
 	rest := line[indent:]
@@ -36,13 +37,14 @@ func classify(line string) *Node {
 	return n
 }
 
-// isThaw knows the texts that xlate_actions and xlate_ofpact_unroll_xlate report as OFT_THAW.
+// isThaw reports whether s is one of the texts that xlate_actions and xlate_ofpact_unroll_xlate
+// report as OFT_THAW.
 func isThaw(s string) bool {
 	return s == "thaw" || strings.HasPrefix(s, "Resuming from table ") || strings.HasPrefix(s, "Restoring action set: ") ||
 		strings.HasPrefix(s, "Restoring actions: ") || strings.HasPrefix(s, "restored state: table=")
 }
 
-// isBucket reports whether s is "bucket N"; an action's text is never that.
+// isBucket reports whether s is "bucket N"; an action never has this text.
 func isBucket(s string) bool {
 	num, ok := strings.CutPrefix(s, "bucket ")
 	_, err := strconv.Atoi(num)

@@ -7,9 +7,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
-// Parse reads the text of ofproto/trace or ofproto/trace-packet-out. Lines of no known kind are
-// kept as Note nodes or in Section.Unknown. A text cut short gives what is there, with Complete
-// false, together with a *syntax.Error; a refusal gives a *ReplyError.
+// Parse reads the text of ofproto/trace or ofproto/trace-packet-out. It keeps lines of an unknown
+// kind as Note nodes or in Section.Unknown. For a text that was cut short it returns the part that
+// is there, with Complete false, and a *syntax.Error; for a refusal it returns a *ReplyError.
 func Parse(text string) (Trace, error) {
 	p := &parser{in: text}
 	if !p.start() {
@@ -30,12 +30,12 @@ func Parse(text string) (Trace, error) {
 // parser reads line by line.
 type parser struct {
 	in    string
-	off   int // of the line that next returns
+	off   int // offset of the next line
 	line  int // its number
 	trace Trace
 }
 
-// peek returns the line that comes, without its end.
+// peek returns the next line, without its line end.
 func (p *parser) peek() (string, bool) {
 	if p.off >= len(p.in) {
 		return "", false
@@ -47,7 +47,7 @@ func (p *parser) peek() (string, bool) {
 	return strings.TrimSuffix(s, "\r"), true
 }
 
-// skip goes to the line after.
+// skip goes to the line after the next.
 func (p *parser) skip() {
 	if i := strings.IndexByte(p.in[p.off:], '\n'); i >= 0 {
 		p.off += i + 1
@@ -57,7 +57,7 @@ func (p *parser) skip() {
 	p.line++
 }
 
-// fault is the error of a text that is not a trace.
+// fault returns the error of a text that is not a trace.
 func fault(in string, off int, msg string) error { return syntax.AtLine("trace", in, off, msg) }
 
 func (p *parser) fault(msg string) error { return fault(p.in, p.off, msg) }
@@ -76,7 +76,7 @@ func (p *parser) start() bool {
 	}
 }
 
-// sections reads sections and what stands between them.
+// sections reads sections and the text between them.
 func (p *parser) sections() error {
 	s := Section{Parent: -1}
 	for {
@@ -155,7 +155,7 @@ func (p *parser) body(s *Section) error {
 	}
 }
 
-// tail reads what follows the final flow.
+// tail reads the lines after the final flow.
 func (p *parser) tail(s *Section) error {
 	for {
 		line, ok := p.peek()
@@ -190,7 +190,7 @@ func (p *parser) tail(s *Section) error {
 	return nil
 }
 
-// unbalanced finds an open parenthesis that is never closed.
+// unbalanced returns the offset of a parenthesis that is never closed.
 func unbalanced(s string) (int, bool) {
 	depth, first := 0, 0
 	for i := 0; i < len(s); i++ {
@@ -210,7 +210,7 @@ func unbalanced(s string) (int, bool) {
 // isRule reports whether the line is the row of "=" around a recirculation's head.
 func isRule(s string) bool { return len(s) >= 40 && strings.Trim(s, "=") == "" }
 
-// head reads what stands between two sections; more is false at the end of the trace.
+// head reads the text between two sections; more is false at the end of the trace.
 func (p *parser) head() (h *RecircHead, more bool, err error) {
 	p.skip() // the row of "="
 	line, ok := p.peek()
@@ -222,7 +222,7 @@ func (p *parser) head() (h *RecircHead, more bool, err error) {
 		return nil, false, p.fault("cut short: no recirculation")
 	}
 	if !isRecirc {
-		// "Trace reached the recirculation limit." and how many are left.
+		// "Trace reached the recirculation limit." and the number of recirculations left.
 		p.trace.Limit = strings.TrimSpace(p.in[p.off:])
 		p.off = len(p.in)
 		return nil, false, nil
@@ -261,8 +261,7 @@ func (p *parser) head() (h *RecircHead, more bool, err error) {
 	}
 }
 
-// whole checks that every recirculation that was queued is there: one queued prints one more
-// section.
+// whole checks that the trace contains a section for every queued recirculation.
 func (p *parser) whole() error {
 	forks := 0
 	for i := range p.trace.Sections {

@@ -1,21 +1,20 @@
 package oftrace
 
-// How the tree is found again. oftrace_node_print_details prints a node of a list at level L in
-// column 4*(L+more) and its children at level L+2*more, where more is 1 for an action, detail,
-// warning, error or bucket and for any node that has a following sibling, else 0. So the column of
-// a bridge, table or thaw line leaves open whether it is the last of its list; the lines after it
-// decide. builder keeps, for each node on the way to the newest, the values of more that are still
-// possible, and puts a line under the deepest node where all agree. That is enough because an
-// action line stands before every table and bridge but the first of a list, and an action's column
-// leaves nothing open (random_test.go).
+// How the tree is restored. oftrace_node_print_details prints a node of a list at level L in column
+// 4*(L+more) and its children at level L+2*more, where more is 1 for an action, detail, warning,
+// error or bucket and for any node that has a following sibling, else 0. So the column of a bridge,
+// table or thaw line does not show whether it is the last of its list; that depends on the lines
+// after it. builder keeps, for each node on the way to the newest, the values of more that are
+// still possible, and adds a line under the deepest node for which all agree. That is sufficient,
+// because an action line precedes every table and bridge except the first of a list, and an
+// action's column is unambiguous (random_test.go).
 
 const (
 	last    = 1 << iota // more = 0
 	notLast             // more = 1
 )
 
-// maxOpen bounds the nesting that is followed. Translation itself stops far earlier (MAX_DEPTH and
-// 255 tables).
+// maxOpen bounds the nesting. Translation itself stops far earlier (MAX_DEPTH and 255 tables).
 const maxOpen = 1024
 
 // open is a node that can still get children.
@@ -25,15 +24,15 @@ type open struct {
 	opts uint8
 }
 
-// own is the level of the list that the node is in.
+// own returns the level of the list that contains the node.
 func (o *open) own(more uint8) int { return o.col - int(more>>1) }
 
-// below is the level of the node's children.
+// below returns the level of the node's children.
 func (o *open) below(more uint8) int { return o.col + int(more>>1) }
 
 func (n *Node) terminal() bool { return n.Kind != Bridge && n.Kind != Table && n.Kind != Thaw }
 
-// builder puts lines into a tree.
+// builder adds lines to a tree.
 type builder struct {
 	root  *[]*Node
 	stack []open // from the root to the newest node
@@ -44,7 +43,7 @@ func newBuilder(root *[]*Node) *builder {
 	return &builder{root: root, stack: []open{{opts: last}}}
 }
 
-// add puts a node under its parent.
+// add adds a node under its parent.
 func (b *builder) add(n *Node) {
 	if n.Kind == Note || len(b.stack) >= maxOpen {
 		b.attach(len(b.stack)-1, n)
@@ -61,8 +60,8 @@ func (b *builder) add(n *Node) {
 			return
 		}
 	}
-	// No place agrees: the text is not what OVS prints. Keep the line under the nearest of lesser
-	// indentation.
+	// No place agrees: the text is not in OVS's format. Keep the line under the nearest node with
+	// less indentation.
 	i := len(b.stack) - 1
 	for i > 0 && b.stack[i].node.Indent >= n.Indent {
 		i--
@@ -79,8 +78,8 @@ func (b *builder) attach(i int, n *Node) {
 	}
 }
 
-// fit checks that x can be a child of the node at i and narrows what is possible from there up to
-// the root. Nothing changes when it cannot.
+// fit reports whether x can be a child of the node at i. If so, it restricts the possible values
+// from there up to the root; if not, it changes nothing.
 func (b *builder) fit(i int, x *open) bool {
 	parentOpts, xopts := agree(&b.stack[i], b.stack[i].opts, x, x.opts)
 	if parentOpts == 0 || xopts == 0 {
@@ -103,7 +102,7 @@ func (b *builder) fit(i int, x *open) bool {
 	return true
 }
 
-// agree leaves the options of a parent and a child that have a partner on the other side.
+// agree returns the options of a parent and of a child that match an option of the other.
 func agree(p *open, popts uint8, c *open, copts uint8) (uint8, uint8) {
 	var pk, ck uint8
 	for _, pm := range [...]uint8{last, notLast} {

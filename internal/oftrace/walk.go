@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Walk calls f for every node in execution order; f returning false leaves out what stands below
+// Walk calls f for every node in execution order; if f returns false, Walk skips the lines below
 // the node.
 func (s *Section) Walk(f func(*Node) bool) { walk(s.Nodes, f) }
 
@@ -17,12 +17,12 @@ func walk(nodes []*Node, f func(*Node) bool) {
 	}
 }
 
-// TableRun is one table look-up of a section with what it executed.
+// TableRun is one table look-up of a section with the actions that it executed.
 type TableRun struct {
 	Bridge  string
 	Hit     TableHit
 	Node    *Node
-	Actions []*Node // the action lines of the table's own rule; what they led to stands elsewhere in the tree
+	Actions []*Node // the action lines of the table's own rule, without the lines that they led to
 }
 
 // Tables returns the section's table look-ups in execution order, the execution of the action set
@@ -44,8 +44,8 @@ func (s *Section) Tables() []TableRun {
 	return runs
 }
 
-// InBridges calls f for every node in execution order, with the bridge it ran in: what stands
-// behind a patch port's or tunnel's bridge belongs to the bridge before it again.
+// InBridges calls f for every node in execution order, with the bridge in which it ran: lines after
+// the bridge of a patch port or tunnel belong to the bridge before it again.
 func (s *Section) InBridges(f func(bridge string, n *Node)) {
 	var visit func(bridge string, nodes []*Node, top bool)
 	visit = func(bridge string, nodes []*Node, top bool) {
@@ -64,7 +64,7 @@ func (s *Section) InBridges(f func(bridge string, n *Node)) {
 	visit(s.Bridge, s.Nodes, true)
 }
 
-// BridgeOf is the bridge that a node of the section ran in.
+// BridgeOf returns the bridge in which a node of the section ran.
 func (s *Section) BridgeOf(n *Node) string {
 	name := ""
 	s.InBridges(func(bridge string, x *Node) {
@@ -107,7 +107,7 @@ func (s *Section) Forks() []Fork {
 // (XLATE_NO_RECIRCULATION_CONTEXT, ofproto/ofproto-dpif-xlate.c).
 const ContextLost = "No recirculation context"
 
-// link finds each section's parent and bridge. The queue is first in, first out, so the n-th
+// link sets each section's parent and bridge. The queue is first in, first out, so the n-th
 // recirculation queued is the n-th section after the first.
 func link(t *Trace) {
 	next := 1
