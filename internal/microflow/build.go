@@ -9,11 +9,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
 )
 
-// addresses are the parts of which a description may say some bits and leave the others to be
-// filled in.
+// addresses are the parts of which a description may give only some bits; Fill sets the others.
 const addresses = HasEthSrc | HasEthDst | HasSrc | HasDst
 
-// builder moves a clause into a packet.
+// builder makes a packet from a clause.
 type builder struct {
 	mf    Microflow
 	c     ovnexpr.Clause
@@ -33,7 +32,7 @@ func build(in string, a *ovnexpr.Plain, c ovnexpr.Clause) Microflow {
 	return b.mf
 }
 
-// get takes what is said of a field.
+// get removes a field's cube from the clause and returns it.
 func (b *builder) get(name string, part Set) (ovnexpr.Cube, bool) {
 	sym := b.byStr[name]
 	if sym == nil {
@@ -109,7 +108,7 @@ func (b *builder) ip(p *packet.Packet) {
 	p.TOS = dscp<<2 | ecn
 	num(b, "ip.frag", HasFrag, &frag)
 	switch {
-	case frag&2 != 0: // later; without the other bit no packet, and later is what was asked for
+	case frag&2 != 0: // later; this bit without the other is in no packet, and means a later fragment
 		p.Frag = packet.FragLater
 	case frag != 0:
 		p.Frag = packet.FragFirst
@@ -130,7 +129,7 @@ func (b *builder) ip(p *packet.Packet) {
 	}
 }
 
-// rest keeps what is not of the packet.
+// rest records the fields that are not part of the packet.
 func (b *builder) rest() {
 	if c, ok := b.get("inport", 0); ok {
 		b.mf.InPort = c.Str

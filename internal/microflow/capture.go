@@ -12,7 +12,7 @@ import (
 // record is one frame of a capture file.
 type record struct {
 	data []byte
-	wire int    // its length on the wire; a capture may have kept less of it, and odd ones claim more
+	wire int    // its length on the wire in bytes; a capture may have kept less, and some claim more
 	link uint32 // link type
 }
 
@@ -38,7 +38,7 @@ type iface struct {
 // maxFrame bounds a frame of a capture file.
 const maxFrame = 256 << 10
 
-// openCapture finds out the format of a file, which gzip may have compressed.
+// openCapture detects the format of a file, which may be compressed by gzip.
 func openCapture(r io.Reader) (*capture, error) {
 	c := &capture{r: bufio.NewReader(r)}
 	if b, _ := c.r.Peek(2); string(b) == "\x1f\x8b" {
@@ -93,7 +93,7 @@ func (c *capture) header(n int) ([]byte, error) {
 	return b, err
 }
 
-// body reads n bytes, or passes over them.
+// body reads n bytes, or skips them.
 func (c *capture) body(n int, keep bool) ([]byte, error) {
 	switch {
 	case !keep:
@@ -106,7 +106,7 @@ func (c *capture) body(n int, keep bool) ([]byte, error) {
 	return b, cutShort(err)
 }
 
-// cutShort makes the end of the file an error.
+// cutShort returns io.EOF as an error that the file was cut short.
 func cutShort(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -132,8 +132,8 @@ const (
 	blockPacket    = 6
 )
 
-// block reads pcapng's blocks up to one with a frame. Frames of every interface count, whatever
-// their link type: the numbers are those that Wireshark shows.
+// block reads pcapng's blocks up to one with a frame. Frames of every interface and link type are
+// counted, as in Wireshark.
 func (c *capture) block(keep bool) (record, error) {
 	for {
 		head, err := c.header(8)
@@ -207,7 +207,8 @@ func (c *capture) blockHead(kind uint32, b []byte, room int) (rec record, n int,
 	return rec, n, nil
 }
 
-// section reads the rest of a section header, which sets the byte order and forgets the interfaces.
+// section reads the rest of a section header, which sets the byte order and clears the list of
+// interfaces.
 func (c *capture) section(head []byte) error {
 	b, err := c.header(8) // byte order, version
 	if err != nil {
@@ -233,7 +234,7 @@ func (c *capture) section(head []byte) error {
 	return err
 }
 
-// linkEthernet is the one link type that is read.
+// linkEthernet is the only supported link type.
 const linkEthernet = 1
 
 // wrongLink is the error for a frame of another link type.

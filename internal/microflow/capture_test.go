@@ -11,7 +11,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 )
 
-// pcapOf writes a pcap file by hand: what a library's writer refuses too.
+// pcapOf writes a pcap file by hand, with content that a library's writer rejects.
 func pcapOf(order binary.AppendByteOrder, magic, link uint32, records ...record) []byte {
 	b := order.AppendUint32(nil, magic)
 	b = order.AppendUint16(order.AppendUint16(b, 2), 4)
@@ -132,10 +132,10 @@ func TestCaptureRefused(t *testing.T) {
 	}
 }
 
-// TestCutCapture: what the capture cut off is not read as zeros; padding and trailer may be
+// TestCutCapture: bytes that the capture cut off are not read as zeros; padding and trailer may be
 // missing.
 func TestCutCapture(t *testing.T) {
-	quoting, err := hex.DecodeString("0a0000000001" + "0a0000000002" + "0800" + // 70 bytes: icmp 3/3 about udp 10.0.0.2:5353 > 10.0.0.1:4660
+	quoting, err := hex.DecodeString("0a0000000001" + "0a0000000002" + "0800" + // 70 bytes: icmp 3/3 that quotes udp
 		"4500003800000000400166c00a0000020a000001" + "0303000000000000" + "4500001c00000000401166cc0a0000020a000001" + "14e9123400080000")
 	if err != nil || len(quoting) != 70 {
 		t.Fatal(len(quoting), err)
@@ -166,7 +166,7 @@ func TestCutCapture(t *testing.T) {
 	}
 }
 
-// TestUnsaid: what flow text cannot say of a frame is named.
+// TestUnsaid: the parts of a frame that flow text cannot express are listed.
 func TestUnsaid(t *testing.T) {
 	for frame, want := range map[string]string{
 		"01005e0000160a00000000010800" + "46c00020000040000102415f0a000003e000001694040000" + "1600f9fd00000000": "IGMP type and code",
@@ -196,7 +196,7 @@ func FuzzReadPcap(f *testing.F) {
 	})
 }
 
-// TestWithinKinds: a tunnel's header says what it carries.
+// TestWithinKinds: the type of the inner packet is in the tunnel's header.
 func TestWithinKinds(t *testing.T) {
 	ether := frameOf(t, "--to 10.0.0.5:80/tcp")
 	ip := ether[14:]

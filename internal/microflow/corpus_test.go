@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the answers of the corpus")
 
-// names are the address sets and port groups that the corpus speaks of.
+// names are the address sets and port groups of the corpus.
 type names struct{}
 
 func (names) AddressSet(name string) ([]string, bool) {
@@ -47,8 +47,8 @@ func (names) PortGroup(name string) ([]string, bool) {
 	return nil, false
 }
 
-// corpusCase is an expression and, indented below it, "= FLOW" or "! OFFSET MESSAGE", and "~ REASON" where ovn-trace
-// answers something else.
+// corpusCase is an expression and, indented below it, "= FLOW" or "! OFFSET MESSAGE", and "~
+// REASON" where ovn-trace answers something else.
 type corpusCase struct {
 	file, expr string
 	answer     string
@@ -81,7 +81,8 @@ func corpus(t testing.TB) map[string][]corpusCase {
 
 func (c corpusCase) comment() bool { return c.expr == "" || c.expr[0] == '#' }
 
-// describe prints all that was read, as flow text with what is not of the packet behind it.
+// describe returns all that was read, as flow text, then the values that are not part of the
+// packet.
 func describe(mf Microflow) string {
 	f := openflow.FlowOf(mf.Packet, strconv.Quote(mf.InPort))
 	parts := make([]string, 0, len(f.Fields)+4)

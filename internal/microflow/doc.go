@@ -1,3 +1,4 @@
-// Package microflow turns what a person writes into one packet: an OVN expression as ovn-trace takes it, an OpenFlow
-// flow, hex, a packet of a pcap file, or names of two ends with the rest filled in.
+// Package microflow makes one packet from a user's description: an OVN expression as ovn-trace
+// reads it, an OpenFlow flow, hex digits, a frame of a pcap file, or the names of two ends. It
+// fills in what the description leaves out.
 package microflow

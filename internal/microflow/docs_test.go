@@ -9,7 +9,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// vm1, vm2 and the next hop are those that docs/microflow.md speaks of.
+// vm1, vm2 and the next hop are those of docs/microflow.md.
 func vm1() Endpoint {
 	return Endpoint{Port: "vm1", MAC: packet.MAC{0x0a, 0, 0, 0, 0, 1},
 		Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.3"), netip.MustParseAddr("fd00::3")}}

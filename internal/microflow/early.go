@@ -8,11 +8,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 )
 
-// Early reads an expression without a database. The families are those that the rest of the question
-// leaves possible: 4, 6, or 0 where it says nothing. It returns an error only where the expression
-// is wrong whatever the databases hold.
+// Early reads an expression without a database. families are those that the rest of the request
+// allows: 4, 6, or 0 if it does not restrict them. The error says that the expression is wrong
+// whatever the databases contain.
 //
-// whole reports that no address set and no port group is named: mf is final but for its family.
+// whole reports whether the expression contains no address set and no port group: mf is then final
+// except for its family.
 func Early(in string, families ...int) (mf Microflow, whole bool, err error) {
 	e, err := ovnexpr.Parse(in, ovnexpr.Options{KeepNames: true})
 	if err != nil {
@@ -23,7 +24,7 @@ func Early(in string, families ...int) (mf Microflow, whole bool, err error) {
 		if alts, err := new(ovnexpr.Normalizer).Clauses(a); err == nil && len(alts) == 0 {
 			return Microflow{}, false, contradiction(in, a, Options{})
 		}
-		// It may be ambiguous now, and one packet once the names are read.
+		// It may be ambiguous now, and describe one packet once the names are resolved.
 		return Microflow{}, false, nil
 	}
 	var first error
@@ -39,8 +40,8 @@ func Early(in string, families ...int) (mf Microflow, whole bool, err error) {
 }
 
 // Draft fills a copy of a microflow as Fill does, with documentation addresses of each family and a
-// MAC address in place of a port's. It returns an error where the microflow contradicts the target
-// or the protocol whatever the databases hold.
+// MAC address in place of a port's. The error says that the microflow contradicts the target or the
+// protocol whatever the databases contain.
 func Draft(mf Microflow, to Target, o FillOptions) (Microflow, error) {
 	// Documentation addresses: RFC 5737, RFC 3849.
 	v4, v6 := netip.AddrFrom4([4]byte{192, 0, 2, 1}), netip.MustParseAddr("2001:db8::1")

@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// TestEarly: without a database, what no database could mend is an error, and nothing else.
+// TestEarly: without a database, only an expression that is wrong with every database is an error.
 func TestEarly(t *testing.T) {
 	for _, c := range []struct {
 		in       string
@@ -18,7 +18,7 @@ func TestEarly(t *testing.T) {
 		{`tcp.dst == 80`, []int{4, 6}, true, false},
 		{`ip6 && ip4.src == 10.0.0.1`, []int{4, 6}, false, true},
 		{`ip4.src == {10.0.0.1, 10.0.0.2}`, []int{0}, false, true},
-		// A name may stand for anything.
+		// A name may have any members.
 		{`inport == @pg && ip4.src == $as`, []int{0}, false, false},
 		{`ip4.src == $as && ip4.src == 10.0.0.1`, []int{0}, false, false},
 		{`ip4.src == $as && ip4.src != $as`, []int{0}, false, false},

@@ -9,17 +9,17 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 )
 
-// SyntaxError says where a text stops being one packet, in OVN's words.
+// SyntaxError is the error of a text that does not describe one packet, with OVN's message.
 type SyntaxError = ovnexpr.SyntaxError
 
-// Options tells Parse what it cannot know.
+// Options are the options of Parse.
 type Options struct {
-	// Symbols resolves address sets and port groups; nil knows none.
+	// Symbols resolves address sets and port groups; with nil there are none.
 	Symbols ovnexpr.Names
-	// Resident decides is_chassis_resident; nil means yes, as in ovn-trace.
+	// Resident returns the value of is_chassis_resident; with nil it is true, as in ovn-trace.
 	Resident func(port string) bool
-	// Family is 4 or 6 where the caller knows it from elsewhere (--to): it settles what is
-	// ambiguous for want of ip4 or ip6, and nothing else.
+	// Family is 4 or 6 if the caller knows it from elsewhere (--to), else 0. It only resolves an
+	// ambiguity between ip4 and ip6.
 	Family int
 }
 
@@ -52,7 +52,7 @@ func Parse(in string, o Options) (Microflow, error) {
 	return build(in, a, alts[0]), nil
 }
 
-// family is ip4 or ip6.
+// family returns the expression ip4 or ip6.
 func family(n int) *ovnexpr.Plain {
 	e, err := ovnexpr.Parse(fmt.Sprintf("ip%d", n), ovnexpr.Options{})
 	if err != nil {
@@ -61,7 +61,8 @@ func family(n int) *ovnexpr.Plain {
 	return ovnexpr.Annotate(ovnexpr.Lower(e))
 }
 
-// ambiguousSymbol is the field that the alternatives leave open, or nil when they are one packet.
+// ambiguousSymbol returns the field in which the alternatives differ, or nil if they are one
+// packet.
 func ambiguousSymbol(alts []ovnexpr.Clause) *ovnexpr.Symbol {
 	if len(alts) == 0 {
 		return nil
@@ -85,7 +86,7 @@ func ambiguousSymbol(alts []ovnexpr.Clause) *ovnexpr.Symbol {
 	return nil
 }
 
-// short prints an expression, cut at 300 bytes.
+// short returns an expression's text, cut at 300 bytes.
 func short(p *ovnexpr.Plain) string {
 	const limit = 300
 	s := p.String()
@@ -95,7 +96,7 @@ func short(p *ovnexpr.Plain) string {
 	return s
 }
 
-// ambiguity marks the first place that speaks of the open field.
+// ambiguity returns an error at the first comparison of the ambiguous field.
 func ambiguity(in string, a *ovnexpr.Plain, sym *ovnexpr.Symbol) error {
 	e := &SyntaxError{In: in, Off: len(in), Msg: "Constraints are ambiguous: " + short(a) + "."}
 	if at := about(a, sym); at != nil {
@@ -108,7 +109,7 @@ func ambiguity(in string, a *ovnexpr.Plain, sym *ovnexpr.Symbol) error {
 	return e
 }
 
-// about is the first comparison with a field, those within an alternative before others.
+// about returns the first comparison of a field, preferring those within an alternative.
 func about(a *ovnexpr.Plain, sym *ovnexpr.Symbol) *ovnexpr.Plain {
 	var first *ovnexpr.Plain
 	var walk func(p *ovnexpr.Plain, inOr bool) *ovnexpr.Plain
@@ -134,7 +135,7 @@ func about(a *ovnexpr.Plain, sym *ovnexpr.Symbol) *ovnexpr.Plain {
 	return first
 }
 
-// contradiction marks the first operand that leaves nothing of those before it.
+// contradiction returns an error at the first operand that contradicts those before it.
 func contradiction(in string, a *ovnexpr.Plain, o Options) error {
 	e := &SyntaxError{In: in, Off: a.Off, Msg: "Constraints are contradictory."}
 	if a.Kind != ovnexpr.PlainAnd {
@@ -171,8 +172,8 @@ func contradiction(in string, a *ovnexpr.Plain, o Options) error {
 	return e
 }
 
-// bothHold names two operands that contradict each other as they are written, or by what they mean
-// where they are written alike.
+// bothHold returns the message for two operands that contradict each other: it quotes them as
+// written, or their meaning if both are written the same.
 func bothHold(in string, a, b *ovnexpr.Plain) string {
 	left, right := written(in, a), written(in, b)
 	if left == right {
@@ -181,7 +182,7 @@ func bothHold(in string, a, b *ovnexpr.Plain) string {
 	return fmt.Sprintf("%s and %s cannot both hold", left, right)
 }
 
-// written is the operand that p was read from.
+// written returns the text of the operand from which p was read.
 func written(in string, p *ovnexpr.Plain) string {
 	return cmp.Or(ovnexpr.Operand(in, p.Off), p.String())
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
 )
 
-// What Fill puts where nothing was said. They are constants so that the same command gives the same packet.
+// The values that Fill sets for parts that are not given. They are constants, so that the same
+// command gives the same packet.
 const (
 	DefaultTTL     = 64
 	DefaultSrcPort = 46982
@@ -19,14 +20,14 @@ const (
 	DefaultSCTPPort = 9
 )
 
-// Endpoint is one end of a packet: a logical port, its MAC and IP addresses.
+// Endpoint is one end of a packet: a logical port with its MAC and IP addresses.
 type Endpoint struct {
 	Port  string
 	MAC   packet.MAC
 	Addrs []netip.Addr
 }
 
-// addr is the endpoint's first address of a family; a link-local one only where there is no other.
+// addr returns the endpoint's first address of a family, a link-local one only if it has no other.
 func (e Endpoint) addr(six bool) netip.Addr {
 	var local netip.Addr
 	for _, a := range e.Addrs {
@@ -41,13 +42,13 @@ func (e Endpoint) addr(six bool) netip.Addr {
 	return local
 }
 
-// Destination is a Target with its name looked up.
+// Destination is a Target with its name resolved.
 type Destination struct {
 	Target
-	Endpoint Endpoint // of a target that is no IP address
+	Endpoint Endpoint // for a target that is not an IP address
 }
 
-// addr is the destination's address of a family.
+// addr returns the destination's address of a family.
 func (d Destination) addr(six bool) netip.Addr {
 	if d.Kind == TargetIP && d.Addr.IsValid() {
 		if d.Addr.Is6() == six {
@@ -58,10 +59,10 @@ func (d Destination) addr(six bool) netip.Addr {
 	return d.Endpoint.addr(six)
 }
 
-// given reports whether there is a destination at all.
+// given reports whether there is a destination.
 func (d Destination) given() bool { return d.Text != "" }
 
-// Family is 4 or 6 as both ends allow, IPv4 before IPv6, or 0 where they do not say.
+// Family returns the family that both ends allow, 4 before 6, or 0 if they do not restrict it.
 func Family(from Endpoint, to Destination) int {
 	for _, six := range []bool{false, true} {
 		if to.addr(six).IsValid() && (from.addr(six).IsValid() || to.Kind == TargetIP || len(from.Addrs) == 0) {
@@ -83,21 +84,24 @@ func familyNumber(six bool) int {
 	return 4
 }
 
-// FillOptions tells Fill what only a database knows, or what another flag says.
+// FillOptions gives Fill values from databases and from other flags.
 type FillOptions struct {
-	// NextHop is the MAC address to which a guest would send the packet; FillIP tells for which address.
+	// NextHop is the MAC address to which a guest would send the packet. FillIP determines for
+	// which IP address it is needed.
 	NextHop packet.MAC
-	// Proto is used where neither microflow nor target say one (--proto).
+	// Proto is the protocol if neither microflow nor target gives one (--proto).
 	Proto uint8
 }
 
-// conflict is what a microflow says against something else, marked where it says so.
+// conflict returns the error of a microflow's part that contradicts something else, with the part's
+// place in the text.
 func (mf *Microflow) conflict(part Set, hint, format string, args ...any) error {
 	return &SyntaxError{In: mf.Text, Off: mf.Where[part], Msg: fmt.Sprintf(format, args...), Hint: hint}
 }
 
-// FillIP fills in what the microflow leaves out of port, Ethernet type, addresses and protocol; afterwards
-// Packet.Dst is the address that needs a next hop. What contradicts the microflow is an error.
+// FillIP sets the port, Ethernet type, addresses and protocol if the microflow does not give them;
+// afterwards Packet.Dst is the address that needs a next hop. A contradiction to the microflow is
+// an error.
 func FillIP(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
 	if err := fillPort(mf, from); err != nil || mf.Given == HasAll {
 		return err
@@ -120,8 +124,9 @@ func FillIP(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
 	return nil
 }
 
-// Fill fills in all that the microflow leaves out, FillIP's part included: MAC and IP addresses, TTL 64, protocol,
-// ports, SYN, echo request. It needs no I/O and gives the same packet each time.
+// Fill sets every part that the microflow does not give, including those of FillIP: MAC and IP
+// addresses, TTL 64, protocol, ports, SYN, echo request. It does no I/O and gives the same packet
+// each time.
 func Fill(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
 	if err := FillIP(mf, from, to, o); err != nil || mf.Given == HasAll {
 		return err
@@ -138,7 +143,7 @@ func Fill(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
 	return fillTransport(mf, from, to)
 }
 
-// suits makes a part open of which only some bits were said, if the value has those.
+// suits marks a partly given part as not given, if the value agrees with the given bits.
 func (mf *Microflow) suits(part Set, value []byte) {
 	said, ok := mf.partly[part]
 	if !ok || len(value) == 0 || !u128.FromBytes(value).Xor(said.Val).And(said.Mask).IsZero() {
@@ -148,7 +153,7 @@ func (mf *Microflow) suits(part Set, value []byte) {
 	mf.Given &^= part
 }
 
-// take reports that a part was not given, and that it is from now on.
+// take reports whether a part was not given, and marks it as given.
 func (mf *Microflow) take(part Set) bool {
 	if mf.Given.Has(part) {
 		return false
@@ -167,7 +172,7 @@ func fillPort(mf *Microflow, from Endpoint) error {
 	return nil
 }
 
-// fillType settles IPv4 or IPv6.
+// fillType determines IPv4 or IPv6.
 func fillType(mf *Microflow, from Endpoint, to Destination) error {
 	p := &mf.Packet
 	if !mf.Given.Has(HasEthType) {
@@ -222,13 +227,13 @@ func fillProto(mf *Microflow, to Destination, o FillOptions) error {
 		p.Proto = want
 	case to.HasPort:
 		p.Proto = packet.ProtoTCP
-	default: // nothing said: a ping
+	default: // not given: a ping
 		p.Proto = icmpOf(packet.ProtoICMP, p.EthType)
 	}
 	return nil
 }
 
-// icmpOf makes icmp of IPv6 ICMPv6: people write icmp for both.
+// icmpOf returns ICMPv6 for ICMP over IPv6: users write icmp for both.
 func icmpOf(proto uint8, ethType uint16) uint8 {
 	if proto == packet.ProtoICMP && ethType == packet.EthIPv6 {
 		return packet.ProtoICMPv6
@@ -271,7 +276,8 @@ func fillAddrs(mf *Microflow, from Endpoint, to Destination) error {
 	return nil
 }
 
-// sourceFor is the endpoint's address for a destination: of its family, and link-local for link-local.
+// sourceFor returns the endpoint's address for a destination: one of its family, and a link-local
+// one for a link-local destination.
 func sourceFor(from Endpoint, dst netip.Addr) netip.Addr {
 	if !dst.IsLinkLocalUnicast() || dst.Is4() {
 		return from.addr(dst.Is6())
@@ -288,7 +294,7 @@ func sourceFor(from Endpoint, dst netip.Addr) netip.Addr {
 	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
 }
 
-// solicitedNode is the group that a neighbour solicitation goes to (RFC 4291, 2.7.1).
+// solicitedNode returns the multicast group of a neighbour solicitation (RFC 4291, 2.7.1).
 func solicitedNode(a netip.Addr) netip.Addr {
 	if !a.Is6() {
 		return netip.Addr{}
@@ -320,7 +326,7 @@ func fillARP(mf *Microflow, from Endpoint, to Destination) error {
 	return nil
 }
 
-// ethGroup is the MAC address of an IP group, or zero.
+// ethGroup returns the MAC address of an IP group, or zero.
 func ethGroup(a netip.Addr) packet.MAC {
 	switch {
 	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
@@ -356,7 +362,8 @@ func fillMACs(mf *Microflow, from Endpoint, to Destination, o FillOptions) error
 	return nil
 }
 
-// ethDst is where a guest sends the packet: to a group's own address, to everybody, or to the next hop.
+// ethDst returns the MAC address to which a guest sends the packet: that of a group, broadcast, or
+// that of the next hop.
 func ethDst(p *packet.Packet, to Destination, o FillOptions) packet.MAC {
 	group := ethGroup(p.Dst)
 	switch {
@@ -400,7 +407,7 @@ func fillTransport(mf *Microflow, from Endpoint, to Destination) error {
 	return nil
 }
 
-// defaultPort is the destination port where only the protocol is told.
+// defaultPort returns the destination port if only the protocol is given.
 func defaultPort(proto uint8) uint16 {
 	switch proto {
 	case packet.ProtoUDP:
@@ -421,8 +428,8 @@ func fillICMP(mf *Microflow, from Endpoint) {
 	}
 	mf.take(HasICMPCode)
 	if p.IsQuery() && p.Frag != packet.FragLater && mf.take(HasICMPID) {
-		// A request has the id it is given here, unless conntrack knows of another between the
-		// addresses; a reply that of the request it answers, which conntrack tells.
+		// A request gets this id, unless conntrack has an entry with another id between the
+		// addresses. A reply has the id of its request, which is in conntrack.
 		p.ICMPID, p.HasID = DefaultICMPID, !p.IsQueryReply()
 		p.IDChosen = p.HasID
 	}
@@ -434,7 +441,7 @@ func fillICMP(mf *Microflow, from Endpoint) {
 		if mf.take(HasNDSLL) {
 			p.NDSLL = from.MAC
 		}
-	case packet.ICMPv6NA: // of the sender's own address
+	case packet.ICMPv6NA: // for the sender's own address
 		if mf.take(HasNDTarget) {
 			p.NDTarget = p.Src
 		}

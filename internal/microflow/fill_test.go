@@ -35,7 +35,7 @@ func TestFill(t *testing.T) {
 		{`--to 10.0.0.5 eth.type == 0x88cc`, "! 0 a packet of type 0x88cc has no address 10.0.0.5"},
 		{`--to 10.0.0.5 ip6`, "! 0 the packet is IPv6 and its destination 10.0.0.5 is not"},
 		{`--to vm2/icmp6 ip4`, "! vm2/icmp6 asks for icmp6 and the packet is IPv4"},
-		// What is said in part, and what suits it.
+		// Partly given parts, and values that agree with them.
 		{`--to 10.0.0.5 ip4.dst == 10.0.0.0/24`, "icmp 10.0.0.3 > 10.0.0.5 echo request id 1 ttl 64"},
 		{`--to 10.0.0.5 ip4.dst == 10.0.1.0/24`, "! 0 the packet goes to 10.0.1.0 and not to 10.0.0.5"},
 		{`ip4.src == 10.0.0.0/8 && ip4.dst == 10.9.9.9`, "icmp 10.0.0.3 > 10.9.9.9 echo request id 1 ttl 64"},
@@ -82,7 +82,7 @@ func TestFillMACs(t *testing.T) {
 	}
 }
 
-// TestFillMissing tells what to give where nobody knows.
+// TestFillMissing: the hint says what to give if a value is unknown.
 func TestFillMissing(t *testing.T) {
 	to := Destination{Target: Target{Text: "1.1.1.1", Kind: TargetIP, Addr: netip.MustParseAddr("1.1.1.1")}}
 	for _, c := range []struct {
@@ -134,7 +134,7 @@ func TestMark(t *testing.T) {
 	}
 }
 
-// TestFamily settles what is ambiguous only for want of the family.
+// TestFamily: the family resolves an ambiguity between IPv4 and IPv6 only.
 func TestFamily(t *testing.T) {
 	for in, family := range map[string]int{"tcp.dst == 80": 4, "icmp": 6, "udp && ip.ttl == 3": 6} {
 		mf, err := Parse(in, Options{Family: family})
@@ -150,7 +150,7 @@ func TestFamily(t *testing.T) {
 	}
 }
 
-// TestUnused names what was said and is not of a packet.
+// TestUnused: given values that a packet does not have are listed.
 func TestUnused(t *testing.T) {
 	for in, want := range map[string]string{
 		`inport == "vm1" && ip4 && tcp.dst == 80`:                                                       "",
@@ -173,7 +173,7 @@ func TestUnused(t *testing.T) {
 	}
 }
 
-// TestAddressChoice: of several addresses the global one, whatever their order.
+// TestAddressChoice: of several addresses the global one is used, in any order.
 func TestAddressChoice(t *testing.T) {
 	from := vm1()
 	from.Addrs = append([]netip.Addr{netip.MustParseAddr("fe80::3")}, from.Addrs...)
@@ -187,7 +187,7 @@ func TestAddressChoice(t *testing.T) {
 	if err := Fill(&mf, from, to, FillOptions{NextHop: hop}); err != nil || mf.Packet.Src.String() != "fe80::3" {
 		t.Errorf("from %v, %v", mf.Packet.Src, err)
 	}
-	// A port without addresses: the other end tells the family.
+	// A port without addresses: the other end determines the family.
 	named := Destination{Target: Target{Text: "vm2", Name: "vm2"}, Endpoint: vm2()}
 	mf = Microflow{}
 	if err := Fill(&mf, Endpoint{Port: "p", MAC: hop}, named, FillOptions{NextHop: hop}); err == nil || err.Error() != "p has no IPv4 address: give ip4.src" {

@@ -11,15 +11,15 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// FromHex reads an Ethernet frame written as hex digits. Blanks, colons, dashes, dots and 0x may stand between bytes, and
-// tcpdump's offsets (0x0010:) before them.
+// FromHex reads an Ethernet frame from hex digits. Blanks, colons, dashes, dots and 0x may separate
+// bytes, and tcpdump's offsets (0x0010:) may precede them.
 func FromHex(text string) (Microflow, error) {
 	fail := func(off int, format string, args ...any) (Microflow, error) {
 		return Microflow{}, &SyntaxError{In: text, Off: off, Msg: fmt.Sprintf(format, args...),
 			Hint: "an Ethernet frame, such as ovs-ofctl compose-packet --bare prints"}
 	}
 	var frame []byte
-	var at []int // where each byte stands
+	var at []int // the offset of each byte in the text
 	for i := 0; i < len(text); {
 		switch c := text[i]; {
 		case offsetLen(text[i:]) > 0:
@@ -53,7 +53,8 @@ func FromHex(text string) (Microflow, error) {
 
 func isHex(c byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", c) >= 0 }
 
-// offsetLen is the length of an offset as tcpdump -xx prints it before every sixteen bytes, or 0.
+// offsetLen returns the length of an offset as tcpdump -xx prints it before every sixteen bytes, or
+// 0.
 func offsetLen(text string) int {
 	const form = "0x0010:"
 	if len(text) < len(form) || text[:2] != "0x" || text[len(form)-1] != ':' {
@@ -67,7 +68,7 @@ func offsetLen(text string) int {
 	return len(form)
 }
 
-// fromFrame reads a frame of wire bytes, of which a capture may have cut off the end.
+// fromFrame reads a frame of wire bytes; a capture may have cut off its end.
 func fromFrame(frame []byte, wire int) (Microflow, error) {
 	p, payload, err := packet.Decode(frame, wire)
 	if err != nil {
@@ -76,7 +77,7 @@ func fromFrame(frame []byte, wire int) (Microflow, error) {
 	return Microflow{Packet: p, Given: HasAll, Within: within(p, payload, max(0, wire-len(frame)))}, nil
 }
 
-// FromPcap reads a frame out of a pcap or pcapng file, FILE or FILE:N; the first frame is 1.
+// FromPcap reads a frame of a pcap or pcapng file, given as FILE or FILE:N; the first frame is 1.
 func FromPcap(spec string) (Microflow, error) {
 	name, n := spec, 1
 	f, err := os.Open(name)
@@ -120,8 +121,8 @@ func ReadPcap(r io.Reader, n int) (Microflow, error) {
 		}
 		var mf Microflow
 		if err == nil {
-			// Of a capture that claims to have kept more than there was, all is taken for the
-			// frame.
+			// If a capture claims to have kept more than the frame's length, all of it is taken as
+			// the frame.
 			mf, err = fromFrame(rec.data, max(rec.wire, len(rec.data)))
 		}
 		if err != nil {

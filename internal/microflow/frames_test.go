@@ -190,7 +190,7 @@ func FuzzFromOpenFlow(f *testing.F) {
 	})
 }
 
-// TestWithin tells a tunnel's packet from what it carries.
+// TestWithin distinguishes a tunnel's packet from the inner packet.
 func TestWithin(t *testing.T) {
 	inner := frameOf(t, "--to 10.0.0.5:80/tcp")
 	outer := func(port string, header []byte) []byte {
@@ -207,7 +207,8 @@ func TestWithin(t *testing.T) {
 		{outer("53", []byte{2, 0, 0x65, 0x58, 0, 0, 5, 0}), ""},
 		{inner, ""},
 	} {
-		// The lengths of IPv4 and UDP are not of this frame: 0 is a packet as segmentation offload leaves it.
+		// The lengths of IPv4 and UDP do not fit this frame: 0 is that of a packet before
+		// segmentation offload.
 		if len(c.frame) > len(inner) {
 			c.frame[16], c.frame[17] = 0, 0
 		}
@@ -218,7 +219,8 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-// TestMixedCapture: frames of all interfaces of a pcapng file are counted; a pcap file may have nanoseconds.
+// TestMixedCapture: frames of all interfaces of a pcapng file are counted; a pcap file may have
+// nanoseconds.
 func TestMixedCapture(t *testing.T) {
 	frame := frameOf(t, "--to 10.0.0.5:80/tcp vlan.vid == 7 && ip4")
 	var ng, nanos bytes.Buffer

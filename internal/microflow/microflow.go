@@ -11,7 +11,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 )
 
-// Set says which parts of a packet were given; the others may be filled in.
+// Set is the set of given parts of a packet; Fill may set the others.
 type Set uint32
 
 // The parts of a packet.
@@ -39,49 +39,51 @@ const (
 	HasNDTarget
 	HasNDSLL
 	HasNDTLL
-	// HasAll stands for a packet taken from bytes: nothing is left to fill in.
+	// HasAll is the set of a packet read from bytes: every part is given.
 	HasAll Set = 1<<iota - 1
 )
 
 // Has reports whether all of these parts were given.
 func (s Set) Has(part Set) bool { return s&part == part }
 
-// Value is what a microflow says of a field: Value where Mask is 1, or the string of outport.
+// Value is the value of a field in a microflow: the bits of Value under Mask, or the string of
+// outport.
 type Value struct {
 	Value, Mask openflow.U128
 	Text        string
 }
 
-// Microflow is one packet as described, and what else the description says.
+// Microflow is one packet as described, and the description's other values.
 type Microflow struct {
 	Packet packet.Packet
 	InPort string // logical port, or for an OpenFlow flow its in_port; empty when not given
 	Given  Set
 	// CTState is ct_state as given, with its mask.
 	CTState, CTMask ctstate.State
-	// Other has what is not of the packet, by OVN's name: ct_mark, ct_label, xxreg0, xreg4, flags,
-	// outport, pkt.mark.
+	// Other contains the values that are not part of the packet, by OVN's name: ct_mark, ct_label,
+	// xxreg0, xreg4, flags, outport, pkt.mark.
 	Other map[string]Value
-	// Text is what was read; faults found later quote it.
+	// Text is the description; later errors quote it.
 	Text string
-	// Where tells where in Text a part was given.
+	// Where is the byte offset in Text of each given part.
 	Where map[Set]int
 
-	// Within tells of a tunnel's packet that it is one, and what it carries; empty for any other.
+	// Within describes the tunnel and the inner packet of a tunnel's packet; empty for any other
+	// packet.
 	Within string
 
-	partly map[Set]ovnexpr.Cube // parts of which some bits were said, and which Given counts as given
+	partly map[Set]ovnexpr.Cube // parts of which only some bits are given; Given contains them
 }
 
-// Open reports that a part was not given, or only some of its bits: what suits those may be filled
-// in.
+// Open reports whether a part was not given, or only some of its bits: Fill may then set it to a
+// value that agrees with those.
 func (mf *Microflow) Open(part Set) bool {
 	_, partly := mf.partly[part]
 	return partly || !mf.Given.Has(part)
 }
 
-// Unused lists what was said that is not of a packet as it enters, by name: a packet comes without
-// registers, and what conntrack says of it is looked up. Values of zero are as it comes.
+// Unused lists the names of given values that a packet does not have as it enters: its registers
+// are zero, and its conntrack state is looked up. It does not list values of zero.
 func (mf *Microflow) Unused() []string {
 	var out []string
 	if mf.CTState&mf.CTMask != 0 {
@@ -99,17 +101,17 @@ func (mf *Microflow) Unused() []string {
 	return out
 }
 
-// Unsaid lists what of the packet ofproto/trace cannot be given, and which is followed as if it
-// were not there: flow text has no words for it. ICMP's id and quoted packet are not among that:
-// conntrack's part is played here.
+// Unsaid lists the parts of the packet that flow text cannot express, so that ofproto/trace ignores
+// them. It does not list ICMP's id and quoted packet: only conntrack uses them, which this program
+// models.
 func (mf *Microflow) Unsaid() []string {
 	return slices.DeleteFunc(openflow.Unsayable(mf.Packet), func(what string) bool {
 		return what == openflow.UnsayableID || what == openflow.UnsayableInner
 	})
 }
 
-// registers names the 32-bit registers that a wider one of an expression is made of, those that are
-// not zero.
+// registers returns the names of the 32-bit registers, other than zero ones, that make up a wider
+// register of an expression.
 func registers(name string, v openflow.U128) []string {
 	first, parts := map[string]int{"xxreg0": 0, "xxreg1": 4, "xreg4": 8}[name], []uint64{v.Hi >> 32, v.Hi, v.Lo >> 32, v.Lo}
 	switch {

@@ -8,9 +8,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// FromOpenFlow reads an OpenFlow flow as users paste it: in_port=vm1,tcp,nw_src=...,nw_ttl=64, in any order. InPort is
-// its in_port, a port's name or number; conntrack state is kept, and registers, tunnel and metadata are in Other under
-// their OpenFlow names.
+// FromOpenFlow reads an OpenFlow flow as users write it: in_port=vm1,tcp,nw_src=...,nw_ttl=64, in
+// any order. InPort is its in_port, a port's name or number. The microflow keeps the conntrack
+// state; Other contains registers, tunnel and metadata by their OpenFlow names.
 func FromOpenFlow(text string) (Microflow, error) {
 	flow, where := openflow.Read(text)
 	mf := Microflow{Text: text, Where: map[Set]int{}, Other: map[string]Value{}}
@@ -39,8 +39,8 @@ func FromOpenFlow(text string) (Microflow, error) {
 	return mf, nil
 }
 
-// keep takes what is not of the packet, or of no packet of its kind: an ICMP type of a later
-// fragment.
+// keep records a field that is not part of the packet, or of any packet of its kind: an ICMP type
+// of a later fragment.
 func (mf *Microflow) keep(flow openflow.Flow, f openflow.Field, off int) error {
 	switch {
 	case f.Name == "ct_state":
@@ -61,12 +61,12 @@ func (mf *Microflow) keep(flow openflow.Flow, f openflow.Field, off int) error {
 	return nil
 }
 
-// ofICMP reports whether a field is of an ICMP header or of neighbour discovery.
+// ofICMP reports whether a field belongs to an ICMP header or to neighbour discovery.
 func ofICMP(name string) bool {
 	return strings.HasPrefix(name, "icmp") && strings.Contains(name, "_") || strings.HasPrefix(name, "nd_")
 }
 
-// partOf is the part of the packet that a field gives.
+// partOf returns the part of the packet that a field gives.
 func partOf(f openflow.Field, p *packet.Packet) Set {
 	name := f.Name
 	switch name {

@@ -21,7 +21,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
-// ovnTrace is a real ovn-trace as a daemon over a real Southbound database that knows the corpus' names.
+// ovnTrace is a real ovn-trace as a daemon over a real Southbound database that knows the corpus'
+// names.
 type ovnTrace struct {
 	d   *ovntest.Deployment
 	ctl string
@@ -109,7 +110,7 @@ func (o *ovnTrace) compare(t *testing.T, expr string) string {
 	return otherDiff(mf, f)
 }
 
-// plain makes an address that was not told the zero address, as a flow has it.
+// plain replaces an address that is not given by the zero address, as in a flow.
 func plain(p packet.Packet) packet.Packet {
 	zero := netip.IPv4Unspecified()
 	switch {
@@ -160,8 +161,8 @@ func otherDiff(mf Microflow, f openflow.Flow) string {
 	return ""
 }
 
-// TestOVNTrace asks a real ovn-trace about every expression of the corpus: both read the same packet, or both refuse
-// with the same words. A known difference stands with its case.
+// TestOVNTrace asks a real ovn-trace about every expression of the corpus: both read the same
+// packet, or both refuse with the same words. A known difference is listed with its case.
 func TestOVNTrace(t *testing.T) {
 	o := startOVNTrace(t)
 	for _, cases := range corpus(t) {
@@ -180,8 +181,8 @@ func TestOVNTrace(t *testing.T) {
 	}
 }
 
-// TestOVNTraceSymbols asks what every symbol stands for and implies: an ambiguous expression is refused with the whole
-// of it written out.
+// TestOVNTraceSymbols compares every symbol's expansion and prerequisites: the message for an
+// ambiguous expression contains both.
 func TestOVNTraceSymbols(t *testing.T) {
 	o := startOVNTrace(t)
 	changed := map[string]bool{ // since 23.03

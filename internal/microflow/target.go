@@ -9,32 +9,34 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// TargetKind tells what a target's name looks like. A logical port's name is free text and goes before every other
-// reading; who looks it up decides.
+// TargetKind is the form of a target's name. A logical port's name is free text and has precedence
+// over every other reading, so that the kind is final only after the look-up.
 type TargetKind uint8
 
 // The kinds of target.
 const (
 	TargetName   TargetKind = iota
-	TargetIP                // an address: nothing to look up
+	TargetIP                // an address: there is no look-up
 	TargetMAC               // aa:bb:cc:dd:ee:ff
 	TargetUUID              // a UUID, or its first eight or more hex digits
 	TargetPod               // pod:NAMESPACE/NAME
 	TargetServer            // server:NAME
 )
 
-// Target is what --to says: a name or address, and perhaps port and protocol.
+// Target is the argument of --to: a name or address, optionally with port and protocol.
 type Target struct {
 	Text    string // as written
 	Kind    TargetKind
-	Name    string     // without port and protocol; what to look up
+	Name    string     // the name to look up, without port and protocol
 	Addr    netip.Addr // of TargetIP
 	Port    uint16
 	HasPort bool
-	Proto   uint8 // 0: not said, and Fill takes TCP for a port and an echo for none; ICMP and ICMPv6 are told apart by the address, both are written icmp
+	// Proto is the IP protocol; 0 if none is given: Fill then takes TCP for a target with a port, and
+	// an echo request for one without. ICMP and ICMPv6 are both written icmp; the address decides.
+	Proto uint8
 }
 
-// ParseTarget reads NAME|IP[:PORT][/PROTO]; an IPv6 address with a port stands in brackets.
+// ParseTarget reads NAME|IP[:PORT][/PROTO]; an IPv6 address with a port is in brackets.
 func ParseTarget(text string) (Target, error) {
 	t := Target{Text: text, Name: text}
 	fail := func(off int, format string, args ...any) (Target, error) {
@@ -105,7 +107,7 @@ func (t Target) classify(fail func(int, string, ...any) (Target, error), protoOf
 	return t, nil
 }
 
-// protoNumber knows the protocols that a packet can be made of.
+// protoNumber returns the number of a protocol for which Fill can make a packet.
 func protoNumber(word string) (uint8, bool) {
 	switch strings.ToLower(word) {
 	case "tcp":
@@ -122,7 +124,8 @@ func protoNumber(word string) (uint8, bool) {
 	return 0, false
 }
 
-// splitPort cuts what follows the last colon, where that is not part of an address; off is its offset, or -1.
+// splitPort splits off the text after the last colon, unless that is part of an address; off is its
+// offset, or -1.
 func splitPort(s string) (name, port string, off int) {
 	i := strings.LastIndexByte(s, ':')
 	if i < 0 || isIP(s) {
@@ -152,7 +155,7 @@ func isIP(s string) bool {
 	return err == nil
 }
 
-// isUUIDPrefix reports eight or more hex digits with the dashes of a UUID.
+// isUUIDPrefix reports whether a text is eight or more hex digits with the dashes of a UUID.
 func isUUIDPrefix(s string) bool {
 	if len(s) < 8 || len(s) > 36 {
 		return false

@@ -7,7 +7,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// UDP ports that tunnels are known by.
+// UDP ports of tunnels.
 const (
 	portGeneve   = 6081
 	portVXLAN    = 4789
@@ -20,16 +20,16 @@ const protoGRE = 47
 // ethBridged is the Ethernet type of a whole Ethernet frame in a tunnel (ETH_TYPE_TEB).
 const ethBridged = 0x6558
 
-// tunnel is what a tunnel's header says.
+// tunnel is the content of a tunnel's header.
 type tunnel struct {
 	kind    string
 	key     string // empty: none
-	inner   uint16 // Ethernet type of what is carried; 0: it is not known
+	inner   uint16 // Ethernet type of the inner packet; 0 if it is unknown
 	payload []byte
 }
 
-// within tells of a packet of a tunnel that it is one: who captured it under OVN wants what is
-// inside. cut is how much of the frame the capture left out at its end.
+// within describes a tunnel's packet: a user who captured one below OVN usually wants to trace the
+// inner packet. cut is the number of bytes that the capture left out at the end of the frame.
 func within(p packet.Packet, payload []byte, cut int) string {
 	t, ok := tunnelOf(p, payload)
 	if !ok {
@@ -42,7 +42,7 @@ func within(p packet.Packet, payload []byte, cut int) string {
 	return fmt.Sprintf("the frame is of a %s, and is traced as the tunnel's; to trace %s, capture it where it enters OVN", what, t.inside(cut))
 }
 
-// inside is the packet that the tunnel carries, as its header says what that is.
+// inside returns the inner packet's text, decoded by the type in the tunnel's header.
 func (t tunnel) inside(cut int) string {
 	const unknown = "what is inside"
 	if len(t.payload) == 0 || t.inner == 0 {
@@ -79,7 +79,7 @@ func tunnelOf(p packet.Packet, b []byte) (tunnel, bool) {
 	return tunnel{}, false
 }
 
-// vni is the 24-bit key of Geneve and VXLAN.
+// vni returns the 24-bit key of Geneve and VXLAN.
 func vni(b []byte) string { return fmt.Sprint(binary.BigEndian.Uint32(b[4:]) >> 8) }
 
 // geneve reads RFC 8926's header: version, length of the options, protocol type, key.
@@ -101,7 +101,7 @@ func vxlan(b []byte) tunnel {
 	return t
 }
 
-// gre reads RFC 2890's header; version 1 is of PPTP.
+// gre reads RFC 2890's header; version 1 is PPTP's.
 func gre(b []byte) (tunnel, bool) {
 	const checksum, key, sequence = 0x8000, 0x2000, 0x1000
 	flags, n := binary.BigEndian.Uint16(b), 4
