@@ -1,4 +1,4 @@
-// Package dpif reads what ovs-vswitchd says of its datapaths' ports.
+// Package dpif reads ovs-vswitchd's list of its datapaths' ports.
 package dpif
 
 import (
@@ -14,12 +14,13 @@ type Port struct {
 	Backer       string // datapath, TYPE@NAME: system@ovs-system
 	Bridge, Name string
 	OFPort       uint32
-	Datapath     string // number, in decimal; empty where it has none (patch ports)
+	Datapath     string // number, in decimal; empty if it has none (patch ports)
 	Type         string
 	Text         string // options as printed
 }
 
-// ParseShow reads the answer of dpif/show, of which a line that cannot be read is a *syntax.Error (ofproto/ofproto-dpif.c: dpif_show_backer):
+// ParseShow reads the reply of dpif/show (ofproto/ofproto-dpif.c: dpif_show_backer). A line that it
+// cannot read is a *syntax.Error. The format is:
 //
 //	system@ovs-system: hit:0 missed:0
 //	  br-int:
@@ -42,7 +43,7 @@ func ParseShow(text string) ([]Port, error) {
 			p, bad := parsePort(body)
 			if bad != "" {
 				err := &syntax.Error{What: "dpif/show", In: line, Off: indent, Msg: bad, Whole: true}
-				return out, failure.Of(failure.Unreachable, err) // a daemon that does not answer as one
+				return out, failure.Of(failure.Unreachable, err) // the reply is not ovs-vswitchd's
 			}
 			p.Backer, p.Bridge = backer, bridge
 			out = append(out, p)
@@ -81,7 +82,7 @@ func parsePort(s string) (Port, string) {
 	return p, ""
 }
 
-// Options are the items NAME=VALUE of Text.
+// Options returns the items NAME=VALUE of Text.
 func (p Port) Options() map[string]string {
 	out := map[string]string{}
 	for _, item := range strings.Split(p.Text, ", ") {
@@ -93,10 +94,10 @@ func (p Port) Options() map[string]string {
 	return out
 }
 
-// ofppLocal is the bridge's own port (OFPP_LOCAL), whatever type of datapath it is on.
+// ofppLocal is the bridge's own port (OFPP_LOCAL), on every type of datapath.
 const ofppLocal = 0xfffe
 
-// Host reports whether the host's network stack is behind the port: the bridge's local port, or
+// Host reports whether the port belongs to the host's network stack: the bridge's local port, or
 // another internal one.
 func (p Port) Host() bool {
 	return p.Type == "internal" || p.Type == "tap" || p.OFPort == ofppLocal
