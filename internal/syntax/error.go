@@ -1,4 +1,5 @@
-// Package syntax has what the parsers of daemons' answers, files and kernel messages share.
+// Package syntax contains the error of the parsers of daemons' replies, files and kernel messages,
+// and what else they share.
 package syntax
 
 import (
@@ -6,21 +7,21 @@ import (
 	"strings"
 )
 
-// Error says where a text or a message stopped being what it is read as.
+// Error is the error of a text or a message that cannot be parsed.
 type Error struct {
-	What  string // what is read: "flow", "netlink attributes", a file's path
-	In    string // the text that is quoted; empty for bytes
+	What  string // what was parsed: "flow", "netlink attributes", a file's path
+	In    string // the text to quote; empty for bytes
 	Off   int    // byte offset of the fault, 0 to len(In) for a text
 	Line  int    // the fault's line, from 1, in a text of several lines; else 0
-	Whole bool   // In is one line, of which an error report needs the whole
+	Whole bool   // In is one line, which Error quotes as a whole
 	Msg   string
 }
 
-// near is how many bytes Error quotes on either side of the fault.
+// near is the number of bytes that Error quotes on either side of the fault.
 const near = 24
 
-// Error reads WHAT: line LINE: MSG in a text of several lines, WHAT "IN": offset OFF: MSG with Whole
-// (400 bytes of In at most), and WHAT: offset OFF: MSG near "TEXT" else.
+// Error returns WHAT: line LINE: MSG for a text of several lines, WHAT "IN": offset OFF: MSG with
+// Whole (at most 400 bytes of In), and WHAT: offset OFF: MSG near "TEXT" otherwise.
 func (e *Error) Error() string {
 	switch {
 	case e.Line > 0:
