@@ -1,4 +1,4 @@
-// Package failure says what kind of failure an error is, and what to try against it.
+// Package failure classifies errors by kind, and gives each a hint what to try.
 package failure
 
 import (
@@ -8,28 +8,29 @@ import (
 	"strings"
 )
 
-// Kind is what a failure means for whoever asked.
+// Kind is the kind of a failure, which determines the exit status.
 type Kind uint8
 
 // The kinds of failure.
 const (
-	// Input is a question that is wrong, and any error of which nothing else is known.
+	// Input is a wrong request, and any error of an unknown kind.
 	Input Kind = iota
 	// Unreachable is something that could not be reached, or was not permitted.
 	Unreachable
-	// Undetermined is a trace that was given up: a limit, or tables that kept changing.
+	// Undetermined is a trace that ended without a result: at a limit, or because tables kept
+	// changing.
 	Undetermined
 )
 
-// Error is an error at a boundary that knows its kind. The hint says what to try against it, and is
-// empty if there is nothing to say, or if its cause says more.
+// Error is an error at a boundary, with its kind. The hint says what to try; it is empty if there
+// is no suggestion, or if the cause has a better one.
 type Error interface {
 	error
 	Failure() (kind Kind, hint string)
 }
 
-// KindOf returns the kind of Classify. Without one it is Unreachable for a time limit, a question
-// that was given up, and output that cannot be written; else Input.
+// KindOf returns the kind of Classify. Without one it is Unreachable for a time limit, a cancelled
+// request, and output that cannot be written; else Input.
 func KindOf(err error) Kind {
 	if kind, ok := Classify(err); ok {
 		return kind
@@ -42,7 +43,7 @@ func KindOf(err error) Kind {
 }
 
 // Classify returns the kind of the outermost Error in err's tree. Without one it is Unreachable for
-// what is not permitted or does not exist; ok is false for all else.
+// fs.ErrPermission and fs.ErrNotExist; ok is false for any other error.
 func Classify(err error) (kind Kind, ok bool) {
 	var e Error
 	switch {
@@ -55,7 +56,7 @@ func Classify(err error) (kind Kind, ok bool) {
 	return Input, false
 }
 
-// HintOf returns the outermost hint in err's tree that is not empty. Without one it is that of
+// HintOf returns the outermost hint in err's tree that is not empty. Without one it returns that of
 // Common.
 func HintOf(err error) string {
 	if hint := outermost(err); hint != "" {
@@ -64,7 +65,7 @@ func HintOf(err error) string {
 	return Common(err)
 }
 
-// outermost walks an error's tree in the order of errors.As.
+// outermost returns the first hint in an error's tree, in the order of errors.As.
 func outermost(err error) string {
 	if e, ok := err.(Error); ok {
 		if _, hint := e.Failure(); hint != "" {
@@ -84,8 +85,8 @@ func outermost(err error) string {
 	return ""
 }
 
-// Common returns the hint against the causes that boundaries have in common, a missing permission
-// and a time limit; empty for any other.
+// Common returns the hint for causes common to all boundaries, a missing permission and a time
+// limit; empty for any other.
 func Common(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
@@ -96,7 +97,7 @@ func Common(err error) string {
 	return ""
 }
 
-// DidYouMean is the hint of names that come close to one that does not exist; empty without any.
+// DidYouMean returns the hint with names that are similar to an unknown one; empty without names.
 func DidYouMean(names []string) string {
 	if len(names) == 0 {
 		return ""
@@ -109,7 +110,7 @@ func DidYouMean(names []string) string {
 	return "did you mean " + text + "?"
 }
 
-// Of gives an error a kind; its text stays.
+// Of returns err with a kind; its text is unchanged.
 func Of(kind Kind, err error) error { return &kindError{kind, err} }
 
 type kindError struct {
