@@ -11,7 +11,7 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// public are the packages that a program outside the module can import.
+// public lists the packages that a program outside the module can import.
 func public() []string {
 	var out []string
 	for name := range allowed {
@@ -23,8 +23,8 @@ func public() []string {
 	return out
 }
 
-// Everything that a public package's exported names lead to can be named by who imports it: it is of
-// the standard library or of another public package.
+// An importer can name every type that a public package's exported names lead to: it belongs to the
+// standard library or to a public package.
 func TestSignaturesNamePublicTypes(t *testing.T) {
 	var patterns []string
 	for _, p := range public() {
@@ -55,8 +55,8 @@ func TestSignaturesNamePublicTypes(t *testing.T) {
 // leak is a type that an exported name leads to.
 type leak struct{ from, pkg, name string }
 
-// foreign lists the types of other packages that the exported names of a package lead to, those of
-// the standard library and of public packages left out.
+// foreign lists the types of other packages that the exported names of a package lead to, without
+// those of the standard library and of public packages.
 func foreign(p *types.Package) []leak {
 	w := &walker{pkg: p, seen: map[types.Type]bool{}}
 	scope := p.Scope()
@@ -76,8 +76,8 @@ type walker struct {
 	found []leak
 }
 
-// named notes the package of a type with a name; it reports whether the type is of the package
-// itself, so that what it is made of counts too.
+// named records the package of a named type; it reports whether the type belongs to the package
+// itself, so that its parts must be checked too.
 func (w *walker) named(obj *types.TypeName) bool {
 	if obj.Pkg() == nil { // error, comparable
 		return false
@@ -96,7 +96,7 @@ func (w *walker) named(obj *types.TypeName) bool {
 	return false
 }
 
-// typ follows all that somebody who has a value of the type can reach.
+// typ visits every type that is reachable from a value of the type.
 func (w *walker) typ(t types.Type) {
 	if w.seen[t] {
 		return

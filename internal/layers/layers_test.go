@@ -1,5 +1,5 @@
-// Package layers tests how the module's packages depend on each other, and what its public packages
-// show.
+// Package layers tests the dependencies between the module's packages, and the exported names of
+// its public ones.
 package layers
 
 import (
@@ -14,8 +14,8 @@ import (
 
 const module = "github.com/ovn-ct-trace/ovn-ct-trace"
 
-// own cuts the module's path off a package's: the root is ".". ok is false for a package that is not
-// the module's.
+// own returns a package's path within the module: the root is ".". ok is false for a package of
+// another module.
 func own(path string) (name string, ok bool) {
 	if path == module {
 		return ".", true
@@ -23,13 +23,13 @@ func own(path string) (name string, ok bool) {
 	return strings.CutPrefix(path, module+"/")
 }
 
-// anything allows a package of tools or tests to import what it likes.
+// anything allows a package of tools or tests to import any package.
 const anything = "*"
 
 // allowed says which of the module's packages a package may import, its tests left out. A package
 // above another is below it in the list.
 var allowed = map[string][]string{
-	// Public, beside the root: the model of connection tracking, a packet, one node, the result.
+	// Public, with the root: the model of connection tracking, a packet, one node, the result.
 	"ctstate":         nil,
 	"engine/packet":   nil,
 	"engine":          {"ctstate", "engine/packet", "internal/failure", "internal/odp", "internal/ofreplay", "internal/oftrace", "internal/openflow"},
@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"report":          {"engine", "engine/packet"},
 	"report/schema":   nil,
 
-	// What Open vSwitch prints and reads, and what its actions do.
+	// The languages of Open vSwitch, and the effect of its actions.
 	"internal/u128":     nil,
 	"internal/syntax":   nil,
 	"internal/failure":  nil,
@@ -62,7 +62,7 @@ var allowed = map[string][]string{
 	"internal/microflow": {"ctstate", "engine/packet", "internal/openflow", "internal/ovnexpr", "internal/u128"},
 	"internal/pinctrl":   {"engine/packet", "internal/ofreplay", "internal/openflow", "internal/syntax"},
 
-	// A chassis, and what goes over several.
+	// One chassis, and traces over several.
 	"internal/node": {"ctstate", "engine", "engine/vswitchd", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/dpif", "internal/failure", "internal/nodens",
 		"internal/odp", "internal/ovn", "internal/ovsdb", "internal/unixctl"},
 	"internal/driver":  {"ctstate", "engine", "engine/packet", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},
@@ -73,7 +73,7 @@ var allowed = map[string][]string{
 	"internal/publish": {"ctstate", "engine", "engine/packet", "internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/session", "report"},
 	"internal/render":  {"engine", "engine/packet", "internal/odp", "internal/openflow", "report"},
 
-	// A question to a deployment, as the library and the command line ask it.
+	// A request to a deployment, of the library and of the command line.
 	"internal/usage":      {"internal/failure"},
 	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/usage"},
 	"internal/question": {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/microflow",
