@@ -27,13 +27,13 @@ var documents = []struct {
 	{"`ct list`, `ct clean`", report.LeftoversReport{}},
 }
 
-// published is the schema, and what its page needs beside it.
+// published is the schema and the closed sets, which docs/json.md also needs.
 type published struct {
 	root *jsonschema.Schema
 	sets map[string]closedSet // by title
 }
 
-// closedSet is a type whose values are its constants.
+// closedSet is a type whose only values are its constants.
 type closedSet struct {
 	doc   string
 	words []word
@@ -74,8 +74,8 @@ func hoist(def *jsonschema.Schema) {
 	}
 }
 
-// describe returns the first sentence of a type's comment, or a field's comment, which speaks of
-// the field by its name in JSON; for a field without one, what its closed set is.
+// describe returns the first sentence of a type's comment, or a field's comment, with the field's
+// JSON name; for a field without a comment, that of its closed set.
 func describe(src *source, t reflect.Type, field string) string {
 	if field == "" {
 		return new(doc.Package).Synopsis(src.comment(t, ""))
@@ -94,11 +94,11 @@ func describe(src *source, t reflect.Type, field string) string {
 	return ""
 }
 
-// bounds are those of the integers that Go bounds.
+// bounds contains the maxima of Go's unsigned integer types.
 var bounds = map[reflect.Kind]json.Number{reflect.Uint8: "255", reflect.Uint16: "65535", reflect.Uint32: "4294967295"}
 
-// plain is the schema of a type that is not a struct, list or map of its own: closed sets, text,
-// bounded integers; nil for others.
+// plain returns the schema of a closed set, a type with a text form or a bounded integer; nil for
+// any other type.
 func (p *published) plain(src *source, t reflect.Type) *jsonschema.Schema {
 	if words := src.words(t); len(words) > 0 {
 		s := &jsonschema.Schema{Type: "string", Title: t.Name()}
@@ -117,7 +117,7 @@ func (p *published) plain(src *source, t reflect.Type) *jsonschema.Schema {
 	return nil
 }
 
-// text is the schema as it is published; every object's fields must be described.
+// text returns the schema as published; it is an error if a field has no description.
 func (p *published) text() (string, error) {
 	var bare []string
 	for _, name := range p.order() {

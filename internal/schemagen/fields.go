@@ -8,7 +8,7 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// field is one field of a document: where it is, what it is, whether it is always there.
+// field is one field of a document: its path, its type, and whether it is always present.
 //
 // As text: "PATH TYPE always|optional [WORD|WORD...]". A path is the document's first, a list's
 // items are "[]" and the values of a map "{}". The empty word is written "-".
@@ -44,7 +44,7 @@ func parseField(line string) (field, error) {
 	return f, nil
 }
 
-// fields lists the fields of every document, each by its path.
+// fields returns the fields of every document, by path.
 func fields(root *jsonschema.Schema) []field {
 	var out []field
 	for _, doc := range root.AnyOf {
@@ -88,7 +88,7 @@ func orDash(s string) string {
 	return s
 }
 
-// kindOf is the JSON type, with that of what it holds: "array[array[integer]]".
+// kindOf returns the JSON type with that of its items: "array[array[integer]]".
 func kindOf(s *jsonschema.Schema) string {
 	switch {
 	case s.Ref != "":
@@ -101,8 +101,8 @@ func kindOf(s *jsonschema.Schema) string {
 	return s.Type
 }
 
-// refOf is the name of the definition that a schema, or a list's items, or a value that may be null
-// refers to; empty for none.
+// refOf returns the name of the definition to which a schema, a list's items, or a value that may
+// be null refers; empty for none.
 func refOf(s *jsonschema.Schema) string {
 	switch {
 	case s.Items != nil:
@@ -115,8 +115,8 @@ func refOf(s *jsonschema.Schema) string {
 	return strings.TrimPrefix(s.Ref, "#/$defs/")
 }
 
-// kept reports what a reader of a published version would miss: a field that is gone, has another
-// type, is no longer always there, or lost one of its words.
+// kept returns an error for a change that breaks readers of a published version: a field that was
+// removed, has another type, is no longer always present, or lost one of its words.
 func kept(frozen string, now []field) error {
 	have := map[string]field{}
 	for _, f := range now {
@@ -153,8 +153,8 @@ func kept(frozen string, now []field) error {
 	return nil
 }
 
-// appendNew adds to the list of published fields those that it does not have, and the words they
-// gained; nothing is removed.
+// appendNew returns the list of published fields with new fields and new words added; it removes
+// nothing.
 func appendNew(frozen string, now []field) string {
 	known := map[string]int{}
 	lines := strings.SplitAfter(frozen, "\n")

@@ -1,9 +1,10 @@
-// Command schemagen makes what is published of the JSON from the types of package report and their
-// comments: its JSON Schema, docs/json.md, and the list of fields that later versions have to keep.
+// Command schemagen generates the description of the JSON from the types of package report and
+// their comments: the JSON Schema, docs/json.md, and the list of fields that later versions must
+// keep.
 //
 //	go generate ./internal/schemagen
 //
-// Its test fails when one of them is out of date, or when a published field is gone.
+// Its test fails if one of them is out of date, or if a published field was removed.
 package main
 
 import (
@@ -13,7 +14,7 @@ import (
 
 //go:generate go run .
 
-// The files that are made, as seen from this folder.
+// The generated files, relative to this directory.
 const (
 	schemaFile = "../../report/schema/schema.json"
 	pageFile   = "../../docs/json.md"
@@ -44,7 +45,7 @@ func run() error {
 	return nil
 }
 
-// generate returns the text of every file; frozen is the list of fields that are published already.
+// generate returns the text of every file; frozen is the list of fields published so far.
 func generate(frozen string) (map[string]string, error) {
 	s, err := build()
 	if err != nil {

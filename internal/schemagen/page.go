@@ -12,7 +12,7 @@ import (
 //go:embed intro.md
 var intro string
 
-// page is docs/json.md.
+// page returns docs/json.md.
 func (p *published) page() string {
 	var b strings.Builder
 	b.WriteString(intro)
@@ -45,7 +45,7 @@ func (p *published) object(b *strings.Builder, name string, def *jsonschema.Sche
 	}
 }
 
-// typeText names a type for people, with links to what has a section of its own.
+// typeText returns the text of a type for people, with links to the types that have sections.
 func (p *published) typeText(s *jsonschema.Schema) string {
 	switch {
 	case len(s.OneOf) > 0:
@@ -76,7 +76,7 @@ func (p *published) typeText(s *jsonschema.Schema) string {
 	return s.Type
 }
 
-// order lists the objects as a reader meets them: each document, then what it holds.
+// order lists the objects in reading order: each document, then the objects in it.
 func (p *published) order() []string {
 	var out []string
 	for _, doc := range p.root.AnyOf {
@@ -110,5 +110,5 @@ func (p *published) setOrder() []string {
 
 func link(name string) string { return fmt.Sprintf("[%s](#%s)", name, strings.ToLower(name)) }
 
-// cell keeps text in its cell of a table.
+// cell returns text escaped for a cell of a table.
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }

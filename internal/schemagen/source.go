@@ -12,10 +12,10 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// source reads what reflection cannot see: comments, and the constants of a type.
+// source reads comments and the constants of a type, which reflection does not show.
 type source struct {
 	packages map[string]*packages.Package
-	err      error // the first that occurred
+	err      error // the first error
 }
 
 // word is a value of a closed set.
@@ -97,8 +97,8 @@ func (s *source) typeSpec(t reflect.Type) *typeSpec {
 	return nil
 }
 
-// words returns the constants of a type as they are printed, in the order in which they are
-// declared; none for a type that is no closed set.
+// words returns the constants of a type as printed, in the order of declaration; none for a type
+// that is not a closed set.
 func (s *source) words(t reflect.Type) []word {
 	if t.PkgPath() == "" || !strings.HasPrefix(t.PkgPath(), module) || t.Kind() == reflect.Struct {
 		return nil
@@ -163,7 +163,7 @@ func printed(t reflect.Type, c constant.Value) (string, error) {
 	return v.String(), nil
 }
 
-// commentText joins the lines of the first comment there is.
+// commentText joins the lines of the first comment that is not empty.
 func commentText(groups ...*ast.CommentGroup) string {
 	for _, g := range groups {
 		if text := strings.Join(strings.Fields(g.Text()), " "); text != "" {
