@@ -1,4 +1,4 @@
-// Package reporttest holds the JSON that the tool prints against its published schema.
+// Package reporttest checks the JSON that the tool prints against its published schema.
 package reporttest
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report/schema"
 )
 
-// Check validates one document, strictly: a field that the schema does not name is an error, though
+// Check validates one document strictly: a field that is not in the schema is an error, although
 // later versions may have it.
 func Check(doc []byte) error {
 	s, err := strict()
@@ -28,7 +28,7 @@ func Check(doc []byte) error {
 // strict is the schema with every object closed; it is compiled once.
 var strict = sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(closed) })
 
-// compile compiles the published schema as change leaves it.
+// compile compiles the published schema after change has modified it.
 func compile(change func(any)) (*jsonschema.Schema, error) {
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader([]byte(schema.Text())))
 	if err != nil {
@@ -44,7 +44,7 @@ func compile(change func(any)) (*jsonschema.Schema, error) {
 	return c.Compile(url)
 }
 
-// closed forbids, in every object that lists its properties, all others.
+// closed forbids other properties in every object that lists its properties.
 func closed(v any) {
 	switch v := v.(type) {
 	case map[string]any:
