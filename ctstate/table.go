@@ -12,8 +12,9 @@ import (
 var ErrNotFound = errors.New("no such conntrack entry")
 
 // Table finds entries. A table may also implement [Expecter], [SourceBinder], [EchoFinder] and
-// [Counter]. Where the answer depends on one that it does not implement, the tracker lowers the
-// certainty and says why.
+// [Counter]. If it does not, trackers answer as for an empty table: no expectation, no entry with
+// the same source, no entry with another ICMP id, no added entries. The certainty is then at least
+// Predicted after a search by source, and at least Assumed for an ICMP id that is not given.
 type Table interface {
 	// Lookup returns the zone's confirmed entry with a direction equal to t (nf_conntrack_find_get,
 	// conn_key_lookup). The error is ErrNotFound if there is none; any other error says why the
