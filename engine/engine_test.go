@@ -35,6 +35,9 @@ func (b *bridge) Trace(ctx context.Context, br, flow string) (string, error) {
 	if b.lose && strings.Contains(flow, "recirc_id=") {
 		flow = strings.Replace(flow, "recirc_id=0x", "recirc_id=0xffff", 1)
 	}
+	if br == "" { // a flow in the datapath's syntax
+		return b.call(ctx, "ofproto/trace", flow)
+	}
 	return b.call(ctx, "ofproto/trace", br, flow)
 }
 
@@ -311,6 +314,23 @@ func TestSeveralPuntsOfAFlow(t *testing.T) {
 	}
 	if got := strings.Join(actions, " "); got != "controller(userdata=00.00.00.01) controller(userdata=00.00.00.02)" {
 		t.Errorf("the punts' actions: %s", got)
+	}
+}
+
+// TestInvalidKeepsTuple checks that a packet that the userspace datapath finds invalid is traced on
+// with its tuple, which only a flow in the datapath's syntax can have.
+func TestInvalidKeepsTuple(t *testing.T) {
+	b, p := start(t, 2, "table=0,ip,actions=ct(table=1,zone=5)\ntable=0,ipv6,actions=ct(table=1,zone=5)\ntable=1,ct_state=+inv+trk,actions=output:2")
+	six := syn()
+	six.EthType, six.Src, six.Dst = packet.EthIPv6, netip.MustParseAddr("fd00::1"), netip.MustParseAddr("fd00::2")
+	for _, pkt := range []packet.Packet{syn(), six} {
+		pkt.TCPFlags = packet.FlagSYN | packet.FlagFIN
+		e := eng(b, p, table{})
+		e.Tracker = ctstate.NewUserspace()
+		res := trace(t, e, engine.Request{Bridge: "br0", InPort: 1, InPortDatapath: "2", Packet: pkt})
+		if l := res.Outcomes[0].Leaves; len(l) != 1 || l[0].Kind != engine.LeafOutput {
+			t.Errorf("%v: %+v", pkt, l)
+		}
 	}
 }
 

@@ -119,11 +119,11 @@ func (r *run) datapathFlow(id uint32, st state) string {
 	if t.Proto == ctstate.ProtoICMP || t.Proto == ctstate.ProtoICMPv6 {
 		tp = [2]uint16{uint16(t.ICMPType), uint16(t.ICMPCode)}
 	}
+	version := 4
 	if t.Src.Addr().Is6() {
-		fmt.Fprintf(&b, ",ct_tuple6(src=%v,dst=%v,proto=%d,src_port=%d,dst_port=%d)", t.Src.Addr(), t.Dst.Addr(), t.Proto, tp[0], tp[1])
-	} else {
-		fmt.Fprintf(&b, ",ct_tuple4(src=%v,dst=%v,proto=%d,tp_src=%d,tp_dst=%d)", t.Src.Addr(), t.Dst.Addr(), t.Proto, tp[0], tp[1])
+		version = 6
 	}
+	fmt.Fprintf(&b, ",ct_tuple%d(src=%v,dst=%v,proto=%d,tp_src=%d,tp_dst=%d)", version, t.Src.Addr(), t.Dst.Addr(), t.Proto, tp[0], tp[1])
 	fmt.Fprintf(&b, ",eth(src=%v,dst=%v)", p.EthSrc, p.EthDst)
 	closing := ""
 	for _, v := range p.VLANs {

@@ -72,8 +72,8 @@ func (e *CallError) Failure() (failure.Kind, string) {
 // notRunning is the hint where no daemon answers.
 const notRunning = "is Open vSwitch running there? --ovs-rundir, or OVS_RUNDIR, names its run folder"
 
-// Client calls one daemon. The zero value with a Path is ready to use, by many goroutines at once; each call has a connection of
-// its own, and an idle one is kept for the next.
+// Client calls one daemon. The zero value with a Path is ready to use, by many goroutines at once;
+// each call has a connection of its own, and an idle one is kept for the next.
 type Client struct {
 	Path     string
 	MaxReply int64 // bytes; 0 is DefaultMaxReply
