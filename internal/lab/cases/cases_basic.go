@@ -20,6 +20,9 @@ func basic(b builder) []probe.Case {
 		{Name: "synack-without-syn", Feature: "conntrack states", Steps: []probe.Step{
 			{Packet: with(b.tcp("sw2-p1", "sw0-p1", 8080), func(p *probe.Packet) { p.Flags, p.Ack = "syn|ack", 7 }), Want: "nowhere"},
 		}},
+		{Name: "synack-without-syn-ipv6", Feature: "conntrack states", Steps: []probe.Step{
+			{Packet: with(b.tcp6("sw2-p1", "sw0-p1", 8080), func(p *probe.Packet) { p.Flags, p.Ack = "syn|ack", 7 }), Want: "nowhere"},
+		}},
 		{Name: "synack-without-syn-no-acl", Feature: "conntrack states", Steps: []probe.Step{
 			{Packet: with(b.tcp("sw1-p2", "sw0-p1", 8080), func(p *probe.Packet) { p.Flags, p.Ack = "syn|ack", 7 })},
 		}},

@@ -48,6 +48,7 @@ var explanations = map[string][]probe.Explanation{
 	"acl-label":                    names("label 1234"),
 	"acl-address-set":              names("ACL: to-lport 1010 allow-related: outport == @pg2 && ip4.src == $friends"),
 	"synack-without-syn":           because("invalid", "ls_in_acl"),
+	"synack-without-syn-ipv6":      because("invalid", "ls_in_acl"),
 	"session-closed-to-subnet":     because("ACL", "to-lport 1000 drop"),
 	// The stateless rule left no connection to answer.
 	"session-acl-on-the-way-back": because("invalid", "ls_in_acl"),
