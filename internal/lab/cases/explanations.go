@@ -55,8 +55,8 @@ var explanations = map[string][]probe.Explanation{
 
 	// Load balancers.
 	"lb-reject-empty":    because("Load_Balancer lb-case", "30.0.0.98:80/tcp", "no backend", "rejects it"),
-	"lb-affinity":        because("Load_Balancer lb-case", "(affinity)", "sent again"),
-	"lb-router-affinity": because("Load_Balancer lb-case", "(affinity)", "sent again"),
+	"lb-affinity":        because("Load_Balancer lb-case", "(affinity)", "a retransmission goes through"),
+	"lb-router-affinity": because("Load_Balancer lb-case", "(affinity)", "a retransmission goes through"),
 	"lb-empty-drop":      because("Load_Balancer lb-case", "30.0.0.98:80/tcp", "no backend"),
 	"lb-reject-sctp":     because("Load_Balancer lb-case", "30.0.0.98:9/sctp", "no backend"),
 	"lb-event":           because("Load_Balancer lb-case", "30.0.0.98:80/tcp", "no backend"),
