@@ -162,7 +162,11 @@ func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *deployment.Nodes
 		f.say(report.SeverityWarning, "version-skew", "the tool there is version "+info.Tool+", here "+node.Version(),
 			"install the same version on both", where)
 	}
-	if fresh, err := sb.Freshness(ctx, ch.Name); err == nil && fresh.Stale() {
+	fresh, err := sb.Freshness(ctx, ch.Name)
+	switch {
+	case err != nil:
+		f.say(report.SeverityWarning, "freshness-unknown", "whether its ovn-controller is up to date is unknown: "+err.Error(), failure.HintOf(err), where)
+	case fresh.Stale():
 		f.say(report.SeverityWarning, "stale-controller", fmt.Sprintf("ovn-controller has confirmed configuration %d of %d: its flows may be old", fresh.Have, fresh.Wanted),
 			"see ovn-controller's log on the chassis, and ovn-appctl -t ovn-controller connection-status", where)
 	}

@@ -67,6 +67,15 @@ func (c *checkup) summary() string {
 	return b.String()
 }
 
+// rise returns by how much a counter of conntrack rose between the two readings. It is 0 where that
+// is unknown: part of a reading failed, or the counter began anew.
+func (c *checkup) rise(before, after uint64) uint64 {
+	if len(c.before.Unknown)+len(c.after.Unknown) > 0 || after < before {
+		return 0
+	}
+	return after - before
+}
+
 // The bounds of doctor's findings.
 const (
 	nearlyFull = 0.9             // of the maximum number of connections
@@ -88,7 +97,7 @@ func (f *findings) health(c *checkup, where map[string]string) {
 			"see ovs-appctl dpctl/show, and coverage/show for handler threads that are too slow", where)
 	}
 	ct, was := c.after.Conntrack, c.before.Conntrack
-	dropped, early := ct.Drop-was.Drop, ct.EarlyDrop-was.EarlyDrop
+	dropped, early := c.rise(was.Drop, ct.Drop), c.rise(was.EarlyDrop, ct.EarlyDrop)
 	switch {
 	case ct.Max > 0 && float64(ct.Count) >= nearlyFull*float64(ct.Max), dropped+early > 0:
 		f.say(report.SeverityWarning, "table-full", fmt.Sprintf("conntrack has %d of %d connections; while doctor looked it dropped %d packets for want of an entry and removed %d entries early",
