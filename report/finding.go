@@ -13,15 +13,31 @@ const (
 // Finding is one thing that was found.
 type Finding struct {
 	Severity Severity `json:"severity"`
-	Code     string   `json:"code"` // stable, for scripts: "stale-controller"
+	Code     Code     `json:"code"`
 	Text     string   `json:"text"` // for people
 	// Where is the place of the finding, by kind: chassis, zone, port, ...
 	Where map[string]string `json:"where,omitempty"`
 	NB    *NB               `json:"nb,omitempty"`   // Northbound row that it is about
 	Hint  string            `json:"hint,omitempty"` // what to try
+	// Certainty is how sure the finding is; absent means exact.
+	Certainty Confidence `json:"certainty,omitempty"`
+	// Evidence lists what the finding is based on: rows, entries, counters, each on one line.
+	Evidence []string `json:"evidence,omitempty"`
+	// Mend lists the commands that mend it; the tool never runs them.
+	Mend []string `json:"mend,omitempty"`
 }
 
-// FindingsReport is the answer of doctor.
+// Confidence is how sure a finding is.
+type Confidence string
+
+// The degrees of confidence, the surest first.
+const (
+	ConfidenceExact    Confidence = "exact"    // read from the configuration and from entries
+	ConfidenceLikely   Confidence = "likely"   // follows unless something that cannot be read says otherwise
+	ConfidencePossible Confidence = "possible" // one of several explanations
+)
+
+// FindingsReport is the answer of doctor and nat.
 type FindingsReport struct {
 	// names the version of the format
 	Schema   string    `json:"schema" jsonschema:"enum=ovn-ct-trace/1"`

@@ -50,20 +50,15 @@ func (a *app) doctorCmd() *cobra.Command {
 	return cmd
 }
 
-// The codes of findings about what could not be reached or was not permitted.
-const (
-	codeNorthbound = "northbound-unreachable"
-	codeSouthbound = "southbound-unreachable"
-	codeChassis    = "chassis-unreachable"
-	codeConntrack  = "conntrack-unreadable"
-)
+// unreached are the codes of findings about what could not be reached or was not permitted.
+var unreached = []report.Code{report.CodeNorthboundUnreachable, report.CodeSouthboundUnreachable, report.CodeChassisUnreachable, report.CodeConntrackUnreadable}
 
 // doctorStatus is the exit status for what was found.
 func doctorStatus(found []report.Finding) int {
 	status := 0
 	for _, f := range found {
 		switch {
-		case slices.Contains([]string{codeNorthbound, codeSouthbound, codeChassis, codeConntrack}, f.Code):
+		case slices.Contains(unreached, f.Code):
 			return exitUnreachable
 		case f.Severity != report.SeverityInfo:
 			status = exitNotAsAsked
@@ -75,7 +70,7 @@ func doctorStatus(found []report.Finding) int {
 // findings collects doctor's findings.
 type findings []report.Finding
 
-func (f *findings) say(sev report.Severity, code, text, hint string, where map[string]string) {
+func (f *findings) say(sev report.Severity, code report.Code, text, hint string, where map[string]string) {
 	*f = append(*f, report.Finding{Severity: sev, Code: code, Text: text, Hint: hint, Where: where})
 }
 
@@ -92,18 +87,18 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 	ns := deployment.NewNodes(opt, c.journal)
 	defer closeLate(ctx, ns.Close)
 	if nb, err := opt.DialNB(ctx); err != nil {
-		f.say(report.SeverityWarning, codeNorthbound, err.Error(), "rules are named by logical flow only; --nb names the database", nil)
+		f.say(report.SeverityWarning, report.CodeNorthboundUnreachable, err.Error(), "rules are named by logical flow only; --nb names the database", nil)
 	} else {
-		f.say(report.SeverityInfo, "northbound", "Northbound database at "+nb.Remote(), "", nil)
+		f.say(report.SeverityInfo, report.CodeNorthbound, "Northbound database at "+nb.Remote(), "", nil)
 		nb.Close()
 	}
 	sb, err := opt.DialSB(ctx)
 	if err != nil {
-		f.say(report.SeverityError, codeSouthbound, err.Error(), "--sb names the database", nil)
+		f.say(report.SeverityError, report.CodeSouthboundUnreachable, err.Error(), "--sb names the database", nil)
 		return f, nil
 	}
 	defer sb.Close()
-	f.say(report.SeverityInfo, "southbound", "Southbound database at "+sb.Remote(), "", nil)
+	f.say(report.SeverityInfo, report.CodeSouthbound, "Southbound database at "+sb.Remote(), "", nil)
 	all, err := sb.AllChassis(ctx)
 	if err != nil {
 		return nil, err
@@ -114,7 +109,7 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 	g.SetLimit(maxDoctor)
 	for i, ch := range all {
 		if ch.IsRemote() || ch.IsVTEP() {
-			each[i].say(report.SeverityInfo, "chassis-elsewhere", "belongs to another zone, or is a VTEP gateway: not asked", "", map[string]string{"chassis": ch.Name})
+			each[i].say(report.SeverityInfo, report.CodeChassisElsewhere, "belongs to another zone, or is a VTEP gateway: not asked", "", map[string]string{"chassis": ch.Name})
 			continue
 		}
 		g.Go(func() error {
@@ -134,40 +129,40 @@ func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *deployment.Nodes
 	where := map[string]string{"chassis": ch.Name}
 	n, err := ns.Node(ctx, ch)
 	if err != nil {
-		f.say(report.SeverityError, codeChassis, err.Error(), failure.HintOf(err), where)
+		f.say(report.SeverityError, report.CodeChassisUnreachable, err.Error(), failure.HintOf(err), where)
 		return
 	}
 	info, err := n.Info(ctx)
 	if err != nil {
-		f.say(report.SeverityError, codeChassis, err.Error(), failure.HintOf(err), where)
+		f.say(report.SeverityError, report.CodeChassisUnreachable, err.Error(), failure.HintOf(err), where)
 		return
 	}
 	if err := n.Check(ctx); err != nil {
-		f.say(report.SeverityError, codeConntrack, err.Error(), failure.HintOf(err), where)
+		f.say(report.SeverityError, report.CodeConntrackUnreadable, err.Error(), failure.HintOf(err), where)
 		return
 	}
 	text := described(info)
 	checkup, err := examineNode(ctx, n, healthInterval)
 	switch {
 	case err != nil:
-		f.say(report.SeverityWarning, "counters-unreadable", err.Error(), failure.HintOf(err), where)
+		f.say(report.SeverityWarning, report.CodeCountersUnreadable, err.Error(), failure.HintOf(err), where)
 	case checkup != nil:
 		text += checkup.summary()
 	}
-	f.say(report.SeverityInfo, "chassis", text, "", where)
+	f.say(report.SeverityInfo, report.CodeChassis, text, "", where)
 	if checkup != nil {
 		f.health(checkup, where)
 	}
 	if info.Tool != node.Version() {
-		f.say(report.SeverityWarning, "version-skew", "the tool there is version "+info.Tool+", here "+node.Version(),
+		f.say(report.SeverityWarning, report.CodeVersionSkew, "the tool there is version "+info.Tool+", here "+node.Version(),
 			"install the same version on both", where)
 	}
 	fresh, err := sb.Freshness(ctx, ch.Name)
 	switch {
 	case err != nil:
-		f.say(report.SeverityWarning, "freshness-unknown", "whether its ovn-controller is up to date is unknown: "+err.Error(), failure.HintOf(err), where)
+		f.say(report.SeverityWarning, report.CodeFreshnessUnknown, "whether its ovn-controller is up to date is unknown: "+err.Error(), failure.HintOf(err), where)
 	case fresh.Stale():
-		f.say(report.SeverityWarning, "stale-controller", fmt.Sprintf("ovn-controller has confirmed configuration %d of %d: its flows may be old", fresh.Have, fresh.Wanted),
+		f.say(report.SeverityWarning, report.CodeStaleController, fmt.Sprintf("ovn-controller has confirmed configuration %d of %d: its flows may be old", fresh.Have, fresh.Wanted),
 			"see ovn-controller's log on the chassis, and ovn-appctl -t ovn-controller connection-status", where)
 	}
 }

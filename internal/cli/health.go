@@ -93,24 +93,24 @@ func (f *findings) health(c *checkup, where map[string]string) {
 		if i := slices.IndexFunc(c.before.Datapaths, func(b node.DatapathStats) bool { return b.Name == d.Name }); i >= 0 && d.Lost > c.before.Datapaths[i].Lost {
 			sev, when = report.SeverityWarning, fmt.Sprintf("%d of them while doctor looked", d.Lost-c.before.Datapaths[i].Lost)
 		}
-		f.say(sev, "upcalls-lost", fmt.Sprintf("datapath %s has dropped %d packets whose upcalls did not reach ovs-vswitchd, %s: no trace shows that", d.Name, d.Lost, when),
+		f.say(sev, report.CodeUpcallsLost, fmt.Sprintf("datapath %s has dropped %d packets whose upcalls did not reach ovs-vswitchd, %s: no trace shows that", d.Name, d.Lost, when),
 			"see ovs-appctl dpctl/show, and coverage/show for handler threads that are too slow", where)
 	}
 	ct, was := c.after.Conntrack, c.before.Conntrack
 	dropped, early := c.rise(was.Drop, ct.Drop), c.rise(was.EarlyDrop, ct.EarlyDrop)
 	switch {
 	case ct.Max > 0 && float64(ct.Count) >= nearlyFull*float64(ct.Max), dropped+early > 0:
-		f.say(report.SeverityWarning, "table-full", fmt.Sprintf("conntrack has %d of %d connections; while doctor looked it dropped %d packets for want of an entry and removed %d entries early",
+		f.say(report.SeverityWarning, report.CodeTableFull, fmt.Sprintf("conntrack has %d of %d connections; while doctor looked it dropped %d packets for want of an entry and removed %d entries early",
 			ct.Count, ct.Max, dropped, early), "raise net.netfilter.nf_conntrack_max (kernel) or dpctl/ct-set-maxconns (userspace), or find who opens them", where)
 	case ct.Drop+ct.EarlyDrop > 0:
-		f.say(report.SeverityInfo, "table-full", fmt.Sprintf("conntrack has dropped %d packets for want of an entry and removed %d entries early, none of them while doctor looked",
+		f.say(report.SeverityInfo, report.CodeTableFull, fmt.Sprintf("conntrack has dropped %d packets for want of an entry and removed %d entries early, none of them while doctor looked",
 			ct.Drop, ct.EarlyDrop), "", where)
 	}
 	if c.skew.Abs() > maxSkew {
-		f.say(report.SeverityWarning, "clock-skew", fmt.Sprintf("the chassis' clock differs by %s from this machine's: ages and times of entries are off by as much", c.skew.Round(time.Millisecond)),
+		f.say(report.SeverityWarning, report.CodeClockSkew, fmt.Sprintf("the chassis' clock differs by %s from this machine's: ages and times of entries are off by as much", c.skew.Round(time.Millisecond)),
 			"let both follow one time server", where)
 	}
 	for _, u := range c.after.Unknown {
-		f.say(report.SeverityInfo, "counters-unreadable", u, "", where)
+		f.say(report.SeverityInfo, report.CodeCountersUnreadable, u, "", where)
 	}
 }

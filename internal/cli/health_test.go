@@ -69,7 +69,7 @@ func TestHealthFindings(t *testing.T) {
 		}
 		for i, w := range c.want {
 			head, part, _ := strings.Cut(w, ": ")
-			if got := string(f[i].Severity) + " " + f[i].Code; got != head || !strings.Contains(f[i].Text, part) || f[i].Where["chassis"] != "hv1" {
+			if got := string(f[i].Severity) + " " + string(f[i].Code); got != head || !strings.Contains(f[i].Text, part) || f[i].Where["chassis"] != "hv1" {
 				t.Errorf("%s: %s: %s, want %s", c.name, got, f[i].Text, w)
 			}
 		}
@@ -88,7 +88,7 @@ func TestExamineOldNode(t *testing.T) {
 }
 
 func TestDoctorStatus(t *testing.T) {
-	f := func(sev report.Severity, code string) report.Finding {
+	f := func(sev report.Severity, code report.Code) report.Finding {
 		return report.Finding{Severity: sev, Code: code}
 	}
 	for _, c := range []struct {

@@ -29,7 +29,7 @@ func finding(chassis string, d explain.Difference) report.Finding {
 		Where:    map[string]string{"chassis": chassis, "table": strconv.Itoa(d.Hit.Table), "datapath": d.Datapath},
 	}
 	if d.Kind == explain.Outlived {
-		f.Code = "flow-outlived"
+		f.Code = report.CodeFlowOutlived
 		f.Text = fmt.Sprintf("%s: table %d took the packet on %s by a flow (cookie 0x%x, priority %d) whose logical flow is no longer in the Southbound database",
 			chassis, d.Hit.Table, d.Datapath, d.Hit.Cookie, d.Hit.Priority)
 		f.Hint = "is ovn-controller running and connected?"
@@ -44,7 +44,7 @@ func finding(chassis string, d explain.Difference) report.Finding {
 	if !d.Hit.Miss {
 		instead = fmt.Sprintf("one of priority %d did", d.Hit.Priority)
 	}
-	f.Code, f.NB = "flow-not-installed", nbRow(d.NB)
+	f.Code, f.NB = report.CodeFlowNotInstalled, nbRow(d.NB)
 	f.Where["stage"], f.Where["logical_flow"] = lf.Stage, lf.UUID.String()
 	f.Text = fmt.Sprintf("%s: %s should have taken the packet in table %d and is not in its tables: %s", chassis, what, d.Hit.Table, instead)
 	f.Hint = fmt.Sprintf("ovs-ofctl dump-flows br-int cookie=0x%08x/-1; is ovn-controller running and connected?", ovn.Cookie(lf.UUID))

@@ -103,7 +103,7 @@ func (p *printer) finding(f report.Finding, info string) {
 	pad := strings.Repeat(" ", max(0, severityWidth-len(word))+1)
 	// If the finding's code is also a key of Where, such as "chassis", its value is printed after the
 	// code.
-	head, object := orNone(f.Code), f.Where[f.Code]
+	head, object := orNone(string(f.Code)), f.Where[string(f.Code)]
 	if object != "" {
 		head += " " + object
 	}
@@ -112,7 +112,7 @@ func (p *printer) finding(f report.Finding, info string) {
 	indent := severityWidth + 1
 	var parts []string
 	for _, k := range sortedKeys(f.Where) {
-		if k != f.Code || object == "" {
+		if k != string(f.Code) || object == "" {
 			parts = append(parts, k+" "+f.Where[k])
 		}
 	}
@@ -120,7 +120,16 @@ func (p *printer) finding(f report.Finding, info string) {
 		p.line(indent, plain("where: "+strings.Join(parts, ", ")))
 	}
 	p.nb(indent, f.NB)
+	for _, e := range f.Evidence {
+		p.line(indent, plain("evidence: "+e))
+	}
+	if f.Certainty != "" && f.Certainty != report.ConfidenceExact {
+		p.line(indent, plain("certainty: "+string(f.Certainty)))
+	}
 	if f.Hint != "" {
 		p.line(indent, plain("hint: "+f.Hint))
+	}
+	for _, m := range f.Mend {
+		p.line(indent, plain("mend: "+m))
 	}
 }

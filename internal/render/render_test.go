@@ -145,7 +145,7 @@ func TestListsJSON(t *testing.T) {
 	n := uint16(1)
 	for name, print := range map[string]func(io.Writer) error{
 		"findings": func(w io.Writer) error {
-			return FindingsJSON(w, []report.Finding{{Severity: report.SeverityError, Code: "c", Text: "<t>", Where: map[string]string{"chassis": "hv1"}, Hint: "h"}})
+			return FindingsJSON(w, []report.Finding{{Severity: report.SeverityError, Code: report.CodeChassis, Text: "<t>", Where: map[string]string{"chassis": "hv1"}, Hint: "h"}})
 		},
 		"no findings": func(w io.Writer) error { return FindingsJSON(w, nil) },
 		"entries": func(w io.Writer) error {

@@ -10,7 +10,7 @@ import (
 
 func TestHealthy(t *testing.T) {
 	chassis := []lab.Chassis{{Name: "hv1"}, {Name: "hv4", Zone: "az2"}}
-	say := func(sev report.Severity, code, chassis, text string) report.Finding {
+	say := func(sev report.Severity, code report.Code, chassis, text string) report.Finding {
 		return report.Finding{Severity: sev, Code: code, Text: text, Where: map[string]string{"chassis": chassis}}
 	}
 	one, four := say("info", "chassis", "hv1", "0 lost upcalls"), say("info", "chassis-elsewhere", "hv4", "not asked")
