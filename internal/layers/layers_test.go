@@ -65,9 +65,10 @@ var allowed = map[string][]string{
 	// One chassis, and traces over several.
 	"internal/node": {"ctstate", "engine", "engine/vswitchd", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/dpif", "internal/failure", "internal/nodens",
 		"internal/odp", "internal/ovn", "internal/ovsdb", "internal/unixctl"},
-	"internal/driver":  {"ctstate", "engine", "engine/packet", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},
-	"internal/session": {"ctstate", "engine", "engine/packet", "internal/driver"},
-	"internal/explain": {"engine", "engine/packet", "internal/openflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb"},
+	"internal/connection": {"ctstate"},
+	"internal/driver":     {"ctstate", "engine", "engine/packet", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},
+	"internal/session":    {"ctstate", "engine", "engine/packet", "internal/driver"},
+	"internal/explain":    {"engine", "engine/packet", "internal/openflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb"},
 
 	// Text.
 	"internal/publish": {"ctstate", "engine", "engine/packet", "internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/session", "report"},
