@@ -30,10 +30,10 @@ func (e *TooLargeError) Error() string {
 		e.Connections, e.Hold(), (e.Connections/100_000+1)*100_000, e.Max)
 }
 
-// mayDump returns a TooLargeError if the datapath has more than MaxDump connections in all zones.
+// MayDump returns a TooLargeError if the datapath has more than MaxDump connections in all zones.
 // Open vSwitch has no count of one zone: it counts only connections created after the zone got a
 // limit.
-func (t *Table) mayDump(ctx context.Context) error {
+func (t *Table) MayDump(ctx context.Context) error {
 	if t.MaxDump <= 0 {
 		return nil
 	}

@@ -56,3 +56,6 @@ func unreadable(err error) *syntax.Error {
 	errors.As(err, &se)
 	return se
 }
+
+// IsUnreadable reports whether an error of Scan or All is that of one line, which others follow.
+func IsUnreadable(err error) bool { return unreadable(err) != nil }

@@ -197,7 +197,7 @@ func (t *Table) readZone(ctx context.Context, id uint16) (*zone, error) {
 	if z := t.zones[id]; z != nil {
 		return z, nil
 	}
-	if err := t.mayDump(ctx); err != nil {
+	if err := t.MayDump(ctx); err != nil {
 		return nil, err
 	}
 	z := &zone{read: t.now()}

@@ -28,6 +28,15 @@ type tupleFilter struct {
 // (ctnetlink_filter_match_tuple) and returns every entry except the matching ones. The kernel
 // ignores the zone inside the tuple; since 6.8 it compares CTA_ZONE beside the tuple.
 func (f *tupleFilter) encode(e *encoder, zone uint16) {
+	f.encodeTuple(e)
+	e.be16(ctaZone, zone)
+}
+
+// encodeTuple appends the filter for all zones.
+func (f *tupleFilter) encodeTuple(e *encoder) {
+	if f.unfiltered {
+		return
+	}
 	typ := uint16(ctaTupleOrig)
 	flags := [2]uint32{f.flags, 0}
 	if f.reply {
@@ -37,14 +46,11 @@ func (f *tupleFilter) encode(e *encoder, zone uint16) {
 		flags[0] &^= filterIPSrc | filterIPDst
 		flags[1] &^= filterIPSrc | filterIPDst
 	}
-	if !f.unfiltered {
-		e.tuple(typ, f.tuple)
-		n := e.nest(ctaFilter)
-		e.host32(ctaFilterOrigFlags, flags[0])
-		e.host32(ctaFilterReplyFlags, flags[1])
-		e.end(n)
-	}
-	e.be16(ctaZone, zone)
+	e.tuple(typ, f.tuple)
+	n := e.nest(ctaFilter)
+	e.host32(ctaFilterOrigFlags, flags[0])
+	e.host32(ctaFilterReplyFlags, flags[1])
+	e.end(n)
 }
 
 func (f *tupleFilter) match(e *ctstate.Entry) bool {

@@ -1,0 +1,376 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/creachadair/jrpc2"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
+)
+
+// Lister is a Node that lists the entries of OVN's zones. It is separate from Node because older
+// nodes cannot.
+type Lister interface {
+	// List reads entries of the zones of the integration bridge and hands them over in batches, which
+	// are valid until yield returns. It ends at the first error of yield.
+	List(ctx context.Context, req ListRequest, yield func([]ctstate.Entry) error) (*ListResult, error)
+}
+
+// ListRequest selects entries. The zero request selects all entries of OVN's zones.
+type ListRequest struct {
+	// Addrs selects the entries that have one of these addresses in either tuple.
+	Addrs []netip.Addr `json:"addrs,omitempty"`
+	// Tuples selects the entries that a packet with one of these tuples belongs to, in either
+	// direction, before or after NAT. With Addrs, entries selected by either are listed.
+	Tuples []ctstate.Tuple `json:"tuples,omitempty"`
+	Zones  []uint16        `json:"zones,omitempty"` // none: all zones of OVN on the chassis
+	Limit  int             `json:"limit,omitempty"` // maximum number of entries; 0: no limit
+	// MaxDump is that of TraceRequest.
+	MaxDump int `json:"max_dump,omitempty"`
+}
+
+// ListResult says what was read.
+type ListResult struct {
+	Count int  `json:"count"`         // number of entries handed over
+	Cut   bool `json:"cut,omitempty"` // there are more than Limit
+	// Changed reports that the table changed during each of several readings: entries may be missing.
+	Changed bool `json:"changed,omitempty"`
+	// Held is how long the reading of a userspace datapath's table lasted, which ovs-vswitchd's main
+	// thread takes part in; 0 for the kernel.
+	Held time.Duration `json:"held,omitempty"`
+	// Unreadable is the number of lines of a userspace datapath's table that could not be read.
+	Unreadable int `json:"unreadable,omitempty"`
+}
+
+// batchSize is the number of entries in a batch.
+const batchSize = 512
+
+// listTries is how often a kernel table that changes while it is read is read again.
+const listTries = 3
+
+// List reads entries of OVN's zones from the table of the integration bridge's datapath.
+func (s *Service) List(ctx context.Context, req ListRequest, yield func([]ctstate.Entry) error) (*ListResult, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info, err := s.readInfo(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := listing{req: &req, zones: zonesOf(info, req.Zones), seen: map[seenKey]struct{}{}, yield: yield, out: &ListResult{}}
+	if len(l.zones) == 0 {
+		return l.out, nil
+	}
+	if info.Datapath != "system" {
+		err = l.userspace(ctx, ctdpif.New(ctdpif.Socket{Path: s.ctl.Path}, info.backerOf(info.Bridge)))
+	} else {
+		var t *ctnetlink.Table
+		if t, err = s.kernelTable(ctx); err != nil {
+			return nil, err
+		}
+		err = l.kernel(ctx, t)
+	}
+	if err == nil {
+		err = l.flush()
+	}
+	if errors.Is(err, errCut) {
+		l.out.Cut, err = true, l.flush()
+	}
+	return l.out, err
+}
+
+// zonesOf returns OVN's zones on the node, of those wanted.
+func zonesOf(info *Info, want []uint16) map[uint16]bool {
+	out := map[uint16]bool{}
+	for zone := range info.Zones {
+		if len(want) == 0 || slices.Contains(want, zone) {
+			out[zone] = true
+		}
+	}
+	return out
+}
+
+// errCut ends a listing at its limit.
+var errCut = errors.New("limit reached")
+
+// seenKey tells entries apart that several readings have returned.
+type seenKey struct {
+	zone uint16
+	orig ctstate.Tuple
+}
+
+// listing is one run of List.
+type listing struct {
+	req   *ListRequest
+	zones map[uint16]bool
+	again bool                 // several readings may return the same entry
+	seen  map[seenKey]struct{} // if again
+	batch []ctstate.Entry
+	yield func([]ctstate.Entry) error
+	out   *ListResult
+}
+
+// add takes an entry if it is selected and was not taken before.
+func (l *listing) add(e *ctstate.Entry) error {
+	if !l.zones[e.Zone] || !l.selects(e) {
+		return nil
+	}
+	if l.again {
+		k := seenKey{e.Zone, e.Orig}
+		if _, ok := l.seen[k]; ok {
+			return nil
+		}
+		l.seen[k] = struct{}{}
+	}
+	if l.req.Limit > 0 && l.out.Count >= l.req.Limit {
+		return errCut
+	}
+	l.out.Count++
+	if l.batch = append(l.batch, *e); len(l.batch) < batchSize {
+		return nil
+	}
+	return l.flush()
+}
+
+func (l *listing) flush() error {
+	if len(l.batch) == 0 {
+		return nil
+	}
+	err := l.yield(l.batch)
+	l.batch = l.batch[:0]
+	return err
+}
+
+func (l *listing) selects(e *ctstate.Entry) bool {
+	if len(l.req.Addrs) == 0 && len(l.req.Tuples) == 0 {
+		return true
+	}
+	for _, a := range l.req.Addrs {
+		if e.Orig.Src.Addr() == a || e.Orig.Dst.Addr() == a || e.Reply.Src.Addr() == a || e.Reply.Dst.Addr() == a {
+			return true
+		}
+	}
+	for _, t := range l.req.Tuples {
+		inv, _ := t.Invert()
+		if e.Orig == t || e.Reply == t || inv.IsValid() && (e.Orig == inv || e.Reply == inv) {
+			return true
+		}
+	}
+	return false
+}
+
+// userspace reads the table once.
+func (l *listing) userspace(ctx context.Context, t *ctdpif.Table) error {
+	t.MaxDump = max(0, cmp.Or(l.req.MaxDump, DefaultMaxDump))
+	if err := t.MayDump(ctx); err != nil {
+		return err
+	}
+	var zone *uint16
+	if len(l.zones) == 1 {
+		for z := range l.zones {
+			zone = &z
+		}
+	}
+	began := time.Now()
+	defer func() { l.out.Held = time.Since(began) }()
+	for e, err := range t.All(ctx, zone) {
+		if ctdpif.IsUnreadable(err) {
+			l.out.Unreadable++
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := l.add(&e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxGets is the maximum number of look-ups that are made instead of reading the table.
+const maxGets = 512
+
+// kernel reads the table in the cheapest way: single look-ups for few tuples, a search filtered by
+// the kernel for few addresses, else the whole table.
+func (l *listing) kernel(ctx context.Context, t *ctnetlink.Table) error {
+	if n := len(l.req.Tuples); n > 0 && len(l.req.Addrs) == 0 && 2*n*len(l.zones) <= maxGets {
+		l.again = true
+		return l.get(ctx, t)
+	}
+	var read iter.Seq2[ctstate.Entry, error]
+	switch {
+	case len(l.req.Tuples) == 0 && ctnetlink.CanSearch(l.req.Addrs):
+		l.again = true
+		read = t.Having(ctx, l.req.Addrs)
+	case len(l.zones) == 1:
+		for z := range l.zones {
+			read = t.All(ctx, ctnetlink.Filter{HasZone: true, Zone: z})
+		}
+	default:
+		read = t.All(ctx, ctnetlink.Filter{})
+	}
+	for try := 1; ; try++ {
+		err := l.drain(read)
+		if !errors.Is(err, ctnetlink.ErrInterrupted) {
+			return err
+		}
+		if try == listTries {
+			l.out.Changed = true
+			return nil
+		}
+		// What the first reading has returned is not returned again.
+		if !l.again {
+			l.out.Changed = true
+			return nil
+		}
+	}
+}
+
+func (l *listing) drain(read iter.Seq2[ctstate.Entry, error]) error {
+	for e, err := range read {
+		if err != nil {
+			return err
+		}
+		if err := l.add(&e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// get looks each tuple up in each zone, in both directions: an entry is found by the tuple of either
+// direction.
+func (l *listing) get(ctx context.Context, t *ctnetlink.Table) error {
+	for zone := range l.zones {
+		for _, tuple := range l.req.Tuples {
+			for range 2 {
+				e, err := t.Lookup(ctx, zone, tuple)
+				switch {
+				case err == nil:
+					if err := l.add(&e); err != nil {
+						return err
+					}
+				case !errors.Is(err, ctstate.ErrNotFound):
+					return err
+				}
+				var ok bool
+				if tuple, ok = tuple.Invert(); !ok {
+					break
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// listCall is a request with the stream that its batches are sent on.
+type listCall struct {
+	ListRequest
+	Stream uint64 `json:"stream"`
+}
+
+// entriesMsg is a batch on its way to the caller (a notification, in the order of the batches and
+// before the answer).
+type entriesMsg struct {
+	Stream  uint64          `json:"stream"`
+	Entries []ctstate.Entry `json:"entries"`
+}
+
+// entriesMethod is the name of the notification.
+const entriesMethod = "Entries"
+
+// serveList answers a request of a Remote.
+func serveList(l Lister) jrpc2.Handler {
+	return method(func(ctx context.Context, c listCall) (*ListResult, error) {
+		srv := jrpc2.ServerFromContext(ctx)
+		return l.List(ctx, c.ListRequest, func(batch []ctstate.Entry) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return srv.Notify(ctx, entriesMethod, entriesMsg{c.Stream, batch})
+		})
+	})
+}
+
+// streams are the calls of a Remote that receive batches.
+type streams struct {
+	mu   sync.Mutex
+	last uint64
+	open map[uint64]*stream
+}
+
+type stream struct {
+	yield func([]ctstate.Entry) error
+	err   error
+}
+
+func (s *streams) begin(yield func([]ctstate.Entry) error) (uint64, *stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		s.open = map[uint64]*stream{}
+	}
+	s.last++
+	st := &stream{yield: yield}
+	s.open[s.last] = st
+	return s.last, st
+}
+
+func (s *streams) end(id uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, id)
+}
+
+// receive hands a batch to its call. After the first error the rest of a stream is dropped: its call
+// is cancelled, and batches may still be on the way.
+func (s *streams) receive(r *jrpc2.Request) {
+	if r.Method() != entriesMethod {
+		return
+	}
+	var m entriesMsg
+	err := r.UnmarshalParams(&m)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.open[m.Stream]
+	if err != nil {
+		// Which stream a broken message was for is unknown: no stream may lack a batch silently.
+		for _, st := range s.open {
+			st.err = cmp.Or(st.err, fmt.Errorf("a batch of entries cannot be read: %w", err))
+		}
+		return
+	}
+	if st == nil || st.err != nil {
+		return
+	}
+	st.err = st.yield(m.Entries)
+}
+
+// List reads entries from the node.
+func (r *Remote) List(ctx context.Context, req ListRequest, yield func([]ctstate.Entry) error) (*ListResult, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var failed error
+	id, st := r.streams.begin(func(batch []ctstate.Entry) error {
+		if failed = yield(batch); failed != nil {
+			cancel()
+		}
+		return failed
+	})
+	out, err := remoteCall[*ListResult](ctx, r, "List", listCall{req, id})
+	r.streams.end(id)
+	if st.err != nil {
+		return out, st.err
+	}
+	return out, err
+}
