@@ -4,14 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
-
-	"github.com/creachadair/jrpc2"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
@@ -66,7 +62,7 @@ func (s *Service) List(ctx context.Context, req ListRequest, yield func([]ctstat
 	if err != nil {
 		return nil, err
 	}
-	l := listing{req: &req, zones: zonesOf(info, req.Zones), seen: map[seenKey]struct{}{}, yield: yield, out: &ListResult{}}
+	l := newListing(&req, zonesOf(info, req.Zones), yield)
 	if len(l.zones) == 0 {
 		return l.out, nil
 	}
@@ -110,13 +106,32 @@ type seenKey struct {
 
 // listing is one run of List.
 type listing struct {
-	req   *ListRequest
-	zones map[uint16]bool
-	again bool                 // several readings may return the same entry
-	seen  map[seenKey]struct{} // if again
-	batch []ctstate.Entry
-	yield func([]ctstate.Entry) error
-	out   *ListResult
+	req    *ListRequest
+	zones  map[uint16]bool
+	addrs  map[netip.Addr]bool    // Addrs
+	tuples map[ctstate.Tuple]bool // Tuples and their inverses
+	again  bool                   // several readings may return the same entry
+	seen   map[seenKey]struct{}   // if again
+	batch  []ctstate.Entry
+	yield  func([]ctstate.Entry) error
+	out    *ListResult
+}
+
+func newListing(req *ListRequest, zones map[uint16]bool, yield func([]ctstate.Entry) error) *listing {
+	l := &listing{
+		req: req, zones: zones, addrs: map[netip.Addr]bool{}, tuples: map[ctstate.Tuple]bool{},
+		seen: map[seenKey]struct{}{}, yield: yield, out: &ListResult{},
+	}
+	for _, a := range req.Addrs {
+		l.addrs[a] = true
+	}
+	for _, t := range req.Tuples {
+		l.tuples[t] = true
+		if inv, ok := t.Invert(); ok {
+			l.tuples[inv] = true
+		}
+	}
+	return l
 }
 
 // add takes an entry if it is selected and was not taken before.
@@ -150,22 +165,13 @@ func (l *listing) flush() error {
 	return err
 }
 
+// selects reports whether the request selects an entry.
 func (l *listing) selects(e *ctstate.Entry) bool {
-	if len(l.req.Addrs) == 0 && len(l.req.Tuples) == 0 {
+	if len(l.addrs) == 0 && len(l.tuples) == 0 {
 		return true
 	}
-	for _, a := range l.req.Addrs {
-		if e.Orig.Src.Addr() == a || e.Orig.Dst.Addr() == a || e.Reply.Src.Addr() == a || e.Reply.Dst.Addr() == a {
-			return true
-		}
-	}
-	for _, t := range l.req.Tuples {
-		inv, _ := t.Invert()
-		if e.Orig == t || e.Reply == t || inv.IsValid() && (e.Orig == inv || e.Reply == inv) {
-			return true
-		}
-	}
-	return false
+	return l.addrs[e.Orig.Src.Addr()] || l.addrs[e.Orig.Dst.Addr()] || l.addrs[e.Reply.Src.Addr()] || l.addrs[e.Reply.Dst.Addr()] ||
+		l.tuples[e.Orig] || l.tuples[e.Reply]
 }
 
 // userspace reads the table once.
@@ -271,106 +277,4 @@ func (l *listing) get(ctx context.Context, t *ctnetlink.Table) error {
 		}
 	}
 	return nil
-}
-
-// listCall is a request with the stream that its batches are sent on.
-type listCall struct {
-	ListRequest
-	Stream uint64 `json:"stream"`
-}
-
-// entriesMsg is a batch on its way to the caller (a notification, in the order of the batches and
-// before the answer).
-type entriesMsg struct {
-	Stream  uint64          `json:"stream"`
-	Entries []ctstate.Entry `json:"entries"`
-}
-
-// entriesMethod is the name of the notification.
-const entriesMethod = "Entries"
-
-// serveList answers a request of a Remote.
-func serveList(l Lister) jrpc2.Handler {
-	return method(func(ctx context.Context, c listCall) (*ListResult, error) {
-		srv := jrpc2.ServerFromContext(ctx)
-		return l.List(ctx, c.ListRequest, func(batch []ctstate.Entry) error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			return srv.Notify(ctx, entriesMethod, entriesMsg{c.Stream, batch})
-		})
-	})
-}
-
-// streams are the calls of a Remote that receive batches.
-type streams struct {
-	mu   sync.Mutex
-	last uint64
-	open map[uint64]*stream
-}
-
-type stream struct {
-	yield func([]ctstate.Entry) error
-	err   error
-}
-
-func (s *streams) begin(yield func([]ctstate.Entry) error) (uint64, *stream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open == nil {
-		s.open = map[uint64]*stream{}
-	}
-	s.last++
-	st := &stream{yield: yield}
-	s.open[s.last] = st
-	return s.last, st
-}
-
-func (s *streams) end(id uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.open, id)
-}
-
-// receive hands a batch to its call. After the first error the rest of a stream is dropped: its call
-// is cancelled, and batches may still be on the way.
-func (s *streams) receive(r *jrpc2.Request) {
-	if r.Method() != entriesMethod {
-		return
-	}
-	var m entriesMsg
-	err := r.UnmarshalParams(&m)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st := s.open[m.Stream]
-	if err != nil {
-		// Which stream a broken message was for is unknown: no stream may lack a batch silently.
-		for _, st := range s.open {
-			st.err = cmp.Or(st.err, fmt.Errorf("a batch of entries cannot be read: %w", err))
-		}
-		return
-	}
-	if st == nil || st.err != nil {
-		return
-	}
-	st.err = st.yield(m.Entries)
-}
-
-// List reads entries from the node.
-func (r *Remote) List(ctx context.Context, req ListRequest, yield func([]ctstate.Entry) error) (*ListResult, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var failed error
-	id, st := r.streams.begin(func(batch []ctstate.Entry) error {
-		if failed = yield(batch); failed != nil {
-			cancel()
-		}
-		return failed
-	})
-	out, err := remoteCall[*ListResult](ctx, r, "List", listCall{req, id})
-	r.streams.end(id)
-	if st.err != nil {
-		return out, st.err
-	}
-	return out, err
 }

@@ -146,3 +146,12 @@ func (s *SB) portsByPrefix(ctx context.Context, prefix string) ([]*PortBinding, 
 	}
 	return s.ports(ctx, alt...)
 }
+
+// PortsByNames lists the ports with these names; names that no port has are left out.
+func (s *SB) PortsByNames(ctx context.Context, names []string) ([]*PortBinding, error) {
+	var alt []ovsdb.Query
+	for _, name := range names {
+		alt = append(alt, portBindings.Equal("logical_port", name))
+	}
+	return s.ports(ctx, alt...)
+}

@@ -1,0 +1,264 @@
+// Package gather reads the live connections of a deployment: it lists entries on several chassis at
+// once, and asks again for the entries that the first answers lead to, until the connections are
+// whole.
+package gather
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// Nodes reaches chassis.
+type Nodes interface {
+	Node(ctx context.Context, c *ovn.Chassis) (node.Node, error)
+}
+
+// Request says which connections to read. It bounds what is read of each chassis.
+type Request struct {
+	Filter  connection.Filter
+	Limit   int // maximum number of entries of a chassis; 0: no limit
+	MaxDump int // as in node.TraceRequest
+}
+
+// Result is what was read.
+type Result struct {
+	Connections []connection.Connection // those that the filter selects
+	Chassis     []*Chassis              // in the order in which they were given
+}
+
+// Chassis is what one chassis answered.
+type Chassis struct {
+	Name   string
+	Info   *node.Info        // nil if it was not reached
+	Zones  map[uint16]string // names of the zones; routers by name, not by UUID
+	Listed node.ListResult   // of all readings together
+	Err    error             // why its entries are missing, or incomplete
+
+	lister  node.Lister
+	whole   bool // its whole table was read
+	records []connection.Record
+	have    map[key]bool
+}
+
+// key is an entry of a chassis.
+type key struct {
+	zone uint16
+	orig ctstate.Tuple
+}
+
+// maxChassis is the maximum number of chassis that are asked at once.
+const maxChassis = 64
+
+// maxRounds is the maximum number of readings of a chassis: a connection passes no more routers with
+// NAT than that.
+const maxRounds = 5
+
+// maxTuples is the maximum number of tuples by which a chassis is asked for the other entries of
+// connections; beyond it, it is asked by their addresses.
+const maxTuples = 128
+
+// Connections reads the connections of these chassis that a filter selects. A chassis that fails has
+// an error in the result, and the connections lack its entries. The error is one of the databases.
+func Connections(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, req Request) (*Result, error) {
+	out := &Result{}
+	for _, c := range chassis {
+		out.Chassis = append(out.Chassis, &Chassis{Name: c.Name, have: map[key]bool{}})
+	}
+	each(out.Chassis, func(i int, c *Chassis) { c.reach(ctx, nodes, chassis[i]) })
+	for _, c := range out.Chassis {
+		if c.Info == nil {
+			continue
+		}
+		var err error
+		if c.Zones, err = sb.NameZones(ctx, c.Info.Zones); err != nil {
+			return nil, err
+		}
+	}
+	list := node.ListRequest{Limit: req.Limit, MaxDump: req.MaxDump}
+	addrs, some := req.Filter.Addrs()
+	if some {
+		list.Addrs = addrs
+	}
+	each(out.Chassis, func(_ int, c *Chassis) { c.list(ctx, list) })
+	if some {
+		out.complete(ctx, list)
+	}
+	side, err := sides(ctx, sb, out.Chassis)
+	if err != nil {
+		return nil, err
+	}
+	var all []connection.Record
+	for _, c := range out.Chassis {
+		all = append(all, c.records...)
+		c.records, c.have = nil, nil
+	}
+	out.Connections = slices.DeleteFunc(connection.Join(all, side), func(c connection.Connection) bool { return !req.Filter.Match(&c) })
+	return out, nil
+}
+
+// each runs f for every chassis, several at once.
+func each(all []*Chassis, f func(i int, c *Chassis)) {
+	var g errgroup.Group
+	g.SetLimit(maxChassis)
+	for i, c := range all {
+		g.Go(func() error {
+			f(i, c)
+			return nil
+		})
+	}
+	_ = g.Wait() // f keeps its error
+}
+
+// reach connects to a chassis.
+func (c *Chassis) reach(ctx context.Context, nodes Nodes, row *ovn.Chassis) {
+	n, err := nodes.Node(ctx, row)
+	if err != nil {
+		c.Err = err
+		return
+	}
+	var ok bool
+	if c.lister, ok = n.(node.Lister); !ok {
+		c.Err = fmt.Errorf("chassis %s: its node cannot list entries: %w", c.Name, errors.ErrUnsupported)
+		return
+	}
+	c.Info, c.Err = n.Info(ctx)
+}
+
+// list reads entries of a chassis and keeps those that it has not read before.
+func (c *Chassis) list(ctx context.Context, req node.ListRequest) {
+	if c.Err != nil || c.whole {
+		return
+	}
+	if c.Info.Datapath != "system" {
+		// The userspace datapath's table can only be read whole, which ovs-vswitchd's main thread takes
+		// part in: it is read once.
+		req.Addrs, req.Tuples, c.whole = nil, nil, true
+	}
+	res, err := c.lister.List(ctx, req, func(batch []ctstate.Entry) error {
+		for _, e := range batch {
+			k := key{e.Zone, e.Orig}
+			if c.have[k] {
+				continue
+			}
+			c.have[k] = true
+			c.records = append(c.records, connection.Record{Chassis: c.Name, ZoneName: c.Zones[e.Zone], Entry: e})
+		}
+		return nil
+	})
+	if res != nil {
+		c.Listed.Count = len(c.records)
+		c.Listed.Cut = c.Listed.Cut || res.Cut
+		c.Listed.Changed = c.Listed.Changed || res.Changed
+		c.Listed.Held += res.Held
+		c.Listed.Unreadable += res.Unreadable
+	}
+	c.Err = err
+}
+
+// complete asks for the other entries of the connections found, which may have other addresses
+// after NAT.
+func (r *Result) complete(ctx context.Context, list node.ListRequest) {
+	asked := map[ctstate.Tuple]bool{}
+	for range maxRounds - 1 {
+		var tuples []ctstate.Tuple
+		for _, c := range r.Chassis {
+			for i := range c.records {
+				e := &c.records[i].Entry
+				for _, t := range [2]ctstate.Tuple{e.Orig, connection.After(e)} {
+					inv, _ := t.Invert()
+					if !asked[t] && !asked[inv] {
+						asked[t] = true
+						tuples = append(tuples, t)
+					}
+				}
+			}
+		}
+		next, more := follow(list, tuples)
+		if !more {
+			return
+		}
+		each(r.Chassis, func(_ int, c *Chassis) { c.list(ctx, next) })
+	}
+}
+
+// follow is the request for the entries that packets with these tuples belong to; more is false if
+// the entries of their addresses have been read already.
+func follow(list node.ListRequest, tuples []ctstate.Tuple) (next node.ListRequest, more bool) {
+	next = node.ListRequest{Limit: list.Limit, MaxDump: list.MaxDump}
+	for _, t := range tuples {
+		if slices.Contains(list.Addrs, t.Src.Addr()) || slices.Contains(list.Addrs, t.Dst.Addr()) {
+			continue // every entry of that address was asked for
+		}
+		next.Tuples = append(next.Tuples, t)
+	}
+	if len(next.Tuples) <= maxTuples {
+		return next, len(next.Tuples) > 0
+	}
+	set := map[netip.Addr]bool{}
+	for _, t := range next.Tuples {
+		for _, a := range [2]netip.Addr{t.Src.Addr(), t.Dst.Addr()} {
+			if !set[a] {
+				set[a] = true
+				next.Addrs = append(next.Addrs, a)
+			}
+		}
+	}
+	next.Tuples = nil
+	return next, true
+}
+
+// sides reads the addresses of the ports that own the zones of the records, by which the client's
+// and the server's zones are told from those between.
+func sides(ctx context.Context, sb *ovn.SB, all []*Chassis) (connection.SideOf, error) {
+	var names []string
+	known := map[string]bool{}
+	for _, c := range all {
+		for i := range c.records {
+			if name := c.records[i].ZoneName; name != "" && !known[name] {
+				known[name] = true
+				names = append(names, name)
+			}
+		}
+	}
+	ports, err := sb.PortsByNames(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	owns := make(map[string]*ovn.PortBinding, len(ports))
+	for _, p := range ports {
+		owns[p.LogicalPort] = p
+	}
+	return func(r *connection.Record, t ctstate.Tuple) connection.Side {
+		p := owns[r.ZoneName]
+		switch {
+		case p == nil:
+			return connection.Middle
+		case p.HasIP(t.Src.Addr()):
+			return connection.Client
+		case p.HasIP(t.Dst.Addr()):
+			return connection.Server
+		}
+		return connection.Middle
+	}, nil
+}
+
+// Unreached returns the errors of the chassis whose entries are missing.
+func (r *Result) Unreached() []error {
+	var out []error
+	for _, c := range r.Chassis {
+		if c.Err != nil {
+			out = append(out, c.Err)
+		}
+	}
+	return out
+}
