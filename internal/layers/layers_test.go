@@ -58,6 +58,7 @@ var allowed = map[string][]string{
 	"internal/ovsdb":     {"internal/failure"},
 	"internal/spelling":  nil,
 	"internal/ovn":       {"internal/dpif", "internal/failure", "internal/ovsdb", "internal/spelling"},
+	"internal/inventory": {"internal/ovn", "internal/ovsdb"},
 	"internal/ovnexpr":   {"internal/spelling", "internal/u128"},
 	"internal/microflow": {"ctstate", "engine/packet", "internal/openflow", "internal/ovnexpr", "internal/u128"},
 	"internal/pinctrl":   {"engine/packet", "internal/ofreplay", "internal/openflow", "internal/syntax"},

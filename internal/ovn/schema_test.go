@@ -27,10 +27,11 @@ var since2003 = map[string][]string{
 		"mirror_rules", "requested_additional_chassis"},
 }
 
-// oldSchema writes the installed Southbound schema as OVN 20.03 had it.
-func oldSchema(t *testing.T, dir string) string {
+// oldSchema writes an installed schema without the tables, and columns of older tables, that were
+// added since.
+func oldSchema(t *testing.T, dir, file string, since map[string][]string) string {
 	t.Helper()
-	file, err := ovsdbtest.Schema("ovn-sb.ovsschema")
+	file, err := ovsdbtest.Schema(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func oldSchema(t *testing.T, dir string) string {
 	if err := json.Unmarshal(raw, &schema); err != nil {
 		t.Fatal(err)
 	}
-	for table, columns := range since2003 {
+	for table, columns := range since {
 		if columns == nil {
 			delete(schema.Tables, table)
 			continue
@@ -73,7 +74,7 @@ func TestOldSchema(t *testing.T) {
 	ctx := t.Context()
 	g := &ovsdbtest.Group{Dir: ovsdbtest.Dir(t)}
 	t.Cleanup(g.Stop)
-	if _, err := g.Server(ctx, "sb", oldSchema(t, g.Dir)); err != nil {
+	if _, err := g.Server(ctx, "sb", oldSchema(t, g.Dir, "ovn-sb.ovsschema", since2003)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := g.Run(ctx, "", "ovsdb-client", "transact", g.Sock("sb"), `["OVN_Southbound",
@@ -114,6 +115,58 @@ func TestOldSchema(t *testing.T) {
 	}
 	if _, found, err := sb.FDBPort(ctx, 3, "00:00:00:00:00:01"); found || err != nil {
 		t.Errorf("FDB in a release without: %v, %v", found, err)
+	}
+}
+
+// The configuration can be read from a Northbound database as OVN 20.03 had it.
+func TestOldConfiguration(t *testing.T) {
+	for _, tool := range []string{"ovsdb-server", "ovsdb-tool", "ovsdb-client"} {
+		testenv.Tool(t, tool)
+	}
+	ctx := t.Context()
+	g := &ovsdbtest.Group{Dir: ovsdbtest.Dir(t)}
+	t.Cleanup(g.Stop)
+	schema := oldSchema(t, g.Dir, "ovn-nb.ovsschema", map[string][]string{
+		"BFD": nil, "Chassis_Template_Var": nil, "Copp": nil, "Load_Balancer_Group": nil, "Mirror": nil, "Static_MAC_Binding": nil,
+		"Logical_Switch":              {"copp", "load_balancer_group"},
+		"Logical_Switch_Port":         {"mirror_rules"},
+		"Logical_Router":              {"copp", "load_balancer_group"},
+		"Logical_Router_Static_Route": {"bfd", "options", "route_table"},
+		"Logical_Router_Policy":       {"nexthops", "options"},
+		"Load_Balancer":               {"options", "selection_fields"},
+		"NAT":                         {"allowed_ext_ips", "exempted_ext_ips", "external_port_range", "gateway_port"},
+	})
+	if _, err := g.Server(ctx, "nb", schema); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Run(ctx, "", "ovsdb-client", "transact", g.Sock("nb"), `["OVN_Northbound",
+		{"op":"insert","table":"NAT","uuid-name":"n","row":{"type":"snat","external_ip":"172.16.0.1","logical_ip":"10.0.0.0/24"}},
+		{"op":"insert","table":"Logical_Router_Policy","uuid-name":"p","row":{"priority":1,"match":"ip4","action":"reroute","nexthop":"10.0.0.9"}},
+		{"op":"insert","table":"Load_Balancer","uuid-name":"b","row":{"name":"lb0","vips":["map",[["30.0.0.1:80","10.0.0.3:80"]]]}},
+		{"op":"insert","table":"Logical_Router","row":{"name":"lr0","nat":["named-uuid","n"],"policies":["named-uuid","p"],
+			"load_balancer":["named-uuid","b"]}}]`); err != nil {
+		t.Fatal(err)
+	}
+	nb, err := ovn.DialNB(ctx, ovsdb.Options{Remotes: g.Sock("nb")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nb.Close()
+	if nb.Has("NAT", "gateway_port") || nb.Has("Load_Balancer_Group", "") || !nb.Has("NAT", "external_ip") {
+		t.Error("the schema is not the old one")
+	}
+	c := must[*ovn.Configuration](t)(nb.Configuration(ctx))
+	if len(c.NATs) != 1 || c.NATs[0].External != netip.MustParseAddr("172.16.0.1") || c.NATs[0].Logical != netip.MustParsePrefix("10.0.0.0/24") {
+		t.Errorf("NAT rows: %+v", c.NATs)
+	}
+	if len(c.Routers) != 1 || !c.Routers[0].Enabled || len(c.Routers[0].NATs) != 1 || len(c.Groups) != 0 {
+		t.Errorf("routers: %+v", c.Routers)
+	}
+	if len(c.Balancers) != 1 || c.Balancers[0].VIPs["30.0.0.1:80"] != "10.0.0.3:80" {
+		t.Errorf("load balancers: %+v", c.Balancers)
+	}
+	if len(c.Policies) != 1 || len(c.Policies[0].NextHops) != 1 || c.Policies[0].NextHops[0] != "10.0.0.9" {
+		t.Errorf("policies: %+v", c.Policies)
 	}
 }
 

@@ -1,0 +1,102 @@
+package ovn
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+)
+
+// State is the Southbound database's rows of what is where now, read in one transaction.
+type State struct {
+	Bindings  []BindingRow
+	Datapaths map[ovsdb.UUID]*Datapath
+	Chassis   map[ovsdb.UUID]string // name by row
+	Monitors  []MonitorRow
+}
+
+// BindingRow is the part of a Port_Binding row that says where the port is.
+type BindingRow struct {
+	Port      string
+	Type      string
+	Datapath  ovsdb.UUID
+	TunnelKey int64
+	Chassis   ovsdb.UUID // zero if no chassis has claimed the port
+}
+
+// MonitorRow is a Service_Monitor row.
+type MonitorRow struct {
+	Addr     netip.AddrPort
+	Protocol string // tcp or udp
+	Port     string // logical port
+	Status   string // online, offline, error, or empty: not known yet
+}
+
+// State reads the rows. Columns and tables that the schema lacks are empty.
+func (s *SB) State(ctx context.Context) (*State, error) {
+	st := &State{Datapaths: map[ovsdb.UUID]*Datapath{}, Chassis: map[ovsdb.UUID]string{}}
+	err := s.each(ctx, []reader{
+		{ovsdb.From("Port_Binding", "logical_port", "type", "datapath", "tunnel_key", "chassis"), func(r *ovsdb.Row) {
+			st.Bindings = append(st.Bindings, BindingRow{Port: r.Str("logical_port"), Type: r.Str("type"),
+				Datapath: r.Ref("datapath"), TunnelKey: r.Int("tunnel_key"), Chassis: r.Ref("chassis")})
+		}},
+		{datapathRows, func(r *ovsdb.Row) {
+			if d, err := s.datapath(r); err == nil { // the error is also the row's
+				st.Datapaths[d.UUID] = d
+			}
+		}},
+		{ovsdb.From("Chassis", "name"), func(r *ovsdb.Row) { st.Chassis[r.UUID()] = r.Str("name") }},
+		{ovsdb.From("Service_Monitor", "ip", "port", "protocol", "logical_port", "status"), func(r *ovsdb.Row) {
+			m := MonitorRow{Protocol: r.Str("protocol"), Port: r.Str("logical_port"), Status: r.Str("status")}
+			if ip, err := netip.ParseAddr(r.Str("ip")); err == nil {
+				m.Addr = netip.AddrPortFrom(ip.Unmap(), uint16(r.Int("port")))
+			}
+			st.Monitors = append(st.Monitors, m)
+		}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return st, nil
+}
+
+// NeighbourRow is a MAC_Binding or Static_MAC_Binding row.
+type NeighbourRow struct {
+	UUID     ovsdb.UUID
+	Port     string // the router port
+	IP       netip.Addr
+	MAC      string // lower case
+	Datapath ovsdb.UUID
+	Static   bool
+	Since    int64 // when it was learned or last confirmed, in milliseconds since 1970; 0 if unknown
+}
+
+// FDBRow is an FDB row: the port that a MAC address was learned at.
+type FDBRow struct {
+	UUID     ovsdb.UUID
+	MAC      string // lower case
+	Datapath int64  // tunnel keys of the switch and of the port
+	Port     int64
+}
+
+// Learned passes every row of MAC_Binding, Static_MAC_Binding and FDB to the functions as it arrives;
+// it keeps none.
+func (s *SB) Learned(ctx context.Context, neighbour func(NeighbourRow), fdb func(FDBRow)) error {
+	binding := func(static bool) func(*ovsdb.Row) {
+		return func(r *ovsdb.Row) {
+			ip, err := netip.ParseAddr(r.Str("ip"))
+			if err != nil {
+				return
+			}
+			neighbour(NeighbourRow{UUID: r.UUID(), Port: r.Str("logical_port"), IP: ip.Unmap(), MAC: lowerMAC(r.Str("mac")),
+				Datapath: r.Ref("datapath"), Static: static, Since: r.Int("timestamp")})
+		}
+	}
+	return s.each(ctx, []reader{
+		{ovsdb.From("MAC_Binding", "logical_port", "ip", "mac", "datapath", "timestamp"), binding(false)},
+		{ovsdb.From("Static_MAC_Binding", "logical_port", "ip", "mac", "datapath"), binding(true)},
+		{ovsdb.From("FDB", "mac", "dp_key", "port_key"), func(r *ovsdb.Row) {
+			fdb(FDBRow{UUID: r.UUID(), MAC: lowerMAC(r.Str("mac")), Datapath: r.Int("dp_key"), Port: r.Int("port_key")})
+		}},
+	})
+}
