@@ -18,12 +18,14 @@ const (
 	// Unreachable is for a database or a node that was not reached, refused access, or was too
 	// slow.
 	Unreachable = Kind(failure.Unreachable)
+	// NotAsAsked is for a packet without the live entry that the question demands.
+	NotAsAsked = Kind(failure.NotAsAsked)
 	// Undetermined is for a trace that was given up: a limit was reached, or the tables kept
 	// changing.
 	Undetermined = Kind(failure.Undetermined)
 )
 
-var kindNames = map[Kind]string{BadInput: "bad input", Unreachable: "unreachable", Undetermined: "undetermined"}
+var kindNames = map[Kind]string{BadInput: "bad input", Unreachable: "unreachable", NotAsAsked: "not as asked", Undetermined: "undetermined"}
 
 // String returns the kind in words.
 func (k Kind) String() string { return kindNames[k] }

@@ -112,4 +112,12 @@ type Question struct {
 	// "host", "external", "controller", "rejected", "dropped" or "unknown". When empty, a packet
 	// should be delivered at To, and a session established.
 	Expect string
+
+	// AsNew follows the packet as if no live conntrack entry existed (--as-new): what happens to a
+	// new connection.
+	AsNew bool
+
+	// AsLive demands that the packet's first conntrack look-up finds an entry (--as-live). Without
+	// one there is no answer, but a NotAsAsked error.
+	AsLive bool
 }

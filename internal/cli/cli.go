@@ -32,6 +32,8 @@ func statusOf(err error) int {
 	switch failure.KindOf(err) {
 	case failure.Unreachable:
 		return exitUnreachable
+	case failure.NotAsAsked:
+		return exitNotAsAsked
 	case failure.Undetermined:
 		return exitUnknown
 	}

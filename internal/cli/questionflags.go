@@ -22,6 +22,8 @@ func (q *questionFlags) add(cmd *cobra.Command) {
 	f.StringVar(&q.Expect, "expect", "", "expected verdict: delivered, dropped, rejected, ...")
 	f.IntVar(&q.Length, "len", 0, "length of the packet in bytes without its Ethernet header; it decides MTU checks")
 	f.StringVar(&q.ICMPInner, "icmp-inner", "", "the packet that an ICMP error quotes: tcp 10.0.0.1:1000>10.0.0.2:80")
+	f.BoolVar(&q.AsNew, "as-new", false, "trace as if no live conntrack entry existed: what happens to a new connection")
+	f.BoolVar(&q.AsLive, "as-live", false, "demand that the first conntrack look-up finds an entry; status 1 if it finds none")
 	f.StringVar(&q.Proto, "proto", "", "tcp, udp, icmp or sctp, where neither --to nor MICROFLOW says it")
 }
 

@@ -24,6 +24,7 @@ type Driver struct {
 	Backend string // keep only the load balancer's alternative of this IP:PORT
 	MaxHops int    // node visits of one packet; DefaultMaxHops when 0
 	MaxDump int    // node.TraceRequest.MaxDump
+	AsNew   bool   // follow packets as if the nodes' tables had no entries
 
 	// DialSB opens another zone's Southbound database by the ovn-remote of a chassis; nil: there
 	// are no other zones.

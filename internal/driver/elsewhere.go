@@ -33,7 +33,7 @@ type missed struct {
 // connection is known instead: in another zone of the chassis (a zone set by hand), or on another
 // chassis (a gateway or a workload that has moved).
 func (s *sending) elsewhere(ctx context.Context) {
-	if begins(s.Packet) {
+	if begins(s.Packet) || s.AsNew {
 		return
 	}
 	asked := map[missed][]Known{}

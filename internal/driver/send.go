@@ -166,9 +166,9 @@ func (s *sending) reach(ctx context.Context, a arrival, w World) (*visit, error)
 	if v := s.made[id]; v != nil {
 		return v, nil
 	}
-	res, err := n.Trace(ctx, req)
+	res, err := s.traceOn(ctx, n, req)
 	for try := 1; errors.Is(err, engine.ErrChanged) && try < maxTries; try++ {
-		res, err = n.Trace(ctx, req) // the tables have changed under the trace: the new ones count
+		res, err = s.traceOn(ctx, n, req) // the tables have changed under the trace: the new ones count
 	}
 	if err != nil {
 		if _, ok := err.(*node.Error); ok {
@@ -184,4 +184,16 @@ func (s *sending) reach(ctx context.Context, a arrival, w World) (*visit, error)
 	s.visits = append(s.visits, v)
 	s.made[id] = v
 	return v, nil
+}
+
+// traceOn follows a packet on a node, over its live entries or as if there were none.
+func (d *Driver) traceOn(ctx context.Context, n node.Node, req node.TraceRequest) (*engine.Result, error) {
+	if !d.AsNew {
+		return n.Trace(ctx, req)
+	}
+	fresh, ok := n.(node.AsNewTracer)
+	if !ok {
+		return nil, errors.New("it cannot trace as if there were no live entries")
+	}
+	return fresh.TraceAsNew(ctx, req)
 }

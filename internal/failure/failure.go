@@ -17,6 +17,8 @@ const (
 	Input Kind = iota
 	// Unreachable is something that could not be reached, or was not permitted.
 	Unreachable
+	// NotAsAsked is a determined answer, other than the request demanded.
+	NotAsAsked
 	// Undetermined is a trace that ended without a result: at a limit, or because tables kept
 	// changing.
 	Undetermined

@@ -78,7 +78,7 @@ var allowed = map[string][]string{
 	// A request to a deployment, of the library and of the command line.
 	"internal/usage":      {"internal/failure"},
 	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/usage"},
-	"internal/question": {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/microflow",
+	"internal/question": {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/failure", "internal/microflow",
 		"internal/ovn", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report"},
 	".": {"internal/deployment", "internal/failure", "internal/question", "internal/render", "internal/usage", "report"},
 	"internal/cli": {"ctstate", "engine", "engine/packet", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure",

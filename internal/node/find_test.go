@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
 func TestFind(t *testing.T) {
@@ -41,5 +42,16 @@ func TestFindOnOlderNode(t *testing.T) {
 	}
 	if _, err := r.Info(t.Context()); err != nil {
 		t.Errorf("after it: %v", err)
+	}
+}
+
+// TestAsNewOnOlderNode checks that a node which does not know the request refuses it, instead of
+// answering with its live entries.
+func TestAsNewOnOlderNode(t *testing.T) {
+	r, _ := remote(t, "older")
+	_, err := r.TraceAsNew(t.Context(), TraceRequest{})
+	wantError(t, err, "cannot trace as if there were no live entries")
+	if res, err := r.Trace(t.Context(), TraceRequest{Request: engine.Request{Bridge: "b"}}); err != nil || res.Segments[0].Flow != "b" {
+		t.Errorf("the node does not answer other requests any more: %+v, %v", res, err)
 	}
 }

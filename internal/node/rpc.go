@@ -65,6 +65,9 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 	if f, ok := n.(Finder); ok {
 		methods["Find"] = method(f.Find)
 	}
+	if t, ok := n.(AsNewTracer); ok {
+		methods["TraceAsNew"] = method(t.TraceAsNew)
+	}
 	if e, ok := n.(Examiner); ok {
 		methods["Health"] = method(func(ctx context.Context, _ struct{}) (*Health, error) { return e.Health(ctx) })
 	}

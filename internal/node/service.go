@@ -194,6 +194,10 @@ func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn
 
 // Trace follows one packet on this node.
 func (s *Service) Trace(ctx context.Context, req TraceRequest) (*engine.Result, error) {
+	return s.trace(ctx, req, false)
+}
+
+func (s *Service) trace(ctx context.Context, req TraceRequest, asNew bool) (*engine.Result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	info, err := s.readInfo(ctx)
@@ -218,6 +222,11 @@ func (s *Service) Trace(ctx context.Context, req TraceRequest) (*engine.Result, 
 	}
 	if u, ok := eng.Tracker.(*ctdpif.Tracker); ok {
 		u.Reset()
+	}
+	if asNew {
+		bare := *eng
+		bare.Table = ctstate.NewMemTable()
+		eng = &bare
 	}
 	res, err := eng.Trace(ctx, req.Request, req.Overlay)
 	s.open.learn(res)

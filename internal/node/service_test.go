@@ -164,6 +164,21 @@ func TestUserspaceEntriesAreFound(t *testing.T) {
 	if ct.Found != ctstate.FromUserspace || ct.Dir != ctstate.DirReply || ct.Hit == nil || ct.Hit.Mark != 7 || ct.Hit.Zone != 5 {
 		t.Errorf("conntrack answered %+v", ct)
 	}
+	// As new, the entry does not count; the one in the overlay does.
+	fresh := req
+	if res, err = s.TraceAsNew(t.Context(), fresh); err != nil {
+		t.Fatal(err)
+	}
+	if leaf := res.Outcomes[0].Leaves[0]; leaf.Kind != engine.LeafDrop {
+		t.Errorf("as new a SYN-ACK ends as %+v", leaf)
+	}
+	fresh.Overlay = ctstate.OverlayData{Entries: []ctstate.OverlayEntry{{Entry: *ct.Hit}}}
+	if res, err = s.TraceAsNew(t.Context(), fresh); err != nil {
+		t.Fatal(err)
+	}
+	if found := res.Segments[0].CT[0].Result.Found; found != ctstate.FromOverlay {
+		t.Errorf("as new the overlay's entry is found in %v", found)
+	}
 	if after := o.Appctl("dpctl/dump-conntrack", "-m"); after != dump {
 		t.Errorf("the trace changed the table:\n%s\nwas\n%s", after, dump)
 	}

@@ -26,6 +26,7 @@ type Question struct {
 	Backend                    string
 	Close                      string
 	Expect                     string
+	AsNew, AsLive              bool
 }
 
 // Judged is a question that has passed the checks that need no database.
@@ -53,6 +54,9 @@ func (q Question) Judge(session bool) (*Judged, error) {
 
 // check refuses invalid values.
 func (j *Judged) check() error {
+	if j.q.AsNew && j.q.AsLive {
+		return usage.Errorf("ask twice", "--as-new and --as-live exclude each other")
+	}
 	if err := CheckExpect(j.q.Expect); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type asking struct {
 	*entry
 	run     *deployment.Run
 	entries Entries
+	asLive  bool // Question.AsLive
 }
 
 // Answer finds the ports and the packet, and traces it or plays its session. The caller closes the
@@ -42,8 +43,8 @@ func (j *Judged) Answer(ctx context.Context, r *deployment.Run, entries Entries)
 		return nil, err
 	}
 	r.Warn(e.warnings...)
-	r.Driver.Backend = j.q.Backend
-	a := &asking{entry: e, run: r, entries: entries}
+	r.Driver.Backend, r.Driver.AsNew = j.q.Backend, j.q.AsNew
+	a := &asking{entry: e, run: r, entries: entries, asLive: j.q.AsLive}
 	if j.session {
 		return a.session(ctx, j.q.Close)
 	}
@@ -54,6 +55,9 @@ func (j *Judged) Answer(ctx context.Context, r *deployment.Run, entries Entries)
 func (a *asking) trace(ctx context.Context) (*Answer, error) {
 	sent, err := a.run.Driver.Send(ctx, a.entries.Before, a.start, a.packet, a.label, "original")
 	if err != nil {
+		return nil, err
+	}
+	if err := a.demand(sent); err != nil {
 		return nil, err
 	}
 	rep := a.report(func(rep *report.Report) { a.run.Publisher.Trace(ctx, rep, sent) })
@@ -76,6 +80,15 @@ func (a *asking) trace(ctx context.Context) (*Answer, error) {
 	return ans, nil
 }
 
+// demand returns a *NotLiveError where the question demands a live entry for its first packet, and
+// there is none.
+func (a *asking) demand(first *driver.Trace) error {
+	if !a.asLive {
+		return nil
+	}
+	return live(first)
+}
+
 // session plays the handshake that the packet begins; closing is Question.Close.
 func (a *asking) session(ctx context.Context, closing string) (*Answer, error) {
 	if err := session.Check(a.packet); err != nil {
@@ -88,6 +101,11 @@ func (a *asking) session(ctx context.Context, closing string) (*Answer, error) {
 	res, err := session.Run(ctx, a.run.Driver, a.entries.Before, a.start, a.packet, opt)
 	if err != nil {
 		return nil, err
+	}
+	if list := res.Shown().Packets; len(list) > 0 {
+		if err := a.demand(list[0]); err != nil {
+			return nil, err
+		}
 	}
 	rep := a.report(func(rep *report.Report) { a.run.Publisher.Session(ctx, rep, res) })
 	a.expect.judge(rep)
