@@ -60,3 +60,23 @@ func (c *Connection) States() (out []string) {
 	}
 	return out
 }
+
+// AllStates lists the states that StateOf returns, without the empty one.
+func AllStates() []string {
+	out := []string{"REPLIED", "UNREPLIED"}
+	add := func(s string) {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	for s := ctstate.TCPState(0); s <= ctstate.TCPSynSent2; s++ {
+		add(s.String())
+	}
+	for s := ctstate.UserTCPClosed; s <= ctstate.UserTCPTimeWait; s++ {
+		add(s.String())
+	}
+	for s := ctstate.SCTPState(0); s <= ctstate.SCTPHeartbeatSent; s++ {
+		add(s.String())
+	}
+	return out
+}

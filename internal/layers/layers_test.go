@@ -69,19 +69,20 @@ var allowed = map[string][]string{
 	"internal/connection": {"ctstate", "internal/ovnexpr", "internal/u128"},
 	"internal/driver":     {"ctstate", "engine", "engine/packet", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},
 	"internal/session":    {"ctstate", "engine", "engine/packet", "internal/driver"},
+	"internal/gather":     {"ctstate", "internal/connection", "internal/node", "internal/ovn"},
 	"internal/explain":    {"engine", "engine/packet", "internal/openflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb"},
 
 	// Text.
-	"internal/publish": {"ctstate", "engine", "engine/packet", "internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/session", "report"},
+	"internal/publish": {"ctstate", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/session", "report"},
 	"internal/render":  {"engine", "engine/packet", "internal/odp", "internal/openflow", "report"},
 
 	// A request to a deployment, of the library and of the command line.
 	"internal/usage":      {"internal/failure"},
 	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/usage"},
 	"internal/question": {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/failure", "internal/microflow",
-		"internal/ovn", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report"},
+		"internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report"},
 	".": {"internal/deployment", "internal/failure", "internal/question", "internal/render", "internal/usage", "report"},
-	"internal/cli": {"ctstate", "engine", "engine/packet", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure",
+	"internal/cli": {"ctstate", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure",
 		"internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/question", "internal/render", "internal/usage", "report", "report/schema"},
 	"cmd/ovn-ct-trace": {"internal/cli"},
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 )
 
 // symbols are the databases' address sets and port groups.
@@ -13,6 +14,13 @@ type symbols struct {
 	ctx context.Context
 	r   *deployment.Run
 	err error // an error of the database other than an unknown name
+}
+
+// Symbols returns the address sets and port groups of a run's databases. failed returns an error of
+// the databases other than an unknown name.
+func Symbols(ctx context.Context, r *deployment.Run) (names ovnexpr.Names, failed func() error) {
+	s := &symbols{ctx: ctx, r: r}
+	return s, func() error { return s.err }
 }
 
 // AddressSet returns the addresses of $name.

@@ -23,6 +23,7 @@ var documents = []struct {
 	value    any
 }{
 	{"`trace`, `session`, `node trace`", report.Report{}},
+	{"`conn`", report.ConnectionsReport{}},
 	{"`doctor`", report.FindingsReport{}},
 	{"`ct list`, `ct clean`", report.LeftoversReport{}},
 }

@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
+)
+
+// connFlags are the flags of conn.
+type connFlags struct {
+	filter   string
+	chassis  []string
+	from, to string
+	states   []string
+	zones    []string
+	nat      string
+	summary  bool
+	limit    int
+}
+
+// defaultLimit bounds the entries that are read of each chassis.
+const defaultLimit = 200_000
+
+// connCmd lists live connections.
+func (a *app) connCmd() *cobra.Command {
+	var c common
+	var f connFlags
+	cmd := &cobra.Command{
+		Use:   "conn [flags] [FILTER]",
+		Short: "Live connections across zones and chassis, NAT followed",
+		Long: "Reads the conntrack entries of OVN's zones on every chassis and joins them into connections: one for each flow of packets, with\n" +
+			"its entries in path order, what each translates, and the rule behind it. Changes nothing.\n\n" +
+			"FILTER is an expression of OVN's language over addresses and ports, before or after NAT; \"orig\" or \"translated\" before it\n" +
+			"means only what the client sends, or what the server receives. \"host ADDRESS\" is the address on any leg.\n\n" +
+			"Exit status 0 if a connection matches, 1 if none does, 3 if a chassis could not be read.",
+		Example: `  ovn-ct-trace conn host 10.0.0.3
+  ovn-ct-trace conn 'orig ip4.dst == 30.0.0.10 && tcp.dst == 80'
+  ovn-ct-trace conn --from sw0-p1 --state SYN_SENT
+  ovn-ct-trace conn --summary`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.filter = strings.Join(args, " ")
+			return a.conn(cmd.Context(), &c, &f)
+		},
+	}
+	c.add(cmd)
+	fl := cmd.Flags()
+	fl.StringArrayVar(&f.chassis, "chassis", nil, "ask only this chassis, repeatable")
+	fl.StringVar(&f.from, "from", "", "client: a logical port or an address, before or after NAT")
+	fl.StringVar(&f.to, "to", "", "server: a logical port or an address, before or after NAT")
+	fl.StringSliceVar(&f.states, "state", nil, "state of at least one entry: ESTABLISHED, SYN_SENT, UNREPLIED, ...")
+	fl.StringSliceVar(&f.zones, "zone", nil, "number of a zone of at least one entry")
+	fl.StringVar(&f.nat, "nat", "", "what is translated: dnat, snat, any or none")
+	fl.BoolVar(&f.summary, "summary", false, "counts only: by state, zone, router, VIP, backend and address of source NAT")
+	fl.IntVar(&f.limit, "limit", defaultLimit, "maximum number of entries that are read of a chassis; 0 for any")
+	return cmd
+}
+
+// judge reads what is wrong whatever the databases contain.
+func (f *connFlags) judge() (connection.Filter, error) {
+	filter, err := connection.ParseFilter(f.filter, nil)
+	if err != nil {
+		return filter, filterUsage(err)
+	}
+	for _, z := range f.zones {
+		n, err := strconv.ParseUint(z, 10, 16)
+		if err != nil {
+			return filter, usage.Errorf("--zone 7", "--zone %q is not a number from 0 to 65535", z)
+		}
+		filter.Zones = append(filter.Zones, uint16(n))
+	}
+	if !slices.Contains([]string{"", "dnat", "snat", "any", "none"}, f.nat) {
+		return filter, usage.Errorf("dnat, snat, any or none", "--nat: no translation is called %q", f.nat)
+	}
+	filter.NAT = f.nat
+	for _, s := range f.states {
+		s = strings.ToUpper(s)
+		if !slices.Contains(connection.AllStates(), s) {
+			return filter, usage.Errorf(strings.Join(connection.AllStates(), ", "), "--state: no state is called %q", s)
+		}
+		filter.States = append(filter.States, s)
+	}
+	if f.limit < 0 {
+		return filter, usage.Errorf("--limit 1000", "--limit %d is negative", f.limit)
+	}
+	return filter, nil
+}
+
+// filterUsage marks the place of a fault in the filter.
+func filterUsage(err error) error {
+	ue := &usage.Error{Msg: "FILTER: " + err.Error(), Err: err}
+	var se *ovnexpr.SyntaxError
+	if errors.As(err, &se) {
+		ue.Mark, ue.Hint = se.Mark(), se.Hint
+	}
+	return ue
+}
+
+func (a *app) conn(ctx context.Context, c *common, f *connFlags) (err error) {
+	if err := c.check(); err != nil {
+		return err
+	}
+	filter, err := f.judge()
+	if err != nil {
+		return err
+	}
+	bounded, cancel := c.bound(ctx)
+	defer cancel()
+	d, err := c.open(bounded)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	run := d.Run()
+	defer func() {
+		if cerr := run.Close(ctx); err == nil {
+			err = cerr
+		}
+	}()
+	if filter.Expr != nil && len(ovnexpr.Sets(filter.Expr)) > 0 {
+		names, failed := question.Symbols(bounded, run)
+		named, err := connection.ParseFilter(f.filter, names)
+		if err := failed(); err != nil {
+			return err
+		}
+		if err != nil {
+			return filterUsage(err)
+		}
+		filter.Expr = named.Expr
+	}
+	if filter.From, err = addresses(bounded, run, "--from", f.from); err != nil {
+		return err
+	}
+	if filter.To, err = addresses(bounded, run, "--to", f.to); err != nil {
+		return err
+	}
+	chassis, err := chosen(bounded, run.SB, f.chassis)
+	if err != nil {
+		return err
+	}
+	res, err := gather.Connections(bounded, run.SB, run.Nodes, chassis, gather.Request{Filter: filter, Limit: f.limit, MaxDump: c.dumpBound()})
+	if err != nil {
+		return err
+	}
+	var inv *inventory.Inventory
+	if run.NB != nil {
+		if inv, err = inventory.Read(bounded, run.NB, run.SB); err != nil {
+			return err
+		}
+	}
+	rep := publish.Connections(res, inv)
+	rep.Warnings = append(rep.Warnings, run.Warnings()...)
+	if f.summary {
+		rep.Summary = publish.Summarize(res.Connections, inv)
+		rep.Connections = rep.Connections[:0]
+	}
+	switch {
+	case len(res.Unreached()) > 0:
+		a.status = exitUnreachable
+	case len(res.Connections) == 0:
+		a.status = exitNotAsAsked
+	}
+	if c.output == "json" {
+		return render.ConnectionsJSON(a.out, rep)
+	}
+	opts := a.renderOptions(c)
+	opts.Quiet = opts.Quiet || c.output == "summary"
+	return render.Connections(a.out, rep, opts)
+}
+
+// addresses returns the addresses of a port, or the address itself.
+func addresses(ctx context.Context, run *deployment.Run, flag, spec string) ([]netip.Addr, error) {
+	if spec == "" {
+		return nil, nil
+	}
+	if ip, err := netip.ParseAddr(spec); err == nil && ip.Zone() == "" {
+		return []netip.Addr{ip.Unmap()}, nil
+	}
+	ports, err := run.SB.FindPorts(ctx, spec, "")
+	if err != nil {
+		return nil, err
+	}
+	var out []netip.Addr
+	for _, p := range ports {
+		for _, addr := range p.Addrs() {
+			for _, ip := range addr.IPs {
+				out = append(out, ip.Addr())
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, usage.Errorf("name an address", "%s: port %s has no IP address", flag, spec)
+	}
+	return out, nil
+}
+
+// chosen returns the chassis that are asked: those named, else all of this zone.
+func chosen(ctx context.Context, sb *ovn.SB, names []string) ([]*ovn.Chassis, error) {
+	all, err := sb.AllChassis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(all, func(a, b *ovn.Chassis) int { return strings.Compare(a.Name, b.Name) })
+	var known []string
+	out := slices.DeleteFunc(all, func(c *ovn.Chassis) bool {
+		known = append(known, c.Name)
+		if len(names) > 0 {
+			return !slices.Contains(names, c.Name) && !slices.Contains(names, c.Hostname)
+		}
+		return c.IsRemote() || c.IsVTEP()
+	})
+	for _, name := range names {
+		if !slices.ContainsFunc(out, func(c *ovn.Chassis) bool { return c.Name == name || c.Hostname == name }) {
+			return nil, usage.Errorf(fmt.Sprintf("chassis: %s", strings.Join(known, ", ")), "--chassis: no chassis is called %q", name)
+		}
+	}
+	return out, nil
+}

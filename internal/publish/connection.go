@@ -1,0 +1,211 @@
+package publish
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// Connections makes the report of live connections. inv may be nil: then rules and owners stay
+// unnamed.
+func Connections(res *gather.Result, inv *inventory.Inventory) *report.ConnectionsReport {
+	out := &report.ConnectionsReport{Schema: report.Schema, Connections: []*report.Connection{}, Chassis: []report.ListedChassis{}, Warnings: []string{}}
+	for i := range res.Connections {
+		out.Connections = append(out.Connections, Connection(&res.Connections[i], inv))
+	}
+	for _, c := range res.Chassis {
+		l := report.ListedChassis{Chassis: c.Name, Entries: c.Listed.Count, Cut: c.Listed.Cut, HeldMS: c.Listed.Held.Milliseconds()}
+		if c.Err != nil {
+			l.Error = c.Err.Error()
+			out.Warnings = append(out.Warnings, fmt.Sprintf("entries of chassis %s are missing: %v", c.Name, c.Err))
+		}
+		if c.Listed.Cut {
+			out.Warnings = append(out.Warnings, fmt.Sprintf("chassis %s has more entries than the limit: of these connections legs may be missing, and others are not shown", c.Name))
+		}
+		if c.Listed.Changed {
+			out.Warnings = append(out.Warnings, fmt.Sprintf("the table of chassis %s changed each time it was read: entries may be missing", c.Name))
+		}
+		if n := c.Listed.Unreadable; n > 0 {
+			out.Warnings = append(out.Warnings, fmt.Sprintf("%d entries of chassis %s could not be read", n, c.Name))
+		}
+		out.Chassis = append(out.Chassis, l)
+	}
+	return out
+}
+
+// Connection makes the report of one connection.
+func Connection(c *connection.Connection, inv *inventory.Inventory) *report.Connection {
+	first, last := c.Orig(), c.Translated()
+	out := &report.Connection{
+		Proto: packet.ProtoName(first.Proto), Original: *Tuple(first), Translated: *Tuple(last),
+		States: c.States(), Client: ownerName(inv, first.Src.Addr()), Server: ownerName(inv, last.Dst.Addr()), Legs: []report.Leg{},
+	}
+	for i := range c.Legs {
+		out.Legs = append(out.Legs, leg(&c.Legs[i], inv))
+	}
+	return out
+}
+
+// ownerName names the owners of an address, one of each kind; empty if there is none.
+func ownerName(inv *inventory.Inventory, ip netip.Addr) string {
+	if inv == nil {
+		return ""
+	}
+	var names []string
+	for _, o := range inv.Owners(ip) {
+		names = append(names, o.String())
+	}
+	if len(names) > 2 {
+		names = append(names[:2], fmt.Sprintf("%d more", len(names)-2))
+	}
+	return strings.Join(names, ", ")
+}
+
+func leg(r *connection.Record, inv *inventory.Inventory) report.Leg {
+	e := &r.Entry
+	out := report.Leg{
+		Chassis: r.Chassis, Zone: e.Zone, ZoneName: r.ZoneName, Entry: *entry(e), State: connection.StateOf(e), NAT: connection.NATOf(e),
+	}
+	router := strings.HasSuffix(r.ZoneName, "_dnat") || strings.HasSuffix(r.ZoneName, "_snat")
+	out.Marks = connection.Marks(e, router)
+	if e.Created > 0 {
+		age := max(0, time.Now().Unix()-e.Created)
+		out.Age = &age
+	}
+	if inv == nil || out.NAT == "" {
+		return out
+	}
+	rules := Rules(r, inv)
+	var words []string
+	for _, rule := range rules {
+		if out.NB == nil {
+			out.NB = ruleRow(rule)
+		}
+		words = append(words, ruleText(rule))
+	}
+	out.Rule = strings.Join(words, "; ")
+	return out
+}
+
+// Rules returns the rules behind an entry's translation: of the destination, and of the source.
+func Rules(r *connection.Record, inv *inventory.Inventory) (out []inventory.Rule) {
+	e := &r.Entry
+	before, after := e.Orig, connection.After(e)
+	if before.Dst != after.Dst {
+		out = append(out, inv.Destination(r.ZoneName, before.Proto, before.Dst, after.Dst))
+	}
+	if before.Src != after.Src || before.ICMPID != after.ICMPID {
+		out = append(out, inv.Source(r.ZoneName, before.Src.Addr(), after.Src.Addr(), after.Dst.Addr()))
+	}
+	return out
+}
+
+// ruleText is a rule in words.
+func ruleText(r inventory.Rule) string {
+	text := ""
+	switch {
+	case r.VIP != nil:
+		text = fmt.Sprintf("load balancer %q, VIP %s", r.VIP.Balancer.Name, r.VIP.Text)
+	case r.NAT != nil:
+		text = fmt.Sprintf("NAT %s %s for %s on router %s", r.NAT.Type, r.NAT.External, inventory.PrefixText(r.NAT.Logical), r.NAT.Router.Name)
+	case r.Option != "" && r.Router != nil:
+		text = fmt.Sprintf("options:%s of router %s", r.Option, r.Router.Name)
+	case r.Option != "":
+		text = "options:" + r.Option
+	default:
+		return "no rule translates so any more"
+	}
+	if !r.Holds {
+		text += ", which says otherwise now: " + r.Why
+	}
+	return text
+}
+
+// ruleRow is the row of a rule that translates so; nil if none does.
+func ruleRow(r inventory.Rule) *report.NB {
+	switch {
+	case r.VIP != nil:
+		var backends []string
+		for _, b := range r.VIP.Backends {
+			backends = append(backends, b.Addr.String())
+		}
+		b := r.VIP.Balancer
+		return &report.NB{Table: "Load_Balancer", UUID: b.UUID.String(), Name: b.Name,
+			Summary: fmt.Sprintf("%s %s to %s", packet.ProtoName(b.Protocol), r.VIP.Text, strings.Join(backends, ","))}
+	case r.NAT != nil:
+		n := r.NAT
+		return &report.NB{Table: "NAT", UUID: n.UUID.String(), Summary: fmt.Sprintf("%s %s %s", n.Type, n.External, inventory.PrefixText(n.Logical))}
+	}
+	return nil
+}
+
+// Summarize counts connections.
+func Summarize(all []connection.Connection, inv *inventory.Inventory) *report.ConnectionSummary {
+	count := map[string]map[string]int{}
+	add := func(kind, name string) {
+		if count[kind] == nil {
+			count[kind] = map[string]int{}
+		}
+		count[kind][name]++
+	}
+	for i := range all {
+		c := &all[i]
+		add("state", cmp.Or(strings.Join(c.States(), "+"), "unknown"))
+		once := map[string]bool{}
+		for j := range c.Legs {
+			l := &c.Legs[j]
+			e := &l.Entry
+			add("zone", cmp.Or(l.ZoneName, fmt.Sprintf("zone %d", e.Zone)))
+			for _, use := range []string{"_dnat", "_snat"} {
+				if router, ok := strings.CutSuffix(l.ZoneName, use); ok && !once[router] {
+					once[router] = true
+					add("router", router)
+				}
+			}
+			after := connection.After(e)
+			if after.Src.Addr() != e.Orig.Src.Addr() {
+				add("snat", after.Src.Addr().String())
+			}
+			if inv == nil || after.Dst == e.Orig.Dst {
+				continue
+			}
+			if r := inv.Destination(l.ZoneName, e.Orig.Proto, e.Orig.Dst, after.Dst); r.VIP != nil && !once["vip"+r.VIP.Text] {
+				once["vip"+r.VIP.Text] = true
+				add("vip", r.VIP.Text)
+				add("backend", endText(e.Orig.Proto, after.Dst))
+			}
+		}
+	}
+	sorted := func(kind string) []report.Count {
+		out := []report.Count{}
+		for name, n := range count[kind] {
+			out = append(out, report.Count{Name: name, Count: n})
+		}
+		slices.SortFunc(out, func(a, b report.Count) int {
+			return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Name, b.Name))
+		})
+		return out
+	}
+	return &report.ConnectionSummary{
+		Connections: len(all), States: sorted("state"), Zones: sorted("zone"), Routers: sorted("router"), VIPs: sorted("vip"),
+		Backends: sorted("backend"), SNAT: sorted("snat"),
+	}
+}
+
+// endText is an address, with the port where the protocol has ports.
+func endText(proto uint8, a netip.AddrPort) string {
+	if ctstate.HasPorts(proto) {
+		return a.String()
+	}
+	return a.Addr().String()
+}

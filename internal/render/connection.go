@@ -1,0 +1,178 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// ConnectionsJSON prints the connections in the schema.
+func ConnectionsJSON(w io.Writer, r *report.ConnectionsReport) error { return encode(w, r) }
+
+// Connections prints connections as text: a line for each, and one for each of its legs. quiet
+// prints only the connections' own lines.
+func Connections(w io.Writer, r *report.ConnectionsReport, opts Options) error {
+	p := newPrinter(opts)
+	switch {
+	case r.Summary != nil:
+		p.summary(r.Summary)
+	default:
+		for _, c := range r.Connections {
+			p.connection(c)
+		}
+		p.line(0, span{connections(len(r.Connections)), bold})
+	}
+	for _, c := range r.Chassis {
+		if c.HeldMS > 0 {
+			p.line(0, span{fmt.Sprintf("%s: reading the userspace datapath's table took %d ms, in which ovs-vswitchd's main thread took part", c.Chassis, c.HeldMS), dim})
+		}
+	}
+	for _, text := range r.Warnings {
+		p.line(0, span{"warning: ", yellow}, plain(text))
+	}
+	return p.flush(w)
+}
+
+func connections(n int) string {
+	if n == 1 {
+		return "1 connection"
+	}
+	return strconv.Itoa(n) + " connections"
+}
+
+// connection prints one connection.
+func (p *printer) connection(c *report.Connection) {
+	line := []span{{c.Original.Text(), bold}}
+	if to := c.Translated.Text(); to != c.Original.Text() {
+		line = append(line, plain(" => "), span{to, bold})
+	}
+	line = append(line, plain("  "+c.Proto))
+	if len(c.States) > 0 {
+		word := span{strings.Join(c.States, ", "), green}
+		if len(c.States) > 1 {
+			word.color = yellow
+		}
+		line = append(line, plain("  "), word)
+	}
+	line = append(line, plain("  "+strings.Join(chassisOfLegs(c), ",")))
+	p.line(0, line...)
+	if p.opts.Quiet {
+		return
+	}
+	if c.Client != "" || c.Server != "" {
+		p.line(2, span{"from " + orUnknown(c.Client) + " to " + orUnknown(c.Server), dim})
+	}
+	for _, l := range c.Legs {
+		p.leg(c, &l)
+	}
+	for _, f := range c.Findings {
+		p.under(2, "", "", func() { p.finding(f, "") })
+	}
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "an unknown owner"
+	}
+	return s
+}
+
+func chassisOfLegs(c *report.Connection) (out []string) {
+	for _, l := range c.Legs {
+		if !slices.Contains(out, l.Chassis) {
+			out = append(out, l.Chassis)
+		}
+	}
+	return out
+}
+
+// leg prints one entry: its place, what it translates, its state, and the rule.
+func (p *printer) leg(c *report.Connection, l *report.Leg) {
+	zone := fmt.Sprintf("%s zone %d", l.Chassis, l.Zone)
+	if l.ZoneName != "" {
+		zone += " " + l.ZoneName
+	}
+	line := []span{{zone, cyan}}
+	orig, after := l.Entry.Original, l.Entry.Reply.Inverse()
+	switch {
+	case l.NAT != "":
+		line = append(line, plain("  "+l.NAT+" "), plain(translation(l.NAT, &orig, &after)))
+	case orig.Text() != c.Original.Text() && orig.Text() != c.Translated.Text():
+		line = append(line, plain("  "+orig.Text()))
+	}
+	if l.State != "" {
+		line = append(line, plain("  "+l.State))
+	}
+	if strings.Contains(l.Entry.Status, "ASSURED") {
+		line = append(line, plain(" assured"))
+	}
+	if l.Age != nil {
+		line = append(line, plain("  for "+short(time.Duration(*l.Age)*time.Second)))
+	}
+	if l.Entry.Timeout > 0 {
+		line = append(line, plain("  expires in "+short(time.Duration(l.Entry.Timeout)*time.Second)))
+	}
+	if len(l.Marks) > 0 {
+		line = append(line, plain("  "+strings.Join(l.Marks, ",")))
+	}
+	if l.Rule != "" {
+		line = append(line, plain("  "+l.Rule))
+	}
+	p.line(2, line...)
+}
+
+// translation prints what changes: the destination, the source, or both.
+func translation(nat string, from, to *report.Tuple) string {
+	switch nat {
+	case "dnat":
+		return from.Destination() + " => " + to.Destination()
+	case "snat":
+		return from.Source() + " => " + to.Source()
+	}
+	return from.Text() + " => " + to.Text()
+}
+
+// short prints a duration in its largest unit, and the next where it counts: 14m, 2h5m, 3d4h.
+func short(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh%dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
+}
+
+// maxCounts is the maximum number of lines of one kind in a summary.
+const maxCounts = 20
+
+// summary prints the counts, each kind as a block.
+func (p *printer) summary(s *report.ConnectionSummary) {
+	p.line(0, span{connections(s.Connections), bold})
+	for _, block := range []struct {
+		title  string
+		counts []report.Count
+	}{
+		{"by state", s.States}, {"entries by zone", s.Zones}, {"by router", s.Routers}, {"by VIP", s.VIPs}, {"by backend", s.Backends},
+		{"by address of source NAT", s.SNAT},
+	} {
+		if len(block.counts) == 0 {
+			continue
+		}
+		p.line(0, span{block.title, bold})
+		for i, c := range block.counts {
+			if i == maxCounts && p.opts.Verbose == 0 {
+				p.line(2, span{fmt.Sprintf("%d more (-v shows them)", len(block.counts)-i), dim})
+				break
+			}
+			p.line(2, plain(fmt.Sprintf("%7d  %s", c.Count, c.Name)))
+		}
+	}
+}
