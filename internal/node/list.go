@@ -75,13 +75,18 @@ func (s *Service) List(ctx context.Context, req ListRequest, yield func([]ctstat
 		}
 		err = l.kernel(ctx, t)
 	}
-	if err == nil {
-		err = l.flush()
-	}
+	return l.out, l.finish(err)
+}
+
+// finish hands over the last batch.
+func (l *listing) finish(err error) error {
 	if errors.Is(err, errCut) {
-		l.out.Cut, err = true, l.flush()
+		l.out.Cut, err = true, nil
 	}
-	return l.out, err
+	if err != nil {
+		return err
+	}
+	return l.flush()
 }
 
 // zonesOf returns OVN's zones on the node, of those wanted.
@@ -277,4 +282,9 @@ func (l *listing) get(ctx context.Context, t *ctnetlink.Table) error {
 		}
 	}
 	return nil
+}
+
+// List reads entries from the node.
+func (r *Remote) List(ctx context.Context, req ListRequest, yield func([]ctstate.Entry) error) (*ListResult, error) {
+	return pull[ctstate.Entry, *ListResult](ctx, r, "List", req, yield)
 }

@@ -35,7 +35,6 @@ type Remote struct {
 	committed bool // whether it has entries to remove when it ends
 	silent    bool // whether the last call ended without an answer
 	maxLine   int  // 0: maxMessage
-	streams   streams
 }
 
 // maxGreeting is the maximum length of the greeting in bytes: the command may not be a node.
@@ -118,7 +117,6 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 		r.stderr.Write([]byte("node runs version " + v + "\n"))
 	}
 	r.client = jrpc2.NewClient(channel.Line(&lines{r: br, max: cmp.Or(r.maxLine, maxMessage)}, in), &jrpc2.ClientOptions{
-		OnNotify: r.streams.receive,
 		OnCancel: func(c *jrpc2.Client, rsp *jrpc2.Response) {
 			c.Notify(context.Background(), "Cancel", []string{rsp.ID()})
 		},

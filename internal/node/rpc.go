@@ -71,10 +71,15 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 	if e, ok := n.(Examiner); ok {
 		methods["Health"] = method(func(ctx context.Context, _ struct{}) (*Health, error) { return e.Health(ctx) })
 	}
+	own, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pages := newPages(own)
+	defer pages.close()
+	pages.methods(methods)
 	if l, ok := n.(Lister); ok {
-		methods["List"] = serveList(l)
+		methods["List"] = paged(pages, l.List)
 	}
-	srv := jrpc2.NewServer(methods, &jrpc2.ServerOptions{Concurrency: concurrency, AllowPush: true, NewContext: func() context.Context { return ctx }})
+	srv := jrpc2.NewServer(methods, &jrpc2.ServerOptions{Concurrency: concurrency, NewContext: func() context.Context { return ctx }})
 	// A read of a terminal or an inherited pipe cannot be interrupted: the server ends and leaves the
 	// read blocked.
 	pr, pw := io.Pipe()

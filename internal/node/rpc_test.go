@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -19,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
@@ -175,6 +177,24 @@ func (f fakeNode) Commit(context.Context, CommitRequest) (*CommitResult, error) 
 }
 func (f fakeNode) Clean(context.Context, bool) (*CleanResult, error) { return &CleanResult{}, nil }
 func (f fakeNode) Close(context.Context) error                       { return nil }
+
+// List returns Limit entries with ports from 1 on, in batches of 3. A limit of 0 never ends; its end
+// leaves a file.
+func (f fakeNode) List(ctx context.Context, req ListRequest, yield func([]ctstate.Entry) error) (*ListResult, error) {
+	var batch []ctstate.Entry
+	for n := 1; req.Limit == 0 || n <= req.Limit; n++ {
+		at := netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), uint16(n))
+		batch = append(batch, ctstate.Entry{Zone: 5, Orig: ctstate.Tuple{Proto: 6, Src: at, Dst: at}, Reply: ctstate.Tuple{Proto: 6, Src: at, Dst: at}})
+		if len(batch) == 3 || n == req.Limit {
+			if err := yield(batch); err != nil {
+				os.WriteFile(f.args[0]+".ended", nil, 0o600)
+				return nil, err
+			}
+			batch = batch[:0]
+		}
+	}
+	return &ListResult{Count: req.Limit}, nil
+}
 
 // remote returns a Remote with a process of this behaviour, and checks at the end of the test that
 // no process and no goroutine is left.
