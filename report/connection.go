@@ -1,5 +1,7 @@
 package report
 
+import "time"
+
 // ConnectionsReport is the answer of conn.
 type ConnectionsReport struct {
 	// names the version of the format
@@ -79,4 +81,29 @@ type ConnectionSummary struct {
 type Count struct {
 	Name  string `json:"name"`  // what is counted
 	Count int    `json:"count"` // how often it occurs
+}
+
+// ConnectionChange is one line of conn --watch: what happened to a connection, or that events were
+// lost.
+type ConnectionChange struct {
+	// names the version of the format
+	Schema string    `json:"schema" jsonschema:"enum=ovn-ct-trace/1"`
+	Time   time.Time `json:"time"` // time of the first event, by the chassis' clock
+	// Events are the changes of the connection's entries; empty if events were lost.
+	Events []EntryEvent `json:"events"`
+	// Connection is the connection with the entries that are gone; absent if events were lost.
+	Connection *Connection `json:"connection,omitempty"`
+	// Lost is the chassis whose events were lost: its table has been read again, and what had changed
+	// meanwhile follows.
+	Lost string `json:"lost,omitempty"`
+}
+
+// EntryEvent is a change of one entry.
+type EntryEvent struct {
+	Event   string    `json:"event" jsonschema:"enum=new,enum=update,enum=destroy"` // what happened to the entry
+	Time    time.Time `json:"time"`                                                 // time on the chassis' clock
+	Chassis string    `json:"chassis"`                                              // chassis that has the entry
+	Zone    uint16    `json:"zone"`                                                 // conntrack zone
+	// owner of the zone, as in CT; empty if unknown
+	ZoneName string `json:"zone_name"`
 }

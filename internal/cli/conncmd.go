@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +33,7 @@ type connFlags struct {
 	zones    []string
 	nat      string
 	summary  bool
+	watch    bool
 	limit    int
 }
 
@@ -57,6 +59,9 @@ func (a *app) connCmd() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.filter = strings.Join(args, " ")
+			if f.watch && !cmd.Flags().Changed("timeout") {
+				c.timeout = watchTimeout
+			}
 			return a.conn(cmd.Context(), &c, &f)
 		},
 	}
@@ -69,9 +74,13 @@ func (a *app) connCmd() *cobra.Command {
 	fl.StringSliceVar(&f.zones, "zone", nil, "number of a zone of at least one entry")
 	fl.StringVar(&f.nat, "nat", "", "what is translated: dnat, snat, any or none")
 	fl.BoolVar(&f.summary, "summary", false, "counts only: by state, zone, router, VIP, backend and address of source NAT")
+	fl.BoolVar(&f.watch, "watch", false, "print what happens to the connections, until interrupted or --timeout; with -o json, one object a line")
 	fl.IntVar(&f.limit, "limit", defaultLimit, "maximum number of entries that are read of a chassis; 0 for any")
 	return cmd
 }
+
+// watchTimeout bounds a watch without --timeout.
+const watchTimeout = 365 * 24 * time.Hour
 
 // judge reads what is wrong whatever the databases contain.
 func (f *connFlags) judge() (connection.Filter, error) {
@@ -96,6 +105,9 @@ func (f *connFlags) judge() (connection.Filter, error) {
 			return filter, usage.Errorf(strings.Join(connection.AllStates(), ", "), "--state: no state is called %q", s)
 		}
 		filter.States = append(filter.States, s)
+	}
+	if f.watch && f.summary {
+		return filter, usage.Errorf("", "--watch and --summary exclude each other")
 	}
 	if f.limit < 0 {
 		return filter, usage.Errorf("--limit 1000", "--limit %d is negative", f.limit)
@@ -155,15 +167,16 @@ func (a *app) conn(ctx context.Context, c *common, f *connFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	if f.watch {
+		return a.watch(bounded, c, run, chassis, filter)
+	}
 	res, err := gather.Connections(bounded, run.SB, run.Nodes, chassis, gather.Request{Filter: filter, Limit: f.limit, MaxDump: c.dumpBound()})
 	if err != nil {
 		return err
 	}
-	var inv *inventory.Inventory
-	if run.NB != nil {
-		if inv, err = inventory.Read(bounded, run.NB, run.SB); err != nil {
-			return err
-		}
+	inv, err := readInventory(bounded, run)
+	if err != nil {
+		return err
 	}
 	rep := publish.Connections(res, inv)
 	rep.Warnings = append(rep.Warnings, run.Warnings()...)
@@ -183,6 +196,42 @@ func (a *app) conn(ctx context.Context, c *common, f *connFlags) (err error) {
 	opts := a.renderOptions(c)
 	opts.Quiet = opts.Quiet || c.output == "summary"
 	return render.Connections(a.out, rep, opts)
+}
+
+// readInventory reads what the databases say of addresses; nil without the Northbound database.
+func readInventory(ctx context.Context, run *deployment.Run) (*inventory.Inventory, error) {
+	if run.NB == nil {
+		return nil, nil
+	}
+	return inventory.Read(ctx, run.NB, run.SB)
+}
+
+// watch prints what happens to connections until ctx ends. The rules are those of the beginning.
+func (a *app) watch(ctx context.Context, c *common, run *deployment.Run, chassis []*ovn.Chassis, filter connection.Filter) error {
+	inv, err := readInventory(ctx, run)
+	if err != nil {
+		return err
+	}
+	for _, w := range run.Warnings() {
+		fmt.Fprintln(a.err, "ovn-ct-trace: warning: "+oneLine(w))
+	}
+	seen := false
+	opts := a.renderOptions(c)
+	opts.Quiet = opts.Quiet || c.output == "summary"
+	err = gather.Watch(ctx, run.SB, run.Nodes, chassis, gather.Request{Filter: filter, MaxDump: c.dumpBound()}, func() {
+		fmt.Fprintf(a.err, "ovn-ct-trace: watching %d chassis\n", len(chassis))
+	}, func(ch *gather.Change) error {
+		seen = seen || ch.Connection != nil
+		r := publish.ConnectionChange(ch, inv)
+		if c.output == "json" {
+			return render.ChangeJSON(a.out, r)
+		}
+		return render.Change(a.out, r, opts)
+	})
+	if err == nil && !seen {
+		a.status = exitNotAsAsked
+	}
+	return err
 }
 
 // addresses returns the addresses of a port, or the address itself.

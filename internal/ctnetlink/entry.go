@@ -65,6 +65,7 @@ func decodeRecord(b []byte, r *Record) error {
 			for in.next() {
 				if in.typ == ctaTimestampStart {
 					r.Start = in.be64()
+					r.Created = int64(r.Start / 1e9)
 				}
 			}
 			d.join(in.err)

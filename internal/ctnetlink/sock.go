@@ -130,6 +130,17 @@ func (s *sock) recv(ctx context.Context) ([]byte, error) {
 	return s.in[:s.n], nil
 }
 
+// ready reports whether a datagram or an error is there already.
+func (s *sock) ready() bool {
+	there := false
+	_ = s.rc.Control(func(fd uintptr) {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(poll, 0)
+		there = err == nil && n > 0
+	})
+	return there
+}
+
 func (s *sock) ioError(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -93,14 +93,14 @@ func Connections(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Ch
 	if some {
 		out.complete(ctx, list)
 	}
-	side, err := sides(ctx, sb, out.Chassis)
-	if err != nil {
-		return nil, err
-	}
 	var all []connection.Record
 	for _, c := range out.Chassis {
 		all = append(all, c.records...)
 		c.records, c.have = nil, nil
+	}
+	side, err := owners{}.sides(ctx, sb, all)
+	if err != nil {
+		return nil, err
 	}
 	out.Connections = slices.DeleteFunc(connection.Join(all, side), func(c connection.Connection) bool { return !req.Filter.Match(&c) })
 	return out, nil
@@ -217,29 +217,29 @@ func follow(list node.ListRequest, tuples []ctstate.Tuple) (next node.ListReques
 	return next, true
 }
 
+// owners are ports by name, as far as they have been read; nil for a name that no port has.
+type owners map[string]*ovn.PortBinding
+
 // sides reads the addresses of the ports that own the zones of the records, by which the client's
 // and the server's zones are told from those between.
-func sides(ctx context.Context, sb *ovn.SB, all []*Chassis) (connection.SideOf, error) {
+func (o owners) sides(ctx context.Context, sb *ovn.SB, records []connection.Record) (connection.SideOf, error) {
 	var names []string
-	known := map[string]bool{}
-	for _, c := range all {
-		for i := range c.records {
-			if name := c.records[i].ZoneName; name != "" && !known[name] {
-				known[name] = true
-				names = append(names, name)
-			}
+	for i := range records {
+		name := records[i].ZoneName
+		if _, known := o[name]; !known && name != "" {
+			o[name] = nil
+			names = append(names, name)
 		}
 	}
 	ports, err := sb.PortsByNames(ctx, names)
 	if err != nil {
 		return nil, err
 	}
-	owns := make(map[string]*ovn.PortBinding, len(ports))
 	for _, p := range ports {
-		owns[p.LogicalPort] = p
+		o[p.LogicalPort] = p
 	}
 	return func(r *connection.Record, t ctstate.Tuple) connection.Side {
-		p := owns[r.ZoneName]
+		p := o[r.ZoneName]
 		switch {
 		case p == nil:
 			return connection.Middle

@@ -103,12 +103,6 @@ func zonesOf(info *Info, want []uint16) map[uint16]bool {
 // errCut ends a listing at its limit.
 var errCut = errors.New("limit reached")
 
-// seenKey tells entries apart that several readings have returned.
-type seenKey struct {
-	zone uint16
-	orig ctstate.Tuple
-}
-
 // listing is one run of List.
 type listing struct {
 	req    *ListRequest
@@ -116,7 +110,7 @@ type listing struct {
 	addrs  map[netip.Addr]bool    // Addrs
 	tuples map[ctstate.Tuple]bool // Tuples and their inverses
 	again  bool                   // several readings may return the same entry
-	seen   map[seenKey]struct{}   // if again
+	seen   map[entryKey]struct{}   // if again
 	batch  []ctstate.Entry
 	yield  func([]ctstate.Entry) error
 	out    *ListResult
@@ -125,7 +119,7 @@ type listing struct {
 func newListing(req *ListRequest, zones map[uint16]bool, yield func([]ctstate.Entry) error) *listing {
 	l := &listing{
 		req: req, zones: zones, addrs: map[netip.Addr]bool{}, tuples: map[ctstate.Tuple]bool{},
-		seen: map[seenKey]struct{}{}, yield: yield, out: &ListResult{},
+		seen: map[entryKey]struct{}{}, yield: yield, out: &ListResult{},
 	}
 	for _, a := range req.Addrs {
 		l.addrs[a] = true
@@ -145,7 +139,7 @@ func (l *listing) add(e *ctstate.Entry) error {
 		return nil
 	}
 	if l.again {
-		k := seenKey{e.Zone, e.Orig}
+		k := entryKey{e.Zone, e.Orig}
 		if _, ok := l.seen[k]; ok {
 			return nil
 		}

@@ -79,6 +79,9 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 	if l, ok := n.(Lister); ok {
 		methods["List"] = paged(pages, l.List)
 	}
+	if w, ok := n.(Watcher); ok {
+		methods["Watch"] = paged(pages, w.Watch)
+	}
 	srv := jrpc2.NewServer(methods, &jrpc2.ServerOptions{Concurrency: concurrency, NewContext: func() context.Context { return ctx }})
 	// A read of a terminal or an inherited pipe cannot be interrupted: the server ends and leaves the
 	// read blocked.

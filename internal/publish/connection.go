@@ -209,3 +209,17 @@ func endText(proto uint8, a netip.AddrPort) string {
 	}
 	return a.Addr().String()
 }
+
+// ConnectionChange makes the report of a change.
+func ConnectionChange(c *gather.Change, inv *inventory.Inventory) *report.ConnectionChange {
+	out := &report.ConnectionChange{Schema: report.Schema, Time: c.Time.UTC(), Events: []report.EntryEvent{}, Lost: c.Lost}
+	if c.Connection != nil {
+		out.Connection = Connection(c.Connection, inv)
+	}
+	for _, e := range c.Events {
+		out.Events = append(out.Events, report.EntryEvent{
+			Event: string(e.Kind), Time: e.Time.UTC(), Chassis: e.Record.Chassis, Zone: e.Record.Entry.Zone, ZoneName: e.Record.ZoneName,
+		})
+	}
+	return out
+}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -35,6 +36,32 @@ func Connections(w io.Writer, r *report.ConnectionsReport, opts Options) error {
 	for _, text := range r.Warnings {
 		p.line(0, span{"warning: ", yellow}, plain(text))
 	}
+	return p.flush(w)
+}
+
+// ChangeJSON prints a change as one line.
+func ChangeJSON(w io.Writer, c *report.ConnectionChange) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(c)
+}
+
+// Change prints a change: when, what, and the connection.
+func Change(w io.Writer, c *report.ConnectionChange, opts Options) error {
+	p := newPrinter(opts)
+	at := c.Time.Local().Format("15:04:05.000")
+	if c.Lost != "" {
+		p.line(0, span{at, dim}, plain("  "), span{"events lost", yellow}, plain(" on "+c.Lost+": its table was read again, and what had changed meanwhile follows"))
+		return p.flush(w)
+	}
+	var kinds []string
+	for _, e := range c.Events {
+		if word := strings.ToUpper(e.Event); !slices.Contains(kinds, word) {
+			kinds = append(kinds, word)
+		}
+	}
+	p.line(0, span{at, dim}, plain("  "), span{strings.Join(kinds, ","), cyan})
+	p.under(2, "", "", func() { p.connection(c.Connection) })
 	return p.flush(w)
 }
 

@@ -24,6 +24,7 @@ var documents = []struct {
 }{
 	{"`trace`, `session`, `node trace`", report.Report{}},
 	{"`conn`", report.ConnectionsReport{}},
+	{"`conn --watch`, one on each line", report.ConnectionChange{}},
 	{"`doctor`", report.FindingsReport{}},
 	{"`ct list`, `ct clean`", report.LeftoversReport{}},
 }

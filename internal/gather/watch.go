@@ -1,0 +1,333 @@
+package gather
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// Change is what happened to one connection, or on one chassis.
+type Change struct {
+	Time       time.Time // of the first event, by the chassis' clock
+	Events     []Event
+	Connection *connection.Connection // with the entries that are gone; nil if events were lost
+	Lost       string                 // the chassis whose events were lost; its table has been read again
+}
+
+// Event is a change of one entry.
+type Event struct {
+	Kind   node.EventKind
+	Time   time.Time
+	Record connection.Record
+}
+
+// settle is how long events are collected before they are joined: the entries of one connection
+// appear within a packet's way through the network.
+const settle = 200 * time.Millisecond
+
+// maxWatched is the maximum number of entries that a watch keeps.
+const maxWatched = 1_000_000
+
+// Watch reports what happens to connections that the filter selects, until ctx ends. It calls ready
+// when all chassis are watched. A chassis that cannot be watched ends it with an error.
+func Watch(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, req Request, ready func(), out func(*Change) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	w := &watching{sb: sb, req: req, records: map[place]connection.Record{}, flows: map[ctstate.Tuple]map[place]bool{}, in: make(chan arrival),
+		names: map[string]string{}, ports: owners{}, gone: map[place]bool{}}
+	for _, row := range chassis {
+		c := &Chassis{Name: row.Name}
+		if c.reach(ctx, nodes, row); c.Err != nil {
+			cancel()
+			return c.Err
+		}
+		w.chassis = append(w.chassis, c)
+	}
+	ended := make(chan struct{}, len(w.chassis))
+	for _, c := range w.chassis {
+		go func() {
+			w.follow(ctx, c)
+			ended <- struct{}{}
+		}()
+	}
+	err := w.run(ctx, ready, out)
+	cancel()
+	for range w.chassis {
+		<-ended
+	}
+	return err
+}
+
+// place is where an entry is.
+type place struct {
+	chassis string
+	zone    uint16
+	orig    ctstate.Tuple
+}
+
+// arrival is a batch of events of a chassis, or its end.
+type arrival struct {
+	chassis *Chassis
+	events  []node.Event
+	err     error
+}
+
+// watching is one run of Watch. Only run changes it.
+type watching struct {
+	sb      *ovn.SB
+	req     Request
+	chassis []*Chassis
+	in      chan arrival
+
+	names   map[string]string // of zones, by what ovn-controller wrote
+	ports   owners
+	records map[place]connection.Record
+	flows   map[ctstate.Tuple]map[place]bool // by canonical tuple
+	changed []Event
+	gone    map[place]bool // entries that go with the next report
+}
+
+// follow passes the events of a chassis on.
+func (w *watching) follow(ctx context.Context, c *Chassis) {
+	send := func(a arrival) error {
+		select {
+		case w.in <- a:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	watcher, ok := c.lister.(node.Watcher)
+	if !ok {
+		_ = send(arrival{chassis: c, err: fmt.Errorf("chassis %s: its node cannot watch entries: %w", c.Name, errors.ErrUnsupported)})
+		return
+	}
+	_, err := watcher.Watch(ctx, node.WatchRequest{MaxDump: w.req.MaxDump}, func(batch []node.Event) error {
+		return send(arrival{chassis: c, events: batch})
+	})
+	if ctx.Err() == nil {
+		if err == nil {
+			err = fmt.Errorf("chassis %s: the watch has ended", c.Name)
+		}
+		_ = send(arrival{chassis: c, err: err})
+	}
+}
+
+// run takes the events of all chassis and reports them.
+func (w *watching) run(ctx context.Context, ready func(), out func(*Change) error) error {
+	watched := 0
+	tick := time.NewTicker(settle)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case a := <-w.in:
+			if a.err != nil {
+				return a.err
+			}
+			for i := range a.events {
+				switch e := &a.events[i]; e.Kind {
+				case node.EventReady:
+					if err := w.read(ctx, a.chassis, false); err != nil {
+						return err
+					}
+					if watched++; watched == len(w.chassis) {
+						ready()
+					}
+				case node.EventLost:
+					if err := out(&Change{Time: e.Time, Lost: a.chassis.Name}); err != nil {
+						return err
+					}
+					if err := w.read(ctx, a.chassis, true); err != nil {
+						return err
+					}
+				default:
+					if err := w.take(ctx, a.chassis, e); err != nil {
+						return err
+					}
+				}
+			}
+			if len(w.records) > maxWatched {
+				return fmt.Errorf("more than %d entries: watch fewer chassis (--chassis)", maxWatched)
+			}
+		case <-tick.C:
+			if err := w.report(ctx, out); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// read reads the table of a chassis: to know what is there when the watch begins, or what has
+// happened (report) while events were lost.
+func (w *watching) read(ctx context.Context, c *Chassis, report bool) error {
+	now := map[place]bool{}
+	zones, err := w.sb.NameZones(ctx, c.Info.Zones)
+	if err != nil {
+		return err
+	}
+	_, err = c.lister.List(ctx, node.ListRequest{MaxDump: w.req.MaxDump}, func(batch []ctstate.Entry) error {
+		for _, e := range batch {
+			at := place{c.Name, e.Zone, e.Orig}
+			now[at] = true
+			if _, known := w.records[at]; known {
+				continue
+			}
+			r := connection.Record{Chassis: c.Name, ZoneName: zones[e.Zone], Entry: e}
+			if report {
+				w.changed = append(w.changed, Event{node.EventNew, time.Now(), r})
+			}
+			w.keep(at, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for at, r := range w.records {
+		if at.chassis == c.Name && !now[at] && !w.gone[at] {
+			w.changed = append(w.changed, Event{node.EventDestroy, time.Now(), r})
+			w.gone[at] = true
+		}
+	}
+	return nil
+}
+
+// take notes one event.
+func (w *watching) take(ctx context.Context, c *Chassis, e *node.Event) error {
+	at := place{c.Name, e.Entry.Zone, e.Entry.Orig}
+	zone, err := w.name(ctx, e.ZoneName)
+	if err != nil {
+		return err
+	}
+	r := connection.Record{Chassis: c.Name, ZoneName: zone, Entry: *e.Entry}
+	if e.Kind == node.EventDestroy {
+		// The event of a deletion has no state: the entry is shown as it was last known.
+		if known, ok := w.records[at]; ok {
+			r = known
+		}
+		w.gone[at] = true
+	} else {
+		delete(w.gone, at)
+	}
+	w.keep(at, r)
+	w.changed = append(w.changed, Event{e.Kind, e.Time, r})
+	return nil
+}
+
+// canonical is one tuple for both directions of a flow.
+func canonical(t ctstate.Tuple) ctstate.Tuple {
+	inv, ok := t.Invert()
+	if ok && (inv.Src.Compare(t.Src) < 0 || inv.Src == t.Src && inv.ICMPType < t.ICMPType) {
+		return inv
+	}
+	return t
+}
+
+func flowsOf(e *ctstate.Entry) [2]ctstate.Tuple {
+	return [2]ctstate.Tuple{canonical(e.Orig), canonical(connection.After(e))}
+}
+
+func (w *watching) keep(at place, r connection.Record) {
+	if old, ok := w.records[at]; ok && old.Entry.Reply != r.Entry.Reply {
+		w.forget(at)
+	}
+	w.records[at] = r
+	for _, f := range flowsOf(&r.Entry) {
+		if w.flows[f] == nil {
+			w.flows[f] = map[place]bool{}
+		}
+		w.flows[f][at] = true
+	}
+}
+
+func (w *watching) forget(at place) {
+	r := w.records[at]
+	for _, f := range flowsOf(&r.Entry) {
+		delete(w.flows[f], at)
+		if len(w.flows[f]) == 0 {
+			delete(w.flows, f)
+		}
+	}
+	delete(w.records, at)
+}
+
+// report joins what has changed, and reports the connections that the filter selects.
+func (w *watching) report(ctx context.Context, out func(*Change) error) error {
+	if len(w.changed) == 0 {
+		return nil
+	}
+	var all []connection.Record
+	seen := map[place]bool{}
+	var queue []place
+	visit := func(at place) {
+		if r, ok := w.records[at]; ok && !seen[at] {
+			seen[at] = true
+			all = append(all, r)
+			queue = append(queue, at)
+		}
+	}
+	for _, e := range w.changed {
+		visit(placeOf(&e.Record))
+	}
+	for len(queue) > 0 {
+		r := w.records[queue[0]]
+		queue = queue[1:]
+		for _, f := range flowsOf(&r.Entry) {
+			for at := range w.flows[f] {
+				visit(at)
+			}
+		}
+	}
+	side, err := w.ports.sides(ctx, w.sb, all)
+	if err != nil {
+		return err
+	}
+	events := map[place][]Event{}
+	for _, e := range w.changed {
+		at := placeOf(&e.Record)
+		events[at] = append(events[at], e)
+	}
+	w.changed = nil
+	for _, c := range connection.Join(all, side) {
+		ch := Change{Connection: &c}
+		for i := range c.Legs {
+			ch.Events = append(ch.Events, events[placeOf(&c.Legs[i])]...)
+		}
+		if len(ch.Events) == 0 || !w.req.Filter.Match(&c) {
+			continue
+		}
+		slices.SortStableFunc(ch.Events, func(a, b Event) int { return a.Time.Compare(b.Time) })
+		ch.Time = ch.Events[0].Time
+		if err := out(&ch); err != nil {
+			return err
+		}
+	}
+	for at := range w.gone {
+		w.forget(at)
+	}
+	clear(w.gone)
+	return nil
+}
+
+func placeOf(r *connection.Record) place { return place{r.Chassis, r.Entry.Zone, r.Entry.Orig} }
+
+// name gives a zone of a router its name in place of its UUID.
+func (w *watching) name(ctx context.Context, zone string) (string, error) {
+	if name, ok := w.names[zone]; ok {
+		return name, nil
+	}
+	named, err := w.sb.NameZones(ctx, map[uint16]string{1: zone})
+	if err != nil {
+		return "", err
+	}
+	w.names[zone] = named[1]
+	return named[1], nil
+}
