@@ -124,7 +124,11 @@ func (r *run) datapathFlow(id uint32, st state) string {
 		version = 6
 	}
 	fmt.Fprintf(&b, ",ct_tuple%d(src=%v,dst=%v,proto=%d,tp_src=%d,tp_dst=%d)", version, t.Src.Addr(), t.Dst.Addr(), t.Proto, tp[0], tp[1])
-	fmt.Fprintf(&b, ",eth(src=%v,dst=%v)", p.EthSrc, p.EthDst)
+	if p.NoEth {
+		fmt.Fprintf(&b, ",packet_type(ns=1,id=0x%x)", p.EthType)
+	} else {
+		fmt.Fprintf(&b, ",eth(src=%v,dst=%v)", p.EthSrc, p.EthDst)
+	}
 	closing := ""
 	for _, v := range p.VLANs {
 		fmt.Fprintf(&b, ",eth_type(0x%04x),vlan(vid=%d,pcp=%d),encap(", v.TPID, v.VID, v.PCP)

@@ -56,9 +56,10 @@ func (s *state) apply(a odp.Action) error {
 			s.pkt.EthType = a.EthType
 		}
 	case odp.PushEth:
+		s.pkt.NoEth = false
 		return s.setEth(a.Src, a.Dst)
 	case odp.PopEth:
-		s.pkt.EthSrc, s.pkt.EthDst = packet.MAC{}, packet.MAC{}
+		s.pkt.EthSrc, s.pkt.EthDst, s.pkt.NoEth = packet.MAC{}, packet.MAC{}, true
 	}
 	return nil
 }

@@ -8,9 +8,9 @@ import (
 
 // Header contains a packet's headers; a field that does not apply is absent.
 type Header struct {
-	// source MAC address
+	// source MAC address; absent if the packet has no Ethernet header
 	EthSrc string `json:"eth_src,omitempty"`
-	// destination MAC address
+	// destination MAC address; absent if the packet has no Ethernet header
 	EthDst  string `json:"eth_dst,omitempty"`
 	EthType string `json:"eth_type,omitempty" jsonschema:"pattern=^0x[0-9a-f]+$"` // "0x0800"
 	// the outermost tag's id
@@ -76,11 +76,12 @@ type Header struct {
 // HeaderOf returns a packet's headers in the form of the tool's JSON.
 func HeaderOf(p packet.Packet) Header {
 	h := Header{
-		EthSrc:  p.EthSrc.String(),
-		EthDst:  p.EthDst.String(),
 		EthType: fmt.Sprintf("0x%04x", p.EthType),
 		MPLS:    p.MPLS,
 		Length:  p.Length,
+	}
+	if !p.NoEth {
+		h.EthSrc, h.EthDst = p.EthSrc.String(), p.EthDst.String()
 	}
 	if len(p.VLANs) > 0 {
 		h.VLAN = number(p.VLANs[0].VID)

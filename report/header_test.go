@@ -19,6 +19,10 @@ func TestHeader(t *testing.T) {
 	if string(got) != want {
 		t.Errorf("%s", got)
 	}
+	p.NoEth = true
+	if got, _ = json.Marshal(HeaderOf(p)); !bytes.HasPrefix(got, []byte(`{"eth_type":"0x0800","ip_src":"10.0.0.3"`)) {
+		t.Errorf("without an Ethernet header: %s", got)
+	}
 	p = packet.Packet{EthType: packet.EthIPv4, Proto: packet.ProtoICMP, VLANs: []packet.VLAN{{TPID: packet.EthVLAN, VID: 7}}}
 	got, _ = json.Marshal(HeaderOf(p))
 	if !bytes.Contains(got, []byte(`"icmp_type":0,"icmp_code":0`)) || !bytes.Contains(got, []byte(`"vlan":7`)) {

@@ -47,8 +47,9 @@ type Inner struct {
 type Packet struct {
 	EthSrc  MAC    `json:"eth_src"`
 	EthDst  MAC    `json:"eth_dst"`
-	EthType uint16 `json:"eth_type"`        // behind the VLAN tags
-	VLANs   []VLAN `json:"vlans,omitempty"` // outermost first
+	EthType uint16 `json:"eth_type"`         // behind the VLAN tags
+	NoEth   bool   `json:"no_eth,omitempty"` // no Ethernet header: Open vSwitch's packet_type=(1,EthType)
+	VLANs   []VLAN `json:"vlans,omitempty"`  // outermost first
 	MPLS    []MPLS `json:"mpls,omitempty"`
 	NSH     *NSH   `json:"nsh,omitempty"`
 

@@ -164,6 +164,8 @@ func TestFromOpenFlow(t *testing.T) {
 		{"ip,nw_src((10.0.0.1))", "nw_src=(10.0.0.1): not an IPv4 address", 3},
 		{"tcp,tp_dst=80,udp_dst=80", "udp_dst=80: prerequisites not met", 14},
 		{"tcp,ct_state=new|foo", "", 4},
+		{"in_port=1,packet_type=(1,0x800),nw_proto=6", "packets of a logical port have an Ethernet header", 10},
+		{"in_port=1,packet_type=(1,0x800", "packet_type=(1,0x800: not (NAMESPACE,TYPE)", 10},
 		{"tcp,actions=drop", "actions=drop: unknown field", 4},
 	} {
 		_, err := FromOpenFlow(c.in)

@@ -23,6 +23,9 @@ func FromOpenFlow(text string) (Microflow, error) {
 	if err != nil {
 		return Microflow{}, err
 	}
+	if mf.Packet.NoEth {
+		return Microflow{}, &SyntaxError{In: text, Off: where[flow.Find("packet_type")], Msg: "packets of a logical port have an Ethernet header"}
+	}
 	mf.InPort, _ = flow.InPort()
 	for i, f := range flow.Fields {
 		part := partOf(f, &mf.Packet)

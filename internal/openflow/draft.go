@@ -20,6 +20,7 @@ type draft struct {
 	slots map[string]slot // by slotOf
 	regs  [32]bool        // the registers that are not zero
 	tci   uint64          // of the first tag, from the fields so far
+	tag   Field           // the last of them
 	twice *FieldError     // the first field whose slot was given before
 	err   error
 	p     packet.Packet
@@ -28,7 +29,7 @@ type draft struct {
 // take records a field. Like parse_ofp_exact_flow (lib/ofp-flow.c), it rejects a field that was
 // given before with bits other than zero (mf_is_set); a later value replaces a zero.
 func (d *draft) take(f Field) error {
-	if w, ok := protoWord(f.Name); ok && f.Value == "" {
+	if w, ok := protoWord(f.Name); ok { // whatever its value, as ofp_parse_protocol's callers
 		return d.takeWord(f, w)
 	}
 	name := canonical(f.Name)
@@ -48,7 +49,7 @@ func (d *draft) take(f Field) error {
 		return d.takeRegister(f, first, n)
 	}
 	d.claim(name, f)
-	if !metadata || name == "packet_type" {
+	if !metadata {
 		d.given[name] = f
 	}
 	return nil
@@ -95,7 +96,11 @@ func (d *draft) claim(name string, f Field) {
 
 // isZero reports whether a field's value is zero, in any notation.
 func isZero(f Field) bool {
-	return f.Name != "packet_type" && (strings.Trim(f.Value, "0x:.") == "" || f.Value == "no") && !strings.HasPrefix(f.Name, "tun_metadata")
+	if f.Name == "packet_type" {
+		ns, id, ok := parsePacketType(f.Value)
+		return ok && ns == 0 && id == 0
+	}
+	return (strings.Trim(strings.TrimPrefix(f.Value, "0x"), "0:.") == "" || f.Value == "no") && !strings.HasPrefix(f.Name, "tun_metadata")
 }
 
 // takeRegister records a register: the same bits must not be given twice.
@@ -120,6 +125,7 @@ func (d *draft) takeRegister(f Field, first, n int) error {
 // similar functions).
 func (d *draft) takeTCI(name string, f Field) error {
 	const cfi = 0x1000
+	d.tag = f
 	v, ok := parseUint(f.Value)
 	if !ok {
 		return &FieldError{f, "not a number"}

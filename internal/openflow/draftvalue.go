@@ -17,26 +17,34 @@ func fullMask(f Field) bool {
 		return err == nil && v&0xfff == 0xfff
 	}
 	switch m {
-	case "255.255.255.255", "ff:ff:ff:ff:ff:ff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "-1":
+	case "255.255.255.255", "ff:ff:ff:ff:ff:ff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff":
 		return true
 	case "32":
 		return strings.Contains(f.Value, ".")
 	case "128":
 		return strings.Contains(f.Value, ":")
 	}
-	hex, ok := strings.CutPrefix(m, "0x")
-	return ok && strings.Trim(hex, "f") == "" && len(hex)%2 == 0 && len(hex) >= widthOf(f.Name)/4
+	v, ok := parseUint(m)
+	n := bytesOf(f.Name)
+	return ok && n > 0 && v == 1<<(8*n)-1
 }
 
-// widthOf returns the width in bits of a numeric field that may have a mask of all ones.
-func widthOf(name string) int {
-	switch canonical(name) {
-	case "ipv6_label", "mpls_lse1", "mpls_lse2":
-		return 32
-	case "nw_proto", "nw_tos", "ip_dscp", "nw_ecn", "nw_ttl", "dl_vlan_pcp":
-		return 8
+// bytesOf returns the length of a numeric field of a packet in bytes (lib/meta-flow.h), which is
+// that of its mask; 0 for nw_frag, which has no mask in numbers.
+func bytesOf(name string) int {
+	switch name := canonical(name); name {
+	case "nw_frag":
+		return 0
+	case "ipv6_label", "mpls_label", "mpls_lse1", "mpls_lse2", "nsh_spi", "nsh_c1", "nsh_c2", "nsh_c3", "nsh_c4":
+		return 4
+	case "dl_type", "dl_vlan", "dl_vlan1", "vlan_vid", "vlan_tci", "vlan_tci1", "arp_op":
+		return 2
+	default:
+		if strings.HasSuffix(name, "p_src") || strings.HasSuffix(name, "p_dst") { // tp_src, udp_src, ...
+			return 2
+		}
+		return 1
 	}
-	return 16
 }
 
 func (d *draft) fail(name, format string, args ...any) {

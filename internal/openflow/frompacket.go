@@ -19,8 +19,12 @@ func FieldsBehindTags(p packet.Packet) []Field { return fieldsOf(p, 2) }
 // fieldsOf returns the fields for an Open vSwitch that reads up to limit tags.
 func fieldsOf(p packet.Packet, limit int) []Field {
 	f := fieldList{}
-	f.add("dl_src", p.EthSrc.String())
-	f.add("dl_dst", p.EthDst.String())
+	if p.NoEth {
+		f.add("packet_type", fmt.Sprintf("(1,0x%x)", p.EthType))
+	} else {
+		f.add("dl_src", p.EthSrc.String())
+		f.add("dl_dst", p.EthDst.String())
+	}
 	for i, v := range p.VLANs[:min(limit, len(p.VLANs))] {
 		suffix := ""
 		if i > 0 {
@@ -43,7 +47,7 @@ func fieldsOf(p packet.Packet, limit int) []Field {
 	case p.EthType == packet.EthMPLS || p.EthType == packet.EthMPLSM:
 		f.mpls(p)
 	case p.EthType != 0:
-		f.hex("dl_type", uint64(p.EthType))
+		f.ethType(p)
 		f.nsh(p.NSH)
 	}
 	return f.list
@@ -186,8 +190,16 @@ func (f *fieldList) arp(p packet.Packet) {
 	f.add("arp_tha", p.ARPTHA.String())
 }
 
+// ethType gives the Ethernet type as a number; packet_type has given that of a packet without
+// Ethernet header.
+func (f *fieldList) ethType(p packet.Packet) {
+	if !p.NoEth {
+		f.hex("dl_type", uint64(p.EthType))
+	}
+}
+
 func (f *fieldList) mpls(p packet.Packet) {
-	f.hex("dl_type", uint64(p.EthType))
+	f.ethType(p)
 	if len(p.MPLS) == 0 {
 		return
 	}

@@ -10,6 +10,7 @@ import (
 // parseUint reads a number of at most 64 bits to base 8, 10 or 16, as parse_int_string (lib/util.c)
 // does.
 func parseUint(s string) (uint64, bool) {
+	s = strings.TrimPrefix(s, "+")
 	if len(s) > 1 && s[0] == '0' && strings.ContainsRune("bBoO", rune(s[1])) || strings.Contains(s, "_") {
 		return 0, false // notations of Go only
 	}

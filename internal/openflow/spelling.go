@@ -107,7 +107,7 @@ func kin(name string) string {
 // ofPacket reports whether the field of that canonical name belongs to the packet's headers.
 func ofPacket(name string) bool {
 	switch name {
-	case "dl_src", "dl_dst", "dl_type",
+	case "packet_type", "dl_src", "dl_dst", "dl_type",
 		"dl_vlan", "vlan_vid", "dl_vlan_pcp", "vlan_tci", "dl_vlan1", "dl_vlan_pcp1", "vlan_tci1",
 		"nw_src", "nw_dst", "nw_proto", "nw_tos", "ip_dscp", "nw_ecn", "nw_ttl", "nw_frag",
 		"ipv6_src", "ipv6_dst", "ipv6_label",
@@ -130,7 +130,7 @@ func IsMetadata(name string) bool {
 	}
 	switch canonical(name) {
 	case "in_port", "recirc_id", "dp_hash", "skb_priority", "pkt_mark", "metadata", "actset_output", "conj_id",
-		"packet_type", "priority", "table", "cookie", "eth", "nd_reserved", "nd_options_type",
+		"priority", "table", "cookie", "eth", "nd_reserved", "nd_options_type",
 		"ct_state", "ct_zone", "ct_mark", "ct_label", "ct_nw_proto", "ct_nw_src", "ct_nw_dst", "ct_ipv6_src", "ct_ipv6_dst",
 		"ct_tp_src", "ct_tp_dst",
 		"tun_id", "tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst", "tun_flags", "tun_ttl", "tun_tos",

@@ -1,6 +1,8 @@
 package openflow
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,8 +11,9 @@ import (
 
 // ToPacket returns the packet of a flow, as ofproto/trace prints it or as a user writes it: in any
 // order, with any name of a field. It ignores fields for which IsMetadata is true (registers,
-// conntrack, tunnel, in_port). A name that Open vSwitch does not know is a *FieldError, and so is a
-// value that contradicts another.
+// conntrack, tunnel, in_port), and fields that a later one made meaningless, as Open vSwitch does:
+// nd_target in front of icmpv6_code=1. A name that Open vSwitch does not know is a *FieldError, and
+// so is a value that contradicts another.
 func ToPacket(flow Flow) (packet.Packet, error) {
 	d := draft{given: map[string]Field{}, slots: map[string]slot{}}
 	for _, f := range flow.Fields {
@@ -18,16 +21,19 @@ func ToPacket(flow Flow) (packet.Packet, error) {
 			return packet.Packet{}, err
 		}
 	}
-	return d.packet()
+	return d.packet(flow)
 }
 
-func (d *draft) packet() (packet.Packet, error) {
+// packet returns the packet of the fields taken, which are those of flow.
+func (d *draft) packet(flow Flow) (packet.Packet, error) {
 	p := &d.p
 	d.packetType()
-	d.mac("dl_src", &p.EthSrc)
-	d.mac("dl_dst", &p.EthDst)
-	u16(d, "dl_type", &p.EthType)
-	d.vlans()
+	if !p.NoEth {
+		d.mac("dl_src", &p.EthSrc)
+		d.mac("dl_dst", &p.EthDst)
+		u16(d, "dl_type", &p.EthType)
+		d.vlans()
+	}
 	switch {
 	case p.EthType == packet.EthIPv4:
 		d.addr("nw_src", true, &p.Src)
@@ -51,7 +57,7 @@ func (d *draft) packet() (packet.Packet, error) {
 	if d.err != nil {
 		return packet.Packet{}, d.err
 	}
-	if err := d.leftOver(); err != nil {
+	if err := d.leftOver(flow); err != nil {
 		return packet.Packet{}, err
 	}
 	if d.twice != nil {
@@ -60,33 +66,62 @@ func (d *draft) packet() (packet.Packet, error) {
 	return *p, nil
 }
 
-// packetType reads the Ethernet type of a packet without Ethernet header, packet_type=(1,0x800),
-// which is printed in place of dl_type.
+// packetType reads packet_type: (0,0) is an Ethernet packet, and (1,ETHERTYPE) a packet without an
+// Ethernet header (include/openvswitch/packets.h: PT_ETH, OFPHTN_ETHERTYPE).
 func (d *draft) packetType() {
-	_, text, ok := strings.Cut(d.given["packet_type"].Value, "(1,")
-	delete(d.given, "packet_type")
-	if v, num := parseUint(strings.TrimSuffix(text, ")")); ok && num && v <= 0xffff && d.p.EthType == 0 {
-		d.p.EthType = uint16(v)
+	f, ok := d.use("packet_type")
+	if !ok {
+		return
+	}
+	ns, id, ok := parsePacketType(f.Value)
+	switch {
+	case !ok:
+		d.fail("packet_type", "not (NAMESPACE,TYPE)")
+	case ns == 1:
+		d.p.NoEth, d.p.EthType = true, id
+	case ns != 0 || id != 0:
+		d.fail("packet_type", "a packet is (0,0), Ethernet, or (1,ETHERTYPE)")
+	}
+	if d.err == nil {
+		delete(d.given, "packet_type")
 	}
 }
 
-// leftOver returns the error for a field without its prerequisite; zero values are not an error,
-// because ofproto/trace prints some of them.
-func (d *draft) leftOver() error {
-	var first *FieldError
-	for name, f := range d.given {
-		if isZero(f) {
-			continue
-		}
-		e := &FieldError{f, "prerequisites not met"}
-		if first == nil || name < first.Field.Name {
-			first = e
-		}
+// parsePacketType reads (NAMESPACE,TYPE), two numbers of 16 bits.
+func parsePacketType(s string) (ns, id uint16, ok bool) {
+	inner, open := strings.CutPrefix(s, "(")
+	inner, closed := strings.CutSuffix(inner, ")")
+	first, second, two := strings.Cut(inner, ",")
+	v, ok1 := parseUint(strings.TrimSpace(first))
+	w, ok2 := parseUint(strings.TrimSpace(second))
+	ok = open && closed && two && ok1 && ok2 && v <= 0xffff && w <= 0xffff
+	return uint16(v), uint16(w), ok
+}
+
+// leftOver returns the error for the first field without its prerequisite. Zero values are not an
+// error, because ofproto/trace prints some of them, and neither are fields whose prerequisite was
+// met by the fields in front of them: Open vSwitch checks it when it reads the field.
+func (d *draft) leftOver(flow Flow) error {
+	if d.p.NoEth && d.tci != 0 {
+		d.given[d.tag.Name] = d.tag
 	}
-	if first != nil {
-		return first
+	place := func(f Field) int { return (&FieldError{Field: f}).Place(flow) }
+	rest := slices.SortedFunc(maps.Values(d.given), func(a, b Field) int { return place(a) - place(b) })
+	for _, f := range rest {
+		if !isZero(f) && !metBefore(flow, place(f)) {
+			return &FieldError{f, "prerequisites not met"}
+		}
 	}
 	return nil
+}
+
+// metBefore reports whether the flow up to field i, and not beyond, is that of a packet.
+func metBefore(flow Flow, i int) bool {
+	if i+1 >= len(flow.Fields) {
+		return false
+	}
+	_, err := ToPacket(Flow{flow.Fields[:i+1]})
+	return err == nil
 }
 
 // vlans sets the first tag, from its fields, and the inner tag that match_format prints.
@@ -128,7 +163,7 @@ func (d *draft) ip() {
 	}
 	u8(d, "nw_ttl", 0xff, &p.TTL)
 	if f, ok := d.use("nw_frag"); ok {
-		if err := p.Frag.UnmarshalText([]byte(f.Value)); err != nil {
+		if err := p.Frag.UnmarshalText([]byte(strings.ToLower(f.Value))); err != nil {
 			d.fail("nw_frag", "a packet's fragment is no, first or later")
 		}
 		delete(d.given, "nw_frag")

@@ -60,10 +60,15 @@ func (f Flow) InPort() (string, bool) {
 	return fd.Value, true
 }
 
-// EthType returns the Ethernet type, as a word (tcp) or dl_type.
+// EthType returns the Ethernet type, as a word (tcp), packet_type or dl_type.
 func (f Flow) EthType() (uint16, bool) {
+	if fd, ok := f.Field("packet_type"); ok {
+		if ns, id, ok := parsePacketType(fd.Value); ok && ns == 1 {
+			return id, true
+		}
+	}
 	for _, fd := range f.Fields {
-		if w, ok := protoWord(fd.Name); ok && fd.Value == "" {
+		if w, ok := protoWord(fd.Name); ok {
 			return w.ethType, true
 		}
 	}
@@ -74,7 +79,7 @@ func (f Flow) EthType() (uint16, bool) {
 // Proto returns the IP protocol, as a word (tcp) or nw_proto.
 func (f Flow) Proto() (uint8, bool) {
 	for _, fd := range f.Fields {
-		if w, ok := protoWord(fd.Name); ok && fd.Value == "" && w.proto != 0 {
+		if w, ok := protoWord(fd.Name); ok && w.proto != 0 {
 			return w.proto, true
 		}
 	}

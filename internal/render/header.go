@@ -53,7 +53,10 @@ func protoText(proto string) string {
 
 // headerDetails are the parts that headerText leaves out.
 func headerDetails(h report.Header) string {
-	text := orNone(h.EthSrc) + " > " + orNone(h.EthDst)
+	text := "no Ethernet header"
+	if h.EthSrc != "" || h.EthDst != "" {
+		text = orNone(h.EthSrc) + " > " + orNone(h.EthDst)
+	}
 	if h.IPTOS != nil {
 		text += fmt.Sprintf(", tos 0x%02x", *h.IPTOS)
 	}
