@@ -59,6 +59,14 @@ func (t *Table) Reset() {
 	t.forget(func(*zone) bool { return true })
 }
 
+// Kept reports whether the zone has been dumped since Reset or Renew, or Renew has kept it: a
+// look-up in it asks ovs-vswitchd nothing.
+func (t *Table) Kept(zone uint16) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.zones[zone] != nil
+}
+
 // Renew keeps the readings of large zones, for a multiple of the time that reading them took.
 const (
 	largeZone = 5000

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 )
 
 // MaxFind is the maximum number of zones in one FindRequest; each zone is one GET.
@@ -13,8 +14,9 @@ const MaxFind = 32
 // Finder is a Node that can look up single entries. It is separate from Node because older nodes
 // cannot.
 type Finder interface {
-	// Find looks for a connection in several zones of the integration bridge's datapath, each by
-	// one GET.
+	// Find looks for a connection in several zones of the integration bridge's datapath: in the
+	// kernel by one GET each, in the userspace datapath only where the last trace has dumped the
+	// zone.
 	Find(ctx context.Context, req FindRequest) (*FindResult, error)
 }
 
@@ -27,15 +29,20 @@ type FindRequest struct {
 // FindResult has the entries in the order of the requested zones.
 type FindResult struct {
 	Entries []ctstate.Entry `json:"entries,omitempty"`
-	// Unasked is the reason why nothing was looked up; empty if the zones were looked up.
+	// Unasked is the reason why zones were not searched; empty if all were.
 	Unasked string `json:"unasked,omitempty"`
+	// UnaskedZones are the zones that were not searched.
+	UnaskedZones []uint16 `json:"unasked_zones,omitempty"`
 }
 
 // errTooMany reports a request for more than MaxFind zones.
 var errTooMany = errors.New("too many zones in one request")
 
-// Find looks a connection up in the kernel's table. The userspace datapath can only dump whole
-// zones, which is not done for this.
+// onlyDumps is the reason for FindResult.Unasked on a userspace datapath.
+const onlyDumps = "the userspace datapath has no look-up of a single entry, and the trace has not dumped the zone"
+
+// Find looks a connection up in the datapath's table. The userspace datapath can only dump whole
+// zones, which is not done for this: zones that the last trace has dumped are searched.
 func (s *Service) Find(ctx context.Context, req FindRequest) (*FindResult, error) {
 	if len(req.Zones) > MaxFind {
 		return nil, errTooMany
@@ -47,13 +54,34 @@ func (s *Service) Find(ctx context.Context, req FindRequest) (*FindResult, error
 		return nil, err
 	}
 	if info.Datapath != "system" {
-		return &FindResult{Unasked: "the userspace datapath has no look-up of a single entry"}, nil
+		return s.findKept(ctx, info, req)
 	}
 	t, err := s.kernelTable(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return find(ctx, t, req)
+}
+
+// findKept looks a connection up in what the last trace has read from the userspace datapath.
+func (s *Service) findKept(ctx context.Context, info *Info, req FindRequest) (*FindResult, error) {
+	var table *ctdpif.Table
+	if e := s.engine[info.backerOf(info.Bridge)]; e != nil {
+		table, _ = e.Table.(*ctdpif.Table)
+	}
+	var kept, unasked []uint16
+	for _, zone := range req.Zones {
+		if table != nil && table.Kept(zone) {
+			kept = append(kept, zone)
+		} else {
+			unasked = append(unasked, zone)
+		}
+	}
+	out, err := find(ctx, table, FindRequest{Tuple: req.Tuple, Zones: kept})
+	if err == nil && len(unasked) > 0 {
+		out.Unasked, out.UnaskedZones = onlyDumps, unasked
+	}
+	return out, err
 }
 
 func find(ctx context.Context, t ctstate.Table, req FindRequest) (*FindResult, error) {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
@@ -31,6 +34,44 @@ func TestFind(t *testing.T) {
 	}
 	if _, err := NewService(Options{RunDir: t.TempDir()}).Find(t.Context(), FindRequest{Zones: make([]uint16, MaxFind+1)}); !errors.Is(err, errTooMany) {
 		t.Errorf("too many zones: %v", err)
+	}
+}
+
+// TestFindInUserspaceZones checks that a zone of the userspace datapath is searched if the trace has
+// dumped it, and no other.
+func TestFindInUserspaceZones(t *testing.T) {
+	o := userspaceOVS(t)
+	s := service(t, Options{RunDir: o.RunDir})
+	receive(o, "p1", "10.0.0.1", "10.0.0.2", 1000, 80, 2)
+	for i := 0; !strings.Contains(o.Appctl("dpctl/dump-conntrack"), "sport=1000"); i++ {
+		if i == 500 {
+			t.Fatal("the SYN left no entry")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	req := FindRequest{Zones: []uint16{6, 5},
+		Tuple: ctstate.Tuple{Proto: 6, Src: netip.MustParseAddrPort("10.0.0.2:80"), Dst: netip.MustParseAddrPort("10.0.0.1:1000")}}
+	res, err := s.Find(t.Context(), req)
+	if err != nil || len(res.Entries) != 0 || res.Unasked == "" || !slices.Equal(res.UnaskedZones, req.Zones) {
+		t.Errorf("before a trace: %+v, %v", res, err)
+	}
+	other := tcpPacket("10.0.0.2:81", "10.0.0.1:1000", 0x12)
+	if _, err := s.Trace(t.Context(), TraceRequest{Request: engine.Request{InPort: 2, Packet: other}}); err != nil {
+		t.Fatal(err)
+	}
+	res, err = s.Find(t.Context(), req)
+	if err != nil || len(res.Entries) != 1 || res.Entries[0].Zone != 5 || res.Entries[0].Mark != 7 ||
+		res.Unasked == "" || !slices.Equal(res.UnaskedZones, []uint16{6}) {
+		t.Errorf("after a trace in zone 5: %+v, %v", res, err)
+	}
+	req.Zones = []uint16{5}
+	if res, err := s.Find(t.Context(), req); err != nil || len(res.Entries) != 1 || res.Unasked != "" || res.UnaskedZones != nil {
+		t.Errorf("zone 5 alone: %+v, %v", res, err)
+	}
+	// Another port: not in the zone, which was searched.
+	req.Tuple.Src = netip.MustParseAddrPort("10.0.0.2:82")
+	if res, err := s.Find(t.Context(), req); err != nil || len(res.Entries) != 0 || res.Unasked != "" {
+		t.Errorf("an unknown connection: %+v, %v", res, err)
 	}
 }
 
