@@ -24,6 +24,7 @@ type facts struct {
 	// Facts that are not in the packet; those that have been read.
 	sets      map[string][]ovnexpr.Constant // members of "$addressset" and "@portgroup"
 	residents map[string]residence          // by port
+	strict    bool                          // a port resides where the database alone decides that
 }
 
 // readFacts reads a flow as ofproto/trace prints it.

@@ -94,4 +94,9 @@ func (f facts) Members(name string) []ovnexpr.Constant { return f.sets[name] }
 
 // Resident reports whether a port resides on the chassis that the packet is on; unknown where that
 // has not been read.
-func (f facts) Resident(port string) ovnexpr.Truth { return f.residents[port].here }
+func (f facts) Resident(port string) ovnexpr.Truth {
+	if f.strict {
+		return f.residents[port].sure
+	}
+	return f.residents[port].here
+}

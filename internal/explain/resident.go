@@ -16,7 +16,8 @@ import (
 // it (controller/lflow.c: is_chassis_resident_cb).
 type residence struct {
 	here ovnexpr.Truth
-	on   string // the chassis that has claimed the port; empty where none has
+	sure ovnexpr.Truth // here, as far as the database alone decides it
+	on   string        // the chassis that has claimed the port; empty where none has
 }
 
 // seenFrom is a port and the chassis that is asked about.
@@ -40,7 +41,7 @@ func (e *Explainer) residence(ctx context.Context, chassis, port string) (reside
 func (e *Explainer) readResidence(ctx context.Context, chassis, port string) (residence, error) {
 	pb, err := e.sb.PortByName(ctx, port)
 	if isNotFound(err) {
-		return residence{here: no}, nil
+		return residence{here: no, sure: no}, nil
 	}
 	if err != nil {
 		return residence{}, err
@@ -56,19 +57,50 @@ func (e *Explainer) readResidence(ctx context.Context, chassis, port string) (re
 	if err != nil && !isNotFound(err) {
 		return residence{}, err
 	}
-	switch {
-	case g == nil: // a chassis of the group was deleted meanwhile
+	if g == nil { // a chassis of the group was deleted meanwhile
 		return residence{}, nil
-	case g.Active == nil && !isCandidate(g, here.UUID):
-		return residence{here: no}, nil
-	case g.Active == nil:
-		return residence{}, nil
-	case g.Active.UUID == here.UUID:
-		return residence{here: yes, on: here.Name}, nil
-	case slices.Contains(pb.AdditionalChassis, here.UUID), before(g, here.UUID, g.Active.UUID):
-		return residence{on: g.Active.Name}, nil
 	}
-	return residence{here: no, on: g.Active.Name}, nil
+	r := claimed(pb, g, here)
+	r.sure = decidedResidence(pb, g, here.UUID)
+	return r, nil
+}
+
+// decidedResidence is is_chassis_resident_cb as far as the database decides it: where a port other than a
+// gateway's resides, and whether a chassis is none or the only one of a gateway port's group. Which
+// of several chassis is active depends on BFD.
+func decidedResidence(pb *ovn.PortBinding, g *ovn.Gateway, here ovsdb.UUID) ovnexpr.Truth {
+	registered := 0
+	for _, c := range g.Candidates {
+		if !c.Chassis.IsZero() {
+			registered++
+		}
+	}
+	switch {
+	case pb.Type != "chassisredirect":
+		return ovnexpr.Known(pb.Chassis == here)
+	case pb.HAChassisGroup.IsZero():
+		return unknown
+	case !isCandidate(g, here):
+		return no
+	case registered == 1:
+		return yes
+	}
+	return unknown
+}
+
+// claimed is where a port resides by the chassis that has claimed it.
+func claimed(pb *ovn.PortBinding, g *ovn.Gateway, here *ovn.Chassis) residence {
+	switch {
+	case g.Active == nil && !isCandidate(g, here.UUID):
+		return residence{here: no}
+	case g.Active == nil:
+		return residence{}
+	case g.Active.UUID == here.UUID:
+		return residence{here: yes, on: here.Name}
+	case slices.Contains(pb.AdditionalChassis, here.UUID), before(g, here.UUID, g.Active.UUID):
+		return residence{on: g.Active.Name}
+	}
+	return residence{here: no, on: g.Active.Name}
 }
 
 // isCandidate reports whether a chassis may serve a gateway port.

@@ -46,8 +46,9 @@ type Difference struct {
 // Differences lists where the look-ups show that the chassis' tables differ from its Southbound
 // database. Two things are differences: a logical flow of a higher priority that certainly matches
 // the packet and was not hit, and a hit on a flow whose logical flow is no longer in the database.
-// A match that depends on more than the packet (a chassis' residents, a template's value) is not
-// compared, nor is a flow that an earlier packet would have put there.
+// A match that depends on what no database holds (which chassis of a gateway port's group BFD has
+// made active) or on a template's value is not compared, nor is a flow that an earlier packet would
+// have put there.
 func (n *Names) Differences(ctx context.Context) ([]Difference, error) {
 	e := n.explainer
 	e.mu.Lock()
@@ -76,7 +77,7 @@ func (n *Names) Differences(ctx context.Context) ([]Difference, error) {
 		}
 	}
 	for _, l := range want {
-		lf, err := e.surelyMatching(ctx, l)
+		lf, err := e.surelyMatching(ctx, n.chassis, l)
 		if err != nil {
 			return out, err
 		}
@@ -148,7 +149,7 @@ func (l lookup) weighty() bool {
 
 // surelyMatching returns the flow that should have been hit: of those whose every condition is
 // known to hold, the one with the highest priority.
-func (e *Explainer) surelyMatching(ctx context.Context, l lookup) (*LogicalFlow, error) {
+func (e *Explainer) surelyMatching(ctx context.Context, chassis string, l lookup) (*LogicalFlow, error) {
 	in, err := e.stageFlows(ctx, l.datapath.UUID, l.stage)
 	if err != nil {
 		return nil, err
@@ -161,12 +162,16 @@ func (e *Explainer) surelyMatching(ctx context.Context, l lookup) (*LogicalFlow,
 	if err != nil {
 		return nil, err
 	}
+	f.strict = true
 	slices.SortStableFunc(in, func(a, b brief) int { return cmp.Compare(b.priority, a.priority) })
 	for _, b := range in {
 		if f.holds(b.match) == no {
 			continue
 		}
 		if err := e.readSets(ctx, &f, l.datapath, b.match); err != nil {
+			return nil, err
+		}
+		if err := e.readResidents(ctx, &f, chassis, b.match); err != nil {
 			return nil, err
 		}
 		if f.holds(b.match) != yes {

@@ -73,6 +73,74 @@ func TestUninstalled(t *testing.T) {
 	}
 }
 
+// TestUninstalledOnChassis checks that is_chassis_resident is judged where the database decides it, as
+// ovn-controller does, and nowhere else.
+func TestUninstalledOnChassis(t *testing.T) {
+	sb := central(t, strings.Join([]string{chassisRows("hv2"),
+		`{"op":"insert","table":"HA_Chassis","uuid-name":"lone","row":{"chassis":["named-uuid","hv1"],"priority":1}}`,
+		`{"op":"insert","table":"HA_Chassis_Group","uuid-name":"small","row":{"name":"small","ha_chassis":["set",[["named-uuid","lone"]]]}}`,
+		`{"op":"insert","table":"HA_Chassis","uuid-name":"lone2","row":{"chassis":["named-uuid","hv1"],"priority":1}}`,
+		`{"op":"insert","table":"HA_Chassis","uuid-name":"left","row":{"priority":5}}`,
+		`{"op":"insert","table":"HA_Chassis_Group","uuid-name":"rest","row":{"name":"rest","ha_chassis":["set",[["named-uuid","lone2"],["named-uuid","left"]]]}}`,
+		`{"op":"insert","table":"Port_Binding","row":{"logical_port":"cr-lone","type":"chassisredirect","tunnel_key":5,"datapath":["named-uuid","d"],"ha_chassis_group":["named-uuid","small"]}}`,
+		`{"op":"insert","table":"Port_Binding","row":{"logical_port":"cr-rest","type":"chassisredirect","tunnel_key":6,"datapath":["named-uuid","d"],"ha_chassis_group":["named-uuid","rest"]}}`,
+		`{"op":"insert","table":"Port_Binding","row":{"logical_port":"gw","type":"l3gateway","tunnel_key":7,"datapath":["named-uuid","d"],"chassis":["named-uuid","hv1"]}}`,
+		`{"op":"insert","table":"Port_Binding","row":{"logical_port":"moving","tunnel_key":8,"datapath":["named-uuid","d"],"chassis":["named-uuid","hv1"],"additional_chassis":["named-uuid","hv2"]}}`,
+		`{"op":"insert","table":"Port_Binding","row":{"logical_port":"down","tunnel_key":9,"datapath":["named-uuid","d"]}}`,
+		`{"op":"insert","table":"Port_Binding","row":{"logical_port":"cr-none","type":"chassisredirect","tunnel_key":10,"datapath":["named-uuid","d"]}}`,
+		lflow(1, "ingress", 0, 50, "lr_in_admission", `udp.dst == 1 && is_chassis_resident("vm")`, "next;", ""),
+		lflow(2, "ingress", 0, 50, "lr_in_admission", `udp.dst == 2 && !is_chassis_resident("vm")`, "next;", ""),
+		lflow(3, "ingress", 0, 50, "lr_in_admission", `udp.dst == 3 && is_chassis_resident("cr-inner-mid")`, "next;", ""),
+		lflow(4, "ingress", 0, 50, "lr_in_admission", `udp.dst == 4 && !is_chassis_resident("cr-inner-mid")`, "next;", ""),
+		lflow(5, "ingress", 0, 50, "lr_in_admission", `udp.dst == 5 && is_chassis_resident("cr-lone")`, "next;", ""),
+		lflow(6, "ingress", 0, 50, "lr_in_admission", `udp.dst == 6 && is_chassis_resident("cr-rest")`, "next;", ""),
+		lflow(7, "ingress", 0, 50, "lr_in_admission", `udp.dst == 7 && is_chassis_resident("gw")`, "next;", ""),
+		lflow(8, "ingress", 0, 50, "lr_in_admission", `udp.dst == 8 && is_chassis_resident("moving")`, "next;", ""),
+		lflow(9, "ingress", 0, 50, "lr_in_admission", `udp.dst == 9 && !is_chassis_resident("gone")`, "next;", ""),
+		lflow(10, "ingress", 0, 50, "lr_in_admission", `udp.dst == 10 && !is_chassis_resident("down")`, "next;", ""),
+		lflow(11, "ingress", 0, 50, "lr_in_admission", `udp.dst == 11 && !is_chassis_resident("cr-none")`, "next;", ""),
+		lflow(12, "ingress", 0, 50, "lr_in_admission", `udp.dst == 12 && !is_chassis_resident("moving")`, "next;", ""),
+		lflow(20, "ingress", 0, 0, "lr_in_admission", "1", "drop;", ""),
+		lflow(21, "ingress", 11, 0, "lr_in_ip_routing", "1", "drop;", ""),
+	}, ","))
+	e := explain.New(sb, nil)
+	for port, want := range []string{
+		1:  "hv3", // bound there
+		2:  "hv1 hv2",
+		3:  "", // BFD decides between hv1 and hv2; hv3 is out of the group
+		4:  "hv3",
+		5:  "hv1", // the only one of its group
+		6:  "hv1", // the only one left of its group
+		7:  "hv1",
+		8:  "hv1",                      // not on an additional chassis
+		9:  "hv1 hv2 hv3 unregistered", // there is no such port
+		10: "hv1 hv2 hv3",
+		11: "", // without a group
+		12: "hv2 hv3",
+	} {
+		if port == 0 {
+			continue
+		}
+		var on []string
+		for _, chassis := range []string{"hv1", "hv2", "hv3", "unregistered"} {
+			hit := engine.TableHit{Table: 8, Cookie: 20, Match: "metadata=0x1", Metadata: 1, Flow: fmt.Sprintf("udp,metadata=0x1,reg14=0x2,udp_dst=%d", port)}
+			found, err := section(t, e, chassis, "", hit, engine.TableHit{Table: 19, Cookie: 21, Match: "metadata=0x1", Metadata: 1}).Differences(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(found) > 0 {
+				on = append(on, chassis)
+			}
+			if len(found) > 1 || len(found) == 1 && !strings.Contains(found[0].Flow.Match, fmt.Sprintf("udp.dst == %d ", port)) {
+				t.Errorf("port %d on %s: %+v", port, chassis, found)
+			}
+		}
+		if got := strings.Join(on, " "); got != want {
+			t.Errorf("port %d: a finding on %q, want %q", port, got, want)
+		}
+	}
+}
+
 // TestWithdrawn checks that a logical flow that is deleted while a packet is traced is no finding:
 // it was read, and need no longer be installed.
 func TestWithdrawn(t *testing.T) {
