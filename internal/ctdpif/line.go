@@ -1,11 +1,6 @@
 package ctdpif
 
-import (
-	"fmt"
-	"strconv"
-
-	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
-)
+import "github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 
 // Line is one connection as ct_dpif_format_entry prints it, or one expectation
 // (ct_dpif_format_exp_entry), which has no reply direction.
@@ -28,8 +23,7 @@ type Line struct {
 	SCTP                *SCTP
 	Helper              string
 	Parent              *Tuple
-	// Layout lists the items as they were read, if Append would otherwise print them differently:
-	// because of their order, or because some are unknown.
+	// Layout lists the items as they were read, if their order is not OVS's or some are unknown.
 	Layout []Item
 }
 
@@ -94,15 +88,6 @@ var protocols = [...]struct {
 	name string
 }{{6, "tcp"}, {17, "udp"}, {1, "icmp"}, {58, "icmpv6"}, {132, "sctp"}, {136, "udplite"}, {33, "dccp"}, {2, "igmp"}}
 
-func (s State) String() string { return enumString(tcpStates[:], uint8(s)) }
-
-func enumString(names []string, v uint8) string {
-	if int(v) < len(names) {
-		return names[v]
-	}
-	return "[" + strconv.Itoa(int(v)) + "]"
-}
-
 // Entry returns the line as an entry of the model.
 func (l *Line) Entry() ctstate.Entry {
 	e := ctstate.Entry{
@@ -125,112 +110,4 @@ func (l *Line) Entry() ctstate.Entry {
 		e.Master = &l.Parent.Tuple
 	}
 	return e
-}
-
-// String prints the line as OVS does.
-func (l *Line) String() string { return string(l.Append(nil)) }
-
-// Append appends the text that String returns.
-func (l *Line) Append(b []byte) []byte {
-	return appendItems(appendProto(b, l.Proto), l, lineItems[:], l.Layout)
-}
-
-// item describes one kind of item: its key, whether OVS prints it for v, and how to read and print
-// its value.
-type item[T any] struct {
-	key   string
-	shown func(v *T) bool
-	read  func(p *parser, v *T)
-	put   func(b []byte, v *T) []byte
-}
-
-// appendItems appends the items of v, each after a comma, in the order of layout, or in OVS's order
-// if layout is empty.
-func appendItems[T any](b []byte, v *T, items []item[T], layout []Item) []byte {
-	for i := range items {
-		if it := &items[i]; layout == nil && it.shown(v) {
-			b = it.put(append(append(append(b, ','), it.key...), '='), v)
-		}
-	}
-	for _, x := range layout {
-		b = append(b, ',')
-		if x.Key == "" {
-			b = append(b, x.Text...)
-		}
-		for i := range items {
-			if it := &items[i]; it.key == x.Key {
-				b = it.put(append(append(b, it.key...), '='), v)
-			}
-		}
-	}
-	return b
-}
-
-// appendEnclosed is appendItems in parentheses, without the comma before the first item.
-func appendEnclosed[T any](b []byte, v *T, items []item[T], layout []Item) []byte {
-	at := len(b)
-	b = appendItems(b, v, items, layout)
-	if len(b) > at {
-		b[at] = '('
-	} else {
-		b = append(b, '(')
-	}
-	return append(b, ')')
-}
-
-func appendProto(b []byte, p uint8) []byte {
-	for _, n := range protocols {
-		if n.num == p {
-			return append(b, n.name...)
-		}
-	}
-	return strconv.AppendUint(b, uint64(p), 10)
-}
-
-func (t *Tuple) append(b []byte) []byte {
-	b = t.Src.Addr().AppendTo(append(b, "src="...))
-	b = t.Dst.Addr().AppendTo(append(b, ",dst="...))
-	switch {
-	case t.Bare:
-	case t.Proto == ctstate.ProtoICMP || t.Proto == ctstate.ProtoICMPv6:
-		b = fmt.Appendf(b, ",id=%d,type=%d,code=%d", t.ICMPID, t.ICMPType, t.ICMPCode)
-	default:
-		b = strconv.AppendUint(append(b, ",sport="...), uint64(t.Src.Port()), 10)
-		b = strconv.AppendUint(append(b, ",dport="...), uint64(t.Dst.Port()), 10)
-	}
-	return b
-}
-
-func (c Counters) append(b []byte) []byte {
-	if c == (Counters{}) {
-		return b
-	}
-	return fmt.Appendf(b, ",packets=%d,bytes=%d", c.Packets, c.Bytes)
-}
-
-// appendFlags is format_flags: names joined by "|", then the bits without a name as one number; "0"
-// if no bit is set.
-func appendFlags(b []byte, names []string, v uint32) []byte {
-	if v == 0 {
-		return append(b, '0')
-	}
-	first := true
-	sep := func() {
-		if !first {
-			b = append(b, '|')
-		}
-		first = false
-	}
-	for i, n := range names {
-		if v&(1<<i) != 0 {
-			sep()
-			b = append(b, n...)
-			v &^= 1 << i
-		}
-	}
-	if v != 0 {
-		sep()
-		b = fmt.Appendf(b, "0x%x", v)
-	}
-	return b
 }

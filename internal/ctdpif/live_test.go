@@ -96,12 +96,12 @@ func TestOracle(t *testing.T) {
 			t.Fatalf("only %d connections:\n%s", len(lines), out)
 		}
 		for _, line := range lines {
-			l, err := Parse(line)
+			l, err := parse(line)
 			if err != nil {
 				t.Error(err)
 				continue
 			}
-			if got := l.String(); got != line {
+			if got := l.text(); got != line {
 				t.Errorf("printed back\n  %s\nfor %s", got, line)
 			}
 		}
@@ -114,7 +114,7 @@ func TestOracle(t *testing.T) {
 	}
 
 	for name, tbl := range map[string]*Table{
-		"whole":    NewCaller(&unixctl.Client{Path: o.Ctl}, ""),
+		"whole":    newCaller(&unixctl.Client{Path: o.Ctl}, ""),
 		"streamed": New(Socket{Path: o.Ctl}, ""),
 		"bounded":  {s: Socket{Path: o.Ctl}, MaxDump: len(packets)},
 	} {
@@ -212,7 +212,7 @@ func TestOracleErrors(t *testing.T) {
 // TestAsksOnce checks that each zone is dumped once until Reset.
 func TestAsksOnce(t *testing.T) {
 	c := &counting{text: "udp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2),reply=(src=10.0.0.2,dst=10.0.0.1,sport=2,dport=1),zone=7\n"}
-	tbl := NewCaller(c, "netdev@ovs-netdev")
+	tbl := newCaller(c, "netdev@ovs-netdev")
 	for range 3 {
 		if _, err := tbl.Lookup(t.Context(), 7, tup(17, "10.0.0.1:1", "10.0.0.2:2")); err != nil {
 			t.Fatal(err)

@@ -13,7 +13,7 @@ func TestPack(t *testing.T) {
 	defer func() { p.release() }()
 	var want []ctstate.Entry
 	for _, in := range corpusLines(t) {
-		l, err := Parse(in)
+		l, err := parse(in)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func FuzzPack(f *testing.F) {
 		f.Add(l)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		l, err := Parse(in)
+		l, err := parse(in)
 		if err != nil || !l.HasReply {
 			return
 		}

@@ -15,17 +15,9 @@ func fault(line []byte, off int, msg string) error {
 	return &syntax.Error{What: "conntrack dump", In: string(line), Off: off, Msg: msg, Whole: true}
 }
 
-// Parse parses one line, given without its newline.
-func Parse(line string) (Line, error) {
-	var l Line
-	if err := ParseInto([]byte(line), &l); err != nil {
-		return Line{}, err
-	}
-	return l, nil
-}
-
-// ParseInto is Parse without allocations: the result does not refer to line, which the caller may
-// reuse, and the memory of l.TCP is reused.
+// ParseInto parses one line, given without its newline, and does not allocate: the result does not
+// refer to line, which the caller may reuse, and the memory of l.TCP is reused. With an error l is
+// empty.
 func ParseInto(line []byte, l *Line) error {
 	p := parser{in: line, tcp: l.TCP}
 	*l = Line{}
@@ -312,7 +304,8 @@ func (p *parser) addr() netip.Addr {
 	return a
 }
 
-// flags reads what appendFlags prints.
+// flags reads what format_flags prints: names joined by "|", then the bits without a name as one number;
+// "0" if no bit is set.
 func (p *parser) flags(names []string) uint32 {
 	if p.skip("0") && (p.off == len(p.in) || p.in[p.off] == ',' || p.in[p.off] == ')') {
 		return 0

@@ -87,19 +87,19 @@ func corpusLines(t testing.TB) []string {
 
 func TestPrintParse(t *testing.T) {
 	for _, in := range corpusLines(t) {
-		l, err := Parse(in)
+		l, err := parse(in)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		if got := l.String(); got != in {
+		if got := l.text(); got != in {
 			t.Errorf("printed back\n  %s\nfor %s", got, in)
 		}
 	}
 }
 
 func TestFields(t *testing.T) {
-	l, err := Parse(lines[3])
+	l, err := parse(lines[3])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestFields(t *testing.T) {
 		t.Errorf("got  %+v %+v\nwant %+v %+v", e, e.TCP, want, want.TCP)
 	}
 	// Without -m the TCP state is too coarse for the model.
-	if l, _ := Parse(lines[1]); l.Entry().TCP != nil || l.TCP.State.String() != "ESTABLISHED" {
+	if l, _ := parse(lines[1]); l.Entry().TCP != nil || l.TCP.State.String() != "ESTABLISHED" {
 		t.Errorf("%+v", l.TCP)
 	}
 }
@@ -128,7 +128,7 @@ func TestUnknownItems(t *testing.T) {
 		"tcp," + o4 + "," + r4 + ",zone=7,timeout=3,limit=4,mark=2,protoinfo=(state_orig=ESTABLISHED,state_reply=SYN_SENT,flags_orig=0,flags_reply=0)",
 		"tcp,limit=(zone=9,mark=8)," + r4 + ",[OFFLOAD]," + o4 + ",mark=2,timeout=3,protoinfo=(flags_reply=0,x=(state_reply=CLOSED),state_reply=SYN_SENT,flags_orig=0,state_orig=ESTABLISHED),zone=7",
 	} {
-		l, err := Parse(in)
+		l, err := parse(in)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -184,7 +184,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"tcp," + o4 + "," + r4 + ",", 0},
 		{"icmp," + o4 + "," + r4, 0},
 	} {
-		l, err := Parse(c.in)
+		l, err := parse(c.in)
 		var se *syntax.Error
 		if !errors.As(err, &se) || !reflect.DeepEqual(l, Line{}) {
 			t.Errorf("%q: %+v %v", c.in, l, err)
@@ -201,16 +201,16 @@ func FuzzParse(f *testing.F) {
 		f.Add(l)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		l, err := Parse(in)
+		l, err := parse(in)
 		if err != nil {
 			if !reflect.DeepEqual(l, Line{}) {
 				t.Fatalf("an error came with %+v", l)
 			}
 			return
 		}
-		again, err := Parse(l.String())
+		again, err := parse(l.text())
 		if err != nil || !reflect.DeepEqual(again, l) {
-			t.Fatalf("%q read as %+v, printed %q, read as %+v (%v)", in, l, l.String(), again, err)
+			t.Fatalf("%q read as %+v, printed %q, read as %+v (%v)", in, l, l.text(), again, err)
 		}
 	})
 }

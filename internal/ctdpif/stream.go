@@ -354,14 +354,3 @@ func (r *replyReader) finish() error {
 	}
 	return io.EOF
 }
-
-// callStreamer is a Streamer over a Caller, for short tables and tests.
-type callStreamer struct{ Caller }
-
-func (c callStreamer) Stream(ctx context.Context, method string, args ...string) (io.ReadCloser, error) {
-	text, err := c.Call(ctx, method, args...)
-	if err != nil {
-		return nil, err
-	}
-	return io.NopCloser(bytes.NewReader([]byte(text))), nil
-}

@@ -3,12 +3,9 @@ package ctdpif
 import (
 	"cmp"
 	"context"
-
 	"fmt"
-
 	"iter"
 	"net/netip"
-
 	"sync"
 	"time"
 
@@ -48,9 +45,6 @@ type zone struct {
 
 // New returns the table of the datapath dp, or of the only one if dp is empty.
 func New(s Streamer, dp string) *Table { return &Table{s: s, dp: dp} }
-
-// NewCaller is New for a client that returns whole replies.
-func NewCaller(c Caller, dp string) *Table { return New(callStreamer{c}, dp) }
 
 // Reset discards what was read: the next look-ups read the table again.
 func (t *Table) Reset() {

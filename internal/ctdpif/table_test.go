@@ -44,7 +44,7 @@ func TestUnreadableLines(t *testing.T) {
 		{"tcp," + o4 + "," + r4 + ",zone=1,x=" + strings.Repeat("x", 2*maxLine), open, []ctstate.Tuple{tup(6, "10.0.0.1:3", "10.0.0.2:2")}},
 	} {
 		name := fmt.Sprintf("%.120s", c.bad)
-		tbl := NewCaller(&counting{text: c.bad + "\n" + good + "\n"}, "")
+		tbl := newCaller(&counting{text: c.bad + "\n" + good + "\n"}, "")
 		var bad *UnreadableError
 		for _, q := range c.unknown {
 			if e, err := tbl.Lookup(t.Context(), 1, q); !errors.As(err, &bad) || bad.Line == nil || errors.Is(err, ctstate.ErrNotFound) {
@@ -64,7 +64,7 @@ func TestUnreadableLines(t *testing.T) {
 
 // TestUnreadableEcho is TestUnreadableLines for an echo without an id.
 func TestUnreadableEcho(t *testing.T) {
-	tbl := NewCaller(&counting{text: "icmp,orig=(src=10.0.0.1,dst=10.0.0.2,id=5,type=8,code=0),reply=(src=10.0.0.2,dst=10.0.0.1,id=5,type=0,code=0),zone=1,status=NEW\n"}, "")
+	tbl := newCaller(&counting{text: "icmp,orig=(src=10.0.0.1,dst=10.0.0.2,id=5,type=8,code=0),reply=(src=10.0.0.2,dst=10.0.0.1,id=5,type=0,code=0),zone=1,status=NEW\n"}, "")
 	q := ctstate.Tuple{Proto: 1, Src: ap("10.0.0.1:0"), Dst: ap("10.0.0.2:0"), ICMPType: 8, ICMPID: 9}
 	var bad *UnreadableError
 	if _, err := tbl.Echoes(t.Context(), 1, q); !errors.As(err, &bad) {
@@ -85,7 +85,7 @@ func TestUnreadableMany(t *testing.T) {
 	for i := range 3 * maxOpaque {
 		fmt.Fprintf(&b, "tcp,orig=(src=10.1.%d.%d,dst=10.0.0.2,sport=1,dport=2),reply=(src=10.0.0.2,dst=10.1.%d.%d,sport=2,dport=1),status=NEW\n", i>>8, i&255, i>>8, i&255)
 	}
-	tbl := NewCaller(&counting{text: b.String()}, "")
+	tbl := newCaller(&counting{text: b.String()}, "")
 	_, err := tbl.Lookup(t.Context(), 0, tup(6, "10.0.0.1:1", "10.0.0.2:2"))
 	var bad *UnreadableError
 	if !errors.As(err, &bad) || bad.More != 2*maxOpaque {
@@ -114,7 +114,7 @@ func (m *methods) Call(_ context.Context, method string, args ...string) (string
 func TestMaxDump(t *testing.T) {
 	q := tup(6, "10.0.0.1:1", "10.0.0.2:2")
 	m := &methods{text: map[string]string{"dpctl/dump-conntrack": "tcp," + o4 + "," + r4 + ",zone=1\n", "dpctl/ct-get-nconns": "400000\n"}}
-	tbl := NewCaller(m, "netdev@ovs-netdev")
+	tbl := newCaller(m, "netdev@ovs-netdev")
 	tbl.Renew(50_000)
 	var large *TooLargeError
 	var le *ctstate.LookupError
@@ -177,7 +177,7 @@ func TestRenew(t *testing.T) {
 			fmt.Fprintf(&b, "udp,orig=(src=10.1.%d.%d,dst=10.0.0.2,sport=1,dport=2),reply=(src=10.0.0.2,dst=10.1.%d.%d,sport=2,dport=1)\n", i>>8, i&255, i>>8, i&255)
 		}
 		m := &counting{text: b.String()}
-		tbl := NewCaller(m, "")
+		tbl := newCaller(m, "")
 		now := time.Unix(1, 0)
 		tbl.Now = func() time.Time { return now }
 		m.called = func() { now = now.Add(time.Second) } // duration of the dump

@@ -3,7 +3,6 @@ package ovn
 import (
 	"context"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
@@ -22,9 +21,6 @@ type Interface struct {
 
 // IfaceID returns the logical port that ovn-controller binds to the interface.
 func (i *Interface) IfaceID() string { return i.ExternalIDs["iface-id"] }
-
-// IsTunnel reports whether the interface is a tunnel port.
-func (i *Interface) IsTunnel() bool { return dpif.IsTunnel(i.Type) }
 
 // AllInterfaces reads the node's interfaces, by name.
 func (o *OVS) AllInterfaces(ctx context.Context) (map[string]*Interface, error) {

@@ -215,13 +215,13 @@ set port ovn-hv2-0 external-ids:ovn-chassis-id=hv2@192.168.0.2`)...)...)
 		t.Errorf("node: %+v", n)
 	}
 	ifaces := must[map[string]*ovn.Interface](t)(o.AllInterfaces(ctx))
-	if i := ifaces["p1"]; i == nil || i.Name != "p1" || i.Port != "p1" || i.IfaceID() != "sw0-p1" || i.IsTunnel() || i.Tag != 0 {
+	if i := ifaces["p1"]; i == nil || i.Name != "p1" || i.Port != "p1" || i.IfaceID() != "sw0-p1" || i.Type != "" || i.Tag != 0 {
 		t.Errorf("interface: %+v", i)
 	}
 	if i := ifaces["eth1"]; i == nil || i.Tag != 12 || i.IfaceID() != "" {
 		t.Errorf("interface with a tag: %+v", i)
 	}
-	if i := ifaces["ovn-hv2-0"]; i == nil || !i.IsTunnel() || i.Options["remote_ip"] != "192.168.0.2" {
+	if i := ifaces["ovn-hv2-0"]; i == nil || i.Type != "geneve" || i.Options["remote_ip"] != "192.168.0.2" {
 		t.Errorf("tunnel: %+v", i)
 	}
 	bridges := map[string]*ovn.Bridge{}

@@ -11,13 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// Responder models the ovn-controller of one release.
+// Responder models the ovn-controller of one release; of the newest known one without a Release.
 type Responder struct{ Release Release }
-
-// Answer returns what the newest known ovn-controller does; see Responder.Answer.
-func Answer(p Punt, pkt packet.Packet, flow openflow.Flow) Result {
-	return Responder{}.Answer(p, pkt, flow)
-}
 
 // Answer returns what ovn-controller does with pkt, the packet at the controller action. flow
 // contains the registers at that point; if no action ran after it, this may be the segment's final

@@ -165,7 +165,7 @@ func TestErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := Answer(p, packet.Packet{}, openflow.Flow{}); r.Kind != Ignores || p.String() != in {
+		if r := (Responder{}).Answer(p, packet.Packet{}, openflow.Flow{}); r.Kind != Ignores || p.String() != in {
 			t.Errorf("%s: %+v, printed %s", in, r, p)
 		}
 	}

@@ -38,7 +38,7 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%q: read %+v, then %+v", s, p, again)
 		}
 		for _, pkt := range []packet.Packet{four, six, {}} {
-			r := Answer(p, pkt, openflow.Flow{})
+			r := Responder{}.Answer(p, pkt, openflow.Flow{})
 			if r.Text == "" || r.Kind == KindUnknown && r.Unknown == "" {
 				t.Errorf("%q: nothing said: %+v", s, r)
 			}

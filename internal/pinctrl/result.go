@@ -24,15 +24,6 @@ const (
 	Ignores          // ovn-controller does nothing with this packet
 )
 
-// String returns the kind's name.
-func (k Kind) String() string {
-	names := []string{"unknown", "generates", "resumes", "learns", "consumes", "logs", "ignores"}
-	if int(k) < len(names) {
-		return names[k]
-	}
-	return "kind " + strconv.Itoa(int(k))
-}
-
 // Hint is the verdict of a branch that ends in the punt.
 type Hint uint8
 
@@ -45,15 +36,6 @@ const (
 	HintGoesOn          // the controller gets a copy only: the verdict depends on the rest of the actions
 	HintDropped         // the packet is dropped
 )
-
-// String returns the hint's name.
-func (h Hint) String() string {
-	names := []string{"unknown", "follow", "rejected", "controller", "goes on", "dropped"}
-	if int(h) < len(names) {
-		return names[h]
-	}
-	return "hint " + strconv.Itoa(int(h))
-}
 
 // Bit is one bit of a register.
 type Bit struct{ Reg, Bit int }

@@ -33,7 +33,7 @@ func TestTracePacketOut(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := Answer(p, in.packet, in.metadata)
+			got := Responder{}.Answer(p, in.packet, in.metadata)
 			if got.Generated == nil {
 				continue
 			}

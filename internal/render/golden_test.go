@@ -64,16 +64,12 @@ func print(in []byte, name string) ([]byte, error) {
 	}
 	var buf bytes.Buffer
 	switch words[0] {
-	case "doctor", "findings":
+	case "doctor":
 		var fs report.FindingsReport
 		if err := strict(in, &fs); err != nil {
 			return nil, err
 		}
-		if words[0] == "doctor" {
-			err = Doctor(&buf, fs.Findings, opts)
-		} else {
-			err = Findings(&buf, fs.Findings, opts)
-		}
+		err = Doctor(&buf, fs.Findings, opts)
 	default:
 		var r report.Report
 		if err := strict(in, &r); err != nil {

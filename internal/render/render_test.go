@@ -208,11 +208,10 @@ var errFull = errors.New("no space left")
 func TestWriteErrors(t *testing.T) {
 	r := &report.Report{}
 	for name, err := range map[string]error{
-		"text":     Text(brokenWriter{}, r, Options{}),
-		"summary":  Summary(brokenWriter{}, r, Options{}),
-		"json":     JSON(brokenWriter{}, r),
-		"doctor":   Doctor(brokenWriter{}, nil, Options{}),
-		"findings": Findings(brokenWriter{}, nil, Options{}),
+		"text":    Text(brokenWriter{}, r, Options{}),
+		"summary": Summary(brokenWriter{}, r, Options{}),
+		"json":    JSON(brokenWriter{}, r),
+		"doctor":  Doctor(brokenWriter{}, nil, Options{}),
 	} {
 		if !errors.Is(err, errFull) {
 			t.Errorf("%s: %v, want %v", name, err, errFull)
