@@ -68,7 +68,7 @@ func (w *kernelRun) overLimit() bool {
 	if !ok {
 		z = ZoneLimit{Limit: w.k.DefaultZoneLimit}
 		if z.Limit != 0 {
-			w.assume(Assumed, "the zone has the default limit and its count is not known: taken as below it")
+			w.assume(Assumed, "the zone has the default limit and its count is unknown: taken as below it")
 		}
 	}
 	if z.Limit == 0 || int64(z.Count)+int64(w.added(zone))+1 <= int64(z.Limit) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// step is one packet of a handshake and what the kernel makes of it.
+// step is one packet of a handshake and the kernel's result.
 type step struct {
 	tuple  string
 	flags  uint16

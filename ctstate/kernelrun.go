@@ -38,7 +38,7 @@ func (w *kernelRun) do(p *Packet) error {
 		return nil
 	case FragFirst:
 		w.r.Packet.Frag, w.r.Awaits = FragNo, true
-		w.assume(Assumed, "a fragment waits until all of its datagram has come (nf_ct_handle_fragments): told of the whole datagram")
+		w.assume(Assumed, "a fragment waits until all fragments of its datagram have arrived (nf_ct_handle_fragments): the result is that of the whole datagram")
 	}
 	err := w.execute()
 	w.finish()

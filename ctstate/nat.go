@@ -56,7 +56,7 @@ func (w *kernelRun) natExecute(m manip, g *natRange) (ok bool, err error) {
 		if w.k.Release.icmpErrorBits() {
 			c.State |= m.bit()
 		} else {
-			w.why("kernels 6.2 to 6.7 translate ICMP errors without telling the flow key")
+			w.why("kernels 6.2 to 6.7 translate ICMP errors without updating the flow key")
 		}
 		return true, nil
 	}

@@ -11,7 +11,7 @@ func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 func srcTo(lo, hi string) *NAT { return &NAT{Src: true, MinAddr: addr(lo), MaxAddr: addr(hi)} }
 func dstTo(lo, hi string) *NAT { return &NAT{Dst: true, MinAddr: addr(lo), MaxAddr: addr(hi)} }
 
-// natted is a committed connection with the given reply tuple and bits.
+// natted returns a committed connection with the given reply tuple and bits.
 func natted(t testing.TB, reply string, status Status) Entry {
 	e := entry(t, "udp 10.0.0.1:1000>10.0.0.2:53", status|SrcNATDone|DstNATDone)
 	e.Reply = tup(t, reply)
@@ -118,7 +118,7 @@ func TestNATErrors(t *testing.T) {
 	}
 }
 
-// What kernel 6.18 chose, kept by difftest.
+// Choices of kernel 6.18, recorded by difftest.
 func TestAddressHash(t *testing.T) {
 	for _, c := range []struct {
 		src, dst string
@@ -151,7 +151,7 @@ func TestAddressHash(t *testing.T) {
 
 func TestNATSelection(t *testing.T) {
 	const a, b = "udp 10.0.0.1:1000>10.0.0.2:53", "udp 10.0.0.5:1000>10.0.0.2:53"
-	// taken is a connection of b's translated to 20.0.0.1:1000.
+	// taken is a connection of b, translated to 20.0.0.1:1000.
 	taken := entry(t, b, SrcNAT|SrcNATDone|DstNATDone)
 	taken.Reply = tup(t, "udp 10.0.0.2:53>20.0.0.1:1000")
 	own := entry(t, "udp 10.0.0.1:1000>10.0.0.8:53", SrcNAT|SrcNATDone|DstNATDone)
@@ -217,8 +217,8 @@ func TestNATSelection(t *testing.T) {
 	}
 }
 
-// No port search for a destination, and none for an untranslated connection: the confirmation
-// drops.
+// There is no port search for a destination or for an untranslated connection: confirming it drops
+// the packet.
 func TestReplyClashDrops(t *testing.T) {
 	e := entry(t, "tcp 10.0.0.1:1000>30.0.0.1:80", DstNAT|SrcNATDone|DstNATDone)
 	e.Reply = tup(t, "tcp 10.0.0.2:80>10.0.0.1:1000")
@@ -255,8 +255,8 @@ func TestReplyClashDrops(t *testing.T) {
 	}
 }
 
-// A GRE packet's key stands where a port would: a range of ports that does not hold 0 takes no GRE
-// source as it is, and the address is chosen anew (l4proto_in_range).
+// A GRE packet has its key in place of a port: a range of ports without 0 matches no GRE source,
+// and the address is chosen anew (l4proto_in_range).
 func TestGREOutsidePortRange(t *testing.T) {
 	gre := Tuple{Proto: ProtoGRE, Src: netip.AddrPortFrom(addr("10.0.0.5"), 0), Dst: netip.AddrPortFrom(addr("10.0.1.5"), 0)}
 	for _, c := range []struct {

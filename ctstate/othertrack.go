@@ -42,10 +42,10 @@ func (w *kernelRun) sctp() {
 		w.s.sctp = SCTPInfo{State: SCTPCookieWait}
 		w.e.SCTP = &w.s.sctp
 		w.refresh(w.timeouts().SCTP[SCTPCookieWait])
-		w.assume(Assumed, "SCTP chunk not known: taken as INIT")
+		w.assume(Assumed, "SCTP chunk unknown: taken as INIT")
 		return
 	}
-	w.assume(Assumed, "SCTP chunk and verification tag not known: taken as right for the connection")
+	w.assume(Assumed, "SCTP chunk and verification tag unknown: taken as right for the connection")
 	if w.e.SCTP != nil && int(w.e.SCTP.State) < len(w.timeouts().SCTP) {
 		w.refresh(w.timeouts().SCTP[w.e.SCTP.State])
 	}

@@ -2,10 +2,10 @@ package ctstate
 
 import "testing"
 
-// Every case here is a disagreement that packets through Open vSwitch itself have shown
+// Every case here was once a disagreement with packets sent through Open vSwitch itself
 // (internal/difftest).
 
-// ovsStep is one packet through a row of actions in zone 7, and what the last of them left.
+// ovsStep is one packet through a list of actions in zone 7, and the result of the last one.
 type ovsStep struct {
 	tuple   string
 	flags   uint16
@@ -48,7 +48,7 @@ func TestKernelKilledStaysKilled(t *testing.T) {
 	}
 }
 
-// old is the release that the cases were found with; the zero Release is the newest.
+// old is the release in which the cases were found; the zero Release is the newest.
 var old = Release{Major: 3, Minor: 1}
 
 func TestUserspaceBareNAT(t *testing.T) {
@@ -86,7 +86,7 @@ func TestUserspaceICMPIDs(t *testing.T) {
 	}
 }
 
-// with gives the step another outcome: translated, or not committed.
+// with returns the step with another outcome: translated, or not committed.
 func (s ovsStep) with(out, reply string, cert Certainty) ovsStep {
 	s.out, s.reply, s.cert = out, reply, cert
 	if reply != "" {
@@ -171,8 +171,8 @@ func TestUserspaceNumbersNotKept(t *testing.T) {
 }
 
 func TestUserspaceErrors(t *testing.T) {
-	// A translated error that force takes for a reply: its connection is gone, and errors begin
-	// none.
+	// With force, a translated error counts as a reply: its connection is removed, and an error
+	// begins no other.
 	e := Entry{Zone: 7, Orig: tup(t, "gre 10.0.0.1>10.0.0.2"), Reply: tup(t, "gre 20.0.0.9>10.0.0.1"), NATDst: true}
 	in := tup(t, "gre 10.0.0.1>20.0.0.9")
 	p := Packet{IP: true, Tuple: tup(t, "icmp 10.9.9.9>10.0.0.1 type=11 code=0 id=0"), Inner: &in}
@@ -180,7 +180,7 @@ func TestUserspaceErrors(t *testing.T) {
 	if r.Conn.State != Inv|Trk {
 		t.Errorf("forced error: %v", r.Conn.State)
 	}
-	// What an ICMPv6 error quotes is damaged.
+	// The packet that an ICMPv6 error quotes is damaged.
 	e6 := Entry{Zone: 7, Orig: tup(t, "tcp [fd00::1]:1>[fd00::2]:2"), Reply: tup(t, "tcp [fd00::9]:2>[fd00::1]:1"), NATDst: true}
 	in = tup(t, "tcp [fd00::1]:1>[fd00::9]:2")
 	p = Packet{IP: true, Tuple: tup(t, "icmpv6 fd00::9>fd00::1 type=1 code=0 id=0"), Inner: &in}

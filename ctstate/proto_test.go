@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// entry is a confirmed, plain connection in zone 7.
+// entry returns a confirmed, untranslated connection in zone 7.
 func entry(t testing.TB, orig string, status Status) Entry {
 	o := tup(t, orig)
 	r, ok := o.Invert()

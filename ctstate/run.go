@@ -94,7 +94,7 @@ func (w *run) chooseID() error {
 	}
 	finder, ok := w.tbl.(EchoFinder)
 	if !ok {
-		w.assume(Assumed, "the ICMP id is not known: one was chosen")
+		w.assume(Assumed, "the ICMP id is unknown: one was chosen")
 		return nil
 	}
 	entries, err := finder.Echoes(w.ctx, w.a.Zone, p.Tuple)
@@ -111,20 +111,20 @@ func (w *run) chooseID() error {
 	p.HasID = len(ids) > 0
 	switch {
 	case len(ids) == 0:
-		w.assume(Assumed, "the ICMP id is not known: one was chosen")
+		w.assume(Assumed, "the ICMP id is unknown: one was chosen")
 	case len(ids) == 1:
 		p.Tuple.ICMPID = ids[0]
-		w.assume(Assumed, "the ICMP id is not known: taken as that of the one entry between these addresses")
+		w.assume(Assumed, "the ICMP id is unknown: taken as that of the one entry between these addresses")
 	case len(ids) <= maxIDs:
 		var options []string
 		for _, id := range ids {
 			options = append(options, fmt.Sprintf("id %d", id))
 		}
-		p.Tuple.ICMPID = ids[w.q.ask(QuestionICMPID, "the ICMP id is not known and several entries are between these addresses", options...)]
+		p.Tuple.ICMPID = ids[w.q.ask(QuestionICMPID, "the ICMP id is unknown and several entries are between these addresses", options...)]
 	default:
 		p.Tuple.ICMPID = ids[0]
 		w.r.Ranges = append(w.r.Ranges, Range{Kind: RangeICMPID, Min: ids[0], Max: ids[len(ids)-1]})
-		w.assume(Undetermined, fmt.Sprintf("the ICMP id is not known and %d entries are between these addresses: the first is taken", len(ids)))
+		w.assume(Undetermined, fmt.Sprintf("the ICMP id is unknown and %d entries are between these addresses: the first is taken", len(ids)))
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func (w *kernelRun) tcpReopen() fate {
 		return repeat
 	case !t.Last.Known:
 		if w.q.ask(QuestionReopen, "a SYN on a reset connection begins a new one if the last packet was the same side's "+
-			"reset, which the table does not tell", "reset by the other side", "reset by the same side") == 1 {
+			"reset, which the table does not show", "reset by the other side", "reset by the same side") == 1 {
 			w.why("SYN after the same side's reset: the entry is deleted and the packet begins a new one")
 			return repeat
 		}

@@ -8,8 +8,7 @@ import (
 
 var bg = context.Background()
 
-// The transition tables as the specification prints them; the code's own table is written by
-// another order.
+// The transition tables in the order of the kernel's comments; the code's table has another order.
 const tcpOriginalRows = `
 syn    SS SS IG IG IG IG IG SS* SS* S2
 synack IV IV SR IV IV IV IV IV IV SR
@@ -33,7 +32,7 @@ var indexFlags = map[string]uint16{"syn": tcpSYN, "synack": tcpSYN | tcpACK, "fi
 
 const client, server = "tcp 10.0.0.1:1000>10.0.0.2:80", "tcp 10.0.0.2:80>10.0.0.1:1000"
 
-// conn is an answered connection in a TCP state, in zone 7.
+// conn returns an answered connection in a TCP state, in zone 7.
 func conn(t testing.TB, s TCPState, status Status) Entry {
 	return Entry{Zone: 7, ID: 9, Orig: tup(t, client), Reply: tup(t, server), Status: Confirmed | status, Timeout: 99, HasTimeout: true,
 		TCP: &TCPInfo{State: s}, Source: FromKernel}
@@ -93,7 +92,7 @@ func checkTransition(t *testing.T, reply bool, index string, old TCPState, cell 
 	if state != next {
 		t.Errorf("%s: left in %v, want %v", name, state, next)
 	}
-	// What is ignored refreshes nothing.
+	// An ignored packet does not refresh the timeout.
 	ignored := cell == "IG"
 	if r.Updated == nil && cell != "SS*" || r.Updated != nil && (r.Updated.Timeout == 99) != (ignored || cell == "SS*") {
 		t.Errorf("%s: updated %+v", name, r.Updated)

@@ -39,7 +39,7 @@ func (w *userRun) fragment() (done bool) {
 		w.why("a later fragment waits for the rest of its datagram, and is tracked as part of it")
 		return true
 	}
-	w.assume(Assumed, "a fragment waits until all of its datagram has come (ipf_preprocess_conntrack): told of the whole datagram")
+	w.assume(Assumed, "a fragment waits until all fragments of its datagram have arrived (ipf_preprocess_conntrack): the result is that of the whole datagram")
 	if p.Length == 0 && least > 0 {
 		w.why(fmt.Sprintf("its size is not given: taken as %d bytes or more, as a smaller one is invalid (ipf-set-min-frag)", least))
 	}

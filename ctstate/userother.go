@@ -66,7 +66,7 @@ func (w *userRun) updateEcho(unanswered, answered uint32) userUpdate {
 	switch {
 	case w.dir == DirReply || seen:
 	case w.e.Unknown&UnknownAnswered != 0:
-		seen = w.q.ask(QuestionAnswered, "the userspace table does not tell whether the connection was answered",
+		seen = w.q.ask(QuestionAnswered, "the userspace table does not show whether the connection was answered",
 			w.inZone("answered"), w.inZone("not answered yet")) == 0
 	case w.e.Source == FromUserspace:
 		w.why("more time left than an answered connection has: never answered")

@@ -45,7 +45,7 @@ func (w *userRun) bareNAT(e *Entry) (bool, error) {
 		w.why("another connection was committed with a bare nat: not committed, the packet goes on as new")
 		return false, err
 	}
-	w.why("committed with a bare nat: the userspace datapath enters an empty reply address, so its replies are not of it")
+	w.why("committed with a bare nat: the userspace datapath enters an empty reply address, so its replies do not belong to it")
 	return true, err
 }
 

@@ -2,7 +2,7 @@ package ctstate
 
 import "testing"
 
-// uconn is a connection as the userspace datapath lists it.
+// uconn returns a connection as the userspace datapath lists it.
 func uconn(t testing.TB, s, r UserTCPState) Entry {
 	return Entry{Zone: 7, Orig: tup(t, client), Reply: tup(t, server), UserTCP: &UserTCPInfo{Orig: s, Reply: r}, Source: FromUserspace}
 }
@@ -195,8 +195,8 @@ func TestUserspaceFragments(t *testing.T) {
 	}
 }
 
-// Before OVS 3.2 an SCTP connection is known by its addresses alone, as one of any other protocol
-// is.
+// Before OVS 3.2 an SCTP connection is identified by its addresses only, like one of any protocol
+// without ports.
 func TestUserspaceSCTPPorts(t *testing.T) {
 	const first = "sctp 10.0.0.1:1000>10.0.0.2:9"
 	to := addr("10.0.0.3")

@@ -19,7 +19,7 @@ func (w *userRun) updateTCP() userUpdate {
 		return userInvalid
 	}
 	if w.e.UserTCP == nil {
-		w.assume(Undetermined, "the entry's TCP states are not known: taken as established")
+		w.assume(Undetermined, "the entry's TCP states are unknown: taken as established")
 		return userValid
 	}
 	info := *w.e.UserTCP

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What travels between nodes is read back as it was, under keys of one style.
+// Values sent between nodes are read back unchanged, under keys of one style.
 func TestResultJSON(t *testing.T) {
 	inner, master := tup(t, query), tup(t, client)
 	e := conn(t, TCPEstablished, SeenReply)
@@ -45,7 +45,7 @@ func TestResultJSON(t *testing.T) {
 	})
 }
 
-// allSet fails for fields that are zero, but for those that may be.
+// allSet fails for fields that are zero, except for those that may be.
 func allSet(t *testing.T, at string, v reflect.Value, may map[string]bool) {
 	t.Helper()
 	if v.Kind() != reflect.Struct || v.NumField() > 0 && !v.Type().Field(0).IsExported() {
@@ -64,7 +64,7 @@ func allSet(t *testing.T, at string, v reflect.Value, may map[string]bool) {
 	}
 }
 
-// A number without a name is written as the number, and a word that is no name is refused.
+// A number without a name is written as the number, and an unknown name is refused.
 func TestNamesOnTheWire(t *testing.T) {
 	for _, v := range []any{new(TCPState), new(UserTCPState), new(SCTPState), new(TCPBitSet), new(Direction), new(CTInfo),
 		new(Certainty), new(Source)} {

@@ -25,7 +25,7 @@ func query() packet.Packet {
 	return p
 }
 
-// read is an entry as the userspace table lists it.
+// read returns an entry as the userspace table lists it.
 func read(t *testing.T, zone uint16, orig, reply string) ctstate.Entry {
 	return ctstate.Entry{Zone: zone, Orig: tuple(t, orig), Reply: tuple(t, reply), Timeout: 20, HasTimeout: true, Source: ctstate.FromUserspace}
 }
@@ -35,7 +35,7 @@ const (
 	replied = "udp 10.0.0.2:53>10.0.0.1:1000"
 )
 
-// outcomes writes each outcome as "choice, choice: ends".
+// outcomes returns each outcome as "choice, choice: ends".
 func outcomes(r *engine.Result) []string {
 	var out []string
 	for _, o := range r.Outcomes {
@@ -48,8 +48,7 @@ func outcomes(r *engine.Result) []string {
 	return out
 }
 
-// What the userspace table does not export makes alternatives if a flow matches it, and nothing
-// else.
+// State that the userspace table does not export leads to alternatives only if a flow matches it.
 func TestUserspaceAlternatives(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -121,7 +120,7 @@ func TestUserspaceAlternatives(t *testing.T) {
 		if c.steps != 0 && steps != c.steps {
 			t.Errorf("%s: %d steps told, want %d", c.name, steps, c.steps)
 		}
-		// What came to nothing is still unknown to the next packet.
+		// The state did not matter for this packet, and is still unknown for the next one.
 		for _, s := range r.Outcomes[0].Overlay.Entries {
 			if len(r.Outcomes) == 1 && s.Unknown == 0 {
 				t.Errorf("%s: entry %v is known now", c.name, s.Orig)

@@ -11,7 +11,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// after is the request of a packet that comes after one that ended so, which was labelled SYN.
+// after returns the request of the packet after one labelled SYN that ended with the given outcome.
 func after(o *engine.Outcome, inPort uint32, p packet.Packet) engine.Request {
 	return engine.Request{Bridge: "br0", InPort: inPort, Packet: p, Carried: o.Carried.Mapped(func(list []engine.Choice) []engine.Choice {
 		list = slices.Clone(list)
@@ -22,7 +22,7 @@ func after(o *engine.Outcome, inPort uint32, p packet.Packet) engine.Request {
 	})}
 }
 
-// way is where an outcome's first leaf ends and by which choices.
+// way returns where an outcome's first leaf ends and its choices.
 func way(o *engine.Outcome) string {
 	l := o.Leaves[0]
 	s := string(l.Kind)
@@ -35,7 +35,7 @@ func way(o *engine.Outcome) string {
 	return s
 }
 
-// bySYN is the same way, taken by a packet that depends on the choices of the SYN.
+// bySYN returns the same way for a packet that depends on the choices of the SYN.
 func bySYN(o *engine.Outcome) string { return strings.ReplaceAll(way(o), `of ""`, `of "SYN"`) }
 
 func ways(res *engine.Result) (out []string) {
@@ -73,8 +73,7 @@ const byHash = "selection_method=dp_hash,"
 
 const twoWays = "bucket=bucket_id:0,actions=output:2,bucket=bucket_id:1,actions=output:3"
 
-// The packets of one direction of a connection have one hash: the bucket of the first is that of
-// all.
+// All packets of one direction of a connection have the same hash, and so the same bucket.
 func TestHashDecidesForLaterPackets(t *testing.T) {
 	b, p := grouped(t, 5, "table=0,ip,actions=group:7", map[int]string{7: byHash + twoWays})
 	e := eng(b, p, table{})
@@ -92,7 +91,7 @@ func TestHashDecidesForLaterPackets(t *testing.T) {
 		if !strings.Contains(assumed, "predicted") {
 			t.Errorf("that the hash is predicted is not said: %q", assumed)
 		}
-		// What is hashed differs: another connection, another port, the other direction.
+		// Other hashed fields: another connection, another port, the other direction.
 		for name, req := range map[string]engine.Request{
 			"connection": after(o, 1, otherPort), "in_port": after(o, 4, acked()), "direction": after(o, 1, answer()),
 		} {
@@ -100,13 +99,13 @@ func TestHashDecidesForLaterPackets(t *testing.T) {
 				t.Errorf("another %s: %q", name, ways(res))
 			}
 		}
-		// The third packet is as the second.
+		// The third packet goes the same way as the second.
 		want(t, ways(trace(t, e, after(res.Outcomes[0], 1, acked()))), ways(res)...)
 	}
 }
 
-// A group without a selection method hashes symmetrically: both directions of a connection have one
-// hash, whatever they come in by.
+// A group without a selection method hashes symmetrically: both directions of a connection have the
+// same hash, independent of the port of entry.
 func TestSymmetricHashDecidesForBothDirections(t *testing.T) {
 	b, p := grouped(t, 5, "table=0,ip,actions=group:7", map[int]string{7: twoWays})
 	e := eng(b, p, table{})
@@ -129,8 +128,8 @@ func TestSymmetricHashDecidesForBothDirections(t *testing.T) {
 	}
 }
 
-// One hash decides several groups: what the first packet's group says of it holds for another group
-// that only a later packet meets.
+// One hash decides several groups: the bucket that the first packet's group chose also restricts
+// another group that only a later packet reaches.
 func TestHashDecidesOtherGroups(t *testing.T) {
 	b, p := grouped(t, 5, "table=0,tcp,tcp_flags=syn,actions=group:7\ntable=0,priority=1,tcp,actions=group:8", map[int]string{
 		7: byHash + twoWays, 8: byHash + "bucket=bucket_id:5,actions=output:4,bucket=bucket_id:6,actions=output:5",
@@ -139,27 +138,26 @@ func TestHashDecidesOtherGroups(t *testing.T) {
 	first := trace(t, e, engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
 	for _, o := range first.Outcomes {
 		res := trace(t, e, after(o, 1, acked()))
-		// Two groups of two buckets of one weight have one table from hash to bucket.
+		// Two groups of two buckets of equal weight map hashes to buckets alike.
 		want(t, ways(res), map[string]string{
 			`output p2, ecmp bucket 0 0.50 of ""`: `output p4, ecmp bucket 0 0.50 of "SYN"`,
 			`output p3, ecmp bucket 1 0.50 of ""`: `output p5, ecmp bucket 1 0.50 of "SYN"`,
 		}[way(o)])
 	}
-	// What decided nothing for the first packet leaves the later one its choice.
+	// A choice without effect for the first packet stays open for the later one.
 	b.Ofctl("-O", "OpenFlow15", "mod-group", "br0", "group_id=7,type=select,selection_method=dp_hash,bucket=bucket_id:0,actions=output:2,bucket=bucket_id:1,actions=set_field:1->reg0,output:2")
 	first = trace(t, e, engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
 	want(t, ways(first), "output p2")
 	want(t, ways(trace(t, e, after(first.Outcomes[0], 1, acked()))), `output p4, ecmp bucket 5 0.50 of ""`, `output p5, ecmp bucket 6 0.50 of ""`)
-	// A group whose buckets do all the same depends on no earlier choice.
+	// A group whose buckets all do the same depends on no earlier choice.
 	b.Ofctl("-O", "OpenFlow15", "mod-group", "br0", "group_id=7,type=select,selection_method=dp_hash,"+twoWays)
 	b.Ofctl("-O", "OpenFlow15", "mod-group", "br0", "group_id=8,type=select,selection_method=dp_hash,bucket=bucket_id:5,weight:0,actions=output:4,bucket=bucket_id:6,actions=output:5")
 	first = trace(t, e, engine.Request{Bridge: "br0", InPort: 1, Packet: syn()})
 	want(t, ways(trace(t, e, after(first.Outcomes[0], 1, acked()))), "output p5")
 }
 
-// The hash is that of the packet as it came in: what a load balancer has written since does not
-// change it, so that the route of a later packet, whose backend an entry gives, is that of the
-// first.
+// The hash is computed from the packet as it came in. A load balancer's translation does not change
+// it, so a later packet, whose backend an entry gives, takes the same route as the first.
 func TestHashOutlivesTranslation(t *testing.T) {
 	b, p := grouped(t, 5, "table=0,tcp,in_port=1,actions=ct(table=1,zone=5,nat)\ntable=1,ct_state=+new+trk,tcp,actions=group:7\n"+
 		"table=1,ct_state=+est+trk,tcp,actions=resubmit(,2)\ntable=2,tcp,actions=group:8", map[int]string{
@@ -185,8 +183,7 @@ func TestHashOutlivesTranslation(t *testing.T) {
 	}
 }
 
-// A port that NAT picks is as uncertain for later packets as for the one for which it was picked,
-// in both directions.
+// A port that NAT picks stays undetermined for later packets, in both directions.
 func TestUndeterminedPortOutlivesItsPacket(t *testing.T) {
 	b, p := start(t, 2, "table=0,tcp,in_port=1,actions=ct(table=1,zone=5,nat)\ntable=1,ct_state=+new+trk,tcp,actions=ct(commit,zone=5,nat(src=10.0.9.9:2000-3000,random)),output:2\n"+
 		"table=1,ct_state=+est+trk,tcp,actions=output:2\ntable=0,tcp,in_port=2,actions=ct(table=2,zone=5,nat)\ntable=2,actions=output:1")
@@ -211,7 +208,7 @@ func TestUndeterminedPortOutlivesItsPacket(t *testing.T) {
 	if d := last.Segments[0].CT[0].Depends; len(d) != 1 || d[0].Kind != "nat-port" {
 		t.Errorf("the step that translates depends on %+v", d)
 	}
-	// A packet of another connection depends on nothing of it.
+	// A packet of another connection does not depend on it.
 	other := syn()
 	other.SrcPort++
 	res, err = e.Trace(t.Context(), after(o, 1, other), o.Overlay)
@@ -221,7 +218,7 @@ func TestUndeterminedPortOutlivesItsPacket(t *testing.T) {
 	want(t, ways(res), `output p2, nat-port 2000-3000 1.00 of ""`)
 }
 
-// A route's group and a policy's may be decided by one hash: the next hop is the policy's.
+// If one hash decides a route's group and a policy's, the next hop is the policy's.
 func TestLastGroupNamesTheNextHop(t *testing.T) {
 	const stages = "table=0,in_port=1,ip,actions=group:7\n" +
 		"table=2,ip,reg8=1,actions=set_field:0x64404802->reg0,resubmit(,3)\ntable=2,ip,reg8=2,actions=set_field:0x64404803->reg0,resubmit(,3)\n" +

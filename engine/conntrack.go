@@ -64,7 +64,7 @@ func (r *run) took(ctx context.Context, w *world, it *item, a odp.CT, step CTSte
 		r.leaf(w, *it, Leaf{Kind: LeafDrop, Why: "conntrack drops it: " + joinWhy(res.Why)})
 		return true, nil
 	case res.Absorbed:
-		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: "a later fragment waits here until all of its datagram has come, and then goes the datagram's way, " +
+		r.leaf(w, *it, Leaf{Kind: LeafUnknown, Why: "a later fragment waits here until all fragments of its datagram have arrived, and then goes the datagram's way, " +
 			"which the first fragment decides: trace that one"})
 		return true, nil
 	case before.Frag == packet.FragFirst && it.pkt.pkt.Frag == packet.FragNo:

@@ -64,10 +64,10 @@ func decides(lessons []Lesson, t oftrace.TableRun, lookups ofreplay.Lookups) (fo
 		switch {
 		case why != "":
 			return nil, fmt.Sprintf("the %s before would have taught table %d a flow (learn), which a trace does not install: "+
-				"what it makes of this packet is not known, as %s", l.Packet, l.Table, why)
+				"what it makes of this packet is unknown, as %s", l.Packet, l.Table, why)
 		case !taken || found != nil && found.Priority > l.Priority:
 		case found != nil && found.Priority == l.Priority && found.Match != learned.Match() && !slices.Equal(found.Actions, learned.Actions):
-			return nil, fmt.Sprintf("the packets before would have taught table %d two flows of priority %d that match: which of them is found is not known",
+			return nil, fmt.Sprintf("the packets before would have taught table %d two flows of priority %d that match: which of them is found is unknown",
 				l.Table, l.Priority)
 		default: // of two flows with one match, the later one is in the table
 			found = &TableHit{Bridge: l.Bridge, Table: l.Table, Priority: l.Priority, Cookie: learned.Cookie, Match: learned.Match(),
@@ -107,7 +107,7 @@ func behindPatch(sec oftrace.Section, first *oftrace.Node, lookups ofreplay.Look
 		return nil, err
 	}
 	if !ok || !named || !sameTag(match, was) {
-		return nil, errors.New("the packet that comes by the patch port is not known where it meets a learned flow")
+		return nil, errors.New("the packet that comes by the patch port is unknown where it meets a learned flow")
 	}
 	return &openflow.Flow{Fields: append([]openflow.Field{{Name: "in_port", Value: in}}, f.Fields...)}, nil
 }

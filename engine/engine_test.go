@@ -15,8 +15,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
 )
 
-// bridge is a real ovs-vswitchd (dummy datapath) with flows; conntrack is the kernel model over a
-// table of the test's.
+// bridge is a real ovs-vswitchd (dummy datapath) with flows; conntrack is the kernel model over the
+// test's table.
 type bridge struct {
 	*dummy.OVS
 	delay time.Duration // before every call but the first
@@ -82,7 +82,7 @@ func start(t *testing.T, n int, flows string) (*bridge, ports) {
 	return &bridge{OVS: o}, all
 }
 
-// table is a ctstate.Table of entries given.
+// table is a ctstate.Table of given entries.
 type table []ctstate.Entry
 
 func (tb table) Lookup(_ context.Context, zone uint16, t ctstate.Tuple) (ctstate.Entry, error) {
@@ -159,8 +159,7 @@ func TestNewConnectionIsTranslatedAndCommitted(t *testing.T) {
 	}
 }
 
-// An entry that exists decides otherwise than a new connection would: by its mark, and by its own
-// translation.
+// An existing entry is used instead of a new connection: its mark and its translation decide.
 func TestEstablishedEntryDecides(t *testing.T) {
 	b, p := start(t, 2, natFlows)
 	orig := ctstate.Tuple{Proto: 6, Src: netip.MustParseAddrPort("10.0.0.1:1000"), Dst: netip.MustParseAddrPort("10.0.0.2:80")}
@@ -207,7 +206,7 @@ func (s *slowOnce) Trace(ctx context.Context, br, flow string) (string, error) {
 	return out, err
 }
 
-// An id that can never be had: packet-out enters the table, and says that it is approximate.
+// An id that always dies too early: packet-out enters the table, marked as approximate.
 func TestPacketOutFallback(t *testing.T) {
 	b, p := start(t, 2, natFlows)
 	b.lose = true
@@ -250,7 +249,7 @@ func TestSelectGroupBucketsAreAlternatives(t *testing.T) {
 		t.Errorf("shares %v", seen)
 	}
 
-	// A connection that is committed already keeps its backend: nothing is left to choose.
+	// A committed connection keeps its backend: there is no choice.
 	orig := ctstate.Tuple{Proto: 6, Src: netip.MustParseAddrPort("10.0.0.1:1000"), Dst: netip.MustParseAddrPort("10.0.0.2:80")}
 	entry := ctstate.Entry{Zone: 5, Orig: orig, Reply: ctstate.Tuple{Proto: 6, Src: netip.MustParseAddrPort("10.0.1.2:81"), Dst: netip.MustParseAddrPort("10.0.0.1:1000")},
 		Status: ctstate.Confirmed | ctstate.DstNAT | ctstate.SrcNATDone | ctstate.DstNATDone,
@@ -272,7 +271,8 @@ func TestCopiesEachEnd(t *testing.T) {
 		"output p3 10.0.0.1:1000>10.0.0.2:80 ttl 63")
 }
 
-// TestSampledPacketIsDroppedAllTheSame: a copy for a collector is no end of the packet.
+// TestSampledPacketIsDroppedAllTheSame checks that a copy for a collector is not an end of the
+// packet.
 func TestSampledPacketIsDroppedAllTheSame(t *testing.T) {
 	const sample = "sample(probability=65535,collector_set_id=10,obs_domain_id=1,obs_point_id=2)"
 	b, p := start(t, 2, "tcp,tp_dst=80 actions="+sample+"\ntcp,tp_dst=81 actions="+sample+",output:2\n")
@@ -289,7 +289,7 @@ func TestSampledPacketIsDroppedAllTheSame(t *testing.T) {
 	}
 }
 
-// A metered punt comes in a sample of all packets: it is the controller's all the same.
+// A metered punt is wrapped in sample(100%): the packet still goes to the controller.
 func TestMeteredPunt(t *testing.T) {
 	b, p := start(t, 2, "")
 	b.Ofctl("-O", "OpenFlow15", "add-meter", "br0", "meter=3,pktps,band=type=drop,rate=10")
@@ -379,8 +379,8 @@ func TestBoundsEndTheTrace(t *testing.T) {
 	}
 }
 
-// The hash that chose a bucket stays with the packet: a second group is decided by it, as far as it
-// is known.
+// The hash that chose a bucket stays with the packet: it decides a second group as far as it is
+// known.
 func TestSecondGroupSharesTheHash(t *testing.T) {
 	b, p := start(t, 4, "table=0,in_port=1,tcp,actions=ct(table=1,zone=5)\n")
 	for id, buckets := range map[int]string{

@@ -11,8 +11,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// A later fragment has no ports: what is loaded from them is not there when a later one completes
-// the datagram. (Look-ups see no ports in the first one either, ofproto's OFPUTIL_FRAG_NORMAL.)
+// A later fragment has no ports: registers loaded from ports are empty if a later fragment
+// completes the datagram. (Look-ups see no ports in the first one either, ofproto's
+// OFPUTIL_FRAG_NORMAL.)
 const fragmentFlows = `
 table=0,priority=3,in_port=1,ip,nw_dst=10.0.0.9,actions=output:2
 table=0,priority=4,in_port=1,udp6,ipv6_dst=fd00::9,actions=output:2

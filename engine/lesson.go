@@ -120,7 +120,7 @@ func (r *run) takeDetour(ctx context.Context, s *segment, start ofreplay.Start, 
 	again := min(d.Again, len(s.pub.Tables))
 	s.pub.Tables, s.ahead = append(head, s.pub.Tables[again:]...), len(head)-again
 	if s.parent != nil && r.mirrored(outputsOf(s.actions), outputs) || d.start != nil && r.mirrored(append(outputs, outputsOf(s.actions)...), nil) {
-		s.unknown = "the bridge has a mirror, and the segment was traced anew for a learned flow: whether the packet is mirrored again is not known"
+		s.unknown = "the bridge has a mirror, and the segment was traced anew for a learned flow: whether the packet is mirrored again is unknown"
 	}
 	s.note("table %d is taken to have the flow that the %s would have taught it (learn)", d.hit.Table, d.hit.Taught)
 	return nil
@@ -143,7 +143,7 @@ func (r *run) detourFlow(s *segment, start *openflow.Flow, d *detour) (f flowTex
 	}
 	in, ok := start.Get("in_port")
 	if !ok {
-		return flowText{}, "the port that the packet counts as coming from is not known where it meets a learned flow"
+		return flowText{}, "the port that the packet counts as coming from is unknown where it meets a learned flow"
 	}
 	flow := openflow.Flow{Fields: []openflow.Field{{Name: "in_port", Value: in}}}
 	for _, fd := range r.metadata() {

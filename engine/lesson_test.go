@@ -11,8 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// What OVN does for a hairpin: table 20 asks two tables and keeps what they answer, in a clone's
-// pipeline and behind a ct().
+// OVN's flows for a hairpin: table 20 looks up two tables and keeps their answers, in a clone and
+// behind a ct().
 const hairpin = `table=0,in_port=1,ip,actions=set_field:0x5->metadata,set_field:0x9->reg3,resubmit(,8)
 table=0,in_port=2,ip,actions=clone(set_field:0x5->metadata,set_field:ANY->in_port,resubmit(,8))
 table=8,ip,actions=%s
@@ -23,8 +23,8 @@ table=21,priority=1,ip,actions=output:3
 table=22,ip,reg4=0x7,reg3=0x9,actions=clone(set_field:0x1->reg5,output:4),in_port
 table=22,priority=1,ip,actions=output:2,set_field:0->in_port,output:1`
 
-// A packet over a lesson goes the way it goes when the flow is really in the table: ends, packets,
-// entries and look-ups.
+// A packet that uses a lesson goes the same way as with the flow really in the table: the same
+// ends, packets, entries and look-ups.
 func TestLessonsAreTracedOn(t *testing.T) {
 	for _, c := range []struct {
 		name, table8 string
@@ -82,7 +82,7 @@ func TestLessonsAreTracedOn(t *testing.T) {
 	}
 }
 
-// story is what a trace came to, without what only numbers its parts.
+// story is the result of a trace without the numbers of its parts.
 func story(res *engine.Result) string {
 	var b strings.Builder
 	for _, o := range res.Outcomes {
@@ -101,8 +101,8 @@ func story(res *engine.Result) string {
 	return b.String()
 }
 
-// A lesson that cannot be followed leaves the packet unknown, with the reason, and does not touch
-// what it has nothing to do with.
+// A lesson that cannot be followed makes the packet's end unknown, with the reason; a lesson that
+// does not concern the packet changes nothing.
 func TestLessonsThatCannotBeFollowed(t *testing.T) {
 	b, p := start(t, 4, fmt.Sprintf(hairpin, "ct(table=20,zone=7)")+"\ntable=9,tcp,actions=check_pkt_larger(100)->NXM_NX_REG10[1],resubmit(,69),output:3")
 	e := eng(b, p, table{})
@@ -115,14 +115,14 @@ func TestLessonsThatCannotBeFollowed(t *testing.T) {
 		resume string
 		why    string // "" where the lesson changes nothing
 	}{
-		{"the packet that taught is not known", with(func(l *engine.Lesson) { l.Flow = "" }), "", "the packet that would have taught it could not be followed"},
+		{"the teaching packet is unknown", with(func(l *engine.Lesson) { l.Flow = "" }), "", "the packet that would have taught it could not be followed"},
 		{"a field that is not followed", with(func(l *engine.Lesson) { l.Items = []string{"NXM_NX_TUN_ID[]=0x5"} }), "", "it is about fields whose values here are not"},
 		{"a load that is not understood", with(func(l *engine.Lesson) { l.Items = []string{"load:NXM_NX_NOTHING[]->NXM_NX_REG1[]"} }), "", "is not followed here"},
 		{"an output that is no port's", with(func(l *engine.Lesson) {
 			l.Flow, l.Items = "in_port=65300,"+flow.String(), []string{"nw_proto=6", "output:NXM_OF_IN_PORT[]"}
 		}), "", "the learned flow cannot be traced: "},
 		{"behind check_pkt_larger", all, "resubmit(,9)", `the packet's length decides on the way`},
-		{"another protocol than that of a packet that is not known", with(func(l *engine.Lesson) { l.Flow, l.Items = "", []string{"NXM_OF_IP_SRC[]", "nw_proto=17"} }), "", ""},
+		{"another protocol than that of an unknown packet", with(func(l *engine.Lesson) { l.Flow, l.Items = "", []string{"NXM_OF_IP_SRC[]", "nw_proto=17"} }), "", ""},
 		{"another table", with(func(l *engine.Lesson) { l.Table = 70 }), "", ""},
 		{"another bridge", with(func(l *engine.Lesson) { l.Bridge = "br1" }), "", ""},
 		{"below what is there", with(func(l *engine.Lesson) { l.Table, l.Priority = 21, 0 }), "", ""},
@@ -146,8 +146,8 @@ func TestLessonsThatCannotBeFollowed(t *testing.T) {
 	}
 }
 
-// A packet that comes by a provider network's bridge meets the learned flow behind the patch port,
-// where that bridge sends it to one port alone.
+// A packet from a provider network's bridge matches the learned flow behind the patch port, if that
+// bridge sends it to one port only.
 func TestLessonsBehindAPatchPort(t *testing.T) {
 	b, p := start(t, 4, strings.ReplaceAll(fmt.Sprintf(hairpin, "resubmit(,20)"), "in_port=1,ip", "in_port=7,vlan_tci=0/0x1000,ip"))
 	b.Vsctl("add-br", "br1", "--", "set", "bridge", "br1", "datapath_type=dummy", "--", "add-port", "br1", "p9", "--", "set", "interface", "p9", "type=dummy", "ofport_request=9",
@@ -169,8 +169,8 @@ func TestLessonsBehindAPatchPort(t *testing.T) {
 	if want := story(trace(t, e, req)); got != want || !strings.Contains(want, "mark 3") {
 		t.Errorf("by the lesson:\n%s\nby the flow:\n%s", got, want)
 	}
-	// Tagged as the flow behind the patch port does not match: it is unknown what the bridge made
-	// of the tag.
+	// The flow behind the patch port does not match this tag: how the bridge changed the tag is
+	// unknown.
 	b.AddFlows("br0", "table=0,priority=40000,in_port=7,ip,actions=set_field:0x5->metadata,resubmit(,20)")
 	b.Ofctl("del-flows", "br0", "table=69,ip")
 	req.Lessons = []engine.Lesson{{Bridge: "br0", Table: 69, Priority: 32768, Flow: at.String(), Packet: "SYN", Items: []string{"eth_type=0x800"}}}
@@ -182,8 +182,7 @@ func TestLessonsBehindAPatchPort(t *testing.T) {
 	}
 }
 
-// Of two learned flows that both match, neither is guessed; two that do the same, or one with the
-// other's match, leave nothing to know.
+// If two learned flows match, none is guessed, unless they do the same or have the same match.
 func TestLessonsThatContradict(t *testing.T) {
 	b, p := start(t, 4, fmt.Sprintf(hairpin, "resubmit(,20)"))
 	e := eng(b, p, table{})
@@ -213,8 +212,7 @@ func TestLessonsThatContradict(t *testing.T) {
 	}
 }
 
-// A look-up behind a hashed group is followed like any other: the group's bucket is no
-// recirculation of its own.
+// A look-up behind a hashed group is followed like any other: a bucket is not a recirculation.
 func TestLessonsBehindAGroup(t *testing.T) {
 	b, p := start(t, 4, fmt.Sprintf(hairpin, "resubmit(,9)"))
 	b.Ofctl("-O", "OpenFlow15", "add-group", "br0", "group_id=7,type=select,selection_method=dp_hash,bucket=bucket_id:1,weight:100,actions=ct(table=20,zone=7)")
@@ -228,8 +226,8 @@ func TestLessonsBehindAGroup(t *testing.T) {
 	}
 }
 
-// A resumed segment's look-ups are of the bridge that it runs in, which the trace does not head it
-// by.
+// The look-ups of a resumed segment belong to the bridge in which it runs, although the trace names
+// another bridge in its heading.
 func TestResumedSegmentNamesItsBridge(t *testing.T) {
 	b, p := start(t, 4, "table=0,in_port=7,ip,actions=ct(table=1,zone=7)\ntable=1,ip,actions=output:2")
 	b.Vsctl("add-br", "br1", "--", "set", "bridge", "br1", "datapath_type=dummy", "--", "add-port", "br1", "p9", "--", "set", "interface", "p9", "type=dummy", "ofport_request=9",
@@ -243,8 +241,8 @@ func TestResumedSegmentNamesItsBridge(t *testing.T) {
 	}
 }
 
-// What a packet would have taught comes out with the outcome on whose way it is, with the packet as
-// it was there, behind other tables too, and in the form in which the next packet takes it in.
+// A lesson is part of the outcome on whose way it was taught. It has the packet as it was there,
+// also behind other tables, and can be given to the next packet unchanged.
 func TestLessonsComeOut(t *testing.T) {
 	b, p := start(t, 4, `table=0,in_port=2,tcp,actions=set_field:0x5->metadata,resubmit(,69),resubmit(,3)
 table=8,tcp,actions=set_field:0x9->reg3

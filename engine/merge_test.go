@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A choice goes where each way that it can fall comes to the same, and only there.
+// A choice is removed only if all its alternatives have the same result.
 func TestMergeOutcomes(t *testing.T) {
 	for _, c := range []struct {
 		name     string

@@ -30,7 +30,7 @@ func (s *segment) copyBefore(leaves []Leaf, p Port) []Leaf {
 		return leaves
 	}
 	names := strings.Join(p.Mirrors, ", ")
-	s.note("%s is the output port of mirror %s too: which outputs there are its copies is told by their number, the earlier ones first", p.Name, names)
+	s.note("%s is the output port of mirror %s too: which outputs there are its copies is inferred from their number, the earlier ones first", p.Name, names)
 	var own []int
 	for i, l := range leaves {
 		if l.Kind == LeafOutput && l.Segment == s.pub.ID && l.Mirror == "" && l.Port.Name == p.Name {

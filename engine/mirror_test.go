@@ -8,8 +8,8 @@ import (
 )
 
 // A mirror's copy is distinguished from the packet: by ingress and by egress, with a drop, after
-// conntrack. Where the packet is sent out of the mirror's port by actions too, as many are its own
-// as they ask for.
+// conntrack. If actions too send the packet out of the mirror's port, as many outputs are the
+// packet's own as the actions require.
 func TestMirrors(t *testing.T) {
 	b, p := start(t, 5, `
 table=0,tcp,tp_dst=80 actions=drop
@@ -53,7 +53,7 @@ table=1,actions=drop
 			}
 			got = append(got, strings.TrimSpace(s+" "+l.Mirror))
 		}
-		if doubt := strings.Contains(strings.Join(res.Segments[0].Notes, "|"), "is told by their number"); doubt != (port == 82 || port == 84 || port == 87) {
+		if doubt := strings.Contains(strings.Join(res.Segments[0].Notes, "|"), "is inferred from their number"); doubt != (port == 82 || port == 84 || port == 87) {
 			t.Errorf("port %d: notes %q", port, res.Segments[0].Notes)
 		}
 		if g := strings.Join(got, "|"); g != want {

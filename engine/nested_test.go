@@ -8,8 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// What follows a patch port or a native tunnel is in the outer bridge again: its look-ups, its
-// mirror's copies, and where a packet resumes that was sent to conntrack there.
+// After a patch port or a native tunnel the trace is in the outer bridge again: the look-ups and
+// the mirror's copies are that bridge's, and a packet sent to conntrack there resumes there.
 func TestBehindNestedBridge(t *testing.T) {
 	b, p := underlay(t, `
 table=0,in_port=1,tcp,tp_dst=80 actions=set_field:5->tun_id,output:10,resubmit(,40)

@@ -8,9 +8,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// Buckets are named by the next hop that the table behind the group sets, in a clone too, where the
-// final flow does not show it; by their own number where there is none, and by both where two lead
-// to one.
+// Buckets are named by the next hop that the table behind the group sets, also in a clone, where
+// the final flow does not show it. Without a next hop they are named by their number, and by both
+// if two buckets lead to the same next hop.
 func TestECMPIsNamedByNextHop(t *testing.T) {
 	const behind = "table=2,ip,reg8=1,actions=set_field:0x14000003->reg0,dec_ttl,resubmit(,3)\n" +
 		"table=2,ip,reg8=2,actions=set_field:0x14000004->reg0,dec_ttl,resubmit(,3)\n" +

@@ -7,8 +7,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
-// A packet without an Ethernet header enters by a packet-type-aware tunnel, is resumed as such behind
-// conntrack, and gets a header before it leaves.
+// A packet without an Ethernet header enters by a packet-type-aware tunnel, is resumed as such
+// behind conntrack, and gets a header before it leaves.
 func TestPacketWithoutEthernetHeader(t *testing.T) {
 	b, p := start(t, 2, "")
 	b.Vsctl("add-port", "br0", "gre0", "--", "set", "interface", "gre0", "type=gre", "options:remote_ip=1.1.2.92", "options:packet_type=ptap",

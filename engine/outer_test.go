@@ -44,7 +44,7 @@ func underlay(t *testing.T, intFlows, phyFlows string) (*bridge, ports) {
 	return &bridge{OVS: o}, shown(t, o)
 }
 
-// shown makes ports of dpif/show.
+// shown reads the ports of dpif/show.
 func shown(t *testing.T, o *dummy.OVS) ports {
 	t.Helper()
 	all, br := ports{}, ""
@@ -106,8 +106,8 @@ func outerEnds(o *engine.Outcome) []string {
 
 const inner = " {00:00:00:00:00:02 10.0.0.2:%d ttl 64 vlans 0}"
 
-// What follows a tunnel's header is done to the outer packet, and the tunnel is an end of the
-// packet once, if the outer packet goes out by any port.
+// Actions after a tunnel's header apply to the outer packet. The tunnel is one end of the packet if
+// the outer packet leaves by any port.
 func TestUnderlay(t *testing.T) {
 	const (
 		to4 = "aa:55:aa:55:00:92>1.1.2.92"
@@ -199,8 +199,8 @@ type members []engine.Port
 
 func (m members) Members(uint32) []engine.Port { return m }
 
-// A bond decides nothing, below a tunnel or on a provider bridge, with lb-output-action or without:
-// its members lead to one place.
+// The member of a bond is not a choice, below a tunnel or on a provider bridge, with
+// lb-output-action or without: all members lead to the same place.
 func TestBond(t *testing.T) {
 	for _, lb := range []string{"false", "true"} {
 		t.Run("lb-output-action="+lb, func(t *testing.T) {
@@ -263,7 +263,7 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// A lesson decides below a tunnel's header too, where the outer packet begins afresh.
+// A lesson is also used below a tunnel's header, where the outer packet begins without state.
 func TestLessonsBelowATunnel(t *testing.T) {
 	b, p := underlay(t, "in_port=1,tcp actions=set_field:5->tun_id,output(port=10,max_len=100)\n",
 		"in_port=LOCAL,ip actions=resubmit(,69),resubmit(,2)\ntable=2,ip,reg1=0 actions=output:1\n")

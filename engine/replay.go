@@ -41,7 +41,7 @@ func tableNodes(sec *oftrace.Section) []*oftrace.Node {
 
 // unknownStart is the reason for a resumed segment if its parent's registers are unknown where it
 // resumes.
-const unknownStart = "the registers that this segment began with are not known"
+const unknownStart = "the registers that this segment began with are unknown"
 
 // startOf returns the registers at the start of a segment: those at the recirculation of its parent
 // that it resumes. A segment that only ran a group's bucket changed none, so its final flow

@@ -156,9 +156,9 @@ func (r *run) tunnelCause(ctx context.Context) func(*tunnelOutput) (LeafKind, st
 		case err != nil:
 			return LeafUnknown, fmt.Sprintf("%s%s (%v)", text, o.report.Text, err)
 		case !way.Dst.IsValid():
-			return LeafUnknown, "which tunnel the packet goes to is not known, and tracing it on could make Open vSwitch ask for a MAC address"
+			return LeafUnknown, "which tunnel the packet goes to is unknown, and tracing it on could make Open vSwitch ask for a MAC address"
 		case way.Hop.IsValid() && !way.Known:
-			return LeafDrop, fmt.Sprintf("the MAC address of %s, the next hop to tunnel endpoint %v, is not known on %s (tnl/neigh/show): "+
+			return LeafDrop, fmt.Sprintf("the MAC address of %s, the next hop to tunnel endpoint %v, is unknown on %s (tnl/neigh/show): "+
 				"the packet is lost while Open vSwitch asks for it; later ones pass once it is answered", way.Hop, way.Dst, way.Bridge)
 		case way.Hop.IsValid():
 			return LeafUnknown, fmt.Sprintf("the way to tunnel endpoint %v is known, but is not traced: that would make Open vSwitch ask for the next hop of another copy", way.Dst)

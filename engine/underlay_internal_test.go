@@ -6,8 +6,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 )
 
-// A guarded request differs from the packet's own in its mark alone, and the mark is out of what is
-// shown again.
+// A guarded request differs from the packet's own only in its mark, which is removed from the
+// result.
 func TestMarked(t *testing.T) {
 	for _, c := range []struct{ bridge, flow, guarded, printed, restored string }{
 		{"br", "in_port=1,tcp,nw_src=1.1.1.1", "in_port=1,tcp,nw_src=1.1.1.1,pkt_mark=0x7", "pkt_mark=0x7,tcp,in_port=1", "tcp,in_port=1"},

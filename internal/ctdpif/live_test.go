@@ -161,8 +161,8 @@ func checkTable(t *testing.T, tbl *Table) {
 	if es, err := tbl.Echoes(ctx, 5, ctstate.Tuple{Proto: 1, Src: echo.Src, Dst: echo.Dst, ICMPType: 8, ICMPID: 99}); err != nil || len(es) != 1 {
 		t.Errorf("echoes: %v %v", es, err)
 	}
-	// Zone 7 has no helpers, so it has no expectations. Zone 3 has helpers: the answer depends on the
-	// daemon's release.
+	// Zone 7 has no helpers, so it has no expectations. Zone 3 has helpers: the answer depends on
+	// the daemon's release.
 	q := tup(6, "10.0.0.2:20", "10.0.0.4:2000")
 	if _, err := tbl.Expectation(ctx, 7, q); !errors.Is(err, ctstate.ErrNotFound) {
 		t.Errorf("zone 7: %v", err)

@@ -304,8 +304,8 @@ func (p *parser) addr() netip.Addr {
 	return a
 }
 
-// flags reads what format_flags prints: names joined by "|", then the bits without a name as one number;
-// "0" if no bit is set.
+// flags reads what format_flags prints: names joined by "|", then the bits without a name as one
+// number; "0" if no bit is set.
 func (p *parser) flags(names []string) uint32 {
 	if p.skip("0") && (p.off == len(p.in) || p.in[p.off] == ',' || p.in[p.off] == ')') {
 		return 0

@@ -39,13 +39,12 @@ func TestEntriesDependOnTheWholeWay(t *testing.T) {
 			t.Errorf("%s: something is carried: %+v", name, w.Carried)
 		}
 	}
-	// A choice that the visit knows from one before it is the same choice.
+	// A choice that a visit repeats from an earlier visit is the same choice.
 	w := World{}.After("hv1", made(route), nil)
 	if got := choicesOf(w.After("hv1", made(route), []engine.Choice{route}), "hv1"); len(got) != 1 {
 		t.Errorf("repeated: %+v", got)
 	}
-	// The packets after it know a choice by the packet's name; one that was determined all along is
-	// none.
+	// Later packets list a choice under the packet's label; a determined one is not listed.
 	w = World{}.After("hv1", made(syn, route, engine.Choice{Kind: "lb-backend", Determined: true}), nil)
 	if got := choicesOf(w.Ended("ACK"), "hv1"); cmp.Diff([]engine.Choice{syn, {Kind: "ecmp", Chosen: "a", Share: 0.5, Of: "ACK"}}, got) != "" {
 		t.Errorf("ended: %+v", got)
@@ -62,8 +61,9 @@ func choicesOf(w World, chassis string) []engine.Choice {
 	return nil
 }
 
-// What one packet leaves on a chassis is given to that chassis for the next, separately in each
-// alternative; choices of earlier packets are listed and make no alternatives.
+// The entries that one packet leaves on a chassis are given to that chassis for the next packet,
+// separately in each alternative. Choices of earlier packets are listed and lead to no
+// alternatives.
 func testCarried(t *testing.T, sb *ovn.SB) {
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
 	leaf := output(hv1.port(t, "tap0"), tcpSYN())
@@ -101,7 +101,7 @@ func testCarried(t *testing.T, sb *ovn.SB) {
 	}
 }
 
-// An alternative of an earlier packet is not one of this packet.
+// An alternative of an earlier packet is not an alternative of this one.
 func TestEarlierChoicesExcludeNothing(t *testing.T) {
 	of := func(v engine.Verdict, cs ...engine.Choice) *Branch {
 		return &Branch{Verdict: v, Choices: cs}

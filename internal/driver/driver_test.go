@@ -35,7 +35,7 @@ func TestDriver(t *testing.T) {
 	}
 }
 
-// A packet comes out of a tunnel on the peer as it was sent, on the port for the sender, with key,
+// A packet leaves a tunnel on the peer as it was sent, on the port for the sender, with key,
 // addresses and OVN's option.
 func testTunnel(t *testing.T, sb *ovn.SB) {
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
@@ -70,7 +70,7 @@ func testTunnel(t *testing.T, sb *ovn.SB) {
 	if p := sent; len(p.Hops) != 2 || p.Hops[0].Via != "vif" || p.Hops[1].Via != "tunnel" || p.Hops[1].InPort != "ovn-hv1-10.9.0.1" || fmt.Sprint(p.Branches[0].Hops) != "[0 1]" || p.Start.Port != "sw0-p1" {
 		t.Errorf("%+v", p)
 	}
-	// The next packet finds what this one left.
+	// The next packet finds the entries that this one left.
 	if _, err := d.Send(t.Context(), sent.Outcomes[0].World, fromHV1, tcpSYN(), "SYN", "original"); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,8 @@ func testTunnel(t *testing.T, sb *ovn.SB) {
 		t.Errorf("overlay %+v", got)
 	}
 
-	// A chassis with several addresses: the one the packet is sent from names the port.
+	// A chassis with several addresses: the address that the packet is sent from determines the
+	// port.
 	hv1.trace = same(result(through(hv1.port(t, "ovn-hv2-10.9.0.2"), far, "10.9.1.1", "10.9.0.2")))
 	sent = send(t, d, tcpSYN())
 	wantText(t, ends(sent), "delivered port hv2 sw1-p1")
@@ -143,7 +144,7 @@ func testTunnelIPsec(t *testing.T, sb *ovn.SB) {
 func testTunnelIPv6(t *testing.T, sb *ovn.SB) {
 	hv1, hv3 := chassis("hv1", "sw0-p1"), chassis("hv3", "vm3")
 	hv1.info.EncapIPs = append(hv1.info.EncapIPs, "fd09::1")
-	// The same addresses, written otherwise.
+	// The same addresses in another notation.
 	hv3.info.Ports = append(hv3.info.Ports, node.Port{Port: engine.Port{Bridge: "br-int", Name: "ovn-hv1-v6", OFPort: 77, Type: "geneve", Kind: engine.PortTunnel},
 		Options: map[string]string{"remote_ip": "fd09:0:0::1", "local_ip": "FD09::3", "key": "flow"}})
 	hv1.trace = same(result(through(hv1.port(t, "ovn-hv3-fd09::3"), tcpSYN(), "", "fd09::3")))
@@ -219,8 +220,8 @@ func testTunnelEnds(t *testing.T, sb *ovn.SB) {
 	}
 }
 
-// Two nodes that send a packet to each other for ever: an end, and few questions, since the same
-// question is asked once.
+// Two nodes that send a packet to each other for ever: the trace ends, after few requests, since
+// the same request is made once.
 func testLoop(t *testing.T, sb *ovn.SB) {
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
 	hv1.trace = same(result(through(hv1.port(t, "ovn-hv2-10.9.0.2"), tcpSYN(), "", "10.9.0.2")))
@@ -234,7 +235,7 @@ func testLoop(t *testing.T, sb *ovn.SB) {
 		t.Errorf("%d questions", n)
 	}
 
-	// Each time another packet: nothing is remembered, and MaxHops bounds it.
+	// A different packet each time: no request is repeated, and MaxHops ends the trace.
 	ttl := uint8(0)
 	vary := func(n *fakeNode, port, dst string) {
 		n.asked = nil
@@ -270,8 +271,8 @@ func choose(leaves ...engine.Leaf) *engine.Result {
 	return r
 }
 
-// Exclusive alternatives: each with its choices and entries; a visit that does not differ is made
-// and shown once.
+// Exclusive alternatives, each with its choices and entries. A visit that is the same in all of
+// them is made and listed once.
 func testAlternatives(t *testing.T, sb *ovn.SB) {
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
 	tun := through(hv1.port(t, "ovn-hv2-10.9.0.2"), tcpSYN(), "", "10.9.0.2")
@@ -302,7 +303,7 @@ func testAlternatives(t *testing.T, sb *ovn.SB) {
 	if sent.Verdict != engine.Dropped || len(sent.Branches) != 2 || sent.Flood || len(sent.Hops) != 3 {
 		t.Errorf("%s, %d hops", ends(sent), len(sent.Hops))
 	}
-	// Only the backend that was asked for.
+	// Only the requested backend.
 	d.Backend = "20.0.0.3:80"
 	sent = send(t, d, tcpSYN())
 	if len(sent.Outcomes) != 1 || sent.Verdict != engine.Delivered {
@@ -312,7 +313,8 @@ func testAlternatives(t *testing.T, sb *ovn.SB) {
 	if sent = send(t, d, tcpSYN()); len(sent.Outcomes) != 2 {
 		t.Errorf("%s", ends(sent))
 	}
-	// Alternatives in which the packet ends alike, by no choice of theirs, have one branch.
+	// Alternatives in which the packet ends in the same way, independent of the choice, have one
+	// branch.
 	both := choose(output(hv1.port(t, "tap0"), tcpSYN()), output(hv1.port(t, "tap0"), tcpSYN()))
 	for _, o := range both.Outcomes {
 		o.Leaves[0].Choices = nil
@@ -386,8 +388,7 @@ func testVerdicts(t *testing.T, sb *ovn.SB) {
 	}
 }
 
-// A mirror's copy is listed and does not decide: neither the verdict, nor whether the packet was
-// flooded.
+// A mirror's copy is listed, and changes neither the verdict nor whether the packet was flooded.
 func testMirrors(t *testing.T, sb *ovn.SB) {
 	hv1 := chassis("hv1", "sw0-p1")
 	d := &Driver{SB: sb, Nodes: fakeNodes{"hv1": hv1}}
@@ -420,8 +421,8 @@ func testMirrors(t *testing.T, sb *ovn.SB) {
 	}
 }
 
-// Each chassis by its own Southbound database; a socket is another one on each of them, and each is
-// opened once.
+// Each chassis is asked over its own Southbound database. The same socket path is another database
+// on each chassis, and each is opened once.
 func testSouthbound(t *testing.T, sb *ovn.SB) {
 	far, other := chassis("far", "x"), chassis("other", "y")
 	far.info.OVNRemote, other.info.OVNRemote = "tcp:10.0.0.9:6642", "unix:/run/ovn/ovnsb_db.sock"
@@ -445,7 +446,7 @@ func testSouthbound(t *testing.T, sb *ovn.SB) {
 	if ask("hv1") != sb || ask("far") != zone || ask("far") != zone {
 		t.Error("another database")
 	}
-	// Until its node was asked, a chassis' own database is unknown.
+	// A chassis' own database is unknown until its node has answered.
 	if ask("other") != sb {
 		t.Error("a database for a node that was not asked")
 	}
@@ -461,8 +462,8 @@ func testSouthbound(t *testing.T, sb *ovn.SB) {
 	wantText(t, strings.Join(dialed, "\n"), "far tcp:10.0.0.9:6642\nother"+sock+"\nthird"+sock+"\nfourth"+sock)
 }
 
-// A flood's verdict is its best copy's, of alternatives the worst; a branch that is in all of them
-// is not an alternative.
+// The verdict of a flood is its best copy's, and that of alternatives the worst. A branch that all
+// of them have is not an alternative.
 func TestVerdictOfFloods(t *testing.T) {
 	branch := func(v engine.Verdict, chosen ...string) *Branch {
 		b := &Branch{Verdict: v}
@@ -487,7 +488,7 @@ func TestVerdictOfFloods(t *testing.T) {
 	}
 }
 
-// The table that decided is named, OVN's subroutines passed over.
+// The table that decided is named; OVN's subroutines are skipped.
 func testReasons(t *testing.T, sb *ovn.SB) {
 	hv1 := chassis("hv1", "sw0-p1")
 	hits := []engine.TableHit{
@@ -516,7 +517,7 @@ func testReasons(t *testing.T, sb *ovn.SB) {
 	}
 }
 
-// A packet on a provider network comes back in on the chassis that answers for its MAC.
+// A packet on a provider network enters the chassis that answers for its MAC.
 func testProvider(t *testing.T, sb *ovn.SB) {
 	gateway, floating := packet.MAC{0, 0, 0x20, 0x20, 0x12, 0x13}, packet.MAC{0x30, 0x54, 0, 0, 0, 3}
 	hv1, hv2 := chassis("hv1", "sw0-p1"), chassis("hv2", "sw1-p1")
@@ -567,7 +568,7 @@ func testProvider(t *testing.T, sb *ovn.SB) {
 			}
 		})
 	}
-	// Whether the wire floods is unknown: two alternatives, and the copy is in one of them alone.
+	// Whether the physical network floods is unknown: two alternatives, only one with the copy.
 	hv1.trace = same(result(wire(packet.MAC{2, 9}, 30)))
 	sent := send(t, d, tcpSYN())
 	if len(sent.Outcomes) != 2 || len(sent.Outcomes[0].Branches) != 2 || len(sent.Outcomes[1].Branches) != 1 || sent.Verdict != engine.External {
@@ -659,7 +660,7 @@ func testStart(t *testing.T, sb *ovn.SB) {
 	if !errors.As(err, &ee) || !strings.Contains(err.Error(), "bound on hv1, not on hv2") {
 		t.Errorf("sw0-p1 at hv2: %v", err)
 	}
-	// By the wire: on the chassis that answers, on the one named, on all of them.
+	// From the physical network: on the chassis that answers, on the given one, on all.
 	p := tcpSYN()
 	p.EthDst = packet.MAC{0, 0, 0x20, 0x20, 0x12, 0x13}
 	got, err = enter("ln-public", "", p)

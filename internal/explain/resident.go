@@ -65,9 +65,9 @@ func (e *Explainer) readResidence(ctx context.Context, chassis, port string) (re
 	return r, nil
 }
 
-// decidedResidence is is_chassis_resident_cb as far as the database decides it: where a port other than a
-// gateway's resides, and whether a chassis is none or the only one of a gateway port's group. Which
-// of several chassis is active depends on BFD.
+// decidedResidence is is_chassis_resident_cb as far as the database decides it: where a port other
+// than a gateway's resides, and whether a chassis is none or the only one of a gateway port's
+// group. Which of several chassis is active depends on BFD.
 func decidedResidence(pb *ovn.PortBinding, g *ovn.Gateway, here ovsdb.UUID) ovnexpr.Truth {
 	registered := 0
 	for _, c := range g.Candidates {

@@ -73,8 +73,8 @@ func TestUninstalled(t *testing.T) {
 	}
 }
 
-// TestUninstalledOnChassis checks that is_chassis_resident is judged where the database decides it, as
-// ovn-controller does, and nowhere else.
+// TestUninstalledOnChassis checks that is_chassis_resident is judged where the database decides it,
+// as ovn-controller does, and nowhere else.
 func TestUninstalledOnChassis(t *testing.T) {
 	sb := central(t, strings.Join([]string{chassisRows("hv2"),
 		`{"op":"insert","table":"HA_Chassis","uuid-name":"lone","row":{"chassis":["named-uuid","hv1"],"priority":1}}`,

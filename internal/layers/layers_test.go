@@ -57,7 +57,7 @@ var allowed = map[string][]string{
 	// OVN: its databases, its language, its controller.
 	"internal/ovsdb":     {"internal/failure"},
 	"internal/spelling":  nil,
-	"internal/ovn": {"internal/dpif", "internal/failure", "internal/ovsdb", "internal/spelling"},
+	"internal/ovn":       {"internal/dpif", "internal/failure", "internal/ovsdb", "internal/spelling"},
 	"internal/inventory": {"internal/ovn", "internal/ovsdb"},
 	"internal/ovnexpr":   {"internal/spelling", "internal/u128"},
 	"internal/microflow": {"ctstate", "engine/packet", "internal/openflow", "internal/ovnexpr", "internal/u128"},

@@ -37,8 +37,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestFindInUserspaceZones checks that a zone of the userspace datapath is searched if the trace has
-// dumped it, and no other.
+// TestFindInUserspaceZones checks that a zone of the userspace datapath is searched if the trace
+// has dumped it, and no other.
 func TestFindInUserspaceZones(t *testing.T) {
 	o := userspaceOVS(t)
 	s := service(t, Options{RunDir: o.RunDir})

@@ -110,7 +110,7 @@ type listing struct {
 	addrs  map[netip.Addr]bool    // Addrs
 	tuples map[ctstate.Tuple]bool // Tuples and their inverses
 	again  bool                   // several readings may return the same entry
-	seen   map[entryKey]struct{}   // if again
+	seen   map[entryKey]struct{}  // if again
 	batch  []ctstate.Entry
 	yield  func([]ctstate.Entry) error
 	out    *ListResult

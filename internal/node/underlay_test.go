@@ -137,7 +137,7 @@ func TestNothingIsAskedFor(t *testing.T) {
 		return out
 	}
 	miss := func(hop, dst string) string {
-		return "drop: the MAC address of " + hop + ", the next hop to tunnel endpoint " + dst + ", is not known on br-phy (tnl/neigh/show): " +
+		return "drop: the MAC address of " + hop + ", the next hop to tunnel endpoint " + dst + ", is unknown on br-phy (tnl/neigh/show): " +
 			"the packet is lost while Open vSwitch asks for it; later ones pass once it is answered"
 	}
 	neighbours := o.Appctl("tnl/neigh/show")

@@ -15,8 +15,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
 )
 
-// asked returns what the second table of a trace was asked about: the packet after the action
-// lines, or nothing.
+// asked returns the packet that was looked up in the second table of a trace, which is the packet
+// after the action lines, or nothing.
 func asked(t *testing.T, flow string, lines ...string) string {
 	t.Helper()
 	text := "Flow: " + flow + "\n\nbridge(\"br0\")\n-------------\n 0. priority 32768\n"
@@ -41,8 +41,8 @@ func asked(t *testing.T, flow string, lines ...string) string {
 	return ""
 }
 
-// TestFollow: an action of OpenFlow 1.0 is replayed, and one that is not known ends what is known
-// of the packet.
+// TestFollow checks that an action of OpenFlow 1.0 is replayed, and that the packet is unknown
+// after an unknown action.
 func TestFollow(t *testing.T) {
 	const flow = "tcp,in_port=1,vlan_tci=0x0000,nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_tos=8,nw_ecn=1,nw_ttl=64,nw_frag=no,tp_src=1,tp_dst=80,tcp_flags=syn"
 	const plain = "tcp 10.0.0.1:1 > 10.0.0.2:80 [syn] ttl 64"
@@ -73,7 +73,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// TestFollowOVS gives random action lists to ofproto/trace, and holds its final flow against the
+// TestFollowOVS gives random action lists to ofproto/trace, and compares its final flow with the
 // replay.
 func TestFollowOVS(t *testing.T) {
 	o := dummy.Start(t)

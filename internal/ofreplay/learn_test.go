@@ -62,12 +62,12 @@ func TestLearn(t *testing.T) {
 			t.Errorf("%s with another protocol: %v %v", bad, takes, known)
 		}
 	}
-	l := Learn([]string{"OXM_OF_METADATA[]", "nw_proto=6"}, nil) // a packet that is not known: what is given still counts
+	l := Learn([]string{"OXM_OF_METADATA[]", "nw_proto=6"}, nil) // the packet is unknown: its given fields still count
 	if takes, known := l.Takes(flowOf(t, back)); l.Unknown == "" || takes || known {
-		t.Errorf("of a packet that is not known: %+v", l)
+		t.Errorf("of an unknown packet: %+v", l)
 	}
 	if takes, known := l.Takes(flowOf(t, "udp,metadata=0x5")); takes || !known {
-		t.Errorf("of a packet that is not known, another protocol: %v %v", takes, known)
+		t.Errorf("of an unknown packet, another protocol: %v %v", takes, known)
 	}
 }
 
@@ -79,8 +79,8 @@ func FuzzLearn(f *testing.F) {
 			return
 		}
 		l := Learn(openflow.SplitActions(items), &at)
-		// What it prints is understood, and the packet that met it matches what was taken from it
-		// alone.
+		// The printed learn() can be read, and the packet matches the flow that was learned from
+		// it.
 		for _, a := range l.Actions {
 			if parseLine(a) == nil && !strings.HasPrefix(a, "output:") {
 				t.Errorf("%q prints the action %q", items, a)

@@ -10,7 +10,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 )
 
-// lessons replays a trace whose first table runs lines, and table 8 behind it nothing.
+// lessons replays a trace whose first table runs lines; table 8 behind it has no actions.
 func lessons(t *testing.T, flow string, start Start, lines ...string) []Lesson {
 	t.Helper()
 	text := "Flow: " + flow + "\n\nbridge(\"br0\")\n-------------\n 0. priority 32768\n    " + strings.Join(lines, "\n    ") +
@@ -22,8 +22,8 @@ func lessons(t *testing.T, flow string, start Start, lines ...string) []Lesson {
 	return Follow(tr.Sections[0], start).Lessons
 }
 
-// A learn() comes out with what Open vSwitch takes for what it leaves out, and with the packet as
-// it is there: behind what tables before it have done, without what a clone did.
+// A lesson contains Open vSwitch's defaults for the parts that learn() omits, and the packet at
+// that place: with the changes of the tables before it, and without those of a clone.
 func TestLessons(t *testing.T) {
 	const (
 		flow = "ct_state=new|trk,metadata=0x5,tcp,nw_src=10.0.0.3"
@@ -37,16 +37,16 @@ func TestLessons(t *testing.T) {
 			[]Lesson{{"br0", 69, 32768, []string{"table=69", "delete_learned", "NXM_OF_IP_SRC[]"}, "reg9=0x80,reg10=0x80,metadata=0x5,ct_state=new|trk," + rest}}},
 		{[]string{"resubmit(,8)", " 8. priority 32768", "        set_field:0x7->reg2", "learn(NXM_OF_IP_SRC[],priority=7)"},
 			[]Lesson{{"br0", 1, 7, []string{"NXM_OF_IP_SRC[]", "priority=7"}, "reg2=0x7,metadata=0x5,ct_state=new|trk," + rest}}},
-		// As gr0's flow in lr_in_ecmp_stateful has it: what a ct() writes is not the packet's, and
-		// the packet goes on untracked.
+		// Like gr0's flow in lr_in_ecmp_stateful: a ct() changes the entry and not the packet,
+		// which goes on untracked.
 		{[]string{
 			"ct(commit,zone=NXM_NX_REG11[0..15],nat(src),exec(move:NXM_OF_ETH_SRC[]->NXM_NX_CT_LABEL[32..79],set_field:0x10000/0xffff0000->ct_mark))",
 			"nat(src)", "move:NXM_OF_ETH_SRC[]->NXM_NX_CT_LABEL[32..79]", " -> NXM_NX_CT_LABEL[32..79] is now 0x525400ee0003", "set_field:0x10000/0xffff0000->ct_mark",
 			" -> Sets the packet to an untracked state, and clears all the conntrack fields.", "clone(set_field:0x9->reg1)", "set_field:0x9->reg1",
 			"learn(table=76)", " >> suppressing side effects, so learn action ignored", "set_field:0x7->reg2", "learn(table=77)"},
 			[]Lesson{{"br0", 76, 32768, []string{"table=76"}, "metadata=0x5," + rest}, {"br0", 77, 32768, []string{"table=77"}, "reg2=0x7,metadata=0x5," + rest}}},
-		// The packet is unknown behind an action that is not followed, and behind a learn() that
-		// writes whether its limit was reached.
+		// The packet is unknown after an action that is not followed, and after a learn() that
+		// stores whether its limit was reached.
 		{[]string{"frobnicate:1", "learn(table=69)"}, []Lesson{{"br0", 69, 32768, []string{"table=69"}, ""}}},
 		{[]string{"learn(table=1,limit=4,result_dst=NXM_NX_REG0[0])", "learn(table=69)"},
 			[]Lesson{{"br0", 1, 32768, []string{"table=1", "limit=4", "result_dst=NXM_NX_REG0[0]"}, "metadata=0x5,ct_state=new|trk," + rest},
@@ -56,7 +56,7 @@ func TestLessons(t *testing.T) {
 			t.Errorf("%s: -want +got\n%s", c.lines, d)
 		}
 	}
-	// A section whose packet is unknown teaches what it teaches all the same.
+	// A section whose packet is unknown still has its lesson.
 	for flow, start := range map[string]Start{flow: {Lost: "nobody knows"}, "tcp,nw_src=ten": {}} {
 		if got, want := fmt.Sprint(lessons(t, flow, start, "learn(table=69)")), "[{br0 69 32768 [table=69] }]"; got != want {
 			t.Errorf("%s, lost %q: %s, want %s", flow, start.Lost, got, want)

@@ -137,7 +137,7 @@ func fromBits(bits []byte, n int) []byte {
 func (m *machine) readBits(s Subfield) []byte {
 	v, ok := m.get(s.Field)
 	if !ok {
-		m.lost = "the value of " + s.Field.Name + " is not known here"
+		m.lost = "the value of " + s.Field.Name + " is unknown here"
 		return make([]byte, s.Bits)
 	}
 	return toBits(v, s.Field.Bits)[s.Ofs : s.Ofs+s.Bits]
@@ -155,7 +155,7 @@ func (m *machine) writeBits(s Subfield, bits []byte) {
 	if s.Ofs != 0 || s.Bits != s.Field.Bits {
 		v, ok := m.get(s.Field)
 		if !ok {
-			m.lost = "the value of " + s.Field.Name + " is not known here"
+			m.lost = "the value of " + s.Field.Name + " is unknown here"
 			return
 		}
 		all = toBits(v, s.Field.Bits)

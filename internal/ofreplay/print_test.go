@@ -85,7 +85,7 @@ var encoded = []struct{ version, hex, text string }{
 	{"OpenFlow13", "ffff 0000 00002320 0025 000000000000 0003 000c 0000001600000000 00000000 0004 0004 00000000 0005 0008 00000003", "controller(userdata=00.00.00.16.00.00.00.00,pause,meter_id=3)"},
 }
 
-// TestEncoded checks each form against the text here, and both against ovs-ofctl.
+// TestEncoded compares each form with the text here, and both with ovs-ofctl.
 func TestEncoded(t *testing.T) {
 	byVersion := map[string][]int{}
 	texts := make([]string, len(encoded))
@@ -146,7 +146,7 @@ func TestParseLine(t *testing.T) {
 	}
 }
 
-// FuzzParseLine: what is read prints to a text that is read the same.
+// FuzzParseLine checks that a printed action reads back as the same action.
 func FuzzParseLine(f *testing.F) {
 	for _, c := range encoded {
 		f.Add(c.text)
@@ -162,7 +162,7 @@ func FuzzParseLine(f *testing.F) {
 	})
 }
 
-// FuzzDecodeActions: bytes of any kind are read, refused or kept opaque, never lost.
+// FuzzDecodeActions checks that any bytes are read, refused or kept opaque, and never lost.
 func FuzzDecodeActions(f *testing.F) {
 	for _, c := range encoded {
 		f.Add(act(unhex(f, c.hex)))

@@ -74,7 +74,7 @@ func newWalker(sec oftrace.Section, start Start) *walker {
 			w.m.other["in_port"] = inPort(in)
 		}
 	case thawed(sec.Nodes) && w.m.regs == (Registers{}):
-		w.m.lost = "the registers that this section was resumed with are not known"
+		w.m.lost = "the registers that this section was resumed with are unknown"
 	}
 	return w
 }

@@ -61,13 +61,13 @@ func TestPlacesCorpus(t *testing.T) {
 	}
 }
 
-// dummyRules reports whether a capture is of flows made up to show every action, not of OVN's.
+// dummyRules reports whether a capture is of flows written to show every action, and not of OVN's.
 func dummyRules(file string) bool {
 	return strings.Contains(file, "rules") || strings.Contains(file, "dummy")
 }
 
-// TestLookupsCorpus holds what each table was asked about, in every captured trace, against what it
-// matched.
+// TestLookupsCorpus compares the packet of each look-up, in every captured trace, with the match
+// that was hit.
 func TestLookupsCorpus(t *testing.T) {
 	compared := map[string]int{}
 	for _, c := range corpus.Load(t, "trace/*.txt") {

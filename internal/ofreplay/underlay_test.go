@@ -50,8 +50,8 @@ func follow(t *testing.T, text string) (places []Place, lookups map[uint64]strin
 	return r.Places, lookups
 }
 
-// Behind a native tunnel's header the bridge below sees another packet; behind that bridge it is
-// the packet itself again.
+// After a native tunnel's header, the bridge below sees the outer packet; after that bridge,
+// actions apply to the packet itself again.
 func TestReplayBesideATunnel(t *testing.T) {
 	places, lookups := follow(t, overTunnel)
 	if got, ok := lookups[3]; ok {
@@ -70,8 +70,8 @@ func TestReplayBesideATunnel(t *testing.T) {
 	}
 }
 
-// A Flow line that names the second tag is of an Open vSwitch that looks behind it (made by 3.1.0
-// with other_config:vlan-limit=2).
+// A Flow line with a field of the second tag is from an Open vSwitch that reads the packet behind
+// it (made by 3.1.0 with other_config:vlan-limit=2).
 func TestReplayBehindTwoTags(t *testing.T) {
 	_, lookups := follow(t, `Flow: tcp,in_port=1,dl_vlan=10,dl_vlan_pcp=0,dl_vlan1=20,dl_vlan_pcp1=1,dl_src=00:00:00:00:00:01,dl_dst=00:00:00:00:00:02,nw_src=1.1.1.1,nw_dst=2.2.2.2,nw_tos=0,nw_ecn=0,nw_ttl=64,nw_frag=no,tp_src=1,tp_dst=2,tcp_flags=syn
 

@@ -54,9 +54,8 @@ func isProtoWord(name string) bool {
 var statsWord = map[string]bool{"reset_counts": true, "send_flow_rem": true, "check_overlap": true, "no_packet_counts": true,
 	"no_byte_counts": true, "unchanged": true, "nd_reserved": true}
 
-// TestDifferentialParseFlow reads the matches of flow dumps with ovs-ofctl parse-flow, after this
-// package has taken them apart and put them together: what OVS makes of ours is what it makes of
-// its own.
+// TestDifferentialParseFlow gives ovs-ofctl parse-flows the matches of flow dumps as this package
+// has parsed and printed them: it must read the same fields.
 func TestDifferentialParseFlow(t *testing.T) {
 	tool := testenv.Tool(t, "ovs-ofctl")
 	checked := 0

@@ -54,7 +54,7 @@ func parseFlags[T bits](in string, all T) (value, mask T, err error) {
 				return refuse(i, "unknown flag")
 			}
 			if mask&bit != 0 {
-				return refuse(i, "flag told twice")
+				return refuse(i, "flag given twice")
 			}
 			mask |= bit
 			if in[i] == '+' {

@@ -11,8 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet/packettest"
 )
 
-// TestOVSReads asks Open vSwitch's own decoder (flow_extract, by ovs-ofctl parse-pcap) about
-// encoded frames: it extracts the packet that was meant, and that Decode reads.
+// TestOVSReads gives encoded frames to Open vSwitch's own decoder (flow_extract, by ovs-ofctl
+// parse-pcap): it must extract the packet that was encoded and that Decode reads.
 func TestOVSReads(t *testing.T) {
 	packets := packettest.Generate(8, 1000)
 	var frames [][]byte
@@ -41,7 +41,7 @@ func TestOVSReads(t *testing.T) {
 	}
 }
 
-// TestSNAP: what is behind a SNAP header is read as Open vSwitch's own decoder does
+// TestSNAP checks that the packet behind a SNAP header is read as by Open vSwitch's own decoder
 // (parse_ethertype).
 func TestSNAP(t *testing.T) {
 	var frames [][]byte
@@ -89,8 +89,8 @@ func TestSNAP(t *testing.T) {
 	}
 }
 
-// TestSpoiltFrames changes bytes of generated frames at random. Whatever Open vSwitch extracts of
-// them is read, and where Decode takes the frame for a good one it is the same packet.
+// TestSpoiltFrames changes bytes of generated frames at random. The flow that Open vSwitch extracts
+// can always be read, and is the same packet if Decode accepts the frame.
 func TestSpoiltFrames(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 13))
 	var frames [][]byte

@@ -68,8 +68,8 @@ func TestFieldsRoundTrip(t *testing.T) {
 	}
 }
 
-// TestDummy gives generated packets to a real ofproto/trace: what it prints as Flow must be what
-// was meant.
+// TestDummy gives generated packets to a real ofproto/trace: the Flow that it prints must be the
+// same packet.
 func TestDummy(t *testing.T) {
 	d := startDummy(t)
 	for _, p := range packettest.Generate(2, 200) {
@@ -183,8 +183,8 @@ func TestUnsayable(t *testing.T) {
 	}
 }
 
-// FuzzFieldsOf: the flow text of whatever a frame holds is read back as the same packet, as far as
-// flow text can say it.
+// FuzzFieldsOf checks that the flow text of a decoded frame reads back as the same packet, as far
+// as flow text can express it.
 func FuzzFieldsOf(f *testing.F) {
 	for _, p := range packettest.Generate(15, 100) {
 		f.Add(packettest.Frame(f, p))

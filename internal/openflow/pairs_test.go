@@ -40,9 +40,9 @@ var valuesOf = map[string][2]string{
 	"xreg0": {"0x100000000", "1"}, "xreg1": {"1", "0x100000000"}, "xxreg0": {"0x1000000000000000000000001", "0x10000000000000000"}, "xxreg1": {"1", "0"},
 }
 
-// TestPairsOfNames gives ofproto/trace every two names of fields that one packet may have, and
-// compares what becomes of it: where one member of struct flow is given twice both refuse, and else
-// both read the same packet.
+// TestPairsOfNames gives ofproto/trace every pair of field names that one packet may have. If a
+// pair gives one member of struct flow twice, both must refuse it; else both must read the same
+// packet.
 func TestPairsOfNames(t *testing.T) {
 	ask := tracer(startDummy(t))
 	refused, same := 0, 0
@@ -90,7 +90,7 @@ func tracer(d *dummy.OVS) func(text string) (flow, refusal string) {
 	}
 }
 
-// compareText reads a text as a person's, and holds it against what Open vSwitch made of it.
+// compareText reads a flow as a user writes it, and compares the packet with Open vSwitch's.
 func compareText(t *testing.T, in, printed, refusal string) {
 	t.Helper()
 	flow, _ := Read(in)
@@ -171,7 +171,7 @@ func TestFlowText(t *testing.T) {
 	}
 }
 
-// unprinted takes away the difference between a zero address that was printed and none.
+// unprinted removes the difference between a printed zero address and none.
 func unprinted(p *packet.Packet) {
 	for _, a := range []*netip.Addr{&p.Src, &p.Dst, &p.NDTarget} {
 		if a.IsUnspecified() {

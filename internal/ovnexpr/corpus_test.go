@@ -10,7 +10,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
-// written are the expressions that testdata has, of people and of logical flows.
+// written are the expressions in testdata, written by users or for logical flows.
 func written(t testing.TB) (people, lflows []string) {
 	read := func(pattern string) (out []string) {
 		for _, file := range testenv.Corpus(t, pattern) {
@@ -185,7 +185,7 @@ func understood(t *testing.T, in string, e Expr) {
 			t.Errorf("%s: %s is not in the table", in, c.Field)
 		}
 	}
-	// Two ACLs of a person are among them that ovn-controller refuses: they negate a nominal field.
+	// Two of them are users' ACLs that ovn-controller refuses: they negate a nominal field.
 	refused := strings.Contains(in, "inport != {") || strings.Contains(in, "!(ip4.src == $allowed || arp)")
 	strict, err := Parse(in, Options{KeepNames: true})
 	if (err != nil) != refused {

@@ -11,7 +11,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/u128"
 )
 
-// packet has the fields that are known, and what names stand for.
+// packet has the known fields, and the members of names.
 type packet struct {
 	fields    map[string]Value
 	members   map[string][]Constant
@@ -76,15 +76,15 @@ func TestEval(t *testing.T) {
 		{`is_chassis_resident("here") && !is_chassis_resident("there")`, Yes}, {`is_chassis_resident("x")`, Unknown},
 		{`!is_chassis_resident("x")`, Unknown},
 
-		// What is not known.
+		// Unknown fields.
 		{`outport == "p1"`, Unknown}, {`tcp.src == 1`, Unknown}, {`tcp.src == 1 && udp`, No}, {`tcp.src == 1 || tcp`, Yes},
 		{`udp.src == 1`, No}, {`xxreg0 == 0`, Unknown}, {`ip4.src == $other`, Unknown}, {`ip4.src == ^vip`, Unknown}, {`tcp.flags == 2`, Unknown},
 		{`later_field == 5`, Unknown}, {`later.field[3]`, Unknown}, {`new_field == 5`, Yes}, {`new_field[1]`, No}, {`new_field > 5`, No},
 		{`later("x") && tcp`, Unknown}, {`later("x") && udp`, No}, {`!later("x")`, Unknown}, {`tcp.dst ~ 5 || tcp`, Yes},
-		// What OVN refuses: it is on no chassis.
+		// OVN refuses these: they are installed on no chassis.
 		{`inport == 5`, Unknown}, {`tcp.dst == "x"`, Unknown}, {`ip.proto == 1234`, Unknown}, {`inport < "p2"`, Unknown},
 		{`ip4.src > 10.0.0.0/24`, Unknown}, {`tcp < 1`, Unknown}, {`inport`, Unknown},
-		// A person's ACL may join by both.
+		// A user's ACL may mix && and ||.
 		{`udp && ip4 || tcp`, Yes}, {`tcp || udp && ip6`, Yes}, {`(tcp || udp) && ip6`, No}, {`!!tcp`, Yes},
 	} {
 		e, err := Parse(c.in, Options{Lenient: true})
@@ -156,7 +156,7 @@ func (r random) expr(depth int) string {
 	return "(" + r.expr(depth-1) + ") || (" + r.expr(depth-1) + ")"
 }
 
-// strict makes an expression that OVN takes.
+// strict makes an expression that OVN accepts.
 func (r random) strict() (string, Expr) {
 	for {
 		in := r.expr(3)
@@ -166,7 +166,7 @@ func (r random) strict() (string, Expr) {
 	}
 }
 
-// packet has every field of the table that is no part of another.
+// packet has every field of the table that is not part of another.
 func (r random) packet() packet {
 	p := packet{fields: map[string]Value{}, residents: map[string]Truth{"here": Yes, "there": No}}
 	for sym := range Symbols() {

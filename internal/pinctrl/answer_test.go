@@ -32,8 +32,7 @@ const (
 	routed6  = "reg0=0xfd160000,reg3=0x9,reg15=0x2,metadata=0x3"
 )
 
-// TestAnswer is one case a line: what the corpus of a 23.03 does not have, and what differs by
-// release.
+// TestAnswer has the cases that the corpus of 23.03 lacks, and those that differ by release.
 func TestAnswer(t *testing.T) {
 	for _, c := range []struct{ release, userdata, flow, regs, want string }{
 		{"", "00.00.00.16", tcpFlow, "", "generates/rejected: tcp 10.0.0.2:80 > 10.0.0.1:1234 [rst|ack] ttl 63 len 40"},
@@ -103,7 +102,7 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// sketch is a result on one line.
+// sketch returns a result on one line.
 func sketch(r Result) string {
 	s := fmt.Sprintf("%s/%s", r.Kind, r.Hint)
 	var parts []string
@@ -143,7 +142,7 @@ func sketch(r Result) string {
 	return s
 }
 
-// TestErrors is where bad text is refused, and at which place.
+// TestErrors checks the place at which bad text is refused.
 func TestErrors(t *testing.T) {
 	for _, c := range []struct {
 		in  string
@@ -171,7 +170,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestOpcodeNames keeps the numbers that OVN's ABI fixes.
+// TestOpcodeNames checks the numbers that OVN's ABI fixes.
 func TestOpcodeNames(t *testing.T) {
 	for op, want := range map[Opcode]string{0: "arp", 3: "nd_na", 9: "nd_ns", 10: "icmp", 22: "reject", 25: "put_fdb", 27: "split_buf_action", 30: "put_icmp4_inner_ip4_src", 31: "opcode 31"} {
 		if op.String() != want {

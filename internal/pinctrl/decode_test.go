@@ -28,8 +28,8 @@ func captured(t testing.TB) []string {
 	return out
 }
 
-// TestCaptured decodes what a real ovn-controller installed: it prints back to the same
-// text, leaves nothing opaque, and covers the opcodes that the corpus is known to have.
+// TestCaptured decodes the controller actions of a real ovn-controller: each prints back to the
+// same text and contains nothing opaque, and together they have the expected opcodes.
 func TestCaptured(t *testing.T) {
 	seen := map[Opcode]bool{}
 	for _, text := range captured(t) {

@@ -10,8 +10,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
-// FuzzDecode: printing what was read and reading it again is the identity, an error comes with a
-// zero value, and answering any punt does not crash.
+// FuzzDecode checks that a printed punt reads back as the same punt, that an error comes with a
+// zero value, and that no punt makes Answer crash.
 func FuzzDecode(f *testing.F) {
 	for _, s := range captured(f) {
 		f.Add(s)

@@ -74,7 +74,7 @@ func flowOf(t testing.TB, text string) openflow.Flow {
 	return f
 }
 
-// bare drops what a printed flow does not contain.
+// bare removes the fields that a printed flow does not contain.
 func bare(p packet.Packet) packet.Packet {
 	p.Length, p.Inner = 0, nil
 	return p

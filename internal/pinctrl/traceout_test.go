@@ -14,8 +14,8 @@ import (
 )
 
 // TestTracePacketOut gives each generated packet and its actions to a real
-// ofproto/trace-packet-out: it reads them, and the flow that comes out is the one that the machine
-// here computed.
+// ofproto/trace-packet-out: it must accept them, and its final flow must be the one that the replay
+// computes.
 func TestTracePacketOut(t *testing.T) {
 	o := dummy.Start(t)
 	o.Vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath-type=dummy", "fail-mode=secure")

@@ -59,7 +59,7 @@ var userspaceDiffers = map[string]func(*probe.Case){
 	// The tool makes no trace that would make Open vSwitch send a request for the neighbour of the
 	// mirror's tunnel.
 	"mirror-gre": func(c *probe.Case) {
-		c.Steps[0].Verdict, c.Note = "", "the neighbour of the mirror's native tunnel is not known"
+		c.Steps[0].Verdict, c.Note = "", "the neighbour of the mirror's native tunnel is unknown"
 	},
 	// This datapath is never liberal: a packet with wrong sequence numbers is invalid.
 	"lb-backend-removed":           inSequence(3),
