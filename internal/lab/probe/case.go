@@ -168,6 +168,11 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 		if err := r.stepChanges(ctx, s); err != nil {
 			return err
 		}
+		if last != nil && !s.Rest { // the packet before may have taught a MAC
+			if err := r.learnFDB(ctx); err != nil {
+				return err
+			}
+		}
 		var p Packet
 		switch {
 		case s.Packet != nil:

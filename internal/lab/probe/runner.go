@@ -10,7 +10,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -29,8 +28,8 @@ type Runner struct {
 	rec    recorder
 	taps   map[string]*tap
 	tables []table
-	owned  map[string]bool // MACs for which OVN answers
-	dirty  bool            // whether the Northbound DB was changed since the last Settle
+	owned  *owners // MACs for which OVN answers
+	dirty  bool    // whether the Northbound DB was changed since the last Settle
 	serial uint32
 	cancel context.CancelFunc
 }
@@ -125,24 +124,6 @@ func (r *Runner) dumpAll() (map[string][]Entry, error) {
 		all[k.chassis()] = e
 	}
 	return all, nil
-}
-
-var macPattern = regexp.MustCompile(`(?i)\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b`)
-
-// LearnMACs reads the MAC addresses for which OVN answers, configured and learned ones.
-func (r *Runner) LearnMACs(ctx context.Context) error {
-	r.owned = map[string]bool{}
-	for _, cmd := range []string{"--bare --columns=mac list Logical_Router_Port", "--bare --columns=external_mac list NAT",
-		"--bare --columns=addresses,dynamic_addresses find Logical_Switch_Port type!=external", "@sb --bare --columns=mac list FDB"} {
-		out, err := r.Lab.Ask(ctx, cmd)
-		if err != nil {
-			return err
-		}
-		for _, m := range macPattern.FindAllString(out, -1) {
-			r.owned[strings.ToLower(m)] = true
-		}
-	}
-	return nil
 }
 
 // marker returns a payload that no other packet has.
@@ -293,7 +274,7 @@ func (r *Runner) classify(p Packet, marker []byte) (ends, answers []Seen, last t
 }
 
 // end returns the end at which a frame was seen, "" if the frame has not ended there: a frame on a
-// physical cable to a MAC for which OVN answers is still on its way.
+// physical cable to a MAC for which OVN answers on its VLAN is still on its way.
 func (r *Runner) end(c capture) string {
 	topo := r.Lab.Topo
 	for _, h := range topo.Hosts {
@@ -304,7 +285,7 @@ func (r *Runner) end(c capture) string {
 	for _, ch := range topo.Chassis {
 		for n := range ch.Mappings {
 			if c.at == lab.PhysLeg(ch.Name, n) {
-				if r.owned[c.frame.Header["eth_dst"]] {
+				if r.owned.answers(wire{n, c.frame.Header["vlan"]}, c.frame.Header["eth_dst"]) {
 					return ""
 				}
 				return "external " + ch.Name
