@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
@@ -120,5 +121,25 @@ func TestRandom(t *testing.T) {
 				t.Errorf("%s sends nothing", c.Name)
 			}
 		}
+	}
+}
+
+// TestBondCleanup checks that a case of a bond removes its switch before hv1 has its own cable
+// again. While both connect hv1, frames can come back to it.
+func TestBondCleanup(t *testing.T) {
+	found := 0
+	for _, c := range All(lab.BaseOn(lab.Userspace)) {
+		if !slices.ContainsFunc(c.Setup, func(s string) bool { return strings.Contains(s, "add-br br-leaf") }) {
+			continue
+		}
+		found++
+		leaf := slices.IndexFunc(c.Cleanup, func(s string) bool { return strings.Contains(s, "del-br br-leaf") })
+		cable := slices.IndexFunc(c.Cleanup, func(s string) bool { return strings.Contains(s, "add-port") })
+		if leaf < 0 || cable < leaf {
+			t.Errorf("%s: hv1's cable is back while the switch of the bond is there: %q", c.Name, c.Cleanup)
+		}
+	}
+	if found == 0 {
+		t.Error("no case has a bond")
 	}
 }
