@@ -38,19 +38,22 @@ type owner struct {
 // answers finds who has a MAC on a provider network: a port whose address it is, else the one that
 // the FDB table has for it.
 func (d *Driver) answers(ctx context.Context, sb *ovn.SB, mac packet.MAC, w wire) (owner, error) {
-	nets, err := localnets(ctx, sb, w)
+	doors, err := doorsOf(ctx, sb, w)
 	if err != nil {
 		return owner{}, err
 	}
-	for _, ln := range nets {
-		ports, err := sb.PortsOfDatapath(ctx, ln.Datapath)
+	for _, door := range doors {
+		ports, err := sb.PortsOfDatapath(ctx, door.Datapath)
 		if err != nil {
 			return owner{}, err
 		}
 		for _, p := range ports {
-			pb, err := d.ownerOf(ctx, sb, p, mac.String())
+			pb, found, err := d.ownerOf(ctx, sb, p, mac.String())
 			if err != nil {
 				return owner{}, err
+			}
+			if found {
+				pb = takenAt(door, pb)
 			}
 			if pb == nil || pb.Chassis.IsZero() {
 				continue
@@ -58,19 +61,28 @@ func (d *Driver) answers(ctx context.Context, sb *ovn.SB, mac packet.MAC, w wire
 			return d.ownedBy(ctx, sb, pb)
 		}
 	}
-	for _, ln := range nets {
-		pb, err := fdbPort(ctx, sb, ln.Datapath, mac)
+	for _, door := range doors {
+		pb, err := fdbPort(ctx, sb, door.Datapath, mac)
 		switch {
 		case err != nil:
 			return owner{}, err
 		case pb == nil:
-		case pb.Type == "localnet":
+		case isDoor(pb):
 			return owner{port: pb.LogicalPort, outside: true}, nil
-		case !pb.Chassis.IsZero():
-			return d.ownedBy(ctx, sb, pb)
+		case !takenAt(door, pb).Chassis.IsZero():
+			return d.ownedBy(ctx, sb, takenAt(door, pb))
 		}
 	}
 	return owner{}, nil
+}
+
+// takenAt returns the port whose chassis takes packets for another port of a switch off the wire:
+// the port itself, as every chassis has a localnet port; an l2gateway port is on one chassis alone.
+func takenAt(door, pb *ovn.PortBinding) *ovn.PortBinding {
+	if door.Type == "l2gateway" {
+		return door
+	}
+	return pb
 }
 
 func (d *Driver) ownedBy(ctx context.Context, sb *ovn.SB, pb *ovn.PortBinding) (owner, error) {
@@ -82,16 +94,19 @@ func (d *Driver) ownedBy(ctx context.Context, sb *ovn.SB, pb *ovn.PortBinding) (
 	return owner{chassis: c.Name, port: pb.LogicalPort}, nil
 }
 
-// localnets are the ports by which switches are on a wire.
-func localnets(ctx context.Context, sb *ovn.SB, w wire) ([]*ovn.PortBinding, error) {
-	all, err := sb.PortsByType(ctx, "localnet")
+// doorsOf lists the ports by which switches are on a wire.
+func doorsOf(ctx context.Context, sb *ovn.SB, w wire) ([]*ovn.PortBinding, error) {
+	all, err := sb.PortsByType(ctx, "localnet", "l2gateway")
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(ln *ovn.PortBinding) bool {
-		return ln.Options["network_name"] != w.network || uint16(ln.Tag) != w.vlan
+	return slices.DeleteFunc(all, func(p *ovn.PortBinding) bool {
+		return p.Options["network_name"] != w.network || uint16(p.Tag) != w.vlan
 	}), nil
 }
+
+// isDoor reports whether a port connects its switch to a physical network.
+func isDoor(p *ovn.PortBinding) bool { return p.Type == "localnet" || p.Type == "l2gateway" }
 
 // fdbPort returns the port of a switch that the FDB table has for a MAC; nil where it has none.
 func fdbPort(ctx context.Context, sb *ovn.SB, datapath ovsdb.UUID, mac packet.MAC) (*ovn.PortBinding, error) {
@@ -106,23 +121,23 @@ func fdbPort(ctx context.Context, sb *ovn.SB, datapath ovsdb.UUID, mac packet.MA
 	return optional(sb.PortByKey(ctx, datapath, key))
 }
 
-// takers lists the chassis with a port of unknown addresses on a wire's switches, each once.
+// takers lists the chassis that take packets off a wire for a port of unknown addresses, each once.
 func (d *Driver) takers(ctx context.Context, sb *ovn.SB, w wire) ([]string, error) {
-	nets, err := localnets(ctx, sb, w)
+	doors, err := doorsOf(ctx, sb, w)
 	if err != nil {
 		return nil, err
 	}
 	var out []string
-	for _, ln := range nets {
-		ports, err := sb.PortsOfDatapath(ctx, ln.Datapath)
+	for _, door := range doors {
+		ports, err := sb.PortsOfDatapath(ctx, door.Datapath)
 		if err != nil {
 			return nil, err
 		}
 		for _, p := range ports {
-			if !p.IsVIF() || !p.HasUnknown() || p.Chassis.IsZero() {
+			if !p.IsVIF() || !p.HasUnknown() || takenAt(door, p).Chassis.IsZero() {
 				continue
 			}
-			o, err := d.ownedBy(ctx, sb, p)
+			o, err := d.ownedBy(ctx, sb, takenAt(door, p))
 			if err != nil {
 				return nil, err
 			}
@@ -136,36 +151,40 @@ func (d *Driver) takers(ctx context.Context, sb *ovn.SB, w wire) ([]string, erro
 
 // ownerOf returns the port whose chassis answers for a MAC by a switch port, nil where it does not:
 // a VIF for its own MAC; for a router port's MAC the port of its gateway; for a distributed
-// floating IP's external MAC the port behind it (Port_Binding.nat_addresses).
-func (d *Driver) ownerOf(ctx context.Context, sb *ovn.SB, p *ovn.PortBinding, mac string) (*ovn.PortBinding, error) {
+// floating IP's external MAC the port behind it (Port_Binding.nat_addresses). found reports whether
+// the MAC belongs to the switch port or its router, with or without a chassis that answers.
+func (d *Driver) ownerOf(ctx context.Context, sb *ovn.SB, p *ovn.PortBinding, mac string) (pb *ovn.PortBinding, found bool, err error) {
 	for _, a := range p.Addrs() {
 		if a.MAC == mac && p.IsVIF() {
-			return p, nil
+			return p, true, nil
 		}
 	}
 	for _, entry := range p.NATAddresses {
 		if resident, ok := natResident(entry, mac); ok {
-			return optional(sb.PortByName(ctx, resident))
+			pb, err := optional(sb.PortByName(ctx, resident))
+			return pb, true, err
 		}
 	}
 	peer := p.Peer()
 	if peer == "" {
-		return nil, nil
+		return nil, false, nil
 	}
 	lrp, err := optional(sb.PortByName(ctx, peer))
 	if err != nil || lrp == nil {
-		return nil, err
+		return nil, false, err
 	}
 	for _, a := range lrp.Addrs() {
 		if a.MAC != mac {
 			continue
 		}
 		if !lrp.Chassis.IsZero() {
-			return lrp, nil // l3gateway
+			return lrp, true, nil // l3gateway
 		}
-		return optional(sb.PortByName(ctx, "cr-"+peer))
+		pb, err := optional(sb.PortByName(ctx, "cr-"+peer))
+		return pb, true, err
 	}
-	return d.floating(ctx, sb, mac)
+	pb, err = d.floating(ctx, sb, mac)
+	return pb, pb != nil, err
 }
 
 // floating finds the port behind a distributed floating IP's external MAC by the router's NAT

@@ -50,9 +50,13 @@ func (s *SB) PortsOfDatapath(ctx context.Context, datapath ovsdb.UUID, types ...
 	return s.ports(ctx, alt...)
 }
 
-// PortsByType lists the ports of a type in all datapaths.
-func (s *SB) PortsByType(ctx context.Context, portType string) ([]*PortBinding, error) {
-	return s.ports(ctx, portBindings.Equal("type", portType))
+// PortsByType lists the ports of the types in all datapaths.
+func (s *SB) PortsByType(ctx context.Context, types ...string) ([]*PortBinding, error) {
+	var alt []ovsdb.Query
+	for _, t := range types {
+		alt = append(alt, portBindings.Equal("type", t))
+	}
+	return s.ports(ctx, alt...)
 }
 
 // ChildPorts lists the containers' ports nested in a parent, or of one tag when tag >= 0.

@@ -11,6 +11,10 @@ func bfd(chassis, peer string) string {
 // placement returns cases of the chassis of gateways and ports, and of moves.
 func placement(b builder) []probe.Case {
 	const claims = "@sleep 6s" // a gateway may move more than once until BFD is stable
+	// prov on the VLAN of sw7, which only hv2 connects to it.
+	joined := []string{"set logical_switch_port ln-prov tag_request=400 tag=400"}
+	parted := []string{"set logical_switch_port ln-prov tag_request=300 tag=300"}
+	toSw7 := func(p *probe.Packet) { p.EthDst = b.end("sw7-p1").mac }
 	return []probe.Case{
 		changed(handshake("gateway-moved", "HA gateway chassis", b.tcp("sw3-p3", "ext1", 80), "external hv2"),
 			[]string{"lrp-set-gateway-chassis lr1-public hv2 30", claims, "@bound cr-lr1-public hv2", bfd("hv1", "2"), bfd("hv1", "3")},
@@ -28,6 +32,10 @@ func placement(b builder) []probe.Case {
 			[]string{"clear Logical_Router_Port lr1-public ha_chassis_group", "ha-chassis-group-del hag", "lrp-set-gateway-chassis lr1-public hv3 20", "@bound cr-lr1-public hv3"}),
 		handshake("l2gateway-out", "l2gateway", b.tcp("sw7-p1", "ext5", 80), "external hv2"),
 		handshake("l2gateway-in", "l2gateway", b.tcp("ext5", "sw7-p1", 80), "sw7-p1", "hv2"),
+		changed(handshake("l2gateway-from-localnet", "l2gateway", with(b.tcp("prov-p1", "90.0.0.3", 80), toSw7), "sw7-p1"), joined, parted),
+		changed(one("l2gateway-flooded", "l2gateway", with(b.udp("prov-p1", "90.0.0.98", 7), func(p *probe.Packet) { p.EthDst = "52:54:00:ee:00:96" }), "external hv1, sw7-p1"),
+			append([]string{"lsp-set-addresses sw7-p1 '50:54:00:07:00:03 90.0.0.3' unknown"}, joined...),
+			append([]string{"lsp-set-addresses sw7-p1 '50:54:00:07:00:03 90.0.0.3'"}, parted...)),
 		one("localport", "localport", b.udp("sw7-p1", "sw7-local", 80), "sw7-local"),
 		changed(one("port-disabled", "disabled port", b.udp("sw0-p1", "sw0-p2", 7), "nowhere"),
 			[]string{"lsp-set-enabled sw0-p1 disabled"}, []string{"lsp-set-enabled sw0-p1 enabled"}),
