@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
 // ending is one leaf of a visit, on one track, about to become a branch or an arrival on another
@@ -56,7 +57,7 @@ func (e *ending) settle(ctx context.Context) error {
 		case engine.PortVIF:
 			return e.delivered(ctx)
 		case engine.PortHost:
-			e.end(engine.Host, leaf.Port.Name, cmp.Or(leaf.Why, "the bridge's own port: the host's stack takes it"))
+			e.host()
 		case engine.PortTunnel:
 			next, err := e.tunnel(ctx)
 			if err != nil {
@@ -82,6 +83,19 @@ func (e *ending) delivered(ctx context.Context) error {
 	}
 	e.end(verdict, port, "")
 	return nil
+}
+
+// host ends a packet at a bridge's own port.
+func (e *ending) host() {
+	dst := e.leaf.Packet.EthDst
+	why, ignored := "the host's stack takes it", false
+	for _, p := range e.at.info.Ports {
+		own, err := packet.ParseMAC(p.MAC)
+		if p.Name == e.leaf.Port.Name && err == nil && own != dst && dst[0]&1 == 0 {
+			why, ignored = fmt.Sprintf("the host's stack ignores a packet for %s there, as the port has %s", dst, own), true
+		}
+	}
+	e.end(engine.Host, e.leaf.Port.Name, cmp.Or(e.leaf.Why, "the bridge's own port: "+why)).Ignored = ignored
 }
 
 // branch returns the leaf as an end of the packet; its cause has only the words given.

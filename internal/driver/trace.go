@@ -77,6 +77,10 @@ type Branch struct {
 	Made    string // which packet of OVN's own this is: "tcp_reset", "arp"; empty for the traced one
 	// Mirror is the mirror whose copy this is; such a branch does not count for the verdict.
 	Mirror string
+	// Ignored reports that the packet ended at a bridge's own port with another unicast MAC than that
+	// port's: a copy that the bridge floods, which the host's stack does not take (eth_type_trans:
+	// PACKET_OTHERHOST).
+	Ignored bool
 	// Held is where the packet, a fragment, waits for the others: its end takes effect only after
 	// every fragment of its datagram has arrived. Nil where it does not depend on them.
 	Held *Held

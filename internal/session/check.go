@@ -61,8 +61,8 @@ func (r *run) check(st step, o driver.Outcome, at *driver.Branch) arrival {
 func (r *run) received(st step, o driver.Outcome, at *driver.Branch) *driver.Branch {
 	var got *driver.Branch
 	for _, b := range o.Branches {
-		if b.Mirror != "" {
-			continue // a mirror's copy
+		if b.Mirror != "" || b.Ignored {
+			continue // a mirror's copy, or nobody reads it
 		}
 		if b.Verdict != engine.Delivered && b.Verdict != engine.External && b.Verdict != engine.Host {
 			continue

@@ -283,6 +283,19 @@ func TestWrongReplies(t *testing.T) {
 	}
 }
 
+// A copy that the host's stack ignores does not reach a server.
+func TestIgnoredCopy(t *testing.T) {
+	n := &network{change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN": func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
+		b := branch(engine.Host, "hv2", "br-ex", p)
+		b.Cause, b.Ignored = &driver.Cause{Why: "not its MAC"}, true
+		o[0].Branches = []*driver.Branch{b}
+		return o
+	}}}
+	if s := play(t, n, first(packet.ProtoTCP), session.Options{}).Session; s.Established || s.BrokenAt != "SYN" || s.Why != "host on hv2: not its MAC" {
+		t.Errorf("%+v", s)
+	}
+}
+
 // The reason is that of the worst branch.
 func TestWorstBranchIsTold(t *testing.T) {
 	n := &network{change: map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN": func(p packet.Packet, o []driver.Outcome) []driver.Outcome {

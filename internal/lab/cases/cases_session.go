@@ -48,6 +48,8 @@ func sessions(b builder) []probe.Case {
 		of(outside, session("from-outside", "established", b.tcp("ext1", "172.16.0.10", 80))),
 		of(outside, session("from-outside-vlan", "established", b.tcp("ext3", "172.17.0.30", 80))),
 		of(outside, session("from-outside-udp", "established", b.udp("ext1", "172.16.0.11", 53))),
+		// br-ex floods it to its own port too, whose host's stack ignores it.
+		of(outside, session("from-outside-to-nobody", "request", with(b.udp("ext5", "90.0.0.95", 7), func(p *probe.Packet) { p.EthDst = "52:54:00:ee:00:95" }))),
 		session("closed-to-subnet", "SYN", b.tcp("sw1-p1", "sw2-p2", 8080)),
 		broken,
 	}
