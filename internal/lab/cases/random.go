@@ -13,8 +13,8 @@ import (
 )
 
 // Random returns n random cases, the same for the same seed. Each sends packets between two random
-// places of the lab, as it is or as another case sets it up, and answers to them, over the
-// conntrack entries of the packets before. The cases have no expected ends: the prediction must
+// places of the lab, as it is or as another case sets it up, and answers and ICMP errors to them,
+// over the conntrack entries of the packets before; some play a handshake. The cases have no expected ends: the prediction must
 // agree with the reality.
 func Random(t *lab.Topology, seed uint64, n int) []probe.Case {
 	b := builder{t}
@@ -41,16 +41,26 @@ func Random(t *lab.Topology, seed uint64, n int) []probe.Case {
 			}
 		}
 		g.learn(slices.Concat(t.Setup, c.Setup))
-		for range 4 {
-			c.Steps = append(c.Steps, probe.Step{Packet: g.packet()})
-			for range g.IntN(3) {
-				c.Steps = append(c.Steps, probe.Step{Answer: true, Maybe: true})
-			}
+		if opening := g.packet(); opens(opening) && g.chance(25) {
+			c.Session, c.Steps = true, []probe.Step{{Packet: opening, Maybe: true}}
+		} else {
+			c.Steps = g.steps(opening)
 		}
 		c.Cleanup = append(slices.Clone(c.Cleanup), forget...)
 		out = append(out, c)
 	}
 	return out
+}
+
+// opens reports whether a packet opens a handshake that can be predicted as a whole.
+func opens(p *probe.Packet) bool {
+	switch p.Proto {
+	case "tcp":
+		return p.Flags == "syn"
+	case "icmp", "icmp6":
+		return p.Cut == nil && (p.Type == 8 || p.Type == 128)
+	}
+	return p.Proto == "udp" && p.Cut == nil
 }
 
 // forget removes what packets have taught OVN, so that a case is the same alone as after others.
@@ -76,6 +86,39 @@ func (g *gamble) learn(commands []string) {
 			}
 		}
 	}
+}
+
+// steps draws the steps of a case: packets, the first of which is given, and what comes back.
+func (g *gamble) steps(p *probe.Packet) []probe.Step {
+	var out []probe.Step
+	for i := range 4 {
+		if i > 0 {
+			p = g.packet()
+		}
+		out = append(out, probe.Step{Packet: p})
+		for range g.IntN(3) {
+			out = append(out, g.back(p))
+		}
+	}
+	return out
+}
+
+// back draws what comes back for a packet: an answer, rarely one that breaks the connection off, or
+// an ICMP error from the receiver or from a router in front of it.
+func (g *gamble) back(p *probe.Packet) probe.Step {
+	s := probe.Step{Maybe: true}
+	switch roll := g.IntN(100); {
+	case roll < 10 && p.Cut == nil:
+		s.Error = true
+		if g.chance(40) {
+			s.Middle = g.dst(end{ips: []string{p.Src}})
+		}
+		return s
+	case roll < 20:
+		s.Flags = pick(g, []string{"rst", "rst|ack", "fin|ack", "ack", "psh|ack"})
+	}
+	s.Answer = true
+	return s
 }
 
 func (g *gamble) chance(percent int) bool { return g.IntN(100) < percent }
@@ -155,6 +198,12 @@ func (g *gamble) packet() *probe.Packet {
 		return &p
 	}
 	g.spoil(&p)
+	if (p.Proto == "udp" || p.Proto == "icmp" || p.Proto == "icmp6") && g.chance(8) {
+		p.Size, p.Cut, p.DF = 2600, pick(g, [][]int{{1400}, {1200, 2400}}), false
+		if len(p.Cut) == 1 && g.chance(30) {
+			p.Pieces = []int{1, 0}
+		}
+	}
 	return &p
 }
 

@@ -88,6 +88,9 @@ func (r *Runner) answerTo(end Seen, sent Packet, flags string) (Packet, error) {
 	return p, nil
 }
 
+// errNobody is returned for a packet that has left for a MAC which no outside host has.
+var errNobody = errors.New("no outside host has it")
+
 // sender returns the port or host that answers a frame seen at end.
 func (r *Runner) sender(end Seen) (string, error) {
 	if port, ok := strings.CutPrefix(end.End, "port "); ok {
@@ -98,7 +101,7 @@ func (r *Runner) sender(end Seen) (string, error) {
 			return h.Name, nil
 		}
 	}
-	return "", fmt.Errorf("no outside host has the MAC %s", end.Frame.Header["eth_dst"])
+	return "", fmt.Errorf("%w: MAC %s", errNobody, end.Frame.Header["eth_dst"])
 }
 
 // icmpError returns an ICMP error about the frame that was delivered last: port unreachable, or

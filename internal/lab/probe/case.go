@@ -30,7 +30,7 @@ type Case struct {
 type Step struct {
 	Packet *Packet  // send this
 	Answer bool     // or answer what was delivered last, from where it was delivered
-	Maybe  bool     // if there is nothing to answer, the step is skipped; otherwise that is an error
+	Maybe  bool     // if there is nothing to answer, or nobody, the step is skipped; otherwise that is an error
 	Flags  string   // TCP flags of the answer, if not the usual ones
 	Error  bool     // or answer it with an ICMP error: port unreachable,
 	Middle string   // or time exceeded, from a router with this address in front of the receiver
@@ -179,7 +179,9 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			p = *s.Packet
 		case s.Error:
 			var err error
-			if p, err = r.icmpError(last, s.Middle); err != nil {
+			if p, err = r.icmpError(last, s.Middle); err != nil && s.Maybe {
+				continue
+			} else if err != nil {
 				return fmt.Errorf("step %d: %w", i+1, err)
 			}
 		case s.Answer:
