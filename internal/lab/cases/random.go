@@ -3,9 +3,11 @@ package cases
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
@@ -30,14 +32,9 @@ func Random(t *lab.Topology, seed uint64, n int) []probe.Case {
 		g := gamble{b, rand.New(rand.NewPCG(seed, uint64(i))), nil, nil, nil}
 		c := probe.Case{Name: fmt.Sprintf("random-%d-%d", seed, i), Feature: "at random"}
 		if g.chance(60) {
-			from := setups[g.IntN(len(setups))]
-			c.Name += "-" + from.Name
-			c.Needs, c.Setup, c.Cleanup, c.Args = from.Needs, from.Setup, from.Cleanup, from.Args
-			for _, s := range from.Steps {
-				if s.Packet != nil && s.Packet.Raw == nil && s.Status == 0 {
-					g.near = append(g.near, s.Packet.From)
-					g.nearTo = append(g.nearTo, s.Packet.Dst)
-				}
+			g.setUp(&c, pick(&g, setups))
+			if second := pick(&g, setups); c.Needs+second.Needs+c.Only+second.Only == "" && apart(c, second) && g.chance(40) {
+				g.setUp(&c, second)
 			}
 		}
 		g.learn(slices.Concat(t.Setup, c.Setup))
@@ -52,8 +49,48 @@ func Random(t *lab.Topology, seed uint64, n int) []probe.Case {
 	return out
 }
 
-// opens reports whether a packet opens a handshake that can be predicted as a whole.
+// setUp adds the set-up of another case to a case, and where that sends packets.
+func (g *gamble) setUp(c *probe.Case, from probe.Case) {
+	c.Name += "-" + from.Name
+	c.Needs, c.Only, c.Cannot = from.Needs, from.Only, from.Cannot
+	c.Setup, c.Args = slices.Concat(c.Setup, from.Setup), slices.Concat(c.Args, from.Args)
+	c.Cleanup = slices.Concat(from.Cleanup, c.Cleanup)
+	for _, s := range from.Steps {
+		if s.Packet != nil && s.Packet.Raw == nil && s.Status == 0 {
+			g.near = append(g.near, s.Packet.From)
+			g.nearTo = append(g.nearTo, s.Packet.Dst)
+		}
+	}
+}
+
+// name matches the words of commands that name a row, an address or a device.
+var name = regexp.MustCompile(`[a-zA-Z@.:-]*[0-9][\w.:-]*|lb-case|[a-z]+-case|public|join|prov`)
+
+// apart reports whether the set-ups of two cases have no name in common, so that they can be made
+// one after the other. Those with commands on chassis are alone.
+func apart(a, b probe.Case) bool {
+	names := map[string]bool{}
+	for _, s := range slices.Concat(a.Setup, a.Cleanup) {
+		for _, w := range name.FindAllString(s, -1) {
+			names[w] = true
+		}
+	}
+	for _, s := range slices.Concat(b.Setup, b.Cleanup) {
+		for _, w := range name.FindAllString(s, -1) {
+			if _, err := strconv.Atoi(w); names[w] && err != nil && w != "ip4" && w != "ip6" {
+				return false
+			}
+		}
+	}
+	return !slices.ContainsFunc(slices.Concat(a.Setup, b.Setup), func(s string) bool { return strings.HasPrefix(s, "@") })
+}
+
+// opens reports whether a packet opens a handshake that can be predicted as a whole. A broadcast does
+// not: of its receivers only machines of the lab would answer, and the bridges' hosts would not.
 func opens(p *probe.Packet) bool {
+	if mac, err := net.ParseMAC(p.EthDst); err != nil || mac[0]&1 != 0 {
+		return false
+	}
 	switch p.Proto {
 	case "tcp":
 		return p.Flags == "syn"
