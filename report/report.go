@@ -149,6 +149,10 @@ type End struct {
 type Reason struct {
 	// for people
 	Text string `json:"text"`
+	// Code is the kind of cause; absent if it is none of the list.
+	Code Code `json:"code,omitempty"`
+	// Where names what the code is about, by kind: datapath, port, chassis, network, address, ...
+	Where map[string]string `json:"where,omitempty"`
 	// chassis on which it was decided
 	Chassis string `json:"chassis,omitempty"`
 	// OpenFlow table number

@@ -60,9 +60,10 @@ func (e *ending) follow(res pinctrl.Result) {
 			e.forward(next)
 			return
 		}
-		e.end(verdict, "", textOf(res))
+		e.end(verdict, "", textOf(res)).Cause.asked(res)
 	case pinctrl.HintController:
 		waiting := e.end(engine.Controller, "", textOf(res))
+		waiting.Cause.asked(res)
 		if next, ok := e.generated(res); ok {
 			next.aside = true
 			if res.Await != nil {
@@ -72,6 +73,19 @@ func (e *ending) follow(res pinctrl.Result) {
 		}
 	default:
 		e.end(engine.Unknown, "", textOf(res))
+	}
+}
+
+// asked adds what ovn-controller's answer is about: an address that it asks for, an MTU.
+func (c *Cause) asked(r pinctrl.Result) {
+	if c == nil {
+		return
+	}
+	if r.MTU != 0 {
+		c.MTU = r.MTU
+	}
+	if r.Await != nil {
+		c.Awaits = r.Await.Addr
 	}
 }
 
@@ -92,9 +106,10 @@ func (e *ending) generated(res pinctrl.Result) (arrival, bool) {
 		e.warn("%s: ovn-controller's answer (%s) is not traced on: %s", e.from.chassis, res.Name, lost)
 		return arrival{}, false
 	}
+	why := e.cause(e.branch(engine.Controller, "", res.Text))
+	why.asked(res)
 	return arrival{
-		chassis: e.from.chassis, inPort: "controller", via: "controller", made: res.Name,
-		why: e.cause(e.branch(engine.Controller, "", res.Text)),
+		chassis: e.from.chassis, inPort: "controller", via: "controller", made: res.Name, why: why,
 		req: engine.Request{Bridge: e.at.info.Bridge, InPort: ofppController, Packet: *res.Generated, Resume: res.Actions},
 	}, true
 }

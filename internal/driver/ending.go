@@ -27,16 +27,23 @@ type dead struct {
 	// lostOn is the chassis on which the packet is lost; empty where it is unknown how it goes on.
 	lostOn string
 	why    string
+	fault  Fault
 }
 
 func (d *dead) Error() string { return d.why }
 
 // unknown returns an error for a packet of which it is unknown how it goes on.
-func unknown(format string, args ...any) error { return &dead{why: fmt.Sprintf(format, args...)} }
+func unknown(format string, args ...any) *dead { return &dead{why: fmt.Sprintf(format, args...)} }
 
 // lost returns an error for a packet that is lost on a chassis.
-func lost(chassis, format string, args ...any) error {
+func lost(chassis, format string, args ...any) *dead {
 	return &dead{lostOn: chassis, why: fmt.Sprintf(format, args...)}
+}
+
+// noTunnel names the chassis whose end of the tunnel is missing.
+func (d *dead) noTunnel(chassis string) *dead {
+	d.fault = Fault{Kind: FaultNoTunnel, Chassis: chassis}
+	return d
 }
 
 // settle turns the leaf into a branch, or into an arrival on the next node.
@@ -136,10 +143,12 @@ func (e *ending) stop(err error, before string) error {
 		return err
 	case d.lostOn != "":
 		b := e.branch(engine.Dropped, "", before+d.why)
-		b.Chassis, b.Cause.Chassis = d.lostOn, d.lostOn
+		b.Chassis, b.Cause.Chassis, b.Cause.Fault = d.lostOn, d.lostOn, d.fault
 		e.track.keep(e.from, b)
 	default:
-		e.end(engine.Unknown, e.leaf.Port.Name, before+d.why)
+		if c := e.end(engine.Unknown, e.leaf.Port.Name, before+d.why).Cause; c != nil {
+			c.Fault = d.fault
+		}
 	}
 	return nil
 }

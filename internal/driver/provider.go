@@ -61,6 +61,10 @@ func (e *ending) physical(ctx context.Context) error {
 		return e.unknownUnicast(ctx, sb, w, left)
 	}
 	next, err := e.fromWire(ctx, own.chassis, w)
+	var d *dead
+	if errors.As(err, &d) && d.fault.Kind != FaultNone {
+		d.fault.Chassis = own.chassis
+	}
 	if err != nil {
 		return e.stop(err, fmt.Sprintf("%s answers for %s (%s), but ", own.chassis, leaf.Packet.EthDst, own.port))
 	}
@@ -218,7 +222,9 @@ func (e *ending) fromWire(ctx context.Context, chassis string, w wire) (arrival,
 func physicalPort(info *node.Info, network string) (node.Port, error) {
 	bridge := info.BridgeMappings[network]
 	if bridge == "" {
-		return node.Port{}, unknown("it has no bridge mapping for provider network %s", network)
+		d := unknown("it has no bridge mapping for provider network %s", network)
+		d.fault = Fault{Kind: FaultNoBridgeMapping, Network: network}
+		return node.Port{}, d
 	}
 	var found []node.Port
 	for _, p := range info.Ports {

@@ -124,7 +124,27 @@ type Cause struct {
 	Punted    bool
 	Elsewhere *Elsewhere // where else the packet's connection is known; nil: nowhere, or not searched
 	Outlook   Outlook    // who will answer what the packet waits for
+	Awaits    netip.Addr // address that ovn-controller asks for, which the packet waits for; zero: none
+	MTU       uint32     // limit in bytes that the packet exceeds; 0 where that is not the reason
+	Fault     Fault      // what is missing between chassis; the zero Fault where that is not the reason
 }
+
+// Fault is what is missing for a packet to get from one chassis to another.
+type Fault struct {
+	Kind    FaultKind
+	Chassis string // where it is missing
+	Network string // provider network, of FaultNoBridgeMapping
+}
+
+// FaultKind is the kind of a Fault.
+type FaultKind uint8
+
+// The kinds of fault.
+const (
+	FaultNone            FaultKind = iota
+	FaultNoTunnel                  // the chassis takes no packets of the tunnel
+	FaultNoBridgeMapping           // the chassis has no bridge for the provider network
+)
 
 // Lookup is a table look-up on a branch's way: its place, and the hit itself.
 type Lookup struct {

@@ -40,14 +40,14 @@ func (e *ending) tunnel(ctx context.Context) (arrival, error) {
 	if deaf := *tun; !ok && tun.TPDst != 0 {
 		deaf.TPDst = 0
 		if p, other := tunnelPort(info, leaf.Port.Type, src, &deaf); other {
-			return arrival{}, lost(peer, "%s of %s takes no packets for UDP port %d, to which %s sends", p.Name, peer, tun.TPDst, here)
+			return arrival{}, lost(peer, "%s of %s takes no packets for UDP port %d, to which %s sends", p.Name, peer, tun.TPDst, here).noTunnel(peer)
 		}
 	}
 	if !ok {
-		return arrival{}, unknown("chassis %s has no %s port for the tunnel from %s", peer, leaf.Port.Type, src)
+		return arrival{}, unknown("chassis %s has no %s port for the tunnel from %s", peer, leaf.Port.Type, src).noTunnel(peer)
 	}
 	if why := lostAtReceiver(peer, info, port, tun); why != "" {
-		return arrival{}, lost(peer, "%s", why)
+		return arrival{}, lost(peer, "%s", why).noTunnel(peer)
 	}
 	req := engine.Request{Bridge: port.Bridge, InPort: port.OFPort, Packet: leaf.Packet, InPortDatapath: port.Datapath}
 	req.Metadata = tunnelFields(tun, src)

@@ -7,6 +7,8 @@ import (
 
 // Reason says why a packet ended at a table hit.
 type Reason struct {
+	Kind    Kind
+	Subject Subject
 	Stage   string
 	Flow    *LogicalFlow
 	NB      *NBRow
@@ -26,10 +28,10 @@ func (n *Names) Reason(ctx context.Context, at At, text string) (Reason, error) 
 	e, name := n.explainer, s.named
 	if name.Flow == nil {
 		beyond, err := e.beyond(ctx, n.chassis, s)
-		if beyond != "" {
-			text = beyond
+		if beyond.text != "" {
+			text = beyond.text
 		}
-		return Reason{Text: text}, err
+		return Reason{Kind: beyond.kind, Subject: beyond.subject, Text: text}, err
 	}
 	r := Reason{Stage: name.Stage, Flow: name.Flow, NB: name.NB, Text: text}
 	var err error
@@ -45,13 +47,13 @@ func (n *Names) Reason(ctx context.Context, at At, text string) (Reason, error) 
 		// The rule is unknown: the flow that decided explains more than the one that drops.
 		name.Flow = s.eval.named.Flow
 	}
-	r.Text = name.text(f)
+	r.read(name.why(f))
 	away, err := e.away(ctx, n.chassis, s)
 	if err != nil {
 		return r, err
 	}
 	if away != nil {
-		r.Text = name.textAway(f, away)
+		r.read(reading{away.kind(), name.textAway(f, away), Subject{Datapath: name.Flow.Datapath, Port: away.port, Chassis: away.on}})
 		return r, nil
 	}
 	if strings.Contains(name.Stage, "_acl") && s.hit.Metadata != 0 {
@@ -60,9 +62,15 @@ func (n *Names) Reason(ctx context.Context, at At, text string) (Reason, error) 
 	}
 	if away, err = e.awayBefore(ctx, n.chassis, s); away != nil {
 		r.Nearest = away.nearest()
+		if away.kind() == KindLBElsewhere {
+			r.Kind, r.Subject.Port, r.Subject.Chassis = KindLBElsewhere, away.port, away.on
+		}
 	}
 	return r, err
 }
+
+// read sets why the packet ended.
+func (r *Reason) read(w reading) { r.Kind, r.Text, r.Subject = w.kind, w.text, w.subject }
 
 // nearest adds to the reason of a packet that an ACL stage drops: the rule that came nearest to
 // letting it through, or why conntrack cannot know its connection there.
@@ -75,6 +83,7 @@ func (e *Explainer) nearest(ctx context.Context, chassis string, r *Reason, s *s
 		return err
 	}
 	if untracked != "" {
+		r.Kind = KindUntracked
 		r.Text += "; " + untracked
 		return nil
 	}

@@ -156,6 +156,14 @@ func (b *bound) String() string {
 	return where + ": " + b.on
 }
 
+// kind returns the kind of a drop on any other chassis.
+func (b *bound) kind() Kind {
+	if b.nb != nil && b.nb.Table == "Load_Balancer" {
+		return KindLBElsewhere
+	}
+	return KindElsewhere
+}
+
 // subject names the row that the flow was made for, or the flow by its match where there is none.
 func (b *bound) subject() string {
 	if b.nb != nil && b.nb.Table != "Logical_Router_Port" {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -31,11 +32,13 @@ func (w *writing) reason(ctx context.Context, b *driver.Branch) *report.Reason {
 		return w.responder(b, nil)
 	}
 	out := &report.Reason{Chassis: c.Chassis, Text: c.String()}
+	var r explain.Reason
 	if l := c.Lookup; l != nil {
 		table := l.Hit.Table
 		out.Table, out.Cookie = &table, cookie(l.Hit)
 		if names, at := w.named(l.Step, l.Index); names != nil {
-			r, err := names.Reason(ctx, at, out.Text)
+			var err error
+			r, err = names.Reason(ctx, at, out.Text)
 			if err != nil {
 				w.warn("%s: a reason stays unnamed: %v", c.Chassis, err)
 			}
@@ -45,6 +48,7 @@ func (w *writing) reason(ctx context.Context, b *driver.Branch) *report.Reason {
 			}
 		}
 	}
+	out.Code, out.Where = classify(b, r)
 	out = w.responder(b, out)
 	if e := c.Elsewhere; e != nil {
 		out.Text += "; " + e.String()
