@@ -71,6 +71,9 @@ func classify(b *driver.Branch, r explain.Reason) (report.Code, map[string]strin
 	case c.Awaits.IsValid():
 		code = awaiting(c.Outlook)
 		at.set("address", c.Awaits.String())
+		if c.Outlook.Kind == driver.OutlookOVN {
+			at.set("answered", "ovn")
+		}
 		if c.Outlook.Kind == driver.OutlookPort || c.Outlook.Kind == driver.OutlookVirtual {
 			at.set("port", c.Outlook.Ports[0])
 		}

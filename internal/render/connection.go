@@ -98,7 +98,7 @@ func (p *printer) connection(c *report.Connection) {
 		p.leg(c, &l)
 	}
 	for _, f := range c.Findings {
-		p.under(2, "", "", func() { p.finding(f) })
+		p.under(2, "", "", func() { p.finding(f, "info") })
 	}
 }
 

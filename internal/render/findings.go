@@ -10,18 +10,26 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// Doctor prints the findings of doctor: a line of totals, then the findings, errors first. The
-// severity info is printed as "ok".
+// Doctor prints the findings of doctor: a line of totals, then the findings, errors first.
 func Doctor(w io.Writer, fs []report.Finding, opts Options) error {
+	return findings(w, fs, opts, "ok")
+}
+
+// Findings prints findings as text: a line of totals, then the findings, errors first.
+func Findings(w io.Writer, fs []report.Finding, opts Options) error {
+	return findings(w, fs, opts, "info")
+}
+
+func findings(w io.Writer, fs []report.Finding, opts Options, info string) error {
 	p := newPrinter(opts)
-	p.line(0, totals(fs)...)
+	p.line(0, totals(fs, info)...)
 	if opts.Quiet {
 		return p.flush(w)
 	}
 	sorted := slices.Clone(fs)
 	slices.SortStableFunc(sorted, func(a, b report.Finding) int { return rank(a.Severity) - rank(b.Severity) })
 	for _, f := range sorted {
-		p.finding(f)
+		p.finding(f, info)
 	}
 	return p.flush(w)
 }
@@ -38,7 +46,7 @@ func rank(s report.Severity) int {
 	return -1 // an unknown severity comes first, where it is seen
 }
 
-func totals(fs []report.Finding) []span {
+func totals(fs []report.Finding, info string) []span {
 	if len(fs) == 0 {
 		return []span{plain("nothing found")}
 	}
@@ -55,7 +63,7 @@ func totals(fs []report.Finding) []span {
 		if len(line) > 0 {
 			line = append(line, plain(", "))
 		}
-		word := severityWord(s)
+		word := severityWord(s, info)
 		if n > 1 && s != report.SeverityInfo {
 			word += "s"
 		}
@@ -68,9 +76,9 @@ func totals(fs []report.Finding) []span {
 	return line
 }
 
-func severityWord(s report.Severity) string {
+func severityWord(s report.Severity, info string) string {
 	if s == report.SeverityInfo {
-		return "ok"
+		return info
 	}
 	return string(s)
 }
@@ -90,8 +98,8 @@ func severityColor(s report.Severity) color {
 // severityWidth is the width of the column of severities.
 const severityWidth = len("warning")
 
-func (p *printer) finding(f report.Finding) {
-	word := severityWord(f.Severity)
+func (p *printer) finding(f report.Finding, info string) {
+	word := severityWord(f.Severity, info)
 	pad := strings.Repeat(" ", max(0, severityWidth-len(word))+1)
 	// If the finding's code is also a key of Where, such as "chassis", its value is printed after the
 	// code.

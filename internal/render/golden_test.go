@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output in testdata")
 
 // TestGolden prints each report in testdata in the forms that its other sections name: text,
-// summary, doctor or json, with options -v, -vv, -q, color or width=N.
+// summary, doctor, findings, why, whyjson or json, with options -v, -vv, -q, color or width=N.
 func TestGolden(t *testing.T) {
 	for _, file := range testenv.Corpus(t, "testdata/*.txtar") {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
@@ -29,8 +30,8 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(ar.Files) < 2 || ar.Files[0].Name != "report.json" && ar.Files[0].Name != "findings.json" {
-				t.Fatalf("%s: want report.json or findings.json first, then an output", file)
+			if len(ar.Files) < 2 || !slices.Contains([]string{"report.json", "findings.json", "why.json"}, ar.Files[0].Name) {
+				t.Fatalf("%s: want report.json, findings.json or why.json first, then an output", file)
 			}
 			for i := range ar.Files[1:] {
 				f := &ar.Files[i+1]
@@ -64,12 +65,26 @@ func print(in []byte, name string) ([]byte, error) {
 	}
 	var buf bytes.Buffer
 	switch words[0] {
-	case "doctor":
+	case "doctor", "findings":
 		var fs report.FindingsReport
 		if err := strict(in, &fs); err != nil {
 			return nil, err
 		}
-		err = Doctor(&buf, fs.Findings, opts)
+		if words[0] == "doctor" {
+			err = Doctor(&buf, fs.Findings, opts)
+		} else {
+			err = Findings(&buf, fs.Findings, opts)
+		}
+	case "why", "whyjson":
+		var r report.WhyReport
+		if err := strict(in, &r); err != nil {
+			return nil, err
+		}
+		if words[0] == "why" {
+			err = Why(&buf, &r, opts)
+		} else {
+			err = WhyJSON(&buf, &r)
+		}
 	default:
 		var r report.Report
 		if err := strict(in, &r); err != nil {

@@ -23,6 +23,7 @@ var documents = []struct {
 	value    any
 }{
 	{"`trace`, `session`, `node trace`", report.Report{}},
+	{"`why`", report.WhyReport{}},
 	{"`conn`", report.ConnectionsReport{}},
 	{"`conn --watch`, one on each line", report.ConnectionChange{}},
 	{"`doctor`", report.FindingsReport{}},

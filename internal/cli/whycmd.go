@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// whyCmd answers the question itself.
+func (a *app) whyCmd() *cobra.Command {
+	var c common
+	var q questionFlags
+	cmd := &cobra.Command{
+		Use:   "why [flags] [MICROFLOW]",
+		Short: "Why does a request not arrive, or its answer not come back?",
+		Long: `why plays the session over the live conntrack entries and as a new connection, looks at what stands on the
+way, and names the cause: the rule, port, route or entry by its name, the evidence, and the command that mends it.
+
+Exit status: 0 it arrives and the answer comes back; 1 a cause is named; 2 bad usage or input; 3 something could not
+be reached or was not permitted; 4 not determined.`,
+		Example: `  ovn-ct-trace why --from sw0-p1 --to sw1-p2:80/tcp
+  ovn-ct-trace why --from sw0-p1 --to 30.0.0.10:80/tcp 'tcp.src == 46982'`,
+		Args: argCount(0, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q.arguments(args)
+			return a.why(cmd.Context(), &c, &q)
+		},
+	}
+	c.add(cmd)
+	q.add(cmd)
+	cmd.Flags().StringVar(&q.Close, "close", "none", "how a TCP session ends: fin, rst or none")
+	return cmd
+}
+
+// why checks the input, connects, and prints the answer.
+func (a *app) why(ctx context.Context, c *common, q *questionFlags) (err error) {
+	if err := c.check(); err != nil {
+		return err
+	}
+	judged, err := q.Judge(true)
+	if err != nil {
+		return err
+	}
+	bounded, cancel := c.bound(ctx)
+	defer cancel()
+	d, err := c.open(bounded)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	run := d.Run()
+	defer func() {
+		if cerr := run.Close(ctx); err == nil {
+			err = cerr
+		}
+	}()
+	w, err := judged.Why(bounded, run)
+	if err != nil {
+		return err
+	}
+	a.status = whyStatus(w)
+	opt := a.renderOptions(c)
+	if c.output == "json" {
+		return render.WhyJSON(a.out, w)
+	}
+	return render.Why(a.out, w, opt)
+}
+
+// whyStatus returns the exit status of an answer.
+func whyStatus(w *report.WhyReport) int {
+	named := false
+	for _, f := range w.Causes {
+		named = named || f.Code != report.CodeUnknown && f.Severity != report.SeverityInfo
+	}
+	switch {
+	case named:
+		return exitNotAsAsked
+	case w.Answered != nil && *w.Answered:
+		return exitOK
+	case w.Answered == nil || w.Reaches == nil:
+		return exitUnknown
+	}
+	return exitNotAsAsked
+}

@@ -1,0 +1,161 @@
+package diagnose
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// scene is a packet that ended at a branch, and why.
+type scene struct {
+	packet *report.Packet
+	branch *report.Branch
+	reason *report.Reason // not nil
+	reply  bool           // the packet is an answer
+}
+
+// header is the packet as it was where it ended.
+func (s *scene) header() report.Header { return s.branch.Header }
+
+// causes returns why a session breaks, what decides first; none for one that goes through.
+func (j *judge) causes(ctx context.Context, r *report.Report) []report.Finding {
+	p, ends := broken(r)
+	if p == nil {
+		return nil
+	}
+	var out []report.Finding
+	for _, b := range ends {
+		for _, f := range j.causesOf(ctx, p, b) {
+			out = add(out, f)
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, j.mismatch(ctx, r, p))
+	}
+	if p.Direction == report.DirectionReply {
+		out = slices.Insert(out, 0, replyDropped(r, p, out[0]))
+	}
+	return out
+}
+
+// add appends a finding unless the list has one with its code and text.
+func add(list []report.Finding, f report.Finding) []report.Finding {
+	if slices.ContainsFunc(list, func(o report.Finding) bool { return o.Code == f.Code && o.Text == f.Text }) {
+		return list
+	}
+	return append(list, f)
+}
+
+// builders make the finding of a code. A code without one is described by the reason's text.
+var builders = map[report.Code]func(*judge, context.Context, *scene, *report.Finding){
+	report.CodeACLDrop:       (*judge).acl,
+	report.CodeACLReject:     (*judge).acl,
+	report.CodeNoACLAllows:   (*judge).noACL,
+	report.CodeUntrackedHere: (*judge).untracked,
+}
+
+// causesOf returns why a packet ended at a branch, what decides first.
+func (j *judge) causesOf(ctx context.Context, p *report.Packet, b *report.Branch) []report.Finding {
+	s := &scene{packet: p, branch: b, reason: b.Reason, reply: p.Direction == report.DirectionReply}
+	if s.reason == nil {
+		s.reason = &report.Reason{Text: "the reason is unknown", Chassis: b.End.Chassis}
+	}
+	f := report.Finding{
+		Severity: report.SeverityError, Code: s.reason.Code, Text: s.reason.Text, Where: s.where(), NB: s.reason.NB, Certainty: report.ConfidenceExact,
+	}
+	if f.Code == "" {
+		f.Code = report.CodeUnknown
+	}
+	if share := undetermined(b); share != "" {
+		f.Certainty = report.ConfidencePossible
+		f.Evidence = append(f.Evidence, "only if "+share)
+	}
+	f.Evidence = append(f.Evidence, fmt.Sprintf("packet: %s, %s on %s%s", describe(s.header()), b.Verdict, s.reason.Chassis, inStage(s.reason)))
+	if build := builders[f.Code]; build != nil {
+		build(j, ctx, s, &f)
+	}
+	if n := s.reason.Nearest; n != "" {
+		f.Evidence = append(f.Evidence, "nearest: "+n)
+	}
+	return []report.Finding{f}
+}
+
+// undetermined names the choices that lead to a branch and that the packet does not decide.
+func undetermined(b *report.Branch) string {
+	text := ""
+	for _, c := range b.Choices {
+		if c.Determined {
+			continue
+		}
+		if text != "" {
+			text += " and "
+		}
+		text += fmt.Sprintf("%s is %s", c.Kind, c.Chosen)
+	}
+	return text
+}
+
+// where names the place of a branch's end.
+func (s *scene) where() map[string]string {
+	at := maps.Clone(s.reason.Where)
+	if at == nil {
+		at = map[string]string{}
+	}
+	for key, v := range map[string]string{"chassis": s.reason.Chassis, "stage": s.reason.Stage, "packet": s.packet.Label} {
+		if v != "" && at[key] == "" {
+			at[key] = v
+		}
+	}
+	if lf := s.reason.LogicalFlow; lf != nil && at["datapath"] == "" {
+		at["datapath"] = lf.Datapath
+	}
+	return at
+}
+
+func inStage(r *report.Reason) string {
+	switch {
+	case r.Stage != "" && r.LogicalFlow != nil:
+		return fmt.Sprintf(" in %s of %s", r.Stage, r.LogicalFlow.Datapath)
+	case r.Stage != "":
+		return " in " + r.Stage
+	}
+	return ""
+}
+
+// mismatch is the cause of a session whose packets arrive, but not as they should.
+func (j *judge) mismatch(_ context.Context, r *report.Report, p *report.Packet) report.Finding {
+	f := report.Finding{Severity: report.SeverityError, Code: report.CodeUnknown, Text: p.Label + ": " + r.Session.Why, Certainty: report.ConfidenceExact,
+		Where: map[string]string{"packet": p.Label}}
+	if r.Session.Why == "" {
+		f.Text = "the reason is unknown"
+	}
+	if p.Verdict != engine.Unknown && p.Direction == report.DirectionReply {
+		f.Code = report.CodeAsymmetricReply
+	}
+	return f
+}
+
+// replyDropped says that the request arrives and the answer does not; under is why.
+func replyDropped(r *report.Report, p *report.Packet, under report.Finding) report.Finding {
+	f := report.Finding{
+		Severity: report.SeverityError, Code: report.CodeReplyDropped, Where: under.Where, NB: under.NB, Certainty: under.Certainty,
+		Text: fmt.Sprintf("the request arrives%s, and the answer (%s) is lost on its way back: %s", arrivedAt(r.Packets[0]), p.Label, under.Text),
+		Mend: under.Mend,
+	}
+	f.Evidence = append(f.Evidence, fmt.Sprintf("%s %s", r.Packets[0].Label, describe(r.Packets[0].Header)), fmt.Sprintf("%s %s", p.Label, describe(p.Header)))
+	return f
+}
+
+// arrivedAt names the port where a packet arrives.
+func arrivedAt(p *report.Packet) string {
+	for _, b := range ownBranches(p) {
+		if b.Verdict == engine.Delivered || b.Verdict == engine.External {
+			return fmt.Sprintf(" at %s on %s", b.End.Port, b.End.Chassis)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,92 @@
+// Package diagnose names the cause why a request does not arrive, or why its answer does not come
+// back: in the words of the one who configured the network, with evidence, and with the command
+// that mends it. It decides by the codes, rows and verdicts of a report, never by its texts.
+package diagnose
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// Input is what an answer is made of.
+type Input struct {
+	Question report.WhyQuestion
+	// Port is the logical port at which the request should arrive; empty if any end will do.
+	Port string
+	// Live and New are the sessions over the live entries, and as if there were none. One of them
+	// may be nil.
+	Live, New *report.Report
+	NB        *ovn.NB // may be nil: rules are then named by logical flow only
+	SB        *ovn.SB
+}
+
+// shown returns the session that the answer shows.
+func (in *Input) shown() *report.Report {
+	if in.Live != nil {
+		return in.Live
+	}
+	return in.New
+}
+
+// Why answers the question.
+func Why(ctx context.Context, in Input) *report.WhyReport {
+	j := &judge{Input: in}
+	r := in.shown()
+	out := &report.WhyReport{
+		Schema: report.Schema, Question: in.Question, Causes: []report.Finding{}, Phases: []report.Phase{}, Unchecked: []string{},
+		Packets: r.Packets, Session: r.Session, Warnings: r.Warnings, Versions: r.Versions,
+	}
+	out.Reaches, out.Answered = j.outcome(r)
+	out.Path, out.Phases = j.path(r), j.phases(ctx, r)
+	out.Causes = append(out.Causes, j.causes(ctx, r)...)
+	if isTrue(out.Answered) {
+		out.Unchecked = unchecked()
+	}
+	out.Warnings = append(out.Warnings, j.warnings...)
+	return out
+}
+
+// unchecked is what no answer covers.
+func unchecked() []string {
+	return []string{"the guests: their own addresses, firewalls and services", "the physical network between the chassis, and outside OVN"}
+}
+
+// judge is one answer being made.
+type judge struct {
+	Input
+	inv      *inventory.Inventory
+	invErr   error
+	warnings []string
+}
+
+var errNoNorthbound = errors.New("no Northbound database")
+
+// inventory reads what the databases say of addresses, once; nil if that is not possible, with a
+// warning.
+func (j *judge) inventory(ctx context.Context) *inventory.Inventory {
+	if j.inv != nil || j.invErr != nil {
+		return j.inv
+	}
+	if j.NB == nil || j.SB == nil {
+		j.invErr = errNoNorthbound
+		return nil
+	}
+	if j.inv, j.invErr = inventory.Read(ctx, j.NB, j.SB); j.invErr != nil {
+		j.warn("the configuration was not compared with the answer: " + j.invErr.Error())
+	}
+	return j.inv
+}
+
+// warn adds a warning, once.
+func (j *judge) warn(text string) {
+	for _, w := range j.warnings {
+		if w == text {
+			return
+		}
+	}
+	j.warnings = append(j.warnings, text)
+}
