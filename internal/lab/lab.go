@@ -209,7 +209,8 @@ func (l *Lab) Sync(ctx context.Context) error {
 }
 
 // Do runs one command that changes the lab: ovn-nbctl's; or "@ZONE ..." and "@sb ...", "@ZONE-sb
-// ..." for another zone and for ovn-sbctl; "@hv1 COMMAND" or "@all COMMAND" on chassis. "@until
+// ..." for another zone and for ovn-sbctl; "@hv1 COMMAND" or "@all COMMAND" on chassis; "@central
+// COMMAND" beside the first zone's databases. "@until
 // COMMAND" waits until such a command prints something; "@gone COMMAND" until it prints nothing;
 // "@bound PORT CHASSIS" until a chassis has claimed a logical port. "@forget NETWORK" removes the
 // MACs that the bridge of a physical network, or of "underlay", has learned. "@sleep 5s" waits for
@@ -270,6 +271,9 @@ func (l *Lab) do(ctx context.Context, cmd string) (string, error) {
 
 // at runs a command at a place of the lab: a chassis, "all", "sb" or a zone.
 func (l *Lab) at(ctx context.Context, where string, argv []string) (string, error) {
+	if where == "@central" {
+		return l.central(ctx, l.Topo.Zone(""), argv...)
+	}
 	for _, z := range l.Topo.allZones() {
 		switch where {
 		case "@" + z.Name:

@@ -68,6 +68,12 @@ func sameNet(a, b string) bool {
 	return err == nil && x.Is6() == y.Is6() && p.Contains(y)
 }
 
+// To returns a packet without a transport header from a port or outside host to dst, a name or an
+// IP address, as the cases send it.
+func To(t *lab.Topology, from, dst string, v6 bool) probe.Packet {
+	return builder{t}.to(from, dst, v6)
+}
+
 // to returns a packet from a port to dst, a port's name or an IP address. The destination MAC is
 // that of the peer on the same subnet, else that of the router.
 func (b builder) to(from, dst string, v6 bool) probe.Packet {

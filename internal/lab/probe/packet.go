@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -38,6 +39,7 @@ type Packet struct {
 	Cut            []int  // sent in fragments: offsets in the IP payload, multiples of 8
 	Pieces         []int  // indexes of the fragments to send, in this order; nil: all
 	datagram       uint16 // identification of its fragments
+	window         uint16 // TCP; 65535 when 0
 	completes      bool   // the other fragments were sent before
 	Raw            []byte // the whole frame, when set
 	Error          bool   // an ICMP error sent by a machine of the case
@@ -176,7 +178,7 @@ func (p Packet) ipLayers() []gopacket.SerializableLayer {
 	switch p.Proto {
 	case "tcp":
 		f := FlagBits(p.Flags)
-		t := &layers.TCP{SrcPort: layers.TCPPort(p.Sport), DstPort: layers.TCPPort(p.Dport), Seq: p.Seq, Ack: p.Ack, Window: 65535,
+		t := &layers.TCP{SrcPort: layers.TCPPort(p.Sport), DstPort: layers.TCPPort(p.Dport), Seq: p.Seq, Ack: p.Ack, Window: cmp.Or(p.window, 65535),
 			FIN: f&1 != 0, SYN: f&2 != 0, RST: f&4 != 0, PSH: f&8 != 0, ACK: f&16 != 0, URG: f&32 != 0, ECE: f&64 != 0, CWR: f&128 != 0}
 		t.SetNetworkLayerForChecksum(network)
 		return append(out, t, payload)

@@ -1,0 +1,84 @@
+package campaign
+
+import "fmt"
+
+// neighbours are faults of addresses: nobody answers, somebody else does, or two do.
+var neighbours = []Kind{
+	{Name: "next-hop-unresolved", Draw: nextHopUnresolved},
+	{Name: "address-missing", Draw: addressMissing},
+	{Name: "stale-mac-binding", Draw: staleMACBinding},
+	{Name: "address-claimed-twice", Draw: addressClaimedTwice},
+}
+
+// nextHopUnresolved moves a route to a next hop that does not exist.
+func nextHopUnresolved(d *draw) Instance {
+	f, via, prefix := d.remote()
+	hop := via[:len(via)-1] + fmt.Sprint(100+d.IntN(100))
+	return Instance{
+		What: fmt.Sprintf("lr0's route %s goes via %s, which nobody has", prefix, hop), Flow: f,
+		Setup: []string{fmt.Sprintf("lr-route-add lr0 %s %s", prefix, via)}, Teardown: []string{"--if-exists lr-route-del lr0 " + prefix},
+		Inject: []string{"lr-route-del lr0 " + prefix, fmt.Sprintf("lr-route-add lr0 %s %s", prefix, hop)},
+		Mend:   []string{"lr-route-del lr0 " + prefix, fmt.Sprintf("lr-route-add lr0 %s %s", prefix, via)},
+		Asks: []Ask{{Args: f.why(d.topo), Codes: []string{"next-hop-unresolved"},
+			Objects: []string{hop, fmt.Sprintf(`?--bare --columns=_uuid find logical_router_static_route ip_prefix='"%s"'`, prefix)}}},
+	}
+}
+
+// addressMissing takes the IP address out of the addresses of a port, so that a router does not
+// know its neighbour and nobody answers.
+func addressMissing(d *draw) Instance {
+	f := d.routed()
+	v, _ := d.topo.VIF(f.To)
+	all := v.MAC
+	for _, ip := range v.IPs {
+		all += " " + ip
+	}
+	return Instance{
+		What: "the addresses of " + f.To + " have no IP address", Flow: f,
+		Inject: []string{fmt.Sprintf("lsp-set-addresses %s %s", f.To, v.MAC)}, Mend: []string{fmt.Sprintf("lsp-set-addresses %s '%s'", f.To, all)},
+		Asks: []Ask{{Args: f.why(d.topo), Codes: []string{"next-hop-unresolved"}, Objects: []string{v.IP(false)}}},
+	}
+}
+
+// staleMACBinding gives a router that learns its neighbours, as OVN-Kubernetes' gateway routers do,
+// another MAC address for one of them than it has.
+func staleMACBinding(d *draw) Instance {
+	router, port, neighbour, mac := "gr0", "gr0-join", "100.64.0.1", "00:00:00:00:fb:01"
+	f := Flow{From: "ext3", To: "172.17.0.30"}
+	if d.IntN(2) == 0 {
+		router, port, neighbour, mac = "lr2", "lr2-join", "100.64.0.2", "00:00:00:00:fb:02"
+		f = Flow{From: one(d, ports["sw4"]...), To: "ext3"}
+	}
+	f = d.proto(f)
+	dynamic := []string{"set logical_router " + router + " options:dynamic_neigh_routers=true"}
+	static := []string{"remove logical_router " + router + " options dynamic_neigh_routers", "@sb --all destroy mac_binding"}
+	old := fmt.Sprintf("52:54:00:de:ad:%02x", d.IntN(256))
+	row := func(mac string) []string {
+		return []string{"@sb --all destroy mac_binding", fmt.Sprintf(`@sb --id=@d get datapath_binding %s -- create mac_binding logical_port=%s ip='"%s"' mac='"%s"' datapath=@d`, router, port, neighbour, mac), "@sleep 1s"}
+	}
+	return Instance{
+		What: fmt.Sprintf("%s has learned %s for %s, which is now %s", port, old, neighbour, mac), Flow: f,
+		Setup: append(dynamic, row(mac)...), Teardown: static, Inject: row(old), Mend: row(mac),
+		Asks: []Ask{{Args: f.why(d.topo), Codes: []string{"stale-mac-binding"}, Objects: []string{neighbour, port}},
+			{Args: []string{"nat"}, Codes: []string{"stale-mac-binding"}, Objects: []string{neighbour, port}}},
+	}
+}
+
+// addressClaimedTwice gives a port the address of another one on its switch.
+func addressClaimedTwice(d *draw) Instance {
+	sw := one(d, "sw0", "sw1", "sw3")
+	a, b := two(d, ports[sw]...)
+	va, _ := d.topo.VIF(a)
+	vb, _ := d.topo.VIF(b)
+	all := vb.MAC
+	for _, ip := range vb.IPs {
+		all += " " + ip
+	}
+	return Instance{
+		What:   fmt.Sprintf("%s also has %s, the address of %s", b, va.IP(false), a),
+		Inject: []string{fmt.Sprintf(`set logical_switch_port %s addresses='"%s %s"'`, b, all, va.IP(false))},
+		Mend:   []string{fmt.Sprintf("lsp-set-addresses %s '%s'", b, all)},
+		Shows:  holds(fmt.Sprintf(`--bare --columns=_uuid find logical_switch_port addresses='"%s %s"'`, all, va.IP(false))),
+		Asks:   []Ask{{Args: []string{"nat"}, Codes: []string{"address-claimed-twice"}, Objects: []string{a, b, va.IP(false)}}},
+	}
+}

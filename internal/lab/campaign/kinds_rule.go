@@ -1,0 +1,114 @@
+package campaign
+
+import "fmt"
+
+// rules are faults of ACLs and port security.
+var rules = []Kind{
+	{Name: "acl-drop-egress", Draw: func(d *draw) Instance { return d.acl(d.pair(), "to-lport", "drop", "acl-drop") }},
+	{Name: "acl-drop-ingress", Draw: func(d *draw) Instance { return d.acl(d.pair(), "from-lport", "drop", "acl-drop") }},
+	{Name: "acl-reject", Draw: func(d *draw) Instance {
+		return d.acl(d.pair(), one(d, "to-lport", "from-lport"), "reject", "acl-reject")
+	}},
+	{Name: "acl-catch-all", Draw: aclCatchAll},
+	{Name: "acl-default-drop", Draw: aclDefaultDrop},
+	{Name: "acl-reply-dropped", Draw: aclReplyDropped},
+	{Name: "acl-port-group", Draw: aclPortGroup},
+	{Name: "port-security", Draw: portSecurity},
+}
+
+// acl puts an ACL on the way of a flow.
+func (d *draw) acl(f Flow, direction, action, code string) Instance {
+	sw, port := switchOf(f.To), f.To
+	side := "outport"
+	if direction == "from-lport" {
+		sw, port, side = switchOf(f.From), f.From, "inport"
+	}
+	name := d.name("no-way")
+	match := fmt.Sprintf(`'%s == "%s" && %s'`, side, port, d.match(f))
+	rule := fmt.Sprintf("%s %d %s", direction, 1000+d.IntN(1000), match)
+	return Instance{
+		What: fmt.Sprintf("%s on %s: %s %s", name, sw, rule, action), Flow: f,
+		Inject: []string{fmt.Sprintf("--name=%s acl-add %s %s %s", name, sw, rule, action)},
+		Mend:   []string{fmt.Sprintf("acl-del %s %s", sw, rule)},
+		Asks:   []Ask{{Args: f.why(d.topo), Codes: []string{code}, Objects: []string{name, "?--bare --columns=_uuid find acl name=" + name}}},
+	}
+}
+
+// aclCatchAll is a drop of everything to a port, and an allowing ACL that misses the flow by one
+// term.
+func aclCatchAll(d *draw) Instance {
+	f := d.pair()
+	for f.Proto == "icmp" {
+		f = d.pair()
+	}
+	sw, name := switchOf(f.To), d.name("rest")
+	out := fmt.Sprintf(`outport == "%s"`, f.To)
+	near := fmt.Sprintf("%s && ip4.src == %s && %s.dst == %d", out, address(d.topo, f.From), f.Proto, f.Dport+1)
+	return Instance{
+		What: fmt.Sprintf("%s on %s drops all to %s; %s port %d is allowed", name, sw, f.To, f.Proto, f.Dport+1), Flow: f,
+		Inject: []string{fmt.Sprintf("--name=%s acl-add %s to-lport 900 '%s && ip' drop", name, sw, out),
+			fmt.Sprintf("--name=near-%s acl-add %s to-lport 950 '%s' allow-related", name, sw, near)},
+		Mend: []string{fmt.Sprintf("acl-del %s to-lport 900 '%s && ip'", sw, out), fmt.Sprintf("acl-del %s to-lport 950 '%s'", sw, near)},
+		Asks: []Ask{{Args: f.why(d.topo), Codes: []string{"no-acl-allows", "acl-drop"}, Objects: []string{name, "?--bare --columns=_uuid find acl name=" + name}}},
+	}
+}
+
+// aclDefaultDrop switches the default of all switches to drop where one ACL allows another
+// protocol. Only a switch with ACLs is affected.
+func aclDefaultDrop(d *draw) Instance {
+	a, b := two(d, ports["sw1"]...)
+	f := d.port(Flow{From: a, To: b, Proto: one(d, "tcp", "udp")})
+	return Instance{
+		What: "default_acl_drop, and sw1 allows SCTP only", Flow: f,
+		Inject: []string{"set nb_global . options:default_acl_drop=true", "acl-add sw1 to-lport 1000 'sctp' allow-related"},
+		Mend:   []string{"remove nb_global . options default_acl_drop", "acl-del sw1 to-lport 1000 'sctp'"},
+		Asks:   []Ask{{Args: f.why(d.topo), Codes: []string{"no-acl-allows"}}},
+	}
+}
+
+// aclReplyDropped drops what the server sends back, on a switch that does not track connections.
+func aclReplyDropped(d *draw) Instance {
+	sw := one(d, "sw1", "sw3")
+	a, b := two(d, ports[sw]...)
+	f := d.proto(Flow{From: a, To: b})
+	if sw == "sw1" && d.IntN(2) == 0 {
+		f.From = one(d, ports["sw0"]...)
+	}
+	name := d.name("no-answer")
+	match := fmt.Sprintf(`'inport == "%s" && ip4.dst == %s'`, f.To, address(d.topo, f.From))
+	return Instance{
+		What: fmt.Sprintf("%s on %s drops what %s sends to %s", name, sw, f.To, f.From), Flow: f,
+		Inject: []string{fmt.Sprintf("--name=%s acl-add %s from-lport 1500 %s drop", name, sw, match)},
+		Mend:   []string{fmt.Sprintf("acl-del %s from-lport 1500 %s", sw, match)},
+		Asks:   []Ask{{Args: f.why(d.topo), Codes: []string{"reply-dropped"}, Objects: []string{name, "?--bare --columns=_uuid find acl name=" + name}}},
+	}
+}
+
+// aclPortGroup drops by an address set and a port group, as a security group does.
+func aclPortGroup(d *draw) Instance {
+	f := d.routed()
+	name := d.name("sg")
+	set := fmt.Sprintf("set%d", d.n)
+	group := fmt.Sprintf("pg_case%d", d.n)
+	return Instance{
+		What: fmt.Sprintf("%s on port group %s drops all from address set %s", name, group, set), Flow: f,
+		Setup: []string{"pg-add " + group + " " + f.To, fmt.Sprintf("create Address_Set name=%s addresses=10.77.0.1", set),
+			fmt.Sprintf("--name=%s acl-add %s to-lport 1500 'outport == @%s && ip4.src == $%s' drop", name, group, group, set)},
+		Teardown: []string{"pg-del " + group, "destroy Address_Set " + set},
+		Inject:   []string{fmt.Sprintf("add Address_Set %s addresses %s", set, address(d.topo, f.From))},
+		Mend:     []string{fmt.Sprintf("remove Address_Set %s addresses %s", set, address(d.topo, f.From))},
+		Asks:     []Ask{{Args: f.why(d.topo), Codes: []string{"acl-drop"}, Objects: []string{name, "?--bare --columns=_uuid find acl name=" + name}}},
+	}
+}
+
+func portSecurity(d *draw) Instance {
+	f := d.pair()
+	v, _ := d.topo.VIF(f.From)
+	other := one(d, v.MAC+" 10.9.9.9", "52:54:00:99:00:01 "+v.IP(false), "52:54:00:99:00:01")
+	return Instance{
+		What: fmt.Sprintf("port security of %s is %q", f.From, other), Flow: f,
+		Inject: []string{fmt.Sprintf("lsp-set-port-security %s '%s'", f.From, other)},
+		Mend:   []string{"lsp-set-port-security " + f.From},
+		Asks:   []Ask{{Args: f.why(d.topo), Codes: []string{"port-security"}, Objects: []string{f.From}}},
+	}
+}

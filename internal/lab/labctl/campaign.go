@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/campaign"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
+)
+
+// campaignBar is the minimum percentage of instances that the tool must name rightly.
+const campaignBar = 98
+
+// campaignFlags are the flags of the command and of its part in the instance.
+type campaignFlags struct {
+	faults int
+	seed   uint64
+	kinds  string
+	tool   string // "" only injects
+}
+
+func (c *campaignFlags) parse(name string, args []string) error {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.IntVar(&c.faults, "faults", 0, "number of faults to inject; 0: each kind once")
+	fs.Uint64Var(&c.seed, "seed", 1, "seed of what is drawn")
+	fs.StringVar(&c.kinds, "kinds", "", "kinds to draw from (regular expression)")
+	fs.StringVar(&c.tool, "tool", remoteBin+"/ovn-ct-trace", "the command to ask; empty: only inject, and check that each fault shows")
+	if err := fs.Parse(args); err != nil {
+		return &guest.ExitError{Code: 2}
+	}
+	return nil
+}
+
+// cmdCampaign injects faults in the lab and asks the tool about each.
+func cmdCampaign(ctx context.Context, args []string) error {
+	var c campaignFlags
+	if err := c.parse("campaign", args); err != nil {
+		return err
+	}
+	s, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if _, err := os.Stat(filepath.Join(s.cfg.Checkout, "bin", "ovn-ct-trace")); err != nil && c.tool != "" {
+		return errors.New("the tool is not built: make build")
+	}
+	argv := append([]string{remoteBin + "/labctl", "inside-campaign"}, args...)
+	wctx, out, stop := watch(ctx, os.Stdout, silenceLimit)
+	defer stop()
+	err = s.in.Run(wctx, guest.Command{Argv: argv, Dir: s.cfg.Checkout, Env: passEnv(), Stdout: out, Stderr: os.Stderr})
+	if wctx.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("the lab hangs: %w", context.Cause(wctx))
+	}
+	return err
+}
+
+// cmdInsideCampaign runs the campaign in this instance.
+func cmdInsideCampaign(ctx context.Context, args []string) error {
+	var c campaignFlags
+	if err := c.parse("inside-campaign", args); err != nil {
+		return err
+	}
+	l, err := lab.Attach(base(), os.Stderr)
+	if err != nil {
+		return err
+	}
+	kinds, err := campaignKinds(l, c.kinds)
+	if err != nil {
+		return err
+	}
+	if c.faults == 0 {
+		c.faults = len(kinds)
+	}
+	p := &probe.Runner{Lab: l, Tool: c.tool, Out: os.Stdout, Settle: settleTime(l.Topo)}
+	if err := p.Open(ctx); err != nil {
+		return err
+	}
+	defer p.Close()
+	on, err := l.Versions(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("campaign: on %s\n", on)
+	r := &campaign.Runner{Lab: l, Probe: p, Tool: c.tool, Out: os.Stdout}
+	score, err := r.Run(ctx, kinds, c.faults, c.seed)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("campaign: kinds=%d instances=%d right=%d wrong=%d missed=%d false=%d median_s=%.2f seed=%d\n",
+		score.Kinds, score.Instances, score.Right, score.Wrong, score.Missed, score.False, score.Median, c.seed)
+	if score.Percent() < campaignBar || score.False > 0 {
+		return &guest.ExitError{Code: 1}
+	}
+	return nil
+}
+
+// campaignKinds returns the kinds that this lab can have and whose names match.
+func campaignKinds(l *lab.Lab, pattern string) ([]campaign.Kind, error) {
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := l.NBSchema()
+	if err != nil {
+		return nil, err
+	}
+	var out []campaign.Kind
+	for _, k := range campaign.All() {
+		if re.MatchString(k.Name) && schema.Has(k.Needs) && (k.Only == "" || k.Only == l.Topo.Datapath) {
+			out = append(out, k)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no kind %q", pattern)
+	}
+	return out, nil
+}
