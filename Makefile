@@ -27,7 +27,7 @@ SEEDS ?= 200
 JOBS ?= 2
 LABCTL := bin/labctl
 
-.PHONY: docs all build labctl unit test live difftest difftest-long oracle coverage lint fuzz bench demo lab lab-up lab-down capture setup clean
+.PHONY: docs all build labctl unit test live difftest difftest-long oracle campaign coverage lint fuzz bench demo lab lab-up lab-down capture setup clean
 
 all: build
 
@@ -66,6 +66,13 @@ difftest-long: setup
 # The lab's cases: predicted, sent, compared.
 oracle: setup build labctl
 	@$(ON) $(LABCTL) oracle -case '$(CASE)' -random $(RANDOM_CASES) -seed $(SEED)
+
+# Faults are injected in the lab, and the tool must name them; FAULTS=N faults (default: each kind once), drawn by SEED; KIND=name draws
+# from some kinds (a regular expression).
+FAULTS ?= 0
+KIND ?=
+campaign: setup build labctl
+	@$(ON) $(LABCTL) campaign -faults $(FAULTS) -seed $(SEED) -kinds '$(KIND)'
 
 # docs/coverage.md, from complete runs of the oracle on each datapath and release.
 RUNS = $(CT_TRACE_CACHE)/oracle

@@ -86,11 +86,12 @@ var allowed = map[string][]string{
 	"cmd/ovn-ct-trace":    {"internal/cli"},
 
 	// The lab judges the tool from outside: its probes read its output by types of their own.
-	"internal/lab":       {"internal/nodens"},
-	"internal/lab/probe": {"internal/lab", "internal/reporttest"},
-	"internal/lab/cases": {"internal/lab", "internal/lab/probe"},
-	"internal/lab/guest": nil,
-	"internal/lab/labctl": {"internal/bench/replay", "internal/lab", "internal/lab/cases", "internal/lab/guest",
+	"internal/lab":          {"internal/nodens"},
+	"internal/lab/probe":    {"internal/lab", "internal/reporttest"},
+	"internal/lab/cases":    {"internal/lab", "internal/lab/probe"},
+	"internal/lab/campaign": {"internal/lab", "internal/lab/cases", "internal/lab/probe"},
+	"internal/lab/guest":    nil,
+	"internal/lab/labctl": {"internal/bench/replay", "internal/lab", "internal/lab/campaign", "internal/lab/cases", "internal/lab/guest",
 		"internal/lab/probe", "report"},
 
 	"internal/bench":                 {anything},

@@ -52,6 +52,9 @@ type Ask struct {
 	// its place. A text that begins with "?" is a command of lab.Do that prints UUIDs, run when the
 	// fault is there. Without any, the code is enough.
 	Objects []string
+	// Any accepts the finding as any cause that why names; otherwise only the first counts, which
+	// decides.
+	Any bool
 	// Stays skips the check that the finding is gone after mending.
 	Stays bool
 }

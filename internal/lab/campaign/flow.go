@@ -53,6 +53,9 @@ func (f Flow) why(t *lab.Topology) []string {
 	if i := slices.IndexFunc(t.Hosts, func(h lab.Host) bool { return h.Name == f.From }); i >= 0 {
 		return append(args, p.Microflow(t.Hosts[i].Port))
 	}
+	if switchOf(f.From) == "prov" { // no router, so that the next hop has to be given
+		return append(args, p.Microflow(f.From))
+	}
 	to := p.Dst
 	switch {
 	case f.Proto == "icmp":

@@ -20,12 +20,14 @@ const (
 func (v Verdict) String() string { return [...]string{"right", "wrong", "missed"}[v] }
 
 // judge compares an answer with a question. Objects are the ask's, with the commands among them
-// replaced by what they print. Of why, only the first cause counts, for it decides; of nat, any
-// finding.
+// replaced by what they print. Of why, the first cause counts, for it decides; of nat, any finding.
 func judge(a *Answer, ask Ask, objects []string) Verdict {
 	all := a.Findings
 	if a.why {
-		all = a.Causes[:min(len(a.Causes), 1)]
+		all = a.Causes
+	}
+	if a.why && !ask.Any {
+		all = all[:min(len(all), 1)]
 	}
 	verdict := Missed
 	for _, f := range all {

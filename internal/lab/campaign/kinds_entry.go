@@ -17,14 +17,22 @@ var entries = []Kind{
 }
 
 // zone returns the conntrack zone of a port or of a router (its name with _dnat or _snat) on a
-// chassis.
+// chassis. OVN 23.03 names a router's zones by the UUID of its datapath.
 func (s *stage) zone(ctx context.Context, chassis, owner string) (string, error) {
+	byUUID := owner
+	if router, kind, ok := strings.Cut(owner, "_"); ok {
+		id, err := s.Lab.Ask(ctx, "@sb --bare --columns=_uuid find datapath_binding external_ids:name="+router)
+		if err != nil {
+			return "", err
+		}
+		byUUID = strings.TrimSpace(id) + "_" + kind
+	}
 	out, err := s.Lab.Ask(ctx, "@"+chassis+" ovn-appctl -t ovn-controller ct-zone-list")
 	if err != nil {
 		return "", err
 	}
 	for line := range strings.Lines(out) {
-		if w := strings.Fields(line); len(w) == 2 && w[0] == owner {
+		if w := strings.Fields(line); len(w) == 2 && (w[0] == owner || w[0] == byUUID) {
 			return w[1], nil
 		}
 	}
@@ -33,7 +41,7 @@ func (s *stage) zone(ctx context.Context, chassis, owner string) (string, error)
 
 // orphanHalf empties one of the zones that a connection passes.
 func orphanHalf(d *draw) Instance {
-	f := d.port(Flow{From: one(d, ports["sw4"]...), To: "ext3", Proto: one(d, "tcp", "udp"), Sport: 20000 + d.IntN(5000)})
+	f := d.port(Flow{From: "sw4-p2", To: "ext3", Proto: one(d, "tcp", "udp"), Sport: 20000 + d.IntN(5000)})
 	back := Flow{From: f.From, To: f.To, Proto: f.Proto, Dport: f.Dport}
 	return Instance{
 		What: fmt.Sprintf("the zones of gr0 on hv2 are emptied; %s keeps its entry on %s", f, d.chassis(f.From)), Flow: back, Before: before(f),
@@ -65,9 +73,20 @@ func unanswered(ctx context.Context, s *stage) (string, error) {
 	return "", err
 }
 
+// toVIP draws a flow whose entries are committed in the zone of its sender.
+func (d *draw) toVIP(tcp bool) Flow {
+	f := one(d, Flow{To: "30.0.0.10", Proto: "tcp", Dport: 80}, Flow{To: "30.0.0.11", Proto: "tcp", Dport: 80}, Flow{To: "30.0.0.10", Proto: "udp", Dport: 53})
+	if tcp {
+		f.Proto, f.Dport = "tcp", 80
+	}
+	f.From = one(d, ports["sw0"]...)
+	return f
+}
+
 // halfOpen leaves a connection that nobody answers.
 func halfOpen(d *draw) Instance {
-	f := d.port(Flow{From: one(d, ports["sw0"]...), To: one(d, ports["sw1"]...), Proto: "tcp", Sport: 20000 + d.IntN(5000)})
+	f := d.toVIP(true)
+	f.Sport = 20000 + d.IntN(5000)
 	return Instance{
 		What: f.String() + ": a SYN that nobody answers",
 		Act: func(ctx context.Context, s *stage) error {
@@ -76,7 +95,7 @@ func halfOpen(d *draw) Instance {
 		},
 		Mend: []string{flushAll},
 		Shows: func(_ context.Context, s *stage) (string, error) {
-			return s.left(d.chassis(f.From), address(d.topo, f.From))
+			return s.left(d.chassis(f.From), f)
 		},
 		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"half-open"}, Objects: []string{f.From, d.chassis(f.From), address(d.topo, f.From)}}},
 	}
@@ -127,22 +146,26 @@ func policyOutlived(d *draw) Instance {
 			}
 			return "the answer does not pass any more", nil
 		},
-		Asks: []Ask{{Args: from.why(d.topo), Codes: []string{"policy-outlived"},
+		Asks: []Ask{{Args: from.why(d.topo), Codes: []string{"policy-outlived"}, Any: true,
 			Objects: []string{client, server, name, "in-" + name, "?--bare --columns=_uuid find acl name=in-" + name}}},
 	}
 }
 
 // zoneLimit limits the zone of a port to the entries that it has.
 func zoneLimit(d *draw) Instance {
-	f := d.port(Flow{From: one(d, ports["sw0"]...), To: one(d, ports["sw1"]...), Proto: one(d, "tcp", "udp")})
+	f := d.toVIP(false)
 	at, zone := d.chassis(f.From), ""
 	return Instance{
-		What: fmt.Sprintf("the zone of %s on %s has a limit of 1 entry", f.From, at), Flow: f, Before: before(f),
+		What: fmt.Sprintf("the zone of %s on %s has a limit of 1 entry", f.From, at), Flow: f,
 		Act: func(ctx context.Context, s *stage) (err error) {
 			if zone, err = s.zone(ctx, at, f.From); err != nil {
 				return err
 			}
-			return s.Lab.Do(ctx, "@"+at+" ovs-appctl dpctl/ct-set-limits zone="+zone+",limit=1")
+			if err := s.Lab.Do(ctx, "@"+at+" ovs-appctl dpctl/ct-set-limits zone="+zone+",limit=1"); err != nil {
+				return err
+			}
+			_, _, err = s.works(ctx, f) // may take the place: the userspace datapath counts new entries only
+			return err
 		},
 		Repair: func(ctx context.Context, s *stage) error {
 			return s.Lab.Do(ctx, "@"+at+" ovs-appctl dpctl/ct-del-limits zone="+zone)

@@ -3,8 +3,6 @@ package campaign
 import (
 	"context"
 	"fmt"
-
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
 // translations are faults of NAT rules, and of the entries that outlive them.
@@ -181,28 +179,26 @@ func gatewayMoved(d *draw) Instance {
 		What: fmt.Sprintf("the gateway of lr1-public moves from hv3 to %s under a connection", to), Flow: back, Before: before(f),
 		Inject: []string{"lrp-set-gateway-chassis lr1-public " + to + " 30", "@bound cr-lr1-public " + to, "@sleep 2s"},
 		Mend:   []string{"lrp-del-gateway-chassis lr1-public " + to, "@bound cr-lr1-public hv3", "@sleep 2s", flushAll},
-		Shows:  func(_ context.Context, s *stage) (string, error) { return s.left("hv3", address(d.topo, f.From)) },
+		Shows:  func(_ context.Context, s *stage) (string, error) { return s.left("hv3", f) },
 		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"gateway-moved", "known-elsewhere"},
 			Objects: []string{"lr1", "hv3", to, "lr1-public", "cr-lr1-public"}}},
 	}
 }
 
-// left returns "" if a chassis has an entry of a machine.
-func (s *stage) left(chassis, address string) (string, error) {
+// left returns "" if a chassis has an entry of a flow with a given source port.
+func (s *stage) left(chassis string, f Flow) (string, error) {
 	all, err := s.Probe.Entries()
 	if err != nil {
 		return "", err
 	}
+	src := address(s.Lab.Topo, f.From)
 	for _, e := range all[chassis] {
-		if of(e, address) {
+		if e.Orig.Src.String() == src && int(e.Orig.Sport) == f.Sport {
 			return "", nil
 		}
 	}
-	return fmt.Sprintf("%s has no entry of %s", chassis, address), nil
+	return fmt.Sprintf("%s has no entry of %s", chassis, f), nil
 }
-
-// of reports whether an entry's connection was opened by a machine.
-func of(e probe.Entry, address string) bool { return e.Orig.Src.String() == address }
 
 // zoneMoved gives a gateway router's source NAT another zone under a connection.
 func zoneMoved(d *draw) Instance {
@@ -213,7 +209,7 @@ func zoneMoved(d *draw) Instance {
 		What: fmt.Sprintf("gr0's zone of source NAT is now %d; the entries of a connection are in the one before", zone), Flow: back, Before: before(f),
 		Inject: []string{fmt.Sprintf("set logical_router gr0 options:snat-ct-zone=%d", zone), "@sleep 1s"},
 		Mend:   []string{"remove logical_router gr0 options snat-ct-zone", "@sleep 1s", flushAll},
-		Shows:  func(_ context.Context, s *stage) (string, error) { return s.left("hv2", address(d.topo, f.From)) },
+		Shows:  func(_ context.Context, s *stage) (string, error) { return s.left("hv2", f) },
 		Asks:   []Ask{{Args: []string{"nat"}, Codes: []string{"zone-moved"}, Objects: []string{"gr0", "gr0_snat", "hv2"}}},
 	}
 }

@@ -35,8 +35,10 @@ func addressMissing(d *draw) Instance {
 	}
 	return Instance{
 		What: "the addresses of " + f.To + " have no IP address", Flow: f,
-		Inject: []string{fmt.Sprintf("lsp-set-addresses %s %s", f.To, v.MAC)}, Mend: []string{fmt.Sprintf("lsp-set-addresses %s '%s'", f.To, all)},
-		Asks: []Ask{{Args: f.why(d.topo), Codes: []string{"next-hop-unresolved"}, Objects: []string{v.IP(false)}}},
+		// While the change spreads, OVN may answer its own request, and learn that.
+		Inject: []string{fmt.Sprintf("lsp-set-addresses %s %s", f.To, v.MAC), "--wait=hv sync", "@sb --all destroy mac_binding"},
+		Mend:   []string{fmt.Sprintf("lsp-set-addresses %s '%s'", f.To, all)},
+		Asks:   []Ask{{Args: f.why(d.topo), Codes: []string{"next-hop-unresolved"}, Objects: []string{v.IP(false)}}},
 	}
 }
 

@@ -49,7 +49,7 @@ func discardRoute(d *draw) Instance {
 		What: "lr0 discards " + to, Flow: f,
 		Inject: []string{"lr-route-add lr0 " + to + "/32 discard"}, Mend: []string{"lr-route-del lr0 " + to + "/32"},
 		Asks: []Ask{{Args: f.why(d.topo), Codes: []string{"blackhole-route"},
-			Objects: []string{"lr0", fmt.Sprintf(`?--bare --columns=_uuid find logical_router_static_route ip_prefix='"%s/32"'`, to)}}},
+			Objects: []string{"lr0", fmt.Sprintf(`?--bare --columns=_uuid find logical_router_static_route ip_prefix='"%s"'`, to)}}},
 	}
 }
 
