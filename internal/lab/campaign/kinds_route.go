@@ -36,7 +36,7 @@ func noRoute(d *draw) Instance {
 func noRouteBack(d *draw) Instance {
 	f := d.proto(Flow{From: "ext3", To: "172.17.0.30"})
 	return Instance{
-		What: "lr2's default route is removed: sw4-p1 cannot answer", Flow: f,
+		What: fmt.Sprintf("lr2's default route is removed, which answers of %s need", f), Flow: f,
 		Inject: []string{"lr-route-del lr2 0.0.0.0/0"}, Mend: []string{"lr-route-add lr2 0.0.0.0/0 100.64.0.2"},
 		Asks: []Ask{{Args: f.why(d.topo), Codes: []string{"reply-dropped"}, Objects: []string{"lr2"}}},
 	}

@@ -59,7 +59,7 @@ func aclDefaultDrop(d *draw) Instance {
 	a, b := two(d, ports["sw1"]...)
 	f := d.port(Flow{From: a, To: b, Proto: one(d, "tcp", "udp")})
 	return Instance{
-		What: "default_acl_drop, and sw1 allows SCTP only", Flow: f,
+		What: fmt.Sprintf("default_acl_drop, and sw1 allows SCTP only: %s", f), Flow: f,
 		Inject: []string{"set nb_global . options:default_acl_drop=true", "acl-add sw1 to-lport 1000 'sctp' allow-related"},
 		Mend:   []string{"remove nb_global . options default_acl_drop", "acl-del sw1 to-lport 1000 'sctp'"},
 		Asks:   []Ask{{Args: f.why(d.topo), Codes: []string{"no-acl-allows"}}},
@@ -91,7 +91,7 @@ func aclPortGroup(d *draw) Instance {
 	set := fmt.Sprintf("set%d", d.n)
 	group := fmt.Sprintf("pg_case%d", d.n)
 	return Instance{
-		What: fmt.Sprintf("%s on port group %s drops all from address set %s", name, group, set), Flow: f,
+		What: fmt.Sprintf("%s on port group %s (%s) drops all from address set %s, which now has %s", name, group, f.To, set, f.From), Flow: f,
 		Setup: []string{"pg-add " + group + " " + f.To, fmt.Sprintf("create Address_Set name=%s addresses=10.77.0.1", set),
 			fmt.Sprintf("--name=%s acl-add %s to-lport 1500 'outport == @%s && ip4.src == $%s' drop", name, group, group, set)},
 		Teardown: []string{"pg-del " + group, "destroy Address_Set " + set},
