@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 )
 
 // entries are faults of conntrack's entries and of its limits.
@@ -14,6 +17,8 @@ var entries = []Kind{
 	{Name: "policy-outlived", Draw: policyOutlived},
 	{Name: "zone-limit", Draw: zoneLimit},
 	{Name: "zone-clash", Draw: zoneClash},
+	{Name: "table-full", Only: lab.Userspace, Draw: tableFull},
+	{Name: "unreplied-storm", Draw: unrepliedStorm},
 }
 
 // zone returns the conntrack zone of a port or of a router (its name with _dnat or _snat) on a
@@ -90,8 +95,10 @@ func halfOpen(d *draw) Instance {
 	return Instance{
 		What: f.String() + ": a SYN that nobody answers",
 		Act: func(ctx context.Context, s *stage) error {
-			_, err := s.Probe.SendOne(ctx, f.packet(s.Lab.Topo, f.Sport))
-			return err
+			if _, err := s.Probe.SendOne(ctx, f.packet(s.Lab.Topo, f.Sport)); err != nil {
+				return err
+			}
+			return s.Lab.Do(ctx, "@sleep 6s") // a handshake may take some seconds
 		},
 		Mend: []string{flushAll},
 		Shows: func(_ context.Context, s *stage) (string, error) {
@@ -210,5 +217,53 @@ func zoneClash(d *draw) Instance {
 			return "", err
 		},
 		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"zone-clash"}, Objects: []string{a, b, at}}},
+	}
+}
+
+// tableFull limits the connections of a chassis to a few, which it has. The kernel's limit is not
+// per namespace.
+func tableFull(d *draw) Instance {
+	f := d.toVIP(false)
+	at, n := d.chassis(f.From), 5+d.IntN(20)
+	return Instance{
+		What: fmt.Sprintf("the table of %s takes %d connections, and has them", at, n), Flow: f,
+		Act: func(ctx context.Context, s *stage) error {
+			if err := s.Lab.Do(ctx, fmt.Sprintf("@%s ovs-appctl dpctl/ct-set-maxconns %d", at, n)); err != nil {
+				return err
+			}
+			return s.storm(f, n+5)
+		},
+		Mend: []string{"@" + at + " ovs-appctl dpctl/ct-set-maxconns 3000000", flushAll},
+		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"table-full"}, Objects: []string{at}}},
+	}
+}
+
+// storm sends n first packets of a flow from different ports. Nobody answers them.
+func (s *stage) storm(f Flow, n int) error {
+	for i := range n {
+		if err := s.Probe.Emit(f.packet(s.Lab.Topo, 10000+i)); err != nil {
+			return err
+		}
+		if i%20 == 19 {
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	time.Sleep(time.Second)
+	return nil
+}
+
+// unrepliedStorm is a flood of requests that nobody answers.
+func unrepliedStorm(d *draw) Instance {
+	f := d.toVIP(false)
+	n := 1200 + d.IntN(500)
+	return Instance{
+		What: fmt.Sprintf("%d requests of %s that nobody answers", n, f),
+		Act:  func(_ context.Context, s *stage) error { return s.storm(f, n) },
+		Mend: []string{flushAll},
+		Shows: func(_ context.Context, s *stage) (string, error) {
+			f.Sport = 10000
+			return s.left(d.chassis(f.From), f)
+		},
+		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"unreplied-storm"}, Objects: []string{f.From, d.chassis(f.From)}}},
 	}
 }

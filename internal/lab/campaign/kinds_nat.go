@@ -10,6 +10,8 @@ var translations = []Kind{
 	{Name: "stale-snat", Draw: staleSNAT},
 	{Name: "stale-floating-ip", Draw: staleFloating},
 	{Name: "snat-exhausted", Draw: snatExhausted},
+	{Name: "snat-port-clash", Draw: snatPortClash},
+	{Name: "snat-hits-vip", Draw: snatHitsVIP},
 	{Name: "nat-conflict-external", Draw: natConflictExternal},
 	{Name: "nat-conflict-logical", Draw: natConflictLogical},
 	{Name: "gateway-moved", Draw: gatewayMoved},
@@ -113,6 +115,44 @@ func snatExhausted(d *draw) Instance {
 		Shows: untranslated(external),
 		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"snat-exhausted"},
 			Objects: []string{external, fmt.Sprintf("?--bare --columns=_uuid find nat external_ip=%s", external)}}},
+	}
+}
+
+// snatPortClash makes two machines use one source port to one destination.
+func snatPortClash(d *draw) Instance {
+	f := d.port(Flow{From: "sw4-p1", To: "ext3", Proto: one(d, "tcp", "udp"), Sport: 20000 + d.IntN(5000)})
+	g := f
+	g.From = "sw4-p2"
+	external := fmt.Sprintf("172.17.0.%d", 60+d.IntN(9))
+	del := "--if-exists lr-nat-del gr0 snat"
+	return Instance{
+		What:     fmt.Sprintf("%s and %s use port %d of %s to %s:%d", f.From, g.From, f.Sport, external, f.To, f.Dport),
+		Setup:    []string{"lr-nat-del gr0 dnat_and_snat 172.17.0.30", "lr-nat-add gr0 snat " + external + " 60.0.0.3", "lr-nat-add gr0 snat " + external + " 60.0.0.4"},
+		Teardown: []string{del + " 60.0.0.3", del + " 60.0.0.4", "lr-nat-add gr0 dnat_and_snat 172.17.0.30 60.0.0.3"},
+		Act:      func(ctx context.Context, s *stage) error { return before(f, g)(ctx, s) }, Mend: []string{flushAll},
+		Shows: func(_ context.Context, s *stage) (string, error) {
+			if port := s.conns[1].sent[0].Real.Ends[0].Frame.Header["l4_src"]; port == fmt.Sprint(f.Sport) {
+				return "both have port " + port, nil
+			}
+			return "", nil
+		},
+		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"snat-port-clash"}, Objects: []string{external, "?--bare --columns=_uuid find nat external_ip=" + external}}},
+	}
+}
+
+// snatHitsVIP gives a client's port on its NAT address to a VIP.
+func snatHitsVIP(d *draw) Instance {
+	f := d.port(Flow{From: "sw4-p2", To: "ext3", Proto: one(d, "tcp", "udp"), Sport: 20000 + d.IntN(5000)})
+	external, lb := fmt.Sprintf("172.17.0.%d", 60+d.IntN(9)), d.name("lb-port")
+	del := "--if-exists lr-nat-del gr0 snat 60.0.0.4"
+	return Instance{
+		What:  fmt.Sprintf("%s:%d is the source of %s, and a VIP of %s", external, f.Sport, f, lb),
+		Setup: []string{"lr-nat-add gr0 snat " + external + " 60.0.0.4"}, Teardown: []string{del, "--if-exists lb-del " + lb},
+		Before: before(f),
+		Inject: []string{fmt.Sprintf("lb-add %s %s:%d 60.0.0.3:8080 %s", lb, external, f.Sport, f.Proto), "lr-lb-add gr0 " + lb},
+		Mend:   []string{"lb-del " + lb, flushAll},
+		Shows:  func(_ context.Context, s *stage) (string, error) { return s.left("hv2", f) },
+		Asks:   []Ask{{Args: []string{"nat"}, Codes: []string{"snat-hits-vip"}, Objects: []string{external, lb, "?--bare --columns=_uuid find load_balancer name=" + lb}}},
 	}
 }
 

@@ -25,5 +25,19 @@ func (r *Runner) SendOne(ctx context.Context, p Packet) (*Reality, error) {
 	return r.Send(ctx, p, r.Stamp(&p), 1)
 }
 
+// Emit sends one packet and does not wait for what becomes of it.
+func (r *Runner) Emit(p Packet) error {
+	at, tag, err := r.origin(p)
+	if err != nil {
+		return err
+	}
+	p.VLAN = tag
+	frame, err := p.Bytes()
+	if err != nil {
+		return err
+	}
+	return r.taps[at].send(frame)
+}
+
 // Entries returns the conntrack entries of every chassis.
 func (r *Runner) Entries() (map[string][]Entry, error) { return r.dumpAll() }
