@@ -94,6 +94,48 @@ func TestDecodeCut(t *testing.T) {
 	}
 }
 
+// TestCutHeaders: the packet of a cut transport header is the whole frame's, except for what the
+// error names as lacking. The flow is known from four bytes of a header with ports on, and from two
+// of an ICMP header.
+func TestCutHeaders(t *testing.T) {
+	seen := map[packet.Lack]int{}
+	for _, p := range packettest.Generate(12, 400) {
+		frame := packettest.Frame(t, p)
+		whole, _, err := packet.Decode(frame, len(frame))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range frame {
+			var cut *packet.CutError
+			if _, _, err := packet.Decode(frame[:n], len(frame)); !errors.As(err, &cut) {
+				continue
+			}
+			known := whole.IsIP() && (cut.What == packet.ProtoName(whole.Proto)+" header") && whole.Frag != packet.FragLater && !whole.IsIGMP() &&
+				(whole.HasPorts() && n-cut.Off >= 4 || (whole.IsICMP() || whole.IsICMPv6()) && !whole.IsND() && n-cut.Off >= 2)
+			if known != (cut.Packet != nil) {
+				t.Fatalf("%x of %d bytes: packet %v, known: %v", frame[:n], len(frame), cut.Packet, known)
+			}
+			if cut.Packet == nil {
+				continue
+			}
+			got, want := *cut.Packet, whole
+			want.Inner = nil
+			switch seen[cut.Lacks]++; cut.Lacks {
+			case packet.LackTCPFlags:
+				want.TCPFlags = 0
+			case packet.LackICMPID:
+				want.ICMPID, want.HasID = 0, false
+			}
+			if diff := cmp.Diff(want, got, cmpAddr); diff != "" {
+				t.Fatalf("%x of %d bytes: -whole +got\n%s", frame[:n], len(frame), diff)
+			}
+		}
+	}
+	if seen[0] < 100 || seen[packet.LackTCPFlags] < 100 || seen[packet.LackICMPID] < 20 {
+		t.Errorf("cut headers seen, by what they lack: %v", seen)
+	}
+}
+
 // FuzzDecodeCut: of a frame that the capture cut nothing is read that the whole frame would
 // contradict.
 func FuzzDecodeCut(f *testing.F) {

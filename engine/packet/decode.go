@@ -21,8 +21,8 @@ func (e *DecodeError) Error() string { return fmt.Sprintf("frame: offset %d: %s"
 //
 // wire is the length in bytes of the frame as sent: len(frame), or more if a capture kept only the
 // first bytes. A header that ends beyond wire, or that is malformed, is a *DecodeError; a header
-// that the capture cut is a *CutError. TCP options and a quoted packet may be cut; Inner is then
-// nil.
+// that the capture cut is a *CutError, which has what was captured. TCP options and a quoted packet
+// may be cut; Inner is then nil.
 func Decode(frame []byte, wire int) (p Packet, payload []byte, err error) {
 	d := decoder{in: frame, end: max(wire, len(frame))}
 	d.ethernet()
@@ -32,27 +32,16 @@ func Decode(frame []byte, wire int) (p Packet, payload []byte, err error) {
 	return d.p, d.rest(), nil
 }
 
-// DecodeBehind reads a packet of Ethernet type ethType without an Ethernet header, as some tunnels
-// carry it. wire and the errors are those of Decode.
-func DecodeBehind(ethType uint16, b []byte, wire int) (Packet, error) {
+// DecodeBehind reads a packet without an Ethernet header, as some tunnels and link types have it.
+// ethType is its Ethernet type, which may be a VLAN tag's. The results and wire are those of Decode;
+// offsets in errors count from the start of b.
+func DecodeBehind(ethType uint16, b []byte, wire int) (p Packet, payload []byte, err error) {
 	d := decoder{in: b, end: max(wire, len(b))}
-	d.network(ethType)
+	d.typed(ethType)
 	if d.err != nil {
-		return Packet{}, d.err
+		return Packet{}, nil, d.err
 	}
-	return d.p, nil
-}
-
-// CutError is the error of a frame of which a capture kept only Have bytes: the header at Off is
-// incomplete.
-type CutError struct {
-	Off, Have int
-	What      string
-}
-
-// Error returns, for example, "the capture cut it at 40 bytes, within the tcp header".
-func (e *CutError) Error() string {
-	return fmt.Sprintf("the capture cut it at %d bytes, within the %s", e.Have, e.What)
+	return d.p, d.rest(), nil
 }
 
 // decoder reads from left to right and keeps its first error. The packet ends at end, which is
@@ -76,13 +65,15 @@ func (d *decoder) fail(off int, format string, args ...any) {
 	}
 }
 
-// take returns the next n bytes, or n zeros when the frame is too short for what.
+// take returns the next n bytes, or n zeros when the frame is too short for what. Of bytes that the
+// capture cut, those that it kept are followed by zeros.
 func (d *decoder) take(n int, what string) []byte {
 	if d.err == nil && (n < 0 || d.left() < n) {
 		d.fail(d.off, "the frame ends inside the %s: %d bytes of %d", what, d.left(), n)
 	}
 	if d.err == nil && len(d.in)-d.off < n {
 		d.err = &CutError{Off: d.off, Have: len(d.in), What: what}
+		return append(d.in[min(d.off, len(d.in)):len(d.in):len(d.in)], make([]byte, n-max(0, len(d.in)-d.off))...)
 	}
 	if d.err != nil {
 		return make([]byte, max(n, 0))
@@ -96,17 +87,24 @@ func be32(b []byte) uint32 { return binary.BigEndian.Uint32(b) }
 
 func (d *decoder) ethernet() {
 	b := d.take(14, "Ethernet header")
+	if d.err != nil {
+		return
+	}
 	copy(d.p.EthDst[:], b)
 	copy(d.p.EthSrc[:], b[6:])
-	ethType := be16(b[12:])
+	d.typed(be16(b[12:]))
+}
+
+// typed reads what follows an Ethernet type: VLAN tags, and a network header.
+func (d *decoder) typed(ethType uint16) {
 	for ethType == EthVLAN || ethType == EthQinQ {
-		b = d.take(4, "VLAN tag")
-		tci := be16(b)
-		d.p.VLANs = append(d.p.VLANs, VLAN{TPID: ethType, VID: tci & 0xfff, PCP: uint8(tci >> 13)})
-		ethType = be16(b[2:])
+		b := d.take(4, "VLAN tag")
 		if d.err != nil {
 			return
 		}
+		tci := be16(b)
+		d.p.VLANs = append(d.p.VLANs, VLAN{TPID: ethType, VID: tci & 0xfff, PCP: uint8(tci >> 13)})
+		ethType = be16(b[2:])
 	}
 	if ethType < EthMin {
 		if ethType = d.llc(int(ethType)); d.err != nil || ethType == EthNone {
@@ -294,7 +292,11 @@ func (d *decoder) ports() {
 	}
 	b := d.take(n, ProtoName(d.p.Proto)+" header")
 	d.p.SrcPort, d.p.DstPort = be16(b), be16(b[2:])
-	if d.p.Proto != ProtoTCP || d.err != nil {
+	if d.err != nil {
+		d.cutPorts(start, b)
+		return
+	}
+	if d.p.Proto != ProtoTCP {
 		return
 	}
 	d.p.TCPFlags = TCPFlags(be16(b[12:])) & AllTCPFlags

@@ -3,8 +3,10 @@ package packet
 import "net/netip"
 
 func (d *decoder) icmp() {
+	start := d.off
 	b := d.take(8, ProtoName(d.p.Proto)+" header")
 	if d.err != nil {
+		d.cutICMP(start, b)
 		return
 	}
 	d.p.ICMPType, d.p.ICMPCode = b[0], b[1]

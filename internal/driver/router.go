@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
@@ -37,6 +38,29 @@ func (d *Driver) enterRouter(ctx context.Context, pb *ovn.PortBinding, at string
 	if chassis == "" {
 		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "a distributed router's port is on every chassis; --at CHASSIS says on which"}
 	}
+	return d.enterPipeline(ctx, dp, pb, chassis)
+}
+
+// EnterSeen finds where a packet entered that was seen in a tunnel from a chassis, with the tunnel
+// key of a logical port: as Enter does, and for a port between a switch and a router in the
+// pipeline of its own datapath on that chassis.
+func (d *Driver) EnterSeen(ctx context.Context, pb *ovn.PortBinding, chassis string, p packet.Packet) (Start, error) {
+	switch {
+	case pb.Type == "patch" || pb.Type == "l3gateway" || pb.Type == "chassisredirect":
+		dp, err := d.SB.DatapathByUUID(ctx, pb.Datapath)
+		if err != nil {
+			return Start{}, err
+		}
+		return d.enterPipeline(ctx, dp, pb, chassis)
+	case pb.IsVIF() && pb.Type != "localport":
+		chassis = ""
+	}
+	return d.Enter(ctx, pb, chassis, p)
+}
+
+// enterPipeline brings a packet into the ingress pipeline of a datapath on a chassis, at a port that
+// is no interface.
+func (d *Driver) enterPipeline(ctx context.Context, dp *ovn.Datapath, pb *ovn.PortBinding, chassis string) (Start, error) {
 	_, info, err := d.node(ctx, chassis)
 	if err != nil {
 		return Start{}, err
@@ -51,7 +75,7 @@ func (d *Driver) enterRouter(ctx context.Context, pb *ovn.PortBinding, at string
 		}
 	}
 	if len(actions) < 4 {
-		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "router " + dp.Name + " has no conntrack zones on " + chassis + ": it is not there"}
+		return Start{}, &EntryError{Port: pb.LogicalPort, Why: dp.Kind() + " " + dp.Name + " has no conntrack zones on " + chassis + ": it is not there"}
 	}
 	actions = append(actions, fmt.Sprintf("resubmit(,%d)", ingressTable))
 	return Start{Chassis: chassis, Port: pb.LogicalPort, Bridge: info.Bridge, OFPort: ofppNone, Via: "patch", Resume: strings.Join(actions, ",")}, nil

@@ -60,7 +60,8 @@ var allowed = map[string][]string{
 	"internal/ovn":       {"internal/dpif", "internal/failure", "internal/ovsdb", "internal/spelling"},
 	"internal/inventory": {"internal/ovn", "internal/ovsdb"},
 	"internal/ovnexpr":   {"internal/spelling", "internal/u128"},
-	"internal/microflow": {"ctstate", "engine/packet", "internal/openflow", "internal/ovnexpr", "internal/u128"},
+	"internal/capture":   {"engine/packet"},
+	"internal/microflow": {"ctstate", "engine/packet", "internal/openflow", "internal/ovnexpr", "internal/u128", "internal/capture"},
 	"internal/pinctrl":   {"engine/packet", "internal/ofreplay", "internal/openflow", "internal/syntax"},
 
 	// One chassis, and traces over several.
@@ -80,7 +81,7 @@ var allowed = map[string][]string{
 	"internal/usage":      {"internal/failure"},
 	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/usage"},
 	"internal/diagnose":   {"engine", "internal/inventory", "internal/ovn", "internal/ovsdb", "report"},
-	"internal/question":   {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report", "internal/diagnose"},
+	"internal/question":   {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report", "internal/diagnose", "internal/capture"},
 	".":                   {"internal/deployment", "internal/failure", "internal/question", "internal/render", "internal/usage", "report"},
 	"internal/cli":        {"ctstate", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/question", "internal/render", "internal/usage", "report", "report/schema"},
 	"cmd/ovn-ct-trace":    {"internal/cli"},
@@ -91,8 +92,7 @@ var allowed = map[string][]string{
 	"internal/lab/cases":    {"internal/lab", "internal/lab/probe"},
 	"internal/lab/campaign": {"internal/lab", "internal/lab/cases", "internal/lab/probe"},
 	"internal/lab/guest":    nil,
-	"internal/lab/labctl": {"internal/bench/replay", "internal/lab", "internal/lab/campaign", "internal/lab/cases", "internal/lab/guest",
-		"internal/lab/probe", "report"},
+	"internal/lab/labctl":   {"internal/bench/replay", "internal/lab", "internal/lab/campaign", "internal/lab/cases", "internal/lab/guest", "internal/lab/probe", "report"},
 
 	"internal/bench":                 {anything},
 	"internal/bench/ctbench":         {anything},

@@ -103,7 +103,7 @@ func (mf *Microflow) conflict(part Set, hint, format string, args ...any) error 
 // afterwards Packet.Dst is the address that needs a next hop. A contradiction to the microflow is
 // an error.
 func FillIP(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
-	if err := fillPort(mf, from); err != nil || mf.Given == HasAll {
+	if err := fillPort(mf, from); err != nil || mf.Frame != nil {
 		return err
 	}
 	if err := fillType(mf, from, to); err != nil {
@@ -128,11 +128,15 @@ func FillIP(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
 // addresses, TTL 64, protocol, ports, SYN, echo request. It does no I/O and gives the same packet
 // each time.
 func Fill(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
-	if err := FillIP(mf, from, to, o); err != nil || mf.Given == HasAll {
+	if err := FillIP(mf, from, to, o); err != nil {
 		return err
 	}
 	if err := fillMACs(mf, from, to, o); err != nil {
 		return err
+	}
+	if mf.Frame != nil {
+		fillCut(mf)
+		return nil
 	}
 	if !mf.Packet.IsIP() {
 		return nil
@@ -141,6 +145,16 @@ func Fill(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
 		mf.Packet.TTL = DefaultTTL
 	}
 	return fillTransport(mf, from, to)
+}
+
+// fillCut sets what a capture has cut off a frame's last header.
+func fillCut(mf *Microflow) {
+	if mf.take(HasTCPFlags) {
+		mf.Packet.TCPFlags = packet.FlagSYN
+	}
+	if mf.take(HasICMPID) {
+		fillID(&mf.Packet)
+	}
 }
 
 // suits marks a partly given part as not given, if the value agrees with the given bits.
@@ -345,17 +359,26 @@ func fillMACs(mf *Microflow, from Endpoint, to Destination, o FillOptions) error
 	p := &mf.Packet
 	mf.suits(HasEthSrc, from.MAC[:])
 	if mf.take(HasEthSrc) {
+		if from.MAC.IsZero() && mf.Frame != nil {
+			return fmt.Errorf("%s has no Ethernet source (%s), and %s has no MAC address to take for it", mf.Frame.Name(), mf.Frame.Link, orUnknown(from.Port))
+		}
 		if from.MAC.IsZero() {
 			return fmt.Errorf("%s has no MAC address: give eth.src", orUnknown(from.Port))
 		}
 		p.EthSrc = from.MAC
 	}
 	dst := ethDst(p, to, o)
+	if mf.Frame != nil && p.IsARP() && p.ARPOp == 2 {
+		dst = p.ARPTHA
+	}
 	mf.suits(HasEthDst, dst[:])
 	if !mf.take(HasEthDst) {
 		return nil
 	}
 	p.EthDst = dst
+	if p.EthDst.IsZero() && mf.Frame != nil {
+		return fmt.Errorf("%s has no Ethernet destination (%s), and none is known for the next hop to %s", mf.Frame.Name(), mf.Frame.Link, p.Dst)
+	}
 	if p.EthDst.IsZero() {
 		return fmt.Errorf("no MAC address is known for the next hop to %s: give eth.dst", p.Dst)
 	}
@@ -375,78 +398,4 @@ func ethDst(p *packet.Packet, to Destination, o FillOptions) packet.MAC {
 		return to.Endpoint.MAC
 	}
 	return o.NextHop
-}
-
-func fillTransport(mf *Microflow, from Endpoint, to Destination) error {
-	p := &mf.Packet
-	if p.Frag == packet.FragLater {
-		return nil
-	}
-	switch {
-	case p.HasPorts():
-		if mf.take(HasSrcPort) {
-			p.SrcPort = DefaultSrcPort
-		}
-		if mf.take(HasDstPort) {
-			p.DstPort = defaultPort(p.Proto)
-			if to.HasPort {
-				p.DstPort = to.Port
-			}
-		} else if to.HasPort && p.DstPort != to.Port {
-			return mf.conflict(HasDstPort, "", "the packet goes to port %d and not to %s", p.DstPort, to.Text)
-		}
-		if p.Proto == packet.ProtoTCP && mf.take(HasTCPFlags) {
-			p.TCPFlags = packet.FlagSYN
-		}
-	case p.IsICMP(), p.IsICMPv6():
-		if to.HasPort {
-			return mf.conflict(HasProto, "", "%s asks for a port and the packet is %s", to.Text, packet.ProtoName(p.Proto))
-		}
-		fillICMP(mf, from)
-	}
-	return nil
-}
-
-// defaultPort returns the destination port if only the protocol is given.
-func defaultPort(proto uint8) uint16 {
-	switch proto {
-	case packet.ProtoUDP:
-		return DefaultUDPPort
-	case packet.ProtoSCTP:
-		return DefaultSCTPPort
-	}
-	return DefaultTCPPort
-}
-
-func fillICMP(mf *Microflow, from Endpoint) {
-	p := &mf.Packet
-	if mf.take(HasICMPType) {
-		p.ICMPType = packet.ICMPEchoRequest
-		if p.IsICMPv6() {
-			p.ICMPType = packet.ICMPv6EchoRequest
-		}
-	}
-	mf.take(HasICMPCode)
-	if p.IsQuery() && p.Frag != packet.FragLater && mf.take(HasICMPID) {
-		// A request gets this id, unless conntrack has an entry with another id between the
-		// addresses. A reply has the id of its request, which is in conntrack.
-		p.ICMPID, p.HasID = DefaultICMPID, !p.IsQueryReply()
-		p.IDChosen = p.HasID
-	}
-	if !p.IsND() {
-		return
-	}
-	switch p.ICMPType {
-	case packet.ICMPv6NS:
-		if mf.take(HasNDSLL) {
-			p.NDSLL = from.MAC
-		}
-	case packet.ICMPv6NA: // for the sender's own address
-		if mf.take(HasNDTarget) {
-			p.NDTarget = p.Src
-		}
-		if mf.take(HasNDTLL) {
-			p.NDTLL = from.MAC
-		}
-	}
 }

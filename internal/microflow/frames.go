@@ -3,12 +3,11 @@ package microflow
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/capture"
 )
 
 // FromHex reads an Ethernet frame from hex digits. Blanks, colons, dashes, dots and 0x may separate
@@ -38,7 +37,7 @@ func FromHex(text string) (Microflow, error) {
 			i += 2
 		}
 	}
-	mf, err := fromFrame(frame, len(frame))
+	f, err := capture.Ethernet(frame)
 	var de *packet.DecodeError
 	if errors.As(err, &de) {
 		off := len(text)
@@ -47,8 +46,12 @@ func FromHex(text string) (Microflow, error) {
 		}
 		return fail(off, "byte %d: %s", de.Off, de.Msg)
 	}
+	if err != nil {
+		return Microflow{}, err
+	}
+	mf := FromFrame(f)
 	mf.Text = text
-	return mf, err
+	return mf, nil
 }
 
 func isHex(c byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", c) >= 0 }
@@ -68,66 +71,68 @@ func offsetLen(text string) int {
 	return len(form)
 }
 
-// fromFrame reads a frame of wire bytes; a capture may have cut off its end.
-func fromFrame(frame []byte, wire int) (Microflow, error) {
-	p, payload, err := packet.Decode(frame, wire)
-	if err != nil {
-		return Microflow{}, err
-	}
-	return Microflow{Packet: p, Given: HasAll, Within: within(p, payload, max(0, wire-len(frame)))}, nil
-}
-
 // FromPcap reads a frame of a pcap or pcapng file, given as FILE or FILE:N; the first frame is 1.
 func FromPcap(spec string) (Microflow, error) {
-	name, n := spec, 1
-	f, err := os.Open(name)
-	if i := strings.LastIndexByte(spec, ':'); errors.Is(err, os.ErrNotExist) && i >= 0 {
-		v, bad := strconv.ParseUint(spec[i+1:], 10, 31)
-		if bad != nil || v == 0 {
-			return Microflow{}, fmt.Errorf("%s: %q is no frame number: they count from 1", spec, spec[i+1:])
-		}
-		name, n = spec[:i], int(v)
-		f, err = os.Open(name)
-	}
+	f, err := capture.ReadFile(spec)
 	if err != nil {
 		return Microflow{}, err
 	}
-	defer f.Close()
-	mf, err := ReadPcap(f, n)
-	if err != nil {
-		return Microflow{}, fmt.Errorf("%s: %w", name, err)
-	}
+	mf := FromFrame(f)
 	mf.Text = spec
 	return mf, nil
 }
 
-// ReadPcap reads frame n, the first being 1, of a capture in either format.
-func ReadPcap(r io.Reader, n int) (Microflow, error) {
-	c, err := openCapture(r)
-	if err != nil {
-		return Microflow{}, err
+// FromFrame makes a microflow of a captured frame. Everything is given, but for what the frame does
+// not have: Ethernet addresses that its link type lacks, and what the capture cut off.
+func FromFrame(f capture.Frame) Microflow {
+	mf := Microflow{Packet: f.Packet, Given: HasAll, Frame: &f}
+	if f.NoSrc {
+		mf.Given &^= HasEthSrc
 	}
-	for i := 1; ; i++ {
-		rec, err := c.read(i == n)
-		switch {
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			return Microflow{}, fmt.Errorf("frame %d: the file ends within it", i)
-		case errors.Is(err, io.EOF):
-			return Microflow{}, fmt.Errorf("it has %d whole frames, there is no frame %d", i-1, n)
-		case err == nil && i < n:
-			continue
-		case err == nil && rec.link != linkEthernet:
-			err = wrongLink(rec.link)
-		}
-		var mf Microflow
-		if err == nil {
-			// If a capture claims to have kept more than the frame's length, all of it is taken as
-			// the frame.
-			mf, err = fromFrame(rec.data, max(rec.wire, len(rec.data)))
-		}
-		if err != nil {
-			return Microflow{}, fmt.Errorf("frame %d: %w", i, err)
-		}
-		return mf, nil
+	if f.NoDst {
+		mf.Given &^= HasEthDst
 	}
+	if f.Cut != nil && f.Cut.Lacks == packet.LackTCPFlags {
+		mf.Given &^= HasTCPFlags
+	}
+	if f.Cut != nil && f.Cut.Lacks == packet.LackICMPID {
+		mf.Given &^= HasICMPID
+	}
+	return mf
+}
+
+// Notes lists what a user should know of the frame that a microflow was made of, after Fill: where
+// it was captured, its comments, and what was filled in. Each note names the frame.
+func (mf *Microflow) Notes() []string {
+	f := mf.Frame
+	if f == nil {
+		return nil
+	}
+	var out []string
+	add := func(format string, args ...any) { out = append(out, f.Name()+": "+fmt.Sprintf(format, args...)) }
+	if f.Interface != "" {
+		add("captured on %s (%s)", f.Interface, f.Link)
+	}
+	for _, c := range f.Comments {
+		add("comment: %s", c)
+	}
+	src, dst := fmt.Sprintf("eth.src %v", mf.Packet.EthSrc), fmt.Sprintf("eth.dst %v", mf.Packet.EthDst)
+	switch sends := fmt.Sprintf("what %s sends with", mf.InPort); {
+	case f.NoSrc && f.NoDst:
+		add("%s has no Ethernet addresses: %s and %s are %s", f.Link, src, dst, sends)
+	case f.NoSrc:
+		add("%s has no Ethernet source: %s is %s", f.Link, src, sends)
+	case f.NoDst:
+		add("%s has no Ethernet destination: %s is %s", f.Link, dst, sends)
+	}
+	switch {
+	case f.Cut == nil:
+	case f.Cut.Lacks == packet.LackTCPFlags:
+		add("%v: tcp flags are missing, and taken as %v", f.Cut, mf.Packet.TCPFlags)
+	case f.Cut.Lacks == packet.LackICMPID:
+		add("%v: the icmp id is missing, and taken as %d", f.Cut, mf.Packet.ICMPID)
+	default:
+		add("%v: nothing that a trace uses is missing", f.Cut)
+	}
+	return out
 }

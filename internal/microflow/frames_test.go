@@ -1,15 +1,9 @@
 package microflow
 
 import (
-	"bytes"
-	"os"
-	"path/filepath"
+	"encoding/hex"
 	"strings"
 	"testing"
-
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
-	"github.com/gopacket/gopacket/pcapgo"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet/packettest"
 )
@@ -57,82 +51,6 @@ func itoa(n int) string {
 		return itoa(n/10) + itoa(n%10)
 	}
 	return string(rune('0' + n))
-}
-
-// captures writes two frames in both formats.
-func captures(t testing.TB, linkType layers.LinkType, snap int) map[string][]byte {
-	frames := [][]byte{frameOf(t, "--to 10.0.0.5:80/tcp"), frameOf(t, "--to [fd00::5]:53/udp")}
-	var old, ng bytes.Buffer
-	w := pcapgo.NewWriter(&old)
-	if err := w.WriteFileHeader(65535, linkType); err != nil {
-		t.Fatal(err)
-	}
-	n, err := pcapgo.NewNgWriter(&ng, linkType)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range frames {
-		cut := f[:min(len(f), snap)]
-		if err := w.WritePacket(gopacket.CaptureInfo{CaptureLength: len(cut), Length: len(f)}, cut); err != nil {
-			t.Fatal(err)
-		}
-		if err := n.WritePacket(gopacket.CaptureInfo{CaptureLength: len(cut), Length: len(f)}, cut); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := n.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	return map[string][]byte{"pcap": old.Bytes(), "pcapng": ng.Bytes()}
-}
-
-func TestFromPcap(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name string, data []byte) string {
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
-	for kind, data := range captures(t, layers.LinkTypeEthernet, 1<<16) {
-		file := write("ok."+kind, data)
-		for spec, want := range map[string]string{
-			file:          "tcp 10.0.0.3:46982 > 10.0.0.5:80 [syn] ttl 64",
-			file + ":1":   "tcp 10.0.0.3:46982 > 10.0.0.5:80 [syn] ttl 64",
-			file + ":2":   "udp [fd00::3]:46982 > [fd00::5]:53 ttl 64",
-			file + ":3":   "it has 2 whole frames, there is no frame 3",
-			file + ":0":   `"0" is no frame number: they count from 1`,
-			file + ":two": `"two" is no frame number: they count from 1`,
-		} {
-			mf, err := FromPcap(spec)
-			if err != nil && !strings.HasSuffix(err.Error(), want) || err == nil && mf.Packet.String() != want {
-				t.Errorf("%s: %v, %v", spec, mf.Packet, err)
-			}
-		}
-		file = write("cut."+kind, data[:len(data)-20])
-		if _, err := FromPcap(file + ":2"); err == nil || !strings.Contains(err.Error(), "frame 2") {
-			t.Errorf("%s: %v", file, err)
-		}
-	}
-	for kind, data := range captures(t, layers.LinkTypeLinuxSLL, 1<<16) {
-		if _, err := FromPcap(write("sll."+kind, data)); err == nil || !strings.Contains(err.Error(), "not Ethernet") {
-			t.Errorf("%s: %v", kind, err)
-		}
-	}
-	for kind, data := range captures(t, layers.LinkTypeEthernet, 40) {
-		if _, err := FromPcap(write("snap."+kind, data)); err == nil || !strings.Contains(err.Error(), "the capture cut it at 40 bytes") {
-			t.Errorf("%s: %v", kind, err)
-		}
-	}
-	for name, data := range map[string]string{"empty": "", "text": "hello, world, this is no capture at all"} {
-		if _, err := FromPcap(write(name, []byte(data))); err == nil || !strings.Contains(err.Error(), "neither pcap nor pcapng") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if _, err := FromPcap(filepath.Join(dir, "nothing:1")); err == nil || !strings.Contains(err.Error(), "no such file") {
-		t.Error(err)
-	}
 }
 
 func TestFromOpenFlow(t *testing.T) {
@@ -192,71 +110,16 @@ func FuzzFromOpenFlow(f *testing.F) {
 	})
 }
 
-// TestWithin distinguishes a tunnel's packet from the inner packet.
-func TestWithin(t *testing.T) {
-	inner := frameOf(t, "--to 10.0.0.5:80/tcp")
-	outer := func(port string, header []byte) []byte {
-		frame := frameOf(t, "--to 10.0.0.5:"+port+"/udp")
-		return append(append(frame[:42], header...), inner...)
-	}
-	for _, c := range []struct {
-		frame []byte
-		want  string
-	}{
-		{outer("6081", []byte{2, 0, 0x65, 0x58, 0, 0, 5, 0, 1, 2, 0x80, 1, 0, 0, 0, 7}), "Geneve tunnel (key 5), and is traced as the tunnel's; to trace tcp 10.0.0.3:46982 > 10.0.0.5:80 [syn] ttl 64,"},
-		{outer("4789", []byte{8, 0, 0, 0, 0, 0, 9, 0}), "VXLAN tunnel (key 9), and is traced as the tunnel's; to trace tcp"},
-		{outer("6081", []byte{0x3f, 0, 0x65, 0x58, 0, 0, 5, 0}), "to trace what is inside, capture"},
-		{outer("53", []byte{2, 0, 0x65, 0x58, 0, 0, 5, 0}), ""},
-		{inner, ""},
+// TestUnsaid: the parts of a frame that flow text cannot express are listed.
+func TestUnsaid(t *testing.T) {
+	for frame, want := range map[string]string{
+		"01005e0000160a00000000010800" + "46c00020000040000102415f0a000003e000001694040000" + "1600f9fd00000000": "IGMP type and code",
+		"0a00000000fe0a0000000001" + "88a80005" + "81000006" + "88cc":                                            "VLAN TPID 0x88a8, inner VLAN tag and what is behind it",
+		hex.EncodeToString(frameOf(t, "--to 10.0.0.5/icmp")):                                                     "",
 	} {
-		// The lengths of IPv4 and UDP do not fit this frame: 0 is that of a packet before
-		// segmentation offload.
-		if len(c.frame) > len(inner) {
-			c.frame[16], c.frame[17] = 0, 0
+		mf, err := FromHex(frame)
+		if got := strings.Join(mf.Unsaid(), ", "); got != want || err != nil {
+			t.Errorf("%s: %q, %v; want %q", frame, got, err, want)
 		}
-		mf, err := fromFrame(c.frame, len(c.frame))
-		if err != nil || !strings.Contains(mf.Within, c.want) || c.want == "" && mf.Within != "" {
-			t.Errorf("%x: %q, %v; want %q", c.frame, mf.Within, err, c.want)
-		}
-	}
-}
-
-// TestMixedCapture: frames of all interfaces of a pcapng file are counted; a pcap file may have
-// nanoseconds.
-func TestMixedCapture(t *testing.T) {
-	frame := frameOf(t, "--to 10.0.0.5:80/tcp vlan.vid == 7 && ip4")
-	var ng, nanos bytes.Buffer
-	w, err := pcapgo.NewNgWriter(&ng, layers.LinkTypeLinuxSLL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ether, err := w.AddInterface(pcapgo.NgInterface{LinkType: layers.LinkTypeEthernet})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, i := range []int{0, ether} {
-		if err := w.WritePacket(gopacket.CaptureInfo{CaptureLength: len(frame), Length: len(frame), InterfaceIndex: i}, frame); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	n := pcapgo.NewWriterNanos(&nanos)
-	if err := n.WriteFileHeader(65535, layers.LinkTypeEthernet); err != nil {
-		t.Fatal(err)
-	}
-	if err := n.WritePacket(gopacket.CaptureInfo{CaptureLength: len(frame), Length: len(frame)}, frame); err != nil {
-		t.Fatal(err)
-	}
-	const want = "vlan 7 tcp 10.0.0.3:46982 > 10.0.0.5:80 [syn] ttl 64"
-	if _, err := ReadPcap(bytes.NewReader(ng.Bytes()), 1); err == nil || !strings.Contains(err.Error(), "frame 1: link type is") {
-		t.Errorf("a frame that is not Ethernet: %v", err)
-	}
-	if mf, err := ReadPcap(bytes.NewReader(ng.Bytes()), 2); err != nil || mf.Packet.String() != want {
-		t.Errorf("frame 2 of pcapng: %v, %v", mf.Packet, err)
-	}
-	if mf, err := ReadPcap(&nanos, 1); err != nil || mf.Packet.String() != want {
-		t.Errorf("pcap with nanoseconds: %v, %v", mf.Packet, err)
 	}
 }

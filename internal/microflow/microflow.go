@@ -7,6 +7,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/capture"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 )
@@ -68,9 +69,8 @@ type Microflow struct {
 	// Where is the byte offset in Text of each given part.
 	Where map[Set]int
 
-	// Within describes the tunnel and the inner packet of a tunnel's packet; empty for any other
-	// packet.
-	Within string
+	// Frame is the frame that the packet was read from; nil for any other description.
+	Frame *capture.Frame
 
 	partly map[Set]ovnexpr.Cube // parts of which only some bits are given; Given contains them
 }

@@ -17,6 +17,14 @@ type Datapath struct {
 	NB        ovsdb.UUID // the Logical_Switch or Logical_Router
 }
 
+// Kind returns "router" or "switch".
+func (d *Datapath) Kind() string {
+	if d.IsRouter {
+		return "router"
+	}
+	return "switch"
+}
+
 // type and nb_uuid are columns since 26.03. Before, both are in external_ids.
 var datapathRows = ovsdb.From("Datapath_Binding", "tunnel_key", "external_ids", "type", "nb_uuid")
 

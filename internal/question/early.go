@@ -17,7 +17,8 @@ func (j *Judged) early() error {
 			return microflowUsage("microflow", err)
 		}
 	}
-	if j.q.From == "" && mf.InPort == "" {
+	tunnel := mf.Frame != nil && mf.Frame.Tunnel != nil // it may say the port
+	if j.q.From == "" && mf.InPort == "" && !tunnel {
 		return errNoPort
 	}
 	proto, _ := protoOf(j.q.Proto)

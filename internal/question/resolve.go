@@ -29,6 +29,10 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	if err != nil {
 		return nil, err
 	}
+	wrapped, err := j.unwrap(ctx, r, &mf)
+	if err != nil {
+		return nil, err
+	}
 	from := j.q.From
 	if from == "" {
 		from = mf.InPort
@@ -63,9 +67,8 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	if unsaid := mf.Unsaid(); len(unsaid) > 0 {
 		e.warnings = append(e.warnings, "ofproto/trace cannot be given these parts of the packet, which is traced without them: "+strings.Join(unsaid, ", "))
 	}
-	if mf.Within != "" {
-		e.warnings = append(e.warnings, mf.Within)
-	}
+	e.warnings = append(e.warnings, mf.Notes()...)
+	e.warnings = append(e.warnings, wrapped.notes...)
 	if j.q.Length > 0 {
 		e.packet.Length = j.q.Length
 	}
@@ -77,7 +80,11 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 			return nil, err
 		}
 	}
-	e.start, err = r.Driver.Enter(ctx, pb, j.q.Chassis, e.packet)
+	if wrapped.chassis != "" && wrapped.port == pb.LogicalPort {
+		e.start, err = r.Driver.EnterSeen(ctx, pb, wrapped.chassis, e.packet)
+	} else {
+		e.start, err = r.Driver.Enter(ctx, pb, j.q.Chassis, e.packet)
+	}
 	return e, err
 }
 

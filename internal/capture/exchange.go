@@ -1,0 +1,223 @@
+package capture
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+)
+
+// Exchanged is a frame of a connection.
+type Exchanged struct {
+	Frame
+	Reply bool // it is for the end that sent the connection's first frame
+}
+
+// maxExchange bounds the frames of one connection that are kept.
+const maxExchange = 10000
+
+// ReadExchange reads the frames of one connection in both directions, in their order: of frame N of
+// a file given as FILE:N, and of the first frame that is of a connection in FILE. Only frames of the
+// same interface and link type count, and ICMP errors that quote one of the connection's packets. A
+// frame for the end that sent the first one, from an address to which that end has sent nothing, is
+// taken for an answer from the wrong address.
+//
+// Frames after the first maxExchange are left out; rest is their number.
+func ReadExchange(spec string) (frames []Exchanged, rest int, err error) {
+	f, name, n, err := file(spec)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	frames, rest, err = exchangeIn(f, n)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", name, err)
+	}
+	for i := range frames {
+		frames[i].File = name
+	}
+	return frames, rest, nil
+}
+
+func exchangeIn(r io.ReadSeeker, n int) (frames []Exchanged, rest int, err error) {
+	chosen, err := choose(r, n)
+	if err != nil {
+		return nil, 0, err
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return nil, 0, err
+	}
+	e := exchange{chosen: chosen}
+	if err := each(r, e.add); err != nil {
+		return nil, 0, err
+	}
+	return e.directed(), e.rest, nil
+}
+
+// each calls yield with the frames of a file that can be read, until it returns false.
+func each(r io.Reader, yield func(Frame) bool) error {
+	c, err := open(r)
+	if err != nil {
+		return err
+	}
+	for i := 1; ; i++ {
+		rec, err := c.next(i, true)
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		f, err := readFrame(rec)
+		if err != nil {
+			continue
+		}
+		if f.Number = i; !yield(f) {
+			return nil
+		}
+	}
+}
+
+// choose returns frame n, or for 0 the first that is of a connection.
+func choose(r io.Reader, n int) (Frame, error) {
+	if n > 0 {
+		f, err := Read(r, n)
+		if err == nil && !ofConnection(f) {
+			err = fmt.Errorf("frame %d: %s is of no connection", n, f.Packet)
+		}
+		return f, err
+	}
+	var found *Frame
+	err := each(r, func(f Frame) bool {
+		if ofConnection(f) {
+			found = &f
+		}
+		return found == nil
+	})
+	if err == nil && found == nil {
+		err = errors.New("it has no frame of a connection")
+	}
+	if err != nil {
+		return Frame{}, err
+	}
+	return *found, nil
+}
+
+// ofConnection reports whether a frame has the ports, or the ICMP id, that make a connection, and
+// what tells its packets apart.
+func ofConnection(f Frame) bool {
+	p := f.Packet
+	return p.IsIP() && p.Frag != packet.FragLater && (f.Cut == nil || f.Cut.Lacks == 0) && (p.HasPorts() || p.IsQuery() && p.HasID)
+}
+
+// flow is a direction of a connection.
+type flow struct {
+	proto    uint8
+	src, dst netip.AddrPort // with the ICMP id as the port of both
+}
+
+func flowOf(p packet.Packet) flow {
+	sport, dport := p.SrcPort, p.DstPort
+	if p.IsQuery() {
+		sport, dport = p.ICMPID, p.ICMPID
+	}
+	return flow{p.Proto, netip.AddrPortFrom(p.Src, sport), netip.AddrPortFrom(p.Dst, dport)}
+}
+
+func (f flow) inverse() flow { return flow{f.proto, f.dst, f.src} }
+
+// exchange collects the frames of a connection.
+type exchange struct {
+	chosen Frame
+	frames []Frame // of the connection, and those that may be
+	rest   int
+
+	syn bool // the frames so far are SYNs of this connection
+}
+
+// add takes a frame if it is, or may be, of the connection. It returns false when the rest of the
+// file cannot be.
+func (e *exchange) add(f Frame) bool {
+	if f.Interface != e.chosen.Interface || f.Link != e.chosen.Link {
+		return true
+	}
+	fl, p := flowOf(e.chosen.Packet), f.Packet
+	switch {
+	case p.IsICMPError():
+		if p.Inner == nil || !quotes(*p.Inner, fl) {
+			return true
+		}
+	case !ofConnection(f) || p.Proto != fl.proto:
+		return true
+	case flowOf(p) == fl || flowOf(p) == fl.inverse():
+		syn := p.Proto == packet.ProtoTCP && p.TCPFlags&(packet.FlagSYN|packet.FlagACK) == packet.FlagSYN
+		if syn && !e.syn && len(e.frames) > 0 {
+			if f.Number > e.chosen.Number {
+				return false
+			}
+			e.frames, e.rest = nil, 0
+		}
+		e.syn = syn
+	case flowOf(p).dst != fl.src && flowOf(p).dst != fl.dst && flowOf(p).src != fl.src && flowOf(p).src != fl.dst:
+		return true
+	}
+	if len(e.frames) == maxExchange {
+		e.rest++
+		return true
+	}
+	e.frames = append(e.frames, f)
+	return true
+}
+
+// quotes reports whether an ICMP error is about a packet of a connection, in either direction.
+func quotes(in packet.Inner, fl flow) bool {
+	p := packet.Packet{Proto: in.Proto, Src: in.Src, Dst: in.Dst, SrcPort: in.SrcPort, DstPort: in.DstPort, EthType: packet.EthIPv4, ICMPType: in.ICMPType, ICMPID: in.ICMPID}
+	if in.Src.Is6() {
+		p.EthType = packet.EthIPv6
+	}
+	return flowOf(p) == fl || flowOf(p) == fl.inverse()
+}
+
+// directed returns the frames of the connection with their direction. The first frame that is
+// surely the connection's has the original direction.
+func (e *exchange) directed() []Exchanged {
+	chosen := flowOf(e.chosen.Packet)
+	var original flow
+	asked := map[netip.AddrPort]bool{} // to whom that end has sent
+	for _, f := range e.frames {
+		fl := flowOf(f.Packet)
+		if original.proto == 0 && !f.Packet.IsICMPError() && (fl == chosen || fl == chosen.inverse()) {
+			original = fl
+		}
+	}
+	for _, f := range e.frames {
+		if fl := flowOf(f.Packet); fl.src == original.src {
+			asked[fl.dst] = true
+		}
+	}
+	var out []Exchanged
+	for _, f := range e.frames {
+		p, fl := f.Packet, flowOf(f.Packet)
+		switch {
+		case p.IsICMPError():
+			out = append(out, Exchanged{f, p.Dst == original.src.Addr()})
+		case fl == original || fl == original.inverse():
+			out = append(out, Exchanged{f, fl != original})
+		case fl.dst == original.src && !asked[fl.src] && answers(p):
+			out = append(out, Exchanged{f, true})
+		}
+	}
+	return out
+}
+
+// answers reports whether a packet may be the answer to another.
+func answers(p packet.Packet) bool {
+	switch p.Proto {
+	case packet.ProtoTCP:
+		return p.TCPFlags&(packet.FlagACK|packet.FlagRST) != 0
+	case packet.ProtoICMP, packet.ProtoICMPv6:
+		return p.IsQueryReply()
+	}
+	return true
+}

@@ -1,0 +1,164 @@
+package capture
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet/packettest"
+)
+
+// sentBy makes a packet of a text: "A>B syn", with A, B and C as ends of their own port, "udp",
+// "echo" and "error" (an ICMP error about a packet from B to A).
+func sentBy(t testing.TB, text string) packet.Packet {
+	ends := map[byte]struct {
+		ip   string
+		port uint16
+	}{'A': {"10.0.0.3", 1000}, 'B': {"10.0.0.5", 80}, 'C': {"10.0.0.9", 80}, 'D': {"10.0.0.3", 1001}}
+	src, dst := ends[text[0]], ends[text[2]]
+	p := packet.Packet{EthSrc: packet.MAC{2, 1}, EthDst: packet.MAC{2, 2}, EthType: packet.EthIPv4, TTL: 64, Src: addr(src.ip), Dst: addr(dst.ip),
+		SrcPort: src.port, DstPort: dst.port, Proto: packet.ProtoTCP}
+	what := text[4:]
+	switch what {
+	case "udp":
+		p.Proto = packet.ProtoUDP
+	case "echo", "answer":
+		p.Proto, p.SrcPort, p.DstPort, p.ICMPType, p.ICMPID, p.HasID = packet.ProtoICMP, 0, 0, map[string]uint8{"echo": 8}[what], 7, true
+	case "error":
+		p.Proto, p.SrcPort, p.DstPort, p.ICMPType, p.ICMPCode = packet.ProtoICMP, 0, 0, 3, 3
+		p.Inner = &packet.Inner{Proto: packet.ProtoTCP, Src: addr("10.0.0.3"), Dst: addr("10.0.0.5"), SrcPort: 1000, DstPort: 80}
+	case "arp":
+		p = packet.Packet{EthSrc: packet.MAC{2, 1}, EthDst: packet.Broadcast, EthType: packet.EthARP, ARPOp: 1, Src: addr(src.ip), Dst: addr(dst.ip)}
+	default:
+		flags, ok := map[string]packet.TCPFlags{"syn": packet.FlagSYN, "syn-ack": packet.FlagSYN | packet.FlagACK, "ack": packet.FlagACK, "rst": packet.FlagRST,
+			"fin": packet.FlagFIN | packet.FlagACK}[what]
+		if !ok {
+			t.Fatal(text)
+		}
+		p.TCPFlags = flags
+	}
+	return p
+}
+
+// exchanged writes a capture of packets, and returns which of them are the connection's, with their
+// direction: "1> 3<".
+func exchanged(t testing.TB, n string, packets ...string) string {
+	t.Helper()
+	var recs []record
+	for _, text := range packets {
+		b := packettest.Frame(t, sentBy(t, text))
+		recs = append(recs, record{data: b, wire: len(b)})
+	}
+	file := filepath.Join(t.TempDir(), "x.pcap")
+	if err := os.WriteFile(file, pcapOf(binary.LittleEndian, 0xa1b2c3d4, 1, recs...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	frames, rest, err := ReadExchange(file + n)
+	if err != nil {
+		return "! " + strings.TrimPrefix(err.Error(), file)
+	}
+	var out []string
+	for _, f := range frames {
+		if f.File != file {
+			t.Errorf("file %q", f.File)
+		}
+		out = append(out, fmt.Sprintf("%d%s", f.Number, map[bool]string{true: "<", false: ">"}[f.Reply]))
+	}
+	if rest > 0 {
+		out = append(out, fmt.Sprintf("and %d", rest))
+	}
+	return strings.Join(out, " ")
+}
+
+func TestExchange(t *testing.T) {
+	handshake := []string{"A>B arp", "A>B syn", "B>A syn-ack", "A>B ack"}
+	for _, c := range []struct {
+		n, want string
+		packets []string
+	}{
+		{"", "2> 3< 4>", handshake},
+		{":3", "2> 3< 4>", handshake},
+		{":4", "2> 3< 4>", handshake},
+		{":1", "! : frame 1: arp who-has 10.0.0.5 tell 10.0.0.3 is of no connection", handshake},
+		{":5", "! : it has 4 whole frames, there is no frame 5", handshake},
+		{"", "! : it has no frame of a connection", handshake[:1]},
+		// Another connection of the same client, to which its port belongs, is not this one's.
+		{"", "1> 4<", []string{"A>B udp", "A>C udp", "C>A udp", "B>A udp"}},
+		{":2", "2> 3<", []string{"A>B udp", "A>C udp", "C>A udp", "B>A udp"}},
+		{"", "1> 3>", []string{"A>B syn", "D>B syn", "A>B syn"}},
+		// Nobody has asked C.
+		{"", "1> 2<", []string{"A>B udp", "C>A udp"}},
+		{"", "1> 2<", []string{"A>B syn", "C>A syn-ack"}},
+		{"", "1>", []string{"A>B syn", "C>A syn"}},
+		{"", "1> 2< 3>", []string{"A>B echo", "B>A answer", "A>B echo"}},
+		{"", "1> 2<", []string{"A>B echo", "C>A answer"}},
+		{"", "1>", []string{"A>B echo", "C>A echo"}},
+		// Errors about it, to either end.
+		{"", "1> 2< 3>", []string{"A>B syn", "C>A error", "C>B error"}},
+		{"", "2> 3<", []string{"C>A error", "D>B syn", "B>D rst"}},
+		// The same ports again.
+		{"", "1> 2> 3< 4>", []string{"A>B syn", "A>B syn", "B>A syn-ack", "A>B fin", "A>B syn", "B>A syn-ack"}},
+		{":3", "1> 2> 3< 4>", []string{"A>B syn", "A>B syn", "B>A syn-ack", "A>B fin", "A>B syn", "B>A syn-ack"}},
+		{":6", "5> 6<", []string{"A>B syn", "A>B syn", "B>A syn-ack", "A>B fin", "A>B syn", "B>A syn-ack"}},
+		// The capture began in the middle of it.
+		{"", "1> 2<", []string{"B>A ack", "A>B ack"}},
+	} {
+		if got := exchanged(t, c.n, c.packets...); got != c.want {
+			t.Errorf("%s of %q:\n got %s\nwant %s", c.n, c.packets, got, c.want)
+		}
+	}
+}
+
+// TestRealExchange: the connections of the corpus.
+func TestRealExchange(t *testing.T) {
+	for _, file := range []string{"ether.pcap", "cooked.pcap", "cooked2.pcap", "nflog.pcap"} {
+		frames, _, err := ReadExchange(filepath.Join(corpus, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range frames {
+			got = append(got, map[bool]string{true: "<", false: ">"}[f.Reply]+f.Packet.TCPFlags.String())
+		}
+		if text := strings.Join(got, " "); text != ">syn <syn|ack >ack >psh|ack <ack <psh|ack >ack >fin|ack <fin|ack >ack" {
+			t.Errorf("%s: %s", file, text)
+		}
+	}
+	all := must(readAll(t, "ether.pcap"))
+	for i, f := range all {
+		if f.Packet.Proto == packet.ProtoUDP && f.Packet.DstPort == 5353 && len(f.Packet.VLANs) == 0 {
+			frames, _, err := ReadExchange(fmt.Sprintf("%s:%d", filepath.Join(corpus, "ether.pcap"), i+1))
+			if err != nil || len(frames) != 2 || frames[0].Reply || !frames[1].Reply || !frames[1].Packet.IsICMPError() {
+				t.Errorf("frame %d: %v, %v", i+1, frames, err)
+			}
+		}
+	}
+}
+
+// FuzzExchange: whatever a file contains, its frames are of the connection chosen, in their order.
+func FuzzExchange(f *testing.F) {
+	for _, data := range forms(f) {
+		f.Add(data, uint8(1))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, n uint8) {
+		frames, _, err := exchangeIn(bytes.NewReader(data), max(int(n), 1))
+		if err != nil && frames != nil {
+			t.Fatal("an error with frames")
+		}
+		found := err != nil
+		for i, f := range frames {
+			if i > 0 && f.Number <= frames[i-1].Number {
+				t.Fatal("frames are not in their order")
+			}
+			found = found || f.Number == max(int(n), 1)
+		}
+		if !found {
+			t.Fatal("the chosen frame is missing")
+		}
+	})
+}
