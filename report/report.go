@@ -87,6 +87,12 @@ type Packet struct {
 	Label     string    `json:"label"`
 	Direction Direction `json:"direction"` // its direction in its connection
 	From      Place     `json:"from"`      // where it enters
+	// Frame is the packet's number in the capture that a session replays; absent for any other
+	// packet.
+	Frame int `json:"frame,omitempty" jsonschema:"minimum=1"`
+	// Differs says how the capture that a session replays and the prediction differ at this packet,
+	// the first one at which they do; absent where they agree, and for any other packet.
+	Differs string `json:"differs,omitempty"`
 	Header    Header    `json:"header"`    // as it enters
 	// Verdict is the worst verdict of the branches, for a flood the best. Mirror copies are not
 	// counted.

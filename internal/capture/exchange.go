@@ -56,8 +56,9 @@ func exchangeIn(r io.ReadSeeker, n int) (frames []Exchanged, rest int, err error
 	return e.directed(), e.rest, nil
 }
 
-// each calls yield with the frames of a file that can be read, until it returns false.
-func each(r io.Reader, yield func(Frame) bool) error {
+// each calls yield with the frames of a file until it returns false. A frame that cannot be read has
+// an error, which names it.
+func each(r io.Reader, yield func(Frame, error) bool) error {
 	c, err := open(r)
 	if err != nil {
 		return err
@@ -71,9 +72,11 @@ func each(r io.Reader, yield func(Frame) bool) error {
 		}
 		f, err := readFrame(rec)
 		if err != nil {
-			continue
+			err = fmt.Errorf("frame %d: %w", i, err)
+		} else {
+			f.Number = i
 		}
-		if f.Number = i; !yield(f) {
+		if !yield(f, err) {
 			return nil
 		}
 	}
@@ -89,13 +92,21 @@ func choose(r io.Reader, n int) (Frame, error) {
 		return f, err
 	}
 	var found *Frame
-	err := each(r, func(f Frame) bool {
-		if ofConnection(f) {
+	var refused error // the first
+	err := each(r, func(f Frame, err error) bool {
+		switch {
+		case err != nil && refused == nil:
+			refused = err
+		case err == nil && ofConnection(f):
 			found = &f
 		}
 		return found == nil
 	})
-	if err == nil && found == nil {
+	switch {
+	case err != nil || found != nil:
+	case refused != nil:
+		err = fmt.Errorf("it has no frame of a connection that can be read: %w", refused)
+	default:
 		err = errors.New("it has no frame of a connection")
 	}
 	if err != nil {
@@ -138,8 +149,8 @@ type exchange struct {
 
 // add takes a frame if it is, or may be, of the connection. It returns false when the rest of the
 // file cannot be.
-func (e *exchange) add(f Frame) bool {
-	if f.Interface != e.chosen.Interface || f.Link != e.chosen.Link {
+func (e *exchange) add(f Frame, err error) bool {
+	if err != nil || f.Interface != e.chosen.Interface || f.Link != e.chosen.Link {
 		return true
 	}
 	fl, p := flowOf(e.chosen.Packet), f.Packet

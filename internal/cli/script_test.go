@@ -47,6 +47,8 @@ func TestMain(m *testing.M) {
 //	receive PORT SRC DST SPORT DPORT FLAGS    a real TCP packet into the datapath
 //	steady FILE        writes standard output to FILE without recirculation ids and versions, which
 //	                   differ between runs
+//	pcap FILE LINK PACKET...    a capture (capture_test.go)
+//	keys               tunnel keys (capture_test.go)
 //	mute               a server that accepts connections and sends nothing; MUTE is its remote
 //	gone FILE          the process whose id FILE holds has ended
 func commands(o *dummy.OVS) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
@@ -62,6 +64,8 @@ func commands(o *dummy.OVS) map[string]func(ts *testscript.TestScript, neg bool,
 		},
 		"fake-ovs": fakeOVS,
 		"mute":     mute,
+		"pcap":     pcap,
+		"keys":     keys,
 		"steady": func(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(steady(ts.ReadFile("stdout"))), 0o600))
 		},

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -12,8 +13,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// Session adds a handshake to a report: the packets of the alternative that
-// stands for it, and how each alternative ended.
+// Session adds a handshake to a report: the packets of the alternative that stands for it, and how
+// each alternative ended; or a replay, of which it is the alternative that agrees best.
 func (p *Publisher) Session(ctx context.Context, r *report.Report, res *session.Result) {
 	s := &sessionWriting{Result: res, packets: map[*driver.Trace]*report.Packet{}}
 	var warnings remarks
@@ -23,12 +24,16 @@ func (p *Publisher) Session(ctx context.Context, r *report.Report, res *session.
 			continue
 		}
 		pkt, more := p.packet(ctx, e.Sent)
+		pkt.Frame = res.Frames[e.Sent]
 		s.packets[e.Sent] = pkt
 		warnings.add(more...)
 	}
 	r.Warnings = append(r.Warnings, warnings...)
 	for _, t := range res.Shown().Packets {
 		r.Packets = append(r.Packets, s.packets[t])
+	}
+	if d := res.Shown().Differs; d != nil {
+		s.packets[d.Sent].Differs = s.difference(d)
 	}
 	r.Session = s.session()
 	r.Verdict = worst(r.Packets)
@@ -51,11 +56,14 @@ func (s *sessionWriting) session() *report.Session {
 	}
 	shown := s.alternative(s.Shown())
 	out.Established, out.BrokenAt, out.Why, out.Verdict = shown.Established, shown.BrokenAt, shown.Why, shown.Verdict
-	if s.Undetermined() {
+	switch {
+	case s.Undetermined() && s.Captured:
+		out.Established, out.Verdict = false, engine.Unknown
+	case s.Undetermined():
 		out.Established, out.BrokenAt, out.Verdict = false, "", engine.Unknown
 		out.Why = s.undetermined(shown)
 	}
-	if len(s.Alternatives) > 1 {
+	if len(s.Alternatives) > 1 && !s.Captured {
 		for _, a := range s.Alternatives {
 			out.Alternatives = append(out.Alternatives, s.alternative(a))
 		}
@@ -83,10 +91,22 @@ func (s *sessionWriting) alternative(a session.Alternative) report.SessionAltern
 	if b := a.Broken; b != nil {
 		out.BrokenAt, out.Why = b.Label, b.Why
 		if b.End != nil {
-			out.Why = s.failure(a.Packets[len(a.Packets)-1], b.End)
+			out.Why = s.failure(cmp.Or(b.Sent, a.Packets[len(a.Packets)-1]), b.End)
 		}
 	}
+	if d := a.Differs; d != nil {
+		out.Established, out.BrokenAt, out.Why = false, d.Sent.Label, s.difference(d)
+	}
 	return out
+}
+
+// difference returns, in one line, how a capture and the prediction of a packet differ.
+func (s *sessionWriting) difference(d *session.Difference) string {
+	predicted := d.Predicted
+	if d.End != nil {
+		predicted = s.failure(d.Sent, d.End)
+	}
+	return d.What + "; predicted: " + predicted
 }
 
 // failure returns, in one line, how a packet ended instead of arriving.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/capture"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/microflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
@@ -31,12 +32,15 @@ type Question struct {
 
 // Judged is a question that has passed the checks that need no database.
 type Judged struct {
-	q       Question
-	given   microflow.Microflow // as far as it was read without a database
-	ready   bool                // given is the whole packet
-	dest    microflow.Target
-	inner   *packet.Inner // of ICMPInner
-	session bool          // the packet begins one
+	q     Question
+	given microflow.Microflow // as far as it was read without a database
+	ready bool                // given is the whole packet
+	dest  microflow.Target
+	inner *packet.Inner // of ICMPInner
+	// captured is the connection of a session's capture, and notes are remarks about it.
+	captured []capture.Exchanged
+	notes    []string
+	session  bool // the packet begins one
 }
 
 // Judge reads and checks what needs no database, so that a mistake is reported before anything is
@@ -159,7 +163,7 @@ func (j *Judged) read() error {
 		j.given, err = microflow.FromHex(q.Frame)
 	case q.Capture != "":
 		what = "--pcap"
-		j.given, err = microflow.FromPcap(q.Capture)
+		err = j.readCapture()
 	}
 	j.ready = what != ""
 	return microflowUsage(what, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/microflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/session"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
@@ -20,7 +21,8 @@ type entry struct {
 	packet   packet.Packet
 	label    string
 	expect   expectation
-	warnings []string // about parts of the question that are ignored
+	warnings []string           // about parts of the question that are ignored
+	exchange []session.Captured // the captured packets of a session, from the first on; nil: none to replay
 }
 
 // resolve finds ports and fills in what was left out.
@@ -74,6 +76,9 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	}
 	if j.inner != nil {
 		e.packet.Inner = j.inner
+	}
+	if err := j.replays(e, pb); err != nil {
+		return nil, err
 	}
 	if j.q.To != "" && dest.Kind == microflow.TargetIP {
 		if err := e.expect.owner(ctx, r, e.packet.Dst); err != nil {

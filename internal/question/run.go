@@ -98,7 +98,13 @@ func (a *asking) session(ctx context.Context, closing string) (*Answer, error) {
 	if a.entries.Kernel != nil {
 		opt.Settle = a.settle
 	}
-	res, err := session.Run(ctx, a.run.Driver, a.entries.Before, a.start, a.packet, opt)
+	var res *session.Result
+	var err error
+	if a.exchange != nil {
+		res, err = session.Replay(ctx, a.run.Driver, a.entries.Before, a.start, a.exchange, opt)
+	} else {
+		res, err = session.Run(ctx, a.run.Driver, a.entries.Before, a.start, a.packet, opt)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +115,22 @@ func (a *asking) session(ctx context.Context, closing string) (*Answer, error) {
 	}
 	rep := a.report(func(rep *report.Report) { a.run.Publisher.Session(ctx, rep, res) })
 	a.expect.judge(rep)
+	if a.exchange != nil {
+		a.asCaptured(rep, res)
+	}
 	after := res.Shown().World
 	return &Answer{Report: rep, After: &after}, nil
+}
+
+// asCaptured adds to the expectation that the capture has the predicted packets; without
+// Question.Expect nothing else is expected.
+func (a *asking) asCaptured(rep *report.Report, res *session.Result) {
+	agrees := res.Shown().Differs == nil && !res.Undetermined()
+	text := "what " + a.start.Port + " has received, as captured"
+	if a.expect.verdict != "" {
+		agrees, text = agrees && rep.Expectation.Met, rep.Expectation.Text+", and "+text
+	}
+	rep.Expectation = &report.Expectation{Text: text, Met: agrees}
 }
 
 // report makes a report, to which write adds what was traced. The warnings of the run, including

@@ -27,6 +27,10 @@ func sessionLine(r *report.Report) []span {
 		}
 		return line
 	}
+	if i := slices.IndexFunc(r.Packets, func(p *report.Packet) bool { return p.Differs != "" }); i >= 0 {
+		p := r.Packets[i]
+		return append(line, span{"differs from the capture", red}, plain(fmt.Sprintf(" at %s (frame %d): %s", p.Label, p.Frame, p.Differs)))
+	}
 	if r.Verdict == engine.Unknown {
 		line = append(line, span{"not determined", yellow})
 	} else {

@@ -12,6 +12,9 @@ type Result struct {
 	Unplayed     int // alternatives that were not played to their end
 	// Events are the packets that were sent and the remarks between them, in their order.
 	Events []Event
+
+	Captured bool                  // a captured exchange was replayed, no handshake played
+	Frames   map[*driver.Trace]int // of a replay: the frame of each packet
 }
 
 // Event is a packet that was sent, or a remark for a person.
@@ -29,6 +32,10 @@ type Alternative struct {
 	// packet.
 	Verdict engine.Verdict
 	World   driver.World
+
+	// Of a replay.
+	Differs      *Difference // nil: no difference
+	Undetermined bool        // an end is unknown: it ends before the capture does
 }
 
 // Break is where a handshake broke, and why.
@@ -36,7 +43,8 @@ type Break struct {
 	Label string // of the packet
 	Why   string // in words; empty where End is the reason
 	// End is the branch by which the packet ended instead of arriving; nil where Why is the reason.
-	End *driver.Branch
+	End  *driver.Branch
+	Sent *driver.Trace // the packet of a replay; of a handshake it is the last one
 }
 
 // Through counts the alternatives that go through.
@@ -52,14 +60,23 @@ func (r *Result) Through() int {
 
 // Undetermined reports whether it is unknown if the handshake goes through: some alternatives go
 // through and others do not, or some were not played.
+//
+// Of a replay it reports that no alternative agrees with the whole capture, and some might.
 func (r *Result) Undetermined() bool {
+	if r.Captured {
+		return r.Shown().Undetermined || r.Unplayed > 0 && r.Shown().Differs != nil
+	}
 	n := r.Through()
 	return r.Unplayed > 0 || n > 0 && n < len(r.Alternatives)
 }
 
 // Shown returns the alternative that stands for the handshake: the first that breaks, else the
-// first. The zero Alternative where there is none.
+// first. For a replay it is the first that agrees with the whole capture, else one that might, else
+// the one that agrees longest. The zero Alternative where there is none.
 func (r *Result) Shown() Alternative {
+	if r.Captured {
+		return r.longest()
+	}
 	for _, a := range r.Alternatives {
 		if a.Broken != nil {
 			return a
@@ -69,4 +86,26 @@ func (r *Result) Shown() Alternative {
 		return Alternative{}
 	}
 	return r.Alternatives[0]
+}
+
+// longest is Shown for a replay.
+func (r *Result) longest() Alternative {
+	var best Alternative
+	for i, a := range r.Alternatives {
+		if i == 0 || a.rank() > best.rank() || a.rank() == best.rank() && a.Differs != nil && a.Differs.Frame > best.Differs.Frame {
+			best = a
+		}
+	}
+	return best
+}
+
+// rank orders the alternatives of a replay: those that agree are best.
+func (a Alternative) rank() int {
+	switch {
+	case a.Differs != nil:
+		return 0
+	case a.Undetermined:
+		return 1
+	}
+	return 2
 }

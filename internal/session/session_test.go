@@ -69,6 +69,10 @@ func (n *network) Send(_ context.Context, w driver.World, start driver.Start, p 
 	if direction == "reply" {
 		q := p
 		q.Src = vip // un-NATed
+		if q.Inner != nil {
+			in := *q.Inner
+			in.Dst, q.Inner = vip, &in
+		}
 		sent.Outcomes = []driver.Outcome{{World: with(w, label), Branches: []*driver.Branch{branch(engine.Delivered, "hv1", "sw0-p1", q)}}}
 	}
 	for i := range n.servers {
