@@ -48,11 +48,13 @@ var allowed = map[string][]string{
 	"internal/ofreplay": {"engine/packet", "internal/openflow", "internal/oftrace"},
 
 	// Adapters to the kernel and to daemons.
-	"internal/unixctl":   {"internal/failure"},
-	"internal/nodens":    {"internal/failure"},
-	"internal/ctnetlink": {"ctstate", "internal/nodens", "internal/syntax"},
-	"internal/ctdpif":    {"ctstate", "internal/syntax"},
-	"internal/ctjournal": {"ctstate", "internal/ctnetlink", "internal/nodens", "internal/syntax"},
+	"internal/unixctl":    {"internal/failure"},
+	"internal/nodens":     {"internal/failure"},
+	"internal/pcapfilter": {"engine/packet", "internal/syntax"},
+	"internal/pktsock":    {"internal/nodens"},
+	"internal/ctnetlink":  {"ctstate", "internal/nodens", "internal/syntax"},
+	"internal/ctdpif":     {"ctstate", "internal/syntax"},
+	"internal/ctjournal":  {"ctstate", "internal/ctnetlink", "internal/nodens", "internal/syntax"},
 
 	// OVN: its databases, its language, its controller.
 	"internal/ovsdb":     {"internal/failure"},
