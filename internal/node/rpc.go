@@ -82,6 +82,14 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 	if w, ok := n.(Watcher); ok {
 		methods["Watch"] = paged(pages, w.Watch)
 	}
+	if c, ok := n.(Capturer); ok {
+		methods["Capture"], methods["Captured"] = method(c.Capture), method(c.Captured)
+	}
+	if i, ok := n.(Injector); ok {
+		methods["Inject"] = method(func(ctx context.Context, req InjectRequest) (struct{}, error) {
+			return struct{}{}, i.Inject(ctx, req)
+		})
+	}
 	srv := jrpc2.NewServer(methods, &jrpc2.ServerOptions{Concurrency: concurrency, NewContext: func() context.Context { return ctx }})
 	// A read of a terminal or an inherited pipe cannot be interrupted: the server ends and leaves the
 	// read blocked.

@@ -54,6 +54,8 @@ type Service struct {
 	engine map[string]*engine.Engine // by datapath, TYPE@NAME
 	commit *ctjournal.Committer
 	open   opened
+
+	rec recordings
 }
 
 // NewService returns a node on this machine; it opens nothing yet.
@@ -290,8 +292,9 @@ func (s *Service) kernelTable(ctx context.Context) (*ctnetlink.Table, error) {
 	return t, nil
 }
 
-// Close removes synthetic entries and closes the sockets.
+// Close ends captures, removes synthetic entries and closes the sockets.
 func (s *Service) Close(ctx context.Context) error {
+	s.rec.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
