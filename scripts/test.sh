@@ -27,11 +27,13 @@ step "oracle on the userspace datapath" env CT_TRACE_DATAPATH=userspace bin/labc
 userspace=(env CT_TRACE_DATAPATH=userspace)
 step "build the library's test" scripts/library.sh bin/library.test
 step "lab on the userspace datapath" "${userspace[@]}" bin/labctl up
+step "conn in the userspace lab" "${userspace[@]}" bin/labctl conn
 step "library in the lab" "${userspace[@]}" bin/labctl exec env OVS_RUNDIR=/run/ctlab/hv1/ovs "$PWD/bin/library.test" </dev/null
 "${userspace[@]}" bin/labctl down
 # One boot for the next steps.
 step "lab" bin/labctl up
 step "doctor in the lab" bin/labctl doctor
+step "conn in the lab" bin/labctl conn
 step "difftest through the kernel datapath" timeout -k 30 30m bin/labctl exec "$PWD/bin/difftest" -datapath ovs-kernel -steps 500 </dev/null
 # One case of each feature that depends on the datapath; the steps above have judged the others. make oracle runs all, which
 # takes an hour under emulation.

@@ -39,9 +39,6 @@ const (
 var fields = []string{"ip", "ip4", "ip6", "tcp", "udp", "sctp", "icmp", "icmp4", "icmp6", "eth.type", "icmp4.code", "icmp4.type", "icmp6.code", "icmp6.type", "ip.proto", "ip4.dst", "ip4.src", "ip6.dst",
 	"ip6.src", "sctp.dst", "sctp.src", "tcp.dst", "tcp.src", "udp.dst", "udp.src"}
 
-// errContradiction reports an expression that no packet meets.
-var errContradiction = errors.New("no packet meets this filter: it contradicts itself")
-
 // ParseFilter reads a filter: "host ADDRESS", or an expression of OVN's language, with "orig" or
 // "translated" before it for one part of the connection. The empty text selects all. names resolves
 // address sets; nil leaves them unresolved, to judge the rest of the filter. The error is a
@@ -93,9 +90,27 @@ func (f *Filter) judge(text string) error {
 	}
 	clauses, err := f.clauses()
 	if err == nil && len(clauses) == 0 {
-		return errContradiction
+		return contradiction(f.Expr, text)
 	}
 	return nil
+}
+
+// contradiction is the error of an expression that nothing meets. It marks the second of two terms
+// that cannot both hold, if there are such.
+func contradiction(e ovnexpr.Expr, text string) error {
+	out := &ovnexpr.SyntaxError{In: text, Msg: "no packet meets this filter: it contradicts itself"}
+	terms := ovnexpr.Terms(e)
+	for i, b := range terms {
+		for _, a := range terms[:i] {
+			both, err := new(ovnexpr.Normalizer).Clauses(ovnexpr.Annotate(ovnexpr.Lower(a)), ovnexpr.Annotate(ovnexpr.Lower(b)))
+			if err == nil && len(both) == 0 {
+				out.Off, _ = b.Span()
+				out.Hint = fmt.Sprintf("%s and %s cannot both hold", a, b)
+				return out
+			}
+		}
+	}
+	return out
 }
 
 func (f *Filter) clauses() ([]ovnexpr.Clause, error) {

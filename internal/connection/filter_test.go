@@ -128,8 +128,10 @@ func TestFilterErrors(t *testing.T) {
 			t.Errorf("%s: marked at %s in %q, want %s: %v", in, got, se.In, want, err)
 		}
 	}
-	if _, err := ParseFilter("tcp && udp", nil); !errors.Is(err, errContradiction) {
-		t.Errorf("a contradiction is not refused: %v", err)
+	_, err := ParseFilter("orig ip4 && tcp && (udp || sctp)", nil)
+	var se *ovnexpr.SyntaxError
+	if !errors.As(err, &se) || se.Off != 20 || se.Hint != "tcp and udp || sctp cannot both hold" {
+		t.Errorf("a contradiction: %d %q", se.Off, se.Hint)
 	}
 }
 

@@ -146,6 +146,9 @@ func pull[T, R, A any](ctx context.Context, r *Remote, name string, arg A, yield
 	for err == nil && !p.Done {
 		stream := p.Stream
 		if err = yield(p.Items); err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
 			p, err = remoteCall[pageOf[T, R]](ctx, r, "Next", stream)
 		}
 		if err != nil {

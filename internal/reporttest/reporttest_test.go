@@ -8,7 +8,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-const finding = `{"schema":"ovn-ct-trace/1","findings":[{"severity":"info","code":"c","text":"t","where":{"anything":"goes"}}]}`
+const finding = `{"schema":"ovn-ct-trace/1","findings":[{"severity":"info","code":"chassis","text":"t","where":{"anything":"goes"}}]}`
 
 // TestCheck refuses what is not as published, in each way that a document can differ.
 func TestCheck(t *testing.T) {
@@ -22,9 +22,9 @@ func TestCheck(t *testing.T) {
 		"an unknown word":  {`"info"`, `"fatal"`, false},
 		"another type":     {`"text":"t"`, `"text":1`, false},
 		"null":             {`"text":"t"`, `"text":null`, false},
-		"a field missing":  {`"code":"c",`, ``, false},
-		"null for a list":  {`[{"severity":"info","code":"c","text":"t","where":{"anything":"goes"}}]`, `null`, false},
-		"an empty list":    {`[{"severity":"info","code":"c","text":"t","where":{"anything":"goes"}}]`, `[]`, true},
+		"a field missing":  {`"code":"chassis",`, ``, false},
+		"null for a list":  {`[{"severity":"info","code":"chassis","text":"t","where":{"anything":"goes"}}]`, `null`, false},
+		"an empty list":    {`[{"severity":"info","code":"chassis","text":"t","where":{"anything":"goes"}}]`, `[]`, true},
 		"two values":       {`]}`, `]}{}`, false},
 		"no JSON":          {`{`, ``, false},
 	} {
