@@ -50,6 +50,8 @@ func orphanHalf(d *draw) Instance {
 	back := Flow{From: f.From, To: f.To, Proto: f.Proto, Dport: f.Dport}
 	return Instance{
 		What: fmt.Sprintf("the zones of gr0 on hv2 are emptied; %s keeps its entry on %s", f, d.chassis(f.From)), Flow: back, Before: before(f),
+		// With it the switch tracks every connection, and the half that stays is seen.
+		Setup: []string{"acl-add sw4 from-lport 1000 'ip4' allow-related"}, Teardown: []string{"acl-del sw4 from-lport 1000 'ip4'"},
 		Act: func(ctx context.Context, s *stage) error {
 			for _, of := range []string{"gr0_snat", "gr0_dnat"} {
 				zone, err := s.zone(ctx, "hv2", of)
@@ -104,9 +106,12 @@ func halfOpen(d *draw) Instance {
 		Shows: func(_ context.Context, s *stage) (string, error) {
 			return s.left(d.chassis(f.From), f)
 		},
-		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"half-open"}, Objects: []string{f.From, d.chassis(f.From), address(d.topo, f.From)}}},
+		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"half-open"}, Objects: append([]string{f.From, d.chassis(f.From), address(d.topo, f.From)}, backendsOfBase...)}},
 	}
 }
+
+// backendsOfBase are the backends of the topology's VIPs for sw0.
+var backendsOfBase = []string{"20.0.0.3", "20.0.0.4", "20.0.0.5"}
 
 // blockedMark turns an allowing ACL into a dropping one under a connection: the next packet marks
 // its entry.
@@ -121,10 +126,12 @@ func blockedMark(d *draw) Instance {
 	uuid := "--bare --columns=_uuid find acl name=" + name
 	return Instance{
 		What: fmt.Sprintf("%s on %s is now a drop, under %s", name, sw, f), Flow: f, Before: before(f),
-		Setup: []string{fmt.Sprintf("--name=%s acl-add %s to-lport 1200 %s allow-related", name, sw, match)}, Teardown: []string{fmt.Sprintf("acl-del %s to-lport 1200 %s", sw, match)},
-		Inject: []string{fmt.Sprintf("acl-del %s to-lport 1200 %s", sw, match), fmt.Sprintf("--name=%s acl-add %s to-lport 1200 %s drop", name, sw, match)},
-		Mend:   []string{fmt.Sprintf("acl-del %s to-lport 1200 %s", sw, match), fmt.Sprintf("--name=%s acl-add %s to-lport 1200 %s allow-related", name, sw, match), flushAll},
-		Shows:  cut,
+		// The second ACL keeps the switch stateful.
+		Setup:    []string{fmt.Sprintf("--name=%s acl-add %s to-lport 1200 %s allow-related", name, sw, match), "acl-add " + sw + " to-lport 1201 'sctp' allow-related"},
+		Teardown: []string{fmt.Sprintf("acl-del %s to-lport 1200 %s", sw, match), "acl-del " + sw + " to-lport 1201 'sctp'"},
+		Inject:   []string{fmt.Sprintf("acl-del %s to-lport 1200 %s", sw, match), fmt.Sprintf("--name=%s acl-add %s to-lport 1200 %s drop", name, sw, match)},
+		Mend:     []string{fmt.Sprintf("acl-del %s to-lport 1200 %s", sw, match), fmt.Sprintf("--name=%s acl-add %s to-lport 1200 %s allow-related", name, sw, match), flushAll},
+		Shows:    cut,
 		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"blocked-mark"}, Objects: []string{name, "?" + uuid, f.To, f.From}},
 			{Args: f.why(d.topo), Codes: []string{"acl-drop", "blocked-mark"}, Objects: []string{name, "?" + uuid}}},
 	}
@@ -182,7 +189,7 @@ func zoneLimit(d *draw) Instance {
 	}
 }
 
-// zoneClash gives two owners one zone id on the integration bridge.
+// zoneClash gives two owners one zone id, which ovn-controller finds when it starts.
 func zoneClash(d *draw) Instance {
 	at := one(d, "hv1", "hv2", "hv3")
 	var on []string
@@ -194,7 +201,17 @@ func zoneClash(d *draw) Instance {
 	a, b := two(d, on...)
 	old := ""
 	set := func(ctx context.Context, s *stage, id string) error {
-		return s.Lab.Do(ctx, fmt.Sprintf("@%s ovs-vsctl --no-wait set bridge br-int external_ids:ct-zone-%s=%s", at, b, id))
+		for _, cmd := range []string{"@" + at + " ovn-appctl -t ovn-controller exit --restart", "@sleep 1s",
+			fmt.Sprintf("@%s ovs-vsctl --no-wait set bridge br-int external_ids:ct-zone-%s=%s", at, b, id)} {
+			if err := s.Lab.Do(ctx, cmd); err != nil {
+				return err
+			}
+		}
+		if err := s.Lab.Revive(ctx); err != nil {
+			return err
+		}
+		s.dirty = true
+		return s.change(ctx, []string{"@bound " + b + " " + at}, true)
 	}
 	return Instance{
 		What: fmt.Sprintf("%s and %s have one zone on %s", a, b, at), Unsettled: true,
@@ -210,11 +227,14 @@ func zoneClash(d *draw) Instance {
 		},
 		Repair: func(ctx context.Context, s *stage) error { return set(ctx, s, old) },
 		Shows: func(ctx context.Context, s *stage) (string, error) {
-			out, err := s.Lab.Ask(ctx, fmt.Sprintf("@%s ovs-vsctl get bridge br-int external_ids:ct-zone-%s external_ids:ct-zone-%s", at, a, b))
-			if w := strings.Fields(out); err == nil && (len(w) != 2 || w[0] != w[1]) {
-				return "the zones are " + strings.Join(w, " and "), nil
+			za, err := s.zone(ctx, at, a)
+			if err != nil {
+				return "", err
 			}
-			return "", err
+			if zb, err := s.zone(ctx, at, b); err != nil || za != zb {
+				return fmt.Sprintf("the zones are %s and %s", za, zb), err
+			}
+			return "", nil
 		},
 		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"zone-clash"}, Objects: []string{a, b, at}}},
 	}

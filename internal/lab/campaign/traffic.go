@@ -11,12 +11,12 @@ import (
 var beating = []Flow{
 	{From: "sw0-p3", To: "sw1-p3", Proto: "icmp"},
 	{From: "sw0-p2", To: "30.0.0.10", Proto: "udp", Dport: 53, Sport: 61001},
-	{From: "sw0-p1", To: "30.0.0.11", Proto: "tcp", Dport: 80, Sport: 61100},
-	{From: "sw3-p3", To: "ext1", Proto: "tcp", Dport: 80, Sport: 62100},
+	{From: "sw0-p1", To: "30.0.0.11", Proto: "tcp", Dport: 80, Sport: 55000},
+	{From: "sw3-p3", To: "ext1", Proto: "tcp", Dport: 80, Sport: 56000},
 	{From: "sw3-p3", To: "ext1", Proto: "udp", Dport: 123, Sport: 61002},
-	{From: "sw4-p2", To: "ext3", Proto: "tcp", Dport: 443, Sport: 63100},
+	{From: "sw4-p2", To: "ext3", Proto: "tcp", Dport: 443, Sport: 57000},
 	{From: "ext3", To: "172.17.0.30", Proto: "udp", Dport: 4500, Sport: 61003},
-	{From: "ext1", To: "172.16.0.10", Proto: "tcp", Dport: 22, Sport: 64100},
+	{From: "ext1", To: "172.16.0.10", Proto: "tcp", Dport: 22, Sport: 58000},
 }
 
 // trafficEnds are the machines that answer.

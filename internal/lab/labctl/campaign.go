@@ -12,7 +12,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/campaign"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
 // campaignBar is the minimum percentage of instances that the tool must name rightly.
@@ -68,28 +67,24 @@ func cmdInsideCampaign(ctx context.Context, args []string) error {
 	if err := c.parse("inside-campaign", args); err != nil {
 		return err
 	}
-	l, err := lab.Attach(base(), os.Stderr)
+	r, done, err := openCampaign(ctx)
 	if err != nil {
 		return err
 	}
-	kinds, err := campaignKinds(l, c.kinds)
+	defer done()
+	r.Tool = c.tool
+	kinds, err := campaignKinds(r.Lab, c.kinds)
 	if err != nil {
 		return err
 	}
 	if c.faults == 0 {
 		c.faults = len(kinds)
 	}
-	p := &probe.Runner{Lab: l, Tool: c.tool, Out: os.Stdout, Settle: settleTime(l.Topo)}
-	if err := p.Open(ctx); err != nil {
-		return err
-	}
-	defer p.Close()
-	on, err := l.Versions(ctx)
+	on, err := r.Lab.Versions(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("campaign: on %s\n", on)
-	r := &campaign.Runner{Lab: l, Probe: p, Tool: c.tool, Out: os.Stdout}
 	score, err := r.Run(ctx, kinds, c.faults, c.seed)
 	if err != nil {
 		return err
