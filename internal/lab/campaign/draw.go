@@ -67,6 +67,13 @@ func (d *draw) pair() Flow {
 	return d.proto(Flow{From: a, To: b})
 }
 
+// either draws a flow as pair does, of IPv4 or IPv6.
+func (d *draw) either() Flow {
+	f := d.pair()
+	f.V6 = d.IntN(4) == 0
+	return f
+}
+
 // routed draws a flow through lr0.
 func (d *draw) routed() Flow {
 	from, to := two(d, "sw0", "sw1")
@@ -76,7 +83,7 @@ func (d *draw) routed() Flow {
 // far draws two ports on different chassis.
 func (d *draw) far() Flow {
 	for {
-		f := d.pair()
+		f := d.either()
 		if d.chassis(f.From) != d.chassis(f.To) {
 			return f
 		}
@@ -93,12 +100,14 @@ func (d *draw) chassis(port string) string {
 
 // match returns the part of an ACL's match that holds for the flow's first packet.
 func (d *draw) match(f Flow) string {
-	from, to := address(d.topo, f.From), address(d.topo, f.To)
-	m := fmt.Sprintf("ip4.src == %s && ip4.dst == %s", from, to)
-	switch f.Proto {
-	case "icmp":
-		return m + " && icmp4"
-	default:
-		return fmt.Sprintf("%s && %s.dst == %d", m, f.Proto, f.Dport)
+	p := f.packet(d.topo, 1)
+	ip, icmp := "ip4", "icmp4"
+	if p.V6() {
+		ip, icmp = "ip6", "icmp6"
 	}
+	m := fmt.Sprintf("%s.src == %s && %s.dst == %s", ip, p.Src, ip, p.Dst)
+	if f.Proto == "icmp" {
+		return m + " && " + icmp
+	}
+	return fmt.Sprintf("%s && %s.dst == %d", m, f.Proto, f.Dport)
 }

@@ -2,7 +2,9 @@ package campaign
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 )
 
 // translations are faults of NAT rules, and of the entries that outlive them.
@@ -174,14 +176,19 @@ func untranslated(external string) func(context.Context, *stage) (string, error)
 }
 
 // natRow returns a command that adds a NAT row, without the checks of lr-nat-add.
-func natRow(router, kind, external, logical string) string {
-	return fmt.Sprintf(`--id=@n create nat type=%s external_ip='"%s"' logical_ip='"%s"' -- add logical_router %s nat @n`, kind, external, logical, router)
+func (d *draw) natRow(router, kind, external, logical string) string {
+	return fmt.Sprintf(`--id=@n create nat type=%s external_ip='"%s"' logical_ip='"%s"' external_ids:campaign=%d -- add logical_router %s nat @n`, kind, external, logical, d.n, router)
 }
 
-// natGone returns a command that removes the row.
-func natGone(router, kind, external, logical string) string {
-	return fmt.Sprintf(`@central sh -c 'for u in $(ovn-nbctl --bare --columns=_uuid find nat type=%s external_ip=%s logical_ip=%s); do ovn-nbctl remove logical_router %s nat $u; done'`,
-		kind, external, logical, router)
+// natGone returns a Repair that removes the rows that natRow has added.
+func (d *draw) natGone(router string) func(context.Context, *stage) error {
+	return func(ctx context.Context, s *stage) error {
+		out, err := s.Lab.Ask(ctx, fmt.Sprintf("--bare --columns=_uuid find nat external_ids:campaign=%d", d.n))
+		for _, uuid := range strings.Fields(out) {
+			err = errors.Join(err, s.Lab.Do(ctx, "remove logical_router "+router+" nat "+uuid))
+		}
+		return err
+	}
 }
 
 func natConflictExternal(d *draw) Instance {
@@ -189,8 +196,8 @@ func natConflictExternal(d *draw) Instance {
 	a, b := "50.0.0.5", fmt.Sprintf("50.0.0.%d", 20+d.IntN(20))
 	return Instance{
 		What:   fmt.Sprintf("lr1 has dnat_and_snat %s twice, for %s and %s", external, a, b),
-		Inject: []string{natRow("lr1", "dnat_and_snat", external, a), natRow("lr1", "dnat_and_snat", external, b)},
-		Mend:   []string{natGone("lr1", "dnat_and_snat", external, a), natGone("lr1", "dnat_and_snat", external, b)},
+		Inject: []string{d.natRow("lr1", "dnat_and_snat", external, a), d.natRow("lr1", "dnat_and_snat", external, b)},
+		Repair: d.natGone("lr1"),
 		Shows:  nothing,
 		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"nat-conflict"},
 			Objects: []string{external, "?--bare --columns=_uuid find nat external_ip=" + external}}},
@@ -202,8 +209,8 @@ func natConflictLogical(d *draw) Instance {
 	a, b := "172.17.0.91", fmt.Sprintf("172.17.0.%d", 92+d.IntN(8))
 	return Instance{
 		What:   fmt.Sprintf("gr0 has dnat_and_snat %s and %s for %s", a, b, logical),
-		Inject: []string{natRow("gr0", "dnat_and_snat", a, logical), natRow("gr0", "dnat_and_snat", b, logical)},
-		Mend:   []string{natGone("gr0", "dnat_and_snat", a, logical), natGone("gr0", "dnat_and_snat", b, logical)},
+		Inject: []string{d.natRow("gr0", "dnat_and_snat", a, logical), d.natRow("gr0", "dnat_and_snat", b, logical)},
+		Repair: d.natGone("gr0"),
 		Shows:  nothing,
 		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"nat-conflict"},
 			Objects: []string{logical, "?--bare --columns=_uuid find nat logical_ip=" + logical}}},

@@ -1,12 +1,17 @@
 package campaign
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+	"strings"
+)
 
 // neighbours are faults of addresses: nobody answers, somebody else does, or two do.
 var neighbours = []Kind{
 	{Name: "next-hop-unresolved", Draw: nextHopUnresolved},
 	{Name: "address-missing", Draw: addressMissing},
 	{Name: "stale-mac-binding", Draw: staleMACBinding},
+	{Name: "stale-fdb", Draw: staleFDB},
 	{Name: "address-claimed-twice", Draw: addressClaimedTwice},
 }
 
@@ -63,6 +68,30 @@ func staleMACBinding(d *draw) Instance {
 		Setup: append(dynamic, row(mac)...), Teardown: static, Inject: row(old), Mend: row(mac),
 		Asks: []Ask{{Args: f.why(d.topo), Codes: []string{"stale-mac-binding"}, Objects: []string{neighbour, port}},
 			{Args: []string{"nat"}, Codes: []string{"stale-mac-binding"}, Objects: []string{neighbour, port}}},
+	}
+}
+
+// staleFDB lets a switch have learned a machine's MAC address at the port of another one.
+func staleFDB(d *draw) Instance {
+	sw := one(d, "sw0", "sw1", "sw3")
+	a, b := two(d, ports[sw]...)
+	v, _ := d.topo.VIF(a)
+	return Instance{
+		What: fmt.Sprintf("%s has learned %s, the address of %s, at %s", sw, v.MAC, a, b),
+		Act: func(ctx context.Context, s *stage) error {
+			dp, err := s.Lab.Ask(ctx, "@sb --bare --columns=tunnel_key find datapath_binding external_ids:name="+sw)
+			if err != nil {
+				return err
+			}
+			port, err := s.Lab.Ask(ctx, "@sb --bare --columns=tunnel_key find port_binding logical_port="+b)
+			if err != nil {
+				return err
+			}
+			return s.Lab.Do(ctx, fmt.Sprintf(`@sb create fdb mac='"%s"' dp_key=%s port_key=%s`, v.MAC, strings.TrimSpace(dp), strings.TrimSpace(port)))
+		},
+		Mend:  []string{"@sb --all destroy fdb"},
+		Shows: holds("@sb --bare --columns=_uuid list fdb"),
+		Asks:  []Ask{{Args: []string{"nat"}, Codes: []string{"stale-fdb"}, Objects: []string{a, b, v.MAC, sw}}},
 	}
 }
 

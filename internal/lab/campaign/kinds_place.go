@@ -20,7 +20,7 @@ var places = []Kind{
 }
 
 func portDisabled(d *draw) Instance {
-	f := d.pair()
+	f := d.either()
 	port := one(d, f.From, f.To)
 	return Instance{
 		What: port + " is disabled", Flow: f,
@@ -40,7 +40,7 @@ func routerPortDisabled(d *draw) Instance {
 }
 
 func portUnbound(d *draw) Instance {
-	f := d.pair()
+	f := d.either()
 	at := d.chassis(f.To)
 	return Instance{
 		What: fmt.Sprintf("the interface of %s on %s loses its iface-id", f.To, at), Flow: f,
@@ -57,7 +57,7 @@ func portUnbound(d *draw) Instance {
 }
 
 func requestedChassis(d *draw) Instance {
-	f := d.pair()
+	f := d.either()
 	at, other := d.chassis(f.To), one(d, "hv1", "hv2", "hv3")
 	for other == at {
 		other = one(d, "hv1", "hv2", "hv3", "hv9")
@@ -76,11 +76,11 @@ func requestedChassis(d *draw) Instance {
 // interfaceMissing removes the interface of a port whose binding remains, because ovn-controller
 // does not run.
 func interfaceMissing(d *draw) Instance {
-	f := d.pair()
+	f := d.either()
 	at := d.chassis(f.To)
 	return Instance{
 		What: fmt.Sprintf("%s is not on the integration bridge of %s, whose ovn-controller is paused", f.To, at), Flow: f, Unsettled: true,
-		Inject: []string{"@" + at + " ovn-appctl -t ovn-controller debug/pause", fmt.Sprintf("@%s ovs-vsctl --no-wait del-port br-int %s", at, f.To), "@sleep 1s"},
+		Inject: []string{"@" + at + " ovn-appctl -t ovn-controller debug/pause", fmt.Sprintf("@%s ovs-vsctl del-port br-int %s", at, f.To)},
 		Mend: []string{
 			fmt.Sprintf("@%s ovs-vsctl add-port br-int %s -- set interface %s external-ids:iface-id=%s", at, f.To, f.To, f.To),
 			"@" + at + " ovn-appctl -t ovn-controller debug/resume", fmt.Sprintf("@bound %s %s", f.To, at), "@sleep 1s",
@@ -93,31 +93,31 @@ func interfaceMissing(d *draw) Instance {
 func noTunnel(d *draw) Instance {
 	f := d.far()
 	at, from := d.chassis(f.To), d.chassis(f.From)
-	tunnel := fmt.Sprintf("@%s ovs-vsctl --bare --columns=_uuid find interface options:remote_ip=%s", from, encap(d, at))
 	return Instance{
 		What: at + " is in a transport zone of its own", Flow: f,
-		Inject: []string{"@" + at + " ovs-vsctl set open_vswitch . external-ids:ovn-transport-zones=island", "@gone " + tunnel},
-		Mend:   []string{"@" + at + " ovs-vsctl remove open_vswitch . external-ids ovn-transport-zones", "@until " + tunnel + " ofport!=[]", "@sleep 2s"},
+		Inject: []string{"@" + at + " ovs-vsctl set open_vswitch . external-ids:ovn-transport-zones=island", "@gone " + tunnel(d, from, at)},
+		Mend:   []string{"@" + at + " ovs-vsctl remove open_vswitch . external-ids ovn-transport-zones", "@until " + tunnel(d, from, at) + " ofport!=[]", "@sleep 2s"},
 		Asks:   []Ask{{Args: f.why(d.topo), Codes: []string{"no-tunnel"}, Objects: []string{at}}},
 	}
 }
 
-func encap(d *draw, chassis string) string {
+// tunnel returns a command that prints a chassis' tunnel to another one.
+func tunnel(d *draw, from, to string) string {
 	for _, c := range d.topo.Chassis {
-		if c.Name == chassis {
-			return `'"` + c.EncapIP + `"'`
+		if c.Name == to {
+			return fmt.Sprintf(`@%s ovs-vsctl --bare --columns=_uuid find interface options:remote_ip='"%s"'`, from, c.EncapIP)
 		}
 	}
-	panic(chassis)
+	panic(to)
 }
 
 // chassisGone ends an ovn-controller that leaves its flows, and removes its chassis.
 func chassisGone(d *draw) Instance {
 	f := d.far()
-	at := d.chassis(f.To)
+	at, from := d.chassis(f.To), d.chassis(f.From)
 	return Instance{
 		What: fmt.Sprintf("ovn-controller of %s has ended, and its Chassis row is removed", at), Flow: f, Unsettled: true,
-		Inject: []string{"@" + at + " ovn-appctl -t ovn-controller exit --restart", "@sleep 1s", "@sb chassis-del " + at, "@sleep 2s"},
+		Inject: []string{"@" + at + " ovn-appctl -t ovn-controller exit --restart", "@sleep 1s", "@sb chassis-del " + at, "@gone " + tunnel(d, from, at)},
 		Repair: func(ctx context.Context, s *stage) error { return s.Lab.Revive(ctx) },
 		Mend:   []string{fmt.Sprintf("@bound %s %s", f.To, at), "@sleep 2s"},
 		Asks:   []Ask{{Args: f.why(d.topo), Codes: []string{"chassis-gone", "port-not-bound"}, Objects: []string{f.To, at}}},

@@ -4,14 +4,15 @@ import "fmt"
 
 // rules are faults of ACLs and port security.
 var rules = []Kind{
-	{Name: "acl-drop-egress", Draw: func(d *draw) Instance { return d.acl(d.pair(), "to-lport", "drop", "acl-drop") }},
-	{Name: "acl-drop-ingress", Draw: func(d *draw) Instance { return d.acl(d.pair(), "from-lport", "drop", "acl-drop") }},
+	{Name: "acl-drop-egress", Draw: func(d *draw) Instance { return d.acl(d.either(), "to-lport", "drop", "acl-drop") }},
+	{Name: "acl-drop-ingress", Draw: func(d *draw) Instance { return d.acl(d.either(), "from-lport", "drop", "acl-drop") }},
 	{Name: "acl-reject", Draw: func(d *draw) Instance {
-		return d.acl(d.pair(), one(d, "to-lport", "from-lport"), "reject", "acl-reject")
+		return d.acl(d.either(), one(d, "to-lport", "from-lport"), "reject", "acl-reject")
 	}},
 	{Name: "acl-catch-all", Draw: aclCatchAll},
 	{Name: "acl-default-drop", Draw: aclDefaultDrop},
 	{Name: "acl-reply-dropped", Draw: aclReplyDropped},
+	{Name: "acl-stateless", Draw: aclStateless},
 	{Name: "acl-port-group", Draw: aclPortGroup},
 	{Name: "port-security", Draw: portSecurity},
 }
@@ -81,6 +82,24 @@ func aclReplyDropped(d *draw) Instance {
 		Inject: []string{fmt.Sprintf("--name=%s acl-add %s from-lport 1500 %s drop", name, sw, match)},
 		Mend:   []string{fmt.Sprintf("acl-del %s from-lport 1500 %s", sw, match)},
 		Asks:   []Ask{{Args: f.why(d.topo), Codes: []string{"reply-dropped"}, Objects: []string{name, "?--bare --columns=_uuid find acl name=" + name}}},
+	}
+}
+
+// aclStateless turns the rule that lets a protected client out into one that does not track: nothing
+// lets the answers in any more.
+func aclStateless(d *draw) Instance {
+	f := d.port(Flow{From: one(d, ports["sw1"]...), To: one(d, ports["sw0"]...), Proto: one(d, "tcp", "udp")})
+	name := d.name("closed")
+	out := fmt.Sprintf(`from-lport 1200 'inport == "%s" && ip4'`, f.From)
+	in := fmt.Sprintf(`to-lport 1100 'outport == "%s" && ip4'`, f.From)
+	return Instance{
+		What: fmt.Sprintf("what %s may send is allow-stateless; %s drops what it receives", f.From, name), Flow: f,
+		// The last ACL keeps the switch stateful.
+		Setup:    []string{"acl-add sw1 " + out + " allow-related", fmt.Sprintf("--name=%s acl-add sw1 %s drop", name, in), "acl-add sw1 from-lport 1201 'sctp' allow-related"},
+		Teardown: []string{"acl-del sw1 " + out, "acl-del sw1 " + in, "acl-del sw1 from-lport 1201 'sctp'"},
+		Inject:   []string{"acl-del sw1 " + out, "acl-add sw1 " + out + " allow-stateless"},
+		Mend:     []string{"acl-del sw1 " + out, "acl-add sw1 " + out + " allow-related"},
+		Asks:     []Ask{{Args: f.why(d.topo), Codes: []string{"reply-dropped", "untracked-here"}, Objects: []string{name, "?--bare --columns=_uuid find acl name=" + name}}},
 	}
 }
 

@@ -175,7 +175,7 @@ func (s *stage) flows(ctx context.Context) error {
 		return nil
 	}
 	var sent []probe.Exchange
-	for range 6 {
+	for range 12 {
 		whole, played, err := s.works(ctx, s.in.Flow)
 		if err != nil {
 			return err

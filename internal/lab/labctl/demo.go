@@ -24,8 +24,11 @@ func writeHelpers(l *lab.Lab) (string, error) {
 }
 
 // nodeCmd returns the --node-cmd of the lab.
-func nodeCmd() string {
-	return fmt.Sprintf("ip netns exec {chassis} env OVS_RUNDIR=%s/{chassis}/ovs OVN_RUNDIR=%s/{chassis}/ovn %s/ovn-ct-trace node stdio", lab.Dir, lab.Dir, remoteBin)
+func nodeCmd() string { return nodeCmdOf(remoteBin + "/ovn-ct-trace") }
+
+// nodeCmdOf returns the --node-cmd that runs this command on the chassis.
+func nodeCmdOf(tool string) string {
+	return fmt.Sprintf("ip netns exec {chassis} env OVS_RUNDIR=%s/{chassis}/ovs OVN_RUNDIR=%s/{chassis}/ovn %s node stdio", lab.Dir, lab.Dir, tool)
 }
 
 func cmdInsideShell(ctx context.Context, args []string) error {

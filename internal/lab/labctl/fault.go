@@ -145,7 +145,7 @@ func runExample(ctx context.Context, r *campaign.Runner, e campaign.Example, too
 	if err != nil {
 		return "", err
 	}
-	argv = append([]string{argv[0], "--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", nodeCmd()}, argv[1:]...)
+	argv = append([]string{argv[0], "--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", nodeCmdOf(tool), "--color", "never"}, argv[1:]...)
 	cmd := exec.CommandContext(ctx, tool, argv...)
 	cmd.Env = append(os.Environ(), r.Lab.Bin.Env()...)
 	cmd.Stderr = os.Stderr
