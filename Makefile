@@ -87,7 +87,7 @@ coverage: setup build labctl
 	done
 	@$(LABCTL) coverage -o docs/coverage.md $(RUNS){,-userspace,-trixie,-trixie-userspace,-sid,-sid-userspace}.json
 
-# The JSON Schema and docs/json.md, generated from the types of package report.
+# The JSON Schema and docs/json.md, generated from the types of package report; the notes of docs/codes.md.
 docs:
 	$(GO) generate ./internal/schemagen
 

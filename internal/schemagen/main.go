@@ -1,6 +1,6 @@
 // Command schemagen generates the description of the JSON from the types of package report and
 // their comments: the JSON Schema, docs/json.md, and the list of fields that later versions must
-// keep.
+// keep. In docs/codes.md it marks the codes that nothing reports yet.
 //
 //	go generate ./internal/schemagen
 //
@@ -59,5 +59,13 @@ func generate(frozen string) (map[string]string, error) {
 	if err := kept(frozen, all); err != nil {
 		return nil, err
 	}
-	return map[string]string{schemaFile: text, pageFile: s.page(), fieldsFile: appendNew(frozen, all)}, nil
+	codes, err := os.ReadFile(codesFile)
+	if err != nil {
+		return nil, err
+	}
+	page, err := codesPage(string(codes))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{schemaFile: text, pageFile: s.page(), fieldsFile: appendNew(frozen, all), codesFile: page}, nil
 }
