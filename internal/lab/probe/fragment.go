@@ -26,6 +26,15 @@ func (p Packet) Frames() ([][]byte, error) {
 	return sent, nil
 }
 
+// given returns the frame that is predicted: of a datagram's fragments the first, if that is sent.
+func (p Packet) given() ([]byte, error) {
+	frames, err := p.Frames()
+	if err != nil {
+		return nil, err
+	}
+	return frames[max(0, slices.Index(p.Pieces, 0))], nil
+}
+
 // fragment reports whether only later fragments are sent, so that the predicted packet is a later
 // fragment.
 func (p Packet) fragment() (later bool) {

@@ -258,6 +258,19 @@ func (f *Frame) generated() bool {
 	return false
 }
 
+// mayQuote reports whether an ICMP error can be about the sent packet, which it quotes with or
+// without translated addresses and ports. It is not about a packet that OVN has kept and now sends.
+func (f *Frame) mayQuote(sent Packet) bool {
+	sport, ports := f.Header["inner_sport"]
+	switch sent.Proto {
+	case "arp", "nd_ns", "nd_na", "nd_rs":
+		return false
+	case "tcp", "udp", "sctp":
+		return !ports || sport == strconv.Itoa(sent.Sport) || f.Header["inner_dport"] == strconv.Itoa(sent.Dport)
+	}
+	return !ports
+}
+
 // answers reports whether f is an answer of OVN to the sent packet: an ICMP error about it, a
 // reset, an ARP or ND reply.
 func (f *Frame) answers(sent Packet, marker []byte) bool {
@@ -269,7 +282,7 @@ func (f *Frame) answers(sent Packet, marker []byte) bool {
 		if len(marker) > 0 && bytes.Contains(f.Data, marker) {
 			return true
 		}
-		return sent.Proto == "tcp" || len(marker) == 0 || h["ip_proto"] == "1"
+		return f.mayQuote(sent) && (sent.Proto == "tcp" || len(marker) == 0 || h["ip_proto"] == "1")
 	case sent.Proto == "tcp" && h["ip_proto"] == "6":
 		t, ok := f.pkt.Layer(layers.LayerTypeTCP).(*layers.TCP)
 		return ok && t.RST && int(t.DstPort) == sent.Sport

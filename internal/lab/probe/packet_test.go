@@ -142,3 +142,35 @@ func TestHeldPrediction(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 }
+
+// TestMayQuote checks which packets an ICMP error may be about.
+func TestMayQuote(t *testing.T) {
+	f := &Frame{Header: Header{"inner_sport": "35957", "inner_dport": "8080"}}
+	for _, c := range []struct {
+		p    Packet
+		want bool
+	}{
+		{Packet{Proto: "udp", Sport: 35957, Dport: 53}, true},
+		{Packet{Proto: "tcp", Sport: 41000, Dport: 8080}, true}, // its source port was translated
+		{Packet{Proto: "udp", Sport: 41000, Dport: 80}, false},
+		{Packet{Proto: "icmp", Type: 8}, false},
+		{Packet{Proto: "arp", Op: 1}, false},
+	} {
+		if got := f.mayQuote(c.p); got != c.want {
+			t.Errorf("%+v: %v", c.p, got)
+		}
+	}
+	if !(&Frame{Header: Header{}}).mayQuote(Packet{Proto: "icmp", Type: 8}) {
+		t.Error("an error that quotes no ports is not about a ping")
+	}
+}
+
+// TestGiven checks that the first fragment is predicted, in whatever order the fragments are sent.
+func TestGiven(t *testing.T) {
+	p := Packet{EthSrc: "50:54:00:00:00:03", EthDst: "50:54:00:00:00:04", Proto: "udp", Src: "10.0.0.3", Dst: "10.0.0.4", Sport: 1, Dport: 2,
+		Payload: make([]byte, 1600), Cut: []int{1400}, Pieces: []int{1, 0}}
+	b, err := p.given()
+	if err != nil || DecodeFrame(b).offset != 0 {
+		t.Errorf("the fragment at %d is predicted: %v", DecodeFrame(b).offset, err)
+	}
+}

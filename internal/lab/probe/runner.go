@@ -332,8 +332,8 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 			c.Name, c.Name, lab.OVSRundir(c.Name), lab.OVNRundir(c.Name), r.Tool))
 	}
 	if n := len(p.Payload); n > 200 && !p.Hex { // only MTU checks depend on the length
-		if frames, err := p.Frames(); err == nil {
-			args = append(args, "--len", fmt.Sprint(len(frames[0])-14))
+		if frame, err := p.given(); err == nil {
+			args = append(args, "--len", fmt.Sprint(len(frame)-14))
 		}
 	}
 	if v, err := r.Lab.Topo.VIF(p.From); err == nil && v.Local { // it is on every chassis
@@ -341,11 +341,11 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 	}
 	args = append(args, extra...)
 	if p.Hex || p.Raw != nil {
-		frames, err := p.Frames()
+		frame, err := p.given()
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, "--from", r.inport(p), "--packet", hex.EncodeToString(frames[0]))
+		args = append(args, "--from", r.inport(p), "--packet", hex.EncodeToString(frame))
 	} else {
 		args = append(args, p.Microflow(r.inport(p)))
 	}
