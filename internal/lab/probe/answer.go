@@ -77,8 +77,9 @@ func (r *Runner) answerTo(end Seen, sent Packet, flags string) (Packet, error) {
 		}
 	case "icmp":
 		p.Type = 0
-		if i, ok := f.pkt.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4); ok {
-			p.ID, p.Seq = int(i.Id), uint32(i.Seq)
+		// A fragment has no ICMP layer of gopacket's.
+		if n := f.pkt.NetworkLayer(); n != nil && len(n.LayerPayload()) >= 8 {
+			p.ID, p.Seq = int(binary.BigEndian.Uint16(n.LayerPayload()[4:])), uint32(binary.BigEndian.Uint16(n.LayerPayload()[6:]))
 		}
 	case "icmp6":
 		p.Type, p.ID, p.Seq = 129, sent.ID, sent.Seq

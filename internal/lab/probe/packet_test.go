@@ -174,3 +174,19 @@ func TestGiven(t *testing.T) {
 		t.Errorf("the fragment at %d is predicted: %v", DecodeFrame(b).offset, err)
 	}
 }
+
+// TestAnswerToFragments checks that the answer to a ping has its identifier, in fragments too.
+func TestAnswerToFragments(t *testing.T) {
+	ping := Packet{EthSrc: "50:54:00:00:00:03", EthDst: "50:54:00:00:00:04", Proto: "icmp", Src: "10.0.0.3", Dst: "10.0.0.4", Type: 8, ID: 7, Seq: 9}
+	for _, cut := range [][]int{nil, {1400}} {
+		ping.Cut, ping.Payload = cut, make([]byte, 1600)
+		frame, err := ping.given()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := (&Runner{}).answerTo(Seen{"port sw0-p2", DecodeFrame(frame)}, ping, "")
+		if err != nil || p.ID != 7 || p.Seq != 9 || p.Src != ping.Dst {
+			t.Errorf("cut at %v: the answer is %+v, %v", cut, p, err)
+		}
+	}
+}
