@@ -16,9 +16,7 @@ const compactFrom = 5
 // packet prints one packet: its header, then its way as a tree.
 func (p *printer) packet(pkt *report.Packet, several bool) {
 	head := []span{{strings.TrimSpace(pkt.Label + " " + headerText(pkt.Header)), bold}, plain(" from " + place(pkt.From))}
-	if pkt.Frame > 0 && !strings.Contains(pkt.Label, "(frame") {
-		head = append(head, plain(fmt.Sprintf(", frame %d", pkt.Frame)))
-	}
+	head = append(head, plain(frame(pkt, ", frame %d")))
 	if several {
 		head = append(append(head, plain(": ")), packetLine(pkt)...)
 	}

@@ -29,7 +29,7 @@ func sessionLine(r *report.Report) []span {
 	}
 	if i := slices.IndexFunc(r.Packets, func(p *report.Packet) bool { return p.Differs != "" }); i >= 0 {
 		p := r.Packets[i]
-		return append(line, span{"differs from the capture", red}, plain(fmt.Sprintf(" at %s (frame %d): %s", p.Label, p.Frame, p.Differs)))
+		return append(line, span{"differs from the capture", red}, plain(" at "+p.Label+frame(p, " (frame %d)")+": "+p.Differs))
 	}
 	if r.Verdict == engine.Unknown {
 		line = append(line, span{"not determined", yellow})
@@ -47,6 +47,15 @@ func sessionLine(r *report.Report) []span {
 		return append(line, packetLine(p)...)
 	}
 	return append(line, plain(orElse(s.Why, "no reason given")))
+}
+
+// frame returns the number of a captured packet by a format, nothing where there is none or the
+// packet's label has it.
+func frame(p *report.Packet, format string) string {
+	if p.Frame == 0 || strings.Contains(p.Label, "(frame ") {
+		return ""
+	}
+	return fmt.Sprintf(format, p.Frame)
 }
 
 // sessionAlternatives lists how the handshake ends for each combination of choices.

@@ -23,7 +23,7 @@ func Summary(w io.Writer, r *report.Report, opts Options) error {
 		if opts.Quiet && r.Session != nil {
 			break // the session's line is the answer
 		}
-		head := strings.TrimSpace(pkt.Label + " " + headerText(pkt.Header) + " from " + place(pkt.From))
+		head := strings.TrimSpace(pkt.Label + " " + headerText(pkt.Header) + " from " + place(pkt.From) + frame(pkt, ", frame %d"))
 		p.line(0, span{head, bold}, plain(": "), verdictSpan(pkt.Verdict))
 		if opts.Quiet {
 			continue

@@ -163,7 +163,7 @@ func does(p packet.Packet) string {
 	case p.IsICMPError():
 		return fmt.Sprintf("is an icmp error (type %d code %d) about it", p.ICMPType, p.ICMPCode)
 	case p.Proto == ctstate.ProtoTCP && p.TCPFlags&rst != 0:
-		return "resets it"
+		return "is a reset"
 	}
 	return "answers it"
 }

@@ -31,7 +31,27 @@ func sessions(b builder) []probe.Case {
 	symmetric := changed(of(learned, session("ecmp-symmetric", "established", with(b.tcp("ext3", "60.0.0.4", 80), func(p *probe.Packet) { p.Sport = 41041 }))),
 		[]string{"lr-route-del gr0 0.0.0.0/0", "--ecmp-symmetric-reply lr-route-add gr0 0.0.0.0/0 172.17.0.100", "--ecmp-symmetric-reply --ecmp lr-route-add gr0 0.0.0.0/0 172.17.0.101"},
 		[]string{"lr-route-del gr0 0.0.0.0/0", "lr-route-add gr0 0.0.0.0/0 172.17.0.100"})
+	recorded := func(name string, rec probe.Recording, p *probe.Packet) probe.Case {
+		c := of("captures", session(name, "established", p))
+		c.Name, c.Recording = name, &rec
+		return c
+	}
+	// What was captured before a rule came is what the rule's prediction differs from.
+	captured := recorded("capture-then-drop", probe.Recording{Interface: "e0", Differs: "SYN", Says: "frame 2 answers it; predicted: dropped on ",
+		NB: []string{"acl-add sw2 to-lport 1010 'tcp.dst == 8080' drop"}}, b.tcp("sw0-p1", "sw2-p2", 8080))
+	captured.Cleanup = []string{"acl-del sw2 to-lport 1010 'tcp.dst == 8080'"}
+	answer := recorded("capture-then-drop-answer", probe.Recording{Interface: "any", Differs: "SYN-ACK", Says: "the capture has it; predicted: dropped on ", NB: broken.Setup},
+		b.tcp("sw0-p1", "sw2-p2", 8080))
+	answer.Cleanup = broken.Cleanup
+	moved := changed(recorded("capture-then-vip-moves", probe.Recording{Interface: "e0", Differs: "SYN", Says: "frame 2 answers it; predicted: ",
+		NB: []string{"lb-del lb-case"}}, b.tcp("sw0-p1", "30.0.0.74", 80)),
+		[]string{"lb-add lb-case 30.0.0.74:80 20.0.0.4:8080 tcp", "ls-lb-add sw0 lb-case"}, []string{"--if-exists lb-del lb-case"})
 	return []probe.Case{
+		recorded("capture-vip", probe.Recording{Interface: "e0", Tunnel: true}, b.tcp("sw0-p1", "30.0.0.10", 80)),
+		recorded("capture-any", probe.Recording{Interface: "any", Tunnel: true}, b.tcp("sw0-p1", "sw1-p2", 8080)),
+		recorded("capture-udp", probe.Recording{Interface: "e0"}, b.udp("sw0-p1", "30.0.0.10", 53)),
+		recorded("capture-outside", probe.Recording{Interface: "e0"}, b.tcp("ext1", "172.16.0.10", 80)),
+		captured, answer, moved,
 		session("vip", "established", b.tcp("sw0-p1", "30.0.0.10", 80)),
 		session("vip-three", "established", b.tcp("sw0-p1", "30.0.0.11", 80)),
 		session("router", "established", b.tcp("sw0-p1", "sw1-p2", 8080)),

@@ -181,6 +181,7 @@ var Features = []string{
 	"sessions",
 	"sessions, flows learned on the way",
 	"sessions, client outside",
+	"captures",
 	"sessions, a way that a hash chooses",
 	"a connection's later packets",
 }

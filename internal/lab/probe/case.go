@@ -24,6 +24,8 @@ type Case struct {
 	Session bool   // the first step's packet opens a handshake that is predicted as a whole
 	Expect  string // session: "established", or the label of the packet that breaks it
 	Note    string // why the tool may answer unknown
+	// Recording is a capture of the session, which the tool reads afterwards; nil: none is made.
+	Recording *Recording
 }
 
 // Step is one packet of a case, or a change between packets.

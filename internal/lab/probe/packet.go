@@ -44,6 +44,7 @@ type Packet struct {
 	Raw            []byte // the whole frame, when set
 	Error          bool   // an ICMP error sent by a machine of the case
 	Hex            bool   // given to the tool as bytes, not as an expression
+	Capture        string // given to the tool as FILE:N
 }
 
 // V6 reports whether the packet is IPv6.

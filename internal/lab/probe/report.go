@@ -33,6 +33,8 @@ type RSess struct {
 type RPkt struct {
 	Label     string    `json:"label"`
 	Direction string    `json:"direction"`
+	Frame     int       `json:"frame"`
+	Differs   string    `json:"differs"`
 	Verdict   string    `json:"verdict"`
 	Header    RHeader   `json:"header"`
 	Branches  []RBranch `json:"branches"`

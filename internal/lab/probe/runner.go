@@ -340,7 +340,12 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 		args = append(args, "--at", v.Chassis)
 	}
 	args = append(args, extra...)
-	if p.Hex || p.Raw != nil {
+	if p.Capture != "" {
+		args = append(args, "--pcap", p.Capture)
+		if p.From != "" {
+			args = append(args, "--from", r.inport(p))
+		}
+	} else if p.Hex || p.Raw != nil {
 		frame, err := p.given()
 		if err != nil {
 			return nil, err

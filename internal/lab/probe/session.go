@@ -21,6 +21,15 @@ func (r *Runner) runSession(ctx context.Context, c Case, res *Result, worse func
 			pred = nil
 		}
 	}
+	var rec *recorded
+	if c.Recording != nil && r.Tool != "" {
+		var err error
+		rec, err = r.record(ctx, first.From, *c.Recording)
+		defer rec.close()
+		if err != nil {
+			return err
+		}
+	}
 	played, err := r.play(ctx, first)
 	unanswered := c.Steps[0].Maybe && errors.Is(err, errNobody)
 	if err != nil && !unanswered {
@@ -44,6 +53,16 @@ func (r *Runner) runSession(ctx context.Context, c Case, res *Result, worse func
 		}
 		if got != c.Expect {
 			worse(Disagree, fmt.Sprintf("the expected end is wrong: wanted %s, really %s", c.Expect, got))
+		}
+	}
+	if rec != nil {
+		differences, took, err := r.reread(ctx, c, rec, played)
+		res.Tool += took
+		for _, d := range differences {
+			worse(Disagree, d)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	switch {
