@@ -23,7 +23,8 @@ var captureMACs = map[string]packet.MAC{"20.0.0.3": {0x40, 0x54, 0, 0, 0, 3}, "2
 
 // pcap writes a capture: FILE LINK PACKET..., where PACKET is a tuple and TCP flags, such as "tcp
 // 20.0.0.3:1000>20.0.0.4:80 syn|ack", or "cut N " and a packet; with "geneve KEY INGRESS EGRESS SRC
-// DST " or "vxlan VNI SRC DST " before it, it is in a tunnel.
+// DST " or "vxlan VNI SRC DST " before it, it is in a tunnel, and with "routed " its Ethernet source
+// is a router's.
 func pcap(ts *testscript.TestScript, _ bool, args []string) {
 	link, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -90,6 +91,10 @@ func ethernet(ts *testscript.TestScript, text string) []byte {
 		head := binary.BigEndian.AppendUint32([]byte{2, 0, 0x65, 0x58}, num(words[1])<<8)
 		head = binary.BigEndian.AppendUint32(append(head, 1, 2, 0x80, 1), num(words[2])<<16|num(words[3]))
 		return tunnelled(ts, 6081, words[4], words[5], append(head, ethernet(ts, strings.Join(words[6:], " "))...))
+	case "routed":
+		frame := ethernet(ts, strings.Join(words[1:], " "))
+		copy(frame[6:], []byte{0, 0, 0, 0, 0xff, 2})
+		return frame
 	case "vxlan":
 		head := binary.BigEndian.AppendUint32([]byte{8, 0, 0, 0}, num(words[1])<<8)
 		return tunnelled(ts, 4789, words[2], words[3], append(head, ethernet(ts, strings.Join(words[4:], " "))...))

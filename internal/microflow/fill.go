@@ -27,8 +27,8 @@ type Endpoint struct {
 	Addrs []netip.Addr
 }
 
-// addr returns the endpoint's first address of a family, a link-local one only if it has no other.
-func (e Endpoint) addr(six bool) netip.Addr {
+// Addr returns the endpoint's first address of a family, a link-local one only if it has no other.
+func (e Endpoint) Addr(six bool) netip.Addr {
 	var local netip.Addr
 	for _, a := range e.Addrs {
 		switch a = a.Unmap(); {
@@ -56,7 +56,7 @@ func (d Destination) addr(six bool) netip.Addr {
 		}
 		return netip.Addr{}
 	}
-	return d.Endpoint.addr(six)
+	return d.Endpoint.Addr(six)
 }
 
 // given reports whether there is a destination.
@@ -65,12 +65,12 @@ func (d Destination) given() bool { return d.Text != "" }
 // Family returns the family that both ends allow, 4 before 6, or 0 if they do not restrict it.
 func Family(from Endpoint, to Destination) int {
 	for _, six := range []bool{false, true} {
-		if to.addr(six).IsValid() && (from.addr(six).IsValid() || to.Kind == TargetIP || len(from.Addrs) == 0) {
+		if to.addr(six).IsValid() && (from.Addr(six).IsValid() || to.Kind == TargetIP || len(from.Addrs) == 0) {
 			return familyNumber(six)
 		}
 	}
 	for _, six := range []bool{false, true} {
-		if !to.given() && from.addr(six).IsValid() && !from.addr(!six).IsValid() {
+		if !to.given() && from.Addr(six).IsValid() && !from.Addr(!six).IsValid() {
 			return familyNumber(six)
 		}
 	}
@@ -294,7 +294,7 @@ func fillAddrs(mf *Microflow, from Endpoint, to Destination) error {
 // one for a link-local destination.
 func sourceFor(from Endpoint, dst netip.Addr) netip.Addr {
 	if !dst.IsLinkLocalUnicast() || dst.Is4() {
-		return from.addr(dst.Is6())
+		return from.Addr(dst.Is6())
 	}
 	for _, a := range from.Addrs {
 		if a.Is6() && a.IsLinkLocalUnicast() {
@@ -332,7 +332,7 @@ func fillARP(mf *Microflow, from Endpoint, to Destination) error {
 		p.Dst = dst
 	}
 	if mf.take(HasSrc) {
-		p.Src = from.addr(false)
+		p.Src = from.Addr(false)
 	}
 	if mf.take(HasARPSHA) {
 		p.ARPSHA = from.MAC

@@ -1,11 +1,13 @@
 package question
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/capture"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/microflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/session"
@@ -42,44 +44,98 @@ func (j *Judged) answered() bool {
 	return slices.ContainsFunc(j.captured, func(f capture.Exchanged) bool { return f.Reply })
 }
 
-// replays sets the packets to replay. What the port has sent gets the Ethernet addresses of the
-// first packet where the frames have none.
-func (j *Judged) replays(e *entry, pb *ovn.PortBinding) error {
+// receiver returns the port at which a session's capture was taken, if that is where the connection
+// arrives; nil if it is the port that the connection comes from, pb. The first packet is then
+// changed back to what pb must have sent: its own addresses, the destination of Question.To, and what
+// the network has changed on the way.
+func (j *Judged) receiver(ctx context.Context, r *deployment.Run, mf *microflow.Microflow, pb *ovn.PortBinding) (*ovn.PortBinding, error) {
 	if len(j.captured) == 0 {
-		return nil
+		return nil, nil
 	}
-	first := j.captured[0]
-	if err := sentBy(first.Frame, pb); err != nil {
-		return err
+	f, own := j.captured[0].Frame, pb.Addrs()
+	if f.NoSrc || f.NoDst || len(own) == 0 || hasMAC(own, f.Packet.EthSrc) {
+		return nil, nil
 	}
-	e.warnings = append(e.warnings, j.notes...)
-	if !j.answered() {
-		return nil
+	if hasMAC(own, f.Packet.EthDst) {
+		return nil, usage.Errorf(fmt.Sprintf("name the port of %v by --from", f.Packet.Src),
+			"%s, the first of the connection, was received by %s and not sent by it", f.Name(), pb.LogicalPort)
 	}
-	for _, f := range j.captured {
-		p := f.Packet
-		if !f.Reply && f.NoSrc {
-			p.EthSrc = e.packet.EthSrc
+	ports, err := r.SB.PortsByMAC(ctx, f.Packet.EthDst.String())
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(ports, (*ovn.PortBinding).IsVIF)
+	if i < 0 {
+		return nil, nil
+	}
+	p := &mf.Packet
+	mf.Given &^= microflow.HasEthSrc | microflow.HasEthDst
+	p.EthSrc, p.EthDst, p.VLANs, p.TTL = packet.MAC{}, packet.MAC{}, nil, microflow.DefaultTTL
+	if !pb.HasIP(p.Src) {
+		from, err := endpointOf(pb)
+		if err != nil {
+			return nil, err
 		}
-		if !f.Reply && f.NoDst {
-			p.EthDst = e.packet.EthDst
+		if a := from.Addr(p.Src.Is6()); a.IsValid() {
+			p.Src = a
 		}
-		e.exchange = append(e.exchange, session.Captured{Frame: f.Number, Packet: p, Reply: f.Reply})
 	}
-	return nil
+	if j.dest.Kind == microflow.TargetIP && j.dest.Addr.Is6() == p.Dst.Is6() && j.dest.Addr.IsValid() {
+		p.Dst = j.dest.Addr
+		if j.dest.HasPort {
+			p.DstPort = j.dest.Port
+		}
+	}
+	return ports[i], nil
 }
 
-// sentBy refuses a first frame that the port has received.
-func sentBy(f capture.Frame, pb *ovn.PortBinding) error {
-	has := func(mac packet.MAC) bool {
-		return slices.ContainsFunc(pb.Addrs(), func(a ovn.Addr) bool {
-			own, err := packet.ParseMAC(a.MAC)
-			return err == nil && own == mac
-		})
+func hasMAC(addrs []ovn.Addr, mac packet.MAC) bool {
+	return slices.ContainsFunc(addrs, func(a ovn.Addr) bool {
+		own, err := packet.ParseMAC(a.MAC)
+		return err == nil && own == mac
+	})
+}
+
+// replays sets the packets to replay, and says what is compared. far is where the capture was taken,
+// nil for the port that the connection comes from.
+func (j *Judged) replays(e *entry, pb, far *ovn.PortBinding) {
+	if len(j.captured) == 0 {
+		return
 	}
-	if f.NoSrc || f.NoDst || has(f.Packet.EthSrc) || !has(f.Packet.EthDst) {
-		return nil
+	first := j.captured[0]
+	e.warnings = append(e.warnings, j.notes...)
+	if far != nil {
+		e.warnings = append(e.warnings, fmt.Sprintf("%s was captured where it arrives, at %s: %s is taken to have sent it as %v; compared is what arrives at %s",
+			first.Name(), far.LogicalPort, pb.LogicalPort, e.packet, far.LogicalPort))
 	}
-	return usage.Errorf(fmt.Sprintf("capture at the port of %v, or name it by --from", f.Packet.Src),
-		"%s, the first of the connection, was received by %s and not sent by it", f.Name(), pb.LogicalPort)
+	if !j.answered() {
+		return
+	}
+	e.captured = "what " + pb.LogicalPort + " has received, as captured"
+	if far != nil {
+		e.captured = "what " + far.LogicalPort + " has received, as captured"
+	}
+	for _, f := range j.captured {
+		c := session.Captured{Frame: f.Number, Packet: f.Packet, Reply: f.Reply}
+		p := &c.Packet
+		switch {
+		case f.Reply:
+		case far != nil:
+			arrived := f.Packet
+			c.Arrived = &arrived
+			p.EthSrc, p.EthDst, p.VLANs, p.TTL = e.packet.EthSrc, e.packet.EthDst, nil, e.packet.TTL
+			p.Src, p.Dst, p.DstPort = e.packet.Src, e.packet.Dst, e.packet.DstPort
+			if f.Packet.IsICMPError() {
+				p.DstPort = 0
+			}
+		default:
+			if f.NoSrc {
+				p.EthSrc = e.packet.EthSrc
+			}
+			if f.NoDst {
+				p.EthDst = e.packet.EthDst
+			}
+		}
+		e.exchange = append(e.exchange, c)
+	}
 }

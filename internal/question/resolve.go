@@ -23,6 +23,7 @@ type entry struct {
 	expect   expectation
 	warnings []string           // about parts of the question that are ignored
 	exchange []session.Captured // the captured packets of a session, from the first on; nil: none to replay
+	captured string             // what of them is compared, in words
 }
 
 // resolve finds ports and fills in what was left out.
@@ -59,6 +60,10 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 		return nil, err
 	}
 	expect.verdict = j.q.Expect
+	far, err := j.receiver(ctx, r, &mf, pb)
+	if err != nil {
+		return nil, err
+	}
 	if err := j.fill(ctx, r, &mf, pb, dest); err != nil {
 		return nil, err
 	}
@@ -77,9 +82,7 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	if j.inner != nil {
 		e.packet.Inner = j.inner
 	}
-	if err := j.replays(e, pb); err != nil {
-		return nil, err
-	}
+	j.replays(e, pb, far)
 	if j.q.To != "" && dest.Kind == microflow.TargetIP {
 		if err := e.expect.owner(ctx, r, e.packet.Dst); err != nil {
 			return nil, err

@@ -126,7 +126,7 @@ func (a *asking) session(ctx context.Context, closing string) (*Answer, error) {
 // Question.Expect nothing else is expected.
 func (a *asking) asCaptured(rep *report.Report, res *session.Result) {
 	agrees := res.Shown().Differs == nil && !res.Undetermined()
-	text := "what " + a.start.Port + " has received, as captured"
+	text := a.captured
 	if a.expect.verdict != "" {
 		agrees, text = agrees && rep.Expectation.Met, rep.Expectation.Text+", and "+text
 	}

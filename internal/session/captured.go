@@ -14,7 +14,11 @@ import (
 type Captured struct {
 	Frame  int // its number in the capture
 	Packet packet.Packet
-	Reply  bool // it was received by the end that sent the first packet
+	Reply  bool // it is for the end that sent the first packet
+	// Arrived is a packet of the original direction as it was captured where it arrives, if the
+	// capture was taken there: Packet is then what its sender must have sent, and what the other end
+	// has sent is no prediction but as captured.
+	Arrived *packet.Packet
 	// Label names the packet; prepare sets it.
 	Label string
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
@@ -32,12 +33,15 @@ type heard struct {
 	end      *driver.Branch // how it ended where it did not get through
 	at       *driver.Branch // where the server was reached last; nil: not yet
 	answered bool           // a packet for the client was seen
+	lost     *Break         // the last packet for the client, if it does not arrive as it should
 }
 
 // Replay sends the packets of a captured exchange, each over the entries that those before it left.
-// The capture was taken where the exchange's first packet enters, at start: what that end has sent
+// If the capture was taken where the exchange's first packet enters, at start, what that end has sent
 // is sent as captured; what it has received is predicted, by a reply from where the packet before
-// was delivered, and compared by addresses, ports, ICMP type, code and id, and quoted packet.
+// was delivered, and compared by addresses, ports, ICMP type, code and id, and quoted packet. If it
+// was taken where the first packet arrives (Captured.Arrived), the packets that arrive there are
+// compared, and those that are sent there are sent as captured.
 //
 // An undetermined choice is followed to the first alternative that agrees with the whole capture; if
 // none does, Shown is the one that agrees longest. Opt.Close is not used.
@@ -63,11 +67,21 @@ func (r *replay) play(ctx context.Context, a Alternative, i int, h heard) error 
 		return r.receive(ctx, a, i, h)
 	}
 	f := r.frames[i]
+	if f.Arrived != nil && h.lost != nil && f.Packet.Proto == ctstate.ProtoTCP && f.Packet.TCPFlags&syn == 0 {
+		// Only a client that has heard the server goes on.
+		return r.differs(a, Difference{Sent: h.lost.Sent, Frame: f.Frame, What: fmt.Sprintf("frame %d goes on after it", f.Frame),
+			Predicted: h.lost.Why, End: h.lost.End})
+	}
 	return r.each(ctx, a, f, r.start, f.Packet, func(next Alternative, o driver.Outcome, sent *driver.Trace) error {
 		h := h
 		h.last, h.end = sent, nil
 		if h.got = r.received(step{}, o, h.at); h.got == nil {
 			return r.lost(ctx, next, o, sent, i, h)
+		}
+		if f.Arrived != nil {
+			if what, predicted := compare(h.got.Packet, *f.Arrived); what != "" {
+				return r.differs(next, Difference{Sent: sent, Frame: f.Frame, What: "the capture has it " + what, Predicted: predicted})
+			}
 		}
 		if i == 0 {
 			next.Verdict = h.got.Verdict
@@ -121,7 +135,17 @@ func (r *replay) lost(ctx context.Context, a Alternative, o driver.Outcome, sent
 	if a.Broken == nil {
 		a.Broken, a.Verdict = &Break{Label: sent.Label, End: h.end, Sent: sent}, h.end.Verdict
 	}
+	if f := r.frames[i]; f.Arrived != nil {
+		return r.differs(a, Difference{Sent: sent, Frame: f.Frame, What: "the capture has it", End: h.end})
+	}
 	return r.play(ctx, a, i+1, h)
+}
+
+// differs ends an alternative by a difference.
+func (r *replay) differs(a Alternative, d Difference) error {
+	a.Differs = &d
+	r.Alternatives = append(r.Alternatives, a)
+	return nil
 }
 
 // unknown ends an alternative by a packet whose end is unknown, and reports whether it did.
@@ -149,9 +173,7 @@ func (r *replay) receive(ctx context.Context, a Alternative, i int, h heard) err
 	f := r.frames[i]
 	differs := func(d Difference) error {
 		d.Frame = f.Frame
-		a.Differs = &d
-		r.Alternatives = append(r.Alternatives, a)
-		return nil
+		return r.differs(a, d)
 	}
 	first := !h.answered
 	h.answered = true
@@ -175,6 +197,9 @@ func (r *replay) receive(ctx context.Context, a Alternative, i int, h heard) err
 		return r.failed(a, step{label: f.Label}, err)
 	}
 	start.Choices = driver.Earlier(h.at.Choices, h.last.Label)
+	if r.frames[0].Arrived != nil {
+		return r.sendBack(ctx, a, i, h, start)
+	}
 	return r.each(ctx, a, f, start, answer(h.at.Packet, f.Packet, h.last.Packet.Dst), func(next Alternative, o driver.Outcome, sent *driver.Trace) error {
 		a = next
 		got := r.received(step{reply: true}, o, h.at)
@@ -194,6 +219,31 @@ func (r *replay) receive(ctx context.Context, a Alternative, i int, h heard) err
 		if first && refuses(f.Packet) {
 			return differs(Difference{Sent: sent, What: "it " + does(f.Packet), Predicted: fmt.Sprintf("%s is delivered, so that its receiver (%s on %s) has refused it",
 				h.last.Label, h.at.Port, h.at.Chassis)})
+		}
+		return r.play(ctx, next, i+1, h)
+	})
+}
+
+// sendBack sends a packet of the end where the capture was taken. Whether the client has received it
+// is only seen by what the client does then.
+func (r *replay) sendBack(ctx context.Context, a Alternative, i int, h heard, start driver.Start) error {
+	f := r.frames[i]
+	return r.each(ctx, a, f, start, f.Packet, func(next Alternative, o driver.Outcome, sent *driver.Trace) error {
+		h := h
+		got := r.received(step{reply: true}, o, h.at)
+		switch {
+		case got == nil && r.unknown(next, o, sent):
+			return nil
+		case got == nil || r.checkReply(got) != "":
+			h.lost = &Break{Label: sent.Label, End: worstOf(o), Sent: sent}
+			if got != nil {
+				h.lost.End, h.lost.Why = nil, r.checkReply(got)
+			}
+			if next.Broken == nil {
+				next.Broken, next.Verdict = h.lost, worstOf(o).Verdict
+			}
+		default:
+			h.lost = nil
 		}
 		return r.play(ctx, next, i+1, h)
 	})

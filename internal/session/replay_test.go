@@ -261,3 +261,51 @@ func TestReplayErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestReplayAtServer: a capture where the connection arrives is compared there; what is sent there is
+// sent as captured, and is known to arrive only where the client goes on.
+func TestReplayAtServer(t *testing.T) {
+	for _, c := range []struct {
+		name, words string
+		change      changes
+		seen        netip.Addr // the server's address in the capture
+		want        string
+		broken      string
+	}{
+		{"agrees", ">syn <syn-ack >ack", nil, backend[0], "SYN 1\nSYN-ACK 3\nACK 5", ""},
+		{"dropped", ">syn <syn-ack", changes{"SYN": dropped("hv1", "a rule")}, backend[0], "SYN 1: the capture has it; predicted: dropped on hv1: a rule", "SYN"},
+		{"another server", ">syn <syn-ack", nil, backend[1],
+			"SYN 1: the capture has it to 20.0.0.4:80; predicted: to 20.0.0.3:80", "SYN"},
+		{"the answer is lost", ">syn <syn-ack >syn <syn-ack", changes{"SYN-ACK": dropped("hv2", "a rule"), "SYN-ACK (frame 7)": dropped("hv2", "a rule")}, backend[0],
+			"SYN 1\nSYN-ACK 3\nSYN (frame 5) 5\nSYN-ACK (frame 7) 7", "SYN-ACK"},
+		{"the answer is not lost", ">syn <syn-ack >ack", changes{"SYN-ACK": dropped("hv2", "a rule")}, backend[0],
+			"SYN 1\nSYN-ACK 3: frame 5 goes on after it; predicted: dropped on hv2: a rule", "SYN-ACK"},
+		{"the answer is changed", ">syn <syn-ack >ack", changes{"SYN-ACK": rewrite(func(p *packet.Packet) { p.Src = backend[0] })}, backend[0],
+			"SYN 1\nSYN-ACK 3: frame 5 goes on after it; predicted: the client asked 30.0.0.10:80 and hears from 20.0.0.3:80", "SYN-ACK"},
+		{"the second arrives", ">syn <syn-ack <syn-ack >ack", changes{"SYN-ACK": dropped("hv2", "a rule")}, backend[0],
+			"SYN 1\nSYN-ACK 3\nSYN-ACK (frame 5) 5\nACK 7", "SYN-ACK"},
+		{"unknown", ">syn <syn-ack >ack", changes{"SYN-ACK": ending(engine.Unknown)}, backend[0], "SYN 1\nSYN-ACK 3\nnot determined", "SYN-ACK"},
+	} {
+		list := captured(packet.ProtoTCP, strings.Fields(c.words)...)
+		for i := range list {
+			p := list[i].Packet
+			if list[i].Reply {
+				list[i].Packet.Src, list[i].Packet.TOS = c.seen, 4
+				continue
+			}
+			p.Dst, p.TTL = c.seen, 63
+			list[i].Arrived = &p
+		}
+		n := &network{change: c.change}
+		r := replay(t, n, list)
+		if d := cmp.Diff(c.want, r.text()); d != "" || r.err != nil {
+			t.Errorf("%s: %v: -want +got\n%s", c.name, r.err, d)
+		}
+		if r.Session.BrokenAt != c.broken || r.Session.Established != (c.broken == "") {
+			t.Errorf("%s: %+v", c.name, r.Session)
+		}
+		if len(n.packets) > 1 && n.packets[1].Src == c.seen && n.packets[1].TOS != 4 {
+			t.Errorf("%s: the answer is not sent as captured: %v", c.name, n.packets[1])
+		}
+	}
+}

@@ -52,6 +52,8 @@ func sessions(b builder) []probe.Case {
 		recorded("capture-udp", probe.Recording{Interface: "e0"}, b.udp("sw0-p1", "30.0.0.10", 53)),
 		recorded("capture-outside", probe.Recording{Interface: "e0"}, b.tcp("ext1", "172.16.0.10", 80)),
 		captured, answer, moved,
+		recorded("capture-at-server", probe.Recording{Interface: "e0", At: "sw1-p2", Args: []string{"--to", "30.0.0.10:80"}}, b.tcp("sw0-p1", "30.0.0.10", 80)),
+		recorded("capture-at-server-routed", probe.Recording{Interface: "e0", At: "sw1-p2"}, b.tcp("sw0-p1", "sw1-p2", 8080)),
 		session("vip", "established", b.tcp("sw0-p1", "30.0.0.10", 80)),
 		session("vip-three", "established", b.tcp("sw0-p1", "30.0.0.11", 80)),
 		session("router", "established", b.tcp("sw0-p1", "sw1-p2", 8080)),

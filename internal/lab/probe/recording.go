@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +19,8 @@ import (
 // Recording is a capture of a session's packets by tcpdump, which the tool then reads.
 type Recording struct {
 	Interface string   // in the client's namespace: "e0", or "any" for a Linux cooked capture
+	At        string   // the port where it is made instead: the server's
+	Args      []string // further flags of the tool
 	NB        []string // changes between the capture and the tool's run
 	// Differs is the label of the packet at which the capture and the prediction then differ, with
 	// the beginning of the reason; empty: they agree.
@@ -38,7 +42,7 @@ func (r *Runner) record(ctx context.Context, client string, c Recording) (*recor
 		return nil, err
 	}
 	rec := &recorded{dir: dir}
-	if err := rec.start(ctx, "port.pcap", "ip", "netns", "exec", client, "tcpdump", "-i", c.Interface); err != nil {
+	if err := rec.start(ctx, "port.pcap", "ip", "netns", "exec", cmp.Or(c.At, client), "tcpdump", "-i", c.Interface); err != nil {
 		return rec, err
 	}
 	if c.Tunnel {
@@ -100,7 +104,7 @@ func (r *Runner) reread(ctx context.Context, c Case, rec *recorded, played []pla
 	}
 	first := played[0].packet
 	run := func(command, capture, from string) (*Prediction, error) {
-		pred, err := r.Predict(ctx, command, Packet{From: from, Capture: capture}, c.Args...)
+		pred, err := r.Predict(ctx, command, Packet{From: from, Capture: capture}, slices.Concat(c.Args, c.Recording.Args)...)
 		if pred != nil {
 			took += pred.Took
 		}
@@ -110,14 +114,15 @@ func (r *Runner) reread(ctx context.Context, c Case, rec *recorded, played []pla
 	if err := r.Flush(); err != nil {
 		return nil, 0, err
 	}
-	// The frame is the packet that was sent.
-	pred, err := run("trace", port, first.From)
-	if err != nil {
-		return nil, took, fmt.Errorf("trace --pcap: %w", err)
-	}
-	_, diff := Compare(pred.Report.Packets[0].of(first), played[0].real)
-	for _, d := range diff {
-		out = append(out, "trace --pcap: "+d)
+	if c.Recording.At == "" { // the frame is the packet that was sent
+		pred, err := run("trace", port, first.From)
+		if err != nil {
+			return nil, took, fmt.Errorf("trace --pcap: %w", err)
+		}
+		_, diff := Compare(pred.Report.Packets[0].of(first), played[0].real)
+		for _, d := range diff {
+			out = append(out, "trace --pcap: "+d)
+		}
 	}
 	if c.Recording.Tunnel {
 		out = append(out, r.tunnelled(run, filepath.Join(rec.dir, "tunnel.pcap"), played[0])...)
@@ -127,7 +132,8 @@ func (r *Runner) reread(ctx context.Context, c Case, rec *recorded, played []pla
 			return out, took, err
 		}
 	}
-	if pred, err = run("session", port, first.From); err != nil {
+	pred, err := run("session", port, first.From)
+	if err != nil {
 		return out, took, fmt.Errorf("session --pcap: %w", err)
 	}
 	return append(out, c.Recording.missing(pred, played)...), took, nil
