@@ -83,11 +83,13 @@ type Question struct {
 	// Flow is an OpenFlow flow (--of-flow).
 	Flow string
 
-	// Frame is an Ethernet frame as hex digits (--packet). Nothing is filled in.
+	// Frame is an Ethernet frame as hex digits (--packet). Nothing is filled in. A frame of a tunnel
+	// between chassis, here and in Capture, is the packet inside.
 	Frame string
 
-	// Capture is "FILE" or "FILE:N", frame N of a pcap or pcapng file (--pcap); the first is 1.
-	// Nothing is filled in.
+	// Capture is "FILE" or "FILE:N", frame N of a pcap or pcapng file (--pcap); the first is 1. Only
+	// Ethernet addresses that the frame does not have are filled in. Session replays the frame's
+	// connection, as far as the file has it, and compares what was received with the prediction.
 	Capture string
 
 	// Proto is "tcp", "udp", "icmp" or "sctp" (--proto), where nothing else names it.

@@ -64,7 +64,8 @@ func (d *Deployment) Trace(ctx context.Context, q Question) (*report.Report, err
 
 // Session plays the handshake that the packet begins, then Question.Close, each packet over the
 // entries that those before it would have left. A session is TCP, UDP, SCTP, or an ICMP request and
-// its reply; any other packet is BadInput. The report has one packet for each step, up to the one
+// its reply; any other packet is BadInput. A captured connection (Question.Capture) is replayed
+// instead, and Report.Expectation says whether it agrees with the prediction. The report has one packet for each step, up to the one
 // that broke the session. Errors are as with Trace.
 func (d *Deployment) Session(ctx context.Context, q Question) (*report.Report, error) {
 	return d.ask(ctx, q, true)

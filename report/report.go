@@ -93,7 +93,7 @@ type Packet struct {
 	// Differs says how the capture that a session replays and the prediction differ at this packet,
 	// the first one at which they do; absent where they agree, and for any other packet.
 	Differs string `json:"differs,omitempty"`
-	Header    Header    `json:"header"`    // as it enters
+	Header  Header `json:"header"` // as it enters
 	// Verdict is the worst verdict of the branches, for a flood the best. Mirror copies are not
 	// counted.
 	Verdict engine.Verdict `json:"verdict"`

@@ -147,16 +147,6 @@ func Fill(mf *Microflow, from Endpoint, to Destination, o FillOptions) error {
 	return fillTransport(mf, from, to)
 }
 
-// fillCut sets what a capture has cut off a frame's last header.
-func fillCut(mf *Microflow) {
-	if mf.take(HasTCPFlags) {
-		mf.Packet.TCPFlags = packet.FlagSYN
-	}
-	if mf.take(HasICMPID) {
-		fillID(&mf.Packet)
-	}
-}
-
 // suits marks a partly given part as not given, if the value agrees with the given bits.
 func (mf *Microflow) suits(part Set, value []byte) {
 	said, ok := mf.partly[part]

@@ -79,3 +79,13 @@ func fillID(p *packet.Packet) {
 	p.ICMPID, p.HasID = DefaultICMPID, !p.IsQueryReply()
 	p.IDChosen = p.HasID
 }
+
+// fillCut sets what a capture has cut off a frame's last header.
+func fillCut(mf *Microflow) {
+	if mf.take(HasTCPFlags) {
+		mf.Packet.TCPFlags = packet.FlagSYN
+	}
+	if mf.take(HasICMPID) {
+		fillID(&mf.Packet)
+	}
+}

@@ -58,8 +58,8 @@ func (j *Judged) unwrap(ctx context.Context, r *deployment.Run, mf *microflow.Mi
 		Packet: *t.Inner, NoSrc: t.Inner.EthSrc.IsZero(), NoDst: t.Inner.EthDst.IsZero(), Cut: t.InnerCut})
 	inner.InPort, inner.Text = mf.InPort, mf.Text
 	*mf = inner
-	out.notes = []string{fmt.Sprintf("%s is of the %s from chassis %s (%v) to %v%s: traced is the packet inside, from its entry on, with the headers that it has in the tunnel",
-		f.Name(), t, chassis.Name, t.Src, t.Dst, via)}
+	out.notes = append([]string{fmt.Sprintf("%s is of the %s from chassis %s (%v) to %v%s: traced is the packet inside, from its entry on, with the headers that it has in the tunnel",
+		f.Name(), t, chassis.Name, t.Src, t.Dst, via)}, out.notes...)
 	return out, nil
 }
 
@@ -91,7 +91,29 @@ func (j *Judged) ingress(ctx context.Context, r *deployment.Run, t *capture.Tunn
 		text += fmt.Sprintf(" %s %s", end.word, pb.LogicalPort)
 		if end.word == "from" {
 			out.port = pb.LogicalPort
+			continue
+		}
+		if err := j.misplaced(ctx, r, t, pb, out); err != nil {
+			return "", err
 		}
 	}
 	return text, nil
+}
+
+// misplaced adds a note if a tunnel does not go to the chassis of the port that it names: its keys
+// were then given to other ports since the capture, or the port has moved.
+func (j *Judged) misplaced(ctx context.Context, r *deployment.Run, t *capture.Tunnel, to *ovn.PortBinding, out *unwrapped) error {
+	if !to.IsVIF() || to.Chassis.IsZero() {
+		return nil
+	}
+	far, err := r.SB.ChassisByEncapIP(ctx, t.Dst)
+	var missing *ovn.NotFoundError
+	if err != nil && !errors.As(err, &missing) {
+		return err
+	}
+	if err == nil && far.UUID == to.Chassis {
+		return nil
+	}
+	out.notes = append(out.notes, fmt.Sprintf("port %s, which the tunnel names, is not on the chassis of %v: the capture may be of another configuration", to.LogicalPort, t.Dst))
+	return nil
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -189,4 +190,21 @@ func (c *Recording) missing(pred *Prediction, played []playedPacket) []string {
 		out = append(out, fmt.Sprintf("session --pcap: exit status %d, differs at %q, not %q", pred.Status, differs, c.Differs+": "+c.Says))
 	}
 	return out
+}
+
+// asFlags returns the tool's arguments for a packet: a frame of a capture, bytes, or an expression.
+func (r *Runner) asFlags(p Packet) ([]string, error) {
+	switch {
+	case p.Capture != "" && p.From == "":
+		return []string{"--pcap", p.Capture}, nil
+	case p.Capture != "":
+		return []string{"--from", r.inport(p), "--pcap", p.Capture}, nil
+	case p.Hex || p.Raw != nil:
+		frame, err := p.given()
+		if err != nil {
+			return nil, err
+		}
+		return []string{"--from", r.inport(p), "--packet", hex.EncodeToString(frame)}, nil
+	}
+	return []string{p.Microflow(r.inport(p))}, nil
 }

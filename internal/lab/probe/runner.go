@@ -3,7 +3,6 @@ package probe
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -340,20 +339,11 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 		args = append(args, "--at", v.Chassis)
 	}
 	args = append(args, extra...)
-	if p.Capture != "" {
-		args = append(args, "--pcap", p.Capture)
-		if p.From != "" {
-			args = append(args, "--from", r.inport(p))
-		}
-	} else if p.Hex || p.Raw != nil {
-		frame, err := p.given()
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, "--from", r.inport(p), "--packet", hex.EncodeToString(frame))
-	} else {
-		args = append(args, p.Microflow(r.inport(p)))
+	packet, err := r.asFlags(p)
+	if err != nil {
+		return nil, err
 	}
+	args = append(args, packet...)
 	ctx, cancel := context.WithTimeout(ctx, toolTimeout+30*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, r.Tool, args...)
@@ -362,7 +352,7 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 	cmd.Stdout, cmd.Stderr = &out, &errb
 	cmd.WaitDelay = time.Second
 	began := time.Now()
-	err := cmd.Run()
+	err = cmd.Run()
 	pr := &Prediction{Status: cmd.ProcessState.ExitCode(), Stderr: strings.TrimSpace(errb.String()), Raw: out.Bytes(), Took: time.Since(began), Args: args}
 	if ctx.Err() != nil {
 		return pr, fmt.Errorf("the tool did not answer in time: %w", ctx.Err())
