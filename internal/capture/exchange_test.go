@@ -114,6 +114,26 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// TestExchangeInterface: the same packet on another interface is not another packet.
+func TestExchangeInterface(t *testing.T) {
+	var recs []record
+	for _, ifindex := range []byte{4, 5, 4} {
+		ip := packettest.Frame(t, sentBy(t, "A>B syn"))[14:]
+		b := append([]byte{8, 0, 0, 0, 0, 0, 0, ifindex, 0, 1, 0, 6, 2, 1, 0, 0, 0, 0, 0, 0}, ip...)
+		recs = append(recs, record{data: b, wire: len(b)})
+	}
+	for n, want := range map[int]string{0: "1 3", 2: "2", 3: "1 3"} {
+		frames, _, err := exchangeIn(bytes.NewReader(pcapOf(binary.LittleEndian, 0xa1b2c3d4, 276, recs...)), n)
+		var got []string
+		for _, f := range frames {
+			got = append(got, fmt.Sprint(f.Number))
+		}
+		if text := strings.Join(got, " "); err != nil || text != want {
+			t.Errorf("frame %d: %s, %v; want %s", n, text, err, want)
+		}
+	}
+}
+
 // TestRealExchange: the connections of the corpus.
 func TestRealExchange(t *testing.T) {
 	for _, file := range []string{"ether.pcap", "cooked.pcap", "cooked2.pcap", "nflog.pcap"} {

@@ -40,7 +40,7 @@ func TestInterfaces(t *testing.T) {
 		data = append(data, frame(1, ip, ngOptions(order, 1, "the first\r\nof two", 2, "\x00\x00\x00\x01", 1, "red \x1b[31m and \xff"))...)
 		data = append(data, frame(2, ether, nil)...)
 		data = append(data, frame(3, ether, []byte{0, 1, 0xff, 0xff})...) // an option without its value
-		data = append(data, frame(0, ether, ngOptions(order, 0, ""))...)
+		data = append(data, frame(0, ether, append(ngOptions(order), ngOptions(order, 1, "behind the end")...))...)
 		for n, want := range []string{
 			"a tunnel, raw IPv4: the first  of two; red [31m and ?", "tap7, Ethernet: ", "interface 3, Ethernet: ", "interface 0, Ethernet: ",
 		} {

@@ -193,7 +193,12 @@ func TestReplay(t *testing.T) {
 // the captured one and the addresses of the packet that it answers.
 func TestReplaySends(t *testing.T) {
 	n := &network{}
-	replay(t, n, captured(packet.ProtoTCP, ">syn", "<syn-ack", ">ack", "<error"))
+	exchange := captured(packet.ProtoTCP, ">syn", "<syn-ack", ">ack", "<error")
+	exchange[1].Packet.TOS, exchange[1].Packet.Length = 8, 700
+	replay(t, n, exchange)
+	if p := n.packets[1]; p.TOS != 8 || p.Length != 700 {
+		t.Errorf("the reply has TOS %d and %d bytes", p.TOS, p.Length)
+	}
 	want := []string{
 		"original SYN from sw0-p1 after 0: tcp 10.0.0.3:1000 > 30.0.0.10:80 [syn] ttl 64",
 		"reply SYN-ACK from srv0 after 2: tcp 20.0.0.3:80 > 10.0.0.3:1000 [syn|ack] ttl 64",
