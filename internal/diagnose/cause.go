@@ -25,7 +25,7 @@ func (s *scene) header() report.Header { return s.branch.Header }
 func (j *judge) causes(ctx context.Context, r *report.Report) []report.Finding {
 	p, ends := broken(r)
 	if p == nil {
-		return nil
+		return j.astray(ctx, r)
 	}
 	var out []report.Finding
 	for _, b := range ends {
@@ -56,6 +56,28 @@ var builders = map[report.Code]func(*judge, context.Context, *scene, *report.Fin
 	report.CodeACLReject:     (*judge).acl,
 	report.CodeNoACLAllows:   (*judge).noACL,
 	report.CodeUntrackedHere: (*judge).untracked,
+
+	report.CodePortSecurity:     (*judge).portSecured,
+	report.CodePortDisabled:     (*judge).portDisabled,
+	report.CodePortNotBound:     (*judge).unbound,
+	report.CodeInterfaceMissing: (*judge).noInterface,
+
+	report.CodeChassisGone:     (*judge).chassisGone,
+	report.CodeNoTunnel:        (*judge).noTunnel,
+	report.CodeNoBridgeMapping: (*judge).noMapping,
+
+	report.CodeNoRoute:           (*judge).noRoute,
+	report.CodeBlackholeRoute:    (*judge).blackhole,
+	report.CodePolicyDrop:        (*judge).policyDrop,
+	report.CodeRouteViaSelf:      (*judge).nextHop,
+	report.CodeNextHopUnresolved: (*judge).nextHop,
+	report.CodeARPUnanswerable:   (*judge).nextHop,
+	report.CodeMTUExceeded:       (*judge).tooLarge,
+
+	report.CodeLBNoBackend:     (*judge).noBackend,
+	report.CodeKnownElsewhere:  (*judge).known,
+	report.CodeAsymmetricReply: (*judge).known,
+	report.CodeInvalidState:    (*judge).invalid,
 }
 
 // causesOf returns why a packet ended at a branch, what decides first.
@@ -81,7 +103,39 @@ func (j *judge) causesOf(ctx context.Context, p *report.Packet, b *report.Branch
 	if n := s.reason.Nearest; n != "" {
 		f.Evidence = append(f.Evidence, "nearest: "+n)
 	}
-	return []report.Finding{f}
+	out := []report.Finding{f}
+	if nowhere[f.Code] {
+		out = append(j.balanced(ctx, s), out...)
+	}
+	return append(out, j.rerouted(ctx, p, b)...)
+}
+
+// nowhere are the codes of a packet whose destination nobody has: if the destination is a VIP, the
+// load balancer says more.
+var nowhere = map[report.Code]bool{
+	report.CodeUnknown: true, report.CodeNoRoute: true, report.CodeNextHopUnresolved: true, report.CodeARPUnanswerable: true,
+	report.CodeRouteViaSelf: true,
+}
+
+// astray returns why a session's request arrives at another port than it should.
+func (j *judge) astray(ctx context.Context, r *report.Report) []report.Finding {
+	if reaches, _ := j.outcome(r); !isFalse(reaches) || len(r.Packets) == 0 {
+		return nil
+	}
+	p := r.Packets[0]
+	b := j.followed(r, p)
+	if b == nil {
+		return nil
+	}
+	out := j.rerouted(ctx, p, b)
+	for i := range out {
+		out[i].Severity = report.SeverityError
+	}
+	return append(out, report.Finding{
+		Severity: report.SeverityError, Code: report.CodeUnknown, Certainty: report.ConfidenceExact,
+		Text:  fmt.Sprintf("the request arrives at %s on %s, not at %s", b.End.Port, b.End.Chassis, j.Port),
+		Where: map[string]string{"chassis": b.End.Chassis, "port": b.End.Port, "packet": p.Label},
+	})
 }
 
 // undetermined names the choices that lead to a branch and that the packet does not decide.
@@ -127,14 +181,18 @@ func inStage(r *report.Reason) string {
 }
 
 // mismatch is the cause of a session whose packets arrive, but not as they should.
-func (j *judge) mismatch(_ context.Context, r *report.Report, p *report.Packet) report.Finding {
+func (j *judge) mismatch(ctx context.Context, r *report.Report, p *report.Packet) report.Finding {
 	f := report.Finding{Severity: report.SeverityError, Code: report.CodeUnknown, Text: p.Label + ": " + r.Session.Why, Certainty: report.ConfidenceExact,
 		Where: map[string]string{"packet": p.Label}}
 	if r.Session.Why == "" {
 		f.Text = "the reason is unknown"
 	}
-	if p.Verdict != engine.Unknown && p.Direction == report.DirectionReply {
-		f.Code = report.CodeAsymmetricReply
+	if p.Verdict == engine.Unknown || p.Direction != report.DirectionReply {
+		return f
+	}
+	f.Code = report.CodeAsymmetricReply
+	if b := j.followed(r, r.Packets[0]); b != nil && b.End.Port == r.Packets[0].From.Port {
+		j.hairpin(ctx, r.Packets[0].Header, &f)
 	}
 	return f
 }

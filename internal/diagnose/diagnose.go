@@ -42,11 +42,38 @@ func Why(ctx context.Context, in Input) *report.WhyReport {
 	}
 	out.Reaches, out.Answered = j.outcome(r)
 	out.Path, out.Phases = j.path(r), j.phases(ctx, r)
-	out.Causes = append(out.Causes, j.causes(ctx, r)...)
+	pin := j.pinned()
+	out.AsNew = j.asNew(ctx, pin)
+	out.Causes = append(out.Causes, j.ranked(ctx, r, pin)...)
 	if isTrue(out.Answered) {
 		out.Unchecked = unchecked()
 	}
 	out.Warnings = append(out.Warnings, j.warnings...)
+	return out
+}
+
+// ranked returns what breaks a session, or may: what breaks it now first.
+func (j *judge) ranked(ctx context.Context, r *report.Report, p *pin) []report.Finding {
+	out := j.causes(ctx, r)
+	if f, ok := j.outlived(ctx, p); ok {
+		out = append([]report.Finding{f}, out...)
+	}
+	if _, answered := j.outcome(r); isTrue(answered) {
+		return out // the report's warnings say that a chassis is behind
+	}
+	old, decides := j.outdated(ctx, r)
+	if decides {
+		out = append(old[:1:1], out...)
+		old = old[1:]
+	}
+	for _, f := range old {
+		out = add(out, f)
+	}
+	for _, port := range []string{j.Question.From, j.Port} {
+		if f, ok := j.elsewhereRequested(ctx, port); ok {
+			out = add(out, f)
+		}
+	}
 	return out
 }
 

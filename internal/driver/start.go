@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -27,6 +28,26 @@ func (e *UnboundError) Failure() (failure.Kind, string) {
 		"): an interface with external_ids:iface-id=" + e.Port + " must exist on a chassis"
 }
 
+// NoInterfaceError is a logical port whose chassis has no interface for it.
+type NoInterfaceError struct{ Chassis, Port string }
+
+func (e *NoInterfaceError) Error() string {
+	return fmt.Sprintf("no interface there has external_ids:iface-id=%s and an OpenFlow port", e.Port)
+}
+
+// ChassisGoneError is a logical port that is bound to a chassis without a row.
+type ChassisGoneError struct {
+	Port string
+	Err  error // an *ovn.NotFoundError
+}
+
+func (e *ChassisGoneError) Error() string {
+	return fmt.Sprintf("logical port %s is bound to a chassis that is no longer in the Southbound database: %v", e.Port, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *ChassisGoneError) Unwrap() error { return e.Err }
+
 // ReplyStart finds where a reply to a packet that arrived by a branch enters: the same VIF, or the
 // same physical port.
 func (d *Driver) ReplyStart(ctx context.Context, b *Branch) (Start, error) {
@@ -51,6 +72,10 @@ func (d *Driver) StartAt(ctx context.Context, pb *ovn.PortBinding) (Start, error
 		return Start{}, &UnboundError{Port: pb.LogicalPort, Type: pb.Type}
 	}
 	c, err := d.chassisByUUID(ctx, pb.Chassis)
+	var missing *ovn.NotFoundError
+	if errors.As(err, &missing) {
+		return Start{}, &ChassisGoneError{Port: pb.LogicalPort, Err: err}
+	}
 	if err != nil {
 		return Start{}, err
 	}
@@ -77,8 +102,7 @@ func vifStart(ctx context.Context, d *Driver, chassis string, info *node.Info, p
 		}
 	}
 	if !ok {
-		return Start{}, &node.Error{Node: chassis, Op: "find logical port " + port,
-			Err: fmt.Errorf("no interface there has external_ids:iface-id=%s and an OpenFlow port", port)}
+		return Start{}, &node.Error{Node: chassis, Op: "find logical port " + port, Err: &NoInterfaceError{Chassis: chassis, Port: port}}
 	}
 	return Start{Chassis: chassis, Port: port, Bridge: p.Bridge, OFPort: p.OFPort, Via: "vif", VLAN: tag}, nil
 }

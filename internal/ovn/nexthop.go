@@ -26,6 +26,9 @@ type NoNextHopError struct {
 	Port string
 	Dst  netip.Addr
 	Why  string
+	// OnLink is true if the address is on a subnet of the port's switch: the guest asks for it, and
+	// nobody has it.
+	OnLink bool
 }
 
 // Error returns the port, the destination and the reason.
@@ -56,7 +59,7 @@ func (s *SB) NextHop(ctx context.Context, p *PortBinding, dst netip.Addr, nb *NB
 		for _, a := range p.Addrs() {
 			return NextHop{MAC: a.MAC, Kind: "router", Port: p.LogicalPort}, nil
 		}
-		return NextHop{}, &NoNextHopError{p.LogicalPort, dst, "the router port has no MAC address"}
+		return NextHop{}, &NoNextHopError{Port: p.LogicalPort, Dst: dst, Why: "the router port has no MAC address"}
 	}
 	routers, err := s.routersOn(ctx, p.Datapath)
 	if err != nil {
@@ -82,7 +85,7 @@ func (s *SB) NextHop(ctx context.Context, p *PortBinding, dst netip.Addr, nb *NB
 			return h, err
 		}
 		if onLink {
-			return NextHop{}, &NoNextHopError{p.LogicalPort, dst, fmt.Sprintf("the address is on the subnet of %s and no port there has it", dp.Name)}
+			return NextHop{}, &NoNextHopError{Port: p.LogicalPort, Dst: dst, Why: fmt.Sprintf("the address is on the subnet of %s and no port there has it", dp.Name), OnLink: true}
 		}
 	}
 	via, err := nb.dhcpRouter(ctx, p.LogicalPort, dst)
@@ -114,7 +117,7 @@ func (s *SB) viaDHCP(ctx context.Context, p *PortBinding, dst, via netip.Addr, r
 		h, ok, err = s.learned(ctx, routers, via)
 	}
 	if err == nil && !ok {
-		err = &NoNextHopError{p.LogicalPort, dst, fmt.Sprintf("DHCP gives it the router %s, and no port of its switch has that address", via)}
+		err = &NoNextHopError{Port: p.LogicalPort, Dst: dst, Why: fmt.Sprintf("DHCP gives it the router %s, and no port of its switch has that address", via)}
 	}
 	return h, err
 }
@@ -131,7 +134,7 @@ func (s *SB) defaultRouter(ctx context.Context, p *PortBinding, dst netip.Addr, 
 	}
 	switch len(fit) {
 	case 0:
-		return NextHop{}, &NoNextHopError{p.LogicalPort, dst, fmt.Sprintf("no port of %s has the address, and no router with an address of its kind is attached", network)}
+		return NextHop{}, &NoNextHopError{Port: p.LogicalPort, Dst: dst, Why: fmt.Sprintf("no port of %s has the address, and no router with an address of its kind is attached", network)}
 	case 1:
 		return NextHop{MAC: fit[0].addrs[0].MAC, Kind: "router", Port: fit[0].lrp.LogicalPort}, nil
 	}
@@ -139,7 +142,7 @@ func (s *SB) defaultRouter(ctx context.Context, p *PortBinding, dst netip.Addr, 
 	for _, r := range fit {
 		names = append(names, r.lrp.LogicalPort)
 	}
-	return NextHop{}, &NoNextHopError{p.LogicalPort, dst, "several routers are on the subnet (" + strings.Join(names, ", ") + "), and DHCP or router advertisements do not tell which"}
+	return NextHop{}, &NoNextHopError{Port: p.LogicalPort, Dst: dst, Why: "several routers are on the subnet (" + strings.Join(names, ", ") + "), and DHCP or router advertisements do not tell which"}
 }
 
 // fitting returns the routers with an address of dst's family: those on a network of the guest, or

@@ -31,6 +31,8 @@ func (j *Judged) fill(ctx context.Context, r *deployment.Run, mf *microflow.Micr
 		switch {
 		case errors.As(err, &none) && mf.Given.Has(microflow.HasEthDst):
 			// Some bits of eth.dst were given: they are taken as they are.
+		case none != nil:
+			return &noHopError{mf.Packet, none}
 		case err != nil:
 			return err
 		default:
@@ -44,6 +46,17 @@ func (j *Judged) fill(ctx context.Context, r *deployment.Run, mf *microflow.Micr
 	}
 	return fillUsage(microflow.Fill(mf, from, dest, opt))
 }
+
+// noHopError is a packet for which the guest finds no next hop.
+type noHopError struct {
+	packet packet.Packet // without what is filled in after the next hop
+	err    *ovn.NoNextHopError
+}
+
+func (e *noHopError) Error() string { return e.err.Error() }
+
+// Unwrap returns the reason.
+func (e *noHopError) Unwrap() error { return e.err }
 
 // sourceIn returns the guest's address on the network by which the packet leaves; src where it has
 // none there.

@@ -48,8 +48,7 @@ func (j *Judged) northbound(ctx context.Context, r *deployment.Run, spec string,
 		case err != nil && j.q.Network != "":
 			return nil, notFound
 		case err != nil:
-			return nil, &usage.Error{Msg: fmt.Sprintf("logical port %q is in the Northbound database and has no Port_Binding in the Southbound database", name),
-				Hint: "is ovn-northd running? check with ovn-nbctl --wait=sb sync", Err: err}
+			return nil, &NoBindingError{Port: name, Err: err}
 		}
 		out = append(out, found...)
 	}

@@ -1,25 +1,31 @@
 package question
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/diagnose"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // Why answers why the session that the packet begins does not go through. It is played over the live
-// entries, and as if there were none; with AsNew or AsLive only that one. The caller closes the run.
+// entries, and as if there were none; with AsNew or AsLive only that one. A port or next hop without
+// which no packet can be sent is an answer too, and no error. The caller closes the run.
 func (j *Judged) Why(ctx context.Context, r *deployment.Run) (*report.WhyReport, error) {
+	in := diagnose.Input{NB: r.NB, SB: r.SB}
 	e, err := j.resolve(ctx, r)
 	if err != nil {
-		return nil, err
+		return j.refused(ctx, r, in, err)
 	}
 	r.Warn(e.warnings...)
 	r.Driver.Backend = j.q.Backend
-	in := diagnose.Input{Question: j.asked(e), Port: e.expect.port, NB: r.NB, SB: r.SB}
+	in.Question, in.Port = j.asked(e.start.Port, e.packet), e.expect.port
 	if !j.q.AsNew {
 		if in.Live, err = j.played(ctx, r, e, false); err != nil {
 			return nil, err
@@ -45,11 +51,59 @@ func (j *Judged) played(ctx context.Context, r *deployment.Run, e *entry, asNew 
 }
 
 // asked is the question in words.
-func (j *Judged) asked(e *entry) report.WhyQuestion {
-	q := report.WhyQuestion{From: e.start.Port, To: j.q.To, Proto: packet.ProtoName(e.packet.Proto)}
+func (j *Judged) asked(from string, p packet.Packet) report.WhyQuestion {
+	q := report.WhyQuestion{From: from, To: j.q.To, Proto: packet.ProtoName(p.Proto)}
 	if q.To == "" {
-		q.To = e.packet.Dst.String()
+		q.To = p.Dst.String()
 	}
-	q.Text = fmt.Sprintf("why does %s not reach %s over %s, or the answer not come back?", q.From, q.To, q.Proto)
+	q.Text = fmt.Sprintf("why does %s not reach %s, or the answer not come back?", q.From, q.To)
 	return q
+}
+
+// refused answers a question whose packet cannot be sent, by the error that says why. It returns any
+// other error.
+func (j *Judged) refused(ctx context.Context, r *deployment.Run, in diagnose.Input, err error) (*report.WhyReport, error) {
+	ref := diagnose.Refusal{Port: cmp.Or(j.q.From, j.given.InPort), Text: err.Error()}
+	var p packet.Packet
+	var unbound *driver.UnboundError
+	var bare *driver.NoInterfaceError
+	var gone *driver.ChassisGoneError
+	var behind *NoBindingError
+	var hop *noHopError
+	switch {
+	case errors.As(err, &unbound):
+		ref.Code, ref.Port = report.CodePortNotBound, unbound.Port
+	case errors.As(err, &bare):
+		ref.Code, ref.Port, ref.Chassis = report.CodeInterfaceMissing, bare.Port, bare.Chassis
+	case errors.As(err, &gone):
+		ref.Code, ref.Port = report.CodeChassisGone, gone.Port
+	case errors.As(err, &behind):
+		ref.Code, ref.Port = report.CodeNorthdBehind, behind.Port
+	case errors.As(err, &hop):
+		ref.Code, ref.Port, ref.Text = report.CodeNoRoute, hop.err.Port, hop.err.Why
+		if hop.err.OnLink {
+			ref.Code = report.CodeNextHopUnresolved
+		}
+		p = j.unsent(hop.packet)
+	default:
+		return nil, err
+	}
+	ref.Packet = report.HeaderOf(p)
+	in.Question = j.asked(cmp.Or(j.q.From, ref.Port), p)
+	if in.Question.Proto == "0" {
+		in.Question.Proto = j.q.Proto
+	}
+	made := publish.New(r.Driver.Infos())
+	return diagnose.Refused(ctx, in, ref, r.Warnings(), made.Versions), nil
+}
+
+// unsent completes a packet without a next hop by what the question says of its protocol.
+func (j *Judged) unsent(p packet.Packet) packet.Packet {
+	proto, _ := protoOf(j.q.Proto)
+	if proto == 0 && j.dest.HasPort {
+		proto = packet.ProtoTCP
+	}
+	p.Proto = cmp.Or(p.Proto, j.dest.Proto, proto, packet.ProtoICMP)
+	p.DstPort = cmp.Or(p.DstPort, j.dest.Port)
+	return p
 }

@@ -1,0 +1,119 @@
+package diagnose
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// used is a live entry that a packet was looked up as.
+type used struct {
+	chassis string
+	ct      *report.CT
+}
+
+// entries returns the live entries that a packet found on its way to a branch, each zone once.
+func entries(p *report.Packet, b *report.Branch) []used {
+	var out []used
+	seen := map[string]bool{}
+	for _, v := range segments(p, b) {
+		for i := range v.CT {
+			c := &v.CT[i]
+			key := v.Chassis + " " + strconv.Itoa(int(c.Zone))
+			if c.Entry == nil || seen[key] || c.Found != report.FoundKernel && c.Found != report.FoundUserspace {
+				continue
+			}
+			seen[key] = true
+			out = append(out, used{v.Chassis, c})
+		}
+	}
+	return out
+}
+
+// title names the zone of an entry.
+func (u used) title() string { return zoneTitle(u.ct.Zone, u.ct.ZoneName) + " on " + u.chassis }
+
+func zoneTitle(id uint16, name string) string {
+	if name == "" {
+		return fmt.Sprintf("zone %d", id)
+	}
+	return fmt.Sprintf("zone %d (%s)", id, name)
+}
+
+// flush returns the command that removes an entry from a zone of a chassis.
+func flush(chassis string, zone uint16, t report.Tuple) string {
+	src, dst := "ct_nw_src", "ct_nw_dst"
+	if strings.Contains(t.Src, ":") {
+		src, dst = "ct_ipv6_src", "ct_ipv6_dst"
+	}
+	terms := []string{src + "=" + t.Src, dst + "=" + t.Dst, "ct_nw_proto=" + protoNumber(t.Proto)}
+	if t.Sport != nil && t.Dport != nil {
+		terms = append(terms, fmt.Sprintf("ct_tp_src=%d", *t.Sport), fmt.Sprintf("ct_tp_dst=%d", *t.Dport))
+	}
+	if t.ICMPID != nil && t.ICMPType != nil && t.ICMPCode != nil {
+		terms = append(terms, fmt.Sprintf("icmp_id=%d", *t.ICMPID), fmt.Sprintf("icmp_type=%d", *t.ICMPType), fmt.Sprintf("icmp_code=%d", *t.ICMPCode))
+	}
+	return command("ovs-appctl", "dpctl/flush-conntrack", fmt.Sprintf("zone=%d", zone), strings.Join(terms, ",")) + " # on " + chassis
+}
+
+// protoNumber returns a protocol's number as text.
+func protoNumber(name string) string {
+	switch name {
+	case "icmp":
+		return "1"
+	case "icmp6":
+		return "58"
+	case "udplite":
+		return "136"
+	}
+	if n, ok := protoNumbers[name]; ok {
+		return strconv.Itoa(int(n))
+	}
+	return name // a protocol without a name is its number already
+}
+
+// known says where the connection's entry is, and where it was looked up.
+func (j *judge) known(_ context.Context, s *scene, f *report.Finding) {
+	if len(s.reason.KnownIn) == 0 {
+		return
+	}
+	k := s.reason.KnownIn[0]
+	where := "zone " + f.Where["zone"]
+	f.Text = fmt.Sprintf("the connection has its entry in %s on %s, and is looked up in %s", zoneTitle(k.Zone, k.ZoneName), k.Chassis, where)
+	if f.Code == report.CodeAsymmetricReply {
+		f.Text = fmt.Sprintf("it reaches %s, where %s has no entry of its connection: that is in %s on %s", s.reason.Chassis, where, zoneTitle(k.Zone, k.ZoneName), k.Chassis)
+	}
+	for _, k := range s.reason.KnownIn {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("%s on %s: %s", zoneTitle(k.Zone, k.ZoneName), k.Chassis, entryText(&k.Entry)))
+		f.Mend = append(f.Mend, flush(k.Chassis, k.Zone, k.Entry.Original))
+	}
+}
+
+// invalid says that conntrack finds a packet invalid; a connection whose entry has OVN's mark
+// "blocked" was cut off by a rule that changed.
+func (j *judge) invalid(_ context.Context, s *scene, f *report.Finding) {
+	for _, u := range entries(s.packet, s.branch) {
+		if !blocked(u.ct.Entry) {
+			continue
+		}
+		f.Code = report.CodeBlockedMark
+		f.Text = fmt.Sprintf("the entry in %s is marked as blocked: a rule changed while the connection lived", u.title())
+		f.Evidence = append(f.Evidence, entryText(u.ct.Entry)+", mark "+u.ct.Entry.Mark+", label "+u.ct.Entry.Label)
+		f.Mend = append(f.Mend, flush(u.chassis, u.ct.Zone, u.ct.Entry.Original))
+		return
+	}
+}
+
+// blocked reports whether an entry has OVN's bit ct_mark.blocked, or until 22.03 ct_label.blocked:
+// bit 0 of either (lib/logical-fields.c).
+func blocked(e *report.Entry) bool {
+	if m, err := strconv.ParseUint(e.Mark, 0, 32); err == nil && m&1 != 0 {
+		return true
+	}
+	last := e.Label[max(0, len(e.Label)-1):]
+	n, err := strconv.ParseUint(last, 16, 8)
+	return err == nil && n&1 != 0
+}

@@ -1,0 +1,86 @@
+package diagnose
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// nextHop says whose address is awaited, and by which route the packet goes there.
+func (j *judge) nextHop(ctx context.Context, s *scene, f *report.Finding) {
+	addr := f.Where["address"]
+	f.Evidence = append(f.Evidence, s.reason.Text)
+	ip, err := netip.ParseAddr(addr)
+	if err != nil {
+		return
+	}
+	router := f.Where["datapath"]
+	switch {
+	case f.Code == report.CodeRouteViaSelf:
+		f.Text = fmt.Sprintf("the next hop %s of router %s is an address of the router itself, so nobody answers for it", addr, router)
+	case f.Code == report.CodeARPUnanswerable:
+		f.Text = fmt.Sprintf("nobody can answer for %s, the next hop of router %s: OVN drops the request for it", addr, router)
+	case f.Where["answered"] != "":
+		f.Severity, f.Certainty = report.SeverityInfo, report.ConfidencePossible
+		f.Text = fmt.Sprintf("router %s must learn the MAC address of %s first; OVN answers that itself, and the packet goes on", router, addr)
+		return
+	case f.Where["port"] != "":
+		f.Certainty = report.ConfidenceLikely
+		f.Text = fmt.Sprintf("nobody has answered for %s, the next hop of router %s: port %s has that address, and its guest must answer", addr, router, f.Where["port"])
+	default:
+		f.Certainty = report.ConfidenceLikely
+		f.Text = fmt.Sprintf("nobody has answered for %s, the next hop of router %s", addr, router)
+	}
+	r := j.router(ctx, f)
+	if r == nil {
+		return
+	}
+	for _, route := range r.Routes {
+		if hop, err := netip.ParseAddr(route.NextHop); err != nil || hop != ip {
+			continue
+		}
+		f.Evidence = append(f.Evidence, fmt.Sprintf("route of %s: %s", r.Name, routeText(route)))
+		if f.Code != report.CodeNextHopUnresolved && route.Prefix.IsValid() {
+			f.Mend = append(f.Mend, command("ovn-nbctl", "lr-route-del", r.Name, route.Prefix.String(), route.NextHop))
+		}
+	}
+	if p := portTo(r, ip); p != nil && f.Code == report.CodeNextHopUnresolved {
+		f.Mend = append(f.Mend, command("ovn-nbctl", "static-mac-binding-add", p.Name, addr, "MAC")+" # if the next hop is right and does not answer; MAC is its address")
+	}
+}
+
+// portTo returns the port of a router on whose network an address is; nil where there is none.
+func portTo(r *inventory.Router, ip netip.Addr) *inventory.RouterPort {
+	for _, p := range r.Ports {
+		for _, n := range p.Networks {
+			if n.Contains(ip) {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// tooLarge names the router port whose MTU the packet exceeds.
+func (j *judge) tooLarge(ctx context.Context, s *scene, f *report.Finding) {
+	mtu := f.Where["mtu"]
+	f.Text = fmt.Sprintf("the packet is larger than the MTU %s of router %s", mtu, f.Where["datapath"])
+	if n := s.packet.Header.Length; n > 0 {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("length %d, MTU %s", n, mtu))
+	}
+	r := j.router(ctx, f)
+	if r == nil {
+		return
+	}
+	for _, p := range r.Ports {
+		if set := p.Options["gateway_mtu"]; set != "" {
+			f.Text = fmt.Sprintf("the packet is larger than the MTU %s of router port %s (options:gateway_mtu=%s)", mtu, p.Name, set)
+			length := strconv.Itoa(max(s.packet.Header.Length, 1500))
+			f.Mend = append(f.Mend, command("ovn-nbctl", "set", "Logical_Router_Port", p.Name, "options:gateway_mtu="+length))
+		}
+	}
+}

@@ -1,0 +1,21 @@
+package ovn
+
+import (
+	"context"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+)
+
+// Requested returns the number of the newest configuration that was counted (NB_Global.nb_cfg), and
+// of the newest one that northd has processed (SB_Global.nb_cfg). Only ovn-nbctl --wait counts.
+func (n *NB) Requested(ctx context.Context, sb *SB) (asked, done int64, err error) {
+	north, err := n.Select(ctx, ovsdb.From("NB_Global", "nb_cfg"))
+	if err != nil || len(north[0]) == 0 {
+		return 0, 0, err
+	}
+	south, err := sb.Select(ctx, ovsdb.From("SB_Global", "nb_cfg"))
+	if err != nil || len(south[0]) == 0 {
+		return 0, 0, err
+	}
+	return north[0][0].Int("nb_cfg"), south[0][0].Int("nb_cfg"), nil
+}
