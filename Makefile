@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh Debian 12 with Go and root:
-#   make demo    two examples of the tool, in a lab
+#   make demo    examples of the tool, in a lab
 #   make test    every check
 # Both install the packages that they need (scripts/setup.sh).
 

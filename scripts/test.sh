@@ -31,6 +31,8 @@ step "conn in the userspace lab" "${userspace[@]}" bin/labctl conn
 step "library in the lab" "${userspace[@]}" bin/labctl exec env OVS_RUNDIR=/run/ctlab/hv1/ovs "$PWD/bin/library.test" </dev/null
 step "examples of docs/debugging.md" "${userspace[@]}" bin/labctl debugging
 step "campaign of faults on the userspace datapath" "${userspace[@]}" bin/labctl campaign
+# Faults are put into the lab; why names each, and its commands mend them.
+step "why in the lab" "${userspace[@]}" bin/labctl why
 "${userspace[@]}" bin/labctl down
 # One boot for the next steps.
 step "lab" bin/labctl up

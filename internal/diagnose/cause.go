@@ -18,8 +18,14 @@ type scene struct {
 	reply  bool           // the packet is an answer
 }
 
-// header is the packet as it was where it ended.
-func (s *scene) header() report.Header { return s.branch.Header }
+// header is the packet as it was where it ended. A branch that OVN's own packet makes, such as a
+// reset, has that packet's header: the scene's packet is then as it entered.
+func (s *scene) header() report.Header {
+	if s.branch.Generated != "" {
+		return s.packet.Header
+	}
+	return s.branch.Header
+}
 
 // causes returns why a session breaks, what decides first; none for one that goes through.
 func (j *judge) causes(ctx context.Context, r *report.Report) []report.Finding {
@@ -92,6 +98,9 @@ func (j *judge) causesOf(ctx context.Context, p *report.Packet, b *report.Branch
 	if f.Code == "" {
 		f.Code = report.CodeUnknown
 	}
+	if b.Verdict == engine.Unknown {
+		f.Certainty = report.ConfidencePossible
+	}
 	if share := undetermined(b); share != "" {
 		f.Certainty = report.ConfidencePossible
 		f.Evidence = append(f.Evidence, "only if "+share)
@@ -105,7 +114,7 @@ func (j *judge) causesOf(ctx context.Context, p *report.Packet, b *report.Branch
 	}
 	out := []report.Finding{f}
 	if nowhere[f.Code] {
-		out = append(j.balanced(ctx, s), out...)
+		out = append(append(j.viaSelf(ctx, s), j.balanced(ctx, s)...), out...)
 	}
 	return append(out, j.rerouted(ctx, p, b)...)
 }

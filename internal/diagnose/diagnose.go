@@ -45,11 +45,20 @@ func Why(ctx context.Context, in Input) *report.WhyReport {
 	pin := j.pinned()
 	out.AsNew = j.asNew(ctx, pin)
 	out.Causes = append(out.Causes, j.ranked(ctx, r, pin)...)
+	if out.Reaches == nil && len(out.Causes) > 0 && certain(out.Causes[0]) {
+		no := false
+		out.Reaches, out.Answered = &no, &no // such as a packet that waits, for a port that is disabled
+	}
 	if isTrue(out.Answered) {
 		out.Unchecked = unchecked()
 	}
 	out.Warnings = append(out.Warnings, j.warnings...)
 	return out
+}
+
+// certain reports whether a cause prevents the session whatever is not known.
+func certain(f report.Finding) bool {
+	return f.Severity == report.SeverityError && f.Certainty == report.ConfidenceExact && f.Code != report.CodeUnknown && f.Code != report.CodeReplyDropped
 }
 
 // ranked returns what breaks a session, or may: what breaks it now first.

@@ -20,6 +20,8 @@ func (j *judge) nextHop(ctx context.Context, s *scene, f *report.Finding) {
 	}
 	router := f.Where["datapath"]
 	switch {
+	case f.Code == report.CodeNextHopUnresolved && j.disabledOwner(ctx, ip, f):
+		return
 	case f.Code == report.CodeRouteViaSelf:
 		f.Text = fmt.Sprintf("the next hop %s of router %s is an address of the router itself, so nobody answers for it", addr, router)
 	case f.Code == report.CodeARPUnanswerable:
@@ -51,6 +53,76 @@ func (j *judge) nextHop(ctx context.Context, s *scene, f *report.Finding) {
 	if p := portTo(r, ip); p != nil && f.Code == report.CodeNextHopUnresolved {
 		f.Mend = append(f.Mend, command("ovn-nbctl", "static-mac-binding-add", p.Name, addr, "MAC")+" # if the next hop is right and does not answer; MAC is its address")
 	}
+}
+
+// disabledOwner reports whether the port that has an address is disabled, and then names it: nobody
+// answers for the addresses of such a port.
+func (j *judge) disabledOwner(ctx context.Context, ip netip.Addr, f *report.Finding) bool {
+	inv := j.inventory(ctx)
+	if inv == nil {
+		return false
+	}
+	for _, o := range inv.Owners(ip) {
+		if o.Port == nil || o.Port.Enabled {
+			continue
+		}
+		f.Code, f.Where["port"] = report.CodePortDisabled, o.Port.Name
+		f.Text = fmt.Sprintf("logical port %s, which has the address %s, is disabled", o.Port.Name, ip)
+		f.Mend = append(f.Mend, command("ovn-nbctl", "lsp-set-enabled", o.Port.Name, "enabled"))
+		return true
+	}
+	return false
+}
+
+// viaSelf returns the static route on a packet's way whose next hop is an address of the router
+// itself: its own, or one that it has by NAT or load balancing.
+func (j *judge) viaSelf(ctx context.Context, s *scene) []report.Finding {
+	inv := j.inventory(ctx)
+	if inv == nil {
+		return nil
+	}
+	for _, v := range segments(s.packet, s.branch) {
+		for _, t := range v.Tables {
+			if t.NB == nil || t.NB.Table != "Logical_Router_Static_Route" || t.LogicalFlow == nil {
+				continue
+			}
+			r := inv.Router(t.LogicalFlow.Datapath)
+			if r == nil {
+				continue
+			}
+			for _, route := range r.Routes {
+				if route.UUID.String() != t.NB.UUID {
+					continue
+				}
+				if f, ok := ownHop(inv, r, route); ok {
+					f.Where = map[string]string{"chassis": v.Chassis, "datapath": r.Name, "stage": t.Stage, "packet": s.packet.Label, "address": route.NextHop}
+					f.NB, f.Evidence = t.NB, append(f.Evidence, s.reason.Text)
+					return []report.Finding{f}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// ownHop returns the finding of a route by whose next hop a router sends to itself.
+func ownHop(inv *inventory.Inventory, r *inventory.Router, route *inventory.Route) (report.Finding, bool) {
+	hop, err := netip.ParseAddr(route.NextHop)
+	if err != nil {
+		return report.Finding{}, false
+	}
+	for _, o := range inv.Owners(hop) {
+		own := o.Router != nil && o.Router.Router == r || o.NAT != nil && o.NAT.Router == r || o.VIP != nil && o.VIP.Balancer.OnRouter(r)
+		if !own {
+			continue
+		}
+		return report.Finding{
+			Severity: report.SeverityError, Code: report.CodeRouteViaSelf, Certainty: report.ConfidenceExact,
+			Text: fmt.Sprintf("route %s of router %s leads to the router itself: the next hop %s is %s", route.Prefix, r.Name, hop, o),
+			Mend: []string{command("ovn-nbctl", "lr-route-del", r.Name, route.Prefix.String(), route.NextHop)},
+		}, true
+	}
+	return report.Finding{}, false
 }
 
 // portTo returns the port of a router on whose network an address is; nil where there is none.

@@ -56,7 +56,7 @@ The lab is up: chassis hv1, hv2, hv3 (network namespaces), Northbound and Southb
 	return nil
 }
 
-// cmdInsideDemo runs the tool on two examples.
+// cmdInsideDemo runs the tool on its examples.
 func cmdInsideDemo(ctx context.Context, args []string) error {
 	if _, err := lab.Attach(base(), os.Stderr); err != nil {
 		return err
@@ -67,6 +67,7 @@ func cmdInsideDemo(ctx context.Context, args []string) error {
 	}{
 		{"A TCP handshake from sw0-p1 (hv1) through the VIP 30.0.0.11:80, whose three backends sit on hv2 and hv3", []string{"session", "--from", "sw0-p1", "--to", "30.0.0.11:80/tcp"}},
 		{"Another client, and a server whose ACLs are closed to its subnet", []string{"trace", "--from", "sw1-p1", "--to", "40.0.0.4:8080/tcp"}},
+		{"The same as a question", []string{"why", "--from", "sw1-p1", "--to", "40.0.0.4:8080/tcp"}},
 	}
 	for i, r := range runs {
 		fmt.Printf("\n%s\n\n  $ ovn-ct-trace %s\n\n", r.what, strings.Join(r.args, " "))
