@@ -35,7 +35,7 @@ func faults(t *lab.Topology) []struct {
 	fault
 } {
 	const (
-		web    = "20.0.0.4:8090/tcp" // sw1-p2
+		web    = "20.0.0.4:8090/tcp"                                                                   // sw1-p2
 		opened = `inport == "sw2-p1" && ip4.src == 40.0.0.3 && ip4.dst == 20.0.0.4 && tcp.dst == 8090` // by why's command
 		closed = "inport == @pg2 && tcp.dst == 8090"
 	)
