@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // connFlags are the flags of conn.
@@ -170,32 +172,65 @@ func (a *app) conn(ctx context.Context, c *common, f *connFlags) (err error) {
 	if f.watch {
 		return a.watch(bounded, c, run, chassis, filter)
 	}
-	res, err := gather.Connections(bounded, run.SB, run.Nodes, chassis, gather.Request{Filter: filter, Limit: f.limit, MaxDump: c.dumpBound()})
+	res, err := gather.Read(bounded, run.SB, run.Nodes, chassis, gather.Request{Filter: filter, Limit: f.limit, MaxDump: c.dumpBound()})
 	if err != nil {
 		return err
 	}
+	defer res.Release()
 	inv, err := readInventory(bounded, run)
 	if err != nil {
 		return err
 	}
-	rep := publish.Connections(res, inv)
-	rep.Warnings = append(rep.Warnings, run.Warnings()...)
-	if f.summary {
-		rep.Summary = publish.Summarize(res.Connections, inv)
-		rep.Connections = rep.Connections[:0]
-	}
+	list := publish.Listed(res)
+	list.Warnings = append(list.Warnings, run.Warnings()...)
+	matched, err := a.printConnections(c, f.summary, res, list, inv)
 	switch {
+	case err != nil:
+		return err
 	case len(res.Unreached()) > 0:
 		a.status = exitUnreachable
-	case len(res.Connections) == 0:
+	case matched == 0:
 		a.status = exitNotAsAsked
 	}
-	if c.output == "json" {
-		return render.ConnectionsJSON(a.out, rep)
-	}
+	return nil
+}
+
+// maxSorted is the maximum number of entries whose connections are printed sorted by the client's
+// address; those of more are printed as they are found.
+const maxSorted = 20_000
+
+// printConnections prints the connections, or their counts, and returns their number.
+func (a *app) printConnections(c *common, summary bool, res *gather.Result, list *report.ConnectionsReport, inv *inventory.Inventory) (n int, err error) {
 	opts := a.renderOptions(c)
 	opts.Quiet = opts.Quiet || c.output == "summary"
-	return render.Connections(a.out, rep, opts)
+	all := res.Connections()
+	if summary {
+		counter := publish.NewCounter(inv)
+		for conn := range all {
+			counter.Add(&conn)
+		}
+		list.Summary = counter.Summary()
+		n = list.Summary.Connections
+		all = func(func(connection.Connection) bool) {}
+	}
+	if res.Entries() <= maxSorted {
+		all = slices.Values(slices.SortedFunc(all, connection.Compare))
+	}
+	w := bufio.NewWriter(a.out)
+	p, err := render.NewConnections(w, list, c.output == "json", opts)
+	if err != nil {
+		return n, err
+	}
+	for conn := range all {
+		n++
+		if err := p.Print(publish.Connection(&conn, inv)); err != nil {
+			return n, err
+		}
+	}
+	if err := p.End(); err != nil {
+		return n, err
+	}
+	return n, w.Flush()
 }
 
 // readInventory reads what the databases say of addresses; nil without the Northbound database.

@@ -26,14 +26,26 @@ type SideOf func(r *Record, t ctstate.Tuple) Side
 // direction. Each record is in exactly one connection, and the result does not depend on the order
 // of the records. side may be nil: then records with the same tuple are ordered by chassis and zone.
 func Join(records []Record, side SideOf) []Connection {
-	sorted := slices.Clone(records)
-	slices.SortStableFunc(sorted, compare)
-	j := joiner{records: sorted, side: side, flows: map[ctstate.Tuple]int{}}
-	for i := range sorted {
-		e := &sorted[i].Entry
-		j.union(j.flow(e.Orig), j.flow(After(e)))
+	sorted := slices.SortedFunc(slices.Values(records), compare)
+	flows := func(n int) (before, after ctstate.Tuple) {
+		e := &sorted[n].Entry
+		return Flow(e.Orig), Flow(After(e))
 	}
-	return j.connections()
+	out := []Connection{}
+	for numbers := range groups(len(sorted), flows) {
+		legs := make([]Record, 0, len(numbers))
+		for _, n := range numbers {
+			legs = append(legs, sorted[n])
+		}
+		out = append(out, Connection{Legs: path(legs, side)})
+	}
+	slices.SortFunc(out, Compare)
+	return out
+}
+
+// Compare is the order of connections by their first tuple.
+func Compare(a, b Connection) int {
+	return cmp.Or(compareTuples(a.Orig(), b.Orig()), compare(a.Legs[0], b.Legs[0]))
 }
 
 // compare is the order of records that nothing else orders.
@@ -48,69 +60,13 @@ func compareTuples(a, b ctstate.Tuple) int {
 		cmp.Compare(a.ICMPType, b.ICMPType), cmp.Compare(a.ICMPCode, b.ICMPCode), cmp.Compare(a.ICMPID, b.ICMPID))
 }
 
-// joiner is one run of Join. A flow is a tuple together with its inverse: the packets of both
-// directions between two translations.
-type joiner struct {
-	records []Record
-	side    SideOf
-	flows   map[ctstate.Tuple]int // by tuple and by inverse
-	parent  []int                 // of each flow: union-find
-}
-
-// flow returns the number of a tuple's flow.
-func (j *joiner) flow(t ctstate.Tuple) int {
-	if n, ok := j.flows[t]; ok {
-		return n
-	}
-	n := len(j.parent)
-	j.parent = append(j.parent, n)
-	j.flows[t] = n
-	if inv, ok := t.Invert(); ok {
-		j.flows[inv] = n
-	}
-	return n
-}
-
-func (j *joiner) find(n int) int {
-	for j.parent[n] != n {
-		j.parent[n] = j.parent[j.parent[n]]
-		n = j.parent[n]
-	}
-	return n
-}
-
-func (j *joiner) union(a, b int) { j.parent[j.find(b)] = j.find(a) }
-
-// connections returns the records by connection, in the order of each connection's first leg.
-func (j *joiner) connections() []Connection {
-	of := map[int]int{} // connection by root
-	var groups [][]Record
-	for i := range j.records {
-		root := j.find(j.flows[j.records[i].Entry.Orig])
-		n, ok := of[root]
-		if !ok {
-			n = len(groups)
-			of[root] = n
-			groups = append(groups, nil)
-		}
-		groups[n] = append(groups[n], j.records[i])
-	}
-	out := make([]Connection, len(groups))
-	for i, g := range groups {
-		out[i] = Connection{Legs: path(g, j.side)}
-	}
-	slices.SortFunc(out, func(a, b Connection) int {
-		return cmp.Or(compareTuples(a.Orig(), b.Orig()), compare(a.Legs[0], b.Legs[0]))
-	})
-	return out
-}
-
 // path puts the records of a connection in the order in which packets of the original direction
 // pass them: first the flow that no entry translates to, then those that entries translate it to.
 func path(legs []Record, side SideOf) []Record {
 	if len(legs) == 1 {
 		return legs
 	}
+	slices.SortStableFunc(legs, compare)
 	depth := depths(legs)
 	seen := map[ctstate.Tuple]bool{}
 	for i := range legs {

@@ -3,6 +3,7 @@ package connection
 import (
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,7 +136,7 @@ func TestJoinAnything(t *testing.T) {
 		}
 		var all []Record
 		for n := r.IntN(12); len(all) < n; {
-			rc := Record{Chassis: "hv" + string(rune('1'+r.IntN(2))), Entry: ctstate.Entry{Zone: uint16(1 + len(all)), Orig: any(), Reply: any()}}
+			rc := Record{Chassis: "hv" + string(rune('1'+r.IntN(2))), Entry: ctstate.Entry{Zone: uint16(1 + len(all)), Source: ctstate.FromKernel, Orig: any(), Reply: any()}}
 			if r.IntN(2) == 0 {
 				rc.Entry.Reply, _ = rc.Entry.Orig.Invert()
 			}
@@ -153,6 +154,17 @@ func TestJoinAnything(t *testing.T) {
 				t.Fatalf("seed %d: entry %d is %d times in the connections", seed, zone+1, found[uint16(zone+1)])
 			}
 		}
+		var store Store
+		for i := range all {
+			if err := store.Add(&all[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stored := slices.SortedFunc(store.Join(nil), Compare)
+		if len(first)+len(stored) > 0 && !reflect.DeepEqual(stored, first) {
+			t.Fatalf("seed %d: the store joins to\n%+v\nnot\n%+v", seed, stored, first)
+		}
+		store.Release()
 		r.Shuffle(len(all), func(a, b int) { all[a], all[b] = all[b], all[a] })
 		if again := Join(all, nil); !reflect.DeepEqual(again, first) {
 			t.Fatalf("seed %d: another order of the entries gives\n%+v\nnot\n%+v", seed, again, first)

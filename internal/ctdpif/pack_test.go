@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctpack"
 )
 
 // TestPack checks that every connection is found unchanged by both its directions.
 func TestPack(t *testing.T) {
-	var p pack
-	defer func() { p.release() }()
+	var p ctpack.Pack
+	defer func() { p.Release() }()
 	var want []ctstate.Entry
 	for _, in := range corpusLines(t) {
 		l, err := parse(in)
@@ -22,31 +23,31 @@ func TestPack(t *testing.T) {
 		}
 		e := l.Entry()
 		e.Zone = 5
-		if err := p.add(&e); err != nil {
+		if _, err := p.Add(&e); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, e)
 	}
-	if err := p.finish(); err != nil {
+	if err := p.Index(); err != nil {
 		t.Fatal(err)
 	}
 	i := 0
-	for _, got := range p.all(5) {
+	for _, got := range p.All(5) {
 		if !reflect.DeepEqual(got, want[i]) {
 			t.Errorf("got  %+v %+v\nwant %+v %+v", got, got.TCP, want[i], want[i].TCP)
 		}
 		i++
 	}
-	if i != len(want) || p.n != i {
-		t.Errorf("%d and %d of %d", i, p.n, len(want))
+	if i != len(want) || p.Len() != i {
+		t.Errorf("%d and %d of %d", i, p.Len(), len(want))
 	}
 	for _, e := range want {
 		for _, dir := range []ctstate.Tuple{e.Orig, e.Reply} {
-			if got, ok := p.find(5, dir); !ok || got.Orig != dir && got.Reply != dir {
+			if got, ok := p.Find(5, dir); !ok || got.Orig != dir && got.Reply != dir {
 				t.Errorf("%v: %v %v", dir, got.Orig, ok)
 			}
 			dir.Dst = ap("1.2.3.4:5")
-			if got, ok := p.find(5, dir); ok {
+			if got, ok := p.Find(5, dir); ok {
 				t.Errorf("%v: %v", dir, got.Orig)
 			}
 		}
@@ -64,9 +65,16 @@ func FuzzPack(f *testing.F) {
 			return
 		}
 		e := l.Entry()
-		r := record{appendRecord(nil, &e)}
-		if got := r.entry(e.Zone); !reflect.DeepEqual(got, e) || len(r.b) != 0 {
-			t.Fatalf("%q packed and unpacked is %+v, %d bytes too many; want %+v", in, got, len(r.b), e)
+		var p ctpack.Pack
+		defer func() { p.Release() }()
+		for range 2 { // the second begins where the first ends
+			at, err := p.Add(&e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := p.Entry(at, e.Zone); !reflect.DeepEqual(got, e) {
+				t.Fatalf("%q packed and unpacked is %+v; want %+v", in, got, e)
+			}
 		}
 	})
 }

@@ -393,8 +393,8 @@ func TestFlatMemory(t *testing.T) {
 		t.Errorf("%d bytes of the heap hold the zone", grown)
 	}
 	z := tbl.zones[7]
-	if held := len(z.chunks)*chunkSize + len(z.index); z.n != n || held > 50*n {
-		t.Errorf("%d bytes for %d connections", held, z.n)
+	if held := z.Bytes(); z.Len() != n || held > 50*n {
+		t.Errorf("%d bytes for %d connections", held, z.Len())
 	}
 }
 

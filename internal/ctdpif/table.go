@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctpack"
 )
 
 // Table is the conntrack table of a userspace datapath: a ctstate.Table, and its Expecter and
@@ -36,7 +37,7 @@ type Table struct {
 
 // zone is the content of one zone.
 type zone struct {
-	pack
+	ctpack.Pack
 	opaques
 	helpers bool // whether a connection has a helper
 	read    time.Time
@@ -75,13 +76,13 @@ func (t *Table) Renew(maxDump int) {
 	defer t.mu.Unlock()
 	t.MaxDump = maxDump
 	now := t.now()
-	t.forget(func(z *zone) bool { return z.n < largeZone || now.Sub(z.read) > keepTimes*z.took })
+	t.forget(func(z *zone) bool { return z.Len() < largeZone || now.Sub(z.read) > keepTimes*z.took })
 }
 
 func (t *Table) forget(which func(*zone) bool) {
 	for id, z := range t.zones {
 		if which(z) {
-			z.release()
+			z.Release()
 			delete(t.zones, id)
 		}
 	}
@@ -163,7 +164,7 @@ func (t *Table) lookup(ctx context.Context, zone uint16, key ctstate.Tuple) (cts
 	if err != nil {
 		return ctstate.Entry{}, err
 	}
-	e, ok := z.find(zone, key)
+	e, ok := z.Find(zone, key)
 	if !ok {
 		err = cmp.Or(z.check(func(o *opaque) bool { return o.may(key) }), ctstate.ErrNotFound)
 	}
@@ -205,7 +206,7 @@ func (t *Table) readZone(ctx context.Context, id uint16) (*zone, error) {
 	z := &zone{read: t.now()}
 	err := t.fill(ctx, id, z)
 	if err != nil {
-		z.release()
+		z.Release()
 		return nil, err
 	}
 	z.took = t.now().Sub(z.read)
@@ -228,13 +229,13 @@ func (t *Table) fill(ctx context.Context, id uint16, z *zone) error {
 		if err == nil {
 			e := l.Entry()
 			z.helpers = z.helpers || e.Helper != ""
-			err = z.pack.add(&e)
+			_, err = z.Add(&e)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return z.finish()
+	return z.Index()
 }
 
 func unmap(t ctstate.Tuple) ctstate.Tuple {
@@ -261,7 +262,7 @@ func (t *Table) Echoes(ctx context.Context, zoneID uint16, tuple ctstate.Tuple) 
 		return nil, &ctstate.LookupError{Zone: zoneID, Tuple: tuple, Err: err}
 	}
 	var out []ctstate.Entry
-	for _, e := range z.all(zoneID) {
+	for _, e := range z.All(zoneID) {
 		if same(e.Orig) || same(e.Reply) {
 			out = append(out, e)
 		}

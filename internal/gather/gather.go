@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -30,10 +32,32 @@ type Request struct {
 	MaxDump int // as in node.TraceRequest
 }
 
-// Result is what was read.
+// Result is what was read. The caller releases it.
 type Result struct {
-	Connections []connection.Connection // those that the filter selects
-	Chassis     []*Chassis              // in the order in which they were given
+	Chassis []*Chassis // in the order in which they were given
+
+	mu     sync.Mutex
+	store  connection.Store
+	have   map[place]bool // the entries in store; nil if each is read only once
+	side   connection.SideOf
+	filter connection.Filter
+}
+
+// Release frees the memory of the entries.
+func (r *Result) Release() { r.store.Release() }
+
+// Entries returns the number of entries that were read.
+func (r *Result) Entries() int { return r.store.Len() }
+
+// Connections joins the entries, and returns the connections that the filter selects, one at a time.
+func (r *Result) Connections() iter.Seq[connection.Connection] {
+	return func(yield func(connection.Connection) bool) {
+		for c := range r.store.Join(r.side) {
+			if r.filter.Match(&c) && !yield(c) {
+				return
+			}
+		}
+	}
 }
 
 // Chassis is what one chassis answered.
@@ -44,17 +68,18 @@ type Chassis struct {
 	Listed node.ListResult   // of all readings together
 	Err    error             // why its entries are missing, or incomplete
 
-	lister  node.Lister
-	whole   bool // its whole table was read
-	records []connection.Record
-	have    map[key]bool
+	lister node.Lister
+	whole  bool // its whole table was read
 }
 
-// key is an entry of a chassis.
-type key struct {
-	zone uint16
-	orig ctstate.Tuple
+// place is where an entry is.
+type place struct {
+	chassis string
+	zone    uint16
+	orig    ctstate.Tuple
 }
+
+func placeOf(r *connection.Record) place { return place{r.Chassis, r.Entry.Zone, r.Entry.Orig} }
 
 // maxChassis is the maximum number of chassis that are asked at once.
 const maxChassis = 64
@@ -67,12 +92,13 @@ const maxRounds = 5
 // connections; beyond it, it is asked by their addresses.
 const maxTuples = 128
 
-// Connections reads the connections of these chassis that a filter selects. A chassis that fails has
-// an error in the result, and the connections lack its entries. The error is one of the databases.
-func Connections(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, req Request) (*Result, error) {
-	out := &Result{}
+// Read reads the entries of these chassis that can belong to connections which a filter selects. A
+// chassis that fails has an error in the result, and the connections lack its entries. The error is
+// one of the databases.
+func Read(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, req Request) (*Result, error) {
+	out := &Result{filter: req.Filter}
 	for _, c := range chassis {
-		out.Chassis = append(out.Chassis, &Chassis{Name: c.Name, have: map[key]bool{}})
+		out.Chassis = append(out.Chassis, &Chassis{Name: c.Name})
 	}
 	each(out.Chassis, func(i int, c *Chassis) { c.reach(ctx, nodes, chassis[i]) })
 	for _, c := range out.Chassis {
@@ -87,23 +113,15 @@ func Connections(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Ch
 	list := node.ListRequest{Limit: req.Limit, MaxDump: req.MaxDump}
 	addrs, some := req.Filter.Addrs()
 	if some {
-		list.Addrs = addrs
+		list.Addrs, out.have = addrs, map[place]bool{}
 	}
-	each(out.Chassis, func(_ int, c *Chassis) { c.list(ctx, list) })
+	each(out.Chassis, func(_ int, c *Chassis) { out.list(ctx, c, list) })
 	if some {
 		out.complete(ctx, list)
 	}
-	var all []connection.Record
-	for _, c := range out.Chassis {
-		all = append(all, c.records...)
-		c.records, c.have = nil, nil
-	}
-	side, err := owners{}.sides(ctx, sb, all)
-	if err != nil {
-		return nil, err
-	}
-	out.Connections = slices.DeleteFunc(connection.Join(all, side), func(c connection.Connection) bool { return !req.Filter.Match(&c) })
-	return out, nil
+	var err error
+	out.side, err = owners{}.sides(ctx, sb, out.store.ZoneNames())
+	return out, err
 }
 
 // each runs f for every chassis, several at once.
@@ -135,7 +153,7 @@ func (c *Chassis) reach(ctx context.Context, nodes Nodes, row *ovn.Chassis) {
 }
 
 // list reads entries of a chassis and keeps those that it has not read before.
-func (c *Chassis) list(ctx context.Context, req node.ListRequest) {
+func (r *Result) list(ctx context.Context, c *Chassis, req node.ListRequest) {
 	if c.Err != nil || c.whole {
 		return
 	}
@@ -144,19 +162,28 @@ func (c *Chassis) list(ctx context.Context, req node.ListRequest) {
 		// part in: it is read once.
 		req.Addrs, req.Tuples, c.whole = nil, nil, true
 	}
+	kept := 0
 	res, err := c.lister.List(ctx, req, func(batch []ctstate.Entry) error {
-		for _, e := range batch {
-			k := key{e.Zone, e.Orig}
-			if c.have[k] {
-				continue
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for i := range batch {
+			record := connection.Record{Chassis: c.Name, ZoneName: c.Zones[batch[i].Zone], Entry: batch[i]}
+			if r.have != nil {
+				at := placeOf(&record)
+				if r.have[at] {
+					continue
+				}
+				r.have[at] = true
 			}
-			c.have[k] = true
-			c.records = append(c.records, connection.Record{Chassis: c.Name, ZoneName: c.Zones[e.Zone], Entry: e})
+			if err := r.store.Add(&record); err != nil {
+				return err
+			}
+			kept++
 		}
 		return nil
 	})
+	c.Listed.Count += kept
 	if res != nil {
-		c.Listed.Count = len(c.records)
 		c.Listed.Cut = c.Listed.Cut || res.Cut
 		c.Listed.Changed = c.Listed.Changed || res.Changed
 		c.Listed.Held += res.Held
@@ -169,17 +196,15 @@ func (c *Chassis) list(ctx context.Context, req node.ListRequest) {
 // after NAT.
 func (r *Result) complete(ctx context.Context, list node.ListRequest) {
 	asked := map[ctstate.Tuple]bool{}
+	seen := 0
 	for range maxRounds - 1 {
 		var tuples []ctstate.Tuple
-		for _, c := range r.Chassis {
-			for i := range c.records {
-				e := &c.records[i].Entry
-				for _, t := range [2]ctstate.Tuple{e.Orig, connection.After(e)} {
-					inv, _ := t.Invert()
-					if !asked[t] && !asked[inv] {
-						asked[t] = true
-						tuples = append(tuples, t)
-					}
+		for ; seen < r.store.Len(); seen++ {
+			record := r.store.Record(seen)
+			for _, flow := range flowsOf(&record.Entry) {
+				if !asked[flow] {
+					asked[flow] = true
+					tuples = append(tuples, flow)
 				}
 			}
 		}
@@ -187,8 +212,13 @@ func (r *Result) complete(ctx context.Context, list node.ListRequest) {
 		if !more {
 			return
 		}
-		each(r.Chassis, func(_ int, c *Chassis) { c.list(ctx, next) })
+		each(r.Chassis, func(_ int, c *Chassis) { r.list(ctx, c, next) })
 	}
+}
+
+// flowsOf returns the flows of an entry, before its NAT and behind it.
+func flowsOf(e *ctstate.Entry) [2]ctstate.Tuple {
+	return [2]ctstate.Tuple{connection.Flow(e.Orig), connection.Flow(connection.After(e))}
 }
 
 // follow is the request for the entries that packets with these tuples belong to; more is false if
@@ -220,12 +250,11 @@ func follow(list node.ListRequest, tuples []ctstate.Tuple) (next node.ListReques
 // owners are ports by name, as far as they have been read; nil for a name that no port has.
 type owners map[string]*ovn.PortBinding
 
-// sides reads the addresses of the ports that own the zones of the records, by which the client's
+// sides reads the addresses of the ports that own the zones, by which the client's
 // and the server's zones are told from those between.
-func (o owners) sides(ctx context.Context, sb *ovn.SB, records []connection.Record) (connection.SideOf, error) {
+func (o owners) sides(ctx context.Context, sb *ovn.SB, zones []string) (connection.SideOf, error) {
 	var names []string
-	for i := range records {
-		name := records[i].ZoneName
+	for _, name := range zones {
 		if _, known := o[name]; !known && name != "" {
 			o[name] = nil
 			names = append(names, name)

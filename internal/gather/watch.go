@@ -64,13 +64,6 @@ func Watch(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis,
 	return err
 }
 
-// place is where an entry is.
-type place struct {
-	chassis string
-	zone    uint16
-	orig    ctstate.Tuple
-}
-
 // arrival is a batch of events of a chassis, or its end.
 type arrival struct {
 	chassis *Chassis
@@ -88,7 +81,7 @@ type watching struct {
 	names   map[string]string // of zones, by what ovn-controller wrote
 	ports   owners
 	records map[place]connection.Record
-	flows   map[ctstate.Tuple]map[place]bool // by canonical tuple
+	flows   map[ctstate.Tuple]map[place]bool // entries by flow
 	changed []Event
 	gone    map[place]bool // entries that go with the next report
 }
@@ -222,19 +215,6 @@ func (w *watching) take(ctx context.Context, c *Chassis, e *node.Event) error {
 	return nil
 }
 
-// canonical is one tuple for both directions of a flow.
-func canonical(t ctstate.Tuple) ctstate.Tuple {
-	inv, ok := t.Invert()
-	if ok && (inv.Src.Compare(t.Src) < 0 || inv.Src == t.Src && inv.ICMPType < t.ICMPType) {
-		return inv
-	}
-	return t
-}
-
-func flowsOf(e *ctstate.Entry) [2]ctstate.Tuple {
-	return [2]ctstate.Tuple{canonical(e.Orig), canonical(connection.After(e))}
-}
-
 func (w *watching) keep(at place, r connection.Record) {
 	if old, ok := w.records[at]; ok && old.Entry.Reply != r.Entry.Reply {
 		w.forget(at)
@@ -286,7 +266,11 @@ func (w *watching) report(ctx context.Context, out func(*Change) error) error {
 			}
 		}
 	}
-	side, err := w.ports.sides(ctx, w.sb, all)
+	var zones []string
+	for i := range all {
+		zones = append(zones, all[i].ZoneName)
+	}
+	side, err := w.ports.sides(ctx, w.sb, zones)
 	if err != nil {
 		return err
 	}
@@ -316,8 +300,6 @@ func (w *watching) report(ctx context.Context, out func(*Change) error) error {
 	clear(w.gone)
 	return nil
 }
-
-func placeOf(r *connection.Record) place { return place{r.Chassis, r.Entry.Zone, r.Entry.Orig} }
 
 // name gives a zone of a router its name in place of its UUID.
 func (w *watching) name(ctx context.Context, zone string) (string, error) {

@@ -53,7 +53,8 @@ var allowed = map[string][]string{
 	"internal/pcapfilter": {"engine/packet", "internal/syntax"},
 	"internal/pktsock":    {"internal/nodens"},
 	"internal/ctnetlink":  {"ctstate", "internal/nodens", "internal/syntax"},
-	"internal/ctdpif":     {"ctstate", "internal/syntax"},
+	"internal/ctdpif":     {"ctstate", "internal/ctpack", "internal/syntax"},
+	"internal/ctpack":     {"ctstate"},
 	"internal/ctjournal":  {"ctstate", "internal/ctnetlink", "internal/nodens", "internal/syntax"},
 
 	// OVN: its databases, its language, its controller.
@@ -69,7 +70,7 @@ var allowed = map[string][]string{
 	// One chassis, and traces over several.
 	"internal/node": {"ctstate", "engine", "engine/vswitchd", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/dpif", "internal/failure", "internal/nodens",
 		"internal/odp", "internal/ovn", "internal/ovsdb", "internal/pcapfilter", "internal/pktsock", "internal/unixctl"},
-	"internal/connection": {"ctstate", "internal/ovnexpr", "internal/u128"},
+	"internal/connection": {"ctstate", "internal/ctpack", "internal/ovnexpr", "internal/u128"},
 	"internal/driver":     {"ctstate", "engine", "engine/packet", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},
 	"internal/session":    {"ctstate", "engine", "engine/packet", "internal/driver"},
 	"internal/gather":     {"ctstate", "internal/connection", "internal/node", "internal/ovn"},

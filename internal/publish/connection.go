@@ -16,13 +16,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// Connections makes the report of live connections. inv may be nil: then rules and owners stay
-// unnamed.
-func Connections(res *gather.Result, inv *inventory.Inventory) *report.ConnectionsReport {
+// Listed makes the report of what was read of the chassis, without the connections.
+func Listed(res *gather.Result) *report.ConnectionsReport {
 	out := &report.ConnectionsReport{Schema: report.Schema, Connections: []*report.Connection{}, Chassis: []report.ListedChassis{}, Warnings: []string{}}
-	for i := range res.Connections {
-		out.Connections = append(out.Connections, Connection(&res.Connections[i], inv))
-	}
 	for _, c := range res.Chassis {
 		l := report.ListedChassis{Chassis: c.Name, Entries: c.Listed.Count, Cut: c.Listed.Cut, HeldMS: c.Listed.Held.Milliseconds()}
 		if c.Err != nil {
@@ -43,7 +39,7 @@ func Connections(res *gather.Result, inv *inventory.Inventory) *report.Connectio
 	return out
 }
 
-// Connection makes the report of one connection.
+// Connection makes the report of one connection. inv may be nil: then rules and owners stay unnamed.
 func Connection(c *connection.Connection, inv *inventory.Inventory) *report.Connection {
 	first, last := c.Orig(), c.Translated()
 	out := &report.Connection{
@@ -149,47 +145,60 @@ func ruleRow(r inventory.Rule) *report.NB {
 	return nil
 }
 
-// Summarize counts connections.
-func Summarize(all []connection.Connection, inv *inventory.Inventory) *report.ConnectionSummary {
-	count := map[string]map[string]int{}
-	add := func(kind, name string) {
-		if count[kind] == nil {
-			count[kind] = map[string]int{}
-		}
-		count[kind][name]++
-	}
-	for i := range all {
-		c := &all[i]
-		add("state", cmp.Or(strings.Join(c.States(), "+"), "unknown"))
-		once := map[string]bool{}
-		for j := range c.Legs {
-			l := &c.Legs[j]
-			e := &l.Entry
-			add("zone", cmp.Or(l.ZoneName, fmt.Sprintf("zone %d", e.Zone)))
-			for _, use := range []string{"_dnat", "_snat"} {
-				if router, ok := strings.CutSuffix(l.ZoneName, use); ok && !once[router] {
-					once[router] = true
-					add("router", router)
-				}
-			}
-			after := connection.After(e)
-			if after.Src.Addr() != e.Orig.Src.Addr() {
-				add("snat", after.Src.Addr().String())
-			}
-			if inv == nil || after.Dst == e.Orig.Dst {
-				continue
-			}
-			if r := inv.Destination(l.ZoneName, e.Orig.Proto, e.Orig.Dst, after.Dst); r.VIP != nil && !once["vip"+r.VIP.Text] {
-				once["vip"+r.VIP.Text] = true
-				add("vip", r.VIP.Text)
-				add("backend", endText(e.Orig.Proto, after.Dst))
+// Counter counts connections.
+type Counter struct {
+	inv    *inventory.Inventory
+	number int
+	count  map[countKey]int
+}
+
+// countKey is what is counted: a kind, and a name.
+type countKey struct{ kind, name string }
+
+// NewCounter returns a counter; inv may be nil: then VIPs are not counted.
+func NewCounter(inv *inventory.Inventory) *Counter {
+	return &Counter{inv: inv, count: map[countKey]int{}}
+}
+
+// Add counts a connection.
+func (n *Counter) Add(c *connection.Connection) {
+	n.number++
+	n.count[countKey{"state", cmp.Or(strings.Join(c.States(), "+"), "unknown")}]++
+	once := map[countKey]bool{}
+	for i := range c.Legs {
+		l := &c.Legs[i]
+		e := &l.Entry
+		n.count[countKey{"zone", cmp.Or(l.ZoneName, fmt.Sprintf("zone %d", e.Zone))}]++
+		for _, use := range []string{"_dnat", "_snat"} {
+			if router, ok := strings.CutSuffix(l.ZoneName, use); ok {
+				once[countKey{"router", router}] = true
 			}
 		}
+		after := connection.After(e)
+		if after.Src.Addr() != e.Orig.Src.Addr() {
+			once[countKey{"snat", after.Src.Addr().String()}] = true
+		}
+		if n.inv == nil || after.Dst == e.Orig.Dst {
+			continue
+		}
+		if r := n.inv.Destination(l.ZoneName, e.Orig.Proto, e.Orig.Dst, after.Dst); r.VIP != nil {
+			once[countKey{"vip", r.VIP.Text}] = true
+			once[countKey{"backend", endText(e.Orig.Proto, after.Dst)}] = true
+		}
 	}
-	sorted := func(kind string) []report.Count {
+	for k := range once {
+		n.count[k]++
+	}
+}
+
+// Summary returns the counts, the largest first.
+func (n *Counter) Summary() *report.ConnectionSummary {
+	of := func(kind string) []report.Count {
 		out := []report.Count{}
-		for name, n := range count[kind] {
-			out = append(out, report.Count{Name: name, Count: n})
+		for k, count := range n.count {
+			if k.kind == kind {
+				out = append(out, report.Count{Name: k.name, Count: count})
+			}
 		}
 		slices.SortFunc(out, func(a, b report.Count) int {
 			return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Name, b.Name))
@@ -197,8 +206,8 @@ func Summarize(all []connection.Connection, inv *inventory.Inventory) *report.Co
 		return out
 	}
 	return &report.ConnectionSummary{
-		Connections: len(all), States: sorted("state"), Zones: sorted("zone"), Routers: sorted("router"), VIPs: sorted("vip"),
-		Backends: sorted("backend"), SNAT: sorted("snat"),
+		Connections: n.number, States: of("state"), Zones: of("zone"), Routers: of("router"), VIPs: of("vip"),
+		Backends: of("backend"), SNAT: of("snat"),
 	}
 }
 

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,31 +13,84 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// ConnectionsJSON prints the connections in the schema.
-func ConnectionsJSON(w io.Writer, r *report.ConnectionsReport) error { return encode(w, r) }
+// Connections prints connections one at a time, for there may be a million: as text, a line for each
+// and one for each of its legs, or as JSON.
+type Connections struct {
+	w     io.Writer
+	opts  Options
+	json  bool
+	list  *report.ConnectionsReport
+	rest  []byte // of the JSON, behind the connections
+	count int
+}
 
-// Connections prints connections as text: a line for each, and one for each of its legs. quiet
-// prints only the connections' own lines.
-func Connections(w io.Writer, r *report.ConnectionsReport, opts Options) error {
-	p := newPrinter(opts)
-	switch {
-	case r.Summary != nil:
-		p.summary(r.Summary)
-	default:
-		for _, c := range r.Connections {
-			p.connection(c)
-		}
-		p.line(0, span{connections(len(r.Connections)), bold})
+// NewConnections begins to print. list is the answer without its connections.
+func NewConnections(w io.Writer, list *report.ConnectionsReport, json bool, opts Options) (*Connections, error) {
+	p := &Connections{w: w, opts: opts, json: json, list: list}
+	if !json {
+		return p, nil
 	}
-	for _, c := range r.Chassis {
+	var whole bytes.Buffer
+	if err := encode(&whole, list); err != nil {
+		return nil, err
+	}
+	head, rest, _ := bytes.Cut(whole.Bytes(), []byte(emptyList))
+	p.rest = rest
+	_, err := w.Write(append(head, `"connections": [`...))
+	return p, err
+}
+
+// emptyList is how encode prints a report without connections.
+const emptyList = `"connections": []`
+
+// Print prints a connection.
+func (p *Connections) Print(c *report.Connection) error {
+	p.count++
+	if !p.json {
+		out := newPrinter(p.opts)
+		out.connection(c)
+		return out.flush(p.w)
+	}
+	sep := ",\n    "
+	if p.count == 1 {
+		sep = "\n    "
+	}
+	var one bytes.Buffer
+	e := json.NewEncoder(&one)
+	e.SetEscapeHTML(false)
+	e.SetIndent("    ", "  ")
+	if err := e.Encode(c); err != nil {
+		return err
+	}
+	_, err := io.WriteString(p.w, sep+strings.TrimSuffix(one.String(), "\n"))
+	return err
+}
+
+// End prints what follows the connections.
+func (p *Connections) End() error {
+	if p.json {
+		end := "]"
+		if p.count > 0 {
+			end = "\n  ]"
+		}
+		_, err := io.WriteString(p.w, end+string(p.rest))
+		return err
+	}
+	out := newPrinter(p.opts)
+	if s := p.list.Summary; s != nil {
+		out.summary(s)
+	} else {
+		out.line(0, span{connections(p.count), bold})
+	}
+	for _, c := range p.list.Chassis {
 		if c.HeldMS > 0 {
-			p.line(0, span{fmt.Sprintf("%s: reading the userspace datapath's table took %d ms, in which ovs-vswitchd's main thread took part", c.Chassis, c.HeldMS), dim})
+			out.line(0, span{fmt.Sprintf("%s: reading the userspace datapath's table took %d ms, in which ovs-vswitchd's main thread took part", c.Chassis, c.HeldMS), dim})
 		}
 	}
-	for _, text := range r.Warnings {
-		p.line(0, span{"warning: ", yellow}, plain(text))
+	for _, text := range p.list.Warnings {
+		out.line(0, span{"warning: ", yellow}, plain(text))
 	}
-	return p.flush(w)
+	return out.flush(p.w)
 }
 
 // ChangeJSON prints a change as one line.

@@ -64,20 +64,10 @@ func cmdInsideConn(ctx context.Context, args []string) error {
 	defer func() { _ = p.Flush() }()
 	arrived := make([]probe.Header, len(plays))
 	opened := make([]probe.Packet, len(plays))
-	for i, c := range plays {
-		first := cases.To(l.Topo, c.from, c.to, false)
-		first.Proto, first.Sport, first.Dport = c.proto, c.sport, c.dport
-		if c.proto == "tcp" {
-			first.Flags = "syn"
-		}
-		sent, whole, err := p.Play(ctx, first)
-		if err != nil {
+	for i := range plays {
+		if opened[i], arrived[i], err = plays[i].play(ctx, p); err != nil {
 			return err
 		}
-		if !whole {
-			return fmt.Errorf("conn: the lab's connection %v does not work", c)
-		}
-		opened[i], arrived[i] = sent[0].Packet, sent[0].Real.Ends[0].Frame.Header
 	}
 	tables, err := p.Entries()
 	if err != nil {
@@ -97,6 +87,30 @@ func cmdInsideConn(ctx context.Context, args []string) error {
 		fmt.Printf("conn: %s > %s %s: as it was sent and as it arrived\n", c.from, c.to, c.proto)
 	}
 	return nil
+}
+
+// playTries is how often a connection is tried: on a busy machine an answer may come too late for the
+// probe.
+const playTries = 3
+
+// play makes the connection, and returns its first packet as it was sent and as it arrived.
+func (c *played) play(ctx context.Context, p *probe.Runner) (sent probe.Packet, arrived probe.Header, err error) {
+	for range playTries {
+		first := cases.To(p.Lab.Topo, c.from, c.to, false)
+		first.Proto, first.Sport, first.Dport = c.proto, c.sport, c.dport
+		if c.proto == "tcp" {
+			first.Flags = "syn"
+		}
+		exchanged, whole, err := p.Play(ctx, first)
+		if err != nil {
+			return sent, nil, err
+		}
+		if whole {
+			return exchanged[0].Packet, exchanged[0].Real.Ends[0].Frame.Header, nil
+		}
+		c.sport += 100
+	}
+	return sent, nil, fmt.Errorf("conn: the lab's connection %v does not work", *c)
 }
 
 // askConn runs the tool's conn with a filter.

@@ -1,4 +1,5 @@
-package ctdpif
+// Package ctpack holds many conntrack entries in little memory.
+package ctpack
 
 import (
 	"encoding/binary"
@@ -11,11 +12,11 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// pack holds a zone's connections in about 40 bytes each. A trace looks up few of them, but which
-// ones is unknown until then, and a second dump would cost a thousand times more than keeping all.
-// The memory is mapped from the system and unmapped again, outside the garbage collector: it does
-// not scan this memory, and no garbage of the same size accumulates.
-type pack struct {
+// Pack holds entries that were read from a table in about 40 bytes each, without their zones. The
+// memory is mapped from the system and unmapped again, outside the garbage collector: it does not
+// scan this memory, and no garbage of the same size accumulates. The zero Pack is empty. It is not
+// safe for concurrent use, except that several may read it.
+type Pack struct {
 	chunks [][]byte
 	n      int
 	index  []byte // hash table by direction of 32-bit words: 1 + offset of the record
@@ -23,8 +24,8 @@ type pack struct {
 	rec    []byte
 }
 
-// chunkSize is the size of one allocation in bytes; no record is longer (maxLine), and none is in
-// two chunks.
+// chunkSize is the size of one allocation in bytes; no record is longer, and none is in two
+// chunks.
 const chunkSize = 1 << 16
 
 // The bits in the first two bytes of a record.
@@ -39,23 +40,52 @@ const (
 	packLabel
 	packHelper
 	packMaster
+	packKernel    // the entry was read from the kernel's table, else from a userspace one
+	packKernelTCP // its TCP member is set
+	packCreated
 )
 
-// add appends a connection.
-func (p *pack) add(e *ctstate.Entry) error {
+// Bytes returns the size of the memory that the Pack holds.
+func (p *Pack) Bytes() int { return len(p.chunks)*chunkSize + len(p.index) }
+
+// Len returns the number of entries.
+func (p *Pack) Len() int { return p.n }
+
+// Add appends an entry and returns its place. The entry's zone, Unknown, NATSrc and NATDst are not
+// kept, and of TCP not Last, which no table exports.
+func (p *Pack) Add(e *ctstate.Entry) (at uint32, err error) {
 	p.rec = appendRecord(p.rec[:0], e)
 	last := len(p.chunks) - 1
 	if last < 0 || len(p.chunks[last])+len(p.rec) > chunkSize {
 		b, err := grab(chunkSize)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		p.chunks = append(p.chunks, b[:0])
 		last++
 	}
+	at = uint32(last*chunkSize + len(p.chunks[last]))
 	p.chunks[last] = append(p.chunks[last], p.rec...)
 	p.n++
-	return nil
+	return at, nil
+}
+
+// at returns the record at a place, and what is behind it.
+func (p *Pack) at(at uint32) record {
+	return record{p.chunks[at/chunkSize][at%chunkSize:]}
+}
+
+// Tuples returns the tuples of the entry at a place.
+func (p *Pack) Tuples(at uint32) (orig, reply ctstate.Tuple) {
+	r := p.at(at)
+	_, orig, reply = r.tuples()
+	return orig, reply
+}
+
+// Entry returns the entry at a place, in a zone.
+func (p *Pack) Entry(at uint32, zone uint16) ctstate.Entry {
+	r := p.at(at)
+	return r.entry(zone)
 }
 
 func appendRecord(b []byte, e *ctstate.Entry) []byte {
@@ -77,6 +107,9 @@ func appendRecord(b []byte, e *ctstate.Entry) []byte {
 	flag(packLabel, e.Label != ctstate.Label{})
 	flag(packHelper, e.Helper != "")
 	flag(packMaster, e.Master != nil)
+	flag(packKernel, e.Source == ctstate.FromKernel)
+	flag(packKernelTCP, e.TCP != nil)
+	flag(packCreated, e.Created > 0)
 
 	b = append(binary.BigEndian.AppendUint16(b, set), o.Proto)
 	b = appendAddr(appendAddr(b, o.Src.Addr()), o.Dst.Addr())
@@ -111,6 +144,12 @@ func appendRecord(b []byte, e *ctstate.Entry) []byte {
 	}
 	if m := e.Master; m != nil {
 		b = appendPorts(appendAddr(appendAddr(b, m.Src.Addr()), m.Dst.Addr()), m)
+	}
+	if t := e.TCP; t != nil {
+		b = append(b, byte(t.State), t.FlagsOrig, t.FlagsReply, t.WScaleOrig, t.WScaleRepl)
+	}
+	if e.Created > 0 {
+		b = binary.AppendUvarint(b, uint64(e.Created))
 	}
 	return b
 }
@@ -212,11 +251,21 @@ func (r *record) entry(zone uint16) ctstate.Entry {
 		dst := r.addr(set&packV6 != 0)
 		r.ports(e.Master, src, dst)
 	}
+	if set&packKernel != 0 {
+		e.Source = ctstate.FromKernel
+	}
+	if set&packKernelTCP != 0 {
+		b := r.take(5)
+		e.TCP = &ctstate.TCPInfo{State: ctstate.TCPState(b[0]), FlagsOrig: b[1], FlagsReply: b[2], WScaleOrig: b[3], WScaleRepl: b[4]}
+	}
+	if set&packCreated != 0 {
+		e.Created = int64(r.uvarint())
+	}
 	return e
 }
 
-// all iterates over the offset and entry of every record.
-func (p *pack) all(zone uint16) iter.Seq2[uint32, ctstate.Entry] {
+// All iterates over the place and entry of every record; the entries get the zone.
+func (p *Pack) All(zone uint16) iter.Seq2[uint32, ctstate.Entry] {
 	return func(yield func(uint32, ctstate.Entry) bool) {
 		for i, c := range p.chunks {
 			for r := (record{c}); len(r.b) > 0; {
@@ -229,8 +278,8 @@ func (p *pack) all(zone uint16) iter.Seq2[uint32, ctstate.Entry] {
 	}
 }
 
-// finish builds the index after the last add.
-func (p *pack) finish() (err error) {
+// Index builds the index for Find after the last Add.
+func (p *Pack) Index() (err error) {
 	if p.n == 0 {
 		return nil
 	}
@@ -239,7 +288,7 @@ func (p *pack) finish() (err error) {
 	if p.index, err = grab(4 * slots); err != nil {
 		return err
 	}
-	for at, e := range p.all(0) {
+	for at, e := range p.All(0) {
 		p.put(at, e.Orig)
 		if e.Reply != e.Orig {
 			p.put(at, e.Reply)
@@ -249,7 +298,7 @@ func (p *pack) finish() (err error) {
 }
 
 // slots walks the index from the tuple's hash on, until yield returns false.
-func (p *pack) slots(t ctstate.Tuple, yield func(word []byte) bool) {
+func (p *Pack) slots(t ctstate.Tuple, yield func(word []byte) bool) {
 	n := len(p.index) / 4
 	hi, _ := bits.Mul64(maphash.Comparable(p.seed, t), uint64(n))
 	for i := int(hi); yield(p.index[i*4 : i*4+4]); {
@@ -259,7 +308,7 @@ func (p *pack) slots(t ctstate.Tuple, yield func(word []byte) bool) {
 	}
 }
 
-func (p *pack) put(at uint32, t ctstate.Tuple) {
+func (p *Pack) put(at uint32, t ctstate.Tuple) {
 	p.slots(t, func(word []byte) bool {
 		if binary.NativeEndian.Uint32(word) != 0 {
 			return true
@@ -269,8 +318,8 @@ func (p *pack) put(at uint32, t ctstate.Tuple) {
 	})
 }
 
-// find returns the connection that has t as one of its directions.
-func (p *pack) find(zone uint16, t ctstate.Tuple) (e ctstate.Entry, ok bool) {
+// Find returns the entry that has t as one of its directions, in a zone. Index must have been called.
+func (p *Pack) Find(zone uint16, t ctstate.Tuple) (e ctstate.Entry, ok bool) {
 	if p.n == 0 {
 		return e, false
 	}
@@ -292,15 +341,15 @@ func (p *pack) find(zone uint16, t ctstate.Tuple) (e ctstate.Entry, ok bool) {
 	return e, ok
 }
 
-// release unmaps the memory; the pack must not be used afterwards.
-func (p *pack) release() {
+// Release unmaps the memory; the Pack is then empty.
+func (p *Pack) Release() {
 	for _, c := range p.chunks {
 		syscall.Munmap(c[:chunkSize])
 	}
 	if p.index != nil {
 		syscall.Munmap(p.index)
 	}
-	*p = pack{}
+	*p = Pack{}
 }
 
 func grab(n int) ([]byte, error) {
