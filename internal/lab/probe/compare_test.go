@@ -50,6 +50,21 @@ func TestCompareAgrees(t *testing.T) {
 	}
 }
 
+// TestCompareGoesOn checks that the way of a packet which goes on after OVN's own answer is unknown,
+// and that of others not.
+func TestCompareGoesOn(t *testing.T) {
+	const waits = `{"verdict": "controller", "reason": {"where": {"answered": "ovn"}}, "hops": [], "segments": []}`
+	for _, c := range []struct {
+		branch string
+		want   Outcome
+	}{{waits, Unknown}, {strings.Replace(waits, "ovn", "outside", 1), Disagree}, {strings.Replace(waits, "controller", "dropped", 1), Disagree}} {
+		p := parsePacket(t, `{"verdict": "controller", "branches": [`+c.branch+`]}`)
+		if o, diff := Compare(p, realOne(t)); o != c.want {
+			t.Errorf("%s: %v, want %v: %v", c.branch, o, c.want, diff)
+		}
+	}
+}
+
 // TestCompareSeesEveryDifference checks that each change of the prediction is noticed.
 func TestCompareSeesEveryDifference(t *testing.T) {
 	for _, c := range []struct{ name, old, new, diff string }{

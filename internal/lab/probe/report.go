@@ -69,6 +69,9 @@ type RReason struct {
 	Stage   string `json:"stage"`
 	NB      *RNB   `json:"nb"`
 	Nearest string `json:"nearest"`
+	Where   struct {
+		Answered string `json:"answered"` // who answers the request that a packet waits for
+	} `json:"where"`
 }
 
 // RNB is a Northbound row.
