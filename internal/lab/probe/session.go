@@ -117,6 +117,9 @@ func (r *Runner) play(ctx context.Context, first Packet) ([]playedPacket, error)
 			if p, err = r.answer(real, p, ""); err != nil {
 				return out, err
 			}
+			if i%2 == 1 { // the client's, like its first
+				p.TTL, p.TOS = first.TTL, first.TOS
+			}
 		}
 	}
 	return out, nil
