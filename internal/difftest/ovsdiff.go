@@ -109,7 +109,10 @@ func (d *ovsDiffer) scenario(rnd *rand.Rand, n, steps int) error {
 	if !d.kernel {
 		d.limits, d.reading = drawLimits(rnd), n%4 >= 2
 	}
-	if err := d.setUp(n%2 == 0); err != nil {
+	switch err := d.setUp(n%2 == 0); {
+	case errors.Is(err, errGone):
+		return d.crashed()
+	case err != nil:
 		return err
 	}
 	d.o = ctstate.NewOverlay(nil)
@@ -134,7 +137,8 @@ func (d *ovsDiffer) scenario(rnd *rand.Rand, n, steps int) error {
 	return nil
 }
 
-// maxCrashes is how often ovs-vswitchd may crash: packets can trigger assertions of OVS 3.1.
+// maxCrashes is how often ovs-vswitchd may crash or hang: packets can trigger assertions of OVS 3.1,
+// and spoil the table of OVS 3.5, so that a dump or a flush of it meets freed connections.
 const maxCrashes = 20
 
 func (d *ovsDiffer) crashed() error {
@@ -249,7 +253,9 @@ func (d *ovsDiffer) real(zone uint16, t ctstate.Tuple) (ctstate.Entry, bool, err
 	if d.kernel {
 		e, err = d.table.get(zone, t)
 	} else {
-		e, err = d.tbl.Lookup(context.Background(), zone, t)
+		ctx, cancel := bounded()
+		defer cancel()
+		e, err = d.tbl.Lookup(ctx, zone, t)
 	}
 	if errors.Is(err, ctstate.ErrNotFound) {
 		return e, false, nil

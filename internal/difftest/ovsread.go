@@ -53,7 +53,9 @@ func (d *ovsDiffer) readBack() error {
 	}
 	d.tbl.Reset()
 	m, seen := ctstate.NewMemTable(), map[owned]bool{}
-	for e, err := range d.tbl.All(context.Background(), nil) {
+	ctx, cancel := bounded()
+	defer cancel()
+	for e, err := range d.tbl.All(ctx, nil) {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errGone, err)
 		}
@@ -157,13 +159,15 @@ func (d *ovsDiffer) setLimits() error {
 // askAll makes the model read all settings and counts while the table is empty; the model then
 // counts its own entries.
 func (d *ovsDiffer) askAll() error {
+	ctx, cancel := bounded()
+	defer cancel()
 	t, err := ctstate.ParseTuple("udp 10.0.0.1:1>10.0.0.2:2")
 	for _, z := range zones {
 		if err == nil {
-			_, err = d.model.Do(context.Background(), ctstate.NewMemTable(), ctstate.Conn{}, ctstate.Packet{IP: true, Tuple: t}, ctstate.Action{Zone: z, Commit: true})
+			_, err = d.model.Do(ctx, ctstate.NewMemTable(), ctstate.Conn{}, ctstate.Packet{IP: true, Tuple: t}, ctstate.Action{Zone: z, Commit: true})
 		}
 	}
-	return err
+	return broken(err)
 }
 
 // policies returns the timeouts of the vswitch's zones, which it reads from the database once.
@@ -183,11 +187,16 @@ func (v *vswitch) readPolicies(ctx context.Context) (map[uint16]map[string]uint3
 	return db.TimeoutPolicies(ctx, "dummy")
 }
 
-// policyOf returns the ovs-vsctl arguments that set a timeout policy of a zone.
-func policyOf(zone uint16) []string {
-	return []string{"--", "--id=@d", "create", "Datapath", "datapath_version=0", fmt.Sprintf("ct_zones={%d=@z}", zone),
-		"--", "--id=@z", "create", "CT_Zone", "timeout_policy=@p",
-		"--", "--id=@p", "create", "CT_Timeout_Policy", "timeouts={udp_first=70,udp_single=95,udp_multiple=170,icmp_first=48,icmp_reply=75," +
-			"tcp_syn_sent=35,tcp_syn_recv=55,tcp_established=5000,tcp_fin_wait=400,tcp_time_wait=90,tcp_close=110}",
-		"--", "set", "open", ".", "datapaths:dummy=@d"}
+// setPolicy gives a zone a timeout policy. Since Open vSwitch 3.3 a policy that comes with the zone's
+// row is not applied, and one that replaces another is (vswitchd/bridge.c: ct_zones_reconfigure).
+func (v *vswitch) setPolicy(db string, zone uint16) error {
+	policy := []string{"udp_first=70", "udp_single=95", "udp_multiple=170", "icmp_first=48", "icmp_reply=75",
+		"tcp_syn_sent=35", "tcp_syn_recv=55", "tcp_established=5000", "tcp_fin_wait=400", "tcp_time_wait=90", "tcp_close=110"}
+	for n := 1; n <= len(policy); n += len(policy) - 1 {
+		add := []string{"--db=" + db, "--timeout=60", "--may-exist", "add-zone-tp", "dummy", fmt.Sprintf("zone=%d", zone)}
+		if err := v.run("", "ovs-vsctl", append(add, policy[:n]...)...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -76,6 +75,8 @@ type walk struct {
 // walk runs a packet through a program over an overlay. adopt, if not nil, supplies what the model
 // cannot know.
 func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func(*ctstate.Result, *ctstate.Packet) error) (*walk, error) {
+	ctx, cancel := bounded()
+	defer cancel()
 	w := &walk{pk: p.p}
 	v6 := p.p.Tuple.IsIPv6()
 	for i := range prog.ops {
@@ -99,13 +100,13 @@ func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func
 			}
 		}
 		w.keys = append(w.keys, owned{act.Zone, key})
-		if e, err := o.Lookup(context.Background(), act.Zone, key); i == 0 && err == nil {
+		if e, err := o.Lookup(ctx, act.Zone, key); i == 0 && err == nil {
 			w.before = &e
 		}
 		in := w.pk
-		r, err := d.model.Do(context.Background(), o, w.conn, w.pk, act)
+		r, err := d.model.Do(ctx, o, w.conn, w.pk, act)
 		if err != nil {
-			return nil, fmt.Errorf("model: %w", err)
+			return nil, fmt.Errorf("model: %w", broken(err))
 		}
 		if d.way != nil {
 			r = d.way.pick(r)
@@ -115,8 +116,8 @@ func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func
 				return nil, err
 			} else if one != nil { // run again with the datapath's address
 				act.NAT = one
-				if r, err = d.model.Do(context.Background(), o, w.conn, in, act); err != nil {
-					return nil, fmt.Errorf("model: %w", err)
+				if r, err = d.model.Do(ctx, o, w.conn, in, act); err != nil {
+					return nil, fmt.Errorf("model: %w", broken(err))
 				}
 			}
 		}

@@ -45,6 +45,20 @@ type wirePort interface {
 
 var errGone = errors.New("ovs-vswitchd is gone")
 
+// broken returns err, as errGone if it shows that the daemon has ended or hangs.
+func broken(err error) error {
+	var sock *net.OpError
+	if errors.As(err, &sock) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", errGone, err)
+	}
+	return err
+}
+
+// bounded returns a context for one question to the daemon.
+func bounded() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), 20*time.Second)
+}
+
 // newVswitch starts the daemons with the kernel's datapath in the calling thread's network
 // namespace, or with the dummy datapath, which is the userspace datapath with sockets as ports. The
 // caller must stop the result even after an error.
@@ -119,9 +133,12 @@ func (v *vswitch) ports(db string) (err error) {
 		bridge = append(bridge, add...)
 	}
 	if !v.kernel {
-		bridge = append(bridge, policyOf(zones[0])...)
+		bridge = append(bridge, "--", "--id=@d", "create", "Datapath", "datapath_version=0", "--", "set", "open", ".", "datapaths:dummy=@d")
 	}
 	if err := v.run("", "ovs-vsctl", bridge...); err != nil || v.kernel {
+		return err
+	}
+	if err := v.setPolicy(db, zones[0]); err != nil {
 		return err
 	}
 	if v.in, err = dialPort(v.dir + "/dt-in"); err != nil {
@@ -197,10 +214,10 @@ func (v *vswitch) flows(text string) error {
 }
 
 func (v *vswitch) call(method string, args ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := bounded()
 	defer cancel()
 	_, err := v.ctl.Call(ctx, method, args...)
-	return err
+	return broken(err)
 }
 
 // crash returns the last lines in the log of a daemon that crashed.
