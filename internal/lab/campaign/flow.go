@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -45,7 +46,7 @@ func (f Flow) String() string {
 
 // why returns the question about the flow.
 func (f Flow) why(t *lab.Topology) []string {
-	p := f.packet(t, max(f.Sport, 50000))
+	p := f.packet(t, cmp.Or(f.Sport, 50000))
 	args := []string{"why"}
 	if f.Size > 0 {
 		args = append(args, "--len", fmt.Sprint(f.Size+28))

@@ -39,7 +39,10 @@ func flowNotInstalled(d *draw) Instance {
 			if len(flows) == 0 {
 				return fmt.Errorf("no flows to delete: %q", out)
 			}
-			return s.Lab.Do(ctx, fmt.Sprintf("@%s ovs-ofctl del-flows br-int dl_dst=%s", at, v.MAC))
+			if err := s.Lab.Do(ctx, fmt.Sprintf("@%s ovs-ofctl del-flows br-int dl_dst=%s", at, v.MAC)); err != nil {
+				return err
+			}
+			return s.Lab.Do(ctx, "@"+at+" ovs-appctl revalidator/purge")
 		},
 		Repair: func(ctx context.Context, s *stage) error {
 			for _, flow := range flows {

@@ -272,9 +272,10 @@ func (s *stage) storm(f Flow, n int) error {
 	return nil
 }
 
-// unrepliedStorm is a flood of requests that nobody answers.
+// unrepliedStorm is a flood of requests that nobody answers. Whether a UDP entry was answered shows
+// in the kernel's table only.
 func unrepliedStorm(d *draw) Instance {
-	f := d.toVIP(false)
+	f := d.toVIP(d.topo.Datapath == lab.Userspace)
 	n := 1200 + d.IntN(500)
 	return Instance{
 		What: fmt.Sprintf("%d requests of %s that nobody answers", n, f),
