@@ -12,10 +12,9 @@ import (
 
 // Kind is one kind of fault.
 type Kind struct {
-	Name  string
-	Needs string // a feature of newer releases (lab.Schema.Has): without it the kind is not drawn
-	Only  string // the only datapath that can have the fault; empty: both
-	Draw  func(d *draw) Instance
+	Name string
+	Only string // the only datapath that can have the fault (lab.Userspace); empty: both
+	Draw func(d *draw) Instance
 }
 
 // Instance is one fault, drawn and ready to be injected. The commands are those of lab.Do.

@@ -103,13 +103,9 @@ func campaignKinds(l *lab.Lab, pattern string) ([]campaign.Kind, error) {
 	if err != nil {
 		return nil, err
 	}
-	schema, err := l.NBSchema()
-	if err != nil {
-		return nil, err
-	}
 	var out []campaign.Kind
 	for _, k := range campaign.All() {
-		if re.MatchString(k.Name) && schema.Has(k.Needs) && (k.Only == "" || k.Only == l.Topo.Datapath) {
+		if re.MatchString(k.Name) && (k.Only == "" || k.Only == l.Topo.Datapath) {
 			out = append(out, k)
 		}
 	}
