@@ -89,7 +89,7 @@ func aclReplyDropped(d *draw) Instance {
 // lets the answers in any more.
 func aclStateless(d *draw) Instance {
 	f := d.port(Flow{From: one(d, ports["sw1"]...), To: one(d, ports["sw0"]...), Proto: one(d, "tcp", "udp")})
-	name := d.name("closed")
+	name, loose := d.name("closed"), d.name("loose")
 	out := fmt.Sprintf(`from-lport 1200 'inport == "%s" && ip4'`, f.From)
 	in := fmt.Sprintf(`to-lport 1100 'outport == "%s" && ip4'`, f.From)
 	return Instance{
@@ -97,7 +97,7 @@ func aclStateless(d *draw) Instance {
 		// The last ACL keeps the switch stateful.
 		Setup:    []string{"acl-add sw1 " + out + " allow-related", fmt.Sprintf("--name=%s acl-add sw1 %s drop", name, in), "acl-add sw1 from-lport 1201 'sctp' allow-related"},
 		Teardown: []string{"acl-del sw1 " + out, "acl-del sw1 " + in, "acl-del sw1 from-lport 1201 'sctp'"},
-		Inject:   []string{"acl-del sw1 " + out, "acl-add sw1 " + out + " allow-stateless"},
+		Inject:   []string{"acl-del sw1 " + out, fmt.Sprintf("--name=%s acl-add sw1 %s allow-stateless", loose, out)},
 		Mend:     []string{"acl-del sw1 " + out, "acl-add sw1 " + out + " allow-related"},
 		Asks:     []Ask{{Args: f.why(d.topo), Codes: []string{"reply-dropped", "untracked-here"}, Objects: []string{name, "?--bare --columns=_uuid find acl name=" + name}}},
 	}
