@@ -53,7 +53,8 @@ func (c console) with(output string) string {
 }
 
 var (
-	uuidPattern   = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	// A UUID, or its first part.
+	uuidPattern   = regexp.MustCompile(`\b[0-9a-f]{8}(-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?\b`)
 	numberPattern = regexp.MustCompile(`0x[0-9a-f]+|[0-9]+`)
 	spacePattern  = regexp.MustCompile(`[ \t]+`)
 )

@@ -27,11 +27,11 @@ func TestConsoleBlocks(t *testing.T) {
 }
 
 func TestAnyNumbers(t *testing.T) {
-	const was = "zone 12 (sw0-p1)   4 of 4  NAT 013d3b22-5e9f-4aaa-bb88-f9855ee6fd54 mark 0x2a"
-	if now := "zone 9 (sw0-p1) 40 of 40  NAT dd3701b4-5a01-4690-8e08-4de21cb7cfe0 mark 0xff\n"; anyNumbers(now) != anyNumbers(was) {
+	const was = "zone 12 (sw0-p1)   4 of 4  NAT 013d3b22: 013d3b22-5e9f-4aaa-bb88-f9855ee6fd54 mark 0x2a"
+	if now := "zone 9 (sw0-p1) 40 of 40  NAT dd3701b4: dd3701b4-5a01-4690-8e08-4de21cb7cfe0 mark 0xff\n"; anyNumbers(now) != anyNumbers(was) {
 		t.Errorf("%q, %q", anyNumbers(now), anyNumbers(was))
 	}
-	if other := "zone 12 (sw0-p1)   4 of 4  NAT 013d3b22-5e9f-4aaa-bb88-f9855ee6fd54 mark none"; anyNumbers(other) == anyNumbers(was) {
+	if other := "zone 12 (sw0-p1)   4 of 4  NAT 013d3b22: 013d3b22-5e9f-4aaa-bb88-f9855ee6fd54 mark none"; anyNumbers(other) == anyNumbers(was) {
 		t.Error("another word is no difference")
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -65,14 +66,30 @@ func cmdFault(ctx context.Context, args []string) error {
 const debuggingPage = "docs/debugging.md"
 
 // cmdDebugging checks the examples of docs/debugging.md in the lab: each fault is made, and the
-// command that finds it must print what the page says.
+// command that finds it must print what the page says. With -update it writes what they print now
+// into the page.
 func cmdDebugging(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("debugging", flag.ContinueOnError)
+	update := fs.Bool("update", false, "write the present output into the page")
+	if err := fs.Parse(args); err != nil {
+		return &guest.ExitError{Code: 2}
+	}
 	s, err := open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	return s.run(ctx, nil, append([]string{remoteBin + "/labctl", "inside-debugging", "-page", filepath.Join(s.cfg.Checkout, debuggingPage)}, args...)...)
+	page := filepath.Join(s.cfg.Checkout, debuggingPage)
+	argv := []string{remoteBin + "/labctl", "inside-debugging", "-page", page}
+	if !*update {
+		return s.run(ctx, nil, argv...)
+	}
+	var out bytes.Buffer
+	cmd := guest.Command{Argv: append(argv, "-update"), Dir: s.cfg.Checkout, Env: passEnv(), Stdout: &out, Stderr: os.Stderr}
+	if err := s.in.Run(ctx, cmd); err != nil {
+		return err
+	}
+	return os.WriteFile(page, out.Bytes(), 0o644)
 }
 
 // cmdInsideDebugging makes the faults and runs the commands. With -update it prints the page with

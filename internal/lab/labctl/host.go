@@ -27,7 +27,7 @@ func commands() []command {
 		{"exec", "run a command in the kept instance: exec CMD ARGS...", cmdExec},
 		{"oracle", "predict the cases, send their packets and compare: oracle [-case NAME] [-feature F] [-each N] [-newer] [-random N -seed S] [-results FILE] [-reality]", cmdOracle},
 		{"campaign", "inject faults, ask the tool about each, and mend them: campaign [-faults N] [-seed S] [-kinds RE] [-tool \"\"]", cmdCampaign},
-		{"debugging", "make the faults of docs/debugging.md, and check that the commands there find them", cmdDebugging},
+		{"debugging", "make the faults of docs/debugging.md, and check that the commands there find them: debugging [-update]", cmdDebugging},
 		{"coverage", "summarize several runs of the oracle: coverage [-o FILE] RESULTS...", cmdCoverage},
 		{"demo", "run the tool on examples", cmdDemo},
 		{"doctor", "run the tool's doctor, which must find no error or warning", cmdDoctor},
