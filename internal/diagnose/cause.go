@@ -48,6 +48,19 @@ func (j *judge) causes(ctx context.Context, r *report.Report) []report.Finding {
 	return out
 }
 
+// lost returns why the packet of a trace does not arrive.
+func (j *judge) lost(ctx context.Context, r *report.Report) []report.Finding {
+	var out []report.Finding
+	for _, b := range ownBranches(r.Packets[0]) {
+		if b.Verdict != engine.Delivered && b.Verdict != engine.External && b.Verdict != engine.Host {
+			for _, f := range j.causesOf(ctx, r.Packets[0], b) {
+				out = add(out, f)
+			}
+		}
+	}
+	return out
+}
+
 // add appends a finding unless the list has one with its code and text.
 func add(list []report.Finding, f report.Finding) []report.Finding {
 	if slices.ContainsFunc(list, func(o report.Finding) bool { return o.Code == f.Code && o.Text == f.Text }) {

@@ -5,7 +5,6 @@ package diagnose
 
 import (
 	"context"
-	"errors"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -20,8 +19,13 @@ type Input struct {
 	// Live and New are the sessions over the live entries, and as if there were none. One of them
 	// may be nil.
 	Live, New *report.Report
-	NB        *ovn.NB // may be nil: rules are then named by logical flow only
-	SB        *ovn.SB
+	// Standing is the trace of a packet of a live connection of the client to the destination, where
+	// the sessions are of another one; nil if there is none.
+	Standing *report.Report
+	// Stock is what the databases say of addresses; nil until it is read.
+	Stock *inventory.Inventory
+	NB    *ovn.NB // may be nil: rules are then named by logical flow only
+	SB    *ovn.SB
 }
 
 // shown returns the session that the answer shows.
@@ -65,6 +69,9 @@ func certain(f report.Finding) bool {
 func (j *judge) ranked(ctx context.Context, r *report.Report, p *pin) []report.Finding {
 	out := j.causes(ctx, r)
 	if f, ok := j.outlived(ctx, p); ok {
+		if p.of == j.Standing && f.Severity == report.SeverityError {
+			out = append(out, j.lost(ctx, p.of)...)
+		}
 		out = append([]report.Finding{f}, out...)
 	}
 	if _, answered := j.outcome(r); isTrue(answered) {
@@ -91,30 +98,33 @@ func unchecked() []string {
 	return []string{"the guests: their own addresses, firewalls and services", "the physical network between the chassis, and outside OVN"}
 }
 
+// Inventory reads what the databases say of addresses, once; nil if that is not possible.
+func Inventory(ctx context.Context, in *Input) *inventory.Inventory {
+	if in.Stock == nil && in.NB != nil && in.SB != nil {
+		in.Stock, _ = inventory.Read(ctx, in.NB, in.SB)
+	}
+	return in.Stock
+}
+
 // judge is one answer being made.
 type judge struct {
 	Input
-	inv      *inventory.Inventory
-	invErr   error
+	failed   bool // the databases could not be read
 	warnings []string
 }
 
-var errNoNorthbound = errors.New("no Northbound database")
-
-// inventory reads what the databases say of addresses, once; nil if that is not possible, with a
+// inventory returns what the databases say of addresses; nil if they could not be read, with a
 // warning.
 func (j *judge) inventory(ctx context.Context) *inventory.Inventory {
-	if j.inv != nil || j.invErr != nil {
-		return j.inv
+	if j.Stock != nil || j.failed || j.NB == nil || j.SB == nil {
+		return j.Stock
 	}
-	if j.NB == nil || j.SB == nil {
-		j.invErr = errNoNorthbound
-		return nil
+	var err error
+	if j.Stock, err = inventory.Read(ctx, j.NB, j.SB); err != nil {
+		j.failed = true
+		j.warn("the configuration was not compared with the answer: " + err.Error())
 	}
-	if j.inv, j.invErr = inventory.Read(ctx, j.NB, j.SB); j.invErr != nil {
-		j.warn("the configuration was not compared with the answer: " + j.invErr.Error())
-	}
-	return j.inv
+	return j.Stock
 }
 
 // warn adds a warning, once.

@@ -23,8 +23,8 @@ func courseOf(b *report.Branch) course {
 
 // pin is a request that a live entry sends another way than a new connection would go.
 type pin struct {
-	by   []used
-	live *report.Branch
+	of *report.Report // the session or the trace of which the request is
+	by []used
 	// fresh are the ends of a new connection's request.
 	fresh []*report.Branch
 	// also is true if a new connection may go the same way.
@@ -34,15 +34,19 @@ type pin struct {
 // pinned compares the requests of both sessions; nil where no live entry decides, or both go the
 // same way.
 func (j *judge) pinned() *pin {
-	if j.Live == nil || j.New == nil || len(j.Live.Packets) == 0 || len(j.New.Packets) == 0 {
+	r := j.Live
+	if j.Standing != nil {
+		r = j.Standing
+	}
+	if r == nil || j.New == nil || len(r.Packets) == 0 || len(j.New.Packets) == 0 {
 		return nil
 	}
-	p := j.Live.Packets[0]
-	b := j.followed(j.Live, p)
+	p := r.Packets[0]
+	b := j.followed(r, p)
 	if b == nil {
 		return nil
 	}
-	out := &pin{by: entries(p, b), live: b, fresh: ownBranches(j.New.Packets[0])}
+	out := &pin{of: r, by: entries(p, b), fresh: ownBranches(j.New.Packets[0])}
 	if len(out.by) == 0 || len(out.fresh) == 0 {
 		return nil
 	}
@@ -90,10 +94,10 @@ func (j *judge) outlived(ctx context.Context, p *pin) (report.Finding, bool) {
 		return report.Finding{}, false
 	}
 	f := report.Finding{Severity: report.SeverityWarning, Certainty: report.ConfidenceExact}
-	reaches, answered := j.outcome(j.Live)
+	reaches, answered := j.outcome(p.of)
 	fresh, freshAnswered := j.outcome(j.New)
 	switch {
-	case isTrue(answered):
+	case isTrue(answered), p.of == j.Standing && isTrue(reaches):
 	case isTrue(freshAnswered), isFalse(reaches) && isTrue(fresh):
 		f.Severity = report.SeverityError
 	default:
@@ -107,7 +111,7 @@ func (j *judge) outlived(ctx context.Context, p *pin) (report.Finding, bool) {
 		}
 	}
 	e := u.ct.Entry
-	f.Where = map[string]string{"chassis": u.chassis, "zone": fmt.Sprint(u.ct.Zone), "packet": j.Live.Packets[0].Label}
+	f.Where = map[string]string{"chassis": u.chassis, "zone": fmt.Sprint(u.ct.Zone), "packet": p.of.Packets[0].Label}
 	if u.ct.ZoneName != "" {
 		f.Where["zone_name"] = u.ct.ZoneName
 	}

@@ -44,7 +44,7 @@ func (j *judge) noRoute(ctx context.Context, s *scene, f *report.Finding) {
 // address, on a switch that both routers are on, of the router that has the network. Where there is
 // none it returns the address and the word NEXTHOP.
 func (j *judge) wayTo(from *inventory.Router, ip netip.Addr) (prefix, hop string) {
-	for _, r := range j.inv.Routers {
+	for _, r := range j.Stock.Routers {
 		for _, p := range r.Ports {
 			for _, n := range p.Networks {
 				if r == from || !n.Contains(ip) {

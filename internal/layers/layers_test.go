@@ -84,7 +84,7 @@ var allowed = map[string][]string{
 	"internal/usage":      {"internal/failure"},
 	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/usage"},
 	"internal/diagnose":   {"engine", "internal/inventory", "internal/ovn", "internal/ovsdb", "report"},
-	"internal/question":   {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report", "internal/diagnose", "internal/capture"},
+	"internal/question":   {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report", "internal/diagnose", "internal/capture", "internal/inventory", "internal/node"},
 	".":                   {"internal/deployment", "internal/failure", "internal/question", "internal/render", "internal/usage", "report"},
 	"internal/cli":        {"ctstate", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/question", "internal/render", "internal/usage", "report", "report/schema"},
 	"cmd/ovn-ct-trace":    {"internal/cli"},

@@ -22,6 +22,7 @@ type entry struct {
 	label    string
 	expect   expectation
 	warnings []string           // about parts of the question that are ignored
+	anyPort  bool               // the question names no source port: one was chosen
 	exchange []session.Captured // the captured packets of a session, from the first on; nil: none to replay
 	captured string             // what of them is compared, in words
 }
@@ -64,10 +65,11 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	if err != nil {
 		return nil, err
 	}
+	anyPort := mf.Open(microflow.HasSrcPort)
 	if err := j.fill(ctx, r, &mf, pb, dest); err != nil {
 		return nil, err
 	}
-	e := &entry{packet: mf.Packet, label: label(mf.Packet), expect: expect}
+	e := &entry{packet: mf.Packet, label: label(mf.Packet), expect: expect, anyPort: anyPort}
 	if unused := mf.Unused(); len(unused) > 0 {
 		e.warnings = append(e.warnings, fmt.Sprintf("ignored: %s (registers and conntrack state are computed, not given)", strings.Join(unused, ", ")))
 	}

@@ -36,6 +36,11 @@ func (j *Judged) Why(ctx context.Context, r *deployment.Run) (*report.WhyReport,
 			return nil, err
 		}
 	}
+	if in.Live != nil && in.New != nil {
+		if in.Standing, err = j.standing(ctx, r, e, diagnose.Inventory(ctx, &in)); err != nil {
+			return nil, err
+		}
+	}
 	return diagnose.Why(ctx, in), nil
 }
 

@@ -65,6 +65,8 @@ func whyHeadline(r *report.WhyReport) []span {
 	switch {
 	case yes(r.Reaches) && yes(r.Answered) && len(r.Causes) == 0:
 		return []span{{"it works", green}, plain(": " + who + " arrives, and the answer comes back")}
+	case yes(r.Reaches) && yes(r.Answered) && r.Causes[0].Severity == report.SeverityError:
+		return []span{{"a live connection does not work", red}, plain(": " + who + ": " + r.Causes[0].Text)}
 	case yes(r.Reaches) && yes(r.Answered):
 		return []span{{"it works now", yellow}, plain(": " + who + ": " + r.Causes[0].Text)}
 	case len(r.Causes) > 0 && (r.Reaches != nil || r.Answered != nil):

@@ -154,6 +154,11 @@ func (f fault) named(a *report.WhyReport, status int) error {
 // do runs commands in the lab, and waits until the chassis have followed.
 func (w *whyRun) do(ctx context.Context, commands []string) error {
 	for _, c := range commands {
+		if strings.HasPrefix(c, "@hv") { // what it changes must be there
+			if err := w.Lab.Settle(ctx); err != nil {
+				return err
+			}
+		}
 		if err := w.Lab.Do(ctx, c); err != nil {
 			return fmt.Errorf("%s: %w", c, err)
 		}

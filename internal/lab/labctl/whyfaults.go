@@ -107,6 +107,25 @@ func faults(t *lab.Topology) []struct {
 			back:   []string{"@hv3 ovs-vsctl set open_vswitch . external_ids:ovn-bridge-mappings=physnet1:br-ex"},
 			ask:    []string{"--from", "sw3-p3", "--to", "172.16.0.100:80"}, codes: []string{"no-bridge-mapping"}, object: "hv3", mends: true,
 		}},
+		{"port-not-bound-any-more", fault{
+			change: []string{"@hv3 ovs-vsctl set interface sw1-p3 external_ids:iface-id=why-other", "@gone @sb --bare --columns=chassis find port_binding logical_port=sw1-p3"},
+			back:   []string{"@hv3 ovs-vsctl set interface sw1-p3 external_ids:iface-id=sw1-p3", "@bound sw1-p3 hv3"},
+			ask:    []string{"--from", "sw0-p1", "--to", "20.0.0.5:80"}, codes: []string{"port-not-bound"}, object: "sw1-p3",
+		}},
+		{"policy-reroute", fault{
+			change: []string{"lr-policy-add lr2 1001 'ip4.dst == 172.17.0.100' reroute 100.64.0.99"}, back: []string{"--if-exists lr-policy-del lr2 1001 'ip4.dst == 172.17.0.100'"},
+			ask: []string{"--from", "sw4-p1", "--to", "172.17.0.100:80"}, codes: []string{"arp-unanswerable", "policy-reroute"}, object: "100.64.0.99",
+		}},
+		{"mtu-exceeded", fault{
+			change: []string{"set logical_router_port lr1-public options:gateway_mtu=1000"}, back: []string{"remove logical_router_port lr1-public options gateway_mtu"},
+			ask: []string{"--from", "sw3-p3", "--to", "172.16.0.100:7/udp", "--len", "1400"}, codes: []string{"mtu-exceeded"}, object: "lr1-public", mends: true,
+		}},
+		{"flow-not-installed", fault{
+			change: []string{"--name=why-lost acl-add pg2 from-lport 1010 '" + closed + "' allow-related", "--name=why-drop acl-add pg2 from-lport 1009 'inport == @pg2 && tcp' drop",
+				"@hv1 ovs-ofctl del-flows br-int tcp,tp_dst=8090"},
+			back: []string{"acl-del pg2 from-lport 1010 '" + closed + "'", "acl-del pg2 from-lport 1009 'inport == @pg2 && tcp'"},
+			ask:  []string{"--from", "sw2-p1", "--to", web}, codes: []string{"flow-not-installed", "acl-drop"}, object: `ACL "why-lost"`,
+		}},
 		{"lb-no-backend", fault{
 			change: []string{"lb-add why-empty 30.0.0.77:80 '' tcp", "ls-lb-add sw0 why-empty"}, back: []string{"lb-del why-empty"},
 			ask: []string{"--from", "sw0-p1", "--to", "30.0.0.77:80"}, codes: []string{"lb-no-backend"}, object: `VIP 30.0.0.77:80 of load balancer "why-empty"`,
@@ -123,6 +142,13 @@ func faults(t *lab.Topology) []struct {
 			packet: vif(t, "sw0-p1", probe.Packet{Proto: "udp", Dst: "30.0.0.10", Sport: 41777, Dport: 53}),
 			change: []string{"--may-exist lb-add lb-dns 30.0.0.10:53 20.0.0.5:5353 udp"}, back: []string{"--may-exist lb-add lb-dns 30.0.0.10:53 20.0.0.4:5353 udp"},
 			ask:   []string{"--from", "sw0-p1", "--to", "30.0.0.10:53/udp", "ip4 && udp.src == 41777"},
+			codes: []string{"stale-lb-backend"}, object: `VIP 30.0.0.10:53 of load balancer "lb-dns" to 20.0.0.4:5353`, works: true, mends: true,
+		}},
+		// The same, of a connection that the question does not name.
+		{"stale-lb-backend-found", fault{
+			packet: vif(t, "sw0-p1", probe.Packet{Proto: "udp", Dst: "30.0.0.10", Sport: 41779, Dport: 53}),
+			change: []string{"--may-exist lb-add lb-dns 30.0.0.10:53 20.0.0.5:5353 udp"}, back: []string{"--may-exist lb-add lb-dns 30.0.0.10:53 20.0.0.4:5353 udp"},
+			ask:   []string{"--from", "sw0-p1", "--to", "30.0.0.10:53/udp"},
 			codes: []string{"stale-lb-backend"}, object: `VIP 30.0.0.10:53 of load balancer "lb-dns" to 20.0.0.4:5353`, works: true, mends: true,
 		}},
 		{"stale-lb-backend-gone", fault{

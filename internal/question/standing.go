@@ -1,0 +1,102 @@
+package question
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// maxStanding bounds how many live connections of the client to the destination are looked at.
+const maxStanding = 1000
+
+// standing traces a packet of a live connection of the client to the destination, where the question
+// names no source port: entries may send it another way than a new connection. Of several it takes
+// one that is translated to what is no backend, if there is one. It returns nil where there is none,
+// or where the chassis cannot list its connections.
+func (j *Judged) standing(ctx context.Context, r *deployment.Run, e *entry, inv *inventory.Inventory) (*report.Report, error) {
+	p := e.packet
+	if !e.anyPort || p.Proto != packet.ProtoTCP && p.Proto != packet.ProtoUDP {
+		return nil, nil
+	}
+	live := connections(ctx, r, e)
+	if len(live) == 0 {
+		return nil, nil
+	}
+	chosen := live[0]
+	for _, c := range live {
+		if inv != nil && removed(inv, c) {
+			chosen = c
+			break
+		}
+	}
+	p.SrcPort = chosen.Orig.Src.Port()
+	if p.Proto == packet.ProtoTCP {
+		p.TCPFlags = packet.FlagACK
+	}
+	r.Driver.AsNew = false
+	a := &asking{entry: &entry{start: e.start, packet: p, label: label(p)}, run: r}
+	ans, err := a.trace(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return ans.Report, nil
+}
+
+// removed reports whether an entry translates its destination to none of the VIP's backends.
+func removed(inv *inventory.Inventory, c ctstate.Entry) bool {
+	to := c.Reply.Src
+	if to == c.Orig.Dst {
+		return false
+	}
+	vips := inv.VIP(c.Orig.Proto, c.Orig.Dst)
+	return !slices.ContainsFunc(vips, func(v *inventory.VIP) bool { return v.Has(to) })
+}
+
+// connections lists the live connections of the client to the destination, in the zone of the port
+// at which they enter.
+func connections(ctx context.Context, r *deployment.Run, e *entry) []ctstate.Entry {
+	info := r.Driver.Infos()[e.start.Chassis]
+	if info == nil {
+		return nil
+	}
+	var zones []uint16
+	for id, name := range info.Zones {
+		if name == e.start.Port {
+			zones = append(zones, id)
+		}
+	}
+	c, err := r.SB.ChassisByName(ctx, e.start.Chassis)
+	if err != nil || len(zones) == 0 {
+		return nil
+	}
+	n, err := r.Nodes.Node(ctx, c)
+	if err != nil {
+		return nil
+	}
+	lister, ok := n.(node.Lister)
+	if !ok {
+		return nil
+	}
+	p := e.packet
+	var out []ctstate.Entry
+	req := node.ListRequest{Addrs: []netip.Addr{p.Dst}, Zones: zones, Limit: maxStanding, MaxDump: r.Driver.MaxDump}
+	_, err = lister.List(ctx, req, func(batch []ctstate.Entry) error {
+		for _, c := range batch {
+			if c.Orig.Proto == p.Proto && c.Orig.Src.Addr() == p.Src && c.Orig.Dst == netip.AddrPortFrom(p.Dst, p.DstPort) {
+				out = append(out, c)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil // a node of an older version, or a table that is too large: the answer is whole without
+	}
+	return out
+}
