@@ -1,0 +1,83 @@
+package diagnose_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/diagnose"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// TestRefused checks the answers about packets that cannot be sent.
+func TestRefused(t *testing.T) {
+	d := ovntest.New(t, ovntest.Topology+"lb-add why-lb 10.0.0.77:80 20.0.0.3:8080 tcp\n")
+	in := over(t, d)
+	vip, port := header(), 81
+	vip.IPDst = "10.0.0.77"
+	other := vip
+	other.L4Dst = &port
+	for _, c := range []struct {
+		ref   diagnose.Refusal
+		first report.Code
+		text  string
+		mend  string
+	}{
+		{diagnose.Refusal{Code: report.CodePortNotBound, Port: "sw0-p1"}, "port-not-bound", "logical port sw0-p1 is not bound", "iface-id=sw0-p1"},
+		{diagnose.Refusal{Code: report.CodePortNotBound, Port: "cr-lr0-public"}, "port-not-bound", "gateway port lr0-public is on no chassis", "lrp-set-gateway-chassis lr0-public"},
+		{diagnose.Refusal{Code: report.CodeInterfaceMissing, Port: "sw0-p1", Chassis: "hv1"}, "interface-missing", "bound to hv1", "# on hv1"},
+		{diagnose.Refusal{Code: report.CodeChassisGone, Port: "sw0-p1"}, "chassis-gone", "no longer in the Southbound database", "recompute"},
+		{diagnose.Refusal{Code: report.CodeNorthdBehind, Port: "new", Text: "no binding"}, "northd-behind", "no binding", "ovn-nbctl --wait=sb sync"},
+		{diagnose.Refusal{Code: report.CodeNextHopUnresolved, Port: "sw0-p1", Text: "nobody has it", Packet: vip}, "lb-not-on-router", `VIP 10.0.0.77:80 of load balancer "why-lb"`, "ovn-nbctl ls-lb-add sw0 why-lb"},
+		{diagnose.Refusal{Code: report.CodeNextHopUnresolved, Port: "sw0-p1", Text: "nobody has it", Packet: other}, "vip-other-port", "10.0.0.77 is a VIP on 80/tcp", "ovn-nbctl lb-add why-lb 10.0.0.77:81 20.0.0.3:8080 tcp"},
+		{diagnose.Refusal{Code: report.CodeNoRoute, Port: "sw0-p1", Text: "no router", Packet: header()}, "no-route", "the guest behind sw0-p1 finds no way to 20.0.0.3: no router", ""},
+	} {
+		w := diagnose.Refused(t.Context(), in, c.ref, nil, report.Versions{})
+		f := w.Causes[0]
+		if f.Code != c.first || !strings.Contains(f.Text, c.text) || c.mend != "" && (len(f.Mend) == 0 || !strings.Contains(f.Mend[0], c.mend)) {
+			t.Errorf("%s: %s, %q, mend %q", c.ref.Code, f.Code, f.Text, f.Mend)
+		}
+		if w.Reaches == nil || *w.Reaches || w.Answered == nil || *w.Answered || w.Packets == nil || w.Warnings == nil {
+			t.Errorf("%s: %+v", c.ref.Code, w)
+		}
+	}
+}
+
+// TestOutdated checks that a flow which is missing where the packet ended decides, and that daemons
+// that are behind come last.
+func TestOutdated(t *testing.T) {
+	d := ovntest.New(t, ovntest.Topology)
+	in := over(t, d)
+	if _, err := d.SBCtl(t.Context(), "chassis-add hv1 geneve 192.168.0.1\nset sb_global . nb_cfg=7"); err != nil {
+		t.Fatal(err)
+	}
+	table := 46
+	lost := func() *report.Report {
+		r := brokenAt("SYN", &report.Branch{Verdict: engine.Dropped, Header: header(), Reason: &report.Reason{Code: report.CodeNoACLAllows, Chassis: "hv1", Table: &table, Text: "drop"}})
+		r.Packets[0].Hops = []*report.Hop{{Chassis: "hv1"}}
+		return r
+	}
+	missing := report.Finding{Severity: report.SeverityWarning, Code: report.CodeFlowNotInstalled, Text: "missing", Where: map[string]string{"chassis": "hv1", "table": "46"}}
+	codes := func(w *report.WhyReport) string {
+		var out []string
+		for _, f := range w.Causes {
+			out = append(out, string(f.Severity)+" "+string(f.Code))
+		}
+		return strings.Join(out, ", ")
+	}
+	in.Live = lost()
+	in.Live.Packets[0].Findings = []report.Finding{missing}
+	if got := codes(diagnose.Why(t.Context(), in)); got != "error flow-not-installed, error no-acl-allows, warning stale-controller" {
+		t.Error(got)
+	}
+	missing.Where = map[string]string{"chassis": "hv1", "table": "30"}
+	in.Live = lost()
+	in.Live.Packets[0].Findings = []report.Finding{missing}
+	if got := codes(diagnose.Why(t.Context(), in)); got != "error no-acl-allows, warning flow-not-installed, warning stale-controller" {
+		t.Error(got)
+	}
+	if got := codes(diagnose.Why(t.Context(), diagnose.Input{Live: established(), NB: in.NB, SB: in.SB})); got != "" {
+		t.Errorf("of a session that goes through: %s", got)
+	}
+}
