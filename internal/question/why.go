@@ -24,6 +24,7 @@ func (j *Judged) Why(ctx context.Context, r *deployment.Run) (*report.WhyReport,
 		return j.refused(ctx, r, in, err)
 	}
 	r.Warn(e.warnings...)
+	e.exchange = nil // a capture gives the first packet; what is asked is what becomes of a session now
 	r.Driver.Backend = j.q.Backend
 	in.Question, in.Port = j.asked(e.start.Port, e.packet), e.expect.port
 	if !j.q.AsNew {
