@@ -37,7 +37,7 @@ func FromHex(text string) (Microflow, error) {
 			i += 2
 		}
 	}
-	f, err := capture.Ethernet(frame)
+	f, err := capture.Ethernet(frame, len(frame))
 	var de *packet.DecodeError
 	if errors.As(err, &de) {
 		off := len(text)

@@ -15,6 +15,12 @@ import (
 
 var errNoPort = usage.Errorf("--from PORT, or inport == \"PORT\"", "the packet enters nowhere: no port is given")
 
+// FindPort finds the one port that a command's argument names; network narrows it, as
+// Question.Network does.
+func FindPort(ctx context.Context, r *deployment.Run, spec, network string) (*ovn.PortBinding, error) {
+	return (&Judged{q: Question{Network: network}}).onePort(ctx, r, "port", spec)
+}
+
 // onePort finds the one port that spec, the value of a flag, names.
 func (j *Judged) onePort(ctx context.Context, r *deployment.Run, flag, spec string) (*ovn.PortBinding, error) {
 	if spec == "" {

@@ -40,7 +40,8 @@ type Judged struct {
 	// captured is the connection of a session's capture, and notes are remarks about it.
 	captured []capture.Exchanged
 	notes    []string
-	session  bool // the packet begins one
+	session  bool      // the packet begins one
+	inject   *Injected // of ForInjection
 }
 
 // Judge reads and checks what needs no database, so that a mistake is reported before anything is
@@ -54,6 +55,21 @@ func (q Question) Judge(session bool) (*Judged, error) {
 		}
 	}
 	return j, nil
+}
+
+// JudgeFrame is Judge for a packet that was captured at Question.From: a frame of wire bytes, of
+// which the capture may have cut off the end.
+func (q Question) JudgeFrame(frame []byte, wire int) (*Judged, error) {
+	j := &Judged{q: q, ready: true}
+	if err := j.check(); err != nil {
+		return nil, err
+	}
+	f, err := capture.Ethernet(frame, wire)
+	if err != nil {
+		return nil, &usage.Error{Msg: err.Error(), Err: err}
+	}
+	j.given = microflow.FromFrame(f)
+	return j, j.early()
 }
 
 // check refuses invalid values.

@@ -65,10 +65,11 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	if err != nil {
 		return nil, err
 	}
-	anyPort := mf.Open(microflow.HasSrcPort)
+	portGiven, anyPort := mf.Given.Has(microflow.HasSrcPort), mf.Open(microflow.HasSrcPort)
 	if err := j.fill(ctx, r, &mf, pb, dest); err != nil {
 		return nil, err
 	}
+	j.inject.prepare(&mf.Packet, portGiven)
 	e := &entry{packet: mf.Packet, label: label(mf.Packet), expect: expect, anyPort: anyPort}
 	if unused := mf.Unused(); len(unused) > 0 {
 		e.warnings = append(e.warnings, fmt.Sprintf("ignored: %s (registers and conntrack state are computed, not given)", strings.Join(unused, ", ")))

@@ -25,6 +25,8 @@ type Entries struct {
 type Answer struct {
 	Report *report.Report
 	After  *driver.World // what the first alternative leaves; nil where no packet was traced
+	Trace  *driver.Trace // of the one packet that was traced; nil for a session
+	Target string        // logical port of Question.To, where the packet should end; may be empty
 }
 
 // asking is a question that is being answered.
@@ -62,7 +64,7 @@ func (a *asking) trace(ctx context.Context) (*Answer, error) {
 	}
 	rep := a.report(func(rep *report.Report) { a.run.Publisher.Trace(ctx, rep, sent) })
 	a.expect.judge(rep)
-	ans := &Answer{Report: rep}
+	ans := &Answer{Report: rep, Trace: sent, Target: a.expect.port}
 	if len(sent.Outcomes) == 0 {
 		return ans, nil
 	}

@@ -26,6 +26,8 @@ var documents = []struct {
 	{"`why`", report.WhyReport{}},
 	{"`conn`", report.ConnectionsReport{}},
 	{"`conn --watch`, one on each line", report.ConnectionChange{}},
+	{"`capture`", report.CaptureReport{}},
+	{"`verify`", report.VerifyReport{}},
 	{"`doctor`", report.FindingsReport{}},
 	{"`ct list`, `ct clean`", report.LeftoversReport{}},
 }
