@@ -144,6 +144,9 @@ func (s *Service) Capture(ctx context.Context, req CaptureRequest) (*Capture, er
 		return nil, &CaptureError{req.name(), fmt.Sprintf("its interface %s is no device in %v: it may have been moved, or its type (%s) has none",
 			p.Name, ns, orSystem(p.Type))}
 	}
+	if errors.Is(err, pktsock.ErrDown) {
+		return nil, &CaptureError{req.name(), fmt.Sprintf("its interface %s is down: nothing passes it", p.Name)}
+	}
 	if err != nil {
 		return nil, err
 	}

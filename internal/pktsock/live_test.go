@@ -224,6 +224,14 @@ func TestLost(t *testing.T) {
 	}
 }
 
+func TestDeviceDown(t *testing.T) {
+	ns, _ := cable(t)
+	nstest.Run(t, ns, "", "ip", "link", "set", "end1", "down")
+	if _, err := pktsock.Open(ns, "end1", pktsock.Options{SnapLen: snap}); !errors.Is(err, pktsock.ErrDown) {
+		t.Error(err)
+	}
+}
+
 func TestNoDevice(t *testing.T) {
 	ns := nstest.New(t)
 	if _, err := pktsock.Open(ns, "tap0", pktsock.Options{SnapLen: snap}); !errors.Is(err, pktsock.ErrNoDevice) {

@@ -64,8 +64,11 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %s: %v", e.Device, e.Op
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// ErrNoDevice reports a name that no network device of the namespace has.
-var ErrNoDevice = errors.New("no such network device")
+// The reasons why a device has no frames.
+var (
+	ErrNoDevice = errors.New("no such network device") // in the namespace
+	ErrDown     = errors.New("the network device is down")
+)
 
 // Open opens a packet socket on a device of a network namespace. Frames are queued from then on.
 func Open(ns nodens.NetNS, device string, o Options) (*Socket, error) {
@@ -78,6 +81,9 @@ func Open(ns nodens.NetNS, device string, o Options) (*Socket, error) {
 		dev, err := net.InterfaceByName(device)
 		if err != nil {
 			return &Error{device, "capture", fmt.Errorf("%w in %v", ErrNoDevice, ns)}
+		}
+		if dev.Flags&net.FlagUp == 0 { // a socket on it would fail at the first read
+			return &Error{device, "capture", ErrDown}
 		}
 		s.mtu = dev.MTU
 		if s.conn, err = packet.Listen(dev, packet.Raw, unix.ETH_P_ALL, &packet.Config{Filter: prog}); err != nil {

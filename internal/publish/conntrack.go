@@ -48,6 +48,9 @@ func ctStep(c engine.CTStep, zones map[uint16]string) report.CT {
 	return out
 }
 
+// Entry is the public form of a conntrack entry; nil gives nil.
+func Entry(e *ctstate.Entry) *report.Entry { return entry(e) }
+
 // entry is the public form of a conntrack entry; nil gives nil.
 func entry(e *ctstate.Entry) *report.Entry {
 	if e == nil {

@@ -1,0 +1,209 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/microflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/watch"
+)
+
+// Injection is the packet as ovn-controller is asked to send it.
+type Injection struct {
+	Chassis   string
+	Microflow string
+}
+
+// Prepare sets how the packet is sent, which enters at start. The error is an *Error if
+// ovn-controller cannot make it.
+func (p *Plan) Prepare(ctx context.Context, n watch.Nodes, start driver.Start) (err error) {
+	p.Injection, err = injection(ctx, n, start, p.Sent)
+	return err
+}
+
+func injection(ctx context.Context, n watch.Nodes, start driver.Start, p packet.Packet) (Injection, error) {
+	if start.Via != "vif" {
+		return Injection{}, &Error{"ovn-controller sends packets at the interfaces of logical ports only, and " + start.Port + " has none"}
+	}
+	if p.Frag != packet.FragNo {
+		return Injection{}, &Error{"a fragment is not sent: it would wait for the others of its datagram"}
+	}
+	inport := start.Port
+	if start.VLAN != 0 { // the interface is that of the parent
+		pb, err := n.SB.PortByName(ctx, start.Port)
+		if err != nil {
+			return Injection{}, err
+		}
+		inport = pb.ParentPort
+		p.VLANs = append([]packet.VLAN{{TPID: packet.EthVLAN, VID: start.VLAN}}, p.VLANs...)
+	}
+	if p.IsQuery() && p.ICMPID == 0 {
+		p.HasID = false // as inject-pkt makes it
+	}
+	text, lost := microflow.Expression(inport, p)
+	if len(lost) > 0 {
+		return Injection{}, &Error{fmt.Sprintf("ovn-controller cannot make the packet: its expressions have no %s", lost[0])}
+	}
+	return Injection{Chassis: start.Chassis, Microflow: text}, nil
+}
+
+// Send lets ovn-controller send the packet.
+func (i Injection) Send(ctx context.Context, n watch.Nodes) error {
+	nd, err := reach(ctx, n, i.Chassis)
+	if err != nil {
+		return err
+	}
+	sender, ok := nd.(node.Injector)
+	if !ok {
+		return &node.Error{Node: i.Chassis, Op: "inject", Err: errors.ErrUnsupported}
+	}
+	if err := sender.Inject(ctx, node.InjectRequest{Microflow: i.Microflow}); err != nil {
+		var ne *node.Error
+		if errors.As(err, &ne) {
+			return err
+		}
+		return &node.Error{Node: i.Chassis, Op: "inject the packet", Err: err}
+	}
+	return nil
+}
+
+func reach(ctx context.Context, n watch.Nodes, chassis string) (node.Node, error) {
+	row, err := n.SB.ChassisByName(ctx, chassis)
+	if err != nil {
+		return nil, err
+	}
+	return n.Nodes.Node(ctx, row)
+}
+
+// Watching are the running captures at the places of a plan.
+type Watching struct {
+	plan *Plan
+	at   []Place // of each recording
+	recs []*watch.Recording
+}
+
+// Begin begins to record at every place of the plan. The captures end by themselves after lifetime.
+func (p *Plan) Begin(ctx context.Context, n watch.Nodes, lifetime time.Duration) (*Watching, error) {
+	w := &Watching{plan: p}
+	opt := watch.Options{Filter: p.Filter(), Direction: node.CaptureOut, Lifetime: lifetime}
+	for _, place := range p.Watch {
+		rec, err := begin(ctx, n, place, opt)
+		if err != nil {
+			w.End(ctx)
+			return nil, err
+		}
+		w.at, w.recs = append(w.at, place), append(w.recs, rec)
+	}
+	return w, nil
+}
+
+func begin(ctx context.Context, n watch.Nodes, place Place, opt watch.Options) (*watch.Recording, error) {
+	if place.Physical {
+		point, err := n.OnBridge(ctx, place.Chassis, place.Port)
+		if err != nil {
+			return nil, err
+		}
+		return point.Begin(ctx, opt)
+	}
+	pb, err := n.SB.PortByName(ctx, place.Port)
+	if err != nil {
+		return nil, err
+	}
+	point, err := n.Find(ctx, pb, place.Chassis)
+	if err != nil {
+		return nil, err
+	}
+	return point.Begin(ctx, opt)
+}
+
+// How long frames are waited for at one place, and after all predicted ones have come.
+const (
+	pollTime = 50 * time.Millisecond
+	linger   = 300 * time.Millisecond
+)
+
+// Collect returns the frames that may be the packet: until all predicted ones have come, and a
+// little longer, or until the wait is over. lost is the number of frames that were not recorded.
+func (w *Watching) Collect(ctx context.Context, wait time.Duration) (seen []Seen, lost int, err error) {
+	end := time.Now().Add(wait)
+	for complete := false; ; {
+		for i, rec := range w.recs {
+			frames, err := rec.Next(ctx, 16, pollTime)
+			if err != nil {
+				return seen, lost, err
+			}
+			for _, f := range frames {
+				// A frame whose headers cannot be read is not the packet: that has been read.
+				if q, _, err := packet.Decode(f.Data, f.Wire); err == nil && w.plan.Ours(q) {
+					seen = append(seen, Seen{Place: w.at[i], Time: f.Time, Packet: q})
+				}
+			}
+		}
+		if !complete && w.plan.Complete(seen) {
+			complete = true
+			if until := time.Now().Add(linger); until.Before(end) {
+				end = until
+			}
+		}
+		if !time.Now().Before(end) {
+			break
+		}
+	}
+	for _, rec := range w.recs {
+		lost += int(rec.Lost)
+	}
+	return seen, lost, nil
+}
+
+// End ends the captures.
+func (w *Watching) End(ctx context.Context) {
+	for _, rec := range w.recs {
+		rec.End(ctx)
+	}
+}
+
+// LookUp looks for the entries of an outcome in the tables of the chassis, each by one GET. unasked
+// lists why tables were not asked.
+func (o *Outcome) LookUp(ctx context.Context, n watch.Nodes) (found []Looked, unasked []string, err error) {
+	for _, chassis := range slices.Sorted(maps.Keys(o.Entries)) {
+		if len(o.Entries[chassis]) == 0 {
+			continue
+		}
+		nd, err := reach(ctx, n, chassis)
+		if err != nil {
+			return nil, nil, err
+		}
+		finder, ok := nd.(node.Finder)
+		if !ok {
+			unasked = append(unasked, chassis+": the tool there is too old to look entries up")
+			continue
+		}
+		for _, e := range o.Entries[chassis] {
+			res, err := finder.Find(ctx, node.FindRequest{Tuple: e.Orig, Zones: []uint16{e.Zone}})
+			if errors.Is(err, errors.ErrUnsupported) {
+				unasked = append(unasked, chassis+": the tool there is too old to look entries up")
+				break
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+			if res.Unasked != "" {
+				unasked = append(unasked, chassis+": "+res.Unasked)
+				break
+			}
+			l := Looked{Chassis: chassis, Predicted: e}
+			if len(res.Entries) > 0 {
+				l.Found = &res.Entries[0]
+			}
+			found = append(found, l)
+		}
+	}
+	return found, unasked, nil
+}
