@@ -165,7 +165,7 @@ func (v *verification) plan(ctx context.Context, run *deployment.Run, ans *quest
 		return nil, bad.Why, nil
 	}
 	if err == nil {
-		err = plan.Prepare(ctx, nodes, ans.Trace.Start)
+		err = plan.Prepare(ans.Trace.Start)
 	}
 	if errors.As(err, &bad) {
 		err = &usage.Error{Msg: err.Error(), Err: err}

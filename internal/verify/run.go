@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -23,35 +22,27 @@ type Injection struct {
 
 // Prepare sets how the packet is sent, which enters at start. The error is an *Error if
 // ovn-controller cannot make it.
-func (p *Plan) Prepare(ctx context.Context, n watch.Nodes, start driver.Start) (err error) {
-	p.Injection, err = injection(ctx, n, start, p.Sent)
-	return err
-}
-
-func injection(ctx context.Context, n watch.Nodes, start driver.Start, p packet.Packet) (Injection, error) {
-	if start.Via != "vif" {
-		return Injection{}, &Error{"ovn-controller sends packets at the interfaces of logical ports only, and " + start.Port + " has none"}
+func (p *Plan) Prepare(start driver.Start) error {
+	q := p.Sent
+	switch {
+	case start.Via != "vif":
+		return &Error{"ovn-controller sends packets at the interfaces of logical ports only, and " + start.Port + " has none"}
+	case start.VLAN != 0:
+		return &Error{"ovn-controller cannot send a packet of a nested container: inject-pkt loses the tag by which " + start.Port + " is known"}
+	case len(q.VLANs) > 0:
+		return &Error{"ovn-controller cannot send a tagged packet: inject-pkt loses the tag"}
+	case q.Frag != packet.FragNo:
+		return &Error{"a fragment is not sent: it would wait for the others of its datagram"}
 	}
-	if p.Frag != packet.FragNo {
-		return Injection{}, &Error{"a fragment is not sent: it would wait for the others of its datagram"}
+	if q.IsQuery() && q.ICMPID == 0 {
+		q.HasID = false // as inject-pkt makes it
 	}
-	inport := start.Port
-	if start.VLAN != 0 { // the interface is that of the parent
-		pb, err := n.SB.PortByName(ctx, start.Port)
-		if err != nil {
-			return Injection{}, err
-		}
-		inport = pb.ParentPort
-		p.VLANs = append([]packet.VLAN{{TPID: packet.EthVLAN, VID: start.VLAN}}, p.VLANs...)
-	}
-	if p.IsQuery() && p.ICMPID == 0 {
-		p.HasID = false // as inject-pkt makes it
-	}
-	text, lost := microflow.Expression(inport, p)
+	text, lost := microflow.Expression(start.Port, q)
 	if len(lost) > 0 {
-		return Injection{}, &Error{fmt.Sprintf("ovn-controller cannot make the packet: its expressions have no %s", lost[0])}
+		return &Error{"ovn-controller cannot make the packet: its expressions have no " + lost[0]}
 	}
-	return Injection{Chassis: start.Chassis, Microflow: text}, nil
+	p.Injection = Injection{Chassis: start.Chassis, Microflow: text}
+	return nil
 }
 
 // Send lets ovn-controller send the packet.
