@@ -85,8 +85,10 @@ var allowed = map[string][]string{
 	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/usage"},
 	"internal/diagnose":   {"engine", "internal/inventory", "internal/ovn", "internal/ovsdb", "report"},
 	"internal/question":   {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report", "internal/diagnose", "internal/capture", "internal/inventory", "internal/node"},
+	"internal/watch":      {"internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/ovn"},
+	"internal/verify":     {"ctstate", "engine", "engine/packet", "internal/driver", "internal/microflow", "internal/node", "internal/publish", "internal/watch", "report"},
 	".":                   {"internal/deployment", "internal/failure", "internal/question", "internal/render", "internal/usage", "report"},
-	"internal/cli":        {"ctstate", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/question", "internal/render", "internal/usage", "report", "report/schema"},
+	"internal/cli":        {"ctstate", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/question", "internal/render", "internal/usage", "report", "report/schema", "internal/pcapfilter", "internal/syntax", "internal/verify", "internal/watch"},
 	"cmd/ovn-ct-trace":    {"internal/cli"},
 
 	// The lab judges the tool from outside: its probes read its output by types of their own.
@@ -95,7 +97,7 @@ var allowed = map[string][]string{
 	"internal/lab/cases":    {"internal/lab", "internal/lab/probe"},
 	"internal/lab/campaign": {"internal/lab", "internal/lab/cases", "internal/lab/probe"},
 	"internal/lab/guest":    nil,
-	"internal/lab/labctl":   {"internal/bench/replay", "internal/lab", "internal/lab/campaign", "internal/lab/cases", "internal/lab/guest", "internal/lab/probe", "report"},
+	"internal/lab/labctl":   {"internal/bench/replay", "internal/lab", "internal/lab/campaign", "internal/lab/cases", "internal/lab/guest", "internal/lab/probe", "report", "engine", "internal/nodens"},
 
 	"internal/bench":                 {anything},
 	"internal/bench/ctbench":         {anything},

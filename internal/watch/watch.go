@@ -103,15 +103,15 @@ func (n Nodes) nested(ctx context.Context, p *Point, pb *ovn.PortBinding) error 
 	return err
 }
 
-// chassis returns where a port is bound: at, if that is one of several.
+// chassis returns where a port is bound: at, if that is one of several, or if the port is bound
+// nowhere.
 func (n Nodes) chassis(ctx context.Context, pb *ovn.PortBinding, at string) (*ovn.Chassis, error) {
-	if pb.Type == "localport" {
-		if at == "" {
-			return nil, &Error{pb.LogicalPort, "a localport is on every chassis; --at CHASSIS says on which"}
-		}
-		return n.SB.ChassisByName(ctx, at)
-	}
-	if pb.Chassis.IsZero() {
+	switch {
+	case at != "" && (pb.Type == "localport" || pb.Chassis.IsZero()):
+		return n.SB.ChassisByName(ctx, at) // its node says if it has no interface for the port
+	case pb.Type == "localport":
+		return nil, &Error{pb.LogicalPort, "a localport is on every chassis; --at CHASSIS says on which"}
+	case pb.Chassis.IsZero():
 		return nil, &driver.UnboundError{Port: pb.LogicalPort, Type: pb.Type}
 	}
 	row, err := n.SB.ChassisByUUID(ctx, pb.Chassis)
