@@ -36,7 +36,7 @@ func TestWithin(t *testing.T) {
 		if len(c.frame) > len(inner) {
 			c.frame[16], c.frame[17] = 0, 0
 		}
-		f, err := Ethernet(c.frame)
+		f, err := Ethernet(c.frame, len(c.frame))
 		if got := remarkOf(f); err != nil || !strings.Contains(got, c.want) || c.want == "" && got != "" {
 			t.Errorf("%x: %q, %v; want %q", c.frame, got, err, c.want)
 		}
@@ -115,7 +115,7 @@ func TestOVNKeys(t *testing.T) {
 		}
 		frame := append(append(frameOf(t, "--to 10.0.0.5:"+c.port+"/udp")[:42:42], h...), inner...)
 		frame[16], frame[17] = 0, 0 // as segmentation offload leaves it
-		f, err := Ethernet(frame)
+		f, err := Ethernet(frame, len(frame))
 		if err != nil || f.Tunnel == nil {
 			t.Fatalf("%s: %v", c.header, err)
 		}

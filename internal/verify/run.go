@@ -5,8 +5,10 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/microflow"
@@ -160,41 +162,57 @@ func (w *Watching) End(ctx context.Context) {
 	}
 }
 
+// tooOld is why a node of an older version is not asked for entries.
+const tooOld = "the tool there is too old to look entries up"
+
 // LookUp looks for the entries of an outcome in the tables of the chassis, each by one GET. unasked
-// lists why tables were not asked.
+// lists the chassis that were not asked, each with the reason: "hv1, hv2: REASON".
 func (o *Outcome) LookUp(ctx context.Context, n watch.Nodes) (found []Looked, unasked []string, err error) {
+	reasons := map[string][]string{}
 	for _, chassis := range slices.Sorted(maps.Keys(o.Entries)) {
-		if len(o.Entries[chassis]) == 0 {
-			continue
-		}
-		nd, err := reach(ctx, n, chassis)
+		list, why, err := lookUp(ctx, n, chassis, o.Entries[chassis])
 		if err != nil {
 			return nil, nil, err
 		}
-		finder, ok := nd.(node.Finder)
-		if !ok {
-			unasked = append(unasked, chassis+": the tool there is too old to look entries up")
-			continue
+		if why != "" {
+			reasons[why] = append(reasons[why], chassis)
 		}
-		for _, e := range o.Entries[chassis] {
-			res, err := finder.Find(ctx, node.FindRequest{Tuple: e.Orig, Zones: []uint16{e.Zone}})
-			if errors.Is(err, errors.ErrUnsupported) {
-				unasked = append(unasked, chassis+": the tool there is too old to look entries up")
-				break
-			}
-			if err != nil {
-				return nil, nil, err
-			}
-			if res.Unasked != "" {
-				unasked = append(unasked, chassis+": "+res.Unasked)
-				break
-			}
-			l := Looked{Chassis: chassis, Predicted: e}
-			if len(res.Entries) > 0 {
-				l.Found = &res.Entries[0]
-			}
-			found = append(found, l)
-		}
+		found = append(found, list...)
+	}
+	for _, why := range slices.Sorted(maps.Keys(reasons)) {
+		unasked = append(unasked, strings.Join(reasons[why], ", ")+": "+why)
 	}
 	return found, unasked, nil
+}
+
+// lookUp looks for entries in the table of one chassis; unasked is why it was not asked.
+func lookUp(ctx context.Context, n watch.Nodes, chassis string, entries []ctstate.Entry) (found []Looked, unasked string, err error) {
+	if len(entries) == 0 {
+		return nil, "", nil
+	}
+	nd, err := reach(ctx, n, chassis)
+	if err != nil {
+		return nil, "", err
+	}
+	finder, ok := nd.(node.Finder)
+	if !ok {
+		return nil, tooOld, nil
+	}
+	for _, e := range entries {
+		res, err := finder.Find(ctx, node.FindRequest{Tuple: e.Orig, Zones: []uint16{e.Zone}})
+		switch {
+		case errors.Is(err, errors.ErrUnsupported):
+			return found, tooOld, nil
+		case err != nil:
+			return nil, "", err
+		case res.Unasked != "":
+			return found, res.Unasked, nil
+		}
+		l := Looked{Chassis: chassis, Predicted: e}
+		if len(res.Entries) > 0 {
+			l.Found = &res.Entries[0]
+		}
+		found = append(found, l)
+	}
+	return found, "", nil
 }
