@@ -1,6 +1,7 @@
 // Ctbench measures the cost of a conntrack look-up in a kernel table of a million entries, compared
 // with conntrack -G and conntrack -L, at growing table sizes, and in allocations; and the memory
-// for reading a userspace table of a million connections.
+// for reading a userspace table of a million connections. It also measures what conn does with a
+// million entries: the entries of one address, and all joined into connections.
 //
 // It prints each ratio as a line for scripts:
 //
@@ -54,8 +55,13 @@ func (b *board) ratio(name string, x float64, op string, bar float64) {
 func run(ctx context.Context, args []string) (met bool, err error) {
 	fs := flag.NewFlagSet("ctbench", flag.ContinueOnError)
 	entries := fs.Int("entries", 1_000_000, "entries of the large tables")
+	fs.String("list", "", "only list the entries of this address (for a measurement)")
+	fs.Bool("join", false, "only join all entries (for a measurement)")
 	if err := fs.Parse(args); err != nil {
 		return false, err
+	}
+	if done, err := asked(ctx, fs); done {
+		return err == nil, err
 	}
 	var b board
 	for _, f := range []func(context.Context, *board, int) error{userspace, kernel} {
