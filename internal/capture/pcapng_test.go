@@ -33,7 +33,7 @@ func TestInterfaces(t *testing.T) {
 			body = append(u32(u32(body, uint32(len(b))), uint32(len(b))), b...)
 			return ngBlock(order, blockPacket, append(append(body, make([]byte, (4-len(b)%4)%4)...), options...))
 		}
-		data := ngOf(order.(binary.AppendByteOrder), 1)
+		data := ngOf(order, 1)
 		data = append(data, iface(228, ngOptions(order, 3, "a tunnel", 9, "\x06"))...)
 		data = append(data, iface(1, ngOptions(order, 3, "second", 2, "tap7"))...)
 		data = append(data, iface(1, nil)...)

@@ -236,7 +236,7 @@ func TestReplayAlternatives(t *testing.T) {
 		t.Errorf("%s: %+v", r.text(), r.Session)
 	}
 	n = &network{servers: 2}
-	if r = replay(t, n, captured(packet.ProtoTCP, words...)); len(n.log) != 3 {
+	if replay(t, n, captured(packet.ProtoTCP, words...)); len(n.log) != 3 {
 		t.Errorf("the second alternative was followed although the first agrees: %q", n.log)
 	}
 	// The first differs at once, the second later.
