@@ -42,4 +42,18 @@ type FindingsReport struct {
 	// names the version of the format
 	Schema   string    `json:"schema" jsonschema:"enum=ovn-ct-trace/1"`
 	Findings []Finding `json:"findings"` // empty if there are none
+	// Usage lists, for nat, how many of the ports of NAT addresses are in use, the fullest first.
+	Usage []NATUsage `json:"usage,omitempty"`
+}
+
+// NATUsage is how many of the source ports of a NAT address are in use towards one destination. Two
+// connections to different destinations can use the same port.
+type NATUsage struct {
+	Address     string `json:"address"`     // that the sources are translated to
+	Router      string `json:"router"`      // name of the router that translates
+	Chassis     string `json:"chassis"`     // chassis that has the entries
+	Proto       string `json:"proto"`       // as in Connection
+	Destination string `json:"destination"` // with its port, unless it is ICMP
+	Used        int    `json:"used"`        // entries, those of closing connections included
+	Of          int    `json:"of"`          // ports that the rule may choose, or ICMP identifiers
 }

@@ -6,20 +6,30 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// markBits are OVN's bits in ct_mark, or in ct_label until 21.09 (lib/logical-fields.c:
+// Bit is one of OVN's bits in ct_mark, or in ct_label until 21.09 (lib/logical-fields.c:
 // ovn_init_symtab, ct_mark.blocked and the others).
-var markBits = []struct {
-	bit  int
-	name string
-}{{0, "blocked"}, {1, "natted"}, {2, "skip_snat"}, {3, "force_snat"}}
+type Bit int
+
+// OVN's bits.
+const (
+	Blocked   Bit = iota // a rule has blocked the connection: OVN drops its packets in this zone
+	Natted               // a load balancer has translated it
+	SkipSNAT             // it gets no source NAT, whatever the router's options say
+	ForceSNAT            // it gets the source NAT of lb_force_snat_ip
+)
+
+var bitNames = [...]string{Blocked: "blocked", Natted: "natted", SkipSNAT: "skip_snat", ForceSNAT: "force_snat"}
+
+// In reports whether an entry has the bit.
+func (b Bit) In(e *ctstate.Entry) bool { return (uint64(e.Mark)|e.Label.Lo)>>b&1 != 0 }
 
 // Marks returns OVN's bits of an entry by name. router says that its zone is a router's, where mark
 // and label also have the way back of ECMP symmetric reply; a switch's zone has other fields in the
 // same bits.
 func Marks(e *ctstate.Entry, router bool) (out []string) {
-	for _, b := range markBits {
-		if (uint64(e.Mark)|e.Label.Lo)>>b.bit&1 != 0 {
-			out = append(out, b.name)
+	for b, name := range bitNames {
+		if Bit(b).In(e) {
+			out = append(out, name)
 		}
 	}
 	if !router {
@@ -33,6 +43,3 @@ func Marks(e *ctstate.Entry, router bool) (out []string) {
 	}
 	return out
 }
-
-// Blocked reports whether a rule has blocked the connection: OVN then drops its packets in this zone.
-func Blocked(e *ctstate.Entry) bool { return e.Mark&1 != 0 || e.Label.Lo&1 != 0 }

@@ -5,6 +5,7 @@ package inventory
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
@@ -36,6 +37,7 @@ type portKey struct{ datapath, port int64 }
 type Switch struct {
 	UUID     ovsdb.UUID
 	Name     string
+	Ports    []*Port
 	Routers  []*RouterPort // router ports attached to it
 	Localnet []string      // its physical networks
 
@@ -54,6 +56,11 @@ type Port struct {
 	Workload string // "pod NAMESPACE/NAME" or "server ID"; empty if unknown
 	Chassis  string // where it is bound; empty if it is not
 	Router   *RouterPort
+}
+
+// Has reports whether the address is one of the port's.
+func (p *Port) Has(ip netip.Addr) bool {
+	return slices.ContainsFunc(p.Addrs, func(a Address) bool { return slices.Contains(a.IPs, ip) })
 }
 
 // Address is a MAC address, in lower case, with the IP addresses that go with it.
@@ -87,6 +94,20 @@ func (r *Router) Chassis() string { return r.Options["chassis"] }
 // IsGateway reports whether it is a gateway router.
 func (r *Router) IsGateway() bool { return r.Chassis() != "" }
 
+// Balancers returns the load balancers that the router has, by itself or by a group.
+func (r *Router) Balancers() []*Balancer { return balancersOf(r.balancers, r.groups) }
+
+// Balancers returns the load balancers that the switch has, by itself or by a group.
+func (s *Switch) Balancers() []*Balancer { return balancersOf(s.balancers, s.groups) }
+
+func balancersOf(own []*Balancer, groups []*Group) []*Balancer {
+	out := slices.Clone(own)
+	for _, g := range groups {
+		out = append(out, g.Balancers...)
+	}
+	return out
+}
+
 // GatewayPorts returns the distributed gateway ports.
 func (r *Router) GatewayPorts() []*RouterPort {
 	var out []*RouterPort
@@ -114,6 +135,9 @@ type RouterPort struct {
 	// Active is the chassis that has claimed the distributed gateway port (its chassisredirect
 	// port); empty if none has.
 	Active string
+	// Balances reports whether a logical flow of load balancing is restricted to the chassis of the
+	// distributed gateway port. It is read only for routers that have several such ports.
+	Balances bool
 }
 
 // Has reports whether the address is one of the port's own.

@@ -21,7 +21,27 @@ func Read(ctx context.Context, nb *ovn.NB, sb *ovn.SB) (*Inventory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(c, s), nil
+	inv := New(c, s)
+	return inv, inv.readBalances(ctx, sb)
+}
+
+// readBalances sets RouterPort.Balances. Until OVN 24.03, northd handles the VIPs of a router with
+// several distributed gateway ports only at one of them (build_distr_lrouter_nat_flows_for_lb).
+func (inv *Inventory) readBalances(ctx context.Context, sb *ovn.SB) error {
+	several := func(r *Router) bool { return len(r.GatewayPorts()) > 1 && len(r.Balancers()) > 0 }
+	if !slices.ContainsFunc(inv.Routers, several) {
+		return nil
+	}
+	resident, err := sb.BalancedAt(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range inv.Routers {
+		for _, p := range r.Ports {
+			p.Balances = resident[redirect+p.Name]
+		}
+	}
+	return nil
 }
 
 // New links the rows of both databases. References to rows that do not exist are left out.
@@ -181,6 +201,7 @@ func (l *linker) switchPort(s *Switch, r ovn.SwitchPortRow) {
 	if r.Type == "localnet" {
 		s.Localnet = append(s.Localnet, r.Localnet)
 	}
+	s.Ports = append(s.Ports, p)
 	l.ports[p.Name] = p
 }
 

@@ -74,6 +74,7 @@ var allowed = map[string][]string{
 	"internal/driver":     {"ctstate", "engine", "engine/packet", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},
 	"internal/session":    {"ctstate", "engine", "engine/packet", "internal/driver"},
 	"internal/gather":     {"ctstate", "internal/connection", "internal/node", "internal/ovn"},
+	"internal/audit":      {"ctstate", "internal/connection", "internal/inventory", "internal/ovn", "report"},
 	"internal/explain":    {"engine", "engine/packet", "internal/openflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb"},
 
 	// Text.
@@ -88,7 +89,7 @@ var allowed = map[string][]string{
 	"internal/watch":      {"internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/ovn"},
 	"internal/verify":     {"ctstate", "engine", "engine/packet", "internal/driver", "internal/microflow", "internal/node", "internal/publish", "internal/watch", "report"},
 	".":                   {"internal/deployment", "internal/failure", "internal/question", "internal/render", "internal/usage", "report"},
-	"internal/cli":        {"ctstate", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/question", "internal/render", "internal/usage", "report", "report/schema", "internal/pcapfilter", "internal/syntax", "internal/verify", "internal/watch"},
+	"internal/cli":        {"ctstate", "internal/audit", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/question", "internal/render", "internal/usage", "report", "report/schema", "internal/pcapfilter", "internal/syntax", "internal/verify", "internal/watch"},
 	"cmd/ovn-ct-trace":    {"internal/cli"},
 
 	// The lab judges the tool from outside: its probes read its output by types of their own.

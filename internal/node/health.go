@@ -11,7 +11,9 @@ import (
 	"github.com/mdlayher/netlink"
 	"github.com/ti-mo/conntrack"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
 )
 
@@ -58,6 +60,8 @@ type Conntrack struct {
 	// connections that are picked up half way are valid.
 	TCPBeLiberal bool `json:"tcp_be_liberal"`
 	TCPLoose     bool `json:"tcp_loose"`
+	// Limits are the zones of OVN that have a limit of their own.
+	Limits map[uint16]ctstate.ZoneLimit `json:"limits,omitempty"`
 }
 
 // Health reads the node's counters and settings.
@@ -76,6 +80,9 @@ func (s *Service) Health(ctx context.Context) (*Health, error) {
 			return h, nil
 		}
 		h.Conntrack.Count, h.Conntrack.Max = uint64(set.Conns), uint64(set.MaxConns)
+		for zone, l := range set.Limits.Zones {
+			h.Conntrack.limit(info, zone, l)
+		}
 		return h, nil
 	}
 	ns, err := s.namespace()
@@ -100,7 +107,29 @@ func (s *Service) Health(ctx context.Context) (*Health, error) {
 	}
 	c := &h.Conntrack
 	c.Count, c.Max, c.TCPBeLiberal, c.TCPLoose = uint64(set.Count), uint64(set.Max), set.TCPBeLiberal, set.TCPLoose
+	for zone := range info.Zones {
+		l, err := t.ZoneLimit(ctx, zone)
+		if errors.Is(err, ctnetlink.ErrNoZoneLimits) {
+			break
+		}
+		if err != nil {
+			h.unknown("limits of zones", err)
+			break
+		}
+		c.limit(info, zone, ctstate.ZoneLimit{Limit: l.Limit, Count: l.Count})
+	}
 	return h, nil
+}
+
+// limit adds the limit of a zone, if it has one and is OVN's.
+func (c *Conntrack) limit(info *Info, zone uint16, l ctstate.ZoneLimit) {
+	if _, ours := info.Zones[zone]; !ours || l.Limit == 0 {
+		return
+	}
+	if c.Limits == nil {
+		c.Limits = map[uint16]ctstate.ZoneLimit{}
+	}
+	c.Limits[zone] = l
 }
 
 func (h *Health) unknown(what string, err error) {

@@ -84,6 +84,8 @@ type Info struct {
 	EncapIPs       []string          `json:"encap_ips,omitempty"`
 	EncapTypes     []string          `json:"encap_types,omitempty"`
 	Zones          map[uint16]string `json:"zones,omitempty"`
+	// SharedZones has the owners of the zones that have several.
+	SharedZones map[uint16][]string `json:"shared_zones,omitempty"`
 	// Names of bonds by their number for lb_output.
 	Bonds     map[uint32]string `json:"bonds,omitempty"`
 	Listeners []Listener        `json:"listeners"`          // null: not asked

@@ -183,7 +183,7 @@ func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn
 	}
 	for _, b := range bridges {
 		if b.Name == info.Bridge {
-			info.Zones = b.CTZones()
+			info.Zones, info.SharedZones = b.CTZones(), b.SharedCTZones()
 		}
 	}
 	rows, err := db.AllInterfaces(ctx)

@@ -3,6 +3,7 @@ package ovn
 import (
 	"context"
 	"net/netip"
+	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
@@ -99,4 +100,29 @@ func (s *SB) Learned(ctx context.Context, neighbour func(NeighbourRow), fdb func
 			fdb(FDBRow{UUID: r.UUID(), MAC: lowerMAC(r.Str("mac")), Datapath: r.Int("dp_key"), Port: r.Int("port_key")})
 		}},
 	})
+}
+
+// BalancedAt returns the ports that load balancing on routers is restricted to the chassis of: those
+// that the logical flows of new connections to VIPs name in is_chassis_resident("PORT").
+func (s *SB) BalancedAt(ctx context.Context) (map[string]bool, error) {
+	out := map[string]bool{}
+	const before = `is_chassis_resident("`
+	take := func(r *ovsdb.Row) {
+		for rest := r.Str("match"); ; {
+			_, after, found := strings.Cut(rest, before)
+			if !found {
+				return
+			}
+			var port string
+			port, rest, _ = strings.Cut(after, `"`)
+			out[port] = true
+		}
+	}
+	// The priorities of a VIP with and without a port (northd: build_lrouter_nat_flows_for_lb); flows
+	// of NAT rules have others.
+	flows := ovsdb.From("Logical_Flow", "match").IncludesPair("external_ids", "stage-name", "lr_in_dnat")
+	if err := s.each(ctx, []reader{{flows.Equal("priority", 120), take}, {flows.Equal("priority", 110), take}}); err != nil {
+		return nil, err
+	}
+	return out, nil
 }

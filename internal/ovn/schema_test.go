@@ -189,7 +189,7 @@ add-br br-int
 set open . external-ids:system-id=hv1 external-ids:hostname=node1 external-ids:ovn-remote=tcp:10.0.0.1:6642
 set open . external-ids:ovn-remote-hv1=ssl:10.0.0.2:6642 external-ids:ovn-bridge-mappings=physnet1:br-ex
 set open . external-ids:ovn-encap-ip=192.168.0.1,fd00::1 external-ids:ovn-encap-type=geneve,vxlan
-set bridge br-int external-ids:ct-zone-sw0-p1=7 external-ids:ct-zone-lr0_snat=9 external-ids:ct-zone-bad=x external-ids:other=1
+set bridge br-int external-ids:ct-zone-sw0-p1=7 external-ids:ct-zone-lr0_snat=9 external-ids:ct-zone-bad=x external-ids:other=1 external-ids:ct-zone-sw0-p9=9
 add-port br-int old-p1
 add-port br-int p1
 set interface old-p1 external-ids:iface-id=sw0-p1 ofport=-1
@@ -233,5 +233,8 @@ set port ovn-hv2-0 external-ids:ovn-chassis-id=hv2@192.168.0.2`)...)...)
 	}
 	if zones := bridges["br-int"].CTZones(); len(zones) != 2 || zones[7] != "sw0-p1" || zones[9] != "lr0_snat" {
 		t.Errorf("zones: %v", zones)
+	}
+	if shared := bridges["br-int"].SharedCTZones(); len(shared) != 1 || len(shared[9]) != 2 || shared[9][0] != "lr0_snat" || shared[9][1] != "sw0-p9" {
+		t.Errorf("zones of several owners: %v", shared)
 	}
 }

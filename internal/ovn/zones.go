@@ -2,6 +2,8 @@ package ovn
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,6 +33,23 @@ func (b *Bridge) CTZones() map[uint16]string {
 		}
 	}
 	return out
+}
+
+// SharedCTZones returns the names of the zones in the bridge's external_ids that have several, each
+// list sorted.
+func (b *Bridge) SharedCTZones() map[uint16][]string {
+	all := map[uint16][]string{}
+	for key, value := range b.ExternalIDs {
+		name, ok := strings.CutPrefix(key, ctZonePrefix)
+		if zone, err := strconv.ParseUint(value, 10, 16); ok && err == nil {
+			all[uint16(zone)] = append(all[uint16(zone)], name)
+		}
+	}
+	maps.DeleteFunc(all, func(_ uint16, names []string) bool {
+		slices.Sort(names)
+		return len(names) < 2
+	})
+	return all
 }
 
 // NameZones returns zones with the datapaths' names in place of the datapath UUIDs that releases

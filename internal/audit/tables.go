@@ -1,0 +1,77 @@
+package audit
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// nearlyFull is the part of a conntrack table's limit from which on it is a warning.
+const nearlyFull = 0.9
+
+// tables checks the chassis' conntrack tables.
+//
+// table-full: the table has at least nine tenths of the connections that it may have (warning), or
+// all (error). zone-limit: the same of a zone with a limit of its own; the packets of new connections
+// over it are dropped (kernel), or get no entry (userspace). zone-clash: two ports or routers have one zone on a chassis: the connections of one
+// can be taken for those of the other. Routers that ask for the zone (options:snat-ct-zone) do so on
+// purpose: information.
+func (a *auditor) tables() {
+	for i := range a.Chassis {
+		c := &a.Chassis[i]
+		if c.Max > 0 && float64(c.Count) >= nearlyFull*float64(c.Max) {
+			i, _ := a.issue(c.Name, report.CodeTableFull)
+			i.Severity, i.Where = report.SeverityWarning, map[string]string{"chassis": c.Name}
+			if c.Count >= c.Max {
+				i.Severity = report.SeverityError
+			}
+			i.Text = fmt.Sprintf("conntrack has %d of %d connections", c.Count, c.Max)
+			i.Hint = "raise net.netfilter.nf_conntrack_max (kernel) or dpctl/ct-set-maxconns (userspace), or find who opens them"
+		}
+		for _, zone := range slices.Sorted(maps.Keys(c.Limits)) {
+			a.limit(c, zone)
+		}
+		for _, zone := range slices.Sorted(maps.Keys(c.Shared)) {
+			a.clash(c, zone, c.Shared[zone])
+		}
+	}
+}
+
+func (a *auditor) limit(c *Chassis, zone uint16) {
+	l := c.Limits[zone]
+	if float64(l.Count) < nearlyFull*float64(l.Limit) {
+		return
+	}
+	i, _ := a.issue(fmt.Sprint(c.Name, zone), report.CodeZoneLimit)
+	i.Severity = report.SeverityWarning
+	if l.Count >= l.Limit {
+		i.Severity = report.SeverityError
+	}
+	i.Where = map[string]string{"chassis": c.Name, "zone": strconv.Itoa(int(zone)), "zone_name": c.Zones[zone]}
+	i.Text = fmt.Sprintf("zone %d (%s) of %s has %d of %d connections", zone, c.Zones[zone], c.Name, l.Count, l.Limit)
+	i.Mend = []string{fmt.Sprintf("ovs-appctl dpctl/ct-set-limits zone=%d,limit=%d", zone, 2*l.Limit)}
+}
+
+func (a *auditor) clash(c *Chassis, zone uint16, owners []string) {
+	i, _ := a.issue(fmt.Sprint(c.Name, zone), report.CodeZoneClash)
+	i.Severity = report.SeverityError
+	for _, name := range owners {
+		if o, ok := a.inv.Zone(name); ok && o.Router != nil && o.Router.Options["snat-ct-zone"] == strconv.Itoa(int(zone)) {
+			i.Severity = report.SeverityInfo
+			i.evidence("router %s asks for zone %d (options:snat-ct-zone)", o.Router.Name, zone)
+		}
+	}
+	i.Text = fmt.Sprintf("zone %d of %s belongs to %s", zone, c.Name, strings.Join(owners, " and "))
+	i.Where = map[string]string{"chassis": c.Name, "zone": strconv.Itoa(int(zone)), "zone_name": strings.Join(owners, ", ")}
+	for _, name := range owners {
+		i.evidence("external_ids:ct-zone-%s=%d of the integration bridge", name, zone)
+	}
+	if i.Severity == report.SeverityError {
+		i.Mend = []string{fmt.Sprintf("ovs-vsctl remove bridge %s external_ids ct-zone-%s", c.Bridge, owners[len(owners)-1])}
+		i.Hint = "restart ovn-controller then: it chooses another zone, and the connections of that owner begin anew"
+	}
+}

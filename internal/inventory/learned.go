@@ -1,0 +1,121 @@
+package inventory
+
+import (
+	"context"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// Learned is what ovn-controller has learned about addresses that the inventory has an owner of.
+type Learned struct {
+	Neighbours []ovn.NeighbourRow
+	FDB        []ovn.FDBRow
+}
+
+// Learned reads MAC_Binding, Static_MAC_Binding and FDB, and keeps the rows of addresses that the
+// Northbound database has too: the others, which may be many, cannot contradict it.
+func (inv *Inventory) Learned(ctx context.Context, sb *ovn.SB) (*Learned, error) {
+	out := &Learned{}
+	err := sb.Learned(ctx, func(n ovn.NeighbourRow) {
+		if p := inv.routerPorts[n.Port]; p != nil && p.Switch != nil && len(inv.MACsOn(p.Switch, n.IP)) > 0 {
+			out.Neighbours = append(out.Neighbours, n)
+		}
+	}, func(f ovn.FDBRow) {
+		if len(inv.portsByMAC[f.MAC]) > 0 {
+			out.FDB = append(out.FDB, f)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// MACOwner is who answers for an IP address on a switch.
+type MACOwner struct {
+	Owner
+	MAC string // lower case
+}
+
+// MACsOn returns who answers for the address on the switch, by the Northbound database: its ports,
+// the router ports attached to it, and the NAT rules and VIPs of their routers.
+func (inv *Inventory) MACsOn(s *Switch, ip netip.Addr) []MACOwner {
+	var out []MACOwner
+	for _, p := range inv.portsByAddr[ip] {
+		if p.Switch != s {
+			continue
+		}
+		for _, a := range p.Addrs {
+			for _, own := range a.IPs {
+				if own == ip {
+					out = append(out, MACOwner{Owner{Port: p}, a.MAC})
+				}
+			}
+		}
+	}
+	for _, rp := range s.Routers {
+		if rp.Has(ip) {
+			out = append(out, MACOwner{Owner{Router: rp}, rp.MAC})
+		}
+		if !rp.answersFor(ip) {
+			continue
+		}
+		for _, n := range inv.natsByAddr[ip] {
+			if n.Router != rp.Router || n.GatewayPort != nil && n.GatewayPort != rp {
+				continue
+			}
+			mac := rp.MAC
+			if n.IsDistributed() {
+				mac = n.ExternalMAC
+			}
+			out = append(out, MACOwner{Owner{NAT: n}, mac})
+		}
+		for _, v := range inv.vipsByAddr[ip] {
+			if v.Balancer.OnRouter(rp.Router) {
+				out = append(out, MACOwner{Owner{VIP: v}, rp.MAC})
+			}
+		}
+	}
+	return out
+}
+
+// answersFor reports whether the router answers at this port for NAT and VIP addresses: on a
+// gateway router, at a distributed gateway port, and for addresses of the port's networks.
+func (p *RouterPort) answersFor(ip netip.Addr) bool {
+	if p.Router.IsGateway() || len(p.Gateways) > 0 {
+		return true
+	}
+	for _, n := range p.Networks {
+		if n.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// AddressesOn returns the addresses that somebody has on the switch, sorted: its ports, the router
+// ports attached to it, and the external addresses of NAT rules of gateways attached to it.
+func (inv *Inventory) AddressesOn(s *Switch) []netip.Addr {
+	set := map[netip.Addr]bool{}
+	for _, p := range s.Ports {
+		for _, a := range p.Addrs {
+			for _, ip := range a.IPs {
+				set[ip] = true
+			}
+		}
+	}
+	for _, rp := range s.Routers {
+		for _, n := range rp.Networks {
+			set[n.Addr()] = true
+		}
+		for _, n := range rp.Router.NATs {
+			if n.External.IsValid() && rp.answersFor(n.External) {
+				set[n.External] = true
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(set), netip.Addr.Compare)
+}
