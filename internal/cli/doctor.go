@@ -39,7 +39,7 @@ func (a *app) doctorCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.status = doctorStatus(found)
+			a.status = findingsStatus(found)
 			if c.output == "json" {
 				return render.FindingsJSON(a.out, found)
 			}
@@ -53,14 +53,15 @@ func (a *app) doctorCmd() *cobra.Command {
 // unreached are the codes of findings about what could not be reached or was not permitted.
 var unreached = []report.Code{report.CodeNorthboundUnreachable, report.CodeSouthboundUnreachable, report.CodeChassisUnreachable, report.CodeConntrackUnreadable}
 
-// doctorStatus is the exit status for what was found.
-func doctorStatus(found []report.Finding) int {
+// findingsStatus is the exit status for what was found.
+func findingsStatus(found []report.Finding) int {
 	status := 0
 	for _, f := range found {
 		switch {
+		case f.Severity == report.SeverityInfo:
 		case slices.Contains(unreached, f.Code):
 			return exitUnreachable
-		case f.Severity != report.SeverityInfo:
+		default:
 			status = exitNotAsAsked
 		}
 	}

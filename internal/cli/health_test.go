@@ -101,7 +101,7 @@ func TestDoctorStatus(t *testing.T) {
 		{[]report.Finding{f("warning", "stale-controller"), f("error", "chassis-unreachable")}, 3},
 		{[]report.Finding{f("warning", "northbound-unreachable")}, 3},
 	} {
-		if got := doctorStatus(c.found); got != c.want {
+		if got := findingsStatus(c.found); got != c.want {
 			t.Errorf("%v: %d, want %d", c.found, got, c.want)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output in testdata")
 
 // TestGolden prints each report in testdata in the forms that its other sections name: text,
-// summary, doctor, findings, why, whyjson or json, with options -v, -vv, -q, color or width=N.
+// summary, doctor, findings, nat, natjson, why, whyjson or json, with options -v, -vv, -q, color or width=N.
 func TestGolden(t *testing.T) {
 	for _, file := range testenv.Corpus(t, "testdata/*.txtar") {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
@@ -65,14 +65,19 @@ func print(in []byte, name string) ([]byte, error) {
 	}
 	var buf bytes.Buffer
 	switch words[0] {
-	case "doctor", "findings":
+	case "doctor", "findings", "nat", "natjson":
 		var fs report.FindingsReport
 		if err := strict(in, &fs); err != nil {
 			return nil, err
 		}
-		if words[0] == "doctor" {
+		switch words[0] {
+		case "doctor":
 			err = Doctor(&buf, fs.Findings, opts)
-		} else {
+		case "nat":
+			err = Audit(&buf, &fs, opts)
+		case "natjson":
+			err = AuditJSON(&buf, &fs)
+		default:
 			err = Findings(&buf, fs.Findings, opts)
 		}
 	case "why", "whyjson":

@@ -12,9 +12,16 @@ import (
 // can iterate over it without a check.
 func JSON(w io.Writer, r *report.Report) error { return encode(w, filled(r)) }
 
-// FindingsJSON prints the findings of doctor or nat in the same schema.
+// FindingsJSON prints the findings of doctor in the same schema.
 func FindingsJSON(w io.Writer, fs []report.Finding) error {
 	return encode(w, report.FindingsReport{Schema: report.Schema, Findings: list(fs)})
+}
+
+// AuditJSON prints the answer of nat in the same schema.
+func AuditJSON(w io.Writer, r *report.FindingsReport) error {
+	out := *r
+	out.Findings = list(out.Findings)
+	return encode(w, out)
 }
 
 // LeftoversJSON prints the entries that ct list or ct clean found in the same schema.

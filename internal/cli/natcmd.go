@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/audit"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// natFlags are the flags of nat.
+type natFlags struct {
+	address netip.Addr // invalid: everything
+	chassis []string
+	limit   int
+}
+
+// natCmd compares NAT rules and load balancers with the live entries.
+func (a *app) natCmd() *cobra.Command {
+	var c common
+	var f natFlags
+	cmd := &cobra.Command{
+		Use:   "nat [flags] [ADDRESS]",
+		Short: "NAT and load-balancer rules against the live entries",
+		Long: "Reads NAT rules, load balancers, gateways and routes from the databases, and the conntrack entries of OVN's zones on every chassis,\n" +
+			"and reports where they contradict each other: entries that translate as no rule does, ports that run out, VIPs that nobody\n" +
+			"serves, next hops that lead nowhere. For each finding it prints the evidence and the command that mends it, and runs none.\n" +
+			"Then it lists how many ports of each NAT address are in use. ADDRESS restricts the answer to one address.\n\n" +
+			"Exit status 0 without an error or a warning, 1 with one, 3 when something could not be reached.",
+		Example: `  ovn-ct-trace nat
+  ovn-ct-trace nat 172.16.0.10
+  ovn-ct-trace nat --chassis hv3 -o json`,
+		Args: argCount(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, arg := range args {
+				ip, err := netip.ParseAddr(arg)
+				if err != nil || ip.Zone() != "" {
+					return usage.Errorf("ovn-ct-trace nat 172.16.0.10", "ADDRESS: %q is not an IP address", arg)
+				}
+				f.address = ip.Unmap()
+			}
+			return a.nat(cmd.Context(), &c, &f)
+		},
+	}
+	c.add(cmd)
+	cmd.Flags().StringArrayVar(&f.chassis, "chassis", nil, "ask only this chassis, repeatable")
+	cmd.Flags().IntVar(&f.limit, "limit", defaultLimit, "maximum number of entries that are read of a chassis; 0 for any")
+	return cmd
+}
+
+func (a *app) nat(ctx context.Context, c *common, f *natFlags) (err error) {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if f.limit < 0 {
+		return usage.Errorf("--limit 1000", "--limit %d is negative", f.limit)
+	}
+	ctx, cancel := c.bound(ctx)
+	defer cancel()
+	d, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	run := d.Run()
+	defer func() {
+		if cerr := run.Close(ctx); err == nil {
+			err = cerr
+		}
+	}()
+	if run.NB == nil {
+		opt, err := c.options()
+		if err != nil {
+			return err
+		}
+		if run.NB, err = opt.DialNB(ctx); err != nil { // the rules are there
+			return err
+		}
+		defer run.NB.Close()
+	}
+	rep, err := c.audit(ctx, run, f)
+	if err != nil {
+		return err
+	}
+	a.status = findingsStatus(rep.Findings)
+	if c.output == "json" {
+		return render.AuditJSON(a.out, rep)
+	}
+	return render.Audit(a.out, rep, a.renderOptions(c))
+}
+
+// audit reads the databases and the entries, and compares them.
+func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*report.FindingsReport, error) {
+	inv, err := inventory.Read(ctx, run.NB, run.SB)
+	if err != nil {
+		return nil, err
+	}
+	in := audit.Input{Inventory: inv, Address: f.address}
+	if in.Learned, err = inv.Learned(ctx, run.SB); err != nil {
+		return nil, err
+	}
+	chassis, err := chosen(ctx, run.SB, f.chassis)
+	if err != nil {
+		return nil, err
+	}
+	res, err := gather.Connections(ctx, run.SB, run.Nodes, chassis, gather.Request{
+		Filter: connection.Filter{Host: f.address}, Limit: f.limit, MaxDump: c.dumpBound(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	in.Connections = res.Connections
+	if f.address.IsValid() && len(in.Connections) == 0 && len(inv.Owners(f.address)) == 0 {
+		return nil, usage.Errorf("ovn-ct-trace nat, without ADDRESS, reports on all",
+			"nobody has %s: no port, router, NAT rule or VIP, and no connection", f.address)
+	}
+	var out findings
+	for _, ch := range res.Chassis {
+		out.unread(ch)
+		facts := audit.Chassis{Name: ch.Name, Zones: ch.Zones, Partial: ch.Err != nil || ch.Listed.Cut || ch.Listed.Changed || ch.Listed.Unreadable > 0}
+		if ch.Info != nil && !f.address.IsValid() {
+			facts.Bridge = ch.Info.Bridge
+			if facts.Shared, err = sharedZones(ctx, run.SB, ch.Info); err != nil {
+				return nil, err
+			}
+		}
+		in.Chassis = append(in.Chassis, facts)
+	}
+	if !f.address.IsValid() {
+		fillTables(ctx, run, chassis, in.Chassis)
+	}
+	found := audit.Audit(&in)
+	return &report.FindingsReport{Schema: report.Schema, Findings: append(found.Findings, out...), Usage: found.Usage}, nil
+}
+
+// unread reports why entries of a chassis may be missing.
+func (f *findings) unread(c *gather.Chassis) {
+	where := map[string]string{"chassis": c.Name}
+	switch {
+	case c.Info == nil:
+		f.say(report.SeverityError, report.CodeChassisUnreachable, c.Err.Error(), failure.HintOf(c.Err), where)
+	case c.Err != nil:
+		f.say(report.SeverityError, report.CodeConntrackUnreadable, c.Err.Error(), failure.HintOf(c.Err), where)
+	case c.Listed.Cut:
+		f.say(report.SeverityWarning, report.CodeConntrackUnreadable, fmt.Sprintf("it has more than the %d entries that were read", c.Listed.Count), "--limit 0 reads all", where)
+	case c.Listed.Unreadable > 0:
+		f.say(report.SeverityWarning, report.CodeConntrackUnreadable, fmt.Sprintf("%d entries could not be read", c.Listed.Unreadable), "", where)
+	case c.Listed.Changed:
+		f.say(report.SeverityInfo, report.CodeConntrackUnreadable, "its table changed while it was read: entries may be missing", "", where)
+	}
+}
+
+// sharedZones returns the owners of the zones that have several, routers by name.
+func sharedZones(ctx context.Context, sb *ovn.SB, info *node.Info) (map[uint16][]string, error) {
+	out := map[uint16][]string{}
+	for zone, owners := range info.SharedZones {
+		for _, name := range owners {
+			named, err := sb.NameZones(ctx, map[uint16]string{zone: name})
+			if err != nil {
+				return nil, err
+			}
+			out[zone] = append(out[zone], named[zone])
+		}
+	}
+	return out, nil
+}
+
+// fillTables asks the chassis how full their tables are. It leaves out what it cannot learn: the
+// chassis' entries were read.
+func fillTables(ctx context.Context, run *deployment.Run, rows []*ovn.Chassis, out []audit.Chassis) {
+	var g errgroup.Group
+	g.SetLimit(maxDoctor)
+	for i, row := range rows {
+		if out[i].Zones == nil {
+			continue
+		}
+		g.Go(func() error {
+			n, err := run.Nodes.Node(ctx, row)
+			if err != nil {
+				return nil
+			}
+			e, ok := n.(node.Examiner)
+			if !ok {
+				return nil
+			}
+			if h, err := e.Health(ctx); err == nil {
+				out[i].Count, out[i].Max, out[i].Limits = h.Conntrack.Count, h.Conntrack.Max, h.Conntrack.Limits
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // nothing returns an error
+}
