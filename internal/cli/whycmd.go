@@ -2,9 +2,13 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
@@ -13,6 +17,7 @@ import (
 func (a *app) whyCmd() *cobra.Command {
 	var c common
 	var q questionFlags
+	var watch bool
 	cmd := &cobra.Command{
 		Use:   "why [flags] [MICROFLOW]",
 		Short: "Why does a request not arrive, or its answer not come back?",
@@ -26,17 +31,22 @@ be reached or was not permitted; 4 not determined.`,
 		Args: argCount(0, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.arguments(args)
-			return a.why(cmd.Context(), &c, &q)
+			return a.why(cmd.Context(), &c, &q, watch)
 		},
 	}
 	c.add(cmd)
 	q.add(cmd)
 	cmd.Flags().StringVar(&q.Close, "close", "none", "how a TCP session ends: fin, rst or none")
+	cmd.Flags().BoolVar(&watch, "watch", false, "ask again until the answer changes, at most for --timeout, and print both")
 	return cmd
 }
 
-// why checks the input, connects, and prints the answer.
-func (a *app) why(ctx context.Context, c *common, q *questionFlags) (err error) {
+// whyPause is the time between two questions of --watch.
+const whyPause = 2 * time.Second
+
+// why checks the input, connects, and prints the answer. With watch it then asks until another
+// answer comes, prints that, and ends with its status.
+func (a *app) why(ctx context.Context, c *common, q *questionFlags, watch bool) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -51,22 +61,56 @@ func (a *app) why(ctx context.Context, c *common, q *questionFlags) (err error) 
 		return err
 	}
 	defer d.Close()
+	w, err := a.askWhy(bounded, d, judged)
+	if err == nil && !(watch && c.output == "json") {
+		err = a.printWhy(c, w)
+	}
+	if err != nil || !watch {
+		return err
+	}
+	for first := whyKey(w); whyKey(w) == first; {
+		select {
+		case <-bounded.Done():
+			return bounded.Err()
+		case <-time.After(whyPause):
+		}
+		if w, err = a.askWhy(bounded, d, judged); err != nil {
+			return err
+		}
+	}
+	if c.output != "json" {
+		fmt.Fprintln(a.out)
+	}
+	return a.printWhy(c, w)
+}
+
+// askWhy asks with nodes of its own, so that the answer sees what has changed.
+func (a *app) askWhy(ctx context.Context, d *deployment.Deployment, judged *question.Judged) (w *report.WhyReport, err error) {
 	run := d.Run()
 	defer func() {
 		if cerr := run.Close(ctx); err == nil {
 			err = cerr
 		}
 	}()
-	w, err := judged.Why(bounded, run)
-	if err != nil {
-		return err
+	return judged.Why(ctx, run)
+}
+
+// whyKey is what an answer says: whether it works, and what decides.
+func whyKey(w *report.WhyReport) string {
+	text := fmt.Sprint(whyStatus(w))
+	for _, f := range w.Causes {
+		text += " " + string(f.Code) + " " + f.Text
 	}
+	return text
+}
+
+// printWhy prints an answer and sets the exit status.
+func (a *app) printWhy(c *common, w *report.WhyReport) error {
 	a.status = whyStatus(w)
-	opt := a.renderOptions(c)
 	if c.output == "json" {
 		return render.WhyJSON(a.out, w)
 	}
-	return render.Why(a.out, w, opt)
+	return render.Why(a.out, w, a.renderOptions(c))
 }
 
 // whyStatus returns the exit status of an answer.

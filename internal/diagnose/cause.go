@@ -129,7 +129,11 @@ func (j *judge) causesOf(ctx context.Context, p *report.Packet, b *report.Branch
 	if nowhere[f.Code] {
 		out = append(append(j.viaSelf(ctx, s), j.balanced(ctx, s)...), out...)
 	}
-	return append(out, j.rerouted(ctx, p, b)...)
+	policies := j.rerouted(ctx, p, b)
+	if len(policies) > 0 && len(f.Mend) == 0 {
+		out[len(out)-1].Mend = policies[0].Mend // the next hop is the policy's
+	}
+	return append(out, policies...)
 }
 
 // nowhere are the codes of a packet whose destination nobody has: if the destination is a VIP, the

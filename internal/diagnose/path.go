@@ -18,10 +18,16 @@ func (j *judge) followed(r *report.Report, p *report.Packet) *report.Branch {
 			return b
 		}
 	}
-	if own := ownBranches(p); len(own) > 0 {
-		return own[0]
+	own := ownBranches(p)
+	if len(own) == 0 {
+		return nil
 	}
-	return nil
+	for _, b := range own { // before a copy that a bridge floods to its own port
+		if b.Verdict == engine.External {
+			return b
+		}
+	}
+	return own[0]
 }
 
 // segments returns the segments on a branch's way, with their hops.

@@ -18,8 +18,12 @@ func (j *judge) phases(ctx context.Context, r *report.Report) []report.Phase {
 	}
 	p := r.Packets[0]
 	w.chassis = p.From.Chassis
-	w.add(report.PhaseBinding, nil, "%s is bound to %s", p.From.Port, p.From.Chassis)
-	j.portSecurity(ctx, w, p.From.Port)
+	if len(p.Hops) > 0 && p.Hops[0].Via != report.ViaVIF {
+		w.add(report.PhaseBinding, nil, "it enters at %s on %s", p.From.Port, p.From.Chassis)
+	} else {
+		w.add(report.PhaseBinding, nil, "%s is bound to %s", p.From.Port, p.From.Chassis)
+		j.portSecurity(ctx, w, p.From.Port)
+	}
 	if b := j.followed(r, p); b != nil {
 		w.follow(p, b)
 	}
@@ -62,20 +66,22 @@ func (j *judge) portSecurity(ctx context.Context, w *phaseWriter, port string) {
 // follow adds the phases on a branch's way.
 func (w *phaseWriter) follow(p *report.Packet, b *report.Branch) {
 	hop := 0
+	var rule *report.NB // the row that makes the next translation
 	for _, v := range segments(p, b) {
 		if v.index != hop {
 			hop = v.index
 			w.arrives(v.Hop)
 		}
 		w.chassis = v.Chassis
-		var rule *report.NB // the row that makes the next translation
 		for i := range v.Tables {
 			if nb := w.table(&v.Tables[i]); nb != nil {
 				rule = nb
 			}
 		}
 		for i := range v.CT {
-			w.lookup(&v.CT[i], rule)
+			if w.lookup(&v.CT[i], rule); v.CT[i].NAT != nil {
+				rule = nil
+			}
 		}
 	}
 	w.chassis = b.End.Chassis

@@ -174,6 +174,10 @@ func (j *judge) stale(ctx context.Context, f *report.Finding, u used) {
 		f.Code, f.NB = report.CodeStaleLBBackend, balancerRow(v)
 		f.Text = fmt.Sprintf("the entry in %s pins %s to %s, which is no backend any more", u.title(), inventory.Owner{VIP: v}, backend)
 		if b := v.Backend(from); b != nil {
+			if !b.IsDown() {
+				f.Code = "" // the entry is as the configuration wants it
+				return
+			}
 			f.Text = fmt.Sprintf("the entry in %s pins %s to %s, whose health check says %s", u.title(), inventory.Owner{VIP: v}, backend, orNone(b.Status))
 		}
 		f.Evidence = append(f.Evidence, "backends now: "+orNone(backendsOf(v)))

@@ -130,6 +130,13 @@ func faults(t *lab.Topology) []struct {
 			change: []string{"lb-add why-empty 30.0.0.77:80 '' tcp", "ls-lb-add sw0 why-empty"}, back: []string{"lb-del why-empty"},
 			ask: []string{"--from", "sw0-p1", "--to", "30.0.0.77:80"}, codes: []string{"lb-no-backend"}, object: `VIP 30.0.0.77:80 of load balancer "why-empty"`,
 		}},
+		{"lb-backend-down", fault{
+			change: []string{"lb-add why-down 30.0.0.78:80 20.0.0.3:8080 tcp", `set load_balancer why-down ip_port_mappings:20.0.0.3='"sw1-p1:20.0.0.1"'`,
+				`--id=@hc create load_balancer_health_check vip='"30.0.0.78:80"' -- set load_balancer why-down health_check=@hc`,
+				"ls-lb-add sw0 why-down", "@until @sb --bare --columns=_uuid list service_monitor", "@sb set service_monitor . status=offline"},
+			back: []string{"lb-del why-down"},
+			ask:  []string{"--from", "sw0-p1", "--to", "30.0.0.78:80"}, codes: []string{"lb-backend-down"}, object: `VIP 30.0.0.78:80 of load balancer "why-down"`,
+		}},
 		{"vip-other-port", fault{
 			ask: []string{"--from", "sw0-p1", "--to", "30.0.0.11:81"}, codes: []string{"vip-other-port", "no-route"}, object: `load balancer "lb-three"`,
 			mends: true, back: []string{"--if-exists lb-del lb-three 30.0.0.11:81"},
