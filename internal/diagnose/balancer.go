@@ -164,7 +164,8 @@ func datapaths(p *report.Packet, b *report.Branch) []string {
 	return out
 }
 
-// hairpin says that a backend of a VIP asked that VIP, and cannot take the answer, which is its own.
+// hairpin says that a backend of a VIP asked that VIP, and cannot take the answer, which is its
+// own.
 func (j *judge) hairpin(ctx context.Context, asked report.Header, f *report.Finding) {
 	inv := j.inventory(ctx)
 	if inv == nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// followed returns the branch of a packet that an answer shows: the one that broke the session, else
-// the first.
+// followed returns the branch of a packet that an answer shows: the one that broke the session,
+// else the first.
 func (j *judge) followed(r *report.Report, p *report.Packet) *report.Branch {
 	if q, ends := broken(r); q == p && len(ends) > 0 {
 		return ends[0]

@@ -11,8 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// course is where a request goes: what decides whether two requests fare alike. Ports that NAT picks
-// are left out.
+// course is where a request goes: what decides whether two requests fare alike. Ports that NAT
+// picks are left out.
 type course struct {
 	verdict, chassis, port, src, dst string
 }

@@ -99,8 +99,8 @@ func TestPinned(t *testing.T) {
 	}
 }
 
-// TestPinnedAmongOthers checks that a connection pinned to one of several backends has no cause; the
-// answer says where a new one may go.
+// TestPinnedAmongOthers checks that a connection pinned to one of several backends has no cause;
+// the answer says where a new one may go.
 func TestPinnedAmongOthers(t *testing.T) {
 	in := over(t, ovntest.New(t, ovntest.Topology))
 	e := &report.Entry{Original: tuple("10.0.0.3", 1000, "30.0.0.10", 80), Reply: tuple("20.0.0.4", 80, "10.0.0.3", 1000), Timeout: 9}

@@ -4,7 +4,8 @@ package explain
 // the kind.
 type Kind uint8
 
-// The kinds of reason. The comment of a kind says which fields of Subject it sets, besides Datapath.
+// The kinds of reason. The comment of a kind says which fields of Subject it sets, besides
+// Datapath.
 const (
 	KindOther           Kind = iota // none of the others
 	KindACLDrop                     // an ACL drops it: NB, where it is known

@@ -8,6 +8,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/diagnose"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
@@ -16,11 +17,11 @@ import (
 // maxStanding bounds how many live connections of the client to the destination are looked at.
 const maxStanding = 1000
 
-// standing traces a packet of a live connection of the client to the destination, where the question
-// names no source port: entries may send it another way than a new connection. Of several it takes
-// one that is translated to what is no backend, if there is one. It returns nil where there is none,
-// or where the chassis cannot list its connections.
-func (j *Judged) standing(ctx context.Context, r *deployment.Run, e *entry, inv *inventory.Inventory) (*report.Report, error) {
+// standing traces a packet of a live connection of the client to the destination, where the
+// question names no source port: entries may send it another way than a new connection. Of several
+// it takes one that is translated to what is no backend, if there is one. It returns nil where
+// there is none, or where the chassis cannot list its connections.
+func standing(ctx context.Context, r *deployment.Run, e *entry, in *diagnose.Input) (*report.Report, error) {
 	p := e.packet
 	if !e.anyPort || p.Proto != packet.ProtoTCP && p.Proto != packet.ProtoUDP {
 		return nil, nil
@@ -30,10 +31,11 @@ func (j *Judged) standing(ctx context.Context, r *deployment.Run, e *entry, inv 
 		return nil, nil
 	}
 	chosen := live[0]
-	for _, c := range live {
-		if inv != nil && removed(inv, c) {
-			chosen = c
-			break
+	if len(live) > 1 {
+		if inv := diagnose.Inventory(ctx, in); inv != nil {
+			if i := slices.IndexFunc(live, func(c ctstate.Entry) bool { return removed(inv, c) }); i >= 0 {
+				chosen = live[i]
+			}
 		}
 	}
 	p.SrcPort = chosen.Orig.Src.Port()

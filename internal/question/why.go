@@ -14,9 +14,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// Why answers why the session that the packet begins does not go through. It is played over the live
-// entries, and as if there were none; with AsNew or AsLive only that one. A port or next hop without
-// which no packet can be sent is an answer too, and no error. The caller closes the run.
+// Why answers why the session that the packet begins does not go through. It is played over the
+// live entries, and as if there were none; with AsNew or AsLive only that one. A port or next hop
+// without which no packet can be sent is an answer too, and no error. The caller closes the run.
 func (j *Judged) Why(ctx context.Context, r *deployment.Run) (*report.WhyReport, error) {
 	in := diagnose.Input{NB: r.NB, SB: r.SB}
 	e, err := j.resolve(ctx, r)
@@ -38,8 +38,8 @@ func (j *Judged) Why(ctx context.Context, r *deployment.Run) (*report.WhyReport,
 		}
 	}
 	if in.Live != nil && in.New != nil {
-		if in.Standing, err = j.standing(ctx, r, e, diagnose.Inventory(ctx, &in)); err != nil {
-			return nil, err
+		if in.Standing, err = standing(ctx, r, e, &in); err != nil {
+			in.Live.Warnings = append(in.Live.Warnings, "a live connection of the client was not compared: "+err.Error())
 		}
 	}
 	return diagnose.Why(ctx, in), nil
@@ -66,8 +66,8 @@ func (j *Judged) asked(from string, p packet.Packet) report.WhyQuestion {
 	return q
 }
 
-// refused answers a question whose packet cannot be sent, by the error that says why. It returns any
-// other error.
+// refused answers a question whose packet cannot be sent, by the error that says why. It returns
+// any other error.
 func (j *Judged) refused(ctx context.Context, r *deployment.Run, in diagnose.Input, err error) (*report.WhyReport, error) {
 	ref := diagnose.Refusal{Port: cmp.Or(j.q.From, j.given.InPort), Text: err.Error()}
 	var p packet.Packet
