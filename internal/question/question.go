@@ -68,6 +68,7 @@ func (q Question) JudgeFrame(frame []byte, wire int) (*Judged, error) {
 	if err != nil {
 		return nil, &usage.Error{Msg: err.Error(), Err: err}
 	}
+	f.Tunnel = nil // a guest's own tunnel: the frame entered as it is
 	j.given = microflow.FromFrame(f)
 	return j, j.early()
 }
