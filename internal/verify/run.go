@@ -162,8 +162,12 @@ func (w *Watching) End(ctx context.Context) {
 	}
 }
 
-// tooOld is why a node of an older version is not asked for entries.
-const tooOld = "the tool there is too old to look entries up"
+// Why a node is not asked for entries. On the userspace datapath Find answers from what the trace
+// has dumped, which is from before the packet.
+const (
+	tooOld    = "the tool there is too old to look entries up"
+	onlyDumps = "the userspace datapath has no look-up of a single entry"
+)
 
 // LookUp looks for the entries of an outcome in the tables of the chassis, each by one GET. unasked
 // lists the chassis that were not asked, each with the reason: "hv1, hv2: REASON".
@@ -194,9 +198,16 @@ func lookUp(ctx context.Context, n watch.Nodes, chassis string, entries []ctstat
 	if err != nil {
 		return nil, "", err
 	}
+	info, err := nd.Info(ctx)
+	if err != nil {
+		return nil, "", err
+	}
 	finder, ok := nd.(node.Finder)
-	if !ok {
+	switch {
+	case !ok:
 		return nil, tooOld, nil
+	case info.Datapath != "system":
+		return nil, onlyDumps, nil
 	}
 	for _, e := range entries {
 		res, err := finder.Find(ctx, node.FindRequest{Tuple: e.Orig, Zones: []uint16{e.Zone}})
