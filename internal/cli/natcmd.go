@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"net/netip"
 
 	"github.com/spf13/cobra"
@@ -116,13 +117,14 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 	if err != nil {
 		return nil, err
 	}
-	res, err := gather.Connections(ctx, run.SB, run.Nodes, chassis, gather.Request{
+	res, err := gather.Read(ctx, run.SB, run.Nodes, chassis, gather.Request{
 		Filter: connection.Filter{Host: f.address}, Limit: f.limit, MaxDump: c.dumpBound(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	in.Connections = res.Connections
+	defer res.Release()
+	in.Connections = slices.SortedFunc(res.Connections(), connection.Compare)
 	if f.address.IsValid() && len(in.Connections) == 0 && len(inv.Owners(f.address)) == 0 {
 		return nil, usage.Errorf("ovn-ct-trace nat, without ADDRESS, reports on all",
 			"nobody has %s: no port, router, NAT rule or VIP, and no connection", f.address)
