@@ -46,12 +46,31 @@ type Result struct {
 	Usage    []report.NATUsage
 }
 
-// Audit compares the entries with the configuration.
-func Audit(in *Input) *Result {
+// Connection compares the entries of one connection with the configuration. The input's own
+// connections do not count.
+func Connection(in *Input, c *connection.Connection) []report.Finding {
+	a := newAuditor(in)
+	for i := range c.Legs {
+		leg := newLeg(a.inv, &c.Legs[i])
+		a.translation(c, &leg)
+		a.marks(&leg)
+	}
+	a.contradiction(c)
+	a.vanished(c)
+	return a.findings()
+}
+
+func newAuditor(in *Input) *auditor {
 	a := &auditor{Input: in, inv: in.Inventory, byKey: map[string]*issue{}, chassis: map[string]*Chassis{}}
 	for i := range in.Chassis {
 		a.chassis[in.Chassis[i].Name] = &in.Chassis[i]
 	}
+	return a
+}
+
+// Audit compares the entries with the configuration.
+func Audit(in *Input) *Result {
+	a := newAuditor(in)
 	usage := newUsage()
 	zones := newZones()
 	for i := range in.Connections {

@@ -293,3 +293,22 @@ func TestLoadBalancerOfTwoGateways(t *testing.T) {
 		t.Errorf("both gateways: %d findings", n)
 	}
 }
+
+// A connection has the findings of its own entries only, and a healthy one has none.
+func TestConnection(t *testing.T) {
+	stale := "hv1 sw0-p1: udp 10.0.0.3:9>30.0.0.10:53 | udp 20.0.0.3:5353>10.0.0.3:9, replied, natted, left=100"
+	in := input(t, sample(), append([]string{stale}, healthy...)...)
+	found := 0
+	for i := range in.Connections {
+		c := &in.Connections[i]
+		for _, f := range Connection(in, c) {
+			if f.Code != report.CodeStaleLBBackend || c.Orig().Src.Port() != 9 {
+				t.Errorf("%v: %s", c.Orig(), told(f))
+			}
+			found++
+		}
+	}
+	if found != 1 {
+		t.Errorf("%d findings", found)
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/audit"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
@@ -221,9 +222,17 @@ func (a *app) printConnections(c *common, summary bool, res *gather.Result, list
 	if err != nil {
 		return n, err
 	}
+	in := audit.Input{Inventory: inv}
+	for _, ch := range res.Chassis {
+		in.Chassis = append(in.Chassis, chassisFacts(ch))
+	}
 	for conn := range all {
 		n++
-		if err := p.Print(publish.Connection(&conn, inv)); err != nil {
+		r := publish.Connection(&conn, inv)
+		if inv != nil {
+			r.Findings = audit.Connection(&in, &conn)
+		}
+		if err := p.Print(r); err != nil {
 			return n, err
 		}
 	}

@@ -3,8 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
 	"net/netip"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -132,7 +132,7 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 	var out findings
 	for _, ch := range res.Chassis {
 		out.unread(ch)
-		facts := audit.Chassis{Name: ch.Name, Zones: ch.Zones, Partial: ch.Err != nil || ch.Listed.Cut || ch.Listed.Changed || ch.Listed.Unreadable > 0}
+		facts := chassisFacts(ch)
 		if ch.Info != nil && !f.address.IsValid() {
 			facts.Bridge = ch.Info.Bridge
 			if facts.Shared, err = sharedZones(ctx, run.SB, ch.Info); err != nil {
@@ -146,6 +146,11 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 	}
 	found := audit.Audit(&in)
 	return &report.FindingsReport{Schema: report.Schema, Findings: append(found.Findings, out...), Usage: found.Usage}, nil
+}
+
+// chassisFacts returns what the reading of a chassis shows.
+func chassisFacts(ch *gather.Chassis) audit.Chassis {
+	return audit.Chassis{Name: ch.Name, Zones: ch.Zones, Partial: ch.Err != nil || ch.Listed.Cut || ch.Listed.Changed || ch.Listed.Unreadable > 0}
 }
 
 // unread reports why entries of a chassis may be missing.
