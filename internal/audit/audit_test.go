@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +97,11 @@ var faulty = []struct {
 		[]string{"zone 3 (sw1-p1)", "hv1 zone 1 (sw0-p1)", "likely"}},
 	{"the same in userspace", nil, []string{"hv1 sw0-p1: tcp 10.0.0.3:9>20.0.0.3:8080, uest", "hv3 sw1-p1: tcp 10.0.0.3:9>20.0.0.3:8080, usyn, left=20"}, "warning invalid-state", nil},
 	{"the gateway's half gone", nil, []string{"hv1 sw0-p1: tcp 10.0.0.3:9>172.16.0.100:80, est"}, "warning entry-vanished", []string{"port sw0-p1: an entry is established, and the gateway of router lr0 on hv3 has lost its half"}},
+	{"the half of a gateway router behind another router gone", func(r *rows) {
+		r.nb.NATs[0].Logical, r.nb.NATs[1].Logical = prefix("20.0.0.0/24"), prefix("20.0.0.9/32") // lr0 translates nothing of sw0
+		r.nb.NATs[3].Logical = prefix("10.0.0.0/24")                                              // and gr0 does
+		r.nb.Routes[0].NextHop = "100.64.0.2"
+	}, []string{"alone", "hv1 sw0-p1: tcp 10.0.0.3:9>172.16.0.100:80, est"}, "warning entry-vanished", []string{"the gateway of router gr0 on hv2 has lost its half"}},
 	{"forced SNAT gone", nil, []string{"hv2 gr0_dnat: tcp 172.16.0.100:9>172.16.0.60:80 | tcp 20.0.0.3:8080>172.16.0.100:9, est, natted, force_snat"}, "warning entry-vanished",
 		[]string{"router gr0", "source NAT in zone 8 is gone"}},
 	{"forced SNAT alone", nil, []string{"hv2 gr0_snat: tcp 172.16.0.100:9>20.0.0.3:8080 | tcp 20.0.0.3:8080>100.64.0.2:9, est"}, "warning orphan-half", []string{"router gr0", "zone 7"}},
@@ -141,7 +147,11 @@ func TestFaults(t *testing.T) {
 		if c.change != nil {
 			c.change(r)
 		}
-		got := Audit(input(t, r, append(c.entries, healthy...)...))
+		lines := append(slices.Clone(c.entries), healthy...)
+		if len(c.entries) > 0 && c.entries[0] == "alone" {
+			lines = c.entries[1:]
+		}
+		got := Audit(input(t, r, lines...))
 		found := 0
 		for _, f := range got.Findings {
 			text := told(f)

@@ -56,11 +56,13 @@ func (a *auditor) contradiction(c *connection.Connection) {
 	if open < 0 || half < 0 {
 		return
 	}
+	// The records are only valid for now: what the text needs is kept.
 	l, other := newLeg(a.inv, &c.Legs[half]), newLeg(a.inv, &c.Legs[open])
-	a.entry(l.Chassis+l.ZoneName+fmt.Sprint(l.Entry.Zone), report.SeverityWarning, report.CodeInvalidState, &l, func(i *issue) {
+	zone := l.zone()
+	a.entry(l.Chassis+zone, report.SeverityWarning, report.CodeInvalidState, &l, func(i *issue) {
 		i.Certainty = report.ConfidenceLikely
 		i.text = func(n int) string {
-			return fmt.Sprintf("%s in %s not completed a TCP handshake that another zone has: packets of one direction do not pass there", entries(n, "has", "have"), l.zone())
+			return fmt.Sprintf("%s in %s not completed a TCP handshake that another zone has: packets of one direction do not pass there", entries(n, "has", "have"), zone)
 		}
 		i.evidence("%s", other.evidence())
 	})
@@ -139,6 +141,9 @@ func (a *auditor) gatewayGone(c *connection.Connection, l *leg) {
 	if !p.Has(src) || len(a.inv.Owners(dst)) > 0 || a.nobody(dst) {
 		return
 	}
+	if r = a.translator(r, src, dst); r == nil {
+		return
+	}
 	n, gateway := outward(a.inv, r, src)
 	if n == nil || a.chassis[gateway] == nil || a.chassis[gateway].Partial {
 		return
@@ -157,6 +162,60 @@ func (a *auditor) gatewayGone(c *connection.Connection, l *leg) {
 		}
 		i.evidence("rule: %s", natText(n))
 	})
+}
+
+// maxRouters is the maximum number of routers that a packet is followed through.
+const maxRouters = 8
+
+// translator returns the router that translates the source of a packet on its way to an address
+// outside: r itself, or the first one after it by static routes. It is nil where the way depends on
+// more than the destination, or ends before.
+func (a *auditor) translator(r *inventory.Router, src, dst netip.Addr) *inventory.Router {
+	for range maxRouters {
+		for _, n := range r.NATs {
+			if n.IsSource() && n.Logical.IsValid() && n.Logical.Contains(src) {
+				return r
+			}
+		}
+		hop, ok := nextRouter(r, dst)
+		if !ok {
+			return nil
+		}
+		var next *inventory.Router
+		for _, o := range a.inv.Owners(hop) {
+			if o.Router != nil && o.Router.Router != r {
+				next = o.Router.Router
+			}
+		}
+		if next == nil {
+			return nil
+		}
+		r = next
+	}
+	return nil
+}
+
+// nextRouter returns the next hop of the router's longest route to an address; ok is false if there
+// is none, or if several routes, the source or a policy choose.
+func nextRouter(r *inventory.Router, dst netip.Addr) (hop netip.Addr, ok bool) {
+	if len(r.Policies) > 0 {
+		return hop, false
+	}
+	longest := -1
+	for _, route := range r.Routes {
+		switch {
+		case route.Source || route.Table != "":
+			return netip.Addr{}, false
+		case !route.Prefix.IsValid() || !route.Prefix.Contains(dst) || route.Prefix.Bits() < longest:
+		case route.Prefix.Bits() == longest:
+			ok = false // several next hops
+		default:
+			var err error
+			hop, err = netip.ParseAddr(route.NextHop)
+			longest, ok = route.Prefix.Bits(), err == nil
+		}
+	}
+	return hop, ok
 }
 
 // outward returns the only rule that translates the source of a packet that leaves by the router's

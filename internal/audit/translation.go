@@ -188,10 +188,11 @@ func (a *auditor) placed(c *connection.Connection, l *leg, now string, code repo
 			return // the connection has gone on there
 		}
 	}
-	a.entry(fmt.Sprint(what, l.Chassis), report.SeverityWarning, code, l, func(i *issue) {
+	before := l.Chassis
+	a.entry(fmt.Sprint(what, before), report.SeverityWarning, code, l, func(i *issue) {
 		i.Where["now"] = now
 		i.text = func(n int) string {
-			return fmt.Sprintf("%s is on %s now: %s only on %s, where it was", what, now, entries(n, "is left", "are left"), l.Chassis)
+			return fmt.Sprintf("%s is on %s now: %s only on %s, where it was", what, now, entries(n, "is left", "are left"), before)
 		}
 		if a.chassis[now] == nil || a.chassis[now].Partial {
 			i.Certainty = report.ConfidenceLikely
