@@ -21,8 +21,8 @@ type InjectRequest struct {
 	Microflow string `json:"microflow"`
 }
 
-// Inject runs ovn-controller's inject-pkt (ofctrl_inject_pkt, controller/ofctrl.c): a packet-out with
-// the port of the interface as its in_port, and 64 bytes of payload.
+// Inject runs ovn-controller's inject-pkt (ofctrl_inject_pkt, controller/ofctrl.c): a packet-out
+// with the port of the interface as its in_port, and 64 bytes of payload.
 func (s *Service) Inject(ctx context.Context, req InjectRequest) error {
 	path, _, err := unixctl.Discover(s.opt.OVNRunDir, "ovn-controller")
 	if err != nil {

@@ -26,7 +26,8 @@ const (
 	Sent               // by the interface (PACKET_OUTGOING)
 )
 
-// packetOutgoing is the packet type of a frame that the machine sends (include/uapi/linux/if_packet.h).
+// packetOutgoing is the packet type of a frame that the machine sends
+// (include/uapi/linux/if_packet.h).
 const packetOutgoing = 4
 
 // CompileSocket returns a program for a packet socket. There the outermost VLAN tag may be beside

@@ -41,7 +41,10 @@ func frames(t testing.TB) [][]byte {
 		}
 		out = append(out, frame)
 	}
-	return out
+	// A later fragment whose payload looks like ports.
+	later := append([]byte(nil), out[len(out)-2]...)
+	later[20], later[21] = 0, 185
+	return append(out, later)
 }
 
 // swap gives a packet addresses, ports and tags of the corpus.

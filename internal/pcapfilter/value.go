@@ -116,7 +116,7 @@ var (
 const minEtherType = 0x600
 
 func (p *parser) protocol(q *Prim, t token) (err error) {
-	// libpcap demands a backslash before the name of a protocol that is a keyword; here it is optional.
+	// libpcap demands a backslash before a protocol's name that is a keyword; here it is optional.
 	name := strings.TrimPrefix(t.text, `\`)
 	names, what, most := ipProtocols, "protocol", uint64(255)
 	if q.Proto == protoEther {

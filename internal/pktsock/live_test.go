@@ -22,8 +22,8 @@ import (
 
 const snap = 2048
 
-// cable makes a namespace with the two ends of a cable, end1 and end2, and returns a socket that sends
-// from end2 to end1.
+// cable makes a namespace with the two ends of a cable, end1 and end2, and returns a socket that
+// sends from end2 to end1.
 func cable(t *testing.T) (nodens.NetNS, *packet.Conn) {
 	t.Helper()
 	ns := nstest.New(t)
@@ -72,8 +72,8 @@ func send(t *testing.T, c *packet.Conn, frame []byte) {
 	}
 }
 
-// drain returns the frames that are queued, and those that come within a short time; it waits longer
-// for the first least frames, because a busy kernel delivers late.
+// drain returns the frames that are queued, and those that come within a short time; it waits
+// longer for the first least frames, because a busy kernel delivers late.
 func drain(t *testing.T, s *pktsock.Socket, least int) []pktsock.Frame {
 	t.Helper()
 	var out []pktsock.Frame

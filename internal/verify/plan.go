@@ -57,9 +57,9 @@ func (e *Error) Error() string { return e.Why }
 // maxPlaces bounds how many ports are watched.
 const maxPlaces = 32
 
-// PlanOf makes the plan of a prediction. target is a further place to watch, where the packet should
-// come out if it is not dropped; the zero Place is none. The error says why the prediction cannot be
-// compared with anything.
+// PlanOf makes the plan of a prediction. target is a further place to watch, where the packet
+// should come out if it is not dropped; the zero Place is none. The error says why the prediction
+// cannot be compared with anything.
 func PlanOf(t *driver.Trace, target Place) (*Plan, error) {
 	p := &Plan{Sent: t.Packet}
 	if t.Verdict == engine.Unknown {
