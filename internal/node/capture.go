@@ -131,7 +131,7 @@ func (s *Service) Capture(ctx context.Context, req CaptureRequest) (*Capture, er
 		return nil, err
 	}
 	opposite := p.Type == "internal" || p.Type == "tap"
-	prog, err := req.program(opposite)
+	prog, match, err := req.program(opposite)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (s *Service) Capture(ctx context.Context, req CaptureRequest) (*Capture, er
 	if err != nil {
 		return nil, err
 	}
-	sock, err := pktsock.Open(ns, p.Name, pktsock.Options{Filter: prog, SnapLen: req.snapLen(), Buffer: captureBuffer})
+	sock, err := pktsock.Open(ns, p.Name, pktsock.Options{Filter: prog, Match: match, SnapLen: req.snapLen(), Buffer: captureBuffer})
 	if errors.Is(err, pktsock.ErrNoDevice) {
 		return nil, &CaptureError{req.name(), fmt.Sprintf("its interface %s is no device in %v: it may have been moved, or its type (%s) has none",
 			p.Name, ns, orSystem(p.Type))}
@@ -216,12 +216,13 @@ func (r CaptureRequest) lifetime() time.Duration {
 	return d
 }
 
-// program compiles the filter. Open vSwitch receives what the device receives; but the device of an
-// internal port (or a tap) is the machine's own end, where it receives what the device sends.
-func (r CaptureRequest) program(opposite bool) ([]bpf.Instruction, error) {
+// program compiles the filter: for the kernel, and as a function. Open vSwitch receives what the
+// device receives; but the device of an internal port (or a tap) is the machine's own end, where it
+// receives what the device sends.
+func (r CaptureRequest) program(opposite bool) (prog []bpf.Instruction, match func(*pktsock.Frame) bool, err error) {
 	e, err := pcapfilter.Parse(r.Filter)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if r.VLAN != 0 {
 		var tagged pcapfilter.Expr = &pcapfilter.Prim{Kind: pcapfilter.KindVLAN, HasID: true, Lo: r.VLAN}
@@ -237,7 +238,24 @@ func (r CaptureRequest) program(opposite bool) ([]bpf.Instruction, error) {
 	case r.Direction == CaptureIn, r.Direction == CaptureOut:
 		d = pcapfilter.Sent
 	}
-	return pcapfilter.CompileSocket(e, d, uint32(r.snapLen()))
+	if prog, err = pcapfilter.CompileSocket(e, d, uint32(r.snapLen())); err != nil {
+		return nil, nil, err
+	}
+	inBand, err := pcapfilter.Compile(e, uint32(r.snapLen()))
+	if err != nil {
+		return nil, nil, err
+	}
+	vm, err := bpf.NewVM(inBand)
+	if err != nil {
+		return nil, nil, err
+	}
+	return prog, func(f *pktsock.Frame) bool {
+		if d == pcapfilter.Received && f.Sent || d == pcapfilter.Sent && !f.Sent {
+			return false
+		}
+		n, err := vm.Run(f.Data)
+		return err == nil && n > 0
+	}, nil
 }
 
 // add keeps a recording until its lifetime ends.

@@ -243,3 +243,45 @@ func TestNoDevice(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A filter that the kernel has no room for is applied to the frames that are read.
+func TestFilterTooLarge(t *testing.T) {
+	const file = "/proc/sys/net/core/optmem_max"
+	old, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The limit is the machine's own before Linux 6.7, and a namespace's since.
+	ns, c := cable(t)
+	small := func() error { return os.WriteFile(file, []byte("4096"), 0o644) }
+	if err := ns.Do(small); err != nil {
+		if err := small(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.WriteFile(file, old, 0o644) })
+	}
+	prog := make([]bpf.Instruction, 0, 4000)
+	for range 3999 {
+		prog = append(prog, bpf.LoadConstant{Dst: bpf.RegA, Val: 1})
+	}
+	prog = append(prog, bpf.RetConstant{Val: snap})
+	if s, err := pktsock.Open(ns, "end1", pktsock.Options{Filter: prog, SnapLen: snap, Buffer: 1 << 20}); err == nil {
+		s.Close()
+		t.Fatal("the kernel has room for the filter: the test shows nothing")
+	}
+	wanted := func(f *pktsock.Frame) bool { return !f.Sent && f.Data[len(f.Data)-1] == 7 }
+	s, err := pktsock.Open(ns, "end1", pktsock.Options{Filter: prog, Match: wanted, SnapLen: snap, Buffer: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	frame := append([]byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5}, make([]byte, 50)...)
+	for last := range byte(10) {
+		frame[len(frame)-1] = last
+		send(t, c, frame)
+	}
+	got := drain(t, s, 1)
+	if len(got) != 1 || got[0].Data[len(got[0].Data)-1] != 7 {
+		t.Errorf("read %+v", got)
+	}
+}

@@ -25,6 +25,9 @@ type Options struct {
 	// Filter is a program for packet sockets that returns how many bytes of a frame are kept, 0 for
 	// none.
 	Filter []bpf.Instruction
+	// Match selects frames like Filter. It is used if the kernel has no room for the filter
+	// (net.core.optmem_max bounds its size): then every frame of the device is read. Nil: an error.
+	Match func(*Frame) bool
 	// SnapLen is the maximum number of bytes of a frame that the program returns.
 	SnapLen int
 	// Buffer is the size in bytes of the kernel's queue of frames that are not read yet. What does
@@ -48,6 +51,8 @@ type Socket struct {
 	buf  []byte
 	oob  []byte
 	mtu  int
+
+	match func(*Frame) bool // of the frames that are read; nil: the kernel selects
 
 	closed atomic.Bool
 }
@@ -86,7 +91,12 @@ func Open(ns nodens.NetNS, device string, o Options) (*Socket, error) {
 			return &Error{device, "capture", ErrDown}
 		}
 		s.mtu = dev.MTU
-		if s.conn, err = packet.Listen(dev, packet.Raw, unix.ETH_P_ALL, &packet.Config{Filter: prog}); err != nil {
+		s.conn, err = packet.Listen(dev, packet.Raw, unix.ETH_P_ALL, &packet.Config{Filter: prog})
+		if errors.Is(err, unix.ENOMEM) && o.Match != nil {
+			s.match = o.Match
+			s.conn, err = packet.Listen(dev, packet.Raw, unix.ETH_P_ALL, nil)
+		}
+		if err != nil {
 			return &Error{device, "open a packet socket", bare(err)}
 		}
 		return nil
@@ -131,9 +141,19 @@ func (s *Socket) prepare(buffer int) error {
 // MTU returns the device's MTU in bytes when the socket was opened.
 func (s *Socket) MTU() int { return s.mtu }
 
-// Read waits for a frame. The error is that of ctx if it ends first, at once; os.ErrClosed after
-// Close.
+// Read waits for a frame that the filter selects. The error is that of ctx if it ends first, at
+// once; os.ErrClosed after Close.
 func (s *Socket) Read(ctx context.Context) (Frame, error) {
+	for {
+		f, err := s.read(ctx)
+		if err != nil || s.match == nil || s.match(&f) {
+			return f, err
+		}
+	}
+}
+
+// read waits for a frame of the device, or one that the kernel's filter selects.
+func (s *Socket) read(ctx context.Context) (Frame, error) {
 	if err := s.conn.SetReadDeadline(time.Time{}); err != nil {
 		if s.closed.Load() {
 			err = os.ErrClosed
