@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
@@ -214,13 +216,19 @@ func (e *Explainer) beyond(ctx context.Context, chassis string, s *seen) (readin
 	if err != nil {
 		return reading{}, err
 	}
-	if !s.hit.Miss && s.hit.Priority > 0 { // since 23.03 tables have a flow that drops what no other takes
+	if !s.hit.Miss && s.hit.Priority > 0 && !intoNothing(s.hit) { // since 23.03 tables have a flow that drops what no other takes
 		if out == f.number("reg14") && f.number("reg10")&1 == 0 && strings.HasPrefix(s.named.Row, "Port_Binding") {
 			return reading{KindSamePort, "it would go out by the port it came in by, " + pb.LogicalPort, Subject{Datapath: dp.Name, Port: pb.LogicalPort}}, nil
 		}
 		return reading{}, nil
 	}
 	return e.unreachable(ctx, chassis, dp, pb)
+}
+
+// intoNothing reports whether a flow outputs to an OpenFlow port that the bridge does not have
+// (compose_output_action__): the interface is gone, and ovn-controller has not removed its flow.
+func intoNothing(h engine.TableHit) bool {
+	return slices.ContainsFunc(h.Actions, func(line string) bool { return strings.Contains(line, "Nonexistent output port") })
 }
 
 // maxMembers bounds how many ports of a multicast group are asked about.
