@@ -89,14 +89,14 @@ type zoneKey struct {
 }
 
 // lookedUp returns the look-ups on a branch's way that found nothing, the last first, and the zones
-// where others found an entry: an entry there explains nothing.
+// where others found an entry, or where the packet itself made one: an entry there explains nothing.
 func (s *sending) lookedUp(b *Branch) (out []missed, hits map[zoneKey]bool) {
 	hits = map[zoneKey]bool{}
 	for _, at := range b.Way {
 		h := s.Hops[at.Hop]
 		for _, c := range h.Segments[at.Segment].CT {
 			m := missed{h.Chassis, c.Zone, c.Tuple}
-			if c.Result.Hit != nil {
+			if c.Result.Hit != nil || c.Result.Committed != nil {
 				hits[zoneKey{h.Chassis, c.Zone}] = true
 			}
 			if r := c.Result; c.Err == "" && r.Looked && r.Found == ctstate.FromNone && r.Deleted == nil && !slices.Contains(out, m) {

@@ -54,6 +54,7 @@ func TestKnownElsewhere(t *testing.T) {
 		hv1, hv2     []ctstate.Entry
 		overlay      map[string]ctstate.OverlayData
 		hit          uint16 // a zone where the packet was found on its way
+		made         uint16 // a zone where the packet itself has made an entry on its way
 		err          error
 		want         string
 		asked1, also string // zones asked on hv1, and on hv2
@@ -65,6 +66,7 @@ func TestKnownElsewhere(t *testing.T) {
 		{name: "of an earlier packet", overlay: map[string]ctstate.OverlayData{"hv2": {Entries: []ctstate.OverlayEntry{{Entry: in(17)}}}},
 			want: "; the connection is known in zone 17 on hv2, and is looked up in zone 7 (lr0_snat) on hv1"},
 		{name: "where it was found on its way", hv1: []ctstate.Entry{in(5)}, hit: 5, asked1: "6 5"},
+		{name: "where the packet itself made it", hv1: []ctstate.Entry{in(5)}, made: 5, asked1: "6 5"},
 		{name: "a first packet", syn: true, hv1: []ctstate.Entry{in(6)}},
 		{name: "an older node", err: errors.ErrUnsupported, asked1: "6 5", also: "16 17"},
 	} {
@@ -77,6 +79,9 @@ func TestKnownElsewhere(t *testing.T) {
 				r := result(engine.Leaf{Kind: engine.LeafDrop, Packet: req.Packet, Path: []int{0}})
 				if c.hit != 0 {
 					r.Segments[0].CT = append(r.Segments[0].CT, engine.CTStep{Zone: c.hit, Tuple: tuple, Result: ctstate.Result{Looked: true, Found: ctstate.FromKernel, Hit: &ctstate.Entry{Zone: c.hit}}})
+				}
+				if c.made != 0 {
+					r.Segments[0].CT = append(r.Segments[0].CT, engine.CTStep{Zone: c.made, Tuple: tuple, Result: ctstate.Result{Committed: &ctstate.Entry{Zone: c.made}}})
 				}
 				r.Segments[0].CT = append(r.Segments[0].CT, engine.CTStep{Zone: 7, Tuple: tuple, Result: ctstate.Result{Looked: true, Found: ctstate.FromNone}})
 				return r, nil
