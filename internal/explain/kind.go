@@ -21,7 +21,7 @@ const (
 	KindRouteDrop                   // a route discards it: NB
 	KindPolicyDrop                  // a routing policy drops it: NB
 	KindUnresolved                  // the next hop's MAC address is unknown
-	KindRouterPortDown              // router port Port does not send
+	KindRouterPortDown              // router port Port takes nothing, or does not send: NB, where it is disabled
 	KindNoBackend                   // the load balancer has no backend for the VIP: NB
 	KindAffinity                    // the load balancer records the client, and drops the packet: NB
 	KindElsewhere                   // handled only on the chassis where Port resides: Chassis, if any

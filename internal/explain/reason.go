@@ -48,6 +48,9 @@ func (n *Names) Reason(ctx context.Context, at At, text string) (Reason, error) 
 		name.Flow = s.eval.named.Flow
 	}
 	r.read(name.why(f))
+	if err := e.routerPort(ctx, &r, f); err != nil {
+		return r, err
+	}
 	away, err := e.away(ctx, n.chassis, s)
 	if err != nil {
 		return r, err

@@ -184,6 +184,43 @@ func TestBeyond(t *testing.T) {
 	}
 }
 
+// TestRouterPort checks that a packet which comes by a disabled router port, or would leave by one,
+// has the row of that port as its reason; and one that comes by an enabled port has not.
+func TestRouterPort(t *testing.T) {
+	const flow = `{"op":"insert","table":"Logical_Flow","uuid":"%08x-0000-4000-8000-000000000000","row":{"logical_datapath":["named-uuid","d"],
+		"pipeline":%q,"table_id":%d,"priority":0,"match":"1","actions":"drop;","external_ids":["map",[["stage-name",%q]]]}}`
+	sb := central(t, strings.Join([]string{
+		`{"op":"insert","table":"Datapath_Binding","uuid-name":"d","row":{"tunnel_key":1,"external_ids":["map",[["name","lr0"]]]}}`,
+		`{"op":"insert","table":"Port_Binding","row":{"logical_port":"lr0-off","type":"patch","tunnel_key":2,"datapath":["named-uuid","d"]}}`,
+		`{"op":"insert","table":"Port_Binding","row":{"logical_port":"lr0-on","type":"patch","tunnel_key":3,"datapath":["named-uuid","d"]}}`,
+		fmt.Sprintf(flow, 1, "ingress", 0, "lr_in_admission"), fmt.Sprintf(flow, 2, "egress", 6, "lr_out_delivery"),
+	}, ","))
+	nb := northbound(t, `{"op":"insert","table":"Logical_Router","row":{"name":"lr0","ports":["set",[["named-uuid","a"],["named-uuid","b"]]]}},
+		{"op":"insert","table":"Logical_Router_Port","uuid-name":"a","row":{"name":"lr0-off","mac":"00:00:00:00:ff:01","networks":"10.0.0.1/24","enabled":false}},
+		{"op":"insert","table":"Logical_Router_Port","uuid-name":"b","row":{"name":"lr0-on","mac":"00:00:00:00:ff:02","networks":"20.0.0.1/24"}}`)
+	e := explain.New(sb, nb)
+	for _, c := range []struct {
+		flow string
+		hit  engine.TableHit
+		kind explain.Kind
+		port string
+		text string
+	}{
+		{"reg14=0x2", on(8, 0, 1), explain.KindRouterPortDown, "lr0-off", "router port lr0-off is disabled, so that lr0 takes nothing from it (lr_in_admission)"},
+		{"reg14=0x3", on(8, 0, 1), explain.KindNotForRouter, "", "no port of router lr0 takes its Ethernet destination 00:00:00:00:ff:09 from lr0-on (lr_in_admission of lr0, priority 0)"},
+		{"reg14=0x3,reg15=0x2", on(46, 0, 2), explain.KindRouterPortDown, "lr0-off", "router port lr0-off does not send: it is disabled, or does not exist (lr_out_delivery of lr0, priority 0)"},
+	} {
+		c.hit.Flow = "ip,metadata=0x1,dl_dst=00:00:00:00:ff:09," + c.flow
+		r, err := section(t, e, "hv1", "", c.hit).Reason(t.Context(), explain.At{}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Kind != c.kind || r.Subject.Port != c.port || r.Text != c.text || (r.NB != nil && r.NB.Name == "lr0-off") != (c.port != "") {
+			t.Errorf("%s: kind %d, port %q, row %+v, %q", c.flow, r.Kind, r.Subject.Port, r.NB, r.Text)
+		}
+	}
+}
+
 // TestACLWithoutNorthbound checks that an ACL which cannot be named is not taken for the default.
 func TestACLWithoutNorthbound(t *testing.T) {
 	e := explain.New(central(t, aclRows()+`,{"op":"mutate","table":"Logical_Flow","where":[["priority","==",2000]],
