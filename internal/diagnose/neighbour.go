@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"strconv"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
@@ -135,24 +134,4 @@ func portTo(r *inventory.Router, ip netip.Addr) *inventory.RouterPort {
 		}
 	}
 	return nil
-}
-
-// tooLarge names the router port whose MTU the packet exceeds.
-func (j *judge) tooLarge(ctx context.Context, s *scene, f *report.Finding) {
-	mtu := f.Where["mtu"]
-	f.Text = fmt.Sprintf("the packet is larger than the MTU %s of router %s", mtu, f.Where["datapath"])
-	if n := s.packet.Header.Length; n > 0 {
-		f.Evidence = append(f.Evidence, fmt.Sprintf("length %d, MTU %s", n, mtu))
-	}
-	r := j.router(ctx, f)
-	if r == nil {
-		return
-	}
-	for _, p := range r.Ports {
-		if set := p.Options["gateway_mtu"]; set != "" {
-			f.Text = fmt.Sprintf("the packet is larger than the MTU %s of router port %s (options:gateway_mtu=%s)", mtu, p.Name, set)
-			length := strconv.Itoa(max(s.packet.Header.Length, 1500))
-			f.Mend = append(f.Mend, command("ovn-nbctl", "set", "Logical_Router_Port", p.Name, "options:gateway_mtu="+length))
-		}
-	}
 }
