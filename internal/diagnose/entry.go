@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,9 +76,16 @@ func protoNumber(name string) string {
 	return name // a protocol without a name is its number already
 }
 
-// known says where the connection's entry is, and where it was looked up.
-func (j *judge) known(_ context.Context, s *scene, f *report.Finding) {
+// known says where the connection's entry is, and where it was looked up; or names the ACL, if that
+// drops a new connection's request as well.
+func (j *judge) known(ctx context.Context, s *scene, f *report.Finding) {
 	if len(s.reason.KnownIn) == 0 {
+		return
+	}
+	if j.dropsNew(s) {
+		f.Code = report.CodeACLDrop
+		delete(f.Where, "zone")
+		j.acl(ctx, s, f)
 		return
 	}
 	k := s.reason.KnownIn[0]
@@ -90,6 +98,24 @@ func (j *judge) known(_ context.Context, s *scene, f *report.Finding) {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("%s on %s: %s", zoneTitle(k.Zone, k.ZoneName), k.Chassis, entryText(&k.Entry)))
 		f.Mend = append(f.Mend, flush(k.Chassis, k.Zone, k.Entry.Original))
 	}
+}
+
+// dropsNew reports whether a packet opens its connection, or repeats the packet that did, and ended at
+// an ACL at which the request of a new connection ends too: what another zone knows explains nothing.
+func (j *judge) dropsNew(s *scene) bool {
+	acl, h := s.reason.NB, s.header()
+	if s.reply || acl == nil || acl.Table != "ACL" || j.New == nil || len(j.New.Packets) != 1 {
+		return false
+	}
+	for _, k := range s.reason.KnownIn {
+		if t := tupleText(k.Entry.Original); t != describe(h) {
+			return false // it answers the packet that made the entry
+		}
+	}
+	_, ends := broken(j.New)
+	return slices.ContainsFunc(ends, func(b *report.Branch) bool {
+		return b.Reason != nil && b.Reason.NB != nil && b.Reason.NB.UUID == acl.UUID
+	})
 }
 
 // invalid says that conntrack finds a packet invalid; a connection whose entry has OVN's mark
