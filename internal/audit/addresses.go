@@ -70,19 +70,15 @@ func (a *auditor) learned() {
 
 // neighbour checks one row. Rows of several routers that say the same are one finding.
 func (a *auditor) neighbour(n *ovn.NeighbourRow) {
-	p := a.inv.RouterPort(n.Port)
-	if p == nil || p.Switch == nil {
-		return
-	}
-	owners := a.inv.MACsOn(p.Switch, n.IP)
-	if len(owners) == 0 || slices.ContainsFunc(owners, func(o inventory.MACOwner) bool { return o.MAC == n.MAC }) {
+	owner, p, ok := a.inv.Contradicted(n)
+	if !ok {
 		return
 	}
 	if a.Address.IsValid() && a.Address != n.IP {
 		return
 	}
 	sev := report.SeverityWarning
-	if o := owners[0]; o.Port != nil || o.Router != nil && p.Router.Options["dynamic_neigh_routers"] != "true" {
+	if owner.Port != nil || owner.Router != nil && p.Router.Options["dynamic_neigh_routers"] != "true" {
 		sev = report.SeverityInfo
 	}
 	i, isNew := a.issue(fmt.Sprint(p.Switch.UUID, n.IP, n.MAC, sev), report.CodeStaleMACBinding)
@@ -93,7 +89,7 @@ func (a *auditor) neighbour(n *ovn.NeighbourRow) {
 			if rows > 1 {
 				who = fmt.Sprintf("%d routers take", rows)
 			}
-			return fmt.Sprintf("%s %s for the MAC address of %s, whose owner has %s: %s", who, n.MAC, n.IP, owners[0].MAC, owners[0].Owner)
+			return fmt.Sprintf("%s %s for the MAC address of %s, whose owner has %s: %s", who, n.MAC, n.IP, owner.MAC, owner.Owner)
 		}
 	}
 	i.count++
@@ -101,12 +97,8 @@ func (a *auditor) neighbour(n *ovn.NeighbourRow) {
 		return
 	}
 	i.listed++
-	table, command := "MAC_Binding", "ovn-sbctl destroy mac_binding "+n.UUID.String()
-	if n.Static {
-		table, command = "Static_MAC_Binding", fmt.Sprintf("ovn-nbctl static-mac-binding-del %s %s", p.Name, n.IP)
-	}
-	i.evidence("%s of router port %s: %s is %s", table, p.Name, n.IP, n.MAC)
-	i.Mend = append(i.Mend, command)
+	i.evidence("%s of router port %s: %s is %s", n.Table(), p.Name, n.IP, n.MAC)
+	i.Mend = append(i.Mend, n.Forget())
 }
 
 // maxNeighbours is the maximum number of rows that a finding lists.

@@ -128,6 +128,7 @@ func (j *judge) causesOf(ctx context.Context, p *report.Packet, b *report.Branch
 	out := []report.Finding{f}
 	if nowhere[f.Code] {
 		out = append(append(j.viaSelf(ctx, s), j.balanced(ctx, s)...), out...)
+		out = append(j.misled(ctx, p, b), out...)
 	}
 	policies := j.rerouted(ctx, p, b)
 	if len(policies) > 0 && len(f.Mend) == 0 {
@@ -153,7 +154,7 @@ func (j *judge) astray(ctx context.Context, r *report.Report) []report.Finding {
 	if b == nil {
 		return nil
 	}
-	out := j.rerouted(ctx, p, b)
+	out := append(j.misled(ctx, p, b), j.rerouted(ctx, p, b)...)
 	for i := range out {
 		out[i].Severity = report.SeverityError
 	}

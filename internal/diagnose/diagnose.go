@@ -109,7 +109,8 @@ func Inventory(ctx context.Context, in *Input) *inventory.Inventory {
 // judge is one answer being made.
 type judge struct {
 	Input
-	failed   bool // the databases could not be read
+	failed   bool               // the databases could not be read
+	learned  *inventory.Learned // nil until it is read
 	warnings []string
 }
 

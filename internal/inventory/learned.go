@@ -82,6 +82,21 @@ func (inv *Inventory) MACsOn(s *Switch, ip netip.Addr) []MACOwner {
 	return out
 }
 
+// Contradicted returns who has the address of a learned row on the network of its router port, if
+// all that have it have another MAC address than the row. ok is false if nobody has the address, or
+// one with the row's MAC address.
+func (inv *Inventory) Contradicted(n *ovn.NeighbourRow) (owner MACOwner, at *RouterPort, ok bool) {
+	p := inv.routerPorts[n.Port]
+	if p == nil || p.Switch == nil {
+		return MACOwner{}, nil, false
+	}
+	owners := inv.MACsOn(p.Switch, n.IP)
+	if len(owners) == 0 || slices.ContainsFunc(owners, func(o MACOwner) bool { return o.MAC == n.MAC }) {
+		return MACOwner{}, nil, false
+	}
+	return owners[0], p, true
+}
+
 // answersFor reports whether the router answers at this port for NAT and VIP addresses: on a
 // gateway router, at a distributed gateway port, and for addresses of the port's networks.
 func (p *RouterPort) answersFor(ip netip.Addr) bool {

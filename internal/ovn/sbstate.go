@@ -2,6 +2,7 @@ package ovn
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -70,6 +71,22 @@ type NeighbourRow struct {
 	Datapath ovsdb.UUID
 	Static   bool
 	Since    int64 // when it was learned or last confirmed, in milliseconds since 1970; 0 if unknown
+}
+
+// Table names the row's table: MAC_Binding, or Static_MAC_Binding.
+func (n *NeighbourRow) Table() string {
+	if n.Static {
+		return "Static_MAC_Binding"
+	}
+	return "MAC_Binding"
+}
+
+// Forget returns the command that removes the row.
+func (n *NeighbourRow) Forget() string {
+	if n.Static {
+		return fmt.Sprintf("ovn-nbctl static-mac-binding-del %s %s", n.Port, n.IP)
+	}
+	return "ovn-sbctl destroy mac_binding " + n.UUID.String()
 }
 
 // FDBRow is an FDB row: the port that a MAC address was learned at.
