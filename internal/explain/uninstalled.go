@@ -119,7 +119,8 @@ func (e *Explainer) locate(ctx context.Context, l *lookup) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	// Every stage has a flow of priority 0 for all packets.
+	// Every stage has a flow for all packets: of priority 0, or where a switch has no ACLs only one of
+	// the highest priority (northd.c: build_acls).
 	for _, pipeline := range []string{"egress", "ingress"} {
 		base, ok := e.base(pipeline)
 		if !ok || l.hit.Table < base || l.hit.Table > base+last {
@@ -127,7 +128,7 @@ func (e *Explainer) locate(ctx context.Context, l *lookup) (bool, error) {
 		}
 		l.stage = stage{pipeline, l.hit.Table - base}
 		in, err := e.stageFlows(ctx, l.datapath.UUID, l.stage)
-		return slices.ContainsFunc(in, func(b brief) bool { return b.priority == 0 }), err
+		return slices.ContainsFunc(in, func(b brief) bool { return b.priority == 0 || b.match == "1" }), err
 	}
 	return false, nil
 }

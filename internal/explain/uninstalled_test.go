@@ -30,6 +30,9 @@ func TestUninstalled(t *testing.T) {
 		flow(0x21, 3000, "outport == @pg && ip4.src == $strangers && udp.dst == 54"),
 		flow(0x22, 3000, `is_chassis_resident("p1") && udp.dst == 55`),
 		strings.ReplaceAll(flow(0x23, 3000, "udp.dst == 56"), `"g"`, `"h"`),
+		`{"op":"insert","table":"Datapath_Binding","uuid-name":"bare","row":{"tunnel_key":3,"external_ids":["map",[["name","sw3"]]]}}`,
+		`{"op":"insert","table":"Logical_DP_Group","uuid-name":"i","row":{"datapaths":["set",[["named-uuid","bare"]]]}}`,
+		strings.ReplaceAll(flow(0x24, 65535, "1"), `"g"`, `"i"`),
 	}, ","))
 	e := explain.New(sb, nil)
 	const common = "reg0=0x80,reg15=0x2,metadata=0x1,ct_state=new|trk,dl_src=00:00:00:00:ff:02,dl_dst=40:54:00:00:00:03,nw_src=10.0.0.3,nw_dst=20.0.0.3,"
@@ -52,11 +55,14 @@ func TestUninstalled(t *testing.T) {
 		{"nothing hit outside the pipelines", "tcp," + common + "tcp_dst=81", engine.TableHit{Table: 66, Miss: true}, ""},
 		{"a flow without its row", "tcp," + common + "tcp_dst=81", engine.TableHit{Table: 46, Priority: 7, Cookie: 0xdead},
 			"hv1: table 46 took the packet on sw1 by a flow (cookie 0xdead, priority 7) whose logical flow is no longer in the Southbound database"},
+		{"one on a switch without ACLs", "tcp,metadata=0x3,reg15=0x2,tcp_dst=81", engine.TableHit{Table: 46, Priority: 65535, Cookie: 0xdead, Metadata: 3},
+			"hv1: table 46 took the packet on sw3 by a flow (cookie 0xdead, priority 65535) whose logical flow is no longer in the Southbound database"},
 		{"one outside the pipelines", "tcp," + common + "tcp_dst=81", engine.TableHit{Table: 66, Priority: 7, Cookie: 0xdead}, ""},
 	} {
 		c.hit.Flow = c.flow
 		if !c.hit.Miss {
-			c.hit.Match, c.hit.Metadata = "metadata=0x1", 1
+			c.hit.Metadata = max(c.hit.Metadata, 1)
+			c.hit.Match = fmt.Sprintf("metadata=0x%x", c.hit.Metadata)
 		}
 		// The later stage votes on where the pipeline begins.
 		differences, err := section(t, e, "hv1", "", c.hit, on(53, 50, 8)).Differences(t.Context())
