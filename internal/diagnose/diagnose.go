@@ -65,34 +65,6 @@ func certain(f report.Finding) bool {
 	return f.Severity == report.SeverityError && f.Certainty == report.ConfidenceExact && f.Code != report.CodeUnknown && f.Code != report.CodeReplyDropped
 }
 
-// ranked returns what breaks a session, or may: what breaks it now first.
-func (j *judge) ranked(ctx context.Context, r *report.Report, p *pin) []report.Finding {
-	out := j.causes(ctx, r)
-	if f, ok := j.outlived(ctx, p); ok {
-		if p.of == j.Standing && f.Severity == report.SeverityError {
-			out = append(out, j.lost(ctx, p.of)...)
-		}
-		out = append([]report.Finding{f}, out...)
-	}
-	if _, answered := j.outcome(r); isTrue(answered) {
-		return out // the report's warnings say that a chassis is behind
-	}
-	old, decides := j.outdated(ctx, r)
-	if decides {
-		out = append(old[:1:1], out...)
-		old = old[1:]
-	}
-	for _, f := range old {
-		out = add(out, f)
-	}
-	for _, port := range []string{j.Question.From, j.Port} {
-		if f, ok := j.elsewhereRequested(ctx, port); ok {
-			out = add(out, f)
-		}
-	}
-	return out
-}
-
 // unchecked is what no answer covers.
 func unchecked() []string {
 	return []string{"the guests: their own addresses, firewalls and services", "the physical network between the chassis, and outside OVN"}

@@ -9,23 +9,21 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// outdated returns where the configuration has not got to the chassis on the way: first a flow that
-// is missing where the packet ended, or that outlived its rule; then ovn-controllers and ovn-northd
-// that are behind. decides is true if the first of them explains the packet's end.
-func (j *judge) outdated(ctx context.Context, r *report.Report) (found []report.Finding, decides bool) {
+// outdated returns where the flows of a chassis on the way are not those of the Southbound database.
+// A flow that is missing, or that outlived its rule, is an error if the packet ended by it.
+func (j *judge) outdated(r *report.Report) []report.Finding {
+	var found []report.Finding
 	p, ends := broken(r)
 	for _, q := range r.Packets {
 		for _, f := range q.Findings {
 			f.Certainty, f.Mend = report.ConfidenceExact, append(f.Mend, recompute(f.Where["chassis"]))
-			if q == p && slices.ContainsFunc(ends, func(b *report.Branch) bool { return endedAt(b, f) }) {
-				f.Severity, decides = report.SeverityError, true
-				found = slices.Insert(found, 0, f)
-				continue
+			if q == p && slices.ContainsFunc(ends, func(b *report.Branch) bool { return endedAt(b, f) || follows(p, b, f) }) {
+				f.Severity = report.SeverityError
 			}
 			found = add(found, f)
 		}
 	}
-	return append(found, j.behind(ctx, r)...), decides
+	return found
 }
 
 // endedAt reports whether a branch ended in the table that a finding is about.
@@ -34,27 +32,39 @@ func endedAt(b *report.Branch, f report.Finding) bool {
 	return r != nil && r.Table != nil && r.Chassis == f.Where["chassis"] && strconv.Itoa(*r.Table) == f.Where["table"]
 }
 
+// follows reports whether a branch, whose end no configuration explains, passed the table that a
+// finding is about on the switch or router where it ended: a missing look-up of an Ethernet address
+// is lost only in the stage for unknown addresses.
+func follows(p *report.Packet, b *report.Branch, f report.Finding) bool {
+	r := b.Reason
+	if r == nil || r.Code != report.CodeUnknown && r.Code != "" || r.LogicalFlow == nil || r.LogicalFlow.Datapath != f.Where["datapath"] {
+		return false
+	}
+	for _, v := range segments(p, b) {
+		if v.Chassis == r.Chassis && v.Chassis == f.Where["chassis"] &&
+			slices.ContainsFunc(v.Tables, func(t report.Table) bool { return strconv.Itoa(t.Table) == f.Where["table"] }) {
+			return true
+		}
+	}
+	return false
+}
+
 func recompute(chassis string) string {
 	return command("ovs-appctl", "-t", "ovn-controller", "recompute") + " # on " + chassis
 }
 
 // behind returns the daemons that have not processed the newest configuration, as far as it is
-// counted (nb_cfg).
-func (j *judge) behind(ctx context.Context, r *report.Report) []report.Finding {
+// counted (nb_cfg). One is an error if the first of the causes may be its consequence.
+func (j *judge) behind(ctx context.Context, r *report.Report, causes []report.Finding) []report.Finding {
 	if j.SB == nil {
 		return nil
 	}
 	var out []report.Finding
-	if j.NB != nil {
-		asked, done, err := j.NB.Requested(ctx, j.SB)
-		if err == nil && done < asked {
-			out = append(out, report.Finding{
-				Severity: report.SeverityWarning, Code: report.CodeNorthdBehind, Certainty: report.ConfidenceLikely,
-				Text:     "ovn-northd has not processed the newest configuration",
-				Evidence: []string{fmt.Sprintf("nb_cfg: NB_Global %d, SB_Global %d", asked, done)},
-				Mend:     []string{command("ovn-nbctl", "--wait=sb", "sync") + " # returns once ovn-northd has; if it does not, is ovn-northd running?"},
-			})
+	if f, ok := j.northdBehind(ctx); ok {
+		if i := slices.IndexFunc(causes, func(c report.Finding) bool { return c.Code != report.CodeReplyDropped }); i >= 0 && awaits(causes[i]) {
+			f.Severity = report.SeverityError
 		}
+		out = append(out, f)
 	}
 	for _, name := range chassisOf(r) {
 		f, err := j.SB.Freshness(ctx, name)
@@ -67,8 +77,44 @@ func (j *judge) behind(ctx context.Context, r *report.Report) []report.Finding {
 			Evidence: []string{fmt.Sprintf("nb_cfg: SB_Global %d, chassis %d", f.Wanted, f.Have)},
 			Mend:     []string{recompute(name)},
 		})
+		if _, ends := broken(r); slices.ContainsFunc(ends, func(b *report.Branch) bool { return unaccounted(b, name) }) {
+			out[len(out)-1].Severity = report.SeverityError
+		}
 	}
 	return out
+}
+
+// northdBehind returns the finding of an ovn-northd that has not processed the newest configuration.
+func (j *judge) northdBehind(ctx context.Context) (report.Finding, bool) {
+	if j.NB == nil {
+		return report.Finding{}, false
+	}
+	asked, done, err := j.NB.Requested(ctx, j.SB)
+	return report.Finding{
+		Severity: report.SeverityWarning, Code: report.CodeNorthdBehind, Certainty: report.ConfidenceLikely,
+		Text:     "ovn-northd has not processed the newest configuration",
+		Evidence: []string{fmt.Sprintf("nb_cfg: NB_Global %d, SB_Global %d", asked, done)},
+		Mend:     []string{command("ovn-nbctl", "--wait=sb", "sync") + " # returns once ovn-northd has; if it does not, is ovn-northd running?"},
+	}, err == nil && done < asked
+}
+
+// awaits reports whether a cause may go away once ovn-northd has processed the newest configuration:
+// something is lacking, or a rule decides that the Northbound database no longer has.
+func awaits(f report.Finding) bool {
+	switch f.Code {
+	case report.CodeUnknown, report.CodeNoRoute, report.CodeNoACLAllows, report.CodeNextHopUnresolved, report.CodeARPUnanswerable, report.CodeLBNoBackend:
+		return true
+	case report.CodeACLDrop, report.CodeACLReject, report.CodePolicyDrop, report.CodeBlackholeRoute:
+		return f.NB == nil
+	}
+	return false
+}
+
+// unaccounted reports whether a branch ended on a chassis by a flow that no logical flow accounts
+// for.
+func unaccounted(b *report.Branch, chassis string) bool {
+	r := b.Reason
+	return r != nil && r.Chassis == chassis && r.Table != nil && r.LogicalFlow == nil && (r.Code == report.CodeUnknown || r.Code == "")
 }
 
 // chassisOf names the chassis that the packets of a session pass.

@@ -97,6 +97,11 @@ func (j *judge) outlived(ctx context.Context, p *pin) (report.Finding, bool) {
 	reaches, answered := j.outcome(p.of)
 	fresh, freshAnswered := j.outcome(j.New)
 	switch {
+	case p.by[0].ct.Direction == report.DirectionReply:
+		// An answer should pass by its entry, unless the direction that it answers no longer passes.
+		if !isTrue(reaches) || !isFalse(answered) || !isFalse(fresh) {
+			return f, false
+		}
 	case isTrue(answered), p.of == j.Standing && isTrue(reaches):
 	case isTrue(freshAnswered), isFalse(reaches) && isTrue(fresh):
 		f.Severity = report.SeverityError
@@ -116,7 +121,12 @@ func (j *judge) outlived(ctx context.Context, p *pin) (report.Finding, bool) {
 		f.Where["zone_name"] = u.ct.ZoneName
 	}
 	f.Evidence = append(f.Evidence, u.title()+": "+entryText(e)+", answers from "+sourceOf(e.Reply))
-	j.stale(ctx, &f, u)
+	if p.by[0].ct.Direction == report.DirectionReply {
+		f.Code = report.CodePolicyOutlived
+		f.Text = fmt.Sprintf("the entry in %s passes the answers of a connection that today's rules do not allow any more", u.title())
+	} else {
+		j.stale(ctx, &f, u)
+	}
 	for _, other := range p.by {
 		f.Mend = append(f.Mend, flush(other.chassis, other.ct.Zone, other.ct.Entry.Original))
 	}

@@ -33,6 +33,12 @@ func through(r *report.Report, e *report.Entry, port string) *report.Report {
 	return r
 }
 
+// reply makes the first packet's look-up that of an answer.
+func reply(r *report.Report) *report.Report {
+	r.Packets[0].Hops[0].Segments[0].CT[0].Direction = report.DirectionReply
+	return r
+}
+
 // TestPinned checks what a live entry does that a new connection would not get.
 func TestPinned(t *testing.T) {
 	in := over(t, ovntest.New(t, ovntest.Topology))
@@ -66,6 +72,9 @@ func TestPinned(t *testing.T) {
 			[]report.Code{"stale-nat"}, report.SeverityWarning, "as no NAT rule does for a new connection"},
 		{"passes what a rule drops", through(established(), entry("20.0.0.3", "20.0.0.3", 80), "sw1-p1"), lost(), nil,
 			[]report.Code{"policy-outlived"}, report.SeverityWarning, "passes what today's rules would not pass for a new connection"},
+		{"answers of a connection that a rule now drops", reply(through(brokenAt("SYN-ACK", lost().Packets[0].Branches[0]), entry("20.0.0.3", "20.0.0.3", 80), "sw1-p1")), lost(), nil,
+			[]report.Code{"reply-dropped", "port-not-bound", "policy-outlived"}, report.SeverityError, "sw0-p2"},
+		{"answers of a connection that is allowed", reply(through(established(), entry("20.0.0.3", "20.0.0.3", 80), "sw1-p1")), lost(), nil, nil, "", ""},
 		{"the same way", through(established(), entry("20.0.0.3", "20.0.0.3", 80), "sw1-p1"), fresh(), nil, nil, "", ""},
 		{"lost either way", through(lost(), entry("30.0.0.10", "20.0.0.9", 80), ""), lost(), nil, []report.Code{"port-not-bound"}, report.SeverityError, "sw0-p2"},
 	} {
@@ -86,7 +95,7 @@ func TestPinned(t *testing.T) {
 			if f.Severity != c.severity || !strings.Contains(f.Text, c.text) {
 				t.Errorf("%s: %s", f.Severity, f.Text)
 			}
-			if f.Code == report.CodePortNotBound {
+			if f.Code == report.CodePortNotBound || f.Code == report.CodeReplyDropped {
 				return
 			}
 			if len(f.Mend) != 1 || !strings.HasPrefix(f.Mend[0], flush) || !strings.HasSuffix(f.Mend[0], "ct_nw_proto=6,ct_tp_src=1000,ct_tp_dst=80 # on hv1") {

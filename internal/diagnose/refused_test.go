@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/diagnose"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
@@ -41,43 +40,5 @@ func TestRefused(t *testing.T) {
 		if w.Reaches == nil || *w.Reaches || w.Answered == nil || *w.Answered || w.Packets == nil || w.Warnings == nil {
 			t.Errorf("%s: %+v", c.ref.Code, w)
 		}
-	}
-}
-
-// TestOutdated checks that a flow which is missing where the packet ended decides, and that daemons
-// that are behind come last.
-func TestOutdated(t *testing.T) {
-	d := ovntest.New(t, ovntest.Topology)
-	in := over(t, d)
-	if _, err := d.SBCtl(t.Context(), "chassis-add hv1 geneve 192.168.0.1\nset sb_global . nb_cfg=7"); err != nil {
-		t.Fatal(err)
-	}
-	table := 46
-	lost := func() *report.Report {
-		r := brokenAt("SYN", &report.Branch{Verdict: engine.Dropped, Header: header(), Reason: &report.Reason{Code: report.CodeNoACLAllows, Chassis: "hv1", Table: &table, Text: "drop"}})
-		r.Packets[0].Hops = []*report.Hop{{Chassis: "hv1"}}
-		return r
-	}
-	missing := report.Finding{Severity: report.SeverityWarning, Code: report.CodeFlowNotInstalled, Text: "missing", Where: map[string]string{"chassis": "hv1", "table": "46"}}
-	codes := func(w *report.WhyReport) string {
-		var out []string
-		for _, f := range w.Causes {
-			out = append(out, string(f.Severity)+" "+string(f.Code))
-		}
-		return strings.Join(out, ", ")
-	}
-	in.Live = lost()
-	in.Live.Packets[0].Findings = []report.Finding{missing}
-	if got := codes(diagnose.Why(t.Context(), in)); got != "error flow-not-installed, error no-acl-allows, warning stale-controller" {
-		t.Error(got)
-	}
-	missing.Where = map[string]string{"chassis": "hv1", "table": "30"}
-	in.Live = lost()
-	in.Live.Packets[0].Findings = []report.Finding{missing}
-	if got := codes(diagnose.Why(t.Context(), in)); got != "error no-acl-allows, warning flow-not-installed, warning stale-controller" {
-		t.Error(got)
-	}
-	if got := codes(diagnose.Why(t.Context(), diagnose.Input{Live: established(), NB: in.NB, SB: in.SB})); got != "" {
-		t.Errorf("of a session that goes through: %s", got)
 	}
 }
