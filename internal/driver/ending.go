@@ -118,16 +118,22 @@ func (e *ending) branch(v engine.Verdict, port, why string) *Branch {
 }
 
 // end ends the packet with a verdict. port is empty where it ends at none, why where the look-up
-// that decided is the whole reason.
+// that decided is the whole reason. A refusal that leaves OVN is as much one as a refusal that
+// arrives at a VIF.
 func (e *ending) end(v engine.Verdict, port, why string) *Branch {
+	outside := v == engine.External
+	if outside && e.from.reject && e.leaf.Mirror == "" {
+		v = engine.Rejected
+	}
 	b := e.branch(v, port, why)
+	b.Outside = outside
 	switch {
 	case v == engine.Rejected && e.from.why != nil:
 		b.Cause = e.from.why
 	case v != engine.Delivered && e.leaf.Mirror == "":
 		b.Cause = e.cause(b)
 	}
-	if v == engine.External && e.leaf.Port != nil {
+	if outside && e.leaf.Port != nil {
 		b.Network = networkOf(e.at.info, e.leaf.Port.Bridge)
 	}
 	e.track.keep(e.from, b)

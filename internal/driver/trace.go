@@ -77,6 +77,8 @@ type Branch struct {
 	Made    string // which packet of OVN's own this is: "tcp_reset", "arp"; empty for the traced one
 	// Mirror is the mirror whose copy this is; such a branch does not count for the verdict.
 	Mirror string
+	// Outside reports that the packet left by a physical port for somebody OVN does not own.
+	Outside bool
 	// Ignored reports that the packet ended at a bridge's own port with another unicast MAC than that
 	// port's: a copy that the bridge floods, which the host's stack does not take (eth_type_trans:
 	// PACKET_OTHERHOST).
@@ -100,7 +102,10 @@ func (b *Branch) Kind() string {
 	case engine.Delivered:
 		return "port"
 	case engine.Rejected:
-		if b.Port != "" {
+		switch {
+		case b.Outside:
+			return "external"
+		case b.Port != "":
 			return "port" // the sender's, where the refusal arrives
 		}
 		return "controller"

@@ -6,8 +6,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// TestKind checks at what branches end. A refusal ends at the sender's port, or at the controller
-// where only its sending is known.
+// TestKind checks at what branches end. A refusal ends at the sender's port, outside, or at the
+// controller where only its sending is known.
 func TestKind(t *testing.T) {
 	for _, c := range []struct {
 		b    Branch
@@ -15,6 +15,7 @@ func TestKind(t *testing.T) {
 	}{
 		{Branch{Verdict: engine.Delivered, Port: "p1"}, "port"},
 		{Branch{Verdict: engine.Rejected, Port: "p1"}, "port"},
+		{Branch{Verdict: engine.Rejected, Port: "eth1", Outside: true}, "external"},
 		{Branch{Verdict: engine.Rejected}, "controller"},
 		{Branch{Verdict: engine.Controller}, "controller"},
 		{Branch{Verdict: engine.Dropped}, "drop"},

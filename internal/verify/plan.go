@@ -101,7 +101,7 @@ func outcome(o driver.Outcome) Outcome {
 	anyPort, anyAddr := picks(engine.ChoiceNATPort), picks(engine.ChoiceNATAddress)
 	out.loose = anyPort || anyAddr
 	for _, b := range o.Branches {
-		at := Place{Chassis: b.Chassis, Port: b.Port, Physical: b.Verdict == engine.External}
+		at := Place{Chassis: b.Chassis, Port: b.Port, Physical: b.Outside}
 		switch {
 		case b.Mirror != "":
 			out.Hidden = append(out.Hidden, "the copy of mirror "+b.Mirror)
