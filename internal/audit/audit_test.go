@@ -97,6 +97,12 @@ var faulty = []struct {
 		[]string{"zone 3 (sw1-p1)", "hv1 zone 1 (sw0-p1)", "likely"}},
 	{"the same in userspace", nil, []string{"hv1 sw0-p1: tcp 10.0.0.3:9>20.0.0.3:8080, uest", "hv3 sw1-p1: tcp 10.0.0.3:9>20.0.0.3:8080, usyn, left=20"}, "warning invalid-state", nil},
 	{"the gateway's half gone", nil, []string{"hv1 sw0-p1: tcp 10.0.0.3:9>172.16.0.100:80, est"}, "warning entry-vanished", []string{"port sw0-p1: an entry is established, and the gateway of router lr0 on hv3 has lost its half"}},
+	{"the gateway's half of an answered UDP connection gone", nil, []string{"hv1 sw0-p1: udp 10.0.0.3:9>172.16.0.100:53, replied, left=20"}, "warning entry-vanished",
+		[]string{"port sw0-p1: an entry is in use, and the gateway of router lr0 on hv3 has lost its half", "likely"}},
+	{"of an assured one", nil, []string{"hv1 sw0-p1: udp 10.0.0.3:9>172.16.0.100:53, assured, left=110"}, "warning entry-vanished", []string{"an entry is in use", "likely"}},
+	{"of one in userspace", nil, []string{"hv1 sw0-p1: udp 10.0.0.3:9>172.16.0.100:53, user, left=27"}, "warning entry-vanished",
+		[]string{"an entry is in use", "the table does not say whether it was answered", "possible"}},
+	{"of a ping in userspace", nil, []string{"hv1 sw0-p1: icmp 10.0.0.3>172.16.0.100 type=8 code=0 id=9, user, left=15"}, "warning entry-vanished", []string{"possible"}},
 	{"the half of a gateway router behind another router gone", func(r *rows) {
 		r.nb.NATs[0].Logical, r.nb.NATs[1].Logical = prefix("20.0.0.0/24"), prefix("20.0.0.9/32") // lr0 translates nothing of sw0
 		r.nb.NATs[3].Logical = prefix("10.0.0.0/24")                                              // and gr0 does
@@ -215,6 +221,18 @@ func TestNoFault(t *testing.T) {
 			r.nb.SwitchPorts[1].Type = "virtual"
 		}, nil},
 		{"traffic between the router's networks", nil, []string{"hv1 sw0-p1: tcp 10.0.0.3:9>20.0.0.4:80, est"}},
+		{"a UDP connection that has just begun", nil, []string{"hv1 sw0-p1: udp 10.0.0.3:9>172.16.0.100:53, user, left=59", "hv1 sw0-p1: udp 10.0.0.3:8>172.16.0.100:53, user, left=30",
+			"hv1 sw0-p1: udp 10.0.0.3:7>172.16.0.100:53, left=25", "hv1 sw0-p1: udp 10.0.0.3:6>172.16.0.100:53, replied, left=29"}},
+		{"UDP connections that end", nil, []string{"hv1 sw0-p1: udp 10.0.0.3:9>172.16.0.100:53, user, left=9", "hv1 sw0-p1: udp 10.0.0.3:8>172.16.0.100:53, replied, left=9",
+			"hv1 sw0-p1: udp 10.0.0.3:7>172.16.0.100:53, assured, left=28", "hv1 sw0-p1: udp 10.0.0.3:6>172.16.0.100:53, user"}},
+		{"a UDP packet to a next hop that nobody has", func(r *rows) { r.hops = nil }, []string{"hv1 sw0-p1: udp 10.0.0.3:9>172.16.0.100:53, user, left=27"}},
+		{"a UDP packet to a default route that nobody has", func(r *rows) { r.nb.Routes[0].NextHop = "172.16.0.254" }, []string{"hv1 sw0-p1: udp 10.0.0.3:9>8.8.8.8:53, user, left=27"}},
+		{"a UDP packet that a policy may drop", func(r *rows) {
+			r.nb.Policies = []ovn.PolicyRow{{UUID: id(81), Priority: 7, Match: "udp", Action: "drop"}}
+			r.nb.Routers[0].Policies = ids(81)
+		}, []string{"hv1 sw0-p1: udp 10.0.0.3:9>172.16.0.100:53, user, left=27"}},
+		{"a UDP packet that may be too large", func(r *rows) { r.nb.RouterPorts[2].Options = map[string]string{"gateway_mtu": "900"} },
+			[]string{"hv1 sw0-p1: udp 10.0.0.3:9>172.16.0.100:53, user, left=27"}},
 		{"a rule that depends on more than the source", func(r *rows) { r.nb.NATs[1].Match = "tcp" }, []string{"hv1 sw0-p1: tcp 10.0.0.3:9>172.16.0.100:80, est"}},
 	} {
 		r := sample()

@@ -72,11 +72,14 @@ func (a *auditor) contradiction(c *connection.Connection) {
 func (a *auditor) vanished(c *connection.Connection) {
 	for i := range c.Legs {
 		l := newLeg(a.inv, &c.Legs[i])
-		if !established(&l.Entry) {
+		alive := lifeOf(&l.Entry)
+		if alive == lifeless {
 			continue
 		}
-		a.forcedGone(c, &l)
-		a.gatewayGone(c, &l)
+		if alive == answered {
+			a.forcedGone(c, &l)
+		}
+		a.gatewayGone(c, &l, alive)
 	}
 }
 
@@ -129,21 +132,24 @@ func (a *auditor) orphan(c *connection.Connection, l *leg) {
 }
 
 // gatewayGone: entry-vanished, of a connection from a port to the outside: the port's zone has it
-// established, the router translates the port's address on the way out, and the zones of the
-// router on its gateway, all of which were read, do not have it.
-func (a *auditor) gatewayGone(c *connection.Connection, l *leg) {
+// answered, the router translates the port's address on the way out, and the zones of the
+// router on its gateway, all of which were read, do not have it. Where the table does not say whether
+// it was answered, nothing on the way may have stopped its first packet, and the finding is possible
+// only.
+func (a *auditor) gatewayGone(c *connection.Connection, l *leg, alive life) {
 	p := l.owner.Port
 	if p == nil || p.Type != "" || p.Switch == nil || len(p.Switch.Routers) != 1 || l.translates() {
 		return
 	}
 	src, dst := l.Entry.Orig.Src.Addr(), l.Entry.Orig.Dst.Addr()
-	r := p.Switch.Routers[0].Router
 	if !p.Has(src) || len(a.inv.Owners(dst)) > 0 || a.nobody(dst) {
 		return
 	}
-	if r = a.translator(r, src, dst); r == nil {
+	way := a.translator(p.Switch.Routers[0].Router, src, dst)
+	if way == nil || alive == maybe && !a.arrives(way, dst) {
 		return
 	}
+	r := way[len(way)-1]
 	n, gateway := outward(a.inv, r, src)
 	if n == nil || a.chassis[gateway] == nil || a.chassis[gateway].Partial {
 		return
@@ -154,11 +160,19 @@ func (a *auditor) gatewayGone(c *connection.Connection, l *leg) {
 			return
 		}
 	}
-	a.entry(fmt.Sprint("gateway", r.UUID, p.Name), report.SeverityWarning, report.CodeEntryVanished, l, func(i *issue) {
+	state := "in use"
+	if established(&l.Entry) {
+		state = "established"
+	}
+	a.entry(fmt.Sprint("gateway", r.UUID, p.Name, state, alive), report.SeverityWarning, report.CodeEntryVanished, l, func(i *issue) {
 		i.Certainty, i.NB = report.ConfidenceLikely, natRow(n)
 		i.Where["gateway"] = gateway
 		i.text = func(n int) string {
-			return fmt.Sprintf("port %s: %s established, and the gateway of router %s on %s has lost its half: the answers are not translated back", p.Name, entries(n, "is", "are"), r.Name, gateway)
+			return fmt.Sprintf("port %s: %s %s, and the gateway of router %s on %s has lost its half: the answers are not translated back", p.Name, entries(n, "is", "are"), state, r.Name, gateway)
+		}
+		if alive == maybe {
+			i.Certainty = report.ConfidencePossible
+			i.evidence("the table does not say whether it was answered: its packets may have been lost before the gateway, too")
 		}
 		i.evidence("rule: %s", natText(n))
 	})
@@ -167,14 +181,15 @@ func (a *auditor) gatewayGone(c *connection.Connection, l *leg) {
 // maxRouters is the maximum number of routers that a packet is followed through.
 const maxRouters = 8
 
-// translator returns the router that translates the source of a packet on its way to an address
-// outside: r itself, or the first one after it by static routes. It is nil where the way depends on
-// more than the destination, or ends before.
-func (a *auditor) translator(r *inventory.Router, src, dst netip.Addr) *inventory.Router {
+// translator returns the routers on a packet's way to an address outside, up to the one that
+// translates its source: r, and those after it by static routes. It is nil where the way depends on
+// more than the destination, or no router translates.
+func (a *auditor) translator(r *inventory.Router, src, dst netip.Addr) (way []*inventory.Router) {
 	for range maxRouters {
+		way = append(way, r)
 		for _, n := range r.NATs {
 			if n.IsSource() && n.Logical.IsValid() && n.Logical.Contains(src) {
-				return r
+				return way
 			}
 		}
 		hop, ok := nextRouter(r, dst)

@@ -19,6 +19,7 @@ type rows struct {
 	nb    *ovn.Configuration
 	sb    *ovn.State
 	learn *inventory.Learned
+	hops  []ovn.NeighbourRow // learned too, of addresses that the Northbound database does not have
 }
 
 func id(n byte) ovsdb.UUID { return ovsdb.UUID{15: n} }
@@ -99,6 +100,7 @@ func sample() *rows {
 			Monitors: []ovn.MonitorRow{{Addr: netip.MustParseAddrPort("20.0.0.4:8080"), Protocol: "tcp", Port: "sw1-p2", Status: "online"}},
 		},
 		learn: &inventory.Learned{},
+		hops:  []ovn.NeighbourRow{{Port: "lr0-public", IP: addr("172.16.0.100")}, {Port: "gr0-public", IP: addr("172.16.0.100")}},
 	}
 }
 
@@ -137,6 +139,10 @@ func record(t testing.TB, line string) connection.Record {
 			e.Source, e.UserTCP = ctstate.FromUserspace, &ctstate.UserTCPInfo{Orig: ctstate.UserTCPSynSent}
 		case "ureset":
 			e.Source, e.UserTCP = ctstate.FromUserspace, &ctstate.UserTCPInfo{}
+		case "user":
+			e.Source = ctstate.FromUserspace
+		case "assured":
+			e.Status |= ctstate.SeenReply | ctstate.Assured
 		case "replied":
 			e.Status |= ctstate.SeenReply
 		case "offload":
@@ -172,6 +178,9 @@ func tuple(t testing.TB, in string) ctstate.Tuple {
 func input(t testing.TB, r *rows, lines ...string) *Input {
 	t.Helper()
 	in := &Input{Inventory: inventory.New(r.nb, r.sb), Learned: r.learn}
+	for _, n := range r.hops {
+		in.Inventory.AddLearned(in.Learned, n)
+	}
 	for _, name := range []string{"hv1", "hv2", "hv3"} {
 		zones := map[uint16]string{}
 		for owner, zone := range zoneNumbers {

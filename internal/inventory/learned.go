@@ -13,6 +13,38 @@ import (
 type Learned struct {
 	Neighbours []ovn.NeighbourRow
 	FDB        []ovn.FDBRow
+
+	known map[neighbour]struct{}
+}
+
+// neighbour is an address at a router port.
+type neighbour struct {
+	port *RouterPort
+	ip   netip.Addr
+}
+
+// Knows reports whether a router that translates has learned the MAC address of an IP address at one
+// of its ports, or was given it.
+func (l *Learned) Knows(p *RouterPort, ip netip.Addr) bool {
+	_, ok := l.known[neighbour{p, ip}]
+	return ok
+}
+
+// AddLearned adds a row, of which it keeps little if the Northbound database does not have the address.
+func (inv *Inventory) AddLearned(l *Learned, n ovn.NeighbourRow) {
+	p := inv.routerPorts[n.Port]
+	if p == nil || p.Switch == nil {
+		return
+	}
+	if len(p.Router.NATs) > 0 {
+		if l.known == nil {
+			l.known = map[neighbour]struct{}{}
+		}
+		l.known[neighbour{p, n.IP}] = struct{}{}
+	}
+	if len(inv.MACsOn(p.Switch, n.IP)) > 0 {
+		l.Neighbours = append(l.Neighbours, n)
+	}
 }
 
 // Learned reads MAC_Binding, Static_MAC_Binding and FDB, and keeps the rows of addresses that the
@@ -20,9 +52,7 @@ type Learned struct {
 func (inv *Inventory) Learned(ctx context.Context, sb *ovn.SB) (*Learned, error) {
 	out := &Learned{}
 	err := sb.Learned(ctx, func(n ovn.NeighbourRow) {
-		if p := inv.routerPorts[n.Port]; p != nil && p.Switch != nil && len(inv.MACsOn(p.Switch, n.IP)) > 0 {
-			out.Neighbours = append(out.Neighbours, n)
-		}
+		inv.AddLearned(out, n)
 	}, func(f ovn.FDBRow) {
 		if len(inv.portsByMAC[f.MAC]) > 0 {
 			out.FDB = append(out.FDB, f)
