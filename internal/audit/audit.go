@@ -22,6 +22,7 @@ type Input struct {
 	Inventory   *inventory.Inventory
 	Learned     *inventory.Learned // nil: not read
 	Connections []connection.Connection
+	Former      []connection.Record // entries of zones that OVN does not have now, not those of zone 0
 	Chassis     []Chassis
 	// Address restricts the findings about the configuration to one address. The connections must be
 	// restricted by the caller. Invalid: no restriction.
@@ -86,6 +87,7 @@ func Audit(in *Input) *Result {
 		a.contradiction(c)
 		a.vanished(c)
 	}
+	a.former()
 	zones.report(a)
 	rows := usage.report(a)
 	a.balancers()

@@ -111,6 +111,18 @@ var faulty = []struct {
 	{"forced SNAT gone", nil, []string{"hv2 gr0_dnat: tcp 172.16.0.100:9>172.16.0.60:80 | tcp 20.0.0.3:8080>172.16.0.100:9, est, natted, force_snat"}, "warning entry-vanished",
 		[]string{"router gr0", "source NAT in zone 8 is gone"}},
 	{"forced SNAT alone", nil, []string{"hv2 gr0_snat: tcp 172.16.0.100:9>20.0.0.3:8080 | tcp 20.0.0.3:8080>100.64.0.2:9, est"}, "warning orphan-half", []string{"router gr0", "zone 7"}},
+	{"zone of source NAT moved", func(r *rows) {
+		set(&r.nb.Routers[1].Options, "chassis", "hv2")
+		r.nb.Routers[1].Options["snat-ct-zone"] = "8"
+	},
+		[]string{"alone", "hv2 zone=77: udp 20.0.0.3:9>172.16.0.100:53 | udp 172.16.0.100:53>172.16.0.2:9, replied", "hv2 zone=77: tcp 20.0.0.3:9>172.16.0.100:80 | tcp 172.16.0.100:80>172.16.0.2:9, est"},
+		"warning zone-moved", []string{"router gr0: 2 entries are left in zone 77 of hv2, which OVN does not have now; its zone of source NAT is 8", "now:8", "zone_name:gr0_snat", "router:gr0",
+			"options:snat-ct-zone of router gr0 is 8", "likely", "flush-conntrack zone=77"}},
+	{"zone of source NAT moved, its rule gone", nil, []string{"hv3 zone=77: udp 10.0.0.9:9>172.16.0.100:53 | udp 172.16.0.100:53>172.16.0.77:9, replied"}, "warning zone-moved", []string{"router lr0", "source NAT is 6"}},
+	{"zone of destination NAT moved, of a VIP", nil, []string{"hv3 zone=77: tcp 172.16.0.100:9>172.16.0.50:80 | tcp 10.0.0.3:8080>172.16.0.100:9, est, natted"}, "warning zone-moved",
+		[]string{"router lr0", "destination NAT is 5"}},
+	{"zone of destination NAT moved, of a floating address", nil, []string{"hv3 zone=77: tcp 172.16.0.100:9>172.16.0.10:80 | tcp 10.0.0.3:80>172.16.0.100:9, est"}, "warning zone-moved",
+		[]string{"router lr0", "zone_name:lr0_dnat"}},
 	{"VIP without a backend", func(r *rows) {
 		r.nb.Balancers[1].VIPs = map[string]string{"30.0.0.10:53": "20.0.0.4:5353", "30.0.0.11:53": ""}
 	}, nil, "warning lb-no-backend", []string{`"dns": VIP 30.0.0.11:53`, "dropped"}},
@@ -221,6 +233,14 @@ func TestNoFault(t *testing.T) {
 			r.nb.SwitchPorts[1].Type = "virtual"
 		}, nil},
 		{"traffic between the router's networks", nil, []string{"hv1 sw0-p1: tcp 10.0.0.3:9>20.0.0.4:80, est"}},
+		{"entries of zones that OVN has never had", nil, []string{
+			"hv3 zone=77: udp 192.168.1.5:9>8.8.8.8:53 | udp 8.8.8.8:53>192.168.1.1:9, replied",          // of somebody else's addresses
+			"hv3 zone=77: udp 10.0.0.9:9>8.8.8.8:53 | udp 8.8.8.8:53>192.168.1.1:9, replied",             // the router has no such address
+			"hv3 zone=77: udp 10.0.0.9:9>172.16.0.100:53, replied",                                       // not translated
+			"hv3 zone=77: tcp 172.16.0.100:9>172.16.0.50:80, est",                                        // nor this
+			"hv1 zone=77: udp 10.0.0.9:9>172.16.0.100:53 | udp 172.16.0.100:53>172.16.0.1:9",             // the router does not translate there
+			"hv3 zone=77: udp 20.0.0.9:9>172.16.0.100:53 | udp 172.16.0.100:53>172.16.0.2:9",             // a gateway router of another chassis
+			"hv3 zone=77: tcp 10.0.0.9:9>172.16.0.100:80 | tcp 172.16.0.100:80>172.16.0.1:9, timewait"}}, // ends
 		{"a UDP connection that has just begun", nil, []string{"hv1 sw0-p1: udp 10.0.0.3:9>172.16.0.100:53, user, left=59", "hv1 sw0-p1: udp 10.0.0.3:8>172.16.0.100:53, user, left=30",
 			"hv1 sw0-p1: udp 10.0.0.3:7>172.16.0.100:53, left=25", "hv1 sw0-p1: udp 10.0.0.3:6>172.16.0.100:53, replied, left=29"}},
 		{"UDP connections that end", nil, []string{"hv1 sw0-p1: udp 10.0.0.3:9>172.16.0.100:53, user, left=9", "hv1 sw0-p1: udp 10.0.0.3:8>172.16.0.100:53, replied, left=9",

@@ -254,8 +254,16 @@ func outward(inv *inventory.Inventory, r *inventory.Router, src netip.Addr) (rul
 // zoneOf returns the number of a router's zone on a chassis; ok is false if the chassis has none, or
 // its entries were not all read.
 func (a *auditor) zoneOf(chassis string, r *inventory.Router, use string) (zone uint16, ok bool) {
+	if c := a.chassis[chassis]; c == nil || c.Partial {
+		return 0, false
+	}
+	return a.zoneNow(chassis, r, use)
+}
+
+// zoneNow returns the number of a router's zone on a chassis; ok is false if the chassis has none.
+func (a *auditor) zoneNow(chassis string, r *inventory.Router, use string) (zone uint16, ok bool) {
 	c := a.chassis[chassis]
-	if c == nil || c.Partial {
+	if c == nil {
 		return 0, false
 	}
 	for zone, name := range c.Zones {

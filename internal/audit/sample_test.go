@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,7 +109,7 @@ func sample() *rows {
 var zoneNumbers = map[string]uint16{"sw0-p1": 1, "sw0-p2": 2, "sw1-p1": 3, "sw1-p2": 4, "lr0_dnat": 5, "lr0_snat": 6, "gr0_dnat": 7, "gr0_snat": 8, "sw0_dnat": 9}
 
 // record reads an entry, written as "CHASSIS ZONE-OWNER: ORIG | REPLY, WORD...". Without a reply it
-// is the original tuple inverted. Words are a state (est: established on both sides), left=SECONDS,
+// is the original tuple inverted. The owner of a zone that OVN does not have is zone=NUMBER. Words are a state (est: established on both sides), left=SECONDS,
 // or a mark's bit.
 func record(t testing.TB, line string) connection.Record {
 	t.Helper()
@@ -118,6 +119,12 @@ func record(t testing.TB, line string) connection.Record {
 	orig, reply, hasReply := strings.Cut(words[0], " | ")
 	r := connection.Record{Chassis: chassis, ZoneName: owner, Entry: ctstate.Entry{Zone: zoneNumbers[owner], Orig: tuple(t, orig), Source: ctstate.FromKernel}}
 	e := &r.Entry
+	if zone, ok := strings.CutPrefix(owner, "zone="); ok {
+		if _, err := fmt.Sscan(zone, &e.Zone); err != nil {
+			t.Fatal(line, err)
+		}
+		r.ZoneName = ""
+	}
 	if r.Entry.Zone == 0 {
 		t.Fatalf("%s: no zone %q", line, owner)
 	}
@@ -192,7 +199,14 @@ func input(t testing.TB, r *rows, lines ...string) *Input {
 	for _, line := range lines {
 		records = append(records, record(t, line))
 	}
-	in.Connections = connection.Join(records, nil)
+	// A zone without an owner is one that OVN does not have now.
+	isFormer := func(r connection.Record) bool { return r.ZoneName == "" }
+	for _, r := range records {
+		if isFormer(r) {
+			in.Former = append(in.Former, r)
+		}
+	}
+	in.Connections = connection.Join(slices.DeleteFunc(records, isFormer), nil)
 	return in
 }
 

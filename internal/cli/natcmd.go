@@ -118,12 +118,13 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 		return nil, err
 	}
 	res, err := gather.Read(ctx, run.SB, run.Nodes, chassis, gather.Request{
-		Filter: connection.Filter{Host: f.address}, Limit: f.limit, MaxDump: c.dumpBound(),
+		Filter: connection.Filter{Host: f.address}, Limit: f.limit, MaxDump: c.dumpBound(), Former: true,
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer res.Release()
+	in.Former = res.Former
 	in.Connections = slices.SortedFunc(res.Connections(), connection.Compare)
 	if f.address.IsValid() && len(in.Connections) == 0 && len(inv.Owners(f.address)) == 0 {
 		return nil, usage.Errorf("ovn-ct-trace nat, without ADDRESS, reports on all",

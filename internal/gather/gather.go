@@ -4,6 +4,7 @@
 package gather
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,11 +31,16 @@ type Request struct {
 	Filter  connection.Filter
 	Limit   int // maximum number of entries of a chassis; 0: no limit
 	MaxDump int // as in node.TraceRequest
+	// Former also reads entries of zones that OVN does not have now (node.ListRequest.Former).
+	Former bool
 }
 
 // Result is what was read. The caller releases it.
 type Result struct {
 	Chassis []*Chassis // in the order in which they were given
+	// Former are entries of zones that OVN does not have now, which the filter selects. They are part
+	// of no connection: other software may have made them.
+	Former []connection.Record
 
 	mu     sync.Mutex
 	store  connection.Store
@@ -110,7 +116,7 @@ func Read(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, 
 			return nil, err
 		}
 	}
-	list := node.ListRequest{Limit: req.Limit, MaxDump: req.MaxDump}
+	list := node.ListRequest{Limit: req.Limit, MaxDump: req.MaxDump, Former: req.Former}
 	addrs, some := req.Filter.Addrs()
 	if some {
 		list.Addrs, out.have = addrs, map[place]bool{}
@@ -163,25 +169,33 @@ func (r *Result) list(ctx context.Context, c *Chassis, req node.ListRequest) {
 		req.Addrs, req.Tuples, c.whole = nil, nil, true
 	}
 	kept := 0
+	var former []connection.Record // of zones without a name: the result says which OVN does not have
 	res, err := c.lister.List(ctx, req, func(batch []ctstate.Entry) error {
-		r.mu.Lock()
-		defer r.mu.Unlock()
 		for i := range batch {
 			record := connection.Record{Chassis: c.Name, ZoneName: c.Zones[batch[i].Zone], Entry: batch[i]}
-			if r.have != nil {
-				at := placeOf(&record)
-				if r.have[at] {
-					continue
-				}
-				r.have[at] = true
+			if req.Former && record.ZoneName == "" {
+				former = append(former, record)
+				continue
 			}
-			if err := r.store.Add(&record); err != nil {
+			isNew, err := r.keep(&record)
+			if err != nil {
 				return err
 			}
-			kept++
+			if isNew {
+				kept++
+			}
 		}
 		return nil
 	})
+	for i := range former {
+		if res != nil && slices.Contains(res.Former, former[i].Entry.Zone) {
+			r.keepFormer(&former[i])
+		} else if isNew, kerr := r.keep(&former[i]); kerr != nil {
+			err = cmp.Or(err, kerr)
+		} else if isNew {
+			kept++
+		}
+	}
 	c.Listed.Count += kept
 	if res != nil {
 		c.Listed.Cut = c.Listed.Cut || res.Cut
@@ -190,6 +204,30 @@ func (r *Result) list(ctx context.Context, c *Chassis, req node.ListRequest) {
 		c.Listed.Unreadable += res.Unreadable
 	}
 	c.Err = err
+}
+
+// keep keeps an entry; isNew is false if it was kept before.
+func (r *Result) keep(record *connection.Record) (isNew bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.have != nil {
+		at := placeOf(record)
+		if r.have[at] {
+			return false, nil
+		}
+		r.have[at] = true
+	}
+	return true, r.store.Add(record)
+}
+
+// keepFormer keeps an entry of a zone that OVN does not have now, if the filter selects it.
+func (r *Result) keepFormer(record *connection.Record) {
+	if !r.filter.Match(&connection.Connection{Legs: []connection.Record{*record}}) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Former = append(r.Former, *record)
 }
 
 // complete asks for the other entries of the connections found, which may have other addresses

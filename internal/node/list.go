@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -31,13 +32,17 @@ type ListRequest struct {
 	Tuples []ctstate.Tuple `json:"tuples,omitempty"`
 	Zones  []uint16        `json:"zones,omitempty"` // none: all zones of OVN on the chassis
 	Limit  int             `json:"limit,omitempty"` // maximum number of entries; 0: no limit
+	// Former adds entries of the zones that OVN does not have on the chassis now, up to maxFormer: OVN
+	// may have had them before. Zone 0, the host's own, is never listed. It is for requests without
+	// Tuples and Zones; older nodes ignore it.
+	Former bool `json:"former,omitempty"`
 	// MaxDump is that of TraceRequest.
 	MaxDump int `json:"max_dump,omitempty"`
 }
 
 // ListResult says what was read.
 type ListResult struct {
-	Count int  `json:"count"`         // number of entries handed over
+	Count int  `json:"count"`         // number of entries handed over, without those of Former
 	Cut   bool `json:"cut,omitempty"` // there are more than Limit
 	// Changed reports that the table changed during each of several readings: entries may be missing.
 	Changed bool `json:"changed,omitempty"`
@@ -46,7 +51,12 @@ type ListResult struct {
 	Held time.Duration `json:"held,omitempty"`
 	// Unreadable is the number of lines of a userspace datapath's table that could not be read.
 	Unreadable int `json:"unreadable,omitempty"`
+	// Former are the zones of the entries that ListRequest.Former added, in ascending order.
+	Former []uint16 `json:"former,omitempty"`
 }
+
+// maxFormer is the maximum number of entries that ListRequest.Former adds.
+const maxFormer = 4096
 
 // batchSize is the number of entries in a batch.
 const batchSize = 512
@@ -86,6 +96,7 @@ func (l *listing) finish(err error) error {
 	if err != nil {
 		return err
 	}
+	l.out.Former = slices.Sorted(maps.Keys(l.former))
 	return l.flush()
 }
 
@@ -109,6 +120,8 @@ type listing struct {
 	zones  map[uint16]bool
 	addrs  map[netip.Addr]bool    // Addrs
 	tuples map[ctstate.Tuple]bool // Tuples and their inverses
+	former map[uint16]bool        // zones that OVN does not have now, of which entries were taken
+	added  int                    // number of these entries
 	again  bool                   // several readings may return the same entry
 	seen   map[entryKey]struct{}  // if again
 	batch  []ctstate.Entry
@@ -119,7 +132,7 @@ type listing struct {
 func newListing(req *ListRequest, zones map[uint16]bool, yield func([]ctstate.Entry) error) *listing {
 	l := &listing{
 		req: req, zones: zones, addrs: map[netip.Addr]bool{}, tuples: map[ctstate.Tuple]bool{},
-		seen: map[entryKey]struct{}{}, yield: yield, out: &ListResult{},
+		former: map[uint16]bool{}, seen: map[entryKey]struct{}{}, yield: yield, out: &ListResult{},
 	}
 	for _, a := range req.Addrs {
 		l.addrs[a] = true
@@ -135,7 +148,8 @@ func newListing(req *ListRequest, zones map[uint16]bool, yield func([]ctstate.En
 
 // add takes an entry if it is selected and was not taken before.
 func (l *listing) add(e *ctstate.Entry) error {
-	if !l.zones[e.Zone] || !l.selects(e) {
+	own := l.zones[e.Zone]
+	if !own && !l.wasOwn(e.Zone) || !l.selects(e) {
 		return nil
 	}
 	if l.again {
@@ -145,14 +159,24 @@ func (l *listing) add(e *ctstate.Entry) error {
 		}
 		l.seen[k] = struct{}{}
 	}
-	if l.req.Limit > 0 && l.out.Count >= l.req.Limit {
+	switch {
+	case !own:
+		l.former[e.Zone] = true
+		l.added++
+	case l.req.Limit > 0 && l.out.Count >= l.req.Limit:
 		return errCut
+	default:
+		l.out.Count++
 	}
-	l.out.Count++
 	if l.batch = append(l.batch, *e); len(l.batch) < batchSize {
 		return nil
 	}
 	return l.flush()
+}
+
+// wasOwn reports whether entries of a zone that OVN does not have now are to be taken.
+func (l *listing) wasOwn(zone uint16) bool {
+	return l.req.Former && zone != 0 && l.added < maxFormer
 }
 
 func (l *listing) flush() error {
@@ -180,7 +204,7 @@ func (l *listing) userspace(ctx context.Context, t *ctdpif.Table) error {
 		return err
 	}
 	var zone *uint16
-	if len(l.zones) == 1 {
+	if len(l.zones) == 1 && !l.req.Former {
 		for z := range l.zones {
 			zone = &z
 		}
@@ -217,7 +241,7 @@ func (l *listing) kernel(ctx context.Context, t *ctnetlink.Table) error {
 	case len(l.req.Tuples) == 0 && ctnetlink.CanSearch(l.req.Addrs):
 		l.again = true
 		read = t.Having(ctx, l.req.Addrs)
-	case len(l.zones) == 1:
+	case len(l.zones) == 1 && !l.req.Former:
 		for z := range l.zones {
 			read = t.All(ctx, ctnetlink.Filter{HasZone: true, Zone: z})
 		}

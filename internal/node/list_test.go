@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -123,12 +124,14 @@ func TestListKernel(t *testing.T) {
 		"a tuple of the reply":  {ListRequest{Tuples: []ctstate.Tuple{tuple("10.0.0.1:53", "10.0.0.2:7")}}, 1},
 		"a tuple or an address": {ListRequest{Tuples: []ctstate.Tuple{tuple("10.0.0.8:7", "10.0.0.7:53")}, Addrs: []netip.Addr{two}}, 2},
 		"a limit":               {ListRequest{Limit: 3}, 3},
+		"former zones too":      {ListRequest{Former: true}, 6},
+		"of an address":         {ListRequest{Former: true, Addrs: []netip.Addr{one}}, 3},
 		"nobody":                {ListRequest{Addrs: []netip.Addr{netip.MustParseAddr("10.9.9.9")}}, 0},
 	} {
 		got := 0
 		l := newListing(&c.req, zones, func(batch []ctstate.Entry) error {
 			for _, e := range batch {
-				if !zones[e.Zone] {
+				if !zones[e.Zone] && !(c.req.Former && e.Zone == 7) {
 					t.Errorf("%s: an entry of zone %d", name, e.Zone)
 				}
 			}
@@ -136,11 +139,49 @@ func TestListKernel(t *testing.T) {
 			return nil
 		})
 		err := l.finish(l.kernel(t.Context(), tbl))
-		if err != nil || got != c.want || l.out.Count != c.want {
+		former := 0
+		if c.req.Former {
+			former = 1
+			if !slices.Equal(l.out.Former, []uint16{7}) {
+				t.Errorf("%s: zones %v", name, l.out.Former)
+			}
+		}
+		if err != nil || got != c.want || l.out.Count != c.want-former {
 			t.Errorf("%s: %d entries, want %d: %+v, %v", name, got, c.want, l.out, err)
 		}
 		if cut := c.req.Limit > 0; l.out.Cut != cut {
 			t.Errorf("%s: cut is %v", name, l.out.Cut)
 		}
+	}
+}
+
+// A zone of OVN's is no reason not to see the others, of which a maximum is taken beside the limit.
+func TestListFormer(t *testing.T) {
+	ns := nstest.New(t)
+	nstest.Conntrack(t, ns, false)
+	tbl, err := ctnetlink.Open(t.Context(), ns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tbl.Close() })
+	tuple := ctstate.Tuple{Proto: 17, Src: netip.MustParseAddrPort("10.0.0.1:1"), Dst: netip.MustParseAddrPort("10.0.0.2:53")}
+	for _, zone := range []uint16{0, 5, 9, 7} {
+		if err := tbl.Create(t.Context(), ctnetlink.Spec{Zone: zone, Orig: tuple, Timeout: 100}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := newListing(&ListRequest{Former: true, Limit: 1}, map[uint16]bool{5: true}, func([]ctstate.Entry) error { return nil })
+	if err := l.finish(l.kernel(t.Context(), tbl)); err != nil || l.out.Count != 1 || l.out.Cut || !slices.Equal(l.out.Former, []uint16{7, 9}) {
+		t.Errorf("%+v, %v", l.out, err)
+	}
+	total := 0
+	l = newListing(&ListRequest{Former: true}, map[uint16]bool{5: true}, func(batch []ctstate.Entry) error { total += len(batch); return nil })
+	for range maxFormer + 10 {
+		if err := l.add(&ctstate.Entry{Zone: 7, Orig: tuple}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.finish(nil); err != nil || total != maxFormer || l.out.Count != 0 || l.out.Cut {
+		t.Errorf("%d entries of a former zone: %+v, %v", total, l.out, err)
 	}
 }
