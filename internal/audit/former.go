@@ -16,7 +16,7 @@ import (
 func (a *auditor) former() {
 	for i := range a.Former {
 		l := newLeg(a.inv, &a.Former[i])
-		if l.ends() || l.portless() || !l.translates() {
+		if l.ends() {
 			continue
 		}
 		for _, r := range a.inv.Routers {
