@@ -59,6 +59,9 @@ func NATFaults(t *lab.Topology) []NATFault {
 			"gateway router gr0 is on hv1 now", "hv2")),
 		mended(fault("entry-vanished", handshake("", "", b.tcp("sw3-p3", "ext1", 80), "external hv3"), []string{"acl-add sw3 from-lport 100 ip allow-related"},
 			[]string{"@hv3 ovs-appctl dpctl/flush-conntrack"}, []string{"acl-del sw3 from-lport 100 ip"}, "port sw3-p3", "router lr1", "hv3")),
+		mended(fault("zone-moved", handshake("", "", b.tcp("sw4-p2", "ext3", 80), "external hv2"), nil, []string{"set logical_router gr0 options:snat-ct-zone=955", "@sleep 1s"},
+			// ovn-controller keeps the zone that the option gave: the next run finds another one.
+			[]string{"set logical_router gr0 options:snat-ct-zone=954", "@sleep 1s", "remove logical_router gr0 options snat-ct-zone", "@sleep 1s"}, "router gr0", "of hv2, which OVN does not have now", "is 955")),
 		mended(fault("blocked-mark", blocked, nil, nil, []string{"acl-del pg2 to-lport 1010 'outport == @pg2 && tcp.dst == 8080'"}, "sw2-p2", "hv3")),
 		fault("snat-hits-vip", handshake("", "", out(40080), "external hv3"), []string{"lb-add lb-port 172.16.0.1:40080 50.0.0.3:80 tcp", "lr-lb-add lr1 lb-port"}, nil,
 			[]string{"lb-del lb-port"}, "172.16.0.1:40080", `"lb-port"`),
