@@ -76,8 +76,8 @@ func protoNumber(name string) string {
 	return name // a protocol without a name is its number already
 }
 
-// known says where the connection's entry is, and where it was looked up; or names the ACL, if that
-// drops a new connection's request as well.
+// known says where the connection's entry is, and where it was looked up; or names the ACL, if
+// that drops a new connection's request as well.
 func (j *judge) known(ctx context.Context, s *scene, f *report.Finding) {
 	if len(s.reason.KnownIn) == 0 {
 		return
@@ -100,8 +100,9 @@ func (j *judge) known(ctx context.Context, s *scene, f *report.Finding) {
 	}
 }
 
-// dropsNew reports whether a packet opens its connection, or repeats the packet that did, and ended at
-// an ACL at which the request of a new connection ends too: what another zone knows explains nothing.
+// dropsNew reports whether a packet opens its connection, or repeats the packet that did, and ended
+// at an ACL at which the request of a new connection ends too: what another zone knows explains
+// nothing.
 func (j *judge) dropsNew(s *scene) bool {
 	acl, h := s.reason.NB, s.header()
 	if s.reply || acl == nil || acl.Table != "ACL" || j.New == nil || len(j.New.Packets) != 1 {
