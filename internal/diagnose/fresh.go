@@ -110,11 +110,11 @@ func awaits(f report.Finding) bool {
 	return false
 }
 
-// unaccounted reports whether a branch ended on a chassis by a flow that no logical flow accounts
+// unaccounted reports whether a branch ended on a chassis by a flow of OVN that no logical flow accounts
 // for.
 func unaccounted(b *report.Branch, chassis string) bool {
 	r := b.Reason
-	return r != nil && r.Chassis == chassis && r.Table != nil && r.LogicalFlow == nil && (r.Code == report.CodeUnknown || r.Code == "")
+	return r != nil && r.Chassis == chassis && r.Table != nil && r.Cookie != "" && r.Cookie != "0x0" && r.LogicalFlow == nil && (r.Code == report.CodeUnknown || r.Code == "")
 }
 
 // chassisOf names the chassis that the packets of a session pass.

@@ -48,6 +48,7 @@ func TestOutdated(t *testing.T) {
 	}
 	in.Live = lost()
 	in.Live.Packets[0].Branches[0].Reason.Code = ""
+	in.Live.Packets[0].Branches[0].Reason.Cookie = "0xdead"
 	if got := codes(diagnose.Why(t.Context(), in)); got != "error stale-controller" {
 		t.Errorf("dropped by a flow without a logical flow: %s", got)
 	}
