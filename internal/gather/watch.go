@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
@@ -38,29 +39,35 @@ const maxWatched = 1_000_000
 // Watch reports what happens to connections that the filter selects, until ctx ends. It calls ready
 // when all chassis are watched. A chassis that cannot be watched ends it with an error.
 func Watch(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, req Request, ready func(), out func(*Change) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	w := &watching{sb: sb, req: req, records: map[place]connection.Record{}, flows: map[ctstate.Tuple]map[place]bool{}, in: make(chan arrival),
-		names: map[string]string{}, ports: owners{}, gone: map[place]bool{}}
+	w := newWatching(sb, req)
 	for _, row := range chassis {
 		c := &Chassis{Name: row.Name}
 		if c.reach(ctx, nodes, row); c.Err != nil {
-			cancel()
 			return c.Err
 		}
 		w.chassis = append(w.chassis, c)
 	}
-	ended := make(chan struct{}, len(w.chassis))
+	return w.watch(ctx, ready, out)
+}
+
+func newWatching(sb *ovn.SB, req Request) *watching {
+	return &watching{
+		sb: sb, req: req, in: make(chan arrival), names: map[string]string{}, ports: owners{},
+		records: map[place]connection.Record{}, flows: map[ctstate.Tuple]map[place]bool{}, gone: map[place]bool{},
+	}
+}
+
+// watch follows all chassis until ctx ends or one of them fails.
+func (w *watching) watch(ctx context.Context, ready func(), out func(*Change) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var following sync.WaitGroup
 	for _, c := range w.chassis {
-		go func() {
-			w.follow(ctx, c)
-			ended <- struct{}{}
-		}()
+		following.Go(func() { w.follow(ctx, c) })
 	}
 	err := w.run(ctx, ready, out)
 	cancel()
-	for range w.chassis {
-		<-ended
-	}
+	following.Wait()
 	return err
 }
 

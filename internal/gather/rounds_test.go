@@ -1,0 +1,179 @@
+package gather
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+)
+
+// entry is written as "zone: orig | reply"; without a reply nothing is translated.
+func entry(t testing.TB, line string) ctstate.Entry {
+	t.Helper()
+	var e ctstate.Entry
+	zone, tuples, _ := strings.Cut(line, ": ")
+	orig, reply, translated := strings.Cut(tuples, " | ")
+	var err error
+	if _, err = fmt.Sscan(zone, &e.Zone); err != nil {
+		t.Fatal(err)
+	}
+	if e.Orig, err = ctstate.ParseTuple(orig); err != nil {
+		t.Fatal(err)
+	}
+	e.Reply, _ = e.Orig.Invert()
+	if translated {
+		if e.Reply, err = ctstate.ParseTuple(reply); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Source = ctstate.FromKernel
+	return e
+}
+
+// table is a node that lists what a request selects, and counts the requests.
+type table struct {
+	entries []ctstate.Entry
+	asked   int
+	err     error
+	events  chan []node.Event
+}
+
+func (n *table) List(_ context.Context, req node.ListRequest, yield func([]ctstate.Entry) error) (*node.ListResult, error) {
+	n.asked++
+	res := &node.ListResult{}
+	for _, e := range n.entries {
+		flows := flowsOf(&e)
+		selected := len(req.Addrs)+len(req.Tuples) == 0 ||
+			slices.ContainsFunc(req.Tuples, func(t ctstate.Tuple) bool { return slices.Contains(flows[:], connection.Flow(t)) })
+		for _, a := range req.Addrs {
+			selected = selected || e.Orig.Src.Addr() == a || e.Orig.Dst.Addr() == a || e.Reply.Src.Addr() == a || e.Reply.Dst.Addr() == a
+		}
+		if selected {
+			if err := yield([]ctstate.Entry{e}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return res, n.err
+}
+
+// Watch reports the batches that the test sends.
+func (n *table) Watch(ctx context.Context, _ node.WatchRequest, yield func([]node.Event) error) (*node.WatchResult, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case batch := <-n.events:
+			if err := yield(batch); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+func chassis(name, datapath string, n *table) *Chassis {
+	return &Chassis{Name: name, Info: &node.Info{Datapath: datapath}, Zones: map[uint16]string{}, lister: n}
+}
+
+// The entries of a connection that have none of the addresses asked for are found by their tuples;
+// a userspace table is read once.
+func TestRounds(t *testing.T) {
+	// Client 10.0.0.3 to VIP 30.0.0.1, DNAT on hv1, SNAT on hv2, another SNAT on hv3, the server on hv4.
+	hv1 := &table{entries: []ctstate.Entry{entry(t, "1: tcp 10.0.0.3:4000>30.0.0.1:80 | tcp 20.0.0.4:8080>10.0.0.3:4000"), entry(t, "1: tcp 10.0.0.9:1>10.0.0.8:2")}}
+	hv2 := &table{entries: []ctstate.Entry{entry(t, "2: tcp 10.0.0.3:4000>20.0.0.4:8080 | tcp 20.0.0.4:8080>172.16.0.1:5000")}}
+	hv3 := &table{entries: []ctstate.Entry{entry(t, "3: tcp 172.16.0.1:5000>20.0.0.4:8080 | tcp 20.0.0.4:8080>100.64.0.1:6000")}}
+	hv4 := &table{entries: []ctstate.Entry{entry(t, "4: tcp 100.64.0.1:6000>20.0.0.4:8080"), entry(t, "4: udp 1.1.1.1:1>2.2.2.2:2")}}
+	for _, kind := range []string{"system", "netdev"} {
+		hv4.asked = 0
+		filter, err := connection.ParseFilter("host 10.0.0.3", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &Result{filter: filter, have: map[place]bool{}, Chassis: []*Chassis{
+			chassis("hv1", "system", hv1), chassis("hv2", "system", hv2), chassis("hv3", "system", hv3), chassis("hv4", kind, hv4),
+		}}
+		list := node.ListRequest{}
+		list.Addrs, _ = filter.Addrs()
+		each(r.Chassis, func(_ int, c *Chassis) { r.list(t.Context(), c, list) })
+		r.complete(t.Context(), list)
+		all := slices.Collect(r.Connections())
+		if len(all) != 1 || len(all[0].Legs) != 4 || all[0].Legs[3].Chassis != "hv4" {
+			t.Errorf("%s: %+v", kind, all)
+		}
+		if once := hv4.asked == 1; once != (kind == "netdev") {
+			t.Errorf("%s: its table was read %d times", kind, hv4.asked)
+		}
+		r.Release()
+	}
+}
+
+// A chassis that fails keeps its error, and the others' entries.
+func TestUnreached(t *testing.T) {
+	broken := errors.New("no answer")
+	r := &Result{Chassis: []*Chassis{
+		chassis("hv1", "system", &table{entries: []ctstate.Entry{entry(t, "1: tcp 10.0.0.3:4000>30.0.0.1:80")}}),
+		chassis("hv2", "system", &table{err: broken}),
+	}}
+	each(r.Chassis, func(_ int, c *Chassis) { r.list(t.Context(), c, node.ListRequest{}) })
+	if errs := r.Unreached(); len(errs) != 1 || !errors.Is(errs[0], broken) || r.Entries() != 1 {
+		t.Errorf("%v, %d entries", errs, r.Entries())
+	}
+	r.Release()
+}
+
+// Events of the entries of one connection, on two chassis, are one change; lost events make the
+// table be read again, and what has changed meanwhile follows.
+func TestWatch(t *testing.T) {
+	first := entry(t, "1: tcp 10.0.0.3:4000>30.0.0.1:80 | tcp 20.0.0.4:8080>10.0.0.3:4000")
+	second := entry(t, "4: tcp 10.0.0.3:4000>20.0.0.4:8080")
+	missed := entry(t, "1: udp 10.0.0.3:53>30.0.0.1:53")
+	hv1, hv4 := &table{events: make(chan []node.Event)}, &table{events: make(chan []node.Event)}
+	w := newWatching(nil, Request{})
+	w.names[""] = ""
+	w.chassis = []*Chassis{chassis("hv1", "system", hv1), chassis("hv4", "system", hv4)}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	now := time.Now()
+	ready := []node.Event{{Kind: node.EventReady, Time: now}}
+	go func() {
+		hv1.events <- ready
+		hv4.events <- ready
+		hv1.events <- []node.Event{{Kind: node.EventNew, Time: now, Entry: &first}}
+		hv4.events <- []node.Event{{Kind: node.EventNew, Time: now, Entry: &second}}
+	}()
+	var got []string
+	err := w.watch(ctx, func() { got = append(got, "ready") }, func(c *Change) error {
+		if c.Lost != "" {
+			got = append(got, "lost on "+c.Lost)
+			return nil
+		}
+		text := fmt.Sprintf("%d legs:", len(c.Connection.Legs))
+		for _, e := range c.Events {
+			text += fmt.Sprintf(" %s %s", e.Kind, e.Record.Chassis)
+		}
+		got = append(got, text)
+		switch len(got) {
+		case 2:
+			go func() {
+				hv1.entries = []ctstate.Entry{missed} // the first is gone
+				hv1.events <- []node.Event{{Kind: node.EventLost, Time: now}}
+			}()
+		case 5:
+			cancel()
+		}
+		return nil
+	})
+	want := []string{"ready", "2 legs: new hv1 new hv4", "lost on hv1", "2 legs: destroy hv1", "1 legs: new hv1"}
+	slices.Sort(got[min(3, len(got)):])
+	slices.Sort(want[3:])
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v\nwant %q", got, err, want)
+	}
+}
