@@ -90,7 +90,12 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 	if nb, err := opt.DialNB(ctx); err != nil {
 		f.say(report.SeverityWarning, report.CodeNorthboundUnreachable, err.Error(), "rules are named by logical flow only; --nb names the database", nil)
 	} else {
-		f.say(report.SeverityInfo, report.CodeNorthbound, "Northbound database at "+nb.Remote(), "", nil)
+		text := "Northbound database at " + nb.Remote()
+		// false: OVN's flows do not match ct.inv, and packets that conntrack finds invalid pass.
+		if value, err := nb.Option(ctx, "use_ct_inv_match"); err == nil && value != "" {
+			text += "; options:use_ct_inv_match " + value
+		}
+		f.say(report.SeverityInfo, report.CodeNorthbound, text, "", nil)
 		nb.Close()
 	}
 	sb, err := opt.DialSB(ctx)

@@ -64,7 +64,17 @@ func (c *checkup) summary() string {
 	if ct := c.after.Conntrack; ct.Max > 0 {
 		fmt.Fprintf(&b, "; %d of %d connections", ct.Count, ct.Max)
 	}
+	if len(c.after.Datapaths) > 0 && len(c.after.Unknown) == 0 { // the kernel's conntrack: its settings decide which packets are invalid
+		fmt.Fprintf(&b, "; nf_conntrack_tcp_be_liberal %s, nf_conntrack_tcp_loose %s", onOff(c.after.Conntrack.TCPBeLiberal), onOff(c.after.Conntrack.TCPLoose))
+	}
 	return b.String()
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }
 
 // rise returns by how much a counter of conntrack rose between the two readings. It is 0 where that

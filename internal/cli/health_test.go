@@ -106,3 +106,16 @@ func TestDoctorStatus(t *testing.T) {
 		}
 	}
 }
+
+// The line of a chassis has the settings that decide which packets are invalid, where they were read.
+func TestSummary(t *testing.T) {
+	h := &node.Health{Datapaths: []node.DatapathStats{{Name: "ovs-system"}}, Conntrack: node.Conntrack{Count: 1, Max: 2, TCPLoose: true}}
+	const settings = "; nf_conntrack_tcp_be_liberal off, nf_conntrack_tcp_loose on"
+	if got := (&checkup{after: h}).summary(); !strings.HasSuffix(got, "1 of 2 connections"+settings) {
+		t.Error(got)
+	}
+	h.Unknown = []string{"conntrack settings: no"}
+	if got := (&checkup{after: h}).summary(); strings.Contains(got, settings) {
+		t.Error(got)
+	}
+}

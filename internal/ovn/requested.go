@@ -19,3 +19,12 @@ func (n *NB) Requested(ctx context.Context, sb *SB) (asked, done int64, err erro
 	}
 	return north[0][0].Int("nb_cfg"), south[0][0].Int("nb_cfg"), nil
 }
+
+// Option returns an option of NB_Global; empty if it is not set.
+func (n *NB) Option(ctx context.Context, key string) (string, error) {
+	res, err := n.Select(ctx, ovsdb.From("NB_Global", "options"))
+	if err != nil || len(res[0]) == 0 {
+		return "", err
+	}
+	return res[0][0].Map("options")[key], nil
+}
