@@ -86,7 +86,12 @@ func (j *judge) noACL(_ context.Context, s *scene, f *report.Finding) {
 // ACL of its own, which is stateless too.
 func (j *judge) untracked(ctx context.Context, s *scene, f *report.Finding) {
 	on, direction, priority, tier := ovn.ACLOwner{Name: f.Where["datapath"]}, directionOf(s.reason.Stage), int64(1000), int64(0)
-	if a := j.readACL(ctx, s.reason.NB); a != nil {
+	a := j.readACL(ctx, s.reason.NB)
+	switch {
+	case a != nil && a.Action == "allow-stateless":
+		f.Text = fmt.Sprintf("%s lets the request pass untracked, so that conntrack does not know the answer: %s", aclTitle(a), s.reason.Text)
+		f.Evidence = append(f.Evidence, "match: "+a.Match)
+	case a != nil:
 		f.Text = fmt.Sprintf("%s drops the answer, which conntrack does not know: %s", aclTitle(a), s.reason.Text)
 		f.Evidence = append(f.Evidence, "match: "+a.Match)
 		direction, priority, tier = a.Direction, a.Priority, a.Tier

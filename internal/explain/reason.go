@@ -81,12 +81,14 @@ func (e *Explainer) nearest(ctx context.Context, chassis string, r *Reason, s *s
 	if s.eval != nil && s.eval.named.Flow != nil {
 		from = s.eval.named.Flow
 	}
-	untracked, err := e.untracked(ctx, s, from)
+	untracked, by, err := e.untracked(ctx, s, from)
 	if err != nil {
 		return err
 	}
 	if untracked != "" {
-		r.Kind = KindUntracked
+		if r.Kind = KindUntracked; r.NB == nil {
+			r.NB = by // what drops the answer is no rule's
+		}
 		r.Text += "; " + untracked
 		return nil
 	}

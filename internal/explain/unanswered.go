@@ -12,44 +12,45 @@ import (
 // untracked returns why conntrack cannot know the connection of a packet that an ACL stage drops,
 // where an ACL allows the other direction: an answer that is not tracked, or whose request was not,
 // needs a rule of its own. It returns nothing for a packet that begins a connection, and where the
-// other direction is not allowed either.
-func (e *Explainer) untracked(ctx context.Context, s *seen, from *LogicalFlow) (string, error) {
+// other direction is not allowed either. by is the rule that lets the request pass untracked, if
+// there is one.
+func (e *Explainer) untracked(ctx context.Context, s *seen, from *LogicalFlow) (why string, by *NBRow, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l := s.lookup
 	dp, err := e.datapathOf(ctx, s)
 	if err != nil || dp == nil {
-		return "", err
+		return "", nil, err
 	}
 	l.datapath = dp
 	f, err := e.factsOn(ctx, dp, s.packet())
 	if err != nil || f.begins() {
-		return "", err
+		return "", nil, err
 	}
 	request := f.reversed()
 	if f.holds("ct.trk") != yes {
 		l.stage = stage{from.Pipeline, from.TableID}
 		acl, err := e.allowing(ctx, l, request, func(lf *LogicalFlow) bool { return !drops(lf.Actions) && !rejects(lf.Actions) })
 		if err != nil || acl == nil {
-			return "", err
+			return "", nil, err
 		}
 		why, err := e.whyUntracked(ctx, s, f)
 		if err != nil || why == "" {
-			return "", err
+			return "", nil, err
 		}
-		return fmt.Sprintf("no entry can be here: %s; %s allows the other direction, and the answer needs a rule of its own", why, acl.rule()), nil
+		return fmt.Sprintf("no entry can be here: %s; %s allows the other direction, and the answer needs a rule of its own", why, acl.rule()), nil, nil
 	}
 	// The request came the other way through the same port: its stage is the other pipeline's.
 	pre, ok := e.stageNamed(otherWay(from.Stage) + "pre_acl")
 	if !ok {
-		return "", nil
+		return "", nil, nil
 	}
 	l.stage = pre
 	acl, err := e.allowing(ctx, l, request, func(lf *LogicalFlow) bool { return lf.Hint != "" && !strings.Contains(lf.Actions, "reg0[0] = 1") })
 	if err != nil || acl == nil {
-		return "", err
+		return "", nil, err
 	}
-	return fmt.Sprintf("no entry can be here: %s lets the other direction pass untracked, and the answer needs a rule of its own", acl.rule()), nil
+	return fmt.Sprintf("no entry can be here: %s lets the other direction pass untracked, and the answer needs a rule of its own", acl.rule()), acl.NB, nil
 }
 
 // begins reports whether a packet is not an answer: a SYN, an ICMP message other than an echo

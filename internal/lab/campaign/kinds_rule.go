@@ -99,7 +99,8 @@ func aclStateless(d *draw) Instance {
 		Teardown: []string{"acl-del sw1 " + out, "acl-del sw1 " + in, "acl-del sw1 from-lport 1201 'sctp'"},
 		Inject:   []string{"acl-del sw1 " + out, fmt.Sprintf("--name=%s acl-add sw1 %s allow-stateless", loose, out)},
 		Mend:     []string{"acl-del sw1 " + out, "acl-add sw1 " + out + " allow-related"},
-		Asks:     []Ask{{Args: f.why(d.topo), Codes: []string{"reply-dropped", "untracked-here"}, Objects: []string{name, "?--bare --columns=_uuid find acl name=" + name}}},
+		Asks: []Ask{{Args: f.why(d.topo), Codes: []string{"reply-dropped", "untracked-here"},
+			Objects: []string{name, "?--bare --columns=_uuid find acl name=" + name, loose, "?--bare --columns=_uuid find acl name=" + loose}}},
 	}
 }
 
