@@ -123,24 +123,20 @@ func (c *capture) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer c.d.Close()
-	run := c.d.Run()
-	defer func() {
-		if cerr := run.Close(ctx); err == nil {
-			err = cerr
+	return inRun(ctx, c.d, func(run *deployment.Run) error {
+		if err := c.begin(bounded, run); err != nil {
+			return err
 		}
-	}()
-	if err := c.begin(bounded, run); err != nil {
-		return err
-	}
-	defer closeLate(ctx, func(ctx context.Context) error { c.rec.End(ctx); return nil })
-	err = c.collect(ctx)
-	if len(c.out.Frames) > 0 && ctx.Err() != nil {
-		err = nil // stopped by the user, who has seen some
-	}
-	if err != nil {
-		return err
-	}
-	return c.finish()
+		defer closeLate(ctx, func(ctx context.Context) error { c.rec.End(ctx); return nil })
+		err := c.collect(ctx)
+		if len(c.out.Frames) > 0 && ctx.Err() != nil {
+			err = nil // stopped by the user, who has seen some
+		}
+		if err != nil {
+			return err
+		}
+		return c.finish()
+	})
 }
 
 // begin finds the port and begins to record.
@@ -238,21 +234,18 @@ func (c *capture) trace(ctx context.Context, f watch.Frame) (r *report.Report, e
 	}
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
-	run := c.d.Run()
-	defer func() {
-		if cerr := run.Close(ctx); err == nil {
-			err = cerr
+	err = inRun(ctx, c.d, func(run *deployment.Run) error {
+		if segmented {
+			run.Warn(fmt.Sprintf("the frame has %d bytes, more than the MTU of %s (%d): it stands for several packets, and is traced as one of them",
+				f.Wire, c.rec.Device, c.rec.MTU))
 		}
-	}()
-	if segmented {
-		run.Warn(fmt.Sprintf("the frame has %d bytes, more than the MTU of %s (%d): it stands for several packets, and is traced as one of them",
-			f.Wire, c.rec.Device, c.rec.MTU))
-	}
-	ans, err := judged.Answer(ctx, run, question.Entries{})
-	if err != nil {
-		return nil, err
-	}
-	return ans.Report, nil
+		ans, err := judged.Answer(ctx, run, question.Entries{})
+		if err == nil {
+			r = ans.Report
+		}
+		return err
+	})
+	return r, err
 }
 
 // finish prints what remains, and sets the exit status.

@@ -128,7 +128,7 @@ func filterUsage(err error) error {
 	return ue
 }
 
-func (a *app) conn(ctx context.Context, c *common, f *connFlags) (err error) {
+func (a *app) conn(ctx context.Context, c *common, f *connFlags) error {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -136,49 +136,49 @@ func (a *app) conn(ctx context.Context, c *common, f *connFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	bounded, cancel := c.bound(ctx)
-	defer cancel()
-	d, err := c.open(bounded)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	run := d.Run()
-	defer func() {
-		if cerr := run.Close(ctx); err == nil {
-			err = cerr
-		}
-	}()
-	if filter.Expr != nil && len(ovnexpr.Sets(filter.Expr)) > 0 {
-		names, failed := question.Symbols(bounded, run)
-		named, err := connection.ParseFilter(f.filter, names)
-		if err := failed(); err != nil {
+	return c.run(ctx, func(ctx context.Context, run *deployment.Run) error {
+		chassis, err := f.resolve(ctx, run, &filter)
+		if err != nil {
 			return err
 		}
+		if f.watch {
+			return a.watch(ctx, c, run, chassis, filter)
+		}
+		return a.listConnections(ctx, c, f, run, chassis, filter)
+	})
+}
+
+// resolve completes the filter by what the databases know, and returns the chassis that are asked.
+func (f *connFlags) resolve(ctx context.Context, run *deployment.Run, filter *connection.Filter) ([]*ovn.Chassis, error) {
+	if filter.Expr != nil && len(ovnexpr.Sets(filter.Expr)) > 0 {
+		names, failed := question.Symbols(ctx, run)
+		named, err := connection.ParseFilter(f.filter, names)
+		if err := failed(); err != nil {
+			return nil, err
+		}
 		if err != nil {
-			return filterUsage(err)
+			return nil, filterUsage(err)
 		}
 		filter.Expr = named.Expr
 	}
-	if filter.From, err = addresses(bounded, run, "--from", f.from); err != nil {
-		return err
+	var err error
+	if filter.From, err = addresses(ctx, run, "--from", f.from); err != nil {
+		return nil, err
 	}
-	if filter.To, err = addresses(bounded, run, "--to", f.to); err != nil {
-		return err
+	if filter.To, err = addresses(ctx, run, "--to", f.to); err != nil {
+		return nil, err
 	}
-	chassis, err := chosen(bounded, run.SB, f.chassis)
-	if err != nil {
-		return err
-	}
-	if f.watch {
-		return a.watch(bounded, c, run, chassis, filter)
-	}
-	res, err := gather.Read(bounded, run.SB, run.Nodes, chassis, gather.Request{Filter: filter, Limit: f.limit, MaxDump: c.dumpBound()})
+	return chosen(ctx, run.SB, f.chassis)
+}
+
+// listConnections reads the connections and prints them.
+func (a *app) listConnections(ctx context.Context, c *common, f *connFlags, run *deployment.Run, chassis []*ovn.Chassis, filter connection.Filter) error {
+	res, err := gather.Read(ctx, run.SB, run.Nodes, chassis, gather.Request{Filter: filter, Limit: f.limit, MaxDump: c.dumpBound()})
 	if err != nil {
 		return err
 	}
 	defer res.Release()
-	inv, err := readInventory(bounded, run)
+	inv, err := readInventory(ctx, run)
 	if err != nil {
 		return err
 	}

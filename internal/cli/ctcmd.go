@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 
 	"github.com/spf13/cobra"
 
@@ -94,7 +93,7 @@ func (a *app) printLeftovers(c *common, out []report.Leftover) error {
 		fmt.Fprintln(a.out, "no synthetic entries")
 	}
 	for _, l := range out {
-		fmt.Fprintf(a.out, "%s: %s: zone %d: %s (run %d, expires %s)", l.Chassis, l.State, l.Zone, tupleText(l.Tuple), l.PID, l.Expires)
+		fmt.Fprintf(a.out, "%s: %s: zone %d: %s (run %d, expires %s)", l.Chassis, l.State, l.Zone, l.Tuple.Proto+" "+l.Tuple.Text(), l.PID, l.Expires)
 		if l.Why != "" {
 			fmt.Fprintf(a.out, ": %s", l.Why)
 		}
@@ -137,13 +136,3 @@ func (c *common) eachNode(ctx context.Context, f func(string, node.Node) error) 
 }
 
 func tupleOf(t ctstate.Tuple) *report.Tuple { return publish.Tuple(t) }
-
-func tupleText(t *report.Tuple) string {
-	end := func(host string, port *uint16) string {
-		if port == nil {
-			return host
-		}
-		return net.JoinHostPort(host, fmt.Sprint(*port))
-	}
-	return fmt.Sprintf("%s %s > %s", t.Proto, end(t.Src, t.Sport), end(t.Dst, t.Dport))
-}

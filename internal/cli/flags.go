@@ -137,6 +137,30 @@ func (c *common) open(ctx context.Context) (*deployment.Deployment, error) {
 	return d, err
 }
 
+// run connects to the deployment and lets f use it, within --timeout. It then closes what was opened
+// and removes what was committed.
+func (c *common) run(ctx context.Context, f func(bounded context.Context, run *deployment.Run) error) (err error) {
+	bounded, cancel := c.bound(ctx)
+	defer cancel()
+	d, err := c.open(bounded)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return inRun(ctx, d, func(run *deployment.Run) error { return f(bounded, run) })
+}
+
+// inRun lets f use a run of its own of an open deployment.
+func inRun(ctx context.Context, d *deployment.Deployment, f func(*deployment.Run) error) (err error) {
+	run := d.Run()
+	defer func() {
+		if cerr := run.Close(ctx); err == nil {
+			err = cerr
+		}
+	}()
+	return f(run)
+}
+
 func (c *common) nodeOptions() node.Options {
 	return node.Options{RunDir: c.rundir, Journal: c.journal}
 }

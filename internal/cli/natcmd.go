@@ -62,45 +62,34 @@ func (a *app) natCmd() *cobra.Command {
 	return cmd
 }
 
-func (a *app) nat(ctx context.Context, c *common, f *natFlags) (err error) {
+func (a *app) nat(ctx context.Context, c *common, f *natFlags) error {
 	if err := c.check(); err != nil {
 		return err
 	}
 	if f.limit < 0 {
 		return usage.Errorf("--limit 1000", "--limit %d is negative", f.limit)
 	}
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
-	d, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	run := d.Run()
-	defer func() {
-		if cerr := run.Close(ctx); err == nil {
-			err = cerr
+	return c.run(ctx, func(ctx context.Context, run *deployment.Run) error {
+		if run.NB == nil {
+			opt, err := c.options()
+			if err != nil {
+				return err
+			}
+			if run.NB, err = opt.DialNB(ctx); err != nil { // the rules are there
+				return err
+			}
+			defer run.NB.Close()
 		}
-	}()
-	if run.NB == nil {
-		opt, err := c.options()
+		rep, err := c.audit(ctx, run, f)
 		if err != nil {
 			return err
 		}
-		if run.NB, err = opt.DialNB(ctx); err != nil { // the rules are there
-			return err
+		a.status = findingsStatus(rep.Findings)
+		if c.output == "json" {
+			return render.AuditJSON(a.out, rep)
 		}
-		defer run.NB.Close()
-	}
-	rep, err := c.audit(ctx, run, f)
-	if err != nil {
-		return err
-	}
-	a.status = findingsStatus(rep.Findings)
-	if c.output == "json" {
-		return render.AuditJSON(a.out, rep)
-	}
-	return render.Audit(a.out, rep, a.renderOptions(c))
+		return render.Audit(a.out, rep, a.renderOptions(c))
+	})
 }
 
 // audit reads the databases and the entries, and compares them.

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 )
 
 // traceCmd traces one packet.
@@ -53,7 +55,7 @@ func (a *app) sessionCmd() *cobra.Command {
 
 // ask checks the input, connects, and prints the answer. It closes what it opened and removes what
 // it committed.
-func (a *app) ask(ctx context.Context, c *common, q *questionFlags, of *overlayFlags, session bool) (err error) {
+func (a *app) ask(ctx context.Context, c *common, q *questionFlags, of *overlayFlags, session bool) error {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -68,27 +70,16 @@ func (a *app) ask(ctx context.Context, c *common, q *questionFlags, of *overlayF
 	if err != nil {
 		return err
 	}
-	bounded, cancel := c.bound(ctx)
-	defer cancel()
-	d, err := c.open(bounded)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	run := d.Run()
-	defer func() {
-		if cerr := run.Close(ctx); err == nil {
-			err = cerr
-		}
-	}()
-	ans, err := judged.Answer(bounded, run, entries)
-	if err != nil {
-		return err
-	}
-	if of.saves() && ans.After != nil {
-		if err := of.save(*ans.After); err != nil {
+	return c.run(ctx, func(ctx context.Context, run *deployment.Run) error {
+		ans, err := judged.Answer(ctx, run, entries)
+		if err != nil {
 			return err
 		}
-	}
-	return a.answer(c, ans.Report)
+		if of.saves() && ans.After != nil {
+			if err := of.save(*ans.After); err != nil {
+				return err
+			}
+		}
+		return a.answer(c, ans.Report)
+	})
 }

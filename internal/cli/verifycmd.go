@@ -84,26 +84,20 @@ func (v *verification) check() error {
 	return nil
 }
 
-func (v *verification) run(ctx context.Context) (err error) {
+func (v *verification) run(ctx context.Context) error {
 	if err := v.check(); err != nil {
 		return err
 	}
 	if _, err := v.q.Judge(false); err != nil {
 		return err
 	}
-	bounded, cancel := v.bound(ctx)
-	defer cancel()
-	d, err := v.open(bounded)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	run := d.Run()
-	defer func() {
-		if cerr := run.Close(ctx); err == nil {
-			err = cerr
-		}
-	}()
+	return v.common.run(ctx, func(bounded context.Context, run *deployment.Run) error {
+		return v.sendAndCompare(ctx, bounded, run)
+	})
+}
+
+// sendAndCompare predicts, asks the user (for whom bounded does not run out), sends and compares.
+func (v *verification) sendAndCompare(ctx, bounded context.Context, run *deployment.Run) error {
 	ans, injected, err := v.predict(bounded, run)
 	if err != nil {
 		return err

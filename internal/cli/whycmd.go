@@ -86,13 +86,11 @@ func (a *app) why(ctx context.Context, c *common, q *questionFlags, watch bool) 
 
 // askWhy asks with nodes of its own, so that the answer sees what has changed.
 func (a *app) askWhy(ctx context.Context, d *deployment.Deployment, judged *question.Judged) (w *report.WhyReport, err error) {
-	run := d.Run()
-	defer func() {
-		if cerr := run.Close(ctx); err == nil {
-			err = cerr
-		}
-	}()
-	return judged.Why(ctx, run)
+	err = inRun(ctx, d, func(run *deployment.Run) error {
+		w, err = judged.Why(ctx, run)
+		return err
+	})
+	return w, err
 }
 
 // whyKey is what an answer says: whether it works, and what decides.
