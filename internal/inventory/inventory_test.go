@@ -152,6 +152,18 @@ func TestVIP(t *testing.T) {
 	}
 }
 
+// A VIP with the port, of a load balancer that the zone's owner does not have, does not hide the
+// owner's VIP without a port.
+func TestDestinationByOwner(t *testing.T) {
+	inv := sample()
+	for zone, want := range map[string]string{"sw0-p1": "web", "lr0_dnat": "any"} {
+		r := inv.Destination(zone, 6, endpoint("30.0.0.1:80"), endpoint("10.0.0.3:8080"))
+		if r.VIP == nil || r.VIP.Balancer.Name != want || !r.Holds {
+			t.Errorf("rule in zone %s: %+v, want load balancer %s", zone, r, want)
+		}
+	}
+}
+
 func TestNATAndGateways(t *testing.T) {
 	inv := sample()
 	lr0, gr0 := inv.Router("lr0"), inv.Router("gr0")

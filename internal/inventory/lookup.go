@@ -89,9 +89,16 @@ func (inv *Inventory) VIPs(ip netip.Addr) []*VIP { return inv.vipsByAddr[ip] }
 // VIP returns the VIPs that take a packet of the protocol to the address and port: those with the
 // port, or else those without one, which take every port and protocol.
 func (inv *Inventory) VIP(proto uint8, to netip.AddrPort) []*VIP {
+	return inv.vips(proto, to, func(*Balancer) bool { return true })
+}
+
+// vips is VIP of the load balancers that a packet passes: a VIP with the port of another load balancer
+// does not hide one without.
+func (inv *Inventory) vips(proto uint8, to netip.AddrPort, passes func(*Balancer) bool) []*VIP {
 	var exact, any []*VIP
 	for _, v := range inv.vipsByAddr[to.Addr()] {
 		switch {
+		case !passes(v.Balancer):
 		case v.Addr.Port() == 0:
 			any = append(any, v)
 		case v.Addr == to && v.Balancer.Protocol == proto:

@@ -25,10 +25,7 @@ func (r Rule) Known() bool { return r.NAT != nil || r.VIP != nil || r.Option != 
 func (inv *Inventory) Destination(zone string, proto uint8, to, now netip.AddrPort) Rule {
 	owner, _ := inv.Zone(zone)
 	var best Rule
-	for _, v := range inv.VIP(proto, to) {
-		if !owner.has(v.Balancer) {
-			continue
-		}
+	for _, v := range inv.vips(proto, to, owner.has) {
 		r := Rule{VIP: v, Holds: true}
 		switch b := v.Backend(now); {
 		case v.Unresolved:
