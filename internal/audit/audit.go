@@ -32,13 +32,19 @@ type Input struct {
 // Chassis is what is known of a chassis whose entries were read.
 type Chassis struct {
 	Name       string
-	Bridge     string              // the integration bridge
-	Zones      map[uint16]string   // owner by zone
-	Shared     map[uint16][]string // owners of the zones that have several
-	Count, Max uint64              // entries of all zones, and the table's limit; 0: unknown
+	Bridge     string                   // the integration bridge
+	Zones      map[uint16]string        // owner by zone
+	Shared     map[uint16][]SharedOwner // owners of the zones that have several
+	Count, Max uint64                   // entries of all zones, and the table's limit; 0: unknown
 	Limits     map[uint16]ctstate.ZoneLimit
 	// Partial is true if entries may be missing: the reading was cut short, or failed.
 	Partial bool
+}
+
+// SharedOwner is one of several owners of a zone.
+type SharedOwner struct {
+	Key  string // as ovn-controller wrote it; before 23.09, a router's has its UUID
+	Name string // the router by its name
 }
 
 // Result is what was found.

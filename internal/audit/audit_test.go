@@ -299,12 +299,18 @@ func TestAddress(t *testing.T) {
 func TestTables(t *testing.T) {
 	in := input(t, sample())
 	in.Chassis[0].Count, in.Chassis[1].Count = 900, 1000
-	in.Chassis[2].Shared = map[uint16][]string{7: {"sw0-p1", "sw0-p2"}}
+	in.Chassis[2].Bridge = "br-int"
+	in.Chassis[2].Shared = map[uint16][]SharedOwner{7: {{"sw0-p1", "sw0-p1"}, {"5c88ac2a-0000-0000-0000-000000000001_snat", "gr0_snat"}}}
 	in.Chassis[2].Limits = map[uint16]ctstate.ZoneLimit{1: {Limit: 10, Count: 8}, 2: {Limit: 10, Count: 9}, 3: {Limit: 10, Count: 10}}
 	var got []string
 	for _, f := range Audit(in).Findings {
 		if f.Severity != report.SeverityInfo {
 			got = append(got, fmt.Sprint(f.Severity, " ", f.Code, " ", f.Where["chassis"]))
+		}
+		// The key of the database is removed, and the owner is named by its name.
+		if f.Code == report.CodeZoneClash && (f.Text != "zone 7 of hv3 belongs to sw0-p1 and gr0_snat" ||
+			f.Mend[0] != "ovs-vsctl remove bridge br-int external_ids ct-zone-5c88ac2a-0000-0000-0000-000000000001_snat") {
+			t.Error(told(f))
 		}
 	}
 	if text := strings.Join(got, ", "); text != "error table-full hv2, error zone-clash hv3, error zone-limit hv3, warning table-full hv1, warning zone-limit hv3" {
@@ -312,7 +318,7 @@ func TestTables(t *testing.T) {
 	}
 	in = input(t, sample())
 	in.Inventory.Router("gr0").Options["snat-ct-zone"] = "7"
-	in.Chassis[2].Shared = map[uint16][]string{7: {"gr0_snat", "lr0_snat"}}
+	in.Chassis[2].Shared = map[uint16][]SharedOwner{7: {{"gr0_snat", "gr0_snat"}, {"lr0_snat", "lr0_snat"}}}
 	for _, f := range Audit(in).Findings {
 		if f.Severity != report.SeverityInfo {
 			t.Error(told(f))

@@ -56,22 +56,24 @@ func (a *auditor) limit(c *Chassis, zone uint16) {
 	i.Mend = []string{fmt.Sprintf("ovs-appctl dpctl/ct-set-limits zone=%d,limit=%d", zone, 2*l.Limit)}
 }
 
-func (a *auditor) clash(c *Chassis, zone uint16, owners []string) {
+func (a *auditor) clash(c *Chassis, zone uint16, owners []SharedOwner) {
 	i, _ := a.issue(fmt.Sprint(c.Name, zone), report.CodeZoneClash)
 	i.Severity = report.SeverityError
-	for _, name := range owners {
-		if o, ok := a.inv.Zone(name); ok && o.Router != nil && o.Router.Options["snat-ct-zone"] == strconv.Itoa(int(zone)) {
+	var names []string
+	for _, owner := range owners {
+		names = append(names, owner.Name)
+		if o, ok := a.inv.Zone(owner.Name); ok && o.Router != nil && o.Router.Options["snat-ct-zone"] == strconv.Itoa(int(zone)) {
 			i.Severity = report.SeverityInfo
 			i.evidence("router %s asks for zone %d (options:snat-ct-zone)", o.Router.Name, zone)
 		}
 	}
-	i.Text = fmt.Sprintf("zone %d of %s belongs to %s", zone, c.Name, strings.Join(owners, " and "))
-	i.Where = map[string]string{"chassis": c.Name, "zone": strconv.Itoa(int(zone)), "zone_name": strings.Join(owners, ", ")}
-	for _, name := range owners {
-		i.evidence("external_ids:ct-zone-%s=%d of the integration bridge", name, zone)
+	i.Text = fmt.Sprintf("zone %d of %s belongs to %s", zone, c.Name, strings.Join(names, " and "))
+	i.Where = map[string]string{"chassis": c.Name, "zone": strconv.Itoa(int(zone)), "zone_name": strings.Join(names, ", ")}
+	for _, owner := range owners {
+		i.evidence("external_ids:ct-zone-%s=%d of the integration bridge", owner.Key, zone)
 	}
 	if i.Severity == report.SeverityError {
-		i.Mend = []string{fmt.Sprintf("ovs-vsctl remove bridge %s external_ids ct-zone-%s", c.Bridge, owners[len(owners)-1])}
+		i.Mend = []string{fmt.Sprintf("ovs-vsctl remove bridge %s external_ids ct-zone-%s", c.Bridge, owners[len(owners)-1].Key)}
 		i.Hint = "restart ovn-controller then: it chooses another zone, and the connections of that owner begin anew"
 	}
 }

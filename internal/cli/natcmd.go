@@ -160,16 +160,16 @@ func (f *findings) unread(c *gather.Chassis) {
 	}
 }
 
-// sharedZones returns the owners of the zones that have several, routers by name.
-func sharedZones(ctx context.Context, sb *ovn.SB, info *node.Info) (map[uint16][]string, error) {
-	out := map[uint16][]string{}
-	for zone, owners := range info.SharedZones {
-		for _, name := range owners {
-			named, err := sb.NameZones(ctx, map[uint16]string{zone: name})
+// sharedZones returns the owners of the zones that have several.
+func sharedZones(ctx context.Context, sb *ovn.SB, info *node.Info) (map[uint16][]audit.SharedOwner, error) {
+	out := map[uint16][]audit.SharedOwner{}
+	for zone, keys := range info.SharedZones {
+		for _, key := range keys {
+			named, err := sb.NameZones(ctx, map[uint16]string{zone: key})
 			if err != nil {
 				return nil, err
 			}
-			out[zone] = append(out[zone], named[zone])
+			out[zone] = append(out[zone], audit.SharedOwner{Key: key, Name: named[zone]})
 		}
 	}
 	return out, nil
