@@ -109,8 +109,11 @@ func (z *watchedZones) name(ctx context.Context, zone uint16, now time.Time) (na
 	return name, ours
 }
 
-// readZones reads the zones of the integration bridge from the database.
+// readZones reads the zones of the integration bridge from the database, and lists those from then on.
 func (s *Service) readZones(ctx context.Context) (map[uint16]string, error) {
+	s.mu.Lock()
+	bridge := s.info.Bridge
+	s.mu.Unlock()
 	db, err := ovn.DialOVS(ctx, ovsdb.Options{Remotes: s.opt.DB})
 	if err != nil {
 		return nil, err
@@ -121,8 +124,14 @@ func (s *Service) readZones(ctx context.Context) (map[uint16]string, error) {
 		return nil, err
 	}
 	for _, b := range bridges {
-		if b.Name == s.info.Bridge {
-			return b.CTZones(), nil
+		if b.Name == bridge {
+			zones := b.CTZones()
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			info := *s.info // callers of Info have the other
+			info.Zones = zones
+			s.info = &info
+			return zones, nil
 		}
 	}
 	return nil, errors.New("the integration bridge is gone")
@@ -140,6 +149,13 @@ func (s *Service) poll(ctx context.Context, req WatchRequest, out *outbox) error
 	var before map[entryKey]ctstate.Entry
 	for {
 		now := map[entryKey]ctstate.Entry{}
+		zones, err := s.readZones(ctx) // a port may have been bound
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 		res, err := s.List(ctx, ListRequest{MaxDump: req.MaxDump}, func(batch []ctstate.Entry) error {
 			for _, e := range batch {
 				now[entryKey{e.Zone, e.Orig}] = e
@@ -155,7 +171,7 @@ func (s *Service) poll(ctx context.Context, req WatchRequest, out *outbox) error
 		if before == nil {
 			err = out.put(Event{Kind: EventReady, Time: time.Now()})
 		} else {
-			err = s.compare(before, now, out)
+			err = compare(before, now, zones, out)
 		}
 		if err != nil {
 			return err
@@ -169,11 +185,11 @@ func (s *Service) poll(ctx context.Context, req WatchRequest, out *outbox) error
 	}
 }
 
-// compare reports the differences between two readings.
-func (s *Service) compare(before, now map[entryKey]ctstate.Entry, out *outbox) error {
+// compare reports the differences between two readings. zones are the names of the zones.
+func compare(before, now map[entryKey]ctstate.Entry, zones map[uint16]string, out *outbox) error {
 	at := time.Now()
 	say := func(kind EventKind, e ctstate.Entry) error {
-		return out.put(Event{Kind: kind, Time: at, ZoneName: s.info.Zones[e.Zone], Entry: &e})
+		return out.put(Event{Kind: kind, Time: at, ZoneName: zones[e.Zone], Entry: &e})
 	}
 	for k, e := range before {
 		if _, ok := now[k]; !ok {
@@ -183,14 +199,12 @@ func (s *Service) compare(before, now map[entryKey]ctstate.Entry, out *outbox) e
 		}
 	}
 	for k, e := range now {
-		old, ok := before[k]
-		switch {
-		case !ok || old.Reply != e.Reply:
-			if err := say(EventNew, e); err != nil {
-				return err
-			}
-		case differs(&old, &e):
-			if err := say(EventUpdate, e); err != nil {
+		kind, changed := EventNew, true
+		if old, ok := before[k]; ok {
+			kind, changed = Changed(&old, &e)
+		}
+		if changed {
+			if err := say(kind, e); err != nil {
 				return err
 			}
 		}
@@ -198,7 +212,19 @@ func (s *Service) compare(before, now map[entryKey]ctstate.Entry, out *outbox) e
 	return nil
 }
 
-// differs reports whether an entry has changed otherwise than by its age.
+// Changed compares two readings of the entry with an original tuple in a zone: EventNew is that it is
+// another entry, EventUpdate that it has changed otherwise than by its age and the kernel's TCP state.
+func Changed(old, now *ctstate.Entry) (kind EventKind, changed bool) {
+	switch {
+	case old.ID != now.ID, old.Reply != now.Reply:
+		return EventNew, true
+	case differs(old, now):
+		return EventUpdate, true
+	}
+	return "", false
+}
+
+// differs reports whether what an entry says of its connection has changed.
 func differs(a, b *ctstate.Entry) bool {
 	state := func(e *ctstate.Entry) (s [2]ctstate.UserTCPState) {
 		if e.UserTCP != nil {
