@@ -41,11 +41,17 @@ const maxWatched = 1_000_000
 func Watch(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, req Request, ready func(), out func(*Change) error) error {
 	w := newWatching(sb, req)
 	for _, row := range chassis {
-		c := &Chassis{Name: row.Name}
-		if c.reach(ctx, nodes, row); c.Err != nil {
+		w.chassis = append(w.chassis, &Chassis{Name: row.Name})
+	}
+	each(w.chassis, func(i int, c *Chassis) { c.reach(ctx, nodes, chassis[i]) })
+	for _, c := range w.chassis {
+		if c.Err != nil {
 			return c.Err
 		}
-		w.chassis = append(w.chassis, c)
+		var err error
+		if c.Zones, err = sb.NameZones(ctx, c.Info.Zones); err != nil {
+			return err
+		}
 	}
 	return w.watch(ctx, ready, out)
 }
@@ -169,21 +175,19 @@ func (w *watching) run(ctx context.Context, ready func(), out func(*Change) erro
 // happened (report) while events were lost.
 func (w *watching) read(ctx context.Context, c *Chassis, report bool) error {
 	now := map[place]bool{}
-	zones, err := w.sb.NameZones(ctx, c.Info.Zones)
-	if err != nil {
-		return err
-	}
-	_, err = c.lister.List(ctx, node.ListRequest{MaxDump: w.req.MaxDump}, func(batch []ctstate.Entry) error {
+	_, err := c.lister.List(ctx, node.ListRequest{MaxDump: w.req.MaxDump}, func(batch []ctstate.Entry) error {
 		for _, e := range batch {
 			at := place{c.Name, e.Zone, e.Orig}
 			now[at] = true
-			if _, known := w.records[at]; known {
-				continue
+			kind, changed := node.EventNew, true
+			if old, known := w.records[at]; known && !w.gone[at] {
+				kind, changed = node.Changed(&old.Entry, &e)
 			}
-			r := connection.Record{Chassis: c.Name, ZoneName: zones[e.Zone], Entry: e}
-			if report {
-				w.changed = append(w.changed, Event{node.EventNew, time.Now(), r})
+			r := connection.Record{Chassis: c.Name, ZoneName: c.Zones[e.Zone], Entry: e}
+			if report && changed {
+				w.changed = append(w.changed, Event{kind, time.Now(), r})
 			}
+			delete(w.gone, at)
 			w.keep(at, r)
 		}
 		return nil
@@ -207,6 +211,7 @@ func (w *watching) take(ctx context.Context, c *Chassis, e *node.Event) error {
 	if err != nil {
 		return err
 	}
+	c.Zones[e.Entry.Zone] = zone // of a port that was bound later, too
 	r := connection.Record{Chassis: c.Name, ZoneName: zone, Entry: *e.Entry}
 	if e.Kind == node.EventDestroy {
 		// The event of a deletion has no state: the entry is shown as it was last known.
