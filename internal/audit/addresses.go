@@ -16,7 +16,7 @@ import (
 // address-claimed-twice: of the switch's ports, the router ports attached to it, and the NAT rules
 // and VIPs of their routers, two have one address and different MAC addresses: who answers first is
 // believed. Ports that share a MAC address too, as the two of a machine that migrates, are not
-// reported, nor is the parent of a virtual port.
+// reported, nor is the parent of a virtual port. A disabled port does not count.
 func (a *auditor) addresses() {
 	for _, s := range a.inv.Switches {
 		for _, ip := range a.inv.AddressesOn(s) {
@@ -28,8 +28,11 @@ func (a *auditor) addresses() {
 func (a *auditor) claimed(s *inventory.Switch, ip netip.Addr) {
 	var macs, owners []string
 	for _, o := range a.inv.MACsOn(s, ip) {
-		if o.Port != nil && (o.Port.Type == "virtual" || !o.Port.Enabled) {
+		if o.Port != nil && o.Port.Type == "virtual" {
 			return
+		}
+		if o.Port != nil && !o.Port.Enabled {
+			continue
 		}
 		if !slices.Contains(macs, o.MAC) {
 			macs = append(macs, o.MAC)

@@ -149,6 +149,13 @@ var faulty = []struct {
 	}, nil, "error route-via-self", []string{"policy 7", "172.16.0.11"}},
 	{"address twice on a switch", func(r *rows) { r.nb.SwitchPorts[1] = vif(12, "sw0-p2", "50:54:00:00:00:02", "10.0.0.3") }, nil, "warning address-claimed-twice",
 		[]string{"switch sw0: 2 owners answer for 10.0.0.3", "port sw0-p1: 50:54:00:00:00:01", "port sw0-p2: 50:54:00:00:00:02"}},
+	{"address twice on a switch, and of a disabled port", func(r *rows) {
+		r.nb.SwitchPorts[1] = vif(12, "sw0-p2", "50:54:00:00:00:02", "10.0.0.3")
+		disabled := vif(20, "sw0-p3", "50:54:00:00:00:03", "10.0.0.3")
+		disabled.Enabled = false
+		r.nb.SwitchPorts = append(r.nb.SwitchPorts, disabled)
+		r.nb.Switches[0].Ports = ids(11, 12, 13, 20)
+	}, nil, "warning address-claimed-twice", []string{"switch sw0: 2 owners answer for 10.0.0.3"}},
 	{"external address of two routers", func(r *rows) { r.nb.NATs[3].External = addr("172.16.0.10") }, nil, "warning address-claimed-twice", []string{"switch public", "172.16.0.10"}},
 	{"floating address learned elsewhere", func(r *rows) {
 		r.learn.Neighbours = []ovn.NeighbourRow{{UUID: id(91), Port: "gr0-public", IP: addr("172.16.0.11"), MAC: "00:00:00:00:aa:01"}}
@@ -221,6 +228,16 @@ func TestNoFault(t *testing.T) {
 		{"rules with a match", func(r *rows) {
 			r.nb.NATs = append(r.nb.NATs, ovn.NATRow{UUID: id(35), Type: "snat", External: addr("172.16.0.12"), Logical: prefix("10.0.0.0/24"), Match: "ip4.dst == 8.8.8.8"})
 			r.nb.Routers[0].NATs = ids(31, 32, 33, 35)
+		}, nil},
+		{"the same rule twice", func(r *rows) {
+			twice := r.nb.NATs[0]
+			twice.UUID = id(35)
+			r.nb.NATs = append(r.nb.NATs, twice)
+			r.nb.Routers[0].NATs = ids(31, 32, 33, 35)
+		}, nil},
+		{"an address that a disabled port has too", func(r *rows) {
+			r.nb.SwitchPorts[1] = vif(12, "sw0-p2", "50:54:00:00:00:02", "10.0.0.3")
+			r.nb.SwitchPorts[1].Enabled = false
 		}, nil},
 		{"a connection that has gone on at the new gateway", func(r *rows) { r.sb.Bindings[6].Chassis = id(103) }, []string{
 			"hv3 gr0_dnat: tcp 172.16.0.100:1002>172.16.0.60:80 | tcp 20.0.0.3:8080>172.16.0.100:1002, est, natted, force_snat",
@@ -330,7 +347,6 @@ func TestLoadBalancerOfTwoGateways(t *testing.T) {
 	r := sample()
 	r.nb.RouterPorts[1].Gateways = ids(41)
 	in := input(t, r)
-	in.Inventory.RouterPort("lr0-public").Balances = true
 	found := func(code report.Code) (n int) {
 		for _, f := range Audit(in).Findings {
 			if f.Code == code {
@@ -339,6 +355,10 @@ func TestLoadBalancerOfTwoGateways(t *testing.T) {
 		}
 		return n
 	}
+	if n := found(report.CodeLBTwoGateways) + found(report.CodeLBHandledElsewhere); n != 0 {
+		t.Errorf("no flows of load balancing: %d findings", n)
+	}
+	in.Inventory.RouterPort("lr0-public").Balances = true
 	if n := found(report.CodeLBTwoGateways); n != 1 {
 		t.Errorf("one of two gateways: %d findings", n)
 	}

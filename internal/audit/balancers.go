@@ -142,7 +142,10 @@ func (a *auditor) gateways(r *inventory.Router) {
 			missing = append(missing, place)
 		}
 	}
-	if len(missing) > 0 && len(here) > 0 {
+	if len(here) == 0 {
+		return // northd has no flows for them: where they are handled is unknown
+	}
+	if len(missing) > 0 {
 		if i := a.about(r.UUID.String(), report.SeverityWarning, report.CodeLBTwoGateways,
 			fmt.Sprintf("router %s has %d gateway ports, and its load balancers are handled only at %s: packets that come in at %s are not translated",
 				r.Name, len(ports), strings.Join(here, ", "), strings.Join(missing, ", ")), addrs(vips...)...); i != nil {

@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
@@ -94,11 +95,8 @@ func (a *auditor) forcedGone(c *connection.Connection, l *leg) {
 	if !ok {
 		return
 	}
-	for i := range c.Legs {
-		o := &c.Legs[i]
-		if o.Chassis == l.Chassis && o.Entry.Zone == zone {
-			return
-		}
+	if passes(c, l.Chassis, zone) {
+		return
 	}
 	a.entry(fmt.Sprint("force", r.UUID, l.Chassis), report.SeverityWarning, report.CodeEntryVanished, l, func(i *issue) {
 		i.text = func(n int) string {
@@ -118,11 +116,8 @@ func (a *auditor) orphan(c *connection.Connection, l *leg) {
 	if !ok {
 		return
 	}
-	for i := range c.Legs {
-		o := &c.Legs[i]
-		if o.Chassis == l.Chassis && o.Entry.Zone == zone {
-			return
-		}
+	if passes(c, l.Chassis, zone) {
+		return
 	}
 	a.entry(fmt.Sprint(r.UUID, l.Chassis), report.SeverityWarning, report.CodeOrphanHalf, l, func(i *issue) {
 		i.text = func(n int) string {
@@ -249,6 +244,11 @@ func outward(inv *inventory.Inventory, r *inventory.Router, src netip.Addr) (rul
 		rule, gateway = n, n.Chassis(inv)
 	}
 	return rule, gateway
+}
+
+// passes reports whether a connection has an entry in a zone of a chassis.
+func passes(c *connection.Connection, chassis string, zone uint16) bool {
+	return slices.ContainsFunc(c.Legs, func(o connection.Record) bool { return o.Chassis == chassis && o.Entry.Zone == zone })
 }
 
 // zoneOf returns the number of a router's zone on a chassis; ok is false if the chassis has none, or

@@ -45,6 +45,9 @@ func (a *auditor) conflict(seen map[pick]*inventory.NAT, by pick, n *inventory.N
 		seen[by] = n
 		return
 	}
+	if first.External == n.External && first.Logical == n.Logical {
+		return // the same, twice
+	}
 	if i := a.about(n.UUID.String()+by.kind, report.SeverityWarning, report.CodeNATConflict,
 		fmt.Sprintf("router %s: two NAT rules translate %s, to different addresses", n.Router.Name, by.address), about, first.External, n.External, first.Logical.Addr(), n.Logical.Addr()); i != nil {
 		i.NB = natRow(n)
@@ -53,5 +56,6 @@ func (a *auditor) conflict(seen map[pick]*inventory.NAT, by pick, n *inventory.N
 		for _, rule := range []*inventory.NAT{first, n} {
 			i.Mend = append(i.Mend, fmt.Sprintf("ovn-nbctl remove logical_router %s nat %s", rule.Router.UUID, rule.UUID))
 		}
+		i.Hint = "remove one of the two"
 	}
 }
