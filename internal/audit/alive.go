@@ -76,22 +76,10 @@ func (a *auditor) arrives(way []*inventory.Router, dst netip.Addr) bool {
 		}
 	}
 	r := way[len(way)-1]
-	if p := onLink(r, dst); p != nil {
+	if p := r.PortTo(dst); p != nil {
 		return a.Learned.Knows(p, dst)
 	}
 	hop, ok := nextRouter(r, dst)
-	p := onLink(r, hop)
+	p := r.PortTo(hop)
 	return ok && p != nil && a.Learned.Knows(p, hop)
-}
-
-// onLink returns the router's port in whose network an address is, or nil.
-func onLink(r *inventory.Router, ip netip.Addr) *inventory.RouterPort {
-	for _, p := range r.Ports {
-		for _, n := range p.Networks {
-			if n.Contains(ip) {
-				return p
-			}
-		}
-	}
-	return nil
 }

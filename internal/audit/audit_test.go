@@ -141,7 +141,7 @@ var faulty = []struct {
 		r.nb.NATs = append(r.nb.NATs, ovn.NATRow{UUID: id(35), Type: "dnat_and_snat", External: addr("172.16.0.12"), Logical: prefix("10.0.0.3/32")})
 		r.nb.Routers[0].NATs = ids(31, 32, 33, 35)
 	}, nil, "warning nat-conflict", []string{"two NAT rules translate 10.0.0.3"}},
-	{"route via the router's own port", func(r *rows) { r.nb.Routes[0].NextHop = "172.16.0.1" }, nil, "error route-via-self", []string{"the route to 0.0.0.0/0", "address of its port lr0-public", "static_routes"}},
+	{"route via the router's own port", func(r *rows) { r.nb.Routes[0].NextHop = "172.16.0.1" }, nil, "error route-via-self", []string{"the route to 0.0.0.0/0", "router lr0 (port lr0-public)", "static_routes"}},
 	{"route via a VIP", func(r *rows) { r.nb.Routes[0].NextHop = "172.16.0.50" }, nil, "error route-via-self", []string{`VIP 172.16.0.50:80 of load balancer "out"`}},
 	{"policy via a floating address", func(r *rows) {
 		r.nb.Policies = []ovn.PolicyRow{{UUID: id(81), Priority: 7, Match: "ip4", Action: "reroute", NextHops: []string{"20.0.0.9", "172.16.0.11"}}}

@@ -56,7 +56,7 @@ func (a *auditor) vip(v *inventory.VIP) {
 		} else if b.Options["event"] == "true" {
 			sev, what = report.SeverityInfo, "its packets raise an event, as options:event says"
 		}
-		if i := a.about(b.UUID.String()+v.Text, sev, report.CodeLBNoBackend, fmt.Sprintf("load balancer %s: VIP %s has no backend: %s", balancerName(b), v.Text, what), addrs(v)...); i != nil {
+		if i := a.about(b.UUID.String()+v.Text, sev, report.CodeLBNoBackend, fmt.Sprintf("load balancer %s: VIP %s has no backend: %s", b.Title(), v.Text, what), addrs(v)...); i != nil {
 			i.NB = vipRow(v)
 			i.Mend = []string{fmt.Sprintf("ovn-nbctl lb-add %s %s BACKEND:PORT", b.UUID, v.Text)}
 		}
@@ -71,9 +71,9 @@ func (a *auditor) vip(v *inventory.VIP) {
 	if len(down) == 0 {
 		return
 	}
-	sev, text := report.SeverityWarning, fmt.Sprintf("load balancer %s: the health check of VIP %s reports %d of %d backends down", balancerName(b), v.Text, len(down), len(v.Backends))
+	sev, text := report.SeverityWarning, fmt.Sprintf("load balancer %s: the health check of VIP %s reports %d of %d backends down", b.Title(), v.Text, len(down), len(v.Backends))
 	if len(down) == len(v.Backends) {
-		sev, text = report.SeverityError, fmt.Sprintf("load balancer %s: the health check of VIP %s reports all %d backends down", balancerName(b), v.Text, len(down))
+		sev, text = report.SeverityError, fmt.Sprintf("load balancer %s: the health check of VIP %s reports all %d backends down", b.Title(), v.Text, len(down))
 	}
 	if i := a.about(b.UUID.String()+v.Text, sev, report.CodeLBBackendDown, text, addrs(v)...); i != nil {
 		i.NB, i.Evidence = vipRow(v), down
@@ -82,7 +82,7 @@ func (a *auditor) vip(v *inventory.VIP) {
 
 // unused: lb-not-on-router, of a load balancer that no switch and no router has.
 func (a *auditor) unused(b *inventory.Balancer) {
-	if i := a.about(b.UUID.String(), report.SeverityInfo, report.CodeLBNotOnRouter, fmt.Sprintf("load balancer %s is on no switch and no router: nobody translates its VIPs", balancerName(b)), addrs(b.VIPs...)...); i != nil {
+	if i := a.about(b.UUID.String(), report.SeverityInfo, report.CodeLBNotOnRouter, fmt.Sprintf("load balancer %s is on no switch and no router: nobody translates its VIPs", b.Title()), addrs(b.VIPs...)...); i != nil {
 		i.NB = vipRow(b.VIPs[0])
 		i.Mend = []string{"ovn-nbctl ls-lb-add SWITCH " + b.UUID.String(), "ovn-nbctl lr-lb-add ROUTER " + b.UUID.String()}
 	}
@@ -179,7 +179,7 @@ func names(bs []*inventory.Balancer) string {
 			out = append(out, fmt.Sprintf("and %d more", len(bs)-i))
 			break
 		}
-		out = append(out, balancerName(b))
+		out = append(out, b.Title())
 	}
 	return strings.Join(out, ", ")
 }

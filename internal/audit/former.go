@@ -61,7 +61,7 @@ func (a *auditor) translated(l *leg, r *inventory.Router) (use string) {
 	from, to := l.Entry.Orig.Src.Addr(), l.after.Src.Addr()
 	if from != to {
 		for _, n := range r.NATs {
-			if n.IsSource() && (n.External == to || n.Logical.IsValid() && n.Logical.Contains(from) && onLink(r, to) != nil) {
+			if n.IsSource() && (n.External == to || n.Logical.IsValid() && n.Logical.Contains(from) && r.PortTo(to) != nil) {
 				return "snat"
 			}
 		}

@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
@@ -37,28 +38,14 @@ func (a *auditor) nextHop(r *inventory.Router, hop, what string, row *report.NB,
 	if err != nil {
 		return // "discard", or none
 	}
-	self := a.own(r, ip)
-	if self == "" {
+	owners := a.inv.Owners(ip)
+	self := slices.IndexFunc(owners, func(o inventory.Owner) bool { return o.IsRouter(r) })
+	if self < 0 {
 		return
 	}
 	if i := a.about(row.UUID+hop, report.SeverityError, report.CodeRouteViaSelf,
-		fmt.Sprintf("router %s: %s has the next hop %s, which is the router's own: %s", r.Name, what, hop, self), append(about, ip)...); i != nil {
+		fmt.Sprintf("router %s: %s has the next hop %s, which is the router's own: %s", r.Name, what, hop, owners[self]), append(about, ip)...); i != nil {
 		i.NB, i.Where = row, map[string]string{"router": r.Name}
 		i.Mend = []string{mend}
 	}
-}
-
-// own returns by what the router itself has an address; empty if it has not.
-func (a *auditor) own(r *inventory.Router, ip netip.Addr) string {
-	for _, o := range a.inv.Owners(ip) {
-		switch {
-		case o.Router != nil && o.Router.Router == r:
-			return "address of its port " + o.Router.Name
-		case o.NAT != nil && o.NAT.Router == r:
-			return "external address of " + natText(o.NAT)
-		case o.VIP != nil && o.VIP.Balancer.OnRouter(r):
-			return "VIP " + o.VIP.Text + " of load balancer " + balancerName(o.VIP.Balancer)
-		}
-	}
-	return ""
 }

@@ -1,20 +1,11 @@
 package audit
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
-
-// balancerName returns a load balancer's quoted name, or its UUID if it has none.
-func balancerName(b *inventory.Balancer) string {
-	if b.Name == "" {
-		return b.UUID.String()
-	}
-	return fmt.Sprintf("%q", b.Name)
-}
 
 // backends lists the backends of a VIP, with what health checks say.
 func backends(v *inventory.VIP) string {

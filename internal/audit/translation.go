@@ -66,7 +66,7 @@ func (a *auditor) staleBackend(l *leg, v *inventory.VIP) {
 	}
 	a.entry(fmt.Sprint(v.Balancer.UUID, v.Text, to, l.Chassis, l.Entry.Zone), sev, report.CodeStaleLBBackend, l, func(i *issue) {
 		i.text = func(n int) string {
-			return fmt.Sprintf("load balancer %s: %s the VIP %s to %s, %s", balancerName(v.Balancer), entries(n, "translates", "translate"), v.Text, to, why)
+			return fmt.Sprintf("load balancer %s: %s the VIP %s to %s, %s", v.Balancer.Title(), entries(n, "translates", "translate"), v.Text, to, why)
 		}
 		i.NB = vipRow(v)
 		i.Hint = fmt.Sprintf("ovn-nbctl set load_balancer %s options:ct_flush=true lets ovn-controller remove such entries (OVN 23.03 or later)", v.Balancer.UUID)
@@ -98,7 +98,7 @@ func (a *auditor) vipGone(l *leg) {
 			return fmt.Sprintf("%s %s to %s, and no load balancer of %s has that VIP now", entries(n, "translates", "translate"), vip, l.after.Dst, owner)
 		}
 		for _, v := range a.inv.VIPs(vip.Addr()) {
-			i.evidence("VIP %s of load balancer %s, which %s does not have", v.Text, balancerName(v.Balancer), owner)
+			i.evidence("VIP %s of load balancer %s, which %s does not have", v.Text, v.Balancer.Title(), owner)
 		}
 	})
 }
@@ -113,10 +113,8 @@ func (a *auditor) nobody(ip netip.Addr) bool {
 			if len(p.Gateways) > 0 || p.Switch == nil || len(p.Switch.Localnet) > 0 {
 				continue // others, whom OVN does not know, are in the network of a gateway
 			}
-			for _, n := range p.Networks {
-				if n.Contains(ip) {
-					return true
-				}
+			if p.OnLink(ip) {
+				return true
 			}
 		}
 	}

@@ -106,7 +106,7 @@ func (a *auditor) hitsVIP(l *leg) {
 		a.entry(fmt.Sprint(v.Balancer.UUID, v.Text, l.Chassis), report.SeverityWarning, report.CodeSNATHitsVIP, l, func(i *issue) {
 			i.NB = vipRow(v)
 			i.text = func(n int) string {
-				return fmt.Sprintf("%s the source to %s, which is a VIP of load balancer %s: an answer may be taken for a new connection to it", entries(n, "translates", "translate"), v.Text, balancerName(v.Balancer))
+				return fmt.Sprintf("%s the source to %s, which is a VIP of load balancer %s: an answer may be taken for a new connection to it", entries(n, "translates", "translate"), v.Text, v.Balancer.Title())
 			}
 			i.Hint = "give the NAT rule an external_port_range without the VIP's port"
 		})

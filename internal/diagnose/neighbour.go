@@ -49,7 +49,7 @@ func (j *judge) nextHop(ctx context.Context, s *scene, f *report.Finding) {
 			f.Mend = append(f.Mend, command("ovn-nbctl", "lr-route-del", r.Name, route.Prefix.String(), route.NextHop))
 		}
 	}
-	if p := portTo(r, ip); p != nil && f.Code == report.CodeNextHopUnresolved {
+	if p := r.PortTo(ip); p != nil && f.Code == report.CodeNextHopUnresolved {
 		f.Mend = append(f.Mend, command("ovn-nbctl", "static-mac-binding-add", p.Name, addr, "MAC")+" # if the next hop is right and does not answer; MAC is its address")
 	}
 }
@@ -111,8 +111,7 @@ func ownHop(inv *inventory.Inventory, r *inventory.Router, route *inventory.Rout
 		return report.Finding{}, false
 	}
 	for _, o := range inv.Owners(hop) {
-		own := o.Router != nil && o.Router.Router == r || o.NAT != nil && o.NAT.Router == r || o.VIP != nil && o.VIP.Balancer.OnRouter(r)
-		if !own {
+		if !o.IsRouter(r) {
 			continue
 		}
 		return report.Finding{
@@ -122,16 +121,4 @@ func ownHop(inv *inventory.Inventory, r *inventory.Router, route *inventory.Rout
 		}, true
 	}
 	return report.Finding{}, false
-}
-
-// portTo returns the port of a router on whose network an address is; nil where there is none.
-func portTo(r *inventory.Router, ip netip.Addr) *inventory.RouterPort {
-	for _, p := range r.Ports {
-		for _, n := range p.Networks {
-			if n.Contains(ip) {
-				return p
-			}
-		}
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package inventory
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -30,6 +31,14 @@ type Balancer struct {
 
 	switches []*Switch
 	routers  []*Router
+}
+
+// Title returns the load balancer's quoted name, or its UUID if it has none.
+func (b *Balancer) Title() string {
+	if b.Name == "" {
+		return b.UUID.String()
+	}
+	return strconv.Quote(b.Name)
 }
 
 // Switches returns the switches that have the load balancer, by themselves or by a group.

@@ -142,12 +142,22 @@ type RouterPort struct {
 
 // Has reports whether the address is one of the port's own.
 func (p *RouterPort) Has(ip netip.Addr) bool {
-	for _, n := range p.Networks {
-		if n.Addr() == ip {
-			return true
+	return slices.ContainsFunc(p.Networks, func(n netip.Prefix) bool { return n.Addr() == ip })
+}
+
+// OnLink reports whether the address is in one of the port's networks.
+func (p *RouterPort) OnLink(ip netip.Addr) bool {
+	return slices.ContainsFunc(p.Networks, func(n netip.Prefix) bool { return n.Contains(ip) })
+}
+
+// PortTo returns the router's port in whose networks the address is, or nil.
+func (r *Router) PortTo(ip netip.Addr) *RouterPort {
+	for _, p := range r.Ports {
+		if p.OnLink(ip) {
+			return p
 		}
 	}
-	return false
+	return nil
 }
 
 // Gateway is a chassis that may serve a distributed gateway port.

@@ -58,6 +58,7 @@ func sample() *inventory.Inventory {
 			{UUID: id(51), Name: "web", Checks: ids(91), VIPs: map[string]string{"30.0.0.1:80": "10.0.0.3:8080,10.0.0.4:8080", "30.0.0.1:81": ""},
 				Mappings: map[string]string{"10.0.0.3": "sw0-p1:10.0.0.2", "10.0.0.4": "sw0-p2:10.0.0.2"}},
 			{UUID: id(52), Name: "any", VIPs: map[string]string{"30.0.0.1": "10.0.0.3"}},
+			{UUID: id(55), VIPs: map[string]string{"30.0.0.5:80": ""}},
 			{UUID: id(53), Name: "dns", Protocol: "udp", VIPs: map[string]string{"[fd00::1]:53": "[fd00::3]:53"}},
 			{UUID: id(54), Name: "node", Protocol: "tcp", Options: map[string]string{"template": "true"}, VIPs: map[string]string{"^NODE:80": "10.0.0.3:80"}},
 		},
@@ -84,6 +85,7 @@ func TestOwners(t *testing.T) {
 		"172.16.0.1":      {"router lr0 (port lr0-public)", "snat of router lr0 for 10.0.0.0/24"},
 		"172.16.0.9":      {"dnat_and_snat of router lr0 for 10.0.0.3"},
 		"fd00::1":         {`VIP [fd00::1]:53 of load balancer "dns"`},
+		"30.0.0.5":        {"VIP 30.0.0.5:80 of load balancer " + id(55).String()},
 		"::ffff:10.0.0.1": {"router lr0 (port lr0-sw0)"},
 		"10.0.0.99":       nil,
 	} {

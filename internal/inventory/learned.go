@@ -130,15 +130,7 @@ func (inv *Inventory) Contradicted(n *ovn.NeighbourRow) (owner MACOwner, at *Rou
 // answersFor reports whether the router answers at this port for NAT and VIP addresses: on a
 // gateway router, at a distributed gateway port, and for addresses of the port's networks.
 func (p *RouterPort) answersFor(ip netip.Addr) bool {
-	if p.Router.IsGateway() || len(p.Gateways) > 0 {
-		return true
-	}
-	for _, n := range p.Networks {
-		if n.Contains(ip) {
-			return true
-		}
-	}
-	return false
+	return p.Router.IsGateway() || len(p.Gateways) > 0 || p.OnLink(ip)
 }
 
 // AddressesOn returns the addresses that somebody has on the switch, sorted: its ports, the router

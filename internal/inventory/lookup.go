@@ -34,6 +34,11 @@ type Owner struct {
 	VIP    *VIP
 }
 
+// IsRouter reports whether the router itself has the address: at a port, by a NAT rule or by a VIP.
+func (o Owner) IsRouter(r *Router) bool {
+	return o.Router != nil && o.Router.Router == r || o.NAT != nil && o.NAT.Router == r || o.VIP != nil && o.VIP.Balancer.OnRouter(r)
+}
+
 // String returns the owner as text: "port sw0-p1 (pod blue/web)", "router lr0 (port lr0-sw0)",
 // "dnat_and_snat of router lr0 for 10.0.0.3", `VIP 30.0.0.10:80 of load balancer "web"`.
 func (o Owner) String() string {
@@ -49,7 +54,7 @@ func (o Owner) String() string {
 	case o.NAT != nil:
 		return fmt.Sprintf("%s of router %s for %s", o.NAT.Type, o.NAT.Router.Name, PrefixText(o.NAT.Logical))
 	case o.VIP != nil:
-		return fmt.Sprintf("VIP %s of load balancer %q", o.VIP.Text, o.VIP.Balancer.Name)
+		return fmt.Sprintf("VIP %s of load balancer %s", o.VIP.Text, o.VIP.Balancer.Title())
 	}
 	return ""
 }

@@ -52,7 +52,8 @@ func Connection(c *connection.Connection, inv *inventory.Inventory) *report.Conn
 	return out
 }
 
-// ownerName names the owners of an address, one of each kind; empty if there is none.
+// ownerName names the first two owners of an address, and how many more there are; empty if there is
+// none.
 func ownerName(inv *inventory.Inventory, ip netip.Addr) string {
 	if inv == nil {
 		return ""
@@ -111,7 +112,7 @@ func ruleText(r inventory.Rule) string {
 	text := ""
 	switch {
 	case r.VIP != nil:
-		text = fmt.Sprintf("load balancer %q, VIP %s", r.VIP.Balancer.Name, r.VIP.Text)
+		text = fmt.Sprintf("load balancer %s, VIP %s", r.VIP.Balancer.Title(), r.VIP.Text)
 	case r.NAT != nil:
 		text = fmt.Sprintf("NAT %s %s for %s on router %s", r.NAT.Type, r.NAT.External, inventory.PrefixText(r.NAT.Logical), r.NAT.Router.Name)
 	case r.Option != "" && r.Router != nil:
