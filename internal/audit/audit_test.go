@@ -125,7 +125,7 @@ var faulty = []struct {
 		[]string{"router lr0", "zone_name:lr0_dnat"}},
 	{"VIP without a backend", func(r *rows) {
 		r.nb.Balancers[1].VIPs = map[string]string{"30.0.0.10:53": "20.0.0.4:5353", "30.0.0.11:53": ""}
-	}, nil, "warning lb-no-backend", []string{`"dns": VIP 30.0.0.11:53`, "dropped"}},
+	}, nil, "warning lb-no-backend", []string{`"dns": VIP 30.0.0.11:53`, "dropped", "ovn-nbctl --may-exist lb-add"}},
 	{"all backends down", func(r *rows) {
 		r.sb.Monitors[0].Status = "offline"
 		r.nb.Balancers[0].VIPs = map[string]string{"30.0.0.10:80": "20.0.0.3:8080", "30.0.0.12:80": "20.0.0.4:8080"}

@@ -58,7 +58,7 @@ func (a *auditor) vip(v *inventory.VIP) {
 		}
 		if i := a.about(b.UUID.String()+v.Text, sev, report.CodeLBNoBackend, fmt.Sprintf("load balancer %s: VIP %s has no backend: %s", b.Title(), v.Text, what), addrs(v)...); i != nil {
 			i.NB = vipRow(v)
-			i.Mend = []string{fmt.Sprintf("ovn-nbctl lb-add %s %s BACKEND:PORT", b.UUID, v.Text)}
+			i.Mend = []string{fmt.Sprintf("ovn-nbctl --may-exist lb-add %s %s BACKEND:PORT", b.UUID, v.Text)}
 		}
 		return
 	}
