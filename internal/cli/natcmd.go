@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -115,7 +116,7 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 	defer res.Release()
 	in.Former = res.Former
 	in.Connections = slices.SortedFunc(res.Connections(), connection.Compare)
-	if f.address.IsValid() && len(in.Connections) == 0 && len(inv.Owners(f.address)) == 0 {
+	if f.address.IsValid() && len(in.Connections) == 0 && isNobodys(f.address, inv, res) {
 		return nil, usage.Errorf("ovn-ct-trace nat, without ADDRESS, reports on all",
 			"nobody has %s: no port, router, NAT rule or VIP, and no connection", f.address)
 	}
@@ -132,10 +133,16 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 		in.Chassis = append(in.Chassis, facts)
 	}
 	if !f.address.IsValid() {
-		fillTables(ctx, run, chassis, in.Chassis)
+		out = append(out, fillTables(ctx, run.Nodes, chassis, in.Chassis)...)
 	}
 	found := audit.Audit(&in)
 	return &report.FindingsReport{Schema: report.Schema, Findings: append(found.Findings, out...), Usage: found.Usage}, nil
+}
+
+// isNobodys reports whether neither the databases nor an entry of a zone that OVN does not have now has
+// the address. It is false if a chassis was not read, which may have connections with it.
+func isNobodys(ip netip.Addr, inv *inventory.Inventory, res *gather.Result) bool {
+	return len(inv.Owners(ip)) == 0 && len(res.Former) == 0 && len(res.Unreached()) == 0
 }
 
 // chassisFacts returns what the reading of a chassis shows.
@@ -175,9 +182,10 @@ func sharedZones(ctx context.Context, sb *ovn.SB, info *node.Info) (map[uint16][
 	return out, nil
 }
 
-// fillTables asks the chassis how full their tables are. It leaves out what it cannot learn: the
-// chassis' entries were read.
-func fillTables(ctx context.Context, run *deployment.Run, rows []*ovn.Chassis, out []audit.Chassis) {
+// fillTables asks the chassis that were reached how full their tables are, and reports what it could
+// not learn.
+func fillTables(ctx context.Context, nodes gather.Nodes, rows []*ovn.Chassis, out []audit.Chassis) findings {
+	unknown := make([][]string, len(rows)) // of each chassis
 	var g errgroup.Group
 	g.SetLimit(maxDoctor)
 	for i, row := range rows {
@@ -185,19 +193,35 @@ func fillTables(ctx context.Context, run *deployment.Run, rows []*ovn.Chassis, o
 			continue
 		}
 		g.Go(func() error {
-			n, err := run.Nodes.Node(ctx, row)
+			h, err := health(ctx, nodes, row)
 			if err != nil {
+				unknown[i] = []string{err.Error()}
 				return nil
 			}
-			e, ok := n.(node.Examiner)
-			if !ok {
-				return nil
-			}
-			if h, err := e.Health(ctx); err == nil {
-				out[i].Count, out[i].Max, out[i].Limits = h.Conntrack.Count, h.Conntrack.Max, h.Conntrack.Limits
-			}
+			unknown[i] = h.Unknown
+			out[i].Count, out[i].Max, out[i].Limits = h.Conntrack.Count, h.Conntrack.Max, h.Conntrack.Limits
 			return nil
 		})
 	}
 	_ = g.Wait() // nothing returns an error
+	var found findings
+	for i, texts := range unknown {
+		for _, text := range texts {
+			found.say(report.SeverityInfo, report.CodeCountersUnreadable, text, "", map[string]string{"chassis": rows[i].Name})
+		}
+	}
+	return found
+}
+
+// health asks a chassis for its counters.
+func health(ctx context.Context, nodes gather.Nodes, row *ovn.Chassis) (*node.Health, error) {
+	n, err := nodes.Node(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	e, ok := n.(node.Examiner)
+	if !ok {
+		return nil, fmt.Errorf("chassis %s: its node cannot be asked for counters: %w", row.Name, errors.ErrUnsupported)
+	}
+	return e.Health(ctx)
 }
