@@ -73,7 +73,7 @@ func leg(r *connection.Record, inv *inventory.Inventory) report.Leg {
 	out := report.Leg{
 		Chassis: r.Chassis, Zone: e.Zone, ZoneName: r.ZoneName, Entry: *entry(e), State: connection.StateOf(e), NAT: connection.NATOf(e),
 	}
-	router := strings.HasSuffix(r.ZoneName, "_dnat") || strings.HasSuffix(r.ZoneName, "_snat")
+	_, router := routerOf(r.ZoneName, inv)
 	out.Marks = connection.Marks(e, router)
 	if e.Created > 0 {
 		age := max(0, time.Now().Unix()-e.Created)
@@ -82,9 +82,8 @@ func leg(r *connection.Record, inv *inventory.Inventory) report.Leg {
 	if inv == nil || out.NAT == "" {
 		return out
 	}
-	rules := Rules(r, inv)
 	var words []string
-	for _, rule := range rules {
+	for _, rule := range rules(r, inv) {
 		if out.NB == nil {
 			out.NB = ruleRow(rule)
 		}
@@ -94,8 +93,24 @@ func leg(r *connection.Record, inv *inventory.Inventory) report.Leg {
 	return out
 }
 
-// Rules returns the rules behind an entry's translation: of the destination, and of the source.
-func Rules(r *connection.Record, inv *inventory.Inventory) (out []inventory.Rule) {
+// routerOf returns the router whose zone has the name. Without an inventory a switch's zone, which has
+// a name of the same form, is taken for a router's.
+func routerOf(zone string, inv *inventory.Inventory) (name string, ok bool) {
+	if inv != nil {
+		if o, known := inv.Zone(zone); known && o.Router == nil {
+			return "", false
+		}
+	}
+	for _, use := range []string{"_dnat", "_snat"} {
+		if name, ok = strings.CutSuffix(zone, use); ok {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// rules returns the rules behind an entry's translation: of the destination, and of the source.
+func rules(r *connection.Record, inv *inventory.Inventory) (out []inventory.Rule) {
 	e := &r.Entry
 	before, after := e.Orig, connection.After(e)
 	if before.Dst != after.Dst {
@@ -170,10 +185,8 @@ func (n *Counter) Add(c *connection.Connection) {
 		l := &c.Legs[i]
 		e := &l.Entry
 		n.count[countKey{"zone", cmp.Or(l.ZoneName, fmt.Sprintf("zone %d", e.Zone))}]++
-		for _, use := range []string{"_dnat", "_snat"} {
-			if router, ok := strings.CutSuffix(l.ZoneName, use); ok {
-				once[countKey{"router", router}] = true
-			}
+		if router, ok := routerOf(l.ZoneName, n.inv); ok {
+			once[countKey{"router", router}] = true
 		}
 		after := connection.After(e)
 		if after.Src.Addr() != e.Orig.Src.Addr() {
