@@ -60,8 +60,8 @@ func sample() *rows {
 				{UUID: id(19), Name: "ln-public", Type: "localnet", Localnet: "physnet1", Unknown: true, Enabled: true},
 			},
 			Routers: []ovn.RouterRow{
-				{UUID: id(5), Name: "lr0", Enabled: true, Options: map[string]string{}, Ports: ids(21, 22, 23), NATs: ids(31, 32, 33), Balancers: ids(53), Routes: ids(71)},
-				{UUID: id(6), Name: "gr0", Enabled: true, Options: map[string]string{"chassis": "hv2", "lb_force_snat_ip": "100.64.0.2"}, Ports: ids(24, 25), NATs: ids(34), Balancers: ids(54)},
+				{UUID: id(5), Name: "lr0", Options: map[string]string{}, Ports: ids(21, 22, 23), NATs: ids(31, 32, 33), Balancers: ids(53), Routes: ids(71)},
+				{UUID: id(6), Name: "gr0", Options: map[string]string{"chassis": "hv2", "lb_force_snat_ip": "100.64.0.2"}, Ports: ids(24, 25), NATs: ids(34), Balancers: ids(54)},
 			},
 			RouterPorts: []ovn.RouterPortRow{
 				{UUID: id(21), Name: "lr0-sw0", MAC: "00:00:00:00:ff:01", Networks: []netip.Prefix{prefix("10.0.0.1/24")}},

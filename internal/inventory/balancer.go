@@ -21,13 +21,12 @@ type Group struct {
 
 // Balancer is a load balancer.
 type Balancer struct {
-	UUID      ovsdb.UUID
-	Name      string
-	Protocol  uint8 // 6, 17 or 132
-	Options   map[string]string
-	Selection []string // selection_fields
-	VIPs      []*VIP   // by their text
-	Groups    []*Group
+	UUID     ovsdb.UUID
+	Name     string
+	Protocol uint8 // 6, 17 or 132
+	Options  map[string]string
+	VIPs     []*VIP // by their text
+	Groups   []*Group
 
 	switches []*Switch
 	routers  []*Router
@@ -115,7 +114,7 @@ var protocols = map[string]uint8{"": 6, "tcp": 6, "udp": 17, "sctp": 132}
 
 // newBalancer reads a row. status returns what Service_Monitor says of a backend.
 func newBalancer(row ovn.BalancerRow, checked map[string]bool, status func(addr netip.AddrPort, proto, port string) string) *Balancer {
-	b := &Balancer{UUID: row.UUID, Name: row.Name, Protocol: protocols[row.Protocol], Options: row.Options, Selection: row.Selection}
+	b := &Balancer{UUID: row.UUID, Name: row.Name, Protocol: protocols[row.Protocol], Options: row.Options}
 	proto := row.Protocol
 	if proto == "" {
 		proto = "tcp"

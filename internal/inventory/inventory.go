@@ -73,7 +73,6 @@ type Address struct {
 type Router struct {
 	UUID     ovsdb.UUID
 	Name     string
-	Enabled  bool
 	Options  map[string]string
 	Ports    []*RouterPort
 	NATs     []*NAT
@@ -126,12 +125,9 @@ type RouterPort struct {
 	Networks []netip.Prefix
 	Router   *Router
 	Switch   *Switch // nil if it is attached to none
-	Peer     string  // the other router's port
-	Enabled  bool
 	Options  map[string]string
 	// Gateways are the chassis that may serve a distributed gateway port, highest priority first.
 	Gateways []Gateway
-	HAGroup  string // name of the HA chassis group; empty if there is none
 	// Active is the chassis that has claimed the distributed gateway port (its chassisredirect
 	// port); empty if none has.
 	Active string
@@ -196,7 +192,6 @@ type NAT struct {
 	ExternalMAC string
 	PortRange   string // external_port_range: "LOW-HIGH", or empty
 	Match       string
-	Priority    int64
 	Allowed     string // name of the address set of allowed_ext_ips; empty if there is none
 	Exempted    string // name of the address set of exempted_ext_ips; empty if there is none
 	GatewayPort *RouterPort

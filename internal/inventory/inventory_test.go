@@ -48,7 +48,7 @@ func sample() *inventory.Inventory {
 		},
 		Routes:   []ovn.RouteRow{{UUID: id(71), Prefix: prefix("0.0.0.0/0"), NextHop: "172.16.0.100"}},
 		Gateways: []ovn.GatewayRow{{UUID: id(41), Chassis: "hv9", Priority: 1}, {UUID: id(43), Chassis: "hv1", Priority: 5}, {UUID: id(44), Chassis: "hv2", Priority: 9}},
-		HAGroups: []ovn.HAGroupRow{{UUID: id(45), Name: "ha0", Members: ids(43, 44)}},
+		HAGroups: []ovn.HAGroupRow{{UUID: id(45), Members: ids(43, 44)}},
 		NATs: []ovn.NATRow{
 			{UUID: id(31), Type: "snat", External: addr("172.16.0.1"), Logical: prefix("10.0.0.0/24")},
 			{UUID: id(32), Type: "dnat_and_snat", External: addr("172.16.0.9"), Logical: prefix("10.0.0.3/32"), LogicalPort: "sw0-p1", ExternalMAC: "00:00:00:00:aa:01", Allowed: id(81)},
@@ -169,7 +169,7 @@ func TestDestinationByOwner(t *testing.T) {
 func TestNATAndGateways(t *testing.T) {
 	inv := sample()
 	lr0, gr0 := inv.Router("lr0"), inv.Router("gr0")
-	if gw := lr0.GatewayPorts(); len(gw) != 1 || gw[0].HAGroup != "ha0" || gw[0].Active != "hv2" ||
+	if gw := lr0.GatewayPorts(); len(gw) != 1 || gw[0].Active != "hv2" ||
 		len(gw[0].Gateways) != 2 || gw[0].Gateways[0] != (inventory.Gateway{Chassis: "hv2", Priority: 9}) {
 		t.Errorf("gateway ports of lr0: %+v", gw)
 	}

@@ -111,11 +111,11 @@ func (l *linker) allRouters() {
 		haOf[r.UUID] = r
 	}
 	for _, r := range l.config.RouterPorts {
-		p := &RouterPort{Name: r.Name, MAC: r.MAC, Networks: r.Networks, Peer: r.Peer, Enabled: r.Enabled, Options: r.Options}
+		p := &RouterPort{Name: r.Name, MAC: r.MAC, Networks: r.Networks, Options: r.Options}
 		// An HA chassis group has precedence over gateway chassis (northd, sync_gateways).
 		members := r.Gateways
 		if g, ok := haOf[r.HAGroup]; ok {
-			p.HAGroup, members = g.Name, g.Members
+			members = g.Members
 		}
 		p.Gateways = linked(gatewayOf, members)
 		slices.SortFunc(p.Gateways, func(a, b Gateway) int {
@@ -131,7 +131,7 @@ func (l *linker) allRouters() {
 		policies[r.UUID] = &Policy{UUID: r.UUID, Priority: r.Priority, Match: r.Match, Action: r.Action, NextHops: r.NextHops}
 	}
 	for _, row := range l.config.Routers {
-		r := &Router{UUID: row.UUID, Name: row.Name, Enabled: row.Enabled, Options: row.Options, Ports: linked(l.lrpOf, row.Ports),
+		r := &Router{UUID: row.UUID, Name: row.Name, Options: row.Options, Ports: linked(l.lrpOf, row.Ports),
 			NATs: linked(nats, row.NATs), Routes: linked(routes, row.Routes), Policies: linked(policies, row.Policies),
 			balancers: linked(l.balancerOf, row.Balancers), groups: linked(l.groupOf, row.Groups)}
 		for _, p := range r.Ports {
@@ -155,7 +155,7 @@ func (l *linker) natRows() map[ovsdb.UUID]*NAT {
 	out := map[ovsdb.UUID]*NAT{}
 	for _, r := range l.config.NATs {
 		out[r.UUID] = &NAT{UUID: r.UUID, Type: r.Type, External: r.External, Logical: r.Logical, LogicalPort: r.LogicalPort,
-			ExternalMAC: r.ExternalMAC, PortRange: r.PortRange, Match: r.Match, Priority: r.Priority,
+			ExternalMAC: r.ExternalMAC, PortRange: r.PortRange, Match: r.Match,
 			Allowed: l.config.AddressSets[r.Allowed], Exempted: l.config.AddressSets[r.Exempted],
 			GatewayPort: l.lrpOf[r.GatewayPort], Stateless: r.Stateless}
 	}

@@ -16,7 +16,6 @@ type NATRow struct {
 	ExternalMAC string // lower case
 	PortRange   string // external_port_range: "LOW-HIGH", or empty
 	Match       string
-	Priority    int64
 	Allowed     ovsdb.UUID // allowed_ext_ips: an Address_Set
 	Exempted    ovsdb.UUID // exempted_ext_ips: an Address_Set
 	GatewayPort ovsdb.UUID // the Logical_Router_Port that it is applied at
@@ -25,14 +24,13 @@ type NATRow struct {
 
 // BalancerRow is a Load_Balancer row.
 type BalancerRow struct {
-	UUID      ovsdb.UUID
-	Name      string
-	Protocol  string            // tcp, udp, sctp; empty: tcp
-	VIPs      map[string]string // VIP to the list of backends, both as text
-	Options   map[string]string
-	Selection []string
-	Checks    []ovsdb.UUID      // Load_Balancer_Health_Check
-	Mappings  map[string]string // ip_port_mappings: backend address to "PORT:SOURCE"
+	UUID     ovsdb.UUID
+	Name     string
+	Protocol string            // tcp, udp, sctp; empty: tcp
+	VIPs     map[string]string // VIP to the list of backends, both as text
+	Options  map[string]string
+	Checks   []ovsdb.UUID      // Load_Balancer_Health_Check
+	Mappings map[string]string // ip_port_mappings: backend address to "PORT:SOURCE"
 }
 
 // BalancerGroupRow is a Load_Balancer_Group row.
@@ -49,16 +47,16 @@ type HealthCheckRow struct {
 }
 
 var (
-	natRows = ovsdb.From("NAT", "type", "external_ip", "logical_ip", "logical_port", "external_mac", "external_port_range", "match", "priority",
+	natRows = ovsdb.From("NAT", "type", "external_ip", "logical_ip", "logical_port", "external_mac", "external_port_range", "match",
 		"allowed_ext_ips", "exempted_ext_ips", "gateway_port", "options")
-	balancerRows      = ovsdb.From("Load_Balancer", "name", "protocol", "vips", "options", "selection_fields", "health_check", "ip_port_mappings")
+	balancerRows      = ovsdb.From("Load_Balancer", "name", "protocol", "vips", "options", "health_check", "ip_port_mappings")
 	balancerGroupRows = ovsdb.From("Load_Balancer_Group", "name", "load_balancer")
 	healthCheckRows   = ovsdb.From("Load_Balancer_Health_Check", "vip")
 )
 
 func natRow(r *ovsdb.Row) NATRow {
 	n := NATRow{UUID: r.UUID(), Type: r.Str("type"), LogicalPort: r.Str("logical_port"), ExternalMAC: lowerMAC(r.Str("external_mac")),
-		PortRange: r.Str("external_port_range"), Match: r.Str("match"), Priority: r.Int("priority"), Allowed: r.Ref("allowed_ext_ips"),
+		PortRange: r.Str("external_port_range"), Match: r.Str("match"), Allowed: r.Ref("allowed_ext_ips"),
 		Exempted: r.Ref("exempted_ext_ips"), GatewayPort: r.Ref("gateway_port"), Stateless: r.Map("options")["stateless"] == "true"}
 	if ext, ok := parsePrefix(r.Str("external_ip")); ok {
 		n.External = ext.Addr().Unmap()
@@ -69,7 +67,7 @@ func natRow(r *ovsdb.Row) NATRow {
 
 func balancerRow(r *ovsdb.Row) BalancerRow {
 	return BalancerRow{UUID: r.UUID(), Name: r.Str("name"), Protocol: r.Str("protocol"), VIPs: r.Map("vips"), Options: r.Map("options"),
-		Selection: r.Strs("selection_fields"), Checks: r.Refs("health_check"), Mappings: r.Map("ip_port_mappings")}
+		Checks: r.Refs("health_check"), Mappings: r.Map("ip_port_mappings")}
 }
 
 func balancerGroupRow(r *ovsdb.Row) BalancerGroupRow {

@@ -10,7 +10,6 @@ import (
 type RouterRow struct {
 	UUID      ovsdb.UUID
 	Name      string
-	Enabled   bool
 	Options   map[string]string
 	Ports     []ovsdb.UUID
 	NATs      []ovsdb.UUID
@@ -28,8 +27,6 @@ type RouterPortRow struct {
 	Networks []netip.Prefix // addresses with their networks' lengths
 	Gateways []ovsdb.UUID   // Gateway_Chassis
 	HAGroup  ovsdb.UUID     // HA_Chassis_Group
-	Peer     string         // a port of another router
-	Enabled  bool
 	Options  map[string]string
 }
 
@@ -62,30 +59,29 @@ type GatewayRow struct {
 // HAGroupRow is an HA_Chassis_Group row.
 type HAGroupRow struct {
 	UUID    ovsdb.UUID
-	Name    string
 	Members []ovsdb.UUID // HA_Chassis
 }
 
 var (
-	routerRows = ovsdb.From("Logical_Router", "name", "enabled", "options", "ports", "nat", "load_balancer", "load_balancer_group",
+	routerRows = ovsdb.From("Logical_Router", "name", "options", "ports", "nat", "load_balancer", "load_balancer_group",
 		"static_routes", "policies")
-	routerPortRows = ovsdb.From("Logical_Router_Port", "name", "mac", "networks", "gateway_chassis", "ha_chassis_group", "peer", "enabled", "options")
+	routerPortRows = ovsdb.From("Logical_Router_Port", "name", "mac", "networks", "gateway_chassis", "ha_chassis_group", "options")
 	routeRows      = ovsdb.From("Logical_Router_Static_Route", "ip_prefix", "nexthop", "output_port", "policy", "route_table")
 	policyRows     = ovsdb.From("Logical_Router_Policy", "priority", "match", "action", "nexthop", "nexthops")
 	gatewayRows    = ovsdb.From("Gateway_Chassis", "chassis_name", "priority")
 	haChassisRows  = ovsdb.From("HA_Chassis", "chassis_name", "priority")
-	haGroupRows    = ovsdb.From("HA_Chassis_Group", "name", "ha_chassis")
+	haGroupRows    = ovsdb.From("HA_Chassis_Group", "ha_chassis")
 )
 
 func routerRow(r *ovsdb.Row) RouterRow {
-	return RouterRow{UUID: r.UUID(), Name: r.Str("name"), Enabled: enabled(r), Options: r.Map("options"), Ports: r.Refs("ports"),
+	return RouterRow{UUID: r.UUID(), Name: r.Str("name"), Options: r.Map("options"), Ports: r.Refs("ports"),
 		NATs: r.Refs("nat"), Balancers: r.Refs("load_balancer"), Groups: r.Refs("load_balancer_group"),
 		Routes: r.Refs("static_routes"), Policies: r.Refs("policies")}
 }
 
 func routerPortRow(r *ovsdb.Row) RouterPortRow {
 	p := RouterPortRow{UUID: r.UUID(), Name: r.Str("name"), Gateways: r.Refs("gateway_chassis"), HAGroup: r.Ref("ha_chassis_group"),
-		Peer: r.Str("peer"), Enabled: enabled(r), Options: r.Map("options")}
+		Options: r.Map("options")}
 	for _, a := range parseAddrs([]string{r.Str("mac")}) {
 		p.MAC = a.MAC
 	}
@@ -116,5 +112,5 @@ func gatewayRow(r *ovsdb.Row) GatewayRow {
 }
 
 func haGroupRow(r *ovsdb.Row) HAGroupRow {
-	return HAGroupRow{UUID: r.UUID(), Name: r.Str("name"), Members: r.Refs("ha_chassis")}
+	return HAGroupRow{UUID: r.UUID(), Members: r.Refs("ha_chassis")}
 }

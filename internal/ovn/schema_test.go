@@ -133,7 +133,7 @@ func TestOldConfiguration(t *testing.T) {
 		"Logical_Router":              {"copp", "load_balancer_group"},
 		"Logical_Router_Static_Route": {"bfd", "options", "route_table"},
 		"Logical_Router_Policy":       {"nexthops", "options"},
-		"Load_Balancer":               {"options", "selection_fields"},
+		"Load_Balancer":               {"options"},
 		"NAT":                         {"allowed_ext_ips", "exempted_ext_ips", "external_port_range", "gateway_port"},
 	})
 	if _, err := g.Server(ctx, "nb", schema); err != nil {
@@ -159,7 +159,7 @@ func TestOldConfiguration(t *testing.T) {
 	if len(c.NATs) != 1 || c.NATs[0].External != netip.MustParseAddr("172.16.0.1") || c.NATs[0].Logical != netip.MustParsePrefix("10.0.0.0/24") {
 		t.Errorf("NAT rows: %+v", c.NATs)
 	}
-	if len(c.Routers) != 1 || !c.Routers[0].Enabled || len(c.Routers[0].NATs) != 1 || len(c.Groups) != 0 {
+	if len(c.Routers) != 1 || len(c.Routers[0].NATs) != 1 || len(c.Groups) != 0 {
 		t.Errorf("routers: %+v", c.Routers)
 	}
 	if len(c.Balancers) != 1 || c.Balancers[0].VIPs["30.0.0.1:80"] != "10.0.0.3:80" {
