@@ -44,7 +44,8 @@ type ListRequest struct {
 type ListResult struct {
 	Count int  `json:"count"`         // number of entries handed over, without those of Former
 	Cut   bool `json:"cut,omitempty"` // there are more than Limit
-	// Changed reports that the table changed during each of several readings: entries may be missing.
+	// Changed reports that the kernel's table changed while it was read, at each reading of a search:
+	// entries may be missing.
 	Changed bool `json:"changed,omitempty"`
 	// Held is how long the reading of a userspace datapath's table lasted, which ovs-vswitchd's main
 	// thread takes part in; 0 for the kernel.
@@ -61,7 +62,7 @@ const maxFormer = 4096
 // batchSize is the number of entries in a batch.
 const batchSize = 512
 
-// listTries is how often a kernel table that changes while it is read is read again.
+// listTries is the maximum number of readings of a search in a kernel table that changes meanwhile.
 const listTries = 3
 
 // List reads entries of OVN's zones from the table of the integration bridge's datapath.
@@ -253,12 +254,8 @@ func (l *listing) kernel(ctx context.Context, t *ctnetlink.Table) error {
 		if !errors.Is(err, ctnetlink.ErrInterrupted) {
 			return err
 		}
-		if try == listTries {
-			l.out.Changed = true
-			return nil
-		}
-		// What the first reading has returned is not returned again.
-		if !l.again {
+		// Only a search can be repeated: it keeps what it has handed over apart.
+		if !l.again || try == listTries {
 			l.out.Changed = true
 			return nil
 		}

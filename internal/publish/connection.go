@@ -29,7 +29,7 @@ func Listed(res *gather.Result) *report.ConnectionsReport {
 			out.Warnings = append(out.Warnings, fmt.Sprintf("chassis %s has more entries than the limit: of these connections legs may be missing, and others are not shown", c.Name))
 		}
 		if c.Listed.Changed {
-			out.Warnings = append(out.Warnings, fmt.Sprintf("the table of chassis %s changed each time it was read: entries may be missing", c.Name))
+			out.Warnings = append(out.Warnings, fmt.Sprintf("the table of chassis %s changed while it was read: entries may be missing", c.Name))
 		}
 		if n := c.Listed.Unreadable; n > 0 {
 			out.Warnings = append(out.Warnings, fmt.Sprintf("%d entries of chassis %s could not be read", n, c.Name))
