@@ -101,4 +101,19 @@ func TestWorks(t *testing.T) {
 	if w := diagnose.Why(t.Context(), in); w.Reaches == nil || *w.Reaches {
 		t.Error("a request that arrives at another port arrives")
 	}
+	for _, v := range []engine.Verdict{engine.External, engine.Host} {
+		in.Live = established()
+		b := in.Live.Packets[0].Branches[0]
+		b.Verdict, b.End = v, report.End{Kind: report.EndExternal, Chassis: "hv2", Port: "eth1"}
+		w := diagnose.Why(t.Context(), in)
+		if w.Reaches == nil || *w.Reaches || w.Answered == nil || *w.Answered || len(w.Causes) != 1 || !strings.Contains(w.Causes[0].Text, "arrives at eth1 on hv2, not at sw1-p2") {
+			t.Errorf("%s: a request for a port arrives there: %+v", v, w.Causes)
+		}
+		at := *b
+		at.Verdict, at.End = engine.Delivered, report.End{Kind: report.EndPort, Chassis: "hv2", Port: "sw1-p2"}
+		in.Live.Packets[0].Branches = append(in.Live.Packets[0].Branches, &at)
+		if w := diagnose.Why(t.Context(), in); w.Reaches == nil || !*w.Reaches {
+			t.Errorf("%s: a copy for others hides that the request arrives", v)
+		}
+	}
 }

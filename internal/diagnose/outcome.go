@@ -25,7 +25,9 @@ func (j *judge) outcome(r *report.Report) (reaches, answered *bool) {
 		return false
 	}
 	own := ownBranches(request)
-	some := slices.ContainsFunc(own, arrived)
+	some := slices.ContainsFunc(own, func(b *report.Branch) bool {
+		return arrived(b) && (j.Port == "" || b.Verdict == engine.Delivered) // outside is not at the port
+	})
 	all := some && !slices.ContainsFunc(own, func(b *report.Branch) bool { return !arrived(b) })
 	unknown := slices.ContainsFunc(own, func(b *report.Branch) bool { return b.Verdict == engine.Unknown || goesOn(b) })
 	switch {
