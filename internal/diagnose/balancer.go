@@ -102,12 +102,14 @@ func (j *judge) balanced(ctx context.Context, s *scene) []report.Finding {
 
 // otherPort says on which ports and protocols an address is a VIP.
 func otherPort(f report.Finding, s *scene, others []*inventory.VIP) report.Finding {
-	v := others[0]
+	h := s.header()
+	proto, _ := destination(h)
+	same := slices.IndexFunc(others, func(o *inventory.VIP) bool { return o.Balancer.Protocol == proto })
+	v := others[max(0, same)]
 	var on []string
 	for _, o := range others {
 		on = append(on, fmt.Sprintf("%d/%s of load balancer %q", o.Addr.Port(), protoName(o.Balancer.Protocol), o.Balancer.Name))
 	}
-	h := s.header()
 	asked := h.IPProto
 	if h.L4Dst != nil {
 		asked = fmt.Sprintf("%d/%s", *h.L4Dst, h.IPProto)
@@ -115,7 +117,7 @@ func otherPort(f report.Finding, s *scene, others []*inventory.VIP) report.Findi
 	f.Code, f.NB = report.CodeVIPOtherPort, balancerRow(v)
 	f.Text = fmt.Sprintf("%s is a VIP on %s, not on %s", h.IPDst, strings.Join(firstOf(on, 3), ", "), asked)
 	f.Evidence = append(f.Evidence, s.reason.Text)
-	if h.L4Dst != nil && protoNumbers[h.IPProto] != 0 {
+	if h.L4Dst != nil && same >= 0 { // a load balancer has one protocol
 		var backends []string
 		for _, b := range v.Backends {
 			backends = append(backends, b.Addr.String())

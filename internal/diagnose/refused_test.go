@@ -17,6 +17,8 @@ func TestRefused(t *testing.T) {
 	vip.IPDst = "10.0.0.77"
 	other := vip
 	other.L4Dst = &port
+	udp := vip
+	udp.IPProto = "udp"
 	for _, c := range []struct {
 		ref   diagnose.Refusal
 		first report.Code
@@ -30,11 +32,12 @@ func TestRefused(t *testing.T) {
 		{diagnose.Refusal{Code: report.CodeNorthdBehind, Port: "new", Text: "no binding"}, "northd-behind", "no binding", "ovn-nbctl --wait=sb sync"},
 		{diagnose.Refusal{Code: report.CodeNextHopUnresolved, Port: "sw0-p1", Text: "nobody has it", Packet: vip}, "lb-not-on-router", `VIP 10.0.0.77:80 of load balancer "why-lb"`, "ovn-nbctl ls-lb-add sw0 why-lb"},
 		{diagnose.Refusal{Code: report.CodeNextHopUnresolved, Port: "sw0-p1", Text: "nobody has it", Packet: other}, "vip-other-port", "10.0.0.77 is a VIP on 80/tcp", "ovn-nbctl lb-add why-lb 10.0.0.77:81 20.0.0.3:8080 tcp"},
+		{diagnose.Refusal{Code: report.CodeNextHopUnresolved, Port: "sw0-p1", Text: "nobody has it", Packet: udp}, "vip-other-port", "10.0.0.77 is a VIP on 80/tcp of load balancer \"why-lb\", not on 80/udp", ""},
 		{diagnose.Refusal{Code: report.CodeNoRoute, Port: "sw0-p1", Text: "no router", Packet: header()}, "no-route", "the guest behind sw0-p1 finds no way to 20.0.0.3: no router", ""},
 	} {
 		w := diagnose.Refused(t.Context(), in, c.ref, nil, report.Versions{})
 		f := w.Causes[0]
-		if f.Code != c.first || !strings.Contains(f.Text, c.text) || c.mend != "" && (len(f.Mend) == 0 || !strings.Contains(f.Mend[0], c.mend)) {
+		if f.Code != c.first || !strings.Contains(f.Text, c.text) || (c.mend == "") != (len(f.Mend) == 0) || c.mend != "" && !strings.Contains(f.Mend[0], c.mend) {
 			t.Errorf("%s: %s, %q, mend %q", c.ref.Code, f.Code, f.Text, f.Mend)
 		}
 		if w.Reaches == nil || *w.Reaches || w.Answered == nil || *w.Answered || w.Packets == nil || w.Warnings == nil {
