@@ -7,12 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
-
-// protoNumbers are the protocols of load balancers.
-var protoNumbers = map[string]uint8{"tcp": 6, "udp": 17, "sctp": 132}
 
 // destination returns a packet's destination, and its protocol's number; port 0 for a protocol
 // without ports.
@@ -25,7 +23,7 @@ func destination(h report.Header) (uint8, netip.AddrPort) {
 	if h.L4Dst != nil {
 		port = *h.L4Dst
 	}
-	return protoNumbers[h.IPProto], netip.AddrPortFrom(ip.Unmap(), uint16(port))
+	return protocol(h.IPProto), netip.AddrPortFrom(ip.Unmap(), uint16(port))
 }
 
 // noBackend names the VIP that has no backend, or none that its health check says is up.
@@ -41,7 +39,7 @@ func (j *judge) noBackend(ctx context.Context, s *scene, f *report.Finding) {
 		title := inventory.Owner{VIP: v}.String()
 		if len(v.Backends) == 0 {
 			f.Text = title + " has no backend"
-			f.Mend = append(f.Mend, command("ovn-nbctl", "--may-exist", "lb-add", v.Balancer.Name, v.Text, "IP:PORT", protoName(v.Balancer.Protocol))+" # IP:PORT is a backend")
+			f.Mend = append(f.Mend, command("ovn-nbctl", "--may-exist", "lb-add", v.Balancer.Name, v.Text, "IP:PORT", packet.ProtoName(v.Balancer.Protocol))+" # IP:PORT is a backend")
 			return
 		}
 		f.Code, f.Text = report.CodeLBBackendDown, title+": the health check says that no backend is up"
@@ -51,15 +49,6 @@ func (j *judge) noBackend(ctx context.Context, s *scene, f *report.Finding) {
 		f.Mend = append(f.Mend, command("ovn-nbctl", "clear", "Load_Balancer", v.Balancer.UUID.String(), "health_check")+" # if the backends do answer")
 		return
 	}
-}
-
-func protoName(n uint8) string {
-	for name, number := range protoNumbers {
-		if number == n {
-			return name
-		}
-	}
-	return "tcp"
 }
 
 // balanced returns the causes that a load balancer has to do with a packet that was lost with an
@@ -108,7 +97,7 @@ func otherPort(f report.Finding, s *scene, others []*inventory.VIP) report.Findi
 	v := others[max(0, same)]
 	var on []string
 	for _, o := range others {
-		on = append(on, fmt.Sprintf("%d/%s of load balancer %q", o.Addr.Port(), protoName(o.Balancer.Protocol), o.Balancer.Name))
+		on = append(on, fmt.Sprintf("%d/%s of load balancer %q", o.Addr.Port(), packet.ProtoName(o.Balancer.Protocol), o.Balancer.Name))
 	}
 	asked := h.IPProto
 	if h.L4Dst != nil {
@@ -123,7 +112,7 @@ func otherPort(f report.Finding, s *scene, others []*inventory.VIP) report.Findi
 			backends = append(backends, b.Addr.String())
 		}
 		port := *h.L4Dst
-		f.Mend = append(f.Mend, command("ovn-nbctl", "lb-add", v.Balancer.Name, endpoint(h.IPDst, &port), strings.Join(backends, ","), protoName(v.Balancer.Protocol)))
+		f.Mend = append(f.Mend, command("ovn-nbctl", "lb-add", v.Balancer.Name, endpoint(h.IPDst, &port), strings.Join(backends, ","), packet.ProtoName(v.Balancer.Protocol)))
 	}
 	return f
 }

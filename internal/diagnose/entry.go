@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -46,34 +48,28 @@ func zoneTitle(id uint16, name string) string {
 
 // flush returns the command that removes an entry from a zone of a chassis.
 func flush(chassis string, zone uint16, t report.Tuple) string {
-	src, dst := "ct_nw_src", "ct_nw_dst"
-	if strings.Contains(t.Src, ":") {
-		src, dst = "ct_ipv6_src", "ct_ipv6_dst"
-	}
-	terms := []string{src + "=" + t.Src, dst + "=" + t.Dst, "ct_nw_proto=" + protoNumber(t.Proto)}
-	if t.Sport != nil && t.Dport != nil {
-		terms = append(terms, fmt.Sprintf("ct_tp_src=%d", *t.Sport), fmt.Sprintf("ct_tp_dst=%d", *t.Dport))
-	}
-	if t.ICMPID != nil && t.ICMPType != nil && t.ICMPCode != nil {
-		terms = append(terms, fmt.Sprintf("icmp_id=%d", *t.ICMPID), fmt.Sprintf("icmp_type=%d", *t.ICMPType), fmt.Sprintf("icmp_code=%d", *t.ICMPCode))
-	}
-	return command("ovs-appctl", "dpctl/flush-conntrack", fmt.Sprintf("zone=%d", zone), strings.Join(terms, ",")) + " # on " + chassis
+	return connection.FlushCommand(zone, tupleOf(t)) + " # on " + chassis
 }
 
-// protoNumber returns a protocol's number as text.
-func protoNumber(name string) string {
+// tupleOf reads a published tuple.
+func tupleOf(t report.Tuple) ctstate.Tuple {
+	out := ctstate.Tuple{Proto: protocol(t.Proto), Src: addrPort(t.Src, t.Sport), Dst: addrPort(t.Dst, t.Dport)}
+	if t.ICMPID != nil && t.ICMPType != nil && t.ICMPCode != nil {
+		out.ICMPID, out.ICMPType, out.ICMPCode = *t.ICMPID, *t.ICMPType, *t.ICMPCode
+	}
+	return out
+}
+
+// protocol reads a protocol's published name or number (packet.ProtoName); 0 for any other text.
+func protocol(name string) uint8 {
 	switch name {
-	case "icmp":
-		return "1"
 	case "icmp6":
-		return "58"
-	case "udplite":
-		return "136"
+		return packet.ProtoICMPv6
+	case "igmp":
+		return packet.ProtoIGMP
 	}
-	if n, ok := protoNumbers[name]; ok {
-		return strconv.Itoa(int(n))
-	}
-	return name // a protocol without a name is its number already
+	n, _ := ctstate.ParseProto(name)
+	return n
 }
 
 // known says where the connection's entry is, and where it was looked up; or names the ACL, if

@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -41,8 +40,8 @@ func (j *judge) misled(ctx context.Context, p *report.Packet, b *report.Branch) 
 	return out
 }
 
-// neighbour returns the row of a learned or static MAC address by the cookie of its flow, the first
-// 32 bits of its UUID (physical.c, consider_neighbor_flow); nil if it is gone, or its address has
+// neighbour returns the row of a learned or static MAC address by the cookie of its flow
+// (physical.c, consider_neighbor_flow); nil if it is gone, or its address has
 // no owner.
 func (j *judge) neighbour(ctx context.Context, cookie string) *ovn.NeighbourRow {
 	inv := j.inventory(ctx)
@@ -58,7 +57,7 @@ func (j *judge) neighbour(ctx context.Context, cookie string) *ovn.NeighbourRow 
 	}
 	for i := range j.learned.Neighbours {
 		n := &j.learned.Neighbours[i]
-		if fmt.Sprintf("0x%x", binary.BigEndian.Uint32(n.UUID[:4])) == cookie {
+		if fmt.Sprintf("0x%x", ovn.Cookie(n.UUID)) == cookie {
 			return n
 		}
 	}

@@ -144,10 +144,7 @@ func assigned(lf *report.LogicalFlow, field string) string {
 
 // lookup adds the phases of a ct() action: what was found, and how the packet was translated.
 func (w *phaseWriter) lookup(c *report.CT, rule *report.NB) {
-	name := fmt.Sprintf("zone %d", c.Zone)
-	if c.ZoneName != "" {
-		name = fmt.Sprintf("zone %d (%s)", c.Zone, c.ZoneName)
-	}
+	name := zoneTitle(c.Zone, c.ZoneName)
 	if !c.Cached {
 		switch {
 		case c.Entry == nil:
@@ -234,12 +231,5 @@ func entryText(e *report.Entry) string {
 }
 
 func tupleText(t report.Tuple) string {
-	port := func(p *uint16) *int {
-		if p == nil {
-			return nil
-		}
-		n := int(*p)
-		return &n
-	}
-	return t.Proto + " " + endpoint(t.Src, port(t.Sport)) + " > " + endpoint(t.Dst, port(t.Dport))
+	return t.Proto + " " + addrOf(t.Src, t.Sport) + " > " + addrOf(t.Dst, t.Dport)
 }

@@ -177,7 +177,7 @@ func (j *judge) stale(ctx context.Context, f *report.Finding, u used) {
 		return
 	}
 	to, from := addrPort(e.Original.Dst, e.Original.Dport), addrPort(e.Reply.Src, e.Reply.Sport)
-	vips := inv.VIP(protoNumbers[e.Original.Proto], to)
+	vips := inv.VIP(protocol(e.Original.Proto), to)
 	switch {
 	case len(vips) > 0:
 		v := vips[0]

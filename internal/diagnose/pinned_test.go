@@ -42,7 +42,7 @@ func reply(r *report.Report) *report.Report {
 // TestPinned checks what a live entry does that a new connection would not get.
 func TestPinned(t *testing.T) {
 	in := over(t, ovntest.New(t, ovntest.Topology))
-	const flush = "ovs-appctl dpctl/flush-conntrack zone=5 ct_nw_src=10.0.0.3,ct_nw_dst="
+	const flush = "ovs-appctl dpctl/flush-conntrack zone=5 'ct_nw_src=10.0.0.3,ct_nw_dst="
 	entry := func(dst, by string, port uint16) *report.Entry {
 		return &report.Entry{Original: tuple("10.0.0.3", 1000, dst, 80), Reply: tuple(by, port, "10.0.0.3", 1000), Timeout: 86, Mark: "0x2", Label: "0x0"}
 	}
@@ -98,7 +98,7 @@ func TestPinned(t *testing.T) {
 			if f.Code == report.CodePortNotBound || f.Code == report.CodeReplyDropped {
 				return
 			}
-			if len(f.Mend) != 1 || !strings.HasPrefix(f.Mend[0], flush) || !strings.HasSuffix(f.Mend[0], "ct_nw_proto=6,ct_tp_src=1000,ct_tp_dst=80 # on hv1") {
+			if len(f.Mend) != 1 || !strings.HasPrefix(f.Mend[0], flush) || !strings.HasSuffix(f.Mend[0], "ct_nw_proto=6,ct_tp_src=1000,ct_tp_dst=80' # on hv1") {
 				t.Errorf("mend %q", f.Mend)
 			}
 			if f.Where["zone"] != "5" || f.Where["chassis"] != "hv1" || w.AsNew == nil || !strings.Contains(w.AsNew.Text, "which expires in 86 s") {

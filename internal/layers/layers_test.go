@@ -84,7 +84,7 @@ var allowed = map[string][]string{
 	// A request to a deployment, of the library and of the command line.
 	"internal/usage":      {"internal/failure"},
 	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/usage"},
-	"internal/diagnose":   {"engine", "internal/inventory", "internal/ovn", "internal/ovsdb", "report"},
+	"internal/diagnose":   {"ctstate", "engine", "engine/packet", "internal/connection", "internal/inventory", "internal/ovn", "internal/ovsdb", "report"},
 	"internal/question":   {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report", "internal/diagnose", "internal/capture", "internal/inventory", "internal/node"},
 	"internal/watch":      {"internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/ovn"},
 	"internal/verify":     {"ctstate", "engine", "engine/packet", "internal/driver", "internal/microflow", "internal/node", "internal/publish", "internal/watch", "report"},
