@@ -5,6 +5,9 @@ package diagnose
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -70,12 +73,14 @@ func unchecked() []string {
 	return []string{"the guests: their own addresses, firewalls and services", "the physical network between the chassis, and outside OVN"}
 }
 
-// Inventory reads what the databases say of addresses, once; nil if that is not possible.
-func Inventory(ctx context.Context, in *Input) *inventory.Inventory {
-	if in.Stock == nil && in.NB != nil && in.SB != nil {
-		in.Stock, _ = inventory.Read(ctx, in.NB, in.SB)
+// Inventory reads what the databases say of addresses, once; nil without both databases.
+func (in *Input) Inventory(ctx context.Context) (*inventory.Inventory, error) {
+	if in.Stock != nil || in.NB == nil || in.SB == nil {
+		return in.Stock, nil
 	}
-	return in.Stock
+	var err error
+	in.Stock, err = inventory.Read(ctx, in.NB, in.SB)
+	return in.Stock, err
 }
 
 // judge is one answer being made.
@@ -89,23 +94,31 @@ type judge struct {
 // inventory returns what the databases say of addresses; nil if they could not be read, with a
 // warning.
 func (j *judge) inventory(ctx context.Context) *inventory.Inventory {
-	if j.Stock != nil || j.failed || j.NB == nil || j.SB == nil {
-		return j.Stock
+	if j.failed {
+		return nil
 	}
-	var err error
-	if j.Stock, err = inventory.Read(ctx, j.NB, j.SB); err != nil {
+	inv, err := j.Inventory(ctx)
+	if err != nil {
 		j.failed = true
 		j.warn("the configuration was not compared with the answer: " + err.Error())
+		return nil
 	}
-	return j.Stock
+	return inv
+}
+
+// unread warns, once, of an error of the databases; a row that is not there is none.
+func (j *judge) unread(what string, err error) {
+	var missing *ovn.NotFoundError
+	what += " is unknown: "
+	if err == nil || errors.As(err, &missing) || slices.ContainsFunc(j.warnings, func(w string) bool { return strings.HasPrefix(w, what) }) {
+		return
+	}
+	j.warn(what + err.Error())
 }
 
 // warn adds a warning, once.
 func (j *judge) warn(text string) {
-	for _, w := range j.warnings {
-		if w == text {
-			return
-		}
+	if !slices.Contains(j.warnings, text) {
+		j.warnings = append(j.warnings, text)
 	}
-	j.warnings = append(j.warnings, text)
 }

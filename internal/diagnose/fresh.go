@@ -68,6 +68,7 @@ func (j *judge) behind(ctx context.Context, r *report.Report, causes []report.Fi
 	}
 	for _, name := range chassisOf(r) {
 		f, err := j.SB.Freshness(ctx, name)
+		j.unread("whether ovn-controller on "+name+" has confirmed the newest configuration", err)
 		if err != nil || !f.Stale() {
 			continue
 		}
@@ -90,6 +91,7 @@ func (j *judge) northdBehind(ctx context.Context) (report.Finding, bool) {
 		return report.Finding{}, false
 	}
 	asked, done, err := j.NB.Requested(ctx, j.SB)
+	j.unread("whether ovn-northd has processed the newest configuration", err)
 	return report.Finding{
 		Severity: report.SeverityWarning, Code: report.CodeNorthdBehind, Certainty: report.ConfidenceLikely,
 		Text:     "ovn-northd has not processed the newest configuration",

@@ -50,12 +50,9 @@ func (w *phaseWriter) add(kind report.PhaseKind, nb *report.NB, format string, a
 
 // portSecurity adds the addresses that the port may use.
 func (j *judge) portSecurity(ctx context.Context, w *phaseWriter, port string) {
-	if j.SB == nil {
-		return
-	}
-	pb, err := j.SB.PortByName(ctx, port)
+	pb := j.binding(ctx, port)
 	switch {
-	case err != nil:
+	case pb == nil:
 	case len(pb.PortSecurity) == 0:
 		w.add(report.PhasePortSecurity, nil, "%s has none: it may use any address", port)
 	default:

@@ -50,9 +50,20 @@ func (j *judge) chassis(ctx context.Context, name string) *ovn.Chassis {
 	}
 	c, err := j.SB.ChassisByName(ctx, name)
 	if err != nil {
+		j.unread("chassis "+name, err)
 		return nil
 	}
 	return c
+}
+
+// allChassis reads all chassis; none if that is not possible.
+func (j *judge) allChassis(ctx context.Context) []*ovn.Chassis {
+	if j.SB == nil {
+		return nil
+	}
+	all, err := j.SB.AllChassis(ctx)
+	j.unread("which other chassis there are", err)
+	return all
 }
 
 // noMapping names the chassis that has no bridge for a provider network, and the mapping that is
@@ -65,16 +76,10 @@ func (j *judge) noMapping(ctx context.Context, s *scene, f *report.Finding) {
 	f.Text = fmt.Sprintf("chassis %s has no bridge mapping for provider network %s", name, network)
 	bridge := ""
 	var others []string
-	if j.SB != nil {
-		all, err := j.SB.AllChassis(ctx)
-		if err != nil {
-			all = nil
-		}
-		for _, c := range all {
-			if b := c.BridgeMappings()[network]; b != "" && c.Name != name {
-				bridge = b
-				others = append(others, c.Name)
-			}
+	for _, c := range j.allChassis(ctx) {
+		if b := c.BridgeMappings()[network]; b != "" && c.Name != name {
+			bridge = b
+			others = append(others, c.Name)
 		}
 	}
 	own := map[string]string{}

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,6 +51,7 @@ func (j *judge) binding(ctx context.Context, port string) *ovn.PortBinding {
 	}
 	pb, err := j.SB.PortByName(ctx, port)
 	if err != nil {
+		j.unread("the binding of "+port, err)
 		return nil
 	}
 	return pb
@@ -90,8 +92,13 @@ func (j *judge) notBound(ctx context.Context, f *report.Finding, port string) {
 func (j *judge) requested(ctx context.Context, names string) string {
 	var missing []string
 	for _, name := range strings.Split(names, ",") {
-		if _, err := j.SB.ChassisByName(ctx, strings.TrimSpace(name)); err != nil {
+		_, err := j.SB.ChassisByName(ctx, strings.TrimSpace(name))
+		var gone *ovn.NotFoundError
+		switch {
+		case errors.As(err, &gone):
 			missing = append(missing, name)
+		case err != nil:
+			return "whether chassis " + name + " exists is unknown: " + err.Error()
 		}
 	}
 	if len(missing) > 0 {
@@ -102,18 +109,14 @@ func (j *judge) requested(ctx context.Context, names string) string {
 
 // anyChassis names the first chassis, for a command that needs one.
 func (j *judge) anyChassis(ctx context.Context) string {
-	if j.SB != nil {
-		if all, err := j.SB.AllChassis(ctx); err == nil && len(all) > 0 {
-			var names []string
-			for _, c := range all {
-				if !c.IsRemote() && !c.IsVTEP() {
-					names = append(names, c.Name)
-				}
-			}
-			if slices.Sort(names); len(names) > 0 {
-				return names[0]
-			}
+	var names []string
+	for _, c := range j.allChassis(ctx) {
+		if !c.IsRemote() && !c.IsVTEP() {
+			names = append(names, c.Name)
 		}
+	}
+	if slices.Sort(names); len(names) > 0 {
+		return names[0]
 	}
 	return "CHASSIS"
 }
@@ -135,6 +138,7 @@ func (j *judge) elsewhereRequested(ctx context.Context, port string) (report.Fin
 		return report.Finding{}, false
 	}
 	c, err := j.SB.ChassisByUUID(ctx, pb.Chassis)
+	j.unread("whether "+port+" is bound where it is requested", err)
 	if err != nil {
 		return report.Finding{}, false
 	}
