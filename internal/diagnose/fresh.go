@@ -16,7 +16,7 @@ func (j *judge) outdated(r *report.Report) []report.Finding {
 	p, ends := broken(r)
 	for _, q := range r.Packets {
 		for _, f := range q.Findings {
-			f.Certainty, f.Mend = report.ConfidenceExact, append(f.Mend, recompute(f.Where["chassis"]))
+			f.Certainty, f.Mend = report.ConfidenceExact, append(f.Mend, recompute("on "+f.Where["chassis"]))
 			if q == p && slices.ContainsFunc(ends, func(b *report.Branch) bool { return endedAt(b, f) || follows(p, b, f) }) {
 				f.Severity = report.SeverityError
 			}
@@ -49,8 +49,14 @@ func follows(p *report.Packet, b *report.Branch, f report.Finding) bool {
 	return false
 }
 
-func recompute(chassis string) string {
-	return command("ovs-appctl", "-t", "ovn-controller", "recompute") + " # on " + chassis
+// recompute returns the command that makes ovn-controller write all flows anew, with a comment.
+func recompute(comment string) string {
+	return command("ovn-appctl", "-t", "ovn-controller", "recompute") + " # " + comment
+}
+
+// syncNorthd returns the command that waits for ovn-northd.
+func syncNorthd() string {
+	return command("ovn-nbctl", "--wait=sb", "sync") + " # returns once ovn-northd has processed it; if it does not, is ovn-northd running?"
 }
 
 // behind returns the daemons that have not processed the newest configuration, as far as it is
@@ -76,7 +82,7 @@ func (j *judge) behind(ctx context.Context, r *report.Report, causes []report.Fi
 			Severity: report.SeverityWarning, Code: report.CodeStaleController, Certainty: report.ConfidenceLikely,
 			Text: fmt.Sprintf("ovn-controller on %s has not confirmed the newest configuration", name), Where: map[string]string{"chassis": name},
 			Evidence: []string{fmt.Sprintf("nb_cfg: SB_Global %d, chassis %d", f.Wanted, f.Have)},
-			Mend:     []string{recompute(name)},
+			Mend:     []string{recompute("on " + name)},
 		})
 		if _, ends := broken(r); slices.ContainsFunc(ends, func(b *report.Branch) bool { return unaccounted(b, name) }) {
 			out[len(out)-1].Severity = report.SeverityError
@@ -96,7 +102,7 @@ func (j *judge) northdBehind(ctx context.Context) (report.Finding, bool) {
 		Severity: report.SeverityWarning, Code: report.CodeNorthdBehind, Certainty: report.ConfidenceLikely,
 		Text:     "ovn-northd has not processed the newest configuration",
 		Evidence: []string{fmt.Sprintf("nb_cfg: NB_Global %d, SB_Global %d", asked, done)},
-		Mend:     []string{command("ovn-nbctl", "--wait=sb", "sync") + " # returns once ovn-northd has; if it does not, is ovn-northd running?"},
+		Mend:     []string{syncNorthd()},
 	}, err == nil && done < asked
 }
 

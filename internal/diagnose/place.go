@@ -16,7 +16,7 @@ func (j *judge) chassisGone(_ context.Context, _ *scene, f *report.Finding) { ch
 
 func chassisLost(f *report.Finding) {
 	f.Text = fmt.Sprintf("the chassis of logical port %s is no longer in the Southbound database", f.Where["port"])
-	f.Mend = append(f.Mend, command("ovs-appctl", "-t", "ovn-controller", "recompute")+" # on the chassis of the workload, if its ovn-controller runs")
+	f.Mend = append(f.Mend, recompute("on the chassis of the workload, if its ovn-controller runs"))
 }
 
 // noTunnel names the two chassis between which no tunnel is.

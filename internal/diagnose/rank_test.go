@@ -2,6 +2,7 @@ package diagnose_test
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,8 +50,12 @@ func TestOutdated(t *testing.T) {
 	in.Live = lost()
 	in.Live.Packets[0].Branches[0].Reason.Code = ""
 	in.Live.Packets[0].Branches[0].Reason.Cookie = "0xdead"
-	if got := codes(diagnose.Why(t.Context(), in)); got != "error stale-controller" {
-		t.Errorf("dropped by a flow without a logical flow: %s", got)
+	w := diagnose.Why(t.Context(), in)
+	if got := codes(w); got != "error stale-controller" {
+		t.Fatalf("dropped by a flow without a logical flow: %s", got)
+	}
+	if want := []string{"ovn-appctl -t ovn-controller recompute # on hv1"}; !slices.Equal(w.Causes[0].Mend, want) {
+		t.Errorf("mend %q, want %q", w.Causes[0].Mend, want)
 	}
 	in.Live = lost()
 	in.Live.Packets[0].Branches[0].Reason.Code = ""

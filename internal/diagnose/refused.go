@@ -35,7 +35,7 @@ func Refused(ctx context.Context, in Input, r Refusal, warnings []string, versio
 	case report.CodeChassisGone:
 		chassisLost(&f)
 	case report.CodeNorthdBehind:
-		f.Mend = append(f.Mend, command("ovn-nbctl", "--wait=sb", "sync")+" # returns once ovn-northd has processed it; if it does not, is ovn-northd running?")
+		f.Mend = append(f.Mend, syncNorthd())
 	case report.CodeNoRoute, report.CodeNextHopUnresolved:
 		causes = append(causes, j.unsent(ctx, r, &f)...)
 	}

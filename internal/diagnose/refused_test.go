@@ -28,7 +28,7 @@ func TestRefused(t *testing.T) {
 		{diagnose.Refusal{Code: report.CodePortNotBound, Port: "sw0-p1"}, "port-not-bound", "logical port sw0-p1 is not bound", "iface-id=sw0-p1"},
 		{diagnose.Refusal{Code: report.CodePortNotBound, Port: "cr-lr0-public"}, "port-not-bound", "gateway port lr0-public is on no chassis", "lrp-set-gateway-chassis lr0-public"},
 		{diagnose.Refusal{Code: report.CodeInterfaceMissing, Port: "sw0-p1", Chassis: "hv1"}, "interface-missing", "bound to hv1", "# on hv1"},
-		{diagnose.Refusal{Code: report.CodeChassisGone, Port: "sw0-p1"}, "chassis-gone", "no longer in the Southbound database", "recompute"},
+		{diagnose.Refusal{Code: report.CodeChassisGone, Port: "sw0-p1"}, "chassis-gone", "no longer in the Southbound database", "ovn-appctl -t ovn-controller recompute # on the chassis of the workload"},
 		{diagnose.Refusal{Code: report.CodeNorthdBehind, Port: "new", Text: "no binding"}, "northd-behind", "no binding", "ovn-nbctl --wait=sb sync"},
 		{diagnose.Refusal{Code: report.CodeNextHopUnresolved, Port: "sw0-p1", Text: "nobody has it", Packet: vip}, "lb-not-on-router", `VIP 10.0.0.77:80 of load balancer "why-lb"`, "ovn-nbctl ls-lb-add sw0 why-lb"},
 		{diagnose.Refusal{Code: report.CodeNextHopUnresolved, Port: "sw0-p1", Text: "nobody has it", Packet: other}, "vip-other-port", "10.0.0.77 is a VIP on 80/tcp", "ovn-nbctl lb-add why-lb 10.0.0.77:81 20.0.0.3:8080 tcp"},
