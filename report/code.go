@@ -47,7 +47,7 @@ const (
 	CodeLBUnansweredVIP      Code = "lb-unanswered-vip"       // nobody answers ARP for the VIP
 	CodeLBHairpinSNATMissing Code = "lb-hairpin-snat-missing" // a backend's connection to its own VIP comes back with an address that it cannot answer
 	CodeLBNotOnRouter        Code = "lb-not-on-router"        // the packet passes no switch or router that has the load balancer
-	CodeLBAffinityFirst      Code = "lb-affinity-first"       // session affinity chose the backend
+	CodeLBAffinityFirst      Code = "lb-affinity-first"       // session affinity records the backend, and the packet is lost
 	CodeLBHandledElsewhere   Code = "lb-handled-elsewhere"    // the VIP is handled only on the chassis of a gateway
 	CodeLBForceSNATIgnored   Code = "lb-force-snat-ignored"   // this kind of router ignores lb_force_snat_ip
 	CodeLBTwoGateways        Code = "lb-two-gateways"         // a load balancer on a router with two gateway ports
@@ -70,7 +70,7 @@ const (
 	CodeOrphanHalf      Code = "orphan-half"      // only half of a connection has an entry
 	CodeZoneMoved       Code = "zone-moved"       // the id of a zone changed under live entries
 	CodeZoneClash       Code = "zone-clash"       // one zone id has two owners
-	CodeInvalidState    Code = "invalid-state"    // zones contradict each other about a connection's state
+	CodeInvalidState    Code = "invalid-state"    // conntrack finds the packet invalid, or zones contradict each other about the state
 	CodeOutOfWindow     Code = "out-of-window"    // packets are invalid because they are out of the TCP window
 	CodeHalfOpen        Code = "half-open"        // nobody answers the connection
 	CodeBlockedMark     Code = "blocked-mark"     // a rule has blocked a live connection
