@@ -10,6 +10,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -37,7 +38,8 @@ be reached or was not permitted; 4 not determined.`,
 	c.add(cmd)
 	q.add(cmd)
 	cmd.Flags().StringVar(&q.Close, "close", "none", "how a TCP session ends: fin, rst or none")
-	cmd.Flags().BoolVar(&watch, "watch", false, "ask again until the answer changes, at most for --timeout, and print both")
+	cmd.Flags().BoolVar(&watch, "watch", false, "ask again until the answer changes, at most for --timeout, and print both; of -o json only the last")
+	cmd.Flags().Lookup("expect").Hidden = true // the answer is whether it arrives
 	return cmd
 }
 
@@ -49,6 +51,9 @@ const whyPause = 2 * time.Second
 func (a *app) why(ctx context.Context, c *common, q *questionFlags, watch bool) (err error) {
 	if err := c.check(); err != nil {
 		return err
+	}
+	if q.Expect != "" {
+		return usage.Errorf("leave it out, or ask session", "--expect does not apply to why, whose status says whether it works")
 	}
 	judged, err := q.Judge(true)
 	if err != nil {
