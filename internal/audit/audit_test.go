@@ -366,6 +366,22 @@ func TestLoadBalancerOfTwoGateways(t *testing.T) {
 	if n := found(report.CodeLBTwoGateways); n != 0 {
 		t.Errorf("both gateways: %d findings", n)
 	}
+	if n := found(report.CodeLBHandledElsewhere); n != 1 {
+		t.Errorf("both gateways: handled elsewhere %d times", n)
+	}
+	for _, b := range in.Inventory.Router("lr0").Balancers() {
+		b.Options = map[string]string{"distributed": "true"}
+	}
+	if n := found(report.CodeLBHandledElsewhere); n != 0 {
+		t.Errorf("distributed load balancers: handled elsewhere %d times", n)
+	}
+	for _, b := range in.Inventory.Router("lr0").Balancers() {
+		b.Options = nil
+	}
+	in.Inventory.RouterPort("lr0-public").Balances, in.Inventory.RouterPort("lr0-sw1").Balances = false, false
+	if n := found(report.CodeLBHandledElsewhere) + found(report.CodeLBTwoGateways); n != 0 {
+		t.Errorf("no gateway port restricts them: %d findings", n)
+	}
 }
 
 // A connection has the findings of its own entries only, and a healthy one has none.

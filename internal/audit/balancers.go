@@ -123,12 +123,16 @@ func (a *auditor) routerOptions(r *inventory.Router) {
 //
 // lb-two-gateways: the router has several gateway ports, and northd has restricted its load balancers
 // to the chassis of some of them: a packet that comes in at another is not translated.
-// lb-handled-elsewhere: only the chassis of the gateway translates; information.
+// lb-handled-elsewhere: only the chassis of the gateway translates; information. Load balancers with
+// options:distributed (OVN 26.03) are left out: every chassis translates.
 func (a *auditor) gateways(r *inventory.Router) {
 	ports := r.GatewayPorts()
+	var balancers []*inventory.Balancer
 	var vips []*inventory.VIP
 	for _, b := range r.Balancers() {
-		vips = append(vips, b.VIPs...)
+		if b.Options["distributed"] != "true" {
+			balancers, vips = append(balancers, b), append(vips, b.VIPs...)
+		}
 	}
 	if len(ports) == 0 || len(vips) == 0 {
 		return
@@ -150,15 +154,15 @@ func (a *auditor) gateways(r *inventory.Router) {
 			fmt.Sprintf("router %s has %d gateway ports, and its load balancers are handled only at %s: packets that come in at %s are not translated",
 				r.Name, len(ports), strings.Join(here, ", "), strings.Join(missing, ", ")), addrs(vips...)...); i != nil {
 			i.NB = routerRow(r)
-			i.evidence("load balancers of the router: %s", names(r.Balancers()))
-			i.Hint = "one gateway port, or a gateway router for each way out; OVN 24.03 or later handles several gateway ports"
+			i.evidence("load balancers of the router: %s", names(balancers))
+			i.Hint = "one gateway port, or a gateway router for each way out; OVN 25.03 or later handles the load balancers at each gateway port"
 		}
 		return
 	}
 	if i := a.about(r.UUID.String(), report.SeverityInfo, report.CodeLBHandledElsewhere,
 		fmt.Sprintf("the load balancers of router %s are handled only at %s", r.Name, strings.Join(here, ", ")), addrs(vips...)...); i != nil {
 		i.NB = routerRow(r)
-		i.evidence("load balancers of the router: %s", names(r.Balancers()))
+		i.evidence("load balancers of the router: %s", names(balancers))
 	}
 }
 

@@ -25,7 +25,7 @@ func Read(ctx context.Context, nb *ovn.NB, sb *ovn.SB) (*Inventory, error) {
 	return inv, inv.readBalances(ctx, sb)
 }
 
-// readBalances sets RouterPort.Balances. Until OVN 24.03, northd handles the VIPs of a router with
+// readBalances sets RouterPort.Balances. Before OVN 25.03, northd handles the VIPs of a router with
 // several distributed gateway ports only at one of them (build_distr_lrouter_nat_flows_for_lb).
 func (inv *Inventory) readBalances(ctx context.Context, sb *ovn.SB) error {
 	several := func(r *Router) bool { return len(r.GatewayPorts()) > 1 && len(r.Balancers()) > 0 }

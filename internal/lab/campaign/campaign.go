@@ -14,6 +14,8 @@ import (
 type Kind struct {
 	Name string
 	Only string // the only datapath that can have the fault (lab.Userspace); empty: both
+	// Until is a feature of releases (lab.Schema.Has) that no longer have the fault; empty: all do.
+	Until string
 	Draw func(d *draw) Instance
 }
 

@@ -12,7 +12,9 @@ var balancers = []Kind{
 	{Name: "lb-backend-down", Draw: lbBackendDown},
 	{Name: "lb-not-on-router", Draw: lbNotOnRouter},
 	{Name: "lb-force-snat-ignored", Draw: lbForceSNATIgnored},
-	{Name: "lb-two-gateways", Draw: lbTwoGateways},
+	// OVN 25.03 handles load balancers at each gateway port (northd:
+	// build_distr_lrouter_nat_flows_for_lb).
+	{Name: "lb-two-gateways", Until: "7.11", Draw: lbTwoGateways},
 	{Name: "stale-lb-backend", Draw: staleBackend},
 	{Name: "stale-lb-backend-empty", Draw: staleBackendEmpty},
 }

@@ -48,3 +48,22 @@ func TestDraw(t *testing.T) {
 		}
 	}
 }
+
+// A kind is left out where its datapath or release cannot have the fault.
+func TestImpossible(t *testing.T) {
+	for _, c := range []struct {
+		kind              Kind
+		datapath, version string
+		want              bool
+	}{
+		{Kind{}, "", "7.11.0", false},
+		{Kind{Only: lab.Userspace}, lab.Userspace, "7.0.0", false},
+		{Kind{Only: lab.Userspace}, "", "7.0.0", true},
+		{Kind{Until: "7.11"}, "", "7.6.0", false},
+		{Kind{Until: "7.11"}, "", "7.11.0", true},
+	} {
+		if why := c.kind.Impossible(c.datapath, &lab.Schema{Version: c.version}); (why != "") != c.want {
+			t.Errorf("%+v on %q of %s: %q", c.kind, c.datapath, c.version, why)
+		}
+	}
+}

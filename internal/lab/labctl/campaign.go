@@ -97,17 +97,27 @@ func cmdInsideCampaign(ctx context.Context, args []string) error {
 	return nil
 }
 
-// campaignKinds returns the kinds that this lab can have and whose names match.
+// campaignKinds returns the kinds that this lab can have and whose names match. It prints those that
+// match and that it cannot have.
 func campaignKinds(l *lab.Lab, pattern string) ([]campaign.Kind, error) {
 	re, err := regexp.Compile(pattern)
 	if err != nil {
 		return nil, err
 	}
+	schema, err := l.NBSchema()
+	if err != nil {
+		return nil, err
+	}
 	var out []campaign.Kind
 	for _, k := range campaign.All() {
-		if re.MatchString(k.Name) && (k.Only == "" || k.Only == l.Topo.Datapath) {
-			out = append(out, k)
+		if !re.MatchString(k.Name) {
+			continue
 		}
+		if why := k.Impossible(l.Topo.Datapath, schema); why != "" {
+			fmt.Printf("campaign: left out: %s: %s\n", k.Name, why)
+			continue
+		}
+		out = append(out, k)
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("no kind %q", pattern)
