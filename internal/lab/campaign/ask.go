@@ -1,16 +1,10 @@
 package campaign
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"time"
-
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 )
 
 // Finding is a finding in the tool's JSON.
@@ -53,7 +47,6 @@ type Answer struct {
 	why    bool
 	status int
 	stderr string
-	took   time.Duration
 }
 
 // toolTimeout bounds one run of the tool, in an emulated guest too.
@@ -62,24 +55,18 @@ const toolTimeout = 3 * time.Minute
 // ask runs the tool.
 func (r *Runner) ask(ctx context.Context, args []string) (*Answer, error) {
 	z := r.Lab.Topo.Zone("")
-	argv := []string{args[0], "-o", "json", "--timeout", toolTimeout.String(), "--sb", z.SB(), "--nb", z.NB()}
-	for _, c := range r.Lab.Topo.Chassis {
-		argv = append(argv, "--node", fmt.Sprintf("%s=exec:ip netns exec %s env OVS_RUNDIR=%s OVN_RUNDIR=%s %s node stdio",
-			c.Name, c.Name, lab.OVSRundir(c.Name), lab.OVNRundir(c.Name), r.Tool))
-	}
+	argv := append([]string{args[0], "-o", "json", "--timeout", toolTimeout.String(), "--sb", z.SB(), "--nb", z.NB()}, r.Lab.Topo.NodeFlags(r.Tool)...)
 	ctx, cancel := context.WithTimeout(ctx, toolTimeout+30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, r.Tool, append(argv, args[1:]...)...)
-	cmd.Env = append(os.Environ(), r.Lab.Bin.Env()...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	cmd.WaitDelay = time.Second
-	began := time.Now()
-	cmd.Run() // the status and the output are judged
-	a := &Answer{why: args[0] == "why", status: cmd.ProcessState.ExitCode(), stderr: strings.TrimSpace(errs.String()), took: time.Since(began)}
-	r.took = append(r.took, a.took.Seconds())
-	if err := json.Unmarshal(out.Bytes(), a); err != nil {
-		return nil, fmt.Errorf("%s: exit status %d, no JSON: %v: %s", strings.Join(args, " "), a.status, err, a.stderr)
+	run, err := r.Lab.RunTool(ctx, r.Tool, append(argv, args[1:]...)...)
+	a := &Answer{why: args[0] == "why"}
+	if err == nil {
+		a.status, a.stderr = run.Status, run.Stderr
+		r.took = append(r.took, run.Took.Seconds())
+		err = run.JSON(a)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", strings.Join(args, " "), err)
 	}
 	return a, nil
 }

@@ -16,7 +16,7 @@ type Kind struct {
 	Only string // the only datapath that can have the fault (lab.Userspace); empty: both
 	// Until is a feature of releases (lab.Schema.Has) that no longer have the fault; empty: all do.
 	Until string
-	Draw func(d *draw) Instance
+	Draw  func(d *draw) Instance
 }
 
 // Instance is one fault, drawn and ready to be injected. The commands are those of lab.Do.

@@ -18,16 +18,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
 )
 
-// cmdBench measures the trace of the demo in the lab.
-func cmdBench(ctx context.Context, args []string) error {
-	s, err := open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	return s.run(ctx, nil, append([]string{remoteBin + "/labctl", "inside-bench"}, args...)...)
-}
-
 // traceBar is the maximum ratio between the time of a trace and that of its ofproto/trace calls.
 const traceBar = 1.5
 
@@ -36,7 +26,7 @@ const traceBar = 1.5
 func cmdInsideBench(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("inside-bench", flag.ContinueOnError)
 	rounds := fs.Int("rounds", 3, "repetitions, of which the fastest counts")
-	tool := fs.String("tool", remoteBin+"/ovn-ct-trace", "the command to measure")
+	tool := fs.String("tool", builtTool, "the command to measure")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}

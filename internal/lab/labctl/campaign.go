@@ -30,7 +30,7 @@ func (c *campaignFlags) parse(name string, args []string) error {
 	fs.IntVar(&c.faults, "faults", 0, "number of faults to inject; 0: each kind once")
 	fs.Uint64Var(&c.seed, "seed", 1, "seed of what is drawn")
 	fs.StringVar(&c.kinds, "kinds", "", "kinds to draw from (regular expression)")
-	fs.StringVar(&c.tool, "tool", remoteBin+"/ovn-ct-trace", "the command to ask; empty: only inject, and check that each fault shows")
+	fs.StringVar(&c.tool, "tool", builtTool, "the command to ask; empty: only inject, and check that each fault shows")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}

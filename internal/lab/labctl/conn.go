@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 
@@ -14,16 +11,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
-
-// cmdConn plays connections in the lab and compares what the tool's conn says of them.
-func cmdConn(ctx context.Context, args []string) error {
-	s, err := open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	return s.run(ctx, nil, remoteBin+"/labctl", "inside-conn")
-}
 
 // played is a connection that cmdInsideConn makes, and what conn must say of it.
 type played struct {
@@ -44,14 +31,11 @@ var plays = []played{
 	{"sw0-p1", "sw2-p1", "tcp", 41006, 8080, "", "", 1},
 }
 
-// cmdInsideConn plays the connections and asks conn about each, and about all.
+// cmdInsideConn plays connections in the lab and compares what the tool's conn says of each, and of
+// all.
 func cmdInsideConn(ctx context.Context, args []string) error {
-	l, err := lab.Attach(base(), os.Stderr)
+	p, err := openProbe(ctx)
 	if err != nil {
-		return err
-	}
-	p := &probe.Runner{Lab: l, Out: os.Stdout, Settle: settleTime(l.Topo)}
-	if err := p.Open(ctx); err != nil {
 		return err
 	}
 	defer p.Close()
@@ -73,7 +57,7 @@ func cmdInsideConn(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	all, err := askConn(ctx)
+	all, err := askConn(ctx, p.Lab)
 	if err != nil {
 		return err
 	}
@@ -81,7 +65,7 @@ func cmdInsideConn(ctx context.Context, args []string) error {
 		return err
 	}
 	for i, c := range plays {
-		if err := c.check(ctx, opened[i], arrived[i]); err != nil {
+		if err := c.check(ctx, p.Lab, opened[i], arrived[i]); err != nil {
 			return fmt.Errorf("conn: %s > %s %s: %w", c.from, c.to, c.proto, err)
 		}
 		fmt.Printf("conn: %s > %s %s: as it was sent and as it arrived\n", c.from, c.to, c.proto)
@@ -114,16 +98,13 @@ func (c *played) play(ctx context.Context, p *probe.Runner) (sent probe.Packet, 
 }
 
 // askConn runs the tool's conn with a filter.
-func askConn(ctx context.Context, filter ...string) (*report.ConnectionsReport, error) {
-	argv := append([]string{"conn", "-o", "json", "--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", nodeCmd()}, filter...)
-	cmd := exec.CommandContext(ctx, remoteBin+"/ovn-ct-trace", argv...)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("conn %q: %w\n%s", filter, err, out)
-	}
+func askConn(ctx context.Context, l *lab.Lab, filter ...string) (*report.ConnectionsReport, error) {
 	var answer report.ConnectionsReport
-	return &answer, json.Unmarshal(out, &answer)
+	status, err := ask(ctx, l, &answer, "conn", filter...)
+	if err == nil && status != 0 {
+		err = fmt.Errorf("conn %q: exit status %d", filter, status)
+	}
+	return &answer, err
 }
 
 // everyEntry compares the legs of all connections with the tables: each entry is one leg.
@@ -155,9 +136,9 @@ func everyEntry(all *report.ConnectionsReport, tables map[string][]probe.Entry) 
 
 // check asks for the connection by the client's address and port. Its tuples must be the packet as
 // it was sent and as it arrived.
-func (c played) check(ctx context.Context, sent probe.Packet, arrived probe.Header) error {
+func (c played) check(ctx context.Context, l *lab.Lab, sent probe.Packet, arrived probe.Header) error {
 	filter := fmt.Sprintf("orig ip4.src == %s && %s.src == %d", sent.Src, c.proto, c.sport)
-	answer, err := askConn(ctx, filter)
+	answer, err := askConn(ctx, l, filter)
 	if err != nil {
 		return err
 	}
@@ -177,17 +158,17 @@ func (c played) check(ctx context.Context, sent probe.Packet, arrived probe.Head
 		return fmt.Errorf("%d legs", len(got.Legs))
 	}
 	found := c.nat == ""
-	for _, l := range got.Legs {
-		if l.ZoneName == "" {
-			return fmt.Errorf("zone %d of %s has no name", l.Zone, l.Chassis)
+	for _, leg := range got.Legs {
+		if leg.ZoneName == "" {
+			return fmt.Errorf("zone %d of %s has no name", leg.Zone, leg.Chassis)
 		}
-		found = found || l.NAT == c.nat && strings.Contains(l.Rule, c.rule) && l.NB != nil
+		found = found || leg.NAT == c.nat && strings.Contains(leg.Rule, c.rule) && leg.NB != nil
 	}
 	if !found {
 		return fmt.Errorf("no leg translates (%s) by %s: %+v", c.nat, c.rule, got.Legs)
 	}
 	// The same connection by its address after NAT, as the server knows it.
-	byServer, err := askConn(ctx, "host "+arrived["ip_dst"], "--zone", strconv.Itoa(int(got.Legs[0].Zone)))
+	byServer, err := askConn(ctx, l, "host "+arrived["ip_dst"], "--zone", strconv.Itoa(int(got.Legs[0].Zone)))
 	if err != nil {
 		return err
 	}

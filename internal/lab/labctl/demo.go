@@ -24,7 +24,7 @@ func writeHelpers(l *lab.Lab) (string, error) {
 }
 
 // nodeCmd returns the --node-cmd of the lab.
-func nodeCmd() string { return nodeCmdOf(remoteBin + "/ovn-ct-trace") }
+func nodeCmd() string { return nodeCmdOf(builtTool) }
 
 // nodeCmdOf returns the --node-cmd that runs this command on the chassis.
 func nodeCmdOf(tool string) string {
@@ -71,8 +71,7 @@ func cmdInsideDemo(ctx context.Context, args []string) error {
 	}
 	for i, r := range runs {
 		fmt.Printf("\n%s\n\n  $ ovn-ct-trace %s\n\n", r.what, strings.Join(r.args, " "))
-		argv := append(r.args[:1:1], "--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", nodeCmd())
-		cmd := exec.CommandContext(ctx, remoteBin+"/ovn-ct-trace", append(argv, r.args[1:]...)...)
+		cmd := exec.CommandContext(ctx, builtTool, append(r.args, reach(builtTool)...)...)
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		err := cmd.Run()
 		if ctx.Err() != nil {

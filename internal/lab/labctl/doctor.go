@@ -2,25 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
-
-// cmdDoctor runs the tool's doctor in the lab, and fails if doctor reports an error or a warning.
-func cmdDoctor(ctx context.Context, args []string) error {
-	s, err := open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	return s.run(ctx, nil, remoteBin+"/labctl", "inside-doctor")
-}
 
 // cmdInsideDoctor runs doctor for the whole lab. The result must contain the counters of every
 // chassis of the zone.
@@ -29,21 +17,22 @@ func cmdInsideDoctor(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, remoteBin+"/ovn-ct-trace", "doctor", "-o", "json", "--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", nodeCmd())
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return fmt.Errorf("doctor: %w\n%s", err, out)
-	}
 	var answer report.FindingsReport
-	if err := json.Unmarshal(out, &answer); err != nil {
+	status, err := ask(ctx, l, &answer, "doctor")
+	if err != nil {
 		return err
 	}
 	counters := []string{"connections", "lost upcalls"}
 	if l.Topo.Datapath == lab.Userspace {
 		counters = counters[:1] // the userspace datapath has no upcalls
 	}
-	return healthy(answer.Findings, l.Topo.Chassis, counters)
+	if err := healthy(answer.Findings, l.Topo.Chassis, counters); err != nil {
+		return err
+	}
+	if status != 0 {
+		return fmt.Errorf("doctor: exit status %d without an error or a warning", status)
+	}
+	return nil
 }
 
 // healthy returns an error unless the findings are those of a healthy lab, with these counters of

@@ -7,27 +7,21 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/campaign"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
 // openCampaign returns a runner of faults in the lab of this instance; the caller calls done.
 func openCampaign(ctx context.Context) (r *campaign.Runner, done func(), err error) {
-	l, err := lab.Attach(base(), os.Stderr)
+	p, err := openProbe(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &probe.Runner{Lab: l, Out: os.Stdout, Settle: settleTime(l.Topo)}
-	if err := p.Open(ctx); err != nil {
-		return nil, nil, err
-	}
-	return &campaign.Runner{Lab: l, Probe: p, Out: os.Stdout}, p.Close, nil
+	return &campaign.Runner{Lab: p.Lab, Probe: p, Out: os.Stdout}, p.Close, nil
 }
 
 // cmdFault makes or mends a fault of docs/debugging.md in the lab of this instance.
@@ -97,7 +91,7 @@ func cmdDebugging(ctx context.Context, args []string) error {
 func cmdInsideDebugging(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("inside-debugging", flag.ContinueOnError)
 	page := fs.String("page", debuggingPage, "the page")
-	tool := fs.String("tool", remoteBin+"/ovn-ct-trace", "the command to run")
+	tool := fs.String("tool", builtTool, "the command to run")
 	update := fs.Bool("update", false, "print the page with the present output")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
@@ -162,14 +156,16 @@ func runExample(ctx context.Context, r *campaign.Runner, e campaign.Example, too
 	if err != nil {
 		return "", err
 	}
-	argv = append([]string{argv[0], "--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", nodeCmdOf(tool), "--color", "never"}, argv[1:]...)
-	cmd := exec.CommandContext(ctx, tool, argv...)
-	cmd.Env = append(os.Environ(), r.Lab.Bin.Env()...)
-	cmd.Stderr = os.Stderr
-	b, err := cmd.Output()
-	var status *exec.ExitError
-	if errors.As(err, &status) && status.ExitCode() == 1 { // a cause or finding is named
-		err = nil
+	argv = append(append([]string{argv[0], "--color", "never"}, reach(tool)...), argv[1:]...)
+	run, err := r.Lab.RunTool(ctx, tool, argv...)
+	if err != nil {
+		return "", err
 	}
-	return string(b), err
+	if run.Status > 1 { // 1: a cause or finding is named
+		return "", fmt.Errorf("%s: exit status %d: %s", command, run.Status, run.Stderr)
+	}
+	if run.Stderr != "" {
+		fmt.Fprintln(os.Stderr, run.Stderr)
+	}
+	return string(run.Out), nil
 }

@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"time"
@@ -20,17 +17,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// cmdNAT runs the tool's nat in the lab: it must be silent after healthy traffic, and find each
-// fault that is made.
-func cmdNAT(ctx context.Context, args []string) error {
-	s, err := open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	return s.run(ctx, nil, append([]string{remoteBin + "/labctl", "inside-nat"}, args...)...)
-}
-
 // natCheck is one run of the check.
 type natCheck struct {
 	lab    *lab.Lab
@@ -38,6 +24,8 @@ type natCheck struct {
 	failed int
 }
 
+// cmdInsideNAT runs the tool's nat: it must be silent after healthy traffic, and find each fault that
+// is made.
 func cmdInsideNAT(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("nat", flag.ContinueOnError)
 	each := fs.Int("each", 1, "maximum number of healthy cases of a feature; 0: all")
@@ -49,15 +37,14 @@ func cmdInsideNAT(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	l, err := lab.Attach(base(), os.Stderr)
+	r, err := openProbe(ctx)
 	if err != nil {
 		return err
 	}
-	n := natCheck{lab: l, runner: &probe.Runner{Lab: l, Out: io.Discard, Settle: settleTime(l.Topo)}}
-	if err := n.runner.Open(ctx); err != nil {
-		return err
-	}
-	defer n.runner.Close()
+	defer r.Close()
+	r.Out = io.Discard
+	l := r.Lab
+	n := natCheck{lab: l, runner: r}
 	schema, err := l.NBSchema()
 	if err != nil {
 		return err
@@ -98,20 +85,12 @@ func (n *natCheck) say(name string, err error) {
 	}
 }
 
-// nat runs the command. It returns the answer, the exit status and what it printed.
+// nat runs the command. It returns the answer and the exit status.
 func (n *natCheck) nat(ctx context.Context, args ...string) (*report.FindingsReport, int, error) {
-	argv := append([]string{"nat", "-o", "json", "--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", nodeCmd()}, args...)
-	cmd := exec.CommandContext(ctx, remoteBin+"/ovn-ct-trace", argv...)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return nil, 0, err
-	}
-	status := cmd.ProcessState.ExitCode()
 	var answer report.FindingsReport
-	if err := json.Unmarshal(out, &answer); err != nil {
-		return nil, status, fmt.Errorf("nat: status %d: %w", status, err)
+	status, err := ask(ctx, n.lab, &answer, "nat", args...)
+	if err != nil {
+		return nil, status, err
 	}
 	return &answer, status, nil
 }

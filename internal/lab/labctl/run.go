@@ -156,7 +156,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 		if _, err := os.Stat(filepath.Join(s.cfg.Checkout, "bin", "ovn-ct-trace")); err != nil {
 			return errors.New("the tool is not built: make build")
 		}
-		argv = append(argv, "-tool", remoteBin+"/ovn-ct-trace")
+		argv = append(argv, "-tool", builtTool)
 	}
 	wctx, out, stop := watch(ctx, os.Stdout, silenceLimit)
 	err = s.in.Run(wctx, guest.Command{Argv: argv, Dir: s.cfg.Checkout, Env: passEnv(), Stdout: out, Stderr: os.Stderr})
@@ -185,13 +185,4 @@ func cmdShell(ctx context.Context, args []string) error {
 	st, err := os.Stdin.Stat()
 	tty := err == nil && st.Mode()&os.ModeCharDevice != 0
 	return s.in.Run(ctx, guest.Command{Argv: args, Dir: s.cfg.Checkout, Env: passEnv(), TTY: tty, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
-}
-
-func cmdDemo(ctx context.Context, args []string) error {
-	s, err := open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	return s.run(ctx, nil, remoteBin+"/labctl", "inside-demo")
 }

@@ -23,16 +23,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// cmdVerify runs the tool's capture and verify in the lab.
-func cmdVerify(ctx context.Context, args []string) error {
-	s, err := open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	return s.run(ctx, nil, remoteBin+"/labctl", "inside-verify")
-}
-
 // verifier runs checks in the lab.
 type verifier struct {
 	*lab.Lab
@@ -71,25 +61,6 @@ func cmdInsideVerify(ctx context.Context, args []string) error {
 		return fmt.Errorf("verify: %d checks failed", v.failed)
 	}
 	return nil
-}
-
-// tool runs the built command and returns its exit status and output.
-func (v *verifier) tool(ctx context.Context, into any, command string, args ...string) (int, error) {
-	argv := append([]string{command, "-o", "json", "--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", nodeCmd()}, args...)
-	cmd := exec.CommandContext(ctx, remoteBin+"/ovn-ct-trace", argv...)
-	var out, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &stderr
-	err := cmd.Run()
-	var ee *exec.ExitError
-	if err != nil && !errors.As(err, &ee) {
-		return 0, err
-	}
-	if into != nil {
-		if err := json.Unmarshal(out.Bytes(), into); err != nil {
-			return cmd.ProcessState.ExitCode(), fmt.Errorf("%s %s: %w: %s", command, strings.Join(args, " "), err, stderr.String())
-		}
-	}
-	return cmd.ProcessState.ExitCode(), nil
 }
 
 // sending sends a frame from a machine every 200 ms until stop is called: a capture does not say
@@ -134,7 +105,7 @@ func (v *verifier) segment(from, dst string, dport int) (probe.Packet, error) {
 func (v *verifier) captured(ctx context.Context, machine string, frame []byte, args ...string) (*report.CaptureReport, error) {
 	stop := v.sending(machine, frame, 200*time.Millisecond)
 	var out report.CaptureReport
-	status, err := v.tool(ctx, &out, "capture", append([]string{"--timeout", "30s"}, args...)...)
+	status, err := ask(ctx, v.Lab, &out, "capture", append([]string{"--timeout", "30s"}, args...)...)
 	if serr := stop(); err == nil {
 		err = serr
 	}
@@ -217,7 +188,7 @@ func (v *verifier) captureNested(ctx context.Context) error {
 	}
 	// At the parent's own port the container's frames are another's.
 	stop := v.sending(c.Parent, frame, 100*time.Millisecond)
-	status, err := v.tool(ctx, nil, "capture", "--timeout", "3s", c.Parent)
+	status, err := ask(ctx, v.Lab, nil, "capture", "--timeout", "3s", c.Parent)
 	if serr := stop(); err == nil {
 		err = serr
 	}
@@ -250,11 +221,11 @@ func (v *verifier) captureOut(ctx context.Context) error {
 // noInterface checks that ports without an interface are refused at once.
 func (v *verifier) noInterface(ctx context.Context) error {
 	for _, port := range []string{"ln-public", "sw0-lr0", "lr0-sw0"} {
-		if status, err := v.tool(ctx, nil, "capture", port); err != nil || status != 2 {
+		if status, err := ask(ctx, v.Lab, nil, "capture", port); err != nil || status != 2 {
 			return fmt.Errorf("%s: exit status %d, %v; want 2", port, status, err)
 		}
 	}
-	if status, err := v.tool(ctx, nil, "verify", "--yes", "--from", "sw6-c1", "--to", "sw6-c2:80/tcp"); err != nil || status != 2 {
+	if status, err := ask(ctx, v.Lab, nil, "verify", "--yes", "--from", "sw6-c1", "--to", "sw6-c2:80/tcp"); err != nil || status != 2 {
 		return fmt.Errorf("verify from a nested container: exit status %d, %v; want 2", status, err)
 	}
 	return nil
@@ -263,7 +234,7 @@ func (v *verifier) noInterface(ctx context.Context) error {
 // verified runs verify, and checks whether it agrees and how often the packet was seen.
 func (v *verifier) verified(ctx context.Context, agrees bool, verdict engine.Verdict, seen int, args ...string) error {
 	var out report.VerifyReport
-	status, err := v.tool(ctx, &out, "verify", append([]string{"--yes"}, args...)...)
+	status, err := ask(ctx, v.Lab, &out, "verify", append([]string{"--yes"}, args...)...)
 	what := strings.Join(args, " ")
 	switch want := map[bool]int{true: 0, false: 1}[agrees]; {
 	case err != nil:
@@ -334,8 +305,7 @@ func (v *verifier) verifyOutdated(ctx context.Context) error {
 		return err
 	}
 	defer terminal.Close()
-	cmd := exec.CommandContext(ctx, remoteBin+"/ovn-ct-trace", "verify", "-o", "json", "--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", nodeCmd(),
-		"--from", "sw0-p1", "--to", "sw2-p2:8080/tcp")
+	cmd := exec.CommandContext(ctx, builtTool, append([]string{"verify", "-o", "json", "--from", "sw0-p1", "--to", "sw2-p2:8080/tcp"}, reach(builtTool)...)...)
 	var out bytes.Buffer
 	cmd.Stdin, cmd.Stdout = slave, &out
 	stderr, err := cmd.StderrPipe()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,23 +11,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// cmdWhy puts faults into the lab, one after the other; why must name each, and find that what it
-// prints as the mending command mends it.
-func cmdWhy(ctx context.Context, args []string) error {
-	s, err := open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	return s.run(ctx, nil, append([]string{remoteBin + "/labctl", "inside-why"}, args...)...)
-}
-
+// cmdInsideWhy puts faults into the lab, one after the other; why must name each, and find that what
+// it prints as the mending command mends it.
 func cmdInsideWhy(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("why", flag.ContinueOnError)
 	pattern := fs.String("case", "", "faults to put into the lab, by name (regular expression)")
@@ -40,12 +29,8 @@ func cmdInsideWhy(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	l, err := lab.Attach(base(), os.Stderr)
+	r, err := openProbe(ctx)
 	if err != nil {
-		return err
-	}
-	r := &probe.Runner{Lab: l, Out: os.Stdout, Settle: settleTime(l.Topo)}
-	if err := r.Open(ctx); err != nil {
 		return err
 	}
 	defer r.Close()
@@ -54,7 +39,7 @@ func cmdInsideWhy(ctx context.Context, args []string) error {
 	}
 	w := &whyRun{Runner: r, show: *show}
 	total, wrong := 0, 0
-	for _, f := range faults(l.Topo) {
+	for _, f := range faults(r.Lab.Topo) {
 		if !re.MatchString(f.name) {
 			continue
 		}
@@ -168,26 +153,14 @@ func (w *whyRun) do(ctx context.Context, commands []string) error {
 
 // ask runs why, and returns its answer and exit status.
 func (w *whyRun) ask(ctx context.Context, args []string) (*report.WhyReport, int, error) {
-	common := []string{"--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", nodeCmd()}
 	if w.show {
-		cmd := exec.CommandContext(ctx, remoteBin+"/ovn-ct-trace", append(append([]string{"why"}, common...), args...)...)
+		cmd := exec.CommandContext(ctx, builtTool, append(append([]string{"why"}, reach(builtTool)...), args...)...)
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		_ = cmd.Run() // the status is that of the run below
 	}
-	cmd := exec.CommandContext(ctx, remoteBin+"/ovn-ct-trace", append(append([]string{"why", "-o", "json"}, common...), args...)...)
-	out, err := cmd.Output()
-	var ee *exec.ExitError
-	if err != nil && !errors.As(err, &ee) {
-		return nil, 0, err
-	}
-	a := &report.WhyReport{}
-	if uerr := json.Unmarshal(out, a); uerr != nil {
-		if ee != nil {
-			uerr = fmt.Errorf("status %d: %s", ee.ExitCode(), ee.Stderr)
-		}
-		return nil, 0, uerr
-	}
-	return a, cmd.ProcessState.ExitCode(), nil
+	var a report.WhyReport
+	status, err := ask(ctx, w.Lab, &a, "why", args...)
+	return &a, status, err
 }
 
 // mend runs a command that why prints, where its comment says.

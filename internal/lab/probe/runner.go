@@ -1,14 +1,10 @@
 package probe
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -325,11 +321,7 @@ const toolTimeout = 2 * time.Minute
 // Predict runs the built command on a packet.
 func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ...string) (*Prediction, error) {
 	z := r.Lab.Topo.ZoneOf(p.From)
-	args := []string{command, "-o", "json", "--timeout", toolTimeout.String(), "--sb", z.SB(), "--nb", z.NB()}
-	for _, c := range r.Lab.Topo.Chassis {
-		args = append(args, "--node", fmt.Sprintf("%s=exec:ip netns exec %s env OVS_RUNDIR=%s OVN_RUNDIR=%s %s node stdio",
-			c.Name, c.Name, lab.OVSRundir(c.Name), lab.OVNRundir(c.Name), r.Tool))
-	}
+	args := append([]string{command, "-o", "json", "--timeout", toolTimeout.String(), "--sb", z.SB(), "--nb", z.NB()}, r.Lab.Topo.NodeFlags(r.Tool)...)
 	if n := len(p.Payload); n > 200 && !p.Hex { // only MTU checks depend on the length
 		if frame, err := p.given(); err == nil {
 			args = append(args, "--len", fmt.Sprint(len(frame)-14))
@@ -346,19 +338,16 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 	args = append(args, packet...)
 	ctx, cancel := context.WithTimeout(ctx, toolTimeout+30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, r.Tool, args...)
-	cmd.Env = append(os.Environ(), r.Lab.Bin.Env()...)
-	var out, errb bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errb
-	cmd.WaitDelay = time.Second
-	began := time.Now()
-	err = cmd.Run()
-	pr := &Prediction{Status: cmd.ProcessState.ExitCode(), Stderr: strings.TrimSpace(errb.String()), Raw: out.Bytes(), Took: time.Since(began), Args: args}
-	if ctx.Err() != nil {
-		return pr, fmt.Errorf("the tool did not answer in time: %w", ctx.Err())
+	run, err := r.Lab.RunTool(ctx, r.Tool, args...)
+	if run == nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(out.Bytes(), &pr.Report); err != nil {
-		return pr, fmt.Errorf("exit status %d, no JSON: %v: %s", pr.Status, err, pr.Stderr)
+	pr := &Prediction{Status: run.Status, Stderr: run.Stderr, Raw: run.Out, Took: run.Took, Args: args}
+	if err != nil {
+		return pr, err
+	}
+	if err := run.JSON(&pr.Report); err != nil {
+		return pr, err
 	}
 	if pr.Report.Schema != "ovn-ct-trace/1" {
 		return pr, fmt.Errorf("schema %q", pr.Report.Schema)
@@ -369,6 +358,5 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 	if len(pr.Report.Packets) == 0 {
 		return pr, fmt.Errorf("no packet in the report")
 	}
-	_ = err // the status is judged with the verdict
 	return pr, nil
 }
