@@ -62,7 +62,9 @@ func (r *Runner) ask(ctx context.Context, args []string) (*Answer, error) {
 	a := &Answer{why: args[0] == "why"}
 	if err == nil {
 		a.status, a.stderr = run.Status, run.Stderr
-		r.took = append(r.took, run.Took.Seconds())
+		if a.why {
+			r.took = append(r.took, run.Took.Seconds())
+		}
 		err = run.JSON(a)
 	}
 	if err != nil {

@@ -22,7 +22,7 @@ type Runner struct {
 	Out   io.Writer // progress and results
 
 	sport int
-	took  []float64 // seconds of each answer
+	took  []float64 // seconds of each answer of why
 	dirty bool      // the lab's configuration was changed since the last Settle
 }
 
@@ -31,7 +31,7 @@ type Score struct {
 	Kinds, Instances     int
 	Right, Wrong, Missed int
 	False                int     // findings where there was no fault
-	Median               float64 // seconds of an answer
+	Median               float64 // seconds of an answer of why; 0 if it was not asked
 }
 
 // Percent returns the share of instances that were named rightly, 0..100.

@@ -14,6 +14,7 @@ type NATFault struct {
 	Says  []string // parts of its text, evidence or places
 	// Mended says that the finding is gone after its commands were run.
 	Mended bool
+	Until  string // a feature of releases (lab.Schema.Has) that no longer have the fault; empty: all do
 }
 
 // NATFaults returns the faults, each with the commands that undo it in the case's Cleanup.
@@ -31,6 +32,7 @@ func NATFaults(t *lab.Topology) []NATFault {
 		return NATFault{Case: c, Break: broken, Code: code, Says: says}
 	}
 	mended := func(f NATFault) NATFault { f.Mended = true; return f }
+	until := func(feature string, f NATFault) NATFault { f.Until = feature; return f }
 	idle := probe.Case{}
 	out := func(sport int) *probe.Packet {
 		return with(b.tcp("sw3-p3", "ext1", 80), func(p *probe.Packet) { p.Sport = sport })
@@ -65,10 +67,10 @@ func NATFaults(t *lab.Topology) []NATFault {
 		mended(fault("blocked-mark", blocked, nil, nil, []string{"acl-del pg2 to-lport 1010 'outport == @pg2 && tcp.dst == 8080'"}, "sw2-p2", "hv3")),
 		fault("snat-hits-vip", handshake("", "", out(40080), "external hv3"), []string{"lb-add lb-port 172.16.0.1:40080 50.0.0.3:80 tcp", "lr-lb-add lr1 lb-port"}, nil,
 			[]string{"lb-del lb-port"}, "172.16.0.1:40080", `"lb-port"`),
-		fault("lb-two-gateways", idle, []string{"ls-add public9", "lrp-add lr1 lr1-public9 00:00:00:00:f9:01 172.19.0.1/24", "lsp-add public9 public9-lr1",
+		until("7.11", fault("lb-two-gateways", idle, []string{"ls-add public9", "lrp-add lr1 lr1-public9 00:00:00:00:f9:01 172.19.0.1/24", "lsp-add public9 public9-lr1",
 			"lsp-set-type public9-lr1 router", "lsp-set-addresses public9-lr1 router", "lsp-set-options public9-lr1 router-port=lr1-public9",
 			"lrp-set-gateway-chassis lr1-public9 hv2 20"}, nil, []string{"lrp-del lr1-public9", "ls-del public9"},
-			"router lr1 has 2 gateway ports", "lr1-public (on hv3)", "lr1-public9 (on hv2)", `"lb-out"`),
+			"router lr1 has 2 gateway ports", "lr1-public (on hv3)", "lr1-public9 (on hv2)", `"lb-out"`)), // OVN 25.03 handles load balancers at each gateway port
 		mended(fault("lb-force-snat-ignored", idle, []string{"set logical_router lr1 options:lb_force_snat_ip=172.16.0.1"}, nil,
 			[]string{"remove logical_router lr1 options lb_force_snat_ip"}, "router lr1", "lb_force_snat_ip")),
 		mended(fault("route-via-self", idle, []string{"lr-route-add lr1 99.0.0.0/24 172.16.0.10"}, nil, []string{"--if-exists lr-route-del lr1 99.0.0.0/24"},

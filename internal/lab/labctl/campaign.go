@@ -14,8 +14,11 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
 )
 
-// campaignBar is the minimum percentage of instances that the tool must name rightly.
-const campaignBar = 98
+// The limits of a campaign.
+const (
+	campaignBar   = 98 // minimum percentage of instances that the tool must name rightly
+	campaignLimit = 5  // maximum median of an answer of why, in seconds
+)
 
 // campaignFlags are the flags of the command and of its part in the instance.
 type campaignFlags struct {
@@ -91,7 +94,7 @@ func cmdInsideCampaign(ctx context.Context, args []string) error {
 	}
 	fmt.Printf("campaign: kinds=%d instances=%d right=%d wrong=%d missed=%d false=%d median_s=%.2f seed=%d\n",
 		score.Kinds, score.Instances, score.Right, score.Wrong, score.Missed, score.False, score.Median, c.seed)
-	if score.Percent() < campaignBar || score.False > 0 {
+	if score.Percent() < campaignBar || score.False > 0 || score.Median > campaignLimit {
 		return &guest.ExitError{Code: 1}
 	}
 	return nil
