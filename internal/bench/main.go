@@ -81,7 +81,7 @@ func (b *bench) run(ctx context.Context, args []string) (err error) {
 	stages := []stage{
 		{"parsers", "the parsers in MB/s and allocations", b.parsers},
 		{"model", "one ct(nat) in the pure model", b.model},
-		{"lookup", "conntrack look-ups in tables of up to a million entries", b.lookup},
+		{"lookup", "conntrack look-ups in tables of up to a million entries; those of an address, joined, and as they change", b.lookup},
 		{"userspace", "a trace on the userspace datapath against the dumps that it makes", b.userspace},
 		{"trace", "the demo's trace against its ofproto/trace calls, in the lab", b.trace},
 		{"explain", "an explained trace against ovn-detrace and ovn-trace", b.explain},

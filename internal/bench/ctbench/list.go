@@ -55,7 +55,7 @@ func lists(ctx context.Context, b *board, ns nodens.NetNS, tool string, grepped 
 	if err != nil {
 		return err
 	}
-	joined, memory, err := child(ctx, ns, "-join")
+	joined, memory, err := child(ctx, ns, "-join", strconv.Itoa(most))
 	if err != nil {
 		return err
 	}
@@ -160,13 +160,13 @@ func asked(ctx context.Context, fs *flag.FlagSet) (done bool, err error) {
 	if addr := fs.Lookup("list").Value.String(); addr != "" {
 		return true, listed(ctx, addr)
 	}
-	if join, _ := strconv.ParseBool(fs.Lookup("join").Value.String()); join {
-		return true, joinAll(ctx)
+	if n, _ := strconv.Atoi(fs.Lookup("join").Value.String()); n > 0 {
+		return true, joinAll(ctx, n)
 	}
 	return false, nil
 }
 
-// listed reads the entries of an address.
+// listed reads the entries of an address, which has one.
 func listed(ctx context.Context, addr string) error {
 	ip, err := netip.ParseAddr(addr)
 	if err != nil {
@@ -187,14 +187,14 @@ func listed(ctx context.Context, addr string) error {
 		}
 		n++
 	}
-	if n == 0 {
-		return fmt.Errorf("no entry of %v", ip)
+	if n != 2 { // the only one comes twice, as it is without NAT (Having)
+		return fmt.Errorf("%d entries of %v, not the one that it has, twice", n, ip)
 	}
 	return nil
 }
 
-// joinAll reads the whole table and joins it into connections.
-func joinAll(ctx context.Context) error {
+// joinAll reads the whole table, which has at least want entries, and joins it into connections.
+func joinAll(ctx context.Context, want int) error {
 	tbl, err := ctnetlink.Open(ctx, nodens.Current())
 	if err != nil {
 		return err
@@ -214,8 +214,8 @@ func joinAll(ctx context.Context) error {
 	for c := range store.Join(nil) {
 		n += len(c.Legs)
 	}
-	if n != store.Len() {
-		return fmt.Errorf("%d of %d entries are in connections", n, store.Len())
+	if n != store.Len() || n < want {
+		return fmt.Errorf("%d of %d entries are in connections, of %d", n, store.Len(), want)
 	}
 	fmt.Printf("%d entries joined\n", n)
 	return nil

@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	fs := flag.NewFlagSet("ctbench", flag.ContinueOnError)
 	entries := fs.Int("entries", 1_000_000, "entries of the large tables")
 	fs.String("list", "", "only list the entries of this address (for a measurement)")
-	fs.Bool("join", false, "only join all entries (for a measurement)")
+	fs.Int("join", 0, "only join all entries, at least this many (for a measurement)")
 	if err := fs.Parse(args); err != nil {
 		return false, err
 	}
