@@ -68,8 +68,9 @@ func (a *app) root() *cobra.Command {
 		Use:   "ovn-ct-trace",
 		Short: "Trace packets through OVN with the nodes' real conntrack entries",
 		Long: `ovn-ct-trace answers where a packet that enters OVN at a logical port really ends, what connection
-tracking and NAT do to it on the way, which rule decided, and whether the reply comes back. It sends no packet: it
-runs ofproto/trace on every node the packet would pass and reads the nodes' own conntrack entries.
+tracking and NAT do to it on the way, which rule decided, and whether the reply comes back. It runs ofproto/trace on
+every node the packet would pass and reads the nodes' own conntrack entries. Only verify sends a packet, and only
+--commit=kernel and ct clean change a conntrack table.
 
 Exit status: 0 as asked; 1 determined, and not as asked; 2 bad usage or input; 3 something could not be
 reached or was not permitted; 4 not determined.`,

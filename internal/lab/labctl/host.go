@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	fmt.Fprintln(os.Stderr, "usage: labctl COMMAND [ARGS...]")
 	for _, c := range commands() {
-		fmt.Fprintf(os.Stderr, "  %-10s %s\n", c.name, c.help)
+		fmt.Fprintf(os.Stderr, "  %-16s %s\n", c.name, c.help)
 	}
 	return &guest.ExitError{Code: 2}
 }
