@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,5 +30,23 @@ func TestAsk(t *testing.T) {
 	}
 	if _, err := r.ask(t.Context(), []string{"why", "broken"}); err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "no database") {
 		t.Errorf("without an answer: %v", err)
+	}
+}
+
+// A fault is mended although the time of its instance is over.
+func TestMendAfterTheEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	mended := false
+	in := Instance{Repair: func(ctx context.Context, s *stage) error {
+		mended = ctx.Err() == nil
+		return ctx.Err()
+	}}
+	s := &stage{Runner: &Runner{Lab: &lab.Lab{Topo: lab.Base(), Bin: &lab.Binaries{}}}, in: &in}
+	if err := s.mend(ctx); err == nil { // without a lab the rest fails
+		t.Error("no error without a lab")
+	}
+	if !mended {
+		t.Error("not mended")
 	}
 }

@@ -37,7 +37,7 @@ type Score struct {
 // Percent returns the share of instances that were named rightly, 0..100.
 func (s Score) Percent() float64 { return 100 * float64(s.Right) / float64(max(s.Instances, 1)) }
 
-// instanceTimeout bounds an instance and cleanupTimeout its removal.
+// instanceTimeout bounds an instance, and cleanupTimeout its mending and its removal each.
 const (
 	instanceTimeout = 8 * time.Minute
 	cleanupTimeout  = 3 * time.Minute
@@ -252,7 +252,11 @@ func (s *stage) question(ctx context.Context, objects [][]string, why *[]string)
 	return worst, nil
 }
 
+// mend mends the fault, also if ctx has ended: the lab and its next faults need it, a paused daemon
+// above all.
 func (s *stage) mend(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
 	var err error
 	if s.in.Repair != nil {
 		err = s.in.Repair(ctx, s)
