@@ -16,8 +16,8 @@ import (
 
 // Random returns n random cases, the same for the same seed. Each sends packets between two random
 // places of the lab, as it is or as another case sets it up, and answers and ICMP errors to them,
-// over the conntrack entries of the packets before; some play a handshake. The cases have no expected ends: the prediction must
-// agree with the reality.
+// over the conntrack entries of the packets before; some play a handshake. The cases have no
+// expected ends: the prediction must agree with the reality.
 func Random(t *lab.Topology, seed uint64, n int) []probe.Case {
 	b := builder{t}
 	var setups []probe.Case
