@@ -285,3 +285,29 @@ func TestFilterTooLarge(t *testing.T) {
 		t.Errorf("read %+v", got)
 	}
 }
+
+// A read that ends with its context leaves the frame for the next one: none is neither read nor
+// counted as lost. Contexts that end beside a frame do not disturb later reads either.
+func TestReadsThatEndLoseNothing(t *testing.T) {
+	ns, c := cable(t)
+	s := open(t, ns, "end1", "", pcapfilter.Received, snap)
+	frame := append([]byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5}, make([]byte, 50)...)
+	got := 0
+	for range 20_000 {
+		send(t, c, frame)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Microsecond)
+		_, err := s.Read(ctx)
+		cancel()
+		switch {
+		case err == nil:
+			got++
+		case !errors.Is(err, context.DeadlineExceeded):
+			t.Fatal(err)
+		}
+	}
+	got += len(drain(t, s, 1))
+	lost, err := s.Lost()
+	if err != nil || got+int(lost) != 20_000 {
+		t.Errorf("%d frames, %d lost, %v; want 20000 together", got, lost, err)
+	}
+}

@@ -152,16 +152,28 @@ func (s *Socket) Read(ctx context.Context) (Frame, error) {
 	}
 }
 
-// read waits for a frame of the device, or one that the kernel's filter selects.
+// read waits for a frame of the device, or one that the kernel's filter selects. A frame that was
+// taken out of the queue is returned, even if ctx ends at the same time.
 func (s *Socket) read(ctx context.Context) (Frame, error) {
+	if ctx.Err() != nil {
+		return Frame{}, ctx.Err()
+	}
 	if err := s.conn.SetReadDeadline(time.Time{}); err != nil {
 		if s.closed.Load() {
 			err = os.ErrClosed
 		}
 		return Frame{}, err
 	}
-	stop := context.AfterFunc(ctx, func() { s.conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		s.conn.SetReadDeadline(time.Unix(1, 0))
+		close(ended)
+	})
+	defer func() {
+		if !stop() {
+			<-ended // later, it would end the next read
+		}
+	}()
 	var n, oobn int
 	var from unix.Sockaddr
 	var err error
@@ -177,11 +189,12 @@ func (s *Socket) read(ctx context.Context) (Frame, error) {
 		err = rerr
 	}
 	switch {
+	case err == nil:
 	case ctx.Err() != nil:
 		return Frame{}, ctx.Err()
 	case s.closed.Load():
 		return Frame{}, os.ErrClosed
-	case err != nil:
+	default:
 		return Frame{}, bare(err)
 	}
 	f := Frame{Wire: n, Time: time.Now()}
