@@ -50,8 +50,11 @@ func open(r io.Reader) (*reader, error) {
 		c.r = bufio.NewReader(z)
 	}
 	magic, err := c.r.Peek(4)
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF):
 		return nil, errors.New("neither pcap nor pcapng: it has less than four bytes")
+	case err != nil:
+		return nil, err
 	}
 	switch string(magic) {
 	case "\x0a\x0d\x0d\x0a":
@@ -74,8 +77,11 @@ func (c *reader) fileHeader(magic []byte) error {
 			fallthrough
 		case 0xa1b2c3d4, 0xa1b23c4d: // microseconds, nanoseconds
 			b := make([]byte, 24)
-			if _, err := io.ReadFull(c.r, b); err != nil {
+			switch _, err := io.ReadFull(c.r, b); {
+			case errors.Is(err, io.ErrUnexpectedEOF):
 				return errors.New("neither pcap nor pcapng: it ends within its header")
+			case err != nil:
+				return err
 			}
 			if major, minor := c.order.Uint16(b[4:]), c.order.Uint16(b[6:]); major != 2 || minor != 3 && minor != 4 {
 				return fmt.Errorf("pcap of version %d.%d, of which only 2.3 and 2.4 are read", major, minor)

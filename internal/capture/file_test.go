@@ -5,10 +5,14 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/iotest"
 
 	"github.com/gopacket/gopacket/layers"
 )
@@ -130,6 +134,21 @@ func TestCaptureRefused(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("got  %v\nwant %s", err, c.want)
 		}
+	}
+}
+
+// A file that cannot be read is not taken for a short one.
+func TestReadFails(t *testing.T) {
+	failed := errors.New("input/output error")
+	header := pcapOf(binary.LittleEndian, 0xa1b2c3d4, 1)
+	for _, n := range []int{0, 3, len(header) - 1, len(header)} {
+		_, err := Read(io.MultiReader(bytes.NewReader(header[:n]), iotest.ErrReader(failed)), 1)
+		if !errors.Is(err, failed) {
+			t.Errorf("after %d bytes: %v", n, err)
+		}
+	}
+	if _, err := ReadFile(t.TempDir()); !errors.Is(err, syscall.EISDIR) {
+		t.Errorf("a directory: %v", err)
 	}
 }
 
