@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -17,18 +18,24 @@ import (
 type pcapFile struct {
 	name   string
 	file   *os.File
+	made   bool // the file was not there before
 	w      *pcapgo.NgWriter
 	frames int
 }
 
-// createPcap creates the file, before anything is captured; an empty name writes nothing.
+// createPcap creates the file, before anything is captured, so that a name that cannot be written is
+// an error early. One that is there keeps its content until begin. An empty name writes nothing.
 func createPcap(name string) (*pcapFile, error) {
 	p := &pcapFile{name: name}
 	if name == "" {
 		return p, nil
 	}
+	const private = 0o600 // packets are nobody else's business
 	var err error
-	p.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) // packets are nobody else's business
+	p.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, private)
+	if p.made = err == nil; errors.Is(err, os.ErrExist) {
+		p.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE, private)
+	}
 	return p, err
 }
 
@@ -37,6 +44,13 @@ func (p *pcapFile) begin(r *watch.Recording, filter string) error {
 	if p.file == nil {
 		return nil
 	}
+	if info, err := p.file.Stat(); err != nil {
+		return err
+	} else if info.Mode().IsRegular() {
+		if err := p.file.Truncate(0); err != nil {
+			return err
+		}
+	}
 	opt := pcapgo.DefaultNgWriterOptions
 	opt.SectionInfo = pcapgo.NgSectionInfo{Application: versionText()}
 	iface := pcapgo.DefaultNgInterface
@@ -44,8 +58,10 @@ func (p *pcapFile) begin(r *watch.Recording, filter string) error {
 	iface.Description = "port " + r.Port + " on " + r.Chassis
 	iface.SnapLength = 0 // no limit: the frames say how much was kept
 	var err error
-	p.w, err = pcapgo.NewNgWriterInterface(p.file, iface, opt)
-	return err
+	if p.w, err = pcapgo.NewNgWriterInterface(p.file, iface, opt); err != nil {
+		return err
+	}
+	return p.w.Flush()
 }
 
 // add writes a frame.
@@ -66,13 +82,14 @@ func (p *pcapFile) add(f watch.Frame, comment string) error {
 	return p.w.Flush()
 }
 
-// close ends the file; one without a frame is removed.
+// close ends the file; one without a frame is removed, unless it was there before: it may be a
+// device.
 func (p *pcapFile) close() error {
 	if p.file == nil {
 		return nil
 	}
 	err := p.file.Close()
-	if p.frames == 0 {
+	if p.frames == 0 && p.made {
 		return os.Remove(p.name)
 	}
 	if err != nil {
