@@ -30,6 +30,8 @@ type Verdict struct {
 	Agrees  *bool    // nil if it cannot be determined
 	Why     []string // differences, or what could not be determined
 	Outcome int      // index of the outcome that is nearest to what was seen
+	// Unwatched are the ends of that outcome that could not be watched, beside those that were.
+	Unwatched []string
 }
 
 // Judge compares what was seen with the outcomes. It marks the frames that are predicted.
@@ -50,7 +52,7 @@ func (p *Plan) Judge(seen []Seen) Verdict {
 		v.Why = []string{"nothing came out, as predicted; but where the packet ends cannot be watched: " + strings.Join(o.Hidden, ", ")}
 		return v
 	}
-	v.Agrees = &agrees
+	v.Agrees, v.Unwatched = &agrees, o.Hidden
 	return v
 }
 

@@ -27,6 +27,9 @@ func (r Result) Report(prediction *report.Report) *report.VerifyReport {
 	if len(prediction.Packets) > 0 {
 		out.Prediction = prediction.Packets[0]
 	}
+	for _, end := range r.Unwatched {
+		out.Warnings = append(out.Warnings, "not watched, and not compared: "+end)
+	}
 	for _, p := range r.Watched {
 		out.Watched = append(out.Watched, report.Place{Chassis: p.Chassis, Port: p.Port})
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet/packettest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pcapfilter"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 var (
@@ -106,6 +107,17 @@ func TestJudge(t *testing.T) {
 		if complete := c.plan.Complete(c.seen); complete && (v.Agrees == nil || !*v.Agrees && !strings.Contains(v.Why[0], "not predicted")) {
 			t.Errorf("%s: complete, and %q", c.name, v.Why)
 		}
+	}
+}
+
+// An agreement says which ends nobody has looked at.
+func TestUnwatchedEnds(t *testing.T) {
+	tr := delivered(tcp(client, srv2, 64), Expected{Place: p2, Packet: tcp(client, srv2, 63)})
+	tr.Outcomes[0].Branches = append(tr.Outcomes[0].Branches, &driver.Branch{Verdict: engine.Delivered, Mirror: "m1"})
+	v := plan(t, tr, Place{}).Judge([]Seen{{Place: p2, Packet: tcp(client, srv2, 63)}})
+	out := Result{Verdict: v}.Report(&report.Report{Warnings: []string{"first"}})
+	if want := []string{"first", "not watched, and not compared: the copy of mirror m1"}; out.Agrees == nil || !*out.Agrees || !slices.Equal(out.Warnings, want) {
+		t.Errorf("agrees %v, warnings %q", out.Agrees, out.Warnings)
 	}
 }
 
