@@ -7,11 +7,7 @@ import (
 )
 
 // Expr is a filter: *And, *Or, *Not or *Prim. A nil Expr matches every frame.
-type Expr interface {
-	// String returns the filter as text that Parse reads, with parentheses around every operation.
-	String() string
-	test(g *gen) test
-}
+type Expr interface{ test(g *gen) test }
 
 // And holds if both sides do.
 type And struct{ L, R Expr }

@@ -7,8 +7,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
-// MaxLen is the maximum length of a filter in bytes.
-const MaxLen = 4096
+// maxLen is the maximum length of a filter in bytes.
+const maxLen = 4096
 
 const protoEther = "ether"
 
@@ -35,8 +35,8 @@ const maxDeep = 100
 // *syntax.Error with the place.
 func Parse(in string) (Expr, error) {
 	p := &parser{in: in, toks: lex(in)}
-	if len(in) > MaxLen {
-		return nil, p.fail(MaxLen, "a filter has at most %d bytes", MaxLen)
+	if len(in) > maxLen {
+		return nil, p.fail(maxLen, "a filter has at most %d bytes", maxLen)
 	}
 	if p.end() {
 		return nil, nil

@@ -45,7 +45,7 @@ func TestPrint(t *testing.T) {
 			t.Errorf("%s: %v", c.in, err)
 			continue
 		}
-		if got := e.String(); got != c.want {
+		if got := text(e); got != c.want {
 			t.Errorf("%s: %s, want %s", c.in, got, c.want)
 		}
 	}
@@ -88,7 +88,7 @@ func TestErrors(t *testing.T) {
 		{"host (10.0.0.1 or tcp)", 18, `"tcp" is no IP address`},
 		{"port (80 443)", 9, "holds values only"},
 		{strings.Repeat("(", 200), 100, "more than 100 parentheses"},
-		{strings.Repeat(" ", MaxLen+1), MaxLen, "at most 4096 bytes"},
+		{strings.Repeat(" ", maxLen+1), maxLen, "at most 4096 bytes"},
 	} {
 		e, err := Parse(c.in)
 		var se *syntax.Error
@@ -114,19 +114,19 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		text := e.String()
-		if len(text) > MaxLen {
+		printed := text(e)
+		if len(printed) > maxLen {
 			return
 		}
-		again, err := Parse(text)
+		again, err := Parse(printed)
 		if err != nil {
 			if strings.Contains(err.Error(), "within each other") { // parentheses are added
 				return
 			}
-			t.Fatalf("%q, printed as %q: %v", in, text, err)
+			t.Fatalf("%q, printed as %q: %v", in, printed, err)
 		}
 		if d := cmp.Diff(e, again, cmpopts.EquateComparable(netip.Prefix{})); d != "" {
-			t.Fatalf("%q, printed as %q:\n%s", in, text, d)
+			t.Fatalf("%q, printed as %q:\n%s", in, printed, d)
 		}
 		for _, compile := range []func() error{
 			func() error { _, err := Compile(e, 1); return err },

@@ -9,6 +9,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
 
+// kindNames are the words of the kinds, for messages.
+var kindNames = map[Kind]string{
+	KindHost: "host", KindNet: "net", KindPort: "port", KindPortRange: "portrange", KindProto: "proto",
+	KindVLAN: "vlan", KindBroadcast: "broadcast", KindMulticast: "multicast",
+}
+
 // suits refuses qualifiers that do not go together.
 func (p *parser) suits(q Prim, at token) error {
 	var ok []string
