@@ -180,17 +180,25 @@ func (p *Point) Begin(ctx context.Context, o Options) (*Recording, error) {
 		req.Port = p.Port
 	}
 	c, err := p.node.Capture(ctx, req)
-	if errors.Is(err, errors.ErrUnsupported) {
-		err = tooOld(p.Chassis, err)
-	}
 	if err != nil {
-		var ne *node.Error
-		if !errors.As(err, &ne) {
-			err = &node.Error{Node: p.Chassis, Op: "capture", Err: err}
-		}
-		return nil, err
+		return nil, p.failed(err)
 	}
 	return &Recording{Point: p, Device: c.Device, MTU: c.MTU, id: c.ID}, nil
+}
+
+// failed names the chassis in a node's error, which is then one of a chassis that does not answer.
+func (p *Point) failed(err error) error {
+	var named *node.Error
+	var remote *node.RemoteError
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return tooOld(p.Chassis, err)
+	case errors.As(err, &named):
+		return err
+	case errors.As(err, &remote): // it names the chassis too
+		err = remote
+	}
+	return &node.Error{Node: p.Chassis, Op: "capture", Err: err}
 }
 
 // pollTime bounds one call to a node: a wait may be longer than a connection is idle.
@@ -203,8 +211,11 @@ func (r *Recording) Next(ctx context.Context, most int, wait time.Duration) ([]F
 	for {
 		left := min(max(0, time.Until(end)), pollTime)
 		res, err := r.node.Captured(ctx, node.CapturedRequest{ID: r.id, Max: most, WaitMS: left.Milliseconds()})
-		if err != nil {
-			return nil, err
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil:
+			return nil, r.failed(err)
 		}
 		r.Lost += res.Lost
 		var out []Frame
