@@ -76,6 +76,8 @@ type capture struct {
 	rec  *watch.Recording
 	out  *report.CaptureReport
 	pcap *pcapFile
+
+	broken error // what ended the capture after some packets
 }
 
 // check refuses invalid values.
@@ -162,11 +164,16 @@ func (c *capture) begin(ctx context.Context, run *deployment.Run) error {
 	return c.pcap.begin(c.rec, c.filter)
 }
 
-// collect waits for the packets and handles each.
+// collect waits for the packets and handles each. An error after the first packet is left to finish,
+// which shows the packets too.
 func (c *capture) collect(ctx context.Context) error {
 	end := time.Now().Add(c.timeout)
 	for len(c.out.Frames) < c.count {
 		frames, err := c.rec.Next(ctx, 1, time.Until(end))
+		if err != nil && len(c.out.Frames) > 0 && ctx.Err() == nil {
+			c.broken = err
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -248,7 +255,7 @@ func (c *capture) trace(ctx context.Context, f watch.Frame) (r *report.Report, e
 	return r, err
 }
 
-// finish prints what remains, and sets the exit status.
+// finish prints what remains, and sets the exit status. The error is what ended the capture.
 func (c *capture) finish() error {
 	if c.out.Lost = int(c.rec.Lost); c.out.Lost > 0 {
 		c.out.Warnings = append(c.out.Warnings, fmt.Sprintf("%d frames passed that were not captured: they came too fast", c.out.Lost))
@@ -262,10 +269,16 @@ func (c *capture) finish() error {
 		c.out.Warnings = append(c.out.Warnings, fmt.Sprintf("%d of %d packets came", n, c.count))
 		c.status = exitUnknown
 	}
+	var err error
 	if c.output == "json" {
-		return render.CaptureJSON(c.app.out, c.out)
+		err = render.CaptureJSON(c.app.out, c.out)
+	} else {
+		err = render.CaptureWarnings(c.app.out, c.out, c.renderOptions(&c.common))
 	}
-	return render.CaptureWarnings(c.app.out, c.out, c.renderOptions(&c.common))
+	if err == nil {
+		err = c.broken
+	}
+	return err
 }
 
 // noPacketError reports a capture at which no packet came.
@@ -278,7 +291,8 @@ func (e *noPacketError) Error() string {
 	return fmt.Sprintf("no packet came at %s on %s (%s) within %v", e.Port, e.Chassis, e.Device, e.wait)
 }
 
-// judge returns the exit status for the traces: that of the first that is not as expected.
+// judge returns the exit status for the traces: 4 if one is not determined, else 1 if one did not end
+// as expected.
 func (c *capture) judge() int {
 	status := exitOK
 	for _, f := range c.out.Frames {
