@@ -101,6 +101,9 @@ func (c *capture) check() error {
 	if c.count < 1 {
 		return usage.Errorf("-n 1", "-n %d: at least one packet is captured", c.count)
 	}
+	if c.timeout >= node.MaxLifetime {
+		return usage.Errorf("--timeout 30m", "--timeout %v: a capture ends by itself after %v", c.timeout, node.MaxLifetime)
+	}
 	if c.snapLen < 64 || c.snapLen > node.MaxSnapLen {
 		return usage.Errorf("--snaplen 2048", "--snaplen %d is not between 64 and %d", c.snapLen, node.MaxSnapLen)
 	}
