@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
@@ -15,7 +16,8 @@ type Exchanged struct {
 	Reply bool // it is for the end that sent the connection's first frame
 }
 
-// maxExchange bounds the frames of one connection that are kept.
+// maxExchange bounds the frames of one connection that are kept, and also those of others that may
+// be answers to it.
 const maxExchange = 10000
 
 // ReadExchange reads the frames of one connection in both directions, in their order: of frame N of
@@ -142,9 +144,13 @@ func (f flow) inverse() flow { return flow{f.proto, f.dst, f.src} }
 type exchange struct {
 	chosen Frame
 	frames []Frame // of the connection, and those that may be
+	own    int     // how many of the frames are surely of the connection
 	rest   int
 
-	syn bool // the frames so far are SYNs of this connection
+	// original is the direction of the first frame that is surely the connection's, but for ICMP
+	// errors; zero before that.
+	original flow
+	syn      bool // the frames so far are SYNs of this connection
 }
 
 // add takes a frame if it is, or may be, of the connection. It returns false when the rest of the
@@ -153,32 +159,52 @@ func (e *exchange) add(f Frame, err error) bool {
 	if err != nil || f.Interface != e.chosen.Interface || f.Link != e.chosen.Link {
 		return true
 	}
-	fl, p := flowOf(e.chosen.Packet), f.Packet
+	chosen, p := flowOf(e.chosen.Packet), f.Packet
+	fl := flowOf(p)
 	switch {
 	case p.IsICMPError():
-		if p.Inner == nil || !quotes(*p.Inner, fl) {
-			return true
+		if p.Inner != nil && quotes(*p.Inner, chosen) {
+			e.keep(f)
 		}
-	case !ofConnection(f) || p.Proto != fl.proto:
-		return true
-	case flowOf(p) == fl || flowOf(p) == fl.inverse():
+	case !ofConnection(f):
+	case fl == chosen || fl == chosen.inverse():
 		syn := p.Proto == packet.ProtoTCP && p.TCPFlags&(packet.FlagSYN|packet.FlagACK) == packet.FlagSYN
 		if syn && !e.syn && len(e.frames) > 0 {
 			if f.Number > e.chosen.Number {
 				return false
 			}
-			e.frames, e.rest = nil, 0
+			*e = exchange{chosen: e.chosen}
 		}
-		e.syn = syn
-	case flowOf(p).dst != fl.src && flowOf(p).dst != fl.dst && flowOf(p).src != fl.src && flowOf(p).src != fl.dst:
-		return true
+		if e.syn = syn; e.original == (flow{}) {
+			e.original = fl
+			e.frames = slices.DeleteFunc(e.frames, func(f Frame) bool { return !f.Packet.IsICMPError() && !e.mayBe(flowOf(f.Packet)) })
+		}
+		e.keep(f)
+	case e.mayBe(fl) && len(e.frames)-e.own < maxExchange:
+		e.frames = append(e.frames, f)
 	}
-	if len(e.frames) == maxExchange {
-		e.rest++
-		return true
-	}
-	e.frames = append(e.frames, f)
 	return true
+}
+
+// keep keeps a frame that is surely of the connection, if there is room.
+func (e *exchange) keep(f Frame) {
+	if e.own == maxExchange {
+		e.rest++
+		return
+	}
+	e.own++
+	e.frames = append(e.frames, f)
+}
+
+// mayBe reports whether a flow is from or to the end that sent the connection's first frame: before
+// that frame, either end.
+func (e *exchange) mayBe(fl flow) bool {
+	of := func(end netip.AddrPort) bool { return fl.src == end || fl.dst == end }
+	if e.original != (flow{}) {
+		return fl.proto == e.original.proto && of(e.original.src)
+	}
+	chosen := flowOf(e.chosen.Packet)
+	return fl.proto == chosen.proto && (of(chosen.src) || of(chosen.dst))
 }
 
 // quotes reports whether an ICMP error is about a packet of a connection, in either direction.
@@ -190,18 +216,10 @@ func quotes(in packet.Inner, fl flow) bool {
 	return flowOf(p) == fl || flowOf(p) == fl.inverse()
 }
 
-// directed returns the frames of the connection with their direction. The first frame that is
-// surely the connection's has the original direction.
+// directed returns the frames of the connection with their direction.
 func (e *exchange) directed() []Exchanged {
-	chosen := flowOf(e.chosen.Packet)
-	var original flow
+	original := e.original
 	asked := map[netip.AddrPort]bool{} // to whom that end has sent
-	for _, f := range e.frames {
-		fl := flowOf(f.Packet)
-		if original.proto == 0 && !f.Packet.IsICMPError() && (fl == chosen || fl == chosen.inverse()) {
-			original = fl
-		}
-	}
 	for _, f := range e.frames {
 		if fl := flowOf(f.Packet); fl.src == original.src {
 			asked[fl.dst] = true

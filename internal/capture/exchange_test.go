@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,6 +112,22 @@ func TestExchange(t *testing.T) {
 		if got := exchanged(t, c.n, c.packets...); got != c.want {
 			t.Errorf("%s of %q:\n got %s\nwant %s", c.n, c.packets, got, c.want)
 		}
+	}
+}
+
+// A busy server's other clients take no room from the connection that is asked for.
+func TestExchangeOfBusyServer(t *testing.T) {
+	packets := slices.Repeat([]string{"D>B udp"}, maxExchange+1)
+	n := len(packets)
+	packets = append(packets, "A>B udp", "C>A udp", "B>A udp")
+	want := fmt.Sprintf("%d> %d< %d<", n+1, n+2, n+3)
+	if got := exchanged(t, fmt.Sprintf(":%d", n+3), packets...); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	// What it has itself beyond the bound is counted.
+	packets = append(packets[n:n+1:n+1], slices.Repeat([]string{"A>B udp"}, maxExchange+2)...)
+	if got := exchanged(t, "", packets...); !strings.HasSuffix(got, fmt.Sprintf(" %d> and 3", maxExchange)) {
+		t.Errorf("ends with %q", got[max(0, len(got)-40):])
 	}
 }
 
