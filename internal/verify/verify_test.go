@@ -110,6 +110,43 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// Each header that is compared makes a difference by itself.
+func TestUnlike(t *testing.T) {
+	want := tcp(client, srv1, 63)
+	for name, change := range map[string]func(*packet.Packet){
+		"source MAC":       func(p *packet.Packet) { p.EthSrc[5]++ },
+		"destination MAC":  func(p *packet.Packet) { p.EthDst[5]++ },
+		"VLAN":             func(p *packet.Packet) { p.VLANs = []packet.VLAN{{VID: 7}} },
+		"Ethernet type":    func(p *packet.Packet) { p.EthType = packet.EthARP },
+		"source":           func(p *packet.Packet) { p.Src = p.Src.Next() },
+		"destination":      func(p *packet.Packet) { p.Dst = p.Dst.Next() },
+		"protocol":         func(p *packet.Packet) { p.Proto = packet.ProtoUDP },
+		"TTL":              func(p *packet.Packet) { p.TTL++ },
+		"TOS":              func(p *packet.Packet) { p.TOS = 8 },
+		"source port":      func(p *packet.Packet) { p.SrcPort++ },
+		"destination port": func(p *packet.Packet) { p.DstPort++ },
+		"TCP flags":        func(p *packet.Packet) { p.TCPFlags = packet.FlagACK },
+		"ICMP type":        func(p *packet.Packet) { p.ICMPType++ },
+		"ICMP code":        func(p *packet.Packet) { p.ICMPCode++ },
+		"ARP operation":    func(p *packet.Packet) { p.ARPOp++ },
+		"ARP sender":       func(p *packet.Packet) { p.ARPSHA[0]++ },
+		"ARP target":       func(p *packet.Packet) { p.ARPTHA[0]++ },
+		"ND target":        func(p *packet.Packet) { p.NDTarget = p.Src },
+	} {
+		got := want
+		change(&got)
+		if diff := (Expected{Packet: want}).unlike(got); len(diff) != 1 || !strings.HasPrefix(diff[0], name+" is ") {
+			t.Errorf("%s: %q", name, diff)
+		}
+	}
+	ping := packet.Packet{EthType: packet.EthIPv4, Proto: packet.ProtoICMP, ICMPType: packet.ICMPEchoRequest, HasID: true, ICMPID: 1}
+	other := ping
+	other.ICMPID = 2
+	if diff := (Expected{Packet: ping}).unlike(other); len(diff) != 1 || !strings.HasPrefix(diff[0], "ICMP id is ") {
+		t.Errorf("ICMP id: %q", diff)
+	}
+}
+
 // An agreement says which ends nobody has looked at.
 func TestUnwatchedEnds(t *testing.T) {
 	tr := delivered(tcp(client, srv2, 64), Expected{Place: p2, Packet: tcp(client, srv2, 63)})
@@ -149,9 +186,10 @@ func TestJudgeEntries(t *testing.T) {
 	entry := ctstate.Entry{Zone: 7, Mark: 2,
 		Orig:  ctstate.Tuple{Proto: 6, Src: netip.MustParseAddrPort(client), Dst: netip.MustParseAddrPort(vip)},
 		Reply: ctstate.Tuple{Proto: 6, Src: netip.MustParseAddrPort(srv2), Dst: netip.MustParseAddrPort(client)}}
-	other, marked := entry, entry
+	other, marked, labelled := entry, entry, entry
 	other.Reply.Src = netip.MustParseAddrPort(srv1)
 	marked.Mark = 0
+	labelled.Label.Lo = 1
 	for _, c := range []struct {
 		found  *ctstate.Entry
 		agrees bool
@@ -161,6 +199,7 @@ func TestJudgeEntries(t *testing.T) {
 		{nil, false, "predicted, and not in the table"},
 		{&other, false, "reply tcp 20.0.0.3:8080"},
 		{&marked, false, "its mark is 0x0, predicted 0x2"},
+		{&labelled, false, "its label is "},
 	} {
 		v := Verdict{Agrees: ptr(true)}
 		balanced(t).JudgeEntries(&v, []Looked{{Chassis: "hv1", Predicted: entry, Found: c.found}})
