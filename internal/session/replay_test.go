@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
@@ -312,5 +314,33 @@ func TestReplayAtServer(t *testing.T) {
 		if len(n.packets) > 1 && n.packets[1].Src == c.seen && n.packets[1].TOS != 4 {
 			t.Errorf("%s: the answer is not sent as captured: %v", c.name, n.packets[1])
 		}
+	}
+}
+
+// A replay settles each packet's entries, and a reply lists the choices of the packet that it
+// answers, as a session does.
+func TestReplaySettlesAndDepends(t *testing.T) {
+	choices := []engine.Choice{{Kind: "nat-port", Chosen: "1024-65535", Share: 1}}
+	n := &network{t: t, servers: 1, change: changes{"SYN": func(_ packet.Packet, o []driver.Outcome) []driver.Outcome {
+		o[0].Branches[0].Choices = choices
+		return o
+	}}}
+	settled := 0
+	opt := session.Options{Settle: func(context.Context, driver.World) (driver.World, error) {
+		settled++
+		return driver.World{Overlays: map[string]ctstate.OverlayData{"settled": {}, "server 0": {}}}, nil
+	}}
+	exchange := captured(packet.ProtoTCP, ">syn", "<syn-ack", ">ack")
+	if _, err := session.Replay(t.Context(), n, driver.World{}, entry, exchange, opt); err != nil || settled != 3 || !strings.Contains(n.log[2], "after 2") {
+		t.Errorf("settled %d times, %v: %q", settled, err, n.log)
+	}
+	want := [][]engine.Choice{nil, {{Kind: "nat-port", Chosen: "1024-65535", Share: 1, Of: "SYN"}}, nil}
+	if d := cmp.Diff(want, n.choices); d != "" {
+		t.Error(d)
+	}
+	full := errors.New("no room in the table")
+	opt.Settle = func(context.Context, driver.World) (driver.World, error) { return driver.World{}, full }
+	if _, err := session.Replay(t.Context(), n, driver.World{}, entry, exchange, opt); !errors.Is(err, full) {
+		t.Error(err)
 	}
 }
