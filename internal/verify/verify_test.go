@@ -213,6 +213,11 @@ func TestPlanOf(t *testing.T) {
 	if p := balanced(t); !slices.Equal(p.Watch, []Place{p1, p2}) {
 		t.Errorf("watched: %v", p.Watch)
 	}
+	ends := &driver.Trace{Verdict: engine.External, Outcomes: []driver.Outcome{{Branches: []*driver.Branch{
+		{Verdict: engine.Rejected, Chassis: "hv1", Port: "sw0-p1"}, {Verdict: engine.External, Chassis: "hv2", Port: "eth1", Outside: true}}}}}
+	if p := plan(t, ends, Place{}); !slices.Equal(p.Watch, []Place{{"hv1", "sw0-p1", false}, {"hv2", "eth1", true}}) || len(p.Outcomes[0].Hidden) > 0 {
+		t.Errorf("watched: %v, hidden: %v", p.Watch, p.Outcomes[0].Hidden)
+	}
 	many := &driver.Trace{Verdict: engine.Delivered, Outcomes: make([]driver.Outcome, 1)}
 	for i := range maxPlaces + 1 {
 		many.Outcomes[0].Branches = append(many.Outcomes[0].Branches, &driver.Branch{Verdict: engine.Delivered, Port: string(rune('A' + i))})
