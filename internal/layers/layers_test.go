@@ -56,6 +56,7 @@ var allowed = map[string][]string{
 	"internal/ctdpif":     {"ctstate", "internal/ctpack", "internal/syntax"},
 	"internal/ctpack":     {"ctstate"},
 	"internal/ctjournal":  {"ctstate", "internal/ctnetlink", "internal/nodens", "internal/syntax"},
+	"internal/rebuild":    {"internal/unixctl"},
 
 	// OVN: its databases, its language, its controller.
 	"internal/ovsdb":     {"internal/failure"},
