@@ -18,6 +18,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
@@ -124,6 +125,7 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 	for _, ch := range res.Chassis {
 		out.unread(ch)
 		facts := chassisFacts(ch)
+		facts.Partial = facts.Partial || res.Unfinished > 0
 		if ch.Info != nil && !f.address.IsValid() {
 			facts.Bridge = ch.Info.Bridge
 			if facts.Shared, err = sharedZones(ctx, run.SB, ch.Info); err != nil {
@@ -131,6 +133,9 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 			}
 		}
 		in.Chassis = append(in.Chassis, facts)
+	}
+	if n := res.Unfinished; n > 0 {
+		out.say(report.SeverityInfo, report.CodeConntrackUnreadable, publish.UnfinishedText(n), "", nil)
 	}
 	if !f.address.IsValid() {
 		out = append(out, fillTables(ctx, run.Nodes, chassis, in.Chassis)...)

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/netip"
 	"slices"
 	"sync"
 
@@ -41,6 +40,9 @@ type Result struct {
 	// Former are entries of zones that OVN does not have now, which the filter selects. They are part
 	// of no connection: other software may have made them.
 	Former []connection.Record
+	// Unfinished is the number of connections, of those that the filter selects, of which legs may be
+	// missing: after maxRounds readings their tuples still led to others.
+	Unfinished int
 
 	mu     sync.Mutex
 	store  connection.Store
@@ -90,44 +92,43 @@ func placeOf(r *connection.Record) place { return place{r.Chassis, r.Entry.Zone,
 // maxChassis is the maximum number of chassis that are asked at once.
 const maxChassis = 64
 
-// maxRounds is the maximum number of readings of a chassis: a connection passes no more routers with
-// NAT than that.
-const maxRounds = 5
-
-// maxTuples is the maximum number of tuples by which a chassis is asked for the other entries of
-// connections; beyond it, it is asked by their addresses.
-const maxTuples = 128
-
 // Read reads the entries of these chassis that can belong to connections which a filter selects. A
 // chassis that fails has an error in the result, and the connections lack its entries. The error is
-// one of the databases.
+// one of the databases; with one, nothing is to be released.
 func Read(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, req Request) (*Result, error) {
 	out := &Result{filter: req.Filter}
-	for _, c := range chassis {
-		out.Chassis = append(out.Chassis, &Chassis{Name: c.Name})
+	if err := out.read(ctx, sb, nodes, chassis, req); err != nil {
+		out.Release()
+		return nil, err
 	}
-	each(out.Chassis, func(i int, c *Chassis) { c.reach(ctx, nodes, chassis[i]) })
-	for _, c := range out.Chassis {
+	return out, nil
+}
+
+func (r *Result) read(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, req Request) error {
+	for _, c := range chassis {
+		r.Chassis = append(r.Chassis, &Chassis{Name: c.Name})
+	}
+	each(r.Chassis, func(i int, c *Chassis) { c.reach(ctx, nodes, chassis[i]) })
+	for _, c := range r.Chassis {
 		if c.Info == nil {
 			continue
 		}
 		var err error
 		if c.Zones, err = sb.NameZones(ctx, c.Info.Zones); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	list := node.ListRequest{Limit: req.Limit, MaxDump: req.MaxDump, Former: req.Former}
-	addrs, some := req.Filter.Addrs()
+	list, some := firstList(req)
 	if some {
-		list.Addrs, out.have = addrs, map[place]bool{}
+		r.have = map[place]bool{}
 	}
-	each(out.Chassis, func(_ int, c *Chassis) { out.list(ctx, c, list) })
+	each(r.Chassis, func(_ int, c *Chassis) { r.list(ctx, c, list) })
 	if some {
-		out.complete(ctx, list)
+		r.complete(ctx, list)
 	}
 	var err error
-	out.side, err = owners{}.sides(ctx, sb, out.store.ZoneNames())
-	return out, err
+	r.side, err = owners{}.sides(ctx, sb, r.store.ZoneNames())
+	return err
 }
 
 // each runs f for every chassis, several at once.
@@ -166,7 +167,7 @@ func (r *Result) list(ctx context.Context, c *Chassis, req node.ListRequest) {
 	if c.Info.Datapath != "system" {
 		// The userspace datapath's table can only be read whole, which ovs-vswitchd's main thread takes
 		// part in: it is read once.
-		req.Addrs, req.Tuples, c.whole = nil, nil, true
+		req.Addrs, req.Tuples, req.Zones, c.whole = nil, nil, nil, true
 	}
 	kept := 0
 	var former []connection.Record // of zones without a name: the result says which OVN does not have
@@ -228,61 +229,6 @@ func (r *Result) keepFormer(record *connection.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Former = append(r.Former, *record)
-}
-
-// complete asks for the other entries of the connections found, which may have other addresses
-// after NAT.
-func (r *Result) complete(ctx context.Context, list node.ListRequest) {
-	asked := map[ctstate.Tuple]bool{}
-	seen := 0
-	for range maxRounds - 1 {
-		var tuples []ctstate.Tuple
-		for ; seen < r.store.Len(); seen++ {
-			record := r.store.Record(seen)
-			for _, flow := range flowsOf(&record.Entry) {
-				if !asked[flow] {
-					asked[flow] = true
-					tuples = append(tuples, flow)
-				}
-			}
-		}
-		next, more := follow(list, tuples)
-		if !more {
-			return
-		}
-		each(r.Chassis, func(_ int, c *Chassis) { r.list(ctx, c, next) })
-	}
-}
-
-// flowsOf returns the flows of an entry, before its NAT and behind it.
-func flowsOf(e *ctstate.Entry) [2]ctstate.Tuple {
-	return [2]ctstate.Tuple{connection.Flow(e.Orig), connection.Flow(connection.After(e))}
-}
-
-// follow is the request for the entries that packets with these tuples belong to; more is false if
-// the entries of their addresses have been read already.
-func follow(list node.ListRequest, tuples []ctstate.Tuple) (next node.ListRequest, more bool) {
-	next = node.ListRequest{Limit: list.Limit, MaxDump: list.MaxDump}
-	for _, t := range tuples {
-		if slices.Contains(list.Addrs, t.Src.Addr()) || slices.Contains(list.Addrs, t.Dst.Addr()) {
-			continue // every entry of that address was asked for
-		}
-		next.Tuples = append(next.Tuples, t)
-	}
-	if len(next.Tuples) <= maxTuples {
-		return next, len(next.Tuples) > 0
-	}
-	set := map[netip.Addr]bool{}
-	for _, t := range next.Tuples {
-		for _, a := range [2]netip.Addr{t.Src.Addr(), t.Dst.Addr()} {
-			if !set[a] {
-				set[a] = true
-				next.Addrs = append(next.Addrs, a)
-			}
-		}
-	}
-	next.Tuples = nil
-	return next, true
 }
 
 // owners are ports by name, as far as they have been read; nil for a name that no port has.

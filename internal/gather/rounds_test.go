@@ -43,12 +43,19 @@ type table struct {
 	asked   int
 	err     error
 	events  chan []node.Event
+	broken  chan error // ends its watch
+	zones   []uint16   // of the first request
 }
 
 func (n *table) List(_ context.Context, req node.ListRequest, yield func([]ctstate.Entry) error) (*node.ListResult, error) {
-	n.asked++
+	if n.asked++; n.asked == 1 {
+		n.zones = req.Zones
+	}
 	res := &node.ListResult{}
 	for _, e := range n.entries {
+		if len(req.Zones) > 0 && !slices.Contains(req.Zones, e.Zone) {
+			continue
+		}
 		flows := flowsOf(&e)
 		selected := len(req.Addrs)+len(req.Tuples) == 0 ||
 			slices.ContainsFunc(req.Tuples, func(t ctstate.Tuple) bool { return slices.Contains(flows[:], connection.Flow(t)) })
@@ -70,6 +77,8 @@ func (n *table) Watch(ctx context.Context, _ node.WatchRequest, yield func([]nod
 		select {
 		case <-ctx.Done():
 			return nil, nil
+		case err := <-n.broken:
+			return nil, err
 		case batch := <-n.events:
 			if err := yield(batch); err != nil {
 				return nil, err
@@ -193,5 +202,90 @@ func TestWatch(t *testing.T) {
 	slices.Sort(want[3:5])
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v\nwant %q", got, err, want)
+	}
+}
+
+// rounds reads these chassis as Read does.
+func rounds(t *testing.T, r *Result, req Request) {
+	t.Helper()
+	r.filter, r.have = req.Filter, map[place]bool{}
+	list, some := firstList(req)
+	each(r.Chassis, func(_ int, c *Chassis) { r.list(t.Context(), c, list) })
+	if some {
+		r.complete(t.Context(), list)
+	}
+}
+
+// A connection that is translated more often than entries are followed is reported as unfinished; one
+// that the filter does not select is not, nor one that ends just there.
+func TestUnfinished(t *testing.T) {
+	for steps, want := range map[int]int{maxRounds: 0, maxRounds + 1: 1, maxRounds + 4: 1} {
+		r := &Result{}
+		for n := range steps { // a step is a router that translates 10.0.0.n to 10.0.0.(n+1)
+			line := fmt.Sprintf("1: udp 10.0.0.%d:9>20.0.0.4:53 | udp 20.0.0.4:53>10.0.0.%d:9", n, n+1)
+			if n == steps-1 {
+				line = fmt.Sprintf("1: udp 10.0.0.%d:9>20.0.0.4:53", n)
+			}
+			r.Chassis = append(r.Chassis, chassis(fmt.Sprintf("hv%d", n), "system", &table{entries: []ctstate.Entry{entry(t, line)}}))
+		}
+		filter, err := connection.ParseFilter("host 10.0.0.0", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rounds(t, r, Request{Filter: filter})
+		if r.Unfinished != want {
+			t.Errorf("%d steps: %d unfinished, want %d; %d entries", steps, r.Unfinished, want, r.Entries())
+		}
+		r.Release()
+	}
+}
+
+// A zone selects the entries that are read first; the other legs of their connections follow.
+func TestRoundsByZone(t *testing.T) {
+	entries := []ctstate.Entry{
+		entry(t, "1: tcp 10.0.0.3:4000>30.0.0.1:80 | tcp 20.0.0.4:8080>10.0.0.3:4000"),
+		entry(t, "2: tcp 10.0.0.3:4000>20.0.0.4:8080"), entry(t, "2: tcp 10.0.0.9:1>10.0.0.8:2"),
+	}
+	for kind, want := range map[string]int{"system": 2, "netdev": 3} { // a userspace table is read whole
+		n := &table{entries: entries}
+		r := &Result{Chassis: []*Chassis{chassis("hv1", kind, n)}}
+		rounds(t, r, Request{Filter: connection.Filter{Zones: []uint16{1}}})
+		all := slices.Collect(r.Connections())
+		if len(all) != 1 || len(all[0].Legs) != 2 || r.Entries() != want {
+			t.Errorf("%s: %d entries, %+v", kind, r.Entries(), all)
+		}
+		if (len(n.zones) == 1) != (kind == "system") {
+			t.Errorf("%s: asked for zones %v", kind, n.zones)
+		}
+		r.Release()
+	}
+}
+
+// What has come before a watch ends is reported, whether its caller ends it or a chassis.
+func TestWatchEnd(t *testing.T) {
+	broken := errors.New("gone")
+	for _, fail := range []error{nil, broken} {
+		n := &table{events: make(chan []node.Event), broken: make(chan error)}
+		w := newWatching(nil, Request{})
+		w.names[""] = ""
+		w.chassis = []*Chassis{chassis("hv1", "system", n)}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		first := entry(t, "1: tcp 10.0.0.3:4000>30.0.0.1:80")
+		reported := 0
+		go func() {
+			n.events <- []node.Event{{Kind: node.EventReady, Time: time.Now()}}
+			n.events <- []node.Event{{Kind: node.EventNew, Time: time.Now(), Entry: &first}}
+			if fail != nil {
+				n.broken <- fail
+				return
+			}
+			n.events <- nil // the batch before has been taken
+			cancel()
+		}()
+		err := w.watch(ctx, func() {}, func(*Change) error { reported++; return nil })
+		cancel()
+		if !errors.Is(err, fail) || reported != 1 {
+			t.Errorf("ended by %v: %d changes reported, %v", fail, reported, err)
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package gather
 
 import (
+	"cmp"
+
 	"context"
 	"errors"
 	"fmt"
@@ -97,6 +99,7 @@ type watching struct {
 	flows   map[ctstate.Tuple]map[place]bool // entries by flow
 	changed []Event
 	gone    map[place]bool // entries that go with the next report
+	ending  bool           // the next report is the last
 }
 
 // follow passes the events of a chassis on.
@@ -125,8 +128,25 @@ func (w *watching) follow(ctx context.Context, c *Chassis) {
 	}
 }
 
-// run takes the events of all chassis and reports them.
+// lastReport bounds the questions to the database for the last report: ctx has ended before it.
+const lastReport = time.Second
+
+// run takes the events of all chassis and reports them. When ctx ends, or a chassis fails, what has
+// come by then is reported before it returns.
 func (w *watching) run(ctx context.Context, ready func(), out func(*Change) error) error {
+	err := w.collect(ctx, ready, out)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil // what it asked meanwhile was cut short
+	}
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastReport)
+	defer cancel()
+	w.ending = true
+	return cmp.Or(err, w.report(late, out))
+}
+
+// collect takes the events of all chassis and reports them at each tick, until ctx ends, which is no
+// error.
+func (w *watching) collect(ctx context.Context, ready func(), out func(*Change) error) error {
 	watched := 0
 	tick := time.NewTicker(settle)
 	defer tick.Stop()
@@ -139,24 +159,13 @@ func (w *watching) run(ctx context.Context, ready func(), out func(*Change) erro
 				return a.err
 			}
 			for i := range a.events {
-				switch e := &a.events[i]; e.Kind {
-				case node.EventReady:
-					if err := w.read(ctx, a.chassis, false); err != nil {
-						return err
-					}
+				e := &a.events[i]
+				if err := w.event(ctx, a.chassis, e, out); err != nil {
+					return err
+				}
+				if e.Kind == node.EventReady {
 					if watched++; watched == len(w.chassis) {
 						ready()
-					}
-				case node.EventLost:
-					if err := out(&Change{Time: e.Time, Lost: a.chassis.Name}); err != nil {
-						return err
-					}
-					if err := w.read(ctx, a.chassis, true); err != nil {
-						return err
-					}
-				default:
-					if err := w.take(ctx, a.chassis, e); err != nil {
-						return err
 					}
 				}
 			}
@@ -169,6 +178,20 @@ func (w *watching) run(ctx context.Context, ready func(), out func(*Change) erro
 			}
 		}
 	}
+}
+
+// event takes one event of a chassis.
+func (w *watching) event(ctx context.Context, c *Chassis, e *node.Event, out func(*Change) error) error {
+	switch e.Kind {
+	case node.EventReady:
+		return w.read(ctx, c, false)
+	case node.EventLost:
+		if err := out(&Change{Time: e.Time, Lost: c.Name}); err != nil {
+			return err
+		}
+		return w.read(ctx, c, true)
+	}
+	return w.take(ctx, c, e)
 }
 
 // read reads the table of a chassis: to know what is there when the watch begins, or what has
@@ -283,9 +306,10 @@ func (w *watching) report(ctx context.Context, out func(*Change) error) error {
 		zones = append(zones, all[i].ZoneName)
 	}
 	side, err := w.ports.sides(ctx, w.sb, zones)
-	if err != nil {
+	if err != nil && !w.ending {
 		return err
 	}
+	// At the end what is known is reported, if need be with legs that are not ordered by their side.
 	events := map[place][]Event{}
 	for _, e := range w.changed {
 		at := placeOf(&e.Record)

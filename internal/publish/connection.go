@@ -36,7 +36,15 @@ func Listed(res *gather.Result) *report.ConnectionsReport {
 		}
 		out.Chassis = append(out.Chassis, l)
 	}
+	if n := res.Unfinished; n > 0 {
+		out.Warnings = append(out.Warnings, UnfinishedText(n))
+	}
 	return out
+}
+
+// UnfinishedText says that legs of n connections may be missing (gather.Result.Unfinished).
+func UnfinishedText(n int) string {
+	return fmt.Sprintf("legs of %d connections may be missing: their translations lead on further than entries are followed", n)
 }
 
 // Connection makes the report of one connection. inv may be nil: then rules and owners stay unnamed.
