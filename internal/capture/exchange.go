@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,17 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
+
+// Exchange is a connection in a capture file.
+type Exchange struct {
+	Frames []Exchanged // in their order
+	Rest   int         // number of its frames that are left out, after the first maxExchange
+	// Unreadable is the number of frames of the file that could not be read, of this connection or of
+	// others; Unread is the error of the first, which names it.
+	Unreadable int
+	Unread     error
+	End        error // an *EndError, if the file ends within a frame: more frames may be missing
+}
 
 // Exchanged is a frame of a connection.
 type Exchanged struct {
@@ -20,46 +32,58 @@ type Exchanged struct {
 // be answers to it.
 const maxExchange = 10000
 
-// ReadExchange reads the frames of one connection in both directions, in their order: of frame N of
-// a file given as FILE:N, and of the first frame that is of a connection in FILE. Only frames of the
-// same interface and link type count, and ICMP errors that quote one of the connection's packets. A
-// frame for the end that sent the first one, from an address to which that end has sent nothing, is
-// taken for an answer from the wrong address.
-//
-// Frames after the first maxExchange are left out; rest is their number.
-func ReadExchange(spec string) (frames []Exchanged, rest int, err error) {
+// ReadExchange reads the frames of one connection in both directions: of frame N of a file given as
+// FILE:N, and of the first frame that is of a connection in FILE. Only frames of the same interface
+// and link type count, and ICMP errors that quote one of the connection's packets. A frame for the
+// end that sent the first one, from an address to which that end has sent nothing, is taken for an
+// answer from the wrong address.
+func ReadExchange(spec string) (*Exchange, error) {
 	f, name, n, err := file(spec)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer f.Close()
-	frames, rest, err = exchangeIn(f, n)
+	out, err := exchangeIn(f, n)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	for i := range frames {
-		frames[i].File = name
+	for i := range out.Frames {
+		out.Frames[i].File = name
 	}
-	return frames, rest, nil
+	return out, nil
 }
 
-func exchangeIn(r io.ReadSeeker, n int) (frames []Exchanged, rest int, err error) {
+func exchangeIn(r io.ReadSeeker, n int) (*Exchange, error) {
 	chosen, err := choose(r, n)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	e := exchange{chosen: chosen}
-	if err := each(r, e.add); err != nil {
-		return nil, 0, err
+	out := &Exchange{}
+	err = each(r, func(f Frame, err error) bool {
+		if err != nil {
+			out.Unreadable++
+			out.Unread = cmp.Or(out.Unread, err)
+			return true
+		}
+		return e.add(f)
+	})
+	var end *EndError
+	if errors.As(err, &end) {
+		out.End, err = end, nil
 	}
-	return e.directed(), e.rest, nil
+	if err != nil {
+		return nil, err
+	}
+	out.Frames, out.Rest = e.directed(), e.rest
+	return out, nil
 }
 
 // each calls yield with the frames of a file until it returns false. A frame that cannot be read has
-// an error, which names it.
+// an error, which names it. The error of each is that of the file, of which nothing more can be read.
 func each(r io.Reader, yield func(Frame, error) bool) error {
 	c, err := open(r)
 	if err != nil {
@@ -155,8 +179,8 @@ type exchange struct {
 
 // add takes a frame if it is, or may be, of the connection. It returns false when the rest of the
 // file cannot be.
-func (e *exchange) add(f Frame, err error) bool {
-	if err != nil || f.Interface != e.chosen.Interface || f.Link != e.chosen.Link {
+func (e *exchange) add(f Frame) bool {
+	if f.at != e.chosen.at || f.Link != e.chosen.Link {
 		return true
 	}
 	chosen, p := flowOf(e.chosen.Packet), f.Packet

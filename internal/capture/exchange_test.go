@@ -59,19 +59,19 @@ func exchanged(t testing.TB, n string, packets ...string) string {
 	if err := os.WriteFile(file, pcapOf(binary.LittleEndian, 0xa1b2c3d4, 1, recs...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	frames, rest, err := ReadExchange(file + n)
+	read, err := ReadExchange(file + n)
 	if err != nil {
 		return "! " + strings.TrimPrefix(err.Error(), file)
 	}
 	var out []string
-	for _, f := range frames {
+	for _, f := range read.Frames {
 		if f.File != file {
 			t.Errorf("file %q", f.File)
 		}
 		out = append(out, fmt.Sprintf("%d%s", f.Number, map[bool]string{true: "<", false: ">"}[f.Reply]))
 	}
-	if rest > 0 {
-		out = append(out, fmt.Sprintf("and %d", rest))
+	if read.Rest > 0 {
+		out = append(out, fmt.Sprintf("and %d", read.Rest))
 	}
 	return strings.Join(out, " ")
 }
@@ -140,26 +140,83 @@ func TestExchangeInterface(t *testing.T) {
 		recs = append(recs, record{data: b, wire: len(b)})
 	}
 	for n, want := range map[int]string{0: "1 3", 2: "2", 3: "1 3"} {
-		frames, _, err := exchangeIn(bytes.NewReader(pcapOf(binary.LittleEndian, 0xa1b2c3d4, 276, recs...)), n)
-		var got []string
-		for _, f := range frames {
-			got = append(got, fmt.Sprint(f.Number))
-		}
-		if text := strings.Join(got, " "); err != nil || text != want {
+		text, err := numbers(exchangeIn(bytes.NewReader(pcapOf(binary.LittleEndian, 0xa1b2c3d4, 276, recs...)), n))
+		if err != nil || text != want {
 			t.Errorf("frame %d: %s, %v; want %s", n, text, err, want)
 		}
+	}
+}
+
+// numbers returns the numbers of a connection's frames, and what is missing.
+func numbers(e *Exchange, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	var got []string
+	for _, f := range e.Frames {
+		got = append(got, fmt.Sprint(f.Number))
+	}
+	if e.Unreadable > 0 {
+		got = append(got, fmt.Sprintf("%d unread, %v", e.Unreadable, e.Unread))
+	}
+	if e.End != nil {
+		got = append(got, e.End.Error())
+	}
+	return strings.Join(got, " "), nil
+}
+
+// TestExchangeUnnamed: the frames of pcapng's unnamed interface 0 are of one interface, before and
+// after the file describes a second one, and not those of the first interface of another section.
+func TestExchangeUnnamed(t *testing.T) {
+	order := binary.LittleEndian
+	iface := ngBlock(order, blockInterface, append(order.AppendUint16(nil, 1), 0, 0, 0, 0, 0, 0))
+	frame := func(id uint32, text string) []byte {
+		b := packettest.Frame(t, sentBy(t, text))
+		body := append(order.AppendUint32(nil, id), make([]byte, 8)...)
+		body = append(order.AppendUint32(order.AppendUint32(body, uint32(len(b))), uint32(len(b))), b...)
+		return ngBlock(order, blockPacket, append(body, make([]byte, (4-len(b)%4)%4)...))
+	}
+	file := bytes.Join([][]byte{ngOf(order, 1), frame(0, "A>B syn"), iface, frame(1, "B>A syn-ack"), frame(0, "B>A syn-ack"), ngOf(order, 1), frame(0, "A>B ack")}, nil)
+	for n, want := range map[int]string{0: "1 3", 2: "2", 3: "1 3", 4: "4"} {
+		if got, err := numbers(exchangeIn(bytes.NewReader(file), n)); got != want || err != nil {
+			t.Errorf("frame %d: %s, %v; want %s", n, got, err, want)
+		}
+	}
+}
+
+// TestExchangeDamaged: what a file has is used; frames that cannot be read are counted, and a file
+// that ends within a frame is said to.
+func TestExchangeDamaged(t *testing.T) {
+	whole := func(text string) record {
+		b := packettest.Frame(t, sentBy(t, text))
+		return record{data: b, wire: len(b)}
+	}
+	cut := whole("A>B ack")
+	cut.data = cut.data[:20] // within the IP header
+	file := pcapOf(binary.LittleEndian, 0xa1b2c3d4, 1, cut, whole("A>B syn"), cut, whole("B>A syn-ack"), whole("A>B ack"))
+	var unread = "frame 1: "
+	for lost, want := range map[int]string{0: "2 4 5", 1: "2 4", 60: "2 4", 70: "2 4"} {
+		got, err := numbers(exchangeIn(bytes.NewReader(file[:len(file)-lost]), 0))
+		want += " 2 unread, " + unread
+		if !strings.HasPrefix(got, want) || err != nil || strings.HasSuffix(got, "frame 5: the file ends within it") != (lost > 0 && lost < 70) {
+			t.Errorf("%d bytes lost: %s, %v; want %s", lost, got, err, want)
+		}
+	}
+	// A chosen frame that the file does not have whole is an error.
+	if _, err := exchangeIn(bytes.NewReader(file[:len(file)-1]), 5); err == nil {
+		t.Error("frame 5 is not whole")
 	}
 }
 
 // TestRealExchange: the connections of the corpus.
 func TestRealExchange(t *testing.T) {
 	for _, file := range []string{"ether.pcap", "cooked.pcap", "cooked2.pcap", "nflog.pcap"} {
-		frames, _, err := ReadExchange(filepath.Join(corpus, file))
+		read, err := ReadExchange(filepath.Join(corpus, file))
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, f := range frames {
+		for _, f := range read.Frames {
 			got = append(got, map[bool]string{true: "<", false: ">"}[f.Reply]+f.Packet.TCPFlags.String())
 		}
 		if text := strings.Join(got, " "); text != ">syn <syn|ack >ack >psh|ack <ack <psh|ack >ack >fin|ack <fin|ack >ack" {
@@ -169,8 +226,11 @@ func TestRealExchange(t *testing.T) {
 	all := must(readAll(t, "ether.pcap"))
 	for i, f := range all {
 		if f.Packet.Proto == packet.ProtoUDP && f.Packet.DstPort == 5353 && len(f.Packet.VLANs) == 0 {
-			frames, _, err := ReadExchange(fmt.Sprintf("%s:%d", filepath.Join(corpus, "ether.pcap"), i+1))
-			if err != nil || len(frames) != 2 || frames[0].Reply || !frames[1].Reply || !frames[1].Packet.IsICMPError() {
+			read, err := ReadExchange(fmt.Sprintf("%s:%d", filepath.Join(corpus, "ether.pcap"), i+1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if frames := read.Frames; len(frames) != 2 || frames[0].Reply || !frames[1].Reply || !frames[1].Packet.IsICMPError() {
 				t.Errorf("frame %d: %v, %v", i+1, frames, err)
 			}
 		}
@@ -183,11 +243,14 @@ func FuzzExchange(f *testing.F) {
 		f.Add(data, uint8(1))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, n uint8) {
-		frames, _, err := exchangeIn(bytes.NewReader(data), max(int(n), 1))
-		if err != nil && frames != nil {
-			t.Fatal("an error with frames")
+		read, err := exchangeIn(bytes.NewReader(data), max(int(n), 1))
+		if (err != nil) == (read != nil) {
+			t.Fatal("an error with frames, or neither")
 		}
-		found := err != nil
+		if err != nil {
+			return
+		}
+		found, frames := false, read.Frames
 		for i, f := range frames {
 			if i > 0 && f.Number <= frames[i-1].Number {
 				t.Fatal("frames are not in their order")

@@ -19,6 +19,7 @@ type record struct {
 	order binary.ByteOrder
 
 	// Of pcapng.
+	at       origin
 	iface    string   // name of the interface, or its number; empty where the file has only one
 	comments []string // of the packet
 }
@@ -33,7 +34,8 @@ type reader struct {
 	head int // length of a record's header
 	link uint32
 
-	ifaces []iface // of pcapng, in this section
+	sections int     // of pcapng: number of them so far
+	ifaces   []iface // of this section
 }
 
 // maxFrame bounds a frame of a capture file in bytes.

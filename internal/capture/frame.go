@@ -14,8 +14,10 @@ type Frame struct {
 	// Interface is where it was captured, as far as the file says: a name, "interface 2" of pcapng,
 	// "ifindex 5" of Linux cooked v2 and nflog.
 	Interface string
-	Link      string   // name of the link type: "Linux cooked v2"
-	Comments  []string // of the packet; also the prefix of an nflog rule
+	// at tells interfaces apart: Interface is written otherwise once a file has named a second one.
+	at       origin
+	Link     string   // name of the link type: "Linux cooked v2"
+	Comments []string // of the packet; also the prefix of an nflog rule
 
 	Packet packet.Packet
 	// NoSrc and NoDst say that the frame does not have this Ethernet address.
@@ -47,7 +49,8 @@ func readFrame(rec record) (Frame, error) {
 	if err != nil {
 		return Frame{}, err
 	}
-	f := Frame{Interface: rec.iface, Comments: rec.comments, Link: c.link}
+	f := Frame{Interface: rec.iface, Comments: rec.comments, Link: c.link, at: rec.at}
+	f.at.index = c.index
 	if f.Interface == "" && c.index != 0 {
 		f.Interface = fmt.Sprintf("ifindex %d", c.index)
 	}

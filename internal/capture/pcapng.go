@@ -15,6 +15,13 @@ type iface struct {
 	name string // if_name, else if_description; may be empty
 }
 
+// origin is an interface: of a section of a pcapng file, and by its number on the host, which some
+// link types have.
+type origin struct {
+	section, iface int
+	index          uint32
+}
+
 // Types of pcapng's blocks.
 const (
 	blockSection   = 0x0a0d0d0a
@@ -137,6 +144,7 @@ func (c *reader) blockHead(kind uint32, b []byte, room int) (rec record, n int, 
 		return rec, 0, fmt.Errorf("it is of interface %d, and the file has %d so far", id, len(c.ifaces))
 	}
 	rec.link, rec.order, rec.iface = c.ifaces[id].link, c.order, c.ifaces[id].name
+	rec.at = origin{section: c.sections, iface: id}
 	if rec.iface == "" && len(c.ifaces) > 1 {
 		rec.iface = fmt.Sprintf("interface %d", id)
 	}
@@ -172,7 +180,7 @@ func (c *reader) section(head []byte) error {
 	if major := c.order.Uint16(b[4:]); major != 1 {
 		return fmt.Errorf("pcapng of version %d, of which only 1 is read", major)
 	}
-	c.ifaces = nil
+	c.sections, c.ifaces = c.sections+1, nil
 	rest := int(c.order.Uint32(head[4:])) - 16
 	if rest < 12 || rest%4 != 0 {
 		return fmt.Errorf("pcapng section header with %d bytes", rest+16)

@@ -70,9 +70,14 @@ func (c *reader) next(i int, keep bool) (record, error) {
 	rec, err := c.read(keep)
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return record{}, fmt.Errorf("frame %d: the file ends within it", i)
+		return record{}, &EndError{Frame: i}
 	case err != nil && !errors.Is(err, io.EOF):
 		return record{}, fmt.Errorf("frame %d: %w", i, err)
 	}
 	return rec, err
 }
+
+// EndError reports a file that ends within a frame.
+type EndError struct{ Frame int } // the first frame of a file is 1
+
+func (e *EndError) Error() string { return fmt.Sprintf("frame %d: the file ends within it", e.Frame) }

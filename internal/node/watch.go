@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -73,40 +74,54 @@ func (s *Service) Watch(ctx context.Context, req WatchRequest, yield func([]Even
 	err = t.Watch(ctx, func() error { return out.put(Event{Kind: EventReady, Time: time.Now()}) }, func(ev *ctnetlink.Event) error {
 		e := Event{Kind: EventKind(ev.Kind.String()), Time: time.Now()}
 		if ev.Kind != ctnetlink.EventLost {
-			var ours bool
-			if e.ZoneName, ours = zones.name(ctx, ev.Entry.Zone, e.Time); !ours {
-				return nil
+			name, ours, err := zones.name(ctx, ev.Entry.Zone, e.Time)
+			if err != nil || !ours {
+				return err
 			}
+			e.ZoneName = name
 			entry := ev.Entry
 			e.Entry = &entry
 		}
 		return out.put(e)
 	})
+	if ctx.Err() != nil {
+		err = nil // what it asked meanwhile was cut short
+	}
 	return nil, err
 }
 
 // watchedZones are OVN's zones; those of ports that are bound later are read when they occur.
 type watchedZones struct {
-	names  map[uint16]string
-	read   func(context.Context) (map[uint16]string, error)
-	latest time.Time
+	names   map[uint16]string
+	read    func(context.Context) (map[uint16]string, error)
+	foreign map[uint16]time.Time // zones that were not OVN's when they were read last, and when
 }
 
-// zoneInterval is the minimum time between two readings of the zones.
+// zoneInterval is how long a zone that was not OVN's is taken for such without reading again.
 const zoneInterval = time.Second
 
-// name returns a zone's name; ours is false for a zone that OVN does not own.
-func (z *watchedZones) name(ctx context.Context, zone uint16, now time.Time) (name string, ours bool) {
+// name returns a zone's name; ours is false for a zone that OVN does not own. The error is that of
+// reading the zones: whether the zone is OVN's is then unknown.
+func (z *watchedZones) name(ctx context.Context, zone uint16, now time.Time) (name string, ours bool, err error) {
 	name, ours = z.names[zone]
-	if ours || zone == 0 || now.Sub(z.latest) < zoneInterval {
-		return name, ours
+	if ours || zone == 0 {
+		return name, ours, nil
 	}
-	z.latest = now
-	if names, err := z.read(ctx); err == nil {
-		z.names = names
+	if at, ok := z.foreign[zone]; ok && now.Sub(at) < zoneInterval {
+		return "", false, nil
 	}
-	name, ours = z.names[zone]
-	return name, ours
+	names, err := z.read(ctx)
+	if err != nil {
+		return "", false, fmt.Errorf("whether conntrack zone %d is OVN's is unknown: %w", zone, err)
+	}
+	z.names = names
+	if name, ours = names[zone]; !ours {
+		if z.foreign == nil {
+			z.foreign = map[uint16]time.Time{}
+		}
+		z.foreign[zone] = now
+	}
+	return name, ours, nil
 }
 
 // readZones reads the zones of the integration bridge from the database, and lists those from then on.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 )
@@ -30,5 +31,41 @@ func TestWatchUserspaceNewZone(t *testing.T) {
 	})
 	if err != nil || names[6] != "p2" {
 		t.Errorf("new entries in %v, %v", names, err)
+	}
+}
+
+// Two ports that are bound within a second are both watched; a zone of other software is read for
+// once in a second; that the zones cannot be read is said.
+func TestWatchedZones(t *testing.T) {
+	reads := 0
+	var broken error
+	there := map[uint16]string{5: "p1"}
+	z := watchedZones{read: func(context.Context) (map[uint16]string, error) {
+		reads++
+		now := map[uint16]string{}
+		for zone, name := range there {
+			now[zone] = name
+		}
+		return now, broken
+	}}
+	at := time.Unix(1000, 0)
+	ask := func(after time.Duration, zone uint16, want string, wantReads int) {
+		t.Helper()
+		name, ours, err := z.name(t.Context(), zone, at.Add(after))
+		if name != want || ours != (want != "") || err != nil || reads != wantReads {
+			t.Errorf("zone %d: %q, ours %v, %v, after %d readings", zone, name, ours, err, reads)
+		}
+	}
+	ask(0, 5, "p1", 1)
+	there[6] = "p2"
+	ask(zoneInterval/4, 6, "p2", 2)
+	ask(zoneInterval/4, 9, "", 3)
+	ask(zoneInterval/2, 9, "", 3)
+	ask(zoneInterval/2, 0, "", 3) // the host's own
+	there[9] = "p3"
+	ask(2*zoneInterval, 9, "p3", 4)
+	broken = errors.New("no database")
+	if _, ours, err := z.name(t.Context(), 10, at.Add(3*zoneInterval)); ours || !errors.Is(err, broken) {
+		t.Errorf("a failed reading: ours %v, %v", ours, err)
 	}
 }

@@ -22,13 +22,20 @@ func (j *Judged) readCapture() error {
 		j.given, err = microflow.FromPcap(j.q.Capture)
 		return err
 	}
-	frames, rest, err := capture.ReadExchange(j.q.Capture)
+	read, err := capture.ReadExchange(j.q.Capture)
 	if err != nil {
 		return err
 	}
+	frames := read.Frames
 	j.captured = frames
-	if rest > 0 {
-		j.notes = append(j.notes, fmt.Sprintf("%d more frames of the connection are not used", rest))
+	if read.Rest > 0 {
+		j.notes = append(j.notes, fmt.Sprintf("%d more frames of the connection are not used", read.Rest))
+	}
+	if read.Unreadable > 0 {
+		j.notes = append(j.notes, fmt.Sprintf("%d frames of %s could not be read and are not used; the first is %v", read.Unreadable, frames[0].File, read.Unread))
+	}
+	if read.End != nil {
+		j.notes = append(j.notes, fmt.Sprintf("%s: %v: later frames of the connection may be missing", frames[0].File, read.End))
 	}
 	j.given = microflow.FromFrame(frames[0].Frame)
 	j.given.Text = j.q.Capture
