@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 )
@@ -9,6 +11,9 @@ import (
 type Result struct {
 	Segments []*Segment `json:"segments"` // by ID, of all outcomes
 	Outcomes []*Outcome `json:"outcomes"`
+	// Busy is how long Open vSwitch took to answer, in nanoseconds of all its answers together.
+	// Engine.Trace leaves it 0; who runs the engine may measure it.
+	Busy time.Duration `json:"busy,omitempty"`
 }
 
 // Outcome is the result for one combination of the undetermined choices.

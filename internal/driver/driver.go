@@ -26,9 +26,12 @@ type Driver struct {
 	MaxDump int    // node.TraceRequest.MaxDump
 	AsNew   bool   // follow packets as if the nodes' tables had no entries
 
-	// DialSB opens another zone's Southbound database by the ovn-remote of a chassis; nil: there
-	// are no other zones.
+	// DialSB returns another zone's Southbound database by the ovn-remote of a chassis; nil: there
+	// are no other zones. The driver does not close it.
 	DialSB func(ctx context.Context, chassis, remote string) (*ovn.SB, error)
+	Gate   Gate // bounds the work of nodes; may be nil
+	// Describe returns the node.Info of a chassis' node; nil: the node is asked.
+	Describe func(ctx context.Context, chassis string, n node.Node) (*node.Info, error)
 
 	chassis map[string]*ovn.Chassis
 	infos   map[string]*node.Info
@@ -55,7 +58,7 @@ func (d *Driver) node(ctx context.Context, name string) (node.Node, *node.Info, 
 	info := d.infos[name]
 	if info == nil {
 		d.await(ctx, name)
-		if info, err = n.Info(ctx); err != nil {
+		if info, err = d.describe(ctx, name, n); err != nil {
 			return nil, nil, at(name, "read the node", err)
 		}
 		if info.SystemID != "" && info.SystemID != name {
@@ -67,6 +70,13 @@ func (d *Driver) node(ctx context.Context, name string) (node.Node, *node.Info, 
 		}
 	}
 	return n, info, nil
+}
+
+func (d *Driver) describe(ctx context.Context, chassis string, n node.Node) (*node.Info, error) {
+	if d.Describe == nil {
+		return n.Info(ctx)
+	}
+	return d.Describe(ctx, chassis, n)
 }
 
 // at names the chassis in an error that does not name one yet.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
@@ -230,7 +231,11 @@ func (s *sending) find(ctx context.Context, chassis string, m missed) []ctstate.
 	}
 	whole := len(all)
 	all = all[:min(whole, node.MaxFind)]
-	res, err := f.Find(ctx, node.FindRequest{Tuple: m.tuple, Zones: all})
+	var res *node.FindResult
+	err = s.gated(ctx, chassis, func(ctx context.Context) (busy time.Duration, err error) {
+		res, err = f.Find(ctx, node.FindRequest{Tuple: m.tuple, Zones: all})
+		return 0, err
+	})
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		return nil

@@ -59,7 +59,7 @@ func (d *Driver) prefetch(ctx context.Context, c *ovn.Chassis) {
 	p.stop = append(p.stop, cancel)
 	p.wg.Go(func() {
 		defer close(done)
-		_, _ = n.Info(ctx)
+		_, _ = d.describe(ctx, c.Name, n)
 	})
 }
 

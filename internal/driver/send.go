@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
@@ -166,9 +167,9 @@ func (s *sending) reach(ctx context.Context, a arrival, w World) (*visit, error)
 	if v := s.made[id]; v != nil {
 		return v, nil
 	}
-	res, err := s.traceOn(ctx, n, req)
+	res, err := s.traceOn(ctx, a.chassis, n, req)
 	for try := 1; errors.Is(err, engine.ErrChanged) && try < maxTries; try++ {
-		res, err = s.traceOn(ctx, n, req) // the tables have changed under the trace: the new ones count
+		res, err = s.traceOn(ctx, a.chassis, n, req) // the tables have changed under the trace: the new ones count
 	}
 	if err != nil {
 		if _, ok := err.(*node.Error); ok {
@@ -187,13 +188,20 @@ func (s *sending) reach(ctx context.Context, a arrival, w World) (*visit, error)
 }
 
 // traceOn follows a packet on a node, over its live entries or as if there were none.
-func (d *Driver) traceOn(ctx context.Context, n node.Node, req node.TraceRequest) (*engine.Result, error) {
-	if !d.AsNew {
-		return n.Trace(ctx, req)
+func (d *Driver) traceOn(ctx context.Context, chassis string, n node.Node, req node.TraceRequest) (res *engine.Result, err error) {
+	trace := n.Trace
+	if d.AsNew {
+		fresh, ok := n.(node.AsNewTracer)
+		if !ok {
+			return nil, errors.New("it cannot trace as if there were no live entries")
+		}
+		trace = fresh.TraceAsNew
 	}
-	fresh, ok := n.(node.AsNewTracer)
-	if !ok {
-		return nil, errors.New("it cannot trace as if there were no live entries")
-	}
-	return fresh.TraceAsNew(ctx, req)
+	err = d.gated(ctx, chassis, func(ctx context.Context) (busy time.Duration, err error) {
+		if res, err = trace(ctx, req); res != nil {
+			busy = res.Busy
+		}
+		return busy, err
+	})
+	return res, err
 }

@@ -71,13 +71,3 @@ func (d *Driver) note(text string) {
 	}
 	d.notes = append(d.notes, text)
 }
-
-// Close ends the connections that the driver itself opened.
-func (d *Driver) Close() error {
-	var errs []error
-	for _, sb := range d.remotes {
-		errs = append(errs, sb.Close())
-	}
-	d.remotes, d.zones = nil, nil
-	return errors.Join(errs...)
-}

@@ -230,7 +230,11 @@ func (s *Service) trace(ctx context.Context, req TraceRequest, asNew bool) (*eng
 		bare.Table = ctstate.NewMemTable()
 		eng = &bare
 	}
+	before := s.ctl.Spent()
 	res, err := eng.Trace(ctx, req.Request, req.Overlay)
+	if res != nil {
+		res.Busy = s.ctl.Spent() - before
+	}
 	s.open.learn(res)
 	return res, err
 }

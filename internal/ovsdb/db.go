@@ -35,6 +35,7 @@ type DB struct {
 	opt     Options
 	remotes []remote
 	tls     *tls.Config
+	kept    *answers // nil: nothing is kept
 
 	mu     sync.Mutex // guards what a reconnection replaces
 	conn   *conn

@@ -16,6 +16,14 @@ const maxOps = 500
 // with a table or a condition's column that the server's schema lacks returns no rows: a release
 // without a feature has no rows of it.
 func (db *DB) Select(ctx context.Context, queries ...Query) ([][]*Row, error) {
+	if db.kept != nil {
+		return db.selectKept(ctx, queries)
+	}
+	return db.ask(ctx, queries)
+}
+
+// ask is Select over the wire.
+func (db *DB) ask(ctx context.Context, queries []Query) ([][]*Row, error) {
 	out := make([][]*Row, len(queries))
 	err := db.batches(ctx, queries, func(ctx context.Context, c *conn, b batch) (bool, error) {
 		rows, err := transact(ctx, c, db.opt.Database, b.queries, nil)

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
@@ -78,9 +79,13 @@ type Client struct {
 	Path     string
 	MaxReply int64 // bytes; 0 is DefaultMaxReply
 
-	mu   sync.Mutex
-	idle *conn
+	mu    sync.Mutex
+	idle  *conn
+	spent atomic.Int64
 }
+
+// Spent returns how long all calls together have waited for the daemon.
+func (c *Client) Spent() time.Duration { return time.Duration(c.spent.Load()) }
 
 // conn is a connection to the daemon.
 type conn struct {
@@ -102,6 +107,8 @@ func (c *Client) Call(ctx context.Context, method string, args ...string) (strin
 	if err := ctx.Err(); err != nil {
 		return fail(err)
 	}
+	began := time.Now()
+	defer func() { c.spent.Add(int64(time.Since(began))) }()
 	cn, reused, err := c.get(ctx)
 	if err != nil {
 		return fail(err)

@@ -1,0 +1,157 @@
+package deployment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+)
+
+// keptRows bounds what a Shared keeps of each database, in bytes of text.
+const keptRows = 64 << 20
+
+// Shared is what runs have in common: the nodes, the names of flows, the databases of other zones.
+// Each question usually has one of its own; many questions with one Shared ask every node and
+// database only once. It is safe for concurrent use.
+type Shared struct {
+	Nodes *Nodes
+	// Gate bounds the work of the nodes; may be nil. It is set before the first Run.
+	Gate driver.Gate
+
+	d    *Deployment
+	keep bool // the rows of databases are kept
+
+	mu         sync.Mutex
+	infos      map[string]*node.Info // by chassis
+	explainers map[databases]*explain.Explainer
+	sbs        map[string]*ovn.SB // Southbound databases of other zones, by remote
+	nbs        []*ovn.NB          // Northbound databases of other zones
+}
+
+// databases are those that name a chassis' tables: its Southbound database, and the remotes of a
+// Northbound database that is not the deployment's own.
+type databases struct {
+	sb *ovn.SB
+	nb string
+}
+
+// Share begins what many runs have in common; the caller closes it after them. Nodes stay open and
+// are described once, and rows are as they were when a run first needed them: from then on, what
+// was not asked before comes from the databases, and flows and conntrack entries always from the
+// nodes. All runs of the deployment then share its kept rows.
+func (d *Deployment) Share() *Shared {
+	s := d.share()
+	s.keep = true
+	d.SB.Keep(keptRows)
+	if d.NB != nil {
+		d.NB.Keep(keptRows)
+	}
+	return s
+}
+
+func (d *Deployment) share() *Shared {
+	return &Shared{
+		d: d, Nodes: NewNodes(d.opt, d.Journal), sbs: map[string]*ovn.SB{}, infos: map[string]*node.Info{},
+		explainers: map[databases]*explain.Explainer{{sb: d.SB}: explain.New(d.SB, d.NB)},
+	}
+}
+
+// describe asks a chassis' node for its description, once, and through the gate.
+func (s *Shared) describe(ctx context.Context, chassis string, n node.Node) (info *node.Info, err error) {
+	s.mu.Lock()
+	info = s.infos[chassis]
+	s.mu.Unlock()
+	if info != nil {
+		return info, nil
+	}
+	ask := func(ctx context.Context) (time.Duration, error) {
+		info, err = n.Info(ctx)
+		return 0, err
+	}
+	if s.Gate == nil {
+		_, err = ask(ctx)
+	} else {
+		err = s.Gate.Do(ctx, chassis, ask)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.infos[chassis] = info
+	return info, nil
+}
+
+// dialSB opens another zone's Southbound database by the ovn-remote of a chassis, once.
+func (s *Shared) dialSB(ctx context.Context, chassis, remote string) (*ovn.SB, error) {
+	key := remote
+	if strings.Contains(remote, "unix:") {
+		if !s.Nodes.isLocal(chassis) {
+			return nil, fmt.Errorf("its ovn-remote %s is a socket on that machine", remote)
+		}
+		key = chassis + " " + remote // a socket is another database on every machine
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sb := s.sbs[key]; sb != nil {
+		return sb, nil
+	}
+	sb, err := ovn.DialSB(ctx, s.d.opt.database(remote))
+	if err != nil {
+		return nil, err
+	}
+	if s.keep {
+		sb.Keep(keptRows)
+	}
+	s.sbs[key] = sb
+	return sb, nil
+}
+
+// explainer returns the explainer over a Southbound database, and over the Northbound database that
+// Options.NBOf names for the chassis. A missing Northbound database is a warning.
+func (s *Shared) explainer(ctx context.Context, chassis string, sb *ovn.SB) (e *explain.Explainer, warning string) {
+	key := databases{sb, s.d.opt.NBOf[chassis]}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.explainers[key]; e != nil {
+		return e, ""
+	}
+	var nb *ovn.NB
+	if key.nb != "" {
+		var err error
+		if nb, err = s.d.opt.dialNB(ctx, s.d.opt.database(key.nb)); err != nil {
+			nb = nil
+			warning = fmt.Sprintf("without the Northbound database of %s's zone, its rules are named by logical flow only: %v", chassis, err)
+		} else {
+			if s.keep {
+				nb.Keep(keptRows)
+			}
+			s.nbs = append(s.nbs, nb)
+		}
+	}
+	e = explain.New(sb, nb)
+	s.explainers[key] = e
+	return e, warning
+}
+
+// Close ends the nodes, which removes the entries that they committed, and then the databases of
+// other zones, within CloseGrace, whether ctx has ended or not. Runs must have been closed before.
+func (s *Shared) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CloseGrace)
+	defer cancel()
+	errs := []error{s.Nodes.Close(ctx)}
+	for _, sb := range s.sbs {
+		errs = append(errs, sb.Close())
+	}
+	for _, nb := range s.nbs {
+		errs = append(errs, nb.Close())
+	}
+	return errors.Join(errs...)
+}

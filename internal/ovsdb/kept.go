@@ -1,0 +1,122 @@
+package ovsdb
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+)
+
+// answers are rows that a database has answered, by their query. An answer without rows is kept
+// too.
+type answers struct {
+	mu    sync.Mutex
+	limit int // bytes of cells
+	size  int
+	rows  map[string][]*Row
+}
+
+// rowCost is the size in bytes at which a kept answer and each of its rows are counted, besides
+// their text.
+const rowCost = 100
+
+// Keep makes the DB keep what Select answers: the same query is then asked once, and its rows are
+// as they were then. limit bounds the rows' text in bytes; beyond it, everything kept is dropped
+// and read again. Each and UUIDs keep nothing.
+func (db *DB) Keep(limit int) {
+	db.kept = &answers{limit: limit, rows: map[string][]*Row{}}
+}
+
+// Forget drops what was kept.
+func (db *DB) Forget() {
+	if db.kept == nil {
+		return
+	}
+	db.kept.mu.Lock()
+	defer db.kept.mu.Unlock()
+	db.kept.drop()
+}
+
+func (a *answers) drop() { a.rows, a.size = map[string][]*Row{}, 0 }
+
+// key names a query; ok is false for one that cannot be kept.
+func (q Query) key() (text string, ok bool) {
+	b, err := json.Marshal(q.operation())
+	return string(b), err == nil
+}
+
+// get returns the rows of a query that was answered before. Each caller gets rows of its own,
+// because reading a malformed cell changes a row.
+func (a *answers) get(key string) ([]*Row, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	kept, ok := a.rows[key]
+	if !ok {
+		return nil, false
+	}
+	own := make([]Row, len(kept))
+	out := make([]*Row, len(kept))
+	for i, r := range kept {
+		own[i].cells = r.cells
+		out[i] = &own[i]
+	}
+	return out, true
+}
+
+// put keeps an answer, for get to copy.
+func (a *answers) put(key string, rows []*Row) {
+	size := len(key) + rowCost
+	copies := make([]*Row, len(rows))
+	for i, r := range rows {
+		copies[i] = &Row{cells: r.cells}
+		size += rowCost
+		for name, cell := range r.cells {
+			size += len(name) + len(cell)
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if size > a.limit {
+		return
+	}
+	if a.size+size > a.limit {
+		a.drop()
+	}
+	if _, had := a.rows[key]; !had {
+		a.rows[key] = copies
+		a.size += size
+	}
+}
+
+// selectKept is Select, which asks only for what is not kept.
+func (db *DB) selectKept(ctx context.Context, queries []Query) ([][]*Row, error) {
+	out := make([][]*Row, len(queries))
+	keys := make([]string, len(queries))
+	var open []Query
+	var at []int
+	for i, q := range queries {
+		key, keeps := q.key()
+		rows, known := db.kept.get(key)
+		if keeps && known {
+			out[i] = rows
+			continue
+		}
+		if keeps {
+			keys[i] = key
+		}
+		open, at = append(open, q), append(at, i)
+	}
+	if len(open) == 0 {
+		return out, nil
+	}
+	read, err := db.ask(ctx, open)
+	if err != nil {
+		return nil, err
+	}
+	for n, rows := range read {
+		out[at[n]] = rows
+		if keys[at[n]] != "" {
+			db.kept.put(keys[at[n]], rows)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,80 @@
+package ovsdb
+
+import (
+	"fmt"
+	"testing"
+)
+
+// TestKeep: a query is asked once, other queries of the request still are, and Forget ends it.
+func TestKeep(t *testing.T) {
+	g := vswitch(t)
+	ctl := func(args ...string) {
+		t.Helper()
+		if _, err := g.Run(t.Context(), "", "ovs-vsctl", append([]string{"--db=" + g.Sock("ovs"), "--no-wait"}, args...)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctl("add-br", "b0")
+	db, err := Dial(t.Context(), Options{Remotes: g.Sock("ovs"), Database: "Open_vSwitch"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.Keep(1 << 20)
+	all, absent := From("Bridge", "name"), From("No_Such_Table", "name")
+	ask := func(want string, queries ...Query) {
+		t.Helper()
+		rows, err := db.Select(t.Context(), queries...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, r := range rows {
+			got += "[" + named(r) + "]"
+		}
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	ask("[b0]", all)
+	ctl("add-br", "b1")
+	ask("[b0][b1][][]", all, all.Equal("name", "b1"), all.Equal("name", "b2"), absent)
+	ctl("add-br", "b2")
+	ask("[][b0][b1]", all.Equal("name", "b2"), all, all.Equal("name", "b1"))
+	db.Forget()
+	ask("[b0 b1 b2][b2]", all, all.Equal("name", "b2"))
+
+	// A malformed cell that one caller has read is no error of another's.
+	rows, _ := db.Select(t.Context(), all)
+	rows[0][0].Int("name")
+	again, _ := db.Select(t.Context(), all)
+	if rows[0][0].Err() == nil || again[0][0].Err() != nil {
+		t.Errorf("errors %v, %v", rows[0][0].Err(), again[0][0].Err())
+	}
+}
+
+// TestKeepBound: what is kept stays below the limit.
+func TestKeepBound(t *testing.T) {
+	a := &answers{limit: 1000, rows: map[string][]*Row{}}
+	for i := range 50 {
+		a.put(fmt.Sprint("key ", i), []*Row{{}})
+		if a.size > a.limit || a.size == 0 {
+			t.Fatalf("%d bytes", a.size)
+		}
+	}
+	if _, ok := a.get("key 49"); !ok {
+		t.Error("the newest answer is not kept")
+	}
+	if _, ok := a.get("key 0"); ok {
+		t.Error("the oldest answer is kept")
+	}
+	a.put("large", make([]*Row, 0))
+	size := a.size
+	var many []*Row
+	for range 20 {
+		many = append(many, &Row{})
+	}
+	if a.put("larger", many); a.size != size {
+		t.Error("an answer beyond the limit changes what is kept")
+	}
+}
