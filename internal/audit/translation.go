@@ -204,9 +204,10 @@ func (l *leg) translates() bool { return l.after != l.Entry.Orig }
 
 // marks reports properties of the entry itself.
 //
-// blocked-mark: the entry of a port's zone has ct_mark.blocked (ct_label.blocked before 22.06): an
-// ACL that drops has matched a packet of the connection after it was allowed. offloaded: the entry's
-// flow is in hardware (IPS_HW_OFFLOAD) or in the kernel's flow table, and its state may be old.
+// blocked-mark: the entry of a port's zone has ct_mark.blocked, or ct_label.blocked (see
+// connection.Bit): an ACL that drops has matched a packet of the connection after it was allowed.
+// offloaded: the entry's flow is in hardware (IPS_HW_OFFLOAD) or in the kernel's flow table, and its
+// state may be old.
 func (a *auditor) marks(l *leg) {
 	if connection.Blocked.In(&l.Entry) && l.owner.Port != nil && !l.ends() {
 		a.entry(l.Chassis+l.ZoneName, report.SeverityWarning, report.CodeBlockedMark, l, func(i *issue) {

@@ -130,8 +130,8 @@ func (j *judge) invalid(_ context.Context, s *scene, f *report.Finding) {
 	}
 }
 
-// blocked reports whether an entry has OVN's bit ct_mark.blocked, or until 22.03 ct_label.blocked:
-// bit 0 of either (lib/logical-fields.c).
+// blocked reports whether an entry has OVN's bit ct_mark.blocked, or ct_label.blocked as before
+// 22.06: bit 0 of either (see connection.Bit).
 func blocked(e *report.Entry) bool {
 	if m, err := strconv.ParseUint(e.Mark, 0, 32); err == nil && m&1 != 0 {
 		return true

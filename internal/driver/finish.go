@@ -9,6 +9,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
 // finish completes a trace: branches once each, the verdict, and the questions that are asked after
@@ -37,21 +38,20 @@ func (s *sending) assumptions(v *visit) {
 }
 
 // freshness warns of chassis whose ovn-controller has not confirmed the newest configuration: their
-// tables may be outdated.
+// tables may be outdated. A chassis of another zone may have no row of its own.
 func (s *sending) freshness(ctx context.Context, chassis []string) {
 	for _, name := range chassis {
 		if s.fresh[name] {
 			continue
 		}
-		sb, err := s.Southbound(ctx, name)
-		if err != nil {
+		f, err := s.freshnessOf(ctx, name)
+		switch {
+		case ovn.IsNotFound(err):
 			continue
-		}
-		f, err := sb.Freshness(ctx, name)
-		if err != nil {
-			continue // a chassis of another zone has no row of its own here
-		}
-		if f.Stale() {
+		case err != nil:
+			s.warn("whether ovn-controller on %s is up to date is unknown: %v", name, err)
+			continue
+		case f.Stale():
 			s.warn("ovn-controller on %s is behind: it has confirmed configuration %d of %d, so its flows may be old", name, f.Have, f.Wanted)
 			continue
 		}
@@ -60,6 +60,14 @@ func (s *sending) freshness(ctx context.Context, chassis []string) {
 		}
 		s.fresh[name] = true
 	}
+}
+
+func (s *sending) freshnessOf(ctx context.Context, chassis string) (ovn.Freshness, error) {
+	sb, err := s.Southbound(ctx, chassis)
+	if err != nil {
+		return ovn.Freshness{}, err
+	}
+	return sb.Freshness(ctx, chassis)
 }
 
 // collect lists every branch once: alternatives share those that ended before they parted.

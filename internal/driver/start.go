@@ -149,11 +149,11 @@ func (d *Driver) Enter(ctx context.Context, pb *ovn.PortBinding, at string, p pa
 	if !pb.IsVIF() {
 		return Start{}, &EntryError{Port: pb.LogicalPort, Why: "a packet does not enter OVN at a port of type " + pb.Type}
 	}
-	for _, u := range pb.AdditionalChassis {
-		// A port that is on several chassis while it migrates: --at names the chassis that sends.
-		if c, err := d.SB.ChassisByUUID(ctx, u); err == nil && c.Name == at {
-			return d.enterVIF(ctx, pb, at)
-		}
+	// A port that is on several chassis while it migrates: --at names the chassis that sends.
+	if also, err := d.SB.AlsoOn(ctx, pb, at); err != nil {
+		return Start{}, err
+	} else if also != nil {
+		return d.enterVIF(ctx, pb, at)
 	}
 	start, err := d.StartAt(ctx, pb)
 	if err == nil && at != "" && at != start.Chassis {

@@ -1,10 +1,6 @@
 package explain_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
-	"net"
 	"strings"
 	"testing"
 
@@ -14,57 +10,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 )
-
-// refusing serves a database in front of the real one that answers no transaction on some tables.
-func refusing(t *testing.T, remote string, tables ...string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("unix", strings.TrimPrefix(remote, "unix:"))
-			if err != nil {
-				client.Close()
-				return
-			}
-			go func() { io.Copy(client, server); client.Close() }()
-			go refuse(client, server, tables)
-		}
-	}()
-	return "tcp:" + l.Addr().String()
-}
-
-// refuse passes requests on, but for those on the tables.
-func refuse(client, server net.Conn, tables []string) {
-	defer server.Close()
-	requests := json.NewDecoder(client)
-	for {
-		var raw json.RawMessage
-		if requests.Decode(&raw) != nil {
-			return
-		}
-		var req struct {
-			ID     json.RawMessage `json:"id"`
-			Method string          `json:"method"`
-		}
-		refused := false
-		for _, table := range tables {
-			refused = refused || bytes.Contains(raw, []byte(`"table":"`+table+`"`))
-		}
-		if json.Unmarshal(raw, &req) == nil && req.Method == "transact" && refused {
-			client.Write([]byte(`{"id":` + string(req.ID) + `,"error":null,"result":[{"error":"permission error","details":"not for this user"}]}`))
-			continue
-		}
-		server.Write(raw)
-	}
-}
 
 // TestRefusedTables checks that hits are named from the tables that may be read, and that the
 // others are reported: a logical flow is named without the table of neighbours.
@@ -85,7 +30,7 @@ func TestRefusedTables(t *testing.T) {
 		{[]string{"Logical_Flow"}, "--r"},
 		{[]string{"Port_Binding", "Logical_DP_Group"}, "ffr"},
 	} {
-		remote := refusing(t, ovsdbtest.Lone(t, "ovn-sb.ovsschema", ovn.Southbound, rows), c.refused...)
+		remote := ovsdbtest.Refusing(t, ovsdbtest.Lone(t, "ovn-sb.ovsschema", ovn.Southbound, rows), ovsdbtest.OnTables(c.refused...))
 		sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: remote})
 		if err != nil {
 			t.Fatal(err)

@@ -109,7 +109,7 @@ var allowed = map[string][]string{
 	"internal/difftest":              {anything},
 	"internal/layers":                nil,
 	"internal/nodens/nstest":         {"internal/nodens", "internal/testenv"},
-	"internal/ovn/ovntest":           {"internal/ovsdb/ovsdbtest", "internal/testenv"},
+	"internal/ovn/ovntest":           {"internal/ovsdb", "internal/ovsdb/ovsdbtest", "internal/testenv"},
 	"internal/ovsdb/ovsdbtest":       {"internal/testenv"},
 	"internal/reporttest":            {"report/schema"},
 	"internal/schemagen":             {anything},

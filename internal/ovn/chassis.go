@@ -79,6 +79,24 @@ func (s *SB) ChassisByUUID(ctx context.Context, u ovsdb.UUID) (*Chassis, error) 
 	return single(found, err, "chassis", u.String())
 }
 
+// AlsoOn returns the chassis with that name if it is one of the port's additional ones, which a port
+// has while it migrates; nil if it is not, or the name is empty.
+func (s *SB) AlsoOn(ctx context.Context, pb *PortBinding, name string) (*Chassis, error) {
+	if name == "" {
+		return nil, nil
+	}
+	for _, u := range pb.AdditionalChassis {
+		c, err := s.ChassisByUUID(ctx, u)
+		switch {
+		case err != nil && !IsNotFound(err):
+			return nil, err
+		case err == nil && c.Name == name:
+			return c, nil
+		}
+	}
+	return nil, nil
+}
+
 // ChassisByEncapIP returns the chassis with the tunnel endpoint ip.
 func (s *SB) ChassisByEncapIP(ctx context.Context, ip netip.Addr) (*Chassis, error) {
 	res, err := s.Select(ctx, encapRows.Equal("ip", ip.Unmap().String()))

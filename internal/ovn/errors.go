@@ -29,7 +29,8 @@ func (e *NotFoundError) Failure() (failure.Kind, string) {
 	return failure.Input, failure.DidYouMean(e.Nearest)
 }
 
-func isNotFound(err error) bool {
+// IsNotFound reports whether an error is that of a name that no row has.
+func IsNotFound(err error) bool {
 	var e *NotFoundError
 	return errors.As(err, &e)
 }

@@ -18,7 +18,7 @@ func (s *SB) AddressSet(ctx context.Context, name string) ([]string, error) {
 // and an underscore precede the Northbound group's name.
 func (s *SB) PortGroup(ctx context.Context, name string) ([]string, error) {
 	ports, err := s.set(ctx, portGroups, "ports", "port group", name)
-	if err == nil || !isNotFound(err) {
+	if err == nil || !IsNotFound(err) {
 		return ports, err
 	}
 	// northd makes one Port_Group for each datapath: KEY_NAME (get_sb_port_group_name). It reads

@@ -118,10 +118,8 @@ func (n Nodes) chassis(ctx context.Context, pb *ovn.PortBinding, at string) (*ov
 	if err != nil || at == "" || at == row.Name {
 		return row, err
 	}
-	for _, u := range pb.AdditionalChassis {
-		if c, err := n.SB.ChassisByUUID(ctx, u); err == nil && c.Name == at {
-			return c, nil
-		}
+	if also, err := n.SB.AlsoOn(ctx, pb, at); err != nil || also != nil {
+		return also, err
 	}
 	return nil, &Error{pb.LogicalPort, "it is bound on " + row.Name + ", not on " + at}
 }

@@ -1,15 +1,21 @@
 package watch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 )
 
 // answers is a node whose recordings answer with frames, or with an error.
@@ -95,5 +101,29 @@ func TestOwnFrames(t *testing.T) {
 				t.Errorf("%s: frame %d is %+v", c.name, i, got[i])
 			}
 		}
+	}
+}
+
+// A database that does not answer is not taken for a port that is bound elsewhere.
+func TestChassisRefused(t *testing.T) {
+	remote, ids := ovntest.Chassis(t, "hv1", "hv2")
+	refuse := false
+	remote = ovsdbtest.Refusing(t, remote, func(b []byte) bool { return refuse && bytes.Contains(b, []byte(ids[1].String())) })
+	sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: remote})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sb.Close()
+	pb := &ovn.PortBinding{LogicalPort: "p1", Chassis: ids[0], AdditionalChassis: []ovsdb.UUID{ids[1]}}
+	if c, err := (Nodes{SB: sb}).chassis(t.Context(), pb, "hv2"); err != nil || c.Name != "hv2" {
+		t.Errorf("%v, %v", c, err)
+	}
+	var elsewhere *Error
+	if _, err := (Nodes{SB: sb}).chassis(t.Context(), pb, "hv3"); !errors.As(err, &elsewhere) {
+		t.Errorf("hv3: %v", err)
+	}
+	refuse = true
+	if _, err := (Nodes{SB: sb}).chassis(t.Context(), pb, "hv2"); err == nil || !strings.Contains(err.Error(), "permission error") {
+		t.Errorf("%v, want the database's error", err)
 	}
 }
