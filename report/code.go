@@ -104,6 +104,7 @@ const (
 	CodeSouthboundUnreachable Code = "southbound-unreachable" // the Southbound database was not reached
 	CodeChassisUnreachable    Code = "chassis-unreachable"    // a chassis was not reached
 	CodeConntrackUnreadable   Code = "conntrack-unreadable"   // a chassis' connections could not be read
+	CodeConntrackCut          Code = "conntrack-cut"          // a chassis has more connections than were to be read
 	CodeCountersUnreadable    Code = "counters-unreadable"    // a chassis' counters could not be read
 	CodeUnknown               Code = "unknown"                // the cause could not be determined
 )

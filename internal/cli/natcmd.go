@@ -164,7 +164,7 @@ func (f *findings) unread(c *gather.Chassis) {
 	case c.Err != nil:
 		f.say(report.SeverityError, report.CodeConntrackUnreadable, c.Err.Error(), failure.HintOf(c.Err), where)
 	case c.Listed.Cut:
-		f.say(report.SeverityWarning, report.CodeConntrackUnreadable, fmt.Sprintf("it has more than the %d entries that were read", c.Listed.Count), "--limit 0 reads all", where)
+		f.say(report.SeverityWarning, report.CodeConntrackCut, fmt.Sprintf("it has more than the %d entries that were read: what the others would show is unknown", c.Listed.Count), "--limit 0 reads all", where)
 	case c.Listed.Unreadable > 0:
 		f.say(report.SeverityWarning, report.CodeConntrackUnreadable, fmt.Sprintf("%d entries could not be read", c.Listed.Unreadable), "", where)
 	case c.Listed.Changed:

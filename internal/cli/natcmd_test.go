@@ -73,3 +73,22 @@ func TestFillTables(t *testing.T) {
 		}
 	}
 }
+
+// A table with more entries than were to be read is no chassis that could not be reached.
+func TestUnreadStatus(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		listed node.ListResult
+		want   int
+	}{
+		{"the limit", node.ListResult{Count: 10, Cut: true}, exitNotAsAsked},
+		{"unreadable lines", node.ListResult{Unreadable: 1}, exitUnreachable},
+		{"a table that changes", node.ListResult{Changed: true}, exitOK},
+	} {
+		var f findings
+		f.unread(&gather.Chassis{Name: "hv1", Info: &node.Info{}, Listed: c.listed})
+		if got := findingsStatus(f); got != c.want || len(f) != 1 {
+			t.Errorf("%s: %d, want %d: %+v", c.name, got, c.want, f)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,7 +39,7 @@ be reached or was not permitted; 4 not determined.`,
 	c.add(cmd)
 	q.add(cmd)
 	cmd.Flags().StringVar(&q.Close, "close", "none", "how a TCP session ends: fin, rst or none")
-	cmd.Flags().BoolVar(&watch, "watch", false, "ask again until the answer changes, at most for --timeout, and print both; of -o json only the last")
+	cmd.Flags().BoolVar(&watch, "watch", false, "ask again until the answer changes, at most for --timeout; the first and the last answer are printed, of -o json the last")
 	cmd.Flags().Lookup("expect").Hidden = true // the answer is whether it arrives
 	return cmd
 }
@@ -47,7 +48,7 @@ be reached or was not permitted; 4 not determined.`,
 const whyPause = 2 * time.Second
 
 // why checks the input, connects, and prints the answer. With watch it then asks until another
-// answer comes, prints that, and ends with its status.
+// answer comes or the time is over, prints the last one, and ends with its status.
 func (a *app) why(ctx context.Context, c *common, q *questionFlags, watch bool) (err error) {
 	if err := c.check(); err != nil {
 		return err
@@ -73,20 +74,40 @@ func (a *app) why(ctx context.Context, c *common, q *questionFlags, watch bool) 
 	if err != nil || !watch {
 		return err
 	}
-	for first := whyKey(w); whyKey(w) == first; {
-		select {
-		case <-bounded.Done():
-			return bounded.Err()
-		case <-time.After(whyPause):
-		}
-		if w, err = a.askWhy(bounded, d, judged); err != nil {
-			return err
-		}
+	w, err = another(bounded, w, whyPause, func() (*report.WhyReport, error) { return a.askWhy(bounded, d, judged) })
+	if err != nil {
+		return err
 	}
 	if c.output != "json" {
 		fmt.Fprintln(a.out)
 	}
 	return a.printWhy(c, w)
+}
+
+// another asks, with a pause before each time, until an answer differs from the first one, which it
+// returns, or until the deadline of ctx, when it returns the last answer that came. An error of a
+// question that the deadline did not end is returned, and so is another end of ctx.
+func another(ctx context.Context, first *report.WhyReport, pause time.Duration, ask func() (*report.WhyReport, error)) (*report.WhyReport, error) {
+	last := first
+	for whyKey(last) == whyKey(first) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		var w *report.WhyReport
+		err := ctx.Err()
+		if err == nil {
+			w, err = ask()
+		}
+		switch {
+		case errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil:
+			return last, nil
+		case err != nil:
+			return nil, err
+		}
+		last = w
+	}
+	return last, nil
 }
 
 // askWhy asks with nodes of its own, so that the answer sees what has changed.
@@ -120,7 +141,9 @@ func (a *app) printWhy(c *common, w *report.WhyReport) error {
 func whyStatus(w *report.WhyReport) int {
 	named := false
 	for _, f := range w.Causes {
-		named = named || f.Code != report.CodeUnknown && f.Severity != report.SeverityInfo
+		// A warning alone does not say that it does not arrive, where that is not determined.
+		serious := f.Severity == report.SeverityError || f.Severity == report.SeverityWarning && w.Reaches != nil
+		named = named || f.Code != report.CodeUnknown && serious
 	}
 	switch {
 	case named:

@@ -28,7 +28,19 @@ func (j *judge) acl(ctx context.Context, s *scene, f *report.Finding) {
 	if len(a.On) == 0 {
 		return
 	}
-	f.Mend = append(f.Mend, allow(s, a.On[0], a.Direction, a.Priority, a.Tier))
+	f.Mend = append(f.Mend, before(s, a.On[0], a)...)
+}
+
+// before returns the commands by which an ACL lets this packet pass before ACL a decides. None has a
+// higher priority than the highest: a is lowered then.
+func before(s *scene, on ovn.ACLOwner, a *ovn.ACL) []string {
+	var out []string
+	priority := a.Priority + 1
+	if a.Priority >= maxPriority {
+		priority = maxPriority
+		out = append(out, command("ovn-nbctl", "set", "ACL", a.UUID.String(), fmt.Sprintf("priority=%d", maxPriority-1))+" # makes room before it")
+	}
+	return append(out, allow(s, on, a.Direction, priority, a.Tier))
 }
 
 // readACL reads the ACL of a Northbound row; nil if that is not possible.
@@ -79,13 +91,13 @@ func ownerTitle(o ovn.ACLOwner) string {
 func (j *judge) noACL(_ context.Context, s *scene, f *report.Finding) {
 	sw := f.Where["datapath"]
 	f.Text = fmt.Sprintf("no ACL of switch %s allows it, and the default is to drop", sw)
-	f.Mend = append(f.Mend, allow(s, ovn.ACLOwner{Name: sw}, directionOf(s.reason.Stage), 1000, 0))
+	f.Mend = append(f.Mend, allow(s, ovn.ACLOwner{Name: sw}, directionOf(s.reason.Stage), 1001, 0))
 }
 
 // untracked says why conntrack cannot know the connection of an answer; the answer then needs an
 // ACL of its own, which is stateless too.
 func (j *judge) untracked(ctx context.Context, s *scene, f *report.Finding) {
-	on, direction, priority, tier := ovn.ACLOwner{Name: f.Where["datapath"]}, directionOf(s.reason.Stage), int64(1000), int64(0)
+	on := ovn.ACLOwner{Name: f.Where["datapath"]}
 	a := j.readACL(ctx, s.reason.NB)
 	switch {
 	case a != nil && a.Action == "allow-stateless":
@@ -94,12 +106,13 @@ func (j *judge) untracked(ctx context.Context, s *scene, f *report.Finding) {
 	case a != nil:
 		f.Text = fmt.Sprintf("%s drops the answer, which conntrack does not know: %s", aclTitle(a), s.reason.Text)
 		f.Evidence = append(f.Evidence, "match: "+a.Match)
-		direction, priority, tier = a.Direction, a.Priority, a.Tier
 		if len(a.On) > 0 {
 			on = a.On[0]
 		}
+		f.Mend = append(f.Mend, before(s, on, a)...)
+		return
 	}
-	f.Mend = append(f.Mend, allow(s, on, direction, priority, tier))
+	f.Mend = append(f.Mend, allow(s, on, directionOf(s.reason.Stage), 1001, 0))
 }
 
 // directionOf returns the direction of the ACLs of a stage.
@@ -111,7 +124,7 @@ func directionOf(stage string) string {
 }
 
 // allow returns the command that adds an ACL which lets exactly this packet, and what belongs to
-// its connection, pass before a rule of the given priority and tier.
+// its connection, pass, with a priority and tier.
 func allow(s *scene, on ovn.ACLOwner, direction string, priority, tier int64) string {
 	argv := []string{"ovn-nbctl"}
 	if tier != 0 {
@@ -126,7 +139,7 @@ func allow(s *scene, on ovn.ACLOwner, direction string, priority, tier int64) st
 	if s.reply {
 		action = "allow-stateless" // its connection is not tracked here, else it would pass
 	}
-	return command(append(argv, "acl-add", on.Name, direction, fmt.Sprint(min(priority+1, maxPriority)), match(s, direction), action)...)
+	return command(append(argv, "acl-add", on.Name, direction, fmt.Sprint(priority), match(s, direction), action)...)
 }
 
 // match returns the expression for a packet where it ended.

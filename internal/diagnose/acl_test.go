@@ -15,6 +15,7 @@ const aclNB = `
 pg-add pg_web sw1-p1
 --name=drop-web acl-add pg_web to-lport 1001 'outport == @pg_web && tcp.dst == 80' drop
 acl-add sw0 from-lport 1000 'ip4.dst == 20.0.0.9' reject
+--name=highest acl-add sw1 to-lport 32767 'tcp' drop
 `
 
 // TestACL checks that an ACL is named with its owner, and that the command which is printed adds an
@@ -114,6 +115,27 @@ func TestWorks(t *testing.T) {
 		in.Live.Packets[0].Branches = append(in.Live.Packets[0].Branches, &at)
 		if w := diagnose.Why(t.Context(), in); w.Reaches == nil || !*w.Reaches {
 			t.Errorf("%s: a copy for others hides that the request arrives", v)
+		}
+	}
+}
+
+// TestHighestACL checks that an ACL of the highest priority is lowered to make room before it.
+func TestHighestACL(t *testing.T) {
+	d := ovntest.New(t, ovntest.Topology+aclNB)
+	in := over(t, d)
+	row := nbUUID(t, d, "acl", "name=highest")
+	in.Live = brokenAt("SYN", &report.Branch{Verdict: engine.Dropped, Header: header(), Reason: &report.Reason{
+		Code: report.CodeACLDrop, Chassis: "hv1", Stage: "ls_out_acl", Text: "the reason", NB: &report.NB{Table: "ACL", UUID: row}}})
+	f := diagnose.Why(t.Context(), in).Causes[0]
+	want := []string{"ovn-nbctl set ACL " + row + " priority=32766 # makes room before it",
+		"ovn-nbctl --type=switch acl-add sw1 to-lport 32767 'ip4.src == 10.0.0.3 && ip4.dst == 20.0.0.3 && tcp.dst == 80' allow-related"}
+	if !slices.Equal(f.Mend, want) {
+		t.Fatalf("mend %q, want %q", f.Mend, want)
+	}
+	for _, m := range f.Mend {
+		m, _, _ = strings.Cut(m, " #")
+		if _, err := d.NBCtl(t.Context(), strings.TrimPrefix(m, "ovn-nbctl ")); err != nil {
+			t.Error(err)
 		}
 	}
 }

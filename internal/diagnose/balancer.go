@@ -163,7 +163,7 @@ func (j *judge) hairpin(ctx context.Context, asked report.Header, f *report.Find
 		return
 	}
 	for _, v := range inv.VIP(destination(asked)) {
-		f.Code, f.NB = report.CodeLBHairpinSNATMissing, balancerRow(v)
+		f.Code, f.NB, f.Certainty = report.CodeLBHairpinSNATMissing, balancerRow(v), report.ConfidenceExact
 		f.Evidence = append(f.Evidence, f.Text)
 		f.Text = fmt.Sprintf("the client is a backend of %s itself, and its answer does not come back by the load balancer", inventory.Owner{VIP: v})
 		f.Mend = append(f.Mend, command("ovn-nbctl", "set", "Load_Balancer", v.Balancer.UUID.String(), "options:hairpin_snat_ip="+asked.IPDst))

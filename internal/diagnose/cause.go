@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
@@ -111,10 +112,13 @@ func (j *judge) causesOf(ctx context.Context, p *report.Packet, b *report.Branch
 	if f.Code == "" {
 		f.Code = report.CodeUnknown
 	}
+	if f.Code == report.CodeLBAffinityFirst {
+		f.Severity = report.SeverityWarning // the sender's next packet goes through
+	}
 	if b.Verdict == engine.Unknown {
 		f.Certainty = report.ConfidencePossible
 	}
-	if share := undetermined(b); share != "" {
+	if share := strings.Join(open(b), " and "); share != "" {
 		f.Certainty = report.ConfidencePossible
 		f.Evidence = append(f.Evidence, "only if "+share)
 	}
@@ -165,21 +169,6 @@ func (j *judge) astray(ctx context.Context, r *report.Report) []report.Finding {
 	})
 }
 
-// undetermined names the choices that lead to a branch and that the packet does not decide.
-func undetermined(b *report.Branch) string {
-	text := ""
-	for _, c := range b.Choices {
-		if c.Determined {
-			continue
-		}
-		if text != "" {
-			text += " and "
-		}
-		text += fmt.Sprintf("%s is %s", c.Kind, c.Chosen)
-	}
-	return text
-}
-
 // where names the place of a branch's end.
 func (s *scene) where() map[string]string {
 	at := maps.Clone(s.reason.Where)
@@ -217,7 +206,7 @@ func (j *judge) mismatch(ctx context.Context, r *report.Report, p *report.Packet
 	if p.Verdict == engine.Unknown || p.Direction != report.DirectionReply {
 		return f
 	}
-	f.Code = report.CodeAsymmetricReply
+	f.Code, f.Certainty = report.CodeAsymmetricReply, report.ConfidenceLikely // no look-up shows it
 	if b := j.followed(r, r.Packets[0]); b != nil && b.End.Port == r.Packets[0].From.Port {
 		j.hairpin(ctx, r.Packets[0].Header, &f)
 	}

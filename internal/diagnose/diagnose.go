@@ -27,6 +27,8 @@ type Input struct {
 	Standing *report.Report
 	// Stock is what the databases say of addresses; nil until it is read.
 	Stock *inventory.Inventory
+	// Warnings say what else makes the answer uncertain.
+	Warnings []string
 	NB    *ovn.NB // may be nil: rules are then named by logical flow only
 	SB    *ovn.SB
 }
@@ -39,13 +41,33 @@ func (in *Input) shown() *report.Report {
 	return in.New
 }
 
+// warnings returns those of all sessions and traces, each once: the session that the answer shows
+// first, then what only the others say.
+func (in *Input) warnings() []string {
+	out := slices.Concat(in.shown().Warnings, in.Warnings)
+	for _, more := range []struct {
+		of string
+		r  *report.Report
+	}{{"a new connection", in.New}, {"a live connection of the client", in.Standing}} {
+		if more.r == nil {
+			continue
+		}
+		for _, w := range more.r.Warnings {
+			if text := more.of + ": " + w; !slices.Contains(out, w) && !slices.Contains(out, text) {
+				out = append(out, text)
+			}
+		}
+	}
+	return out
+}
+
 // Why answers the question.
 func Why(ctx context.Context, in Input) *report.WhyReport {
 	j := &judge{Input: in}
 	r := in.shown()
 	out := &report.WhyReport{
 		Schema: report.Schema, Question: in.Question, Causes: []report.Finding{}, Phases: []report.Phase{}, Unchecked: []string{},
-		Packets: r.Packets, Session: r.Session, Warnings: r.Warnings, Versions: r.Versions,
+		Packets: r.Packets, Session: r.Session, Warnings: in.warnings(), Versions: r.Versions,
 	}
 	out.Reaches, out.Answered = j.outcome(r)
 	out.Path, out.Phases = j.path(r), j.phases(ctx, r)

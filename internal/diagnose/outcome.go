@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
@@ -15,23 +16,15 @@ func (j *judge) outcome(r *report.Report) (reaches, answered *bool) {
 		return nil, nil
 	}
 	request := r.Packets[0]
-	arrived := func(b *report.Branch) bool {
-		switch b.Verdict {
-		case engine.Delivered:
-			return j.Port == "" || b.End.Port == j.Port
-		case engine.External, engine.Host:
-			return true
-		}
-		return false
+	unknown := slices.ContainsFunc(ownBranches(request), func(b *report.Branch) bool { return b.Verdict == engine.Unknown || goesOn(b) })
+	some, all := false, len(request.Branches) > 0
+	for _, branches := range alternatives(request) {
+		arrives, everywhere := j.arrives(branches)
+		some = some || arrives
+		all = all && (everywhere || arrives && request.Flood)
 	}
-	own := ownBranches(request)
-	some := slices.ContainsFunc(own, func(b *report.Branch) bool {
-		return arrived(b) && (j.Port == "" || b.Verdict == engine.Delivered) // outside is not at the port
-	})
-	all := some && !slices.ContainsFunc(own, func(b *report.Branch) bool { return !arrived(b) })
-	unknown := slices.ContainsFunc(own, func(b *report.Branch) bool { return b.Verdict == engine.Unknown || goesOn(b) })
 	switch {
-	case all || some && request.Flood:
+	case some && all:
 		reaches = &yes
 	case !some && !unknown:
 		return &no, &no
@@ -47,6 +40,68 @@ func (j *judge) outcome(r *report.Report) (reaches, answered *bool) {
 		answered = &no
 	}
 	return reaches, answered
+}
+
+// arrives reports whether a packet with these branches arrives at the port that is asked for, or,
+// where none is, anywhere; and whether all of its branches do, of which those outside of OVN are no
+// obstacle.
+func (j *judge) arrives(branches []*report.Branch) (arrives, everywhere bool) {
+	everywhere = true
+	for _, b := range branches {
+		switch b.Verdict {
+		case engine.Delivered:
+			there := j.Port == "" || b.End.Port == j.Port
+			arrives, everywhere = arrives || there, everywhere && there
+		case engine.External, engine.Host:
+			arrives = arrives || j.Port == "" // outside is not at the port
+		default:
+			everywhere = false
+		}
+	}
+	return arrives, arrives && everywhere
+}
+
+// alternatives returns the branches of a packet itself by the ways in which its undetermined choices
+// can fall: a branch that depends on fewer of them is part of several. Without such choices there is
+// one.
+func alternatives(p *report.Packet) [][]*report.Branch {
+	own := ownBranches(p)
+	var all [][]string // the choices of each branch
+	for _, b := range own {
+		all = append(all, open(b))
+	}
+	within := func(a, b []string) bool {
+		return !slices.ContainsFunc(a, func(c string) bool { return !slices.Contains(b, c) })
+	}
+	var out [][]*report.Branch
+	for i, choices := range all {
+		part := false // of another alternative
+		for k, o := range all {
+			part = part || within(choices, o) && (len(o) > len(choices) || k < i)
+		}
+		if part {
+			continue
+		}
+		var branches []*report.Branch
+		for k, o := range all {
+			if within(o, choices) {
+				branches = append(branches, own[k])
+			}
+		}
+		out = append(out, branches)
+	}
+	return out
+}
+
+// open returns the choices that lead to a branch and that the packet does not decide, each as text.
+func open(b *report.Branch) []string {
+	var out []string
+	for _, c := range b.Choices {
+		if text := fmt.Sprintf("%s is %s", c.Kind, c.Chosen); !c.Determined && !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return out
 }
 
 // goesOn reports whether a packet that waits for an address goes on at once, because OVN itself

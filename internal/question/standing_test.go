@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
@@ -14,6 +15,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // unasked is what the test does not ask a node for.
@@ -24,6 +26,7 @@ type listing struct {
 	unasked
 	list  []ctstate.Entry
 	err   error
+	found node.ListResult
 	asked node.ListRequest
 }
 
@@ -42,7 +45,7 @@ func (l *listing) List(_ context.Context, req node.ListRequest, yield func([]cts
 	if l.err != nil {
 		return nil, l.err
 	}
-	return &node.ListResult{}, yield(l.list)
+	return &l.found, yield(l.list)
 }
 
 // TestConnections checks which live connections are the client's to the destination, and that an
@@ -73,15 +76,42 @@ func TestConnections(t *testing.T) {
 	if e.start, err = d.Enter(t.Context(), pb, "", e.packet); err != nil {
 		t.Fatal(err)
 	}
-	got, err := connections(t.Context(), d, e)
-	if err != nil || len(got) != 1 || got[0].Orig.Src.Port() != 4 {
-		t.Errorf("%v, %v", got, err)
+	got, missing, err := connections(t.Context(), d, e)
+	if err != nil || len(got) != 1 || got[0].Orig.Src.Port() != 4 || len(missing) != 0 {
+		t.Errorf("%v, %q, %v", got, missing, err)
 	}
 	if len(n.asked.Zones) != 1 || n.asked.Zones[0] != 5 {
 		t.Errorf("asked for %+v", n.asked)
 	}
+
+	// The zones in which a packet is looked up as it entered count too, those behind a translation do not.
+	tuple := func(src, dst string) *report.Tuple { return &report.Tuple{Src: src, Dst: dst} }
+	played := &report.Report{Packets: []*report.Packet{{Hops: []*report.Hop{{Chassis: "hv1", Segments: []*report.Segment{{CT: []report.CT{
+		{Zone: 8, Tuple: tuple("10.0.0.3", "30.0.0.10")}, {Zone: 8, Tuple: tuple("10.0.0.3", "30.0.0.10")}, {Zone: 9, Tuple: tuple("10.0.0.3", "20.0.0.3")}}}}}}}}}
+	if _, _, err := connections(t.Context(), d, e, nil, played); err != nil || !slices.Equal(n.asked.Zones, []uint16{8, 5}) {
+		t.Errorf("asked for the zones %v, %v", n.asked.Zones, err)
+	}
+
+	// An echo request has an identifier instead of a port.
+	echo := func(id uint16, typ uint8) ctstate.Entry {
+		return ctstate.Entry{Orig: ctstate.Tuple{Proto: 1, Src: at("10.0.0.3:0"), Dst: at("30.0.0.10:0"), ICMPID: id, ICMPType: typ}}
+	}
+	n.list = append(n.list, echo(7, 8), echo(6, 13))
+	was := e.packet
+	e.packet.Proto, e.packet.ICMPType, e.packet.SrcPort, e.packet.DstPort = 1, 8, 0, 0
+	if got, _, err := connections(t.Context(), d, e); err != nil || len(got) != 1 || got[0].Orig.ICMPID != 7 {
+		t.Errorf("of ICMP: %v, %v", got, err)
+	}
+	e.packet = was
+
+	n.found = node.ListResult{Count: 1000, Cut: true, Changed: true, Unreadable: 2}
+	_, missing, err = connections(t.Context(), d, e)
+	if want := "a live connection of the client may have been missed on hv1: it has more than the 1000 that were read; its table changed while it was read; " +
+		"2 of its entries could not be read"; err != nil || !slices.Equal(missing, []string{want}) {
+		t.Errorf("missing %q, want %q, %v", missing, want, err)
+	}
 	n.err = errors.New("the table cannot be read")
-	if _, err := connections(t.Context(), d, e); !errors.Is(err, n.err) {
+	if _, _, err := connections(t.Context(), d, e); !errors.Is(err, n.err) {
 		t.Errorf("error %v, want %v", err, n.err)
 	}
 }

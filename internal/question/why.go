@@ -39,7 +39,7 @@ func (j *Judged) Why(ctx context.Context, r *deployment.Run) (*report.WhyReport,
 	}
 	if in.Live != nil && in.New != nil {
 		if in.Standing, err = standing(ctx, r, e, &in); err != nil {
-			in.Live.Warnings = append(in.Live.Warnings, "a live connection of the client was not compared: "+err.Error())
+			in.Warnings = append(in.Warnings, "a live connection of the client was not compared: "+err.Error())
 		}
 	}
 	return diagnose.Why(ctx, in), nil
