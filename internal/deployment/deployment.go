@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -27,6 +28,7 @@ type Deployment struct {
 
 	opt  Options
 	warn []string // warnings of every answer
+	base base
 }
 
 // Open connects to the databases. It returns a *usage.Error where the options are wrong, before
@@ -48,14 +50,20 @@ func Open(ctx context.Context, opt Options) (*Deployment, error) {
 		defer close(north)
 		d.NB, nberr = opt.dialNB(nbctx, opt.northbound())
 	}()
-	var err error
-	if d.SB, err = opt.DialSB(ctx); err != nil {
+	if err := d.openSB(ctx); err != nil {
 		cancel()
 		<-north
 		_ = d.Close()
 		return nil, err
 	}
 	<-north
+	if d.base.node != nil && opt.NB == "" && os.Getenv("OVN_NB_DB") == "" {
+		// What is at this machine's usual socket would be another zone's.
+		if d.NB != nil {
+			_ = d.NB.Close()
+		}
+		d.NB, nberr = northByNode(ctx, d.base.node)
+	}
 	if nberr != nil {
 		// A trace needs no Northbound database: a missing one is a warning.
 		d.warn = append(d.warn, fmt.Sprintf("without the Northbound database, rules are named by logical flow only: %v", nberr))
@@ -91,6 +99,9 @@ func (d *Deployment) Close() error {
 	}
 	if d.SB != nil {
 		errs = append(errs, d.SB.Close())
+	}
+	if d.base.nodes != nil {
+		errs = append(errs, closeSoon(context.Background(), d.base.nodes))
 	}
 	return errors.Join(errs...)
 }

@@ -67,12 +67,6 @@ func (n *Nodes) opened(chassis string) node.Node {
 	return n.open[chassis]
 }
 
-// isLocal reports whether a chassis' node is this machine.
-func (n *Nodes) isLocal(chassis string) bool {
-	_, ok := n.opened(chassis).(*node.Service)
-	return ok
-}
-
 func (n *Nodes) reach(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
 	target, ok := n.targets[c.Name]
 	if !ok {

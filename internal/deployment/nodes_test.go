@@ -21,8 +21,8 @@ func TestNodesAtOnce(t *testing.T) {
 				t.Error(err)
 			}
 			got[i] = nd
-			if n.isLocal(name) != (name == "near") {
-				t.Errorf("%s is this machine: %v", name, n.isLocal(name))
+			if _, local := nd.(*node.Service); local != (name == "near") {
+				t.Errorf("%s is this machine: %v", name, local)
 			}
 		})
 	}

@@ -49,8 +49,7 @@ func (r *Run) Warn(text ...string) { r.warn = append(r.warn, text...) }
 // Warnings returns reasons why the run's answer may be less than certain.
 func (r *Run) Warnings() []string { return append([]string{}, r.warn...) }
 
-// explainer returns an explainer over the databases that the chassis itself uses. No chassis knows
-// its zone's Northbound database: Options.NBOf names it.
+// explainer returns an explainer over the databases that the chassis itself uses.
 func (r *Run) explainer(ctx context.Context, chassis string) (*explain.Explainer, error) {
 	sb, err := r.Driver.Southbound(ctx, chassis)
 	if err != nil {

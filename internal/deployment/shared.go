@@ -3,8 +3,6 @@ package deployment
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -31,8 +29,8 @@ type Shared struct {
 	mu         sync.Mutex
 	infos      map[string]*node.Info // by chassis
 	explainers map[databases]*explain.Explainer
-	sbs        map[string]*ovn.SB // Southbound databases of other zones, by remote
-	nbs        []*ovn.NB          // Northbound databases of other zones
+	sbs        map[string]*ovn.SB    // Southbound databases of other zones, by remote
+	norths     map[databases]*ovn.NB // Northbound databases; nil where there is none
 }
 
 // databases are those that name a chassis' tables: its Southbound database, and the remotes of a
@@ -60,6 +58,7 @@ func (d *Deployment) share() *Shared {
 	return &Shared{
 		d: d, Nodes: NewNodes(d.opt, d.Journal), sbs: map[string]*ovn.SB{}, infos: map[string]*node.Info{},
 		explainers: map[databases]*explain.Explainer{{sb: d.SB}: explain.New(d.SB, d.NB)},
+		norths:     map[databases]*ovn.NB{{sb: d.SB}: d.NB},
 	}
 }
 
@@ -89,33 +88,8 @@ func (s *Shared) describe(ctx context.Context, chassis string, n node.Node) (inf
 	return info, nil
 }
 
-// dialSB opens another zone's Southbound database by the ovn-remote of a chassis, once.
-func (s *Shared) dialSB(ctx context.Context, chassis, remote string) (*ovn.SB, error) {
-	key := remote
-	if strings.Contains(remote, "unix:") {
-		if !s.Nodes.isLocal(chassis) {
-			return nil, fmt.Errorf("its ovn-remote %s is a socket on that machine", remote)
-		}
-		key = chassis + " " + remote // a socket is another database on every machine
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if sb := s.sbs[key]; sb != nil {
-		return sb, nil
-	}
-	sb, err := ovn.DialSB(ctx, s.d.opt.database(remote))
-	if err != nil {
-		return nil, err
-	}
-	if s.keep {
-		sb.Keep(keptRows)
-	}
-	s.sbs[key] = sb
-	return sb, nil
-}
-
-// explainer returns the explainer over a Southbound database, and over the Northbound database that
-// Options.NBOf names for the chassis. A missing Northbound database is a warning.
+// explainer returns the explainer over a Southbound database, and over its zone's Northbound
+// database. One that does not answer is a warning.
 func (s *Shared) explainer(ctx context.Context, chassis string, sb *ovn.SB) (e *explain.Explainer, warning string) {
 	key := databases{sb, s.d.opt.NBOf[chassis]}
 	s.mu.Lock()
@@ -123,19 +97,7 @@ func (s *Shared) explainer(ctx context.Context, chassis string, sb *ovn.SB) (e *
 	if e := s.explainers[key]; e != nil {
 		return e, ""
 	}
-	var nb *ovn.NB
-	if key.nb != "" {
-		var err error
-		if nb, err = s.d.opt.dialNB(ctx, s.d.opt.database(key.nb)); err != nil {
-			nb = nil
-			warning = fmt.Sprintf("without the Northbound database of %s's zone, its rules are named by logical flow only: %v", chassis, err)
-		} else {
-			if s.keep {
-				nb.Keep(keptRows)
-			}
-			s.nbs = append(s.nbs, nb)
-		}
-	}
+	nb, warning := s.zoneNB(ctx, chassis, sb)
 	e = explain.New(sb, nb)
 	s.explainers[key] = e
 	return e, warning
@@ -150,8 +112,10 @@ func (s *Shared) Close(ctx context.Context) error {
 	for _, sb := range s.sbs {
 		errs = append(errs, sb.Close())
 	}
-	for _, nb := range s.nbs {
-		errs = append(errs, nb.Close())
+	for _, nb := range s.norths {
+		if nb != nil && nb != s.d.NB {
+			errs = append(errs, nb.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -23,11 +23,15 @@ func (d *Driver) Southbound(ctx context.Context, chassis string) (*ovn.SB, error
 	if d.infos[chassis] == nil {
 		return sb, nil // its ovn-remote is unknown until its node was asked
 	}
+	d.setZone(chassis, sb)
+	return sb, nil
+}
+
+func (d *Driver) setZone(chassis string, sb *ovn.SB) {
 	if d.zones == nil {
 		d.zones = map[string]*ovn.SB{}
 	}
 	d.zones[chassis] = sb
-	return sb, nil
 }
 
 func (d *Driver) southbound(ctx context.Context, chassis string) (*ovn.SB, error) {
@@ -60,6 +64,24 @@ func (d *Driver) southbound(ctx context.Context, chassis string) (*ovn.SB, error
 	}
 	d.remotes[key] = sb
 	return sb, nil
+}
+
+// Reach asks the node of a chassis and returns the Southbound database that the chassis itself uses.
+func (d *Driver) Reach(ctx context.Context, chassis string) (*ovn.SB, error) {
+	if _, _, err := d.node(ctx, chassis); err != nil {
+		return nil, err
+	}
+	return d.Southbound(ctx, chassis)
+}
+
+// Use makes another zone's databases the driver's own. Nodes that were asked are kept.
+func (d *Driver) Use(sb *ovn.SB, nb *ovn.NB) {
+	for name := range d.infos { // their zones, by the database that knew them
+		if d.zones[name] == nil {
+			d.setZone(name, d.SB)
+		}
+	}
+	d.SB, d.NB, d.chassis = sb, nb, nil
 }
 
 // note adds a warning to the report.

@@ -82,6 +82,10 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 	if w, ok := n.(Watcher); ok {
 		methods["Watch"] = paged(pages, w.Watch)
 	}
+	if r, ok := n.(RowReader); ok {
+		methods["Database"] = method(r.Database)
+		methods["Rows"] = paged(pages, r.Rows)
+	}
 	if c, ok := n.(Capturer); ok {
 		methods["Capture"], methods["Captured"] = method(c.Capture), method(c.Captured)
 	}

@@ -60,6 +60,10 @@ func play(how string, args []string) int {
 		Serve(context.Background(), fakeNode{args: args}, os.Stdin, skipLine{os.Stdout, new(bool)})
 	case "older": // without newer methods
 		Serve(context.Background(), struct{ Node }{fakeNode{args: args}}, os.Stdin, os.Stdout)
+	case "service":
+		svc := NewService(Options{DB: args[1], OVNRunDir: args[2]})
+		defer svc.Close(context.Background())
+		Serve(context.Background(), svc, os.Stdin, os.Stdout)
 	case "say":
 		fmt.Print(unquoted(args[1]))
 	case "complain":

@@ -55,7 +55,8 @@ type Service struct {
 	commit *ctjournal.Committer
 	open   opened
 
-	rec recordings
+	rec  recordings
+	zone zone
 }
 
 // NewService returns a node on this machine; it opens nothing yet.
@@ -299,9 +300,9 @@ func (s *Service) kernelTable(ctx context.Context) (*ctnetlink.Table, error) {
 // Close ends captures, removes synthetic entries and closes the sockets.
 func (s *Service) Close(ctx context.Context) error {
 	s.rec.close()
+	errs := []error{s.zone.close()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
 	if s.commit != nil {
 		errs = append(errs, s.commit.Close(ctx))
 		s.commit = nil

@@ -37,8 +37,10 @@ type DB struct {
 	tls     *tls.Config
 	kept    *answers // nil: nothing is kept
 
+	source Source // nil: remotes are connected to
+
 	mu     sync.Mutex // guards what a reconnection replaces
-	conn   *conn
+	conn   link
 	remote string
 	schema schema
 }
@@ -90,7 +92,7 @@ func (db *DB) Remote() string {
 func (db *DB) Name() string { return db.opt.Database }
 
 // connected returns the live connection, or a new one.
-func (db *DB) connected(ctx context.Context) (*conn, error) {
+func (db *DB) connected(ctx context.Context) (link, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.conn != nil && db.conn.alive() {
@@ -99,6 +101,14 @@ func (db *DB) connected(ctx context.Context) (*conn, error) {
 	if db.conn != nil {
 		db.conn.close()
 		db.conn = nil
+	}
+	if db.source != nil {
+		c, s, err := db.describe(ctx)
+		if err != nil {
+			return nil, &Error{Remote: db.remote, Database: db.opt.Database, Op: "connect", Err: err}
+		}
+		db.conn, db.schema = c, s
+		return c, nil
 	}
 	var names []string
 	var errs []error

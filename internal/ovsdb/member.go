@@ -16,7 +16,7 @@ var databases = From("Database", "name", "model", "connected", "leader")
 // to its cluster and, with LeaderOnly, leads it (ovsdb_cs_check_server_db of lib/ovsdb-cs.c). A
 // server older than OVS 2.8 has no _Server database, and no clusters.
 func (db *DB) checkMember(ctx context.Context, c *conn) error {
-	rows, err := transact(ctx, c, "_Server", []Query{databases}, nil)
+	rows, err := c.transact(ctx, "_Server", []Query{databases}, nil)
 	if err != nil {
 		return db.checkListed(ctx, c, err)
 	}

@@ -25,8 +25,8 @@ func (db *DB) Select(ctx context.Context, queries ...Query) ([][]*Row, error) {
 // ask is Select over the wire.
 func (db *DB) ask(ctx context.Context, queries []Query) ([][]*Row, error) {
 	out := make([][]*Row, len(queries))
-	err := db.batches(ctx, queries, func(ctx context.Context, c *conn, b batch) (bool, error) {
-		rows, err := transact(ctx, c, db.opt.Database, b.queries, nil)
+	err := db.batches(ctx, queries, func(ctx context.Context, c link, b batch) (bool, error) {
+		rows, err := c.transact(ctx, db.opt.Database, b.queries, nil)
 		for i, r := range rows {
 			out[b.of[i]] = r
 		}

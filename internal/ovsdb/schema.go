@@ -8,9 +8,11 @@ import (
 // schema is the part of a <database-schema> (RFC 7047 section 3.2) that lists the columns. A
 // column's type is decoded only on request.
 type schema struct {
-	Tables map[string]struct {
-		Columns map[string]json.RawMessage `json:"columns"`
-	} `json:"tables"`
+	Tables map[string]tableSchema `json:"tables"`
+}
+
+type tableSchema struct {
+	Columns map[string]json.RawMessage `json:"columns"`
 }
 
 // has reports whether the column exists; for an empty column, whether the table exists.

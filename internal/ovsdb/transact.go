@@ -19,7 +19,7 @@ type batch struct {
 
 // asker runs one batch over a connection. again reports whether the batch may be repeated after a
 // failure: not after part of the reply was passed on.
-type asker func(ctx context.Context, c *conn, b batch) (again bool, err error)
+type asker func(ctx context.Context, c link, b batch) (again bool, err error)
 
 // batches runs all queries, one batch after the other.
 func (db *DB) batches(ctx context.Context, queries []Query, ask asker) error {
@@ -85,10 +85,10 @@ func label(queries []Query) string {
 // stream runs the queries and passes each row's text to yield, which it calls on another goroutine
 // while it waits. The text is valid until yield returns.
 func (db *DB) stream(ctx context.Context, queries []Query, yield func(query int, row []byte) error) error {
-	return db.batches(ctx, queries, func(ctx context.Context, c *conn, b batch) (bool, error) {
+	return db.batches(ctx, queries, func(ctx context.Context, c link, b batch) (bool, error) {
 		begun := false
 		var bad error
-		_, err := transact(ctx, c, db.opt.Database, b.queries, func(op int, row []byte) {
+		_, err := c.transact(ctx, db.opt.Database, b.queries, func(op int, row []byte) {
 			begun = true
 			if bad == nil && op < len(b.of) {
 				bad = yield(b.of[op], row)
@@ -101,9 +101,8 @@ func (db *DB) stream(ctx context.Context, queries []Query, yield func(query int,
 	})
 }
 
-// transact runs queries in one transaction and returns the rows of each; with a sink, the rows go
-// there instead.
-func transact(ctx context.Context, c *conn, database string, queries []Query, take sink) ([][]*Row, error) {
+// transact implements link.
+func (c *conn) transact(ctx context.Context, database string, queries []Query, take sink) ([][]*Row, error) {
 	ops := make([]libovsdb.Operation, len(queries))
 	for i, q := range queries {
 		ops[i] = q.operation()
