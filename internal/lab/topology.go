@@ -20,6 +20,7 @@ type Topology struct {
 	Hosts    []Host
 	Cables   []Cable
 	Setup    []string // ovn-nbctl commands
+	On       string   `json:",omitempty"` // Zone.On of the first zone
 	Zones    []Zone   // further availability zones
 	After    []string // commands for Do, run when every port is up
 }
@@ -29,6 +30,9 @@ type Zone struct {
 	Name  string
 	IP    string // address of its databases
 	Setup []string
+	// On is the chassis that has the databases, on sockets in the run folder of its OVN and nowhere
+	// else; empty: they are beside the chassis, and listen at IP.
+	On string `json:",omitempty"`
 }
 
 // Chassis is one hypervisor: a namespace with its own Open vSwitch and
@@ -93,12 +97,15 @@ func (t *Topology) Zone(name string) Zone {
 			return z
 		}
 	}
-	return Zone{IP: centralIP, Setup: t.Setup}
+	return t.first()
 }
+
+// first returns the first zone.
+func (t *Topology) first() Zone { return Zone{IP: centralIP, On: t.On, Setup: t.Setup} }
 
 // allZones returns all zones, the first one first.
 func (t *Topology) allZones() []Zone {
-	return append([]Zone{{IP: centralIP, Setup: t.Setup}}, t.Zones...)
+	return append([]Zone{t.first()}, t.Zones...)
 }
 
 // ZoneOf returns the availability zone of a port.
@@ -114,13 +121,34 @@ func (t *Topology) ZoneOf(port string) Zone {
 }
 
 // NB returns the remote of the zone's Northbound DB.
-func (z Zone) NB() string { return "tcp:" + z.IP + ":6641" }
+func (z Zone) NB() string { return z.remote("ovnnb_db.sock", "6641") }
 
 // SB returns the remote of the zone's Southbound DB.
-func (z Zone) SB() string { return "tcp:" + z.IP + ":6642" }
+func (z Zone) SB() string { return z.remote("ovnsb_db.sock", "6642") }
+
+func (z Zone) remote(sock, port string) string {
+	if z.On != "" {
+		return "unix:" + filepath.Join(z.dir(), sock)
+	}
+	return "tcp:" + z.IP + ":" + port
+}
 
 // dir returns the folder of the zone's databases.
-func (z Zone) dir() string { return filepath.Join(Dir, "central"+z.Name) }
+func (z Zone) dir() string {
+	if z.On != "" {
+		return OVNRundir(z.On)
+	}
+	return filepath.Join(Dir, "central"+z.Name)
+}
+
+// Reach returns the flags by which the tool reaches the zone's databases: none where the nodes of
+// their chassis read them.
+func (z Zone) Reach() []string {
+	if z.On != "" {
+		return nil
+	}
+	return []string{"--sb", z.SB(), "--nb", z.NB()}
+}
 
 // Networks returns the physical networks that a chassis maps.
 func (t *Topology) Networks() []string {

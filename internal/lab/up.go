@@ -97,7 +97,9 @@ func (l *Lab) network(ctx context.Context) error {
 	}
 	bridge(underlayBridge)
 	for _, z := range l.Topo.allZones() {
-		add("addr add %s/24 dev %s", z.IP, underlayBridge)
+		if z.On == "" {
+			add("addr add %s/24 dev %s", z.IP, underlayBridge)
+		}
 	}
 	add("addr add fd31::254/64 dev %s nodad", underlayBridge)
 	for _, n := range l.Topo.Networks() {
@@ -294,9 +296,11 @@ func (l *Lab) zoneUp(ctx context.Context, z Zone) error {
 	dir := z.dir()
 	env := l.zoneEnv(z)
 	for _, d := range []struct{ name, schema, port string }{{"ovnnb_db", "ovn-nb.ovsschema", "6641"}, {"ovnsb_db", "ovn-sb.ovsschema", "6642"}} {
-		err := l.database(ctx, d.name, dir, d.schema, filepath.Join(dir, d.name+".sock"), env, nil,
-			"--remote=ptcp:"+d.port+":"+z.IP)
-		if err != nil {
+		var remotes []string
+		if z.On == "" {
+			remotes = append(remotes, "--remote=ptcp:"+d.port+":"+z.IP)
+		}
+		if err := l.database(ctx, d.name, dir, d.schema, filepath.Join(dir, d.name+".sock"), env, nil, remotes...); err != nil {
 			return err
 		}
 	}

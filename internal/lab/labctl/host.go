@@ -96,6 +96,13 @@ func config() (guest.Config, error) {
 	if mode != "" && mode != guest.ModeDirect && mode != guest.ModeGuest {
 		return guest.Config{}, fmt.Errorf("CT_TRACE_LAB=%s: want direct or guest", mode)
 	}
+	switch topology := os.Getenv(topologyVar); topology {
+	case "":
+	case kube:
+		name += "-" + kube
+	default:
+		return guest.Config{}, fmt.Errorf("%s=%s: want nothing or %s", topologyVar, topology, kube)
+	}
 	datapath := os.Getenv(datapathVar)
 	switch datapath {
 	case "", "system":
@@ -114,8 +121,21 @@ func config() (guest.Config, error) {
 // in the instance.
 const datapathVar = "CT_TRACE_DATAPATH"
 
+// topologyVar is the environment variable with the lab's topology, on the host and in the instance:
+// empty for the base, or kube.
+const topologyVar = "CT_TRACE_LAB_TOPOLOGY"
+
+// kube is the value of topologyVar for lab.Kube.
+const kube = "kube"
+
 // base returns the topology of the lab for the datapath in datapathVar.
 func base() *lab.Topology {
+	if os.Getenv(topologyVar) == kube {
+		if os.Getenv(datapathVar) == lab.Userspace {
+			return lab.Kube(lab.Userspace)
+		}
+		return lab.Kube(lab.System)
+	}
 	if os.Getenv(datapathVar) == lab.Userspace {
 		return lab.BaseOn(lab.Userspace)
 	}
@@ -183,7 +203,10 @@ func cmdExec(ctx context.Context, args []string) error {
 	dir, _ := os.Getwd()
 	st, err := os.Stdin.Stat()
 	// The lab's databases, and how its nodes are reached, for programs that are told by these.
-	env := append(passEnv(), "OVN_NB_DB="+lab.NBRemote, "OVN_SB_DB="+lab.SBRemote, "NODE_CMD="+nodeCmd())
+	env := append(passEnv(), "NODE_CMD="+nodeCmd())
+	if z := base().Zone(""); z.On == "" {
+		env = append(env, "OVN_NB_DB="+z.NB(), "OVN_SB_DB="+z.SB())
+	}
 	cmd := guest.Command{Argv: args, Dir: dir, Env: env, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	cmd.TTY = err == nil && st.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != ""
 	return in.Run(ctx, cmd)

@@ -83,7 +83,7 @@ func (s *session) run(ctx context.Context, stdin io.Reader, argv ...string) erro
 // passEnv returns the environment variables that control a run.
 func passEnv() []string {
 	env := []string{"PATH=" + remoteBin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-	for _, k := range []string{"CT_TRACE_OVS_PREFIX", datapathVar, "CT_TRACE_LIVE", "TERM"} {
+	for _, k := range []string{"CT_TRACE_OVS_PREFIX", datapathVar, topologyVar, "CT_TRACE_LIVE", "TERM"} {
 		if v, ok := os.LookupEnv(k); ok {
 			env = append(env, k+"="+v)
 		}

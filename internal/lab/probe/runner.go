@@ -321,7 +321,8 @@ const toolTimeout = 2 * time.Minute
 // Predict runs the built command on a packet.
 func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ...string) (*Prediction, error) {
 	z := r.Lab.Topo.ZoneOf(p.From)
-	args := append([]string{command, "-o", "json", "--timeout", toolTimeout.String(), "--sb", z.SB(), "--nb", z.NB()}, r.Lab.Topo.NodeFlags(r.Tool)...)
+	args := append([]string{command, "-o", "json", "--timeout", toolTimeout.String()}, z.Reach()...)
+	args = append(args, r.Lab.Topo.NodeFlags(r.Tool)...)
 	if n := len(p.Payload); n > 200 && !p.Hex { // only MTU checks depend on the length
 		if frame, err := p.given(); err == nil {
 			args = append(args, "--len", fmt.Sprint(len(frame)-14))
