@@ -21,35 +21,70 @@ func FindPort(ctx context.Context, r *deployment.Run, spec, network string) (*ov
 	return (&Judged{q: Question{Network: network}}).onePort(ctx, r, "port", spec)
 }
 
-// onePort finds the one port that spec, the value of a flag, names.
+// onePort finds the one port that spec, the value of a flag, names, and makes its zone the run's.
 func (j *Judged) onePort(ctx context.Context, r *deployment.Run, flag, spec string) (*ovn.PortBinding, error) {
-	if spec == "" {
-		return nil, errNoPort
+	pb, zone, err := j.portAnywhere(ctx, r, flag, spec)
+	if err == nil && zone.SB != r.SB {
+		r.Use(zone)
 	}
-	found, err := r.SB.FindPorts(ctx, spec, j.q.Network)
-	var missing *ovn.NotFoundError
-	if errors.As(err, &missing) && missing.Name == spec && r.NB != nil {
-		found, err = j.northbound(ctx, r, spec, err)
+	return pb, err
+}
+
+// portAnywhere finds the one port that spec names, and its zone: the run's own, else the first other
+// that has such a port.
+func (j *Judged) portAnywhere(ctx context.Context, r *deployment.Run, flag, spec string) (*ovn.PortBinding, deployment.Zone, error) {
+	zone := deployment.Zone{SB: r.SB, NB: r.NB}
+	if spec == "" {
+		return nil, zone, errNoPort
+	}
+	found, err := j.ports(ctx, zone, spec)
+	if isMissing(err, spec) {
+		failed := r.OtherZones(ctx, func(other deployment.Zone) bool {
+			there, bad := j.ports(ctx, other, spec)
+			if isMissing(bad, spec) {
+				return true
+			}
+			found, err, zone = there, bad, other
+			return false
+		})
+		if failed != nil {
+			err = failed
+		}
 	}
 	if err != nil {
-		return nil, unresolved(err, spec)
+		return nil, zone, unresolved(err, spec)
 	}
 	if len(found) > 1 {
-		return nil, usage.Errorf("name the port, or narrow it with --network", "%s %q is not one port: %s", flag, spec, candidates(ctx, r, found))
+		return nil, zone, usage.Errorf("name the port, or narrow it with --network", "%s %q is not one port: %s", flag, spec, candidates(ctx, zone.SB, found))
 	}
-	return found[0], nil
+	return found[0], zone, nil
+}
+
+// isMissing reports whether an error says that no port is called spec.
+func isMissing(err error, spec string) bool {
+	var missing *ovn.NotFoundError
+	return errors.As(err, &missing) && missing.Name == spec
+}
+
+// ports finds the ports of a zone that spec names.
+func (j *Judged) ports(ctx context.Context, z deployment.Zone, spec string) ([]*ovn.PortBinding, error) {
+	found, err := z.SB.FindPorts(ctx, spec, j.q.Network)
+	if isMissing(err, spec) && z.NB != nil {
+		return j.northbound(ctx, z, spec, err)
+	}
+	return found, err
 }
 
 // northbound finds a port by data that only the Northbound database has. It returns notFound where
 // there is none.
-func (j *Judged) northbound(ctx context.Context, r *deployment.Run, spec string, notFound error) ([]*ovn.PortBinding, error) {
-	names, err := r.NB.PortNames(ctx, spec)
+func (j *Judged) northbound(ctx context.Context, z deployment.Zone, spec string, notFound error) ([]*ovn.PortBinding, error) {
+	names, err := z.NB.PortNames(ctx, spec)
 	if err != nil || len(names) == 0 {
 		return nil, notFound
 	}
 	var out []*ovn.PortBinding
 	for _, name := range names {
-		found, err := r.SB.FindPorts(ctx, name, j.q.Network)
+		found, err := z.SB.FindPorts(ctx, name, j.q.Network)
 		switch {
 		case err != nil && j.q.Network != "":
 			return nil, notFound
@@ -75,12 +110,12 @@ func unresolved(err error, spec string) error {
 const maxCandidates = 10
 
 // candidates lists ports by name and datapath.
-func candidates(ctx context.Context, r *deployment.Run, found []*ovn.PortBinding) string {
+func candidates(ctx context.Context, sb *ovn.SB, found []*ovn.PortBinding) string {
 	var ids []ovsdb.UUID
 	for _, p := range found {
 		ids = append(ids, p.Datapath)
 	}
-	datapaths, err := r.SB.DatapathsByUUID(ctx, ids)
+	datapaths, err := sb.DatapathsByUUID(ctx, ids)
 	if err != nil {
 		datapaths = nil // the names alone, then
 	}

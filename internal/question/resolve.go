@@ -41,9 +41,15 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	if from == "" {
 		from = mf.InPort
 	}
+	begun := r.SB
 	pb, err := j.onePort(ctx, r, "--from", from)
 	if err != nil {
 		return nil, err
+	}
+	if r.SB != begun { // another zone's address sets and port groups
+		if mf, err = j.microflow(ctx, r); err != nil {
+			return nil, err
+		}
 	}
 	if err := j.checkDatapath(ctx, r, pb); err != nil {
 		return nil, err
@@ -167,13 +173,13 @@ func (j *Judged) destination(ctx context.Context, r *deployment.Run) (microflow.
 	if j.q.To == "" || j.dest.Kind == microflow.TargetIP {
 		return dest, expectation{}, nil
 	}
-	pb, err := j.onePort(ctx, r, "--to", j.dest.Name)
+	pb, zone, err := j.portAnywhere(ctx, r, "--to", j.dest.Name)
 	if err != nil {
 		return dest, expectation{}, err
 	}
 	place := placeOf(pb)
 	if pb.Type == "patch" || pb.Type == "l3gateway" {
-		if pb, err = facing(ctx, r, pb); err != nil {
+		if pb, err = facing(ctx, zone.SB, pb); err != nil {
 			return dest, expectation{}, err
 		}
 	}
@@ -183,11 +189,11 @@ func (j *Judged) destination(ctx context.Context, r *deployment.Run) (microflow.
 
 // facing returns the router's port that a switch's port is joined to, where that has no address of
 // its own.
-func facing(ctx context.Context, r *deployment.Run, pb *ovn.PortBinding) (*ovn.PortBinding, error) {
+func facing(ctx context.Context, sb *ovn.SB, pb *ovn.PortBinding) (*ovn.PortBinding, error) {
 	if len(pb.Addrs()) > 0 || pb.Peer() == "" {
 		return pb, nil
 	}
-	return r.SB.PortByName(ctx, pb.Peer())
+	return sb.PortByName(ctx, pb.Peer())
 }
 
 // label names a packet by its role in a connection.
