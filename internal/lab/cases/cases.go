@@ -10,9 +10,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
-// All returns every case, grouped by feature.
+// All returns every case of a topology, grouped by feature.
 func All(t *lab.Topology) []probe.Case {
 	b := builder{t}
+	if t.On != "" {
+		return kubernetes(b)
+	}
 	var all []probe.Case
 	for _, group := range []func(builder) []probe.Case{basic, loadBalancers, acls, nat, routers, provider, special, controller, placement, learning, underlay, related, fragments, zones, vtep, mirrors, stale, sessions, loadBalancerPlacement, policy, gateways, connections, after2303, networkFunctions, since2603, bonds, reasons, causes, hashed} {
 		all = append(all, group(b)...)

@@ -16,6 +16,9 @@ type Explanation struct {
 	Names  []string
 	Choice []string // the outcomes of the choices of all branches are exactly these: "ecmp 20.0.0.3"
 	Warn   []string // some warning contains this, for each
+	// Each chassis' visit has a table hit that is explained by a Northbound row, and no warning says
+	// that a database is missing.
+	EveryHop bool
 }
 
 // alarms are parts of warnings about missing or outdated flows of a chassis. A case that causes one
@@ -43,6 +46,9 @@ func (t Explanation) missing(r *Report, packet int) []string {
 			out = append(out, fmt.Sprintf("the choices are %q, not %q", got, t.Choice))
 		}
 	}
+	if t.EveryHop {
+		out = append(out, unexplained(r, p)...)
+	}
 	for _, w := range t.Warn {
 		if !containsPart(r.Warnings, w) {
 			out = append(out, fmt.Sprintf("no warning says %q: %q", w, r.Warnings))
@@ -53,6 +59,26 @@ func (t Explanation) missing(r *Report, packet int) []string {
 			if strings.Contains(w, alarm) && !containsPart(t.Warn, alarm) {
 				out = append(out, "a false alarm: "+w)
 			}
+		}
+	}
+	return out
+}
+
+// unexplained returns which visits of a packet no Northbound row explains.
+func unexplained(r *Report, p *RPkt) []string {
+	var out []string
+	for i, h := range p.Hops {
+		explained := false
+		for _, s := range h.Segments {
+			explained = explained || slices.ContainsFunc(s.Tables, func(t RTable) bool { return t.NB != nil })
+		}
+		if !explained {
+			out = append(out, fmt.Sprintf("hop %d on %s: no table hit is explained by a Northbound row", i, h.Chassis))
+		}
+	}
+	for _, w := range r.Warnings {
+		if strings.Contains(w, "Northbound database") || strings.Contains(w, "Southbound database of its own") {
+			out = append(out, "a database is missing: "+w)
 		}
 	}
 	return out

@@ -45,6 +45,16 @@ func (r *Runner) LearnMACs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, z := range r.Lab.Topo.Zones {
+		if z.On == "" {
+			continue
+		}
+		more, err := r.rows(ctx, "@"+z.Name+"-sb", "logical_port,datapath,tunnel_key,type,mac,nat_addresses,options,tag", "list Port_Binding")
+		if err != nil {
+			return err
+		}
+		ports = append(ports, more...)
+	}
 	r.owned = newOwners(ports, datapaths, nat)
 	return r.learnFDB(ctx)
 }
