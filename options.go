@@ -30,6 +30,17 @@ type Options struct {
 	// machine and the chassis of Nodes can be reached.
 	NodeCommand string
 
+	// Push sends the tool to the nodes, where nothing needs to be installed (--push). NodeCommand and
+	// the commands of Nodes then only open a way there and run what is appended: "ssh
+	// root@{hostname}". Nothing is left there, unless PushKeep leaves the tool for the next run
+	// (--push-keep).
+	Push, PushKeep bool
+
+	// PushBinary are static programs to send, each FILE or ARCH=FILE, for machines of their kind
+	// (--push-binary). Without one for a machine's kind it is sent the running program, which must
+	// then be ovn-ct-trace itself. It implies Push.
+	PushBinary []string
+
 	// Nodes has ways to single chassis, by name or host name (--node): "local" for this machine, or
 	// "exec:COMMAND", a command as NodeCommand has it. They take precedence over NodeCommand.
 	Nodes map[string]string

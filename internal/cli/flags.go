@@ -22,6 +22,7 @@ type common struct {
 	noLeaderOnly  bool
 	nodeCmd       string
 	nodes         []string
+	push          pushFlags
 	rundir        string
 	timeout       time.Duration
 	output        string
@@ -44,6 +45,7 @@ func (c *common) add(cmd *cobra.Command) {
 	f.BoolVar(&c.noLeaderOnly, "no-leader-only", false, "ask any member of a cluster")
 	f.StringVar(&c.nodeCmd, "node-cmd", "", "command that reaches a chassis and runs \"ovn-ct-trace node stdio\" there; {chassis}, {hostname} and {ip} are replaced")
 	f.StringArrayVar(&c.nodes, "node", nil, "CHASSIS=local or CHASSIS=exec:COMMAND, repeatable")
+	c.push.add(f)
 	f.StringVar(&c.rundir, "ovs-rundir", "", "Open vSwitch's run folder on this machine (default OVS_RUNDIR)")
 	f.DurationVar(&c.timeout, "timeout", deployment.DefaultTimeout, "bound on the whole run")
 	f.StringVarP(&c.output, "output", "o", "text", "text, summary or json")
@@ -104,11 +106,13 @@ func (c *common) options() (deployment.Options, error) {
 		return deployment.Options{}, err
 	}
 	nbOf, err := pairs(c.nbOf, "--nb-of hv4=tcp:HOST:6641", "--nb-of %q is not CHASSIS=REMOTES")
-	return deployment.Options{
+	opt := deployment.Options{
 		SB: c.sb, NB: c.nb, NBOf: nbOf, PrivateKey: c.key, Certificate: c.cert, CACert: c.ca,
 		AnyMember: c.noLeaderOnly || !c.leaderOnly, NodeCommand: c.nodeCmd, Nodes: nodes,
 		OVSRunDir: c.rundir, Timeout: c.timeout, MaxDump: c.dumpBound(),
-	}, err
+	}
+	c.push.set(&opt)
+	return opt, err
 }
 
 // pairs reads a repeated flag of the form CHASSIS=VALUE.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/push"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
@@ -28,12 +29,15 @@ func (a *app) nodeCmd() *cobra.Command {
 // nodeStdioCmd answers for this machine's Open vSwitch on standard input and output.
 func (a *app) nodeStdioCmd() *cobra.Command {
 	var c common
-	var netns string
+	var netns, hash string
 	cmd := &cobra.Command{
 		Use:   "stdio",
 		Short: "Answer for this machine's Open vSwitch over standard input and output",
 		Args:  argCount(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := push.CheckSelf(hash); err != nil {
+				return err
+			}
 			opt := c.nodeOptions()
 			opt.NetNS = netns
 			svc := node.NewService(opt)
@@ -49,6 +53,8 @@ func (a *app) nodeStdioCmd() *cobra.Command {
 	cmd.Flags().StringVar(&c.rundir, "ovs-rundir", "", "Open vSwitch's run folder (default OVS_RUNDIR)")
 	cmd.Flags().StringVar(&c.journal, "journal", "", "folder of the journal of synthetic kernel entries")
 	cmd.Flags().StringVar(&netns, "netns", "", "file of the network namespace whose conntrack is asked (default ovs-vswitchd's own)")
+	cmd.Flags().StringVar(&hash, "sha256", "", "refuse to run unless this is the hash of the program itself")
+	_ = cmd.Flags().MarkHidden("sha256") // for --push, where the host has no sha256sum
 	return cmd
 }
 

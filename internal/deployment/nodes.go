@@ -10,6 +10,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/push"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
@@ -19,6 +20,7 @@ type Nodes struct {
 	targets  map[string]string // Options.Nodes
 	template string            // Options.NodeCommand
 	service  *node.Service     // this machine's node
+	pusher   *push.Pusher      // nil: the commands run an installed tool
 	thisOnce sync.Once
 	localID  string // system-id of this machine, once asked
 	localErr error
@@ -31,7 +33,7 @@ type Nodes struct {
 // machine's journal of synthetic kernel entries; the usual one when empty.
 func NewNodes(opt Options, journal string) *Nodes {
 	return &Nodes{
-		targets: opt.Nodes, template: opt.NodeCommand, open: map[string]node.Node{},
+		targets: opt.Nodes, template: opt.NodeCommand, open: map[string]node.Node{}, pusher: opt.pusher(),
 		service: node.NewService(node.Options{RunDir: opt.OVSRunDir, Journal: journal}),
 	}
 }
@@ -80,7 +82,7 @@ func (n *Nodes) reach(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &node.Remote{Name: c.Name, Argv: argv}, nil
+		return n.remote(c, argv), nil
 	}
 	svc, err := n.thisMachine(ctx)
 	if err == nil && n.localID == c.Name {
@@ -107,7 +109,15 @@ func (n *Nodes) target(c *ovn.Chassis, target string) (node.Node, error) {
 	if err != nil {
 		return nil, &usage.Error{Msg: "--node " + c.Name + ": " + err.Error(), Err: err}
 	}
-	return &node.Remote{Name: c.Name, Argv: argv}, nil
+	return n.remote(c, argv), nil
+}
+
+// remote is a node behind a command: one that runs the tool, or opens a way to send it.
+func (n *Nodes) remote(c *ovn.Chassis, argv []string) node.Node {
+	if n.pusher == nil {
+		return &node.Remote{Name: c.Name, Argv: argv}
+	}
+	return &node.Remote{Name: c.Name, Argv: push.Shell(argv), Open: n.pusher.Open}
 }
 
 // thisMachine asks, once, which chassis the program runs on.

@@ -21,6 +21,8 @@ type Options struct {
 	PrivateKey, Certificate, CACert string
 	AnyMember                       bool
 	NodeCommand                     string
+	Push, PushKeep                  bool
+	PushBinary                      []string
 	Nodes                           map[string]string
 	OVSRunDir                       string
 	Timeout                         time.Duration
@@ -54,6 +56,9 @@ func (o Options) Check() error {
 		if _, err := node.SplitCommand(o.NodeCommand); err != nil {
 			return &usage.Error{Msg: "--node-cmd: " + err.Error(), Err: err}
 		}
+	}
+	if err := o.checkPush(); err != nil {
+		return err
 	}
 	if o.Timeout < 0 {
 		return usage.Errorf("--timeout 30s", "timeout %v is not positive", o.Timeout)

@@ -17,6 +17,7 @@ import (
 	"github.com/creachadair/jrpc2/channel"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
 
 // Remote is a Node behind a command that runs "ovn-ct-trace node stdio" somewhere: one process
@@ -24,12 +25,16 @@ import (
 type Remote struct {
 	Name string   // chassis name, for errors
 	Argv []string // the command; never a shell
+	// Open is what must be said over the command's streams before a node greets, such as sending it
+	// there (push.Pusher.Open); nil: nothing. It returns at the latest when the streams are closed.
+	Open func(in io.Writer, out *bufio.Reader) error
 
 	mu        sync.Mutex
 	cmd       *exec.Cmd
 	in, out   io.Closer // its standard input and output
 	client    *jrpc2.Client
 	stderr    tail
+	version   string // of the tool there, once it has greeted
 	info      *Info
 	dead      error
 	committed bool // whether it has entries to remove when it ends
@@ -103,18 +108,19 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 	r.stderr.follow(words)
 	r.cmd, r.in, r.out = cmd, in, out
 	br := bufio.NewReaderSize(out, maxGreeting)
-	line, err := r.greet(ctx, br)
+	line, err := r.greet(ctx, in, br)
 	if err != nil {
 		killGroup(cmd)
+		in.Close()
 		out.Close()
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
 		reaped(ended)
 		return nil, r.fail("start "+r.Argv[0], err)
 	}
-	if v := strings.TrimPrefix(line, greeting); v != Version() {
+	if r.version = strings.TrimPrefix(line, greeting); r.version != Version() {
 		// Within one protocol number fields are only added, so a different build gives only a warning.
-		r.stderr.Write([]byte("node runs version " + v + "\n"))
+		r.stderr.Write([]byte("node runs version " + r.version + "\n"))
 	}
 	r.client = jrpc2.NewClient(channel.Line(&lines{r: br, max: cmp.Or(r.maxLine, maxMessage)}, in), &jrpc2.ClientOptions{
 		OnCancel: func(c *jrpc2.Client, rsp *jrpc2.Response) {
@@ -124,15 +130,20 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 	return r.client, nil
 }
 
-// greet reads the greeting and returns the node's version; the error contains what was read
-// instead.
-func (r *Remote) greet(ctx context.Context, br *bufio.Reader) (string, error) {
+// greet opens the way, reads the greeting and returns it; the error contains what was read instead.
+func (r *Remote) greet(ctx context.Context, in io.Writer, br *bufio.Reader) (string, error) {
 	type answer struct {
 		line string
 		err  error
 	}
 	ch := make(chan answer, 1)
-	go func() { // ends with the process: its output is closed, or it is killed
+	go func() { // ends with the process: its streams are closed, or it is killed
+		if r.Open != nil {
+			if err := r.Open(in, br); err != nil {
+				ch <- answer{err: err}
+				return
+			}
+		}
 		line, err := br.ReadSlice('\n')
 		ch <- answer{strings.TrimRight(string(line), "\r\n"), err}
 	}()
@@ -144,10 +155,13 @@ func (r *Remote) greet(ctx context.Context, br *bufio.Reader) (string, error) {
 			return a.line, nil
 		}
 		if strings.HasPrefix(a.line, protocolName) {
-			return "", fmt.Errorf("speaks protocol %q, not %q: install this version of the tool there", clip(a.line, 80), strings.TrimSpace(greeting))
+			return "", skew(a.line)
 		}
 		if a.line != "" {
 			return "", fmt.Errorf("printed %q instead of the node protocol", clip(a.line, 80))
+		}
+		if said := failure.Error(nil); errors.As(a.err, &said) {
+			return "", a.err
 		}
 		if a.err != nil {
 			// The process has ended; its standard error says more than EOF.
@@ -170,7 +184,14 @@ func clip(s string, n int) string {
 
 // fail records that the node is unreachable, so that it is not started again for every packet.
 func (r *Remote) fail(op string, err error) error {
-	r.dead = &Error{Node: r.Name, Op: op, Err: err, Hint: "run it by hand: " + strings.Join(r.Argv, " ")}
+	hint := "run it by hand: " + strings.Join(r.Argv, " ")
+	var said failure.Error
+	if errors.As(err, &said) {
+		if _, h := said.Failure(); h != "" {
+			hint = h
+		}
+	}
+	r.dead = &Error{Node: r.Name, Op: op, Err: err, Hint: hint}
 	return r.dead
 }
 
@@ -213,7 +234,7 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 		return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: re}
 	// An older node, which still answers other calls.
 	case errors.As(err, &je) && je.Code == jrpc2.MethodNotFound:
-		return result, fmt.Errorf("chassis %s: %s: %w", r.Name, strings.ToLower(name), errors.ErrUnsupported)
+		return result, &lacks{node: r.Name, call: name, version: r.version}
 	}
 	r.stderr.wait(lastWords)
 	r.mu.Lock()
