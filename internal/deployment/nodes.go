@@ -80,7 +80,7 @@ func (n *Nodes) reach(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
 	case n.template != "":
 		argv, err := node.Expand(n.template, c.Name, c.Hostname, encapIP(c))
 		if err != nil {
-			return nil, err
+			return nil, &node.Error{Node: c.Name, Op: "reach", Err: err, Hint: "--node CHASSIS=exec:COMMAND, with the name written out"}
 		}
 		return n.remote(c, argv), nil
 	}

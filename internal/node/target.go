@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/kballard/go-shellquote"
 )
@@ -21,15 +22,43 @@ func SplitCommand(s string) ([]string, error) {
 }
 
 // Expand returns the words of a --node-cmd template for a chassis. It splits the template first, so
-// that a value never becomes more than one word.
+// that a value never becomes more than one word. Values come from a database that other hosts write
+// to, and ssh gives its words to a shell on the far side: an empty value, one that begins like an
+// option, and one with a character that a shell may read as more than itself are refused.
 func Expand(template, chassis, hostname, ip string) ([]string, error) {
 	words, err := SplitCommand(template)
 	if err != nil {
 		return nil, err
 	}
-	r := strings.NewReplacer("{chassis}", chassis, "{hostname}", hostname, "{ip}", ip)
+	var pairs []string
+	for name, value := range map[string]string{"{chassis}": chassis, "{hostname}": hostname, "{ip}": ip} {
+		if !strings.Contains(template, name) {
+			continue
+		}
+		if err := plain(name, value); err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, name, value)
+	}
+	r := strings.NewReplacer(pairs...)
 	for i := range words {
 		words[i] = r.Replace(words[i])
 	}
 	return words, nil
+}
+
+// plain returns an error unless a value is safe as a part of a word of any command.
+func plain(name, value string) error {
+	switch {
+	case value == "":
+		return fmt.Errorf("%s is empty for this chassis", name)
+	case strings.HasPrefix(value, "-"):
+		return fmt.Errorf("%s is %q, which a command would take as an option", name, value)
+	}
+	for _, c := range value {
+		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("._-:@+,/", c) {
+			return fmt.Errorf("%s is %q: a name with %q is put into no command", name, value, c)
+		}
+	}
+	return nil
 }
