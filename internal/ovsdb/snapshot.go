@@ -1,0 +1,154 @@
+package ovsdb
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1" // the format's check sum, no protection
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+)
+
+// Snapshot writes the database as a standalone file of ovsdb-server: the server's schema, then all
+// rows as they were at one moment, each under its own UUID, so that every reference holds. The rows
+// are read by one transaction of selects and pass through memory one at a time; body is where they
+// wait until their length is known. Ephemeral columns, which no file has, are left out. It returns
+// the number of rows.
+func (db *DB) Snapshot(ctx context.Context, w io.Writer, body io.ReadWriteSeeker) (rows int, err error) {
+	c, err := db.connected(ctx)
+	if err != nil {
+		return 0, err
+	}
+	raw, err := c.call(ctx, "get_schema", []any{db.opt.Database}, nil)
+	if err != nil {
+		return 0, &Error{Remote: db.Remote(), Database: db.opt.Database, Op: "get_schema", Err: err}
+	}
+	queries, err := everything(raw)
+	if err != nil {
+		return 0, &Error{Remote: db.Remote(), Database: db.opt.Database, Op: "get_schema", Err: err}
+	}
+	if len(queries) > maxOps {
+		return 0, &Error{Remote: db.Remote(), Database: db.opt.Database, Op: "select", Err: errors.New("too many tables for one transaction")}
+	}
+	s := &snapshot{sum: sha1.New(), table: -1, body: body, queries: queries}
+	if err := db.stream(ctx, queries, s.row); err != nil {
+		return s.rows, err
+	}
+	s.write([]byte(s.closing()))
+	if s.err != nil {
+		return s.rows, s.err
+	}
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return s.rows, err
+	}
+	schema := append(slices.Clone(raw), '\n')
+	if err := record(w, len(schema), sha1.Sum(schema), bytes.NewReader(schema)); err != nil {
+		return s.rows, err
+	}
+	return s.rows, record(w, s.size, [sha1.Size]byte(s.sum.Sum(nil)), body)
+}
+
+// everything returns a query of every table of a schema, with all columns that a file has.
+func everything(schema []byte) ([]Query, error) {
+	var s struct {
+		Tables map[string]struct {
+			Columns map[string]struct {
+				Ephemeral bool `json:"ephemeral"`
+			} `json:"columns"`
+		} `json:"tables"`
+	}
+	if err := json.Unmarshal(schema, &s); err != nil {
+		return nil, err
+	}
+	var out []Query
+	for table, t := range s.Tables {
+		q := Query{table: table}
+		for name, c := range t.Columns {
+			if !c.Ephemeral {
+				q.columns = append(q.columns, name)
+			}
+		}
+		slices.Sort(q.columns)
+		out = append(out, q)
+	}
+	slices.SortFunc(out, func(a, b Query) int { return bytes.Compare([]byte(a.table), []byte(b.table)) })
+	return out, nil
+}
+
+// record writes one record of a database's log (ovsdb/log.c: ovsdb_log_compose_record).
+func record(w io.Writer, size int, sum [sha1.Size]byte, body io.Reader) error {
+	if _, err := fmt.Fprintf(w, "OVSDB JSON %d %x\n", size, sum); err != nil {
+		return err
+	}
+	_, err := io.Copy(w, body)
+	return err
+}
+
+// snapshot is the transaction that makes all rows, being written (ovsdb/file.c:
+// ovsdb_file_txn_add_row).
+type snapshot struct {
+	body    io.Writer
+	sum     hash.Hash
+	size    int
+	queries []Query
+	table   int // number of the query whose rows were written last; -1 before the first
+	rows    int
+	err     error
+}
+
+func (s *snapshot) write(b []byte) {
+	if s.err != nil {
+		return
+	}
+	s.sum.Write(b)
+	n, err := s.body.Write(b)
+	s.size += n
+	s.err = err
+}
+
+// row adds a row of a query's table; rows of a table follow each other.
+func (s *snapshot) row(query int, row []byte) error {
+	var cells map[string]json.RawMessage
+	if err := json.Unmarshal(row, &cells); err != nil {
+		return err
+	}
+	r := Row{cells: cells}
+	id := r.UUID()
+	if r.Err() != nil || id.IsZero() {
+		return errors.New("a row without its UUID")
+	}
+	delete(cells, "_uuid")
+	before := ","
+	if query != s.table {
+		name, err := json.Marshal(s.queries[query].table)
+		if err != nil {
+			return err
+		}
+		switch {
+		case s.table < 0:
+			before = "{" + string(name) + ":{"
+		default:
+			before = "}," + string(name) + ":{"
+		}
+		s.table = query
+	}
+	text, err := json.Marshal(cells)
+	if err != nil {
+		return err
+	}
+	s.write([]byte(before + `"` + id.String() + `":`))
+	s.write(text)
+	s.rows++
+	return s.err
+}
+
+// closing ends the transaction.
+func (s *snapshot) closing() string {
+	if s.table < 0 {
+		return "{}\n"
+	}
+	return "}}\n"
+}
