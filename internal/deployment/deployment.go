@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
@@ -25,6 +26,9 @@ type Deployment struct {
 	// Journal is the folder of the journal of synthetic kernel entries on this machine; the usual
 	// one when empty.
 	Journal string
+	// Rooms are chassis whose daemons are copies on this machine. They come before the ways that the
+	// options give.
+	Rooms map[string]node.Options
 
 	opt  Options
 	warn []string // warnings of every answer

@@ -19,8 +19,9 @@ import (
 type Nodes struct {
 	targets  map[string]string // Options.Nodes
 	template string            // Options.NodeCommand
-	service  *node.Service     // this machine's node
-	pusher   *push.Pusher      // nil: the commands run an installed tool
+	rooms    map[string]node.Options
+	service  *node.Service // this machine's node
+	pusher   *push.Pusher  // nil: the commands run an installed tool
 	thisOnce sync.Once
 	localID  string // system-id of this machine, once asked
 	localErr error
@@ -74,7 +75,10 @@ func (n *Nodes) reach(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
 	if !ok {
 		target, ok = n.targets[c.Hostname]
 	}
+	room, copied := n.rooms[c.Name]
 	switch {
+	case copied:
+		return node.NewService(room), nil
 	case ok:
 		return n.target(c, target)
 	case n.template != "":

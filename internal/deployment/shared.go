@@ -55,8 +55,10 @@ func (d *Deployment) Share() *Shared {
 }
 
 func (d *Deployment) share() *Shared {
+	nodes := NewNodes(d.opt, d.Journal)
+	nodes.rooms = d.Rooms
 	return &Shared{
-		d: d, Nodes: NewNodes(d.opt, d.Journal), sbs: map[string]*ovn.SB{}, infos: map[string]*node.Info{},
+		d: d, Nodes: nodes, sbs: map[string]*ovn.SB{}, infos: map[string]*node.Info{},
 		explainers: map[databases]*explain.Explainer{{sb: d.SB}: explain.New(d.SB, d.NB)},
 		norths:     map[databases]*ovn.NB{{sb: d.SB}: d.NB},
 	}

@@ -53,6 +53,9 @@ func (s *Service) Find(ctx context.Context, req FindRequest) (*FindResult, error
 	if err != nil {
 		return nil, err
 	}
+	if c := s.opt.Taken; c != nil {
+		return find(ctx, c.Table, req)
+	}
 	if info.Datapath != "system" {
 		return s.findKept(ctx, info, req)
 	}

@@ -77,7 +77,9 @@ func (s *Service) List(ctx context.Context, req ListRequest, yield func([]ctstat
 	if len(l.zones) == 0 {
 		return l.out, nil
 	}
-	if info.Datapath != "system" {
+	if c := s.opt.Taken; c != nil {
+		err = l.entries(c.Entries)
+	} else if info.Datapath != "system" {
 		err = l.userspace(ctx, ctdpif.New(ctdpif.Socket{Path: s.ctl.Path}, info.backerOf(info.Bridge)))
 	} else {
 		var t *ctnetlink.Table

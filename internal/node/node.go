@@ -80,6 +80,9 @@ type Info struct {
 	Datapath       string            `json:"datapath"` // of the integration bridge: system, netdev
 	OVNRemote      string            `json:"ovn_remote,omitempty"`
 	Bridge         string            `json:"bridge"` // the integration bridge
+	// Settings are ovn-controller's, of the Open_vSwitch row: ovn-encap-type and others; nil from an
+	// older node.
+	Settings map[string]string `json:"settings,omitempty"`
 	BridgeMappings map[string]string `json:"bridge_mappings,omitempty"`
 	EncapIPs       []string          `json:"encap_ips,omitempty"`
 	EncapTypes     []string          `json:"encap_types,omitempty"`

@@ -33,6 +33,8 @@ type Options struct {
 	Journal string // folder of the journal of synthetic kernel entries
 	NoDB    bool   // a bridge without OVN: the database is not read
 	Limits  engine.Limits
+	// Taken stands in for the table of the daemons' own datapath; nil: that is read.
+	Taken *Taken
 }
 
 // DefaultRunDir returns Open vSwitch's run folder: OVS_RUNDIR, else the packaged folder.
@@ -138,6 +140,7 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 			info.Datapath = p.DatapathType()
 		}
 	}
+	s.opt.Taken.describe(info)
 	s.info = info
 	return info, nil
 }
@@ -174,6 +177,7 @@ func (s *Service) readDatabase(ctx context.Context, info *Info) (map[string]*ovn
 		info.OVSVersion = cfg.OVSVersion
 	}
 	info.OVNRemote, info.Bridge = cfg.Remote(), cfg.Bridge()
+	info.Settings = cfg.Settings()
 	info.BridgeMappings, info.EncapTypes = cfg.BridgeMappings(), cfg.EncapTypes()
 	for _, ip := range cfg.EncapIPs() {
 		info.EncapIPs = append(info.EncapIPs, ip.String())
@@ -267,7 +271,9 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 		Now: func() int64 { return time.Now().Unix() },
 	}
 	var err error
-	if typ, _, _ := strings.Cut(backer, "@"); typ == "system" {
+	if c := s.opt.Taken; c != nil {
+		e.Table, e.Tracker = c.Table, c.Tracker
+	} else if typ, _, _ := strings.Cut(backer, "@"); typ == "system" {
 		e.Table, e.Tracker, err = s.kernelModel(ctx)
 	} else {
 		e.Table, e.Tracker = s.userspaceModel(backer)

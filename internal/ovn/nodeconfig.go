@@ -42,6 +42,18 @@ func (n *NodeConfig) BridgeMappings() map[string]string {
 	return parseMappings(n.Get("ovn-bridge-mappings"))
 }
 
+// Settings returns what configures ovn-controller: the external_ids of which the name begins with
+// "ovn-".
+func (n *NodeConfig) Settings() map[string]string {
+	out := map[string]string{}
+	for k, v := range n.ExternalIDs {
+		if strings.HasPrefix(k, "ovn-") {
+			out[k] = v
+		}
+	}
+	return out
+}
+
 // EncapTypes returns the tunnel types, in the order of ovn-encap-type.
 func (n *NodeConfig) EncapTypes() []string { return splitList(n.Get("ovn-encap-type")) }
 

@@ -16,11 +16,16 @@ import (
 // rows as they were at one moment, each under its own UUID, so that every reference holds. The rows
 // are read by one transaction of selects and pass through memory one at a time; body is where they
 // wait until their length is known. Ephemeral columns, which no file has, are left out. It returns
-// the number of rows.
+// the number of rows. Over a Source the error is errors.ErrUnsupported.
 func (db *DB) Snapshot(ctx context.Context, w io.Writer, body io.ReadWriteSeeker) (rows int, err error) {
-	c, err := db.connected(ctx)
+	l, err := db.connected(ctx)
 	if err != nil {
 		return 0, err
+	}
+	c, ok := l.(*conn)
+	if !ok { // a Source shows only the tables that a trace needs
+		return 0, &Error{Remote: db.Remote(), Database: db.opt.Database, Op: "get_schema",
+			Err: fmt.Errorf("not all tables can be read by the chassis' node: %w", errors.ErrUnsupported)}
 	}
 	raw, err := c.call(ctx, "get_schema", []any{db.opt.Database}, nil)
 	if err != nil {
