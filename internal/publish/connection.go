@@ -60,6 +60,11 @@ func Connection(c *connection.Connection, inv *inventory.Inventory) *report.Conn
 	return out
 }
 
+// Ends names the owners of a connection's ends, as Connection does.
+func Ends(c *connection.Connection, inv *inventory.Inventory) (client, server string) {
+	return ownerName(inv, c.Orig().Src.Addr()), ownerName(inv, c.Translated().Dst.Addr())
+}
+
 // ownerName names the first two owners of an address, and how many more there are; empty if there is
 // none.
 func ownerName(inv *inventory.Inventory, ip netip.Addr) string {

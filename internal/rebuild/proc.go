@@ -225,3 +225,22 @@ func (r *Room) run(ctx context.Context, env []string, in io.Reader, name string,
 	}
 	return out.String(), nil
 }
+
+// Alive reports whether the process runs.
+func (p *Proc) Alive() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// LastWords returns the end of its log as the end of an error's text; empty if the log is.
+func (p *Proc) LastWords() string { return lastWords(p.log) }
+
+// Kill ends the process at once, as a machine that fails does.
+func (p *Proc) Kill() {
+	_ = syscall.Kill(-p.PID, syscall.SIGKILL)
+	<-p.done
+}

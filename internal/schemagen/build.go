@@ -28,6 +28,7 @@ var documents = []struct {
 	{"`conn --watch`, one on each line", report.ConnectionChange{}},
 	{"`capture`", report.CaptureReport{}},
 	{"`verify`", report.VerifyReport{}},
+	{"`what-if`", report.WhatIfReport{}},
 	{"`doctor`", report.FindingsReport{}},
 	{"`ct list`, `ct clean`", report.LeftoversReport{}},
 }

@@ -31,3 +31,6 @@ func isReply(p, q packet.Packet) bool {
 	r := reply(q)
 	return p.Proto == r.Proto && p.Src == r.Src && p.Dst == r.Dst && p.SrcPort == r.SrcPort && p.DstPort == r.DstPort && p.ICMPType == r.ICMPType
 }
+
+// Reply returns the answer of a host that received p, which may be in the middle of a connection.
+func Reply(p packet.Packet) packet.Packet { return reply(p) }

@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/replica"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/whatif"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// whatIfFlags are the flags of what-if.
+type whatIfFlags struct {
+	nbRun, down, moves []string
+	nbFile             string
+	chassis            []string
+	pairs              string
+	noLive, keep       bool
+	limit              int
+	q                  questionFlags
+}
+
+// whatIfCmd says what a change would do.
+func (a *app) whatIfCmd() *cobra.Command {
+	var c common
+	var f whatIfFlags
+	cmd := &cobra.Command{
+		Use:   "what-if [flags] [MICROFLOW]",
+		Short: "Which packets and live connections would a change affect?",
+		Long: `what-if makes a change in a private copy of the deployment's databases, with an ovn-northd and an ovn-controller
+of its own for each chassis, and compares before and after: the next packets of every live connection of those
+chassis, over their live conntrack entries, and new connections between the pairs that are asked. Only what is
+different is printed. The deployment is only read; ovn-northd, ovn-controller and ovs-vswitchd must be installed here.
+
+Exit status: 0 nothing changes fate; 1 something does; 2 bad usage, or a change that cannot be made; 3 something
+could not be reached or was not permitted; 4 not determined.`,
+		Example: `  ovn-ct-trace what-if --nb-run 'acl-add sw0 to-lport 2000 tcp drop'
+  ovn-ct-trace what-if --down hv3 --from sw0-p1 --to 8.8.8.8/icmp`,
+		Args: argCount(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.q.arguments(args)
+			return a.whatIf(cmd.Context(), &c, &f)
+		},
+	}
+	c.add(cmd)
+	fl := cmd.Flags()
+	fl.StringArrayVar(&f.nbRun, "nb-run", nil, "command of ovn-nbctl, repeatable; run on the copy")
+	fl.StringVar(&f.nbFile, "nb-file", "", "file of a Northbound database that takes the place of the copied one")
+	fl.StringArrayVar(&f.down, "down", nil, "chassis that fails, repeatable")
+	fl.StringArrayVar(&f.moves, "gateway-moves", nil, "chassis whose gateways move to their next chassis, repeatable")
+	fl.StringArrayVar(&f.chassis, "chassis", nil, "copy only this chassis, and compare only its connections; repeatable")
+	fl.StringVar(&f.pairs, "pairs", "", "file of pairs to compare too: FROM TO[:PORT][/PROTO] a line")
+	fl.BoolVar(&f.noLive, "no-connections", false, "compare only the pairs, not the live connections")
+	fl.BoolVar(&f.keep, "keep", false, "leave the copy with its daemons")
+	fl.IntVar(&f.limit, "limit", 0, "read at most so many entries of a chassis; 0 for all")
+	fl.StringVar(&f.q.From, "from", "", "logical port of a pair to compare too")
+	fl.StringVar(&f.q.To, "to", "", "where it is sent: PORT, or IP[:PORT][/PROTO]")
+	fl.StringVar(&f.q.Proto, "proto", "", "tcp, udp, icmp or sctp, where --to does not say it")
+	fl.Lookup("timeout").DefValue = "5m0s"
+	return cmd
+}
+
+// whatIfTimeout bounds a run for which --timeout is not given: a copy takes longer than an answer.
+const whatIfTimeout = 5 * time.Minute
+
+// change reads the change; errors are those of bad input.
+func (f *whatIfFlags) change() (replica.Change, error) {
+	c := replica.Change{File: f.nbFile, Moves: f.moves, Down: f.down}
+	for _, line := range f.nbRun {
+		words, err := replica.ParseCommand(line)
+		if err != nil {
+			return c, err
+		}
+		c.Run = append(c.Run, words)
+	}
+	if len(c.Run)+len(c.Moves)+len(c.Down) == 0 && c.File == "" {
+		return c, usage.Errorf("--nb-run 'acl-del sw0', --nb-file FILE, --down CHASSIS or --gateway-moves CHASSIS", "no change is given")
+	}
+	return c, nil
+}
+
+// asked reads the pairs: the one of the flags, and those of the file.
+func (f *whatIfFlags) asked() ([]whatif.Pair, error) {
+	var out []whatif.Pair
+	if f.q.From != "" || f.q.To != "" || f.q.Microflow != "" {
+		judged, err := f.q.Judge(true)
+		if err != nil {
+			return nil, err
+		}
+		text := strings.TrimSpace(f.q.From + " to " + f.q.To + " " + f.q.Microflow)
+		out = append(out, whatif.Pair{Text: text, Judged: judged, From: f.q.From, To: f.q.To})
+	}
+	if f.pairs == "" {
+		return out, nil
+	}
+	file, err := os.Open(f.pairs)
+	if err != nil {
+		return nil, &usage.Error{Msg: "--pairs: " + err.Error(), Err: err}
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for n := 1; lines.Scan(); n++ {
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		if len(words) < 2 {
+			return nil, usage.Errorf("FROM TO[:PORT][/PROTO]", "%s:%d: %q is not a pair", f.pairs, n, lines.Text())
+		}
+		judged, err := question.Question{From: words[0], To: words[1]}.Judge(true)
+		if err != nil {
+			var bad *usage.Error
+			if errors.As(err, &bad) {
+				bad.Msg = fmt.Sprintf("%s:%d: %s", f.pairs, n, bad.Msg)
+			}
+			return nil, err
+		}
+		out = append(out, whatif.Pair{Text: words[0] + " to " + words[1], Judged: judged, From: words[0], To: words[1]})
+	}
+	if err := lines.Err(); err != nil {
+		return nil, &usage.Error{Msg: "--pairs: " + err.Error(), Err: err}
+	}
+	return out, nil
+}
+
+func (a *app) whatIf(ctx context.Context, c *common, f *whatIfFlags) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if c.timeout == deployment.DefaultTimeout {
+		c.timeout = whatIfTimeout
+	}
+	req := whatif.Request{NoConnections: f.noLive, Limit: f.limit, Keep: f.keep, MaxDump: c.dumpBound(), Say: a.progress()}
+	var err error
+	if req.Change, err = f.change(); err != nil {
+		return err
+	}
+	if req.Pairs, err = f.asked(); err != nil {
+		return err
+	}
+	if f.limit < 0 {
+		return usage.Errorf("--limit 100000", "--limit %d is negative", f.limit)
+	}
+	if req.Options, err = c.options(); err != nil {
+		return err
+	}
+	var out *report.WhatIfReport
+	err = c.run(ctx, func(bounded context.Context, run *deployment.Run) (err error) {
+		if req.Chassis, err = chosen(bounded, run.SB, f.chassis); err != nil {
+			return err
+		}
+		out, err = whatif.Run(bounded, run, req)
+		return err
+	})
+	req.Say("")
+	if err != nil {
+		return err
+	}
+	a.status = whatIfStatus(out)
+	if c.output == "json" {
+		return render.WhatIfJSON(a.out, out)
+	}
+	return render.WhatIf(a.out, out, a.renderOptions(c))
+}
+
+// whatIfStatus returns the exit status of an answer.
+func whatIfStatus(r *report.WhatIfReport) int {
+	changed, unknown := 0, 0
+	for _, f := range []report.WhatIfFates{r.Counts.Connections, r.Counts.Pairs} {
+		changed += f.Dies + f.Revives
+		unknown += f.Unknown
+	}
+	switch {
+	case changed > 0:
+		return exitNotAsAsked
+	case unknown > 0:
+		return exitUnknown
+	}
+	return exitOK
+}
+
+// progress returns what prints the steps of a long run on a terminal, each in place of the last; an
+// empty step removes the line.
+func (a *app) progress() func(string) {
+	if !isTerminal(a.err) {
+		return func(string) {}
+	}
+	return func(step string) {
+		fmt.Fprintf(a.err, "\r\x1b[K%s", oneLine(step))
+	}
+}

@@ -1,0 +1,263 @@
+// Package replica copies a deployment's control plane into a room: the Northbound and Southbound
+// databases, ovn-northd, and for each chassis an ovn-controller with an Open vSwitch on the dummy
+// datapath. A change of the copy shows what OVN would do; the deployment is only read.
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
+)
+
+// Replica is a copy of a control plane.
+type Replica struct {
+	NB, SB *rebuild.DB
+
+	room   *rebuild.Room
+	dir    string // of ovn-northd
+	northd *rebuild.Proc
+	nb     *ovn.NB
+	sb     *ovn.SB
+
+	mu      sync.Mutex
+	chassis map[string]*chassis
+	down    map[string]bool // chassis that are taken to be dead
+}
+
+// Source is what is copied.
+type Source struct {
+	NB, SB *ovsdb.DB
+	// Chassis are the chassis that get an ovn-controller, as their nodes describe them.
+	Chassis map[string]*node.Info
+}
+
+// Progress is called with what is being done, on one line.
+type Progress func(step string)
+
+// New copies the databases and starts the daemons, and returns when they have done what the copied
+// databases ask for. The caller closes the room, which ends it.
+func New(ctx context.Context, room *rebuild.Room, src Source, say Progress) (*Replica, error) {
+	r := &Replica{room: room, chassis: map[string]*chassis{}, down: map[string]bool{}}
+	say("copying the databases")
+	var g errgroup.Group
+	g.Go(func() (err error) { r.NB, err = r.copy(ctx, "nb", src.NB); return err })
+	g.Go(func() (err error) { r.SB, err = r.copy(ctx, "sb", src.SB); return err })
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.nb, err = ovn.DialNB(ctx, ovsdb.Options{Remotes: r.NB.Remote}); err == nil {
+		r.sb, err = ovn.DialSB(ctx, ovsdb.Options{Remotes: r.SB.Remote})
+	}
+	if err == nil {
+		err = r.calm(ctx)
+	}
+	if err == nil {
+		r.dir, err = room.Folder("northd")
+	}
+	if err != nil {
+		return nil, err
+	}
+	say("starting ovn-northd and ovn-controller for " + plural(len(src.Chassis), "chassis", "chassis"))
+	rows, err := r.sb.AllChassis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	g.Go(func() error { return r.startNorthd(ctx) })
+	for name, info := range src.Chassis {
+		g.Go(func() error { return r.startChassis(ctx, name, info, rows) })
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return r, r.Settle(ctx)
+}
+
+// plural returns a number and its noun.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// Close closes the connections to the copied databases.
+func (r *Replica) Close() {
+	if r.nb != nil {
+		_ = r.nb.Close()
+	}
+	if r.sb != nil {
+		_ = r.sb.Close()
+	}
+}
+
+// copy writes a live database to a file in the room, and serves it.
+func (r *Replica) copy(ctx context.Context, name string, db *ovsdb.DB) (*rebuild.DB, error) {
+	dir, err := r.room.Folder(name + "-live")
+	if err != nil {
+		return nil, err
+	}
+	out, err := os.OpenFile(filepath.Join(dir, "db"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	body, err := os.OpenFile(filepath.Join(dir, "body"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		out.Close()
+		return nil, err
+	}
+	_, err = db.Snapshot(ctx, out, body)
+	if err = errors.Join(err, out.Close(), body.Close()); err != nil {
+		return nil, err
+	}
+	copied, err := r.room.OpenDB(ctx, name, out.Name())
+	return copied, errors.Join(err, os.RemoveAll(dir))
+}
+
+// daemonEnv keeps a daemon's files in one folder.
+func daemonEnv(dir string) []string {
+	return []string{"OVS_RUNDIR=" + dir, "OVS_LOGDIR=" + dir, "OVS_DBDIR=" + dir, "OVS_SYSCONFDIR=" + dir,
+		"OVN_RUNDIR=" + dir, "OVN_LOGDIR=" + dir, "OVN_DBDIR=" + dir, "OVN_SYSCONFDIR=" + dir}
+}
+
+// quiet keeps a daemon's messages in its log file.
+var quiet = []string{"--no-chdir", "-vconsole:warn", "-vsyslog:off", "-vfile:off"}
+
+func (r *Replica) startNorthd(ctx context.Context) error {
+	var err error
+	r.northd, err = r.room.Start(ctx, rebuild.Command{
+		Name: "ovn-northd", Dir: r.dir, Log: "ovn-northd.log", Env: daemonEnv(r.dir),
+		Args: append([]string{"--ovnnb-db=" + r.NB.Remote, "--ovnsb-db=" + r.SB.Remote, "--pidfile",
+			"--unixctl=" + filepath.Join(r.dir, "ovn-northd.ctl")}, quiet...),
+		Ready: []string{filepath.Join(r.dir, "ovn-northd.pid")},
+	})
+	return err
+}
+
+// nbctl runs ovn-nbctl on the copied Northbound database.
+func (r *Replica) nbctl(ctx context.Context, args ...string) (string, error) {
+	argv := append([]string{"--db=" + r.NB.Remote, "--no-leader-only", "-vconsole:warn", "-vsyslog:off"}, args...)
+	return r.room.Run(ctx, append(daemonEnv(r.dir), "OVN_NB_DAEMON=", "OVN_NBCTL_OPTIONS="), "ovn-nbctl", argv...)
+}
+
+// settleSteps are the pauses between two looks at whether the daemons have caught up.
+const settleStep = 20 * time.Millisecond
+
+// Settle returns when ovn-northd and every ovn-controller have done what the copied databases ask
+// for.
+func (r *Replica) Settle(ctx context.Context) error {
+	for quiet := 0; quiet < 2; {
+		// A chassis that claims or releases a port gives northd something to do again: two rounds in a
+		// row must change nothing.
+		before, err := r.places(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := r.nbctl(ctx, "--wait=sb", "sync"); err != nil {
+			return fmt.Errorf("ovn-northd does not catch up: %w", err)
+		}
+		if err := r.controllers(ctx); err != nil {
+			return err
+		}
+		after, err := r.places(ctx)
+		if err != nil {
+			return err
+		}
+		if quiet++; before != after {
+			quiet = 0
+		}
+	}
+	return nil
+}
+
+// places returns, as text, where the ports are and which flows there are to be.
+func (r *Replica) places(ctx context.Context) (string, error) {
+	res, err := r.sb.Select(ctx, ovsdb.From("Port_Binding", "logical_port", "chassis", "up"))
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, row := range res[0] {
+		fmt.Fprintln(&b, row.Str("logical_port"), row.Ref("chassis"))
+	}
+	return b.String(), nil
+}
+
+// controllers waits until every ovn-controller has installed the configuration's number.
+func (r *Replica) controllers(ctx context.Context) error {
+	res, err := r.sb.Select(ctx, ovsdb.From("SB_Global", "nb_cfg"))
+	if err != nil {
+		return err
+	}
+	want := res[0][0].Int("nb_cfg")
+	for {
+		rows, err := r.sb.AllChassis(ctx)
+		if err != nil {
+			return err
+		}
+		late := ""
+		for _, row := range rows {
+			if c := r.running(row.Name); c != nil {
+				if err := c.alive(); err != nil {
+					return err
+				}
+				if err := c.keepTunnels(ctx, r.IsDown); err != nil {
+					return err
+				}
+				if row.NBCfg < want {
+					late = row.Name
+				}
+			}
+		}
+		if late == "" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the copied ovn-controller of %s does not catch up: %w", late, ctx.Err())
+		case <-time.After(settleStep):
+		}
+	}
+}
+
+func (r *Replica) running(name string) *chassis {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down[name] {
+		return nil
+	}
+	return r.chassis[name]
+}
+
+// IsDown reports whether a chassis was made to fail.
+func (r *Replica) IsDown(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.down[name]
+}
+
+// Southbound returns the connection to the copied Southbound database.
+func (r *Replica) Southbound() *ovn.SB { return r.sb }
+
+// Rooms returns how the copied chassis are reached, over entries by chassis.
+func (r *Replica) Rooms(taken map[string]*node.Taken) map[string]node.Options {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := map[string]node.Options{}
+	for name, c := range r.chassis {
+		out[name] = node.Options{RunDir: c.sw.RunDir, OVNRunDir: c.sw.RunDir, Taken: taken[name]}
+	}
+	return out
+}

@@ -1,0 +1,115 @@
+package whatif
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// Pair is a question about a new connection.
+type Pair struct {
+	Text   string // as it was asked
+	Judged *question.Judged
+	From   string
+	To     string
+}
+
+// pairEnd is what becomes of a new connection.
+type pairEnd struct {
+	works, unknown bool
+	proto          string
+	end            report.WhatIfEnd
+	server         string // where its first packet arrives, and as what
+}
+
+// askPairs plays every pair's session in the copy as it is.
+func (t *task) askPairs(ctx context.Context, run *deployment.Run) ([]pairEnd, error) {
+	out := make([]pairEnd, 0, len(t.Pairs))
+	for i, pair := range t.Pairs {
+		if i%50 == 0 {
+			t.Say(fmt.Sprintf("asking %d of %d pairs", i, len(t.Pairs)))
+		}
+		ans, err := pair.Judged.Answer(ctx, run, question.Entries{})
+		switch {
+		case err == nil:
+			out = append(out, endOfSession(ans.Report))
+		default:
+			why, gone := cannotEnter(err)
+			if !gone {
+				return nil, err
+			}
+			out = append(out, pairEnd{end: report.WhatIfEnd{Verdict: engine.Dropped, Text: why}})
+		}
+	}
+	return out, nil
+}
+
+// endOfSession reads the report of a session.
+func endOfSession(r *report.Report) pairEnd {
+	out := pairEnd{unknown: r.Verdict == engine.Unknown, end: report.WhatIfEnd{Verdict: r.Verdict, Text: render.Headline(r)}}
+	if s := r.Session; s != nil {
+		out.works, out.proto = s.Established, s.Proto
+		out.end.Verdict, out.end.Label = s.Verdict, s.BrokenAt
+		out.unknown = s.Verdict == engine.Unknown
+	}
+	if len(r.Packets) == 0 {
+		return out
+	}
+	deciding := r.Packets[0]
+	for _, p := range r.Packets {
+		if p.Label == out.end.Label {
+			deciding = p
+		}
+	}
+	for _, b := range deciding.Branches {
+		if b.Verdict == deciding.Verdict && b.Mirror == "" {
+			out.end.Chassis, out.end.Port, out.end.Reason = b.End.Chassis, b.End.Port, b.Reason
+			break
+		}
+	}
+	for _, b := range r.Packets[0].Branches {
+		if b.Verdict == engine.Delivered || b.Verdict == engine.External {
+			out.server += fmt.Sprintf("%s %s %s %s;", b.End.Kind, b.End.Port, b.Header.IPSrc, b.Header.IPDst)
+		}
+	}
+	return out
+}
+
+// comparePairs asks the pairs with the change, and reports those that are different.
+func (t *task) comparePairs(ctx context.Context, run *deployment.Run) error {
+	after, err := t.askPairs(ctx, run)
+	if err != nil {
+		return err
+	}
+	for i, pair := range t.Pairs {
+		was, is := &t.pairs[i], &after[i]
+		fate := pairFate(was, is)
+		count(&t.out.Counts.Pairs, fate)
+		if fate != report.FateGoesOn && fate != report.FateBroken {
+			t.out.Pairs = append(t.out.Pairs, report.WhatIfPair{Fate: fate, Text: pair.Text, From: pair.From, To: pair.To, Proto: was.proto, Before: was.end, After: is.end})
+		}
+	}
+	return nil
+}
+
+// pairFate compares a pair before and after a change.
+func pairFate(before, after *pairEnd) report.Fate {
+	switch {
+	case before.unknown || after.unknown:
+		return report.FateUnknown
+	case before.works && !after.works:
+		return report.FateDies
+	case !before.works && after.works:
+		return report.FateRevives
+	case !before.works:
+		return report.FateBroken
+	case before.server != after.server:
+		return report.FateMoves
+	}
+	return report.FateGoesOn
+}

@@ -1,0 +1,368 @@
+package whatif
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/replica"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// Request is what is asked.
+type Request struct {
+	Change replica.Change
+	// Chassis are those that are copied and whose connections are compared.
+	Chassis []*ovn.Chassis
+	Pairs   []Pair
+	// NoConnections leaves the live connections out: only the pairs are compared.
+	NoConnections bool
+	MaxDump       int // as in node.TraceRequest
+	Limit         int // maximum number of entries of a chassis; 0: no limit
+	// Options reach the deployment; chassis that are not copied are reached by them.
+	Options deployment.Options
+	// Keep leaves the room with its daemons.
+	Keep bool
+	// Say is called with what is being done.
+	Say func(string)
+}
+
+// DiffersError reports that the copy is not what it is a copy of: what it would say is about another
+// deployment.
+type DiffersError struct{ What string }
+
+func (e *DiffersError) Error() string { return "the copy differs from the deployment: " + e.What }
+
+// Failure classifies the error as undetermined.
+func (e *DiffersError) Failure() (failure.Kind, string) {
+	return failure.Undetermined, "ask again: the deployment may have changed meanwhile; else doctor says whether ovn-northd and ovn-controller have caught up"
+}
+
+// task is one run of Run.
+type task struct {
+	Request
+	live    *deployment.Run
+	infos   map[string]*node.Info
+	health  map[string]*node.Health
+	entries map[string][]ctstate.Entry
+	conns   []*live
+	out     *report.WhatIfReport
+	copied  *replica.Replica
+	pairs   []pairEnd // before the change
+}
+
+// Run compares before and after. run is one of the live deployment, which is only read.
+func Run(ctx context.Context, run *deployment.Run, req Request) (*report.WhatIfReport, error) {
+	if run.NB == nil {
+		return nil, usage.Errorf("--nb REMOTES", "what-if changes a copy of the Northbound database, which was not reached")
+	}
+	t := &task{Request: req, live: run, infos: map[string]*node.Info{}, health: map[string]*node.Health{}, entries: map[string][]ctstate.Entry{}}
+	t.out = &report.WhatIfReport{Schema: report.Schema, Change: describe(req.Change), Connections: []report.WhatIfConnection{},
+		Pairs: []report.WhatIfPair{}, Chassis: []string{}, Warnings: run.Warnings()}
+	if err := t.read(ctx); err != nil {
+		return nil, err
+	}
+	room, err := rebuild.Open(rebuild.Options{Keep: req.Keep})
+	if err != nil {
+		return nil, err
+	}
+	defer room.Close()
+	if req.Keep {
+		t.warn("the copy is left in %s", room.Dir)
+	}
+	t.copied, err = replica.New(ctx, room, replica.Source{NB: run.NB.DB, SB: run.SB.DB, Chassis: t.infos}, t.Say)
+	if err != nil {
+		return nil, err
+	}
+	defer t.copied.Close()
+	if err := t.same(ctx); err != nil {
+		return nil, err
+	}
+	before, err := t.gateways(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.inCopy(ctx, t.entries, t.before); err != nil {
+		return nil, err
+	}
+	t.Say("making the change")
+	if err := t.copied.Listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.copied.Apply(ctx, req.Change); err != nil {
+		return nil, err
+	}
+	sent, err := t.copied.Flushed()
+	if err != nil {
+		return nil, err
+	}
+	flush := flushes(sent)
+	if err := t.inCopy(ctx, flush.left(t.entries), func(ctx context.Context, r *deployment.Run) error { return t.after(ctx, r, flush) }); err != nil {
+		return nil, err
+	}
+	after, err := t.gateways(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.moved(before, after)
+	return t.out, nil
+}
+
+func (t *task) warn(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(t.out.Warnings, text) {
+		t.out.Warnings = append(t.out.Warnings, text)
+	}
+}
+
+// describe returns a change in words, one step each.
+func describe(c replica.Change) []string {
+	out := []string{}
+	if c.File != "" {
+		out = append(out, "the Northbound database "+c.File)
+	}
+	for _, words := range c.Run {
+		out = append(out, "ovn-nbctl "+strings.Join(words, " "))
+	}
+	for _, name := range c.Moves {
+		out = append(out, "the gateways of "+name+" move")
+	}
+	for _, name := range c.Down {
+		out = append(out, name+" fails")
+	}
+	return out
+}
+
+// read reads the nodes and their entries.
+func (t *task) read(ctx context.Context) error {
+	t.Say("reading the live connections")
+	res, err := gather.Read(ctx, t.live.SB, t.live.Nodes, t.Chassis, gather.Request{Limit: t.Limit, MaxDump: t.MaxDump})
+	if err != nil {
+		return err
+	}
+	defer res.Release()
+	for _, c := range res.Chassis {
+		if c.Err != nil {
+			return c.Err
+		}
+		t.infos[c.Name] = c.Info
+		t.out.Chassis = append(t.out.Chassis, c.Name)
+	}
+	t.out.Warnings = append(t.out.Warnings, publish.Listed(res).Warnings...)
+	t.out.Versions = publish.New(t.infos).Versions
+	for _, row := range t.Chassis {
+		n, err := t.live.Nodes.Node(ctx, row)
+		if err != nil {
+			return err
+		}
+		if e, ok := n.(node.Examiner); ok && t.infos[row.Name].Datapath == "system" {
+			if t.health[row.Name], err = e.Health(ctx); err != nil {
+				t.warn("the conntrack settings of %s are taken to be the usual ones: %v", row.Name, err)
+			}
+		}
+	}
+	for c := range res.Connections() {
+		for _, leg := range c.Legs {
+			t.entries[leg.Chassis] = append(t.entries[leg.Chassis], leg.Entry)
+		}
+		switch {
+		case t.NoConnections:
+		case closing(&c):
+			t.out.Counts.Closing++
+		default:
+			c.Legs = slices.Clone(c.Legs)
+			t.conns = append(t.conns, &live{conn: c})
+		}
+	}
+	slices.SortFunc(t.conns, func(a, b *live) int { return connection.Compare(a.conn, b.conn) })
+	return nil
+}
+
+// same returns a *DiffersError unless every port is where it is in the deployment.
+func (t *task) same(ctx context.Context) error {
+	where := func(sb *ovn.SB) (map[string]string, error) {
+		res, err := sb.Select(ctx, ovsdb.From("Port_Binding", "logical_port", "chassis"), ovsdb.From("Chassis", "name"))
+		if err != nil {
+			return nil, err
+		}
+		names := map[ovsdb.UUID]string{}
+		for _, r := range res[1] {
+			names[r.UUID()] = r.Str("name")
+		}
+		out := map[string]string{}
+		for _, r := range res[0] {
+			out[r.Str("logical_port")] = names[r.Ref("chassis")]
+		}
+		return out, nil
+	}
+	real, err := where(t.live.SB)
+	if err != nil {
+		return err
+	}
+	ours, err := where(t.copied.Southbound())
+	if err != nil {
+		return err
+	}
+	for _, port := range slices.Sorted(maps.Keys(real)) {
+		if real[port] != ours[port] {
+			return &DiffersError{fmt.Sprintf("port %s is on chassis %q, and on %q in the copy", port, real[port], ours[port])}
+		}
+	}
+	return nil
+}
+
+// inCopy lets f use a run of the copy over entries by chassis.
+func (t *task) inCopy(ctx context.Context, entries map[string][]ctstate.Entry, f func(context.Context, *deployment.Run) error) (err error) {
+	opt := t.Options
+	opt.SB, opt.NB, opt.AnyMember = t.copied.SB.Remote, t.copied.NB.Remote, true
+	d, err := deployment.Open(ctx, opt)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	taken := map[string]*node.Taken{}
+	for name, info := range t.infos {
+		taken[name] = node.Take(info, t.health[name], entries[name])
+	}
+	d.Rooms = t.copied.Rooms(taken)
+	run := d.Run()
+	defer func() {
+		if cerr := run.Close(ctx); err == nil {
+			err = cerr
+		}
+	}()
+	return f(ctx, run)
+}
+
+// before traces everything in the copy as it is.
+func (t *task) before(ctx context.Context, run *deployment.Run) error {
+	inv, err := inventory.Read(ctx, run.NB, run.SB)
+	if err != nil {
+		return err
+	}
+	where, p := newClients(run, inv), &passer{run: run, down: func(string) bool { return false }}
+	for i, l := range t.conns {
+		if i%50 == 0 {
+			t.Say(fmt.Sprintf("tracing %d of %d live connections as they are", i, len(t.conns)))
+		}
+		if err := where.place(ctx, l); err != nil {
+			return err
+		}
+		if l.before, err = p.pass(ctx, l, nil); err != nil {
+			return err
+		}
+		l.client, l.server = publish.Ends(&l.conn, inv)
+		if decides, ok := l.before.failing(); ok {
+			l.was = ptr(t.end(ctx, run, l, decides))
+		}
+	}
+	t.pairs, err = t.askPairs(ctx, run)
+	return err
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// after traces everything with the change, and reports what is different.
+func (t *task) after(ctx context.Context, run *deployment.Run, f flushes) error {
+	p := &passer{run: run, down: t.copied.IsDown}
+	for i, l := range t.conns {
+		if i%50 == 0 {
+			t.Say(fmt.Sprintf("tracing %d of %d live connections with the change", i, len(t.conns)))
+		}
+		after, err := p.pass(ctx, l, &l.before)
+		if err != nil {
+			return err
+		}
+		fate, direction := fateOf(&l.before, &after, strict(l.packet.Proto))
+		count(&t.out.Counts.Connections, fate)
+		if fate == report.FateGoesOn || fate == report.FateBroken {
+			continue
+		}
+		t.out.Connections = append(t.out.Connections, t.differs(ctx, run, l, &after, fate, direction, f))
+	}
+	slices.SortStableFunc(t.out.Connections, func(a, b report.WhatIfConnection) int {
+		return slices.Index(order, a.Fate) - slices.Index(order, b.Fate)
+	})
+	return t.comparePairs(ctx, run)
+}
+
+// differs is the report of a connection to which the change makes a difference.
+func (t *task) differs(ctx context.Context, run *deployment.Run, l *live, after *both, fate report.Fate, direction report.Direction, f flushes) report.WhatIfConnection {
+	of := func(b *both) *passage {
+		if direction == report.DirectionReply && b.original.passes() {
+			return &b.reply
+		}
+		return &b.original
+	}
+	first := l.conn.Orig()
+	out := report.WhatIfConnection{Fate: fate, Proto: packet.ProtoName(first.Proto), Original: *publish.Tuple(first), Translated: *publish.Tuple(l.conn.Translated()),
+		Client: l.client, Server: l.server, Direction: direction, After: t.end(ctx, run, l, of(after)), Flushed: f.of(&l.conn)}
+	if l.was != nil {
+		out.Before = *l.was
+	} else {
+		out.Before = t.end(ctx, nil, l, of(&l.before))
+	}
+	return out
+}
+
+// end is the report of a packet's end. Without a run its reason is left out.
+func (t *task) end(ctx context.Context, run *deployment.Run, l *live, p *passage) report.WhatIfEnd {
+	out := report.WhatIfEnd{Verdict: p.verdict, Text: p.why}
+	if p.passes() {
+		out.Chassis, out.Port = p.at.Chassis, p.at.Port
+		out.Text = placeOf(p.at).text(l.packet.Proto)
+		out.Tuple = publish.Tuple(tupleOf(p.at.Packet))
+		return out
+	}
+	if p.trace == nil || run == nil {
+		return out
+	}
+	rep := publish.New(nil)
+	run.Publisher.Trace(ctx, rep, p.trace)
+	for _, b := range rep.Packets[0].Branches {
+		if b.Verdict != p.trace.Verdict || b.Mirror != "" {
+			continue
+		}
+		out.Chassis, out.Port, out.Reason = b.End.Chassis, b.End.Port, b.Reason
+		if b.Reason != nil && out.Text == "" {
+			out.Text = b.Reason.Text
+		}
+		break
+	}
+	return out
+}
+
+// tupleOf returns a packet's tuple.
+func tupleOf(p packet.Packet) ctstate.Tuple {
+	t := ctstate.Tuple{Proto: p.Proto, Src: netip.AddrPortFrom(p.Src, p.SrcPort), Dst: netip.AddrPortFrom(p.Dst, p.DstPort)}
+	if p.IsICMP() || p.IsICMPv6() {
+		t.ICMPType, t.ICMPCode, t.ICMPID = p.ICMPType, p.ICMPCode, p.ICMPID
+	}
+	return t
+}
+
+// failing returns the packet that does not arrive, or of which that is not determined.
+func (b *both) failing() (*passage, bool) {
+	switch {
+	case b.original.unknown() || !b.original.passes():
+		return &b.original, true
+	case !b.oneWay && (b.reply.unknown() || !b.reply.passes()):
+		return &b.reply, true
+	}
+	return nil, false
+}
