@@ -2,6 +2,7 @@ package node
 
 import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
 // Taken is conntrack entries that were read elsewhere, and the model that works on them: for daemons
@@ -11,14 +12,14 @@ type Taken struct {
 	Tracker ctstate.Tracker
 	// Entries are those of the table, for List.
 	Entries []ctstate.Entry
-	// Datapath and Kernel are those of the place where the entries were read, as in Info.
-	Datapath, Kernel string
+	// Of is the node where the entries were read.
+	Of *Info
 }
 
 // Take returns entries that a node has listed, as that node looks them up. health is what the node
 // says of its settings; nil: they are the usual ones.
 func Take(of *Info, health *Health, entries []ctstate.Entry) *Taken {
-	c := &Taken{Table: ctstate.NewMemTable(entries...), Entries: entries, Datapath: of.Datapath, Kernel: of.Kernel}
+	c := &Taken{Table: ctstate.NewMemTable(entries...), Entries: entries, Of: of}
 	if of.Datapath != "system" {
 		u := ctstate.NewUserspace()
 		u.Release, _ = ctstate.ParseRelease(of.OVSVersion) // of one that cannot be read, the newest
@@ -37,10 +38,22 @@ func Take(of *Info, health *Health, entries []ctstate.Entry) *Taken {
 	return c
 }
 
-// describe sets what info says of the place where the entries were read.
+// describe sets what info says of the machine: that where the entries were read, not this one.
 func (c *Taken) describe(info *Info) {
-	if c != nil {
-		info.Datapath, info.Kernel = c.Datapath, c.Kernel
+	if c == nil {
+		return
+	}
+	info.Datapath, info.Kernel = c.Of.Datapath, c.Of.Kernel
+	info.Listeners, info.AwayIPs = c.Of.Listeners, c.Of.AwayIPs
+	for i := range info.Ports {
+		if p := &info.Ports[i]; p.Kind == engine.PortTunnel {
+			p.Source = ""
+			for _, of := range c.Of.Ports {
+				if of.Kind == engine.PortTunnel && of.Options["remote_ip"] == p.Options["remote_ip"] {
+					p.Source = of.Source
+				}
+			}
+		}
 	}
 }
 
