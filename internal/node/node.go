@@ -71,18 +71,18 @@ type CommitResult struct {
 
 // Info describes a node.
 type Info struct {
-	Tool           string            `json:"tool"`
-	SystemID       string            `json:"system_id"`
-	Hostname       string            `json:"hostname"`
-	OVSVersion     string            `json:"ovs_version"`
-	OVNVersion     string            `json:"ovn_version,omitempty"`
-	Kernel         string            `json:"kernel"`
-	Datapath       string            `json:"datapath"` // of the integration bridge: system, netdev
-	OVNRemote      string            `json:"ovn_remote,omitempty"`
-	Bridge         string            `json:"bridge"` // the integration bridge
+	Tool       string `json:"tool"`
+	SystemID   string `json:"system_id"`
+	Hostname   string `json:"hostname"`
+	OVSVersion string `json:"ovs_version"`
+	OVNVersion string `json:"ovn_version,omitempty"`
+	Kernel     string `json:"kernel"`
+	Datapath   string `json:"datapath"` // of the integration bridge: system, netdev
+	OVNRemote  string `json:"ovn_remote,omitempty"`
+	Bridge     string `json:"bridge"` // the integration bridge
 	// Settings are ovn-controller's, of the Open_vSwitch row: ovn-encap-type and others; nil from an
 	// older node.
-	Settings map[string]string `json:"settings,omitempty"`
+	Settings       map[string]string `json:"settings,omitempty"`
 	BridgeMappings map[string]string `json:"bridge_mappings,omitempty"`
 	EncapIPs       []string          `json:"encap_ips,omitempty"`
 	EncapTypes     []string          `json:"encap_types,omitempty"`

@@ -31,6 +31,9 @@ type passage struct {
 	trace    *driver.Trace  // nil where it cannot enter
 	at       *driver.Branch // by which it arrives; nil where it does not
 	why      string         // why it cannot enter
+	// waits is the destination of a packet that waits until somebody answers for that address; the zero
+	// AddrPort for any other.
+	waits netip.AddrPort
 }
 
 // passes reports whether the packet arrives.
@@ -50,6 +53,7 @@ func passageOf(t *driver.Trace, dead func(chassis string) bool) passage {
 		}
 	}
 	if p.unknown() {
+		p.waits = waitsFor(t)
 		return p
 	}
 	lost := 0
@@ -76,6 +80,29 @@ func passageOf(t *driver.Trace, dead func(chassis string) bool) passage {
 	}
 	slices.SortFunc(p.arrivals, compare)
 	return p
+}
+
+// waitsFor returns the destination of a packet whose every end is that OVN asks for its destination
+// itself, which is the next hop.
+func waitsFor(t *driver.Trace) netip.AddrPort {
+	to := netip.AddrPort{}
+	for _, b := range t.Branches {
+		if b.Mirror != "" || b.Made != "" || b.Ignored {
+			continue
+		}
+		dst := netip.AddrPortFrom(b.Packet.Dst, b.Packet.DstPort)
+		if b.Verdict != engine.Controller || b.Cause == nil || b.Cause.Awaits != b.Packet.Dst || to.IsValid() && to != dst {
+			return netip.AddrPort{}
+		}
+		to = dst
+	}
+	return to
+}
+
+// elsewhere reports whether a packet that waits for an answer goes elsewhere than it went before,
+// whether somebody answers or not.
+func (p *passage) elsewhere(before *passage) bool {
+	return p.waits.IsValid() && before.passes() && !slices.ContainsFunc(before.arrivals, func(at place) bool { return at.dst == p.waits })
 }
 
 func placeOf(b *driver.Branch) place {
@@ -122,6 +149,10 @@ func fateOf(before, after *both, strict bool) (fate report.Fate, direction repor
 	switch {
 	case before.unknown():
 		return report.FateUnknown, undetermined(before)
+	case before.works() && after.original.elsewhere(&before.original):
+		return report.FateDies, report.DirectionOriginal
+	case before.works() && !before.oneWay && after.original.passes() && after.reply.elsewhere(&before.reply):
+		return report.FateDies, report.DirectionReply
 	case after.unknown():
 		return report.FateUnknown, undetermined(after)
 	case !before.works() && !after.works():

@@ -1,0 +1,320 @@
+package campaign
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
+)
+
+// Change is a change of the configuration whose effect on live connections is predicted, and then
+// seen. The commands are those of ovn-nbctl.
+type Change struct {
+	What            string
+	Setup, Teardown []string // before the connections are made, and after all
+	Flows           []Flow   // connections that the change is about, beside those of every change
+	Apply, Undo     []string
+}
+
+// ChangeKind draws changes of one kind.
+type ChangeKind struct {
+	Name string
+	Draw func(d *draw) Change
+}
+
+// WhatIfScore counts the results of changes.
+type WhatIfScore struct {
+	Changes, Connections int
+	Right                int // predicted as it was then seen
+	Wrong                int // predicted to die, or not determined, and went on
+	Missed               int // predicted to go on, and died
+}
+
+// standing are the flows of which connections live during every change.
+var standing = []Flow{
+	{From: "sw0-p1", To: "sw1-p2", Proto: "tcp", Dport: 8080},
+	{From: "sw0-p3", To: "sw1-p3", Proto: "icmp"},
+	{From: "sw0-p1", To: "30.0.0.10", Proto: "tcp", Dport: 80},
+	{From: "sw0-p2", To: "30.0.0.10", Proto: "udp", Dport: 53},
+	{From: "sw0-p3", To: "30.0.0.11", Proto: "tcp", Dport: 80},
+	{From: "sw0-p1", To: "sw2-p1", Proto: "tcp", Dport: 8080},
+	{From: "sw0-p2", To: "sw2-p2", Proto: "udp", Dport: 53},
+	{From: "sw3-p3", To: "ext1", Proto: "tcp", Dport: 80},
+	{From: "sw3-p3", To: "ext1", Proto: "udp", Dport: 123},
+	{From: "ext1", To: "172.16.0.10", Proto: "tcp", Dport: 22},
+	{From: "ext1", To: "172.16.0.11", Proto: "tcp", Dport: 22},
+	{From: "ext1", To: "172.16.0.50", Proto: "tcp", Dport: 80},
+	{From: "sw4-p2", To: "ext3", Proto: "tcp", Dport: 443},
+	{From: "ext3", To: "172.17.0.30", Proto: "udp", Dport: 4500},
+	{From: "ext3", To: "172.17.0.50", Proto: "tcp", Dport: 80},
+	{From: "sw4-p1", To: "30.0.0.20", Proto: "tcp", Dport: 80},
+}
+
+// WhatIf draws changes, lets the tool predict each, makes it, and compares. It takes the kinds in
+// turn.
+func (r *Runner) WhatIf(ctx context.Context, kinds []ChangeKind, changes int, seed uint64) (WhatIfScore, error) {
+	score := WhatIfScore{}
+	order := rand.New(rand.NewPCG(seed, 1<<33))
+	var turn []int
+	for n := range changes {
+		if ctx.Err() != nil {
+			return score, ctx.Err()
+		}
+		if len(turn) == 0 {
+			turn = order.Perm(len(kinds))
+		}
+		kind := kinds[turn[0]]
+		turn = turn[1:]
+		d := &draw{rand.New(rand.NewPCG(seed, uint64(n)+1)), r.Lab.Topo, n}
+		c := kind.Draw(d)
+		began := time.Now()
+		got, lines, err := r.predicted(ctx, c)
+		if err != nil {
+			return score, fmt.Errorf("change %d (%s: %s): %w", n+1, kind.Name, c.What, err)
+		}
+		score.Changes++
+		score.Connections += got.Connections
+		score.Right += got.Right
+		score.Wrong += got.Wrong
+		score.Missed += got.Missed
+		fmt.Fprintf(r.Out, "whatif: %3d/%d %-18s right %2d wrong %d missed %d %5.1f s  %s\n", n+1, changes, kind.Name, got.Right, got.Wrong, got.Missed,
+			time.Since(began).Seconds(), c.What)
+		for _, l := range lines {
+			fmt.Fprintf(r.Out, "        %s\n", l)
+		}
+	}
+	return score, nil
+}
+
+// talk is a live connection and its next packets: the client's, and the server's.
+type talk struct {
+	flow   Flow
+	next   [2]probe.Packet
+	before [2]string // where they arrive
+}
+
+// predicted makes the connections, asks, makes the change, and compares.
+func (r *Runner) predicted(ctx context.Context, c Change) (score WhatIfScore, lines []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, instanceTimeout)
+	defer cancel()
+	defer func() {
+		cctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+		defer cancel()
+		r.dirty = true
+		err = errors.Join(err, r.change(cctx, c.Teardown, true), r.Probe.Flush())
+	}()
+	if err := r.Probe.Flush(); err != nil {
+		return score, nil, err
+	}
+	r.dirty = true
+	if err := r.change(ctx, c.Setup, true); err != nil {
+		return score, nil, err
+	}
+	talks, err := r.talks(ctx, slices.Concat(standing, c.Flows))
+	if err != nil {
+		return score, nil, err
+	}
+	answer, err := r.askWhatIf(ctx, c.Apply)
+	if err != nil {
+		return score, nil, err
+	}
+	r.dirty = true
+	err = r.change(ctx, c.Apply, true)
+	if err == nil {
+		score, lines, err = r.compareTalks(ctx, talks, answer)
+	}
+	cctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer stop()
+	r.dirty = true
+	return score, lines, errors.Join(err, r.change(cctx, c.Undo, true))
+}
+
+// talks makes a connection of each flow. Those that no chassis has an entry of are no live
+// connections, and are left out.
+func (r *Runner) talks(ctx context.Context, flows []Flow) ([]*talk, error) {
+	var out []*talk
+	for _, f := range flows {
+		var t *talk
+		for range 3 { // an answer may come too late for the probe
+			whole, sent, err := r.works(ctx, f)
+			if err != nil {
+				return nil, err
+			}
+			if !whole {
+				continue
+			}
+			t = &talk{flow: f}
+			t.next[0], t.next[1] = sent[0].Packet, sent[1].Packet
+			if f.Proto == "tcp" {
+				t.next[0], t.next[1].Flags = sent[2].Packet, "ack"
+				t.next[1].Seq++
+			}
+			break
+		}
+		if t == nil {
+			continue // the set-up does not let it through: it never lives
+		}
+		out = append(out, t)
+	}
+	entries, err := r.Probe.Entries()
+	if err != nil {
+		return nil, err
+	}
+	out = slices.DeleteFunc(out, func(t *talk) bool {
+		p := t.next[0]
+		for _, list := range entries {
+			for _, e := range list {
+				if e.Orig.Src.String() == p.Src && e.Orig.Dst.String() == p.Dst && (p.Sport == 0 || int(e.Orig.Sport) == p.Sport && int(e.Orig.Dport) == p.Dport) {
+					return false
+				}
+			}
+		}
+		return true
+	})
+	for _, t := range out {
+		if t.before, err = r.speak(ctx, t); err != nil {
+			return nil, err
+		}
+		if t.before[0] == "" || t.before[1] == "" {
+			return nil, fmt.Errorf("%s does not go on before the change: client's next packet %q, server's %q", t.flow, t.before[0], t.before[1])
+		}
+	}
+	return out, nil
+}
+
+// speakTries is how often a packet that does not arrive is sent: on a busy machine the probe may miss
+// one.
+const speakTries = 2
+
+// speak sends the next packets of a connection and returns where they arrive, and as what; empty
+// where they do not.
+func (r *Runner) speak(ctx context.Context, t *talk) (out [2]string, err error) {
+	for i, p := range t.next {
+		for range speakTries {
+			real, err := r.Probe.SendOne(ctx, p)
+			if err != nil {
+				return out, err
+			}
+			if out[i] = arrivals(real); out[i] != "" {
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+// arrivals returns where a packet arrived and with which addresses. The chassis by which it leaves for
+// the physical network makes no difference to who receives it.
+func arrivals(real *probe.Reality) string {
+	var out []string
+	for _, e := range real.Ends {
+		end := e.End
+		if strings.HasPrefix(end, "external ") {
+			end = "external"
+		}
+		h := e.Frame.Header
+		text := fmt.Sprintf("%s %s:%s > %s:%s", end, h["ip_src"], h["l4_src"], h["ip_dst"], h["l4_dst"])
+		if !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
+// WhatIfAnswer is what the tool says of a change.
+type WhatIfAnswer struct {
+	Counts struct {
+		Connections struct{ Compared int } `json:"connections"`
+	} `json:"counts"`
+	Connections []struct {
+		Fate     string `json:"fate"`
+		Proto    string `json:"proto"`
+		Original struct {
+			Src, Dst string
+			Sport    int
+			Dport    int
+		} `json:"original"`
+		Direction string `json:"direction"`
+		After     struct {
+			Text string `json:"text"`
+		} `json:"after"`
+		Before struct {
+			Text string `json:"text"`
+		} `json:"before"`
+	} `json:"connections"`
+	Warnings []string `json:"warnings"`
+}
+
+// askWhatIf lets the tool predict a change.
+func (r *Runner) askWhatIf(ctx context.Context, commands []string) (*WhatIfAnswer, error) {
+	z := r.Lab.Topo.Zone("")
+	argv := append([]string{"what-if", "-o", "json", "--timeout", toolTimeout.String(), "--sb", z.SB(), "--nb", z.NB()}, r.Lab.Topo.NodeFlags(r.Tool)...)
+	for _, c := range commands {
+		argv = append(argv, "--nb-run", c)
+	}
+	ctx, cancel := context.WithTimeout(ctx, toolTimeout+30*time.Second)
+	defer cancel()
+	run, err := r.Lab.RunTool(ctx, r.Tool, argv...)
+	a := &WhatIfAnswer{}
+	if err == nil {
+		err = run.JSON(a)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("what-if: %w", err)
+	}
+	return a, nil
+}
+
+// fate returns what the tool says of a connection: dies, moves, unknown, or goes-on if it lists no
+// difference; and why.
+func (a *WhatIfAnswer) fate(t *talk) (fate, text string) {
+	p := t.next[0]
+	for _, c := range a.Connections {
+		o := c.Original
+		if strings.TrimSuffix(c.Proto, "6") == strings.TrimSuffix(p.Proto, "6") && o.Src == p.Src && o.Dst == p.Dst && o.Sport == p.Sport && o.Dport == p.Dport {
+			return c.Fate, fmt.Sprintf("%s: now %s; then %s", c.Direction, c.Before.Text, c.After.Text)
+		}
+	}
+	return "goes-on", ""
+}
+
+// compareTalks sends the next packets with the change made, and compares with the prediction.
+func (r *Runner) compareTalks(ctx context.Context, talks []*talk, a *WhatIfAnswer) (score WhatIfScore, lines []string, err error) {
+	for _, t := range talks {
+		after, err := r.speak(ctx, t)
+		if err != nil {
+			return score, lines, err
+		}
+		score.Connections++
+		died := after != t.before
+		fate, text := a.fate(t)
+		if fate == "dies" || fate == "moves" {
+			text = cmp.Or(text, fate)
+		}
+		switch said := fate == "dies" || fate == "moves"; {
+		case said == died && fate != "unknown":
+			score.Right++
+			continue
+		case died && fate == "goes-on":
+			score.Missed++
+		default:
+			score.Wrong++
+		}
+		lines = append(lines, fmt.Sprintf("%s (%s:%d): said %s %s", t.flow, t.next[0].Src, t.next[0].Sport, fate, text),
+			fmt.Sprintf("  the client's packet arrived at %q, then at %q; the server's at %q, then at %q", t.before[0], after[0], t.before[1], after[1]))
+	}
+	if len(a.Warnings) > 0 && len(lines) > 0 {
+		lines = append(lines, "warnings: "+strings.Join(a.Warnings, "; "))
+	}
+	return score, lines, nil
+}
+
+// ChangeKinds returns the kinds of change.
+func ChangeKinds() []ChangeKind { return changeKinds }

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/campaign"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
+)
+
+// whatIfFlags are the flags of the command and of its part in the instance.
+type whatIfFlags struct {
+	changes int
+	seed    uint64
+	kinds   string
+}
+
+func (w *whatIfFlags) parse(args []string) error {
+	fs := flag.NewFlagSet("whatif", flag.ContinueOnError)
+	fs.IntVar(&w.changes, "changes", 0, "number of changes to make; 0: each kind once")
+	fs.Uint64Var(&w.seed, "seed", 1, "seed of what is drawn")
+	fs.StringVar(&w.kinds, "kinds", "", "kinds to draw from (regular expression)")
+	if err := fs.Parse(args); err != nil {
+		return &guest.ExitError{Code: 2}
+	}
+	return nil
+}
+
+// cmdInsideWhatIf makes changes in the lab of this instance that the tool has predicted.
+func cmdInsideWhatIf(ctx context.Context, args []string) error {
+	var w whatIfFlags
+	if err := w.parse(args); err != nil {
+		return err
+	}
+	re, err := regexp.Compile(w.kinds)
+	if err != nil {
+		return err
+	}
+	kinds := slices.DeleteFunc(slices.Clone(campaign.ChangeKinds()), func(k campaign.ChangeKind) bool { return !re.MatchString(k.Name) })
+	if len(kinds) == 0 {
+		return fmt.Errorf("no kind %q", w.kinds)
+	}
+	r, done, err := openCampaign(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	r.Tool = builtTool
+	if w.changes == 0 {
+		w.changes = len(kinds)
+	}
+	score, err := r.WhatIf(ctx, kinds, w.changes, w.seed)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("whatif: changes=%d connections=%d right=%d wrong=%d missed=%d seed=%d\n", score.Changes, score.Connections, score.Right, score.Wrong, score.Missed, w.seed)
+	if score.Wrong+score.Missed > 0 {
+		return &guest.ExitError{Code: 1}
+	}
+	return nil
+}
