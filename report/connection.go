@@ -10,8 +10,11 @@ type ConnectionsReport struct {
 	// Summary counts the connections, with --summary only.
 	Summary *ConnectionSummary `json:"summary,omitempty"`
 	// Chassis are the chassis that were asked.
-	Chassis  []ListedChassis `json:"chassis"`
-	Warnings []string        `json:"warnings"` // what may be missing
+	Chassis []ListedChassis `json:"chassis"`
+	// AskedOf is the number of chassis, if not all of them were asked: the others cannot have entries
+	// of the filter's addresses, as the logical networks are.
+	AskedOf  int      `json:"asked_of,omitempty"`
+	Warnings []string `json:"warnings"` // what may be missing
 }
 
 // ListedChassis is what a chassis answered to conn.

@@ -70,7 +70,7 @@ func (a *app) connCmd() *cobra.Command {
 	}
 	c.add(cmd)
 	fl := cmd.Flags()
-	fl.StringArrayVar(&f.chassis, "chassis", nil, "ask only this chassis, repeatable")
+	fl.StringArrayVar(&f.chassis, "chassis", nil, "ask only this chassis, repeatable; * asks every one (else those on which the filter's addresses can be)")
 	fl.StringVar(&f.from, "from", "", "client: a logical port or an address, before or after NAT")
 	fl.StringVar(&f.to, "to", "", "server: a logical port or an address, before or after NAT")
 	fl.StringSliceVar(&f.states, "state", nil, "state of at least one entry: ESTABLISHED, SYN_SENT, UNREPLIED, ...")
@@ -173,15 +173,19 @@ func (f *connFlags) resolve(ctx context.Context, run *deployment.Run, filter *co
 
 // listConnections reads the connections and prints them.
 func (a *app) listConnections(ctx context.Context, c *common, f *connFlags, run *deployment.Run, chassis []*ovn.Chassis, filter connection.Filter) error {
-	res, err := gather.Read(ctx, run.SB, run.Nodes, chassis, gather.Request{Filter: filter, Limit: f.limit, MaxDump: c.dumpBound()})
-	if err != nil {
-		return err
-	}
-	defer res.Release()
 	inv, err := readInventory(ctx, run)
 	if err != nil {
 		return err
 	}
+	req := gather.Request{Filter: filter, Limit: f.limit, MaxDump: c.dumpBound()}
+	if len(f.chassis) == 0 && inv != nil {
+		req.Places = inventory.NewPlaces(inv)
+	}
+	res, err := gather.Read(ctx, run.SB, run.Nodes, chassis, req)
+	if err != nil {
+		return err
+	}
+	defer res.Release()
 	list := publish.Listed(res)
 	list.Warnings = append(list.Warnings, run.Warnings()...)
 	matched, err := a.printConnections(c, f.summary, res, list, inv)
@@ -304,6 +308,9 @@ func addresses(ctx context.Context, run *deployment.Run, flag, spec string) ([]n
 	return out, nil
 }
 
+// everyChassis is the value of --chassis that asks all.
+const everyChassis = "*"
+
 // chosen returns the chassis that are asked: those named, else all of this zone.
 func chosen(ctx context.Context, sb *ovn.SB, names []string) ([]*ovn.Chassis, error) {
 	all, err := sb.AllChassis(ctx)
@@ -311,6 +318,9 @@ func chosen(ctx context.Context, sb *ovn.SB, names []string) ([]*ovn.Chassis, er
 		return nil, err
 	}
 	slices.SortFunc(all, func(a, b *ovn.Chassis) int { return strings.Compare(a.Name, b.Name) })
+	if slices.Contains(names, everyChassis) {
+		names = nil
+	}
 	var known []string
 	out := slices.DeleteFunc(all, func(c *ovn.Chassis) bool {
 		known = append(known, c.Name)

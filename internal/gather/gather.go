@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -32,17 +34,32 @@ type Request struct {
 	MaxDump int // as in node.TraceRequest
 	// Former also reads entries of zones that OVN does not have now (node.ListRequest.Former).
 	Former bool
+	// Places says which chassis need not be asked. nil: all of them are asked.
+	Places Places
+}
+
+// Places says on which chassis entries can be.
+type Places interface {
+	// OfAddress returns the chassis that packets with the address can pass; ok is false if it does not
+	// know.
+	OfAddress(netip.Addr) (chassis []string, ok bool)
+	// OfEnd returns the chassis that can have entries of a packet because one of its ends has the
+	// address.
+	OfEnd(netip.Addr) []string
 }
 
 // Result is what was read. The caller releases it.
 type Result struct {
-	Chassis []*Chassis // in the order in which they were given
+	Chassis []*Chassis // those that were asked
+	Given   int        // number of chassis that could have been asked
 	// Former are entries of zones that OVN does not have now, which the filter selects. They are part
 	// of no connection: other software may have made them.
 	Former []connection.Record
 	// Unfinished is the number of connections, of those that the filter selects, of which legs may be
 	// missing: after maxRounds readings their tuples still led to others.
 	Unfinished int
+
+	rest []*ovn.Chassis // those that have not been asked
 
 	mu     sync.Mutex
 	store  connection.Store
@@ -105,30 +122,54 @@ func Read(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, 
 }
 
 func (r *Result) read(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, req Request) error {
-	for _, c := range chassis {
-		r.Chassis = append(r.Chassis, &Chassis{Name: c.Name})
+	r.Given = len(chassis)
+	r.rest = chassis
+	list, some := firstList(req)
+	f := newFollowing(list, req.Places)
+	f.open = func(names map[string]bool) ([]*Chassis, error) { return r.open(ctx, sb, nodes, names) }
+	first, err := f.open(f.first())
+	if err != nil {
+		return err
 	}
-	each(r.Chassis, func(i int, c *Chassis) { c.reach(ctx, nodes, chassis[i]) })
-	for _, c := range r.Chassis {
+	if some {
+		r.have = map[place]bool{}
+	}
+	each(first, func(_ int, c *Chassis) { r.list(ctx, c, list) })
+	if some {
+		if err := r.complete(ctx, f); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(r.Chassis, func(a, b *Chassis) int { return strings.Compare(a.Name, b.Name) })
+	r.side, err = owners{}.sides(ctx, sb, r.store.ZoneNames())
+	return err
+}
+
+// open connects to the chassis of these names, nil for all, that it has not connected to before. The
+// error is one of the database.
+func (r *Result) open(ctx context.Context, sb *ovn.SB, nodes Nodes, names map[string]bool) ([]*Chassis, error) {
+	var opened []*Chassis
+	var rows, rest []*ovn.Chassis
+	for _, row := range r.rest {
+		if names == nil || names[row.Name] {
+			opened, rows = append(opened, &Chassis{Name: row.Name}), append(rows, row)
+		} else {
+			rest = append(rest, row)
+		}
+	}
+	r.rest = rest
+	r.Chassis = append(r.Chassis, opened...)
+	each(opened, func(i int, c *Chassis) { c.reach(ctx, nodes, rows[i]) })
+	for _, c := range opened {
 		if c.Info == nil {
 			continue
 		}
 		var err error
 		if c.Zones, err = sb.NameZones(ctx, c.Info.Zones); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	list, some := firstList(req)
-	if some {
-		r.have = map[place]bool{}
-	}
-	each(r.Chassis, func(_ int, c *Chassis) { r.list(ctx, c, list) })
-	if some {
-		r.complete(ctx, list)
-	}
-	var err error
-	r.side, err = owners{}.sides(ctx, sb, r.store.ZoneNames())
-	return err
+	return opened, nil
 }
 
 // each runs f for every chassis, several at once.

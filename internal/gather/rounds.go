@@ -2,6 +2,7 @@ package gather
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -32,28 +33,41 @@ func firstList(req Request) (list node.ListRequest, some bool) {
 }
 
 // complete asks for the other entries of the connections found, which may have other addresses
-// after NAT.
-func (r *Result) complete(ctx context.Context, list node.ListRequest) {
-	f := following{list: list, tuples: map[ctstate.Tuple]bool{}, addrs: map[netip.Addr]bool{}}
-	for _, a := range list.Addrs {
-		f.addrs[a] = true
-	}
+// after NAT, and be on other chassis. The error is one of the database.
+func (r *Result) complete(ctx context.Context, f *following) error {
 	seen := 0
 	for round := 1; ; round++ {
-		var tuples []ctstate.Tuple
+		found := found{chassis: map[string]bool{}}
 		for ; seen < r.store.Len(); seen++ {
 			record := r.store.Record(seen)
-			tuples = f.append(tuples, &record.Entry)
+			f.note(&found, &record.Entry)
 		}
-		switch {
-		case len(tuples) == 0:
-			return
-		case round == maxRounds:
-			r.Unfinished = r.leading(tuples)
-			return
+		if len(found.tuples) == 0 && len(found.chassis) == 0 {
+			return nil
 		}
-		next := f.request(tuples)
-		each(r.Chassis, func(_ int, c *Chassis) { r.list(ctx, c, next) })
+		if round >= maxRounds && len(found.tuples) > 0 {
+			r.Unfinished = r.leading(found.tuples)
+			return nil
+		}
+		asked := r.Chassis
+		added, err := f.open(found.chassis)
+		if err != nil {
+			return err
+		}
+		if len(found.tuples) > 0 {
+			next := f.request(found.tuples)
+			for _, a := range next.Addrs {
+				f.addrs[a] = true
+			}
+			each(asked, func(_ int, c *Chassis) { r.list(ctx, c, next) })
+		}
+		if len(added) > 0 {
+			all := f.request(slices.Collect(maps.Keys(f.tuples)))
+			each(added, func(_ int, c *Chassis) {
+				r.list(ctx, c, f.list)
+				r.list(ctx, c, all)
+			})
+		}
 	}
 }
 
@@ -84,19 +98,62 @@ func flowsOf(e *ctstate.Entry) [2]ctstate.Tuple {
 // following is what the chassis have been asked for.
 type following struct {
 	list   node.ListRequest // the first request
+	places Places
+	open   func(names map[string]bool) ([]*Chassis, error) // connects to chassis; nil names: all
 	tuples map[ctstate.Tuple]bool
 	addrs  map[netip.Addr]bool
+	ends   map[netip.Addr]bool // addresses whose chassis are asked
 }
 
-// append appends the flows of an entry that nothing asked so far has covered.
-func (f *following) append(tuples []ctstate.Tuple, e *ctstate.Entry) []ctstate.Tuple {
-	for _, t := range flowsOf(e) {
-		if !f.tuples[t] && !f.addrs[t.Src.Addr()] && !f.addrs[t.Dst.Addr()] {
-			f.tuples[t] = true
-			tuples = append(tuples, t)
+func newFollowing(list node.ListRequest, places Places) *following {
+	f := &following{list: list, places: places, tuples: map[ctstate.Tuple]bool{}, addrs: map[netip.Addr]bool{}, ends: map[netip.Addr]bool{}}
+	for _, a := range list.Addrs {
+		f.addrs[a] = true
+	}
+	return f
+}
+
+// found is what entries lead to.
+type found struct {
+	tuples  []ctstate.Tuple // flows that nothing asked so far has covered
+	chassis map[string]bool // that can have entries of these and other flows
+}
+
+// first returns the chassis that are asked first; nil if it may be any.
+func (f *following) first() map[string]bool {
+	if f.places == nil || len(f.list.Addrs) == 0 {
+		return nil
+	}
+	out := map[string]bool{}
+	for _, a := range f.list.Addrs {
+		names, ok := f.places.OfAddress(a)
+		if !ok {
+			return nil
+		}
+		for _, n := range names {
+			out[n] = true
 		}
 	}
-	return tuples
+	return out
+}
+
+// note adds what an entry leads to.
+func (f *following) note(out *found, e *ctstate.Entry) {
+	for _, t := range flowsOf(e) {
+		for _, a := range [2]netip.Addr{t.Src.Addr(), t.Dst.Addr()} {
+			if f.places == nil || f.ends[a] {
+				continue
+			}
+			f.ends[a] = true
+			for _, name := range f.places.OfEnd(a) {
+				out.chassis[name] = true
+			}
+		}
+		if !f.tuples[t] && !f.addrs[t.Src.Addr()] && !f.addrs[t.Dst.Addr()] {
+			f.tuples[t] = true
+			out.tuples = append(out.tuples, t)
+		}
+	}
 }
 
 // request is the request for the entries that packets with these tuples belong to: by tuple, or by
@@ -107,13 +164,10 @@ func (f *following) request(tuples []ctstate.Tuple) node.ListRequest {
 		next.Tuples = tuples
 		return next
 	}
+	set := map[netip.Addr]bool{}
 	for _, t := range tuples {
-		for _, a := range [2]netip.Addr{t.Src.Addr(), t.Dst.Addr()} {
-			if !f.addrs[a] {
-				f.addrs[a] = true
-				next.Addrs = append(next.Addrs, a)
-			}
-		}
+		set[t.Src.Addr()], set[t.Dst.Addr()] = true, true
 	}
+	next.Addrs = slices.SortedFunc(maps.Keys(set), netip.Addr.Compare)
 	return next
 }

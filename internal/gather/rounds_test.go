@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -105,13 +107,10 @@ func TestRounds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &Result{filter: filter, have: map[place]bool{}, Chassis: []*Chassis{
+		r := &Result{Chassis: []*Chassis{
 			chassis("hv1", "system", hv1), chassis("hv2", "system", hv2), chassis("hv3", "system", hv3), chassis("hv4", kind, hv4),
 		}}
-		list := node.ListRequest{}
-		list.Addrs, _ = filter.Addrs()
-		each(r.Chassis, func(_ int, c *Chassis) { r.list(t.Context(), c, list) })
-		r.complete(t.Context(), list)
+		rounds(t, r, Request{Filter: filter})
 		all := slices.Collect(r.Connections())
 		if len(all) != 1 || len(all[0].Legs) != 4 || all[0].Legs[3].Chassis != "hv4" {
 			t.Errorf("%s: %+v", kind, all)
@@ -210,9 +209,26 @@ func rounds(t *testing.T, r *Result, req Request) {
 	t.Helper()
 	r.filter, r.have = req.Filter, map[place]bool{}
 	list, some := firstList(req)
-	each(r.Chassis, func(_ int, c *Chassis) { r.list(t.Context(), c, list) })
+	f := newFollowing(list, req.Places)
+	waiting := r.Chassis
+	r.Chassis, r.Given = nil, len(waiting)
+	f.open = func(names map[string]bool) (opened []*Chassis, err error) {
+		waiting = slices.DeleteFunc(slices.Clone(waiting), func(c *Chassis) bool {
+			open := names == nil || names[c.Name]
+			if open {
+				opened = append(opened, c)
+			}
+			return open
+		})
+		r.Chassis = append(r.Chassis, opened...)
+		return opened, nil
+	}
+	first, _ := f.open(f.first())
+	each(first, func(_ int, c *Chassis) { r.list(t.Context(), c, list) })
 	if some {
-		r.complete(t.Context(), list)
+		if err := r.complete(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -287,5 +303,59 @@ func TestWatchEnd(t *testing.T) {
 		if !errors.Is(err, fail) || reported != 1 {
 			t.Errorf("ended by %v: %d changes reported, %v", fail, reported, err)
 		}
+	}
+}
+
+// where is a Places of tests: chassis by address.
+type where map[string][]string
+
+func (w where) OfAddress(a netip.Addr) ([]string, bool) {
+	names, ok := w[a.String()]
+	return names, ok
+}
+
+func (w where) OfEnd(a netip.Addr) []string { return w[a.String()] }
+
+// Only the chassis that the filter's addresses can be on are asked, and those that the entries lead
+// to; they are asked for everything that the others were asked for.
+func TestPlaces(t *testing.T) {
+	lines := map[string][]string{
+		"hv1": {"1: tcp 10.0.0.3:4000>30.0.0.1:80 | tcp 20.0.0.4:8080>10.0.0.3:4000"},
+		"hv2": {"2: tcp 10.0.0.3:4000>20.0.0.4:8080 | tcp 20.0.0.4:8080>172.16.0.1:5000"},
+		"hv3": {"3: tcp 172.16.0.1:5000>20.0.0.4:8080", "3: tcp 10.0.0.3:9>20.0.0.9:9"},
+		"hv4": {"4: tcp 10.0.0.3:7>20.0.0.7:7"},
+	}
+	for _, c := range []struct {
+		places Places
+		asked  string
+		legs   int
+	}{
+		{where{"10.0.0.3": {"hv1"}, "20.0.0.4": {"hv2", "hv3"}}, "hv1 hv2 hv3", 4},
+		{where{"10.0.0.3": {"hv1"}, "172.16.0.1": {"hv3"}, "20.0.0.4": {"hv2"}}, "hv1 hv2 hv3", 4},
+		{where{"10.0.0.3": {"hv1", "hv2"}}, "hv1 hv2", 2},
+		{where{"20.0.0.4": {"hv1"}}, "hv1 hv2 hv3 hv4", 5}, // nobody knows where 10.0.0.3 is
+		{nil, "hv1 hv2 hv3 hv4", 5},
+	} {
+		r := &Result{}
+		for _, name := range slices.Sorted(maps.Keys(lines)) {
+			n := &table{}
+			for _, l := range lines[name] {
+				n.entries = append(n.entries, entry(t, l))
+			}
+			r.Chassis = append(r.Chassis, chassis(name, "system", n))
+		}
+		rounds(t, r, Request{Filter: connection.Filter{Host: netip.MustParseAddr("10.0.0.3")}, Places: c.places})
+		var asked []string
+		for _, ch := range r.Chassis {
+			asked = append(asked, ch.Name)
+		}
+		legs := 0
+		for conn := range r.Connections() {
+			legs += len(conn.Legs)
+		}
+		if got := strings.Join(asked, " "); got != c.asked || legs != c.legs || r.Given != 4 {
+			t.Errorf("%v: asked %s, %d legs", c.places, got, legs)
+		}
+		r.Release()
 	}
 }

@@ -55,7 +55,9 @@ type Port struct {
 	Enabled  bool
 	Workload string // "pod NAMESPACE/NAME" or "server ID"; empty if unknown
 	Chassis  string // where it is bound; empty if it is not
-	Router   *RouterPort
+	// Additional are the other chassis of a port that migrates.
+	Additional []string
+	Router     *RouterPort
 }
 
 // Has reports whether the address is one of the port's.
@@ -126,6 +128,7 @@ type RouterPort struct {
 	Router   *Router
 	Switch   *Switch // nil if it is attached to none
 	Options  map[string]string
+	Peer     string // name of a port of another router; empty if it has none
 	// Gateways are the chassis that may serve a distributed gateway port, highest priority first.
 	Gateways []Gateway
 	// Active is the chassis that has claimed the distributed gateway port (its chassisredirect

@@ -111,7 +111,7 @@ func (l *linker) allRouters() {
 		haOf[r.UUID] = r
 	}
 	for _, r := range l.config.RouterPorts {
-		p := &RouterPort{Name: r.Name, MAC: r.MAC, Networks: r.Networks, Options: r.Options}
+		p := &RouterPort{Name: r.Name, MAC: r.MAC, Networks: r.Networks, Options: r.Options, Peer: r.Peer}
 		// An HA chassis group has precedence over gateway chassis (northd, sync_gateways).
 		members := r.Gateways
 		if g, ok := haOf[r.HAGroup]; ok {
@@ -212,7 +212,10 @@ func (l *linker) places(s *ovn.State) {
 	for _, b := range s.Bindings {
 		chassis := s.Chassis[b.Chassis]
 		if p := l.ports[b.Port]; p != nil {
-			p.Chassis = chassis
+			p.Chassis, p.Additional = chassis, nil
+			for _, u := range b.Additional {
+				p.Additional = append(p.Additional, s.Chassis[u])
+			}
 			if d := s.Datapaths[b.Datapath]; d != nil {
 				l.keys[portKey{d.TunnelKey, b.TunnelKey}] = p
 			}

@@ -28,6 +28,7 @@ type RouterPortRow struct {
 	Gateways []ovsdb.UUID   // Gateway_Chassis
 	HAGroup  ovsdb.UUID     // HA_Chassis_Group
 	Options  map[string]string
+	Peer     string // a port of another router; empty for one that a switch port is attached to
 }
 
 // RouteRow is a Logical_Router_Static_Route row.
@@ -65,7 +66,7 @@ type HAGroupRow struct {
 var (
 	routerRows = ovsdb.From("Logical_Router", "name", "options", "ports", "nat", "load_balancer", "load_balancer_group",
 		"static_routes", "policies")
-	routerPortRows = ovsdb.From("Logical_Router_Port", "name", "mac", "networks", "gateway_chassis", "ha_chassis_group", "options")
+	routerPortRows = ovsdb.From("Logical_Router_Port", "name", "mac", "networks", "gateway_chassis", "ha_chassis_group", "options", "peer")
 	routeRows      = ovsdb.From("Logical_Router_Static_Route", "ip_prefix", "nexthop", "output_port", "policy", "route_table")
 	policyRows     = ovsdb.From("Logical_Router_Policy", "priority", "match", "action", "nexthop", "nexthops")
 	gatewayRows    = ovsdb.From("Gateway_Chassis", "chassis_name", "priority")
@@ -81,7 +82,7 @@ func routerRow(r *ovsdb.Row) RouterRow {
 
 func routerPortRow(r *ovsdb.Row) RouterPortRow {
 	p := RouterPortRow{UUID: r.UUID(), Name: r.Str("name"), Gateways: r.Refs("gateway_chassis"), HAGroup: r.Ref("ha_chassis_group"),
-		Options: r.Map("options")}
+		Options: r.Map("options"), Peer: r.Str("peer")}
 	for _, a := range parseAddrs([]string{r.Str("mac")}) {
 		p.MAC = a.MAC
 	}

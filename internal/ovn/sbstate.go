@@ -24,6 +24,8 @@ type BindingRow struct {
 	Datapath  ovsdb.UUID
 	TunnelKey int64
 	Chassis   ovsdb.UUID // zero if no chassis has claimed the port
+	// Additional are the other chassis of a port that migrates.
+	Additional []ovsdb.UUID
 }
 
 // MonitorRow is a Service_Monitor row.
@@ -38,9 +40,10 @@ type MonitorRow struct {
 func (s *SB) State(ctx context.Context) (*State, error) {
 	st := &State{Datapaths: map[ovsdb.UUID]*Datapath{}, Chassis: map[ovsdb.UUID]string{}}
 	err := s.each(ctx, []reader{
-		{ovsdb.From("Port_Binding", "logical_port", "type", "datapath", "tunnel_key", "chassis"), func(r *ovsdb.Row) {
+		{ovsdb.From("Port_Binding", "logical_port", "type", "datapath", "tunnel_key", "chassis", "additional_chassis"), func(r *ovsdb.Row) {
 			st.Bindings = append(st.Bindings, BindingRow{Port: r.Str("logical_port"), Type: r.Str("type"),
-				Datapath: r.Ref("datapath"), TunnelKey: r.Int("tunnel_key"), Chassis: r.Ref("chassis")})
+				Datapath: r.Ref("datapath"), TunnelKey: r.Int("tunnel_key"), Chassis: r.Ref("chassis"),
+				Additional: r.Refs("additional_chassis")})
 		}},
 		{datapathRows, func(r *ovsdb.Row) {
 			if d, err := s.datapath(r); err == nil { // the error is also the row's

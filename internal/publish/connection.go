@@ -36,6 +36,9 @@ func Listed(res *gather.Result) *report.ConnectionsReport {
 		}
 		out.Chassis = append(out.Chassis, l)
 	}
+	if res.Given > len(res.Chassis) {
+		out.AskedOf = res.Given
+	}
 	if n := res.Unfinished; n > 0 {
 		out.Warnings = append(out.Warnings, UnfinishedText(n))
 	}

@@ -82,6 +82,13 @@ func (p *Connections) End() error {
 	} else {
 		out.line(0, span{connections(p.count), bold})
 	}
+	if n := p.list.AskedOf; n > 0 {
+		var names []string
+		for _, c := range p.list.Chassis {
+			names = append(names, c.Chassis)
+		}
+		out.line(0, span{fmt.Sprintf("asked %d of %d chassis, on which these addresses can be: %s", len(names), n, strings.Join(names, ", ")), dim})
+	}
 	for _, c := range p.list.Chassis {
 		if c.HeldMS > 0 {
 			out.line(0, span{fmt.Sprintf("%s: reading the userspace datapath's table took %d ms, in which ovs-vswitchd's main thread took part", c.Chassis, c.HeldMS), dim})
