@@ -48,10 +48,13 @@ func (p *Places) OfAddress(ip netip.Addr) (chassis []string, ok bool) {
 			w.toRouter(r, nil)
 		}
 	}
-	// A port that takes packets for any MAC may use any address.
 	for _, s := range p.inv.Switches {
-		if slices.ContainsFunc(s.Ports, (*Port).mayHaveAny) {
+		switch {
+		case !slices.ContainsFunc(s.Ports, (*Port).mayHaveAny):
+		case s.routesTo(w.ip):
 			w.toSwitch(s)
+		default: // nothing that is not on the switch itself answers such an address
+			s.on(w.chassis)
 		}
 	}
 	return slices.Sorted(maps.Keys(w.chassis)), len(w.chassis) > 0
@@ -115,6 +118,24 @@ func (p *Port) on(out map[string]bool) {
 			out[c] = true
 		}
 	}
+}
+
+// on adds the chassis of a switch's ports.
+func (s *Switch) on(out map[string]bool) {
+	for _, p := range s.Ports {
+		p.on(out)
+	}
+}
+
+// routesTo reports whether a router sends packets for the address to the switch: by the network of its
+// port there, or by a static route to a next hop in it.
+func (s *Switch) routesTo(ip netip.Addr) bool {
+	return slices.ContainsFunc(s.Routers, func(p *RouterPort) bool {
+		return p.OnLink(ip) || p.Router != nil && slices.ContainsFunc(p.Router.Routes, func(r *Route) bool {
+			hop, err := netip.ParseAddr(r.NextHop)
+			return err == nil && r.Prefix.IsValid() && r.Prefix.Contains(ip) && p.OnLink(hop)
+		})
+	})
 }
 
 // gateways adds the chassis that may serve a router.
@@ -188,9 +209,7 @@ func (w *walk) toSwitch(s *Switch) {
 		return
 	}
 	w.seen[s] = true
-	for _, p := range s.Ports {
-		p.on(w.chassis)
-	}
+	s.on(w.chassis)
 	for _, p := range s.Routers {
 		w.toRouter(p.Router, p)
 	}

@@ -27,19 +27,19 @@ func tenants(more ...ovn.SwitchPortRow) *inventory.Inventory {
 	}
 	c := &ovn.Configuration{
 		Switches: []ovn.SwitchRow{
-			{UUID: id(1), Name: "sw0", Ports: ids(11, 12)},
+			{UUID: id(1), Name: "sw0", Ports: ids(11, 12, 26)},
 			{UUID: id(2), Name: "sw1", Ports: ids(13, 14)},
 			{UUID: id(3), Name: "public", Ports: ids(15, 16, 17, 18)},
 			{UUID: id(4), Name: "sw9", Ports: ids(19, 20), Balancers: ids(71)},
 			{UUID: id(5), Name: "sw2", Ports: ids(21, 22)},
 			{UUID: id(6), Name: "public2", Ports: ids(23, 24)},
-			{UUID: id(7), Name: "sw5", Ports: ids(25)},
+			{UUID: id(7), Name: "sw5", Ports: ids(25, 27)},
 		},
 		SwitchPorts: append([]ovn.SwitchPortRow{vif(11, "p0", "10.0.0.3"), to(12, "lr0-sw0"), vif(13, "p1", "20.0.0.3"), to(14, "lr0-sw1"),
 			to(15, "lr0-public"), to(16, "gr9-public"), vif(17, "floating", "172.16.0.50"), net(18), vif(19, "p9", "10.9.0.3"), to(20, "gr9-sw9"),
 			vif(21, "p2", "30.0.0.3"), to(22, "lr2-sw2"), net(23), vif(24, "flat", "172.16.0.60")}, more...),
 		Routers: []ovn.RouterRow{
-			{UUID: id(30), Name: "lr0", Ports: ids(31, 32, 33, 34), NATs: ids(51)},
+			{UUID: id(30), Name: "lr0", Ports: ids(31, 32, 33, 34), NATs: ids(51), Routes: ids(81)},
 			{UUID: id(40), Name: "gr9", Options: map[string]string{"chassis": "hv8"}, Ports: ids(41, 42), NATs: ids(52)},
 			{UUID: id(45), Name: "lr2", Ports: ids(46, 47)},
 		},
@@ -49,6 +49,7 @@ func tenants(more ...ovn.SwitchPortRow) *inventory.Inventory {
 			{UUID: id(41), Name: "gr9-public"}, {UUID: id(42), Name: "gr9-sw9"},
 			{UUID: id(46), Name: "lr2-lr0", Peer: "lr0-lr2"}, {UUID: id(47), Name: "lr2-sw2"},
 		},
+		Routes:   []ovn.RouteRow{{UUID: id(81), Prefix: prefix("10.9.9.0/24"), NextHop: "10.0.0.77"}},
 		Gateways: []ovn.GatewayRow{{UUID: id(61), Chassis: "hv6", Priority: 2}, {UUID: id(62), Chassis: "hv7", Priority: 1}},
 		NATs: []ovn.NATRow{
 			{UUID: id(51), Type: "snat", External: addr("172.16.0.1"), Logical: prefix("10.0.0.0/24")},
@@ -72,6 +73,8 @@ func tenants(more ...ovn.SwitchPortRow) *inventory.Inventory {
 // An address leads to the chassis of the networks that packets with it can reach.
 func TestPlaces(t *testing.T) {
 	anything := ovn.SwitchPortRow{UUID: id(25), Name: "any", Unknown: true}
+	there := anything // on sw0, to which 10.0.0.0/24 is routed, and 10.9.9.0/24
+	there.UUID = id(26)
 	const all = "hv1 hv10 hv2 hv3 hv4 hv5 hv6 hv7 hv8 hv9"
 	for _, c := range []struct {
 		ip, first, end string
@@ -86,6 +89,9 @@ func TestPlaces(t *testing.T) {
 		{"40.0.0.1", all, "hv6 hv7 hv8", nil}, // a VIP
 		{"8.8.8.8", "?", "", nil},
 		{"10.9.0.3", "hv10 hv11 hv8 hv9", "hv10 hv6 hv7 hv8 hv9", []ovn.SwitchPortRow{anything}}, // a port that may have it too
+		{"10.9.0.3", "hv1 hv10 hv11 hv8 hv9", "hv10 hv11 hv6 hv7 hv8 hv9", []ovn.SwitchPortRow{there}},
+		{"10.9.9.9", all[:4] + "hv10 hv11" + all[8:], "", []ovn.SwitchPortRow{there, {UUID: id(27), Name: "p99",
+			Addrs: []ovn.Addr{vifAddr("50:54:00:00:00:99", "10.9.9.9")}}}},
 	} {
 		p := inventory.NewPlaces(tenants(c.more...))
 		names, ok := p.OfAddress(addr(c.ip))
