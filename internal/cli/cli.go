@@ -84,7 +84,8 @@ reached or was not permitted; 4 not determined.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usage.Error{Msg: err.Error(), Hint: cmd.CommandPath() + " --help"}
 	})
-	root.AddCommand(a.whyCmd(), a.traceCmd(), a.sessionCmd(), a.captureCmd(), a.verifyCmd(), a.connCmd(), a.natCmd(), a.whatIfCmd(), a.nodeCmd(), a.ctCmd(), a.doctorCmd(), a.schemaCmd(), a.versionCmd())
+	root.AddCommand(a.whyCmd(), a.traceCmd(), a.sessionCmd(), a.captureCmd(), a.verifyCmd(), a.connCmd(), a.natCmd(),
+		a.matrixCmd(), a.whatIfCmd(), a.nodeCmd(), a.ctCmd(), a.doctorCmd(), a.schemaCmd(), a.versionCmd())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	strict(root)

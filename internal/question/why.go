@@ -9,7 +9,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/diagnose"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
@@ -69,30 +68,15 @@ func (j *Judged) asked(from string, p packet.Packet) report.WhyQuestion {
 // refused answers a question whose packet cannot be sent, by the error that says why. It returns
 // any other error.
 func (j *Judged) refused(ctx context.Context, r *deployment.Run, in diagnose.Input, err error) (*report.WhyReport, error) {
-	ref := diagnose.Refusal{Port: cmp.Or(j.q.From, j.given.InPort), Text: err.Error()}
-	var p packet.Packet
-	var unbound *driver.UnboundError
-	var bare *driver.NoInterfaceError
-	var gone *driver.ChassisGoneError
-	var behind *NoBindingError
-	var hop *noHopError
-	switch {
-	case errors.As(err, &unbound):
-		ref.Code, ref.Port = report.CodePortNotBound, unbound.Port
-	case errors.As(err, &bare):
-		ref.Code, ref.Port, ref.Chassis = report.CodeInterfaceMissing, bare.Port, bare.Chassis
-	case errors.As(err, &gone):
-		ref.Code, ref.Port = report.CodeChassisGone, gone.Port
-	case errors.As(err, &behind):
-		ref.Code, ref.Port = report.CodeNorthdBehind, behind.Port
-	case errors.As(err, &hop):
-		ref.Code, ref.Port, ref.Text = report.CodeNoRoute, hop.err.Port, hop.err.Why
-		if hop.err.OnLink {
-			ref.Code = report.CodeNextHopUnresolved
-		}
-		p = j.unsent(hop.packet)
-	default:
+	ref, ok := Unsent(err)
+	if !ok {
 		return nil, err
+	}
+	ref.Port = cmp.Or(ref.Port, j.q.From, j.given.InPort)
+	var p packet.Packet
+	var hop *noHopError
+	if errors.As(err, &hop) {
+		p = j.unsent(hop.packet)
 	}
 	ref.Packet = report.HeaderOf(p)
 	in.Question = j.asked(cmp.Or(j.q.From, ref.Port), p)

@@ -29,6 +29,8 @@ var documents = []struct {
 	{"`capture`", report.CaptureReport{}},
 	{"`verify`", report.VerifyReport{}},
 	{"`what-if`", report.WhatIfReport{}},
+	{"`matrix`, one on each line", report.MatrixAnswer{}},
+	{"`matrix`, on the last line", report.MatrixEndReport{}},
 	{"`doctor`", report.FindingsReport{}},
 	{"`ct list`, `ct clean`", report.LeftoversReport{}},
 }
