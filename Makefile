@@ -27,7 +27,7 @@ SEEDS ?= 200
 JOBS ?= 2
 LABCTL := bin/labctl
 
-.PHONY: docs all build labctl unit test live difftest difftest-long oracle campaign coverage lint fuzz bench demo lab lab-up lab-down capture setup clean
+.PHONY: docs all build labctl unit test live difftest difftest-long oracle campaign whatif-campaign coverage lint fuzz bench demo lab lab-up lab-down capture setup clean
 
 all: build
 
@@ -73,6 +73,12 @@ FAULTS ?= 0
 KIND ?=
 campaign: setup build labctl
 	@$(ON) $(LABCTL) campaign -faults $(FAULTS) -seed $(SEED) -kinds '$(KIND)'
+
+# N changes (default: each kind once), drawn by SEED, are predicted by what-if and then made in the lab under live connections, which must die or
+# go on as predicted; KIND=name draws from some kinds.
+N ?= 0
+whatif-campaign: setup build labctl
+	@$(ON) $(LABCTL) whatif -changes $(N) -seed $(SEED) -kinds '$(KIND)'
 
 # docs/coverage.md, from complete runs of the oracle on each datapath and release.
 RUNS = $(CT_TRACE_CACHE)/oracle

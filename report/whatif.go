@@ -80,6 +80,7 @@ type WhatIfPair struct {
 	Text  string `json:"text"` // the question, for people
 	From  string `json:"from"` // logical port at which it enters
 	To    string `json:"to"`   // destination as asked for
+	// Proto is the protocol; absent if no packet was traced.
 	Proto string `json:"proto,omitempty"`
 	// Before is the end of the packet that decides now, and After with the change.
 	Before WhatIfEnd `json:"before"`

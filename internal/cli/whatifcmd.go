@@ -50,6 +50,9 @@ could not be reached or was not permitted; 4 not determined.`,
 		Args: argCount(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.q.arguments(args)
+			if !cmd.Flags().Changed("timeout") {
+				c.timeout = whatIfTimeout
+			}
 			return a.whatIf(cmd.Context(), &c, &f)
 		},
 	}
@@ -67,7 +70,7 @@ could not be reached or was not permitted; 4 not determined.`,
 	fl.StringVar(&f.q.From, "from", "", "logical port of a pair to compare too")
 	fl.StringVar(&f.q.To, "to", "", "where it is sent: PORT, or IP[:PORT][/PROTO]")
 	fl.StringVar(&f.q.Proto, "proto", "", "tcp, udp, icmp or sctp, where --to does not say it")
-	fl.Lookup("timeout").DefValue = "5m0s"
+	fl.Lookup("timeout").DefValue = whatIfTimeout.String()
 	return cmd
 }
 
@@ -138,9 +141,6 @@ func (f *whatIfFlags) asked() ([]whatif.Pair, error) {
 func (a *app) whatIf(ctx context.Context, c *common, f *whatIfFlags) error {
 	if err := c.check(); err != nil {
 		return err
-	}
-	if c.timeout == deployment.DefaultTimeout {
-		c.timeout = whatIfTimeout
 	}
 	req := whatif.Request{NoConnections: f.noLive, Limit: f.limit, Keep: f.keep, MaxDump: c.dumpBound(), Say: a.progress()}
 	var err error
