@@ -162,11 +162,11 @@ func (a *app) checked(ctx context.Context, shared *deployment.Shared, f *matrixF
 		if err != nil {
 			return nil, err
 		}
-		for _, n := range all.Notes {
-			fmt.Fprintf(a.err, "ovn-ct-trace: %s\n", n)
-		}
 		if n := all.Count(); f.limit > 0 && n > f.limit {
 			return nil, usage.Errorf(fmt.Sprintf("--limit %d, or fewer ports with --network", n), "--all is %d questions, more than --limit %d", n, f.limit)
+		}
+		for _, n := range all.Notes {
+			fmt.Fprintf(a.err, "ovn-ct-trace: %s\n", n)
 		}
 		list = all
 	}

@@ -145,7 +145,14 @@ func status(ts *testscript.TestScript, args []string) {
 	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
-	if out := ts.ReadFile("stdout"); out != "" && slices.Contains(args, "json") {
+	out := ts.ReadFile("stdout")
+	switch {
+	case out == "" || !slices.Contains(args, "json"):
+	case slices.Contains(args, "matrix"): // one document a line
+		for line := range strings.Lines(out) {
+			ts.Check(reporttest.Check([]byte(line)))
+		}
+	default:
 		ts.Check(reporttest.Check([]byte(out)))
 	}
 }
