@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
@@ -100,10 +101,17 @@ func endsTunnel(s string) bool {
 // outputPort returns the number of the port to which an action outputs the packet, 0 if it contains
 // none.
 func outputPort(action string) (n uint32) {
-	for _, form := range []string{"output:%d", "output(port=%d", "enqueue:%d"} {
-		if _, err := fmt.Sscanf(action, form, &n); err == nil {
-			return n
+	for _, form := range []string{"output:", "output(port=", "enqueue:"} {
+		rest, ok := strings.CutPrefix(action, form)
+		if !ok {
+			continue
 		}
+		end := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
+		if end < 0 {
+			end = len(rest)
+		}
+		v, _ := strconv.ParseUint(rest[:end], 10, 32)
+		return uint32(v)
 	}
 	return 0
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
@@ -18,7 +17,7 @@ func (s *sending) finish(ctx context.Context) {
 	visited := map[string]bool{}
 	for _, v := range s.visits {
 		s.assumptions(v)
-		v.Zones = s.zoneNames(ctx, v.Chassis, v.info)
+		v.Zones = s.zoneNames(ctx, v.Chassis, v.zones())
 		visited[v.Chassis] = true
 	}
 	s.freshness(ctx, slices.Sorted(maps.Keys(visited)))
@@ -123,21 +122,34 @@ func (t *Trace) warnLate(format string, args ...any) {
 
 // zonesOf returns the names of a visited chassis' zones, with datapaths named.
 func (s *sending) zonesOf(ctx context.Context, chassis string) map[uint16]string {
-	return s.zoneNames(ctx, chassis, s.infos[chassis])
+	return s.zoneNames(ctx, chassis, s.infos[chassis].Zones)
+}
+
+// zones returns the zones that the visit's packet was looked up in, with their names on the node.
+func (v *visit) zones() map[uint16]string {
+	out := map[uint16]string{}
+	for _, seg := range v.Segments {
+		for _, c := range seg.CT {
+			if name, ok := v.info.Zones[c.Zone]; ok {
+				out[c.Zone] = name
+			}
+		}
+	}
+	return out
 }
 
 // zoneNames returns the names of a node's zones, with datapaths named.
-func (s *sending) zoneNames(ctx context.Context, chassis string, info *node.Info) map[uint16]string {
-	if info.Zones == nil {
+func (s *sending) zoneNames(ctx context.Context, chassis string, zones map[uint16]string) map[uint16]string {
+	if len(zones) == 0 {
 		return nil
 	}
 	sb, err := s.Southbound(ctx, chassis)
 	if err != nil {
-		return info.Zones
+		return zones
 	}
-	named, err := sb.NameZones(ctx, info.Zones)
+	named, err := sb.NameZones(ctx, zones)
 	if err != nil {
-		return info.Zones
+		return zones
 	}
 	return named
 }

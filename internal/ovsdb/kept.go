@@ -2,8 +2,11 @@ package ovsdb
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
+	"strconv"
 	"sync"
+
+	libovsdb "github.com/ovn-kubernetes/libovsdb/ovsdb"
 )
 
 // answers are rows that a database has answered, by their query. An answer without rows is kept
@@ -38,10 +41,25 @@ func (db *DB) Forget() {
 
 func (a *answers) drop() { a.rows, a.size = map[string][]*Row{}, 0 }
 
-// key names a query; ok is false for one that cannot be kept.
-func (q Query) key() (text string, ok bool) {
-	b, err := json.Marshal(q.operation())
-	return string(b), err == nil
+// key names a query.
+func (q Query) key() string {
+	b := make([]byte, 0, 256)
+	b = append(b, q.table...)
+	for _, c := range q.columns {
+		b = append(append(b, ' '), c...)
+	}
+	for _, w := range q.where {
+		b = append(append(append(append(b, '\n'), w.Column...), w.Function...), ' ')
+		switch v := w.Value.(type) {
+		case string:
+			b = strconv.AppendQuote(b, v)
+		case libovsdb.UUID:
+			b = append(append(b, "uuid "...), v.GoUUID...)
+		default:
+			b = fmt.Appendf(b, "%#v", v) // with its type: the number 1 is not the text
+		}
+	}
+	return string(b)
 }
 
 // get returns the rows of a query that was answered before. Each caller gets rows of its own,
@@ -94,14 +112,11 @@ func (db *DB) selectKept(ctx context.Context, queries []Query) ([][]*Row, error)
 	var open []Query
 	var at []int
 	for i, q := range queries {
-		key, keeps := q.key()
-		rows, known := db.kept.get(key)
-		if keeps && known {
+		keys[i] = q.key()
+		rows, known := db.kept.get(keys[i])
+		if known {
 			out[i] = rows
 			continue
-		}
-		if keeps {
-			keys[i] = key
 		}
 		open, at = append(open, q), append(at, i)
 	}
@@ -114,9 +129,7 @@ func (db *DB) selectKept(ctx context.Context, queries []Query) ([][]*Row, error)
 	}
 	for n, rows := range read {
 		out[at[n]] = rows
-		if keys[at[n]] != "" {
-			db.kept.put(keys[at[n]], rows)
-		}
+		db.kept.put(keys[at[n]], rows)
 	}
 	return out, nil
 }

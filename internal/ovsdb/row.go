@@ -91,6 +91,9 @@ func (r *Row) pairs(col string) [][2]json.RawMessage {
 	if !ok {
 		return nil
 	}
+	if out, ok := plainPairs(raw); ok {
+		return out
+	}
 	var cell []json.RawMessage
 	var pairs [][2]json.RawMessage
 	if json.Unmarshal(raw, &cell) != nil || len(cell) != 2 || string(cell[0]) != `"map"` ||
@@ -103,6 +106,9 @@ func (r *Row) pairs(col string) [][2]json.RawMessage {
 
 // text returns an atom as text: a string without its quotes, any other atom as in JSON.
 func text(atom json.RawMessage) string {
+	if s, ok := plainString(atom); ok {
+		return s
+	}
 	var s string
 	if json.Unmarshal(atom, &s) == nil {
 		return s
@@ -125,7 +131,7 @@ func atoms[T any](r *Row, col, want string) []T {
 		return nil
 	}
 	var one T
-	if json.Unmarshal(raw, &one) == nil {
+	if plainAtom(raw, &one) || json.Unmarshal(raw, &one) == nil {
 		return []T{one}
 	}
 	var cell []json.RawMessage
