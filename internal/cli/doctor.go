@@ -139,6 +139,9 @@ func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *deployment.Nodes
 		return
 	}
 	info, err := n.Info(ctx)
+	if err == nil {
+		err = info.IsOf(ch.Name)
+	}
 	if err != nil {
 		f.say(report.SeverityError, report.CodeChassisUnreachable, err.Error(), failure.HintOf(err), where)
 		return

@@ -265,14 +265,17 @@ set logical_switch_port blue_web-2 external_ids:neutron\:port_name=web-2
 pg-add pg1 sw1-p1
 pg-add nobody
 create address_set name=as1 addresses="20.0.0.3"
+ls-add lone
+lsp-add lone lone-p1
+lsp-set-addresses lone-p1 '60:54:00:00:00:07 77.0.0.3'
 `
 
 // TestOVN runs on real databases with the ports of ovntest.Topology; sw0-p1 is bound to hv1, sw1-p1
-// to hv2, sw0-p2 nowhere.
+// and lone-p1 to hv2, sw0-p2 nowhere.
 func TestOVN(t *testing.T) {
 	d := ovntest.New(t, ovntest.Topology+scriptNB)
 	ctx := context.Background()
-	if out, err := d.SBCtl(ctx, "chassis-add hv1 geneve 127.0.0.11\nchassis-add hv2 geneve 127.0.0.12\nlsp-bind sw0-p1 hv1\nlsp-bind sw1-p1 hv2"); err != nil {
+	if out, err := d.SBCtl(ctx, "chassis-add hv1 geneve 127.0.0.11\nchassis-add hv2 geneve 127.0.0.12\nlsp-bind sw0-p1 hv1\nlsp-bind sw1-p1 hv2\nlsp-bind lone-p1 hv2"); err != nil {
 		t.Fatal(err, out)
 	}
 	o := dummy.Start(t)

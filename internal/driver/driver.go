@@ -4,7 +4,6 @@ package driver
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -61,8 +60,8 @@ func (d *Driver) node(ctx context.Context, name string) (node.Node, *node.Info, 
 		if info, err = d.describe(ctx, name, n); err != nil {
 			return nil, nil, at(name, "read the node", err)
 		}
-		if info.SystemID != "" && info.SystemID != name {
-			return nil, nil, &node.Error{Node: name, Op: "read the node", Err: fmt.Errorf("the node reached is %s (external_ids:system-id)", info.SystemID)}
+		if err := info.IsOf(name); err != nil {
+			return nil, nil, err
 		}
 		d.infos[name] = info
 		for _, w := range info.Warnings {

@@ -197,7 +197,15 @@ func (c *Chassis) reach(ctx context.Context, nodes Nodes, row *ovn.Chassis) {
 		c.Err = fmt.Errorf("chassis %s: its node cannot list entries: %w", c.Name, errors.ErrUnsupported)
 		return
 	}
-	c.Info, c.Err = n.Info(ctx)
+	info, err := n.Info(ctx)
+	if err == nil {
+		err = info.IsOf(c.Name)
+	}
+	if err != nil {
+		c.Err = err
+		return
+	}
+	c.Info = info
 }
 
 // list reads entries of a chassis and keeps those that it has not read before.

@@ -62,3 +62,12 @@ func plain(name, value string) error {
 	}
 	return nil
 }
+
+// IsOf returns an error if the node that answered is another chassis' (external_ids:system-id): its
+// command leads elsewhere. A node without an id is taken for the right one.
+func (i *Info) IsOf(chassis string) error {
+	if i.SystemID == "" || i.SystemID == chassis {
+		return nil
+	}
+	return &Error{Node: chassis, Op: "read the node", Err: fmt.Errorf("the node reached is %s (external_ids:system-id)", i.SystemID)}
+}
