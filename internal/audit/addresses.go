@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,6 +20,9 @@ import (
 // reported, nor is the parent of a virtual port. A disabled port does not count.
 func (a *auditor) addresses() {
 	for _, s := range a.inv.Switches {
+		if !a.meets(s.Name) {
+			continue
+		}
 		for _, ip := range a.inv.AddressesOn(s) {
 			a.claimed(s, ip)
 		}
@@ -66,6 +70,14 @@ func (a *auditor) learned() {
 	for i := range a.Learned.Neighbours {
 		a.neighbour(&a.Learned.Neighbours[i])
 	}
+	a.fdb()
+}
+
+// fdb compares the learned ports of MAC addresses with their owners.
+func (a *auditor) fdb() {
+	if a.Learned == nil {
+		return
+	}
 	for _, f := range a.Learned.FDB {
 		a.learnedPort(f.UUID.String(), f.MAC, a.inv.PortByKey(f.Datapath, f.Port))
 	}
@@ -108,7 +120,7 @@ func (a *auditor) neighbour(n *ovn.NeighbourRow) {
 const maxNeighbours = 20
 
 func (a *auditor) learnedPort(row, mac string, at *inventory.Port) {
-	if at == nil {
+	if at == nil || !a.meets(at.Switch.Name) || a.way != nil && !a.way.macs[mac] {
 		return
 	}
 	var there []string
@@ -130,6 +142,9 @@ func (a *auditor) learnedPort(row, mac string, at *inventory.Port) {
 	sev := report.SeverityWarning
 	if at.Type == "localnet" {
 		sev = report.SeverityInfo
+	}
+	if a.way != nil {
+		about = slices.Collect(maps.Keys(a.way.addrs)) // the MAC address is on the way
 	}
 	if i := a.about(row, sev, report.CodeStaleFDB, fmt.Sprintf("switch %s has learned MAC address %s at port %s, and it is port %s's", at.Switch.Name, mac, at.Name, strings.Join(there, " and ")), about...); i != nil {
 		i.Where = map[string]string{"switch": at.Switch.Name, "port": at.Name}

@@ -109,6 +109,7 @@ func Audit(in *Input) *Result {
 type auditor struct {
 	*Input
 	inv     *inventory.Inventory
+	way     *Way // restricts the findings about the configuration and about limits; nil: no restriction
 	chassis map[string]*Chassis
 	issues  []*issue
 	byKey   map[string]*issue
@@ -128,7 +129,7 @@ type issue struct {
 // about begins a finding about the configuration, unless it concerns none of the addresses asked
 // for. It returns nil then, and if the same finding was made before.
 func (a *auditor) about(key string, sev report.Severity, code report.Code, text string, addrs ...netip.Addr) *issue {
-	if a.Address.IsValid() && !slices.Contains(addrs, a.Address) {
+	if !a.asked(addrs...) {
 		return nil
 	}
 	if i, isNew := a.issue(key, code); isNew {
@@ -136,6 +137,40 @@ func (a *auditor) about(key string, sev report.Severity, code report.Code, text 
 		return i
 	}
 	return nil
+}
+
+// asked reports whether one of these addresses is among those asked about.
+func (a *auditor) asked(addrs ...netip.Addr) bool {
+	if a.way != nil {
+		return slices.ContainsFunc(addrs, a.way.Has)
+	}
+	return !a.Address.IsValid() || slices.Contains(addrs, a.Address)
+}
+
+// within returns the addresses that are asked about in a network, else its first address.
+func (a *auditor) within(p netip.Prefix) []netip.Addr {
+	switch {
+	case a.way != nil:
+		return inside(a.way.addrs, p)
+	case a.Address.IsValid() && p.IsValid() && p.Contains(a.Address):
+		return []netip.Addr{a.Address}
+	}
+	return []netip.Addr{p.Addr()}
+}
+
+// meets reports whether a switch or router is among those asked about.
+func (a *auditor) meets(datapath string) bool { return a.way == nil || a.way.datapaths[datapath] }
+
+// meetsRow reports whether a row of the Northbound database is among those asked about.
+func (a *auditor) meetsRow(uuid string) bool { return a.way == nil || a.way.rows[uuid] }
+
+// meetsZone reports whether a zone of a chassis is among those asked about.
+func (a *auditor) meetsZone(chassis string, zone uint16) bool {
+	if a.way == nil {
+		return true
+	}
+	_, ok := a.way.zones[Place{chassis, zone}]
+	return ok
 }
 
 // issue returns the issue with a code and key; isNew is true if it was not made before.

@@ -22,7 +22,15 @@ func (a *auditor) balancers() {
 			a.unused(b)
 		}
 	}
+	a.routers()
+}
+
+// routers checks where the load balancers of routers are handled, and their options.
+func (a *auditor) routers() {
 	for _, r := range a.inv.Routers {
+		if !a.meets(r.Name) {
+			continue
+		}
 		a.routerOptions(r)
 		if len(r.Balancers()) > 0 && !r.IsGateway() {
 			a.gateways(r)
@@ -30,11 +38,15 @@ func (a *auditor) balancers() {
 	}
 }
 
-// addrs returns the addresses that a finding about VIPs is about: theirs, and their backends'.
-func addrs(vips ...*inventory.VIP) []netip.Addr {
+// addrs returns the addresses that a finding about VIPs is about: theirs, and their backends', which
+// packets that do not go to the VIP have too.
+func (a *auditor) addrs(vips ...*inventory.VIP) []netip.Addr {
 	var out []netip.Addr
 	for _, v := range vips {
 		out = append(out, v.Addr.Addr())
+		if a.way != nil {
+			continue
+		}
 		for _, b := range v.Backends {
 			out = append(out, b.Addr.Addr())
 		}
@@ -56,7 +68,7 @@ func (a *auditor) vip(v *inventory.VIP) {
 		} else if b.Options["event"] == "true" {
 			sev, what = report.SeverityInfo, "its packets raise an event, as options:event says"
 		}
-		if i := a.about(b.UUID.String()+v.Text, sev, report.CodeLBNoBackend, fmt.Sprintf("load balancer %s: VIP %s has no backend: %s", b.Title(), v.Text, what), addrs(v)...); i != nil {
+		if i := a.about(b.UUID.String()+v.Text, sev, report.CodeLBNoBackend, fmt.Sprintf("load balancer %s: VIP %s has no backend: %s", b.Title(), v.Text, what), a.addrs(v)...); i != nil {
 			i.NB = vipRow(v)
 			i.Mend = []string{fmt.Sprintf("ovn-nbctl --may-exist lb-add %s %s BACKEND:PORT", b.UUID, v.Text)}
 		}
@@ -75,14 +87,14 @@ func (a *auditor) vip(v *inventory.VIP) {
 	if len(down) == len(v.Backends) {
 		sev, text = report.SeverityError, fmt.Sprintf("load balancer %s: the health check of VIP %s reports all %d backends down", b.Title(), v.Text, len(down))
 	}
-	if i := a.about(b.UUID.String()+v.Text, sev, report.CodeLBBackendDown, text, addrs(v)...); i != nil {
+	if i := a.about(b.UUID.String()+v.Text, sev, report.CodeLBBackendDown, text, a.addrs(v)...); i != nil {
 		i.NB, i.Evidence = vipRow(v), down
 	}
 }
 
 // unused: lb-not-on-router, of a load balancer that no switch and no router has.
 func (a *auditor) unused(b *inventory.Balancer) {
-	if i := a.about(b.UUID.String(), report.SeverityInfo, report.CodeLBNotOnRouter, fmt.Sprintf("load balancer %s is on no switch and no router: nobody translates its VIPs", b.Title()), addrs(b.VIPs...)...); i != nil {
+	if i := a.about(b.UUID.String(), report.SeverityInfo, report.CodeLBNotOnRouter, fmt.Sprintf("load balancer %s is on no switch and no router: nobody translates its VIPs", b.Title()), a.addrs(b.VIPs...)...); i != nil {
 		i.NB = vipRow(b.VIPs[0])
 		i.Mend = []string{"ovn-nbctl ls-lb-add SWITCH " + b.UUID.String(), "ovn-nbctl lr-lb-add ROUTER " + b.UUID.String()}
 	}
@@ -102,7 +114,7 @@ func (a *auditor) routerOptions(r *inventory.Router) {
 		}
 		var about []netip.Addr
 		for _, b := range r.Balancers() {
-			about = append(about, addrs(b.VIPs...)...)
+			about = append(about, a.addrs(b.VIPs...)...)
 		}
 		for _, word := range strings.Fields(value) {
 			if ip, err := netip.ParseAddr(word); err == nil {
@@ -152,7 +164,7 @@ func (a *auditor) gateways(r *inventory.Router) {
 	if len(missing) > 0 {
 		if i := a.about(r.UUID.String(), report.SeverityWarning, report.CodeLBTwoGateways,
 			fmt.Sprintf("router %s has %d gateway ports, and its load balancers are handled only at %s: packets that come in at %s are not translated",
-				r.Name, len(ports), strings.Join(here, ", "), strings.Join(missing, ", ")), addrs(vips...)...); i != nil {
+				r.Name, len(ports), strings.Join(here, ", "), strings.Join(missing, ", ")), a.addrs(vips...)...); i != nil {
 			i.NB = routerRow(r)
 			i.evidence("load balancers of the router: %s", names(balancers))
 			i.Hint = "one gateway port, or a gateway router for each way out; OVN 25.03 or later handles the load balancers at each gateway port"
@@ -160,7 +172,7 @@ func (a *auditor) gateways(r *inventory.Router) {
 		return
 	}
 	if i := a.about(r.UUID.String(), report.SeverityInfo, report.CodeLBHandledElsewhere,
-		fmt.Sprintf("the load balancers of router %s are handled only at %s", r.Name, strings.Join(here, ", ")), addrs(vips...)...); i != nil {
+		fmt.Sprintf("the load balancers of router %s are handled only at %s", r.Name, strings.Join(here, ", ")), a.addrs(vips...)...); i != nil {
 		i.NB = routerRow(r)
 		i.evidence("load balancers of the router: %s", names(balancers))
 	}

@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
@@ -17,6 +18,9 @@ import (
 // of external addresses, or for different gateway ports.
 func (a *auditor) natRules() {
 	for _, r := range a.inv.Routers {
+		if !a.meets(r.Name) {
+			continue
+		}
 		inward, outwards := map[pick]*inventory.NAT{}, map[pick]*inventory.NAT{}
 		for _, n := range r.NATs {
 			if !n.External.IsValid() || !n.Logical.IsValid() || n.Match != "" || n.Allowed != "" || n.Exempted != "" {
@@ -49,7 +53,7 @@ func (a *auditor) conflict(seen map[pick]*inventory.NAT, by pick, n *inventory.N
 		return // the same, twice
 	}
 	if i := a.about(n.UUID.String()+by.kind, report.SeverityWarning, report.CodeNATConflict,
-		fmt.Sprintf("router %s: two NAT rules translate %s, to different addresses", n.Router.Name, by.address), about, first.External, n.External, first.Logical.Addr(), n.Logical.Addr()); i != nil {
+		fmt.Sprintf("router %s: two NAT rules translate %s, to different addresses", n.Router.Name, by.address), append([]netip.Addr{about, first.External, n.External}, slices.Concat(a.within(first.Logical), a.within(n.Logical))...)...); i != nil {
 		i.NB = natRow(n)
 		i.Where = map[string]string{"router": n.Router.Name, "address": about.String()}
 		i.Evidence = []string{natText(first), natText(n)}

@@ -15,13 +15,19 @@ import (
 // of one of its NAT rules, or a VIP of one of its load balancers: no host there forwards the packet.
 func (a *auditor) routes() {
 	for _, r := range a.inv.Routers {
+		if !a.meets(r.Name) {
+			continue
+		}
 		for _, route := range r.Routes {
+			if !a.meetsRow(route.UUID.String()) {
+				continue
+			}
 			a.nextHop(r, route.NextHop, fmt.Sprintf("the route to %s", inventory.PrefixText(route.Prefix)), &report.NB{
 				Table: "Logical_Router_Static_Route", UUID: route.UUID.String(), Summary: inventory.PrefixText(route.Prefix) + " via " + route.NextHop,
 			}, fmt.Sprintf("ovn-nbctl remove logical_router %s static_routes %s", r.UUID, route.UUID), route.Prefix.Addr())
 		}
 		for _, p := range r.Policies {
-			if p.Action != "reroute" {
+			if p.Action != "reroute" || !a.meetsRow(p.UUID.String()) {
 				continue
 			}
 			for _, hop := range p.NextHops {

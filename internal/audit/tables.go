@@ -33,10 +33,14 @@ func (a *auditor) tables() {
 			i.Hint = "raise net.netfilter.nf_conntrack_max (kernel) or dpctl/ct-set-maxconns (userspace), or find who opens them"
 		}
 		for _, zone := range slices.Sorted(maps.Keys(c.Limits)) {
-			a.limit(c, zone)
+			if a.meetsZone(c.Name, zone) {
+				a.limit(c, zone)
+			}
 		}
 		for _, zone := range slices.Sorted(maps.Keys(c.Shared)) {
-			a.clash(c, zone, c.Shared[zone])
+			if a.meetsZone(c.Name, zone) {
+				a.clash(c, zone, c.Shared[zone])
+			}
 		}
 	}
 }

@@ -228,7 +228,7 @@ func (a *app) printConnections(c *common, summary bool, res *gather.Result, list
 	}
 	in := audit.Input{Inventory: inv}
 	for _, ch := range res.Chassis {
-		in.Chassis = append(in.Chassis, chassisFacts(ch))
+		in.Chassis = append(in.Chassis, gather.FactsOf(ch))
 	}
 	for conn := range all {
 		n++

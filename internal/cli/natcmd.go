@@ -2,13 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/audit"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
@@ -16,8 +14,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
@@ -124,11 +120,11 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 	var out findings
 	for _, ch := range res.Chassis {
 		out.unread(ch)
-		facts := chassisFacts(ch)
+		facts := gather.FactsOf(ch)
 		facts.Partial = facts.Partial || res.Unfinished > 0
 		if ch.Info != nil && !f.address.IsValid() {
 			facts.Bridge = ch.Info.Bridge
-			if facts.Shared, err = sharedZones(ctx, run.SB, ch.Info); err != nil {
+			if facts.Shared, err = gather.SharedZones(ctx, run.SB, ch.Info); err != nil {
 				return nil, err
 			}
 		}
@@ -138,7 +134,9 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 		out.say(report.SeverityInfo, report.CodeConntrackUnreadable, publish.UnfinishedText(n), "", nil)
 	}
 	if !f.address.IsValid() {
-		out = append(out, fillTables(ctx, run.Nodes, chassis, in.Chassis)...)
+		for _, u := range gather.FillTables(ctx, run.Nodes, chassis, in.Chassis) {
+			out.say(report.SeverityInfo, report.CodeCountersUnreadable, u.Text, "", map[string]string{"chassis": u.Chassis})
+		}
 	}
 	found := audit.Audit(&in)
 	return &report.FindingsReport{Schema: report.Schema, Findings: append(found.Findings, out...), Usage: found.Usage}, nil
@@ -148,11 +146,6 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 // the address. It is false if a chassis was not read, which may have connections with it.
 func isNobodys(ip netip.Addr, inv *inventory.Inventory, res *gather.Result) bool {
 	return len(inv.Owners(ip)) == 0 && len(res.Former) == 0 && len(res.Unreached()) == 0
-}
-
-// chassisFacts returns what the reading of a chassis shows.
-func chassisFacts(ch *gather.Chassis) audit.Chassis {
-	return audit.Chassis{Name: ch.Name, Zones: ch.Zones, Partial: ch.Err != nil || ch.Listed.Cut || ch.Listed.Changed || ch.Listed.Unreadable > 0}
 }
 
 // unread reports why entries of a chassis may be missing.
@@ -170,63 +163,4 @@ func (f *findings) unread(c *gather.Chassis) {
 	case c.Listed.Changed:
 		f.say(report.SeverityInfo, report.CodeConntrackUnreadable, "its table changed while it was read: entries may be missing", "", where)
 	}
-}
-
-// sharedZones returns the owners of the zones that have several.
-func sharedZones(ctx context.Context, sb *ovn.SB, info *node.Info) (map[uint16][]audit.SharedOwner, error) {
-	out := map[uint16][]audit.SharedOwner{}
-	for zone, keys := range info.SharedZones {
-		for _, key := range keys {
-			named, err := sb.NameZones(ctx, map[uint16]string{zone: key})
-			if err != nil {
-				return nil, err
-			}
-			out[zone] = append(out[zone], audit.SharedOwner{Key: key, Name: named[zone]})
-		}
-	}
-	return out, nil
-}
-
-// fillTables asks the chassis that were reached how full their tables are, and reports what it could
-// not learn.
-func fillTables(ctx context.Context, nodes gather.Nodes, rows []*ovn.Chassis, out []audit.Chassis) findings {
-	unknown := make([][]string, len(rows)) // of each chassis
-	var g errgroup.Group
-	g.SetLimit(maxDoctor)
-	for i, row := range rows {
-		if out[i].Zones == nil {
-			continue
-		}
-		g.Go(func() error {
-			h, err := health(ctx, nodes, row)
-			if err != nil {
-				unknown[i] = []string{err.Error()}
-				return nil
-			}
-			unknown[i] = h.Unknown
-			out[i].Count, out[i].Max, out[i].Limits = h.Conntrack.Count, h.Conntrack.Max, h.Conntrack.Limits
-			return nil
-		})
-	}
-	_ = g.Wait() // nothing returns an error
-	var found findings
-	for i, texts := range unknown {
-		for _, text := range texts {
-			found.say(report.SeverityInfo, report.CodeCountersUnreadable, text, "", map[string]string{"chassis": rows[i].Name})
-		}
-	}
-	return found
-}
-
-// health asks a chassis for its counters.
-func health(ctx context.Context, nodes gather.Nodes, row *ovn.Chassis) (*node.Health, error) {
-	n, err := nodes.Node(ctx, row)
-	if err != nil {
-		return nil, err
-	}
-	e, ok := n.(node.Examiner)
-	if !ok {
-		return nil, fmt.Errorf("chassis %s: its node cannot be asked for counters: %w", row.Name, errors.ErrUnsupported)
-	}
-	return e.Health(ctx)
 }

@@ -48,7 +48,7 @@ func TestAnother(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		answers []*report.WhyReport // nil: an error
-		want    string // the evidence of the answer; empty: an error
+		want    string              // the evidence of the answer; empty: an error
 	}{
 		{name: "another answer", answers: []*report.WhyReport{answer(report.CodeNoRoute, "second"), answer(report.CodeACLDrop, "third")}, want: "third"},
 		{name: "an error", answers: []*report.WhyReport{answer(report.CodeNoRoute, "second"), nil}},

@@ -131,7 +131,7 @@ func (j *judge) causesOf(ctx context.Context, p *report.Packet, b *report.Branch
 	}
 	out := []report.Finding{f}
 	if nowhere[f.Code] {
-		out = append(append(j.viaSelf(ctx, s), j.balanced(ctx, s)...), out...)
+		out = append(j.balanced(ctx, s), out...)
 		out = append(j.misled(ctx, p, b), out...)
 	}
 	policies := j.rerouted(ctx, p, b)

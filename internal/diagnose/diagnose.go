@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/audit"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
@@ -27,10 +29,14 @@ type Input struct {
 	Standing *report.Report
 	// Stock is what the databases say of addresses; nil until it is read.
 	Stock *inventory.Inventory
+	// Tables are the tables of the chassis on the way, and Translated the entries there that source NAT
+	// translates to the addresses and the destinations on the way.
+	Tables     []audit.Chassis
+	Translated []connection.Record
 	// Warnings say what else makes the answer uncertain.
 	Warnings []string
-	NB    *ovn.NB // may be nil: rules are then named by logical flow only
-	SB    *ovn.SB
+	NB       *ovn.NB // may be nil: rules are then named by logical flow only
+	SB       *ovn.SB
 }
 
 // shown returns the session that the answer shows.
@@ -74,6 +80,7 @@ func Why(ctx context.Context, in Input) *report.WhyReport {
 	pin := j.pinned()
 	out.AsNew = j.asNew(ctx, pin)
 	out.Causes = append(out.Causes, j.ranked(ctx, r, pin)...)
+	limited(out)
 	if out.Reaches == nil && len(out.Causes) > 0 && certain(out.Causes[0]) {
 		no := false
 		out.Reaches, out.Answered = &no, &no // such as a packet that waits, for a port that is disabled

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -71,54 +70,4 @@ func (j *judge) disabledOwner(ctx context.Context, ip netip.Addr, f *report.Find
 		return true
 	}
 	return false
-}
-
-// viaSelf returns the static route on a packet's way whose next hop is an address of the router
-// itself: its own, or one that it has by NAT or load balancing.
-func (j *judge) viaSelf(ctx context.Context, s *scene) []report.Finding {
-	inv := j.inventory(ctx)
-	if inv == nil {
-		return nil
-	}
-	for _, v := range segments(s.packet, s.branch) {
-		for _, t := range v.Tables {
-			if t.NB == nil || t.NB.Table != "Logical_Router_Static_Route" || t.LogicalFlow == nil {
-				continue
-			}
-			r := inv.Router(t.LogicalFlow.Datapath)
-			if r == nil {
-				continue
-			}
-			for _, route := range r.Routes {
-				if route.UUID.String() != t.NB.UUID {
-					continue
-				}
-				if f, ok := ownHop(inv, r, route); ok {
-					f.Where = map[string]string{"chassis": v.Chassis, "datapath": r.Name, "stage": t.Stage, "packet": s.packet.Label, "address": route.NextHop}
-					f.NB, f.Evidence = t.NB, append(f.Evidence, s.reason.Text)
-					return []report.Finding{f}
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// ownHop returns the finding of a route by whose next hop a router sends to itself.
-func ownHop(inv *inventory.Inventory, r *inventory.Router, route *inventory.Route) (report.Finding, bool) {
-	hop, err := netip.ParseAddr(route.NextHop)
-	if err != nil {
-		return report.Finding{}, false
-	}
-	for _, o := range inv.Owners(hop) {
-		if !o.IsRouter(r) {
-			continue
-		}
-		return report.Finding{
-			Severity: report.SeverityError, Code: report.CodeRouteViaSelf, Certainty: report.ConfidenceExact,
-			Text: fmt.Sprintf("route %s of router %s leads to the router itself: the next hop %s is %s", route.Prefix, r.Name, hop, o),
-			Mend: []string{command("ovn-nbctl", "lr-route-del", r.Name, route.Prefix.String(), route.NextHop)},
-		}, true
-	}
-	return report.Finding{}, false
 }

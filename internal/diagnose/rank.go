@@ -18,7 +18,9 @@ func (j *judge) ranked(ctx context.Context, r *report.Report, p *pin) []report.F
 		}
 		out = append([]report.Finding{f}, out...)
 	}
-	if _, answered := j.outcome(r); isTrue(answered) {
+	_, answered := j.outcome(r)
+	out = placed(out, j.onWay(ctx, r), isTrue(answered))
+	if isTrue(answered) {
 		return sorted(out) // the report's warnings say that a chassis is behind
 	}
 	var first, later []report.Finding

@@ -64,6 +64,18 @@ func (inv *Inventory) Learned(ctx context.Context, sb *ovn.SB) (*Learned, error)
 	return out, nil
 }
 
+// LearnedPorts reads the FDB rows of MAC addresses, and keeps those of addresses that the Northbound
+// database has too.
+func (inv *Inventory) LearnedPorts(ctx context.Context, sb *ovn.SB, macs []string) (*Learned, error) {
+	out := &Learned{}
+	macs = slices.DeleteFunc(slices.Clone(macs), func(m string) bool { return len(inv.portsByMAC[m]) == 0 })
+	err := sb.FDBOf(ctx, macs, func(f ovn.FDBRow) { out.FDB = append(out.FDB, f) })
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // MACOwner is who answers for an IP address on a switch.
 type MACOwner struct {
 	Owner

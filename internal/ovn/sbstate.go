@@ -116,10 +116,29 @@ func (s *SB) Learned(ctx context.Context, neighbour func(NeighbourRow), fdb func
 	return s.each(ctx, []reader{
 		{ovsdb.From("MAC_Binding", "logical_port", "ip", "mac", "datapath", "timestamp"), binding(false)},
 		{ovsdb.From("Static_MAC_Binding", "logical_port", "ip", "mac", "datapath"), binding(true)},
-		{ovsdb.From("FDB", "mac", "dp_key", "port_key"), func(r *ovsdb.Row) {
-			fdb(FDBRow{UUID: r.UUID(), MAC: lowerMAC(r.Str("mac")), Datapath: r.Int("dp_key"), Port: r.Int("port_key")})
-		}},
+		{allFDB(), fdbRow(fdb)},
 	})
+}
+
+func allFDB() ovsdb.Query { return ovsdb.From("FDB", "mac", "dp_key", "port_key") }
+
+func fdbRow(take func(FDBRow)) func(*ovsdb.Row) {
+	return func(r *ovsdb.Row) {
+		take(FDBRow{UUID: r.UUID(), MAC: lowerMAC(r.Str("mac")), Datapath: r.Int("dp_key"), Port: r.Int("port_key")})
+	}
+}
+
+// FDBOf passes the FDB rows of MAC addresses, written in lower case as ovn-controller does, to the
+// function as they arrive.
+func (s *SB) FDBOf(ctx context.Context, macs []string, take func(FDBRow)) error {
+	var all []reader
+	for _, m := range macs {
+		all = append(all, reader{allFDB().Equal("mac", m), fdbRow(take)})
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return s.each(ctx, all)
 }
 
 // BalancedAt returns the ports that load balancing on routers is restricted to the chassis of: those

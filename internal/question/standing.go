@@ -187,6 +187,15 @@ func opensLike(t ctstate.Tuple, p packet.Packet) bool {
 // unlisted returns, as a warning, why entries of a chassis may be missing from a list; none if they
 // are not.
 func unlisted(chassis string, r *node.ListResult) []string {
+	why := lacks(r)
+	if why == "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("a live connection of the client may have been missed on %s: %s", chassis, why)}
+}
+
+// lacks returns why entries may be missing from a list; empty if none are.
+func lacks(r *node.ListResult) string {
 	var why []string
 	if r.Cut {
 		why = append(why, fmt.Sprintf("it has more than the %d that were read", r.Count))
@@ -197,8 +206,5 @@ func unlisted(chassis string, r *node.ListResult) []string {
 	if r.Unreadable > 0 {
 		why = append(why, fmt.Sprintf("%d of its entries could not be read", r.Unreadable))
 	}
-	if why == nil {
-		return nil
-	}
-	return []string{fmt.Sprintf("a live connection of the client may have been missed on %s: %s", chassis, strings.Join(why, "; "))}
+	return strings.Join(why, "; ")
 }

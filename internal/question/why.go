@@ -41,6 +41,7 @@ func (j *Judged) Why(ctx context.Context, r *deployment.Run) (*report.WhyReport,
 			in.Warnings = append(in.Warnings, "a live connection of the client was not compared: "+err.Error())
 		}
 	}
+	onWay(ctx, r, &in)
 	return diagnose.Why(ctx, in), nil
 }
 

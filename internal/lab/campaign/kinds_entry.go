@@ -185,7 +185,7 @@ func zoneLimit(d *draw) Instance {
 			return s.Lab.Do(ctx, "@"+at+" ovs-appctl dpctl/ct-del-limits zone="+zone)
 		},
 		Mend: []string{flushAll},
-		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"zone-limit"}, Objects: []string{f.From, at}}},
+		Asks: both([]string{"zone-limit"}, f.why(d.topo), f.From, at),
 	}
 }
 
@@ -254,7 +254,7 @@ func tableFull(d *draw) Instance {
 			return s.storm(f, n+5)
 		},
 		Mend: []string{"@" + at + " ovs-appctl dpctl/ct-set-maxconns 3000000", flushAll},
-		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"table-full"}, Objects: []string{at}}},
+		Asks: both([]string{"table-full"}, f.why(d.topo), at),
 	}
 }
 

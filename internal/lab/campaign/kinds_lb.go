@@ -31,20 +31,30 @@ type service struct {
 
 // service draws a load balancer with n backends on a switch, a gateway router or a router with a
 // distributed gateway port, and a flow to its VIP. protos are those to draw from.
-func (d *draw) service(n int, protos ...string) service {
+func (d *draw) service(n int, protos ...string) service { return d.serviceAt(d.IntN(3), n, protos...) }
+
+// The places of a load balancer.
+const (
+	onSwitch = iota
+	onGatewayRouter
+	onGatewayPort
+)
+
+// serviceAt draws a load balancer at a place.
+func (d *draw) serviceAt(place, n int, protos ...string) service {
 	s := service{lb: d.name("lb-case"), proto: one(d, protos...)}
 	port := one(d, 80, 443, 6443, 8000)
 	last := 100 + d.IntN(50)
 	s.flow = Flow{Proto: s.proto, Dport: port}
 	var behind []string
-	switch d.IntN(3) {
-	case 0:
+	switch place {
+	case onSwitch:
 		s.add, s.drop = "ls-lb-add sw0 "+s.lb, "ls-lb-del sw0 "+s.lb
 		s.flow.From, s.flow.To, behind = one(d, ports["sw0"]...), fmt.Sprintf("30.0.1.%d", last), ports["sw1"]
-	case 1:
+	case onGatewayRouter:
 		s.add, s.drop = "lr-lb-add gr0 "+s.lb, "lr-lb-del gr0 "+s.lb
 		s.flow.From, s.flow.To, behind = "ext3", fmt.Sprintf("172.17.0.%d", last+100), ports["sw4"]
-	case 2:
+	case onGatewayPort:
 		s.add, s.drop = "lr-lb-add lr1 "+s.lb, "lr-lb-del lr1 "+s.lb
 		s.flow.From, s.flow.To, behind = "ext1", fmt.Sprintf("172.16.0.%d", last+101), []string{"sw3-p1", "sw3-p3"}
 	}
@@ -132,24 +142,28 @@ func lbNotOnRouter(d *draw) Instance {
 // gateway port.
 func lbForceSNATIgnored(d *draw) Instance {
 	value := one(d, "172.16.0.1", "50.0.0.1", "router_ip")
+	s := d.serviceAt(onGatewayPort, 1, "tcp", "udp")
 	return Instance{
+		Setup: s.setUp(), Teardown: s.tearDown(),
 		What:   "lb_force_snat_ip=" + value + " on lr1, which is no gateway router",
 		Inject: []string{"set logical_router lr1 options:lb_force_snat_ip=" + value}, Mend: []string{"remove logical_router lr1 options lb_force_snat_ip"},
 		Shows: holds("--bare --columns=_uuid find logical_router options:lb_force_snat_ip=" + value),
-		Asks:  []Ask{{Args: []string{"nat"}, Codes: []string{"lb-force-snat-ignored"}, Objects: []string{"lr1", "?--bare --columns=_uuid find logical_router name=lr1"}}},
+		Asks:  both([]string{"lb-force-snat-ignored"}, s.flow.why(d.topo), "lr1", "?--bare --columns=_uuid find logical_router name=lr1"),
 	}
 }
 
 // lbTwoGateways gives a router with a load balancer a second gateway port.
 func lbTwoGateways(d *draw) Instance {
 	at := one(d, "hv1", "hv2")
+	s := d.serviceAt(onGatewayPort, 1, "tcp", "udp")
 	return Instance{
+		Setup: s.setUp(), Teardown: s.tearDown(),
 		What: "lr1, which has load balancer lb-out, has a second gateway port, on " + at,
 		Inject: []string{"ls-add public9", "lrp-add lr1 lr1-public9 00:00:00:00:fe:09 172.29.0.1/24", "lsp-add public9 public9-lr1", "lsp-set-type public9-lr1 router",
 			"lsp-set-addresses public9-lr1 router", "lsp-set-options public9-lr1 router-port=lr1-public9", "lrp-set-gateway-chassis lr1-public9 " + at + " 20", "@bound cr-lr1-public9 " + at},
 		Mend:  []string{"ls-del public9", "lrp-del lr1-public9", "@sleep 1s"},
 		Shows: nothing,
-		Asks:  []Ask{{Args: []string{"nat"}, Codes: []string{"lb-two-gateways"}, Objects: []string{"lr1", "lb-out", "?--bare --columns=_uuid find logical_router name=lr1"}}},
+		Asks:  both([]string{"lb-two-gateways"}, s.flow.why(d.topo), "lr1", "lb-out", "?--bare --columns=_uuid find logical_router name=lr1"),
 	}
 }
 

@@ -20,6 +20,11 @@ var translations = []Kind{
 	{Name: "zone-moved", Draw: zoneMoved},
 }
 
+// both asks nat, and why about a flow, for one finding.
+func both(codes, why []string, objects ...string) []Ask {
+	return []Ask{{Args: []string{"nat"}, Codes: codes, Objects: objects}, {Args: why, Codes: codes, Objects: objects}}
+}
+
 // before returns a Before that makes a connection.
 func before(flows ...Flow) func(context.Context, *stage) error {
 	return func(ctx context.Context, s *stage) error {
@@ -115,8 +120,7 @@ func snatExhausted(d *draw) Instance {
 			return nil
 		},
 		Shows: untranslated(external),
-		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"snat-exhausted"},
-			Objects: []string{external, fmt.Sprintf("?--bare --columns=_uuid find nat external_ip=%s", external)}}},
+		Asks:  both([]string{"snat-exhausted"}, f.why(d.topo), external, "?--bare --columns=_uuid find nat external_ip="+external),
 	}
 }
 
@@ -138,7 +142,7 @@ func snatPortClash(d *draw) Instance {
 			}
 			return "", nil
 		},
-		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"snat-port-clash"}, Objects: []string{external, "?--bare --columns=_uuid find nat external_ip=" + external}}},
+		Asks: both([]string{"snat-port-clash"}, g.why(d.topo), external, "?--bare --columns=_uuid find nat external_ip="+external),
 	}
 }
 
@@ -154,7 +158,7 @@ func snatHitsVIP(d *draw) Instance {
 		Inject: []string{fmt.Sprintf("lb-add %s %s:%d 60.0.0.3:8080 %s", lb, external, f.Sport, f.Proto), "lr-lb-add gr0 " + lb},
 		Mend:   []string{"lb-del " + lb, flushAll},
 		Shows:  func(_ context.Context, s *stage) (string, error) { return s.left("hv2", f) },
-		Asks:   []Ask{{Args: []string{"nat"}, Codes: []string{"snat-hits-vip"}, Objects: []string{external, lb, "?--bare --columns=_uuid find load_balancer name=" + lb}}},
+		Asks:   both([]string{"snat-hits-vip"}, f.why(d.topo), external, lb, "?--bare --columns=_uuid find load_balancer name="+lb),
 	}
 }
 
@@ -199,21 +203,22 @@ func natConflictExternal(d *draw) Instance {
 		Inject: []string{d.natRow("lr1", "dnat_and_snat", external, a), d.natRow("lr1", "dnat_and_snat", external, b)},
 		Repair: d.natGone("lr1"),
 		Shows:  nothing,
-		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"nat-conflict"},
-			Objects: []string{external, "?--bare --columns=_uuid find nat external_ip=" + external}}},
+		// Which of the two translates is not defined: a packet for the other may be lost.
+		Asks: both([]string{"nat-conflict"}, d.port(Flow{From: "ext1", To: external, Proto: one(d, "tcp", "udp")}).why(d.topo),
+			external, "?--bare --columns=_uuid find nat external_ip="+external),
 	}
 }
 
 func natConflictLogical(d *draw) Instance {
-	logical := fmt.Sprintf("60.0.0.%d", 20+d.IntN(20))
+	f := d.port(Flow{From: "sw4-p2", To: "ext3", Proto: one(d, "tcp", "udp")})
+	logical := address(d.topo, f.From)
 	a, b := "172.17.0.91", fmt.Sprintf("172.17.0.%d", 92+d.IntN(8))
 	return Instance{
 		What:   fmt.Sprintf("gr0 has dnat_and_snat %s and %s for %s", a, b, logical),
 		Inject: []string{d.natRow("gr0", "dnat_and_snat", a, logical), d.natRow("gr0", "dnat_and_snat", b, logical)},
 		Repair: d.natGone("gr0"),
 		Shows:  nothing,
-		Asks: []Ask{{Args: []string{"nat"}, Codes: []string{"nat-conflict"},
-			Objects: []string{logical, "?--bare --columns=_uuid find nat logical_ip=" + logical}}},
+		Asks:   both([]string{"nat-conflict"}, f.why(d.topo), logical, "?--bare --columns=_uuid find nat logical_ip="+logical),
 	}
 }
 

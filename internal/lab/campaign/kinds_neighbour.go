@@ -76,6 +76,7 @@ func staleFDB(d *draw) Instance {
 	sw := one(d, "sw0", "sw1", "sw3")
 	a, b := two(d, ports[sw]...)
 	v, _ := d.topo.VIF(a)
+	f := d.proto(Flow{From: b, To: a})
 	return Instance{
 		What: fmt.Sprintf("%s has learned %s, the address of %s, at %s", sw, v.MAC, a, b),
 		Act: func(ctx context.Context, s *stage) error {
@@ -91,7 +92,7 @@ func staleFDB(d *draw) Instance {
 		},
 		Mend:  []string{"@sb --all destroy fdb"},
 		Shows: holds("@sb --bare --columns=_uuid list fdb"),
-		Asks:  []Ask{{Args: []string{"nat"}, Codes: []string{"stale-fdb"}, Objects: []string{a, b, v.MAC, sw}}},
+		Asks:  both([]string{"stale-fdb"}, f.why(d.topo), a, b, v.MAC, sw),
 	}
 }
 
@@ -101,6 +102,7 @@ func addressClaimedTwice(d *draw) Instance {
 	a, b := two(d, ports[sw]...)
 	va, _ := d.topo.VIF(a)
 	vb, _ := d.topo.VIF(b)
+	f := d.proto(Flow{From: b, To: a})
 	all := vb.MAC
 	for _, ip := range vb.IPs {
 		all += " " + ip
@@ -110,6 +112,6 @@ func addressClaimedTwice(d *draw) Instance {
 		Inject: []string{fmt.Sprintf(`set logical_switch_port %s addresses='"%s %s"'`, b, all, va.IP(false))},
 		Mend:   []string{fmt.Sprintf("lsp-set-addresses %s '%s'", b, all)},
 		Shows:  holds(fmt.Sprintf(`--bare --columns=_uuid find logical_switch_port addresses='"%s %s"'`, all, va.IP(false))),
-		Asks:   []Ask{{Args: []string{"nat"}, Codes: []string{"address-claimed-twice"}, Objects: []string{a, b, va.IP(false)}}},
+		Asks:   both([]string{"address-claimed-twice"}, f.why(d.topo), a, b, va.IP(false)),
 	}
 }
