@@ -75,3 +75,16 @@ func (p *Packet) Ended(port string, verdicts ...engine.Verdict) bool {
 	}
 	return all || some && p.Flood && slices.Contains(verdicts, p.Verdict)
 }
+
+// Passed returns the chassis that the packets pass, in the order in which they first reach them.
+func (r *Report) Passed() []string {
+	var out []string
+	for _, p := range r.Packets {
+		for _, h := range p.Hops {
+			if !slices.Contains(out, h.Chassis) {
+				out = append(out, h.Chassis)
+			}
+		}
+	}
+	return out
+}

@@ -57,3 +57,9 @@ type NATUsage struct {
 	Used        int    `json:"used"`        // entries, those of closing connections included
 	Of          int    `json:"of"`          // ports that the rule may choose, or ICMP identifiers
 }
+
+// Full reports whether a new connection to the destination gets no port.
+func (u *NATUsage) Full() bool { return u.Used >= u.Of }
+
+// NearlyFull reports whether four fifths of the ports are in use.
+func (u *NATUsage) NearlyFull() bool { return 5*u.Used >= 4*u.Of }

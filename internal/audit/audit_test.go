@@ -70,7 +70,7 @@ var faulty = []struct {
 }{
 	{"backend removed from the VIP", nil, []string{"hv1 sw0-p1: udp 10.0.0.3:9>30.0.0.10:53 | udp 20.0.0.3:5353>10.0.0.3:9, replied, natted, left=100"}, "warning stale-lb-backend",
 		[]string{`load balancer "dns": an entry translates the VIP 30.0.0.10:53 to 20.0.0.3:5353, which is no longer a backend`, "chassis:hv1", "1 (sw0-p1)", "100 s left",
-			"NB Load_Balancer 30.0.0.10:53 => 20.0.0.4:5353", "ovs-appctl dpctl/flush-conntrack zone=1 'ct_nw_src=10.0.0.3,ct_nw_dst=30.0.0.10,ct_nw_proto=17,ct_tp_src=9,ct_tp_dst=53'"}},
+			"NB Load_Balancer 30.0.0.10:53/udp => 20.0.0.4:5353", "ovs-appctl dpctl/flush-conntrack zone=1 'ct_nw_src=10.0.0.3,ct_nw_dst=30.0.0.10,ct_nw_proto=17,ct_tp_src=9,ct_tp_dst=53'"}},
 	{"backend that nobody has any more", nil, []string{
 		"hv1 sw0-p1: udp 10.0.0.3:9>30.0.0.10:53 | udp 20.0.0.9:5353>10.0.0.3:9, replied, natted", "hv1 sw0-p1: udp 10.0.0.3:8>30.0.0.10:53 | udp 20.0.0.9:5353>10.0.0.3:8, replied, natted",
 		"hv1 sw0-p1: udp 10.0.0.3:7>30.0.0.10:53 | udp 20.0.0.9:5353>10.0.0.3:7, replied, natted", "hv1 sw0-p1: udp 10.0.0.3:6>30.0.0.10:53 | udp 20.0.0.9:5353>10.0.0.3:6, replied, natted"},

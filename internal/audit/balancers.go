@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nbrow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -69,7 +70,7 @@ func (a *auditor) vip(v *inventory.VIP) {
 			sev, what = report.SeverityInfo, "its packets raise an event, as options:event says"
 		}
 		if i := a.about(b.UUID.String()+v.Text, sev, report.CodeLBNoBackend, fmt.Sprintf("load balancer %s: VIP %s has no backend: %s", b.Title(), v.Text, what), a.addrs(v)...); i != nil {
-			i.NB = vipRow(v)
+			i.NB = nbrow.VIP(v)
 			i.Mend = []string{fmt.Sprintf("ovn-nbctl --may-exist lb-add %s %s BACKEND:PORT", b.UUID, v.Text)}
 		}
 		return
@@ -88,14 +89,14 @@ func (a *auditor) vip(v *inventory.VIP) {
 		sev, text = report.SeverityError, fmt.Sprintf("load balancer %s: the health check of VIP %s reports all %d backends down", b.Title(), v.Text, len(down))
 	}
 	if i := a.about(b.UUID.String()+v.Text, sev, report.CodeLBBackendDown, text, a.addrs(v)...); i != nil {
-		i.NB, i.Evidence = vipRow(v), down
+		i.NB, i.Evidence = nbrow.VIP(v), down
 	}
 }
 
 // unused: lb-not-on-router, of a load balancer that no switch and no router has.
 func (a *auditor) unused(b *inventory.Balancer) {
 	if i := a.about(b.UUID.String(), report.SeverityInfo, report.CodeLBNotOnRouter, fmt.Sprintf("load balancer %s is on no switch and no router: nobody translates its VIPs", b.Title()), a.addrs(b.VIPs...)...); i != nil {
-		i.NB = vipRow(b.VIPs[0])
+		i.NB = nbrow.VIP(b.VIPs[0])
 		i.Mend = []string{"ovn-nbctl ls-lb-add SWITCH " + b.UUID.String(), "ovn-nbctl lr-lb-add ROUTER " + b.UUID.String()}
 	}
 }
@@ -123,7 +124,7 @@ func (a *auditor) routerOptions(r *inventory.Router) {
 		}
 		if i := a.about(r.UUID.String()+option, report.SeverityWarning, report.CodeLBForceSNATIgnored,
 			fmt.Sprintf("router %s has %s, which only gateway routers follow: it is distributed", r.Name, option), about...); i != nil {
-			i.NB = routerRow(r)
+			i.NB = nbrow.Router(r)
 			i.evidence("options:%s=%q, and no options:chassis", option, value)
 			i.Mend = []string{fmt.Sprintf("ovn-nbctl remove logical_router %s options %s", r.UUID, option)}
 			i.Hint = "use a gateway router (options:chassis), or the load balancer's hairpin_snat_ip for its own clients"
@@ -165,7 +166,7 @@ func (a *auditor) gateways(r *inventory.Router) {
 		if i := a.about(r.UUID.String(), report.SeverityWarning, report.CodeLBTwoGateways,
 			fmt.Sprintf("router %s has %d gateway ports, and its load balancers are handled only at %s: packets that come in at %s are not translated",
 				r.Name, len(ports), strings.Join(here, ", "), strings.Join(missing, ", ")), a.addrs(vips...)...); i != nil {
-			i.NB = routerRow(r)
+			i.NB = nbrow.Router(r)
 			i.evidence("load balancers of the router: %s", names(balancers))
 			i.Hint = "one gateway port, or a gateway router for each way out; OVN 25.03 or later handles the load balancers at each gateway port"
 		}
@@ -173,7 +174,7 @@ func (a *auditor) gateways(r *inventory.Router) {
 	}
 	if i := a.about(r.UUID.String(), report.SeverityInfo, report.CodeLBHandledElsewhere,
 		fmt.Sprintf("the load balancers of router %s are handled only at %s", r.Name, strings.Join(here, ", ")), a.addrs(vips...)...); i != nil {
-		i.NB = routerRow(r)
+		i.NB = nbrow.Router(r)
 		i.evidence("load balancers of the router: %s", names(balancers))
 	}
 }

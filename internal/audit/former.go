@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nbrow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -35,7 +36,7 @@ func (a *auditor) zoneMoved(l *leg, r *inventory.Router, use string) {
 	}
 	was := l.Entry.Zone
 	a.entry(fmt.Sprint(r.UUID, use, l.Chassis, was), report.SeverityWarning, report.CodeZoneMoved, l, func(i *issue) {
-		i.Certainty, i.NB = report.ConfidenceLikely, routerRow(r)
+		i.Certainty, i.NB = report.ConfidenceLikely, nbrow.Router(r)
 		i.Where["router"], i.Where["zone_name"], i.Where["now"] = r.Name, r.Name+"_"+use, strconv.Itoa(int(now))
 		i.text = func(n int) string {
 			return fmt.Sprintf("router %s: %s left in zone %d of %s, which OVN does not have now; its zone of %s is %d", r.Name, entries(n, "is", "are"), was, l.Chassis, useText[use], now)

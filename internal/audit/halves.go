@@ -8,6 +8,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nbrow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -160,7 +161,7 @@ func (a *auditor) gatewayGone(c *connection.Connection, l *leg, alive life) {
 		state = "established"
 	}
 	a.entry(fmt.Sprint("gateway", r.UUID, p.Name, state, alive), report.SeverityWarning, report.CodeEntryVanished, l, func(i *issue) {
-		i.Certainty, i.NB = report.ConfidenceLikely, natRow(n)
+		i.Certainty, i.NB = report.ConfidenceLikely, nbrow.NAT(n)
 		i.Where["gateway"] = gateway
 		i.text = func(n int) string {
 			return fmt.Sprintf("port %s: %s %s, and the gateway of router %s on %s has lost its half: the answers are not translated back", p.Name, entries(n, "is", "are"), state, r.Name, gateway)
@@ -169,7 +170,7 @@ func (a *auditor) gatewayGone(c *connection.Connection, l *leg, alive life) {
 			i.Certainty = report.ConfidencePossible
 			i.evidence("the table does not say whether it was answered: its packets may have been lost before the gateway, too")
 		}
-		i.evidence("rule: %s", natText(n))
+		i.evidence("rule: %s", nbrow.NATText(n))
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nbrow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -54,9 +55,9 @@ func (a *auditor) conflict(seen map[pick]*inventory.NAT, by pick, n *inventory.N
 	}
 	if i := a.about(n.UUID.String()+by.kind, report.SeverityWarning, report.CodeNATConflict,
 		fmt.Sprintf("router %s: two NAT rules translate %s, to different addresses", n.Router.Name, by.address), append([]netip.Addr{about, first.External, n.External}, slices.Concat(a.within(first.Logical), a.within(n.Logical))...)...); i != nil {
-		i.NB = natRow(n)
+		i.NB = nbrow.NAT(n)
 		i.Where = map[string]string{"router": n.Router.Name, "address": about.String()}
-		i.Evidence = []string{natText(first), natText(n)}
+		i.Evidence = []string{nbrow.NATText(first), nbrow.NATText(n)}
 		for _, rule := range []*inventory.NAT{first, n} {
 			i.Mend = append(i.Mend, fmt.Sprintf("ovn-nbctl remove logical_router %s nat %s", rule.Router.UUID, rule.UUID))
 		}

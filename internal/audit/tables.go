@@ -10,8 +10,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// nearlyFull is the part of a conntrack table's limit from which on it is a warning.
-const nearlyFull = 0.9
+// NearlyFull reports whether a conntrack table or zone has so many of its maximum number of
+// connections that it is a warning: nine tenths.
+func NearlyFull(count, limit uint64) bool { return limit > 0 && 10*count >= 9*limit }
 
 // tables checks the chassis' conntrack tables.
 //
@@ -23,7 +24,7 @@ const nearlyFull = 0.9
 func (a *auditor) tables() {
 	for i := range a.Chassis {
 		c := &a.Chassis[i]
-		if c.Max > 0 && float64(c.Count) >= nearlyFull*float64(c.Max) {
+		if NearlyFull(c.Count, c.Max) {
 			i, _ := a.issue(c.Name, report.CodeTableFull)
 			i.Severity, i.Where = report.SeverityWarning, map[string]string{"chassis": c.Name}
 			if c.Count >= c.Max {
@@ -47,7 +48,7 @@ func (a *auditor) tables() {
 
 func (a *auditor) limit(c *Chassis, zone uint16) {
 	l := c.Limits[zone]
-	if float64(l.Count) < nearlyFull*float64(l.Limit) {
+	if l.Count < l.Limit && !NearlyFull(uint64(l.Count), uint64(l.Limit)) {
 		return
 	}
 	i, _ := a.issue(fmt.Sprint(c.Name, zone), report.CodeZoneLimit)

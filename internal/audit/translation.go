@@ -7,6 +7,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nbrow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -68,9 +69,9 @@ func (a *auditor) staleBackend(l *leg, v *inventory.VIP) {
 		i.text = func(n int) string {
 			return fmt.Sprintf("load balancer %s: %s the VIP %s to %s, %s", v.Balancer.Title(), entries(n, "translates", "translate"), v.Text, to, why)
 		}
-		i.NB = vipRow(v)
+		i.NB = nbrow.VIP(v)
 		i.Hint = fmt.Sprintf("ovn-nbctl set load_balancer %s options:ct_flush=true lets ovn-controller remove such entries (OVN 23.03 or later)", v.Balancer.UUID)
-		i.evidence("backends of %s now: %s", v.Text, backends(v))
+		i.evidence("backends of %s now: %s", v.Text, nbrow.Backends(v))
 	})
 }
 
@@ -149,9 +150,9 @@ func (a *auditor) staleNAT(l *leg, ip netip.Addr, what string, now []*inventory.
 			return fmt.Sprintf("router %s: %s %s, as none of its NAT rules does now", r.Name, entries(n, "translates", "translate"), what)
 		}
 		for _, n := range now {
-			i.evidence("rule now: %s", natText(n))
+			i.evidence("rule now: %s", nbrow.NATText(n))
 			if i.NB == nil {
-				i.NB = natRow(n)
+				i.NB = nbrow.NAT(n)
 			}
 		}
 		if len(now) == 0 {

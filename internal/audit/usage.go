@@ -10,6 +10,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nbrow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -86,7 +87,7 @@ func (u *usage) add(a *auditor, l *leg) {
 		i, isNew := a.issue(fmt.Sprint(r.UUID, p.address, l.Chassis), report.CodeSNATPortClash)
 		if isNew {
 			i.Severity, i.Where = report.SeverityInfo, l.where()
-			i.NB = natRow(n)
+			i.NB = nbrow.NAT(n)
 			i.text = func(n int) string {
 				return fmt.Sprintf("NAT address %s of router %s: %s another source port than the client's, which another connection has", p.address, r.Name, entries(n, "has", "have"))
 			}
@@ -104,7 +105,7 @@ func (a *auditor) hitsVIP(l *leg) {
 			continue
 		}
 		a.entry(fmt.Sprint(v.Balancer.UUID, v.Text, l.Chassis), report.SeverityWarning, report.CodeSNATHitsVIP, l, func(i *issue) {
-			i.NB = vipRow(v)
+			i.NB = nbrow.VIP(v)
 			i.text = func(n int) string {
 				return fmt.Sprintf("%s the source to %s, which is a VIP of load balancer %s: an answer may be taken for a new connection to it", entries(n, "translates", "translate"), v.Text, v.Balancer.Title())
 			}
@@ -144,11 +145,8 @@ func parseRange(text string) (low, top uint16, ok bool) {
 	return uint16(l), uint16(t), err1 == nil && err2 == nil && l <= t
 }
 
-// Of the ports towards one destination, in use.
-const (
-	nearlyExhausted = 0.8 // a warning
-	maxUsage        = 100 // rows of the table
-)
+// maxUsage is the maximum number of rows of the table.
+const maxUsage = 100
 
 // report returns the table, the fullest first, and reports pools that are full or nearly so.
 //
@@ -169,40 +167,41 @@ func (u *usage) report(a *auditor) []report.NATUsage {
 	for i := range pools {
 		p := &pools[i]
 		used := u.pools[*p]
+		row := report.NATUsage{Address: p.address.String(), Router: p.router.Name, Chassis: p.chassis,
+			Proto: ctstate.ProtoName(p.proto), Destination: p.destination(), Used: used, Of: p.size()}
 		if len(rows) < maxUsage {
-			rows = append(rows, report.NATUsage{Address: p.address.String(), Router: p.router.Name, Chassis: p.chassis,
-				Proto: ctstate.ProtoName(p.proto), Destination: p.destination(), Used: used, Of: p.size()})
+			rows = append(rows, row)
 		}
-		if share(p) >= nearlyExhausted {
-			u.exhausted(a, p, used)
+		if row.NearlyFull() {
+			u.exhausted(a, p, &row)
 		}
 	}
 	return rows
 }
 
-func (u *usage) exhausted(a *auditor, p *pool, used int) {
+func (u *usage) exhausted(a *auditor, p *pool, row *report.NATUsage) {
 	i, isNew := a.issue(fmt.Sprint(*p), report.CodeSNATExhausted)
 	if !isNew {
 		return
 	}
 	i.Severity = report.SeverityWarning
 	tail := "a new connection may fail"
-	if used >= p.size() {
+	if row.Full() {
 		i.Severity, tail = report.SeverityError, "a new connection fails"
 	}
 	what := "ports"
 	if isICMP(p.proto) {
 		what = "identifiers"
 	}
-	i.Text = fmt.Sprintf("NAT address %s of router %s: %d of %d %s towards %s %s are in use: %s", p.address, p.router.Name, used, p.size(), what,
+	i.Text = fmt.Sprintf("NAT address %s of router %s: %d of %d %s towards %s %s are in use: %s", p.address, p.router.Name, row.Used, row.Of, what,
 		ctstate.ProtoName(p.proto), p.destination(), tail)
 	i.Where = map[string]string{"chassis": p.chassis, "zone": strconv.Itoa(int(p.zone)), "address": p.address.String(), "router": p.router.Name}
 	i.evidence("%s %d to %d; entries of closing connections count too", what, p.low, p.top)
 	for _, n := range a.inv.NATByExternal(p.address) {
 		if n.Router == p.router && n.IsSource() {
-			i.evidence("rule: %s", natText(n))
+			i.evidence("rule: %s", nbrow.NATText(n))
 			if i.NB == nil {
-				i.NB = natRow(n)
+				i.NB = nbrow.NAT(n)
 			}
 			if n.PortRange != "" {
 				i.Mend = append(i.Mend, fmt.Sprintf("ovn-nbctl set nat %s external_port_range=1024-65535", n.UUID))

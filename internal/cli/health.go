@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/audit"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
@@ -88,8 +89,7 @@ func (c *checkup) rise(before, after uint64) uint64 {
 
 // The bounds of doctor's findings.
 const (
-	nearlyFull = 0.9             // of the maximum number of connections
-	maxSkew    = 2 * time.Second // between the clocks of this machine and a chassis
+	maxSkew = 2 * time.Second // between the clocks of this machine and a chassis
 )
 
 // health adds findings from the counters of a chassis. Losses that do not rise during the check are
@@ -109,7 +109,7 @@ func (f *findings) health(c *checkup, where map[string]string) {
 	ct, was := c.after.Conntrack, c.before.Conntrack
 	dropped, early := c.rise(was.Drop, ct.Drop), c.rise(was.EarlyDrop, ct.EarlyDrop)
 	switch {
-	case ct.Max > 0 && float64(ct.Count) >= nearlyFull*float64(ct.Max), dropped+early > 0:
+	case audit.NearlyFull(ct.Count, ct.Max), dropped+early > 0:
 		f.say(report.SeverityWarning, report.CodeTableFull, fmt.Sprintf("conntrack has %d of %d connections; while doctor looked it dropped %d packets for want of an entry and removed %d entries early",
 			ct.Count, ct.Max, dropped, early), "raise net.netfilter.nf_conntrack_max (kernel) or dpctl/ct-set-maxconns (userspace), or find who opens them", where)
 	case ct.Drop+ct.EarlyDrop > 0:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nbrow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -76,7 +77,7 @@ func (j *judge) balanced(ctx context.Context, s *scene) []report.Finding {
 		}
 	}
 	v := here[0]
-	f.Code, f.NB = report.CodeLBNotOnRouter, balancerRow(v)
+	f.Code, f.NB = report.CodeLBNotOnRouter, nbrow.VIP(v)
 	f.Text = fmt.Sprintf("%s: no switch or router on the way has the load balancer (%s)", inventory.Owner{VIP: v}, strings.Join(passed, ", "))
 	f.Evidence = append(f.Evidence, "it is on "+orNone(placesOf(v.Balancer)))
 	if len(passed) > 0 {
@@ -103,7 +104,7 @@ func otherPort(f report.Finding, s *scene, others []*inventory.VIP) report.Findi
 	if h.L4Dst != nil {
 		asked = fmt.Sprintf("%d/%s", *h.L4Dst, h.IPProto)
 	}
-	f.Code, f.NB = report.CodeVIPOtherPort, balancerRow(v)
+	f.Code, f.NB = report.CodeVIPOtherPort, nbrow.VIP(v)
 	f.Text = fmt.Sprintf("%s is a VIP on %s, not on %s", h.IPDst, strings.Join(firstOf(on, 3), ", "), asked)
 	f.Evidence = append(f.Evidence, s.reason.Text)
 	if h.L4Dst != nil && same >= 0 { // a load balancer has one protocol
@@ -115,10 +116,6 @@ func otherPort(f report.Finding, s *scene, others []*inventory.VIP) report.Findi
 		f.Mend = append(f.Mend, command("ovn-nbctl", "lb-add", v.Balancer.Name, endpoint(h.IPDst, &port), strings.Join(backends, ","), packet.ProtoName(v.Balancer.Protocol)))
 	}
 	return f
-}
-
-func balancerRow(v *inventory.VIP) *report.NB {
-	return &report.NB{Table: "Load_Balancer", UUID: v.Balancer.UUID.String(), Name: v.Balancer.Name, Summary: "VIP " + v.Text}
 }
 
 // hasBalancer reports whether a switch or router has a load balancer.
@@ -163,7 +160,7 @@ func (j *judge) hairpin(ctx context.Context, asked report.Header, f *report.Find
 		return
 	}
 	for _, v := range inv.VIP(destination(asked)) {
-		f.Code, f.NB, f.Certainty = report.CodeLBHairpinSNATMissing, balancerRow(v), report.ConfidenceExact
+		f.Code, f.NB, f.Certainty = report.CodeLBHairpinSNATMissing, nbrow.VIP(v), report.ConfidenceExact
 		f.Evidence = append(f.Evidence, f.Text)
 		f.Text = fmt.Sprintf("the client is a backend of %s itself, and its answer does not come back by the load balancer", inventory.Owner{VIP: v})
 		f.Mend = append(f.Mend, command("ovn-nbctl", "set", "Load_Balancer", v.Balancer.UUID.String(), "options:hairpin_snat_ip="+asked.IPDst))

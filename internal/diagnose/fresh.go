@@ -72,7 +72,7 @@ func (j *judge) behind(ctx context.Context, r *report.Report, causes []report.Fi
 		}
 		out = append(out, f)
 	}
-	for _, name := range chassisOf(r) {
+	for _, name := range r.Passed() {
 		f, err := j.SB.Freshness(ctx, name)
 		j.unread("whether ovn-controller on "+name+" has confirmed the newest configuration", err)
 		if err != nil || !f.Stale() {
@@ -123,17 +123,4 @@ func awaits(f report.Finding) bool {
 func unaccounted(b *report.Branch, chassis string) bool {
 	r := b.Reason
 	return r != nil && r.Chassis == chassis && r.Table != nil && r.Cookie != "" && r.Cookie != "0x0" && r.LogicalFlow == nil && (r.Code == report.CodeUnknown || r.Code == "")
-}
-
-// chassisOf names the chassis that the packets of a session pass.
-func chassisOf(r *report.Report) []string {
-	var out []string
-	for _, p := range r.Packets {
-		for _, h := range p.Hops {
-			if !slices.Contains(out, h.Chassis) {
-				out = append(out, h.Chassis)
-			}
-		}
-	}
-	return out
 }

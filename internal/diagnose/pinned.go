@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nbrow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -181,7 +182,7 @@ func (j *judge) stale(ctx context.Context, f *report.Finding, u used) {
 	switch {
 	case len(vips) > 0:
 		v := vips[0]
-		f.Code, f.NB = report.CodeStaleLBBackend, balancerRow(v)
+		f.Code, f.NB = report.CodeStaleLBBackend, nbrow.VIP(v)
 		f.Text = fmt.Sprintf("the entry in %s pins %s to %s, which is no backend any more", u.title(), inventory.Owner{VIP: v}, backend)
 		if b := v.Backend(from); b != nil {
 			if !b.IsDown() {

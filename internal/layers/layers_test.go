@@ -74,19 +74,20 @@ var allowed = map[string][]string{
 	"internal/connection": {"ctstate", "internal/ctpack", "internal/ovnexpr", "internal/u128"},
 	"internal/driver":     {"ctstate", "engine", "engine/packet", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},
 	"internal/session":    {"ctstate", "engine", "engine/packet", "internal/driver"},
+	"internal/nbrow":      {"engine/packet", "internal/inventory", "report"},
 	"internal/gather":     {"ctstate", "internal/connection", "internal/node", "internal/ovn", "internal/audit"},
-	"internal/audit":      {"ctstate", "internal/connection", "internal/inventory", "internal/ovn", "report"},
+	"internal/audit":      {"ctstate", "internal/connection", "internal/inventory", "internal/ovn", "report", "internal/nbrow"},
 	"internal/explain":    {"engine", "engine/packet", "internal/openflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb"},
 
 	// Text.
-	"internal/publish": {"ctstate", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/session", "report"},
+	"internal/publish": {"ctstate", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/session", "report", "internal/nbrow"},
 	"internal/render":  {"engine", "engine/packet", "internal/odp", "internal/openflow", "report"},
 
 	// A request to a deployment, of the library and of the command line.
 	"internal/usage":      {"internal/failure"},
 	"internal/push":       {"internal/failure"},
 	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/push", "internal/usage"},
-	"internal/diagnose":   {"ctstate", "engine", "engine/packet", "internal/connection", "internal/inventory", "internal/ovn", "internal/ovsdb", "report", "internal/audit"},
+	"internal/diagnose":   {"ctstate", "engine", "engine/packet", "internal/connection", "internal/inventory", "internal/ovn", "internal/ovsdb", "report", "internal/audit", "internal/nbrow"},
 	"internal/question":   {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report", "internal/diagnose", "internal/capture", "internal/inventory", "internal/node", "internal/audit", "internal/connection", "internal/gather"},
 	"internal/matrix":     {"engine", "internal/deployment", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovsdb", "internal/question", "internal/usage", "report"},
 	"internal/watch":      {"internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/ovn"},

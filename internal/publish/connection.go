@@ -13,6 +13,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nbrow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -161,20 +162,10 @@ func ruleText(r inventory.Rule) string {
 
 // ruleRow is the row of a rule that translates so; nil if none does.
 func ruleRow(r inventory.Rule) *report.NB {
-	switch {
-	case r.VIP != nil:
-		var backends []string
-		for _, b := range r.VIP.Backends {
-			backends = append(backends, b.Addr.String())
-		}
-		b := r.VIP.Balancer
-		return &report.NB{Table: "Load_Balancer", UUID: b.UUID.String(), Name: b.Name,
-			Summary: fmt.Sprintf("%s %s to %s", packet.ProtoName(b.Protocol), r.VIP.Text, strings.Join(backends, ","))}
-	case r.NAT != nil:
-		n := r.NAT
-		return &report.NB{Table: "NAT", UUID: n.UUID.String(), Summary: fmt.Sprintf("%s %s %s", n.Type, n.External, inventory.PrefixText(n.Logical))}
+	if r.VIP != nil {
+		return nbrow.VIP(r.VIP)
 	}
-	return nil
+	return nbrow.NAT(r.NAT)
 }
 
 // Counter counts connections.

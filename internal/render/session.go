@@ -19,7 +19,7 @@ func sessionLine(r *report.Report) []span {
 			h := r.Packets[0].Header
 			line = append(line, plain(": "+source(h)+" > "+destination(h)))
 		}
-		if via := chassisOf(r); len(via) > 0 {
+		if via := r.Passed(); len(via) > 0 {
 			line = append(line, plain(" via "+strings.Join(via, ", ")))
 		}
 		if n := len(s.Alternatives); n > 1 {
@@ -111,17 +111,4 @@ func brokenPacket(r *report.Report) *report.Packet {
 		return nil
 	}
 	return r.Packets[i]
-}
-
-// chassisOf returns the chassis that the packets pass, in the order in which they first reach them.
-func chassisOf(r *report.Report) []string {
-	var out []string
-	for _, p := range r.Packets {
-		for _, h := range p.Hops {
-			if !slices.Contains(out, h.Chassis) {
-				out = append(out, h.Chassis)
-			}
-		}
-	}
-	return out
 }

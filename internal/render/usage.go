@@ -38,9 +38,9 @@ func Audit(w io.Writer, r *report.FindingsReport, opts Options) error {
 	for i, line := range strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n") {
 		c := none
 		switch u := rows[i]; {
-		case u.Used >= u.Of:
+		case u.Full():
 			c = red
-		case 5*u.Used >= 4*u.Of:
+		case u.NearlyFull():
 			c = yellow
 		}
 		p.line(1, span{line, c})
