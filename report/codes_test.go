@@ -4,7 +4,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -67,5 +69,37 @@ func TestCodesDocumented(t *testing.T) {
 		if !seen[c] {
 			t.Errorf("%s: no section", c)
 		}
+	}
+}
+
+// TestCodesProduced checks that each code of the list is reported by some package.
+func TestCodesProduced(t *testing.T) {
+	b, err := os.ReadFile("code.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\t(Code\w+) +Code = `).FindAllStringSubmatch(string(b), -1) {
+		missing[m[1]] = true
+	}
+	if len(missing) != len(codes(t)) {
+		t.Fatalf("%d names of %d codes", len(missing), len(codes(t)))
+	}
+	used := regexp.MustCompile(`report\.(Code\w+)`)
+	err = filepath.WalkDir("../internal", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "/lab/") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range used.FindAllStringSubmatch(string(text), -1) {
+			delete(missing, m[1])
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range missing {
+		t.Errorf("%s: nothing reports it", name)
 	}
 }

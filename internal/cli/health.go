@@ -116,6 +116,11 @@ func (f *findings) health(c *checkup, where map[string]string) {
 		f.say(report.SeverityInfo, report.CodeTableFull, fmt.Sprintf("conntrack has dropped %d packets for want of an entry and removed %d entries early, none of them while doctor looked",
 			ct.Drop, ct.EarlyDrop), "", where)
 	}
+	if n := c.rise(was.Invalid, ct.Invalid); n > 0 && !ct.TCPBeLiberal {
+		*f = append(*f, report.Finding{Severity: report.SeverityInfo, Code: report.CodeOutOfWindow, Certainty: report.ConfidencePossible, Where: where,
+			Text: fmt.Sprintf("conntrack found %d packets invalid while doctor looked: TCP packets out of window are, as nf_conntrack_tcp_be_liberal is off", n),
+			Hint: "look for a way that only one direction takes; sysctl net.netfilter.nf_conntrack_tcp_be_liberal=1 lets such packets pass as valid"})
+	}
 	if c.skew.Abs() > maxSkew {
 		f.say(report.SeverityWarning, report.CodeClockSkew, fmt.Sprintf("the chassis' clock differs by %s from this machine's: ages and times of entries are off by as much", c.skew.Round(time.Millisecond)),
 			"let both follow one time server", where)

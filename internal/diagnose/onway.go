@@ -27,16 +27,22 @@ func (j *judge) onWay(ctx context.Context, r *report.Report) []report.Finding {
 	return audit.OnWay(in, way)
 }
 
+// found returns what is found beside the traces of a session: by nat's checks, by the limits of
+// datapaths, and of meters.
+func (j *judge) found(ctx context.Context, r *report.Report) []report.Finding {
+	return slices.Concat(j.tooDeep(r), j.onWay(ctx, r), j.metered(ctx, r))
+}
+
 // limits are the codes of limits: a packet that needs a new entry or port at one does not get
 // through, or not as it should, which no trace sees.
-var limits = []report.Code{report.CodeZoneLimit, report.CodeTableFull, report.CodeSNATExhausted}
+var limits = []report.Code{report.CodeZoneLimit, report.CodeTableFull, report.CodeSNATExhausted, report.CodeRecircLimit}
 
 func isLimit(f report.Finding) bool {
 	return f.Severity == report.SeverityError && slices.Contains(limits, f.Code)
 }
 
 // limited corrects what traces say of a session at a limit. The kernel drops a packet that gets no
-// entry (ovs_ct_commit, nf_nat_inet_fn); the userspace datapath lets it pass without, untranslated
+// entry (ovs_ct_commit, nf_nat_inet_fn), and both datapaths one at the limit of recirculations; the userspace datapath lets it pass without, untranslated
 // (conn_not_found), so that only its answer is lost for certain.
 func limited(w *report.WhyReport) {
 	no := false
@@ -45,7 +51,7 @@ func limited(w *report.WhyReport) {
 			continue
 		}
 		w.Answered = &no
-		if w.Reaches = nil; w.Versions.Chassis[f.Where["chassis"]].Datapath == "system" {
+		if w.Reaches = nil; f.Code == report.CodeRecircLimit || w.Versions.Chassis[f.Where["chassis"]].Datapath == "system" {
 			w.Reaches = &no
 		}
 		return
@@ -68,6 +74,9 @@ func placed(causes, found []report.Finding, works bool) []report.Finding {
 			blank = false
 			astray = astray && c.Code == report.CodeAsymmetricReply && c.Certainty == report.ConfidenceLikely
 		}
+	}
+	if len(causes) > 1 && causes[0].Code == report.CodeReplyDropped && nowhere[causes[1].Code] {
+		astray = true // the answer has come to where nobody knows its destination
 	}
 	lost := !works && len(causes) > 0 && nowhere[causes[0].Code] // nobody has its destination
 	var first, later []report.Finding

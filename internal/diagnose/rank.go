@@ -19,7 +19,7 @@ func (j *judge) ranked(ctx context.Context, r *report.Report, p *pin) []report.F
 		out = append([]report.Finding{f}, out...)
 	}
 	_, answered := j.outcome(r)
-	out = placed(out, j.onWay(ctx, r), isTrue(answered))
+	out = placed(out, j.found(ctx, r), isTrue(answered))
 	if isTrue(answered) {
 		return sorted(out) // the report's warnings say that a chassis is behind
 	}

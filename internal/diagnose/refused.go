@@ -3,8 +3,10 @@ package diagnose
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nbrow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -64,6 +66,9 @@ func (j *judge) unsent(ctx context.Context, r Refusal, f *report.Finding) []repo
 	if p := inv.Port(r.Port); p != nil {
 		sw = p.Switch
 	}
+	if r.Code == report.CodeNextHopUnresolved && sw != nil && unanswered(inv, sw, r, f) {
+		return nil
+	}
 	out := j.balanced(ctx, s)
 	for i := range out {
 		if out[i].Code == report.CodeLBNotOnRouter && sw != nil {
@@ -71,4 +76,36 @@ func (j *judge) unsent(ctx context.Context, r Refusal, f *report.Finding) []repo
 		}
 	}
 	return out
+}
+
+// unanswered reports whether an address in the client's own network, for which nobody answers, is a
+// VIP that the switch or a router attached to it balances, and then says so: the router answers for
+// its VIPs, unless options:neighbor_responder is none (northd: build_lrouter_lb_reachable_ips), and
+// nobody for those of the switch alone.
+func unanswered(inv *inventory.Inventory, sw *inventory.Switch, r Refusal, f *report.Finding) bool {
+	for _, v := range inv.VIP(destination(r.Packet)) {
+		var routers, has []string
+		for _, p := range sw.Routers {
+			routers = append(routers, p.Router.Name)
+			if v.Balancer.OnRouter(p.Router) {
+				has = append(has, p.Router.Name)
+			}
+		}
+		if len(has) == 0 && !v.Balancer.OnSwitch(sw) {
+			continue
+		}
+		f.Code, f.NB, f.Where["datapath"] = report.CodeLBUnansweredVIP, nbrow.VIP(v), sw.Name
+		f.Evidence = append(f.Evidence, f.Text)
+		f.Text = fmt.Sprintf("nobody answers on switch %s for %s, which is in the client's own network", sw.Name, inventory.Owner{VIP: v})
+		switch {
+		case len(has) > 0:
+			f.Evidence = append(f.Evidence, fmt.Sprintf("options:neighbor_responder of the load balancer: %s", orNone(v.Balancer.Options["neighbor_responder"])))
+			f.Mend = append(f.Mend, command("ovn-nbctl", "set", "Load_Balancer", v.Balancer.UUID.String(), "options:neighbor_responder=all"))
+		case len(routers) > 0:
+			f.Evidence = append(f.Evidence, "only the switch has the load balancer; routers there: "+strings.Join(routers, ", "))
+			f.Mend = append(f.Mend, command("ovn-nbctl", "lr-lb-add", routers[0], v.Balancer.UUID.String())+" # the router then answers for the VIP")
+		}
+		return true
+	}
+	return false
 }

@@ -11,10 +11,14 @@ import (
 
 // TestRefused checks the answers about packets that cannot be sent.
 func TestRefused(t *testing.T) {
-	d := ovntest.New(t, ovntest.Topology+"lb-add why-lb 10.0.0.77:80 20.0.0.3:8080 tcp\n")
+	d := ovntest.New(t, ovntest.Topology+"lb-add why-lb 10.0.0.77:80 20.0.0.3:8080 tcp\n"+
+		"lb-add why-switch 10.0.0.78:80 20.0.0.3:8080 tcp\nls-lb-add sw0 why-switch\nlb-add why-none 10.0.0.79:80 20.0.0.3:8080 tcp\nlr-lb-add lr0 why-none\n"+
+		"set load_balancer why-none options:neighbor_responder=none\n")
 	in := over(t, d)
 	vip, port := header(), 81
 	vip.IPDst = "10.0.0.77"
+	onSwitch, silent := vip, vip
+	onSwitch.IPDst, silent.IPDst = "10.0.0.78", "10.0.0.79"
 	other := vip
 	other.L4Dst = &port
 	udp := vip
@@ -33,6 +37,10 @@ func TestRefused(t *testing.T) {
 		{diagnose.Refusal{Code: report.CodeNextHopUnresolved, Port: "sw0-p1", Text: "nobody has it", Packet: vip}, "lb-not-on-router", `VIP 10.0.0.77:80 of load balancer "why-lb"`, "ovn-nbctl ls-lb-add sw0 why-lb"},
 		{diagnose.Refusal{Code: report.CodeNextHopUnresolved, Port: "sw0-p1", Text: "nobody has it", Packet: other}, "vip-other-port", "10.0.0.77 is a VIP on 80/tcp", "ovn-nbctl lb-add why-lb 10.0.0.77:81 20.0.0.3:8080 tcp"},
 		{diagnose.Refusal{Code: report.CodeNextHopUnresolved, Port: "sw0-p1", Text: "nobody has it", Packet: udp}, "vip-other-port", "10.0.0.77 is a VIP on 80/tcp of load balancer \"why-lb\", not on 80/udp", ""},
+		{diagnose.Refusal{Code: report.CodeNextHopUnresolved, Port: "sw0-p1", Text: "nobody has it", Packet: onSwitch}, "lb-unanswered-vip",
+			`nobody answers on switch sw0 for VIP 10.0.0.78:80 of load balancer "why-switch"`, "ovn-nbctl lr-lb-add lr0 "},
+		{diagnose.Refusal{Code: report.CodeNextHopUnresolved, Port: "sw0-p1", Text: "nobody has it", Packet: silent}, "lb-unanswered-vip",
+			`VIP 10.0.0.79:80 of load balancer "why-none"`, "options:neighbor_responder=all"},
 		{diagnose.Refusal{Code: report.CodeNoRoute, Port: "sw0-p1", Text: "no router", Packet: header()}, "no-route", "the guest behind sw0-p1 finds no way to 20.0.0.3: no router", ""},
 	} {
 		w := diagnose.Refused(t.Context(), in, c.ref, nil, report.Versions{})

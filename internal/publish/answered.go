@@ -27,7 +27,7 @@ func (w *writing) responder(b *driver.Branch, has *report.Reason) *report.Reason
 	default:
 		return has
 	}
-	r := &report.Reason{Chassis: b.Chassis}
+	r := &report.Reason{Chassis: b.Chassis, Code: report.CodeAnsweredByOVN}
 	r.Text = "OVN answers it itself" + w.respondedAt(b, r)
 	if len(driver.OwnBranches(w.Branches)) == 1 {
 		r.Text += ", and no other port sees it"

@@ -7,6 +7,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // TestAnswers checks which packets are the answers that OVN gives.
@@ -95,7 +96,7 @@ func TestAnsweredByOVN(t *testing.T) {
 		switch {
 		case c.want == "" && r != nil && r.Text != "lost", c.want != "" && (r == nil || r.Text != c.want):
 			t.Errorf("%s: %+v, want %q", c.name, r, c.want)
-		case c.want != "" && (r.Stage != "ls_in_arp_rsp" || *r.Table != 27 || r.Cookie != "0x2" || r.LogicalFlow == nil || r.LogicalFlow.Datapath != "sw0"):
+		case c.want != "" && (r.Code != report.CodeAnsweredByOVN || r.Stage != "ls_in_arp_rsp" || *r.Table != 27 || r.Cookie != "0x2" || r.LogicalFlow == nil || r.LogicalFlow.Datapath != "sw0"):
 			t.Errorf("%s: %+v", c.name, r)
 		}
 	}

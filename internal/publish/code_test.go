@@ -1,7 +1,11 @@
 package publish
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,9 +60,33 @@ func TestClassify(t *testing.T) {
 // code is left out on purpose.
 func TestKindsHaveCodes(t *testing.T) {
 	without := map[explain.Kind]bool{explain.KindOther: true, explain.KindNobody: true, explain.KindNotForRouter: true, explain.KindElsewhere: true, explain.KindSamePort: true}
-	for k := explain.KindOther; k <= explain.KindNotInstalled; k++ {
+	for k := range explain.Kind(kinds(t)) {
 		if (codes[k] == "") != without[k] {
 			t.Errorf("kind %d has the code %q", k, codes[k])
 		}
 	}
+}
+
+// kinds counts the constants of internal/explain's kinds, which are numbered from 0.
+func kinds(t *testing.T) int {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), "../explain/kind.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	ast.Inspect(f, func(node ast.Node) bool {
+		if v, ok := node.(*ast.ValueSpec); ok {
+			for _, name := range v.Names {
+				if strings.HasPrefix(name.Name, "Kind") {
+					n++
+				}
+			}
+		}
+		return true
+	})
+	if n <= int(explain.KindNotInstalled) {
+		t.Fatalf("%d kinds", n)
+	}
+	return n
 }
