@@ -41,6 +41,19 @@ type Options struct {
 	// then be ovn-ct-trace itself. It implies Push.
 	PushBinary []string
 
+	// Kube is the user's kubectl or oc, with arguments (--kube): chassis are reached through the pods
+	// that run OVN or Open vSwitch on their nodes, and the tool is sent there as by Push. NodeCommand
+	// is not used then; Nodes has precedence. Pods are found in the namespaces of OVN-Kubernetes,
+	// OpenShift and kube-ovn, by their labels, unless the others say where.
+	Kube string
+
+	// KubeContext is the context in kubectl's configuration (--kube-context).
+	KubeContext string
+
+	// KubeNamespace, KubeSelector (a label selector) and KubeContainer replace those of the known
+	// deployments (--kube-namespace, --kube-selector, --kube-container).
+	KubeNamespace, KubeSelector, KubeContainer string
+
 	// Nodes has ways to single chassis, by name or host name (--node): "local" for this machine, or
 	// "exec:COMMAND", a command as NodeCommand has it. They take precedence over NodeCommand.
 	Nodes map[string]string

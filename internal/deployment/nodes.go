@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/kube"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/push"
@@ -21,7 +22,9 @@ type Nodes struct {
 	template string            // Options.NodeCommand
 	rooms    map[string]node.Options
 	service  *node.Service // this machine's node
-	pusher   *push.Pusher  // nil: the commands run an installed tool
+	push     bool          // the commands only open a way
+	pusher   *push.Pusher  // nil: the tool is sent nowhere
+	cluster  *kube.Cluster // nil: there are no pods
 	thisOnce sync.Once
 	localID  string // system-id of this machine, once asked
 	localErr error
@@ -34,7 +37,8 @@ type Nodes struct {
 // machine's journal of synthetic kernel entries; the usual one when empty.
 func NewNodes(opt Options, journal string) *Nodes {
 	return &Nodes{
-		targets: opt.Nodes, template: opt.NodeCommand, open: map[string]node.Node{}, pusher: opt.pusher(),
+		targets: opt.Nodes, template: opt.NodeCommand, open: map[string]node.Node{},
+		push: opt.pushes(), pusher: opt.pusher(), cluster: opt.cluster(),
 		service: node.NewService(node.Options{RunDir: opt.OVSRunDir, Journal: journal}),
 	}
 }
@@ -81,6 +85,8 @@ func (n *Nodes) reach(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
 		return node.NewService(room), nil
 	case ok:
 		return n.target(c, target)
+	case n.cluster != nil:
+		return n.inPod(c), nil
 	case n.template != "":
 		argv, err := node.Expand(n.template, c.Name, c.Hostname, encapIP(c))
 		if err != nil {
@@ -118,7 +124,7 @@ func (n *Nodes) target(c *ovn.Chassis, target string) (node.Node, error) {
 
 // remote is a node behind a command: one that runs the tool, or opens a way to send it.
 func (n *Nodes) remote(c *ovn.Chassis, argv []string) node.Node {
-	if n.pusher == nil {
+	if !n.push {
 		return &node.Remote{Name: c.Name, Argv: argv}
 	}
 	return &node.Remote{Name: c.Name, Argv: push.Shell(argv), Open: n.pusher.Open}

@@ -23,6 +23,10 @@ type Options struct {
 	NodeCommand                     string
 	Push, PushKeep                  bool
 	PushBinary                      []string
+	Kube                            string
+	KubeContext                     string
+	KubeNamespace, KubeSelector     string
+	KubeContainer                   string
 	Nodes                           map[string]string
 	OVSRunDir                       string
 	Timeout                         time.Duration

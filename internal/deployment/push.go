@@ -10,10 +10,10 @@ func (o Options) pushes() bool { return o.Push || o.PushKeep || len(o.PushBinary
 
 // checkPush refuses programs that cannot be sent, and a push that has no way.
 func (o Options) checkPush() error {
-	if !o.pushes() {
-		return nil
+	if err := o.checkKube(); err != nil || !o.pushes() {
+		return err
 	}
-	if o.NodeCommand == "" && len(o.Nodes) == 0 {
+	if o.Kube == "" && o.NodeCommand == "" && len(o.Nodes) == 0 {
 		return usage.Errorf("--push --node-cmd 'ssh root@{hostname}'", "--push needs a way to the nodes")
 	}
 	if _, err := push.NewPrograms(o.PushBinary); err != nil {
@@ -23,10 +23,10 @@ func (o Options) checkPush() error {
 	return nil
 }
 
-// pusher returns what sends the tool, or nil where it is installed. Check has refused wrong files;
-// one that has changed since is an error of each node.
+// pusher returns what sends the tool, or nil where it is installed everywhere. Check has refused
+// wrong files; one that has changed since is an error of each node.
 func (o Options) pusher() *push.Pusher {
-	if !o.pushes() {
+	if !o.pushes() && o.Kube == "" {
 		return nil
 	}
 	programs, err := push.NewPrograms(o.PushBinary)

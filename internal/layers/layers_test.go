@@ -86,7 +86,8 @@ var allowed = map[string][]string{
 	// A request to a deployment, of the library and of the command line.
 	"internal/usage":      {"internal/failure"},
 	"internal/push":       {"internal/failure"},
-	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/push", "internal/usage"},
+	"internal/kube":       {"internal/failure"},
+	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/push", "internal/usage", "internal/kube"},
 	"internal/diagnose":   {"ctstate", "engine", "engine/packet", "internal/connection", "internal/inventory", "internal/ovn", "internal/ovsdb", "report", "internal/audit", "internal/nbrow"},
 	"internal/question":   {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report", "internal/diagnose", "internal/capture", "internal/inventory", "internal/node", "internal/audit", "internal/connection", "internal/gather"},
 	"internal/matrix":     {"engine", "internal/deployment", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovsdb", "internal/question", "internal/usage", "report"},
@@ -113,6 +114,7 @@ var allowed = map[string][]string{
 	"internal/bench/replay":          {"internal/oftrace"},
 	"internal/bench/usbench":         {anything},
 	"internal/difftest":              {anything},
+	"internal/kube/kubetest":         nil,
 	"internal/layers":                nil,
 	"internal/nodens/nstest":         {"internal/nodens", "internal/testenv"},
 	"internal/ovn/ovntest":           {"internal/ovsdb", "internal/ovsdb/ovsdbtest", "internal/testenv"},

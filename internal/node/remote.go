@@ -25,6 +25,8 @@ import (
 type Remote struct {
 	Name string   // chassis name, for errors
 	Argv []string // the command; never a shell
+	// Reach finds the command when the node is first asked, in place of Argv; nil: Argv is it.
+	Reach func(ctx context.Context) ([]string, error)
 	// Open is what must be said over the command's streams before a node greets, such as sending it
 	// there (push.Pusher.Open); nil: nothing. It returns at the latest when the streams are closed.
 	Open func(in io.Writer, out *bufio.Reader) error
@@ -87,6 +89,13 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 	}
 	if r.client != nil {
 		return r.client, nil
+	}
+	if r.Reach != nil {
+		argv, err := r.Reach(ctx)
+		if err != nil {
+			return nil, r.fail("reach", err)
+		}
+		r.Argv = argv
 	}
 	cmd := exec.Command(r.Argv[0], r.Argv[1:]...)
 	in, err := cmd.StdinPipe()
