@@ -46,11 +46,18 @@ type app struct {
 	out    io.Writer
 	err    io.Writer
 	status int
+	plugin string // the command that this program is a plugin of; empty if of none
 }
 
 // Run runs the command line and returns the exit status.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{in: stdin, out: stdout, err: stderr}
+	return RunAs(ctx, "ovn-ct-trace", args, stdin, stdout, stderr)
+}
+
+// RunAs is Run for a program that was called by a name: that of a plugin of kubectl or oc reaches
+// the nodes through it.
+func RunAs(ctx context.Context, name string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{in: stdin, out: stdout, err: stderr, plugin: pluginOf(name)}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -89,6 +96,7 @@ reached or was not permitted; 4 not determined.`,
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	strict(root)
+	a.asPlugin(root)
 	return root
 }
 

@@ -42,7 +42,7 @@ func (o Options) cluster() *kube.Cluster {
 // inPod is the node of a chassis in the pod that runs Open vSwitch there. The pod is looked for when
 // the node is first asked.
 func (n *Nodes) inPod(c *ovn.Chassis) node.Node {
-	return &node.Remote{Name: c.Name, Open: n.pusher.Open, Reach: func(ctx context.Context) ([]string, error) {
+	return &node.Remote{Name: c.Name, Patience: n.patience, Open: n.pusher.Open, Reach: func(ctx context.Context) ([]string, error) {
 		way, err := n.cluster.Way(ctx, c.Name, c.Hostname)
 		if err != nil {
 			return nil, err

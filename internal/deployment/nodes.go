@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/kube"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
@@ -22,6 +23,7 @@ type Nodes struct {
 	template string            // Options.NodeCommand
 	rooms    map[string]node.Options
 	service  *node.Service // this machine's node
+	patience time.Duration // node.Remote.Patience
 	push     bool          // the commands only open a way
 	pusher   *push.Pusher  // nil: the tool is sent nowhere
 	cluster  *kube.Cluster // nil: there are no pods
@@ -33,12 +35,16 @@ type Nodes struct {
 	open map[string]node.Node
 }
 
+// patienceShare is the part of a run's time that one node may take before it answers: a dead one
+// leaves the others theirs.
+const patienceShare = 3
+
 // NewNodes prepares the ways to the nodes; nothing is reached yet. journal is the folder of this
 // machine's journal of synthetic kernel entries; the usual one when empty.
 func NewNodes(opt Options, journal string) *Nodes {
 	return &Nodes{
 		targets: opt.Nodes, template: opt.NodeCommand, open: map[string]node.Node{},
-		push: opt.pushes(), pusher: opt.pusher(), cluster: opt.cluster(),
+		patience: opt.Bound() / patienceShare, push: opt.pushes(), pusher: opt.pusher(), cluster: opt.cluster(),
 		service: node.NewService(node.Options{RunDir: opt.OVSRunDir, Journal: journal}),
 	}
 }
@@ -124,10 +130,11 @@ func (n *Nodes) target(c *ovn.Chassis, target string) (node.Node, error) {
 
 // remote is a node behind a command: one that runs the tool, or opens a way to send it.
 func (n *Nodes) remote(c *ovn.Chassis, argv []string) node.Node {
-	if !n.push {
-		return &node.Remote{Name: c.Name, Argv: argv}
+	r := &node.Remote{Name: c.Name, Argv: argv, Patience: n.patience}
+	if n.push {
+		r.Argv, r.Open = push.Shell(argv), n.pusher.Open
 	}
-	return &node.Remote{Name: c.Name, Argv: push.Shell(argv), Open: n.pusher.Open}
+	return r
 }
 
 // thisMachine asks, once, which chassis the program runs on.

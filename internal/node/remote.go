@@ -31,6 +31,9 @@ type Remote struct {
 	// there (push.Pusher.Open); nil: nothing. It returns at the latest when the streams are closed.
 	Open func(in io.Writer, out *bufio.Reader) error
 
+	// Patience bounds the time from the first question to the greeting; 0: the question's own bound.
+	Patience time.Duration
+
 	mu        sync.Mutex
 	cmd       *exec.Cmd
 	in, out   io.Closer // its standard input and output
@@ -89,6 +92,11 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 	}
 	if r.client != nil {
 		return r.client, nil
+	}
+	if r.Patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.Patience)
+		defer cancel()
 	}
 	if r.Reach != nil {
 		argv, err := r.Reach(ctx)
