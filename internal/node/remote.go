@@ -15,6 +15,7 @@ import (
 
 	"github.com/creachadair/jrpc2"
 	"github.com/creachadair/jrpc2/channel"
+	"github.com/kballard/go-shellquote"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
@@ -201,7 +202,7 @@ func clip(s string, n int) string {
 
 // fail records that the node is unreachable, so that it is not started again for every packet.
 func (r *Remote) fail(op string, err error) error {
-	hint := "run it by hand: " + strings.Join(r.Argv, " ")
+	hint := "run it by hand: " + shellquote.Join(r.Argv...)
 	var said failure.Error
 	if errors.As(err, &said) {
 		if _, h := said.Failure(); h != "" {
