@@ -31,7 +31,11 @@ packages() {
 	procps ps(1): tests that no process is left behind
 	gcc with libc6-dev: links programs with the race detector
 	libc6-dev with gcc: links programs with the race detector
+	openssh-server sshd(8): tests of --push over ssh
+	openssh-client ssh(1), with openssh-server
 	LIST
+	# A kubectl of another origin would be overwritten.
+	command -v kubectl >/dev/null || echo "kubernetes-client kubectl(1): tests of --kube"
 }
 
 have_package() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
@@ -85,9 +89,9 @@ if [ ${#missing[@]} -gt 0 ]; then
 	trap - EXIT
 	# Disable the units of the packages installed here at boot, too.
 	if command -v systemctl >/dev/null; then
-		for unit in openvswitch-switch ovn-central ovn-host; do
+		for unit in openvswitch-switch ovn-central ovn-host openssh-server; do
 			for name in "${missing[@]}"; do
-				[ "$unit" = "$name" ] && as_root systemctl disable "$unit" >/dev/null 2>&1 || true
+				[ "$unit" = "$name" ] && as_root systemctl disable "${unit/#openssh-server/ssh}" >/dev/null 2>&1 || true
 			done
 		done
 	fi
