@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
 // TestShells: the script is the same in every shell, and leaves nothing.
@@ -63,9 +65,37 @@ func TestPlaces(t *testing.T) {
 		t.Fatalf("with no place: %v", s.err)
 	}
 	want := "the program cannot be run there: /run: Permission denied (mounted noexec?); /dev/shm: No space left on device; " +
-		"/var/run: Read-only file system; /tmp: Permission denied (mounted noexec?); /var/tmp: Read-only file system; /root: Read-only file system"
+		"/var/run: Read-only file system; /tmp: Permission denied (mounted noexec?); /var/tmp: Read-only file system; /root: Read-only file system; " +
+		"memory: no perl or python3 that makes a file there"
 	if pe.Error() != want {
 		t.Errorf("with no place:\n%s\nwant\n%s", pe, want)
+	}
+}
+
+// TestMemory: where no folder is left, perl or python3 makes a file in memory.
+func TestMemory(t *testing.T) {
+	for _, language := range []string{"perl", "python3"} {
+		t.Run(language, func(t *testing.T) {
+			path := "/usr/bin/" + language
+			if _, err := os.Stat(path); err != nil {
+				testenv.Need(t, false, path+" is not installed")
+			}
+			r := newRoot(t).shell(t, "dash")
+			if err := os.Symlink(path, filepath.Join(r.dir, "bin", language)); err != nil {
+				t.Fatal(err)
+			}
+			s := dial(t, pusher(t, true), r.way())
+			if s.err != nil {
+				t.Fatal(s.err, s.said, s.stderr)
+			}
+			if s.line("place") != "memory" {
+				t.Errorf("%q", s.said)
+			}
+			s.end()
+			if s.stderr != "" {
+				t.Errorf("standard error: %q", s.stderr)
+			}
+		})
 	}
 }
 
