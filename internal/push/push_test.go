@@ -216,3 +216,22 @@ func TestAtOnce(t *testing.T) {
 		t.Errorf("left behind: %v %v", left, s.err)
 	}
 }
+
+// TestOtherProgram: what has another hash than said is not run, or does not serve.
+func TestOtherProgram(t *testing.T) {
+	p := pusher(t, false)
+	prog, err := p.Programs.For("Linux", "x86_64")
+	if err != nil {
+		t.Skip("the tool is for another machine")
+	}
+	other := strings.Repeat("0123456789abcdef", 4)
+	wrong := &Pusher{Programs: &Programs{read: map[Arch]*Program{"amd64": {data: prog.data, hash: other}}}}
+	s := dial(t, wrong, newRoot(t, "tmp").shell(t, "dash").way())
+	if s.err == nil || !strings.Contains(s.err.Error(), "/tmp: what arrived is not what was sent") {
+		t.Error(s.err)
+	}
+	s = dial(t, wrong, newRoot(t, "tmp").shell(t, "dash").without(t, "sha256sum").way())
+	if s.err == nil || !strings.Contains(s.stderr, "ovn-ct-trace: the program that arrived has the hash "+prog.hash[:12]+", not 0123456789ab\n") {
+		t.Error(s.err, s.stderr)
+	}
+}
