@@ -22,6 +22,12 @@ func (r *run) recirc(ctx context.Context, w *world, it item, id uint32) error {
 	if len(it.actions) > 0 {
 		w.push(it)
 	}
+	if r.tooDeep(it) {
+		it.pkt = st
+		r.leaf(w, it, Leaf{Kind: LeafDrop, Why: fmt.Sprintf("the userspace datapath drops a packet that would recirculate more than %d times on one chassis "+
+			"(the counter datapath_drop_recirc_error of coverage/show)", r.engine.Recircs)})
+		return nil
+	}
 	if id == 0 {
 		return r.afresh(ctx, w, it, st)
 	}
@@ -40,6 +46,19 @@ func (r *run) recirc(ctx context.Context, w *world, it item, id uint32) error {
 	}
 	r.enter(w, seg, st, it.path, it.choices, it.level+1)
 	return nil
+}
+
+// tooDeep reports whether the datapath does not run one more recirculation of an item. Taking the
+// header of a native tunnel off is one (dp_execute_cb, OVS_ACTION_ATTR_TUNNEL_POP).
+func (r *run) tooDeep(it item) bool {
+	if r.engine.Recircs == 0 {
+		return false
+	}
+	depth := len(it.path) - 1
+	if in, ok := r.engine.Ports.ByDatapath(r.req.InPortDatapath); ok && in.Kind == PortTunnel {
+		depth++
+	}
+	return depth >= r.engine.Recircs
 }
 
 // bucket is one alternative of a select group, found by the dp_hash values that lead to it.

@@ -277,6 +277,7 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 		e.Table, e.Tracker, err = s.kernelModel(ctx)
 	} else {
 		e.Table, e.Tracker = s.userspaceModel(backer)
+		e.Recircs = recircs(info.OVSVersion)
 	}
 	if err != nil {
 		return nil, err

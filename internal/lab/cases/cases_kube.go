@@ -37,7 +37,9 @@ func kubernetes(b builder) []probe.Case {
 		naming(echo("kube-snat-ping", outside, b.ping("default_cli3", "ext3"), "external hv3"), "NAT: snat 10.244.3.0/24 => 172.18.0.4"),
 		naming(one("kube-external-vip", outside, b.tcp("ext1", lab.KubeExternalVIP, 80), anyWeb), "Load_Balancer Service_default/web_TCP_external"),
 		naming(one("kube-external-vip-other-zone", outside, b.tcp("ext3", lab.KubeExternalVIP, 80), anyWeb), "Load_Balancer Service_default/web_TCP_external"),
-		naming(handshake("kube-node-port", outside, b.tcp("ext2", "172.18.0.3", lab.KubeNodePort), "default_web2", "hv2"),
+		// The backend is on the gateway router's own chassis: more recirculations than the userspace
+		// datapath runs before Open vSwitch 3.3, which drops it.
+		naming(one("kube-node-port", outside, b.tcp("ext2", "172.18.0.3", lab.KubeNodePort), ""),
 			"Load_Balancer Service_default/web_TCP_node_template_IPv4"),
 		naming(handshake("kube-node-port-far", outside, b.tcp("ext3", "172.18.0.4", lab.KubeNodePort), "default_web2", "hv3"),
 			"Load_Balancer Service_default/web_TCP_node_template_IPv4", routeTo("10.244.0.0/16 via 100.64.0.1")),
