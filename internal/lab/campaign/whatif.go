@@ -109,10 +109,10 @@ func (r *Runner) predicted(ctx context.Context, c Change) (score WhatIfScore, li
 		r.dirty = true
 		err = errors.Join(err, r.change(cctx, c.Teardown, true), r.Probe.Flush())
 	}()
-	if err := r.Probe.Flush(); err != nil {
+	r.dirty = true
+	if err := errors.Join(r.Lab.Revive(ctx), r.Probe.Flush()); err != nil {
 		return score, nil, err
 	}
-	r.dirty = true
 	if err := r.change(ctx, c.Setup, true); err != nil {
 		return score, nil, err
 	}
@@ -151,6 +151,7 @@ func (r *Runner) talks(ctx context.Context, flows []Flow) ([]*talk, error) {
 			}
 			t = &talk{flow: f}
 			t.next[0], t.next[1] = sent[0].Packet, sent[1].Packet
+			t.before = [2]string{arrivals(sent[0].Real), arrivals(sent[1].Real)}
 			if f.Proto == "tcp" {
 				t.next[0], t.next[1].Flags = sent[2].Packet, "ack"
 				t.next[1].Seq++
@@ -177,16 +178,12 @@ func (r *Runner) talks(ctx context.Context, flows []Flow) ([]*talk, error) {
 		}
 		return true
 	})
-	for _, t := range out {
-		if t.before, err = r.speak(ctx, t); err != nil {
-			return nil, err
-		}
-		if t.before[0] == "" || t.before[1] == "" {
-			return nil, fmt.Errorf("%s does not go on before the change: client's next packet %q, server's %q", t.flow, t.before[0], t.before[1])
-		}
-	}
 	return out, nil
 }
+
+// crashTime is how long a daemon that fails an assertion takes to end: Open vSwitch 3.1 fails one
+// (lib/conntrack.c: conn_update_state) on some packets whose translation has gone.
+const crashTime = 700 * time.Millisecond
 
 // speakTries is how often a packet that does not arrive is sent: on a busy machine the probe may miss
 // one.
@@ -289,8 +286,18 @@ func (a *WhatIfAnswer) fate(t *talk) (fate, text string) {
 func (r *Runner) compareTalks(ctx context.Context, talks []*talk, a *WhatIfAnswer) (score WhatIfScore, lines []string, err error) {
 	for _, t := range talks {
 		after, err := r.speak(ctx, t)
-		if err != nil {
+		var dead []string
+		if err != nil || after != t.before {
+			time.Sleep(crashTime)
+			dead = r.Lab.Dead()
+		}
+		if len(dead) == 0 && err != nil {
 			return score, lines, err
+		}
+		if len(dead) > 0 {
+			// The entries of that chassis are gone with the daemon.
+			lines = append(lines, fmt.Sprintf("%s and later ones are not judged: %s", t.flow, strings.Join(dead, "; ")))
+			return score, lines, r.Lab.Revive(ctx)
 		}
 		score.Connections++
 		died := after != t.before
