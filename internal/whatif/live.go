@@ -24,6 +24,7 @@ type live struct {
 	packet packet.Packet
 	why    string // why the packet is unknown
 	before both
+	group  *group
 	was    *report.WhatIfEnd // of the packet that does not arrive before the change; nil: both do
 
 	client, server string // owners, in words

@@ -6,12 +6,14 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
@@ -65,6 +67,8 @@ type task struct {
 	out     *report.WhatIfReport
 	copied  *replica.Replica
 	pairs   []pairEnd // before the change
+	groups  map[string]*group
+	ends    map[*driver.Trace]report.WhatIfEnd // those that were made, of packets that do not arrive
 }
 
 // Run compares before and after. run is one of the live deployment, which is only read.
@@ -72,7 +76,8 @@ func Run(ctx context.Context, run *deployment.Run, req Request) (*report.WhatIfR
 	if run.NB == nil {
 		return nil, usage.Errorf("--nb REMOTES", "what-if changes a copy of the Northbound database, which was not reached")
 	}
-	t := &task{Request: req, live: run, infos: map[string]*node.Info{}, health: map[string]*node.Health{}, entries: map[string][]ctstate.Entry{}}
+	t := &task{Request: req, live: run, infos: map[string]*node.Info{}, health: map[string]*node.Health{}, entries: map[string][]ctstate.Entry{},
+		groups: map[string]*group{}, ends: map[*driver.Trace]report.WhatIfEnd{}}
 	t.out = &report.WhatIfReport{Schema: report.Schema, Change: describe(req.Change), Connections: []report.WhatIfConnection{},
 		Pairs: []report.WhatIfPair{}, Chassis: []string{}, Warnings: run.Warnings()}
 	if err := t.read(ctx); err != nil {
@@ -263,10 +268,19 @@ func (t *task) before(ctx context.Context, run *deployment.Run) error {
 		if err := where.place(ctx, l); err != nil {
 			return err
 		}
+		l.client, l.server = publish.Ends(&l.conn, inv)
+		key := groupKey(l)
+		if g := t.groups[key]; g != nil && g.anyPort {
+			l.group, l.before, l.was = g, g.of(g.before, l), g.first.was
+			continue
+		}
 		if l.before, err = p.pass(ctx, l, nil); err != nil {
 			return err
 		}
-		l.client, l.server = publish.Ends(&l.conn, inv)
+		if key != "" && t.groups[key] == nil {
+			l.group = &group{first: l, before: l.before, anyPort: anyPort(&l.before)}
+			t.groups[key] = l.group
+		}
 		if decides, ok := l.before.failing(); ok {
 			l.was = ptr(t.end(ctx, run, l, decides))
 		}
@@ -284,7 +298,7 @@ func (t *task) after(ctx context.Context, run *deployment.Run, f flushes) error 
 		if i%50 == 0 {
 			t.Say(fmt.Sprintf("tracing %d of %d live connections with the change", i, len(t.conns)))
 		}
-		after, err := p.pass(ctx, l, &l.before)
+		after, err := t.then(ctx, p, l)
 		if err != nil {
 			return err
 		}
@@ -293,12 +307,33 @@ func (t *task) after(ctx context.Context, run *deployment.Run, f flushes) error 
 		if fate == report.FateGoesOn || fate == report.FateBroken {
 			continue
 		}
-		t.out.Connections = append(t.out.Connections, t.differs(ctx, run, l, &after, fate, direction, f))
+		made := t.differs(ctx, run, l, &after, fate, direction, f)
+		if l.borrowed() && strings.Contains(made.After.Text, strconv.Itoa(int(l.group.first.packet.SrcPort))) {
+			// The reason names the port of the connection that was traced.
+			if after, err = p.pass(ctx, l, &l.before); err != nil {
+				return err
+			}
+			made = t.differs(ctx, run, l, &after, fate, direction, f)
+		}
+		t.out.Connections = append(t.out.Connections, made)
 	}
 	slices.SortStableFunc(t.out.Connections, func(a, b report.WhatIfConnection) int {
 		return slices.Index(order, a.Fate) - slices.Index(order, b.Fate)
 	})
 	return t.comparePairs(ctx, run)
+}
+
+// then traces a connection with the change, unless its group says what becomes of it.
+func (t *task) then(ctx context.Context, p *passer, l *live) (both, error) {
+	g := l.group
+	if g != nil && g.done && g.anyPort && g.thenAnyPort {
+		return g.of(g.after, l), nil
+	}
+	after, err := p.pass(ctx, l, &l.before)
+	if err == nil && g != nil && g.first == l {
+		g.after, g.thenAnyPort, g.done = after, anyPort(&after), true
+	}
+	return after, err
 }
 
 // differs is the report of a connection to which the change makes a difference.
@@ -332,6 +367,9 @@ func (t *task) end(ctx context.Context, run *deployment.Run, l *live, p *passage
 	if p.trace == nil || run == nil {
 		return out
 	}
+	if made, ok := t.ends[p.trace]; ok {
+		return made
+	}
 	rep := publish.New(nil)
 	run.Publisher.Trace(ctx, rep, p.trace)
 	for _, b := range rep.Packets[0].Branches {
@@ -344,6 +382,7 @@ func (t *task) end(ctx context.Context, run *deployment.Run, l *live, p *passage
 		}
 		break
 	}
+	t.ends[p.trace] = out
 	return out
 }
 

@@ -39,6 +39,7 @@ type WhatIfScore struct {
 // standing are the flows of which connections live during every change.
 var standing = []Flow{
 	{From: "sw0-p1", To: "sw1-p2", Proto: "tcp", Dport: 8080},
+	{From: "sw0-p1", To: "sw1-p2", Proto: "tcp", Dport: 8080}, // it differs in its source port only
 	{From: "sw0-p3", To: "sw1-p3", Proto: "icmp"},
 	{From: "sw0-p1", To: "30.0.0.10", Proto: "tcp", Dport: 80},
 	{From: "sw0-p2", To: "30.0.0.10", Proto: "udp", Dport: 53},
@@ -47,6 +48,7 @@ var standing = []Flow{
 	{From: "sw0-p2", To: "sw2-p2", Proto: "udp", Dport: 53},
 	{From: "sw3-p3", To: "ext1", Proto: "tcp", Dport: 80},
 	{From: "sw3-p3", To: "ext1", Proto: "udp", Dport: 123},
+	{From: "ext1", To: "172.16.0.10", Proto: "tcp", Dport: 22},
 	{From: "ext1", To: "172.16.0.10", Proto: "tcp", Dport: 22},
 	{From: "ext1", To: "172.16.0.11", Proto: "tcp", Dport: 22},
 	{From: "ext1", To: "172.16.0.50", Proto: "tcp", Dport: 80},

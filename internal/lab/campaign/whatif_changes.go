@@ -33,7 +33,7 @@ func aclAdded(d *draw) Change {
 	if dir == "from-lport" {
 		side = "inport"
 	}
-	what := one(d, "ip4", "tcp", "udp", "icmp4", "tcp && tcp.dst == 8080", "ip4 && ct.est", "ip4.dst == "+address(d.topo, port), "ip4.src == "+address(d.topo, port))
+	what := one(d, "ip4", "tcp", "udp", "icmp4", "tcp && tcp.dst == 8080", "tcp.src[0] == 1", "tcp.dst[0] == 1", "ip4 && ct.est", "ip4.dst == "+address(d.topo, port), "ip4.src == "+address(d.topo, port))
 	action := one(d, "drop", "drop", "reject", "allow-related", "allow")
 	acl := fmt.Sprintf("%s %d '%s == \"%s\" && %s' %s", dir, 2000+d.IntN(3), side, port, what, action)
 	return Change{What: "acl-add " + sw + " " + acl, Apply: []string{"acl-add " + sw + " " + acl}, Undo: []string{"acl-del " + sw}}
