@@ -26,14 +26,17 @@ type place struct {
 // passage is what becomes of one packet of a connection.
 type passage struct {
 	verdict engine.Verdict
-	// arrivals are where it arrives, sorted; none where it does not, or where that is not determined.
-	arrivals []place
-	trace    *driver.Trace  // nil where it cannot enter
-	at       *driver.Branch // by which it arrives; nil where it does not
-	why      string         // why it cannot enter
+	// ways are where it arrives, sorted, in each outcome of undetermined choices, each once; none where
+	// it does not arrive, or where that is not determined.
+	ways  [][]place
+	trace *driver.Trace  // nil where it cannot enter
+	at    *driver.Branch // by which it arrives; nil where it does not
+	why   string         // why it cannot enter
 	// waits is the destination of a packet that waits until somebody answers for that address; the zero
 	// AddrPort for any other.
 	waits netip.AddrPort
+	// nobody says that a packet waits for an answer that nobody will give: it is lost.
+	nobody bool
 }
 
 // passes reports whether the packet arrives.
@@ -41,7 +44,7 @@ func (p *passage) passes() bool { return p.at != nil }
 
 // unknown reports whether it is not determined whether the packet arrives.
 func (p *passage) unknown() bool {
-	return p.verdict == engine.Unknown || p.verdict == engine.Controller
+	return p.verdict == engine.Unknown || p.verdict == engine.Controller && !p.nobody
 }
 
 // passageOf reads a trace.
@@ -53,56 +56,84 @@ func passageOf(t *driver.Trace, dead func(chassis string) bool) passage {
 		}
 	}
 	if p.unknown() {
-		p.waits = waitsFor(t)
+		p.waits, p.nobody = waitsFor(t)
 		return p
 	}
 	lost := 0
 	for _, o := range t.Outcomes {
-		arrives := false
+		var arrivals []place
 		for _, b := range o.Branches {
 			if b.Mirror != "" || b.Ignored || b.Made != "" || b.Verdict != engine.Delivered && b.Verdict != engine.External {
 				continue
 			}
-			arrives = true
-			if at := placeOf(b); !slices.Contains(p.arrivals, at) {
-				p.arrivals = append(p.arrivals, at)
+			if at := placeOf(b); !slices.Contains(arrivals, at) {
+				arrivals = append(arrivals, at)
 			}
 			if p.at == nil || b.Verdict > p.at.Verdict {
 				p.at = b
 			}
 		}
-		if !arrives {
+		if len(arrivals) == 0 {
 			lost++
+			continue
+		}
+		slices.SortFunc(arrivals, compare)
+		if !slices.ContainsFunc(p.ways, func(w []place) bool { return slices.Equal(w, arrivals) }) {
+			p.ways = append(p.ways, arrivals)
 		}
 	}
 	if lost > 0 && lost < len(t.Outcomes) {
-		return passage{trace: t, verdict: engine.Unknown, why: "an undetermined choice decides whether it arrives"}
+		return passage{trace: t, verdict: engine.Unknown, why: choiceText + "whether it arrives"}
 	}
-	slices.SortFunc(p.arrivals, compare)
 	return p
 }
 
+// choiceText begins the reason of what a choice decides that cannot be known from outside, as one by a
+// hash.
+const choiceText = "an undetermined choice decides "
+
+// same compares where a packet arrives: certain is false if it depends on an undetermined choice.
+func (p *passage) same(as *passage) (same, certain bool) {
+	common := 0
+	for _, w := range p.ways {
+		if slices.ContainsFunc(as.ways, func(o []place) bool { return slices.Equal(w, o) }) {
+			common++
+		}
+	}
+	return common > 0, common == 0 || common == len(p.ways) && common == len(as.ways)
+}
+
 // waitsFor returns the destination of a packet whose every end is that OVN asks for its destination
-// itself, which is the next hop.
-func waitsFor(t *driver.Trace) netip.AddrPort {
-	to := netip.AddrPort{}
+// itself, which is the next hop; and whether nobody will answer at any end.
+func waitsFor(t *driver.Trace) (to netip.AddrPort, nobody bool) {
+	own := true
+	nobody = true
 	for _, b := range t.Branches {
 		if b.Mirror != "" || b.Made != "" || b.Ignored {
 			continue
 		}
-		dst := netip.AddrPortFrom(b.Packet.Dst, b.Packet.DstPort)
-		if b.Verdict != engine.Controller || b.Cause == nil || b.Cause.Awaits != b.Packet.Dst || to.IsValid() && to != dst {
-			return netip.AddrPort{}
+		if b.Verdict != engine.Controller || b.Cause == nil {
+			return netip.AddrPort{}, false
 		}
+		switch b.Cause.Outlook.Kind {
+		case driver.OutlookNobody, driver.OutlookOwn, driver.OutlookDropped:
+		default:
+			nobody = false
+		}
+		dst := netip.AddrPortFrom(b.Packet.Dst, b.Packet.DstPort)
+		own = own && b.Cause.Awaits == b.Packet.Dst && (!to.IsValid() || to == dst)
 		to = dst
 	}
-	return to
+	if !own {
+		to = netip.AddrPort{}
+	}
+	return to, nobody && len(t.Branches) > 0
 }
 
 // elsewhere reports whether a packet that waits for an answer goes elsewhere than it went before,
 // whether somebody answers or not.
 func (p *passage) elsewhere(before *passage) bool {
-	return p.waits.IsValid() && before.passes() && !slices.ContainsFunc(before.arrivals, func(at place) bool { return at.dst == p.waits })
+	return p.waits.IsValid() && before.passes() && !slices.ContainsFunc(slices.Concat(before.ways...), func(at place) bool { return at.dst == p.waits })
 }
 
 func placeOf(b *driver.Branch) place {
@@ -166,11 +197,18 @@ func fateOf(before, after *both, strict bool) (fate report.Fate, direction repor
 	if strict {
 		moved = report.FateDies
 	}
-	switch {
-	case !slices.Equal(before.original.arrivals, after.original.arrivals):
-		return moved, report.DirectionOriginal
-	case !before.oneWay && !slices.Equal(before.reply.arrivals, after.reply.arrivals):
-		return moved, report.DirectionReply
+	sides := []report.Direction{report.DirectionOriginal, report.DirectionReply}
+	for i, is := range []*passage{&after.original, &after.reply} {
+		was := []*passage{&before.original, &before.reply}[i]
+		if before.oneWay && i == 1 {
+			break
+		}
+		switch same, certain := is.same(was); {
+		case !certain:
+			return report.FateUnknown, sides[i]
+		case !same:
+			return moved, sides[i]
+		}
 	}
 	return report.FateGoesOn, ""
 }

@@ -28,6 +28,8 @@ func lost(v engine.Verdict) passage {
 func TestFate(t *testing.T) {
 	there, back := at("b", "10.0.0.1", "10.0.0.2"), at("a", "10.0.0.2", "10.0.0.1")
 	other, renamed := at("c", "10.0.0.1", "10.0.0.3"), at("a", "10.0.0.9", "10.0.0.1")
+	either := both{original: there, reply: back}
+	either.original.ways = [][]place{there.ways[0], other.ways[0]}
 	dropped, unknown := lost(engine.Dropped), lost(engine.Unknown)
 	works := both{original: there, reply: back}
 	for i, c := range []struct {
@@ -42,6 +44,9 @@ func TestFate(t *testing.T) {
 		{works, both{original: other, reply: back}, true, report.FateDies, report.DirectionOriginal},
 		{works, both{original: other, reply: back}, false, report.FateMoves, report.DirectionOriginal},
 		{works, both{original: there, reply: renamed}, false, report.FateMoves, report.DirectionReply},
+		{works, either, true, report.FateUnknown, report.DirectionOriginal},
+		{either, either, true, report.FateGoesOn, ""},
+		{both{original: other, reply: back}, both{original: there, reply: back}, true, report.FateDies, report.DirectionOriginal},
 		{both{original: dropped}, works, true, report.FateRevives, report.DirectionOriginal},
 		{both{original: there, reply: dropped}, works, true, report.FateRevives, report.DirectionReply},
 		{both{original: dropped}, both{original: dropped}, true, report.FateBroken, report.DirectionOriginal},
@@ -62,21 +67,25 @@ func TestFate(t *testing.T) {
 // A packet for which OVN asks for the next hop does not arrive where it did, whoever answers, if that
 // hop is its destination and another than the one before.
 func TestWaits(t *testing.T) {
-	waiting := func(dst, asks string) passage {
+	waiting := func(dst, asks string, outlook driver.OutlookKind) passage {
 		b := &driver.Branch{Verdict: engine.Controller, Packet: packet.Packet{Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr(dst), SrcPort: 1, DstPort: 2},
-			Cause: &driver.Cause{Awaits: netip.MustParseAddr(asks)}}
+			Cause: &driver.Cause{Awaits: netip.MustParseAddr(asks), Outlook: driver.Outlook{Kind: outlook}}}
 		return passageOf(&driver.Trace{Verdict: engine.Controller, Branches: []*driver.Branch{b}, Outcomes: []driver.Outcome{{Branches: []*driver.Branch{b}}}}, alive)
 	}
 	works := both{original: at("b", "10.0.0.1", "10.0.0.2"), reply: at("a", "10.0.0.2", "10.0.0.1")}
 	for _, c := range []struct {
 		dst, asks string
+		outlook   driver.OutlookKind
 		want      report.Fate
 	}{
-		{"30.0.0.1", "30.0.0.1", report.FateDies},    // no VIP any more: a host of that name is another
-		{"10.0.0.2", "10.0.0.2", report.FateUnknown}, // the same host, if it answers
-		{"30.0.0.1", "10.0.0.9", report.FateUnknown}, // a router, behind which everything is possible
+		{"30.0.0.1", "30.0.0.1", driver.OutlookOutside, report.FateDies},    // no VIP any more: a host of that address is another
+		{"10.0.0.2", "10.0.0.2", driver.OutlookOutside, report.FateUnknown}, // the same host, if it answers
+		{"30.0.0.1", "10.0.0.9", driver.OutlookOutside, report.FateUnknown}, // a router, behind which everything is possible
+		{"10.0.0.2", "10.0.0.2", driver.OutlookNobody, report.FateDies},
+		{"10.0.0.2", "10.0.0.9", driver.OutlookDropped, report.FateDies},
+		{"10.0.0.2", "10.0.0.2", driver.OutlookPort, report.FateUnknown},
 	} {
-		after := both{original: waiting(c.dst, c.asks), reply: works.reply}
+		after := both{original: waiting(c.dst, c.asks, c.outlook), reply: works.reply}
 		if fate, _ := fateOf(&works, &after, true); fate != c.want {
 			t.Errorf("to %s, asking for %s: %s, want %s", c.dst, c.asks, fate, c.want)
 		}

@@ -115,13 +115,16 @@ func (p passage) renumbered(from, to uint16) passage {
 		}
 		return a
 	}
-	p.arrivals = slices.Clone(p.arrivals)
+	p.ways = slices.Clone(p.ways)
 	reply := p.trace != nil && p.trace.Direction == "reply"
-	for i := range p.arrivals {
-		if a := &p.arrivals[i]; reply {
-			a.dst = change(a.dst)
-		} else {
-			a.src = change(a.src)
+	for w := range p.ways {
+		p.ways[w] = slices.Clone(p.ways[w])
+		for i := range p.ways[w] {
+			if a := &p.ways[w][i]; reply {
+				a.dst = change(a.dst)
+			} else {
+				a.src = change(a.src)
+			}
 		}
 	}
 	if p.at != nil {

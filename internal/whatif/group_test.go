@@ -78,16 +78,16 @@ func TestRenumbered(t *testing.T) {
 	there, back := at("b", "10.0.0.1", "10.0.0.2"), at("a", "10.0.0.2", "10.0.0.1") // from port 1 to port 2
 	there.trace.Direction, back.trace.Direction = "original", "reply"
 	back.at.Packet.SrcPort, back.at.Packet.DstPort = 2, 1
-	back.arrivals = []place{placeOf(back.at)}
+	back.ways = [][]place{{placeOf(back.at)}}
 	g := &group{first: &live{packet: packet.Packet{SrcPort: 1}}}
 	got := g.of(both{original: there, reply: back}, &live{packet: packet.Packet{SrcPort: 9}})
-	if p := got.original.at.Packet; p.SrcPort != 9 || p.DstPort != 2 || got.original.arrivals[0].src.Port() != 9 {
+	if p := got.original.at.Packet; p.SrcPort != 9 || p.DstPort != 2 || got.original.ways[0][0].src.Port() != 9 {
 		t.Errorf("original: %+v", p)
 	}
-	if p := got.reply.at.Packet; p.SrcPort != 2 || p.DstPort != 9 || got.reply.arrivals[0].dst.Port() != 9 {
+	if p := got.reply.at.Packet; p.SrcPort != 2 || p.DstPort != 9 || got.reply.ways[0][0].dst.Port() != 9 {
 		t.Errorf("reply: %+v", p)
 	}
-	if there.at.Packet.SrcPort != 1 || there.arrivals[0].src.Port() != 1 {
+	if there.at.Packet.SrcPort != 1 || there.ways[0][0].src.Port() != 1 {
 		t.Error("the first connection's own is changed")
 	}
 }

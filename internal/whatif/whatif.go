@@ -361,6 +361,9 @@ func (t *task) end(ctx context.Context, run *deployment.Run, l *live, p *passage
 	if p.passes() {
 		out.Chassis, out.Port = p.at.Chassis, p.at.Port
 		out.Text = placeOf(p.at).text(l.packet.Proto)
+		if len(p.ways) > 1 {
+			out.Text = choiceText + fmt.Sprintf("between %d ends: one ", len(p.ways)) + out.Text
+		}
 		out.Tuple = publish.Tuple(tupleOf(p.at.Packet))
 		return out
 	}
