@@ -36,6 +36,8 @@ step "examples of docs/debugging.md" "${userspace[@]}" bin/labctl debugging
 step "campaign of faults on the userspace datapath" "${userspace[@]}" bin/labctl campaign
 # Faults are put into the lab; why names each, and its commands mend them.
 step "why in the lab" "${userspace[@]}" bin/labctl why
+# Two changes under live connections, which must die or go on as predicted.
+step "what-if in the lab" "${userspace[@]}" bin/labctl whatif -kinds '^(acl-add|lb-backend)$'
 "${userspace[@]}" bin/labctl down
 # One boot for the next steps.
 step "lab" bin/labctl up

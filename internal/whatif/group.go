@@ -4,27 +4,47 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Connections that differ in nothing but the client's port have one fate, if no look-up on the way of
-// one of them depends on that port: Open vSwitch says so, in the megaflow of each segment. Only the
-// first of them is traced.
+// Connections that differ in nothing but the client's port have one fate, if the look-ups on their way
+// depend on no bit of the port in which they differ: Open vSwitch says so, in the megaflow of each
+// segment. One of them is traced then.
 
-// group is such connections, as far as they were seen.
-type group struct {
-	first         *live
-	before, after both
-	// anyPort and thenAnyPort say that no look-up depended on the client's port before, and with the
-	// change.
-	anyPort, thenAnyPort bool
-	done                 bool // after is set
+// group is such connections, as far as they were traced: before, and with the change.
+type group struct{ before, after []sample }
+
+// sample is a connection of a group that was traced.
+type sample struct {
+	of   *live
+	mask uint16 // the bits of the client's port on which the look-ups depend
+	both both
 }
 
-// borrowed reports whether a connection's fate is that of the first one of its group.
-func (l *live) borrowed() bool { return l.group != nil && l.group.first != l }
+// find returns the sample of which the fate is that of a connection too, or nil.
+func find(list []sample, l *live) *sample {
+	for i := range list {
+		if s := &list[i]; (s.of.packet.SrcPort^l.packet.SrcPort)&s.mask == 0 {
+			return s
+		}
+	}
+	return nil
+}
+
+// maxSamples bounds the samples of a group: where every port has a fate of its own, comparing them costs
+// more than it saves.
+const maxSamples = 64
+
+// add keeps a connection that was traced, if its fate may be that of others.
+func add(list []sample, l *live, b *both) []sample {
+	if mask, ok := portMask(b); ok && mask != 0xffff && len(list) < maxSamples {
+		list = append(list, sample{l, mask, *b})
+	}
+	return list
+}
 
 // groupKey is everything that connections of a group have in common: the packet without its port, and
 // every entry without it. It is empty for a connection that has no group.
@@ -59,49 +79,63 @@ func groupKey(l *live) string {
 	return b.String()
 }
 
-// anyPort reports whether the traces of a connection depend on the client's port nowhere.
-func anyPort(b *both) bool {
+// portMask returns the bits of the client's port on which the traces of a connection depend; ok is
+// false if that is unknown, or if they depend on something that other connections do not share.
+func portMask(b *both) (mask uint16, ok bool) {
 	for i, p := range []*passage{&b.original, &b.reply} {
 		if p.trace == nil {
 			if p.why != "" {
-				return false
+				return 0, false
 			}
 			continue
 		}
 		if len(p.trace.Outcomes) != 1 || len(p.trace.Outcomes[0].Choices) > 0 {
-			return false
+			return 0, false
 		}
-		port := "src"
+		side := "src"
 		if i == 1 {
-			port = "dst"
+			side = "dst"
 		}
 		for _, h := range p.trace.Hops {
 			for _, s := range h.Segments {
-				if s.Approx || s.Mega == "" || matchesPort(s.Mega, port) {
-					return false
+				m, ok := matched(s.Mega, side)
+				if s.Approx || !ok {
+					return 0, false
 				}
+				mask |= m
 			}
 		}
 	}
-	return true
+	return mask, true
 }
 
-// matchesPort reports whether a megaflow matches on the transport port of one side ("src" or "dst"),
-// or on a hash of the headers.
-func matchesPort(mega, side string) bool {
+// matched returns the bits of the transport port of one side ("src" or "dst") that a megaflow matches;
+// ok is false if there is no megaflow, or if it matches a hash of the headers.
+func matched(mega, side string) (mask uint16, ok bool) {
 	for _, field := range strings.Split(mega, ",") {
-		key, _, _ := strings.Cut(strings.TrimSpace(field), "=")
+		key, value, _ := strings.Cut(strings.TrimSpace(field), "=")
 		switch key {
-		case "tp_" + side, "tcp_" + side, "udp_" + side, "sctp_" + side, "dp_hash":
-			return true
+		case "dp_hash":
+			return 0, false
+		case "tp_" + side, "tcp_" + side, "udp_" + side, "sctp_" + side:
+			_, bits, some := strings.Cut(value, "/")
+			if !some {
+				bits = "0xffff"
+			}
+			n, err := strconv.ParseUint(bits, 0, 16)
+			if err != nil {
+				return 0, false
+			}
+			mask |= uint16(n)
 		}
 	}
-	return false
+	return mask, mega != ""
 }
 
-// of returns what the passages of the group's first connection are for another one.
-func (g *group) of(b both, l *live) both {
-	from, to := g.first.packet.SrcPort, l.packet.SrcPort
+// as returns what the sample's passages are for another connection of the group.
+func (s *sample) as(l *live) both {
+	from, to := s.of.packet.SrcPort, l.packet.SrcPort
+	b := s.both
 	b.original = b.original.renumbered(from, to)
 	b.reply = b.reply.renumbered(from, to)
 	return b

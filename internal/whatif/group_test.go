@@ -48,7 +48,7 @@ func TestGroupKey(t *testing.T) {
 	}
 }
 
-func TestAnyPort(t *testing.T) {
+func TestPortMask(t *testing.T) {
 	way := func(direction, mega string) passage {
 		p := at("b", "10.0.0.1", "10.0.0.2")
 		p.trace.Direction = direction
@@ -58,18 +58,37 @@ func TestAnyPort(t *testing.T) {
 	const free = "recirc_id=0,eth,tcp,in_port=1,nw_src=10.0.0.0/24,nw_dst=10.0.0.2,nw_frag=no"
 	for _, c := range []struct {
 		original, reply string
-		want            bool
+		want            uint16
+		ok              bool
 	}{
-		{free, free, true},
-		{free + ",tp_src=0x1/0x1", free, false},
-		{free + ",tp_dst=80", free, true},
-		{free, free + ",tp_src=80", true},
-		{free, free + ",tp_dst=4000", false},
-		{free + ",dp_hash=0x1/0xf", free, false},
-		{"", free, false},
+		{free, free, 0, true},
+		{free + ",tp_src=0x1/0x1", free, 1, true},
+		{free + ",tp_src=0x1/0x1", free + ",tp_dst=0x4e20/0xfff0", 0xfff1, true},
+		{free + ",tp_src=4000", free, 0xffff, true},
+		{free + ",tp_dst=80", free, 0, true},
+		{free, free + ",tp_src=80", 0, true},
+		{free, free + ",tp_dst=4000", 0xffff, true},
+		{free + ",dp_hash=0x1/0xf", free, 0, false},
+		{free + ",tp_src=1/x", free, 0, false},
+		{"", free, 0, false},
 	} {
-		if got := anyPort(&both{original: way("original", c.original), reply: way("reply", c.reply)}); got != c.want {
-			t.Errorf("%q and %q: %v", c.original, c.reply, got)
+		got, ok := portMask(&both{original: way("original", c.original), reply: way("reply", c.reply)})
+		if got != c.want || ok != c.ok {
+			t.Errorf("%q and %q: 0x%x, %v", c.original, c.reply, got, ok)
+		}
+	}
+}
+
+// A connection has the fate of a sample only if it agrees with it in every bit that counted.
+func TestFind(t *testing.T) {
+	list := []sample{{of: tcp(4001, nil), mask: 1}, {of: tcp(4096, nil), mask: 0xf001}}
+	for port, want := range map[uint16]uint16{4003: 4001, 4098: 4096, 8192: 0} {
+		got := uint16(0)
+		if s := find(list, tcp(port, nil)); s != nil {
+			got = s.of.packet.SrcPort
+		}
+		if got != want {
+			t.Errorf("port %d has the fate of port %d, want %d", port, got, want)
 		}
 	}
 }
@@ -79,8 +98,8 @@ func TestRenumbered(t *testing.T) {
 	there.trace.Direction, back.trace.Direction = "original", "reply"
 	back.at.Packet.SrcPort, back.at.Packet.DstPort = 2, 1
 	back.ways = [][]place{{placeOf(back.at)}}
-	g := &group{first: &live{packet: packet.Packet{SrcPort: 1}}}
-	got := g.of(both{original: there, reply: back}, &live{packet: packet.Packet{SrcPort: 9}})
+	s := &sample{of: &live{packet: packet.Packet{SrcPort: 1}}, both: both{original: there, reply: back}}
+	got := s.as(&live{packet: packet.Packet{SrcPort: 9}})
 	if p := got.original.at.Packet; p.SrcPort != 9 || p.DstPort != 2 || got.original.ways[0][0].src.Port() != 9 {
 		t.Errorf("original: %+v", p)
 	}

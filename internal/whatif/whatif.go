@@ -269,17 +269,21 @@ func (t *task) before(ctx context.Context, run *deployment.Run) error {
 			return err
 		}
 		l.client, l.server = publish.Ends(&l.conn, inv)
-		key := groupKey(l)
-		if g := t.groups[key]; g != nil && g.anyPort {
-			l.group, l.before, l.was = g, g.of(g.before, l), g.first.was
-			continue
+		if key := groupKey(l); key != "" {
+			if t.groups[key] == nil {
+				t.groups[key] = &group{}
+			}
+			l.group = t.groups[key]
+			if s := find(l.group.before, l); s != nil {
+				l.before, l.was = s.as(l), s.of.was
+				continue
+			}
 		}
 		if l.before, err = p.pass(ctx, l, nil); err != nil {
 			return err
 		}
-		if key != "" && t.groups[key] == nil {
-			l.group = &group{first: l, before: l.before, anyPort: anyPort(&l.before)}
-			t.groups[key] = l.group
+		if l.group != nil {
+			l.group.before = add(l.group.before, l, &l.before)
 		}
 		if decides, ok := l.before.failing(); ok {
 			l.was = ptr(t.end(ctx, run, l, decides))
@@ -298,9 +302,21 @@ func (t *task) after(ctx context.Context, run *deployment.Run, f flushes) error 
 		if i%50 == 0 {
 			t.Say(fmt.Sprintf("tracing %d of %d live connections with the change", i, len(t.conns)))
 		}
-		after, err := t.then(ctx, p, l)
-		if err != nil {
-			return err
+		var after both
+		var of *live // the connection that was traced in place of this one; nil: this one was
+		var err error
+		if l.group != nil {
+			if s := find(l.group.after, l); s != nil {
+				of, after = s.of, s.as(l)
+			}
+		}
+		if of == nil {
+			if after, err = p.pass(ctx, l, &l.before); err != nil {
+				return err
+			}
+			if l.group != nil {
+				l.group.after = add(l.group.after, l, &after)
+			}
 		}
 		fate, direction := fateOf(&l.before, &after, strict(l.packet.Proto))
 		count(&t.out.Counts.Connections, fate)
@@ -308,7 +324,7 @@ func (t *task) after(ctx context.Context, run *deployment.Run, f flushes) error 
 			continue
 		}
 		made := t.differs(ctx, run, l, &after, fate, direction, f)
-		if l.borrowed() && strings.Contains(made.After.Text, strconv.Itoa(int(l.group.first.packet.SrcPort))) {
+		if of != nil && strings.Contains(made.After.Text, strconv.Itoa(int(of.packet.SrcPort))) {
 			// The reason names the port of the connection that was traced.
 			if after, err = p.pass(ctx, l, &l.before); err != nil {
 				return err
@@ -321,19 +337,6 @@ func (t *task) after(ctx context.Context, run *deployment.Run, f flushes) error 
 		return slices.Index(order, a.Fate) - slices.Index(order, b.Fate)
 	})
 	return t.comparePairs(ctx, run)
-}
-
-// then traces a connection with the change, unless its group says what becomes of it.
-func (t *task) then(ctx context.Context, p *passer, l *live) (both, error) {
-	g := l.group
-	if g != nil && g.done && g.anyPort && g.thenAnyPort {
-		return g.of(g.after, l), nil
-	}
-	after, err := p.pass(ctx, l, &l.before)
-	if err == nil && g != nil && g.first == l {
-		g.after, g.thenAnyPort, g.done = after, anyPort(&after), true
-	}
-	return after, err
 }
 
 // differs is the report of a connection to which the change makes a difference.
