@@ -12,6 +12,7 @@ require (
 	github.com/gopacket/gopacket v1.5.0
 	github.com/invopop/jsonschema v0.13.0
 	github.com/kballard/go-shellquote v0.0.0-20180428030007-95032a82bc51
+	github.com/klauspost/compress v1.18.0
 	github.com/mdlayher/netlink v1.8.0
 	github.com/mdlayher/packet v1.1.2
 	github.com/moby/spdystream v0.5.1
@@ -21,6 +22,7 @@ require (
 	github.com/spf13/cobra v1.9.1
 	github.com/spf13/pflag v1.0.6
 	github.com/ti-mo/conntrack v0.6.0
+	github.com/ulikunitz/xz v0.5.15
 	golang.org/x/net v0.48.0
 	golang.org/x/sync v0.19.0
 	golang.org/x/sys v0.39.0

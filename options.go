@@ -1,6 +1,10 @@
 package ovncttrace
 
-import "time"
+import (
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+)
 
 // Options are the parts of a deployment and how they are reached. The zero value is a deployment
 // whose databases listen on this machine's usual sockets, and whose only chassis is this machine.
@@ -70,6 +74,20 @@ type Options struct {
 	// dumped for a packet (--max-dump): 50,000 when 0, any when negative. A dump holds up
 	// ovs-vswitchd. The kernel's tables are never dumped.
 	MaxDump int
+
+	// Bundles are what was collected of a deployment, which then answers instead of a live one
+	// (--bundle): the sosreport of each host, packed or as a folder. It is rebuilt by this machine's
+	// Open vSwitch in a private folder, which Close removes. No other option than Timeout applies.
+	Bundles []string
+}
+
+// internal returns the options as package deployment has them.
+func (o Options) internal() deployment.Options {
+	return deployment.Options{
+		SB: o.SB, NB: o.NB, NBOf: o.NBOf, PrivateKey: o.PrivateKey, Certificate: o.Certificate, CACert: o.CACert,
+		AnyMember: o.AnyMember, NodeCommand: o.NodeCommand, Nodes: o.Nodes, OVSRunDir: o.OVSRunDir,
+		Timeout: o.Timeout, MaxDump: o.MaxDump, Bundles: o.Bundles,
+	}
 }
 
 // Question is a packet, where it enters, and how it should end. From and To are enough. Fields that

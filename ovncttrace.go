@@ -44,7 +44,7 @@ type Deployment struct {
 // before anything is connected, and Unreachable where the Southbound database does not answer. A
 // missing Northbound database is a warning in every report.
 func Open(ctx context.Context, o Options) (*Deployment, error) {
-	opt := deployment.Options(o)
+	opt := o.internal()
 	ctx, cancel := context.WithTimeout(ctx, opt.Bound())
 	defer cancel()
 	d, err := deployment.Open(ctx, opt)

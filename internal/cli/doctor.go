@@ -47,6 +47,7 @@ func (a *app) doctorCmd() *cobra.Command {
 		},
 	}
 	c.add(cmd)
+	c.addBundle(cmd)
 	return cmd
 }
 
@@ -84,6 +85,14 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 	opt, err := c.options()
 	if err != nil {
 		return nil, err
+	}
+	opt, remove, err := opt.Rebuild(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = remove() }()
+	for _, note := range opt.Notes() {
+		f.say(report.SeverityInfo, report.CodeFreshnessUnknown, note, "", nil)
 	}
 	ns := deployment.NewNodes(opt, c.journal)
 	defer closeLate(ctx, ns.Close)

@@ -31,6 +31,8 @@ type common struct {
 	verbose       int
 	journal       string
 	maxDump       int
+	bundles       []string
+	keep          bool
 }
 
 func (c *common) add(cmd *cobra.Command) {
@@ -54,6 +56,12 @@ func (c *common) add(cmd *cobra.Command) {
 	f.CountVarP(&c.verbose, "verbose", "v", "show table look-ups; twice: flows and datapath actions too")
 	f.StringVar(&c.journal, "journal", "", "folder of the journal of synthetic kernel entries")
 	c.addMaxDump(f)
+}
+
+// addBundle adds the flags by which a command that only reads is answered from archives.
+func (c *common) addBundle(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&c.bundles, "bundle", nil, "repeatable: answer from what was collected, instead of the deployment: the sosreport of a host, packed or as a folder")
+	cmd.Flags().BoolVar(&c.keep, "keep-room", false, "with --bundle: leave the rebuilt deployment behind, and say where it is")
 }
 
 // addMaxDump adds the flag by which the user allows the dump of a large userspace table.
@@ -109,7 +117,7 @@ func (c *common) options() (deployment.Options, error) {
 	opt := deployment.Options{
 		SB: c.sb, NB: c.nb, NBOf: nbOf, PrivateKey: c.key, Certificate: c.cert, CACert: c.ca,
 		AnyMember: c.noLeaderOnly || !c.leaderOnly, NodeCommand: c.nodeCmd, Nodes: nodes,
-		OVSRunDir: c.rundir, Timeout: c.timeout, MaxDump: c.dumpBound(),
+		OVSRunDir: c.rundir, Timeout: c.timeout, MaxDump: c.dumpBound(), Bundles: c.bundles, KeepRoom: c.keep,
 	}
 	c.push.set(&opt)
 	return opt, err

@@ -26,6 +26,7 @@ func (a *app) traceCmd() *cobra.Command {
 		},
 	}
 	c.add(cmd)
+	c.addBundle(cmd)
 	q.add(cmd)
 	overlay.add(cmd, "")
 	return cmd
@@ -47,6 +48,7 @@ func (a *app) sessionCmd() *cobra.Command {
 		},
 	}
 	c.add(cmd)
+	c.addBundle(cmd)
 	q.add(cmd)
 	overlay.add(cmd, "overlay")
 	cmd.Flags().StringVar(&q.Close, "close", "none", "how a TCP session ends: fin, rst or none")

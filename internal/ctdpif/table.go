@@ -99,11 +99,20 @@ func (t *Table) now() time.Time {
 // All reads the connections of one zone, or of every zone if zone is nil, one at a time. It yields
 // errors as Scan does.
 func (t *Table) All(ctx context.Context, zone *uint16) iter.Seq2[ctstate.Entry, error] {
+	return t.entries(ctx, zone, (*Line).Entry)
+}
+
+// AllKernel is All for the dump of a kernel's table.
+func (t *Table) AllKernel(ctx context.Context, zone *uint16) iter.Seq2[ctstate.Entry, error] {
+	return t.entries(ctx, zone, (*Line).KernelEntry)
+}
+
+func (t *Table) entries(ctx context.Context, zone *uint16, entry func(*Line) ctstate.Entry) iter.Seq2[ctstate.Entry, error] {
 	return func(yield func(ctstate.Entry, error) bool) {
 		for l, err := range t.lines(ctx, "dpctl/dump-conntrack", []string{"-m", "-s"}, zone) {
 			var e ctstate.Entry
 			if err == nil {
-				e = l.Entry()
+				e = entry(l)
 			}
 			if !yield(e, err) {
 				return

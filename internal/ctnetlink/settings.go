@@ -1,7 +1,6 @@
 package ctnetlink
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -69,20 +68,44 @@ func readSettings(dir string) (Settings, error) {
 	if err != nil {
 		return Settings{}, err
 	}
-	// The built-in behaviour without the sysctls: loose pick-up, checksums are verified.
-	s := Settings{TCPLoose: true, Checksum: true, Timeouts: map[string]uint32{}}
-	nums := map[string]uint64{}
+	texts := map[string]string{}
 	for _, n := range names {
-		name, ok := strings.CutPrefix(n.Name(), "nf_conntrack_")
-		if !ok {
+		if !strings.HasPrefix(n.Name(), sysctlPrefix) {
 			continue
 		}
 		b, err := os.ReadFile(dir + n.Name())
 		if err != nil {
 			return Settings{}, err
 		}
-		v, err := strconv.ParseUint(string(bytes.TrimSpace(b)), 10, 64)
-		if err != nil {
+		texts[n.Name()] = string(b)
+	}
+	return settingsOf(texts), nil
+}
+
+// SettingsOf returns the settings of a machine from its sysctls by name, as sysctl -a prints them:
+// net.netfilter.nf_conntrack_max. Kernel is empty.
+func SettingsOf(sysctls map[string]string) Settings {
+	texts := map[string]string{}
+	for name, text := range sysctls {
+		if name, ok := strings.CutPrefix(name, "net.netfilter."); ok {
+			texts[name] = text
+		}
+	}
+	return settingsOf(texts)
+}
+
+// sysctlPrefix begins the names of conntrack's sysctls.
+const sysctlPrefix = "nf_conntrack_"
+
+// settingsOf reads the settings from the sysctls' texts by name.
+func settingsOf(texts map[string]string) Settings {
+	// The built-in behaviour without the sysctls: loose pick-up, checksums are verified.
+	s := Settings{TCPLoose: true, Checksum: true, Timeouts: map[string]uint32{}}
+	nums := map[string]uint64{}
+	for name, text := range texts {
+		name, ok := strings.CutPrefix(name, sysctlPrefix)
+		v, err := strconv.ParseUint(strings.TrimSpace(text), 10, 64)
+		if err != nil || !ok {
 			continue // not a number: nf_conntrack_helper and the like are not read
 		}
 		nums[name] = v
@@ -117,7 +140,7 @@ func readSettings(dir string) (Settings, error) {
 	var events uint64
 	num("events", &events)
 	s.Events = int(events)
-	return s, nil
+	return s
 }
 
 // timeoutName shortens tcp_timeout_syn_sent to tcp_syn_sent, udp_timeout to udp.

@@ -30,9 +30,10 @@ type Deployment struct {
 	// options give.
 	Rooms map[string]node.Options
 
-	opt  Options
-	warn []string // warnings of every answer
-	base base
+	opt    Options
+	warn   []string // warnings of every answer
+	base   base
+	remove func() error // what was rebuilt from archives
 }
 
 // Open connects to the databases. It returns a *usage.Error where the options are wrong, before
@@ -45,7 +46,11 @@ func Open(ctx context.Context, opt Options) (*Deployment, error) {
 	if err := opt.checkRemoteEnv(); err != nil {
 		return nil, err
 	}
-	d := &Deployment{opt: opt}
+	opt, remove, err := opt.Rebuild(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &Deployment{opt: opt, remove: remove, warn: opt.Notes()}
 	nbctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var nberr error
@@ -54,7 +59,7 @@ func Open(ctx context.Context, opt Options) (*Deployment, error) {
 		defer close(north)
 		d.NB, nberr = opt.dialNB(nbctx, opt.northbound())
 	}()
-	if err := d.openSB(ctx); err != nil {
+	if err = d.openSB(ctx); err != nil {
 		cancel()
 		<-north
 		_ = d.Close()
@@ -90,6 +95,9 @@ func (o Options) DialNB(ctx context.Context) (*ovn.NB, error) {
 
 // dialNB connects to a Northbound database. It leaves most of the time for the trace.
 func (o Options) dialNB(ctx context.Context, db ovsdb.Options) (*ovn.NB, error) {
+	if o.offline != nil && o.NB == "" {
+		return nil, o.errNoNorthbound()
+	}
 	ctx, cancel := context.WithTimeout(ctx, max(o.Bound()/4, time.Second))
 	defer cancel()
 	return ovn.DialNB(ctx, db)
@@ -106,6 +114,9 @@ func (d *Deployment) Close() error {
 	}
 	if d.base.nodes != nil {
 		errs = append(errs, closeSoon(context.Background(), d.base.nodes))
+	}
+	if d.remove != nil {
+		errs = append(errs, d.remove())
 	}
 	return errors.Join(errs...)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/kube"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/offline"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/push"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
@@ -22,6 +23,7 @@ type Nodes struct {
 	targets  map[string]string // Options.Nodes
 	template string            // Options.NodeCommand
 	rooms    map[string]node.Options
+	offline  *offline.Deployment
 	service  *node.Service // this machine's node
 	patience time.Duration // node.Remote.Patience
 	push     bool          // the commands only open a way
@@ -43,7 +45,7 @@ const patienceShare = 3
 // machine's journal of synthetic kernel entries; the usual one when empty.
 func NewNodes(opt Options, journal string) *Nodes {
 	return &Nodes{
-		targets: opt.Nodes, template: opt.NodeCommand, open: map[string]node.Node{},
+		targets: opt.Nodes, template: opt.NodeCommand, offline: opt.offline, open: map[string]node.Node{},
 		patience: opt.Bound() / patienceShare, push: opt.pushes(), pusher: opt.pusher(), cluster: opt.cluster(),
 		service: node.NewService(node.Options{RunDir: opt.OVSRunDir, Journal: journal}),
 	}
@@ -81,6 +83,9 @@ func (n *Nodes) opened(chassis string) node.Node {
 }
 
 func (n *Nodes) reach(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
+	if n.offline != nil {
+		return n.offline.Node(ctx, c.Name)
+	}
 	target, ok := n.targets[c.Name]
 	if !ok {
 		target, ok = n.targets[c.Hostname]

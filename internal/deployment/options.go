@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/offline"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
@@ -31,6 +32,12 @@ type Options struct {
 	OVSRunDir                       string
 	Timeout                         time.Duration
 	MaxDump                         int
+	// Bundles are archives from which the deployment is rebuilt, instead of a live one; with KeepRoom
+	// the rebuilt one is left behind.
+	Bundles  []string
+	KeepRoom bool
+
+	offline *offline.Deployment // set by Rebuild
 }
 
 // Check refuses invalid options; errors name them by their flags.
@@ -63,6 +70,9 @@ func (o Options) Check() error {
 	}
 	if err := o.checkPush(); err != nil {
 		return err
+	}
+	if len(o.Bundles) > 0 && (o.SB != "" || o.NB != "" || len(o.NBOf) > 0 || o.NodeCommand != "" || len(o.Nodes) > 0 || o.OVSRunDir != "") {
+		return usage.Errorf("leave out --sb, --nb, --nb-of, --node, --node-cmd and --ovs-rundir", "--bundle is the whole deployment: no part of a live one is asked beside it")
 	}
 	if o.Timeout < 0 {
 		return usage.Errorf("--timeout 30s", "timeout %v is not positive", o.Timeout)

@@ -151,6 +151,9 @@ func (s *Shared) dialSB(ctx context.Context, chassis, remote string) (*ovn.SB, e
 }
 
 func (s *Shared) openZone(ctx context.Context, chassis, remote string) (*ovn.SB, error) {
+	if s.d.opt.offline != nil {
+		return s.d.opt.zoneOf(ctx, chassis)
+	}
 	var direct error
 	if !strings.Contains(remote, "unix:") {
 		sb, err := ovn.DialSB(ctx, s.d.opt.database(remote))

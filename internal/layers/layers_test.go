@@ -56,7 +56,10 @@ var allowed = map[string][]string{
 	"internal/ctdpif":     {"ctstate", "internal/ctpack", "internal/syntax"},
 	"internal/ctpack":     {"ctstate"},
 	"internal/ctjournal":  {"ctstate", "internal/ctnetlink", "internal/nodens", "internal/syntax"},
-	"internal/rebuild":    {"internal/unixctl"},
+	"internal/rebuild":    {"internal/unixctl", "internal/ovsdb", "internal/pinctrl"},
+	"internal/archive":    nil,
+	"internal/sosreport":  {"internal/archive", "internal/rebuild"},
+	"internal/offline":    {"internal/archive", "internal/ctdpif", "internal/failure", "internal/node", "internal/ovn", "internal/ovsdb", "internal/rebuild", "internal/sosreport"},
 
 	// OVN: its databases, its language, its controller.
 	"internal/ovsdb":     {"internal/failure"},
@@ -87,7 +90,7 @@ var allowed = map[string][]string{
 	"internal/usage":      {"internal/failure"},
 	"internal/push":       {"internal/failure"},
 	"internal/kube":       {"internal/failure"},
-	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/push", "internal/usage", "internal/kube"},
+	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/push", "internal/usage", "internal/kube", "internal/offline"},
 	"internal/diagnose":   {"ctstate", "engine", "engine/packet", "internal/connection", "internal/inventory", "internal/ovn", "internal/ovsdb", "report", "internal/audit", "internal/nbrow"},
 	"internal/question":   {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report", "internal/diagnose", "internal/capture", "internal/inventory", "internal/node", "internal/audit", "internal/connection", "internal/gather"},
 	"internal/matrix":     {"engine", "internal/deployment", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovsdb", "internal/question", "internal/usage", "report"},

@@ -126,6 +126,9 @@ type recordings struct {
 // Capture opens a packet socket on the device of a port. The device is that of ovs-vswitchd's
 // network namespace.
 func (s *Service) Capture(ctx context.Context, req CaptureRequest) (*Capture, error) {
+	if err := s.live("capture"); err != nil {
+		return nil, err
+	}
 	p, err := s.capturedPort(ctx, req)
 	if err != nil {
 		return nil, err

@@ -38,6 +38,9 @@ func (o opened) learn(res *engine.Result) {
 // Commit writes an overlay's entries to the kernel: it creates new ones and updates those that this
 // tool made. All others stay unchanged and are in the returned overlay.
 func (s *Service) Commit(ctx context.Context, req CommitRequest) (*CommitResult, error) {
+	if err := s.live("commit"); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	info, err := s.readInfo(ctx)

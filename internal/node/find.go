@@ -56,6 +56,9 @@ func (s *Service) Find(ctx context.Context, req FindRequest) (*FindResult, error
 	if c := s.opt.Taken; c != nil {
 		return find(ctx, c.Table, req)
 	}
+	if s.opt.Replica != nil {
+		return s.findReplica(ctx, info, req)
+	}
 	if info.Datapath != "system" {
 		return s.findKept(ctx, info, req)
 	}
@@ -85,6 +88,28 @@ func (s *Service) findKept(ctx context.Context, info *Info, req FindRequest) (*F
 		out.Unasked, out.UnaskedZones = onlyDumps, unasked
 	}
 	return out, err
+}
+
+// findReplica looks a connection up in what was kept of the machine's table.
+func (s *Service) findReplica(ctx context.Context, info *Info, req FindRequest) (*FindResult, error) {
+	e, err := s.engineFor(ctx, info, info.Bridge)
+	if err != nil {
+		return nil, err
+	}
+	out := &FindResult{}
+	for _, zone := range req.Zones {
+		part, err := find(ctx, e.Table, FindRequest{Tuple: req.Tuple, Zones: []uint16{zone}})
+		var lacks *NotCollectedError
+		switch {
+		case errors.As(err, &lacks):
+			out.Unasked, out.UnaskedZones = lacks.Error(), append(out.UnaskedZones, zone)
+		case err != nil:
+			return nil, err
+		default:
+			out.Entries = append(out.Entries, part.Entries...)
+		}
+	}
+	return out, nil
 }
 
 func find(ctx context.Context, t ctstate.Table, req FindRequest) (*FindResult, error) {

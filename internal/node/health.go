@@ -72,6 +72,9 @@ func (s *Service) Health(ctx context.Context) (*Health, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r := s.opt.Replica; r != nil {
+		return r.health(info)
+	}
 	h := &Health{Time: time.Now()}
 	if info.Datapath != "system" {
 		set, err := ctdpif.ReadSettings(ctx, s.ctl, info.backerOf(info.Bridge))

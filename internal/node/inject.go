@@ -24,6 +24,9 @@ type InjectRequest struct {
 // Inject runs ovn-controller's inject-pkt (ofctrl_inject_pkt, controller/ofctrl.c): a packet-out
 // with the port of the interface as its in_port, and 64 bytes of payload.
 func (s *Service) Inject(ctx context.Context, req InjectRequest) error {
+	if err := s.live("send a packet"); err != nil {
+		return err
+	}
 	path, _, err := unixctl.Discover(s.opt.OVNRunDir, "ovn-controller")
 	if err != nil {
 		return err

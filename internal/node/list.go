@@ -52,6 +52,9 @@ type ListResult struct {
 	Held time.Duration `json:"held,omitempty"`
 	// Unreadable is the number of lines of a userspace datapath's table that could not be read.
 	Unreadable int `json:"unreadable,omitempty"`
+	// Lacks says why entries may be missing in the table of a machine that was rebuilt from an
+	// archive; empty if none is.
+	Lacks string `json:"lacks,omitempty"`
 	// Former are the zones of the entries that ListRequest.Former added, in ascending order.
 	Former []uint16 `json:"former,omitempty"`
 }
@@ -79,6 +82,8 @@ func (s *Service) List(ctx context.Context, req ListRequest, yield func([]ctstat
 	}
 	if c := s.opt.Taken; c != nil {
 		err = l.entries(c.Entries)
+	} else if r := s.opt.Replica; r != nil {
+		err = l.kept(ctx, r.kept(info.backerOf(info.Bridge)), info.Datapath == "system")
 	} else if info.Datapath != "system" {
 		err = l.userspace(ctx, ctdpif.New(ctdpif.Socket{Path: s.ctl.Path}, info.backerOf(info.Bridge)))
 	} else {
@@ -214,7 +219,22 @@ func (l *listing) userspace(ctx context.Context, t *ctdpif.Table) error {
 	}
 	began := time.Now()
 	defer func() { l.out.Held = time.Since(began) }()
-	for e, err := range t.All(ctx, zone) {
+	return l.readable(t.All(ctx, zone))
+}
+
+// kept reads what was kept of a table.
+func (l *listing) kept(ctx context.Context, k *Kept, kernel bool) error {
+	l.out.Lacks = k.Lacks
+	t := ctdpif.New(k.dump(), "")
+	if kernel {
+		return l.readable(t.AllKernel(ctx, nil))
+	}
+	return l.readable(t.All(ctx, nil))
+}
+
+// readable takes the entries of a text, and counts the lines that cannot be read.
+func (l *listing) readable(read iter.Seq2[ctstate.Entry, error]) error {
+	for e, err := range read {
 		if ctdpif.IsUnreadable(err) {
 			l.out.Unreadable++
 			continue

@@ -21,15 +21,20 @@ func (s *Service) kernelModel(ctx context.Context) (ctstate.Table, ctstate.Track
 		return nil, nil, err
 	}
 	k := ctstate.NewKernel(ctstate.Release{Major: set.Kernel.Major, Minor: set.Kernel.Minor, Patch: set.Kernel.Patch})
-	k.Count, k.Max = int(set.Count), int(set.Max)
 	k.Now = func() int64 { return time.Now().Unix() }
+	model(k, &set)
+	return t, limited{k, t}, nil
+}
+
+// model sets what the settings of a machine say.
+func model(k *ctstate.Kernel, set *ctnetlink.Settings) {
+	k.Count, k.Max = int(set.Count), int(set.Max)
 	k.Sysctl.TCPBeLiberal, k.Sysctl.TCPIgnoreInvalidRST = set.TCPBeLiberal, set.TCPIgnoreInvalidRST
 	k.Sysctl.TCPNoWindowCheck, k.Sysctl.Checksum = set.TCPNoWindowCheck, set.Checksum
 	if !set.TCPLoose {
 		k.Sysctl.TCPLoose = 0
 	}
 	timeouts(&k.Timeouts, set.Timeouts)
-	return t, limited{k, t}, nil
 }
 
 // timeouts sets the timeouts of the node's sysctls (nf_conntrack_*_timeout_*).

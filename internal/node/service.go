@@ -35,6 +35,9 @@ type Options struct {
 	Limits  engine.Limits
 	// Taken stands in for the table of the daemons' own datapath; nil: that is read.
 	Taken *Taken
+	// Replica is set for another machine that was rebuilt here; RunDir and DB are then the rebuilt
+	// ones.
+	Replica *Replica
 }
 
 // DefaultRunDir returns Open vSwitch's run folder: OVS_RUNDIR, else the packaged folder.
@@ -49,13 +52,15 @@ func DefaultRunDir() string {
 type Service struct {
 	opt Options
 
-	mu     sync.Mutex
-	ctl    *unixctl.Client
-	info   *Info
-	table  *ctnetlink.Table
-	engine map[string]*engine.Engine // by datapath, TYPE@NAME
-	commit *ctjournal.Committer
-	open   opened
+	mu   sync.Mutex
+	ctl  *unixctl.Client
+	info *Info
+	// version of the ovs-vswitchd that ctl reaches, which is not that of a replica's machine.
+	version string
+	table   *ctnetlink.Table
+	engine  map[string]*engine.Engine // by datapath, TYPE@NAME
+	commit  *ctjournal.Committer
+	open    opened
 
 	rec  recordings
 	zone zone
@@ -121,6 +126,9 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.opt.Replica != nil {
+		s.opt.Replica.shown(shown)
+	}
 	info := &Info{Tool: Version(), Kernel: kernelRelease(), Bridge: "br-int"}
 	var rows map[string]*ovn.Interface
 	var mirrors []*ovn.Mirror
@@ -129,12 +137,16 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 			return nil, err
 		}
 	}
-	s.readVersions(ctx, info)
+	if err := s.readVersions(ctx, info); err != nil {
+		return nil, err
+	}
 	info.Ports = joinPorts(shown, rows, mirrors)
 	info.Warnings = append(info.Warnings, untold(mirrors, rows)...)
 	s.readBonds(ctx, info)
-	s.readListeners(ctx, info)
-	s.tunnelSources(info)
+	if s.opt.Replica == nil {
+		s.readListeners(ctx, info)
+		s.tunnelSources(info)
+	}
 	for _, p := range info.Ports {
 		if p.Bridge == info.Bridge {
 			info.Datapath = p.DatapathType()
@@ -146,19 +158,26 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 }
 
 // readVersions asks the daemons: only start scripts fill in the database's column.
-func (s *Service) readVersions(ctx context.Context, info *Info) {
+func (s *Service) readVersions(ctx context.Context, info *Info) (err error) {
+	if s.opt.Replica != nil {
+		s.opt.Replica.describe(info)
+		s.version, err = s.ctl.Version(ctx)
+		return err
+	}
+	defer func() { s.version = info.OVSVersion }()
 	if v, err := s.ctl.Version(ctx); err == nil {
 		info.OVSVersion = v
 	}
 	path, _, err := unixctl.Discover(s.opt.OVNRunDir, "ovn-controller")
 	if err != nil {
-		return // no ovn-controller visible here: it is in a container, or there is none
+		return nil // no ovn-controller visible here: it is in a container, or there is none
 	}
 	ctl := &unixctl.Client{Path: path}
 	defer ctl.Close()
 	if v, err := ctl.Version(ctx); err == nil {
 		info.OVNVersion = v
 	}
+	return nil
 }
 
 // readDatabase reads the Open_vSwitch database into info, and returns its interfaces.
@@ -221,7 +240,7 @@ func (s *Service) trace(ctx context.Context, req TraceRequest, asNew bool) (*eng
 	if err != nil {
 		return nil, err
 	}
-	if t, ok := eng.Table.(*ctdpif.Table); ok {
+	if t, ok := eng.Table.(*ctdpif.Table); ok && s.opt.Replica == nil {
 		t.Renew(req.maxDump()) // what was read for the last packet may be outdated
 	}
 	if u, ok := eng.Underlay.(*underlay); ok {
@@ -266,16 +285,23 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 		return e, nil
 	}
 	e := &engine.Engine{
-		OVS: vswitchd.Over(s.ctl, info.OVSVersion), Ports: info.On(backer), Bonds: info.On(backer),
-		Underlay: newUnderlay(s.ctl, info, backer), Limits: s.opt.Limits, OVN: true,
+		OVS: vswitchd.Over(s.ctl, s.version), Ports: info.On(backer), Bonds: info.On(backer),
+		Underlay: newUnderlay(s.underlay(), info, backer), Limits: s.opt.Limits, OVN: true,
 		Now: func() int64 { return time.Now().Unix() },
 	}
 	var err error
-	if c := s.opt.Taken; c != nil {
-		e.Table, e.Tracker = c.Table, c.Tracker
-	} else if typ, _, _ := strings.Cut(backer, "@"); typ == "system" {
+	typ, _, _ := strings.Cut(backer, "@")
+	switch r := s.opt.Replica; {
+	case s.opt.Taken != nil:
+		e.Table, e.Tracker, e.Recircs = s.opt.Taken.Table, s.opt.Taken.Tracker, s.opt.Taken.recircs()
+	case r != nil && typ == "system":
+		e.Table, e.Tracker = r.kernel(backer)
+	case r != nil:
+		e.Table, e.Tracker = r.userspace(s, backer)
+		e.Recircs = recircs(info.OVSVersion)
+	case typ == "system":
 		e.Table, e.Tracker, err = s.kernelModel(ctx)
-	} else {
+	default:
 		e.Table, e.Tracker = s.userspaceModel(backer)
 		e.Recircs = recircs(info.OVSVersion)
 	}

@@ -38,6 +38,14 @@ func Take(of *Info, health *Health, entries []ctstate.Entry) *Taken {
 	return c
 }
 
+// recircs returns how often a packet may recirculate there; 0 for the kernel's datapath.
+func (c *Taken) recircs() int {
+	if c.Of.Datapath == "system" {
+		return 0
+	}
+	return recircs(c.Of.OVSVersion)
+}
+
 // describe sets what info says of the machine: that where the entries were read, not this one.
 func (c *Taken) describe(info *Info) {
 	if c == nil {

@@ -28,6 +28,14 @@ type caller interface {
 	Call(ctx context.Context, method string, args ...string) (string, error)
 }
 
+// underlay returns what is asked for routes and neighbours.
+func (s *Service) underlay() caller {
+	if r := s.opt.Replica; r != nil {
+		return routes{s.ctl, r.Routes}
+	}
+	return s.ctl
+}
+
 // newUnderlay returns the underlay of a datapath; nil if the kernel makes the tunnels, or if there
 // are none.
 func newUnderlay(ctl caller, info *Info, backer string) engine.Underlay {

@@ -55,6 +55,9 @@ type Event struct {
 // Watch reports events of the kernel's table. The userspace datapath has none: its table is read
 // again and again, with pauses, and compared.
 func (s *Service) Watch(ctx context.Context, req WatchRequest, yield func([]Event) error) (*WatchResult, error) {
+	if err := s.live("watch"); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	info, err := s.readInfo(ctx)
 	var t *ctnetlink.Table

@@ -65,6 +65,8 @@ func (a *answer) dispatch() {
 	case OpPutDHCPOpts, OpPutDHCPv6Opts, OpDNSLookup, OpPutNDRAOpts, OpDHCPRelayReqChk, OpDHCPRelayRespChk,
 		OpPutICMP4FragMTU, OpPutICMP6FragMTU, OpPutICMP4InnerIP4Src:
 		a.resume()
+	case opNotCollected:
+		a.notCollected()
 	default:
 		a.aside()
 	}

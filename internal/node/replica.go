@@ -1,0 +1,244 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
+)
+
+// Replica makes a Service answer for another machine, whose Open vSwitch was rebuilt here on a dummy
+// datapath and whose conntrack table was kept as text.
+type Replica struct {
+	// Of names the machine in messages.
+	Of string
+	// Datapaths are the machine's names of the datapaths, TYPE@NAME, by those here.
+	Datapaths map[string]string
+	// Kernel is the machine's kernel release, OVS and OVN its software's versions; empty if unknown.
+	Kernel, OVS, OVN string
+	// Table returns what was kept of a datapath's conntrack table.
+	Table func(datapath string) *Kept
+	// Sysctls are the machine's, by name, as in net.netfilter.nf_conntrack_max; nil if unknown.
+	Sysctls map[string]string
+	// Routes is the text of ovs/route/show of a machine with native tunnels; empty if unknown.
+	Routes string
+	// At is when the table was read; zero if unknown.
+	At time.Time
+	// Notes say what could not be rebuilt.
+	Notes []string
+}
+
+// Kept is what was kept of a conntrack table.
+type Kept struct {
+	Dump *ctdpif.Recorded
+	// Lacks says why an entry may be missing, so that a look-up without result answers nothing; empty
+	// if none is.
+	Lacks string
+	// Fragments is the text of dpctl/ipf-get-status; empty if unknown.
+	Fragments string
+}
+
+// errReplica reports a request that changes or watches a machine.
+var errReplica = errors.New("it was rebuilt from an archive: nothing can be sent, changed or watched there")
+
+// live returns an error for a request that only a live machine can answer.
+func (s *Service) live(op string) error {
+	if s.opt.Replica == nil {
+		return nil
+	}
+	return &Error{Node: s.opt.Replica.Of, Op: op, Err: errReplica, Hint: "ask the live deployment, without --bundle"}
+}
+
+// shown replaces names of the rebuilt datapath by those of the machine.
+func (r *Replica) shown(ports []dpif.Port) {
+	for i := range ports {
+		p := &ports[i]
+		if name := r.Datapaths[p.Backer]; name != "" {
+			p.Backer = name
+		}
+		switch {
+		case p.Type != "dummy-internal":
+		case strings.HasPrefix(p.Backer, "netdev@"):
+			p.Type = "tap"
+		default:
+			p.Type = "internal"
+		}
+	}
+}
+
+// describe sets what a live machine is asked for.
+func (r *Replica) describe(info *Info) {
+	info.Kernel = r.Kernel
+	info.OVSVersion = cmp.Or(info.OVSVersion, r.OVS)
+	info.OVNVersion = r.OVN
+	info.Warnings = append(info.Warnings, r.Notes...)
+}
+
+// kept returns what was kept of a datapath's table.
+func (r *Replica) kept(datapath string) *Kept {
+	if r.Table != nil {
+		if k := r.Table(datapath); k != nil {
+			return k
+		}
+	}
+	return &Kept{Lacks: "the conntrack table of " + datapath + " was not collected"}
+}
+
+// dump returns the kept text, which is empty where there is none.
+func (k *Kept) dump() *ctdpif.Recorded {
+	if k.Dump == nil {
+		return &ctdpif.Recorded{}
+	}
+	return k.Dump
+}
+
+// NotCollectedError reports a look-up that a kept table cannot answer.
+type NotCollectedError struct{ Of, Why string }
+
+func (e *NotCollectedError) Error() string {
+	return fmt.Sprintf("not collected: whether %s has such an entry is not known: %s", e.Of, e.Why)
+}
+
+// userspace returns the table and the model of a userspace datapath.
+func (r *Replica) userspace(s *Service, dp string) (ctstate.Table, ctstate.Tracker) {
+	u := ctstate.NewUserspace()
+	u.Release, _ = ctstate.ParseRelease(s.info.OVSVersion)
+	k := r.kept(dp)
+	policies := func(ctx context.Context) (map[uint16]map[string]uint32, error) {
+		return s.timeoutPolicies(ctx, "netdev")
+	}
+	var t table = ctdpif.New(k.dump(), dp)
+	if k.Lacks != "" {
+		t = lacking{t, r.Of, k.Lacks}
+	}
+	return t, ctdpif.NewTracker(settings{k}, dp, u, policies)
+}
+
+// settings answers for the settings of a userspace datapath. Most are not collected: they are taken
+// to be Open vSwitch's defaults (lib/conntrack.c: conntrack_init, DEFAULT_N_CONN_LIMIT).
+type settings struct{ k *Kept }
+
+// Call answers one of the questions of ctdpif.ReadSettings.
+func (c settings) Call(_ context.Context, method string, _ ...string) (string, error) {
+	switch method {
+	case "dpctl/ct-get-nconns":
+		n, err := c.k.dump().Count()
+		return fmt.Sprint(n), err
+	case "dpctl/ct-get-maxconns":
+		return "3000000", nil
+	case "dpctl/ct-get-tcp-seq-chk":
+		return "TCP sequence checking: enabled", nil
+	case "dpctl/ct-get-limits":
+		return "default limit=0", nil
+	case "dpctl/ipf-get-status":
+		if c.k.Fragments != "" {
+			return c.k.Fragments, nil
+		}
+		return "v4 enabled: 1\nv6 enabled: 1\nmin v4 frag size: 1200\nmin v6 frag size: 1280\n", nil
+	}
+	return "", errReplica
+}
+
+// table is what a kept table can do.
+type table interface {
+	ctstate.Table
+	ctstate.Expecter
+	ctstate.EchoFinder
+}
+
+// lacking is a table in which entries may be missing: no look-up finds out that there is none.
+type lacking struct {
+	table
+	of, why string
+}
+
+func (l lacking) missed(zone uint16, t ctstate.Tuple, err error) error {
+	if errors.Is(err, ctstate.ErrNotFound) {
+		err = &ctstate.LookupError{Zone: zone, Tuple: t, Err: &NotCollectedError{l.of, l.why}}
+	}
+	return err
+}
+
+// Lookup implements ctstate.Table.
+func (l lacking) Lookup(ctx context.Context, zone uint16, t ctstate.Tuple) (ctstate.Entry, error) {
+	e, err := l.table.Lookup(ctx, zone, t)
+	return e, l.missed(zone, t, err)
+}
+
+// Expectation implements ctstate.Expecter. Expectations are never collected, and those of a zone
+// hang on its helpers.
+func (l lacking) Expectation(ctx context.Context, zone uint16, t ctstate.Tuple) (ctstate.Expectation, error) {
+	x, err := l.table.Expectation(ctx, zone, t)
+	return x, l.missed(zone, t, err)
+}
+
+// Echoes implements ctstate.EchoFinder.
+func (l lacking) Echoes(ctx context.Context, zone uint16, t ctstate.Tuple) ([]ctstate.Entry, error) {
+	list, err := l.table.Echoes(ctx, zone, t)
+	if len(list) == 0 && (err == nil || errors.Is(err, ctstate.ErrNotFound)) {
+		err = l.missed(zone, t, ctstate.ErrNotFound)
+	}
+	return list, err
+}
+
+// kernel returns the table and the model of the kernel.
+func (r *Replica) kernel(dp string) (ctstate.Table, ctstate.Tracker) {
+	rel := ctnetlink.ParseRelease(r.Kernel)
+	k := ctstate.NewKernel(ctstate.Release{Major: rel.Major, Minor: rel.Minor, Patch: rel.Patch})
+	if !r.At.IsZero() {
+		k.Now = func() int64 { return r.At.Unix() }
+	}
+	set := ctnetlink.SettingsOf(r.Sysctls)
+	model(k, &set)
+	kept := r.kept(dp)
+	var t table = &keptKernel{dump: kept.dump(), zones: map[uint16]*keptZone{}}
+	if kept.Lacks != "" {
+		t = lackingKernel{lacking{t, r.Of, kept.Lacks}}
+	}
+	return t, k
+}
+
+// health returns what an archive has of a machine's counters, which is one reading.
+func (r *Replica) health(info *Info) (*Health, error) {
+	h := &Health{Time: time.Now()} // its clock is not known: no difference
+	k := r.kept(info.backerOf(info.Bridge))
+	n, err := k.dump().Count()
+	if err != nil {
+		return nil, err
+	}
+	c := &h.Conntrack
+	c.Count = uint64(n)
+	if k.Lacks != "" {
+		h.unknown("the connections", &NotCollectedError{r.Of, k.Lacks})
+	}
+	if info.Datapath == "system" {
+		set := ctnetlink.SettingsOf(r.Sysctls)
+		c.Max, c.TCPBeLiberal, c.TCPLoose = set.Max, set.TCPBeLiberal, set.TCPLoose
+		if len(r.Sysctls) == 0 {
+			h.unknown("conntrack settings", errors.New("sysctl -a was not collected: the kernel's defaults are taken"))
+		}
+	}
+	return h, nil
+}
+
+// routes answers ovs/route/show with what was kept, and passes on other commands: the rebuilt
+// Open vSwitch does not have every route.
+type routes struct {
+	caller
+	text string
+}
+
+// Call runs a command.
+func (r routes) Call(ctx context.Context, method string, args ...string) (string, error) {
+	if method == "ovs/route/show" && r.text != "" {
+		return r.text, nil
+	}
+	return r.caller.Call(ctx, method, args...)
+}

@@ -1,0 +1,82 @@
+// Package offline makes a deployment that can be traced from what was collected of one: archives
+// are read by the readers that know their shape, and rebuilt in a private room.
+package offline
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/archive"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/sosreport"
+)
+
+// Reader knows one shape of archive.
+type Reader interface {
+	// Name is the shape's name for people.
+	Name() string
+	// Looks says by what the shape is recognised.
+	Looks() string
+	// Wants reports whether a member with this name may be read. It is asked before the shape is
+	// known, for an archive is read once.
+	Wants(name string) bool
+	// Detect returns the folders of a tree that have the shape, "." for its top.
+	Detect(t *archive.Tree) []string
+	// Read reads one folder, which is the top of the tree.
+	Read(t *archive.Tree) (*rebuild.Host, error)
+}
+
+// readers are all known shapes.
+var readers = []Reader{sosreport.Reader{}}
+
+// ShapeError reports a path that no reader knows.
+type ShapeError struct{ Path string }
+
+func (e *ShapeError) Error() string {
+	var looked []string
+	for _, r := range readers {
+		looked = append(looked, r.Looks()+" ("+r.Name()+")")
+	}
+	return fmt.Sprintf("%s is nothing that can be traced from: it has not %s", e.Path, strings.Join(looked, ", nor "))
+}
+
+// Failure is wrong input.
+func (e *ShapeError) Failure() (failure.Kind, string) {
+	return failure.Input, "give the folder or archive of one host as it was collected; several: repeat --bundle"
+}
+
+// wants reports whether any reader wants a member.
+func wants(name string) bool {
+	for _, r := range readers {
+		if r.Wants(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// read returns the hosts that a path holds.
+func read(ctx context.Context, room *rebuild.Room, path string) ([]*rebuild.Host, *archive.Tree, error) {
+	tree, err := archive.Open(ctx, path, func() (string, error) { return room.Folder("archive") }, wants, archive.DefaultLimits)
+	if err != nil {
+		return nil, nil, err
+	}
+	var hosts []*rebuild.Host
+	for _, r := range readers {
+		for _, folder := range r.Detect(tree) {
+			h, err := r.Read(tree.At(folder))
+			if err != nil {
+				tree.Close()
+				return nil, nil, err
+			}
+			hosts = append(hosts, h)
+		}
+	}
+	if len(hosts) == 0 {
+		tree.Close()
+		return nil, nil, &ShapeError{path}
+	}
+	return hosts, tree, nil
+}

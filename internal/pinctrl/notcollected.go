@@ -1,0 +1,33 @@
+package pinctrl
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+// opNotCollected is no opcode of OVN: it stands in a rebuilt flow table where what the original had
+// is not known. The text behind the header is the reason.
+const opNotCollected Opcode = 0xc7ace000
+
+// maxReason is the maximum length of a reason in bytes.
+const maxReason = 400
+
+// NotCollected returns an OpenFlow action that ends a traced packet as unknown for a reason.
+func NotCollected(reason string) string {
+	b := make([]byte, 8, 8+maxReason)
+	binary.BigEndian.PutUint32(b, uint32(opNotCollected))
+	b = append(b, reason[:min(len(reason), maxReason)]...)
+	hex := make([]string, len(b))
+	for i, c := range b {
+		hex[i] = fmt.Sprintf("%02x", c)
+	}
+	return "controller(userdata=" + strings.Join(hex, ".") + ")"
+}
+
+// notCollected ends the packet as unknown.
+func (a *answer) notCollected() {
+	a.Kind, a.Hint = KindUnknown, HintUnknown
+	a.Name = "not collected"
+	a.Text = string(a.punt.Args)
+}

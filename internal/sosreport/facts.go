@@ -1,0 +1,88 @@
+package sosreport
+
+import (
+	"path"
+	"regexp"
+	"strings"
+)
+
+// hostname returns the host's name: that of its file, else that of the folder.
+func (r *reader) hostname() string {
+	for _, l := range append(r.lines("hostname", 1000), r.text("hostname", 1000)...) {
+		if l = strings.TrimSpace(l); l != "" {
+			return l
+		}
+	}
+	return strings.TrimPrefix(path.Base(r.tree.From), "sosreport-")
+}
+
+// kernel returns the release in uname -a; empty if it is not there.
+func (r *reader) kernel() string {
+	for _, l := range append(r.text("uname -a", 4000), r.lines("uname", 4000)...) {
+		if f := strings.Fields(l); len(f) > 3 && f[0] == "Linux" {
+			return f[2]
+		}
+	}
+	return ""
+}
+
+var (
+	// Packages of Debian, in dpkg -l, and of Red Hat, in rpm -qa.
+	debs = map[string]*regexp.Regexp{
+		"ovs": regexp.MustCompile(`^ii\s+openvswitch-(?:switch|common)\S*\s+(?:\d+:)?(\d+\.\d+\.\d+)`),
+		"ovn": regexp.MustCompile(`^ii\s+ovn-host\S*\s+(?:\d+:)?(\d+\.\d+\.\d+)`),
+	}
+	rpms = map[string]*regexp.Regexp{
+		"ovs": regexp.MustCompile(`^openvswitch(?:\d+\.\d+)?-(\d+\.\d+\.\d+)-`),
+		"ovn": regexp.MustCompile(`^ovn(?:\d+\.\d+)?-host-(\d+\.\d+\.\d+)-`),
+	}
+)
+
+// versions returns the versions of the installed packages; empty where they are not known.
+func (r *reader) versions() (ovs, ovn string) {
+	found := map[string]string{}
+	for _, x := range []struct {
+		file string
+		res  map[string]*regexp.Regexp
+	}{{"installed-debs", debs}, {"installed-rpms", rpms}} {
+		for _, l := range r.lines(x.file, 16<<20) {
+			for name, re := range x.res {
+				if m := re.FindStringSubmatch(l); m != nil && found[name] == "" {
+					found[name] = m[1]
+				}
+			}
+		}
+	}
+	return found["ovs"], found["ovn"]
+}
+
+// sysctls returns the settings of conntrack, by name.
+func (r *reader) sysctls() map[string]string {
+	out := map[string]string{}
+	for _, l := range r.text("sysctl -a", 4<<20) {
+		if name, value, ok := strings.Cut(l, " = "); ok && strings.HasPrefix(name, "net.netfilter.") {
+			out[name] = strings.TrimSpace(value)
+		}
+	}
+	return out
+}
+
+// cleanMAC begins the MAC addresses that sos clean makes ("SOS" in ASCII).
+const cleanMAC = "53:4f:53:"
+
+// cleaned returns an error if sos clean has changed the report.
+func (r *reader) cleaned() error {
+	for base, files := range r.index.base {
+		if !strings.HasPrefix(base, "ovs-vsctl_") && !strings.HasPrefix(base, "ip_") && !strings.HasPrefix(base, "ovs-ofctl_show_") {
+			continue
+		}
+		for _, f := range files {
+			for _, l := range r.lines(f, 4<<20) {
+				if strings.Contains(l, cleanMAC) {
+					return &CleanedError{From: r.tree.From, In: f}
+				}
+			}
+		}
+	}
+	return nil
+}

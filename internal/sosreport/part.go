@@ -1,0 +1,158 @@
+package sosreport
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
+)
+
+// shape is the form of a command's output.
+type shape struct {
+	header *regexp.Regexp // the first line, if each output has one
+	line   *regexp.Regexp // an item; others are not counted
+	bare   bool           // each line is an item, except the header
+	empty  bool           // an output without a line is one
+}
+
+var (
+	flowShape  = shape{header: regexp.MustCompile(`^(NXST_FLOW|OFPST_FLOW) reply`), line: regexp.MustCompile(` actions=`)}
+	groupShape = shape{header: regexp.MustCompile(`^(NXST_GROUP_DESC|OFPST_GROUP_DESC) reply`), line: regexp.MustCompile(`^\s*group_id=`)}
+	meterShape = shape{header: regexp.MustCompile(`^OFPST_METER_CONFIG reply`), line: regexp.MustCompile(`^\s*meter=`)}
+	tlvShape   = shape{header: regexp.MustCompile(`^NXT_TLV_TABLE_REPLY`), line: regexp.MustCompile(`^\s*0x`)}
+	macShape   = shape{header: regexp.MustCompile(`^\s*port\s+VLAN\s+MAC`), line: regexp.MustCompile(`^\s*(\d+|LOCAL)\s`)}
+	routeShape = shape{header: regexp.MustCompile(`^Route Table:`), line: regexp.MustCompile(`^(Cached|User):`)}
+	neighShape = shape{header: regexp.MustCompile(`^IP\s+MAC\s+Bridge`), line: regexp.MustCompile(`^[0-9a-fA-F.:]+\s`)}
+	connShape  = shape{line: regexp.MustCompile(`^[a-z0-9]+,orig=\(`), bare: true, empty: true}
+	rowShape   = shape{line: regexp.MustCompile(`^_uuid\s*:`), empty: true}
+	anyShape   = shape{}
+)
+
+var (
+	// remark is a line that a program has written to its log, on standard error.
+	remark = regexp.MustCompile(`^\d{4}-\d\d-\d\dT[\d:.]+Z\|\d+\|`)
+	// complaint is an error message of a program instead of its output.
+	complaint = regexp.MustCompile(`^(ovs-[a-z]+|ovn-[a-z]+|conntrack( v[\d.]+ \(conntrack-tools\))?|bash|sh|/[\w/.-]+|ip|sysctl|timeout|exec):? `)
+)
+
+// part returns what a command has printed, checked against the shape that its output has.
+func (r *reader) part(s shape, cmd string) *rebuild.Part {
+	c, ok := r.index.find(cmd)
+	if !ok {
+		return &rebuild.Part{Name: cmd, Missing: fmt.Sprintf("the archive has no output of %q", cmd)}
+	}
+	p := r.file(c.file)
+	if p.Missing != "" {
+		return p
+	}
+	switch {
+	case strings.HasSuffix(r.tree.Link(c.file), ".tailed") || strings.HasSuffix(c.file, ".tailed") || c.truncated:
+		p.Cut = "sos has kept only the end of " + c.file
+	}
+	r.check(p, s, c)
+	if p.Missing == "" && !c.began.IsZero() {
+		r.taken(c.began, c.ended)
+	}
+	return p
+}
+
+// check sets Missing and Cut from what a part holds.
+func (r *reader) check(p *rebuild.Part, s shape, c command) {
+	in, err := p.Open()
+	if err != nil {
+		p.Missing = err.Error()
+		return
+	}
+	defer in.Close()
+	br := bufio.NewReaderSize(in, 256<<10)
+	first, whole, some := true, true, false
+	for {
+		line, more, err := wholeLine(br)
+		if err != nil && err != io.EOF {
+			p.Missing = fmt.Sprintf("%s: %v", p.Name, err)
+			return
+		}
+		if len(line) > 0 {
+			some = true
+			if whole = more; !whole {
+				break
+			}
+			if first && remark.Match(line) {
+				continue
+			}
+			if first {
+				first = false
+				r.first(p, s, c, line)
+				if p.Missing != "" {
+					return
+				}
+			}
+			if s.line != nil && s.line.Match(line) {
+				p.Count++
+			} else if s.bare && len(bytes.TrimSpace(line)) > 0 && p.Cut == "" {
+				p.Cut = fmt.Sprintf("%s has a line that is not one of its items: %.60q", p.Name, line)
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+	}
+	switch {
+	case !some && c.listed && c.status != 0:
+		p.Missing = fmt.Sprintf("%s: the command has failed (status %d)", p.Name, c.status)
+	case !some && !s.empty, first && s.header != nil:
+		p.Missing = p.Name + " is empty"
+	case !whole && p.Cut == "":
+		p.Cut = p.Name + " ends in the middle of a line"
+	}
+}
+
+// first checks the first line of a part.
+func (r *reader) first(p *rebuild.Part, s shape, c command, line []byte) {
+	text := strings.TrimSpace(string(line[:min(len(line), 200)]))
+	switch {
+	case s.header != nil && s.header.Match(line):
+	case s.line != nil && s.line.Match(line) && s.header == nil:
+	case complaint.MatchString(text):
+		p.Missing = fmt.Sprintf("%s has an error message instead: %s", p.Name, text)
+	case c.listed && c.status != 0:
+		p.Missing = fmt.Sprintf("%s: the command has failed (status %d): %s", p.Name, c.status, text)
+	case s.header != nil && p.Cut == "":
+		p.Cut = fmt.Sprintf("the beginning of %s is missing: its first line is %.60q", p.Name, text)
+	}
+}
+
+// maxLine is the longest line that is looked at whole, in bytes.
+const maxLine = 64 << 10
+
+// wholeLine reads a line, of which it returns at most maxLine bytes, without the newline. more
+// reports whether it had one.
+func wholeLine(br *bufio.Reader) (line []byte, more bool, err error) {
+	for {
+		b, err := br.ReadSlice('\n')
+		if room := maxLine - len(line); room > 0 {
+			line = append(line, b[:min(len(b), room)]...)
+		}
+		if err == bufio.ErrBufferFull {
+			continue
+		}
+		return bytes.TrimRight(line, "\r\n"), err == nil, err
+	}
+}
+
+// file returns a file of the archive as a part.
+func (r *reader) file(name string) *rebuild.Part {
+	p := &rebuild.Part{Name: name}
+	path, err := r.tree.Path(name)
+	if err != nil {
+		p.Missing = fmt.Sprintf("%s: %v", name, err)
+		return p
+	}
+	p.Path = path
+	p.Open = func() (io.ReadCloser, error) { return r.tree.Open(name) }
+	return p
+}

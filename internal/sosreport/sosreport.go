@@ -1,0 +1,314 @@
+// Package sosreport finds in a sosreport what a chassis, or OVN's databases, can be rebuilt from.
+// sos is https://github.com/sosreport/sos: what its plugins collect, and under which names, was read
+// in its release 4.12.
+package sosreport
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/archive"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
+)
+
+// Reader reads sosreports.
+type Reader struct{}
+
+// Name returns "sosreport".
+func (Reader) Name() string { return "sosreport" }
+
+// Looks returns how a sosreport is recognised.
+func (Reader) Looks() string { return "a folder sos_commands" }
+
+// plugins are those whose commands are read.
+var plugins = []string{"openvswitch", "ovn_host", "ovn_central", "openshift_ovn", "microshift_ovn", "conntrack", "kernel", "networking", "dpkg", "rpm", "host", "date"}
+
+// Wants reports whether a member may be read.
+func (Reader) Wants(name string) bool {
+	parts := strings.Split(name, "/")
+	for i, p := range parts {
+		rest := parts[i+1:]
+		switch p {
+		case "sos_commands", "sos_strings":
+			return len(rest) > 0 && contains(plugins, rest[0])
+		case "sos_reports":
+			return len(rest) == 1 && rest[0] == "manifest.json"
+		}
+	}
+	switch base := path.Base(name); base {
+	case "conf.db", "ovnnb_db.db", "ovnsb_db.db", "hostname", "uname", "installed-debs", "installed-rpms":
+		return true
+	default:
+		return strings.HasSuffix(base, ".db.tailed")
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// Detect returns the folders of the tree that are sosreports.
+func (Reader) Detect(t *archive.Tree) []string { return t.Below("sos_commands") }
+
+// CleanedError reports a report that "sos clean" has changed.
+type CleanedError struct{ From, In string }
+
+func (e *CleanedError) Error() string {
+	return fmt.Sprintf("%s was changed by sos clean (it has MAC addresses that begin with 53:4f:53, in %s): addresses in flows' registers and in hexadecimal are not mapped, "+
+		"so that nothing fits together; ask for the report as it was", e.From, e.In)
+}
+
+// reader is one run of Read.
+type reader struct {
+	tree  *archive.Tree
+	index *index
+	host  *rebuild.Host
+}
+
+// Read reads one sosreport, whose files are at the top of the tree.
+func (Reader) Read(t *archive.Tree) (*rebuild.Host, error) {
+	r := &reader{tree: t, index: newIndex(t), host: &rebuild.Host{From: t.From, Notes: t.Refused}}
+	if err := r.cleaned(); err != nil {
+		return nil, err
+	}
+	h := r.host
+	h.Hostname = r.hostname()
+	h.Kernel = r.kernel()
+	h.OVS, h.OVN = r.versions()
+	h.Conf = r.database("conf.db")
+	h.NB, h.SB = r.database("ovnnb_db.db"), r.database("ovnsb_db.db")
+	if h.Conf.Missing == "" {
+		r.openvswitch()
+	}
+	if h.Conf.Missing != "" && h.NB.Missing != "" && h.SB.Missing != "" {
+		return nil, fmt.Errorf("%s is a sosreport with neither Open vSwitch's database (conf.db) nor OVN's (ovnnb_db.db, ovnsb_db.db): was sos run with its plugins openvswitch and ovn_central?", t.From)
+	}
+	return h, nil
+}
+
+// openvswitch reads what the plugins openvswitch, ovn_host, conntrack and kernel have collected.
+func (r *reader) openvswitch() {
+	h := r.host
+	list := r.part(rowShape, "ovs-vsctl -t 5 list interface")
+	h.InterfacesLack = list.Lacks()
+	if list.There() {
+		if in, err := list.Open(); err == nil {
+			h.Interfaces, err = parseRows(in)
+			in.Close()
+			if err != nil {
+				h.InterfacesLack = err.Error()
+			}
+		}
+	}
+	h.Bridge = r.bridge
+	h.Routes = r.part(routeShape, "ovs-appctl ovs/route/show")
+	h.Neighbours = r.firstOf(neighShape, "ovs-appctl tnl/arp/show", "ovs-appctl tnl/neigh/show")
+	h.Conntrack = r.conntrack
+	h.Fragments = func(dp string) *rebuild.Part { return r.part(anyShape, "ovs-appctl dpctl/ipf-get-status "+dp) }
+	h.Listed = r.part(shape{empty: true}, "conntrack -L -o extended")
+	h.Sysctls = r.sysctls()
+}
+
+// firstOf returns the first of several commands' outputs that is there, else the last one's absence.
+func (r *reader) firstOf(s shape, cmds ...string) *rebuild.Part {
+	var p *rebuild.Part
+	for _, c := range cmds {
+		if p = r.part(s, c); p.There() {
+			break
+		}
+	}
+	return p
+}
+
+// openFlows are the ways in which sos asks ovs-ofctl, the most telling one first.
+var openFlows = []string{"-O OpenFlow15 ", "-O OpenFlow14 ", "-O OpenFlow13 ", "", "-O OpenFlow12 ", "-O OpenFlow11 ", "-O OpenFlow10 "}
+
+// bridge returns what the report has of a bridge.
+func (r *reader) bridge(name string) *rebuild.Bridge {
+	return &rebuild.Bridge{
+		Flows:  r.fullest(flowShape, "dump-flows "+name, openFlows),
+		Groups: r.fullest(groupShape, "dump-groups "+name, []string{"-O OpenFlow15 ", "", "-O OpenFlow10 ", "-O OpenFlow14 ", "-O OpenFlow13 ", "-O OpenFlow12 ", "-O OpenFlow11 "}),
+		Meters: r.fullest(meterShape, "dump-meters "+name, openFlows),
+		TLVs:   r.fullest(tlvShape, "dump-tlv-map "+name, openFlows),
+		MACs:   r.part(macShape, "ovs-appctl fdb/show "+name),
+	}
+}
+
+// fullest returns the output with the most items among those of one command in several versions of
+// OpenFlow. It is whole if it is so itself, and no other one has more: they were taken within
+// seconds, and one with fewer is taken for cut.
+func (r *reader) fullest(s shape, cmd string, versions []string) *rebuild.Part {
+	var best, absent *rebuild.Part
+	most := 0
+	for _, v := range versions {
+		p := r.part(s, "ovs-ofctl "+v+cmd)
+		if !p.There() {
+			// A program's own words say more than that a file is not there.
+			if absent == nil || strings.Contains(p.Missing, "instead") {
+				absent = p
+			}
+			continue
+		}
+		most = max(most, p.Count)
+		if best == nil || better(p, best) {
+			best = p
+		}
+	}
+	if best == nil {
+		return absent
+	}
+	if best.Count < most && best.Cut == "" {
+		best.Cut = fmt.Sprintf("%s has %d items, and another dump of them %d", best.Name, best.Count, most)
+	}
+	return best
+}
+
+// better reports whether p says more than q, which is of a version that says more.
+func better(p, q *rebuild.Part) bool {
+	if (p.Cut == "") != (q.Cut == "") {
+		return p.Cut == ""
+	}
+	return p.Count > q.Count
+}
+
+// conntrack returns the dump of a datapath's connections.
+func (r *reader) conntrack(dp string) *rebuild.Part {
+	p := r.part(connShape, "ovs-appctl dpctl/dump-conntrack -m "+dp)
+	if !p.There() || p.Cut != "" {
+		return p
+	}
+	total, counted := r.connections(dp)
+	c, _ := r.index.find("ovs-appctl dpctl/dump-conntrack -m " + dp)
+	switch {
+	case counted && p.Count < total-total/100:
+		p.Cut = fmt.Sprintf("%s has %d connections, and dpctl/ct-stats-show has counted %d", p.Name, p.Count, total)
+	case p.Count == 0 && !counted && !c.listed:
+		p.Cut = p.Name + " is empty, and nothing else says that there were no connections"
+	}
+	return p
+}
+
+var totalLine = regexp.MustCompile(`^\s*Total: (\d+)\s*$`)
+
+// connections returns the number of a datapath's connections that dpctl/ct-stats-show has counted.
+func (r *reader) connections(dp string) (n int, ok bool) {
+	for _, l := range r.text("ovs-appctl dpctl/ct-stats-show -m "+dp, 1<<20) {
+		if m := totalLine.FindStringSubmatch(l); m != nil {
+			n, err := strconv.Atoi(m[1])
+			return n, err == nil
+		}
+	}
+	return 0, false
+}
+
+// text returns the lines of a small output, without one that is cut.
+func (r *reader) text(cmd string, most int64) []string {
+	c, ok := r.index.find(cmd)
+	if !ok {
+		return nil
+	}
+	return r.lines(c.file, most)
+}
+
+func (r *reader) lines(name string, most int64) []string {
+	f, err := r.tree.Open(name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var out []string
+	br := bufio.NewReader(io.LimitReader(f, most))
+	for {
+		line, more, err := wholeLine(br)
+		if more {
+			out = append(out, string(line))
+		}
+		if err != nil {
+			return out
+		}
+	}
+}
+
+// database returns the copy of a database's file, wherever it was on the host.
+func (r *reader) database(base string) *rebuild.Part {
+	var found *rebuild.Part
+	for _, n := range r.tree.Names() {
+		if path.Base(n) != base || strings.HasPrefix(n, "sos_") {
+			continue
+		}
+		if link := r.tree.Link(n); strings.HasSuffix(link, ".tailed") {
+			found = &rebuild.Part{Name: n, Missing: "sos has kept only the end of " + n + ": a database's file begins with its schema"}
+			continue
+		}
+		p := r.file(n)
+		if p.Missing != "" {
+			found = p
+			continue
+		}
+		p.Cut = tornDatabase(p)
+		// Of several, as a node with two OVN installations has, the newest counts.
+		if found == nil || found.Missing != "" || r.tree.Modified(n).After(r.tree.Modified(found.Name)) {
+			found = p
+		}
+	}
+	if found == nil {
+		return &rebuild.Part{Name: base, Missing: "the archive has no " + base}
+	}
+	return found
+}
+
+// tornDatabase returns why a database's file does not hold all of its records; empty if it does. A
+// record has a head with its length, "OVSDB JSON LENGTH HASH" (ovsdb/log.c).
+func tornDatabase(p *rebuild.Part) string {
+	in, err := p.Open()
+	if err != nil {
+		return err.Error()
+	}
+	defer in.Close()
+	br := bufio.NewReaderSize(in, 64<<10)
+	for n := 0; ; n++ {
+		head, err := br.ReadString('\n')
+		if err == io.EOF && head == "" {
+			if n == 0 {
+				return p.Name + " is empty"
+			}
+			return ""
+		}
+		f := strings.Fields(head)
+		if err != nil || len(f) != 4 || f[0] != "OVSDB" {
+			if n == 0 {
+				return p.Name + " does not begin as a database's file does"
+			}
+			return fmt.Sprintf("%s ends in the middle of a record: what came after record %d is not known", p.Name, n)
+		}
+		size, err := strconv.ParseInt(f[2], 10, 64)
+		if err != nil || size < 0 {
+			return fmt.Sprintf("%s: record %d has no length", p.Name, n+1)
+		}
+		if got, err := io.CopyN(io.Discard, br, size); err != nil || got != size {
+			return fmt.Sprintf("%s ends in the middle of a record: what came after record %d is not known", p.Name, n)
+		}
+	}
+}
+
+// taken widens the time of the collection.
+func (r *reader) taken(began, ended time.Time) {
+	h := r.host
+	if h.Began.IsZero() || began.Before(h.Began) {
+		h.Began = began
+	}
+	if ended.After(h.Ended) {
+		h.Ended = ended
+	}
+}

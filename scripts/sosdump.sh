@@ -1,0 +1,82 @@
+#!/bin/bash
+# Writes what sosreport collects of this host into a folder of its shape, by running the commands
+# that its plugins openvswitch, ovn_host, ovn_central, conntrack, networking, kernel and dpkg run
+# (sos 4.12), without sos itself:
+#
+#   sosdump.sh FOLDER [HOSTNAME] [ENTER...]
+#
+# ENTER is a command that enters the host's namespaces, as in "ip netns exec hv1". The folders of
+# the daemons are those of OVS_RUNDIR and OVN_RUNDIR; OVS_CONF_DB, OVN_NB_FILE and OVN_SB_FILE name
+# database files that are copied. A command that fails leaves its error message, as in sos.
+set -u
+out=$1 host=${2:-$(hostname)}
+shift $(($# < 2 ? $# : 2))
+enter=("$@")
+mkdir -p "$out/sos_commands" "$out/sos_reports" "$out/etc"
+echo "$host" >"$out/hostname"
+echo "sosreport (version 4.12)" >"$out/version.txt"
+manifest=
+
+# mangle COMMAND prints the file name that sos makes of a command (_mangle_command).
+mangle() { sed -E 's,^/(usr/|)(bin|sbin)/,,; s,[^A-Za-z0-9_./-]+,_,g; s,/,.,g; s,^[ ._-]+,,; s,[ ._-]+$,,' <<<"$1"; }
+
+# run PLUGIN COMMAND runs a command and keeps its output. The words are separated by blanks.
+run() {
+	local plugin=$1 command=$2 name file start end status
+	name=$(mangle "$command") file=sos_commands/$1/$(mangle "$2")
+	mkdir -p "$out/sos_commands/$plugin"
+	start=$(date +%s.%N)
+	read -ra words <<<"$command"
+	if ! type -P "${words[0]}" >/dev/null; then return 0; fi
+	"${enter[@]}" "${words[@]}" </dev/null >"$out/$file" 2>&1
+	status=$?
+	end=$(date +%s.%N)
+	manifest+="${manifest:+,}{\"exec\": \"$command\", \"filepath\": \"$file\", \"truncated\": false, \"return_code\": $status, \"start_time\": $start, \"end_time\": $end}"
+}
+
+if [ -n "${OVS_CONF_DB:-}" ]; then
+	mkdir -p "$out/etc/openvswitch" && cp "$OVS_CONF_DB" "$out/etc/openvswitch/conf.db"
+	for c in "list Open_vSwitch" "list interface" "list bridge" "list datapath" "list-br" show; do
+		run openvswitch "ovs-vsctl -t 5 $c"
+	done
+	for c in bond/show "ovs/route/show" "tnl/arp/show" "tnl/ports/show -v" "ofproto/list-tunnels" "lacp/show" "dpif-netdev/pmd-rxq-show"; do
+		run openvswitch "ovs-appctl $c"
+	done
+	for dp in $("${enter[@]}" ovs-appctl dpctl/dump-dps); do
+		for c in "show -s" "dump-flows -m" "dump-conntrack -m" "ct-stats-show -m" "ipf-get-status"; do
+			run openvswitch "ovs-appctl dpctl/$c $dp"
+		done
+	done
+	for br in $("${enter[@]}" ovs-vsctl -t 5 list-br); do
+		for c in fdb/show mdb/show dpif/show-dp-features "bridge/dump-flows --offload-stats"; do
+			run openvswitch "ovs-appctl $c $br"
+		done
+		for c in dump-flows dump-ports-desc dump-ports show dump-groups; do
+			run openvswitch "ovs-ofctl $c $br"
+		done
+		for v in ${OPENFLOW:-OpenFlow10 OpenFlow11 OpenFlow12 OpenFlow13 OpenFlow14 OpenFlow15}; do
+			for c in show dump-groups dump-flows dump-tlv-map dump-ports-desc dump-meters; do
+				run openvswitch "ovs-ofctl -O $v $c $br"
+			done
+		done
+	done
+	run ovn_host "ovs-ofctl -O OpenFlow13 dump-flows br-int"
+	run ovn_host "ovs-vsctl list Open_vSwitch"
+fi
+if [ -n "${OVN_NB_FILE:-}" ]; then
+	mkdir -p "$out/var/lib/ovn" && cp "$OVN_NB_FILE" "$out/var/lib/ovn/ovnnb_db.db" && cp "$OVN_SB_FILE" "$out/var/lib/ovn/ovnsb_db.db"
+	run ovn_central "ovn-nbctl --no-leader-only show"
+	run ovn_central "ovn-sbctl --no-leader-only show"
+fi
+run conntrack "conntrack -L -o extended"
+run conntrack "conntrack -S"
+run kernel "uname -a" && ln -sf "sos_commands/kernel/uname_-a" "$out/uname"
+run kernel "sysctl -a"
+for c in "ip -o addr" "ip route show table all" "ip -4 rule list" "ip -s -s neigh show" "ip -d address"; do
+	run networking "$c"
+done
+run dpkg "dpkg -l" && ln -sf "sos_commands/dpkg/dpkg_-l" "$out/installed-debs"
+run date date
+cat >"$out/sos_reports/manifest.json" <<END
+{"version": "4.12", "cmdline": "sos report", "start_time": "", "end_time": "", "components": {"report": {"plugins": {"openvswitch": {"commands": [$manifest]}}}}}
+END
