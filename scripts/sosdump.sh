@@ -7,7 +7,8 @@
 #
 # ENTER is a command that enters the host's namespaces, as in "ip netns exec hv1". The folders of
 # the daemons are those of OVS_RUNDIR and OVN_RUNDIR; OVS_CONF_DB, OVN_NB_FILE and OVN_SB_FILE name
-# database files that are copied. A command that fails leaves its error message, as in sos.
+# database files that are copied; OPENFLOW the versions of OpenFlow that the bridges have, and QUICK=1
+# leaves out what the tool does not read. A command that fails leaves its error message, as in sos.
 set -u
 out=$1 host=${2:-$(hostname)}
 shift $(($# < 2 ? $# : 2))
@@ -36,43 +37,53 @@ run() {
 
 if [ -n "${OVS_CONF_DB:-}" ]; then
 	mkdir -p "$out/etc/openvswitch" && cp "$OVS_CONF_DB" "$out/etc/openvswitch/conf.db"
-	for c in "list Open_vSwitch" "list interface" "list bridge" "list datapath" "list-br" show; do
+	for c in "list interface" ${QUICK:+-} "list Open_vSwitch" "list bridge" "list datapath" "list-br" show; do
+		[ "$c" = - ] && break
 		run openvswitch "ovs-vsctl -t 5 $c"
 	done
-	for c in bond/show "ovs/route/show" "tnl/arp/show" "tnl/ports/show -v" "ofproto/list-tunnels" "lacp/show" "dpif-netdev/pmd-rxq-show"; do
+	for c in "ovs/route/show" "tnl/arp/show" ${QUICK:+-} bond/show "tnl/ports/show -v" "ofproto/list-tunnels" "lacp/show" "dpif-netdev/pmd-rxq-show"; do
+		[ "$c" = - ] && break
 		run openvswitch "ovs-appctl $c"
 	done
 	for dp in $("${enter[@]}" ovs-appctl dpctl/dump-dps); do
-		for c in "show -s" "dump-flows -m" "dump-conntrack -m" "ct-stats-show -m" "ipf-get-status"; do
+		for c in "dump-conntrack -m" "ct-stats-show -m" "ipf-get-status" ${QUICK:+-} "show -s" "dump-flows -m"; do
+			[ "$c" = - ] && break
 			run openvswitch "ovs-appctl dpctl/$c $dp"
 		done
 	done
 	for br in $("${enter[@]}" ovs-vsctl -t 5 list-br); do
-		for c in fdb/show mdb/show dpif/show-dp-features "bridge/dump-flows --offload-stats"; do
+		for c in fdb/show ${QUICK:+-} mdb/show dpif/show-dp-features "bridge/dump-flows --offload-stats"; do
+			[ "$c" = - ] && break
 			run openvswitch "ovs-appctl $c $br"
 		done
-		for c in dump-flows dump-ports-desc dump-ports show dump-groups; do
+		for c in ${QUICK:+-} dump-flows dump-ports-desc dump-ports show dump-groups; do
+			[ "$c" = - ] && break
 			run openvswitch "ovs-ofctl $c $br"
 		done
 		for v in ${OPENFLOW:-OpenFlow10 OpenFlow11 OpenFlow12 OpenFlow13 OpenFlow14 OpenFlow15}; do
-			for c in show dump-groups dump-flows dump-tlv-map dump-ports-desc dump-meters; do
+			for c in dump-groups dump-flows dump-tlv-map dump-meters ${QUICK:+-} show dump-ports-desc; do
+				[ "$c" = - ] && break
 				run openvswitch "ovs-ofctl -O $v $c $br"
 			done
 		done
 	done
-	run ovn_host "ovs-ofctl -O OpenFlow13 dump-flows br-int"
-	run ovn_host "ovs-vsctl list Open_vSwitch"
+	if [ -z "${QUICK:-}" ]; then
+		run ovn_host "ovs-ofctl -O OpenFlow13 dump-flows br-int"
+		run ovn_host "ovs-vsctl list Open_vSwitch"
+	fi
 fi
 if [ -n "${OVN_NB_FILE:-}" ]; then
 	mkdir -p "$out/var/lib/ovn" && cp "$OVN_NB_FILE" "$out/var/lib/ovn/ovnnb_db.db" && cp "$OVN_SB_FILE" "$out/var/lib/ovn/ovnsb_db.db"
-	run ovn_central "ovn-nbctl --no-leader-only show"
-	run ovn_central "ovn-sbctl --no-leader-only show"
+	if [ -z "${QUICK:-}" ]; then
+		run ovn_central "ovn-nbctl --no-leader-only show"
+		run ovn_central "ovn-sbctl --no-leader-only show"
+	fi
 fi
 run conntrack "conntrack -L -o extended"
-run conntrack "conntrack -S"
 run kernel "uname -a" && ln -sf "sos_commands/kernel/uname_-a" "$out/uname"
 run kernel "sysctl -a"
-for c in "ip -o addr" "ip route show table all" "ip -4 rule list" "ip -s -s neigh show" "ip -d address"; do
+for c in ${QUICK:+-} "ip -o addr" "ip route show table all" "ip -4 rule list" "ip -s -s neigh show" "ip -d address"; do
+	[ "$c" = - ] && break
 	run networking "$c"
 done
 run dpkg "dpkg -l" && ln -sf "sos_commands/dpkg/dpkg_-l" "$out/installed-debs"

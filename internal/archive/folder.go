@@ -45,7 +45,7 @@ func openFolder(ctx context.Context, dir string, want func(name string) bool, li
 		}
 		switch {
 		case d.Type()&fs.ModeSymlink != 0:
-			target, err := os.Readlink(filepath.Join(dir, filepath.FromSlash(name)))
+			target, err := root.Readlink(filepath.FromSlash(name))
 			if err != nil {
 				t.refuse(name, "%v", err)
 				return nil

@@ -200,6 +200,8 @@ func (s *Shared) zoneNB(ctx context.Context, chassis string, sb *ovn.SB) (nb *ov
 		nb, err = s.d.opt.dialNB(ctx, s.d.opt.database(given))
 	case n == nil:
 		quiet = true
+	case s.d.opt.offline != nil:
+		err = s.d.opt.errNoNorthbound()
 	default:
 		nb, err = northByNode(ctx, n)
 		// Where the zone's Southbound database is not a socket, its Northbound database may be anywhere.

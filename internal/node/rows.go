@@ -73,6 +73,9 @@ func (r *RowsRequest) check() error {
 
 // Database finds a database of this node's chassis.
 func (s *Service) Database(ctx context.Context, name string) (*Database, error) {
+	if err := s.live("read its chassis' databases"); err != nil {
+		return nil, err
+	}
 	db, err := s.zone.database(ctx, s.opt, name)
 	if err != nil {
 		return nil, err
@@ -86,6 +89,9 @@ func (s *Service) Database(ctx context.Context, name string) (*Database, error) 
 
 // Rows reads rows of a database of this node's chassis.
 func (s *Service) Rows(ctx context.Context, req RowsRequest, yield func([]Row) error) (*RowsResult, error) {
+	if err := s.live("read its chassis' databases"); err != nil {
+		return nil, err
+	}
 	if err := req.check(); err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ func commands() []command {
 		{"down", "end the kept instance", cmdDown},
 		{"exec", "run a command in the kept instance: exec CMD ARGS...", cmdExec},
 		{"oracle", "predict the cases, send their packets and compare: oracle [-case NAME] [-feature F] [-each N] [-newer] [-random N -seed S] [-results FILE] [-reality]", cmdOracle},
+		{"offline", "run cases as oracle does, and ask each question also from archives in the shape of sosreports: offline [-case NAME]", cmdOffline},
 		{"campaign", "inject faults, ask the tool about each, and mend them: campaign [-faults N] [-seed S] [-kinds RE] [-tool \"\"]", cmdCampaign},
 		{"debugging", "make the faults of docs/debugging.md, and check that the commands there find them: debugging [-update]", cmdDebugging},
 		{"coverage", "summarize several runs of the oracle: coverage [-o FILE] RESULTS...", cmdCoverage},

@@ -27,6 +27,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	random := fs.Int("random", 0, "number of random cases to run instead of the listed ones")
 	seed := fs.Uint64("seed", 1, "seed of the random cases")
 	settle := fs.Duration("settle", 0, "a packet has ended when no frame was seen for this time; 0: depends on the datapath")
+	offline := fs.String("offline", "", "also predict from archives that this script collects (scripts/sosdump.sh)")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}
@@ -46,6 +47,11 @@ func cmdCases(ctx context.Context, args []string) error {
 		*settle = settleTime(l.Topo)
 	}
 	r := &probe.Runner{Lab: l, Tool: *tool, Out: os.Stdout, Settle: *settle}
+	if *offline != "" {
+		a := &archiver{lab: l, script: *offline, dir: "/run/ctlab-sos"}
+		defer os.RemoveAll(a.dir)
+		r.Archive = a.collect
+	}
 	if err := r.Open(ctx); err != nil {
 		return err
 	}

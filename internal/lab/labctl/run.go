@@ -140,6 +140,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 	random := fs.Int("random", 0, "number of random cases to run instead of the listed ones")
 	seed := fs.Uint64("seed", 1, "seed of the random cases")
 	reality := fs.Bool("reality", false, "do not predict: print the reality")
+	offline := fs.Bool("offline", false, "also predict from archives")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}
@@ -152,6 +153,9 @@ func cmdOracle(ctx context.Context, args []string) error {
 	remote := filepath.Join(s.cfg.Share(), "results.json")
 	argv := []string{remoteBin + "/labctl", "cases", "-case", *pattern, "-feature", *feature, "-results", remote, fmt.Sprintf("-newer=%t", *newer), fmt.Sprintf("-each=%d", *each),
 		fmt.Sprintf("-random=%d", *random), fmt.Sprintf("-seed=%d", *seed)}
+	if *offline {
+		argv = append(argv, "-offline", filepath.Join(s.cfg.Checkout, "scripts", "sosdump.sh"))
+	}
 	if !*reality {
 		if _, err := os.Stat(filepath.Join(s.cfg.Checkout, "bin", "ovn-ct-trace")); err != nil {
 			return errors.New("the tool is not built: make build")

@@ -226,6 +226,9 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 				worse(Disagree, fmt.Sprintf("%s: %v", name, err))
 				pred = nil
 			} else {
+				if pred.NotOffline != "" {
+					worse(Agree, name+": offline unknown: "+pred.NotOffline)
+				}
 				expect = max(expect, expectedFrames(&pred.Report.Packets[0]))
 			}
 		}

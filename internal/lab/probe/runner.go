@@ -20,6 +20,10 @@ type Runner struct {
 	Out    io.Writer     // progress
 	Settle time.Duration // a packet has ended when no frame was seen for this time
 
+	// Archive collects what sosreport would, and returns the paths for --bundle, those of a zone's
+	// databases first. Each prediction is then also made from it, and must be the same; nil: none is.
+	Archive func(ctx context.Context, zone string) ([]string, error)
+
 	rec    recorder
 	taps   map[string]*tap
 	tables []table
@@ -313,6 +317,8 @@ type Prediction struct {
 	Raw    []byte
 	Took   time.Duration
 	Args   []string
+	// NotOffline is why the same question is unknown from an archive; empty if the answer is equal.
+	NotOffline string
 }
 
 // toolTimeout bounds one run of the tool; it is longer than the tool's default, for a slow guest.
@@ -321,8 +327,8 @@ const toolTimeout = 2 * time.Minute
 // Predict runs the built command on a packet.
 func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ...string) (*Prediction, error) {
 	z := r.Lab.Topo.ZoneOf(p.From)
-	args := append([]string{command, "-o", "json", "--timeout", toolTimeout.String()}, z.Reach()...)
-	args = append(args, r.Lab.Topo.NodeFlags(r.Tool)...)
+	reach := append(z.Reach(), r.Lab.Topo.NodeFlags(r.Tool)...)
+	var args []string
 	if n := len(p.Payload); n > 200 && !p.Hex { // only MTU checks depend on the length
 		if frame, err := p.given(); err == nil {
 			args = append(args, "--len", fmt.Sprint(len(frame)-14))
@@ -337,6 +343,16 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 		return nil, err
 	}
 	args = append(args, packet...)
+	pr, err := r.predict(ctx, append(append([]string{command}, reach...), args...))
+	if err == nil && r.Archive != nil {
+		err = r.offline(ctx, pr, z.Name, command, args)
+	}
+	return pr, err
+}
+
+// predict runs the built command, whose arguments begin with its name.
+func (r *Runner) predict(ctx context.Context, args []string) (*Prediction, error) {
+	args = append([]string{args[0], "-o", "json", "--timeout", toolTimeout.String()}, args[1:]...)
 	ctx, cancel := context.WithTimeout(ctx, toolTimeout+30*time.Second)
 	defer cancel()
 	run, err := r.Lab.RunTool(ctx, r.Tool, args...)

@@ -1,0 +1,95 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// offline asks the question again from an archive. The answer must be the live one in every part
+// that the probe reads, or unknown.
+func (r *Runner) offline(ctx context.Context, live *Prediction, zone, command string, args []string) error {
+	paths, err := r.Archive(ctx, zone)
+	if err != nil {
+		return err
+	}
+	var reach []string
+	for _, p := range paths {
+		reach = append(reach, "--bundle", p)
+	}
+	from, err := r.predict(ctx, append(append([]string{command}, reach...), args...))
+	if err != nil {
+		return fmt.Errorf("offline: %w", err)
+	}
+	if diff := differs(&live.Report, &from.Report); diff != "" {
+		if why := unknownIn(&from.Report); why != "" && live.Report.Verdict != "unknown" {
+			live.NotOffline = why
+			return nil
+		}
+		return fmt.Errorf("offline: %s", diff)
+	}
+	return nil
+}
+
+// unknownIn returns why an answer is unknown; empty if it is not.
+func unknownIn(r *Report) string {
+	for _, p := range r.Packets {
+		for _, b := range p.Branches {
+			if b.Verdict == "unknown" && b.Reason != nil {
+				return b.Reason.Text
+			}
+		}
+	}
+	return ""
+}
+
+// differs returns the first difference of two answers; empty without one. Warnings may differ.
+func differs(a, b *Report) string {
+	if a.Verdict != b.Verdict {
+		return fmt.Sprintf("verdict %s, live %s%s", b.Verdict, a.Verdict, because(b))
+	}
+	if len(a.Packets) != len(b.Packets) {
+		return fmt.Sprintf("%d packets, live %d", len(b.Packets), len(a.Packets))
+	}
+	for i := range a.Packets {
+		for _, part := range []struct {
+			name string
+			of   func(p *RPkt) any
+		}{
+			{"header", func(p *RPkt) any { return p.Header }},
+			{"branches", func(p *RPkt) any { return p.Branches }},
+			{"generated", func(p *RPkt) any { return p.Generated }},
+			{"hops", func(p *RPkt) any { return p.Hops }},
+		} {
+			x, y := text(part.of(&a.Packets[i])), text(part.of(&b.Packets[i]))
+			if x != y {
+				at := 0
+				for at < min(len(x), len(y)) && x[at] == y[at] {
+					at++
+				}
+				cut := func(s string) string { return s[max(0, at-150):min(len(s), at+150)] }
+				return fmt.Sprintf("%s of packet %d: %q, live %q", part.name, i+1, cut(y), cut(x))
+			}
+		}
+	}
+	if x, y := text(a.Session), text(b.Session); x != y {
+		return fmt.Sprintf("session %s, live %s", y, x)
+	}
+	return ""
+}
+
+func because(r *Report) string {
+	if why := unknownIn(r); why != "" {
+		return " (" + why + ")"
+	}
+	return ""
+}
+
+func text(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(string(b))
+}

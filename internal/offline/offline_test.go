@@ -1,0 +1,267 @@
+package offline_test
+
+import (
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	ovncttrace "github.com/ovn-ct-trace/ovn-ct-trace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
+)
+
+// networkNB is a switch on which web may only answer: its own packets are dropped, unless they
+// belong to a connection.
+const networkNB = `
+ls-add sw0
+lsp-add sw0 client
+lsp-set-addresses client '50:54:00:00:00:03 10.0.0.3'
+lsp-add sw0 web
+lsp-set-addresses web '50:54:00:00:00:04 10.0.0.4'
+lr-add lr0
+lrp-add lr0 lr0-sw0 00:00:00:00:ff:01 10.0.0.1/24
+lsp-add sw0 sw0-lr0
+lsp-set-type sw0-lr0 router
+lsp-set-addresses sw0-lr0 router
+lsp-set-options sw0-lr0 router-port=lr0-sw0
+lb-add lb0 30.0.0.1:80 10.0.0.4:8080 tcp
+ls-lb-add sw0 lb0
+acl-add sw0 from-lport 1001 'inport == "web" && udp' drop
+acl-add sw0 to-lport 1000 'outport == "web" && udp' allow-related
+`
+
+// questions are asked live and of every archive.
+var questions = []ovncttrace.Question{
+	{Microflow: `inport == "web" && eth.src == 50:54:00:00:00:04 && eth.dst == 50:54:00:00:00:03 && ip4.src == 10.0.0.4 && ip4.dst == 10.0.0.3 && ip.ttl == 64 && udp.src == 53 && udp.dst == 4000`},
+	{Microflow: `inport == "web" && eth.src == 50:54:00:00:00:04 && eth.dst == 50:54:00:00:00:03 && ip4.src == 10.0.0.4 && ip4.dst == 10.0.0.3 && ip.ttl == 64 && udp.src == 53 && udp.dst == 4001`},
+	{From: "client", To: "30.0.0.1:80/tcp"},
+}
+
+// ask returns the verdict of each question, with the reason of the first branch.
+func ask(t *testing.T, opt ovncttrace.Options) (verdicts []string, why string, err error) {
+	t.Helper()
+	d, err := ovncttrace.Open(t.Context(), opt)
+	if err != nil {
+		return nil, "", err
+	}
+	defer d.Close()
+	for _, q := range questions {
+		r, err := d.Trace(t.Context(), q)
+		if err != nil {
+			return nil, "", err
+		}
+		b := r.Packets[0].Branches[0]
+		v := fmt.Sprintf("%s at %s as %v", r.Verdict, b.End.Port, b.Header.IPDst)
+		if fmt.Sprint(r.Verdict) == "unknown" {
+			v = "unknown"
+			if b.Reason != nil {
+				why = b.Reason.Text
+			}
+		}
+		verdicts = append(verdicts, v)
+	}
+	return verdicts, why, nil
+}
+
+// collected is a live deployment with a connection, and what sos collects of it.
+func collected(t *testing.T) (folder string, live []string) {
+	t.Helper()
+	for _, tool := range []string{"bash", "ovs-ofctl", "ovs-appctl", "ovs-vsctl", "ovs-vswitchd", "ovsdb-server", "ovsdb-tool"} {
+		testenv.Tool(t, tool)
+	}
+	central := ovntest.New(t, networkNB)
+	ovs := dummy.Start(t)
+	ovs.Controller(central.SB)
+	ovs.Bind("client")
+	ovs.Bind("web")
+	for _, wait := range []string{"wait-until logical_switch_port client up=true", "wait-until logical_switch_port web up=true", "--wait=hv sync"} {
+		if _, err := central.NBCtl(t.Context(), wait); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ovs.Appctl("netdev-dummy/receive", "client", "in_port(1),eth(src=50:54:00:00:00:03,dst=50:54:00:00:00:04),eth_type(0x0800),"+
+		"ipv4(src=10.0.0.3,dst=10.0.0.4,proto=17,tos=0,ttl=64,frag=no),udp(src=4000,dst=53)")
+	for !strings.Contains(ovs.Appctl("dpctl/dump-conntrack", "dummy@ovs-dummy"), "sport=4000") {
+	}
+	live, _, err := ask(t, ovncttrace.Options{SB: central.SB, NB: central.NB, OVSRunDir: ovs.RunDir})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	folder = filepath.Join(t.TempDir(), "sosreport-hv1")
+	cmd := exec.CommandContext(t.Context(), "bash", "../../scripts/sosdump.sh", folder, "hv1")
+	file := func(remote, name string) string {
+		return filepath.Join(filepath.Dir(strings.TrimPrefix(remote, "unix:")), name)
+	}
+	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+ovs.RunDir, "OVS_CONF_DB="+netdev(t, filepath.Join(ovs.RunDir, "conf.db")),
+		"OVN_NB_FILE="+file(central.NB, "nb.db"), "OVN_SB_FILE="+file(central.SB, "sb.db"), "OPENFLOW=OpenFlow13 OpenFlow15")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	// The test's datapath has another name than a real one.
+	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.Contains(path, "dummy_ovs-dummy") {
+			err = os.Rename(path, strings.ReplaceAll(path, "dummy_ovs-dummy", "netdev_ovs-netdev"))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest := filepath.Join(folder, "sos_reports", "manifest.json")
+	b, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("dummy_ovs-dummy", "netdev_ovs-netdev", "dummy@ovs-dummy", "netdev@ovs-netdev").Replace(string(b))
+	if err := os.WriteFile(manifest, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return folder, live
+}
+
+// netdev returns a copy of a database in which the bridges are of the userspace datapath.
+func netdev(t *testing.T, conf string) string {
+	t.Helper()
+	r, err := rebuild.Open(rebuild.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	db, err := r.OpenDB(t.Context(), "conf", conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := map[string]any{"op": "update", "table": "Bridge", "where": []any{}, "row": map[string]any{"datapath_type": "netdev"}}
+	if err := db.Transact(t.Context(), "Open_vSwitch", change); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(db.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "conf.db")
+	if err := os.WriteFile(out, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// copyOf copies a folder without links.
+func copyOf(t *testing.T, folder string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "sosreport-hv1")
+	if err := os.CopyFS(to, os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// cutEnv is the number of places at which TestCut cuts each file.
+const cutEnv = "CT_TRACE_CUTS"
+
+// Whatever is missing in an archive, an answer from it is the live one or unknown, or it is refused;
+// the whole archive gives the live answer.
+func TestCut(t *testing.T) {
+	folder, live := collected(t)
+	for _, v := range live {
+		if v == "unknown" {
+			t.Fatalf("live: %v", live)
+		}
+	}
+	whole, why, err := ask(t, ovncttrace.Options{Bundles: []string{folder}})
+	if err != nil || !slices.Equal(whole, live) {
+		t.Fatalf("the whole archive: %v, %v, %s; live %v", whole, err, why, live)
+	}
+	packed := filepath.Join(t.TempDir(), "sosreport-hv1.tar.xz")
+	if out, err := exec.CommandContext(t.Context(), "tar", "-C", filepath.Dir(folder), "-cJf", packed, filepath.Base(folder)).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if whole, why, err := ask(t, ovncttrace.Options{Bundles: []string{packed}}); err != nil || !slices.Equal(whole, live) {
+		t.Errorf("the packed archive: %v, %v, %s; live %v", whole, err, why, live)
+	}
+
+	places := 1
+	if n, err := strconv.Atoi(os.Getenv(cutEnv)); err == nil {
+		places = n
+	}
+	rnd := rand.New(rand.NewPCG(1, uint64(places)))
+	count := map[string]int{}
+	try := func(what string, files []string, change func(content []byte) []byte) {
+		dir := copyOf(t, folder)
+		defer os.RemoveAll(dir)
+		for _, name := range files {
+			path := filepath.Join(dir, name)
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if content = change(content); content == nil {
+				err = os.Remove(path)
+			} else {
+				err = os.WriteFile(path, content, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, why, err := ask(t, ovncttrace.Options{Bundles: []string{dir}})
+		switch {
+		case err != nil:
+			count["refused"]++
+			t.Logf("%s: %v", what, err)
+		case slices.Equal(got, live):
+			count["answered"]++
+		default:
+			count["unknown"]++
+			for i := range got {
+				if got[i] != live[i] && got[i] != "unknown" {
+					t.Errorf("%s: question %d: %s, live %s", what, i+1, got[i], live[i])
+				}
+			}
+			t.Logf("%s: %v: %s", what, got, why)
+		}
+	}
+	drop := func([]byte) []byte { return nil }
+	for _, pattern := range []string{"*ofctl*dump-flows_br-int", "*dump-groups_br-int", "*dump-conntrack*", "*ct-stats-show*", "*list_interface", "*dump-tlv-map_br-int",
+		"*tnl.arp.show", "*ovs.route.show", "*fdb.show_br-int", "manifest.json", "conf.db", "ovnsb_db.db", "ovnnb_db.db"} {
+		var files []string
+		err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+			if ok, _ := filepath.Match(pattern, filepath.Base(path)); ok && err == nil {
+				files = append(files, strings.TrimPrefix(path, folder+"/"))
+			}
+			return err
+		})
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: no such file (%v)", pattern, err)
+		}
+		try("without "+pattern, files, drop)
+		try("a third of "+pattern, files, func(b []byte) []byte { return b[:len(b)/3] })
+		try("the end of "+pattern, files, func(b []byte) []byte { return b[len(b)/2:] })
+		for i := range places {
+			name := files[rnd.IntN(len(files))]
+			at := rnd.Float64()
+			try(fmt.Sprintf("%.0f %% of %s", 100*at, name), []string{name}, func(b []byte) []byte {
+				n := int(at * float64(len(b)))
+				// At the end of a line it is hard to see.
+				if nl := strings.IndexByte(string(b[n:]), '\n'); i%2 == 0 && nl >= 0 {
+					n += nl + 1
+				}
+				return b[:n]
+			})
+		}
+	}
+	t.Log(count)
+	if count["answered"] == 0 || count["unknown"] == 0 || count["refused"] == 0 {
+		t.Errorf("the cuts have not all kinds of results: %v", count)
+	}
+}
