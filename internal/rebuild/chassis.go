@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 )
 
 // Chassis is a host's Open vSwitch, rebuilt in a room.
@@ -246,7 +247,7 @@ func (b *builder) fill(ctx context.Context, br *bridge) error {
 	if err != nil {
 		return b.unknown(ctx, br, "the flows of "+br.name+" are not known: "+err.Error())
 	}
-	if err := b.refs(ctx, br, found, n); err != nil {
+	if err := b.refs(ctx, br, found, n, file); err != nil {
 		return b.unknown(ctx, br, "the flows of "+br.name+" are not known: "+err.Error())
 	}
 	if _, err := b.sw.Ofctl(ctx, openFlow, "--bundle", "replace-flows", br.name, file); err != nil {
@@ -283,15 +284,22 @@ func (b *builder) unknown(ctx context.Context, br *bridge, reason string) error 
 	return err
 }
 
-// refs adds the Geneve options, meters and groups that a bridge's flows need. The groups are looked at
+// refs adds the Geneve options, meters and groups that a bridge's flows need; a packet that comes to a
+// missing group ends as unknown by a flow that is added to the file of flows. The groups are looked at
 // first: they refer to meters and options too.
-func (b *builder) refs(ctx context.Context, br *bridge, found *Bridge, n *needs) error {
-	gs, missing, err := groups(found.Groups, n)
+func (b *builder) refs(ctx context.Context, br *bridge, found *Bridge, n *needs, flows string) error {
+	table := n.spare()
+	gs, missing, err := groups(found.Groups, n, table)
 	if err != nil {
 		return err
 	}
 	if len(missing) > 0 {
-		b.note("%s: %d groups of its flows are not in the dump (%s): where they decide is unknown", br.name, len(missing), orElse(found.Groups.Lacks(), "taken at another time"))
+		reason := fmt.Sprintf("groups of %s that its flows refer to (%s) are not in the dump of its groups: %s", br.name, strings.Join(missing, ", "),
+			orElse(found.Groups.Lacks(), "it was taken at another time than the flows"))
+		b.note("%s", reason)
+		if err := appendLine(flows, fmt.Sprintf("table=%d,priority=65535 actions=%s", table, pinctrl.NotCollected(reason))); err != nil {
+			return err
+		}
 	}
 	opts, invented, err := tlvs(found.TLVs, n)
 	if err != nil {

@@ -62,15 +62,17 @@ func readLine(r *bufio.Reader) (string, error) {
 type needs struct {
 	groups, meters map[string]bool
 	tlvs           map[string]bool // tun_metadata fields by number
+	tables         map[string]bool // tables with flows
 }
 
 func newNeeds() *needs {
-	return &needs{groups: map[string]bool{}, meters: map[string]bool{}, tlvs: map[string]bool{}}
+	return &needs{groups: map[string]bool{}, meters: map[string]bool{}, tlvs: map[string]bool{}, tables: map[string]bool{}}
 }
 
 var (
 	groupRef = regexp.MustCompile(`(?:^|[,(])group:(\d+)`)
 	meterRef = regexp.MustCompile(`(?:^|[,( =])meter:(\d+)`)
+	tableOf  = regexp.MustCompile(`(?:^|,)table=(\d+)`)
 	tlvRef   = regexp.MustCompile(`(?i)tun_metadata(\d+)`)
 )
 
@@ -104,7 +106,6 @@ func flow(line string) (string, bool) {
 	for item := range strings.SplitSeq(strings.TrimSpace(match), ", ") {
 		if !isDumped(item) {
 			keep = append(keep, item)
-			continue
 		}
 	}
 	// The match itself is one item, in which a timeout or a flag precedes the priority.
@@ -112,7 +113,7 @@ func flow(line string) (string, bool) {
 	for _, d := range dumped {
 		out = cutItem(out, d)
 	}
-	return out + " actions=" + actions, true
+	return strings.TrimRight(out, ", ") + " actions=" + actions, true
 }
 
 func isDumped(item string) bool {
@@ -169,6 +170,11 @@ func writeFlows(p *Part, file string, replace func(actions string) string) (*nee
 			f = match + " actions=" + pinctrl.NotCollected(why)
 		}
 		n.look(f)
+		if m := tableOf.FindStringSubmatch(match); m != nil {
+			n.tables[m[1]] = true
+		} else {
+			n.tables["0"] = true
+		}
 		_, err := w.WriteString(f + "\n")
 		return err
 	})
@@ -181,9 +187,20 @@ func writeFlows(p *Part, file string, replace func(actions string) string) (*nee
 	return n, err
 }
 
+// spare returns a table without flows.
+func (n *needs) spare() int {
+	for t := maxTable; t > 0; t-- {
+		if !n.tables[fmt.Sprint(t)] {
+			return t
+		}
+	}
+	return 0
+}
+
 // groups returns the groups of a dump in the form of ovs-ofctl add-groups, and those missing that
-// flows refer to: a packet that comes to such a group ends as unknown.
-func groups(p *Part, n *needs) (text string, missing []string, err error) {
+// flows refer to: such a group sends its packets to a table, for Open vSwitch takes no controller
+// action out of a group (do_xlate_actions).
+func groups(p *Part, n *needs, table int) (text string, missing []string, err error) {
 	var b strings.Builder
 	have := map[string]bool{}
 	if p.There() {
@@ -203,8 +220,7 @@ func groups(p *Part, n *needs) (text string, missing []string, err error) {
 	for _, id := range sorted(n.groups) {
 		if !have[id] {
 			missing = append(missing, id)
-			reason := fmt.Sprintf("group %s is not in the dump of the groups: %s", id, orElse(p.Lacks(), "it was taken at another time than the flows"))
-			fmt.Fprintf(&b, "group_id=%s,type=all,bucket=actions=%s\n", id, pinctrl.NotCollected(reason))
+			fmt.Fprintf(&b, "group_id=%s,type=indirect,bucket=actions=resubmit(,%d)\n", id, table)
 		}
 	}
 	return b.String(), missing, err

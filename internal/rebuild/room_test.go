@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
@@ -153,9 +154,15 @@ func TestKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A killed process is a zombie for as long as nobody has waited for it.
-		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(b)) + "/stat")
-		if err == nil && !strings.Contains(string(stat), ") Z ") {
-			t.Errorf("%s still runs: %s", f, stat)
+		for {
+			stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(b)) + "/stat")
+			if err != nil || strings.Contains(string(stat), ") Z ") {
+				break
+			}
+			if t.Context().Err() != nil {
+				t.Fatalf("%s still runs: %s", f, stat)
+			}
+			time.Sleep(10 * time.Millisecond)
 		}
 	}
 	r := open(t, Options{Parent: parent})

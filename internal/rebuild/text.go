@@ -2,6 +2,7 @@ package rebuild
 
 import (
 	"maps"
+	"os"
 	"slices"
 )
 
@@ -13,4 +14,17 @@ func orElse(s, other string) string {
 		return other
 	}
 	return s
+}
+
+// appendLine adds a line to a file.
+func appendLine(file, line string) error {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line + "\n")
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
 }

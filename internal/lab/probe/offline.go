@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -58,7 +59,7 @@ func differs(a, b *Report) string {
 			of   func(p *RPkt) any
 		}{
 			{"header", func(p *RPkt) any { return p.Header }},
-			{"branches", func(p *RPkt) any { return p.Branches }},
+			{"branches", func(p *RPkt) any { return named(p.Branches) }},
 			{"generated", func(p *RPkt) any { return p.Generated }},
 			{"hops", func(p *RPkt) any { return p.Hops }},
 		} {
@@ -77,6 +78,21 @@ func differs(a, b *Report) string {
 		return fmt.Sprintf("session %s, live %s", y, x)
 	}
 	return ""
+}
+
+// named returns branches in an order of their own, in which a copy for a bridge's own port names no
+// rule: the order in which a bridge floods, and so the look-up that such a copy stands behind, is
+// chosen by Open vSwitch by chance.
+func named(branches []RBranch) []string {
+	var out []string
+	for _, b := range branches {
+		if b.End.Kind == "host" && b.Reason != nil {
+			b.Reason = &RReason{Text: b.Reason.Text, Chassis: b.Reason.Chassis}
+		}
+		out = append(out, text(b))
+	}
+	slices.Sort(out)
+	return out
 }
 
 func because(r *Report) string {
