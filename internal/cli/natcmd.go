@@ -161,6 +161,8 @@ func (f *findings) unread(c *gather.Chassis) {
 		f.say(report.SeverityWarning, report.CodeConntrackCut, fmt.Sprintf("it has more than the %d entries that were read: what the others would show is unknown", c.Listed.Count), "--limit 0 reads all", where)
 	case c.Listed.Unreadable > 0:
 		f.say(report.SeverityWarning, report.CodeConntrackUnreadable, fmt.Sprintf("%d entries could not be read", c.Listed.Unreadable), "", where)
+	case c.Listed.Lacks != "":
+		f.say(report.SeverityWarning, report.CodeConntrackUnreadable, "entries may be missing: "+c.Listed.Lacks, "", where)
 	case c.Listed.Changed:
 		f.say(report.SeverityInfo, report.CodeConntrackUnreadable, "its table changed while it was read: entries may be missing", "", where)
 	}

@@ -252,6 +252,7 @@ func (r *Result) list(ctx context.Context, c *Chassis, req node.ListRequest) {
 		c.Listed.Changed = c.Listed.Changed || res.Changed
 		c.Listed.Held += res.Held
 		c.Listed.Unreadable += res.Unreadable
+		c.Listed.Lacks = res.Lacks
 	}
 	c.Err = err
 }

@@ -12,7 +12,7 @@ import (
 
 // FactsOf returns what the reading of a chassis shows.
 func FactsOf(c *Chassis) audit.Chassis {
-	return audit.Chassis{Name: c.Name, Zones: c.Zones, Partial: c.Err != nil || c.Listed.Cut || c.Listed.Changed || c.Listed.Unreadable > 0}
+	return audit.Chassis{Name: c.Name, Zones: c.Zones, Partial: c.Err != nil || c.Listed.Cut || c.Listed.Changed || c.Listed.Unreadable > 0 || c.Listed.Lacks != ""}
 }
 
 // SharedZones returns the owners of a node's zones that have several.

@@ -35,6 +35,9 @@ func Listed(res *gather.Result) *report.ConnectionsReport {
 		if n := c.Listed.Unreadable; n > 0 {
 			out.Warnings = append(out.Warnings, fmt.Sprintf("%d entries of chassis %s could not be read", n, c.Name))
 		}
+		if why := c.Listed.Lacks; why != "" {
+			out.Warnings = append(out.Warnings, fmt.Sprintf("entries of chassis %s may be missing: %s", c.Name, why))
+		}
 		out.Chassis = append(out.Chassis, l)
 	}
 	if res.Given > len(res.Chassis) {
