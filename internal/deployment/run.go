@@ -37,7 +37,10 @@ func (d *Deployment) Run() *Run {
 func (s *Shared) Run() *Run {
 	r := &Run{SB: s.d.SB, NB: s.d.NB, Nodes: s.Nodes, shared: s, warn: slices.Clone(s.d.warn)}
 	r.Driver = &driver.Driver{
-		SB: r.SB, NB: r.NB, Nodes: s.Nodes, MaxDump: s.d.opt.MaxDump, DialSB: s.dialSB, Gate: s.Gate, Describe: s.describe,
+		SB: r.SB, NB: r.NB, Nodes: s.Nodes, MaxDump: s.d.opt.MaxDump, DialSB: s.dialSB, Gate: s.Gate,
+	}
+	if s.keep {
+		r.Driver.Describe = s.describe
 	}
 	r.Publisher.Explainer = r.explainer
 	return r

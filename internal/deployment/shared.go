@@ -23,11 +23,14 @@ type Shared struct {
 	// Gate bounds the work of the nodes; may be nil. It is set before the first Run.
 	Gate driver.Gate
 
-	d    *Deployment
-	keep bool // the rows of databases are kept
+	d      *Deployment
+	keep   bool            // the rows of databases are kept
+	life   context.Context // ends with the Shared
+	end    context.CancelFunc
+	asking sync.WaitGroup // nodes that are being asked to describe themselves
 
 	mu         sync.Mutex
-	infos      map[string]*node.Info // by chassis
+	described  map[string]*description // by chassis
 	explainers map[databases]*explain.Explainer
 	sbs        map[string]*ovn.SB    // Southbound databases of other zones, by remote
 	norths     map[databases]*ovn.NB // Northbound databases; nil where there is none
@@ -55,39 +58,60 @@ func (d *Deployment) Share() *Shared {
 }
 
 func (d *Deployment) share() *Shared {
+	life, end := context.WithCancel(context.Background())
 	nodes := NewNodes(d.opt, d.Journal)
 	nodes.rooms = d.Rooms
 	return &Shared{
-		d: d, Nodes: nodes, sbs: map[string]*ovn.SB{}, infos: map[string]*node.Info{},
+		d: d, life: life, end: end, Nodes: nodes, sbs: map[string]*ovn.SB{}, described: map[string]*description{},
 		explainers: map[databases]*explain.Explainer{{sb: d.SB}: explain.New(d.SB, d.NB)},
 		norths:     map[databases]*ovn.NB{{sb: d.SB}: d.NB},
 	}
 }
 
-// describe asks a chassis' node for its description, once, and through the gate.
-func (s *Shared) describe(ctx context.Context, chassis string, n node.Node) (info *node.Info, err error) {
+// description is a node.Info, once done is closed.
+type description struct {
+	done chan struct{}
+	info *node.Info
+	err  error
+}
+
+// describe returns the description of a chassis' node, which is asked once, and again after an
+// error. Who asks first may lose interest, as a run that ends does; the others then still get it.
+func (s *Shared) describe(ctx context.Context, chassis string, n node.Node) (*node.Info, error) {
 	s.mu.Lock()
-	info = s.infos[chassis]
-	s.mu.Unlock()
-	if info != nil {
-		return info, nil
+	d := s.described[chassis]
+	if d == nil {
+		d = &description{done: make(chan struct{})}
+		s.described[chassis] = d
+		s.asking.Go(func() { s.ask(chassis, n, d) })
 	}
-	ask := func(ctx context.Context) (time.Duration, error) {
-		info, err = n.Info(ctx)
+	s.mu.Unlock()
+	select {
+	case <-d.done:
+		return d.info, d.err
+	case <-ctx.Done():
+		return nil, &node.Error{Node: chassis, Op: "read the node", Err: context.Cause(ctx)}
+	}
+}
+
+// ask asks a node to describe itself, through the gate.
+func (s *Shared) ask(chassis string, n node.Node, d *description) {
+	defer close(d.done)
+	request := func(ctx context.Context) (time.Duration, error) {
+		info, err := n.Info(ctx)
+		d.info = info
 		return 0, err
 	}
 	if s.Gate == nil {
-		_, err = ask(ctx)
+		_, d.err = request(s.life)
 	} else {
-		err = s.Gate.Do(ctx, chassis, ask)
+		d.err = s.Gate.Do(s.life, chassis, request)
 	}
-	if err != nil {
-		return nil, err
+	if d.err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.described, chassis)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.infos[chassis] = info
-	return info, nil
 }
 
 // explainer returns the explainer over a Southbound database, and over its zone's Northbound
@@ -110,6 +134,8 @@ func (s *Shared) explainer(ctx context.Context, chassis string, sb *ovn.SB) (e *
 func (s *Shared) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CloseGrace)
 	defer cancel()
+	s.end()
+	s.asking.Wait()
 	errs := []error{s.Nodes.Close(ctx)}
 	for _, sb := range s.sbs {
 		errs = append(errs, sb.Close())

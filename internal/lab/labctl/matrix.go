@@ -190,7 +190,7 @@ func (m *matrixCheck) compareTrace(ctx context.Context, a *report.MatrixAnswer) 
 // may go on later, and one that is flooded has many ends: those are the oracle's.
 func (m *matrixCheck) send(ctx context.Context, p *probe.Runner, n int) error {
 	verdicts := map[engine.Verdict]int{}
-	left := map[engine.Verdict]int{engine.Delivered: n / 2, engine.External: n / 4, engine.Dropped: n - n/2 - n/4}
+	left := map[engine.Verdict]int{engine.Delivered: n - n/3, engine.Dropped: n / 3}
 	for _, a := range m.sample(0) {
 		if a.Unsent || a.Flood || a.Header == nil || left[a.Verdict] == 0 {
 			continue
