@@ -65,7 +65,7 @@ func (b *bench) run(ctx context.Context, args []string) (err error) {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	only := fs.String("only", "", "the stages to run (regular expression): parsers, model, lookup, userspace, trace, explain, ovsdb")
 	fs.IntVar(&b.entries, "entries", 1_000_000, "entries of the large conntrack tables")
-	fs.IntVar(&b.flows, "flows", 20_000, "logical flows of the generated deployment")
+	fs.IntVar(&b.flows, "flows", 50_000, "logical flows of the generated deployment")
 	fs.IntVar(&b.growth, "growth", 10, "explain again with this many times the flows; 1: do not")
 	if err := fs.Parse(args); err != nil {
 		return err

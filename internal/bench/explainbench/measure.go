@@ -21,7 +21,8 @@ type cost struct {
 type measurement struct {
 	tool, detrace, ovntrace cost
 	hits                    int
-	gaveUp                  bool // ovn-detrace could not copy the database in its time
+	questions, read         int64 // requests to the Southbound database, and bytes of its answers
+	gaveUp                  bool  // ovn-detrace could not copy the database in its time
 }
 
 // The packet: from one switch of the first island to another, through its router.
@@ -46,6 +47,17 @@ func (d *deployment) measure(ctx context.Context, s settings) (m measurement, er
 	}
 	flow := fmt.Sprintf("in_port=%s,tcp,dl_src=%s,dl_dst=%s,nw_src=10.0.0.10,nw_dst=%s,nw_ttl=64,tp_src=40000,tp_dst=80,tcp_flags=syn", in, mac(0, 0, 0), router, to)
 	logical := logicalFlow()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sb, err := count(ctx, d.Dir, fmt.Sprintf("sb-%d", time.Now().UnixNano()), d.SB)
+	if err != nil {
+		return m, err
+	}
+	_, out, err := d.timed(ctx, "", s.tool, "trace", "--sb", sb.Remote, "--nb", d.NB, "--ovs-rundir", d.Dir, "--timeout", "10m", "-o", "json", logical)
+	if err := check("ovn-ct-trace", out, err, `"stage":`); err != nil {
+		return m, err
+	}
+	m.questions, m.read = sb.questions.Load(), sb.read.Load()
 	for i := range s.runs {
 		say("run %d of %d", i+1, s.runs)
 		c, out, err := d.timed(ctx, "", s.tool, "trace", "--sb", d.SB, "--nb", d.NB, "--ovs-rundir", d.Dir, "--timeout", "10m", "-o", "json", logical)

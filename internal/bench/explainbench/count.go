@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+)
+
+// counter stands in front of a database and counts what passes.
+type counter struct {
+	Remote    string // where it listens
+	questions atomic.Int64
+	read      atomic.Int64 // bytes of answers
+}
+
+// count listens in a folder in front of a database on a unix socket, until ctx ends.
+func count(ctx context.Context, dir, name, remote string) (*counter, error) {
+	to, ok := strings.CutPrefix(remote, "unix:")
+	if !ok {
+		return nil, fmt.Errorf("%s is not a unix socket", remote)
+	}
+	path := filepath.Join(dir, name)
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	c := &counter{Remote: "unix:" + path}
+	context.AfterFunc(ctx, func() { l.Close() })
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go c.pass(in, to)
+		}
+	}()
+	return c, nil
+}
+
+// Write counts a part of an answer.
+func (c *counter) Write(b []byte) (int, error) {
+	c.read.Add(int64(len(b)))
+	return len(b), nil
+}
+
+func (c *counter) pass(in net.Conn, to string) {
+	defer in.Close()
+	out, err := net.Dial("unix", to)
+	if err != nil {
+		return
+	}
+	defer out.Close()
+	go func() {
+		defer in.Close()
+		_, _ = io.Copy(io.MultiWriter(in, c), out)
+	}()
+	d := json.NewDecoder(io.TeeReader(in, out))
+	for {
+		var m struct {
+			Method string `json:"method"`
+		}
+		if d.Decode(&m) != nil {
+			return
+		}
+		if m.Method == "transact" {
+			c.questions.Add(1)
+		}
+	}
+}
