@@ -45,12 +45,27 @@ type Entry struct {
 	// Created is when the connection began, in seconds since 1970 (CTA_TIMESTAMP_START or the
 	// overlay's clock); 0 when unknown.
 	Created int64 `json:"created,omitempty"`
+	// Counters are what the entry's packets were counted as; nil where the table does not count
+	// (nf_conntrack_acct was off when the entry was made; the userspace datapath).
+	Counters *Counters `json:"counters,omitempty"`
 	// NATSrc and NATDst are the userspace datapath's nat_action of the connection
 	// (NAT_ACTION_SRC, NAT_ACTION_DST); its table does not export them.
 	NATSrc bool `json:"nat_src,omitempty"`
 	NATDst bool `json:"nat_dst,omitempty"`
 	// Unknown lists the properties of the entry that its table does not export.
 	Unknown Unknown `json:"unknown,omitzero"`
+}
+
+// Counters are the packets of a connection in each direction (struct nf_conn_acct).
+type Counters struct {
+	Orig  Traffic `json:"orig"`
+	Reply Traffic `json:"reply"`
+}
+
+// Traffic is a number of packets and their bytes, from the IP header on.
+type Traffic struct {
+	Packets uint64 `json:"packets"`
+	Bytes   uint64 `json:"bytes"`
 }
 
 // Direction returns the direction of the entry that equals t; ok is false when neither does. If
@@ -71,10 +86,11 @@ func (e *Entry) tuple(d Direction) *Tuple {
 	return &e.Orig
 }
 
-// clone returns a copy that shares no memory with e.
+// clone returns a copy that shares no memory with e, for an overlay: its packets are not counted.
 func (e *Entry) clone() Entry {
 	c := *e
 	c.TCP, c.UserTCP, c.SCTP, c.Master = cloned(e.TCP), cloned(e.UserTCP), cloned(e.SCTP), cloned(e.Master)
+	c.Counters = nil
 	return c
 }
 

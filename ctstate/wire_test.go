@@ -13,6 +13,7 @@ func TestResultJSON(t *testing.T) {
 	e := conn(t, TCPEstablished, SeenReply)
 	e.TCP.Last = TCPLast{Known: true, Index: TCPFinSet, Dir: DirReply, ChallengeAck: true, SimOpen: true}
 	e.Mark, e.Label = 5, Label{Hi: 1, Lo: 2}
+	e.Counters = &Counters{Orig: Traffic{Packets: 1, Bytes: 2}, Reply: Traffic{Packets: 3, Bytes: 4}}
 	e.Master, e.SCTP, e.Unknown = &master, &SCTPInfo{State: SCTPShutdownAckSent, VTagOrig: 1, VTagRepl: 2}, UnknownNAT
 	u := uconn(t, UserTCPFinWait2, UserTCPTimeWait)
 	want := Result{

@@ -122,6 +122,20 @@ type Entry struct {
 	Timeout   uint32 `json:"timeout"`                                  // seconds until it expires
 	Mark      string `json:"mark" jsonschema:"pattern=^0x[0-9a-f]+$"`  // ct_mark
 	Label     string `json:"label" jsonschema:"pattern=^0x[0-9a-f]+$"` // ct_label
+	// Counters are its packets in each direction, where the kernel counts (nf_conntrack_acct).
+	Counters *Counters `json:"counters,omitempty"`
+}
+
+// Counters are the packets that an entry was used for.
+type Counters struct {
+	Original Counter `json:"original"` // direction of the packet that opened it
+	Reply    Counter `json:"reply"`    // direction of the answers
+}
+
+// Counter is a number of packets.
+type Counter struct {
+	Packets uint64 `json:"packets"` // number of packets
+	Bytes   uint64 `json:"bytes"` // from the IP header on
 }
 
 // Tuple is one direction of a connection.

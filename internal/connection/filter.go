@@ -35,8 +35,8 @@ const (
 	Translated Part = "translated" // as the server receives it
 )
 
-// fields are the fields and predicates of OVN's language that a tuple has.
-var fields = []string{"ip", "ip4", "ip6", "tcp", "udp", "sctp", "icmp", "icmp4", "icmp6", "eth.type", "icmp4.code", "icmp4.type", "icmp6.code", "icmp6.type", "ip.proto", "ip4.dst", "ip4.src", "ip6.dst",
+// fields are the fields and predicates of OVN's language that an entry and its tuples have.
+var fields = []string{"ct_mark", "ip", "ip4", "ip6", "tcp", "udp", "sctp", "icmp", "icmp4", "icmp6", "eth.type", "icmp4.code", "icmp4.type", "icmp6.code", "icmp6.type", "ip.proto", "ip4.dst", "ip4.src", "ip6.dst",
 	"ip6.src", "sctp.dst", "sctp.src", "tcp.dst", "tcp.src", "udp.dst", "udp.src"}
 
 // ParseFilter reads a filter: "host ADDRESS", or an expression of OVN's language, with "orig" or
@@ -161,6 +161,44 @@ func (f *Filter) exprAddrs() ([]netip.Addr, bool) {
 	return slices.SortedFunc(maps.Keys(set), netip.Addr.Compare), true
 }
 
+// Mark returns the bits of its mark that an entry of every selected connection has, of those in mask;
+// mask is 0 if the filter demands none.
+func (f *Filter) Mark() (mark, mask uint32) {
+	if f.Expr == nil {
+		return 0, 0
+	}
+	clauses, err := f.clauses()
+	if err != nil {
+		return 0, 0
+	}
+	for i, c := range clauses {
+		var m, k uint32
+		for sym, cubes := range c {
+			if sym.Base().Name == "ct_mark" && len(cubes) == 1 {
+				m, k = uint32(cubes[0].Val.Lo), uint32(cubes[0].Mask.Lo)
+			}
+		}
+		if k == 0 || i > 0 && (m != mark || k != mask) {
+			return 0, 0
+		}
+		mark, mask = m, k
+	}
+	return mark, mask
+}
+
+// Status returns the bits of its status that an entry of the kernel has in every selected connection.
+func (f *Filter) Status() ctstate.Status {
+	switch {
+	case f.NAT == "dnat":
+		return ctstate.DstNAT
+	case f.NAT == "snat":
+		return ctstate.SrcNAT
+	case len(f.States) == 1 && f.States[0] == "REPLIED":
+		return ctstate.SeenReply
+	}
+	return 0
+}
+
 // cubeAddrs returns the addresses of the cubes of an address field, if each is one whole address.
 func cubeAddrs(sym *ovnexpr.Symbol, cubes []ovnexpr.Cube) (out []netip.Addr, ok bool) {
 	name := sym.Base().Name
@@ -186,8 +224,8 @@ func cubeAddrs(sym *ovnexpr.Symbol, cubes []ovnexpr.Cube) (out []netip.Addr, ok 
 func (f *Filter) Match(c *Connection) bool {
 	return (!f.Host.IsValid() || c.has(f.Host)) &&
 		(f.Expr == nil || f.meets(c)) &&
-		(len(f.From) == 0 || c.any(func(t ctstate.Tuple) bool { return slices.Contains(f.From, t.Src.Addr()) })) &&
-		(len(f.To) == 0 || c.any(func(t ctstate.Tuple) bool { return slices.Contains(f.To, t.Dst.Addr()) })) &&
+		(len(f.From) == 0 || c.any(func(_ *ctstate.Entry, t ctstate.Tuple) bool { return slices.Contains(f.From, t.Src.Addr()) })) &&
+		(len(f.To) == 0 || c.any(func(_ *ctstate.Entry, t ctstate.Tuple) bool { return slices.Contains(f.To, t.Dst.Addr()) })) &&
 		(len(f.States) == 0 || slices.ContainsFunc(c.Legs, func(l Record) bool { return slices.Contains(f.States, StateOf(&l.Entry)) })) &&
 		(len(f.Zones) == 0 || slices.ContainsFunc(c.Legs, func(l Record) bool { return slices.Contains(f.Zones, l.Entry.Zone) })) &&
 		f.translates(c)
@@ -211,31 +249,39 @@ func (f *Filter) translates(c *Connection) bool {
 }
 
 // any reports whether a tuple before or after the NAT of a leg meets a condition.
-func (c *Connection) any(is func(ctstate.Tuple) bool) bool {
-	return slices.ContainsFunc(c.Legs, func(l Record) bool { return is(l.Entry.Orig) || is(After(&l.Entry)) })
+func (c *Connection) any(is func(*ctstate.Entry, ctstate.Tuple) bool) bool {
+	return slices.ContainsFunc(c.Legs, func(l Record) bool { return is(&l.Entry, l.Entry.Orig) || is(&l.Entry, After(&l.Entry)) })
 }
 
 func (c *Connection) has(a netip.Addr) bool {
-	return c.any(func(t ctstate.Tuple) bool { return t.Src.Addr() == a || t.Dst.Addr() == a })
+	return c.any(func(_ *ctstate.Entry, t ctstate.Tuple) bool { return t.Src.Addr() == a || t.Dst.Addr() == a })
 }
 
 func (f *Filter) meets(c *Connection) bool {
-	is := func(t ctstate.Tuple) bool { return ovnexpr.Eval(f.Expr, view(t)) == ovnexpr.Known(true) }
+	is := func(e *ctstate.Entry, t ctstate.Tuple) bool {
+		return ovnexpr.Eval(f.Expr, view{t, e}) == ovnexpr.Known(true)
+	}
 	switch f.In {
 	case Original:
-		return is(c.Orig())
+		return is(&c.Legs[0].Entry, c.Orig())
 	case Translated:
-		return is(c.Translated())
+		return is(&c.Legs[len(c.Legs)-1].Entry, c.Translated())
 	}
 	return c.any(is)
 }
 
-// view shows a tuple as a packet of OVN's language.
-type view ctstate.Tuple
+// view shows a tuple of an entry as a packet of OVN's language.
+type view struct {
+	tuple ctstate.Tuple
+	entry *ctstate.Entry
+}
 
-// Field returns a field that the tuple has.
+// Field returns a field that the tuple or its entry has.
 func (v view) Field(name string) (ovnexpr.Value, bool) {
-	t := ctstate.Tuple(v)
+	t := v.tuple
+	if name == "ct_mark" {
+		return ovnexpr.Number(uint64(v.entry.Mark)), true
+	}
 	proto, part, _ := strings.Cut(name, ".")
 	end := t.Src
 	if part == "dst" {

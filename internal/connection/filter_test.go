@@ -16,6 +16,7 @@ func viaVIP(t testing.TB) *Connection {
 	for _, line := range joined["client's port, DNAT, SNAT and server"][0] {
 		all = append(all, rec(t, line))
 	}
+	all[0].Entry.Mark = 2
 	all[0].Entry.TCP = &ctstate.TCPInfo{State: ctstate.TCPEstablished}
 	return &Join(all, ends)[0]
 }
@@ -46,6 +47,10 @@ func TestFilter(t *testing.T) {
 		{"translated ip4.dst == 30.0.0.1", false},
 		{"translated ip4.src == 20.0.0.1 && tcp.src == 4000", true},
 		{"ip4.src != 10.0.0.3 && ip4.dst == 30.0.0.1", false},
+		{"ct_mark.natted", true},
+		{"ct_mark == 2 && ip4.dst == 30.0.0.1", true},
+		{"ct_mark == 2 && ip4.src == 20.0.0.1", false}, // the mark is another entry's
+		{"ct_mark.blocked", false},
 	} {
 		f, err := ParseFilter(test.filter, nil)
 		if err != nil {
@@ -174,4 +179,32 @@ func FuzzParseFilter(f *testing.F) {
 			filter.Addrs()
 		}
 	})
+}
+
+// What the kernel can select an entry by, of those that a filter demands.
+func TestFilterSelects(t *testing.T) {
+	for filter, want := range map[string]string{
+		"ct_mark.blocked":                     "0x1/0x1",
+		"ct_mark == 0x20 && tcp":              "0x20/0xffffffff",
+		"ct_mark.natted || udp":               "0x0/0x0",
+		"ct_mark.natted && (udp || tcp)":      "0x2/0x2",
+		"ct_mark.natted || ct_mark.skip_snat": "0x0/0x0",
+		"tcp":                                 "0x0/0x0",
+		"":                                    "0x0/0x0",
+	} {
+		f, err := ParseFilter(filter, nil)
+		if err != nil {
+			t.Fatal(filter, err)
+		}
+		mark, mask := f.Mark()
+		if got := fmt.Sprintf("0x%x/0x%x", mark, mask); got != want {
+			t.Errorf("%s: %s, want %s", filter, got, want)
+		}
+	}
+	for want, f := range map[ctstate.Status]Filter{ctstate.DstNAT: {NAT: "dnat"}, ctstate.SrcNAT: {NAT: "snat"}, ctstate.SeenReply: {States: []string{"REPLIED"}},
+		0: {NAT: "any", States: []string{"REPLIED", "UNREPLIED"}}} {
+		if got := f.Status(); got != want {
+			t.Errorf("%+v: %v, want %v", f, got, want)
+		}
+	}
 }

@@ -27,6 +27,11 @@ func TestPack(t *testing.T) {
 			t.Fatal(err)
 		}
 		want = append(want, e)
+		e.Source, e.Counters = ctstate.FromKernel, &ctstate.Counters{Orig: ctstate.Traffic{Packets: 1, Bytes: 1 << 40}, Reply: ctstate.Traffic{Packets: 3}}
+		if at, err := p.Add(&e); err != nil || !reflect.DeepEqual(p.Entry(at, 5), e) {
+			t.Errorf("%+v, %v", p.Entry(at, 5), err)
+		}
+		want = append(want, e)
 	}
 	if err := p.Index(); err != nil {
 		t.Fatal(err)

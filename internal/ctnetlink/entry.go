@@ -69,11 +69,36 @@ func decodeRecord(b []byte, r *Record) error {
 				}
 			}
 			d.join(in.err)
+		case ctaCountOrig:
+			d.join(decodeCounter(d.val, &counters(&r.Entry).Orig))
+		case ctaCountReply:
+			d.join(decodeCounter(d.val, &counters(&r.Entry).Reply))
 		case ctaSynproxy:
 			d.join(decodeTag(d.val, r))
 		}
 	}
 	return d.err
+}
+
+// counters returns the entry's counters, made if it has none yet.
+func counters(e *ctstate.Entry) *ctstate.Counters {
+	if e.Counters == nil {
+		e.Counters = new(ctstate.Counters)
+	}
+	return e.Counters
+}
+
+func decodeCounter(b []byte, c *ctstate.Traffic) error {
+	in := walk(b)
+	for in.next() {
+		switch in.typ {
+		case ctaCountersPackets:
+			c.Packets = in.be64()
+		case ctaCountersBytes:
+			c.Bytes = in.be64()
+		}
+	}
+	return in.err
 }
 
 func decodeTag(b []byte, r *Record) error {

@@ -21,7 +21,7 @@ import (
 func TestFilterFlags(t *testing.T) {
 	tbl := open(t, ctNS(t))
 	for i := range 5 {
-		create(t, tbl, Spec{Zone: uint16(i % 2), Orig: tup(17, fmt.Sprintf("10.0.0.%d:1", i+1), "10.0.0.99:2")})
+		create(t, tbl, Spec{Zone: uint16(i % 2), Mark: uint32(i), Orig: tup(17, fmt.Sprintf("10.0.0.%d:1", i+1), "10.0.0.99:2")})
 		create(t, tbl, Spec{Zone: uint16(i % 2), Orig: tup(17, fmt.Sprintf("[fd00::%d]:1", i+1), "[fd00::99]:2")})
 	}
 	ask := func(fam uint8, filter func(*encoder)) (n int) {
@@ -47,6 +47,9 @@ func TestFilterFlags(t *testing.T) {
 		{"family", unix.AF_INET6, 0, 0, func(*encoder) {}, 5},
 		{"zone", 0, 6, 8, func(e *encoder) { e.be16(ctaZone, 1) }, 4},
 		{"zone 0", 0, 6, 8, func(e *encoder) { e.be16(ctaZone, 0) }, 6},
+		{"mark", 0, 0, 0, (&Filter{Mark: 2, MarkMask: 2}).encode, 2},
+		{"status", 0, 5, 15, (&Filter{Status: ctstate.Confirmed, StatusMask: ctstate.Confirmed}).encode, 10},
+		{"status of none", 0, 5, 15, (&Filter{Status: ctstate.DstNAT, StatusMask: ctstate.DstNAT}).encode, 0},
 		{"IPv4 source", unix.AF_INET, 5, 8, (&tupleFilter{tuple: tup(17, "10.0.0.1:1", "10.0.0.99:2"), flags: filterIPSrc}).encode0, 1},
 		{"IPv6 source, inverted", unix.AF_INET6, 5, 8, func(e *encoder) {
 			e.tuple(ctaTupleOrig, tup(17, "[fd00::1]:1", "[fd00::99]:2"))

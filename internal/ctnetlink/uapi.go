@@ -43,6 +43,8 @@ const (
 	ctaNATSrc      = 6
 	ctaTimeout     = 7
 	ctaMark        = 8
+	ctaCountOrig   = 9
+	ctaCountReply  = 10
 	ctaID          = 12
 	ctaNATDst      = 13
 	ctaTupleMaster = 14
@@ -94,7 +96,7 @@ const (
 	ctaSCTPVTagRepl = 3
 )
 
-// enum ctattr_help, ctattr_nat, ctattr_protonat, ctattr_tstamp,
+// enum ctattr_help, ctattr_nat, ctattr_protonat, ctattr_tstamp, ctattr_counters,
 // ctattr_synproxy, ctattr_filter.
 const (
 	ctaHelpName = 1
@@ -108,6 +110,9 @@ const (
 	ctaNATPortMax = 2
 
 	ctaTimestampStart = 1
+
+	ctaCountersPackets = 1
+	ctaCountersBytes   = 2
 
 	ctaSynproxyISN   = 1
 	ctaSynproxyITS   = 2

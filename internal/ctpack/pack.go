@@ -43,6 +43,7 @@ const (
 	packKernel    // the entry was read from the kernel's table, else from a userspace one
 	packKernelTCP // its TCP member is set
 	packCreated
+	packCounters
 )
 
 // Bytes returns the size of the memory that the Pack holds.
@@ -110,6 +111,7 @@ func appendRecord(b []byte, e *ctstate.Entry) []byte {
 	flag(packKernel, e.Source == ctstate.FromKernel)
 	flag(packKernelTCP, e.TCP != nil)
 	flag(packCreated, e.Created > 0)
+	flag(packCounters, e.Counters != nil)
 
 	b = append(binary.BigEndian.AppendUint16(b, set), o.Proto)
 	b = appendAddr(appendAddr(b, o.Src.Addr()), o.Dst.Addr())
@@ -150,6 +152,11 @@ func appendRecord(b []byte, e *ctstate.Entry) []byte {
 	}
 	if e.Created > 0 {
 		b = binary.AppendUvarint(b, uint64(e.Created))
+	}
+	if c := e.Counters; c != nil {
+		for _, n := range [...]uint64{c.Orig.Packets, c.Orig.Bytes, c.Reply.Packets, c.Reply.Bytes} {
+			b = binary.AppendUvarint(b, n)
+		}
 	}
 	return b
 }
@@ -260,6 +267,9 @@ func (r *record) entry(zone uint16) ctstate.Entry {
 	}
 	if set&packCreated != 0 {
 		e.Created = int64(r.uvarint())
+	}
+	if set&packCounters != 0 {
+		e.Counters = &ctstate.Counters{Orig: ctstate.Traffic{Packets: r.uvarint(), Bytes: r.uvarint()}, Reply: ctstate.Traffic{Packets: r.uvarint(), Bytes: r.uvarint()}}
 	}
 	return e
 }

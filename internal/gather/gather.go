@@ -216,8 +216,9 @@ func (r *Result) list(ctx context.Context, c *Chassis, req node.ListRequest) {
 	if c.Info.Datapath != "system" {
 		// The userspace datapath's table can only be read whole, which ovs-vswitchd's main thread takes
 		// part in: it is read once.
-		req.Addrs, req.Tuples, req.Zones, c.whole = nil, nil, nil, true
+		req = node.ListRequest{Limit: req.Limit, MaxDump: req.MaxDump, Former: req.Former}
 	}
+	c.whole = len(req.Addrs)+len(req.Tuples)+len(req.Zones) == 0 && req.MarkMask == 0 && req.StatusMask == 0
 	kept := 0
 	var former []connection.Record // of zones without a name: the result says which OVN does not have
 	res, err := c.lister.List(ctx, req, func(batch []ctstate.Entry) error {

@@ -19,15 +19,23 @@ const maxRounds = 5
 // connections; beyond it, it is asked by their addresses.
 const maxTuples = 128
 
-// firstList is the first request to every chassis; some reports that it selects entries by address
-// or by zone, so that other legs of their connections remain to be asked for.
+// firstList is the first request to every chassis; some reports that it selects entries by address,
+// zone, mark or status, so that other legs of their connections remain to be asked for. It selects by
+// one of these: each may be met by another leg.
 func firstList(req Request) (list node.ListRequest, some bool) {
 	list = node.ListRequest{Limit: req.Limit, MaxDump: req.MaxDump, Former: req.Former}
 	if list.Addrs, some = req.Filter.Addrs(); some {
 		return list, true
 	}
-	if len(req.Filter.Zones) > 0 {
-		list.Zones, list.Former, some = req.Filter.Zones, false, true
+	list.Zones = req.Filter.Zones
+	if len(list.Zones) == 0 {
+		if list.Mark, list.MarkMask = req.Filter.Mark(); list.MarkMask == 0 {
+			list.Status = req.Filter.Status()
+			list.StatusMask = list.Status
+		}
+	}
+	if some = len(list.Zones) > 0 || list.MarkMask != 0 || list.StatusMask != 0; some {
+		list.Former = false
 	}
 	return list, some
 }
@@ -156,12 +164,16 @@ func (f *following) note(out *found, e *ctstate.Entry) {
 	}
 }
 
-// request is the request for the entries that packets with these tuples belong to: by tuple, or by
-// address if there are more than maxTuples.
+// request is the request for the entries that packets with these tuples belong to: by tuple. If
+// there are more than maxTuples, it is by address; or for the whole tables, where the first request
+// was not by address either, and would be followed by many.
 func (f *following) request(tuples []ctstate.Tuple) node.ListRequest {
 	next := node.ListRequest{Limit: f.list.Limit, MaxDump: f.list.MaxDump}
-	if len(tuples) <= maxTuples {
+	switch {
+	case len(tuples) <= maxTuples:
 		next.Tuples = tuples
+		return next
+	case len(f.list.Addrs) == 0:
 		return next
 	}
 	set := map[netip.Addr]bool{}

@@ -359,3 +359,47 @@ func TestPlaces(t *testing.T) {
 		r.Release()
 	}
 }
+
+// A mark or a status selects what is read first, unless an address or a zone does; when that leads to
+// very many entries, the tables are read whole, once.
+func TestFirstList(t *testing.T) {
+	for filter, want := range map[string]string{
+		"ct_mark.blocked":                     "[] [] 0x1/0x1 0/0 true",
+		"ct_mark.blocked && ip4.src==1.2.3.4": "[1.2.3.4] [] 0x0/0x0 0/0 true",
+		"zone":                                "[] [7] 0x0/0x0 0/0 true",
+		"snat":                                "[] [] 0x0/0x0 SRC_NAT/SRC_NAT true",
+		"":                                    "[] [] 0x0/0x0 0/0 false",
+	} {
+		f := connection.Filter{}
+		switch filter {
+		case "zone":
+			f.Zones, f.NAT = []uint16{7}, "snat"
+		case "snat":
+			f.NAT = "snat"
+		default:
+			var err error
+			if f, err = connection.ParseFilter(filter, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l, some := firstList(Request{Filter: f})
+		if got := fmt.Sprintf("%v %v 0x%x/0x%x %v/%v %v", l.Addrs, l.Zones, l.Mark, l.MarkMask, l.Status, l.StatusMask, some); got != want {
+			t.Errorf("%s: %s, want %s", filter, got, want)
+		}
+	}
+	var entries []ctstate.Entry
+	for i := range maxTuples + 10 {
+		entries = append(entries, entry(t, fmt.Sprintf("1: udp 10.0.0.3:%d>30.0.0.1:80 | udp 20.0.0.4:8080>10.0.0.3:%d", i, i)), entry(t, fmt.Sprintf("2: udp 10.0.0.3:%d>20.0.0.4:8080", i)))
+	}
+	n := &table{entries: append(entries, entry(t, "2: udp 1.1.1.1:1>2.2.2.2:2"))}
+	r := &Result{Chassis: []*Chassis{chassis("hv1", "system", n)}}
+	rounds(t, r, Request{Filter: connection.Filter{Zones: []uint16{1}}})
+	legs := 0
+	for c := range r.Connections() {
+		legs += len(c.Legs)
+	}
+	if legs != len(entries) || r.Entries() != len(entries)+1 || n.asked != 2 || r.Unfinished != 0 {
+		t.Errorf("%d legs of %d, %d entries read by %d questions, %d unfinished", legs, len(entries), r.Entries(), n.asked, r.Unfinished)
+	}
+	r.Release()
+}

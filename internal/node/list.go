@@ -31,7 +31,13 @@ type ListRequest struct {
 	// direction, before or after NAT. With Addrs, entries selected by either are listed.
 	Tuples []ctstate.Tuple `json:"tuples,omitempty"`
 	Zones  []uint16        `json:"zones,omitempty"` // none: all zones of OVN on the chassis
-	Limit  int             `json:"limit,omitempty"` // maximum number of entries; 0: no limit
+	// Mark selects the entries whose mark has these bits, of those in MarkMask; Status likewise. An
+	// older node ignores them.
+	Mark       uint32         `json:"mark,omitempty"`
+	MarkMask   uint32         `json:"mark_mask,omitempty"`
+	Status     ctstate.Status `json:"status,omitempty"`
+	StatusMask ctstate.Status `json:"status_mask,omitempty"`
+	Limit      int            `json:"limit,omitempty"` // maximum number of entries; 0: no limit
 	// Former adds entries of the zones that OVN does not have on the chassis now, up to maxFormer: OVN
 	// may have had them before. Zone 0, the host's own, is never listed. It is for requests without
 	// Tuples and Zones; older nodes ignore it.
@@ -198,6 +204,9 @@ func (l *listing) flush() error {
 
 // selects reports whether the request selects an entry.
 func (l *listing) selects(e *ctstate.Entry) bool {
+	if e.Mark&l.req.MarkMask != l.req.Mark&l.req.MarkMask || e.Status&l.req.StatusMask != l.req.Status&l.req.StatusMask {
+		return false
+	}
 	if len(l.addrs) == 0 && len(l.tuples) == 0 {
 		return true
 	}
@@ -264,12 +273,14 @@ func (l *listing) kernel(ctx context.Context, t *ctnetlink.Table) error {
 	case len(l.req.Tuples) == 0 && ctnetlink.CanSearch(l.req.Addrs):
 		l.again = true
 		read = t.Having(ctx, l.req.Addrs)
-	case len(l.zones) == 1 && !l.req.Former:
-		for z := range l.zones {
-			read = t.All(ctx, ctnetlink.Filter{HasZone: true, Zone: z})
-		}
 	default:
-		read = t.All(ctx, ctnetlink.Filter{})
+		f := ctnetlink.Filter{Mark: l.req.Mark, MarkMask: l.req.MarkMask, Status: l.req.Status, StatusMask: l.req.StatusMask}
+		if len(l.zones) == 1 && !l.req.Former {
+			for z := range l.zones {
+				f.HasZone, f.Zone = true, z
+			}
+		}
+		read = t.All(ctx, f)
 	}
 	for try := 1; ; try++ {
 		err := l.drain(read)

@@ -98,8 +98,8 @@ func TestListKernel(t *testing.T) {
 	for _, s := range []ctnetlink.Spec{
 		{Zone: 0, Orig: tuple("10.0.0.1:1", "10.0.0.2:53")},
 		{Zone: 5, Orig: tuple("10.0.0.1:1", "10.0.0.2:53")},
-		{Zone: 5, Orig: tuple("10.0.0.9:1", "10.0.0.2:53")},
-		{Zone: 6, Orig: tuple("10.0.0.2:7", "10.0.0.1:53")},
+		{Zone: 5, Orig: tuple("10.0.0.9:1", "10.0.0.2:53"), Mark: 3, Status: ctstate.SeenReply},
+		{Zone: 6, Orig: tuple("10.0.0.2:7", "10.0.0.1:53"), Mark: 2},
 		{Zone: 6, Orig: tuple("10.0.0.8:7", "10.0.0.7:53")},
 		{Zone: 7, Orig: tuple("10.0.0.1:1", "10.0.0.2:53")}, // not OVN's
 		{Zone: 6, Orig: tuple("[fd00::1]:7", "[fd00::2]:53")},
@@ -126,10 +126,16 @@ func TestListKernel(t *testing.T) {
 		"a limit":               {ListRequest{Limit: 3}, 3},
 		"former zones too":      {ListRequest{Former: true}, 6},
 		"of an address":         {ListRequest{Former: true, Addrs: []netip.Addr{one}}, 3},
+		"a mark":                {ListRequest{Mark: 2, MarkMask: 6}, 2},
+		"a mark and an address": {ListRequest{Mark: 2, MarkMask: 6, Addrs: []netip.Addr{two}}, 1},
+		"no mark":               {ListRequest{MarkMask: 2}, 3},
+		"a status":              {ListRequest{Status: ctstate.SeenReply, StatusMask: ctstate.SeenReply}, 1},
+		"a status in a zone":    {ListRequest{Status: ctstate.SeenReply, StatusMask: ctstate.SeenReply, Zones: []uint16{6}}, 0},
 		"nobody":                {ListRequest{Addrs: []netip.Addr{netip.MustParseAddr("10.9.9.9")}}, 0},
 	} {
 		got := 0
-		l := newListing(&c.req, zones, func(batch []ctstate.Entry) error {
+		own := zonesOf(&Info{Zones: map[uint16]string{5: "p1", 6: "p2"}}, c.req.Zones)
+		l := newListing(&c.req, own, func(batch []ctstate.Entry) error {
 			for _, e := range batch {
 				if !zones[e.Zone] && !(c.req.Former && e.Zone == 7) {
 					t.Errorf("%s: an entry of zone %d", name, e.Zone)

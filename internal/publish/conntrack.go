@@ -60,6 +60,9 @@ func entry(e *ctstate.Entry) *report.Entry {
 		Original: *Tuple(e.Orig), Reply: *Tuple(e.Reply), Status: e.Status.String(),
 		Timeout: e.Timeout, Mark: fmt.Sprintf("0x%x", e.Mark), Label: e.Label.String(),
 	}
+	if c := e.Counters; c != nil {
+		r.Counters = &report.Counters{Original: report.Counter(c.Orig), Reply: report.Counter(c.Reply)}
+	}
 	switch {
 	case e.TCP != nil:
 		r.Protoinfo = e.TCP.State.String()

@@ -133,6 +133,11 @@ func connections(n int) string {
 	return strconv.Itoa(n) + " connections"
 }
 
+// counted is a counter in words.
+func counted(c report.Counter) string {
+	return fmt.Sprintf("%d packets %d bytes", c.Packets, c.Bytes)
+}
+
 // connection prints one connection.
 func (p *printer) connection(c *report.Connection) {
 	line := []span{{c.Original.Text(), bold}}
@@ -204,6 +209,9 @@ func (p *printer) leg(c *report.Connection, l *report.Leg) {
 	}
 	if l.Entry.Timeout > 0 {
 		line = append(line, plain("  expires in "+short(time.Duration(l.Entry.Timeout)*time.Second)))
+	}
+	if c := l.Entry.Counters; c != nil {
+		line = append(line, plain(fmt.Sprintf("  %s, answers %s", counted(c.Original), counted(c.Reply))))
 	}
 	if len(l.Marks) > 0 {
 		line = append(line, plain("  "+strings.Join(l.Marks, ",")))

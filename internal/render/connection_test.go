@@ -18,8 +18,9 @@ func someConnection() *report.Connection {
 		Proto: "tcp", Original: orig, Translated: reply.Inverse(), States: []string{"ESTABLISHED"}, Client: "port sw0-p1", Server: "",
 		Legs: []report.Leg{{
 			Chassis: "hv1", Zone: 12, ZoneName: "sw0-p1", State: "ESTABLISHED", NAT: "dnat", Marks: []string{"natted"}, Age: &age,
-			Entry: report.Entry{Original: orig, Reply: reply, Status: "SEEN_REPLY|ASSURED", Protoinfo: "ESTABLISHED", Timeout: 432000, Mark: "0x2", Label: "0x0"},
-			NB:    &report.NB{Table: "Load_Balancer", UUID: "u", Name: "web", Summary: "s"}, Rule: `load balancer "web", VIP 30.0.0.10:80`,
+			Entry: report.Entry{Original: orig, Reply: reply, Status: "SEEN_REPLY|ASSURED", Protoinfo: "ESTABLISHED", Timeout: 432000, Mark: "0x2", Label: "0x0",
+				Counters: &report.Counters{Original: report.Counter{Packets: 7, Bytes: 900}, Reply: report.Counter{Packets: 5, Bytes: 12345}}},
+			NB: &report.NB{Table: "Load_Balancer", UUID: "u", Name: "web", Summary: "s"}, Rule: `load balancer "web", VIP 30.0.0.10:80`,
 		}},
 	}
 }
@@ -59,7 +60,7 @@ func TestConnectionsJSON(t *testing.T) {
 }
 
 func TestConnectionsText(t *testing.T) {
-	list := &report.ConnectionsReport{Chassis: []report.ListedChassis{{Chassis: "hv2", HeldMS: 7}}, Warnings: []string{"hv3 is missing"}}
+	list := &report.ConnectionsReport{Chassis: []report.ListedChassis{{Chassis: "hv2", HeldMS: 7}}, AskedOf: 9, Warnings: []string{"hv3 is missing"}}
 	var got strings.Builder
 	p, err := NewConnections(&got, list, false, Options{})
 	if err != nil {
@@ -73,8 +74,9 @@ func TestConnectionsText(t *testing.T) {
 	}
 	const want = `10.0.0.3:4000 > 30.0.0.10:80 => 10.0.0.3:4000 > 20.0.0.4:8080  tcp  ESTABLISHED  hv1
   from port sw0-p1 to an unknown owner
-  hv1 zone 12 sw0-p1  dnat 30.0.0.10:80 => 20.0.0.4:8080  ESTABLISHED assured  for 14m  expires in 5d0h  natted  load balancer "web", VIP 30.0.0.10:80
+  hv1 zone 12 sw0-p1  dnat 30.0.0.10:80 => 20.0.0.4:8080  ESTABLISHED assured  for 14m  expires in 5d0h  7 packets 900 bytes, answers 5 packets 12345 bytes  natted  load balancer "web", VIP 30.0.0.10:80
 1 connection
+asked 1 of 9 chassis, on which these addresses can be: hv2
 hv2: reading the userspace datapath's table took 7 ms, in which ovs-vswitchd's main thread took part
 warning: hv3 is missing
 `
