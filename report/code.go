@@ -90,6 +90,7 @@ const (
 	CodeStaleController  Code = "stale-controller"   // ovn-controller has not confirmed the configuration
 	CodeNorthdBehind     Code = "northd-behind"      // ovn-northd has not processed the configuration
 	CodeFreshnessUnknown Code = "freshness-unknown"  // whether the chassis is up to date is unknown
+	CodeZonesDiffer      Code = "zones-differ"       // br-int and ovn-controller number zones differently
 	CodeClockSkew        Code = "clock-skew"         // clocks differ
 	CodeVersionSkew      Code = "version-skew"       // versions of the tool differ
 )

@@ -322,13 +322,18 @@ func chosen(ctx context.Context, sb *ovn.SB, names []string) ([]*ovn.Chassis, er
 	if slices.Contains(names, everyChassis) {
 		names = nil
 	}
+	if len(names) > 0 {
+		return named(all, names)
+	}
+	return slices.DeleteFunc(all, func(c *ovn.Chassis) bool { return c.IsRemote() || c.IsVTEP() }), nil
+}
+
+// named returns the chassis with these names or host names.
+func named(all []*ovn.Chassis, names []string) ([]*ovn.Chassis, error) {
 	var known []string
 	out := slices.DeleteFunc(all, func(c *ovn.Chassis) bool {
 		known = append(known, c.Name)
-		if len(names) > 0 {
-			return !slices.Contains(names, c.Name) && !slices.Contains(names, c.Hostname)
-		}
-		return c.IsRemote() || c.IsVTEP()
+		return !slices.Contains(names, c.Name) && !slices.Contains(names, c.Hostname)
 	})
 	for _, name := range names {
 		if !slices.ContainsFunc(out, func(c *ovn.Chassis) bool { return c.Name == name || c.Hostname == name }) {

@@ -22,6 +22,7 @@ import (
 // doctorCmd reports what works here and what does not, and why.
 func (a *app) doctorCmd() *cobra.Command {
 	var c common
+	var chassis []string
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "What works here and what does not, and why",
@@ -35,7 +36,7 @@ func (a *app) doctorCmd() *cobra.Command {
 			}
 			ctx, cancel := c.bound(cmd.Context())
 			defer cancel()
-			found, err := c.examine(ctx)
+			found, err := c.examine(ctx, chassis)
 			if err != nil {
 				return err
 			}
@@ -48,6 +49,7 @@ func (a *app) doctorCmd() *cobra.Command {
 	}
 	c.add(cmd)
 	c.addBundle(cmd)
+	cmd.Flags().StringArrayVar(&chassis, "chassis", nil, "examine only this chassis, by name or host name, repeatable")
 	return cmd
 }
 
@@ -79,8 +81,8 @@ func (f *findings) say(sev report.Severity, code report.Code, text, hint string,
 // maxDoctor bounds how many chassis are asked at once.
 const maxDoctor = 64
 
-// examine tries everything a trace needs.
-func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
+// examine tries everything a trace needs, of the chassis with these names; none: of all.
+func (c *common) examine(ctx context.Context, names []string) ([]report.Finding, error) {
 	var f findings
 	opt, err := c.options()
 	if err != nil {
@@ -104,6 +106,10 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 		if value, err := nb.Option(ctx, "use_ct_inv_match"); err == nil && value != "" {
 			text += "; options:use_ct_inv_match " + value
 		}
+		// Without it ovn-controller leaves the entries of backends that are removed, since 23.06.
+		if n, of, err := nb.FlushingBalancers(ctx); err == nil && of > 0 {
+			text += fmt.Sprintf("; options:ct_flush on %d of %d load balancers", n, of)
+		}
 		f.say(report.SeverityInfo, report.CodeNorthbound, text, "", nil)
 		nb.Close()
 	}
@@ -119,6 +125,11 @@ func (c *common) examine(ctx context.Context) ([]report.Finding, error) {
 		return nil, err
 	}
 	slices.SortFunc(all, func(a, b *ovn.Chassis) int { return strings.Compare(a.Name, b.Name) })
+	if len(names) > 0 {
+		if all, err = named(all, names); err != nil {
+			return nil, err
+		}
+	}
 	each := make([]findings, len(all))
 	var g errgroup.Group
 	g.SetLimit(maxDoctor)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -68,6 +69,9 @@ func (c *checkup) summary() string {
 	if len(c.after.Datapaths) > 0 && len(c.after.Unknown) == 0 { // the kernel's conntrack: its settings decide which packets are invalid
 		fmt.Fprintf(&b, "; nf_conntrack_tcp_be_liberal %s, nf_conntrack_tcp_loose %s", onOff(c.after.Conntrack.TCPBeLiberal), onOff(c.after.Conntrack.TCPLoose))
 	}
+	if why := c.after.ZonesUnknown; why != "" {
+		b.WriteString("; its zones were not compared with ovn-controller's: " + why)
+	}
 	return b.String()
 }
 
@@ -76,6 +80,41 @@ func onOff(on bool) string {
 		return "on"
 	}
 	return "off"
+}
+
+// zones returns the zones that the bridge and ovn-controller number differently, in both readings: in
+// one, the zone may just have been made.
+func (c *checkup) zones() (out []string) {
+	number := func(z *uint16) string {
+		if z == nil {
+			return "unknown"
+		}
+		return strconv.Itoa(int(*z))
+	}
+	text := func(z node.ZoneDifference) string {
+		return fmt.Sprintf("%s is %s on the bridge and %s to ovn-controller", z.Name, number(z.Bridge), number(z.Controller))
+	}
+	before := map[string]bool{}
+	for _, z := range c.before.Zones {
+		before[text(z)] = true
+	}
+	for _, z := range c.after.Zones {
+		if before[text(z)] {
+			out = append(out, text(z))
+		}
+	}
+	return out
+}
+
+// maxListed is the maximum number of items of a list in a sentence.
+const maxListed = 5
+
+// list joins items, of which it names the first maxListed.
+func list(items []string) string {
+	if n := len(items) - maxListed; n > 0 {
+		items = append(slices.Clone(items[:maxListed]), fmt.Sprintf("%d more", n))
+	}
+	return strings.Join(items, ", ")
 }
 
 // rise returns by how much a counter of conntrack rose between the two readings. It is 0 where that
@@ -120,6 +159,10 @@ func (f *findings) health(c *checkup, where map[string]string) {
 		*f = append(*f, report.Finding{Severity: report.SeverityInfo, Code: report.CodeOutOfWindow, Certainty: report.ConfidencePossible, Where: where,
 			Text: fmt.Sprintf("conntrack found %d packets invalid while doctor looked: TCP packets out of window are, as nf_conntrack_tcp_be_liberal is off", n),
 			Hint: "look for a way that only one direction takes; sysctl net.netfilter.nf_conntrack_tcp_be_liberal=1 lets such packets pass as valid"})
+	}
+	if names := c.zones(); len(names) > 0 {
+		f.say(report.SeverityWarning, report.CodeZonesDiffer, fmt.Sprintf("the integration bridge and ovn-controller number %d conntrack zones differently, so that entries are named wrongly: %s",
+			len(names), list(names)), "nothing but ovn-controller may set ct-zone-* there; it takes them over when it is restarted", where)
 	}
 	if c.skew.Abs() > maxSkew {
 		f.say(report.SeverityWarning, report.CodeClockSkew, fmt.Sprintf("the chassis' clock differs by %s from this machine's: ages and times of entries are off by as much", c.skew.Round(time.Millisecond)),

@@ -122,3 +122,31 @@ func TestSummary(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Zones that the bridge and ovn-controller number differently are a warning if both readings show them;
+// that they could not be compared is said in the chassis' line.
+func TestZonesDiffer(t *testing.T) {
+	five, seven := uint16(5), uint16(7)
+	moved := node.ZoneDifference{Name: "p1", Bridge: &five, Controller: &seven}
+	fresh := node.ZoneDifference{Name: "p2", Controller: &five}
+	for _, c := range []struct {
+		before, after []node.ZoneDifference
+		want          string
+	}{
+		{nil, nil, ""},
+		{[]node.ZoneDifference{fresh}, nil, ""},
+		{nil, []node.ZoneDifference{fresh}, ""},
+		{[]node.ZoneDifference{moved, fresh}, []node.ZoneDifference{moved}, "p1 is 5 on the bridge and 7 to ovn-controller"},
+		{[]node.ZoneDifference{fresh}, []node.ZoneDifference{fresh}, "p2 is unknown on the bridge and 5 to ovn-controller"},
+	} {
+		var f findings
+		f.health(&checkup{before: &node.Health{Zones: c.before}, after: &node.Health{Zones: c.after}}, nil)
+		if len(f) != min(1, len(c.want)) || len(f) > 0 && (f[0].Code != report.CodeZonesDiffer || f[0].Severity != report.SeverityWarning || !strings.HasSuffix(f[0].Text, ": "+c.want)) {
+			t.Errorf("%+v, want %q", f, c.want)
+		}
+	}
+	unknown := &checkup{before: &node.Health{}, after: &node.Health{ZonesUnknown: "no ovn-controller"}}
+	if text := unknown.summary(); text != "; its zones were not compared with ovn-controller's: no ovn-controller" {
+		t.Error(text)
+	}
+}

@@ -73,7 +73,7 @@ var allowed = map[string][]string{
 
 	// One chassis, and traces over several.
 	"internal/node": {"ctstate", "engine", "engine/vswitchd", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/dpif", "internal/failure", "internal/nodens",
-		"internal/odp", "internal/ovn", "internal/ovsdb", "internal/pcapfilter", "internal/pktsock", "internal/unixctl"},
+		"internal/odp", "internal/ovn", "internal/ovsdb", "internal/pcapfilter", "internal/pktsock", "internal/syntax", "internal/unixctl"},
 	"internal/connection": {"ctstate", "internal/ctpack", "internal/ovnexpr", "internal/u128"},
 	"internal/driver":     {"ctstate", "engine", "engine/packet", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},
 	"internal/session":    {"ctstate", "engine", "engine/packet", "internal/driver"},

@@ -31,6 +31,10 @@ type Health struct {
 	// Datapaths are the kernel's Open vSwitch datapaths in ovs-vswitchd's network namespace.
 	Datapaths []DatapathStats `json:"datapaths,omitempty"`
 	Conntrack Conntrack       `json:"conntrack"`
+	// Zones are the conntrack zones that the integration bridge and ovn-controller number differently.
+	Zones []ZoneDifference `json:"zones,omitempty"`
+	// ZonesUnknown is why the zones could not be compared; empty if they were.
+	ZonesUnknown string `json:"zones_unknown,omitempty"`
 	// Unknown lists what could not be read, each with the reason.
 	Unknown []string `json:"unknown,omitempty"`
 }
@@ -76,6 +80,9 @@ func (s *Service) Health(ctx context.Context) (*Health, error) {
 		return r.health(info)
 	}
 	h := &Health{Time: time.Now()}
+	if h.Zones, err = s.compareZones(ctx, info.Bridge); err != nil {
+		h.ZonesUnknown = err.Error()
+	}
 	if info.Datapath != "system" {
 		set, err := ctdpif.ReadSettings(ctx, s.ctl, info.backerOf(info.Bridge))
 		if err != nil {

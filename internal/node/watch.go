@@ -130,8 +130,23 @@ func (z *watchedZones) name(ctx context.Context, zone uint16, now time.Time) (na
 // readZones reads the zones of the integration bridge from the database, and lists those from then on.
 func (s *Service) readZones(ctx context.Context) (map[uint16]string, error) {
 	s.mu.Lock()
-	bridge := s.info.Bridge
+	name := s.info.Bridge
 	s.mu.Unlock()
+	b, err := s.bridgeRow(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	zones := b.CTZones()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info := *s.info // callers of Info have the other
+	info.Zones = zones
+	s.info = &info
+	return zones, nil
+}
+
+// bridgeRow reads a bridge from the Open_vSwitch database.
+func (s *Service) bridgeRow(ctx context.Context, name string) (*ovn.Bridge, error) {
 	db, err := ovn.DialOVS(ctx, ovsdb.Options{Remotes: s.opt.DB})
 	if err != nil {
 		return nil, err
@@ -142,14 +157,8 @@ func (s *Service) readZones(ctx context.Context) (map[uint16]string, error) {
 		return nil, err
 	}
 	for _, b := range bridges {
-		if b.Name == bridge {
-			zones := b.CTZones()
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			info := *s.info // callers of Info have the other
-			info.Zones = zones
-			s.info = &info
-			return zones, nil
+		if b.Name == name {
+			return b, nil
 		}
 	}
 	return nil, errors.New("the integration bridge is gone")

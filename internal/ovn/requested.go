@@ -28,3 +28,14 @@ func (n *NB) Option(ctx context.Context, key string) (string, error) {
 	}
 	return res[0][0].Map("options")[key], nil
 }
+
+// FlushingBalancers returns the number of load balancers with options:ct_flush, of which
+// ovn-controller removes the entries of backends that are removed, and the number of all.
+func (n *NB) FlushingBalancers(ctx context.Context) (flushing, all int, err error) {
+	q := ovsdb.From("Load_Balancer", "protocol")
+	res, err := n.Select(ctx, q, q.IncludesPair("options", "ct_flush", "true"))
+	if err != nil {
+		return 0, 0, err
+	}
+	return len(res[1]), len(res[0]), nil
+}

@@ -35,6 +35,18 @@ func (b *Bridge) CTZones() map[uint16]string {
 	return out
 }
 
+// CTZoneOf returns the zones in the bridge's external_ids by name.
+func (b *Bridge) CTZoneOf() map[string]uint16 {
+	out := map[string]uint16{}
+	for key, value := range b.ExternalIDs {
+		name, ok := strings.CutPrefix(key, ctZonePrefix)
+		if zone, err := strconv.ParseUint(value, 10, 16); ok && err == nil {
+			out[name] = uint16(zone)
+		}
+	}
+	return out
+}
+
 // SharedCTZones returns the names of the zones in the bridge's external_ids that have several, each
 // list sorted.
 func (b *Bridge) SharedCTZones() map[uint16][]string {

@@ -32,6 +32,40 @@ func cmdInsideDoctor(ctx context.Context, args []string) error {
 	if status != 0 {
 		return fmt.Errorf("doctor: exit status %d without an error or a warning", status)
 	}
+	return zonesDiffer(ctx, l)
+}
+
+// zonesDiffer names a zone on a chassis' bridge that its ovn-controller does not know, which doctor must
+// find there and nowhere else, and no more once it is gone.
+func zonesDiffer(ctx context.Context, l *lab.Lab) error {
+	hv := l.Topo.Chassis[0].Name
+	const key = "ct-zone-nobody"
+	if _, err := l.On(ctx, hv, "ovs-vsctl", "set", "bridge", "br-int", "external_ids:"+key+"=60001"); err != nil {
+		return err
+	}
+	for _, want := range []bool{true, false} {
+		if !want {
+			if _, err := l.On(ctx, hv, "ovs-vsctl", "remove", "bridge", "br-int", "external_ids", key); err != nil {
+				return err
+			}
+		}
+		var answer report.FindingsReport
+		status, err := ask(ctx, l, &answer, "doctor", "--chassis", hv)
+		if err != nil {
+			return err
+		}
+		found := false
+		for _, f := range answer.Findings {
+			fmt.Printf("doctor: %s %s %s: %s\n", f.Severity, f.Code, f.Where["chassis"], f.Text)
+			if at := f.Where["chassis"]; at != "" && at != hv {
+				return fmt.Errorf("doctor --chassis %s: a finding about %s", hv, at)
+			}
+			found = found || f.Code == report.CodeZonesDiffer
+		}
+		if found != want || (status == 1) != want {
+			return fmt.Errorf("doctor: a zone that only the bridge has: set is %v, found is %v, exit status %d", want, found, status)
+		}
+	}
 	return nil
 }
 
