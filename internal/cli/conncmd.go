@@ -70,6 +70,7 @@ func (a *app) connCmd() *cobra.Command {
 	}
 	c.add(cmd)
 	c.addBundle(cmd)
+	explainFlags(cmd, "with --summary, all counts", largestListed)
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.chassis, "chassis", nil, "ask only this chassis, repeatable; * asks every one (else those on which the filter's addresses can be)")
 	fl.StringVar(&f.from, "from", "", "client: a logical port or an address, before or after NAT")

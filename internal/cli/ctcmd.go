@@ -49,6 +49,7 @@ func (a *app) ctSubCmd(name, short string, list bool) *cobra.Command {
 		},
 	}
 	c.add(cmd)
+	explainFlags(cmd, noEffect, noDump)
 	return cmd
 }
 

@@ -49,6 +49,7 @@ func (a *app) doctorCmd() *cobra.Command {
 	}
 	c.add(cmd)
 	c.addBundle(cmd)
+	explainFlags(cmd, noEffect, noDump)
 	cmd.Flags().StringArrayVar(&chassis, "chassis", nil, "examine only this chassis, by name or host name, repeatable")
 	return cmd
 }

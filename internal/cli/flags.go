@@ -64,6 +64,19 @@ func (c *common) addBundle(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&c.keep, "keep-room", false, "with --bundle: leave the rebuilt deployment behind, and say where it is")
 }
 
+// What the flags that every command has do in some.
+const (
+	noEffect      = "no effect here"
+	noDump        = "no effect here: no table is dumped"
+	largestListed = "userspace datapath: the largest conntrack table, in connections, that is read; 0 for any. A chassis with a larger one is missing from the answer"
+)
+
+// explainFlags changes the help of --verbose and --max-dump to what they do in a command.
+func explainFlags(cmd *cobra.Command, verbose, maxDump string) {
+	cmd.Flags().Lookup("verbose").Usage = verbose
+	cmd.Flags().Lookup("max-dump").Usage = maxDump
+}
+
 // addMaxDump adds the flag by which the user allows the dump of a large userspace table.
 func (c *common) addMaxDump(f *pflag.FlagSet) {
 	f.IntVar(&c.maxDump, "max-dump", node.DefaultMaxDump, "userspace datapath: the largest conntrack table, in connections, that may be dumped; 0 for any")

@@ -56,6 +56,7 @@ func (a *app) natCmd() *cobra.Command {
 	}
 	c.add(cmd)
 	c.addBundle(cmd)
+	explainFlags(cmd, noEffect, largestListed)
 	cmd.Flags().StringArrayVar(&f.chassis, "chassis", nil, "ask only this chassis, repeatable")
 	cmd.Flags().IntVar(&f.limit, "limit", defaultLimit, "maximum number of entries that are read of a chassis; 0 for any")
 	return cmd
