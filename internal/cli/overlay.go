@@ -114,7 +114,8 @@ func (o *overlayFlags) load() (driver.World, error) {
 	return w, nil
 }
 
-// save replaces the overlay file atomically: a run that is killed leaves the old one.
+// save replaces the overlay file atomically: a run that is killed, or finds the disk full, leaves the
+// old one.
 func (o *overlayFlags) save(w driver.World) error {
 	b, err := json.MarshalIndent(overlayFile{Schema: overlaySchema, World: w}, "", " ")
 	if err != nil {
@@ -136,7 +137,7 @@ func (o *overlayFlags) save(w driver.World) error {
 		err = os.Rename(tmp.Name(), o.file)
 	}
 	if err != nil {
-		return &usage.Error{Msg: "overlay: " + err.Error(), Err: err}
+		return fmt.Errorf("overlay: %w; %s is as it was", err, o.file)
 	}
 	return nil
 }

@@ -77,11 +77,9 @@ func (a *app) ask(ctx context.Context, c *common, q *questionFlags, of *overlayF
 		if err != nil {
 			return err
 		}
-		if of.saves() && ans.After != nil {
-			if err := of.save(*ans.After); err != nil {
-				return err
-			}
+		if err := a.answer(c, ans.Report); err != nil || !of.saves() || ans.After == nil {
+			return err
 		}
-		return a.answer(c, ans.Report)
+		return of.save(*ans.After) // the answer stands, though a later run lacks what this packet left
 	})
 }

@@ -282,6 +282,12 @@ func (l *listing) kernel(ctx context.Context, t *ctnetlink.Table) error {
 		}
 		read = t.All(ctx, f)
 	}
+	return l.repeat(read)
+}
+
+// repeat reads entries, and once more if the table has changed meanwhile and what was handed over is
+// known; at the end that is said.
+func (l *listing) repeat(read iter.Seq2[ctstate.Entry, error]) error {
 	for try := 1; ; try++ {
 		err := l.drain(read)
 		if !errors.Is(err, ctnetlink.ErrInterrupted) {

@@ -191,3 +191,46 @@ func TestListFormer(t *testing.T) {
 		t.Errorf("%d entries of a former zone: %+v, %v", total, l.out, err)
 	}
 }
+
+// A search in a table that changes meanwhile is repeated, each entry handed over once; a whole table is
+// read once. Where every reading was interrupted, that is said, and what was read counts.
+func TestListInterrupted(t *testing.T) {
+	for name, c := range map[string]struct {
+		again           bool
+		broken          int // readings that are interrupted
+		reads, entries  int
+		changed, failed bool
+	}{
+		"a search, once":         {true, 1, 2, 3, false, false},
+		"a search, always":       {true, 99, listTries, 2, true, false},
+		"a whole table":          {false, 1, 1, 2, true, false},
+		"a table that is broken": {true, -1, 1, 2, false, true},
+	} {
+		reads, got := 0, 0
+		entries := func(yield func(ctstate.Entry, error) bool) {
+			reads++
+			for i := range 3 {
+				if i == 2 && (c.broken >= reads || c.broken < 0) {
+					err := ctnetlink.ErrInterrupted
+					if c.broken < 0 {
+						err = errors.New("no permission")
+					}
+					yield(ctstate.Entry{}, err)
+					return
+				}
+				if !yield(ctstate.Entry{Zone: 5, Orig: ctstate.Tuple{Proto: 17, Src: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), uint16(i))}}, nil) {
+					return
+				}
+			}
+		}
+		l := newListing(&ListRequest{}, map[uint16]bool{5: true}, func(batch []ctstate.Entry) error { got += len(batch); return nil })
+		l.again = c.again
+		err := l.repeat(entries)
+		if ferr := l.finish(nil); ferr != nil {
+			t.Fatal(ferr)
+		}
+		if reads != c.reads || got != c.entries || l.out.Changed != c.changed || (err != nil) != c.failed {
+			t.Errorf("%s: %d readings, %d entries, changed %v, %v", name, reads, got, l.out.Changed, err)
+		}
+	}
+}
