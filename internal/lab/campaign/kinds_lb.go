@@ -1,8 +1,12 @@
 package campaign
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
 // balancers are faults of load balancers.
@@ -15,6 +19,9 @@ var balancers = []Kind{
 	// OVN 25.03 handles load balancers at each gateway port (northd:
 	// build_distr_lrouter_nat_flows_for_lb).
 	{Name: "lb-two-gateways", Until: "7.11", Draw: lbTwoGateways},
+	{Name: "lb-hairpin", Draw: lbHairpin},
+	{Name: "lb-affinity-first", Draw: lbAffinityFirst},
+	{Name: "lb-unanswered-vip", Draw: lbUnansweredVIP},
 	{Name: "stale-lb-backend", Draw: staleBackend},
 	{Name: "stale-lb-backend-empty", Draw: staleBackendEmpty},
 }
@@ -164,6 +171,85 @@ func lbTwoGateways(d *draw) Instance {
 		Mend:  []string{"ls-del public9", "lrp-del lr1-public9", "@sleep 1s"},
 		Shows: nothing,
 		Asks:  both([]string{"lb-two-gateways"}, s.flow.why(d.topo), "lr1", "lb-out", "?--bare --columns=_uuid find logical_router name=lr1"),
+	}
+}
+
+// lbHairpin lets a machine ask the VIP that it serves itself on a gateway router, whose answers need
+// the router's own address as source.
+func lbHairpin(d *draw) Instance {
+	s := d.serviceAt(onGatewayRouter, 1, "tcp", "udp")
+	s.flow.From = s.machines[0]
+	on, off := "set logical_router gr0 options:lb_force_snat_ip=router_ip", "remove logical_router gr0 options lb_force_snat_ip"
+	return Instance{
+		What: fmt.Sprintf("gr0 has no lb_force_snat_ip, and %s asks %s of %s, whose backend it is", s.flow.From, s.vip, s.lb), Flow: s.flow,
+		// Without them the router's own source NAT does it.
+		Setup:    append(s.setUp(), on, "lr-nat-del gr0 dnat_and_snat 172.17.0.30", "lr-nat-del gr0 snat 60.0.0.0/24"),
+		Teardown: append(s.tearDown(), off, "--may-exist lr-nat-add gr0 dnat_and_snat 172.17.0.30 60.0.0.3", "--may-exist lr-nat-add gr0 snat 172.17.0.1 60.0.0.0/24"),
+		Inject:   []string{off}, Mend: []string{on},
+		Asks: []Ask{{Args: s.flow.why(d.topo), Codes: []string{"lb-hairpin-snat-missing"}, Objects: s.row(), Any: true}},
+	}
+}
+
+// affinitySeconds is the time for which a load balancer remembers a client.
+const affinitySeconds = 2
+
+// lbAffinityFirst lets a load balancer remember its clients' backends: OVN 23.03 drops the packet
+// by which it learns.
+func lbAffinityFirst(d *draw) Instance {
+	s := d.serviceAt(onSwitch, 2, "tcp", "udp")
+	return Instance{
+		What: fmt.Sprintf("%s remembers its clients; the first packet of %s is lost", s.lb, s.flow), Flow: s.flow,
+		Setup: s.setUp(), Teardown: s.tearDown(),
+		Inject: []string{fmt.Sprintf("set load_balancer %s options:affinity_timeout=%d", s.lb, affinitySeconds)},
+		Mend:   []string{"remove load_balancer " + s.lb + " options affinity_timeout"},
+		Shows: func(ctx context.Context, st *stage) (string, error) {
+			whole, sent, err := st.works(ctx, s.flow)
+			if err == nil && whole {
+				return "the first packet arrives: " + lastOf(sent), nil
+			}
+			if err == nil { // the client is forgotten
+				err = st.Lab.Do(ctx, fmt.Sprintf("@sleep %ds", 3*affinitySeconds))
+			}
+			return "", err
+		},
+		Asks: []Ask{{Args: s.flow.why(d.topo), Codes: []string{"lb-affinity-first"}, Objects: s.row()}},
+	}
+}
+
+// lbUnansweredVIP takes a load balancer, whose VIP is in the client's own network, off the router that
+// answers for it there.
+func lbUnansweredVIP(d *draw) Instance {
+	s := d.serviceAt(onSwitch, 1, "tcp", "udp")
+	s.flow.To = fmt.Sprintf("10.0.0.%d", 100+d.IntN(100))
+	s.vip = fmt.Sprintf("%s:%d", s.flow.To, s.flow.Dport)
+	v, _ := d.topo.VIF(s.flow.From)
+	request := probe.Packet{From: s.flow.From, Proto: "arp", Op: 1, EthSrc: v.MAC, EthDst: "ff:ff:ff:ff:ff:ff", Src: v.IP(false), Dst: s.flow.To, SHA: v.MAC, THA: "00:00:00:00:00:00"}
+	answered := func(ctx context.Context, st *stage) (bool, error) {
+		real, err := st.Probe.SendOne(ctx, request)
+		if err != nil {
+			return false, err
+		}
+		return slices.ContainsFunc(slices.Concat(real.Ends, real.Answers), func(e probe.Seen) bool { return e.End == "port "+s.flow.From }), nil
+	}
+	return Instance{
+		What:  fmt.Sprintf("only sw0, and not lr0, has %s, whose VIP %s is in the network of %s", s.lb, s.vip, s.flow.From),
+		Setup: append(s.setUp(), "lr-lb-add lr0 "+s.lb), Teardown: s.tearDown(),
+		Before: func(ctx context.Context, st *stage) error {
+			ok, err := answered(ctx, st)
+			if err == nil && !ok {
+				err = fmt.Errorf("before the fault nobody answers for %s", s.flow.To)
+			}
+			return err
+		},
+		Inject: []string{"lr-lb-del lr0 " + s.lb}, Mend: []string{"lr-lb-add lr0 " + s.lb},
+		Shows: func(ctx context.Context, st *stage) (string, error) {
+			ok, err := answered(ctx, st)
+			if ok {
+				return "somebody answers for " + s.flow.To, err
+			}
+			return "", err
+		},
+		Asks: []Ask{{Args: s.flow.why(d.topo), Codes: []string{"lb-unanswered-vip"}, Objects: s.row()}},
 	}
 }
 

@@ -60,14 +60,32 @@ func staleMACBinding(d *draw) Instance {
 	dynamic := []string{"set logical_router " + router + " options:dynamic_neigh_routers=true"}
 	static := []string{"remove logical_router " + router + " options dynamic_neigh_routers", "@sb --all destroy mac_binding"}
 	old := fmt.Sprintf("52:54:00:de:ad:%02x", d.IntN(256))
-	row := func(mac string) []string {
-		return []string{"@sb --all destroy mac_binding", fmt.Sprintf(`@sb --id=@d get datapath_binding %s -- create mac_binding logical_port=%s ip='"%s"' mac='"%s"' datapath=@d`, router, port, neighbour, mac), "@sleep 1s"}
-	}
 	return Instance{
 		What: fmt.Sprintf("%s has learned %s for %s, which is now %s", port, old, neighbour, mac), Flow: f,
-		Setup: append(dynamic, row(mac)...), Teardown: static, Inject: row(old), Mend: row(mac),
+		Setup: dynamic, Teardown: static, Before: learned(router, port, neighbour, mac), Act: learned(router, port, neighbour, old), Repair: learned(router, port, neighbour, mac),
 		Asks: []Ask{{Args: f.why(d.topo), Codes: []string{"stale-mac-binding"}, Objects: []string{neighbour, port}},
 			{Args: []string{"nat"}, Codes: []string{"stale-mac-binding"}, Objects: []string{neighbour, port}}},
+	}
+}
+
+// learned makes a router port have learned a MAC address for a neighbour. A row that is there is
+// changed: while there is none, a packet makes the router ask, and learn the right address.
+func learned(router, port, neighbour, mac string) func(context.Context, *stage) error {
+	return func(ctx context.Context, s *stage) (err error) {
+		for range 5 {
+			id, err := s.Lab.Ask(ctx, fmt.Sprintf(`@sb --bare --columns=_uuid find mac_binding logical_port=%s ip='"%s"'`, port, neighbour))
+			if err != nil {
+				return err
+			}
+			change := fmt.Sprintf(`@sb --id=@d get datapath_binding %s -- create mac_binding logical_port=%s ip='"%s"' mac='"%s"' datapath=@d`, router, port, neighbour, mac)
+			if id = strings.TrimSpace(id); id != "" {
+				change = fmt.Sprintf(`@sb set mac_binding %s mac='"%s"'`, id, mac)
+			}
+			if err = s.Lab.Do(ctx, change); err == nil { // else the router has just learned it
+				return s.Lab.Do(ctx, "@sleep 1s")
+			}
+		}
+		return err
 	}
 }
 

@@ -10,6 +10,8 @@ var routing = []Kind{
 	{Name: "policy-drop", Draw: policyDrop},
 	{Name: "policy-reroute", Draw: policyReroute},
 	{Name: "route-via-self", Draw: routeViaSelf},
+	{Name: "policy-via-self", Draw: policyViaSelf},
+	{Name: "arp-unanswerable", Draw: arpUnanswerable},
 	{Name: "mtu", Draw: mtu},
 }
 
@@ -98,6 +100,31 @@ func routeViaSelf(d *draw) Instance {
 		Inject: []string{"lr-route-del lr0 " + prefix, fmt.Sprintf("lr-route-add lr0 %s %s", prefix, self)},
 		Mend:   []string{"lr-route-del lr0 " + prefix, fmt.Sprintf("lr-route-add lr0 %s %s", prefix, via)},
 		Asks:   []Ask{{Args: f.why(d.topo), Codes: []string{"route-via-self"}, Objects: []string{"lr0", self, find}}},
+	}
+}
+
+// policyViaSelf sends packets to an address of the router itself.
+func policyViaSelf(d *draw) Instance {
+	f := d.routed()
+	priority, match := d.policy(f)
+	self := one(d, "10.0.0.1", "20.0.0.1")
+	return Instance{
+		What: fmt.Sprintf("policy %d of lr0 sends %s to %s, its own address", priority, match, self), Flow: f,
+		Inject: []string{fmt.Sprintf("lr-policy-add lr0 %d '%s' reroute %s", priority, match, self)}, Mend: []string{fmt.Sprintf("lr-policy-del lr0 %d '%s'", priority, match)},
+		Asks: both([]string{"route-via-self"}, f.why(d.topo), self, fmt.Sprintf("?--bare --columns=_uuid find logical_router_policy priority=%d", priority)),
+	}
+}
+
+// arpUnanswerable sends packets to a next hop on a network of routers only, for which OVN itself
+// drops the request.
+func arpUnanswerable(d *draw) Instance {
+	f := d.proto(Flow{From: one(d, ports["sw4"]...), To: "ext3"})
+	priority, match := d.policy(f)
+	hop := fmt.Sprintf("100.64.0.%d", 50+d.IntN(100))
+	return Instance{
+		What: fmt.Sprintf("policy %d of lr2 sends %s to %s, where only routers are", priority, match, hop), Flow: f,
+		Inject: []string{fmt.Sprintf("lr-policy-add lr2 %d '%s' reroute %s", priority, match, hop)}, Mend: []string{fmt.Sprintf("lr-policy-del lr2 %d '%s'", priority, match)},
+		Asks: []Ask{{Args: f.why(d.topo), Codes: []string{"arp-unanswerable"}, Objects: []string{hop}}},
 	}
 }
 

@@ -15,6 +15,7 @@ var rules = []Kind{
 	{Name: "acl-stateless", Draw: aclStateless},
 	{Name: "acl-port-group", Draw: aclPortGroup},
 	{Name: "port-security", Draw: portSecurity},
+	{Name: "qos-rate", Draw: qosRate},
 }
 
 // acl puts an ACL on the way of a flow.
@@ -130,5 +131,19 @@ func portSecurity(d *draw) Instance {
 		Inject: []string{fmt.Sprintf("lsp-set-port-security %s '%s'", f.From, other)},
 		Mend:   []string{"lsp-set-port-security " + f.From},
 		Asks:   []Ask{{Args: f.why(d.topo), Codes: []string{"port-security"}, Objects: []string{f.From}}},
+	}
+}
+
+// qosRate limits what a port may send to less than a packet.
+func qosRate(d *draw) Instance {
+	f := d.routed()
+	f.Proto, f.Size = "udp", 600+d.IntN(200)
+	f = d.port(f)
+	sw, match := switchOf(f.From), fmt.Sprintf(`'inport == "%s" && udp'`, f.From)
+	find := fmt.Sprintf("?--bare --columns=_uuid find qos priority=%d", 1000+d.n)
+	return Instance{
+		What: fmt.Sprintf("what %s sends by UDP is limited to 1 kbit/s; the packet has %d bytes", f.From, f.Size+28), Flow: f,
+		Inject: []string{fmt.Sprintf("qos-add %s from-lport %d %s rate=1 burst=1", sw, 1000+d.n, match)}, Mend: []string{"qos-del " + sw},
+		Asks: []Ask{{Args: f.why(d.topo), Codes: []string{"meter-drop"}, Objects: []string{find}}},
 	}
 }
