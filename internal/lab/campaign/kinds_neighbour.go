@@ -71,7 +71,8 @@ func staleMACBinding(d *draw) Instance {
 // learned makes a router port have learned a MAC address for a neighbour. A row that is there is
 // changed: while there is none, a packet makes the router ask, and learn the right address.
 func learned(router, port, neighbour, mac string) func(context.Context, *stage) error {
-	return func(ctx context.Context, s *stage) (err error) {
+	return func(ctx context.Context, s *stage) error {
+		var refused error
 		for range 5 {
 			id, err := s.Lab.Ask(ctx, fmt.Sprintf(`@sb --bare --columns=_uuid find mac_binding logical_port=%s ip='"%s"'`, port, neighbour))
 			if err != nil {
@@ -81,11 +82,11 @@ func learned(router, port, neighbour, mac string) func(context.Context, *stage) 
 			if id = strings.TrimSpace(id); id != "" {
 				change = fmt.Sprintf(`@sb set mac_binding %s mac='"%s"'`, id, mac)
 			}
-			if err = s.Lab.Do(ctx, change); err == nil { // else the router has just learned it
+			if refused = s.Lab.Do(ctx, change); refused == nil { // else the router has just learned it
 				return s.Lab.Do(ctx, "@sleep 1s")
 			}
 		}
-		return err
+		return refused
 	}
 }
 

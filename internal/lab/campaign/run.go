@@ -46,6 +46,11 @@ const (
 // Run draws faults instances out of kinds: each kind once, in a random order, before any comes
 // again.
 func (r *Runner) Run(ctx context.Context, kinds []Kind, faults int, seed uint64) (Score, error) {
+	// Where connections of an earlier run are left, Open vSwitch 3.1 may abort when the traffic opens
+	// them anew (lib/conntrack.c: conn_update_state).
+	if err := errors.Join(r.Lab.Revive(ctx), r.Probe.Flush()); err != nil {
+		return Score{}, err
+	}
 	traffic, err := probe.StartTraffic(ctx, r.Lab, trafficFlows(r.Lab.Topo), trafficEnds...)
 	if err != nil {
 		return Score{}, err
