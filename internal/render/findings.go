@@ -109,10 +109,15 @@ func (p *printer) finding(f report.Finding, info string) {
 	}
 	line := []span{{word, severityColor(f.Severity)}, plain(pad), {head, bold}, plain(": " + f.Text)}
 	p.line(0, line...)
-	indent := severityWidth + 1
+	p.details(severityWidth+1, f, object != "")
+}
+
+// details prints all of a finding but its severity, code and text. With named, the value of the key
+// of Where that is the code was printed before.
+func (p *printer) details(indent int, f report.Finding, named bool) {
 	var parts []string
 	for _, k := range sortedKeys(f.Where) {
-		if k != string(f.Code) || object == "" {
+		if k != string(f.Code) || !named {
 			parts = append(parts, k+" "+f.Where[k])
 		}
 	}
@@ -130,6 +135,6 @@ func (p *printer) finding(f report.Finding, info string) {
 		p.line(indent, plain("hint: "+f.Hint))
 	}
 	for _, m := range f.Mend {
-		p.line(indent, plain("mend: "+m))
+		p.line(indent, span{"mend: ", green}, plain(m))
 	}
 }

@@ -85,23 +85,7 @@ func (p *printer) cause(f report.Finding, further bool) {
 		line = append(line, plain(": "+f.Text))
 	}
 	p.line(2, line...)
-	var parts []string
-	for _, k := range sortedKeys(f.Where) {
-		parts = append(parts, k+" "+f.Where[k])
-	}
-	if len(parts) > 0 {
-		p.line(4, plain("where: "+strings.Join(parts, ", ")))
-	}
-	p.nb(4, f.NB)
-	for _, e := range f.Evidence {
-		p.line(4, plain("evidence: "+e))
-	}
-	if f.Certainty != "" && f.Certainty != report.ConfidenceExact {
-		p.line(4, plain("certainty: "+string(f.Certainty)))
-	}
-	for _, m := range f.Mend {
-		p.line(4, span{"mend: ", green}, plain(m))
-	}
+	p.details(4, f, false)
 }
 
 // phaseWidth is the width of the column of phases.

@@ -116,6 +116,15 @@ func faults(t *lab.Topology) []struct {
 			change: []string{"lr-policy-add lr2 1001 'ip4.dst == 172.17.0.100' reroute 100.64.0.99"}, back: []string{"--if-exists lr-policy-del lr2 1001 'ip4.dst == 172.17.0.100'"},
 			ask: []string{"--from", "sw4-p1", "--to", "172.17.0.100:80"}, codes: []string{"arp-unanswerable", "policy-reroute"}, object: "100.64.0.99",
 		}},
+		{"route-via-self-policy", fault{
+			change: []string{"lr-policy-add lr0 1001 'ip4.dst == 20.0.0.4' reroute 20.0.0.1"}, back: []string{"--if-exists lr-policy-del lr0 1001 'ip4.dst == 20.0.0.4'"},
+			ask: []string{"--from", "sw0-p1", "--to", web}, codes: []string{"route-via-self"}, object: "20.0.0.1", mends: true,
+		}},
+		{"nat-conflict", fault{
+			change: []string{"--id=@n create nat type=dnat_and_snat external_ip=172.16.0.10 logical_ip=50.0.0.5 -- add logical_router lr1 nat @n"},
+			back:   []string{"lr-nat-del lr1 dnat_and_snat 172.16.0.10", "lr-nat-add lr1 dnat_and_snat 172.16.0.10 50.0.0.3"},
+			ask:    []string{"--from", "sw3-p1", "--to", "172.16.0.100:80"}, codes: []string{"nat-conflict"}, object: "two NAT rules translate 172.16.0.10", works: true,
+		}},
 		{"mtu-exceeded", fault{
 			change: []string{"set logical_router_port lr1-public options:gateway_mtu=1000"}, back: []string{"remove logical_router_port lr1-public options gateway_mtu"},
 			ask: []string{"--from", "sw3-p3", "--to", "172.16.0.100:7/udp", "--len", "1400"}, codes: []string{"mtu-exceeded"}, object: "lr1-public", mends: true,
@@ -144,6 +153,10 @@ func faults(t *lab.Topology) []struct {
 		{"lb-not-on-router", fault{
 			ask: []string{"--from", "sw1-p1", "--to", "30.0.0.10:80"}, codes: []string{"lb-not-on-router", "no-route"}, object: `load balancer "lb-one"`,
 			mends: true, back: []string{"--if-exists ls-lb-del sw1 lb-one"},
+		}},
+		{"lb-unanswered-vip", fault{
+			change: []string{"lb-add why-lan 10.0.0.88:80 20.0.0.4:8080 tcp", "ls-lb-add sw0 why-lan"}, back: []string{"lb-del why-lan"},
+			ask: []string{"--from", "sw0-p1", "--to", "10.0.0.88:80"}, codes: []string{"lb-unanswered-vip"}, object: `VIP 10.0.0.88:80 of load balancer "why-lan"`, mends: true,
 		}},
 		{"stale-lb-backend", fault{
 			packet: vif(t, "sw0-p1", probe.Packet{Proto: "udp", Dst: "30.0.0.10", Sport: 41777, Dport: 53}),
