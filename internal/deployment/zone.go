@@ -55,11 +55,14 @@ func (d *Deployment) openSB(ctx context.Context) error {
 func (o Options) unnamed() bool { return o.SB == "" && os.Getenv("OVN_SB_DB") == "" }
 
 // starts returns the chassis by whose nodes the databases may be read: those with ways of their own,
-// in the order of their names, else the one that the command for all reaches without a chassis'
-// data, else this machine. named reports whether the user has given any.
+// in the order of their names, else that of any pod, else the one that the command for all reaches
+// without a chassis' data, else this machine. named reports whether the user has given any.
 func (o Options) starts() (names []string, named bool) {
 	if len(o.Nodes) > 0 {
 		return slices.Sorted(maps.Keys(o.Nodes)), true
+	}
+	if o.Kube != "" {
+		return []string{""}, true
 	}
 	if o.NodeCommand != "" {
 		return []string{""}, !strings.Contains(o.NodeCommand, "{")
@@ -98,7 +101,7 @@ func (d *Deployment) readBy(ctx context.Context, n node.Node) error {
 
 // first reaches a node before any chassis' row was read.
 func (n *Nodes) first(ctx context.Context, name string) (node.Node, error) {
-	if name == "" && n.template == "" {
+	if name == "" && n.template == "" && n.cluster == nil {
 		return n.service, nil
 	}
 	return n.Node(ctx, &ovn.Chassis{Name: name, Hostname: name})

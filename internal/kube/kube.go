@@ -9,9 +9,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os/exec"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -106,8 +108,12 @@ func (e *Error) Failure() (failure.Kind, string) { return failure.Unreachable, e
 const selectHint = "--kube-namespace, --kube-selector and --kube-container say where Open vSwitch runs"
 
 // Way returns the command that runs what follows it in the container on a chassis' node. The
-// chassis is found by the node's annotation, else by its host name.
+// node is the one of the host name, else the one annotated with the chassis. Without a chassis and a
+// host name it is any.
 func (c *Cluster) Way(ctx context.Context, chassis, hostname string) ([]string, error) {
+	if chassis == "" && hostname == "" {
+		return c.anywhere(ctx)
+	}
 	looked, way, err := c.onNode(ctx, hostname)
 	if way != nil || err != nil {
 		return way, err
@@ -133,9 +139,31 @@ func (c *Cluster) onNode(ctx context.Context, node string) (looked []string, way
 	if !isName(node) {
 		return nil, nil, nil
 	}
+	return c.search(ctx, func(l layout) ([]item, error) {
+		return c.list(ctx, "pods", "--output=json", "--namespace="+l.namespace, "--selector="+l.selector, "--field-selector=spec.nodeName="+node)
+	})
+}
+
+// some is how many pods are looked at where any will do.
+const some = 20
+
+// anywhere returns the command into a pod of any node.
+func (c *Cluster) anywhere(ctx context.Context) ([]string, error) {
+	looked, way, err := c.search(ctx, func(l layout) ([]item, error) {
+		query := url.Values{"labelSelector": {l.selector}, "limit": {strconv.Itoa(some)}}
+		return c.list(ctx, "--raw=/api/v1/namespaces/"+url.PathEscape(l.namespace)+"/pods?"+query.Encode())
+	})
+	if way == nil && err == nil {
+		err = &Error{Op: "find a pod", Err: fmt.Errorf("there is no pod with %s", strings.Join(looked, ", or ")), Hint: selectHint}
+	}
+	return way, err
+}
+
+// search looks through the pods that list returns for each of the known deployments, as onNode says.
+func (c *Cluster) search(ctx context.Context, list func(layout) ([]item, error)) (looked []string, way []string, err error) {
 	var refused error
 	for _, l := range c.layouts() {
-		pods, err := c.list(ctx, "pods", "--namespace="+l.namespace, "--selector="+l.selector, "--field-selector=spec.nodeName="+node)
+		pods, err := list(l)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, nil, err
@@ -216,7 +244,7 @@ func (c *Cluster) allNodes(ctx context.Context) ([]item, error) {
 	if nodes != nil {
 		return nodes, nil
 	}
-	nodes, err := c.list(ctx, "nodes")
+	nodes, err := c.list(ctx, "nodes", "--output=json")
 	if err != nil {
 		return nil, err
 	}
@@ -241,16 +269,16 @@ const maxList = 256 << 20
 // reap is how long a killed kubectl's output is waited for.
 const reap = time.Second
 
-// list runs kubectl get.
-func (c *Cluster) list(ctx context.Context, kind string, args ...string) ([]item, error) {
-	argv := append(append(c.command(), "get", kind, "--output=json"), args...)
+// list runs kubectl get, which prints a list as JSON.
+func (c *Cluster) list(ctx context.Context, what ...string) ([]item, error) {
+	argv := append(append(c.command(), "get"), what...)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.WaitDelay = reap
 	out := &limited{max: maxList}
 	words := &limited{max: 4096}
 	cmd.Stdout, cmd.Stderr = out, words
 	err := cmd.Run()
-	op := fmt.Sprintf("%s get %s", c.Command[0], kind)
+	op := fmt.Sprintf("%s get %s", c.Command[0], what[0])
 	switch {
 	case ctx.Err() != nil:
 		return nil, &Error{Op: op, Err: fmt.Errorf("no answer: %w", ctx.Err())}

@@ -95,6 +95,14 @@ func TestWay(t *testing.T) {
 			cluster: Cluster{Context: "lab", Namespace: "net", Selector: "role=ovs", Container: "b"},
 			host:    "n1", want: "--context=lab exec --stdin --namespace=net vswitch --container=b --",
 		},
+		"any pod that runs": {
+			server: kubetest.Server{Pods: []kubetest.Pod{ovnkube("ovn-kubernetes", "n1", kubetest.Container{Name: "ovn-controller", Stopped: true}),
+				ovnkube("ovn-kubernetes", "n2", running("ovn-controller")...)}},
+			want: "exec --stdin --namespace=ovn-kubernetes ovnkube-node-n2 --container=ovn-controller --",
+		},
+		"no pod at all": {
+			cluster: Cluster{Namespace: "a b", Selector: "x=y z"}, want: "find a pod: there is no pod with x=y z in a b",
+		},
 		"no such context": {
 			cluster: Cluster{Context: "other"}, host: "n1", want: `"other"`,
 		},

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,6 +107,23 @@ func (n *nodesCheck) ask(ctx context.Context, args ...string) error {
 	return nil
 }
 
+// unnamed asks the question in another way, with no other database than args name.
+func (n *nodesCheck) unnamed(ctx context.Context, args ...string) error {
+	i := slices.Index(question, "--sb")
+	cmd := exec.CommandContext(ctx, builtTool, append(question[:i:i], args...)...)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "OVN_") }), "OVN_RUNDIR=/nowhere")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("without databases: %w: %s", err, stderr.Bytes())
+	}
+	if !bytes.Equal(out, n.want) {
+		return fmt.Errorf("without databases: another answer than by an installed tool: %s%s", out, stderr.Bytes())
+	}
+	return nil
+}
+
 // kept returns the copies of the tool, and what else a push has left.
 func kept() (files []string) {
 	for _, dir := range []string{"/run", "/var/tmp", "/root"} {
@@ -174,6 +192,10 @@ func (n *nodesCheck) kube(ctx context.Context) error {
 		return err
 	}
 	if err := n.ask(ctx, "--kube=kubectl --kubeconfig="+config+" --cache-dir="+home); err != nil {
+		return err
+	}
+	// Nothing names the Southbound database: that of any pod's chassis is read, through the pod.
+	if err := n.unnamed(ctx, "--nb", lab.NBRemote, "--kube=kubectl --kubeconfig="+config+" --cache-dir="+home); err != nil {
 		return err
 	}
 	// As a plugin of kubectl, which needs no flag to reach its own cluster.
