@@ -96,7 +96,7 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 	}
 	if r.Patience > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, r.Patience)
+		ctx, cancel = context.WithTimeoutCause(ctx, r.Patience, impatient(r.Patience))
 		defer cancel()
 	}
 	if r.Reach != nil {
@@ -167,7 +167,7 @@ func (r *Remote) greet(ctx context.Context, in io.Writer, br *bufio.Reader) (str
 	}()
 	select {
 	case <-ctx.Done():
-		return "", fmt.Errorf("no answer: %w", ctx.Err())
+		return "", fmt.Errorf("no answer: %w", context.Cause(ctx))
 	case a := <-ch:
 		if strings.HasPrefix(a.line, greeting) {
 			return a.line, nil
@@ -192,6 +192,16 @@ func (r *Remote) greet(ctx context.Context, in io.Writer, br *bufio.Reader) (str
 		return "", errors.New("printed an empty line instead of the node protocol")
 	}
 }
+
+// impatient is the time in which a node has not answered, while the run goes on.
+type impatient time.Duration
+
+func (e impatient) Error() string {
+	return fmt.Sprintf("its part of the run's time, %v, is over", time.Duration(e).Round(time.Millisecond))
+}
+
+// Unwrap returns context.DeadlineExceeded.
+func (e impatient) Unwrap() error { return context.DeadlineExceeded }
 
 func clip(s string, n int) string {
 	if len(s) > n {

@@ -65,7 +65,12 @@ func TestPatience(t *testing.T) {
 			set(r)
 			ctx := within(t, time.Minute)
 			_, err := r.Info(ctx)
-			wantError(t, err, "context deadline exceeded")
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("no deadline: %v", err)
+			}
+			if want := "no answer: its part of the run's time, 200ms, is over"; r.Reach == nil {
+				wantError(t, err, want)
+			}
 			if ctx.Err() != nil {
 				t.Error("the whole run's time is over")
 			}
