@@ -27,7 +27,8 @@ type WhatIfReport struct {
 type WhatIfCounts struct {
 	Connections WhatIfFates `json:"connections"` // live connections
 	Pairs       WhatIfFates `json:"pairs"`       // pairs that were asked
-	// Closing is the number of live connections that both sides have closed: they were not compared.
+	// Closing is the number of live connections that both sides have closed: they were not
+	// compared.
 	Closing int `json:"closing"`
 }
 
@@ -76,10 +77,10 @@ type WhatIfConnection struct {
 
 // WhatIfPair is an asked pair to which a change makes a difference.
 type WhatIfPair struct {
-	Fate  Fate   `json:"fate"`
-	Text  string `json:"text"` // the question, for people
-	From  string `json:"from"` // logical port at which it enters
-	To    string `json:"to"`   // destination as asked for
+	Fate Fate   `json:"fate"`
+	Text string `json:"text"` // the question, for people
+	From string `json:"from"` // logical port at which it enters
+	To   string `json:"to"`   // destination as asked for
 	// Proto is the protocol; absent if no packet was traced.
 	Proto string `json:"proto,omitempty"`
 	// Before is the end of the packet that decides now, and After with the change.

@@ -5,8 +5,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// Taken is conntrack entries that were read elsewhere, and the model that works on them: for daemons
-// of which the own datapath carries no packets.
+// Taken is conntrack entries that were read elsewhere, and the model that works on them: for
+// daemons of which the own datapath carries no packets.
 type Taken struct {
 	Table   ctstate.Table
 	Tracker ctstate.Tracker

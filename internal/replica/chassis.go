@@ -29,8 +29,8 @@ type chassis struct {
 // underlayBridge is the bridge of a copied chassis that tunnels leave by.
 const underlayBridge = "room-underlay"
 
-// startChassis copies a chassis: row is its Chassis row, and the others are those that it has tunnels
-// to.
+// startChassis copies a chassis: row is its Chassis row, and the others are those that it has
+// tunnels to.
 func (r *Replica) startChassis(ctx context.Context, name string, info *node.Info, rows []*ovn.Chassis) error {
 	i := slices.IndexFunc(rows, func(c *ovn.Chassis) bool { return c.Name == name })
 	if i < 0 {

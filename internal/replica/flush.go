@@ -10,14 +10,14 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
-// Flush is a request of ovn-controller to remove conntrack entries (NXT_CT_FLUSH_ZONE, NXT_CT_FLUSH),
-// as Open vSwitch executes it. What is not set selects every entry.
+// Flush is a request of ovn-controller to remove conntrack entries (NXT_CT_FLUSH_ZONE,
+// NXT_CT_FLUSH), as Open vSwitch executes it. What is not set selects every entry.
 type Flush struct {
 	Text  string // as Open vSwitch writes it
 	Zone  uint16 // 0: every zone
 	Proto uint8  // 0: every protocol, where only the zone is given
-	// Orig and Reply are the parts of the entry's tuples that must be equal: addresses that are valid,
-	// ports and ICMP numbers that are not 0.
+	// Orig and Reply are the parts of the entry's tuples that must be equal: addresses that are
+	// valid, ports and ICMP numbers that are not 0.
 	Orig, Reply FlushTuple
 	Mark        masked
 	Label       masked
@@ -83,8 +83,8 @@ func parseFlushes(log string) ([]Flush, error) {
 	return out, nil
 }
 
-// parseFlush reads a request as ct_dpif_flush and ct_dpif_flush_tuple write it: "zone 7", "<all>", or
-// "zone=0 mark=0x1/0x1 labels=0x2 'ORIGINAL,ct_nw_proto=6' 'REPLY'" (ofp_ct_match_format).
+// parseFlush reads a request as ct_dpif_flush and ct_dpif_flush_tuple write it: "zone 7", "<all>",
+// or "zone=0 mark=0x1/0x1 labels=0x2 'ORIGINAL,ct_nw_proto=6' 'REPLY'" (ofp_ct_match_format).
 func parseFlush(text string) (Flush, error) {
 	f := Flush{Text: text}
 	if text == "<all>" {

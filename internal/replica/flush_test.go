@@ -55,8 +55,8 @@ func TestFlush(t *testing.T) {
 	}
 }
 
-// What is read selects no more than what is written: an entry that a request with a zone removes is in
-// that zone.
+// What is read selects no more than what is written: an entry that a request with a zone removes is
+// in that zone.
 func FuzzParseFlush(f *testing.F) {
 	f.Add("zone 12")
 	f.Add("zone=3 mark=0x1/0x3 labels=0x1/0xff 'ct_nw_src=1.2.3.4,ct_nw_dst=0.0.0.0,ct_tp_src=0,ct_tp_dst=80,ct_nw_proto=6' 'ct_nw_src=::,ct_nw_dst=::,ct_tp_src=0,ct_tp_dst=0'")

@@ -159,8 +159,8 @@ const settleStep = 20 * time.Millisecond
 // for.
 func (r *Replica) Settle(ctx context.Context) error {
 	for quiet := 0; quiet < 2; {
-		// A chassis that claims or releases a port gives northd something to do again: two rounds in a
-		// row must change nothing.
+		// A chassis that claims or releases a port gives northd something to do again: two rounds
+		// in a row must change nothing.
 		before, err := r.places(ctx)
 		if err != nil {
 			return err

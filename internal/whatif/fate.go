@@ -26,14 +26,14 @@ type place struct {
 // passage is what becomes of one packet of a connection.
 type passage struct {
 	verdict engine.Verdict
-	// ways are where it arrives, sorted, in each outcome of undetermined choices, each once; none where
-	// it does not arrive, or where that is not determined.
+	// ways are where it arrives, sorted, in each outcome of undetermined choices, each once; none
+	// where it does not arrive, or where that is not determined.
 	ways  [][]place
 	trace *driver.Trace  // nil where it cannot enter
 	at    *driver.Branch // by which it arrives; nil where it does not
 	why   string         // why it cannot enter
-	// waits is the destination of a packet that waits until somebody answers for that address; the zero
-	// AddrPort for any other.
+	// waits is the destination of a packet that waits until somebody answers for that address; the
+	// zero AddrPort for any other.
 	waits netip.AddrPort
 	// nobody says that a packet waits for an answer that nobody will give: it is lost.
 	nobody bool
@@ -88,8 +88,8 @@ func passageOf(t *driver.Trace, dead func(chassis string) bool) passage {
 	return p
 }
 
-// choiceText begins the reason of what a choice decides that cannot be known from outside, as one by a
-// hash.
+// choiceText begins the reason of what a choice decides that cannot be known from outside, as one
+// by a hash.
 const choiceText = "an undetermined choice decides "
 
 // same compares where a packet arrives: certain is false if it depends on an undetermined choice.
@@ -168,8 +168,8 @@ func (b *both) unknown() bool {
 }
 
 // fateOf compares a connection before and after a change. direction is that of the packet that
-// decides; empty where nothing differs. strict says that the ends keep a state of their own, so that
-// a packet that arrives at another one, or with another address, is lost: TCP and SCTP do.
+// decides; empty where nothing differs. strict says that the ends keep a state of their own, so
+// that a packet that arrives at another one, or with another address, is lost: TCP and SCTP do.
 func fateOf(before, after *both, strict bool) (fate report.Fate, direction report.Direction) {
 	side := func(b *both) report.Direction {
 		if !b.original.passes() {

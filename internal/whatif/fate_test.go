@@ -53,7 +53,8 @@ func TestFate(t *testing.T) {
 		{works, both{original: unknown, reply: back}, true, report.FateUnknown, report.DirectionOriginal},
 		{works, both{original: there, reply: unknown}, true, report.FateUnknown, report.DirectionReply},
 		{both{original: unknown}, works, true, report.FateUnknown, report.DirectionOriginal},
-		// The client's packet is lost for sure: that the server's is not determined does not matter.
+		// The client's packet is lost for sure: that the server's is not determined does not
+		// matter.
 		{works, both{original: dropped, reply: unknown}, true, report.FateDies, report.DirectionOriginal},
 		{both{original: there, oneWay: true}, both{original: there, oneWay: true}, false, report.FateGoesOn, ""},
 		{both{original: there, oneWay: true}, both{original: dropped, oneWay: true}, false, report.FateDies, report.DirectionOriginal},
@@ -64,8 +65,8 @@ func TestFate(t *testing.T) {
 	}
 }
 
-// A packet for which OVN asks for the next hop does not arrive where it did, whoever answers, if that
-// hop is its destination and another than the one before.
+// A packet for which OVN asks for the next hop does not arrive where it did, whoever answers, if
+// that hop is its destination and another than the one before.
 func TestWaits(t *testing.T) {
 	waiting := func(dst, asks string, outlook driver.OutlookKind) passage {
 		b := &driver.Branch{Verdict: engine.Controller, Packet: packet.Packet{Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr(dst), SrcPort: 1, DstPort: 2},
@@ -92,8 +93,8 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-// A packet that passes a chassis that is down is lost; one whose way an undetermined choice decides is
-// unknown.
+// A packet that passes a chassis that is down is lost; one whose way an undetermined choice decides
+// is unknown.
 func TestPassage(t *testing.T) {
 	there := at("b", "10.0.0.1", "10.0.0.2")
 	there.trace.Hops = []*driver.Hop{{Chassis: "hv1"}, {Chassis: "hv2"}}

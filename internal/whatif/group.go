@@ -10,9 +10,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Connections that differ in nothing but the client's port have one fate, if the look-ups on their way
-// depend on no bit of the port in which they differ: Open vSwitch says so, in the megaflow of each
-// segment. One of them is traced then.
+// Connections that differ in nothing but the client's port have one fate, if the look-ups on their
+// way depend on no bit of the port in which they differ: Open vSwitch says so, in the megaflow of
+// each segment. One of them is traced then.
 
 // group is such connections, as far as they were traced: before, and with the change.
 type group struct{ before, after []sample }
@@ -34,8 +34,8 @@ func find(list []sample, l *live) *sample {
 	return nil
 }
 
-// maxSamples bounds the samples of a group: where every port has a fate of its own, comparing them costs
-// more than it saves.
+// maxSamples bounds the samples of a group: where every port has a fate of its own, comparing them
+// costs more than it saves.
 const maxSamples = 64
 
 // add keeps a connection that was traced, if its fate may be that of others.
@@ -46,8 +46,8 @@ func add(list []sample, l *live, b *both) []sample {
 	return list
 }
 
-// groupKey is everything that connections of a group have in common: the packet without its port, and
-// every entry without it. It is empty for a connection that has no group.
+// groupKey is everything that connections of a group have in common: the packet without its port,
+// and every entry without it. It is empty for a connection that has no group.
 func groupKey(l *live) string {
 	p := l.packet
 	if !ctstate.HasPorts(p.Proto) || l.why != "" {
@@ -109,8 +109,8 @@ func portMask(b *both) (mask uint16, ok bool) {
 	return mask, true
 }
 
-// matched returns the bits of the transport port of one side ("src" or "dst") that a megaflow matches;
-// ok is false if there is no megaflow, or if it matches a hash of the headers.
+// matched returns the bits of the transport port of one side ("src" or "dst") that a megaflow
+// matches; ok is false if there is no megaflow, or if it matches a hash of the headers.
 func matched(mega, side string) (mask uint16, ok bool) {
 	for _, field := range strings.Split(mega, ",") {
 		key, value, _ := strings.Cut(strings.TrimSpace(field), "=")

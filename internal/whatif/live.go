@@ -118,7 +118,8 @@ func packetOf(c *connection.Connection) packet.Packet {
 }
 
 // client returns the port that has the connection's source address: the owner of its first zone, of
-// another, or the only one with the address. n is how many may be it; 0 for a client outside of OVN.
+// another, or the only one with the address. n is how many may be it; 0 for a client outside of
+// OVN.
 func (c *clients) client(l *live) (port *inventory.Port, n int) {
 	src := l.conn.Orig().Src.Addr()
 	var found []*inventory.Port
@@ -176,8 +177,8 @@ func (c *clients) fromVIF(ctx context.Context, l *live, port *inventory.Port) er
 // outsideMAC is the source of packets from a host that OVN does not own: nothing depends on it.
 var outsideMAC = packet.MAC{0x02, 0, 0, 0, 0xfe, 0x01}
 
-// outside finds where a packet from outside of OVN enters: the provider network of a router that has
-// the connection in its zones, and the MAC address that answers there for its destination.
+// outside finds where a packet from outside of OVN enters: the provider network of a router that
+// has the connection in its zones, and the MAC address that answers there for its destination.
 func (c *clients) outside(l *live) error {
 	l.packet.EthSrc = outsideMAC
 	for _, leg := range l.conn.Legs {

@@ -19,9 +19,9 @@ type passer struct {
 	down func(chassis string) bool
 }
 
-// pass traces the client's next packet, and the server's: from where the client's arrives now, which
-// is answered from there whatever the change does to the client's. before is nil for the state
-// before the change.
+// pass traces the client's next packet, and the server's: from where the client's arrives now,
+// which is answered from there whatever the change does to the client's. before is nil for the
+// state before the change.
 func (p *passer) pass(ctx context.Context, l *live, before *both) (both, error) {
 	out := both{oneWay: oneWay(&l.conn)}
 	if l.why != "" {

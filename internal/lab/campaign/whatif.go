@@ -187,8 +187,8 @@ func (r *Runner) talks(ctx context.Context, flows []Flow) ([]*talk, error) {
 // (lib/conntrack.c: conn_update_state) on some packets whose translation has gone.
 const crashTime = 700 * time.Millisecond
 
-// speakTries is how often a packet that does not arrive is sent: on a busy machine the probe may miss
-// one.
+// speakTries is how often a packet that does not arrive is sent: on a busy machine the probe may
+// miss one.
 const speakTries = 2
 
 // speak sends the next packets of a connection and returns where they arrive, and as what; empty
@@ -208,8 +208,8 @@ func (r *Runner) speak(ctx context.Context, t *talk) (out [2]string, err error) 
 	return out, nil
 }
 
-// arrivals returns where a packet arrived and with which addresses. The chassis by which it leaves for
-// the physical network makes no difference to who receives it.
+// arrivals returns where a packet arrived and with which addresses. The chassis by which it leaves
+// for the physical network makes no difference to who receives it.
 func arrivals(real *probe.Reality) string {
 	var out []string
 	for _, e := range real.Ends {
