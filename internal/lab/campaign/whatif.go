@@ -122,12 +122,16 @@ func (r *Runner) predicted(ctx context.Context, c Change) (score WhatIfScore, li
 	if err != nil {
 		return score, nil, err
 	}
+	quiet := r.goOn(ctx, talks)
 	answer, err := r.askWhatIf(ctx, c.Apply)
-	if err != nil {
+	if err == nil {
+		r.dirty = true
+		err = r.change(ctx, c.Apply, true)
+	}
+	quiet()
+	if answer == nil {
 		return score, nil, err
 	}
-	r.dirty = true
-	err = r.change(ctx, c.Apply, true)
 	if err == nil {
 		score, lines, err = r.compareTalks(ctx, talks, answer)
 	}
@@ -135,6 +139,41 @@ func (r *Runner) predicted(ctx context.Context, c Change) (score WhatIfScore, li
 	defer stop()
 	r.dirty = true
 	return score, lines, errors.Join(err, r.change(cctx, c.Undo, true))
+}
+
+// goOnPause is the time between two packets of a connection: the userspace datapath forgets an answered
+// echo request after 30 s (lib/conntrack-tp.c: ICMP_REPLY).
+const goOnPause = 4 * time.Second
+
+// emit sends the next packets of both ends of connections, and does not wait for what becomes of them.
+func (r *Runner) emit(talks []*talk) {
+	for _, t := range talks {
+		for _, p := range t.next {
+			_ = r.Probe.Emit(p) // one that is lost does no harm: more follow
+		}
+	}
+}
+
+// goOn lets both ends of connections go on sending, until quiet is called.
+func (r *Runner) goOn(ctx context.Context, talks []*talk) (quiet func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			r.emit(talks)
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(goOnPause):
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+		time.Sleep(300 * time.Millisecond) // until the last of them have arrived
+	}
 }
 
 // talks makes a connection of each flow. Those that no chassis has an entry of are no live
@@ -164,6 +203,7 @@ func (r *Runner) talks(ctx context.Context, flows []Flow) ([]*talk, error) {
 			continue // the set-up does not let it through: it never lives
 		}
 		out = append(out, t)
+		r.emit(out) // so that none of them ends before all are made
 	}
 	entries, err := r.Probe.Entries()
 	if err != nil {
