@@ -57,9 +57,10 @@ var allowed = map[string][]string{
 	"internal/ctpack":     {"ctstate"},
 	"internal/ctjournal":  {"ctstate", "internal/ctnetlink", "internal/nodens", "internal/syntax"},
 	"internal/rebuild":    {"internal/unixctl", "internal/ovsdb", "internal/pinctrl"},
+	"internal/ctlist":     {"ctstate", "internal/syntax"},
 	"internal/archive":    nil,
 	"internal/sosreport":  {"internal/archive", "internal/rebuild"},
-	"internal/offline":    {"internal/archive", "internal/ctdpif", "internal/failure", "internal/node", "internal/ovn", "internal/ovsdb", "internal/rebuild", "internal/sosreport"},
+	"internal/offline":    {"internal/archive", "internal/ctdpif", "internal/failure", "internal/node", "internal/ovn", "internal/ovsdb", "internal/rebuild", "internal/sosreport", "internal/ctlist"},
 
 	// OVN: its databases, its language, its controller.
 	"internal/ovsdb":     {"internal/failure"},
@@ -72,8 +73,7 @@ var allowed = map[string][]string{
 	"internal/pinctrl":   {"engine/packet", "internal/ofreplay", "internal/openflow", "internal/syntax"},
 
 	// One chassis, and traces over several.
-	"internal/node": {"ctstate", "engine", "engine/vswitchd", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/dpif", "internal/failure", "internal/nodens",
-		"internal/odp", "internal/ovn", "internal/ovsdb", "internal/pcapfilter", "internal/pktsock", "internal/syntax", "internal/unixctl"},
+	"internal/node":       {"ctstate", "engine", "engine/vswitchd", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/dpif", "internal/failure", "internal/nodens", "internal/odp", "internal/ovn", "internal/ovsdb", "internal/pcapfilter", "internal/pktsock", "internal/syntax", "internal/unixctl", "internal/ctlist"},
 	"internal/connection": {"ctstate", "internal/ctpack", "internal/ovnexpr", "internal/u128"},
 	"internal/driver":     {"ctstate", "engine", "engine/packet", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},
 	"internal/session":    {"ctstate", "engine", "engine/packet", "internal/driver"},

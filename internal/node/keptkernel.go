@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -9,12 +10,16 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctlist"
 )
 
 // keptKernel is the kernel's table as dpctl/dump-conntrack -m has printed it. A zone is read at its
 // first look-up. It is safe for concurrent use.
 type keptKernel struct {
-	dump *ctdpif.Recorded
+	of     string
+	dump   *ctdpif.Recorded
+	listed *ctlist.List // nil without
+	lacks  string       // why dump may lack entries
 
 	mu    sync.Mutex
 	zones map[uint16]*keptZone
@@ -68,7 +73,35 @@ func (k *keptKernel) Lookup(ctx context.Context, zone uint16, t ctstate.Tuple) (
 		return ctstate.Entry{}, &ctstate.LookupError{Zone: zone, Tuple: t, Err: err}
 	}
 	e, err := z.MemTable.Lookup(ctx, zone, t)
+	if k.listed == nil {
+		return e, z.miss(zone, t, err)
+	}
+	also, listed := k.listed.Find(zone, t)
+	switch {
+	case err == nil && listed && also.Orig == e.Orig:
+		enrich(&e, &also)
+	case errors.Is(err, ctstate.ErrNotFound) && listed:
+		return e, &ctstate.LookupError{Zone: zone, Tuple: t, Err: &NotCollectedError{k.of,
+			"conntrack -L lists it, which shows no labels, and dpctl/dump-conntrack does not: " + cmp.Or(k.lacks, "they were taken at different times")}}
+	}
 	return e, z.miss(zone, t, err)
+}
+
+// enrich adds what only conntrack -L shows: the timeout and the kernel's own state.
+func enrich(e *ctstate.Entry, also *ctlist.Entry) {
+	e.Timeout, e.HasTimeout = also.Timeout, also.HasTimeout
+	if e.Helper == "" {
+		e.Helper = also.Helper
+	}
+	if e.TCP == nil {
+		return
+	}
+	var state ctstate.TCPState
+	if state.UnmarshalText([]byte(also.State)) == nil {
+		tcp := *e.TCP
+		tcp.State = state
+		e.TCP = &tcp
+	}
 }
 
 // miss makes a miss unknown where a line could not be read.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctlist"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
 )
@@ -41,6 +42,8 @@ type Kept struct {
 	// Lacks says why an entry may be missing, so that a look-up without result answers nothing; empty
 	// if none is.
 	Lacks string
+	// Listed is what conntrack -L has listed of a kernel's table; nil without.
+	Listed *ctlist.List
 	// Fragments is the text of dpctl/ipf-get-status; empty if unknown.
 	Fragments string
 }
@@ -160,6 +163,9 @@ type lacking struct {
 }
 
 func (l lacking) missed(zone uint16, t ctstate.Tuple, err error) error {
+	if k, ok := l.table.(*keptKernel); ok && k.listed != nil && k.listed.Knows(t) {
+		return err // the other list of the table has it neither
+	}
 	if errors.Is(err, ctstate.ErrNotFound) {
 		err = &ctstate.LookupError{Zone: zone, Tuple: t, Err: &NotCollectedError{l.of, l.why}}
 	}
@@ -198,7 +204,7 @@ func (r *Replica) kernel(dp string) (ctstate.Table, ctstate.Tracker) {
 	set := ctnetlink.SettingsOf(r.Sysctls)
 	model(k, &set)
 	kept := r.kept(dp)
-	var t table = &keptKernel{dump: kept.dump(), zones: map[uint16]*keptZone{}}
+	var t table = &keptKernel{of: r.Of, dump: kept.dump(), listed: kept.Listed, lacks: kept.Lacks, zones: map[uint16]*keptZone{}}
 	if kept.Lacks != "" {
 		t = lackingKernel{lacking{t, r.Of, kept.Lacks}}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/archive"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctlist"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -299,6 +300,15 @@ func (c *chassis) kept(dp string) *node.Kept {
 	k := &node.Kept{Lacks: p.Lacks()}
 	if h.Fragments != nil {
 		k.Fragments = text(h.Fragments(dp))
+	}
+	if h.Listed.There() && strings.HasPrefix(dp, "system@") {
+		if in, err := h.Listed.Open(); err == nil {
+			k.Listed, err = ctlist.Read(in)
+			in.Close()
+			if err != nil {
+				k.Listed = nil // without it, only timeouts are not known
+			}
+		}
 	}
 	if p.There() {
 		k.Dump = &ctdpif.Recorded{Open: p.Open}

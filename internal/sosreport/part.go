@@ -27,6 +27,7 @@ var (
 	macShape   = shape{header: regexp.MustCompile(`^\s*port\s+VLAN\s+MAC`), line: regexp.MustCompile(`^\s*(\d+|LOCAL)\s`)}
 	routeShape = shape{header: regexp.MustCompile(`^Route Table:`), line: regexp.MustCompile(`^(Cached|User):`)}
 	neighShape = shape{header: regexp.MustCompile(`^IP\s+MAC\s+Bridge`), line: regexp.MustCompile(`^[0-9a-fA-F.:]+\s`)}
+	listShape  = shape{line: regexp.MustCompile(`^ipv[46]\s`), empty: true}
 	connShape  = shape{line: regexp.MustCompile(`^[a-z0-9]+,orig=\(`), bare: true, empty: true}
 	rowShape   = shape{line: regexp.MustCompile(`^_uuid\s*:`), empty: true}
 	anyShape   = shape{}
@@ -34,7 +35,7 @@ var (
 
 var (
 	// remark is a line that a program has written to its log, on standard error.
-	remark = regexp.MustCompile(`^\d{4}-\d\d-\d\dT[\d:.]+Z\|\d+\|`)
+	remark = regexp.MustCompile(`^\d{4}-\d\d-\d\dT[\d:.]+Z\|\d+\||^conntrack .* flow entries have been shown\.$`)
 	// complaint is an error message of a program instead of its output.
 	complaint = regexp.MustCompile(`^(ovs-[a-z]+|ovn-[a-z]+|conntrack( v[\d.]+ \(conntrack-tools\))?|bash|sh|/[\w/.-]+|ip|sysctl|timeout|exec):? `)
 )

@@ -116,7 +116,7 @@ func (r *reader) openvswitch() {
 	h.Neighbours = r.firstOf(neighShape, "ovs-appctl tnl/arp/show", "ovs-appctl tnl/neigh/show")
 	h.Conntrack = r.conntrack
 	h.Fragments = func(dp string) *rebuild.Part { return r.part(anyShape, "ovs-appctl dpctl/ipf-get-status "+dp) }
-	h.Listed = r.part(shape{empty: true}, "conntrack -L -o extended")
+	h.Listed = r.part(listShape, "conntrack -L -o extended")
 	h.Sysctls = r.sysctls()
 }
 
@@ -154,8 +154,8 @@ func (r *reader) fullest(s shape, cmd string, versions []string) *rebuild.Part {
 	for _, v := range versions {
 		p := r.part(s, "ovs-ofctl "+v+cmd)
 		if !p.There() {
-			// A program's own words say more than that a file is not there.
-			if absent == nil || strings.Contains(p.Missing, "instead") {
+			// What is wrong with a file says more than that another one is not there.
+			if absent == nil || absent.Path == "" {
 				absent = p
 			}
 			continue

@@ -1,0 +1,113 @@
+package node
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctlist"
+)
+
+// keptDump is a kernel's table as dpctl/dump-conntrack -m prints it.
+const keptDump = `tcp,orig=(src=10.0.0.3,dst=30.0.0.10,sport=4000,dport=80),reply=(src=20.0.0.4,dst=10.0.0.3,sport=8080,dport=4000),id=1,zone=7,status=SEEN_REPLY|ASSURED|CONFIRMED|DST_NAT|DST_NAT_DONE,mark=2,labels=0x1,protoinfo=(state_orig=CLOSING,state_reply=CLOSING,flags_orig=WINDOW_SCALE|SACK_PERM,flags_reply=WINDOW_SCALE|SACK_PERM)
+udp,orig=(src=10.0.0.3,dst=10.0.0.4,sport=53,dport=54),reply=(src=10.0.0.4,dst=10.0.0.3,sport=54,dport=53),id=2,zone=8,status=CONFIRMED
+`
+
+// keptList is what conntrack -L shows of it, with an entry more.
+const keptList = `ipv4     2 tcp      6 97 CLOSE src=10.0.0.3 dst=30.0.0.10 sport=4000 dport=80 src=20.0.0.4 dst=10.0.0.3 sport=8080 dport=4000 [ASSURED] mark=2 zone=7 use=1
+ipv4     2 udp      17 47 src=10.0.0.3 dst=10.0.0.4 sport=53 dport=54 [UNREPLIED] src=10.0.0.4 dst=10.0.0.3 sport=54 dport=53 mark=0 zone=8 use=1
+ipv4     2 udp      17 29 src=10.0.0.5 dst=10.0.0.6 sport=1 dport=2 [UNREPLIED] src=10.0.0.6 dst=10.0.0.5 sport=2 dport=1 mark=0 zone=8 use=1
+conntrack v1.4.7 (conntrack-tools): 3 flow entries have been shown.
+`
+
+func keptTuple(proto uint8, src, dst string) ctstate.Tuple {
+	return ctstate.Tuple{Proto: proto, Src: netip.MustParseAddrPort(src), Dst: netip.MustParseAddrPort(dst)}
+}
+
+func keptTable(t *testing.T, dump, list, lacks string) ctstate.Table {
+	t.Helper()
+	k := &Kept{Dump: &ctdpif.Recorded{Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(dump)), nil }}, Lacks: lacks}
+	if list != "" {
+		l, err := ctlist.Read(strings.NewReader(list))
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.Listed = l
+	}
+	r := &Replica{Of: "hv1", Kernel: "6.1.0-13-amd64", Table: func(string) *Kept { return k }}
+	table, _ := r.kernel("system@ovs-system")
+	return table
+}
+
+// A kept table answers as far as it is whole: an entry of the dump counts, with the timeout and the
+// state of the list; a miss counts if one of the two is whole; an entry of the list alone is unknown.
+func TestKeptKernel(t *testing.T) {
+	conn := keptTuple(6, "20.0.0.4:8080", "10.0.0.3:4000")
+	alone, none := keptTuple(17, "10.0.0.5:1", "10.0.0.6:2"), keptTuple(17, "10.0.0.5:9", "10.0.0.6:9")
+	cut := strings.Replace(keptList, "3 flow", "9 flow", 1)
+	for _, c := range []struct {
+		name, list, lacks string
+		alone, none       string // "none", "unknown"
+	}{
+		{"whole", "", "", "none", "none"},
+		{"whole and listed", keptList, "", "unknown", "none"},
+		{"cut", "", "it is cut", "unknown", "unknown"},
+		{"cut, listed", keptList, "it is cut", "unknown", "none"},
+		{"cut, listed and cut", cut, "it is cut", "unknown", "unknown"},
+	} {
+		table := keptTable(t, keptDump, c.list, c.lacks)
+		e, err := table.Lookup(t.Context(), 7, conn)
+		if err != nil || e.Orig != keptTuple(6, "10.0.0.3:4000", "30.0.0.10:80") || e.TCP == nil || e.TCP.State != ctstate.TCPClose ||
+			e.Source != ctstate.FromKernel || e.Label.Lo != 1 || e.Mark != 2 || e.HasTimeout != (c.list != "") || c.list != "" && e.Timeout != 97 {
+			t.Errorf("%s: %+v, %v", c.name, e, err)
+		}
+		for what, x := range map[string]struct {
+			t    ctstate.Tuple
+			want string
+		}{"listed alone": {alone, c.alone}, "not there": {none, c.none}} {
+			_, err := table.Lookup(t.Context(), 8, x.t)
+			got := "unknown"
+			if errors.Is(err, ctstate.ErrNotFound) {
+				got = "none"
+			}
+			var nc *NotCollectedError
+			if got != x.want || got == "unknown" && !errors.As(err, &nc) {
+				t.Errorf("%s, %s: %s (%v), want %s", c.name, what, got, err, x.want)
+			}
+		}
+	}
+}
+
+// A line that cannot be read makes the misses of its zone unknown, and of all zones if it has none.
+func TestKeptUnreadable(t *testing.T) {
+	none := keptTuple(17, "10.0.0.5:9", "10.0.0.6:9")
+	for dump, want := range map[string]map[uint16]bool{
+		keptDump + "garbage\n":                                     {8: true, 9: true},
+		keptDump + "udp,orig=(src=1.1.1.1,dst=x),id=3,zone=9\n":    {8: false, 9: true},
+		keptDump + "udp,orig=(src=1.1.1.1,dst=2.2.2.2),id=3,zone=": {8: false, 9: false},
+	} {
+		for zone, unknown := range want {
+			_, err := keptTable(t, dump, "", "").Lookup(t.Context(), zone, none)
+			if errors.Is(err, ctstate.ErrNotFound) == unknown {
+				t.Errorf("%q: zone %d: %v", dump[len(keptDump):], zone, err)
+			}
+		}
+	}
+}
+
+// Nothing can be sent, changed or watched on a rebuilt machine.
+func TestReplicaOnlyAnswers(t *testing.T) {
+	s := NewService(Options{Replica: &Replica{Of: "hv1"}})
+	_, commit := s.Commit(t.Context(), CommitRequest{})
+	_, capture := s.Capture(t.Context(), CaptureRequest{})
+	_, watch := s.Watch(t.Context(), WatchRequest{}, nil)
+	for what, err := range map[string]error{"commit": commit, "capture": capture, "watch": watch, "inject": s.Inject(t.Context(), InjectRequest{})} {
+		if !errors.Is(err, errReplica) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

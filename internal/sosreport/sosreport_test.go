@@ -1,0 +1,216 @@
+package sosreport
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/archive"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
+)
+
+const (
+	flows5  = "OFPST_FLOW reply (OF1.5) (xid=0x2):\n cookie=0x1, duration=1s, table=0, n_packets=0, n_bytes=0, priority=1 actions=drop\n"
+	entries = "udp,orig=(src=10.0.0.3,dst=10.0.0.4,sport=53,dport=54),reply=(src=10.0.0.4,dst=10.0.0.3,sport=54,dport=53),id=2,zone=8,status=CONFIRMED\n"
+)
+
+// report writes a sosreport of these files, and opens it. A content "-> X" is a link to X.
+func report(t *testing.T, files map[string]string) *archive.Tree {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "sosreport-x")
+	if _, ok := files["etc/openvswitch/conf.db"]; !ok {
+		files["etc/openvswitch/conf.db"] = "OVSDB JSON 2 da39a3ee5e6b4b0d3255bfef95601890afd80709\n{}"
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if target, ok := strings.CutPrefix(text, "-> "); ok {
+			err = os.Symlink(target, path)
+		} else {
+			err = os.WriteFile(path, []byte(text), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree, err := archive.Open(t.Context(), dir, nil, Reader{}.Wants, archive.DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tree.Close() })
+	return tree
+}
+
+func read(t *testing.T, files map[string]string) *rebuild.Host {
+	t.Helper()
+	h, err := Reader{}.Read(report(t, files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+const ovs = "sos_commands/openvswitch/"
+
+// Each way in which a dump can be less than it should is seen, and named.
+func TestLacks(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		want  string // in what the flows lack; empty if they are whole
+	}{
+		{"whole", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": flows5}, ""},
+		{"warned", map[string]string{ovs + "ovs-ofctl_dump-flows_br-int": "2026-11-29T18:14:40Z|00001|vconn|WARN|version\n" + flows5}, ""},
+		{"absent", map[string]string{ovs + "ovs-ofctl_dump-flows_br-ex": flows5}, "has no output of"},
+		{"empty", map[string]string{ovs + "ovs-ofctl_dump-flows_br-int": ""}, "is empty"},
+		{"message", map[string]string{ovs + "ovs-ofctl_dump-flows_br-int": "ovs-ofctl: br-int is not a bridge or a socket\n"}, "error message instead: ovs-ofctl: br-int is not a bridge"},
+		{"torn", map[string]string{ovs + "ovs-ofctl_dump-flows_br-int": strings.TrimSuffix(flows5, "\n")}, "ends in the middle of a line"},
+		{"headless", map[string]string{ovs + "ovs-ofctl_dump-flows_br-int": flows5[40:]}, "the beginning of"},
+		{"tailed", map[string]string{
+			ovs + "ovs-ofctl_dump-flows_br-int":                          "-> ../../sos_strings/openvswitch/ovs-ofctl_dump-flows_br-int.tailed",
+			"sos_strings/openvswitch/ovs-ofctl_dump-flows_br-int.tailed": flows5,
+		}, "only the end"},
+		{"truncated", map[string]string{
+			ovs + "ovs-ofctl_dump-flows_br-int": flows5,
+			"sos_reports/manifest.json":         `{"components":{"report":{"plugins":{"openvswitch":{"commands":[{"exec":"/usr/bin/ovs-ofctl dump-flows br-int","filepath":"` + ovs + `ovs-ofctl_dump-flows_br-int","truncated":true,"return_code":0}]}}}}}`,
+		}, "only the end"},
+		{"fewer", map[string]string{
+			ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": flows5,
+			ovs + "ovs-ofctl_-O_OpenFlow13_dump-flows_br-int": strings.TrimSuffix(flows5+flows5[36:], "\n"),
+			ovs + "ovs-ofctl_-O_OpenFlow10_dump-flows_br-int": flows5 + flows5[36:] + flows5[36:80],
+		}, "another dump of them"},
+		{"fullest", map[string]string{
+			ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": flows5,
+			ovs + "ovs-ofctl_-O_OpenFlow13_dump-flows_br-int": flows5 + flows5[36:],
+		}, ""},
+	} {
+		b := read(t, c.files).Bridge("br-int")
+		got := b.Flows.Lacks()
+		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+		if c.name == "fullest" && b.Flows.Count != 2 {
+			t.Errorf("the dump with %d flows was taken", b.Flows.Count)
+		}
+	}
+}
+
+// The connections are all there if nothing speaks against it.
+func TestConnections(t *testing.T) {
+	dump, stats := ovs+"ovs-appctl_dpctl.dump-conntrack_-m_netdev_ovs-netdev", ovs+"ovs-appctl_dpctl.ct-stats-show_-m_netdev_ovs-netdev"
+	manifest := `{"components":{"report":{"plugins":{"openvswitch":{"commands":[{"exec":"ovs-appctl dpctl/dump-conntrack -m netdev@ovs-netdev","filepath":"` + dump + `","return_code":0}]}}}}}`
+	for _, c := range []struct {
+		name, dump, stats, manifest, want string
+	}{
+		{"counted", entries, "Connections Stats:\n    Total: 1\n", "", ""},
+		{"fewer", entries, "Connections Stats:\n    Total: 2\n", "", "has counted 2"},
+		{"not counted", entries, "", "", ""},
+		{"none, counted", "", "    Total: 0\n", "", ""},
+		{"none, listed", "", "", manifest, ""},
+		{"none", "", "", "", "nothing else says"},
+		{"torn", entries[:60], "", "", "in the middle of a line"},
+		{"headless", entries[60:], "", "", "not one of its items"},
+		{"message", "ovs-appctl: cannot read pidfile\n", "", "", "error message instead"},
+	} {
+		files := map[string]string{dump: c.dump}
+		if c.stats != "" {
+			files[stats] = c.stats
+		}
+		if c.manifest != "" {
+			files["sos_reports/manifest.json"] = c.manifest
+		}
+		got := read(t, files).Conntrack("netdev@ovs-netdev").Lacks()
+		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// A cleaned report, one with nothing of use, and a cut database are refused.
+func TestRefused(t *testing.T) {
+	var cleaned *CleanedError
+	_, err := Reader{}.Read(report(t, map[string]string{ovs + "ovs-vsctl_-t_5_list_interface": "mac_in_use : \"53:4f:53:00:00:01\"\n"}))
+	if !errors.As(err, &cleaned) {
+		t.Errorf("a cleaned report: %v", err)
+	}
+	if _, err := (Reader{}).Read(report(t, map[string]string{"etc/openvswitch/conf.db": "-> /nowhere", ovs + "x": ""})); err == nil {
+		t.Error("a report without a database is read")
+	}
+	for content, want := range map[string]string{
+		"OVSDB JSON 2 da39\n{}OVSDB JSON 20 da39\n{}": "after record 1",
+		"OVSDB JSON 2 da39\n{}OVSDB JS":               "after record 1",
+		"":                                            "is empty",
+		"text":                                        "does not begin",
+		"OVSDB JSON 2 da39\n{}":                       "",
+	} {
+		h := read(t, map[string]string{"etc/openvswitch/conf.db": content, "var/lib/ovn/ovnsb_db.db": "OVSDB JSON 2 da39\n{}"})
+		if got := h.Conf.Lacks(); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%q: %q, want %q", content, got, want)
+		}
+	}
+}
+
+// What sos is told of the host is read.
+func TestFacts(t *testing.T) {
+	h := read(t, map[string]string{
+		"hostname":                            "hv1\n",
+		"sos_commands/kernel/uname_-a":        "Linux hv1 6.1.0-13-amd64 #1 SMP x86_64 GNU/Linux\n",
+		"uname":                               "-> sos_commands/kernel/uname_-a",
+		"sos_commands/kernel/sysctl_-a":       "net.netfilter.nf_conntrack_max = 262144\nkernel.x = 1\nnet.netfilter.nf_conntrack_tcp_loose = 1\n",
+		"installed-rpms":                      "openvswitch3.1-3.1.0-10.el9fdp.x86_64     Mon\novn23.03-host-23.03.1-7.el9fdp.x86_64   Mon\n",
+		ovs + "ovs-vsctl_-t_5_list_interface": "_uuid    : 1\nname     : \"p1\"\nofport   : 3\nbfd_status: {forwarding=\"true\"}\n\n_uuid : 2\nname : p2\nofport : 4",
+	})
+	if h.Hostname != "hv1" || h.Kernel != "6.1.0-13-amd64" || h.OVS != "3.1.0" || h.OVN != "23.03.1" || len(h.Sysctls) != 2 || h.Sysctls["net.netfilter.nf_conntrack_max"] != "262144" {
+		t.Errorf("%+v", h)
+	}
+	if len(h.Interfaces) != 1 || h.Interfaces[0]["ofport"] != "3" || h.Interfaces[0]["bfd_status"] != `{forwarding="true"}` || h.InterfacesLack == "" {
+		t.Errorf("interfaces: %v, %q", h.Interfaces, h.InterfacesLack)
+	}
+}
+
+func TestMangle(t *testing.T) {
+	for cmd, want := range map[string]string{
+		"ovs-appctl dpctl/dump-conntrack -m system@ovs-system": "ovs-appctl_dpctl.dump-conntrack_-m_system_ovs-system",
+		"/usr/sbin/ip -o addr":                                 "ip_-o_addr",
+		"ovs-vsctl -t 5 list interface":                        "ovs-vsctl_-t_5_list_interface",
+	} {
+		if got := mangle(cmd); got != want {
+			t.Errorf("%s: %s, want %s", cmd, got, want)
+		}
+	}
+}
+
+func FuzzRows(f *testing.F) {
+	f.Add("_uuid : 1\nname : \"p1\"\n\n_uuid : 2\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		rows, err := parseRows(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			if len(r) == 0 {
+				t.Errorf("%q has an empty row", text)
+			}
+		}
+	})
+}
+
+// FuzzPart: whatever a file holds, checking it ends, and what is whole has its newline.
+func FuzzPart(f *testing.F) {
+	f.Add(flows5)
+	f.Add(entries)
+	f.Fuzz(func(t *testing.T, text string) {
+		h := read(t, map[string]string{ovs + "ovs-ofctl_dump-flows_br-int": text})
+		if strings.HasPrefix(text, "-> ") {
+			return
+		}
+		if p := h.Bridge("br-int").Flows; p.Lacks() == "" && !strings.HasSuffix(text, "\n") {
+			t.Errorf("%q is whole", text)
+		}
+	})
+}
