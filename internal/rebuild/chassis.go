@@ -230,6 +230,12 @@ const openFlow = "-OOpenFlow15"
 // fill puts the flows and what they refer to into a bridge.
 func (b *builder) fill(ctx context.Context, br *bridge) error {
 	found := b.host.bridge(br.name)
+	if err := b.bonds(ctx, br); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return b.unknown(ctx, br, err.Error())
+	}
 	if br.stp {
 		b.note("%s runs a spanning tree, of which the rebuilt bridge knows nothing: all its ports forward", br.name)
 	}

@@ -51,7 +51,7 @@ func readConf(ctx context.Context, remote string) (*conf, error) {
 	defer db.Close()
 	res, err := db.Select(ctx,
 		ovsdb.From("Bridge", "_uuid", "name", "datapath_type", "ports", "mirrors", "other_config", "mcast_snooping_enable", "stp_enable", "rstp_enable", "flood_vlans"),
-		ovsdb.From("Port", "_uuid", "name", "interfaces", "tag", "trunks", "cvlans", "vlan_mode", "bond_mode", "protected", "other_config", "mac"),
+		ovsdb.From("Port", "_uuid", "name", "interfaces", "tag", "trunks", "cvlans", "vlan_mode", "bond_mode", "bond_active_slave", "protected", "other_config", "mac"),
 		ovsdb.From("Interface", "_uuid", "name", "type", "ofport", "options", "bfd", "mac"),
 		ovsdb.From("Mirror", "_uuid", "name", "select_all", "select_src_port", "select_dst_port", "select_vlan", "output_port", "output_vlan"),
 		ovsdb.From("Open_vSwitch", "external_ids"))
@@ -206,6 +206,11 @@ func (p *port) columns(ifaces []any) map[string]any {
 		if v := p.row.Str(c); v != "" {
 			row[c] = v
 		}
+	}
+	if row["bond_mode"] == "balance-tcp" {
+		// Without LACP, which has no partner here, such a bond takes no packet (BM_TCP in
+		// bond_check_admissibility).
+		row["bond_mode"] = "balance-slb"
 	}
 	other := map[string]string{}
 	for k, v := range p.row.Map("other_config") {
