@@ -21,8 +21,8 @@ type Options struct {
 	// of each zone (--nb-of).
 	NBOf map[string]string
 
-	// PrivateKey, Certificate and CACert are PEM files for ssl: remotes (-p, -c, -C). A CACert of
-	// "none" accepts any server.
+	// PrivateKey, Certificate and CACert are PEM files for ssl: remotes and tls: nodes (-p, -c, -C). A
+	// CACert of "none" accepts any server of a database; nodes need an authority.
 	PrivateKey, Certificate, CACert string
 
 	// AnyMember asks any member of a clustered database, not only its leader (--no-leader-only).
@@ -30,8 +30,9 @@ type Options struct {
 
 	// NodeCommand reaches a chassis (--node-cmd): a command that ends up running "ovn-ct-trace node
 	// stdio" there, as root. {chassis}, {hostname} and {ip}, the first tunnel address, are replaced.
-	// It is cut into words by a shell's quoting rules; no shell runs it. Without it, only this
-	// machine and the chassis of Nodes can be reached.
+	// It is cut into words by a shell's quoting rules; no shell runs it. "tls:HOST:PORT" instead, such
+	// as "tls:{ip}:7471", reaches "ovn-ct-trace node serve". Without it, only this machine and the
+	// chassis of Nodes can be reached.
 	NodeCommand string
 
 	// Push sends the tool to the nodes, where nothing needs to be installed (--push). NodeCommand and
@@ -58,8 +59,9 @@ type Options struct {
 	// deployments (--kube-namespace, --kube-selector, --kube-container).
 	KubeNamespace, KubeSelector, KubeContainer string
 
-	// Nodes has ways to single chassis, by name or host name (--node): "local" for this machine, or
-	// "exec:COMMAND", a command as NodeCommand has it. They take precedence over NodeCommand.
+	// Nodes has ways to single chassis, by name or host name (--node): "local" for this machine,
+	// "exec:COMMAND", a command as NodeCommand has it, or "tls:HOST:PORT". They take precedence over
+	// NodeCommand.
 	Nodes map[string]string
 
 	// OVSRunDir is Open vSwitch's run folder on this machine (--ovs-rundir): OVS_RUNDIR of the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ type Nodes struct {
 	template string            // Options.NodeCommand
 	rooms    map[string]node.Options
 	offline  *offline.Deployment
+	served   served        // how "tls:" nodes are reached
 	service  *node.Service // this machine's node
 	patience time.Duration // node.Remote.Patience
 	push     bool          // the commands only open a way
@@ -45,7 +47,7 @@ const patienceShare = 3
 // machine's journal of synthetic kernel entries; the usual one when empty.
 func NewNodes(opt Options, journal string) *Nodes {
 	return &Nodes{
-		targets: opt.Nodes, template: opt.NodeCommand, offline: opt.offline, open: map[string]node.Node{},
+		targets: opt.Nodes, template: opt.NodeCommand, offline: opt.offline, served: served{opt: opt}, open: map[string]node.Node{},
 		patience: opt.Bound() / patienceShare, push: opt.pushes(), pusher: opt.pusher(), cluster: opt.cluster(),
 		service: node.NewService(node.Options{RunDir: opt.OVSRunDir, Journal: journal}),
 	}
@@ -98,6 +100,8 @@ func (n *Nodes) reach(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
 		return n.target(c, target)
 	case n.cluster != nil:
 		return n.inPod(c), nil
+	case isServed(n.template):
+		return n.served.node(c, strings.TrimPrefix(n.template, servedKind))
 	case n.template != "":
 		argv, err := node.Expand(n.template, c.Name, c.Hostname, encapIP(c))
 		if err != nil {
@@ -125,6 +129,8 @@ func (n *Nodes) target(c *ovn.Chassis, target string) (node.Node, error) {
 		return nil, err
 	case kind == "local":
 		return n.service, nil
+	case kind == "tls":
+		return n.served.node(c, arg)
 	}
 	argv, err := node.Expand(arg, c.Name, c.Hostname, encapIP(c))
 	if err != nil {

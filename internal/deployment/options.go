@@ -58,12 +58,17 @@ func (o Options) Check() error {
 			return err
 		}
 	}
+	served := isServed(o.NodeCommand)
 	for chassis, target := range o.Nodes {
 		if _, _, err := cutTarget(chassis, target); err != nil {
 			return err
 		}
+		served = served || isServed(target)
 	}
-	if o.NodeCommand != "" {
+	if err := o.checkServed(served); err != nil {
+		return err
+	}
+	if o.NodeCommand != "" && !isServed(o.NodeCommand) {
 		if _, err := node.SplitCommand(o.NodeCommand); err != nil {
 			return &usage.Error{Msg: "--node-cmd: " + err.Error(), Err: err}
 		}
@@ -91,16 +96,18 @@ func checkRemotes(flag, list string) error {
 	return nil
 }
 
-// cutTarget splits a way to reach a node, "local" or "exec:COMMAND", into its kind and its
-// argument.
+// cutTarget splits a way to reach a node, "local", "exec:COMMAND" or "tls:HOST:PORT", into its kind
+// and its argument.
 func cutTarget(chassis, target string) (kind, arg string, err error) {
 	kind, arg, _ = strings.Cut(target, ":")
 	switch {
 	case chassis == "" || target == "":
 		return "", "", usage.Errorf("--node hv1=local or --node 'hv1=exec:ssh hv1 ovn-ct-trace node stdio'",
 			"--node %q is not CHASSIS=TARGET", chassis+"="+target)
+	case kind == "tls":
+		return kind, arg, checkServedAddr("--node "+chassis+"="+target, arg)
 	case target != "local" && kind != "exec":
-		return "", "", usage.Errorf("local or exec:COMMAND", "--node %q: no way to reach a node is called %q",
+		return "", "", usage.Errorf("local, exec:COMMAND or tls:HOST:PORT", "--node %q: no way to reach a node is called %q",
 			chassis+"="+target, kind)
 	}
 	return kind, arg, nil

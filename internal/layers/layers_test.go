@@ -74,6 +74,7 @@ var allowed = map[string][]string{
 
 	// One chassis, and traces over several.
 	"internal/node":       {"ctstate", "engine", "engine/vswitchd", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/dpif", "internal/failure", "internal/nodens", "internal/odp", "internal/ovn", "internal/ovsdb", "internal/pcapfilter", "internal/pktsock", "internal/syntax", "internal/unixctl", "internal/ctlist"},
+	"internal/nodeserve":  {"internal/failure", "internal/node"},
 	"internal/connection": {"ctstate", "internal/ctpack", "internal/ovnexpr", "internal/u128"},
 	"internal/driver":     {"ctstate", "engine", "engine/packet", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},
 	"internal/session":    {"ctstate", "engine", "engine/packet", "internal/driver"},
@@ -100,7 +101,7 @@ var allowed = map[string][]string{
 	"internal/whatif": {"ctstate", "engine", "engine/packet", "internal/connection", "internal/deployment", "internal/driver", "internal/failure", "internal/gather", "internal/inventory",
 		"internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/question", "internal/rebuild", "internal/render", "internal/replica", "internal/session", "internal/usage", "report"},
 	".":                {"internal/deployment", "internal/failure", "internal/question", "internal/render", "internal/usage", "report"},
-	"internal/cli":     {"ctstate", "internal/audit", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/push", "internal/question", "internal/render", "internal/usage", "report", "report/schema", "internal/pcapfilter", "internal/syntax", "internal/verify", "internal/watch", "internal/matrix", "internal/replica", "internal/whatif"},
+	"internal/cli":     {"ctstate", "internal/audit", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/push", "internal/question", "internal/render", "internal/usage", "report", "report/schema", "internal/pcapfilter", "internal/syntax", "internal/verify", "internal/watch", "internal/matrix", "internal/replica", "internal/whatif", "internal/nodeserve"},
 	"cmd/ovn-ct-trace": {"internal/cli"},
 
 	// The lab judges the tool from outside: its probes read its output by types of their own.
@@ -109,7 +110,7 @@ var allowed = map[string][]string{
 	"internal/lab/cases":    {"internal/lab", "internal/lab/probe"},
 	"internal/lab/campaign": {"internal/lab", "internal/lab/cases", "internal/lab/probe"},
 	"internal/lab/guest":    nil,
-	"internal/lab/labctl":   {"internal/bench/replay", "internal/kube/kubetest", "internal/lab", "internal/lab/campaign", "internal/lab/cases", "internal/lab/guest", "internal/lab/probe", "report", "engine", "internal/nodens"},
+	"internal/lab/labctl":   {"internal/bench/replay", "internal/kube/kubetest", "internal/lab", "internal/lab/campaign", "internal/lab/cases", "internal/lab/guest", "internal/lab/probe", "report", "engine", "internal/nodens", "internal/testenv/testca"},
 
 	"internal/bench":                 {anything},
 	"internal/bench/ctbench":         {anything},
@@ -128,6 +129,7 @@ var allowed = map[string][]string{
 	"internal/testenv/corpus":        {"internal/testenv"},
 	"internal/testenv/dummy":         {"internal/testenv", "internal/unixctl"},
 	"internal/testenv/ofctl":         {"internal/testenv"},
+	"internal/testenv/testca":        nil,
 	"internal/openflow/openflowtest": {"ctstate", "engine/packet"},
 	"engine/packet/packettest":       {"engine/packet"},
 }

@@ -175,7 +175,7 @@ func (c *Conntrack) read(ns nodens.NetNS) error {
 		return err
 	}
 	defer f.Close()
-	conn, err := conntrack.Dial(&netlink.Config{NetNS: int(f.Fd())})
+	conn, err := conntrack.Dial(&netlink.Config{NetNS: nodens.ToEnter(f)})
 	if err != nil {
 		return err
 	}

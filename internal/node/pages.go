@@ -25,6 +25,8 @@ type page struct {
 // pages are the long answers of a connection that have begun.
 type pages struct {
 	ctx  context.Context // ends with the connection
+	max  int             // how many may be open; 0 is no bound
+	run  func(name string, f func() (any, error)) (any, error)
 	mu   sync.Mutex
 	last uint64
 	open map[uint64]*answering
@@ -40,31 +42,46 @@ type answering struct {
 	cancel context.CancelFunc
 }
 
-func newPages(ctx context.Context) *pages {
-	return &pages{ctx: ctx, open: map[uint64]*answering{}}
+func newPages(most int) *pages { return &pages{max: most, open: map[uint64]*answering{}} }
+
+// errStreams reports an answer that cannot begin before another has ended.
+var errStreams = errors.New("too many long answers at once on one connection")
+
+// len returns how many answers have begun and not ended.
+func (p *pages) len() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.open)
 }
 
-// begin starts an answer.
-func (p *pages) begin(run func(ctx context.Context, yield func(items any) error) (result any, err error)) uint64 {
+// begin starts an answer to the method name.
+func (p *pages) begin(name string, run func(ctx context.Context, yield func(items any) error) (result any, err error)) (uint64, error) {
 	ctx, cancel := context.WithCancel(p.ctx)
 	a := &answering{items: make(chan any), done: make(chan struct{}), cancel: cancel}
 	p.mu.Lock()
+	if p.max > 0 && len(p.open) >= p.max {
+		p.mu.Unlock()
+		cancel()
+		return 0, errStreams
+	}
 	p.last++
 	id := p.last
 	p.open[id] = a
 	p.mu.Unlock()
 	p.wg.Go(func() {
 		defer close(a.done)
-		a.result, a.err = run(ctx, func(items any) error {
-			select {
-			case a.items <- items:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		a.result, a.err = p.run(name, func() (any, error) {
+			return run(ctx, func(items any) error {
+				select {
+				case a.items <- items:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			})
 		})
 	})
-	return id
+	return id, nil
 }
 
 // errNoStream reports a page of an answer that has ended.
@@ -123,11 +140,14 @@ func (p *pages) methods(m handler.Map) {
 }
 
 // paged makes a method with a long answer. Batches are copied: they are valid until yield returns.
-func paged[A, T, R any](p *pages, f func(ctx context.Context, arg A, yield func([]T) error) (R, error)) jrpc2.Handler {
+func paged[A, T, R any](p *pages, name string, f func(ctx context.Context, arg A, yield func([]T) error) (R, error)) jrpc2.Handler {
 	return method(func(ctx context.Context, arg A) (*page, error) {
-		id := p.begin(func(ctx context.Context, yield func(any) error) (any, error) {
+		id, err := p.begin(name, func(ctx context.Context, yield func(any) error) (any, error) {
 			return f(ctx, arg, func(batch []T) error { return yield(append([]T(nil), batch...)) })
 		})
+		if err != nil {
+			return nil, err
+		}
 		return p.next(ctx, id)
 	})
 }

@@ -31,6 +31,8 @@ type Remote struct {
 	// Open is what must be said over the command's streams before a node greets, such as sending it
 	// there (push.Pusher.Open); nil: nothing. It returns at the latest when the streams are closed.
 	Open func(in io.Writer, out *bufio.Reader) error
+	// TLS is a connection to "node serve", instead of the command.
+	TLS *Dial
 
 	// Patience bounds the time from the first question to the greeting; 0: the question's own bound.
 	Patience time.Duration
@@ -99,6 +101,9 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, r.Patience, impatient(r.Patience))
 		defer cancel()
 	}
+	if r.TLS != nil {
+		return r.dial(ctx)
+	}
 	if r.Reach != nil {
 		argv, err := r.Reach(ctx)
 		if err != nil {
@@ -136,6 +141,11 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 		reaped(ended)
 		return nil, r.fail("start "+r.Argv[0], err)
 	}
+	return r.speak(line, br, in), nil
+}
+
+// speak begins to use a connection after its greeting.
+func (r *Remote) speak(line string, br *bufio.Reader, in io.WriteCloser) *jrpc2.Client {
 	if r.version = strings.TrimPrefix(line, greeting); r.version != Version() {
 		// Within one protocol number fields are only added, so a different build gives only a warning.
 		r.stderr.Write([]byte("node runs version " + r.version + "\n"))
@@ -145,7 +155,7 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 			c.Notify(context.Background(), "Cancel", []string{rsp.ID()})
 		},
 	})
-	return r.client, nil
+	return r.client
 }
 
 // greet opens the way, reads the greeting and returns it; the error contains what was read instead.
@@ -172,13 +182,16 @@ func (r *Remote) greet(ctx context.Context, in io.Writer, br *bufio.Reader) (str
 		if strings.HasPrefix(a.line, greeting) {
 			return a.line, nil
 		}
+		if why, ok := strings.CutPrefix(a.line, refusal); ok {
+			return "", &refusedError{clip(why, 200)}
+		}
 		if strings.HasPrefix(a.line, protocolName) {
 			return "", skew(a.line)
 		}
 		if a.line != "" {
 			return "", fmt.Errorf("printed %q instead of the node protocol", clip(a.line, 80))
 		}
-		if said := failure.Error(nil); errors.As(a.err, &said) {
+		if said := failure.Error(nil); a.err != nil && (r.TLS != nil || errors.As(a.err, &said)) {
 			return "", a.err
 		}
 		if a.err != nil {
@@ -213,6 +226,9 @@ func clip(s string, n int) string {
 // fail records that the node is unreachable, so that it is not started again for every packet.
 func (r *Remote) fail(op string, err error) error {
 	hint := "run it by hand: " + shellquote.Join(r.Argv...)
+	if r.TLS != nil {
+		hint = r.TLS.hint(err)
+	}
 	var said failure.Error
 	if errors.As(err, &said) {
 		if _, h := said.Failure(); h != "" {
@@ -254,8 +270,11 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 	switch {
 	case ctx.Err() != nil:
 		return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: fmt.Errorf("no answer: %w", ctx.Err())}
-	case errors.As(err, &je) && je.Code >= codeFailed && je.Code <= codeChanged:
+	case errors.As(err, &je) && je.Code >= codeFailed && je.Code <= codeNotAllowed:
 		re := &RemoteError{Code: je.Code, Text: je.Message}
+		if je.Code == codeNotAllowed {
+			return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: re, Hint: "who runs the node decides what its clients may do"}
+		}
 		if je.Code != codePermission && je.Code != codeUnreachable {
 			return result, fmt.Errorf("chassis %s: %w", r.Name, re)
 		}
@@ -333,6 +352,9 @@ func (r *Remote) Close(ctx context.Context) error {
 	defer r.mu.Unlock()
 	if r.client == nil {
 		return nil
+	}
+	if r.TLS != nil {
+		return r.hangUp(ctx)
 	}
 	grace := closeGrace
 	if (r.dead != nil || r.silent) && !r.committed {

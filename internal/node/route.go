@@ -38,7 +38,7 @@ func (s *Service) tunnelSources(info *Info) {
 		return
 	}
 	defer f.Close()
-	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{NetNS: int(f.Fd())})
+	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{NetNS: nodens.ToEnter(f)})
 	if err != nil {
 		return
 	}

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"time"
@@ -21,6 +20,7 @@ import (
 const (
 	protocolName = "ovn-ct-trace-node/"
 	greeting     = protocolName + "2 "
+	refusal      = protocolName + "refused " // instead of the greeting, with the reason
 )
 
 // The codes of errors that the client distinguishes.
@@ -30,6 +30,7 @@ const (
 	codeUnreachable jrpc2.Code = 3
 	codeLimit       jrpc2.Code = 4 // engine.ErrLimit
 	codeChanged     jrpc2.Code = 5 // engine.ErrChanged
+	codeNotAllowed  jrpc2.Code = 6 // NotAllowedError
 )
 
 // concurrency is the number of calls that a node runs at once. It is more than one even on a
@@ -44,57 +45,9 @@ type call[T any] struct {
 
 // Serve answers calls to n on a pair of streams until the input ends or ctx is cancelled.
 func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error {
-	if _, err := fmt.Fprintf(out, "%s%s\n", greeting, Version()); err != nil {
+	if err := Greet(out); err != nil {
 		return err
 	}
-	methods := handler.Map{
-		"Info":   method(func(ctx context.Context, _ struct{}) (*Info, error) { return n.Info(ctx) }),
-		"Trace":  method(n.Trace),
-		"Commit": method(n.Commit),
-		"Clean":  method(n.Clean),
-		"Check": method(func(ctx context.Context, _ struct{}) (struct{}, error) {
-			return struct{}{}, n.Check(ctx)
-		}),
-		"Cancel": handler.New(func(ctx context.Context, ids []string) error {
-			for _, id := range ids {
-				jrpc2.ServerFromContext(ctx).CancelRequest(id)
-			}
-			return nil
-		}),
-	}
-	if f, ok := n.(Finder); ok {
-		methods["Find"] = method(f.Find)
-	}
-	if t, ok := n.(AsNewTracer); ok {
-		methods["TraceAsNew"] = method(t.TraceAsNew)
-	}
-	if e, ok := n.(Examiner); ok {
-		methods["Health"] = method(func(ctx context.Context, _ struct{}) (*Health, error) { return e.Health(ctx) })
-	}
-	own, cancel := context.WithCancel(ctx)
-	defer cancel()
-	pages := newPages(own)
-	defer pages.close()
-	pages.methods(methods)
-	if l, ok := n.(Lister); ok {
-		methods["List"] = paged(pages, l.List)
-	}
-	if w, ok := n.(Watcher); ok {
-		methods["Watch"] = paged(pages, w.Watch)
-	}
-	if r, ok := n.(RowReader); ok {
-		methods["Database"] = method(r.Database)
-		methods["Rows"] = paged(pages, r.Rows)
-	}
-	if c, ok := n.(Capturer); ok {
-		methods["Capture"], methods["Captured"] = method(c.Capture), method(c.Captured)
-	}
-	if i, ok := n.(Injector); ok {
-		methods["Inject"] = method(func(ctx context.Context, req InjectRequest) (struct{}, error) {
-			return struct{}{}, i.Inject(ctx, req)
-		})
-	}
-	srv := jrpc2.NewServer(methods, &jrpc2.ServerOptions{Concurrency: concurrency, NewContext: func() context.Context { return ctx }})
 	// A read of a terminal or an inherited pipe cannot be interrupted: the server ends and leaves the
 	// read blocked.
 	pr, pw := io.Pipe()
@@ -102,17 +55,9 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 		_, err := io.Copy(pw, in)
 		pw.CloseWithError(err)
 	}()
-	srv.Start(channel.Line(pr, out))
-	stop := context.AfterFunc(ctx, func() {
-		srv.Stop()
-		pr.Close()
-	})
+	stop := context.AfterFunc(ctx, func() { pr.Close() })
 	defer stop()
-	err := srv.Wait()
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
-		err = nil
-	}
-	return err
+	return NewServing(n, ServeOptions{}).Run(ctx, channel.Line(pr, out))
 }
 
 func method[A, R any](f func(context.Context, A) (R, error)) jrpc2.Handler {
@@ -133,7 +78,10 @@ func method[A, R any](f func(context.Context, A) (R, error)) jrpc2.Handler {
 
 func codeOf(err error) jrpc2.Code {
 	kind, _ := failure.Classify(err)
+	var refused *NotAllowedError
 	switch {
+	case errors.As(err, &refused):
+		return codeNotAllowed
 	case errors.Is(err, fs.ErrPermission):
 		return codePermission
 	case errors.Is(err, engine.ErrLimit):
@@ -173,4 +121,25 @@ func (e *RemoteError) Failure() (failure.Kind, string) {
 		return failure.Undetermined, ""
 	}
 	return failure.Unreachable, ""
+}
+
+// CodeName returns the name of an error's code: a word for statistics.
+func CodeName(c jrpc2.Code) string {
+	switch c {
+	case codeFailed:
+		return "failed"
+	case codePermission:
+		return "permission"
+	case codeUnreachable:
+		return "unreachable"
+	case codeLimit:
+		return "limit"
+	case codeChanged:
+		return "changed"
+	case codeNotAllowed:
+		return "refused"
+	case jrpc2.Cancelled, jrpc2.DeadlineExceeded:
+		return "cancelled"
+	}
+	return "protocol"
 }

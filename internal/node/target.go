@@ -30,21 +30,28 @@ func Expand(template, chassis, hostname, ip string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range words {
+		if words[i], err = Replace(words[i], chassis, hostname, ip); err != nil {
+			return nil, err
+		}
+	}
+	return words, nil
+}
+
+// Replace puts what is known of a chassis into one word of a template. It refuses values that are
+// not safe as a part of a word of any command.
+func Replace(word, chassis, hostname, ip string) (string, error) {
 	var pairs []string
 	for name, value := range map[string]string{"{chassis}": chassis, "{hostname}": hostname, "{ip}": ip} {
-		if !strings.Contains(template, name) {
+		if !strings.Contains(word, name) {
 			continue
 		}
 		if err := plain(name, value); err != nil {
-			return nil, err
+			return "", err
 		}
 		pairs = append(pairs, name, value)
 	}
-	r := strings.NewReplacer(pairs...)
-	for i := range words {
-		words[i] = r.Replace(words[i])
-	}
-	return words, nil
+	return strings.NewReplacer(pairs...).Replace(word), nil
 }
 
 // plain returns an error unless a value is safe as a part of a word of any command.

@@ -134,6 +134,16 @@ func IDOf(f *os.File) (ID, error) {
 	return ID{Dev: uint64(st.Dev), Ino: st.Ino}, nil
 }
 
+// ToEnter returns the descriptor of f for a socket that is to be opened there, 0 where f is the
+// caller's own namespace: to enter that one too would need CAP_SYS_ADMIN.
+func ToEnter(f *os.File) int {
+	here, err := Current().ID()
+	if there, terr := IDOf(f); err == nil && terr == nil && here == there {
+		return 0
+	}
+	return int(f.Fd())
+}
+
 // Do runs fn on a thread inside the namespace and waits for it. Goroutines that fn starts run
 // outside the namespace.
 func (n NetNS) Do(fn func() error) error {
