@@ -19,10 +19,10 @@ func (a *app) nodeCmd() *cobra.Command {
 		Short: "The node side: one bridge without OVN, or a service for the driver",
 		Args:  noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usage.Errorf("ovn-ct-trace node trace|stdio", "node: no command given")
+			return usage.Errorf("ovn-ct-trace node trace|stdio|serve", "node: no command given")
 		},
 	}
-	cmd.AddCommand(a.nodeStdioCmd(), a.nodeTraceCmd())
+	cmd.AddCommand(a.nodeStdioCmd(), a.nodeServeCmd(), a.nodeTraceCmd())
 	return cmd
 }
 
