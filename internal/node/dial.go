@@ -130,7 +130,7 @@ func (r *Remote) dial(ctx context.Context) (*jrpc2.Client, error) {
 		return nil, r.fail(op, err)
 	}
 	br := bufio.NewReaderSize(conn, maxGreeting)
-	line, err := r.greet(ctx, c, br)
+	line, err := r.greet(ctx, conn, br)
 	if err != nil {
 		conn.Close()
 		return nil, r.fail(op, err)

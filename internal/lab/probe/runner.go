@@ -19,6 +19,7 @@ type Runner struct {
 	Tool   string        // the built command; "" records only the reality
 	Out    io.Writer     // progress
 	Settle time.Duration // a packet has ended when no frame was seen for this time
+	Reach  []string      // the tool's flags for its nodes; nil: it runs itself on each chassis
 
 	// Archive collects what sosreport would, and returns the paths for --bundle, those of a zone's
 	// databases first. Each prediction is then also made from it, and must be the same; nil: none is.
@@ -324,10 +325,17 @@ type Prediction struct {
 // toolTimeout bounds one run of the tool; it is longer than the tool's default, for a slow guest.
 const toolTimeout = 2 * time.Minute
 
+func (r *Runner) reach() []string {
+	if r.Reach != nil {
+		return r.Reach
+	}
+	return r.Lab.Topo.NodeFlags(r.Tool)
+}
+
 // Predict runs the built command on a packet.
 func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ...string) (*Prediction, error) {
 	z := r.Lab.Topo.ZoneOf(p.From)
-	reach := append(z.Reach(), r.Lab.Topo.NodeFlags(r.Tool)...)
+	reach := append(z.Reach(), r.reach()...)
 	var args []string
 	if n := len(p.Payload); n > 200 && !p.Hex { // only MTU checks depend on the length
 		if frame, err := p.given(); err == nil {
