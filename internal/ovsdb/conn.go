@@ -2,6 +2,7 @@ package ovsdb
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,13 +17,15 @@ import (
 // echo requests: without an answer, ovsdb-server ends an idle TCP or SSL connection after ten
 // seconds.
 type conn struct {
-	nc   net.Conn
-	wmu  sync.Mutex // serialises whole messages
-	turn chan struct{}
+	nc     net.Conn
+	bounds bounds
+	wmu    sync.Mutex // serialises whole messages
+	turn   chan struct{}
 
 	mu      sync.Mutex
 	nextID  int
 	pending *pending
+	since   int // bytes read since the last call began
 	dead    error
 	done    chan struct{} // closed when the reader ends
 }
@@ -42,8 +45,8 @@ type message struct {
 	Error  json.RawMessage `json:"error"`
 }
 
-func newConn(nc net.Conn) *conn {
-	c := &conn{nc: nc, turn: make(chan struct{}, 1), done: make(chan struct{})}
+func newConn(nc net.Conn, b bounds) *conn {
+	c := &conn{nc: nc, bounds: cmp.Or(b, defaultBounds), turn: make(chan struct{}, 1), done: make(chan struct{})}
 	go c.read()
 	return c
 }
@@ -77,9 +80,12 @@ func (c *conn) read() {
 }
 
 func (c *conn) readAll() error {
-	f := framer{r: bufio.NewReaderSize(c.nc, 64<<10)}
+	f := framer{r: bufio.NewReaderSize(c.nc, 64<<10), bounds: c.bounds}
 	for {
 		frame, err := f.next(c.sink)
+		if err == nil {
+			err = c.count(f.read)
+		}
 		if err != nil {
 			return err
 		}
@@ -97,6 +103,16 @@ func (c *conn) readAll() error {
 		}
 		// Other requests and notifications are for clients that monitor or lock.
 	}
+}
+
+// count adds the bytes of a message to those since the last call began.
+func (c *conn) count(n int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.since += n; c.since > c.bounds.answer {
+		return errTooBig
+	}
+	return nil
 }
 
 // sink returns the sink for the rows of the awaited reply, or nil to keep them.
@@ -149,7 +165,7 @@ func (c *conn) call(ctx context.Context, method string, params any, take sink) (
 	c.mu.Lock()
 	c.nextID++
 	p := &pending{id: c.nextID, sink: take, reply: make(chan message, 1)}
-	c.pending = p
+	c.pending, c.since = p, 0
 	c.mu.Unlock()
 
 	stop := context.AfterFunc(ctx, func() { c.nc.SetDeadline(time.Unix(1, 0)) })

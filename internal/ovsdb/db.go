@@ -27,6 +27,8 @@ type Options struct {
 	LeaderOnly bool
 	// Timeout bounds each connection attempt and each request. 0 means DefaultTimeout.
 	Timeout time.Duration
+
+	bounds bounds // of what a server sends; the zero value is defaultBounds
 }
 
 // DB is a connection to one database. It is safe for concurrent use, makes one request at a time,
@@ -141,7 +143,7 @@ func (db *DB) try(ctx context.Context, r remote) (_ *conn, s schema, err error) 
 		}
 		return nil, s, err
 	}
-	c := newConn(nc)
+	c := newConn(nc, db.opt.bounds)
 	defer func() {
 		if err != nil {
 			c.close()

@@ -6,17 +6,28 @@ import (
 	"fmt"
 )
 
-// maxFrame bounds the memory of one reply, without the rows that go to a sink, and of one row, in
-// bytes. A longer one is an error, so that it cannot exhaust the node's memory.
-const maxFrame = 256 << 20
+// bounds are lengths in bytes. What is longer is an error, so that a server cannot exhaust the
+// memory here.
+type bounds struct {
+	frame  int // of a reply, without the rows that go to a sink, and of one row
+	answer int // of all that comes between a request and its reply, with the rows
+}
 
-// errTooBig is the error of a reply of more than maxFrame.
+// defaultBounds allow four times the largest database that is known: a million logical flows.
+var defaultBounds = bounds{frame: 256 << 20, answer: 4 << 30}
+
+// errTooBig is the error of what exceeds the bounds.
 var errTooBig = errors.New("answer too big")
+
+// errNoRows is the error of a reply with rows outside of an operation's result.
+var errNoRows = errors.New("rows outside of a result")
 
 // framer splits a byte stream into JSON objects, the only framing of JSON-RPC over a stream (RFC
 // 7047 section 4).
 type framer struct {
-	r *bufio.Reader
+	r      *bufio.Reader
+	bounds bounds // the zero value is defaultBounds
+	read   int    // bytes of the last object
 }
 
 // rowDepth is the nesting of a row in a transact reply:
@@ -34,6 +45,10 @@ type sink func(op int, row []byte)
 // sink, next passes the rows to it one by one and leaves them out of the returned object, so that a
 // reply of any number of rows needs the memory of one.
 func (f *framer) next(sinkNow func() sink) ([]byte, error) {
+	if f.bounds == (bounds{}) {
+		f.bounds = defaultBounds
+	}
+	f.read = 0
 	var (
 		take     sink
 		op       = -1
@@ -46,6 +61,9 @@ func (f *framer) next(sinkNow func() sink) ([]byte, error) {
 		c, err := f.r.ReadByte()
 		if err != nil {
 			return nil, err
+		}
+		if f.read++; f.read > f.bounds.answer {
+			return nil, errTooBig
 		}
 		if depth == 0 {
 			switch c {
@@ -79,6 +97,8 @@ func (f *framer) next(sinkNow func() sink) ([]byte, error) {
 			buf = append(buf, c)
 		case depth >= rowDepth:
 			row = append(row, c)
+		case ended && op < 0:
+			return nil, errNoRows
 		case ended:
 			take(op, append(row, c))
 			row = row[:0]
@@ -88,7 +108,7 @@ func (f *framer) next(sinkNow func() sink) ([]byte, error) {
 		if depth == 0 {
 			return buf, nil
 		}
-		if len(buf) > maxFrame || len(row) > maxFrame {
+		if max(len(buf), len(row)) > f.bounds.frame {
 			return nil, errTooBig
 		}
 	}

@@ -126,6 +126,8 @@ func (c *conn) transact(ctx context.Context, database string, queries []Query, t
 			return nil, errors.New("transact: an operation was not run")
 		case r.Error != "":
 			return nil, fmt.Errorf("%s: %s", r.Error, r.Details)
+		case slices.Contains(r.Rows, nil):
+			return nil, errors.New("transact: null instead of a row")
 		case i < len(out):
 			out[i] = r.Rows
 		}
