@@ -3,7 +3,9 @@ package ctdpif
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"net/netip"
 	"sync"
@@ -27,6 +29,8 @@ type Table struct {
 
 	// Now is the clock of Renew; time.Now if nil.
 	Now func() time.Time
+
+	most int64 // maximum length of a dump in bytes; 0 is maxDump
 
 	mu    sync.Mutex
 	zones map[uint16]*zone
@@ -121,6 +125,28 @@ func (t *Table) entries(ctx context.Context, zone *uint16, entry func(*Line) cts
 	}
 }
 
+// maxDump is the maximum length of a dump in bytes: twice that of the largest table that Open
+// vSwitch allows (DEFAULT_N_CONN_LIMIT, lib/conntrack.c: 3,000,000 connections).
+const maxDump = 2 << 30
+
+// errEndless is the error of a longer dump.
+var errEndless = errors.New("the dump does not end")
+
+// bounded reads at most left bytes, and then is an error, where io.LimitedReader is an end.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errEndless
+	}
+	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
 func (t *Table) lines(ctx context.Context, method string, args []string, zone *uint16) iter.Seq2[*Line, error] {
 	return func(yield func(*Line, error) bool) {
 		if t.dp != "" {
@@ -135,7 +161,7 @@ func (t *Table) lines(ctx context.Context, method string, args []string, zone *u
 			return
 		}
 		defer r.Close()
-		for l, err := range Scan(r) {
+		for l, err := range Scan(&bounded{r, cmp.Or(t.most, maxDump)}) {
 			// The daemon filters by zone; its filter is checked here.
 			if err == nil && zone != nil && l.Zone != *zone {
 				continue
