@@ -68,6 +68,10 @@ type ListResult struct {
 // maxFormer is the maximum number of entries that ListRequest.Former adds.
 const maxFormer = 4096
 
+// maxListed is the maximum number of entries that a node may list: several times nf_conntrack_max of
+// large machines.
+const maxListed = 16 << 20
+
 // batchSize is the number of entries in a batch.
 const batchSize = 512
 
@@ -340,5 +344,5 @@ func (l *listing) get(ctx context.Context, t *ctnetlink.Table) error {
 
 // List reads entries from the node.
 func (r *Remote) List(ctx context.Context, req ListRequest, yield func([]ctstate.Entry) error) (*ListResult, error) {
-	return pull[ctstate.Entry, *ListResult](ctx, r, "List", req, yield)
+	return pull[ctstate.Entry, *ListResult](ctx, r, "List", req, cmp.Or(r.maxItems, maxListed), yield)
 }

@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/creachadair/jrpc2"
@@ -160,12 +162,19 @@ type pageOf[T, R any] struct {
 	Result R      `json:"result"`
 }
 
-// pull calls a method with a long answer and hands its items over.
-func pull[T, R, A any](ctx context.Context, r *Remote, name string, arg A, yield func([]T) error) (R, error) {
+// pull calls a method with a long answer and hands its items over, at most most of them; 0 is no
+// bound.
+func pull[T, R, A any](ctx context.Context, r *Remote, name string, arg A, most int, yield func([]T) error) (R, error) {
 	p, err := remoteCall[pageOf[T, R]](ctx, r, name, arg)
-	for err == nil && !p.Done {
+	for items := 0; err == nil && !p.Done; {
 		stream := p.Stream
-		if err = yield(p.Items); err == nil {
+		if items += len(p.Items); most > 0 && items > most {
+			err = &Error{Node: r.Name, Op: strings.ToLower(name), Err: fmt.Errorf("an answer of more than %d items", most)}
+		}
+		if err == nil {
+			err = yield(p.Items)
+		}
+		if err == nil {
 			err = ctx.Err()
 		}
 		if err == nil {
@@ -176,6 +185,9 @@ func pull[T, R, A any](ctx context.Context, r *Remote, name string, arg A, yield
 			defer cancel()
 			_, _ = remoteCall[struct{}](late, r, "End", []uint64{stream}) // it ends with the connection at the latest
 		}
+	}
+	if err == nil {
+		err = sound(p.Result)
 	}
 	return p.Result, err
 }

@@ -48,6 +48,7 @@ type Remote struct {
 	committed bool // whether it has entries to remove when it ends
 	silent    bool // whether the last call ended without an answer
 	maxLine   int  // 0: maxMessage
+	maxItems  int  // 0: maxListed
 }
 
 // maxGreeting is the maximum length of the greeting in bytes: the command may not be a node.
@@ -264,7 +265,11 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 	r.silent = ctx.Err() != nil
 	r.mu.Unlock()
 	if err == nil {
-		return result, nil
+		if err = sound(result); err == nil {
+			return result, nil
+		}
+		var none R
+		return none, &Error{Node: r.Name, Op: strings.ToLower(name), Err: err, Hint: "does the same version of the tool run there?"}
 	}
 	var je *jrpc2.Error
 	switch {

@@ -171,9 +171,9 @@ func (f fakeNode) Trace(ctx context.Context, req TraceRequest) (*engine.Result, 
 		return nil, ctx.Err()
 	case "deadline":
 		d, ok := ctx.Deadline()
-		return &engine.Result{Segments: []*engine.Segment{{Flow: fmt.Sprint(ok), ID: int(time.Until(d) / time.Second)}}}, nil
+		return &engine.Result{Segments: []*engine.Segment{{Flow: fmt.Sprint(ok), Parent: -1, Notes: []string{fmt.Sprint(int(time.Until(d) / time.Second))}}}, Outcomes: []*engine.Outcome{{}}}, nil
 	}
-	return &engine.Result{Segments: []*engine.Segment{{Flow: req.Bridge}}}, nil
+	return &engine.Result{Segments: []*engine.Segment{{Flow: req.Bridge, Parent: -1}}, Outcomes: []*engine.Outcome{{}}}, nil
 }
 
 func (f fakeNode) Commit(context.Context, CommitRequest) (*CommitResult, error) {
@@ -289,7 +289,11 @@ func TestRemoteAnswers(t *testing.T) {
 		}
 	}
 	res, err := r.Trace(ctx, TraceRequest{Request: engine.Request{Bridge: "deadline"}})
-	if err != nil || res.Segments[0].Flow != "true" || res.Segments[0].ID > 20 || res.Segments[0].ID < 1 {
+	left := 0
+	if err == nil {
+		left, _ = strconv.Atoi(res.Segments[0].Notes[0])
+	}
+	if err != nil || res.Segments[0].Flow != "true" || left > 20 || left < 1 {
 		t.Fatalf("the deadline is not carried: %+v %v", res, err)
 	}
 	if err := r.Close(ctx); err != nil {

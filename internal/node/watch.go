@@ -331,5 +331,5 @@ func (o *outbox) close() {
 
 // Watch reports the events of the node.
 func (r *Remote) Watch(ctx context.Context, req WatchRequest, yield func([]Event) error) (*WatchResult, error) {
-	return pull[Event, *WatchResult](ctx, r, "Watch", req, yield)
+	return pull[Event, *WatchResult](ctx, r, "Watch", req, 0, yield)
 }

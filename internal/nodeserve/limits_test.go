@@ -140,7 +140,7 @@ func TestStreams(t *testing.T) {
 // for an answer are not.
 func TestSlowClients(t *testing.T) {
 	b := start(t, func(o *Options) {
-		o.Limits.HandshakeTime, o.Limits.RequestTime, o.Limits.IdleTime = 100*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
+		o.Limits.HandshakeTime, o.Limits.RequestTime, o.Limits.IdleTime = 2*time.Second, time.Second, time.Second
 	})
 	waiting := make(chan error, 1)
 	r := b.client("support")

@@ -44,9 +44,9 @@ func (f *fake) Trace(ctx context.Context, req node.TraceRequest) (*engine.Result
 			return nil, ctx.Err()
 		}
 	case "long":
-		return &engine.Result{Segments: []*engine.Segment{{Flow: string(bytes.Repeat([]byte("x"), 8<<20))}}}, nil
+		return &engine.Result{Segments: []*engine.Segment{{Parent: -1, Flow: string(bytes.Repeat([]byte("x"), 8<<20))}}, Outcomes: []*engine.Outcome{{}}}, nil
 	}
-	return &engine.Result{}, nil
+	return &engine.Result{Outcomes: []*engine.Outcome{{}}}, nil
 }
 
 func (f *fake) Commit(context.Context, node.CommitRequest) (*node.CommitResult, error) {
