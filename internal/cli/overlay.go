@@ -96,20 +96,26 @@ func (o *overlayFlags) load() (driver.World, error) {
 	if err != nil {
 		return driver.World{}, &usage.Error{Msg: "overlay: " + err.Error(), Err: err}
 	}
+	return parseOverlay(o.file, b)
+}
+
+// parseOverlay reads the content of an overlay file.
+func parseOverlay(name string, b []byte) (driver.World, error) {
 	const hint = "remove it to begin anew; it was left as it is"
 	var f struct {
 		Schema string          `json:"schema"`
 		World  json.RawMessage `json:"world"` // read by its schema
 	}
-	if err = json.Unmarshal(b, &f); err == nil && f.Schema != overlaySchema {
-		return driver.World{}, usage.Errorf(hint, "overlay %s: schema %q is not %s", o.file, f.Schema, overlaySchema)
+	err := json.Unmarshal(b, &f)
+	if err == nil && f.Schema != overlaySchema {
+		return driver.World{}, usage.Errorf(hint, "overlay %s: schema %q is not %s", name, f.Schema, overlaySchema)
 	}
 	var w driver.World
 	if err == nil && f.World != nil {
 		err = json.Unmarshal(f.World, &w)
 	}
 	if err != nil {
-		return driver.World{}, &usage.Error{Msg: fmt.Sprintf("overlay %s: %v", o.file, err), Err: err, Hint: hint}
+		return driver.World{}, &usage.Error{Msg: fmt.Sprintf("overlay %s: %v", name, err), Err: err, Hint: hint}
 	}
 	return w, nil
 }
