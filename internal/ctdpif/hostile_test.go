@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
@@ -33,7 +34,7 @@ func FuzzReply(f *testing.F) {
 		if err == nil {
 			text, err = io.ReadAll(r)
 		}
-		if err != nil {
+		if err != nil || !utf8.Valid(reply) { // encoding/json replaces what is not
 			return
 		}
 		var want struct {

@@ -138,7 +138,7 @@ func (r *Remote) Database(ctx context.Context, name string) (*Database, error) {
 
 // Rows asks the node for rows of a database of its chassis.
 func (r *Remote) Rows(ctx context.Context, req RowsRequest, yield func([]Row) error) (*RowsResult, error) {
-	return pull[Row, *RowsResult](ctx, r, "Rows", req, yield)
+	return pull[Row, *RowsResult](ctx, r, "Rows", req, MaxRows, yield)
 }
 
 // rows is a database of a node's chassis, as an ovsdb.Source.

@@ -22,6 +22,7 @@ func FuzzConversation(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+	meter := newMeter()
 	f.Fuzz(func(t *testing.T, text []byte) {
 		limits := DefaultLimits
 		limits.CallTime, limits.RequestBytes, limits.Rate, limits.Burst = time.Second, 1<<16, 1e6, 1000
@@ -29,7 +30,7 @@ func FuzzConversation(f *testing.F) {
 		close(b.release)
 		s := &Server{
 			opt:     Options{Limits: limits, Log: slog.New(slog.DiscardHandler), New: func() node.Node { return &fake{bed: b} }},
-			clients: newClients(limits), meter: newMeter(), lines: map[*lines]bool{},
+			clients: newClients(limits), meter: meter, lines: map[*lines]bool{},
 		}
 		one, err := s.clients.join("support")
 		if err != nil {
