@@ -30,6 +30,8 @@ step "lab on the userspace datapath" "${userspace[@]}" bin/labctl up
 step "conn in the userspace lab" "${userspace[@]}" bin/labctl conn
 step "nat in the userspace lab" "${userspace[@]}" bin/labctl nat
 step "matrix in the userspace lab" "${userspace[@]}" bin/labctl matrix
+step "node serve in the lab" "${userspace[@]}" bin/labctl serve
+step "commands with few privileges" "${userspace[@]}" bin/labctl privileges
 step "library in the lab" "${userspace[@]}" bin/labctl exec env OVS_RUNDIR=/run/ctlab/hv1/ovs "$PWD/bin/library.test" </dev/null
 step "ways to the nodes in the lab" "${userspace[@]}" bin/labctl nodes
 step "capture and verify in the lab" "${userspace[@]}" bin/labctl verify

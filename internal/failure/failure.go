@@ -92,7 +92,7 @@ func outermost(err error) string {
 func Common(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return "run the node's side as root, or with CAP_NET_ADMIN: conntrack answers nobody else"
+		return "run the node's side as root, or as the owner of Open vSwitch's sockets with CAP_NET_ADMIN: conntrack answers nobody else"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "give it longer with --timeout"
 	}
