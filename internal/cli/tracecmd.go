@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -75,6 +76,9 @@ func (a *app) ask(ctx context.Context, c *common, q *questionFlags, of *overlayF
 	return c.run(ctx, func(ctx context.Context, run *deployment.Run) error {
 		ans, err := judged.Answer(ctx, run, entries)
 		if err != nil {
+			if ans != nil {
+				err = errors.Join(a.answer(c, ans.Report), err)
+			}
 			return err
 		}
 		if err := a.answer(c, ans.Report); err != nil || !of.saves() || ans.After == nil {

@@ -747,6 +747,9 @@ func testFaults(t *testing.T, sb *ovn.SB) {
 	if !errors.As(err, &ne) || ne.Node != "hv2" || len(sent.Hops) != 1 {
 		t.Errorf("%v, %d hops", err, len(sent.Hops))
 	}
+	if got := ends(sent); sent.Verdict != engine.Unknown || got != "unknown unknown hv1: not followed: chassis hv2: reach: no way to it" {
+		t.Errorf("%v: %s", sent.Verdict, got)
+	}
 	hv2 := chassis("hv2", "sw1-p1")
 	nodes := fakeNodes{"hv1": hv1, "hv2": hv2}
 	for name, c := range map[string]struct {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
@@ -52,12 +53,21 @@ func (d *Driver) Send(ctx context.Context, world World, start Start, p packet.Pa
 	}
 	s.tracks = []*track{{world: world, pending: start.arrivals(p)}}
 	err := s.run(ctx)
+	if ctx.Err() != nil { // what was found is still to be named
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lastQuestions)
+		defer cancel()
+	}
 	s.finish(ctx)
 	s.LateWarnings = append(s.LateWarnings, d.notes...)
 	d.notes = nil
 	return s.Trace, err
 }
 
+// lastQuestions bounds the questions about a trace that the end of its context has cut short.
+const lastQuestions = time.Second
+
+// run follows all tracks. With an error, what was not followed is unknown.
 func (s *sending) run(ctx context.Context) error {
 	for len(s.tracks) > 0 {
 		t := s.tracks[0]
@@ -67,12 +77,22 @@ func (s *sending) run(ctx context.Context) error {
 			continue
 		}
 		if err := s.visit(ctx, t); err != nil {
-			s.Outcomes = append(s.Outcomes, t.outcome(s.Label))
+			for _, cut := range append([]*track{t}, s.tracks...) {
+				for _, a := range cut.pending {
+					cut.branches = append(cut.branches, a.unfollowed(notFollowed(err)))
+				}
+				if len(cut.branches) > 0 {
+					s.Outcomes = append(s.Outcomes, cut.outcome(s.Label))
+				}
+			}
 			return err
 		}
 	}
 	return nil
 }
+
+// notFollowed is the reason of a branch at which a trace was cut short.
+func notFollowed(err error) string { return "not followed: " + err.Error() }
 
 // visit runs a track's next arrival; alternatives found there make further tracks.
 func (s *sending) visit(ctx context.Context, t *track) error {
@@ -85,6 +105,7 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 	}
 	v, err := s.reach(ctx, a, t.world)
 	if err != nil {
+		t.branches = append(t.branches, a.unfollowed(notFollowed(err)))
 		return err
 	}
 	a.hops = append(a.hops[:len(a.hops):len(a.hops)], v.index)
@@ -98,6 +119,9 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 			leaf.Choices = unlisted(leaf.Choices, a.choices, known)
 			e := &ending{sending: s, track: alt, from: a, at: v, leaf: leaf}
 			if err := e.settle(ctx); err != nil {
+				alt.keep(a, e.branch(engine.Unknown, "", notFollowed(err)))
+				s.tracks = slices.Concat(next, []*track{alt}, s.tracks)
+				t.branches, t.pending = nil, nil // the alternatives have them
 				return err
 			}
 		}

@@ -2,6 +2,7 @@ package question
 
 import (
 	"context"
+	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
@@ -38,7 +39,7 @@ type asking struct {
 }
 
 // Answer finds the ports and the packet, and traces it or plays its session. The caller closes the
-// run.
+// run. With an error, the answer is what was found of the one packet before it, or nil.
 func (j *Judged) Answer(ctx context.Context, r *deployment.Run, entries Entries) (*Answer, error) {
 	e, err := j.resolve(ctx, r)
 	if err != nil {
@@ -53,11 +54,27 @@ func (j *Judged) Answer(ctx context.Context, r *deployment.Run, entries Entries)
 	return a.trace(ctx)
 }
 
-// trace follows one packet.
+// lastNames bounds the questions that name what is known of a trace that was cut short.
+const lastNames = 2 * time.Second
+
+// partial is the answer of a trace that ended with an error: what was found before; nil if that is
+// nothing. It leaves no entries.
+func (a *asking) partial(ctx context.Context, sent *driver.Trace) *Answer {
+	if len(sent.Hops) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastNames)
+	defer cancel()
+	rep := a.report(func(rep *report.Report) { a.run.Publisher.Trace(ctx, rep, sent) })
+	a.expect.judge(rep)
+	return &Answer{Report: rep, Trace: sent, Target: a.expect.port}
+}
+
+// trace follows one packet. With an error, the answer is what was found before it, or nil.
 func (a *asking) trace(ctx context.Context) (*Answer, error) {
 	sent, err := a.run.Driver.Send(ctx, a.entries.Before, a.start, a.packet, a.label, "original")
 	if err != nil {
-		return nil, err
+		return a.partial(ctx, sent), err
 	}
 	if err := a.demand(sent); err != nil {
 		return nil, err
