@@ -9,12 +9,13 @@ import (
 )
 
 // The recirculations that a packet may make one within the other on one chassis. The userspace
-// datapath has MAX_RECIRC_DEPTH (lib/dpif-netdev.c; 6 before Open vSwitch 2.15). The kernel runs three
-// levels inline, and defers the next ones to a queue of nine for a packet (action_fifo_put and
-// OVS_DEFERRED_ACTION_THRESHOLD of net/openvswitch/actions.c).
+// datapath has MAX_RECIRC_DEPTH (lib/dpif-netdev.c): 6 in Open vSwitch 3.1 and before, and 8 in later
+// releases. The kernel runs three levels inline, and defers the next ones to a queue of nine for a
+// packet (action_fifo_put and OVS_DEFERRED_ACTION_THRESHOLD of net/openvswitch/actions.c).
 const (
-	userspaceDepth = 8
-	kernelDepth    = 3*9 + 2
+	oldUserspaceDepth = 6
+	userspaceDepth    = 8
+	kernelDepth       = 3*9 + 2
 )
 
 // tooDeep returns the chassis on which a packet makes more recirculations than the datapath allows,
@@ -23,23 +24,31 @@ func (j *judge) tooDeep(r *report.Report) []report.Finding {
 	var out []report.Finding
 	for _, p := range r.Packets {
 		for _, h := range p.Hops {
-			limit := userspaceDepth
-			if r.Versions.Chassis[h.Chassis].Datapath == "system" {
-				limit = kernelDepth
-			}
-			depth := depthOf(h.Segments)
-			if depth <= limit {
+			depth, allowed := depthOf(h.Segments), depthAllowed(r.Versions.Chassis[h.Chassis])
+			if depth <= allowed {
 				continue
 			}
 			out = add(out, report.Finding{
 				Severity: report.SeverityError, Code: report.CodeRecircLimit, Certainty: report.ConfidenceLikely, Where: map[string]string{"chassis": h.Chassis, "packet": p.Label},
-				Text:     fmt.Sprintf("the packet is recirculated %d times on %s, whose datapath allows %d: it is dropped there", depth, h.Chassis, limit),
+				Text:     fmt.Sprintf("the packet is recirculated %d times on %s, whose datapath allows %d: it is dropped there", depth, h.Chassis, allowed),
 				Evidence: []string{fmt.Sprintf("%d translations on %s", len(h.Segments), h.Chassis)},
 				Hint:     "fewer routers and load balancers on one chassis; ovs-vswitchd or the kernel logs the limit",
 			})
 		}
 	}
 	return out
+}
+
+// depthAllowed returns the limit of a chassis' datapath; the later one for an unknown release.
+func depthAllowed(c report.Chassis) int {
+	if c.Datapath == "system" {
+		return kernelDepth
+	}
+	var major, minor int
+	if n, _ := fmt.Sscanf(c.OVS, "%d.%d", &major, &minor); n == 2 && (major < 3 || major == 3 && minor <= 1) {
+		return oldUserspaceDepth
+	}
+	return userspaceDepth
 }
 
 // depthOf returns the most recirculations that led to one of a hop's segments.

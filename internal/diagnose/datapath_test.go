@@ -1,6 +1,7 @@
 package diagnose_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/diagnose"
@@ -10,9 +11,9 @@ import (
 // TestRecirculations checks at which depth a datapath drops a packet: what counts is how many
 // recirculations are one within the other, not how many there are.
 func TestRecirculations(t *testing.T) {
-	chain := func(n int, datapath string) *report.Report {
+	chain := func(n int, datapath string, release ...string) *report.Report {
 		r := established()
-		r.Versions.Chassis = map[string]report.Chassis{"hv1": {Datapath: datapath}}
+		r.Versions.Chassis = map[string]report.Chassis{"hv1": {Datapath: datapath, OVS: strings.Join(release, "")}}
 		h := &report.Hop{Chassis: "hv1"}
 		for i := range n + 1 {
 			s := &report.Segment{ID: i}
@@ -36,6 +37,9 @@ func TestRecirculations(t *testing.T) {
 	}{
 		{"userspace, at the limit", chain(8, "netdev"), ""},
 		{"userspace, beyond", chain(9, "netdev"), "error recirc-limit"},
+		{"userspace of 3.1, at the limit", chain(6, "netdev", "3.1.0"), ""},
+		{"userspace of 3.1, beyond", chain(7, "netdev", "3.1.0"), "error recirc-limit"},
+		{"userspace of 3.5, within", chain(7, "netdev", "3.5.0"), ""},
 		{"many, none within another", wide, ""},
 		{"kernel, at the limit", chain(29, "system"), ""},
 		{"kernel, beyond", chain(30, "system"), "error recirc-limit"},
