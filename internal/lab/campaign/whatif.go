@@ -34,6 +34,7 @@ type WhatIfScore struct {
 	Right                int // predicted as it was then seen
 	Wrong                int // predicted to die, or not determined, and went on
 	Missed               int // predicted to go on, and died
+	Died                 int // of all
 }
 
 // standing are the flows of which connections live during every change.
@@ -85,7 +86,7 @@ func (r *Runner) WhatIf(ctx context.Context, kinds []ChangeKind, changes int, se
 		score.Right += got.Right
 		score.Wrong += got.Wrong
 		score.Missed += got.Missed
-		fmt.Fprintf(r.Out, "whatif: %3d/%d %-18s right %2d wrong %d missed %d %5.1f s  %s\n", n+1, changes, kind.Name, got.Right, got.Wrong, got.Missed,
+		fmt.Fprintf(r.Out, "whatif: %3d/%d %-18s right %2d wrong %d missed %d, %2d died %5.1f s  %s\n", n+1, changes, kind.Name, got.Right, got.Wrong, got.Missed, got.Died,
 			time.Since(began).Seconds(), c.What)
 		for _, l := range lines {
 			fmt.Fprintf(r.Out, "        %s\n", l)
@@ -343,6 +344,9 @@ func (r *Runner) compareTalks(ctx context.Context, talks []*talk, a *WhatIfAnswe
 		}
 		score.Connections++
 		died := after != t.before
+		if died {
+			score.Died++
+		}
 		fate, text := a.fate(t)
 		if fate == "dies" || fate == "moves" {
 			text = cmp.Or(text, fate)
