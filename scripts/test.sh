@@ -27,6 +27,7 @@ step "oracle on the userspace datapath" env CT_TRACE_DATAPATH=userspace bin/labc
 userspace=(env CT_TRACE_DATAPATH=userspace)
 step "build the library's test" scripts/library.sh bin/library.test
 step "lab on the userspace datapath" "${userspace[@]}" bin/labctl up
+step "cases from archives in the userspace lab" "${userspace[@]}" bin/labctl offline -case '^(router-tcp|vip-three|session-vip|acl-reject-tcp|related-snat)$'
 step "conn in the userspace lab" "${userspace[@]}" bin/labctl conn
 step "nat in the userspace lab" "${userspace[@]}" bin/labctl nat
 step "matrix in the userspace lab" "${userspace[@]}" bin/labctl matrix

@@ -84,6 +84,9 @@ func (r *Room) Chassis(ctx context.Context, c *Conf) (*Chassis, error) {
 	if err := b.agrees(); err != nil {
 		return fail("its Open vSwitch database", err)
 	}
+	if why := h.InterfacesLack; why != "" {
+		b.note("MAC addresses and states of its interfaces are not all known: %s", why)
+	}
 	if err := b.start(ctx); err != nil {
 		return fail("rebuilding its Open vSwitch", err)
 	}
@@ -353,7 +356,7 @@ func (b *builder) macs(ctx context.Context, br *bridge, p *Part) error {
 	names := map[string]string{"LOCAL": br.name}
 	for _, p := range br.ports {
 		for _, i := range p.ifaces {
-			names[fmt.Sprint(i.ofport)] = p.row.Str("name")
+			names[fmt.Sprint(i.ofport)] = i.name
 		}
 	}
 	return lines(p, func(line string) error {
