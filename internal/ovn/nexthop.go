@@ -191,18 +191,14 @@ func (s *SB) learned(ctx context.Context, routers []attachedRouter, ip netip.Add
 // peerOn returns the port of a switch that owns an address. It reads only the mac column of that
 // switch's ports.
 func (s *SB) peerOn(ctx context.Context, datapath ovsdb.UUID, ip netip.Addr) (NextHop, bool, error) {
-	res, err := s.Select(ctx, ovsdb.From("Port_Binding", "logical_port", "mac").Equal("datapath", datapath))
+	all, err := s.owners(ctx, "owners on "+datapath.String(), ovsdb.From("Port_Binding", "logical_port", "mac").Equal("datapath", datapath))
 	if err != nil {
 		return NextHop{}, false, err
 	}
-	addrs, err := s.addresses(ctx, res[0])
-	if err != nil {
-		return NextHop{}, false, err
-	}
-	for i, r := range res[0] {
-		for _, a := range addrs[i] {
+	for _, o := range all {
+		for _, a := range o.addrs {
 			if a.has(ip) {
-				return NextHop{MAC: a.MAC, Kind: "peer", Port: r.Str("logical_port")}, true, nil
+				return NextHop{MAC: a.MAC, Kind: "peer", Port: o.port}, true, nil
 			}
 		}
 	}

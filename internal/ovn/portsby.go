@@ -113,23 +113,45 @@ func (s *SB) PortsByIP(ctx context.Context, ip netip.Addr) ([]*PortBinding, erro
 // portsByAddr reads the mac column of all ports, because OVSDB's conditions cannot match parts of a
 // set's strings, and then the rows that match.
 func (s *SB) portsByAddr(ctx context.Context, match func(Addr) bool) ([]*PortBinding, error) {
-	res, err := s.Select(ctx, ovsdb.From("Port_Binding", "logical_port", "mac"))
-	if err != nil {
-		return nil, err
-	}
-	addrs, err := s.addresses(ctx, res[0])
+	all, err := s.owners(ctx, "owners", ovsdb.From("Port_Binding", "logical_port", "mac"))
 	if err != nil {
 		return nil, err
 	}
 	var alt []ovsdb.Query
-	for i, r := range res[0] {
-		if slices.ContainsFunc(addrs[i], match) {
-			alt = append(alt, portBindings.Row(r.UUID()))
+	for _, o := range all {
+		if slices.ContainsFunc(o.addrs, match) {
+			alt = append(alt, portBindings.Row(o.uuid))
 		}
 	}
 	found, err := s.ports(ctx, alt...)
 	// A gateway's chassisredirect port repeats the addresses of its router port.
 	return slices.DeleteFunc(found, func(p *PortBinding) bool { return p.Type == "chassisredirect" }), err
+}
+
+// ownerOf is a port and its addresses.
+type ownerOf struct {
+	uuid  ovsdb.UUID
+	port  string
+	addrs []Addr
+}
+
+// owners returns the addresses of the ports that a query finds; name names the query.
+func (s *SB) owners(ctx context.Context, name string, q ovsdb.Query) ([]ownerOf, error) {
+	return ovsdb.Derived(s.DB, name, func() ([]ownerOf, error) {
+		res, err := s.Select(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		addrs, err := s.addresses(ctx, res[0])
+		if err != nil {
+			return nil, err
+		}
+		out := make([]ownerOf, len(res[0]))
+		for i, r := range res[0] {
+			out[i] = ownerOf{r.UUID(), r.Str("logical_port"), addrs[i]}
+		}
+		return out, nil
+	})
 }
 
 // portsByPrefix lists the ports whose row's UUID, or whose name if that is a UUID, begins with the

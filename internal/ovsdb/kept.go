@@ -16,6 +16,8 @@ type answers struct {
 	limit int // bytes of cells
 	size  int
 	rows  map[string][]*Row
+	// derived is what was made of rows, by name; its size is not counted.
+	derived map[string]any
 }
 
 // rowCost is the size in bytes at which a kept answer and each of its rows are counted, besides
@@ -26,7 +28,8 @@ const rowCost = 100
 // as they were then. limit bounds the rows' text in bytes; beyond it, everything kept is dropped
 // and read again. Each and UUIDs keep nothing.
 func (db *DB) Keep(limit int) {
-	db.kept = &answers{limit: limit, rows: map[string][]*Row{}}
+	db.kept = &answers{limit: limit}
+	db.kept.drop()
 }
 
 // Forget drops what was kept.
@@ -39,7 +42,28 @@ func (db *DB) Forget() {
 	db.kept.drop()
 }
 
-func (a *answers) drop() { a.rows, a.size = map[string][]*Row{}, 0 }
+// Derived returns what derive makes of rows. Where rows are kept, that is kept with them under a
+// name, and must not be changed.
+func Derived[T any](db *DB, name string, derive func() (T, error)) (T, error) {
+	if db.kept == nil {
+		return derive()
+	}
+	db.kept.mu.Lock()
+	had, ok := db.kept.derived[name].(T)
+	db.kept.mu.Unlock()
+	if ok {
+		return had, nil
+	}
+	made, err := derive()
+	if err == nil {
+		db.kept.mu.Lock()
+		defer db.kept.mu.Unlock()
+		db.kept.derived[name] = made
+	}
+	return made, err
+}
+
+func (a *answers) drop() { a.rows, a.size, a.derived = map[string][]*Row{}, 0, map[string]any{} }
 
 // key names a query.
 func (q Query) key() string {

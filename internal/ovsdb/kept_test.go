@@ -1,6 +1,7 @@
 package ovsdb
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 )
@@ -53,9 +54,39 @@ func TestKeep(t *testing.T) {
 	}
 }
 
+// TestDerived: what is made of rows is made once where they are kept, and again after Forget or an
+// error.
+func TestDerived(t *testing.T) {
+	made := 0
+	derive := func() (int, error) {
+		if made++; made == 1 {
+			return 0, errors.New("no")
+		}
+		return made, nil
+	}
+	db := &DB{}
+	db.Keep(1000)
+	for i, want := range []int{0, 2, 2, 2} {
+		if got, err := Derived(db, "x", derive); got != want || (err != nil) != (want == 0) {
+			t.Errorf("%d: %d %v, want %d", i, got, err, want)
+		}
+	}
+	if got, _ := Derived(db, "y", derive); got != 3 {
+		t.Errorf("another name: %d", got)
+	}
+	db.Forget()
+	if got, _ := Derived(db, "x", derive); got != 4 {
+		t.Errorf("after Forget: %d", got)
+	}
+	if got, _ := Derived(&DB{}, "x", derive); got != 5 {
+		t.Errorf("nothing is kept: %d", got)
+	}
+}
+
 // TestKeepBound: what is kept stays below the limit.
 func TestKeepBound(t *testing.T) {
-	a := &answers{limit: 1000, rows: map[string][]*Row{}}
+	a := &answers{limit: 1000}
+	a.drop()
 	for i := range 50 {
 		a.put(fmt.Sprint("key ", i), []*Row{{}})
 		if a.size > a.limit || a.size == 0 {
