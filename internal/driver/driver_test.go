@@ -752,6 +752,20 @@ func testFaults(t *testing.T, sb *ovn.SB) {
 	}
 	hv2 := chassis("hv2", "sw1-p1")
 	nodes := fakeNodes{"hv1": hv1, "hv2": hv2}
+	// Tables that change under a trace: it is begun anew, not for ever.
+	for changes, fails := range map[int]bool{maxTries - 1: false, maxTries: true} {
+		tries := 0
+		hv2.trace = func(node.TraceRequest) (*engine.Result, error) {
+			if tries++; tries <= changes {
+				return nil, engine.ErrChanged
+			}
+			return result(output(hv2.port(t, "tap0"), tcpSYN())), nil
+		}
+		_, err := (&Driver{SB: sb, Nodes: nodes}).Send(t.Context(), World{}, fromHV1, tcpSYN(), "SYN", "original")
+		if errors.Is(err, engine.ErrChanged) != fails || tries != min(changes+1, maxTries) {
+			t.Errorf("%d changes: %d tries, %v", changes, tries, err)
+		}
+	}
 	for name, c := range map[string]struct {
 		set  func()
 		word string

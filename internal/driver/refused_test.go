@@ -24,6 +24,26 @@ func refusedDB(t *testing.T, refused func([]byte) bool) (sb *ovn.SB, hv1, hv2 ov
 	return sb, ids[0], ids[1]
 }
 
+// A chassis whose ovn-controller is still computing has flows that may be old: a warning.
+func TestBehind(t *testing.T) {
+	remote, _ := ovntest.Chassis(t, "hv1")
+	ovsdbtest.Transact(t, remote, ovn.Southbound, `{"op":"insert","table":"SB_Global","row":{"nb_cfg":7}}`)
+	sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: remote})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sb.Close()
+	for _, confirmed := range []string{"5", "7"} {
+		ovsdbtest.Transact(t, remote, ovn.Southbound, `{"op":"delete","table":"Chassis_Private","where":[]},
+			{"op":"insert","table":"Chassis_Private","row":{"name":"hv1","nb_cfg":`+confirmed+`}}`)
+		s := &sending{Driver: &Driver{SB: sb}, Trace: &Trace{}}
+		s.freshness(t.Context(), []string{"hv1"})
+		if behind := len(s.Warnings) == 1 && strings.Contains(s.Warnings[0], "ovn-controller on hv1 is behind: it has confirmed configuration 5 of 7"); behind != (confirmed == "5") {
+			t.Errorf("confirmed %s of 7: %q", confirmed, s.Warnings)
+		}
+	}
+}
+
 // A port that may be on the chassis named, while it migrates, is not said to be bound elsewhere where
 // the database does not answer.
 func TestEnterRefused(t *testing.T) {

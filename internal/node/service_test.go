@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -286,6 +287,70 @@ func TestOVSHangs(t *testing.T) {
 	_, err := s.Trace(within(t, 500*time.Millisecond), TraceRequest{Request: engine.Request{InPort: 1, Packet: tcpPacket("10.0.0.1:1000", "10.0.0.2:80", 2)}})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Runs at once on one node give the answers that each gives alone: neither's recirculation ids and
+// sockets are the other's.
+func TestRunsAtOnce(t *testing.T) {
+	o := userspaceOVS(t)
+	o.AddFlows("br-int", commitFlows)
+	trace := func() string {
+		s := service(t, Options{RunDir: o.RunDir})
+		res, err := s.Trace(t.Context(), TraceRequest{Request: engine.Request{InPort: 1, Packet: tcpPacket("10.0.0.1:1000", "10.0.0.2:80", 2)}})
+		if err != nil {
+			return err.Error()
+		}
+		var out []string
+		for _, o := range res.Outcomes {
+			for _, l := range o.Leaves {
+				out = append(out, fmt.Sprint(l.Kind, l.Packet))
+			}
+		}
+		return fmt.Sprint(len(res.Segments), out)
+	}
+	alone := trace()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 3 {
+				if got := trace(); got != alone {
+					t.Errorf("%s, alone %s", got, alone)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// An ovs-vswitchd that is started again between two packets answers the second: the node asks the
+// new process.
+func TestOVSRestarted(t *testing.T) {
+	first, second := userspaceOVS(t), userspaceOVS(t)
+	dir := t.TempDir()
+	use := func(o *dummy.OVS) {
+		for _, name := range []string{"ovs-vswitchd.pid", "db.sock", fmt.Sprintf("ovs-vswitchd.%d.ctl", o.PID)} {
+			os.Remove(filepath.Join(dir, name))
+			if err := os.Symlink(filepath.Join(o.RunDir, name), filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	ask := func() error {
+		_, err := service(t, Options{RunDir: dir}).Trace(t.Context(), TraceRequest{Request: engine.Request{InPort: 1, Packet: tcpPacket("10.0.0.1:1000", "10.0.0.2:80", 2)}})
+		return err
+	}
+	use(first)
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	syscall.Kill(first.PID, syscall.SIGKILL)
+	if err := ask(); failure.KindOf(err) != failure.Unreachable {
+		t.Errorf("without it: %v", err)
+	}
+	use(second)
+	if err := ask(); err != nil {
+		t.Errorf("after its restart: %v", err)
 	}
 }
 

@@ -1,8 +1,10 @@
 package publish_test
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
@@ -39,5 +41,16 @@ func TestZoneOfSwitch(t *testing.T) {
 		if len(legs[i].Marks) != want {
 			t.Errorf("marks in %s: %q", legs[i].ZoneName, legs[i].Marks)
 		}
+	}
+}
+
+// An entry that was made in the future, as clocks have it, is not younger than now.
+func TestAgeOfTheFuture(t *testing.T) {
+	orig := ctstate.Tuple{Proto: ctstate.ProtoUDP, Src: netip.MustParseAddrPort("10.0.0.1:1"), Dst: netip.MustParseAddrPort("10.0.0.2:2")}
+	e := ctstate.Entry{Zone: 5, Orig: orig, Source: ctstate.FromKernel, Created: time.Now().Add(time.Hour).Unix()}
+	e.Reply, _ = orig.Invert()
+	c := publish.Connection(&connection.Connection{Legs: []connection.Record{{Chassis: "hv1", Entry: e}}}, nil)
+	if age := c.Legs[0].Age; age == nil || *age != 0 {
+		t.Errorf("age %v", age)
 	}
 }
