@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/audit"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
@@ -170,27 +169,33 @@ func (f *connFlags) resolve(ctx context.Context, run *deployment.Run, filter *co
 	if filter.To, err = addresses(ctx, run, "--to", f.to); err != nil {
 		return nil, err
 	}
-	return chosen(ctx, run.SB, f.chassis)
+	return chosen(ctx, run, f.chassis)
 }
 
 // listConnections reads the connections and prints them.
 func (a *app) listConnections(ctx context.Context, c *common, f *connFlags, run *deployment.Run, chassis []*ovn.Chassis, filter connection.Filter) error {
-	inv, err := readInventory(ctx, run)
-	if err != nil {
-		return err
-	}
+	z := newZones(run)
 	req := gather.Request{Filter: filter, Limit: f.limit, MaxDump: c.dumpBound()}
-	if len(f.chassis) == 0 && inv != nil {
-		req.Places = inventory.NewPlaces(inv)
+	// What the inventory of the own zone says of places is not true of chassis of other zones.
+	if len(f.chassis) == 0 && !slices.ContainsFunc(chassis, (*ovn.Chassis).IsRemote) {
+		if err := z.read(ctx); err != nil {
+			return err
+		}
+		if z.home.inv != nil {
+			req.Places = inventory.NewPlaces(z.home.inv)
+		}
 	}
-	res, err := gather.Read(ctx, run.SB, run.Nodes, chassis, req)
+	res, err := gather.Read(ctx, z.southbound, run.Nodes, chassis, req)
 	if err != nil {
 		return err
 	}
 	defer res.Release()
+	if err := z.read(ctx); err != nil {
+		return err
+	}
 	list := publish.Listed(res)
-	list.Warnings = append(list.Warnings, run.Warnings()...)
-	matched, err := a.printConnections(c, f.summary, res, list, inv)
+	list.Warnings = append(append(list.Warnings, run.Warnings()...), run.Driver.Notes()...)
+	matched, err := a.printConnections(c, f.summary, res, list, z)
 	switch {
 	case err != nil:
 		return err
@@ -207,12 +212,12 @@ func (a *app) listConnections(ctx context.Context, c *common, f *connFlags, run 
 const maxSorted = 20_000
 
 // printConnections prints the connections, or their counts, and returns their number.
-func (a *app) printConnections(c *common, summary bool, res *gather.Result, list *report.ConnectionsReport, inv *inventory.Inventory) (n int, err error) {
+func (a *app) printConnections(c *common, summary bool, res *gather.Result, list *report.ConnectionsReport, z *zones) (n int, err error) {
 	opts := a.renderOptions(c)
 	opts.Quiet = opts.Quiet || c.output == "summary"
 	all := res.Connections()
 	if summary {
-		counter := publish.NewCounter(inv)
+		counter := publish.NewCounter(z.inventory)
 		for conn := range all {
 			counter.Add(&conn)
 		}
@@ -228,16 +233,11 @@ func (a *app) printConnections(c *common, summary bool, res *gather.Result, list
 	if err != nil {
 		return n, err
 	}
-	in := audit.Input{Inventory: inv}
-	for _, ch := range res.Chassis {
-		in.Chassis = append(in.Chassis, gather.FactsOf(ch))
-	}
+	audits := newAuditor(z, res.Chassis)
 	for conn := range all {
 		n++
-		r := publish.Connection(&conn, inv)
-		if inv != nil {
-			r.Findings = audit.Connection(&in, &conn)
-		}
+		r := publish.Connection(&conn, z.inventory)
+		r.Findings = audits.connection(&conn)
 		if err := p.Print(r); err != nil {
 			return n, err
 		}
@@ -248,31 +248,25 @@ func (a *app) printConnections(c *common, summary bool, res *gather.Result, list
 	return n, w.Flush()
 }
 
-// readInventory reads what the databases say of addresses; nil without the Northbound database.
-func readInventory(ctx context.Context, run *deployment.Run) (*inventory.Inventory, error) {
-	if run.NB == nil {
-		return nil, nil
-	}
-	return inventory.Read(ctx, run.NB, run.SB)
-}
-
 // watch prints what happens to connections until ctx ends. The rules are those of the beginning.
 func (a *app) watch(ctx context.Context, c *common, run *deployment.Run, chassis []*ovn.Chassis, filter connection.Filter) error {
-	inv, err := readInventory(ctx, run)
-	if err != nil {
-		return err
-	}
+	z := newZones(run)
 	for _, w := range run.Warnings() {
 		fmt.Fprintln(a.err, "ovn-ct-trace: warning: "+oneLine(w))
 	}
 	seen := false
 	opts := a.renderOptions(c)
 	opts.Quiet = opts.Quiet || c.output == "summary"
-	err = gather.Watch(ctx, run.SB, run.Nodes, chassis, gather.Request{Filter: filter, MaxDump: c.dumpBound()}, func() {
+	var unread error
+	err := gather.Watch(ctx, z.southbound, run.Nodes, chassis, gather.Request{Filter: filter, MaxDump: c.dumpBound()}, func() {
+		unread = z.read(ctx)
 		fmt.Fprintf(a.err, "ovn-ct-trace: watching %d chassis\n", len(chassis))
 	}, func(ch *gather.Change) error {
+		if unread != nil {
+			return unread
+		}
 		seen = seen || ch.Connection != nil
-		r := publish.ConnectionChange(ch, inv)
+		r := publish.ConnectionChange(ch, z.inventory)
 		if c.output == "json" {
 			return render.ChangeJSON(a.out, r)
 		}
@@ -293,6 +287,19 @@ func addresses(ctx context.Context, run *deployment.Run, flag, spec string) ([]n
 		return []netip.Addr{ip.Unmap()}, nil
 	}
 	ports, err := run.SB.FindPorts(ctx, spec, "")
+	var missing *ovn.NotFoundError
+	if errors.As(err, &missing) {
+		failed := run.OtherZones(ctx, func(z deployment.Zone) bool {
+			there, bad := z.SB.FindPorts(ctx, spec, "")
+			if bad == nil {
+				ports, err = there, nil
+			}
+			return bad != nil
+		})
+		if failed != nil {
+			err = failed
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -313,9 +320,10 @@ func addresses(ctx context.Context, run *deployment.Run, flag, spec string) ([]n
 // everyChassis is the value of --chassis that asks all.
 const everyChassis = "*"
 
-// chosen returns the chassis that are asked: those named, else all of this zone.
-func chosen(ctx context.Context, sb *ovn.SB, names []string) ([]*ovn.Chassis, error) {
-	all, err := sb.AllChassis(ctx)
+// chosen returns the chassis that are asked: those named, else all of this zone, and those of other
+// zones to whose nodes the options give a way.
+func chosen(ctx context.Context, run *deployment.Run, names []string) ([]*ovn.Chassis, error) {
+	all, err := run.SB.AllChassis(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -326,7 +334,7 @@ func chosen(ctx context.Context, sb *ovn.SB, names []string) ([]*ovn.Chassis, er
 	if len(names) > 0 {
 		return named(all, names)
 	}
-	return slices.DeleteFunc(all, func(c *ovn.Chassis) bool { return c.IsRemote() || c.IsVTEP() }), nil
+	return slices.DeleteFunc(all, func(c *ovn.Chassis) bool { return c.IsRemote() && !run.Reachable(c) || c.IsVTEP() }), nil
 }
 
 // named returns the chassis with these names or host names.

@@ -97,31 +97,23 @@ func (c *common) examine(ctx context.Context, names []string) ([]report.Finding,
 	for _, note := range opt.Notes() {
 		f.say(report.SeverityInfo, report.CodeFreshnessUnknown, note, "", nil)
 	}
-	ns := deployment.NewNodes(opt, c.journal)
-	defer closeLate(ctx, ns.Close)
-	if nb, err := opt.DialNB(ctx); err != nil {
-		f.say(report.SeverityWarning, report.CodeNorthboundUnreachable, err.Error(), "rules are named by logical flow only; --nb names the database", nil)
-	} else {
-		text := "Northbound database at " + nb.Remote()
-		// false: OVN's flows do not match ct.inv, and packets that conntrack finds invalid pass.
-		if value, err := nb.Option(ctx, "use_ct_inv_match"); err == nil && value != "" {
-			text += "; options:use_ct_inv_match " + value
-		}
-		// Without it ovn-controller leaves the entries of backends that are removed, since 23.06.
-		if n, of, err := nb.FlushingBalancers(ctx); err == nil && of > 0 {
-			text += fmt.Sprintf("; options:ct_flush on %d of %d load balancers", n, of)
-		}
-		f.say(report.SeverityInfo, report.CodeNorthbound, text, "", nil)
-		nb.Close()
-	}
-	sb, err := opt.DialSB(ctx)
+	d, err := deployment.Open(ctx, opt)
 	if err != nil {
+		nb, nberr := opt.DialNB(ctx)
+		f.northbound(ctx, nb, nberr, nil)
+		if nb != nil {
+			nb.Close()
+		}
 		f.say(report.SeverityError, report.CodeSouthboundUnreachable, err.Error(), "--sb names the database", nil)
 		return f, nil
 	}
-	defer sb.Close()
-	f.say(report.SeverityInfo, report.CodeSouthbound, "Southbound database at "+sb.Remote(), "", nil)
-	all, err := sb.AllChassis(ctx)
+	defer d.Close()
+	d.Journal = c.journal
+	run := d.Run()
+	defer closeLate(ctx, run.Close)
+	f.northbound(ctx, d.NB, d.NoNB, nil)
+	f.say(report.SeverityInfo, report.CodeSouthbound, "Southbound database at "+d.SB.Remote(), "", nil)
+	all, err := d.SB.AllChassis(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +127,7 @@ func (c *common) examine(ctx context.Context, names []string) ([]report.Finding,
 	var g errgroup.Group
 	g.SetLimit(maxDoctor)
 	for i, ch := range all {
-		if ch.IsRemote() || ch.IsVTEP() {
+		if ch.IsRemote() && !run.Reachable(ch) || ch.IsVTEP() {
 			each[i].say(report.SeverityInfo, report.CodeChassisElsewhere, "belongs to another zone, or is a VTEP gateway: not asked", "", map[string]string{"chassis": ch.Name})
 			continue
 		}
@@ -143,12 +135,52 @@ func (c *common) examine(ctx context.Context, names []string) ([]report.Finding,
 			// A chassis that does not answer must leave time to print the others.
 			part, cancel := context.WithTimeout(ctx, c.timeout/2)
 			defer cancel()
-			each[i].chassis(part, sb, ns, ch)
+			each[i].chassis(part, d.SB, run.Nodes, ch)
 			return nil
 		})
 	}
 	_ = g.Wait() // what fails is a finding
 	return slices.Concat(append([]findings{f}, each...)...), nil
+}
+
+// northbound reports a Northbound database, or why there is none.
+func (f *findings) northbound(ctx context.Context, nb *ovn.NB, err error, where map[string]string) {
+	if nb == nil {
+		f.say(report.SeverityWarning, report.CodeNorthboundUnreachable, err.Error(), "rules are named by logical flow only; --nb names the database", where)
+		return
+	}
+	text := "Northbound database at " + nb.Remote()
+	// false: OVN's flows do not match ct.inv, and packets that conntrack finds invalid pass.
+	if value, err := nb.Option(ctx, "use_ct_inv_match"); err == nil && value != "" {
+		text += "; options:use_ct_inv_match " + value
+	}
+	// Without it ovn-controller leaves the entries of backends that are removed, since 23.06.
+	if n, of, err := nb.FlushingBalancers(ctx); err == nil && of > 0 {
+		text += fmt.Sprintf("; options:ct_flush on %d of %d load balancers", n, of)
+	}
+	f.say(report.SeverityInfo, report.CodeNorthbound, text, "", where)
+}
+
+// zone tries the databases of the zone of a chassis of another zone, and returns its Southbound
+// database; nil if that cannot be read.
+func (f *findings) zone(ctx context.Context, n node.Node, where map[string]string) *ovn.SB {
+	db, _, err := node.OpenDatabase(ctx, n, ovn.Southbound)
+	if err != nil {
+		f.say(report.SeverityWarning, report.CodeSouthboundUnreachable, "its zone's Southbound database: "+err.Error(), failure.HintOf(err), where)
+		return nil
+	}
+	f.say(report.SeverityInfo, report.CodeSouthbound, "Southbound database at "+db.Remote(), "", where)
+	ndb, _, err := node.OpenDatabase(ctx, n, ovn.Northbound)
+	if err == nil {
+		f.northbound(ctx, &ovn.NB{DB: ndb}, nil, where)
+	} else {
+		severity := report.SeverityInfo // of a zone whose databases are not sockets it may be anywhere
+		if strings.HasPrefix(db.Remote(), "unix:") {
+			severity = report.SeverityWarning
+		}
+		f.say(severity, report.CodeNorthboundUnreachable, err.Error(), "--nb-of "+where["chassis"]+"=REMOTES names it", where)
+	}
+	return &ovn.SB{DB: db}
 }
 
 // chassis tries one node: it reaches it, asks it, and opens its conntrack.
@@ -186,6 +218,11 @@ func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *deployment.Nodes
 	if info.Tool != node.Version() {
 		f.say(report.SeverityWarning, report.CodeVersionSkew, "the tool there is version "+info.Tool+", here "+node.Version(),
 			"install the same version on both", where)
+	}
+	if ch.IsRemote() {
+		if sb = f.zone(ctx, n, where); sb == nil {
+			return
+		}
 	}
 	fresh, err := sb.Freshness(ctx, ch.Name)
 	switch {

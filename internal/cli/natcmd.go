@@ -13,7 +13,6 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
@@ -94,60 +93,97 @@ func (a *app) nat(ctx context.Context, c *common, f *natFlags) error {
 
 // audit reads the databases and the entries, and compares them.
 func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*report.FindingsReport, error) {
-	inv, err := inventory.Read(ctx, run.NB, run.SB)
+	chassis, err := chosen(ctx, run, f.chassis)
 	if err != nil {
 		return nil, err
 	}
-	in := audit.Input{Inventory: inv, Address: f.address}
-	if in.Learned, err = inv.Learned(ctx, run.SB); err != nil {
-		return nil, err
-	}
-	chassis, err := chosen(ctx, run.SB, f.chassis)
-	if err != nil {
-		return nil, err
-	}
-	res, err := gather.Read(ctx, run.SB, run.Nodes, chassis, gather.Request{
+	z := newZones(run)
+	res, err := gather.Read(ctx, z.southbound, run.Nodes, chassis, gather.Request{
 		Filter: connection.Filter{Host: f.address}, Limit: f.limit, MaxDump: c.dumpBound(), Former: true,
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer res.Release()
-	in.Former = res.Former
-	in.Connections = slices.SortedFunc(res.Connections(), connection.Compare)
-	if f.address.IsValid() && len(in.Connections) == 0 && isNobodys(f.address, inv, res) {
+	if err := z.read(ctx); err != nil {
+		return nil, err
+	}
+	connections := slices.SortedFunc(res.Connections(), connection.Compare)
+	if f.address.IsValid() && len(connections) == 0 && z.isNobodys(f.address, res) {
 		return nil, usage.Errorf("ovn-ct-trace nat, without ADDRESS, reports on all",
 			"nobody has %s: no port, router, NAT rule or VIP, and no connection", f.address)
 	}
 	var out findings
+	var read []audit.Chassis
 	for _, ch := range res.Chassis {
 		out.unread(ch)
 		facts := gather.FactsOf(ch)
 		facts.Partial = facts.Partial || res.Unfinished > 0
 		if ch.Info != nil && !f.address.IsValid() {
 			facts.Bridge = ch.Info.Bridge
-			if facts.Shared, err = gather.SharedZones(ctx, run.SB, ch.Info); err != nil {
+			if facts.Shared, err = gather.SharedZones(ctx, z.view(ch.Name).SB, ch.Info); err != nil {
 				return nil, err
 			}
 		}
-		in.Chassis = append(in.Chassis, facts)
+		read = append(read, facts)
 	}
 	if n := res.Unfinished; n > 0 {
 		out.say(report.SeverityInfo, report.CodeConntrackUnreadable, publish.UnfinishedText(n), "", nil)
 	}
 	if !f.address.IsValid() {
-		for _, u := range gather.FillTables(ctx, run.Nodes, chassis, in.Chassis) {
+		for _, u := range gather.FillTables(ctx, run.Nodes, chassis, read) {
 			out.say(report.SeverityInfo, report.CodeCountersUnreadable, u.Text, "", map[string]string{"chassis": u.Chassis})
 		}
 	}
-	found := audit.Audit(&in)
-	return &report.FindingsReport{Schema: report.Schema, Findings: append(found.Findings, out...), Usage: found.Usage}, nil
+	all := &report.FindingsReport{Schema: report.Schema, Findings: []report.Finding{}}
+	for _, v := range z.all {
+		found, err := z.audit(ctx, v, &audit.Input{Address: f.address, Connections: connections, Former: res.Former, Chassis: read})
+		if err != nil {
+			return nil, err
+		}
+		all.Findings, all.Usage = append(all.Findings, found.Findings...), append(all.Usage, found.Usage...)
+	}
+	for _, v := range z.all {
+		if v.inv == nil {
+			out.say(report.SeverityInfo, report.CodeNorthboundUnreachable, "the entries of its zone are not compared: where the zone's Northbound database is, is unknown",
+				"--nb-of "+v.Chassis+"=REMOTES names it", map[string]string{"chassis": v.Chassis})
+		}
+	}
+	all.Findings = append(all.Findings, out...)
+	return all, nil
+}
+
+// audit compares the entries of one zone with its rules. A zone without its Northbound database is not
+// compared.
+func (z *zones) audit(ctx context.Context, v *view, in *audit.Input) (*audit.Result, error) {
+	if v.inv == nil {
+		return &audit.Result{}, nil
+	}
+	var err error
+	if in.Learned, err = v.inv.Learned(ctx, v.SB); err != nil {
+		return nil, err
+	}
+	in.Inventory, in.Chassis = v.inv, z.chassisOf(v, in.Chassis)
+	whole, former := in.Connections, in.Former
+	in.Connections, in.Former = nil, nil
+	for i := range whole {
+		if part := z.within(v, &whole[i]); len(part.Legs) > 0 {
+			in.Connections = append(in.Connections, part)
+		}
+	}
+	for _, r := range former {
+		if z.view(r.Chassis) == v {
+			in.Former = append(in.Former, r)
+		}
+	}
+	return audit.Audit(in), nil
 }
 
 // isNobodys reports whether neither the databases nor an entry of a zone that OVN does not have now has
 // the address. It is false if a chassis was not read, which may have connections with it.
-func isNobodys(ip netip.Addr, inv *inventory.Inventory, res *gather.Result) bool {
-	return len(inv.Owners(ip)) == 0 && len(res.Former) == 0 && len(res.Unreached()) == 0
+func (z *zones) isNobodys(ip netip.Addr, res *gather.Result) bool {
+	known := slices.ContainsFunc(z.all, func(v *view) bool { return v.inv == nil || len(v.inv.Owners(ip)) > 0 })
+	return !known && len(res.Former) == 0 && len(res.Unreached()) == 0
 }
 
 // unread reports why entries of a chassis may be missing.

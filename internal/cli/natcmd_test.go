@@ -14,17 +14,17 @@ import (
 
 // An address is nobody's only if every chassis was read.
 func TestIsNobodys(t *testing.T) {
-	inv := inventory.New(&ovn.Configuration{}, &ovn.State{})
+	z := &zones{all: []*view{{inv: inventory.New(&ovn.Configuration{}, &ovn.State{})}}}
 	for want, c := range map[bool]*gather.Result{
 		true:  {Chassis: []*gather.Chassis{{Name: "hv1"}}},
 		false: {Chassis: []*gather.Chassis{{Name: "hv1"}, {Name: "hv2", Err: errors.New("no answer")}}},
 	} {
-		if isNobodys(netip.MustParseAddr("10.0.0.3"), inv, c) != want {
+		if z.isNobodys(netip.MustParseAddr("10.0.0.3"), c) != want {
 			t.Errorf("not %t for %+v", want, c.Chassis)
 		}
 	}
 	former := &gather.Result{Former: []connection.Record{{Chassis: "hv1"}}}
-	if isNobodys(netip.MustParseAddr("10.0.0.3"), inv, former) {
+	if z.isNobodys(netip.MustParseAddr("10.0.0.3"), former) {
 		t.Error("an entry of a former zone does not count")
 	}
 }

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/replica"
@@ -158,9 +160,11 @@ func (a *app) whatIf(ctx context.Context, c *common, f *whatIfFlags) error {
 	}
 	var out *report.WhatIfReport
 	err = c.run(ctx, func(bounded context.Context, run *deployment.Run) (err error) {
-		if req.Chassis, err = chosen(bounded, run.SB, f.chassis); err != nil {
+		if req.Chassis, err = chosen(bounded, run, f.chassis); err != nil {
 			return err
 		}
+		// The copy is of the databases of the run's own zone.
+		req.Chassis = slices.DeleteFunc(req.Chassis, (*ovn.Chassis).IsRemote)
 		out, err = whatif.Run(bounded, run, req)
 		return err
 	})

@@ -30,6 +30,9 @@ type Deployment struct {
 	// options give.
 	Rooms map[string]node.Options
 
+	// NoNB is the reason why NB is nil.
+	NoNB error
+
 	opt    Options
 	warn   []string // warnings of every answer
 	base   base
@@ -73,7 +76,7 @@ func Open(ctx context.Context, opt Options) (*Deployment, error) {
 		}
 		d.NB, nberr = northByNode(ctx, d.base.node)
 	}
-	if nberr != nil {
+	if d.NoNB = nberr; nberr != nil {
 		// A trace needs no Northbound database: a missing one is a warning.
 		d.warn = append(d.warn, fmt.Sprintf("without the Northbound database, rules are named by logical flow only: %v", nberr))
 	}

@@ -22,6 +22,7 @@ func (o Options) Rebuild(ctx context.Context) (_ Options, remove func() error, e
 	if o.offline, err = offline.Open(ctx, offline.Options{Paths: o.Bundles, Keep: o.KeepRoom}); err != nil {
 		return o, nil, err
 	}
+	o.Bundles = nil // they are read
 	o.SB, o.NB, o.NBOf, o.AnyMember = o.offline.SB, o.offline.NB, o.offline.NorthboundOf(), true
 	return o, o.offline.Close, nil
 }

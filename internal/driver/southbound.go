@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -93,3 +94,6 @@ func (d *Driver) note(text string) {
 	}
 	d.notes = append(d.notes, text)
 }
+
+// Notes returns the warnings about what the driver has read.
+func (d *Driver) Notes() []string { return slices.Clone(d.notes) }

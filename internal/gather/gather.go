@@ -27,6 +27,15 @@ type Nodes interface {
 	Node(ctx context.Context, c *ovn.Chassis) (node.Node, error)
 }
 
+// Zones returns the Southbound database that a chassis' zone has. It is called for chassis whose
+// nodes were reached, one after the other.
+type Zones func(ctx context.Context, c *ovn.Chassis) (*ovn.SB, error)
+
+// OneZone is a Zones of chassis that all belong to the zone of one database.
+func OneZone(sb *ovn.SB) Zones {
+	return func(context.Context, *ovn.Chassis) (*ovn.SB, error) { return sb, nil }
+}
+
 // Request says which connections to read. It bounds what is read of each chassis.
 type Request struct {
 	Filter  connection.Filter
@@ -93,6 +102,7 @@ type Chassis struct {
 	Listed node.ListResult   // of all readings together
 	Err    error             // why its entries are missing, or incomplete
 
+	sb     *ovn.SB // of its zone
 	lister node.Lister
 	whole  bool // its whole table was read
 }
@@ -112,21 +122,21 @@ const maxChassis = 64
 // Read reads the entries of these chassis that can belong to connections which a filter selects. A
 // chassis that fails has an error in the result, and the connections lack its entries. The error is
 // one of the databases; with one, nothing is to be released.
-func Read(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, req Request) (*Result, error) {
+func Read(ctx context.Context, zones Zones, nodes Nodes, chassis []*ovn.Chassis, req Request) (*Result, error) {
 	out := &Result{filter: req.Filter}
-	if err := out.read(ctx, sb, nodes, chassis, req); err != nil {
+	if err := out.read(ctx, zones, nodes, chassis, req); err != nil {
 		out.Release()
 		return nil, err
 	}
 	return out, nil
 }
 
-func (r *Result) read(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, req Request) error {
+func (r *Result) read(ctx context.Context, zones Zones, nodes Nodes, chassis []*ovn.Chassis, req Request) error {
 	r.Given = len(chassis)
 	r.rest = chassis
 	list, some := firstList(req)
 	f := newFollowing(list, req.Places)
-	f.open = func(names map[string]bool) ([]*Chassis, error) { return r.open(ctx, sb, nodes, names) }
+	f.open = func(names map[string]bool) ([]*Chassis, error) { return r.open(ctx, zones, nodes, names) }
 	first, err := f.open(f.first())
 	if err != nil {
 		return err
@@ -141,13 +151,13 @@ func (r *Result) read(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*o
 		}
 	}
 	slices.SortStableFunc(r.Chassis, func(a, b *Chassis) int { return strings.Compare(a.Name, b.Name) })
-	r.side, err = owners{}.sides(ctx, sb, r.store.ZoneNames())
+	r.side, err = owners{}.sides(ctx, databases(r.Chassis), r.store.ZoneNames())
 	return err
 }
 
 // open connects to the chassis of these names, nil for all, that it has not connected to before. The
-// error is one of the database.
-func (r *Result) open(ctx context.Context, sb *ovn.SB, nodes Nodes, names map[string]bool) ([]*Chassis, error) {
+// error is one of the databases.
+func (r *Result) open(ctx context.Context, zones Zones, nodes Nodes, names map[string]bool) ([]*Chassis, error) {
 	var opened []*Chassis
 	var rows, rest []*ovn.Chassis
 	for _, row := range r.rest {
@@ -160,16 +170,34 @@ func (r *Result) open(ctx context.Context, sb *ovn.SB, nodes Nodes, names map[st
 	r.rest = rest
 	r.Chassis = append(r.Chassis, opened...)
 	each(opened, func(i int, c *Chassis) { c.reach(ctx, nodes, rows[i]) })
-	for _, c := range opened {
+	return opened, nameZones(ctx, zones, rows, opened)
+}
+
+// nameZones finds the database of each chassis that was reached, and the names of its zones there.
+func nameZones(ctx context.Context, zones Zones, rows []*ovn.Chassis, all []*Chassis) (err error) {
+	for i, c := range all {
 		if c.Info == nil {
 			continue
 		}
-		var err error
-		if c.Zones, err = sb.NameZones(ctx, c.Info.Zones); err != nil {
-			return nil, err
+		if c.sb, err = zones(ctx, rows[i]); err != nil {
+			return err
+		}
+		if c.Zones, err = c.sb.NameZones(ctx, c.Info.Zones); err != nil {
+			return err
 		}
 	}
-	return opened, nil
+	return nil
+}
+
+// databases returns the databases of all chassis, each once.
+func databases(all []*Chassis) []*ovn.SB {
+	var out []*ovn.SB
+	for _, c := range all {
+		if c.sb != nil && !slices.Contains(out, c.sb) {
+			out = append(out, c.sb)
+		}
+	}
+	return out
 }
 
 // each runs f for every chassis, several at once.
@@ -287,7 +315,7 @@ type owners map[string]*ovn.PortBinding
 
 // sides reads the addresses of the ports that own the zones, by which the client's
 // and the server's zones are told from those between.
-func (o owners) sides(ctx context.Context, sb *ovn.SB, zones []string) (connection.SideOf, error) {
+func (o owners) sides(ctx context.Context, dbs []*ovn.SB, zones []string) (connection.SideOf, error) {
 	var names []string
 	for _, name := range zones {
 		if _, known := o[name]; !known && name != "" {
@@ -295,12 +323,16 @@ func (o owners) sides(ctx context.Context, sb *ovn.SB, zones []string) (connecti
 			names = append(names, name)
 		}
 	}
-	ports, err := sb.PortsByNames(ctx, names)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range ports {
-		o[p.LogicalPort] = p
+	for _, sb := range dbs {
+		ports, err := sb.PortsByNames(ctx, names)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range ports {
+			if o[p.LogicalPort] == nil || p.Type != "remote" { // a port of another zone is known there best
+				o[p.LogicalPort] = p
+			}
+		}
 	}
 	return func(r *connection.Record, t ctstate.Tuple) connection.Side {
 		p := o[r.ZoneName]

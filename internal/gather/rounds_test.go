@@ -146,8 +146,8 @@ func TestWatch(t *testing.T) {
 	marked := elsewhere
 	marked.Mark = 1
 	hv1, hv4 := &table{events: make(chan []node.Event)}, &table{events: make(chan []node.Event)}
-	w := newWatching(nil, Request{})
-	w.names[""] = ""
+	w := newWatching(Request{})
+	w.names[zoneKey{}] = ""
 	w.chassis = []*Chassis{chassis("hv1", "system", hv1), chassis("hv4", "system", hv4)}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -40,8 +40,8 @@ const maxWatched = 1_000_000
 
 // Watch reports what happens to connections that the filter selects, until ctx ends. It calls ready
 // when all chassis are watched. A chassis that cannot be watched ends it with an error.
-func Watch(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis, req Request, ready func(), out func(*Change) error) error {
-	w := newWatching(sb, req)
+func Watch(ctx context.Context, zones Zones, nodes Nodes, chassis []*ovn.Chassis, req Request, ready func(), out func(*Change) error) error {
+	w := newWatching(req)
 	for _, row := range chassis {
 		w.chassis = append(w.chassis, &Chassis{Name: row.Name})
 	}
@@ -50,17 +50,16 @@ func Watch(ctx context.Context, sb *ovn.SB, nodes Nodes, chassis []*ovn.Chassis,
 		if c.Err != nil {
 			return c.Err
 		}
-		var err error
-		if c.Zones, err = sb.NameZones(ctx, c.Info.Zones); err != nil {
-			return err
-		}
+	}
+	if err := nameZones(ctx, zones, chassis, w.chassis); err != nil {
+		return err
 	}
 	return w.watch(ctx, ready, out)
 }
 
-func newWatching(sb *ovn.SB, req Request) *watching {
+func newWatching(req Request) *watching {
 	return &watching{
-		sb: sb, req: req, in: make(chan arrival), names: map[string]string{}, ports: owners{},
+		req: req, in: make(chan arrival), names: map[zoneKey]string{}, ports: owners{},
 		records: map[place]connection.Record{}, flows: map[ctstate.Tuple]map[place]bool{}, gone: map[place]bool{},
 	}
 }
@@ -88,18 +87,23 @@ type arrival struct {
 
 // watching is one run of Watch. Only run changes it.
 type watching struct {
-	sb      *ovn.SB
 	req     Request
 	chassis []*Chassis
 	in      chan arrival
 
-	names   map[string]string // of zones, by what ovn-controller wrote
+	names   map[zoneKey]string
 	ports   owners
 	records map[place]connection.Record
 	flows   map[ctstate.Tuple]map[place]bool // entries by flow
 	changed []Event
 	gone    map[place]bool // entries that go with the next report
 	ending  bool           // the next report is the last
+}
+
+// zoneKey is what ovn-controller wrote of a zone's owner, on a chassis of a database.
+type zoneKey struct {
+	sb    *ovn.SB
+	owner string
 }
 
 // follow passes the events of a chassis on.
@@ -230,7 +234,7 @@ func (w *watching) read(ctx context.Context, c *Chassis, report bool) error {
 // take notes one event.
 func (w *watching) take(ctx context.Context, c *Chassis, e *node.Event) error {
 	at := place{c.Name, e.Entry.Zone, e.Entry.Orig}
-	zone, err := w.name(ctx, e.ZoneName)
+	zone, err := w.name(ctx, zoneKey{c.sb, e.ZoneName})
 	if err != nil {
 		return err
 	}
@@ -305,7 +309,7 @@ func (w *watching) report(ctx context.Context, out func(*Change) error) error {
 	for i := range all {
 		zones = append(zones, all[i].ZoneName)
 	}
-	side, err := w.ports.sides(ctx, w.sb, zones)
+	side, err := w.ports.sides(ctx, databases(w.chassis), zones)
 	if err != nil && !w.ending {
 		return err
 	}
@@ -338,11 +342,11 @@ func (w *watching) report(ctx context.Context, out func(*Change) error) error {
 }
 
 // name gives a zone of a router its name in place of its UUID.
-func (w *watching) name(ctx context.Context, zone string) (string, error) {
+func (w *watching) name(ctx context.Context, zone zoneKey) (string, error) {
 	if name, ok := w.names[zone]; ok {
 		return name, nil
 	}
-	named, err := w.sb.NameZones(ctx, map[uint16]string{1: zone})
+	named, err := zone.sb.NameZones(ctx, map[uint16]string{1: zone.owner})
 	if err != nil {
 		return "", err
 	}

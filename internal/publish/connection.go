@@ -54,33 +54,40 @@ func UnfinishedText(n int) string {
 	return fmt.Sprintf("legs of %d connections may be missing: their translations lead on further than entries are followed", n)
 }
 
-// Connection makes the report of one connection. inv may be nil: then rules and owners stay unnamed.
-func Connection(c *connection.Connection, inv *inventory.Inventory) *report.Connection {
+// Inventories returns the inventory of a chassis' zone; nil where there is none: then rules and owners
+// stay unnamed.
+type Inventories func(chassis string) *inventory.Inventory
+
+// Connection makes the report of one connection.
+func Connection(c *connection.Connection, of Inventories) *report.Connection {
 	first, last := c.Orig(), c.Translated()
 	out := &report.Connection{
 		Proto: packet.ProtoName(first.Proto), Original: *Tuple(first), Translated: *Tuple(last),
-		States: c.States(), Client: ownerName(inv, first.Src.Addr()), Server: ownerName(inv, last.Dst.Addr()), Legs: []report.Leg{},
+		States: c.States(), Client: ownerName(c, of, first.Src.Addr()), Server: ownerName(c, of, last.Dst.Addr()), Legs: []report.Leg{},
 	}
 	for i := range c.Legs {
-		out.Legs = append(out.Legs, leg(&c.Legs[i], inv))
+		out.Legs = append(out.Legs, leg(&c.Legs[i], of(c.Legs[i].Chassis)))
 	}
 	return out
 }
 
 // Ends names the owners of a connection's ends, as Connection does.
-func Ends(c *connection.Connection, inv *inventory.Inventory) (client, server string) {
-	return ownerName(inv, c.Orig().Src.Addr()), ownerName(inv, c.Translated().Dst.Addr())
+func Ends(c *connection.Connection, of Inventories) (client, server string) {
+	return ownerName(c, of, c.Orig().Src.Addr()), ownerName(c, of, c.Translated().Dst.Addr())
 }
 
 // ownerName names the first two owners of an address, and how many more there are; empty if there is
-// none.
-func ownerName(inv *inventory.Inventory, ip netip.Addr) string {
-	if inv == nil {
-		return ""
-	}
+// none. The zones of the legs know different addresses: those of the first that knows this one count.
+func ownerName(c *connection.Connection, of Inventories, ip netip.Addr) string {
 	var names []string
-	for _, o := range inv.Owners(ip) {
-		names = append(names, o.String())
+	for i := range c.Legs {
+		inv := of(c.Legs[i].Chassis)
+		if inv == nil || len(names) > 0 {
+			continue
+		}
+		for _, o := range inv.Owners(ip) {
+			names = append(names, o.String())
+		}
 	}
 	if len(names) > 2 {
 		names = append(names[:2], fmt.Sprintf("%d more", len(names)-2))
@@ -173,7 +180,7 @@ func ruleRow(r inventory.Rule) *report.NB {
 
 // Counter counts connections.
 type Counter struct {
-	inv    *inventory.Inventory
+	of     Inventories
 	number int
 	count  map[countKey]int
 }
@@ -181,9 +188,9 @@ type Counter struct {
 // countKey is what is counted: a kind, and a name.
 type countKey struct{ kind, name string }
 
-// NewCounter returns a counter; inv may be nil: then VIPs are not counted.
-func NewCounter(inv *inventory.Inventory) *Counter {
-	return &Counter{inv: inv, count: map[countKey]int{}}
+// NewCounter returns a counter; where there is no inventory VIPs are not counted.
+func NewCounter(of Inventories) *Counter {
+	return &Counter{of: of, count: map[countKey]int{}}
 }
 
 // Add counts a connection.
@@ -193,19 +200,19 @@ func (n *Counter) Add(c *connection.Connection) {
 	once := map[countKey]bool{}
 	for i := range c.Legs {
 		l := &c.Legs[i]
-		e := &l.Entry
+		e, inv := &l.Entry, n.of(l.Chassis)
 		n.count[countKey{"zone", cmp.Or(l.ZoneName, fmt.Sprintf("zone %d", e.Zone))}]++
-		if router, ok := routerOf(l.ZoneName, n.inv); ok {
+		if router, ok := routerOf(l.ZoneName, inv); ok {
 			once[countKey{"router", router}] = true
 		}
 		after := connection.After(e)
 		if after.Src.Addr() != e.Orig.Src.Addr() {
 			once[countKey{"snat", after.Src.Addr().String()}] = true
 		}
-		if n.inv == nil || after.Dst == e.Orig.Dst {
+		if inv == nil || after.Dst == e.Orig.Dst {
 			continue
 		}
-		if r := n.inv.Destination(l.ZoneName, e.Orig.Proto, e.Orig.Dst, after.Dst); r.VIP != nil {
+		if r := inv.Destination(l.ZoneName, e.Orig.Proto, e.Orig.Dst, after.Dst); r.VIP != nil {
 			once[countKey{"vip", r.VIP.Text}] = true
 			once[countKey{"backend", endText(e.Orig.Proto, after.Dst)}] = true
 		}
@@ -244,10 +251,10 @@ func endText(proto uint8, a netip.AddrPort) string {
 }
 
 // ConnectionChange makes the report of a change.
-func ConnectionChange(c *gather.Change, inv *inventory.Inventory) *report.ConnectionChange {
+func ConnectionChange(c *gather.Change, of Inventories) *report.ConnectionChange {
 	out := &report.ConnectionChange{Schema: report.Schema, Time: c.Time.UTC(), Events: []report.EntryEvent{}, Lost: c.Lost}
 	if c.Connection != nil {
-		out.Connection = Connection(c.Connection, inv)
+		out.Connection = Connection(c.Connection, of)
 	}
 	for _, e := range c.Events {
 		out.Events = append(out.Events, report.EntryEvent{

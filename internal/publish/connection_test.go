@@ -31,12 +31,13 @@ func TestZoneOfSwitch(t *testing.T) {
 	for _, zone := range []string{"sw0_snat", "lr0_dnat", "gone_dnat"} {
 		c.Legs = append(c.Legs, connection.Record{Chassis: "hv1", ZoneName: zone, Entry: ctstate.Entry{Orig: orig, Reply: reply, Mark: 7 << 16}})
 	}
-	counter := publish.NewCounter(inv)
+	of := func(string) *inventory.Inventory { return inv }
+	counter := publish.NewCounter(of)
 	counter.Add(&c)
 	if got, want := counter.Summary().Routers, []report.Count{{Name: "gone", Count: 1}, {Name: "lr0", Count: 1}}; !slices.Equal(got, want) {
 		t.Errorf("routers: %v, want %v", got, want)
 	}
-	legs := publish.Connection(&c, inv).Legs
+	legs := publish.Connection(&c, of).Legs
 	for i, want := range []int{0, 1, 1} {
 		if len(legs[i].Marks) != want {
 			t.Errorf("marks in %s: %q", legs[i].ZoneName, legs[i].Marks)

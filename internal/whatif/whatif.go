@@ -154,7 +154,7 @@ func describe(c replica.Change) []string {
 // read reads the nodes and their entries.
 func (t *task) read(ctx context.Context) error {
 	t.Say("reading the live connections")
-	res, err := gather.Read(ctx, t.live.SB, t.live.Nodes, t.Chassis, gather.Request{Limit: t.Limit, MaxDump: t.MaxDump})
+	res, err := gather.Read(ctx, gather.OneZone(t.live.SB), t.live.Nodes, t.Chassis, gather.Request{Limit: t.Limit, MaxDump: t.MaxDump})
 	if err != nil {
 		return err
 	}
@@ -258,6 +258,7 @@ func (t *task) before(ctx context.Context, run *deployment.Run) error {
 	if err != nil {
 		return err
 	}
+	of := func(string) *inventory.Inventory { return inv }
 	where, p := newClients(run, inv), &passer{run: run, down: func(string) bool { return false }}
 	for i, l := range t.conns {
 		if i%50 == 0 {
@@ -266,7 +267,7 @@ func (t *task) before(ctx context.Context, run *deployment.Run) error {
 		if err := where.place(ctx, l); err != nil {
 			return err
 		}
-		l.client, l.server = publish.Ends(&l.conn, inv)
+		l.client, l.server = publish.Ends(&l.conn, of)
 		if key := groupKey(l); key != "" {
 			if t.groups[key] == nil {
 				t.groups[key] = &group{}
