@@ -255,6 +255,15 @@ func (r *Run) ZoneOf(ctx context.Context, c *ovn.Chassis) (Zone, error) {
 	return Zone{SB: sb, NB: r.zoneNB(ctx, c.Name, sb), Chassis: c.Name}, nil
 }
 
+// Databases returns the databases of the zone of a chassis that was asked; the run's own for others.
+func (r *Run) Databases(ctx context.Context, chassis string) (*ovn.SB, *ovn.NB) {
+	sb, err := r.Driver.Southbound(ctx, chassis)
+	if err != nil || sb == r.SB {
+		return r.SB, r.NB
+	}
+	return sb, r.zoneNB(ctx, chassis, sb)
+}
+
 // Reachable reports whether the options give a way to the node of a chassis of another zone.
 func (r *Run) Reachable(c *ovn.Chassis) bool {
 	return r.shared.d.opt.NodeCommand != "" || r.Nodes.Named(c)

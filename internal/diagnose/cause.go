@@ -100,8 +100,23 @@ var builders = map[report.Code]func(*judge, context.Context, *scene, *report.Fin
 	report.CodeInvalidState:    (*judge).invalid,
 }
 
-// causesOf returns why a packet ended at a branch, what decides first.
+// causesOf returns why a packet ended at a branch, what decides first, by the databases of the zone in
+// which it ended.
 func (j *judge) causesOf(ctx context.Context, p *report.Packet, b *report.Branch) []report.Finding {
+	chassis := b.End.Chassis
+	if b.Reason != nil && b.Reason.Chassis != "" {
+		chassis = b.Reason.Chassis
+	}
+	same, leave := j.elsewhere(ctx, chassis)
+	defer leave()
+	out := j.causesThere(ctx, p, b)
+	if !same {
+		there(out, chassis)
+	}
+	return out
+}
+
+func (j *judge) causesThere(ctx context.Context, p *report.Packet, b *report.Branch) []report.Finding {
 	s := &scene{packet: p, branch: b, reason: b.Reason, reply: p.Direction == report.DirectionReply}
 	if s.reason == nil {
 		s.reason = &report.Reason{Text: "the reason is unknown", Chassis: b.End.Chassis}

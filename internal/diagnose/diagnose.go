@@ -37,6 +37,8 @@ type Input struct {
 	Warnings []string
 	NB       *ovn.NB // may be nil: rules are then named by logical flow only
 	SB       *ovn.SB
+	// Of returns the databases of a chassis' zone; nil: all chassis have those above.
+	Of func(ctx context.Context, chassis string) (*ovn.SB, *ovn.NB)
 }
 
 // shown returns the session that the answer shows.
@@ -118,6 +120,7 @@ type judge struct {
 	failed   bool               // the databases could not be read
 	learned  *inventory.Learned // nil until it is read
 	warnings []string
+	stocks   map[*ovn.SB]*inventory.Inventory // of other zones
 }
 
 // inventory returns what the databases say of addresses; nil if they could not be read, with a

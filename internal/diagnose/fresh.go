@@ -73,7 +73,8 @@ func (j *judge) behind(ctx context.Context, r *report.Report, causes []report.Fi
 		out = append(out, f)
 	}
 	for _, name := range r.Passed() {
-		f, err := j.SB.Freshness(ctx, name)
+		sb, _ := j.databasesOf(ctx, name)
+		f, err := sb.Freshness(ctx, name)
 		j.unread("whether ovn-controller on "+name+" has confirmed the newest configuration", err)
 		if err != nil || !f.Stale() {
 			continue

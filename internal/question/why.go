@@ -17,8 +17,8 @@ import (
 // live entries, and as if there were none; with AsNew or AsLive only that one. A port or next hop
 // without which no packet can be sent is an answer too, and no error. The caller closes the run.
 func (j *Judged) Why(ctx context.Context, r *deployment.Run) (*report.WhyReport, error) {
-	in := diagnose.Input{NB: r.NB, SB: r.SB}
 	e, err := j.resolve(ctx, r)
+	in := diagnose.Input{NB: r.NB, SB: r.SB, Of: r.Databases} // of the zone of the port, once that is known
 	if err != nil {
 		return j.refused(ctx, r, in, err)
 	}
