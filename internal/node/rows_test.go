@@ -147,3 +147,37 @@ func older(t *testing.T) *Remote {
 	r, _ := remote(t, "older")
 	return r
 }
+
+// A chassis whose ovn-remote is an ssl: remote that only its own certificate may use, restricted by
+// RBAC: the node reads it by the files of its SSL row. Where the zone's Northbound database is, is
+// unknown.
+func TestRowsByChassisCertificate(t *testing.T) {
+	s := ovntest.NewSecured(t, twoSwitches, "hv7")
+	schema, err := ovsdbtest.Schema("vswitch.ovsschema")
+	if err == nil {
+		_, err = s.Server(t.Context(), "ovs", schema)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ovsdbtest.Transact(t, s.Sock("ovs"), "Open_vSwitch", fmt.Sprintf(
+		`{"op":"insert","table":"SSL","uuid-name":"s","row":{"private_key":%q,"certificate":%q,"ca_cert":%q}},`+
+			`{"op":"insert","table":"Open_vSwitch","row":{"ssl":["named-uuid","s"],"external_ids":["map",[["system-id","hv7"],["ovn-remote",%q]]]}}`,
+		s.Key("hv7"), s.Certificate("hv7"), s.CA, s.Remote))
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Remote{Name: "hv7", Argv: []string{exe, fakeArg, "service", filepath.Join(t.TempDir(), "pid"), s.Sock("ovs"), ovsdbtest.Dir(t)}}
+	defer r.Close(t.Context())
+	db, chassis, err := OpenDatabase(t.Context(), r, ovn.Southbound)
+	if err != nil || chassis != "hv7" || !strings.HasPrefix(db.Remote(), "ssl:") {
+		t.Fatal(chassis, err)
+	}
+	if _, err := (&ovn.SB{DB: db}).PortByName(t.Context(), "p1"); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := OpenDatabase(t.Context(), r, ovn.Northbound); err == nil || !strings.Contains(err.Error(), "no Northbound database of its zone") {
+		t.Errorf("%v", err)
+	}
+}

@@ -31,6 +31,9 @@ var readable = map[string][]string{
 // Readable reports whether a node may read a table of its chassis' databases for another machine.
 func Readable(database, table string) bool { return slices.Contains(readable[database], table) }
 
+// ReadableTables returns the tables that Readable accepts.
+func ReadableTables(database string) []string { return slices.Clone(readable[database]) }
+
 // OtherZoneError is a Northbound database that is not the one of a Southbound database's zone.
 type OtherZoneError struct {
 	Remote string // of the Northbound database

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -100,7 +101,8 @@ func (db *DB) connected(ctx context.Context) (link, error) {
 	if db.conn != nil && db.conn.alive() {
 		return db.conn, nil
 	}
-	if db.conn != nil {
+	again := db.conn != nil
+	if again {
 		db.conn.close()
 		db.conn = nil
 	}
@@ -112,6 +114,32 @@ func (db *DB) connected(ctx context.Context) (link, error) {
 		db.conn, db.schema = c, s
 		return c, nil
 	}
+	for end := time.Now().Add(min(electionWait, db.opt.Timeout)); ; {
+		c, err := db.tryAll(ctx)
+		if err == nil || !electing(err) || !again && len(db.remotes) < 2 || time.Now().After(end) {
+			return c, err
+		}
+		select {
+		case <-time.After(electionPoll):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// How long a cluster without a leader is asked again, and how often: after its leader was lost it
+// elects another within a few times its election timer, which is one second at first
+// (ovsdb/raft.c: ELECTION_BASE_MSEC).
+const (
+	electionWait = 15 * time.Second
+	electionPoll = 200 * time.Millisecond
+)
+
+// electing reports whether members of a cluster answered, none of which leads it now.
+func electing(err error) bool { return errors.Is(err, ErrNotLeader) || errors.Is(err, ErrNotConnected) }
+
+// tryAll connects to the first remote that serves the database.
+func (db *DB) tryAll(ctx context.Context) (link, error) {
 	var names []string
 	var errs []error
 	for _, r := range db.remotes {
