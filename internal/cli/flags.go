@@ -38,7 +38,7 @@ type common struct {
 func (c *common) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&c.nb, "nb", "", "Northbound database, comma-separated remotes (default OVN_NB_DB, then the usual socket)")
-	f.StringVar(&c.sb, "sb", "", "Southbound database, comma-separated remotes (default OVN_SB_DB, then the usual socket)")
+	f.StringVar(&c.sb, "sb", "", "Southbound database, comma-separated remotes, or node:CHASSIS (default OVN_SB_DB, then the usual socket, then that of a --node)")
 	f.StringArrayVar(&c.nbOf, "nb-of", nil, "CHASSIS=REMOTES, repeatable: the Northbound database of another zone, by one of its chassis")
 	f.StringVarP(&c.key, "private-key", "p", "", "private key for ssl: remotes and tls: nodes")
 	f.StringVarP(&c.cert, "certificate", "c", "", "certificate for ssl: remotes and tls: nodes")

@@ -43,7 +43,7 @@ type Options struct {
 // Check refuses invalid options; errors name them by their flags.
 func (o Options) Check() error {
 	for flag, list := range map[string]string{"--sb": o.SB, "--nb": o.NB} {
-		if name, byNode := strings.CutPrefix(list, nodeRemote); list == "" || byNode && name != "" && flag == "--sb" {
+		if name, byNode := strings.CutPrefix(list, nodeRemote); list == "" || byNode && name != "" && !strings.Contains(name, ",") && flag == "--sb" {
 			continue
 		}
 		if err := checkRemotes(flag, list); err != nil {

@@ -143,3 +143,37 @@ func TestBondCleanup(t *testing.T) {
 		t.Error("no case has a bond")
 	}
 }
+
+// TestKubeCases checks the cases of one zone a node: their names, packets and clean-up, and that each
+// hop of each prediction must be explained.
+func TestKubeCases(t *testing.T) {
+	topo := lab.Kube(lab.Userspace)
+	if zones := len(topo.Zones) + 1; zones != 3 || topo.Zones[0].On == "" {
+		t.Fatalf("%d zones", zones)
+	}
+	for _, z := range []lab.Zone{topo.Zone(""), topo.Zones[0], topo.Zones[1]} {
+		if z.Reach() != nil || !strings.HasPrefix(z.SB(), "unix:") {
+			t.Errorf("the tool reaches %s by %q", z.SB(), z.Reach())
+		}
+	}
+	names := map[string]bool{}
+	for _, c := range All(topo) {
+		if c.Name == "" || names[c.Name] || len(c.Setup) > 0 && len(c.Cleanup) == 0 {
+			t.Errorf("case %q: no name, a name used twice, or no clean-up", c.Name)
+		}
+		names[c.Name] = true
+		for _, s := range c.Steps {
+			if s.Packet != nil {
+				if _, err := s.Packet.Bytes(); err != nil {
+					t.Errorf("%s: %v", c.Name, err)
+				}
+			}
+			if !c.Session && !s.Explanation.EveryHop {
+				t.Errorf("%s: its hops need not be explained", c.Name)
+			}
+		}
+	}
+	if len(names) < 20 {
+		t.Errorf("only %d cases", len(names))
+	}
+}
