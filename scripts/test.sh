@@ -20,11 +20,15 @@ step difftest make --no-print-directory difftest
 results=${CT_TRACE_CACHE:-$PWD/.cache}
 # A separate name, so that a running lab of the user is not used.
 export CT_TRACE_LAB_NAME=test-$$
-trap 'bin/labctl down >/dev/null 2>&1 || true; CT_TRACE_DATAPATH=userspace bin/labctl down >/dev/null 2>&1 || true' EXIT
+trap 'bin/labctl down >/dev/null 2>&1 || true; CT_TRACE_DATAPATH=userspace bin/labctl down >/dev/null 2>&1 || true; CT_TRACE_DATAPATH=userspace CT_TRACE_LAB_TOPOLOGY=kube bin/labctl down >/dev/null 2>&1 || true' EXIT
 # Every case, in namespaces of this machine, without emulation. Nothing else runs meanwhile, because the probe depends on timing.
 step "oracle on the userspace datapath" env CT_TRACE_DATAPATH=userspace bin/labctl oracle -results "$results/oracle-userspace.json"
 # One zone a node, with databases on sockets of that node only.
-step "oracle over one zone a node" env CT_TRACE_DATAPATH=userspace CT_TRACE_LAB_TOPOLOGY=kube bin/labctl oracle
+kube=(env CT_TRACE_DATAPATH=userspace CT_TRACE_LAB_TOPOLOGY=kube)
+step "lab of one zone a node" "${kube[@]}" bin/labctl up
+step "oracle over one zone a node" "${kube[@]}" bin/labctl oracle
+step "conn, nat, doctor and why over one zone a node" "${kube[@]}" bin/labctl zones
+"${kube[@]}" bin/labctl down
 # A program outside the module traces and asserts: over the whole lab, and on one bridge of hv1.
 userspace=(env CT_TRACE_DATAPATH=userspace)
 step "build the library's test" scripts/library.sh bin/library.test

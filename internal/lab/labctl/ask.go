@@ -24,8 +24,12 @@ func inside(name string) func(ctx context.Context, args []string) error {
 // builtTool is the built command in the instance.
 const builtTool = remoteBin + "/ovn-ct-trace"
 
-// reach returns the flags by which a command of the tool reaches the lab.
+// reach returns the flags by which a command of the tool reaches the lab: where its databases are
+// sockets of a chassis, it begins with those of one.
 func reach(tool string) []string {
+	if z := base().Zone(""); z.On != "" {
+		return []string{"--sb", "node:" + z.On, "--node-cmd", nodeCmdOf(tool)}
+	}
 	return []string{"--sb", lab.SBRemote, "--nb", lab.NBRemote, "--node-cmd", nodeCmdOf(tool)}
 }
 
