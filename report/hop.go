@@ -135,7 +135,7 @@ type Counters struct {
 // Counter is a number of packets.
 type Counter struct {
 	Packets uint64 `json:"packets"` // number of packets
-	Bytes   uint64 `json:"bytes"` // from the IP header on
+	Bytes   uint64 `json:"bytes"`   // from the IP header on
 }
 
 // Tuple is one direction of a connection.
