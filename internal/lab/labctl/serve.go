@@ -246,7 +246,7 @@ func (s *server) impostor(ctx context.Context) error {
 	return nil
 }
 
-// end ends each service while it is asked, with SIGTERM. What has begun is answered.
+// end ends each service with SIGTERM: its status is 0, and its log is complete and without a panic.
 func (s *server) end(ctx context.Context) error {
 	for _, c := range s.all {
 		if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
