@@ -50,7 +50,7 @@ func TestReadReleases(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err := Read(t.Context(), sb, only{many{}}, []*ovn.Chassis{{Name: "hv1"}}, Request{})
+		res, err := Read(t.Context(), OneZone(sb), only{many{}}, []*ovn.Chassis{{Name: "hv1"}}, Request{})
 		sb.Close()
 		if err == nil || res != nil {
 			t.Fatalf("%v: the database refused nothing", err)

@@ -14,8 +14,8 @@ func TestWatchEnd(t *testing.T) {
 	broken := errors.New("gone")
 	for _, fail := range []error{nil, broken} {
 		n := &table{events: make(chan []node.Event), broken: make(chan error)}
-		w := newWatching(nil, Request{})
-		w.names[""] = ""
+		w := newWatching(Request{})
+		w.names[zoneKey{}] = ""
 		w.chassis = []*Chassis{chassis("hv1", "system", n)}
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		first := entry(t, "1: tcp 10.0.0.3:4000>30.0.0.1:80")

@@ -30,7 +30,7 @@ func talk(t testing.TB, peer func(conn net.Conn), maxLine ...int) (*Remote, erro
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	br := bufio.NewReaderSize(client, maxGreeting)
-	line, err := r.greet(ctx, br)
+	line, err := r.greet(ctx, client, br)
 	if err != nil {
 		return nil, err
 	}
