@@ -178,7 +178,11 @@ func (r *Remote) greet(ctx context.Context, in io.Writer, br *bufio.Reader) (str
 	}()
 	select {
 	case <-ctx.Done():
-		return "", fmt.Errorf("no answer: %w", context.Cause(ctx))
+		err := ctx.Err()
+		if late := impatient(0); errors.As(context.Cause(ctx), &late) {
+			err = late
+		}
+		return "", fmt.Errorf("no answer: %w", err)
 	case a := <-ch:
 		if strings.HasPrefix(a.line, greeting) {
 			return a.line, nil

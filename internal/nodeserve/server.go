@@ -124,6 +124,9 @@ func (s *Server) serve(ctx context.Context, conn *tls.Conn, leave func()) {
 	leave()
 	if err != nil {
 		s.refused(from, name, why, err)
+		if why == noName {
+			_ = node.Refuse(conn, err.Error())
+		}
 		return
 	}
 	one, err := s.clients.join(name)
@@ -154,8 +157,10 @@ func (s *Server) serve(ctx context.Context, conn *tls.Conn, leave func()) {
 	log.Info("disconnected", attrs...)
 }
 
-// handshake returns the allowed name of the client. A client with a certificate, but without an
-// allowed name, is told so.
+// noName is the reason for refusing a client that has a certificate, but no allowed name.
+const noName = "name"
+
+// handshake returns the allowed name of the client, or an error and the reason for it in one word.
 func (s *Server) handshake(ctx context.Context, conn *tls.Conn) (name, why string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opt.Limits.HandshakeTime)
 	defer cancel()
@@ -165,9 +170,7 @@ func (s *Server) handshake(ctx context.Context, conn *tls.Conn) (name, why strin
 	leaf := conn.ConnectionState().PeerCertificates[0]
 	name, ok := allowed(s.opt.Allow, leaf)
 	if !ok {
-		err := fmt.Errorf("no --allow names this client: its certificate is for %q", clientNames(leaf))
-		_ = node.Refuse(conn, err.Error())
-		return "", "name", err
+		return "", noName, fmt.Errorf("no --allow names this client: its certificate is for %q", clientNames(leaf))
 	}
 	return name, "", nil
 }

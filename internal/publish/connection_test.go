@@ -50,7 +50,7 @@ func TestAgeOfTheFuture(t *testing.T) {
 	orig := ctstate.Tuple{Proto: ctstate.ProtoUDP, Src: netip.MustParseAddrPort("10.0.0.1:1"), Dst: netip.MustParseAddrPort("10.0.0.2:2")}
 	e := ctstate.Entry{Zone: 5, Orig: orig, Source: ctstate.FromKernel, Created: time.Now().Add(time.Hour).Unix()}
 	e.Reply, _ = orig.Invert()
-	c := publish.Connection(&connection.Connection{Legs: []connection.Record{{Chassis: "hv1", Entry: e}}}, nil)
+	c := publish.Connection(&connection.Connection{Legs: []connection.Record{{Chassis: "hv1", Entry: e}}}, func(string) *inventory.Inventory { return nil })
 	if age := c.Legs[0].Age; age == nil || *age != 0 {
 		t.Errorf("age %v", age)
 	}
