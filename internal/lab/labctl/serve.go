@@ -195,7 +195,8 @@ func (s *server) used(ctx context.Context, c *served) error {
 	}
 	traced := false
 	for _, l := range strings.Split(text, "\n") {
-		if !strings.HasPrefix(l, "ovn_ct_trace_node_calls_total{") {
+		// A node says with an error that its chassis' databases are no sockets there.
+		if !strings.HasPrefix(l, "ovn_ct_trace_node_calls_total{") || strings.Contains(l, `method="Database"`) {
 			continue
 		}
 		if !strings.Contains(l, `client="`+serveClient+`"`) || !strings.Contains(l, `code="ok"`) {
