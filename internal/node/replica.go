@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctlist"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
@@ -30,6 +31,8 @@ type Replica struct {
 	Sysctls map[string]string
 	// Routes is the text of ovs/route/show of a machine with native tunnels; empty if unknown.
 	Routes string
+	// Invented is a bridge that the machine does not have: its look-ups are left out of results.
+	Invented string
 	// At is when the table was read; zero if unknown.
 	At time.Time
 	// Notes say what could not be rebuilt.
@@ -82,6 +85,34 @@ func (r *Replica) describe(info *Info) {
 	info.OVSVersion = cmp.Or(info.OVSVersion, r.OVS)
 	info.OVNVersion = r.OVN
 	info.Warnings = append(info.Warnings, r.Notes...)
+}
+
+// hide removes the look-ups in the invented bridge from a result.
+func (r *Replica) hide(res *engine.Result) {
+	if r == nil || res == nil || r.Invented == "" {
+		return
+	}
+	for _, s := range res.Segments {
+		shown := []engine.TableHit{}
+		place := make([]int, len(s.Tables)+1) // by position, counted from 1, as in Leaf.Hit
+		for i, t := range s.Tables {
+			if t.Bridge != r.Invented {
+				shown = append(shown, t)
+			}
+			place[i+1] = len(shown)
+		}
+		if len(shown) == len(s.Tables) {
+			continue
+		}
+		s.Tables = shown
+		for _, o := range res.Outcomes {
+			for i := range o.Leaves {
+				if l := &o.Leaves[i]; l.Segment == s.ID && l.Hit < len(place) {
+					l.Hit = place[l.Hit]
+				}
+			}
+		}
+	}
 }
 
 // kept returns what was kept of a datapath's table.

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctlist"
 )
@@ -109,5 +111,28 @@ func TestReplicaOnlyAnswers(t *testing.T) {
 		if !errors.Is(err, errReplica) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// Look-ups in a bridge that the machine does not have are not shown, and what decided an end stays
+// what it was.
+func TestReplicaHidesInvented(t *testing.T) {
+	res := &engine.Result{
+		Segments: []*engine.Segment{
+			{Tables: []engine.TableHit{{Bridge: "br-int", Table: 1}, {Bridge: "invented", Table: 0}, {Bridge: "br-int", Table: 2}}},
+			{ID: 1, Tables: []engine.TableHit{{Bridge: "br-int", Table: 3}}},
+		},
+		Outcomes: []*engine.Outcome{{Leaves: []engine.Leaf{{Hit: 3}, {Hit: 0}, {Segment: 1, Hit: 1}}}},
+	}
+	(&Replica{Invented: "invented"}).hide(res)
+	var tables []int
+	for _, s := range res.Segments {
+		for _, h := range s.Tables {
+			tables = append(tables, h.Table)
+		}
+	}
+	l := res.Outcomes[0].Leaves
+	if !slices.Equal(tables, []int{1, 2, 3}) || l[0].Hit != 2 || l[1].Hit != 0 || l[2].Hit != 1 {
+		t.Errorf("tables %v, ends %+v", tables, l)
 	}
 }

@@ -259,6 +259,7 @@ func (s *Service) trace(ctx context.Context, req TraceRequest, asNew bool) (*eng
 	if res != nil {
 		res.Busy = s.ctl.Spent() - before
 	}
+	s.opt.Replica.hide(res)
 	s.open.learn(res)
 	return res, err
 }

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// underlayBridge is the invented bridge by which the tunnels of a host leave whose tunnels the
+// UnderlayBridge is the invented bridge by which the tunnels of a host leave whose tunnels the
 // kernel makes.
-const underlayBridge = "ct-underlay"
+const UnderlayBridge = "ct-underlay"
 
 // Invented MAC addresses, locally administered.
 const underlayPeer = "02:c7:ac:e0:00:02"
@@ -88,8 +88,8 @@ func (b *builder) locals(ctx context.Context, all []tunnel) error {
 
 // invent makes a bridge with the host's tunnel addresses, and routes and neighbours for the far ends.
 func (b *builder) invent(ctx context.Context, all []tunnel) error {
-	if err := b.sw.Vsctl(ctx, "add-br", underlayBridge, "--", "set", "bridge", underlayBridge, "fail-mode=standalone",
-		"--", "add-port", underlayBridge, underlayBridge+"0"); err != nil {
+	if err := b.sw.Vsctl(ctx, "add-br", UnderlayBridge, "--", "set", "bridge", UnderlayBridge, "fail-mode=standalone",
+		"--", "add-port", UnderlayBridge, UnderlayBridge+"0"); err != nil {
 		return err
 	}
 	var routes []routed
@@ -100,12 +100,12 @@ func (b *builder) invent(ctx context.Context, all []tunnel) error {
 				own = a.Unmap()
 			}
 		}
-		r := routed{prefix: netip.PrefixFrom(t.remote, t.remote.BitLen()), dev: underlayBridge}
+		r := routed{prefix: netip.PrefixFrom(t.remote, t.remote.BitLen()), dev: UnderlayBridge}
 		if own.IsValid() {
 			r.src = own.String()
 		}
 		routes = append(routes, r)
-		if _, err := b.sw.Appctl(ctx, "tnl/neigh/set", underlayBridge, t.remote.String(), underlayPeer); err != nil {
+		if _, err := b.sw.Appctl(ctx, "tnl/neigh/set", UnderlayBridge, t.remote.String(), underlayPeer); err != nil {
 			return err
 		}
 	}
