@@ -145,7 +145,7 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 	}
 	for _, v := range z.all {
 		if v.inv == nil {
-			out.say(report.SeverityInfo, report.CodeNorthboundUnreachable, "the entries of its zone are not compared: where the zone's Northbound database is, is unknown",
+			out.say(report.SeverityInfo, report.CodeNorthboundUnreachable, "the entries of "+v.Chassis+"'s zone are not compared with rules: its Northbound database is not known",
 				"--nb-of "+v.Chassis+"=REMOTES names it", map[string]string{"chassis": v.Chassis})
 		}
 	}
