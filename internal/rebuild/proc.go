@@ -78,6 +78,9 @@ func (r *Room) Start(ctx context.Context, c Command) (*Proc, error) {
 	if dir == "" {
 		dir = r.Dir
 	}
+	if r.isClosed() { // the log would be made where the folder was
+		return nil, errClosed
+	}
 	p := &Proc{Name: c.Name, log: filepath.Join(dir, c.Log), done: make(chan struct{})}
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -116,6 +119,13 @@ func (r *Room) Start(ctx context.Context, c Command) (*Proc, error) {
 		}
 	}
 	return p, nil
+}
+
+// isClosed reports whether the room was closed.
+func (r *Room) isClosed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
 }
 
 // errClosed is the error of a room that was closed.

@@ -63,11 +63,11 @@ func TestSwitch(t *testing.T) {
 			t.Errorf("process %d is left", pid)
 		}
 	}
-	if _, err := os.Stat(r.Dir); !os.IsNotExist(err) {
-		t.Errorf("the folder is left: %v", err)
-	}
 	if _, err := r.Start(t.Context(), Command{Name: "ovsdb-server"}); err != errClosed {
 		t.Errorf("a closed room starts processes: %v", err)
+	}
+	if _, err := os.Stat(r.Dir); !os.IsNotExist(err) {
+		t.Errorf("the folder is left: %v", err)
 	}
 }
 
