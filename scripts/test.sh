@@ -36,7 +36,7 @@ step "lab on the userspace datapath" "${userspace[@]}" bin/labctl up
 step "cases from archives in the userspace lab" "${userspace[@]}" bin/labctl offline -case '^(router-tcp|vip-three|session-vip|acl-reject-tcp|related-snat)$'
 step "conn in the userspace lab" "${userspace[@]}" bin/labctl conn
 step "nat in the userspace lab" "${userspace[@]}" bin/labctl nat
-step "matrix in the userspace lab" "${userspace[@]}" bin/labctl matrix
+step "matrix in the userspace lab" "${userspace[@]}" bin/labctl matrix -traces 30 -sent 15
 step "node serve in the lab" "${userspace[@]}" bin/labctl serve
 step "commands with few privileges" "${userspace[@]}" bin/labctl privileges
 step "library in the lab" "${userspace[@]}" bin/labctl exec env OVS_RUNDIR=/run/ctlab/hv1/ovs "$PWD/bin/library.test" </dev/null
