@@ -63,6 +63,7 @@ answer, because something could not be reached, or the run was interrupted; 4 so
 		},
 	}
 	c.add(cmd)
+	c.addBundle(cmd)
 	fs := cmd.Flags()
 	fs.Lookup("timeout").Usage = "bound on each request to a node, and on connecting to the databases"
 	fs.BoolVar(&f.all, "all", false, "every pair of bound VIFs, and every VIF to every VIP")
