@@ -164,7 +164,14 @@ func (c *common) open(ctx context.Context) (*deployment.Deployment, error) {
 
 // run connects to the deployment and lets f use it, within --timeout. It then closes what was opened
 // and removes what was committed.
-func (c *common) run(ctx context.Context, f func(bounded context.Context, run *deployment.Run) error) (err error) {
+func (c *common) run(ctx context.Context, f func(bounded context.Context, run *deployment.Run) error) error {
+	return c.with(ctx, func(bounded context.Context, d *deployment.Deployment) error {
+		return inRun(ctx, d, func(run *deployment.Run) error { return f(bounded, run) })
+	})
+}
+
+// with connects to the deployment, within --timeout, and lets f use it.
+func (c *common) with(ctx context.Context, f func(bounded context.Context, d *deployment.Deployment) error) error {
 	bounded, cancel := c.bound(ctx)
 	defer cancel()
 	d, err := c.open(bounded)
@@ -172,7 +179,7 @@ func (c *common) run(ctx context.Context, f func(bounded context.Context, run *d
 		return err
 	}
 	defer d.Close()
-	return inRun(ctx, d, func(run *deployment.Run) error { return f(bounded, run) })
+	return f(bounded, d)
 }
 
 // inRun lets f use a run of its own of an open deployment.

@@ -122,20 +122,18 @@ func (a *app) matrix(ctx context.Context, c *common, f *matrixFlags) (err error)
 		defer file.Close()
 		list = &matrix.File{Name: f.file, Reader: file, Expect: f.expect}
 	}
-	bounded, cancel := c.bound(ctx)
-	defer cancel()
-	d, err := c.open(bounded)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
+	return c.with(ctx, func(_ context.Context, d *deployment.Deployment) error { return a.askMatrix(ctx, d, f, list, p) })
+}
+
+// askMatrix asks the questions of a list, or of all pairs without one, and prints the answers.
+func (a *app) askMatrix(ctx context.Context, d *deployment.Deployment, f *matrixFlags, list matrix.List, p *matrixPrinter) (err error) {
 	shared := d.Share()
 	defer func() {
 		if cerr := shared.Close(ctx); err == nil {
 			err = cerr
 		}
 	}()
-	shared.Gate = matrix.NewGate(f.inFlight, f.maxLoad, c.timeout)
+	shared.Gate = matrix.NewGate(f.inFlight, f.maxLoad, p.c.timeout)
 	checked, err := a.checked(ctx, shared, f, list)
 	if err != nil {
 		return err

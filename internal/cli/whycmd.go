@@ -50,7 +50,7 @@ const whyPause = 2 * time.Second
 
 // why checks the input, connects, and prints the answer. With watch it then asks until another
 // answer comes or the time is over, prints the last one, and ends with its status.
-func (a *app) why(ctx context.Context, c *common, q *questionFlags, watch bool) (err error) {
+func (a *app) why(ctx context.Context, c *common, q *questionFlags, watch bool) error {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -61,28 +61,23 @@ func (a *app) why(ctx context.Context, c *common, q *questionFlags, watch bool) 
 	if err != nil {
 		return err
 	}
-	bounded, cancel := c.bound(ctx)
-	defer cancel()
-	d, err := c.open(bounded)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	w, err := a.askWhy(bounded, d, judged)
-	if err == nil && !(watch && c.output == "json") {
-		err = a.printWhy(c, w)
-	}
-	if err != nil || !watch {
-		return err
-	}
-	w, err = another(bounded, w, whyPause, func() (*report.WhyReport, error) { return a.askWhy(bounded, d, judged) })
-	if err != nil {
-		return err
-	}
-	if c.output != "json" {
-		fmt.Fprintln(a.out)
-	}
-	return a.printWhy(c, w)
+	return c.with(ctx, func(bounded context.Context, d *deployment.Deployment) error {
+		w, err := a.askWhy(bounded, d, judged)
+		if err == nil && !(watch && c.output == "json") {
+			err = a.printWhy(c, w)
+		}
+		if err != nil || !watch {
+			return err
+		}
+		w, err = another(bounded, w, whyPause, func() (*report.WhyReport, error) { return a.askWhy(bounded, d, judged) })
+		if err != nil {
+			return err
+		}
+		if c.output != "json" {
+			fmt.Fprintln(a.out)
+		}
+		return a.printWhy(c, w)
+	})
 }
 
 // another asks, with a pause before each time, until an answer differs from the first one, which it
