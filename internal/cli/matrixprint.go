@@ -140,8 +140,8 @@ func (p *matrixPrinter) end() error {
 // status returns the exit status.
 func (p *matrixPrinter) status() int {
 	s := matrixStatus(&p.sum)
-	if p.against == nil || s == exitUnreachable {
-		return s
+	if p.against == nil || s == exitUnreachable || s == exitUnknown {
+		return s // what is unknown may have changed
 	}
 	if *p.sum.Changed+*p.sum.New > 0 {
 		return exitNotAsAsked

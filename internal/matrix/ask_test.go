@@ -207,12 +207,38 @@ func TestPast(t *testing.T) {
 	if c := p.Compare(&report.MatrixAnswer{From: "x", To: "y"}); c != New {
 		t.Error(c)
 	}
+	// Without an answer now, or then, nothing has changed.
+	silent := &report.MatrixAnswer{From: "a", To: "b", Error: &report.MatrixError{Kind: report.MatrixErrorUnreachable, Text: "gone"}}
+	if c := p.Compare(silent); c != Unanswered || silent.Was != nil {
+		t.Errorf("%v %+v", c, silent.Was)
+	}
+	silent.To = "d"
+	if c := p.Compare(silent); c != Unanswered || p.Gone() != 1 {
+		t.Errorf("%v %d", c, p.Gone())
+	}
+	if c := p.Compare(&report.MatrixAnswer{From: "a", To: "d", Verdict: engine.Delivered}); c != New {
+		t.Error(c)
+	}
 	if f := p.answers[keyOf(Question{From: "a", To: "c", Expect: "dropped"}, false)].fate; f != "dropped on hv1: ACL (to-lport 7)" {
 		t.Error(f)
 	}
 	for _, bad := range []string{"{}\n", "x\n", `{"schema":"ovn-ct-trace/1","n":1,"from":"a"}` + "\n", "\n[1]\n"} {
 		if _, err := ReadPast("old.json", strings.NewReader(bad)); err == nil || !strings.HasPrefix(err.Error(), "old.json:") {
 			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// What a run has printed that went on behind a line that was cut off counts.
+func TestPastAppended(t *testing.T) {
+	more := `{"schema":"ovn-ct-trace/1","n":5,"from":"a","to":"f","verdict":"delivered","expectation":{"text":"delivered","met":true}}` + "\n"
+	p, err := ReadPast("old.json", strings.NewReader(answers+more+more))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for to, want := range map[string]bool{"b": true, "e": false, "f": true} {
+		if _, _, ok := p.Answered(Question{From: "a", To: to}, false); ok != want {
+			t.Errorf("%s: %v", to, ok)
 		}
 	}
 }

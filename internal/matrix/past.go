@@ -25,6 +25,7 @@ type past struct {
 	verdict engine.Verdict
 	outcome Outcome
 	fate    string
+	none    bool // there was no answer
 	seen    bool // a question of this run has it
 }
 
@@ -34,7 +35,8 @@ func keyOf(q Question, asNew bool) key {
 }
 
 // ReadPast reads what an earlier run has printed with -o json. Of several answers to a question the
-// last counts. A last line that was cut off is left out. name is the file's, for errors.
+// last counts. A line that was cut off is left out, at the end or where a later run's output was
+// appended to it. name is the file's, for errors.
 func ReadPast(name string, r io.Reader) (*Past, error) {
 	p := &Past{answers: map[key]past{}, fates: map[string]string{}}
 	for line, err := range lines(r) {
@@ -44,11 +46,11 @@ func ReadPast(name string, r io.Reader) (*Past, error) {
 		if strings.TrimSpace(line.text) == "" {
 			continue
 		}
-		var a struct {
-			report.MatrixAnswer
-			Summary json.RawMessage `json:"summary"`
+		a, err := printed(line.text)
+		if i := strings.LastIndex(line.text, `{"schema":`); err != nil && i > 0 {
+			a, err = printed(line.text[i:])
 		}
-		if err := json.Unmarshal([]byte(line.text), &a); err != nil {
+		if err != nil {
 			if line.cut {
 				break
 			}
@@ -65,6 +67,17 @@ func ReadPast(name string, r io.Reader) (*Past, error) {
 	return p, nil
 }
 
+// printedLine is a line of -o json: an answer, or with a Summary what was counted.
+type printedLine struct {
+	report.MatrixAnswer
+	Summary json.RawMessage `json:"summary"`
+}
+
+func printed(text string) (l printedLine, err error) {
+	err = json.Unmarshal([]byte(text), &l)
+	return l, err
+}
+
 func (p *Past) add(a *report.MatrixAnswer) {
 	fate := Fate(a)
 	if one, ok := p.fates[fate]; ok {
@@ -73,7 +86,7 @@ func (p *Past) add(a *report.MatrixAnswer) {
 		p.fates[fate] = fate
 	}
 	q := Question{From: a.From, To: a.To, At: a.At, Network: a.Network, Expect: a.Expect}
-	p.answers[keyOf(q, a.AsNew)] = past{verdict: a.Verdict, outcome: OutcomeOf(a), fate: fate}
+	p.answers[keyOf(q, a.AsNew)] = past{verdict: a.Verdict, outcome: OutcomeOf(a), fate: fate, none: none(a)}
 }
 
 // Answered returns the outcome of a question that has an answer. One that failed, or whose trace was
@@ -93,20 +106,29 @@ type Change uint8
 const (
 	Same Change = iota
 	Changed
-	New // no earlier answer
+	New        // no earlier answer
+	Unanswered // no answer now, so that it is unknown
 )
+
+// none reports whether there is no answer: something could not be reached, or the trace was given up.
+func none(a *report.MatrixAnswer) bool {
+	return a.Error != nil && a.Error.Kind != report.MatrixErrorInput
+}
 
 // Compare compares an answer with the earlier one; for Changed it sets Was. Questions that were
 // compared are not Gone.
 func (p *Past) Compare(a *report.MatrixAnswer) Change {
 	k := keyOf(Question{From: a.From, To: a.To, At: a.At, Network: a.Network, Expect: a.Expect}, a.AsNew)
 	before, ok := p.answers[k]
-	if !ok {
-		return New
-	}
-	if !before.seen {
+	if ok && !before.seen {
 		before.seen = true
 		p.answers[k] = before
+	}
+	switch {
+	case none(a):
+		return Unanswered
+	case !ok || before.none:
+		return New
 	}
 	if before.verdict == a.Verdict && before.fate == Fate(a) {
 		return Same

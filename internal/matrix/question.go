@@ -11,7 +11,6 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
-	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // Question is one question of a list: a packet, and how it should end.
@@ -91,10 +90,7 @@ func (q *Question) set(line string, w word) error {
 }
 
 func parseJSON(line string) (Question, bool, error) {
-	var a struct {
-		report.MatrixAnswer
-		Summary json.RawMessage `json:"summary"`
-	}
+	var a printedLine
 	d := json.NewDecoder(strings.NewReader(line))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&a); err != nil {
