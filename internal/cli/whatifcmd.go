@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -13,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/matrix"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/replica"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
@@ -65,7 +62,7 @@ could not be reached or was not permitted; 4 not determined.`,
 	fl.StringArrayVar(&f.down, "down", nil, "chassis that fails, repeatable")
 	fl.StringArrayVar(&f.moves, "gateway-moves", nil, "chassis whose gateways move to their next chassis, repeatable")
 	fl.StringArrayVar(&f.chassis, "chassis", nil, "copy only this chassis, and compare only its connections; repeatable")
-	fl.StringVar(&f.pairs, "pairs", "", "file of pairs to compare too: FROM TO[:PORT][/PROTO] a line")
+	fl.StringVar(&f.pairs, "pairs", "", "file of pairs to compare too, as of matrix: FROM TO[:PORT][/PROTO] a line; - is standard input")
 	fl.BoolVar(&f.noLive, "no-connections", false, "compare only the pairs, not the live connections")
 	fl.BoolVar(&f.keep, "keep", false, "leave the copy with its daemons")
 	fl.IntVar(&f.limit, "limit", 0, "read at most so many entries of a chassis; 0 for all")
@@ -95,8 +92,8 @@ func (f *whatIfFlags) change() (replica.Change, error) {
 	return c, nil
 }
 
-// asked reads the pairs: the one of the flags, and those of the file.
-func (f *whatIfFlags) asked() ([]whatif.Pair, error) {
+// askedPairs reads the pairs: the one of the flags, and those of the file.
+func (a *app) askedPairs(f *whatIfFlags) ([]whatif.Pair, error) {
 	var out []whatif.Pair
 	if f.q.From != "" || f.q.To != "" || f.q.Microflow != "" {
 		judged, err := f.q.Judge(true)
@@ -109,33 +106,21 @@ func (f *whatIfFlags) asked() ([]whatif.Pair, error) {
 	if f.pairs == "" {
 		return out, nil
 	}
-	file, err := os.Open(f.pairs)
+	in, err := a.seekable(f.pairs)
 	if err != nil {
-		return nil, &usage.Error{Msg: "--pairs: " + err.Error(), Err: err}
+		return nil, err
 	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	for n := 1; lines.Scan(); n++ {
-		line, _, _ := strings.Cut(lines.Text(), "#")
-		words := strings.Fields(line)
-		if len(words) == 0 {
-			continue
-		}
-		if len(words) < 2 {
-			return nil, usage.Errorf("FROM TO[:PORT][/PROTO]", "%s:%d: %q is not a pair", f.pairs, n, lines.Text())
-		}
-		judged, err := question.Question{From: words[0], To: words[1]}.Judge(true)
+	defer in.Close()
+	file := &matrix.File{Name: f.pairs, Reader: in}
+	for q, err := range file.Each() {
 		if err != nil {
-			var bad *usage.Error
-			if errors.As(err, &bad) {
-				bad.Msg = fmt.Sprintf("%s:%d: %s", f.pairs, n, bad.Msg)
-			}
 			return nil, err
 		}
-		out = append(out, whatif.Pair{Text: words[0] + " to " + words[1], Judged: judged, From: words[0], To: words[1]})
-	}
-	if err := lines.Err(); err != nil {
-		return nil, &usage.Error{Msg: "--pairs: " + err.Error(), Err: err}
+		judged, err := q.Session()
+		if err != nil {
+			return nil, file.At(q.Line, err)
+		}
+		out = append(out, whatif.Pair{Text: q.From + " to " + q.To, Judged: judged, From: q.From, To: q.To})
 	}
 	return out, nil
 }
@@ -149,7 +134,7 @@ func (a *app) whatIf(ctx context.Context, c *common, f *whatIfFlags) error {
 	if req.Change, err = f.change(); err != nil {
 		return err
 	}
-	if req.Pairs, err = f.asked(); err != nil {
+	if req.Pairs, err = a.askedPairs(f); err != nil {
 		return err
 	}
 	if f.limit < 0 {

@@ -38,12 +38,12 @@ func (f *File) Each() iter.Seq2[Question, error] {
 		n := 0
 		for line, err := range lines(f.Reader) {
 			if err != nil {
-				yield(Question{}, f.at(line.n, err))
+				yield(Question{}, f.At(line.n, err))
 				return
 			}
 			q, ok, err := ParseLine(line.text)
 			if err != nil {
-				yield(Question{}, f.at(line.n, err))
+				yield(Question{}, f.At(line.n, err))
 				return
 			}
 			if !ok {
@@ -61,8 +61,8 @@ func (f *File) Each() iter.Seq2[Question, error] {
 	}
 }
 
-// at names the place of an error.
-func (f *File) at(line int, err error) error { return atLine(f.Name, line, err) }
+// At names the place of an error.
+func (f *File) At(line int, err error) error { return atLine(f.Name, line, err) }
 
 func atLine(name string, line int, err error) error {
 	place := fmt.Sprintf("%s:%d: ", name, line)

@@ -28,6 +28,12 @@ func (q Question) asked(asNew bool) question.Question {
 	return question.Question{From: q.From, To: q.To, Chassis: q.At, Network: q.Network, Expect: q.Expect, AsNew: asNew}
 }
 
+// Session judges the question as a session that its packet begins. What it expects does not count.
+func (q Question) Session() (*question.Judged, error) {
+	q.Expect = ""
+	return q.asked(false).Judge(true)
+}
+
 // hint is what a line should look like.
 const hint = "FROM TO[:PORT][/PROTO] [expect=VERDICT], or a line of JSON with from and to"
 
