@@ -30,9 +30,10 @@ type MatrixAnswer struct {
 	// Flood says that the packet was multiplied by design; its verdict is that of its best end.
 	Flood bool `json:"flood,omitempty"`
 	// Ends are the ends of the packet, without copies of mirrors.
-	Ends  []MatrixEnd  `json:"ends,omitempty"`
-	Error *MatrixError `json:"error,omitempty"` // why there is no answer
-	Was   *MatrixWas   `json:"was,omitempty"`   // the earlier answer, with --against
+	Ends []MatrixEnd `json:"ends,omitempty"`
+	// Error is why there is no answer; ends are then what was found before it.
+	Error *MatrixError `json:"error,omitempty"`
+	Was   *MatrixWas   `json:"was,omitempty"` // the earlier answer, with --against
 	// Warnings list what makes the answer uncertain.
 	Warnings []string `json:"warnings,omitempty"`
 }

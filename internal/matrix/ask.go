@@ -94,25 +94,34 @@ func (c *Checked) lanes() int {
 	return max(1, len(seen))
 }
 
-// one asks a question. An error is an answer too.
+// one asks a question. An error is an answer too, with what was found before it.
 func (a *Asker) one(ctx context.Context, q Question) *report.MatrixAnswer {
 	out := &report.MatrixAnswer{
 		Schema: report.Schema, N: q.N, Line: q.Line, From: q.From, To: q.To, At: q.At, Network: q.Network, Expect: q.Expect, AsNew: a.AsNew,
 	}
+	var rep *report.Report
 	j, err := q.asked(a.AsNew).Judge(false)
 	if err == nil {
 		run := a.Shared.Run()
 		var ans *question.Answer
-		ans, err = j.Answer(ctx, run, question.Entries{})
-		if err == nil {
-			fill(out, ans.Report)
+		if ans, err = j.Answer(ctx, run, question.Entries{}); ans != nil {
+			rep = ans.Report
 		}
 		_ = run.Close(ctx) // ends what the question began ahead of time; the nodes are the Shared's
+	}
+	settle(out, rep, err)
+	return out
+}
+
+// settle writes what was found into an answer. With an error the report is of what was found before
+// it, or nil.
+func settle(out *report.MatrixAnswer, rep *report.Report, err error) {
+	if rep != nil {
+		fill(out, rep)
 	}
 	if err != nil {
 		refuse(out, err)
 	}
-	return out
 }
 
 // fill writes a report of one packet into an answer.

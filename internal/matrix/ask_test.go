@@ -243,6 +243,27 @@ func TestPastAppended(t *testing.T) {
 	}
 }
 
+// What was found before an error stays, and the question has no answer.
+func TestSettle(t *testing.T) {
+	before := &report.Report{
+		Verdict: engine.Unknown, Expectation: &report.Expectation{Text: "delivered at b"},
+		Packets: []*report.Packet{{From: report.Place{Chassis: "hv1", Port: "a"}, Branches: []*report.Branch{
+			{Verdict: engine.Unknown, Reason: &report.Reason{Text: "not followed: chassis hv2: reach: no way to it"}},
+		}}},
+	}
+	a := &report.MatrixAnswer{From: "a", To: "b"}
+	settle(a, before, &SilentError{"hv2"})
+	if a.Entered == nil || len(a.Ends) != 1 || a.Ends[0].Reason == nil || a.Verdict != engine.Unknown || a.Error == nil ||
+		a.Error.Kind != report.MatrixErrorUnreachable || OutcomeOf(a) != Failed {
+		t.Errorf("%+v", a)
+	}
+	a = &report.MatrixAnswer{From: "a", To: "b"}
+	settle(a, nil, &SilentError{"hv1"})
+	if a.Entered != nil || len(a.Ends) > 0 || a.Error == nil || a.Expectation.Text != "delivered" || a.Expectation.Met {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestOutcome(t *testing.T) {
 	failed := func(k report.MatrixErrorKind) *report.MatrixAnswer {
 		return &report.MatrixAnswer{Error: &report.MatrixError{Kind: k}}
