@@ -31,6 +31,8 @@ type Replica struct {
 	Sysctls map[string]string
 	// Routes is the text of ovs/route/show of a machine with native tunnels; empty if unknown.
 	Routes string
+	// RoutesLack says why a route or neighbour of native tunnels may be missing; empty if none is.
+	RoutesLack string
 	// Invented is a bridge that the machine does not have: its look-ups are left out of results.
 	Invented string
 	// At is when the table was read; zero if unknown.

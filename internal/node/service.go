@@ -292,6 +292,9 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	}
 	var err error
 	typ, _, _ := strings.Cut(backer, "@")
+	if r := s.opt.Replica; r != nil {
+		e.Underlay = r.ways(e.Underlay, typ)
+	}
 	switch r := s.opt.Replica; {
 	case s.opt.Taken != nil:
 		e.Table, e.Tracker, e.Recircs = s.opt.Taken.Table, s.opt.Taken.Tracker, s.opt.Taken.recircs()
