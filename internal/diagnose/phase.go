@@ -144,6 +144,8 @@ func (w *phaseWriter) lookup(c *report.CT, rule *report.NB) {
 	name := zoneTitle(c.Zone, c.ZoneName)
 	if !c.Cached {
 		switch {
+		case c.Entry == nil && c.State == "" && c.Certainty == report.CertaintyUndetermined:
+			w.add(report.PhaseLookup, nil, "%s: unknown", name)
 		case c.Entry == nil:
 			w.add(report.PhaseLookup, nil, "%s: no entry", name)
 		default:
@@ -224,7 +226,16 @@ func entryText(e *report.Entry) string {
 	if e.Protoinfo != "" {
 		text += " " + e.Protoinfo
 	}
-	return fmt.Sprintf("%s, expires in %d s", text, e.Timeout)
+	return text + expires(", expires in %d s", e)
+}
+
+// expires formats the time that an entry has left; empty if it is not known, as of a table without
+// timeouts in an archive.
+func expires(format string, e *report.Entry) string {
+	if e.Timeout == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, e.Timeout)
 }
 
 func tupleText(t report.Tuple) string {

@@ -67,7 +67,7 @@ func (j *judge) asNew(ctx context.Context, p *pin) *report.WhyAsNew {
 	out := &report.WhyAsNew{}
 	out.Reaches, out.Answered = j.outcome(j.New)
 	e := p.by[0].ct.Entry
-	how := fmt.Sprintf("this connection is pinned by the entry in %s, which expires in %d s; a new one ", p.by[0].title(), e.Timeout)
+	how := fmt.Sprintf("this connection is pinned by the entry in %s%s; a new one ", p.by[0].title(), expires(", which expires in %d s", e))
 	var ends []string
 	for _, b := range p.fresh {
 		text := fmt.Sprintf("%s %s", endpoint(b.Header.IPDst, b.Header.L4Dst), strings.TrimSpace("at "+b.End.Port+" on "+b.End.Chassis))

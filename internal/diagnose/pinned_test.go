@@ -153,3 +153,31 @@ func TestKnownElsewhere(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+// TestNotInArchive checks that what a table in an archive does not say is not taken for a fact: the
+// time that an entry has left, and whether there is an entry.
+func TestNotInArchive(t *testing.T) {
+	in := over(t, ovntest.New(t, ovntest.Topology))
+	lookup := func() string {
+		w := diagnose.Why(t.Context(), in)
+		i := slices.IndexFunc(w.Phases, func(p report.Phase) bool { return p.Phase == report.PhaseLookup })
+		if i < 0 {
+			t.Fatalf("no look-up: %+v", w.Phases)
+		}
+		if w.AsNew != nil && strings.Contains(w.AsNew.Text, "expires") {
+			t.Error(w.AsNew.Text)
+		}
+		return w.Phases[i].Text
+	}
+	e := &report.Entry{Original: tuple("10.0.0.3", 1000, "30.0.0.10", 80), Reply: tuple("20.0.0.9", 80, "10.0.0.3", 1000), Mark: "0x2", Label: "0x0"}
+	in.Live, in.New = through(established(), e, "old"), through(established(), nil, "sw1-p1")
+	if text := lookup(); strings.Contains(text, "expires") {
+		t.Error(text)
+	}
+	in.Live = through(established(), nil, "sw1-p1")
+	ct := &in.Live.Packets[0].Hops[0].Segments[0].CT[0]
+	ct.Certainty = report.CertaintyUndetermined
+	if text := lookup(); !strings.Contains(text, "unknown") || strings.Contains(text, "no entry") {
+		t.Error(text)
+	}
+}
