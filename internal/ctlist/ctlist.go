@@ -202,6 +202,7 @@ type List struct {
 	// Entries are by zone and original tuple.
 	entries map[key]*Entry
 	reply   map[key]*Entry
+	helpers map[uint16]bool // zones with a connection that has a helper
 	// Whole reports whether the number of entries is that which conntrack says it has shown.
 	Whole bool
 	v6    bool // it shows IPv6: conntrack before 1.4.6 shows IPv4 only
@@ -217,7 +218,7 @@ const maxLine = 64 << 10
 
 // Read reads an output, in which error messages may stand anywhere.
 func Read(in io.Reader) (*List, error) {
-	l := &List{entries: map[key]*Entry{}, reply: map[key]*Entry{}}
+	l := &List{entries: map[key]*Entry{}, reply: map[key]*Entry{}, helpers: map[uint16]bool{}}
 	sc := bufio.NewScanner(in)
 	sc.Buffer(make([]byte, 4096), maxLine)
 	shown, lines, bad := -1, 0, false
@@ -246,6 +247,9 @@ func Read(in io.Reader) (*List, error) {
 			continue
 		}
 		l.entries[key{e.Zone, e.Orig}], l.reply[key{e.Zone, e.Reply}] = &e, &e
+		if e.Helper != "" {
+			l.helpers[e.Zone] = true
+		}
 		l.v6 = l.v6 || e.Orig.Src.Addr().Is6()
 	}
 	l.Whole = shown == lines && !bad
@@ -273,6 +277,9 @@ func (l *List) Find(zone uint16, t ctstate.Tuple) (Entry, bool) {
 	}
 	return Entry{}, false
 }
+
+// Helpers reports whether a connection of a zone has a helper.
+func (l *List) Helpers(zone uint16) bool { return l != nil && l.helpers[zone] }
 
 // Knows reports whether an entry that Find does not find was not there.
 func (l *List) Knows(t ctstate.Tuple) bool {

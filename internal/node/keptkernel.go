@@ -28,7 +28,7 @@ type keptKernel struct {
 // keptZone is a zone's entries.
 type keptZone struct {
 	*ctstate.MemTable
-	helpers    bool // whether a connection has a helper
+	helpers    bool // whether a connection has a helper, by the dump
 	unreadable int  // lines that may be of this zone
 }
 
@@ -118,7 +118,11 @@ func (k *keptKernel) BySource(ctx context.Context, zone uint16, proto uint8, src
 	if err != nil {
 		return nil, err
 	}
-	return z.MemTable.BySource(ctx, zone, proto, src)
+	list, err := z.MemTable.BySource(ctx, zone, proto, src)
+	if err == nil && z.unreadable > 0 {
+		err = errKeptLine
+	}
+	return list, err
 }
 
 // Echoes implements ctstate.EchoFinder.
@@ -139,7 +143,7 @@ func (k *keptKernel) Expectation(ctx context.Context, zone uint16, t ctstate.Tup
 	z, err := k.zone(ctx, zone)
 	switch {
 	case err != nil:
-	case z.helpers:
+	case z.helpers || k.listed.Helpers(zone):
 		err = errKeptExpectations
 	default:
 		return ctstate.Expectation{}, z.miss(zone, t, ctstate.ErrNotFound)

@@ -97,6 +97,29 @@ func TestKeptUnreadable(t *testing.T) {
 			if errors.Is(err, ctstate.ErrNotFound) == unknown {
 				t.Errorf("%q: zone %d: %v", dump[len(keptDump):], zone, err)
 			}
+			_, err = keptTable(t, dump, "", "").(ctstate.SourceBinder).BySource(t.Context(), zone, 17, none.Src)
+			if (err != nil) != unknown {
+				t.Errorf("%q: zone %d, by source: %v", dump[len(keptDump):], zone, err)
+			}
+		}
+	}
+}
+
+// What a helper expects is unknown in a zone with one, whichever of the two dumps shows it.
+func TestKeptHelpers(t *testing.T) {
+	const helper = " helper=ftp use=1\nipv4     2 udp"
+	other := keptTuple(6, "10.0.0.5:20", "10.0.0.6:2")
+	for list, want := range map[string]map[uint16]bool{
+		keptList: {7: false, 8: false},
+		strings.Replace(keptList, " use=1\nipv4     2 udp", helper, 1): {7: true, 8: false},
+	} {
+		for zone, unknown := range want {
+			for _, lacks := range []string{"", "it is cut"} {
+				_, err := keptTable(t, keptDump, list, lacks).(ctstate.Expecter).Expectation(t.Context(), zone, other)
+				if errors.Is(err, errKeptExpectations) != unknown || errors.Is(err, ctstate.ErrNotFound) == unknown {
+					t.Errorf("helper %v, zone %d, %q: %v", list != keptList, zone, lacks, err)
+				}
+			}
 		}
 	}
 }
