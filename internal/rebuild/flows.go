@@ -70,7 +70,7 @@ func newNeeds() *needs {
 }
 
 var (
-	groupRef = regexp.MustCompile(`(?:^|[,(])group:(\d+)`)
+	groupRef = regexp.MustCompile(`(?:^|[,( =])group:(\d+)`)
 	meterRef = regexp.MustCompile(`(?:^|[,( =])meter:(\d+)`)
 	tableOf  = regexp.MustCompile(`(?:^|,)table=(\d+)`)
 	tlvRef   = regexp.MustCompile(`(?i)tun_metadata(\d+)`)

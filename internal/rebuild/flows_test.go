@@ -40,17 +40,17 @@ func TestFlow(t *testing.T) {
 // where they end as unknown.
 func TestNeeds(t *testing.T) {
 	n := newNeeds()
-	for _, l := range []string{"table=0 actions=meter:7,group:1", "actions=clone(group:2),set_field:0x1->tun_metadata0", "actions=controller(meter_id=9)"} {
+	for _, l := range []string{"table=0 actions=meter:7,group:1", "actions=clone(group:2),set_field:0x1->tun_metadata0", "actions=controller(meter_id=9)", "table=1 actions=group:3"} {
 		n.look(l)
 	}
 	n.tables["253"] = true
-	if got := [][]string{sorted(n.groups), sorted(n.meters), sorted(n.tlvs)}; !slices.EqualFunc(got, [][]string{{"1", "2"}, {"7"}, {"0"}}, slices.Equal[[]string]) {
+	if got := [][]string{sorted(n.groups), sorted(n.meters), sorted(n.tlvs)}; !slices.EqualFunc(got, [][]string{{"1", "2", "3"}, {"7"}, {"0"}}, slices.Equal[[]string]) {
 		t.Errorf("needs: %v", got)
 	}
 	dump := part("OFPST_GROUP_DESC reply (OF1.5) (xid=0x2):\n group_id=1,type=select,bucket=actions=meter:8,output:1\n group_id=2,type=select,bucket=actio")
 	text, missing, err := groups(dump, n, n.spare())
-	want := "group_id=1,type=select,bucket=actions=meter:8,output:1\ngroup_id=2,type=indirect,bucket=actions=resubmit(,252)\n"
-	if text != want || !slices.Equal(missing, []string{"2"}) || err != nil {
+	want := "group_id=1,type=select,bucket=actions=meter:8,output:1\ngroup_id=2,type=indirect,bucket=actions=resubmit(,252)\ngroup_id=3,type=indirect,bucket=actions=resubmit(,252)\n"
+	if text != want || !slices.Equal(missing, []string{"2", "3"}) || err != nil {
 		t.Errorf("groups: %q, %v, %v", text, missing, err)
 	}
 	list, missing, err := meters(part("OFPST_METER_CONFIG reply (OF1.5) (xid=0x2):\nmeter=7 kbps burst stats bands=\ntype=drop rate=5 burst_size=6\ntype=dscp_remark rate=9 prec_level=1\n"), n)
