@@ -48,9 +48,10 @@ type zone struct {
 // chassis is a host that is rebuilt when it is first asked for.
 type chassis struct {
 	conf *rebuild.Conf
-	once sync.Once
-	made *rebuild.Chassis
-	err  error
+
+	making sync.Mutex // held while it is rebuilt
+	made   *rebuild.Chassis
+	err    error
 
 	mu     sync.Mutex
 	tables map[string]*node.Kept // by datapath
@@ -197,7 +198,7 @@ func (d *Deployment) Notes() []string {
 	for _, c := range d.chassis {
 		h := c.conf.Host
 		if h.Began.IsZero() {
-			continue
+			return append(out, "this is answered from archives, whose parts were taken at times that are not known: what happened in between may not fit together")
 		}
 		if first.IsZero() || h.Began.Before(first) {
 			first = h.Began
@@ -250,11 +251,25 @@ func (d *Deployment) Node(ctx context.Context, name string) (node.Node, error) {
 	if c == nil {
 		return nil, &node.Error{Node: name, Op: "rebuild", Err: errNotGiven, Hint: "give its report too: --bundle, repeated"}
 	}
-	c.once.Do(func() { c.made, c.err = d.Room.Chassis(ctx, c.conf) })
-	if c.err != nil {
-		return nil, &node.Error{Node: name, Op: "rebuild", Err: c.err}
+	if err := c.make(ctx, d.Room); err != nil {
+		return nil, &node.Error{Node: name, Op: "rebuild", Err: err}
 	}
 	return node.NewService(c.options(name)), nil
+}
+
+// make rebuilds the chassis once. A question that ends meanwhile leaves it to the next one.
+func (c *chassis) make(ctx context.Context, room *rebuild.Room) error {
+	c.making.Lock()
+	defer c.making.Unlock()
+	if c.made != nil || c.err != nil {
+		return c.err
+	}
+	made, err := room.Chassis(ctx, c.conf)
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	c.made, c.err = made, err
+	return err
 }
 
 // options returns the node's options.

@@ -1,6 +1,8 @@
 package offline_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -13,6 +15,7 @@ import (
 	"testing"
 
 	ovncttrace "github.com/ovn-ct-trace/ovn-ct-trace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/offline"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
@@ -166,6 +169,24 @@ func copyOf(t *testing.T, folder string) string {
 	return to
 }
 
+// again checks that a chassis whose rebuilding was cancelled by one question is there for the next.
+func again(t *testing.T, folder string) {
+	t.Helper()
+	d, err := offline.Open(t.Context(), offline.Options{Paths: []string{folder}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := d.Node(ctx, "hv1"); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled rebuilding: %v", err)
+	}
+	if _, err := d.Node(t.Context(), "hv1"); err != nil {
+		t.Errorf("after a cancelled rebuilding: %v", err)
+	}
+}
+
 // cutEnv is the number of places at which TestCut cuts each file.
 const cutEnv = "CT_TRACE_CUTS"
 
@@ -182,6 +203,7 @@ func TestCut(t *testing.T) {
 	if err != nil || !slices.Equal(whole, live) {
 		t.Fatalf("the whole archive: %v, %v, %s; live %v", whole, err, why, live)
 	}
+	again(t, folder)
 	packed := filepath.Join(t.TempDir(), "sosreport-hv1.tar.xz")
 	if out, err := exec.CommandContext(t.Context(), "tar", "-C", filepath.Dir(folder), "-cJf", packed, filepath.Base(folder)).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

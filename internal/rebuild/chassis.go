@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
@@ -87,6 +88,8 @@ func (r *Room) Chassis(ctx context.Context, c *Conf) (*Chassis, error) {
 	if why := h.InterfacesLack; why != "" {
 		b.note("MAC addresses and states of its interfaces are not all known: %s", why)
 	}
+
+	b.kernel()
 	if err := b.start(ctx); err != nil {
 		return fail("rebuilding its Open vSwitch", err)
 	}
@@ -113,6 +116,19 @@ type builder struct {
 
 func (b *builder) note(format string, args ...any) {
 	b.out.Notes = append(b.out.Notes, fmt.Sprintf(format, args...))
+}
+
+// kernel says what of the kernel's connection tracking is taken to be as usual.
+func (b *builder) kernel() {
+	if !slices.ContainsFunc(b.conf.bridges, func(br *bridge) bool { return !br.userland }) {
+		return
+	}
+	if len(b.host.Sysctls) == 0 {
+		b.note("the settings of the kernel's connection tracking are not known (sysctl -a): the kernel's defaults are taken")
+	}
+	if b.host.Kernel == "" {
+		b.note("the kernel's release is not known (uname -a): the newest known one is taken")
+	}
 }
 
 // live returns the operations that fill in the columns of interfaces that are not in a database's
@@ -347,10 +363,10 @@ func (b *builder) refs(ctx context.Context, br *bridge, found *Bridge, n *needs,
 
 // macs restores what a bridge has learned of addresses (fdb/show).
 func (b *builder) macs(ctx context.Context, br *bridge, p *Part) error {
+	if why := p.Lacks(); why != "" {
+		b.note("what %s has learned of MAC addresses is not all known (%s): its NORMAL action floods to those that are not", br.name, why)
+	}
 	if !p.There() {
-		if p.Lacks() != "" {
-			b.note("what %s has learned of MAC addresses is not known (%s): its NORMAL action floods", br.name, p.Lacks())
-		}
 		return nil
 	}
 	names := map[string]string{"LOCAL": br.name}

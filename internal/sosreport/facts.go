@@ -56,10 +56,14 @@ func (r *reader) versions() (ovs, ovn string) {
 	return found["ovs"], found["ovn"]
 }
 
+// maxSysctls is the longest output of sysctl -a that is read, in bytes: each network device has some
+// 5 kB, which come before the settings of conntrack.
+const maxSysctls = 64 << 20
+
 // sysctls returns the settings of conntrack, by name.
 func (r *reader) sysctls() map[string]string {
 	out := map[string]string{}
-	for _, l := range r.text("sysctl -a", 4<<20) {
+	for _, l := range r.text("sysctl -a", maxSysctls) {
 		if name, value, ok := strings.Cut(l, " = "); ok && strings.HasPrefix(name, "net.netfilter.") {
 			out[name] = strings.TrimSpace(value)
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func (Reader) Wants(name string) bool {
 		rest := parts[i+1:]
 		switch p {
 		case "sos_commands", "sos_strings":
-			return len(rest) > 0 && contains(plugins, rest[0])
+			return len(rest) > 0 && slices.Contains(plugins, rest[0])
 		case "sos_reports":
 			return len(rest) == 1 && rest[0] == "manifest.json"
 		}
@@ -47,15 +48,6 @@ func (Reader) Wants(name string) bool {
 	default:
 		return strings.HasSuffix(base, ".db.tailed")
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // Detect returns the folders of the tree that are sosreports.
@@ -78,7 +70,7 @@ type reader struct {
 
 // Read reads one sosreport, whose files are at the top of the tree.
 func (Reader) Read(t *archive.Tree) (*rebuild.Host, error) {
-	r := &reader{tree: t, index: newIndex(t), host: &rebuild.Host{From: t.From, Notes: t.Refused}}
+	r := &reader{tree: t, index: newIndex(t), host: &rebuild.Host{From: t.From, Notes: slices.Clone(t.Refused)}}
 	if err := r.cleaned(); err != nil {
 		return nil, err
 	}
@@ -264,6 +256,9 @@ func (r *reader) database(base string) *rebuild.Part {
 	}
 	if found == nil {
 		return &rebuild.Part{Name: base, Missing: "the archive has no " + base}
+	}
+	if why := found.Lacks(); why != "" {
+		r.host.Notes = append(r.host.Notes, r.host.Hostname+": a database cannot be used: "+why)
 	}
 	return found
 }

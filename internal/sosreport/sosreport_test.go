@@ -153,6 +153,10 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%q: %q, want %q", content, got, want)
 		}
 	}
+	h := read(t, map[string]string{"var/lib/ovn/ovnsb_db.db": "OVSDB JSON 20 da39\n{}"})
+	if notes := strings.Join(h.Notes, "; "); !strings.Contains(notes, "ovnsb_db.db ends in the middle") || strings.Contains(notes, "ovnnb_db.db") {
+		t.Errorf("a torn database and one that is not there: %q", notes)
+	}
 }
 
 // What sos is told of the host is read.
@@ -161,7 +165,7 @@ func TestFacts(t *testing.T) {
 		"hostname":                            "hv1\n",
 		"sos_commands/kernel/uname_-a":        "Linux hv1 6.1.0-13-amd64 #1 SMP x86_64 GNU/Linux\n",
 		"uname":                               "-> sos_commands/kernel/uname_-a",
-		"sos_commands/kernel/sysctl_-a":       "net.netfilter.nf_conntrack_max = 262144\nkernel.x = 1\nnet.netfilter.nf_conntrack_tcp_loose = 1\n",
+		"sos_commands/kernel/sysctl_-a":       strings.Repeat("net.ipv4.conf.tap0123456.accept_local = 0\n", 200_000) + "net.netfilter.nf_conntrack_max = 262144\nkernel.x = 1\nnet.netfilter.nf_conntrack_tcp_loose = 1\n",
 		"installed-rpms":                      "openvswitch3.1-3.1.0-10.el9fdp.x86_64     Mon\novn23.03-host-23.03.1-7.el9fdp.x86_64   Mon\n",
 		ovs + "ovs-vsctl_-t_5_list_interface": "_uuid    : 1\nname     : \"p1\"\nofport   : 3\nbfd_status: {forwarding=\"true\"}\n\n_uuid : 2\nname : p2\nofport : 4",
 	})
