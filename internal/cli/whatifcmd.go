@@ -89,6 +89,11 @@ func (f *whatIfFlags) change() (replica.Change, error) {
 	if len(c.Run)+len(c.Moves)+len(c.Down) == 0 && c.File == "" {
 		return c, usage.Errorf("--nb-run 'acl-del sw0', --nb-file FILE, --down CHASSIS or --gateway-moves CHASSIS", "no change is given")
 	}
+	if c.File != "" {
+		if _, err := os.Stat(c.File); err != nil {
+			return c, &usage.Error{Msg: "--nb-file: " + err.Error(), Err: err}
+		}
+	}
 	return c, nil
 }
 
@@ -137,6 +142,9 @@ func (a *app) whatIf(ctx context.Context, c *common, f *whatIfFlags) error {
 	if req.Pairs, err = a.askedPairs(f); err != nil {
 		return err
 	}
+	if f.noLive && len(req.Pairs) == 0 {
+		return usage.Errorf("--from sw0-p1 --to 10.0.0.4:80/tcp, or --pairs FILE", "nothing is compared: --no-connections without a pair")
+	}
 	if f.limit < 0 {
 		return usage.Errorf("--limit 100000", "--limit %d is negative", f.limit)
 	}
@@ -149,7 +157,9 @@ func (a *app) whatIf(ctx context.Context, c *common, f *whatIfFlags) error {
 			return err
 		}
 		// The copy is of the databases of the run's own zone.
-		req.Chassis = slices.DeleteFunc(req.Chassis, (*ovn.Chassis).IsRemote)
+		req.Chassis = slices.DeleteFunc(req.Chassis, func(c *ovn.Chassis) bool {
+			return c.IsRemote() && !slices.Contains(f.chassis, c.Name) && !slices.Contains(f.chassis, c.Hostname)
+		})
 		out, err = whatif.Run(bounded, run, req)
 		return err
 	})

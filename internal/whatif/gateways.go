@@ -29,13 +29,9 @@ func (t *task) gateways(ctx context.Context) (map[string]string, error) {
 
 // moved reports the gateway ports that are on another chassis with the change.
 func (t *task) moved(before, after map[string]string) {
-	for port, was := range after {
-		if _, known := before[port]; !known {
-			before[port] = ""
-			_ = was
-		}
-	}
-	for _, port := range slices.Sorted(maps.Keys(before)) {
+	ports := maps.Clone(before)
+	maps.Copy(ports, after)
+	for _, port := range slices.Sorted(maps.Keys(ports)) {
 		if before[port] != after[port] {
 			t.out.Gateways = append(t.out.Gateways, report.WhatIfGateway{Port: port, Before: before[port], After: after[port]})
 		}

@@ -33,8 +33,15 @@ type live struct {
 // closing reports whether both ends have closed a connection: no packet of it is to come.
 func closing(c *connection.Connection) bool {
 	for _, r := range c.Legs {
-		switch s := connection.StateOf(&r.Entry); s {
-		case "TIME_WAIT", "CLOSE", "CLOSED", "CLOSING", "LAST_ACK", "FIN_WAIT_2", "SHUTDOWN_ACK_SENT":
+		if u := r.Entry.UserTCP; u != nil {
+			// The datapath has a state for each end: one that is ahead does not close the other.
+			if u.Orig >= ctstate.UserTCPClosing && u.Reply >= ctstate.UserTCPClosing {
+				return true
+			}
+			continue
+		}
+		switch connection.StateOf(&r.Entry) {
+		case "TIME_WAIT", "CLOSE", "CLOSED", "LAST_ACK", "SHUTDOWN_ACK_SENT":
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package whatif
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -69,6 +70,8 @@ func endOfSession(r *report.Report) pairEnd {
 	for _, b := range deciding.Branches {
 		if b.Verdict == deciding.Verdict && b.Mirror == "" {
 			out.end.Chassis, out.end.Port, out.end.Reason = b.End.Chassis, b.End.Port, b.Reason
+			// It waits for an address: whether somebody answers is not known, as of a live connection.
+			out.unknown = out.unknown || !out.works && b.Verdict == engine.Controller && b.Reason != nil && b.Reason.Code == report.CodeNextHopUnresolved
 			break
 		}
 	}
@@ -91,7 +94,7 @@ func (t *task) comparePairs(ctx context.Context, run *deployment.Run) error {
 		fate := pairFate(was, is)
 		count(&t.out.Counts.Pairs, fate)
 		if fate != report.FateGoesOn && fate != report.FateBroken {
-			t.out.Pairs = append(t.out.Pairs, report.WhatIfPair{Fate: fate, Text: pair.Text, From: pair.From, To: pair.To, Proto: was.proto, Before: was.end, After: is.end})
+			t.out.Pairs = append(t.out.Pairs, report.WhatIfPair{Fate: fate, Text: pair.Text, From: pair.From, To: pair.To, Proto: cmp.Or(was.proto, is.proto), Before: was.end, After: is.end})
 		}
 	}
 	return nil

@@ -43,6 +43,26 @@ type Request struct {
 	Say func(string)
 }
 
+// check returns an error of a request that cannot be answered whatever the databases contain.
+func (r *Request) check() error {
+	if len(r.Chassis) == 0 {
+		return usage.Errorf("--chassis NAME", "there is no chassis to copy")
+	}
+	var names []string
+	for _, c := range r.Chassis {
+		if c.IsRemote() {
+			return usage.Errorf("ask where --sb is that zone's database", "chassis %s is in another zone, which has databases of its own", c.Name)
+		}
+		names = append(names, c.Name)
+	}
+	for _, name := range r.Change.Down {
+		if !slices.Contains(names, name) {
+			return &replica.ChangeError{What: "--down " + name, Err: &ovn.NotFoundError{What: "copied chassis", Name: name}, Hint: "copied are: " + strings.Join(names, ", ")}
+		}
+	}
+	return nil
+}
+
 // DiffersError reports that the copy is not what it is a copy of: what it would say is about
 // another deployment.
 type DiffersError struct{ What string }
@@ -73,6 +93,9 @@ type task struct {
 func Run(ctx context.Context, run *deployment.Run, req Request) (*report.WhatIfReport, error) {
 	if run.NB == nil {
 		return nil, usage.Errorf("--nb REMOTES", "what-if changes a copy of the Northbound database, which was not reached")
+	}
+	if err := req.check(); err != nil {
+		return nil, err
 	}
 	t := &task{Request: req, live: run, infos: map[string]*node.Info{}, health: map[string]*node.Health{}, entries: map[string][]ctstate.Entry{},
 		groups: map[string]*group{}, ends: map[*driver.Trace]report.WhatIfEnd{}}
@@ -221,9 +244,23 @@ func (t *task) same(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, port := range slices.Sorted(maps.Keys(real)) {
-		if real[port] != ours[port] {
-			return &DiffersError{fmt.Sprintf("port %s is on chassis %q, and on %q in the copy", port, real[port], ours[port])}
+	return differences(real, ours)
+}
+
+// differences returns a *DiffersError unless the same ports are on the same chassis; a port that is
+// on none has an empty name.
+func differences(real, ours map[string]string) error {
+	ports := maps.Clone(real)
+	maps.Copy(ports, ours)
+	for _, port := range slices.Sorted(maps.Keys(ports)) {
+		switch was, known := real[port]; {
+		case !known:
+			return &DiffersError{fmt.Sprintf("port %s is in the copy only", port)}
+		case was != ours[port]:
+			return &DiffersError{fmt.Sprintf("port %s is on chassis %q, and on %q in the copy", port, was, ours[port])}
+		}
+		if _, copied := ours[port]; !copied {
+			return &DiffersError{fmt.Sprintf("port %s is not in the copy", port)}
 		}
 	}
 	return nil

@@ -1,0 +1,89 @@
+package whatif
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/replica"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
+)
+
+// A request that would compare nothing, or another thing than what is asked, is refused before
+// anything is read.
+func TestCheck(t *testing.T) {
+	hv1, far := &ovn.Chassis{Name: "hv1"}, &ovn.Chassis{Name: "far", OtherConfig: map[string]string{"is-remote": "true"}}
+	for _, c := range []struct {
+		req  Request
+		want string
+	}{
+		{Request{Chassis: []*ovn.Chassis{hv1}, Change: replica.Change{Down: []string{"hv1"}}}, ""},
+		{Request{}, "no chassis to copy"},
+		{Request{Chassis: []*ovn.Chassis{hv1, far}}, "far is in another zone"},
+		{Request{Chassis: []*ovn.Chassis{hv1}, Change: replica.Change{Down: []string{"hv1", "hv9"}}}, "--down hv9"},
+	} {
+		err := c.req.check()
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || failure.KindOf(err) != failure.Input) {
+			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
+}
+
+// A port that only one of the two has is a difference, also if it is on no chassis.
+func TestDifferences(t *testing.T) {
+	real := map[string]string{"a": "hv1", "b": ""}
+	for _, c := range []struct {
+		ours map[string]string
+		want string
+	}{
+		{map[string]string{"a": "hv1", "b": ""}, ""},
+		{map[string]string{"a": "hv2", "b": ""}, `port a is on chassis "hv1", and on "hv2"`},
+		{map[string]string{"a": "hv1"}, "port b is not in the copy"},
+		{map[string]string{"a": "hv1", "b": "", "c": ""}, "port c is in the copy only"},
+	} {
+		err := differences(real, c.ours)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%v: %v, want %q", c.ours, err, c.want)
+		}
+	}
+}
+
+// A connection that one end has closed goes on in the other direction: it is compared.
+func TestClosing(t *testing.T) {
+	for _, c := range []struct {
+		e    ctstate.Entry
+		want bool
+	}{
+		{ctstate.Entry{UserTCP: &ctstate.UserTCPInfo{Orig: ctstate.UserTCPEstablished, Reply: ctstate.UserTCPEstablished}}, false},
+		{ctstate.Entry{UserTCP: &ctstate.UserTCPInfo{Orig: ctstate.UserTCPClosing, Reply: ctstate.UserTCPEstablished}}, false},
+		{ctstate.Entry{UserTCP: &ctstate.UserTCPInfo{Orig: ctstate.UserTCPFinWait2, Reply: ctstate.UserTCPEstablished}}, false},
+		{ctstate.Entry{UserTCP: &ctstate.UserTCPInfo{Orig: ctstate.UserTCPFinWait2, Reply: ctstate.UserTCPClosing}}, true},
+		{ctstate.Entry{UserTCP: &ctstate.UserTCPInfo{Orig: ctstate.UserTCPTimeWait, Reply: ctstate.UserTCPTimeWait}}, true},
+		{ctstate.Entry{TCP: &ctstate.TCPInfo{State: ctstate.TCPFinWait}}, false},
+		{ctstate.Entry{TCP: &ctstate.TCPInfo{State: ctstate.TCPLastAck}}, true},
+		{ctstate.Entry{TCP: &ctstate.TCPInfo{State: ctstate.TCPTimeWait}}, true},
+	} {
+		if got := closing(&connection.Connection{Legs: []connection.Record{{Entry: c.e}}}); got != c.want {
+			t.Errorf("%s: %v", connection.StateOf(&c.e), got)
+		}
+	}
+}
+
+// A new connection whose packet waits for an address neither works nor fails.
+func TestPairWaits(t *testing.T) {
+	of := func(code report.Code) pairEnd {
+		b := &report.Branch{Verdict: engine.Controller, Reason: &report.Reason{Code: code}}
+		return endOfSession(&report.Report{Verdict: engine.Controller, Session: &report.Session{Proto: "tcp", BrokenAt: "SYN", Verdict: engine.Controller},
+			Packets: []*report.Packet{{Label: "SYN", Verdict: engine.Controller, Branches: []*report.Branch{b}}}})
+	}
+	works := pairEnd{works: true}
+	for code, want := range map[report.Code]report.Fate{report.CodeNextHopUnresolved: report.FateUnknown, report.CodeARPUnanswerable: report.FateDies, report.CodeMTUExceeded: report.FateDies} {
+		if after := of(code); pairFate(&works, &after) != want {
+			t.Errorf("%s: %s, want %s", code, pairFate(&works, &after), want)
+		}
+	}
+}
