@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
 )
 
 // Change is what is changed in the copy. Its parts are made in the order of the fields.
@@ -98,6 +101,36 @@ func isNumber(w string) bool {
 	return len(w) > 1 && w[0] == '-' && strings.Trim(w[1:], "0123456789") == ""
 }
 
+// CheckForm returns a *ChangeError for a command that ovn-nbctl refuses whatever the database
+// contains: it reads its commands before it connects, and is given a database that is not there.
+func CheckForm(ctx context.Context, c Change) error {
+	if len(c.Run) == 0 {
+		return nil
+	}
+	room, err := rebuild.Open(rebuild.Options{})
+	if err != nil {
+		return err
+	}
+	defer room.Close()
+	for _, words := range c.Run {
+		_, err := nbctl(ctx, room, room.Dir, "unix:"+filepath.Join(room.Dir, "no-database"), append([]string{"--timeout=10", "--"}, words...)...)
+		var ended *exec.ExitError
+		switch {
+		case err == nil:
+		case ctx.Err() != nil || !errors.As(err, &ended):
+			return err
+		case ended.ExitCode() == 1 && !strings.Contains(err.Error(), "database connection failed"):
+			return refusedCommand(words, err)
+		}
+	}
+	return nil
+}
+
+// refusedCommand is the error of a command that ovn-nbctl refuses.
+func refusedCommand(words []string, err error) error {
+	return &ChangeError{What: "--nb-run '" + strings.Join(words, " ") + "'", Err: err}
+}
+
 // Apply makes a change in the copy, and returns when the daemons have done what it asks for.
 func (r *Replica) Apply(ctx context.Context, c Change) error {
 	if c.File != "" {
@@ -110,7 +143,7 @@ func (r *Replica) Apply(ctx context.Context, c Change) error {
 			if ctx.Err() != nil {
 				return err
 			}
-			return &ChangeError{What: "--nb-run '" + strings.Join(words, " ") + "'", Err: err}
+			return refusedCommand(words, err)
 		}
 	}
 	for _, name := range c.Moves {
@@ -121,10 +154,10 @@ func (r *Replica) Apply(ctx context.Context, c Change) error {
 	for _, name := range c.Down {
 		r.mu.Lock()
 		known := r.chassis[name]
-		r.down[name] = true
+		r.down[name] = known != nil
 		r.mu.Unlock()
 		if known == nil {
-			return &ChangeError{What: "--down " + name, Err: &ovn.NotFoundError{What: "chassis", Name: name}}
+			return &ChangeError{What: "--down " + name, Err: &ovn.NotFoundError{What: "copied chassis", Name: name}}
 		}
 		known.controller.Kill()
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
 func TestParseCommand(t *testing.T) {
@@ -43,6 +44,29 @@ func TestParseCommand(t *testing.T) {
 		got, err := ParseCommand(line)
 		if err == nil || !strings.Contains(err.Error(), want) || failure.KindOf(err) != failure.Input {
 			t.Errorf("%s: %q, %v", line, got, err)
+		}
+	}
+}
+
+// What ovn-nbctl refuses by its form alone is refused without a database; what depends on rows is
+// not.
+func TestCheckForm(t *testing.T) {
+	testenv.Tool(t, "ovn-nbctl")
+	for line, want := range map[string]string{
+		"acl-del sw0": "", "set logical_switch nobody name=x": "", "ls-add a -- lsp-add a p": "", "lr-nat-add r snat 10.0.0.1 20.0.0.0/24": "", "--id=@x create acl action=drop -- add logical_switch a acls @x": "",
+		"acl-dell sw0":          "unknown command 'acl-dell'",
+		"acl-del":               "requires at least 1 arg",
+		"ls-add a -- ls-del":    "'ls-del'",
+		"--foo ls-add a":        "--foo",
+		"set logical_foo x y=1": "logical_foo",
+	} {
+		words, err := ParseCommand(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = CheckForm(t.Context(), Change{Run: [][]string{{"ls-add", "fine"}, words}})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || failure.KindOf(err) != failure.Input) {
+			t.Errorf("%s: %v, want %q", line, err, want)
 		}
 	}
 }

@@ -148,11 +148,16 @@ func (r *Replica) startNorthd(ctx context.Context) error {
 
 // nbctl runs ovn-nbctl on the copied Northbound database.
 func (r *Replica) nbctl(ctx context.Context, args ...string) (string, error) {
-	argv := append([]string{"--db=" + r.NB.Remote, "--no-leader-only", "-vconsole:warn", "-vsyslog:off"}, args...)
-	return r.room.Run(ctx, append(daemonEnv(r.dir), "OVN_NB_DAEMON=", "OVN_NBCTL_OPTIONS="), "ovn-nbctl", argv...)
+	return nbctl(ctx, r.room, r.dir, r.NB.Remote, args...)
 }
 
-// settleSteps are the pauses between two looks at whether the daemons have caught up.
+// nbctl runs ovn-nbctl on a database, with its files in one folder.
+func nbctl(ctx context.Context, room *rebuild.Room, dir, remote string, args ...string) (string, error) {
+	argv := append([]string{"--db=" + remote, "--no-leader-only", "-vconsole:warn", "-vsyslog:off"}, args...)
+	return room.Run(ctx, append(daemonEnv(dir), "OVN_NB_DAEMON=", "OVN_NBCTL_OPTIONS="), "ovn-nbctl", argv...)
+}
+
+// settleStep is the pause between two looks at whether the daemons have caught up.
 const settleStep = 20 * time.Millisecond
 
 // Settle returns when ovn-northd and every ovn-controller have done what the copied databases ask
@@ -182,9 +187,9 @@ func (r *Replica) Settle(ctx context.Context) error {
 	return nil
 }
 
-// places returns, as text, where the ports are and which flows there are to be.
+// places returns, as text, on which chassis the ports are.
 func (r *Replica) places(ctx context.Context) (string, error) {
-	res, err := r.sb.Select(ctx, ovsdb.From("Port_Binding", "logical_port", "chassis", "up"))
+	res, err := r.sb.Select(ctx, ovsdb.From("Port_Binding", "logical_port", "chassis"))
 	if err != nil {
 		return "", err
 	}

@@ -90,7 +90,7 @@ type task struct {
 }
 
 // Run compares before and after. run is one of the live deployment, which is only read.
-func Run(ctx context.Context, run *deployment.Run, req Request) (*report.WhatIfReport, error) {
+func Run(ctx context.Context, run *deployment.Run, req Request) (_ *report.WhatIfReport, err error) {
 	if run.NB == nil {
 		return nil, usage.Errorf("--nb REMOTES", "what-if changes a copy of the Northbound database, which was not reached")
 	}
@@ -101,6 +101,9 @@ func Run(ctx context.Context, run *deployment.Run, req Request) (*report.WhatIfR
 		groups: map[string]*group{}, ends: map[*driver.Trace]report.WhatIfEnd{}}
 	t.out = &report.WhatIfReport{Schema: report.Schema, Change: describe(req.Change), Connections: []report.WhatIfConnection{},
 		Pairs: []report.WhatIfPair{}, Chassis: []string{}, Warnings: run.Warnings()}
+	if err := replica.CheckForm(ctx, req.Change); err != nil {
+		return nil, err
+	}
 	if err := t.read(ctx); err != nil {
 		return nil, err
 	}
@@ -108,7 +111,14 @@ func Run(ctx context.Context, run *deployment.Run, req Request) (*report.WhatIfR
 	if err != nil {
 		return nil, err
 	}
-	defer room.Close()
+	defer func() {
+		if cerr := room.Close(); cerr != nil {
+			t.warn("the copy in %s is not removed: %v", room.Dir, cerr)
+		}
+		if err != nil && req.Keep {
+			err = fmt.Errorf("%w (the copy is left in %s)", err, room.Dir)
+		}
+	}()
 	if req.Keep {
 		t.warn("the copy is left in %s", room.Dir)
 	}
