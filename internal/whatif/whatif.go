@@ -301,6 +301,9 @@ func (t *task) inCopy(ctx context.Context, entries map[string][]ctstate.Entry, f
 
 // before traces everything in the copy as it is.
 func (t *task) before(ctx context.Context, run *deployment.Run) error {
+	if err := t.releases(ctx, run); err != nil {
+		return err
+	}
 	inv, err := inventory.Read(ctx, run.NB, run.SB)
 	if err != nil {
 		return err

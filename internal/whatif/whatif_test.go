@@ -87,3 +87,31 @@ func TestPairWaits(t *testing.T) {
 		}
 	}
 }
+
+// A daemon of another release than the deployment's, or than an unknown one's, is told; the same is
+// not.
+func TestReleases(t *testing.T) {
+	for _, c := range []struct {
+		there map[string]string
+		want  []string
+	}{
+		{map[string]string{"": "23.03.1"}, nil},
+		{map[string]string{"": "24.09.0"}, []string{"ovn is 24.09.0, and 23.03.1 here"}},
+		{map[string]string{"hv1": "23.03.1", "hv2": "23.03.1"}, nil},
+		{map[string]string{"hv1": "23.03.1", "hv2": "22.03.0", "hv3": "22.03.0", "hv4": ""},
+			[]string{"ovn of hv4 is of an unknown release, and 23.03.1 here", "ovn of hv2 and 1 more is 22.03.0, and 23.03.1 here"}},
+	} {
+		w := &task{out: &report.WhatIfReport{}}
+		w.warnOfRelease("ovn", c.there, "23.03.1")
+		got := w.out.Warnings
+		if len(got) != len(c.want) {
+			t.Errorf("%v: %q, want %q", c.there, got, c.want)
+			continue
+		}
+		for i, text := range c.want {
+			if !strings.HasPrefix(got[i], text+":") {
+				t.Errorf("%v: %q, want %q", c.there, got[i], text)
+			}
+		}
+	}
+}
