@@ -17,9 +17,13 @@ type Taken struct {
 }
 
 // Take returns entries that a node has listed, as that node looks them up. health is what the node
-// says of its settings; nil: they are the usual ones.
-func Take(of *Info, health *Health, entries []ctstate.Entry) *Taken {
+// says of its settings; nil: they are the usual ones. lacks says why entries may be missing, so that
+// a look-up without result answers nothing; empty if none is.
+func Take(of *Info, health *Health, entries []ctstate.Entry, lacks string) *Taken {
 	c := &Taken{Table: ctstate.NewMemTable(entries...), Entries: entries, Of: of}
+	if lacks != "" {
+		c.Table = lackingKernel{lacking{ctstate.NewMemTable(entries...), of.SystemID, lacks}}
+	}
 	if of.Datapath != "system" {
 		u := ctstate.NewUserspace()
 		u.Release, _ = ctstate.ParseRelease(of.OVSVersion) // of one that cannot be read, the newest

@@ -81,6 +81,7 @@ type task struct {
 	infos   map[string]*node.Info
 	health  map[string]*node.Health
 	entries map[string][]ctstate.Entry
+	lacks   map[string]string // why entries of a chassis may be missing; empty if none is
 	conns   []*live
 	out     *report.WhatIfReport
 	copied  *replica.Replica
@@ -98,7 +99,7 @@ func Run(ctx context.Context, run *deployment.Run, req Request) (_ *report.WhatI
 		return nil, err
 	}
 	t := &task{Request: req, live: run, infos: map[string]*node.Info{}, health: map[string]*node.Health{}, entries: map[string][]ctstate.Entry{},
-		groups: map[string]*group{}, ends: map[*driver.Trace]report.WhatIfEnd{}}
+		lacks: map[string]string{}, groups: map[string]*group{}, ends: map[*driver.Trace]report.WhatIfEnd{}}
 	t.out = &report.WhatIfReport{Schema: report.Schema, Change: describe(req.Change), Connections: []report.WhatIfConnection{},
 		Pairs: []report.WhatIfPair{}, Chassis: []string{}, Warnings: run.Warnings()}
 	if err := replica.CheckForm(ctx, req.Change); err != nil {
@@ -196,7 +197,7 @@ func (t *task) read(ctx context.Context) error {
 		if c.Err != nil {
 			return c.Err
 		}
-		t.infos[c.Name] = c.Info
+		t.infos[c.Name], t.lacks[c.Name] = c.Info, missing(&c.Listed)
 		t.out.Chassis = append(t.out.Chassis, c.Name)
 	}
 	t.out.Warnings = append(t.out.Warnings, publish.Listed(res).Warnings...)
@@ -227,6 +228,17 @@ func (t *task) read(ctx context.Context) error {
 	}
 	slices.SortFunc(t.conns, func(a, b *live) int { return connection.Compare(a.conn, b.conn) })
 	return nil
+}
+
+// missing returns why entries are missing in a list; empty if none is known to be.
+func missing(l *node.ListResult) string {
+	switch {
+	case l.Cut:
+		return "it has more entries than --limit allows"
+	case l.Unreadable > 0:
+		return fmt.Sprintf("%d of its entries could not be read", l.Unreadable)
+	}
+	return l.Lacks
 }
 
 // same returns a *DiffersError unless every port is where it is in the deployment.
@@ -287,7 +299,7 @@ func (t *task) inCopy(ctx context.Context, entries map[string][]ctstate.Entry, f
 	defer d.Close()
 	taken := map[string]*node.Taken{}
 	for name, info := range t.infos {
-		taken[name] = node.Take(info, t.health[name], entries[name])
+		taken[name] = node.Take(info, t.health[name], entries[name], t.lacks[name])
 	}
 	d.Rooms = t.copied.Rooms(taken)
 	run := d.Run()

@@ -8,6 +8,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/replica"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
@@ -112,6 +113,18 @@ func TestReleases(t *testing.T) {
 			if !strings.HasPrefix(got[i], text+":") {
 				t.Errorf("%v: %q, want %q", c.there, got[i], text)
 			}
+		}
+	}
+}
+
+// A list in which entries are missing says so.
+func TestMissing(t *testing.T) {
+	for _, c := range []struct {
+		list node.ListResult
+		want string
+	}{{node.ListResult{}, ""}, {node.ListResult{Cut: true}, "--limit"}, {node.ListResult{Unreadable: 3}, "3 of its entries"}, {node.ListResult{Lacks: "no dump"}, "no dump"}} {
+		if got := missing(&c.list); !strings.Contains(got, c.want) || (got == "") != (c.want == "") {
+			t.Errorf("%+v: %q", c.list, got)
 		}
 	}
 }
