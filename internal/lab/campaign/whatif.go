@@ -32,7 +32,7 @@ type ChangeKind struct {
 type WhatIfScore struct {
 	Changes, Connections int
 	Right                int // predicted as it was then seen
-	Wrong                int // predicted to die, or not determined, and went on
+	Wrong                int // predicted to die, or not determined, and went on; or not compared
 	Missed               int // predicted to go on, and died
 	Died                 int // of all
 }
@@ -272,6 +272,7 @@ func arrivals(real *probe.Reality) string {
 type WhatIfAnswer struct {
 	Counts struct {
 		Connections struct{ Compared int } `json:"connections"`
+		Closing     int                    `json:"closing"`
 	} `json:"counts"`
 	Connections []struct {
 		Fate     string `json:"fate"`
@@ -325,8 +326,16 @@ func (a *WhatIfAnswer) fate(t *talk) (fate, text string) {
 	return "goes-on", ""
 }
 
+// unseen returns how many of the connections that live the tool has not compared: of these it said
+// nothing, whatever became of them.
+func (a *WhatIfAnswer) unseen(live int) int { return max(0, live-a.Counts.Connections.Compared) }
+
 // compareTalks sends the next packets with the change made, and compares with the prediction.
 func (r *Runner) compareTalks(ctx context.Context, talks []*talk, a *WhatIfAnswer) (score WhatIfScore, lines []string, err error) {
+	if n := a.unseen(len(talks)); n > 0 {
+		score.Wrong += n
+		lines = append(lines, fmt.Sprintf("%d of %d live connections were not compared; %d were left out as closed", n, len(talks), a.Counts.Closing))
+	}
 	for _, t := range talks {
 		after, err := r.speak(ctx, t)
 		var dead []string
