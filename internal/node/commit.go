@@ -113,6 +113,9 @@ type CleanResult struct {
 // Clean removes the entries that ended runs have left on this node; with list it only returns the
 // journaled entries.
 func (s *Service) Clean(ctx context.Context, list bool) (*CleanResult, error) {
+	if err := s.live("clean"); err != nil { // the journal is this machine's
+		return nil, err
+	}
 	dir := s.opt.Journal
 	if dir == "" {
 		dir = ctjournal.DefaultDir()

@@ -12,6 +12,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctlist"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
 // keptDump is a kernel's table as dpctl/dump-conntrack -m prints it.
@@ -124,13 +125,21 @@ func TestKeptHelpers(t *testing.T) {
 	}
 }
 
-// Nothing can be sent, changed or watched on a rebuilt machine.
+// Nothing can be sent, changed or watched on a rebuilt machine, and the journal and the databases of
+// this machine are not taken for its own.
 func TestReplicaOnlyAnswers(t *testing.T) {
 	s := NewService(Options{Replica: &Replica{Of: "hv1"}})
 	_, commit := s.Commit(t.Context(), CommitRequest{})
 	_, capture := s.Capture(t.Context(), CaptureRequest{})
 	_, watch := s.Watch(t.Context(), WatchRequest{}, nil)
-	for what, err := range map[string]error{"commit": commit, "capture": capture, "watch": watch, "inject": s.Inject(t.Context(), InjectRequest{})} {
+	_, clean := s.Clean(t.Context(), false)
+	_, list := s.Clean(t.Context(), true)
+	_, database := s.Database(t.Context(), ovn.Southbound)
+	_, rows := s.Rows(t.Context(), RowsRequest{Database: ovn.Southbound}, nil)
+	for what, err := range map[string]error{
+		"commit": commit, "capture": capture, "watch": watch, "inject": s.Inject(t.Context(), InjectRequest{}),
+		"clean": clean, "list": list, "database": database, "rows": rows,
+	} {
 		if !errors.Is(err, errReplica) {
 			t.Errorf("%s: %v", what, err)
 		}
