@@ -41,8 +41,10 @@ func examineNode(ctx context.Context, n node.Node, interval time.Duration) (*che
 		return nil, ctx.Err()
 	case <-time.After(interval):
 	}
-	c.after, err = e.Health(ctx)
-	return &c, err
+	if c.after, err = e.Health(ctx); err != nil {
+		return nil, err
+	}
+	return &c, nil
 }
 
 // skew returns the difference of a clock that showed there between asked and answered; 0 when it

@@ -15,11 +15,11 @@ import (
 type counted struct {
 	node.Node
 	answers []*node.Health
-	err     error
+	err     error // after the answers
 }
 
 func (c *counted) Health(context.Context) (*node.Health, error) {
-	if c.err != nil {
+	if len(c.answers) == 0 {
 		return nil, c.err
 	}
 	h := c.answers[0]
@@ -85,8 +85,10 @@ func TestExamineOldNode(t *testing.T) {
 			t.Errorf("%s: %v, %v; want nothing and no error", name, c, err)
 		}
 	}
-	if _, err := examineNode(t.Context(), &counted{err: context.Canceled}, 0); !errors.Is(err, context.Canceled) {
-		t.Errorf("an error of the node is lost: %v", err)
+	for name, n := range map[string]*counted{"at once": {err: context.Canceled}, "at the second reading": {answers: []*node.Health{{}}, err: context.Canceled}} {
+		if c, err := examineNode(t.Context(), n, 0); c != nil || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: an error of the node is lost: %v, %v", name, c, err)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package gather
 
 import (
 	"cmp"
-
 	"context"
 	"errors"
 	"fmt"
