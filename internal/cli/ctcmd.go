@@ -103,10 +103,10 @@ func (a *app) printLeftovers(c *common, out []report.Leftover) error {
 	return nil
 }
 
-// eachNode visits the chassis that the flags name: those of --node, with --node-cmd every chassis
-// of the Southbound database, else this machine.
+// eachNode visits the chassis that the flags name: those of --node, with --node-cmd or --kube every
+// chassis of the Southbound database, else this machine.
 func (c *common) eachNode(ctx context.Context, f func(string, node.Node) error) (err error) {
-	if len(c.nodes) == 0 && c.nodeCmd == "" {
+	if len(c.nodes) == 0 && c.nodeCmd == "" && c.push.kube == "" {
 		svc := node.NewService(c.nodeOptions())
 		defer closeLate(ctx, svc.Close)
 		return f("local", svc)
@@ -124,7 +124,7 @@ func (c *common) eachNode(ctx context.Context, f func(string, node.Node) error) 
 	}
 	var errs []error
 	for _, row := range all {
-		if c.nodeCmd == "" && !run.Nodes.Named(row) {
+		if !run.Reachable(row) {
 			continue
 		}
 		n, err := run.Nodes.Node(ctx, row)

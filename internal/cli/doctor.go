@@ -135,7 +135,7 @@ func (c *common) examine(ctx context.Context, names []string) ([]report.Finding,
 			// A chassis that does not answer must leave time to print the others.
 			part, cancel := context.WithTimeout(ctx, c.timeout/2)
 			defer cancel()
-			each[i].chassis(part, d.SB, run.Nodes, ch)
+			each[i].chassis(part, opt, d.SB, run.Nodes, ch)
 			return nil
 		})
 	}
@@ -162,29 +162,29 @@ func (f *findings) northbound(ctx context.Context, nb *ovn.NB, err error, where 
 }
 
 // zone tries the databases of the zone of a chassis of another zone, and returns its Southbound
-// database; nil if that cannot be read.
-func (f *findings) zone(ctx context.Context, n node.Node, where map[string]string) *ovn.SB {
-	db, _, err := node.OpenDatabase(ctx, n, ovn.Southbound)
+// database, which the caller closes; nil if that cannot be read.
+func (f *findings) zone(ctx context.Context, opt deployment.Options, n node.Node, where map[string]string) *ovn.SB {
+	z, noNB, err := opt.DialZone(ctx, where["chassis"], n)
 	if err != nil {
 		f.say(report.SeverityWarning, report.CodeSouthboundUnreachable, "its zone's Southbound database: "+err.Error(), failure.HintOf(err), where)
 		return nil
 	}
-	f.say(report.SeverityInfo, report.CodeSouthbound, "Southbound database at "+db.Remote(), "", where)
-	ndb, _, err := node.OpenDatabase(ctx, n, ovn.Northbound)
-	if err == nil {
-		f.northbound(ctx, &ovn.NB{DB: ndb}, nil, where)
-	} else {
-		severity := report.SeverityInfo // of a zone whose databases are not sockets it may be anywhere
-		if strings.HasPrefix(db.Remote(), "unix:") {
-			severity = report.SeverityWarning
-		}
-		f.say(severity, report.CodeNorthboundUnreachable, err.Error(), "--nb-of "+where["chassis"]+"=REMOTES names it", where)
+	f.say(report.SeverityInfo, report.CodeSouthbound, "Southbound database at "+z.SB.Remote(), "", where)
+	if z.NB != nil {
+		defer z.NB.Close()
+		f.northbound(ctx, z.NB, nil, where)
+		return z.SB
 	}
-	return &ovn.SB{DB: db}
+	severity := report.SeverityInfo // of a zone whose databases are not sockets it may be anywhere
+	if strings.HasPrefix(z.SB.Remote(), "unix:") || opt.NBOf[where["chassis"]] != "" {
+		severity = report.SeverityWarning
+	}
+	f.say(severity, report.CodeNorthboundUnreachable, noNB.Error(), cmp.Or(failure.HintOf(noNB), "--nb-of "+where["chassis"]+"=REMOTES names it"), where)
+	return z.SB
 }
 
 // chassis tries one node: it reaches it, asks it, and opens its conntrack.
-func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *deployment.Nodes, ch *ovn.Chassis) {
+func (f *findings) chassis(ctx context.Context, opt deployment.Options, sb *ovn.SB, ns *deployment.Nodes, ch *ovn.Chassis) {
 	where := map[string]string{"chassis": ch.Name}
 	n, err := ns.Node(ctx, ch)
 	if err != nil {
@@ -220,9 +220,10 @@ func (f *findings) chassis(ctx context.Context, sb *ovn.SB, ns *deployment.Nodes
 			"install the same version on both", where)
 	}
 	if ch.IsRemote() {
-		if sb = f.zone(ctx, n, where); sb == nil {
+		if sb = f.zone(ctx, opt, n, where); sb == nil {
 			return
 		}
+		defer sb.Close()
 	}
 	fresh, err := sb.Freshness(ctx, ch.Name)
 	switch {

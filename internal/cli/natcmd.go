@@ -69,15 +69,8 @@ func (a *app) nat(ctx context.Context, c *common, f *natFlags) error {
 		return usage.Errorf("--limit 1000", "--limit %d is negative", f.limit)
 	}
 	return c.run(ctx, func(ctx context.Context, run *deployment.Run) error {
-		if run.NB == nil {
-			opt, err := c.options()
-			if err != nil {
-				return err
-			}
-			if run.NB, err = opt.DialNB(ctx); err != nil { // the rules are there
-				return err
-			}
-			defer run.NB.Close()
+		if run.NB == nil { // the rules are there
+			return run.NoNB
 		}
 		rep, err := c.audit(ctx, run, f)
 		if err != nil {

@@ -60,7 +60,7 @@ func Open(ctx context.Context, opt Options) (*Deployment, error) {
 	north := make(chan struct{})
 	go func() {
 		defer close(north)
-		d.NB, nberr = opt.dialNB(nbctx, opt.northbound())
+		d.NB, nberr = opt.DialNB(nbctx)
 	}()
 	if err = d.openSB(ctx); err != nil {
 		cancel()
@@ -93,14 +93,14 @@ func (o Options) DialSB(ctx context.Context) (*ovn.SB, error) {
 
 // DialNB connects to the Northbound database.
 func (o Options) DialNB(ctx context.Context) (*ovn.NB, error) {
+	if o.offline != nil && o.NB == "" {
+		return nil, o.errNoNorthbound()
+	}
 	return o.dialNB(ctx, o.northbound())
 }
 
 // dialNB connects to a Northbound database. It leaves most of the time for the trace.
 func (o Options) dialNB(ctx context.Context, db ovsdb.Options) (*ovn.NB, error) {
-	if o.offline != nil && o.NB == "" {
-		return nil, o.errNoNorthbound()
-	}
 	ctx, cancel := context.WithTimeout(ctx, max(o.Bound()/4, time.Second))
 	defer cancel()
 	return ovn.DialNB(ctx, db)

@@ -58,6 +58,16 @@ func (n *Nodes) Named(c *ovn.Chassis) bool {
 	return n.targets[c.Name] != "" || n.targets[c.Hostname] != ""
 }
 
+// Given reports whether the options give a way to a chassis: an archive of it, a pod, the command for
+// all, or one of its own. Without one, only this machine's chassis is reached.
+func (n *Nodes) Given(c *ovn.Chassis) bool {
+	if n.offline != nil {
+		return n.offline.Has(c.Name)
+	}
+	_, copied := n.rooms[c.Name]
+	return copied || n.cluster != nil || n.template != "" || n.Named(c)
+}
+
 // Node reaches a chassis: in its own way, else by the command for all chassis, else as this machine
 // where it is this one. The same chassis gives the same node until Close.
 func (n *Nodes) Node(ctx context.Context, c *ovn.Chassis) (node.Node, error) {

@@ -1,10 +1,12 @@
 package deployment
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/offline"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
@@ -40,14 +42,51 @@ func (o Options) Notes() []string {
 	return notes
 }
 
-// errNoNorthbound is the absence of a Northbound database among archives.
-func (o Options) errNoNorthbound() error { return errors.New(o.offline.NBLack) }
+// errNoNorthbound is the absence of a zone's Northbound database among archives; of the first zone it
+// has a reason.
+func (o Options) errNoNorthbound() error {
+	return &lacksError{cmp.Or(o.offline.NBLack, "not collected: no archive with the Northbound database of its zone was given")}
+}
+
+// lacksError is something that archives do not have.
+type lacksError struct{ why string }
+
+func (e *lacksError) Error() string { return e.why }
+
+// Failure is a database that cannot be reached.
+func (e *lacksError) Failure() (failure.Kind, string) {
+	return failure.Unreachable, "give the report of the host with OVN's databases too (--bundle, repeated)"
+}
 
 // zoneOf opens the Southbound database that a chassis of another zone belongs to, out of archives.
 func (o Options) zoneOf(ctx context.Context, chassis string) (*ovn.SB, error) {
 	remote, ok := o.offline.SouthboundOf(chassis)
 	if !ok {
-		return nil, errors.New("not collected: no archive with the Southbound database of its zone was given")
+		return nil, &lacksError{"not collected: no archive with the Southbound database of its zone was given"}
 	}
 	return ovn.DialSB(ctx, o.database(remote))
+}
+
+// DialZone opens the databases of a chassis of another zone, which the caller closes: those that its
+// node n finds, or the archives' ones; and the Northbound database that NBOf names for it. noNB is why
+// there is none.
+func (o Options) DialZone(ctx context.Context, chassis string, n node.Node) (z Zone, noNB, err error) {
+	z.Chassis = chassis
+	if o.offline != nil {
+		z.SB, err = o.zoneOf(ctx, chassis)
+	} else {
+		z.SB, err = southByNode(ctx, n)
+	}
+	if err != nil {
+		return z, nil, err
+	}
+	switch given := o.NBOf[chassis]; {
+	case given != "":
+		z.NB, noNB = o.dialNB(ctx, o.database(given))
+	case o.offline != nil:
+		noNB = o.errNoNorthbound()
+	default:
+		z.NB, noNB = northByNode(ctx, n)
+	}
+	return z, noNB, nil
 }

@@ -1,8 +1,14 @@
 package deployment
 
 import (
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/offline"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // Beside archives, nothing that leads to a live deployment is taken.
@@ -18,5 +24,46 @@ func TestBundleAlone(t *testing.T) {
 		if err := o.Check(); err == nil || !strings.Contains(err.Error(), "no part of a live one") {
 			t.Errorf("%s beside --bundle: %v", name, err)
 		}
+	}
+}
+
+// Which chassis of another zone are asked: those to which the options give a way.
+func TestGiven(t *testing.T) {
+	for _, c := range []struct {
+		opt  Options
+		want bool
+	}{
+		{Options{}, false},
+		{Options{OVSRunDir: "/x"}, false},
+		{Options{Kube: "kubectl"}, true},
+		{Options{NodeCommand: "ssh {hostname}"}, true},
+		{Options{Nodes: map[string]string{"hv2": "local"}}, true},
+		{Options{Nodes: map[string]string{"host2": "local"}}, true},
+		{Options{Nodes: map[string]string{"hv3": "local"}}, false},
+		{Options{offline: &offline.Deployment{}}, false},
+	} {
+		r := (&Deployment{opt: c.opt}).Run()
+		if got := r.Reachable(&ovn.Chassis{Name: "hv2", Hostname: "host2"}); got != c.want {
+			t.Errorf("%+v: %t", c.opt, got)
+		}
+	}
+}
+
+// Archives without a Northbound database are not completed by this machine's, and what one zone
+// lacks says nothing of another zone's.
+func TestArchivesWithoutNorthbound(t *testing.T) {
+	t.Setenv("OVN_NB_DB", "unix:/nowhere")
+	opt := Options{offline: &offline.Deployment{NBLack: "empty"}, NBOf: map[string]string{"hv2": "unix:/also-nowhere"}}
+	_, err := opt.DialNB(t.Context())
+	if err == nil || err.Error() != "empty" || failure.KindOf(err) != failure.Unreachable {
+		t.Errorf("the own zone: %v", err)
+	}
+	var db *ovsdb.Error
+	if _, err := opt.dialNB(t.Context(), opt.database(opt.NBOf["hv2"])); !errors.As(err, &db) {
+		t.Errorf("the other zone: %v", err)
+	}
+	opt.offline.NBLack = ""
+	if err := opt.errNoNorthbound(); err.Error() == "" {
+		t.Error("no reason")
 	}
 }

@@ -15,6 +15,7 @@ import (
 type Run struct {
 	SB     *ovn.SB
 	NB     *ovn.NB // nil where there is none
+	NoNB   error   // why the deployment's own is nil
 	Nodes  *Nodes
 	Driver *driver.Driver
 	// Publisher makes the run's reports.
@@ -35,7 +36,7 @@ func (d *Deployment) Run() *Run {
 
 // Run begins a run; the caller closes it before the Shared.
 func (s *Shared) Run() *Run {
-	r := &Run{SB: s.d.SB, NB: s.d.NB, Nodes: s.Nodes, shared: s, warn: slices.Clone(s.d.warn)}
+	r := &Run{SB: s.d.SB, NB: s.d.NB, NoNB: s.d.NoNB, Nodes: s.Nodes, shared: s, warn: slices.Clone(s.d.warn)}
 	r.Driver = &driver.Driver{
 		SB: r.SB, NB: r.NB, Nodes: s.Nodes, MaxDump: s.d.opt.MaxDump, DialSB: s.dialSB, Gate: s.Gate,
 	}

@@ -114,6 +114,15 @@ func closeSoon(ctx context.Context, nodes *Nodes) error {
 	return nodes.Close(ctx)
 }
 
+// southByNode opens the Southbound database of a node's chassis.
+func southByNode(ctx context.Context, n node.Node) (*ovn.SB, error) {
+	db, _, err := node.OpenDatabase(ctx, n, ovn.Southbound)
+	if err != nil {
+		return nil, err
+	}
+	return &ovn.SB{DB: db}, nil
+}
+
 // northByNode opens the Northbound database beside the Southbound database that a node reads.
 func northByNode(ctx context.Context, n node.Node) (*ovn.NB, error) {
 	db, _, err := node.OpenDatabase(ctx, n, ovn.Northbound)
@@ -169,14 +178,14 @@ func (s *Shared) openZone(ctx context.Context, chassis, remote string) (*ovn.SB,
 	if n == nil {
 		return nil, cmpErr(direct, fmt.Errorf("its ovn-remote %s is a socket on that machine", remote))
 	}
-	db, _, err := node.OpenDatabase(ctx, n, ovn.Southbound)
+	sb, err := southByNode(ctx, n)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		return nil, cmpErr(direct, fmt.Errorf("its ovn-remote %s is a socket on that machine, and its node is too old to be asked", remote))
 	case err != nil:
 		return nil, cmpErr(direct, err)
 	}
-	return &ovn.SB{DB: db}, nil
+	return sb, nil
 }
 
 // cmpErr returns the first of two errors that is one.
@@ -265,9 +274,7 @@ func (r *Run) Databases(ctx context.Context, chassis string) (*ovn.SB, *ovn.NB) 
 }
 
 // Reachable reports whether the options give a way to the node of a chassis of another zone.
-func (r *Run) Reachable(c *ovn.Chassis) bool {
-	return r.shared.d.opt.NodeCommand != "" || r.Nodes.Named(c)
-}
+func (r *Run) Reachable(c *ovn.Chassis) bool { return r.Nodes.Given(c) }
 
 // OtherZones calls yield for each other zone that has a chassis that can be reached, in the order of
 // the chassis' names, until it returns false. A zone that does not answer is a warning.

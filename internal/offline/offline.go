@@ -243,6 +243,13 @@ func (d *Deployment) NorthboundOf() map[string]string {
 // errNotGiven reports a chassis of which there is no archive.
 var errNotGiven = errors.New("not collected: no archive of it was given")
 
+// Has reports whether there is an archive of a chassis.
+func (d *Deployment) Has(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.chassis[name] != nil
+}
+
 // Node returns a chassis as a node. It is rebuilt at its first use.
 func (d *Deployment) Node(ctx context.Context, name string) (node.Node, error) {
 	d.mu.Lock()
