@@ -233,7 +233,7 @@ func (a *app) printConnections(c *common, summary bool, res *gather.Result, list
 	if err != nil {
 		return n, err
 	}
-	audits := newAuditor(z, res.Chassis)
+	audits := newAuditor(z, res)
 	for conn := range all {
 		n++
 		r := publish.Connection(&conn, z.inventory)
@@ -286,20 +286,7 @@ func addresses(ctx context.Context, run *deployment.Run, flag, spec string) ([]n
 	if ip, err := netip.ParseAddr(spec); err == nil && ip.Zone() == "" {
 		return []netip.Addr{ip.Unmap()}, nil
 	}
-	ports, err := run.SB.FindPorts(ctx, spec, "")
-	var missing *ovn.NotFoundError
-	if errors.As(err, &missing) {
-		failed := run.OtherZones(ctx, func(z deployment.Zone) bool {
-			there, bad := z.SB.FindPorts(ctx, spec, "")
-			if bad == nil {
-				ports, err = there, nil
-			}
-			return bad != nil
-		})
-		if failed != nil {
-			err = failed
-		}
-	}
+	ports, err := question.FindPorts(ctx, run, spec)
 	if err != nil {
 		return nil, err
 	}

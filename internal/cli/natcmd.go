@@ -110,8 +110,7 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 	var read []audit.Chassis
 	for _, ch := range res.Chassis {
 		out.unread(ch)
-		facts := gather.FactsOf(ch)
-		facts.Partial = facts.Partial || res.Unfinished > 0
+		facts := res.FactsOf(ch)
 		if ch.Info != nil && !f.address.IsValid() {
 			facts.Bridge = ch.Info.Bridge
 			if facts.Shared, err = gather.SharedZones(ctx, z.view(ch.Name).SB, ch.Info); err != nil {

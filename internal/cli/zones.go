@@ -105,10 +105,10 @@ type auditor struct {
 }
 
 // newAuditor makes an auditor from what was read of the chassis.
-func newAuditor(z *zones, read []*gather.Chassis) *auditor {
+func newAuditor(z *zones, read *gather.Result) *auditor {
 	var facts []audit.Chassis
-	for _, c := range read {
-		facts = append(facts, gather.FactsOf(c))
+	for _, c := range read.Chassis {
+		facts = append(facts, read.FactsOf(c))
 	}
 	a := &auditor{zones: z}
 	for _, v := range z.all {

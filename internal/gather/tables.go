@@ -10,9 +10,11 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// FactsOf returns what the reading of a chassis shows.
-func FactsOf(c *Chassis) audit.Chassis {
-	return audit.Chassis{Name: c.Name, Zones: c.Zones, Partial: c.Err != nil || c.Listed.Cut || c.Listed.Changed || c.Listed.Unreadable > 0 || c.Listed.Lacks != ""}
+// FactsOf returns what the reading of a chassis shows. While connections are unfinished, any chassis
+// may have entries of them that were not read.
+func (r *Result) FactsOf(c *Chassis) audit.Chassis {
+	missing := c.Err != nil || c.Listed.Cut || c.Listed.Changed || c.Listed.Unreadable > 0 || c.Listed.Lacks != ""
+	return audit.Chassis{Name: c.Name, Zones: c.Zones, Partial: missing || r.Unfinished > 0}
 }
 
 // SharedZones returns the owners of a node's zones that have several.

@@ -30,6 +30,28 @@ func (ns byName) Node(_ context.Context, c *ovn.Chassis) (node.Node, error) {
 	return nil, errors.New("no way to " + c.Name)
 }
 
+// Of which chassis entries may be missing: of one that was not read whole, and of all while
+// connections lead on to others.
+func TestFactsOf(t *testing.T) {
+	for _, c := range []struct {
+		unfinished int
+		chassis    Chassis
+		partial    bool
+	}{
+		{0, Chassis{}, false},
+		{1, Chassis{}, true},
+		{0, Chassis{Err: errors.New("no answer")}, true},
+		{0, Chassis{Listed: node.ListResult{Cut: true}}, true},
+		{0, Chassis{Listed: node.ListResult{Changed: true}}, true},
+		{0, Chassis{Listed: node.ListResult{Unreadable: 1}}, true},
+		{0, Chassis{Listed: node.ListResult{Lacks: "its end"}}, true},
+	} {
+		if got := (&Result{Unfinished: c.unfinished}).FactsOf(&c.chassis).Partial; got != c.partial {
+			t.Errorf("%+v: %t", c, got)
+		}
+	}
+}
+
 // How full a table is, and that it is not known.
 func TestFillTables(t *testing.T) {
 	rows := []*ovn.Chassis{{Name: "hv1"}, {Name: "hv2"}, {Name: "hv3"}, {Name: "hv4"}, {Name: "hv5"}, {Name: "hv6"}}

@@ -33,10 +33,28 @@ func (j *Judged) onePort(ctx context.Context, r *deployment.Run, flag, spec stri
 // portAnywhere finds the one port that spec names, and its zone: the run's own, else the first other
 // that has such a port.
 func (j *Judged) portAnywhere(ctx context.Context, r *deployment.Run, flag, spec string) (*ovn.PortBinding, deployment.Zone, error) {
-	zone := deployment.Zone{SB: r.SB, NB: r.NB}
 	if spec == "" {
-		return nil, zone, errNoPort
+		return nil, deployment.Zone{SB: r.SB, NB: r.NB}, errNoPort
 	}
+	found, zone, err := j.portsAnywhere(ctx, r, spec)
+	if err != nil {
+		return nil, zone, err
+	}
+	if len(found) > 1 {
+		return nil, zone, usage.Errorf("name the port, or narrow it with --network", "%s %q is not one port: %s", flag, spec, candidates(ctx, zone.SB, found))
+	}
+	return found[0], zone, nil
+}
+
+// FindPorts finds the ports that a command's argument names: those of the run's own zone, else of the
+// first other that has such a port.
+func FindPorts(ctx context.Context, r *deployment.Run, spec string) ([]*ovn.PortBinding, error) {
+	found, _, err := (&Judged{}).portsAnywhere(ctx, r, spec)
+	return found, err
+}
+
+func (j *Judged) portsAnywhere(ctx context.Context, r *deployment.Run, spec string) ([]*ovn.PortBinding, deployment.Zone, error) {
+	zone := deployment.Zone{SB: r.SB, NB: r.NB}
 	found, err := j.ports(ctx, zone, spec)
 	if isMissing(err, spec) {
 		failed := r.OtherZones(ctx, func(other deployment.Zone) bool {
@@ -54,10 +72,7 @@ func (j *Judged) portAnywhere(ctx context.Context, r *deployment.Run, flag, spec
 	if err != nil {
 		return nil, zone, unresolved(err, spec)
 	}
-	if len(found) > 1 {
-		return nil, zone, usage.Errorf("name the port, or narrow it with --network", "%s %q is not one port: %s", flag, spec, candidates(ctx, zone.SB, found))
-	}
-	return found[0], zone, nil
+	return found, zone, nil
 }
 
 // isMissing reports whether an error says that no port is called spec.
