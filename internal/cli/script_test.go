@@ -289,5 +289,9 @@ func TestOVN(t *testing.T) {
 	whole.AddPorts("br-int", map[string]int{"p1": 1, "p2": 2})
 	whole.Vsctl("set", "interface", "p1", "external_ids:iface-id=sw1-p1", "--", "set", "interface", "p2", "external_ids:iface-id=blue_web-2")
 	whole.AddFlows("br-int", scriptOVNFlows)
-	run(t, "ovn", o, map[string]string{"NB": d.NB, "SB": d.SB, "RUNDIR": o.RunDir, "HV2": whole.RunDir})
+	lone, err := d.NBCtl(ctx, "get logical_switch_port lone-p1 _uuid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, "ovn", o, map[string]string{"LONE": strings.TrimSpace(lone), "NB": d.NB, "SB": d.SB, "RUNDIR": o.RunDir, "HV2": whole.RunDir})
 }
