@@ -86,6 +86,7 @@ func (a *app) nat(ctx context.Context, c *common, f *natFlags) error {
 
 // audit reads the databases and the entries, and compares them.
 func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*report.FindingsReport, error) {
+	notes := run.Warnings() // with a Northbound database, those of archives
 	chassis, err := chosen(ctx, run, f.chassis)
 	if err != nil {
 		return nil, err
@@ -102,11 +103,20 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 		return nil, err
 	}
 	connections := slices.SortedFunc(res.Connections(), connection.Compare)
-	if f.address.IsValid() && len(connections) == 0 && z.isNobodys(f.address, res) {
-		return nil, usage.Errorf("ovn-ct-trace nat, without ADDRESS, reports on all",
-			"nobody has %s: no port, router, NAT rule or VIP, and no connection", f.address)
-	}
 	var out findings
+	out.notes(notes, run.Driver.Notes())
+	if f.address.IsValid() && len(connections) == 0 && z.isNobodys(f.address, res) {
+		others, err := z.unasked(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(others) == 0:
+			return nil, usage.Errorf("ovn-ct-trace nat, without ADDRESS, reports on all",
+				"nobody has %s: no port, router, NAT rule or VIP, and no connection", f.address)
+		}
+		out.say(report.SeverityInfo, report.CodeChassisElsewhere, fmt.Sprintf("nobody has %s in the zones that were asked; whether the zone of %s has it is unknown", f.address, list(others)),
+			"--node-cmd, --node or --kube gives a way to their nodes", nil)
+	}
 	var read []audit.Chassis
 	for _, ch := range res.Chassis {
 		out.unread(ch)
@@ -176,6 +186,17 @@ func (z *zones) audit(ctx context.Context, v *view, in *audit.Input) (*audit.Res
 func (z *zones) isNobodys(ip netip.Addr, res *gather.Result) bool {
 	known := slices.ContainsFunc(z.all, func(v *view) bool { return v.inv == nil || len(v.inv.Owners(ip)) > 0 })
 	return !known && len(res.Former) == 0 && len(res.Unreached()) == 0
+}
+
+// notes reports what archives lack, and the zones whose databases could not be read: their chassis are
+// then named by the own zone's.
+func (f *findings) notes(archives, zones []string) {
+	for _, text := range archives {
+		f.say(report.SeverityInfo, report.CodeFreshnessUnknown, text, "", nil)
+	}
+	for _, text := range zones {
+		f.say(report.SeverityWarning, report.CodeSouthboundUnreachable, text, "", nil)
+	}
 }
 
 // unread reports why entries of a chassis may be missing.

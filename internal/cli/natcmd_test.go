@@ -2,14 +2,20 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 )
 
 // An address is nobody's only if every chassis was read.
@@ -26,6 +32,37 @@ func TestIsNobodys(t *testing.T) {
 	former := &gather.Result{Former: []connection.Record{{Chassis: "hv1"}}}
 	if z.isNobodys(netip.MustParseAddr("10.0.0.3"), former) {
 		t.Error("an entry of a former zone does not count")
+	}
+}
+
+// Of a zone that was not asked it is not known whose addresses it has.
+func TestUnasked(t *testing.T) {
+	chassis := func(name, remote string) string {
+		return fmt.Sprintf(`{"op":"insert","table":"Chassis","row":{"name":%q,"encaps":["named-uuid","e%s"],"other_config":["map",[["is-remote",%q]]]},"uuid-name":"c%[1]s"},`+
+			`{"op":"insert","table":"Encap","row":{"type":"geneve","ip":%[1]q,"chassis_name":%[1]q},"uuid-name":"e%[1]s"}`, name, name, remote)
+	}
+	rows := strings.Join([]string{chassis("hv1", "false"), chassis("hv3", "true"), chassis("hv2", "true"), chassis("hv4", "true")}, ",")
+	sb, err := ovn.DialSB(t.Context(), ovsdb.Options{Remotes: ovsdbtest.Lone(t, "ovn-sb.ovsschema", ovn.Southbound, rows)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sb.Close()
+	z := newZones(&deployment.Run{SB: sb})
+	z.of["hv3"], z.of["hv4"] = &view{}, z.home // hv4's own database could not be read
+	if got, err := z.unasked(t.Context()); err != nil || !slices.Equal(got, []string{"hv2", "hv4"}) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// What archives lack is only said; a zone's database that cannot be read decides the status.
+func TestNatNotes(t *testing.T) {
+	var f findings
+	f.notes([]string{"taken within 3m"}, nil)
+	if findingsStatus(f) != exitOK || len(f) != 1 {
+		t.Errorf("%+v", f)
+	}
+	if f.notes(nil, []string{"a zone"}); findingsStatus(f) != exitUnreachable {
+		t.Errorf("%+v", f)
 	}
 }
 

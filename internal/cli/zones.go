@@ -69,6 +69,18 @@ func (z *zones) view(chassis string) *view {
 	return z.home
 }
 
+// unasked returns the chassis of other zones whose databases were not found.
+func (z *zones) unasked(ctx context.Context) (names []string, err error) {
+	all, err := z.run.SB.AllChassis(ctx)
+	for _, c := range all {
+		if c.IsRemote() && (z.of[c.Name] == nil || z.of[c.Name] == z.home) {
+			names = append(names, c.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, err
+}
+
 // inventory is a publish.Inventories.
 func (z *zones) inventory(chassis string) *inventory.Inventory { return z.view(chassis).inv }
 
