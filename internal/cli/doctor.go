@@ -115,7 +115,8 @@ func (c *common) examine(ctx context.Context, names []string) ([]report.Finding,
 	f.say(report.SeverityInfo, report.CodeSouthbound, "Southbound database at "+d.SB.Remote(), "", nil)
 	all, err := d.SB.AllChassis(ctx)
 	if err != nil {
-		return nil, err
+		f.say(report.SeverityError, report.CodeSouthboundUnreachable, err.Error(), failure.HintOf(err), nil)
+		return f, nil
 	}
 	slices.SortFunc(all, func(a, b *ovn.Chassis) int { return strings.Compare(a.Name, b.Name) })
 	if len(names) > 0 {
