@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
@@ -67,13 +68,18 @@ func (j *judge) behind(ctx context.Context, r *report.Report, causes []report.Fi
 	}
 	var out []report.Finding
 	if f, ok := j.northdBehind(ctx); ok {
-		if i := slices.IndexFunc(causes, func(c report.Finding) bool { return c.Code != report.CodeReplyDropped }); i >= 0 && awaits(causes[i]) {
+		if i := decisive(causes); i >= 0 && awaits(causes[i]) {
 			f.Severity = report.SeverityError
 		}
 		out = append(out, f)
 	}
+	zones := map[*ovn.SB]bool{j.SB: true}
 	for _, name := range r.Passed() {
 		sb, _ := j.databasesOf(ctx, name)
+		if !zones[sb] {
+			zones[sb] = true
+			out = append(out, j.northdElsewhere(ctx, name, sb, causes)...)
+		}
 		f, err := sb.Freshness(ctx, name)
 		j.unread("whether ovn-controller on "+name+" has confirmed the newest configuration", err)
 		if err != nil || !f.Stale() {
@@ -105,6 +111,31 @@ func (j *judge) northdBehind(ctx context.Context) (report.Finding, bool) {
 		Evidence: []string{fmt.Sprintf("nb_cfg: NB_Global %d, SB_Global %d", asked, done)},
 		Mend:     []string{syncNorthd()},
 	}, err == nil && done < asked
+}
+
+// northdElsewhere returns that finding for the zone of a chassis that has another Southbound database
+// than the question: an error if what decides is there, and may be its consequence.
+func (j *judge) northdElsewhere(ctx context.Context, chassis string, sb *ovn.SB, causes []report.Finding) []report.Finding {
+	_, leave := j.elsewhere(ctx, chassis)
+	f, ok := j.northdBehind(ctx)
+	leave()
+	if !ok {
+		return nil
+	}
+	f.Text, f.Where = fmt.Sprintf("ovn-northd of %s's zone has not processed the newest configuration", chassis), map[string]string{"chassis": chassis}
+	if i := decisive(causes); i >= 0 && awaits(causes[i]) {
+		if of, _ := j.databasesOf(ctx, causes[i].Where["chassis"]); of == sb {
+			f.Severity = report.SeverityError
+		}
+	}
+	out := []report.Finding{f}
+	there(out, chassis)
+	return out
+}
+
+// decisive returns the index of the cause that decides; -1 if there is none.
+func decisive(causes []report.Finding) int {
+	return slices.IndexFunc(causes, func(c report.Finding) bool { return c.Code != report.CodeReplyDropped })
 }
 
 // awaits reports whether a cause may go away once ovn-northd has processed the newest configuration:
