@@ -68,3 +68,14 @@ func TestPushFlags(t *testing.T) {
 		}
 	}
 }
+
+// TestCleanInPods: with --kube the entries of the pods' chassis are meant, not this machine's only.
+func TestCleanInPods(t *testing.T) {
+	for _, verb := range []string{"list", "clean"} {
+		var out, errs bytes.Buffer
+		args := []string{"ct", verb, "--journal", t.TempDir(), "--sb", "unix:/nowhere/sb", "--kube=kubectl"}
+		if status := Run(t.Context(), args, strings.NewReader(""), &out, &errs); status != exitUnreachable || !strings.Contains(errs.String(), "/nowhere/sb") {
+			t.Errorf("ct %s: %d %q", verb, status, errs.String())
+		}
+	}
+}

@@ -33,3 +33,24 @@ func TestNodesAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestGivenByNodes: a command for all chassis and a cluster's pods reach every one, also of another zone.
+func TestGivenByNodes(t *testing.T) {
+	for _, c := range []struct {
+		opt         Options
+		near, other bool
+	}{
+		{Options{}, false, false},
+		{Options{NodeCommand: "ssh {hostname}"}, true, true},
+		{Options{NodeCommand: "tls:{ip}:7471"}, true, true},
+		{Options{Kube: "kubectl"}, true, true},
+		{Options{Nodes: map[string]string{"near": "local"}}, true, false},
+		{Options{Nodes: map[string]string{"near.example": "local"}}, true, false},
+	} {
+		n := NewNodes(c.opt, "")
+		near := n.Given(&ovn.Chassis{Name: "near", Hostname: "near.example"})
+		if other := n.Given(&ovn.Chassis{Name: "hv9"}); near != c.near || other != c.other {
+			t.Errorf("%+v: %v, %v", c.opt, near, other)
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	ovncttrace "github.com/ovn-ct-trace/ovn-ct-trace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/cli"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/offline"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
@@ -75,6 +76,44 @@ func ask(t *testing.T, opt ovncttrace.Options) (verdicts []string, why string, e
 	return verdicts, why, nil
 }
 
+// centralOnly is what sos collects on a host with the databases of another zone, which knows hv1 as a
+// chassis of elsewhere.
+func centralOnly(t *testing.T) (folder string) {
+	t.Helper()
+	other := ovntest.New(t, "ls-add sw9\nlsp-add sw9 other")
+	if _, err := other.SBCtl(t.Context(), "chassis-add hv1 geneve 127.0.0.11 -- set chassis hv1 hostname=hv1 other_config:is-remote=true"); err != nil {
+		t.Fatal(err)
+	}
+	folder = filepath.Join(t.TempDir(), "sosreport-central")
+	cmd := exec.CommandContext(t.Context(), "bash", "../../scripts/sosdump.sh", folder, "central")
+	cmd.Env = append(os.Environ(), "QUICK=1", "OVS_RUNDIR=/nowhere", "OVN_RUNDIR=/nowhere", "OVN_NB_FILE="+databaseFile(other.NB, "nb.db"), "OVN_SB_FILE="+databaseFile(other.SB, "sb.db"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return folder
+}
+
+// databaseFile returns the file of a database that is served at a socket.
+func databaseFile(remote, name string) string {
+	return filepath.Join(filepath.Dir(strings.TrimPrefix(remote, "unix:")), name)
+}
+
+// A port that only the databases of another zone have is found where an archive of its chassis was
+// given, and doctor reads those databases.
+func TestOtherZone(t *testing.T) {
+	folder, live := collected(t)
+	bundles := []string{centralOnly(t), folder}
+	got, why, err := ask(t, ovncttrace.Options{Bundles: bundles})
+	if err != nil || !slices.Equal(got, live) {
+		t.Errorf("%v, %v, %s; live %v", got, err, why, live)
+	}
+	var out, errs strings.Builder
+	cli.Run(t.Context(), []string{"doctor", "--bundle", bundles[0], "--bundle", bundles[1]}, nil, &out, &errs)
+	if text := out.String(); strings.Count(text, "Southbound database at ") != 2 || strings.Count(text, "Northbound database at ") != 2 {
+		t.Errorf("doctor: %s%s", text, errs.String())
+	}
+}
+
 // collected is a live deployment with a connection, and what sos collects of it.
 func collected(t *testing.T) (folder string, live []string) {
 	t.Helper()
@@ -102,11 +141,8 @@ func collected(t *testing.T) (folder string, live []string) {
 
 	folder = filepath.Join(t.TempDir(), "sosreport-hv1")
 	cmd := exec.CommandContext(t.Context(), "bash", "../../scripts/sosdump.sh", folder, "hv1")
-	file := func(remote, name string) string {
-		return filepath.Join(filepath.Dir(strings.TrimPrefix(remote, "unix:")), name)
-	}
 	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+ovs.RunDir, "OVS_CONF_DB="+netdev(t, filepath.Join(ovs.RunDir, "conf.db")),
-		"OVN_NB_FILE="+file(central.NB, "nb.db"), "OVN_SB_FILE="+file(central.SB, "sb.db"), "OPENFLOW=OpenFlow13 OpenFlow15")
+		"OVN_NB_FILE="+databaseFile(central.NB, "nb.db"), "OVN_SB_FILE="+databaseFile(central.SB, "sb.db"), "OPENFLOW=OpenFlow13 OpenFlow15")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
