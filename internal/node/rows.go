@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -138,7 +139,7 @@ func (r *Remote) Database(ctx context.Context, name string) (*Database, error) {
 
 // Rows asks the node for rows of a database of its chassis.
 func (r *Remote) Rows(ctx context.Context, req RowsRequest, yield func([]Row) error) (*RowsResult, error) {
-	return pull[Row, *RowsResult](ctx, r, "Rows", req, MaxRows, yield)
+	return pull[Row, *RowsResult](ctx, r, "Rows", req, cmp.Or(r.maxItems, MaxRows), yield)
 }
 
 // rows is a database of a node's chassis, as an ovsdb.Source.
@@ -146,13 +147,18 @@ type rows struct {
 	of     RowReader
 	name   string
 	schema json.RawMessage
+	limit  int // bytes of an answer: the node may not keep to its bounds
 }
 
 func (r *rows) Schema(context.Context) (json.RawMessage, error) { return r.schema, nil }
 
 func (r *rows) Select(ctx context.Context, queries []ovsdb.Query, yield func(query int, row []byte)) error {
+	all := 0
 	_, err := r.of.Rows(ctx, RowsRequest{Database: r.name, Queries: queries}, func(batch []Row) error {
 		for _, row := range batch {
+			if all += len(row.Row); all > r.limit {
+				return errTooManyRows
+			}
 			yield(row.Query, row.Row)
 		}
 		return nil
@@ -171,7 +177,7 @@ func OpenDatabase(ctx context.Context, n Node, name string) (db *ovsdb.DB, chass
 	if err != nil {
 		return nil, "", err
 	}
-	db, err = ovsdb.Over(ctx, found.Remote+" on "+found.SystemID, name, &rows{reader, name, found.Schema})
+	db, err = ovsdb.Over(ctx, found.Remote+" on "+found.SystemID, name, &rows{reader, name, found.Schema, MaxRowBytes})
 	return db, found.SystemID, err
 }
 

@@ -124,7 +124,8 @@ func TestRowsRefused(t *testing.T) {
 	}
 }
 
-// A Northbound database beside the socket that is another zone's is not taken.
+// A Northbound database beside the socket that is another zone's is not taken, and the zone's own is
+// once it is there.
 func TestOtherZone(t *testing.T) {
 	d, other := ovntest.New(t, twoSwitches), ovntest.New(t, twoSwitches)
 	r := zoneNode(t, d, other)
@@ -133,6 +134,28 @@ func TestOtherZone(t *testing.T) {
 	}
 	if _, _, err := OpenDatabase(t.Context(), r, ovn.Southbound); err != nil {
 		t.Error(err)
+	}
+	beside := filepath.Join(r.Argv[len(r.Argv)-1], northSocket)
+	if err := errors.Join(os.Remove(beside), os.Symlink(strings.TrimPrefix(d.NB, "unix:"), beside)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := OpenDatabase(t.Context(), r, ovn.Northbound); err != nil {
+		t.Error(err)
+	}
+}
+
+// Rows without end are given up at a length.
+func TestEndlessRows(t *testing.T) {
+	r, err := talk(t, answeringWith(`{"stream":1,"items":[{"row":{"name":"`+strings.Repeat("x", 1000)+`"}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close(t.Context())
+	r.maxItems = 10 // of which no more than 5 fit
+	got := 0
+	err = (&rows{of: r, name: ovn.Southbound, limit: 5000}).Select(t.Context(), []ovsdb.Query{ovsdb.From("FDB")}, func(_ int, row []byte) { got += len(row) })
+	if !errors.Is(err, errTooManyRows) || got > 5000 {
+		t.Errorf("%d bytes: %v", got, err)
 	}
 }
 

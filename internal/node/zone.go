@@ -18,11 +18,10 @@ import (
 // zone is the databases of a chassis' availability zone, opened on request. They are read without
 // the service's lock: a trace may go on meanwhile.
 type zone struct {
-	mu   sync.Mutex
-	id   string // system-id
-	sb   *ovn.SB
-	nb   *ovn.NB
-	nbNo error // why there is no Northbound database
+	mu sync.Mutex
+	id string // system-id
+	sb *ovn.SB
+	nb *ovn.NB
 }
 
 // rowsTimeout bounds one request to a database whose rows are read for another machine, which takes
@@ -51,15 +50,12 @@ func (z *zone) database(ctx context.Context, opt Options, name string) (*ovsdb.D
 	if name == ovn.Southbound {
 		return z.sb.DB, nil
 	}
-	if z.nb == nil && z.nbNo == nil {
-		z.nb, z.nbNo = z.northbound(ctx, opt)
-		if err := z.nbNo; err != nil && ctx.Err() != nil {
-			z.nbNo = nil // it was not found out
-			return nil, err
+	if z.nb == nil {
+		nb, err := z.northbound(ctx, opt)
+		if err != nil {
+			return nil, err // the next request looks again: it may be there then
 		}
-	}
-	if z.nbNo != nil {
-		return nil, z.nbNo
+		z.nb = nb
 	}
 	return z.nb.DB, nil
 }
