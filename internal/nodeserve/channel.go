@@ -139,10 +139,13 @@ func (l *lines) Recv() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := l.client.rate.Wait(l.ctx); err != nil {
+		return nil, err
+	}
 	if !call {
 		return msg, nil
 	}
-	if err := l.client.begin(l.ctx); err != nil {
+	if err := l.client.requests.Acquire(l.ctx, 1); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()

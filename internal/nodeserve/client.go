@@ -1,7 +1,6 @@
 package nodeserve
 
 import (
-	"context"
 	"fmt"
 	"sync"
 
@@ -53,14 +52,6 @@ func (c *clients) leave(one *client) {
 	defer c.mu.Unlock()
 	one.conns--
 	c.conns--
-}
-
-// begin waits until the client may have one more request.
-func (c *client) begin(ctx context.Context) error {
-	if err := c.rate.Wait(ctx); err != nil {
-		return err
-	}
-	return c.requests.Acquire(ctx, 1)
 }
 
 // end takes n requests back.

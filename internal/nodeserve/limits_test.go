@@ -1,6 +1,7 @@
 package nodeserve
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -82,19 +83,29 @@ func TestRequestsInFlight(t *testing.T) {
 	}
 }
 
-// Requests beyond the rate wait: the whole takes at least the time that the rate allows.
+// Requests beyond the rate wait, and so does Cancel, which no call counts: the whole takes at least
+// the time that the rate allows.
 func TestRate(t *testing.T) {
-	b := start(t, func(o *Options) { o.Limits.Rate, o.Limits.Burst = 50, 1 })
+	const each = 20 * time.Millisecond
+	b := start(t, func(o *Options) { o.Limits.Rate, o.Limits.Burst = float64(time.Second/each), 1 })
 	r := b.client("support")
+	began := time.Now()
 	for range 11 {
 		if err := trace(t.Context(), r, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
-	b.srv.clients.mu.Lock()
-	defer b.srv.clients.mu.Unlock()
-	if left := b.srv.clients.all["support"].rate.Tokens(); left >= 1 {
-		t.Errorf("%v tokens are left of a burst of 1", left)
+	if took := time.Since(began); took < 10*each {
+		t.Errorf("11 calls take %v", took)
+	}
+	conn := b.raw()
+	began = time.Now()
+	write(conn, strings.Repeat(`{"jsonrpc":"2.0","method":"Cancel","params":["7"]}`+"\n", 10)+`{"jsonrpc":"2.0","id":1,"method":"Info","params":{"arg":{}}}`+"\n")
+	if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < 10*each {
+		t.Errorf("10 times Cancel and a call take %v", took)
 	}
 }
 
