@@ -1,7 +1,6 @@
 package deployment
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -42,11 +41,11 @@ func (o Options) Notes() []string {
 	return notes
 }
 
-// errNoNorthbound is the absence of a zone's Northbound database among archives; of the first zone it
-// has a reason.
-func (o Options) errNoNorthbound() error {
-	return &lacksError{cmp.Or(o.offline.NBLack, "not collected: no archive with the Northbound database of its zone was given")}
-}
+// errNoZoneNorthbound is the absence of another zone's Northbound database among archives.
+var errNoZoneNorthbound error = &lacksError{"not collected: no archive with the Northbound database of its zone was given"}
+
+// errNoNorthbound is the absence of the first zone's Northbound database among archives.
+func (o Options) errNoNorthbound() error { return &lacksError{o.offline.NBLack} }
 
 // lacksError is something that archives do not have.
 type lacksError struct{ why string }
@@ -84,7 +83,7 @@ func (o Options) DialZone(ctx context.Context, chassis string, n node.Node) (z Z
 	case given != "":
 		z.NB, noNB = o.dialNB(ctx, o.database(given))
 	case o.offline != nil:
-		noNB = o.errNoNorthbound()
+		noNB = errNoZoneNorthbound
 	default:
 		z.NB, noNB = northByNode(ctx, n)
 	}

@@ -62,8 +62,4 @@ func TestArchivesWithoutNorthbound(t *testing.T) {
 	if _, err := opt.dialNB(t.Context(), opt.database(opt.NBOf["hv2"])); !errors.As(err, &db) {
 		t.Errorf("the other zone: %v", err)
 	}
-	opt.offline.NBLack = ""
-	if err := opt.errNoNorthbound(); err.Error() == "" {
-		t.Error("no reason")
-	}
 }

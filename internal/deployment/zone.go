@@ -213,7 +213,7 @@ func (s *Shared) zoneNB(ctx context.Context, chassis string, sb *ovn.SB) (nb *ov
 	case n == nil:
 		quiet = true
 	case s.d.opt.offline != nil:
-		err = s.d.opt.errNoNorthbound()
+		err = errNoZoneNorthbound
 	default:
 		nb, err = northByNode(ctx, n)
 		// Where the zone's Southbound database is not a socket, its Northbound database may be anywhere.

@@ -99,7 +99,7 @@ func databaseFile(remote, name string) string {
 }
 
 // A port that only the databases of another zone have is found where an archive of its chassis was
-// given, and doctor reads those databases.
+// given. A Northbound database that none was given of is said.
 func TestOtherZone(t *testing.T) {
 	folder, live := collected(t)
 	bundles := []string{centralOnly(t), folder}
@@ -107,6 +107,25 @@ func TestOtherZone(t *testing.T) {
 	if err != nil || !slices.Equal(got, live) {
 		t.Errorf("%v, %v, %s; live %v", got, err, why, live)
 	}
+	if err := os.Remove(filepath.Join(folder, "var", "lib", "ovn", "ovnnb_db.db")); err != nil {
+		t.Fatal(err)
+	}
+	d, err := ovncttrace.Open(t.Context(), ovncttrace.Options{Bundles: bundles})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	const lacks = "not collected: no archive with the Northbound database of its zone was given"
+	r, err := d.Trace(t.Context(), questions[0])
+	if err != nil || !strings.Contains(strings.Join(r.Warnings, "\n"), lacks) {
+		t.Errorf("without its zone's Northbound database: %v, %v", r, err)
+	}
+}
+
+// doctor reads the databases of a chassis of another zone out of its archive.
+func TestDoctorOtherZone(t *testing.T) {
+	folder, _ := collected(t)
+	bundles := []string{centralOnly(t), folder}
 	var out, errs strings.Builder
 	cli.Run(t.Context(), []string{"doctor", "--bundle", bundles[0], "--bundle", bundles[1]}, nil, &out, &errs)
 	if text := out.String(); strings.Count(text, "Southbound database at ") != 2 || strings.Count(text, "Northbound database at ") != 2 {
