@@ -87,8 +87,10 @@ type Options struct {
 func (o Options) internal() deployment.Options {
 	return deployment.Options{
 		SB: o.SB, NB: o.NB, NBOf: o.NBOf, PrivateKey: o.PrivateKey, Certificate: o.Certificate, CACert: o.CACert,
-		AnyMember: o.AnyMember, NodeCommand: o.NodeCommand, Nodes: o.Nodes, OVSRunDir: o.OVSRunDir,
-		Timeout: o.Timeout, MaxDump: o.MaxDump, Bundles: o.Bundles,
+		AnyMember: o.AnyMember, NodeCommand: o.NodeCommand, Push: o.Push, PushKeep: o.PushKeep, PushBinary: o.PushBinary,
+		Kube: o.Kube, KubeContext: o.KubeContext, KubeNamespace: o.KubeNamespace, KubeSelector: o.KubeSelector,
+		KubeContainer: o.KubeContainer, Nodes: o.Nodes, OVSRunDir: o.OVSRunDir, Timeout: o.Timeout, MaxDump: o.MaxDump,
+		Bundles: o.Bundles,
 	}
 }
 
