@@ -3,6 +3,7 @@ package deployment
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -51,6 +52,26 @@ func TestGivenByNodes(t *testing.T) {
 		near := n.Given(&ovn.Chassis{Name: "near", Hostname: "near.example"})
 		if other := n.Given(&ovn.Chassis{Name: "hv9"}); near != c.near || other != c.other {
 			t.Errorf("%+v: %v, %v", c.opt, near, other)
+		}
+	}
+}
+
+// TestPatience: in every way a dead node takes only its part of the run's time.
+func TestPatience(t *testing.T) {
+	id := identityOptions(t)
+	for name, opt := range map[string]Options{
+		"command": {NodeCommand: "ssh {chassis}"}, "pod": {Kube: "kubectl"}, "push": {NodeCommand: "ssh {chassis}", Push: true},
+		"one": {Nodes: map[string]string{"hv1": "exec:ssh hv1"}}, "served": {NodeCommand: "tls:{chassis}:1"},
+		"one served": {Nodes: map[string]string{"hv1": "tls:hv1:1"}},
+	} {
+		opt.Certificate, opt.PrivateKey, opt.CACert, opt.Timeout = id.Certificate, id.PrivateKey, id.CACert, 30*time.Second
+		n, err := NewNodes(opt, "").Node(t.Context(), &ovn.Chassis{Name: "hv1"})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := n.(*node.Remote).Patience; got != 10*time.Second {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

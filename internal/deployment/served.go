@@ -43,7 +43,10 @@ func (s *served) node(c *ovn.Chassis, addr string) (node.Node, error) {
 	if c.Hostname != "" {
 		names = append(names, c.Hostname)
 	}
-	return &node.Remote{Name: c.Name, TLS: &node.Dial{Addr: net.JoinHostPort(host, port), Names: names, Identity: s.id}}, nil
+	return &node.Remote{
+		Name: c.Name, Patience: s.opt.Bound() / patienceShare,
+		TLS: &node.Dial{Addr: net.JoinHostPort(host, port), Names: names, Identity: s.id},
+	}, nil
 }
 
 // checkServed refuses "tls:" ways without the files that they need.
