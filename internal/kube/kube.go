@@ -5,6 +5,7 @@ package kube
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kballard/go-shellquote"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
@@ -33,6 +36,8 @@ type Cluster struct {
 	mu    sync.Mutex
 	found *layout // that of the last pod found
 	nodes []item  // of the cluster, once listed
+
+	maxList int // 0: maxList
 }
 
 // layout says which pods of a deployment run Open vSwitch.
@@ -274,23 +279,27 @@ func (c *Cluster) list(ctx context.Context, what ...string) ([]item, error) {
 	argv := append(append(c.command(), "get"), what...)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.WaitDelay = reap
-	out := &limited{max: maxList}
-	words := &limited{max: 4096}
+	out := &limited{max: cmp.Or(c.maxList, maxList)}
+	words := &tail{}
 	cmd.Stdout, cmd.Stderr = out, words
 	err := cmd.Run()
-	op := fmt.Sprintf("%s get %s", c.Command[0], what[0])
+	fail := func(err error) ([]item, error) {
+		return nil, &Error{Op: fmt.Sprintf("%s get %s", c.Command[0], what[0]), Err: err, Hint: "run it by hand: " + shellquote.Join(argv...)}
+	}
 	switch {
 	case ctx.Err() != nil:
-		return nil, &Error{Op: op, Err: fmt.Errorf("no answer: %w", ctx.Err())}
+		return fail(fmt.Errorf("no answer: %w", ctx.Err()))
+	case out.err != nil:
+		return fail(out.err)
 	case err != nil:
-		if s := lastLine(words.String()); s != "" {
+		if s := lastLine(string(words.b)); s != "" {
 			err = errors.New(s)
 		}
-		return nil, &Error{Op: op, Err: err, Hint: "run it by hand: " + strings.Join(argv, " ")}
+		return fail(err)
 	}
-	items, err := parse(out.Bytes())
+	items, err := parse(out.b.Bytes())
 	if err != nil {
-		return nil, &Error{Op: op, Err: err}
+		return fail(err)
 	}
 	return items, nil
 }
@@ -315,17 +324,29 @@ var name = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 func isName(s string) bool { return len(s) <= 253 && name.MatchString(s) }
 
-// limited keeps what is written up to a length, and refuses more.
+// limited keeps what is written up to a length, and refuses more. Its buffer is not embedded: copying
+// would then use Buffer.ReadFrom, which has no bound.
 type limited struct {
-	bytes.Buffer
+	b   bytes.Buffer
 	max int
+	err error // once more was written
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > l.max {
-		return 0, fmt.Errorf("more than %d bytes", l.max)
+	if l.b.Len()+len(p) > l.max {
+		l.err = fmt.Errorf("printed more than %d bytes", l.max)
+		return 0, l.err
 	}
-	return l.Buffer.Write(p)
+	return l.b.Write(p)
+}
+
+// tail keeps the end of what is written.
+type tail struct{ b []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.b = append(t.b, p...)
+	t.b = t.b[max(0, len(t.b)-4096):]
+	return len(p), nil
 }
 
 func lastLine(s string) string {

@@ -202,10 +202,26 @@ func TestBrokenKubectl(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			_, err := (&Cluster{Command: []string{file}}).Way(ctx, "c", "n1")
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Error(err)
+			if err == nil || !strings.Contains(err.Error(), c.want) || failure.HintOf(err) == "" {
+				t.Errorf("%v (hint %q)", err, failure.HintOf(err))
 			}
 		})
+	}
+}
+
+// TestFlood: what kubectl prints costs bounded memory, and its warnings do not end it.
+func TestFlood(t *testing.T) {
+	for name, c := range map[string]struct{ script, want string }{
+		"endless":  {"exec yes", "more than 1048576 bytes"},
+		"warnings": {`yes warning | head -c 100000 >&2; echo '{"kind":"List"}'`, ""},
+		"last":     {"yes warning | head -c 100000 >&2; echo the last word >&2; exit 1", "the last word"},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		_, err := (&Cluster{Command: []string{"sh", "-c", c.script}, maxList: 1 << 20}).list(ctx, "pods")
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
