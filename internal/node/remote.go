@@ -230,9 +230,12 @@ func clip(s string, n int) string {
 
 // fail records that the node is unreachable, so that it is not started again for every packet.
 func (r *Remote) fail(op string, err error) error {
-	hint := "run it by hand: " + shellquote.Join(r.Argv...)
-	if r.TLS != nil {
+	hint := ""
+	switch {
+	case r.TLS != nil:
 		hint = r.TLS.hint(err)
+	case len(r.Argv) > 0: // Reach has found it
+		hint = "run it by hand: " + shellquote.Join(r.Argv...)
 	}
 	var said failure.Error
 	if errors.As(err, &said) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
 
 // TestSkew: a node of another protocol is refused in a line that says which side is to be updated.
@@ -78,5 +80,15 @@ func TestPatience(t *testing.T) {
 				t.Errorf("tried again: %v", again)
 			}
 		})
+	}
+}
+
+// TestNoCommand: where no command was found there is none to run by hand.
+func TestNoCommand(t *testing.T) {
+	r := &Remote{Name: "hv2", Reach: func(context.Context) ([]string, error) { return nil, errors.New("no pod") }}
+	_, err := r.Info(t.Context())
+	wantError(t, err, "reach: no pod")
+	if hint := failure.HintOf(err); hint != "" {
+		t.Errorf("hint: %s", hint)
 	}
 }
