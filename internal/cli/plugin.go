@@ -13,7 +13,7 @@ var plugins = map[string]string{"kubectl-ovn_ct_trace": "kubectl", "kubectl-ovn-
 // pluginOf returns the command that runs this program as a plugin; empty if none does.
 func pluginOf(name string) string { return plugins[filepath.Base(name)] }
 
-// asPlugin makes --kube the way to the nodes where the user names no other.
+// asPlugin makes --kube the way to the nodes where the user names no other, and no archive.
 func (a *app) asPlugin(root *cobra.Command) {
 	if a.plugin == "" {
 		return
@@ -21,7 +21,7 @@ func (a *app) asPlugin(root *cobra.Command) {
 	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: a.plugin + " ovn-ct-trace"}
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		f := cmd.Flags()
-		if f.Lookup("kube") == nil || f.Changed("kube") || f.Changed("node-cmd") {
+		if f.Lookup("kube") == nil || f.Changed("kube") || f.Changed("node-cmd") || f.Changed("bundle") {
 			return nil
 		}
 		return f.Set("kube", a.plugin)

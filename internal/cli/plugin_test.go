@@ -40,6 +40,10 @@ func TestPlugin(t *testing.T) {
 	if status, text := run("kubectl-ovn_ct_trace", append(args, "--node-cmd", "ssh {hostname}")...); status != exitUsage || !strings.Contains(text, "without --kube") {
 		t.Errorf("%d %s", status, text)
 	}
+	// Nor is an archive asked for through kubectl.
+	if status, text := run("kubectl-ovn_ct_trace", "trace", "--from", "a", "--to", "b", "--bundle", filepath.Join(dir, "report")); status != exitUnreachable || !strings.Contains(text, "report: no such file") {
+		t.Errorf("%d %s", status, text)
+	}
 	if status, _ := run("kubectl-ovn_ct_trace", "version"); status != exitOK {
 		t.Errorf("version: %d", status)
 	}
@@ -60,6 +64,8 @@ func TestPushFlags(t *testing.T) {
 		{"--kube= --kube-namespace x", "--kube-namespace has no effect without --kube"},
 		{"--kube --node-cmd ssh", "--kube and --node-cmd are both ways to all nodes"},
 		{"--kube=\"x", "--kube: command"},
+		{"--kube --bundle /nowhere", "--bundle is the whole deployment"},
+		{"--push --bundle /nowhere", "--bundle is the whole deployment"},
 	} {
 		var out, errs bytes.Buffer
 		args := append([]string{"trace", "--from", "a", "--to", "b"}, strings.Fields(c.args)...)

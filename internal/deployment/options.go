@@ -73,11 +73,11 @@ func (o Options) Check() error {
 			return &usage.Error{Msg: "--node-cmd: " + err.Error(), Err: err}
 		}
 	}
+	if len(o.Bundles) > 0 && (o.SB != "" || o.NB != "" || len(o.NBOf) > 0 || o.NodeCommand != "" || o.Kube != "" || o.pushes() || len(o.Nodes) > 0 || o.OVSRunDir != "") {
+		return usage.Errorf("leave out --sb, --nb, --nb-of, --node, --node-cmd, --kube, --push and --ovs-rundir", "--bundle is the whole deployment: no part of a live one is asked beside it")
+	}
 	if err := o.checkPush(); err != nil {
 		return err
-	}
-	if len(o.Bundles) > 0 && (o.SB != "" || o.NB != "" || len(o.NBOf) > 0 || o.NodeCommand != "" || len(o.Nodes) > 0 || o.Kube != "" || o.OVSRunDir != "") {
-		return usage.Errorf("leave out --sb, --nb, --nb-of, --node, --node-cmd, --kube and --ovs-rundir", "--bundle is the whole deployment: no part of a live one is asked beside it")
 	}
 	if o.Timeout < 0 {
 		return usage.Errorf("--timeout 30s", "timeout %v is not positive", o.Timeout)
