@@ -59,6 +59,8 @@ func TestPushFlags(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"--push", "--push needs a way to the nodes"},
 		{"--push-keep", "--push needs a way to the nodes"},
+		{"--push --node hv1=local", "--push needs a way to the nodes"},
+		{"--push --node-cmd tls:{ip}:7471 -c c -p k -C a", "--push needs a way to the nodes"},
 		{"--push-binary " + file + " --node-cmd ssh", "--push-binary: " + file + " is no Linux program"},
 		{"--push-binary arm64=/nowhere/x --node-cmd ssh", "--push-binary: open /nowhere/x: no such file"},
 		{"--kube= --kube-namespace x", "--kube-namespace has no effect without --kube"},

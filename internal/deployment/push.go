@@ -1,6 +1,8 @@
 package deployment
 
 import (
+	"strings"
+
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/push"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
@@ -13,7 +15,7 @@ func (o Options) checkPush() error {
 	if err := o.checkKube(); err != nil || !o.pushes() {
 		return err
 	}
-	if o.Kube == "" && o.NodeCommand == "" && len(o.Nodes) == 0 {
+	if o.Kube == "" && !o.hasCommand() {
 		return usage.Errorf("--push --node-cmd 'ssh root@{hostname}'", "--push needs a way to the nodes")
 	}
 	if _, err := push.NewPrograms(o.PushBinary); err != nil {
@@ -21,6 +23,19 @@ func (o Options) checkPush() error {
 			Hint: "--push-binary FILE or ARCH=FILE, a static ovn-ct-trace for Linux"}
 	}
 	return nil
+}
+
+// hasCommand reports whether a command leads to any node: there is nothing to send to others.
+func (o Options) hasCommand() bool {
+	if o.NodeCommand != "" && !isServed(o.NodeCommand) {
+		return true
+	}
+	for _, target := range o.Nodes {
+		if strings.HasPrefix(target, "exec:") {
+			return true
+		}
+	}
+	return false
 }
 
 // pusher returns what sends the tool, or nil where it is installed everywhere. Check has refused
