@@ -47,8 +47,14 @@ func (s *Shared) Run() *Run {
 	return r
 }
 
-// Warn adds to the warnings of the run's answer.
-func (r *Run) Warn(text ...string) { r.warn = append(r.warn, text...) }
+// Warn adds to the warnings of the run's answer, each once.
+func (r *Run) Warn(text ...string) {
+	for _, t := range text {
+		if !slices.Contains(r.warn, t) {
+			r.warn = append(r.warn, t)
+		}
+	}
+}
 
 // Warnings returns reasons why the run's answer may be less than certain.
 func (r *Run) Warnings() []string { return append([]string{}, r.warn...) }

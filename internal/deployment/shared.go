@@ -32,8 +32,14 @@ type Shared struct {
 	mu         sync.Mutex
 	described  map[string]*description // by chassis
 	explainers map[databases]*explain.Explainer
-	sbs        map[string]*ovn.SB    // Southbound databases of other zones, by remote
-	norths     map[databases]*ovn.NB // Northbound databases; nil where there is none
+	sbs        map[string]*ovn.SB // Southbound databases of other zones, by remote
+	norths     map[databases]north
+}
+
+// north is the Northbound database of a zone.
+type north struct {
+	nb      *ovn.NB // nil where there is none
+	warning string  // of every run that needs it
 }
 
 // databases are those that name a chassis' tables: its Southbound database, and the remotes of a
@@ -64,7 +70,7 @@ func (d *Deployment) share() *Shared {
 	return &Shared{
 		d: d, life: life, end: end, Nodes: nodes, sbs: map[string]*ovn.SB{}, described: map[string]*description{},
 		explainers: map[databases]*explain.Explainer{{sb: d.SB}: explain.New(d.SB, d.NB)},
-		norths:     map[databases]*ovn.NB{{sb: d.SB}: d.NB},
+		norths:     map[databases]north{{sb: d.SB}: {nb: d.NB}},
 	}
 }
 
@@ -120,13 +126,14 @@ func (s *Shared) explainer(ctx context.Context, chassis string, sb *ovn.SB) (e *
 	key := databases{sb, s.d.opt.NBOf[chassis]}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.explainers[key]; e != nil {
-		return e, ""
+	n, known := s.zoneNB(ctx, chassis, sb)
+	if e = s.explainers[key]; e == nil {
+		e = explain.New(sb, n.nb)
+		if known {
+			s.explainers[key] = e
+		}
 	}
-	nb, warning := s.zoneNB(ctx, chassis, sb)
-	e = explain.New(sb, nb)
-	s.explainers[key] = e
-	return e, warning
+	return e, n.warning
 }
 
 // Close ends the nodes, which removes the entries that they committed, and then the databases of
@@ -140,9 +147,9 @@ func (s *Shared) Close(ctx context.Context) error {
 	for _, sb := range s.sbs {
 		errs = append(errs, sb.Close())
 	}
-	for _, nb := range s.norths {
-		if nb != nil && nb != s.d.NB {
-			errs = append(errs, nb.Close())
+	for _, n := range s.norths {
+		if n.nb != nil && n.nb != s.d.NB {
+			errs = append(errs, n.nb.Close())
 		}
 	}
 	return errors.Join(errs...)

@@ -198,54 +198,58 @@ func cmpErr(a, b error) error {
 
 // zoneNB returns the Northbound database of the zone of a Southbound database, once: the
 // deployment's own, the one that Options.NBOf names for the chassis, else the one that the chassis'
-// node finds. A database that does not answer is nil, and a warning. The caller holds mu.
-func (s *Shared) zoneNB(ctx context.Context, chassis string, sb *ovn.SB) (nb *ovn.NB, warning string) {
+// node finds. A database that does not answer is nil, and a warning. known is false where ctx ended
+// before it was found out: the next run asks again. The caller holds mu.
+func (s *Shared) zoneNB(ctx context.Context, chassis string, sb *ovn.SB) (n north, known bool) {
 	given := s.d.opt.NBOf[chassis]
 	key := databases{sb, given}
-	if nb, known := s.norths[key]; known {
-		return nb, ""
+	if n, known := s.norths[key]; known {
+		return n, true
 	}
 	var err error
 	quiet := false
-	switch n := s.Nodes.opened(chassis); {
+	switch nd := s.Nodes.opened(chassis); {
 	case given != "":
-		nb, err = s.d.opt.dialNB(ctx, s.d.opt.database(given))
-	case n == nil:
+		n.nb, err = s.d.opt.dialNB(ctx, s.d.opt.database(given))
+	case nd == nil:
 		quiet = true
 	case s.d.opt.offline != nil:
 		err = errNoZoneNorthbound
 	default:
-		nb, err = northByNode(ctx, n)
+		n.nb, err = northByNode(ctx, nd)
 		// Where the zone's Southbound database is not a socket, its Northbound database may be anywhere.
 		quiet = !strings.Contains(sb.Remote(), "unix:")
 	}
 	if err != nil {
-		nb = nil
+		n.nb = nil
 		if !quiet {
-			warning = fmt.Sprintf("without the Northbound database of %s's zone, its rules are named by logical flow only: %v", chassis, err)
+			n.warning = fmt.Sprintf("without the Northbound database of %s's zone, its rules are named by logical flow only: %v", chassis, err)
+		}
+		if ctx.Err() != nil {
+			return n, false
 		}
 	}
-	if nb != nil {
+	if n.nb != nil {
 		if sb.Dynamic == nil {
-			sb.Dynamic = nb.DynamicAddresses
+			sb.Dynamic = n.nb.DynamicAddresses
 		}
 		if s.keep {
-			nb.Keep(keptRows)
+			n.nb.Keep(keptRows)
 		}
 	}
-	s.norths[key] = nb
-	return nb, warning
+	s.norths[key] = n
+	return n, true
 }
 
 // zoneNB is Shared.zoneNB, with its warning among the run's.
 func (r *Run) zoneNB(ctx context.Context, chassis string, sb *ovn.SB) *ovn.NB {
 	r.shared.mu.Lock()
 	defer r.shared.mu.Unlock()
-	nb, warning := r.shared.zoneNB(ctx, chassis, sb)
-	if warning != "" {
-		r.Warn(warning)
+	n, _ := r.shared.zoneNB(ctx, chassis, sb)
+	if n.warning != "" {
+		r.Warn(n.warning)
 	}
-	return nb
+	return n.nb
 }
 
 // ZoneOf returns the zone of a chassis of the run's own Southbound database. Its node is asked,

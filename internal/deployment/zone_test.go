@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 )
@@ -109,5 +110,34 @@ func TestOpenByNode(t *testing.T) {
 	var unreached *node.Error
 	if _, err := Open(t.Context(), Options{SB: "node:hv0", Nodes: nodes}); !errors.As(err, &unreached) || unreached.Node != "hv0" {
 		t.Errorf("a node that does not answer: %v", err)
+	}
+}
+
+// TestNorthOfZone: each run that lacks the Northbound database of a zone has the warning, once; one
+// that was not found out because a run ended is asked for again.
+func TestNorthOfZone(t *testing.T) {
+	nb := ovsdbtest.Lone(t, "ovn-nb.ovsschema", "OVN_Northbound", `{"op":"insert","table":"NB_Global","row":{}}`)
+	s := (&Deployment{opt: Options{NBOf: map[string]string{"hv4": "tcp:127.0.0.1:1", "hv5": nb}}}).share()
+	defer s.Close(t.Context())
+	sb := &ovn.SB{}
+	for range 2 {
+		r := s.Run()
+		for range 2 {
+			if r.zoneNB(t.Context(), "hv4", sb) != nil {
+				t.Error("hv4's zone has a Northbound database")
+			}
+		}
+		if w := r.Warnings(); len(w) != 1 || !strings.HasPrefix(w[0], "without the Northbound database of hv4's zone, ") {
+			t.Errorf("warnings: %q", w)
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if s.Run().zoneNB(ended, "hv5", sb) != nil {
+		t.Error("a run that has ended has a Northbound database")
+	}
+	r := s.Run()
+	if r.zoneNB(t.Context(), "hv5", sb) == nil || len(r.Warnings()) != 0 {
+		t.Errorf("the next run: %q", r.Warnings())
 	}
 }
