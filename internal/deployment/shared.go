@@ -32,7 +32,7 @@ type Shared struct {
 	mu         sync.Mutex
 	described  map[string]*description // by chassis
 	explainers map[databases]*explain.Explainer
-	sbs        map[string]*ovn.SB // Southbound databases of other zones, by remote
+	sbs        map[string]*zoneSB // of other zones, by remote
 	norths     map[databases]north
 }
 
@@ -68,7 +68,7 @@ func (d *Deployment) share() *Shared {
 	nodes := NewNodes(d.opt, d.Journal)
 	nodes.rooms = d.Rooms
 	return &Shared{
-		d: d, life: life, end: end, Nodes: nodes, sbs: map[string]*ovn.SB{}, described: map[string]*description{},
+		d: d, life: life, end: end, Nodes: nodes, sbs: map[string]*zoneSB{}, described: map[string]*description{},
 		explainers: map[databases]*explain.Explainer{{sb: d.SB}: explain.New(d.SB, d.NB)},
 		norths:     map[databases]north{{sb: d.SB}: {nb: d.NB}},
 	}
@@ -144,8 +144,10 @@ func (s *Shared) Close(ctx context.Context) error {
 	s.end()
 	s.asking.Wait()
 	errs := []error{s.Nodes.Close(ctx)}
-	for _, sb := range s.sbs {
-		errs = append(errs, sb.Close())
+	for _, z := range s.sbs {
+		if z.sb != nil {
+			errs = append(errs, z.sb.Close())
+		}
 	}
 	for _, n := range s.norths {
 		if n.nb != nil && n.nb != s.d.NB {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -20,9 +21,8 @@ const nodeRemote = "node:"
 
 // base is the node by which a deployment reads its databases, where it connects to none itself.
 type base struct {
-	nodes   *Nodes
-	node    node.Node
-	chassis string
+	nodes *Nodes
+	node  node.Node
 }
 
 // openSB opens the Southbound database: the one that is given, else the one at the usual socket of
@@ -91,11 +91,11 @@ func (d *Deployment) openBy(ctx context.Context, name string) error {
 
 // readBy opens the Southbound database that a node reads.
 func (d *Deployment) readBy(ctx context.Context, n node.Node) error {
-	db, chassis, err := node.OpenDatabase(ctx, n, ovn.Southbound)
+	db, _, err := node.OpenDatabase(ctx, n, ovn.Southbound)
 	if err != nil {
 		return err
 	}
-	d.SB, d.base.chassis = &ovn.SB{DB: db}, chassis
+	d.SB = &ovn.SB{DB: db}
 	return nil
 }
 
@@ -147,9 +147,16 @@ func (s *Shared) dialSB(ctx context.Context, chassis, remote string) (*ovn.SB, e
 		key = chassis + " " + remote // a socket is another database on every machine
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if sb := s.sbs[key]; sb != nil {
-		return sb, nil
+	z := s.sbs[key]
+	if z == nil {
+		z = &zoneSB{}
+		s.sbs[key] = z
+	}
+	s.mu.Unlock()
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if z.sb != nil {
+		return z.sb, nil
 	}
 	sb, err := s.openZone(ctx, chassis, remote)
 	if err != nil {
@@ -158,8 +165,15 @@ func (s *Shared) dialSB(ctx context.Context, chassis, remote string) (*ovn.SB, e
 	if s.keep {
 		sb.Keep(keptRows)
 	}
-	s.sbs[key] = sb
+	z.sb = sb
 	return sb, nil
+}
+
+// zoneSB is the Southbound database of another zone. It has a lock of its own: one that does not
+// answer holds up only the runs that need it.
+type zoneSB struct {
+	mu sync.Mutex
+	sb *ovn.SB // nil until it is open
 }
 
 func (s *Shared) openZone(ctx context.Context, chassis, remote string) (*ovn.SB, error) {

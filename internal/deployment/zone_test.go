@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -139,5 +141,45 @@ func TestNorthOfZone(t *testing.T) {
 	r := s.Run()
 	if r.zoneNB(t.Context(), "hv5", sb) == nil || len(r.Warnings()) != 0 {
 		t.Errorf("the next run: %q", r.Warnings())
+	}
+}
+
+// TestZonesAtOnce: the database of a zone that does not answer holds up that of no other zone.
+func TestZonesAtOnce(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	s := (&Deployment{}).share()
+	defer s.Close(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := s.dialSB(ctx, "hv1", "tcp:"+silent.Addr().String())
+		ended <- err
+	}()
+	conn, err := silent.Accept() // it is being opened
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	other := make(chan error)
+	go func() {
+		_, err := s.dialSB(ctx, "hv2", "tcp:127.0.0.1:1")
+		other <- err
+	}()
+	select {
+	case err := <-other:
+		if err == nil {
+			t.Error("hv2's zone answers")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the other zone waits")
+		go func() { <-other }()
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
