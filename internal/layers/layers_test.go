@@ -91,7 +91,7 @@ var allowed = map[string][]string{
 	"internal/usage":      {"internal/failure"},
 	"internal/push":       {"internal/failure"},
 	"internal/kube":       {"internal/failure"},
-	"internal/deployment": {"internal/driver", "internal/explain", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/push", "internal/usage", "internal/kube", "internal/offline"},
+	"internal/deployment": {"internal/driver", "internal/explain", "internal/failure", "internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/push", "internal/usage", "internal/kube", "internal/offline"},
 	"internal/diagnose":   {"ctstate", "engine", "engine/packet", "internal/connection", "internal/inventory", "internal/ovn", "internal/ovsdb", "report", "internal/audit", "internal/nbrow"},
 	"internal/question":   {"ctstate", "engine", "engine/packet", "internal/deployment", "internal/driver", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb", "internal/publish", "internal/session", "internal/usage", "report", "internal/diagnose", "internal/capture", "internal/inventory", "internal/node", "internal/audit", "internal/connection", "internal/gather"},
 	"internal/matrix":     {"engine", "internal/deployment", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovsdb", "internal/question", "internal/usage", "report"},
