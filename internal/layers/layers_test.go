@@ -118,6 +118,7 @@ var allowed = map[string][]string{
 	"internal/bench/replay":          {"internal/oftrace"},
 	"internal/bench/usbench":         {anything},
 	"internal/difftest":              {anything},
+	"internal/offline/cuts":          {"internal/archive", "internal/rebuild", "internal/sosreport"},
 	"internal/kube/kubetest":         nil,
 	"internal/layers":                nil,
 	"internal/nodens/nstest":         {"internal/nodens", "internal/testenv"},

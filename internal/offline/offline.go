@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -295,7 +296,7 @@ func (c *chassis) options(name string) node.Options {
 // maxText is the largest text that is kept whole, in bytes.
 const maxText = 8 << 20
 
-// text returns a small part's text; empty if there is none.
+// text returns a small part's text, without a line that is cut; empty if there is none.
 func text(p *rebuild.Part) string {
 	if !p.There() {
 		return ""
@@ -309,7 +310,7 @@ func text(p *rebuild.Part) string {
 	if err != nil {
 		return ""
 	}
-	return string(b)
+	return string(b[:bytes.LastIndexByte(b, '\n')+1])
 }
 
 // kept returns what was kept of a datapath's conntrack table, which is read once.
