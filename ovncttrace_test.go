@@ -18,8 +18,13 @@ import (
 // examplesVar is set where the examples have a deployment to run on.
 const examplesVar = "CT_TRACE_EXAMPLES"
 
-// TestMain leaves the examples to TestExamples, which makes the deployment that they run on.
+// TestMain leaves the examples to TestExamples, which makes the deployment that they run on. It is
+// also a node of TestPartial.
 func TestMain(m *testing.M) {
+	if how := os.Getenv(dyingVar); how != "" {
+		dyingNode(how)
+		os.Exit(0)
+	}
 	flag.Parse()
 	if os.Getenv(examplesVar) == "" {
 		if err := flag.Set("test.skip", "^Example"); err != nil {

@@ -250,7 +250,7 @@ func (c *capture) trace(ctx context.Context, f watch.Frame) (r *report.Report, e
 				f.Wire, c.rec.Device, c.rec.MTU))
 		}
 		ans, err := judged.Answer(ctx, run, question.Entries{})
-		if err == nil {
+		if ans != nil { // with an error, what was found before it
 			r = ans.Report
 		}
 		return err

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
@@ -97,13 +98,16 @@ func (v *verification) run(ctx context.Context) error {
 }
 
 // sendAndCompare predicts, asks the user (for whom bounded does not run out), sends and compares.
+// Where something breaks, it prints what is known by then.
 func (v *verification) sendAndCompare(ctx, bounded context.Context, run *deployment.Run) error {
 	ans, injected, err := v.predict(bounded, run)
 	if err != nil {
-		return err
+		return v.broken(nil, ans, "not sent: the prediction is not complete", err)
 	}
 	plan, why, err := v.plan(bounded, run, ans)
-	if err != nil {
+	if failure.KindOf(err) == failure.Unreachable {
+		return v.broken(nil, ans, "not sent", err)
+	} else if err != nil {
 		return err
 	}
 	res := &verify.Result{Verdict: verify.Verdict{Why: []string{"not sent: " + why}}}
@@ -112,7 +116,11 @@ func (v *verification) sendAndCompare(ctx, bounded context.Context, run *deploym
 			return err
 		}
 		if res, err = v.compare(ctx, watch.Of(run), plan); err != nil {
-			return err
+			what := "not compared"
+			if res == nil {
+				what = "not sent"
+			}
+			return v.broken(res, ans, what, err)
 		}
 	}
 	if !injected.Chosen && ans.Trace.Packet.HasPorts() {
@@ -167,7 +175,21 @@ func (v *verification) plan(ctx context.Context, run *deployment.Run, ans *quest
 	return plan, "", err
 }
 
-// compare sends the packet and compares.
+// broken prints what is known where an error ended the run, and returns the error: the prediction, as
+// far as there is one, and what was seen if the packet was sent (res, else nil).
+func (v *verification) broken(res *verify.Result, ans *question.Answer, what string, err error) error {
+	if ans == nil {
+		return err
+	}
+	if res == nil {
+		res = &verify.Result{}
+	}
+	res.Agrees, res.Why = nil, append(res.Why, what+": "+err.Error())
+	return errors.Join(v.answer(res, ans), err)
+}
+
+// compare sends the packet and compares. With an error it returns what was seen of the packet before
+// it; nil if it was not sent. A node that fails in the call may have sent it.
 func (v *verification) compare(ctx context.Context, nodes watch.Nodes, plan *verify.Plan) (*verify.Result, error) {
 	ctx, cancel := v.bound(ctx)
 	defer cancel()
@@ -176,21 +198,22 @@ func (v *verification) compare(ctx context.Context, nodes watch.Nodes, plan *ver
 		return nil, err
 	}
 	defer closeLate(ctx, func(ctx context.Context) error { w.End(ctx); return nil })
+	res := &verify.Result{Microflow: plan.Injection.Microflow, Watched: plan.Watch}
 	if err := plan.Injection.Send(ctx, nodes); err != nil {
-		return nil, err
+		return res, err
 	}
-	seen, lost, err := w.Collect(ctx, v.wait)
-	if err != nil {
-		return nil, err
+	var lost int
+	if res.Seen, lost, err = w.Collect(ctx, v.wait); err != nil {
+		return res, err
 	}
-	res := &verify.Result{Verdict: plan.Judge(seen), Microflow: plan.Injection.Microflow, Watched: plan.Watch, Seen: seen}
+	res.Verdict = plan.Judge(res.Seen)
 	if lost > 0 {
 		res.Agrees, res.Why = nil, append(res.Why, fmt.Sprintf("%d frames that may be the packet were not captured", lost))
 		return res, nil
 	}
 	var unasked []string
 	if res.Looked, unasked, err = plan.Outcomes[res.Outcome].LookUp(ctx, nodes); err != nil {
-		return nil, err
+		return res, err
 	}
 	for _, why := range unasked {
 		res.Warnings = append(res.Warnings, "conntrack entries were not compared on "+why)

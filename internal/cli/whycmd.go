@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,26 +64,27 @@ func (a *app) why(ctx context.Context, c *common, q *questionFlags, watch bool) 
 	}
 	return c.with(ctx, func(bounded context.Context, d *deployment.Deployment) error {
 		w, err := a.askWhy(bounded, d, judged)
-		if err == nil && !(watch && c.output == "json") {
-			err = a.printWhy(c, w)
+		if w != nil && (err != nil || !(watch && c.output == "json")) {
+			err = errors.Join(a.printWhy(c, w), err)
 		}
 		if err != nil || !watch {
 			return err
 		}
 		w, err = another(bounded, w, whyPause, func() (*report.WhyReport, error) { return a.askWhy(bounded, d, judged) })
-		if err != nil {
+		if w == nil {
 			return err
 		}
 		if c.output != "json" {
 			fmt.Fprintln(a.out)
 		}
-		return a.printWhy(c, w)
+		return errors.Join(a.printWhy(c, w), err)
 	})
 }
 
 // another asks, with a pause before each time, until an answer differs from the first one, which it
 // returns, or until the deadline of ctx, when it returns the last answer that came. An error of a
-// question that the deadline did not end is returned, and so is another end of ctx.
+// question that the deadline did not end is returned, and so is another end of ctx, with what was
+// found before it, or the last answer.
 func another(ctx context.Context, first *report.WhyReport, pause time.Duration, ask func() (*report.WhyReport, error)) (*report.WhyReport, error) {
 	last := first
 	for whyKey(last) == whyKey(first) {
@@ -99,7 +101,7 @@ func another(ctx context.Context, first *report.WhyReport, pause time.Duration, 
 		case errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil:
 			return last, nil
 		case err != nil:
-			return nil, err
+			return cmp.Or(w, last), err
 		}
 		last = w
 	}

@@ -24,6 +24,9 @@ type Input struct {
 	// Live and New are the sessions over the live entries, and as if there were none. One of them
 	// may be nil.
 	Live, New *report.Report
+	// Cut is the error that ended the session which the answer shows; nil if it was played to its end.
+	// What broke it is then not known.
+	Cut error
 	// Standing is the trace of a packet of a live connection of the client to the destination, where
 	// the sessions are of another one; nil if there is none.
 	Standing *report.Report
@@ -79,6 +82,10 @@ func Why(ctx context.Context, in Input) *report.WhyReport {
 	}
 	out.Reaches, out.Answered = j.outcome(r)
 	out.Path, out.Phases = j.path(r), j.phases(ctx, r)
+	if in.Cut != nil {
+		out.Causes, out.Warnings = append(out.Causes, j.cut(r)), append(out.Warnings, j.warnings...)
+		return out
+	}
 	pin := j.pinned()
 	out.AsNew = j.asNew(ctx, pin)
 	out.Causes = append(out.Causes, j.ranked(ctx, r, pin)...)
@@ -92,6 +99,19 @@ func Why(ctx context.Context, in Input) *report.WhyReport {
 	}
 	out.Warnings = append(out.Warnings, j.warnings...)
 	return out
+}
+
+// cut is the finding of a session that an error ended.
+func (j *judge) cut(r *report.Report) report.Finding {
+	f := report.Finding{
+		Severity: report.SeverityError, Code: report.CodeUnknown, Certainty: report.ConfidencePossible,
+		Text: "not followed: " + j.Cut.Error(), Where: map[string]string{},
+	}
+	if s := r.Session; s != nil && s.BrokenAt != "" {
+		f.Where["packet"] = s.BrokenAt
+		f.Text = s.BrokenAt + " was not followed: " + j.Cut.Error()
+	}
+	return f
 }
 
 // certain reports whether a cause prevents the session whatever is not known.

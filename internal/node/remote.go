@@ -247,6 +247,9 @@ func (r *Remote) fail(op string, err error) error {
 	return r.dead
 }
 
+// errGone is the error of a call whose node, or the way to it, has ended before it answered.
+var errGone = errors.New("the node has ended without an answer")
+
 func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R, error) {
 	var result R
 	c, err := r.connect(ctx)
@@ -294,6 +297,9 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 	// An older node, which still answers other calls.
 	case errors.As(err, &je) && je.Code == jrpc2.MethodNotFound:
 		return result, &lacks{node: r.Name, call: name, version: r.version}
+	}
+	if errors.Is(err, context.Canceled) { // the client ends what is pending when its connection does
+		err = errGone
 	}
 	r.stderr.wait(lastWords)
 	r.mu.Lock()

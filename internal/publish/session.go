@@ -57,7 +57,7 @@ func (s *sessionWriting) session() *report.Session {
 	shown := s.alternative(s.Shown())
 	out.Established, out.BrokenAt, out.Why, out.Verdict = shown.Established, shown.BrokenAt, shown.Why, shown.Verdict
 	switch {
-	case s.Undetermined() && s.Captured:
+	case s.Undetermined() && (s.Captured || s.Cut):
 		out.Established, out.Verdict = false, engine.Unknown
 	case s.Undetermined():
 		out.Established, out.BrokenAt, out.Verdict = false, "", engine.Unknown

@@ -2,6 +2,7 @@ package question
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
@@ -39,7 +40,7 @@ type asking struct {
 }
 
 // Answer finds the ports and the packet, and traces it or plays its session. The caller closes the
-// run. With an error, the answer is what was found of the one packet before it, or nil.
+// run. With an error, the answer is what was found before it, or nil where that is nothing.
 func (j *Judged) Answer(ctx context.Context, r *deployment.Run, entries Entries) (*Answer, error) {
 	e, err := j.resolve(ctx, r)
 	if err != nil {
@@ -57,13 +58,18 @@ func (j *Judged) Answer(ctx context.Context, r *deployment.Run, entries Entries)
 // lastNames bounds the questions that name what is known of a trace that was cut short.
 const lastNames = 2 * time.Second
 
+// late returns a context for those questions, whether ctx has ended or not.
+func late(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), lastNames)
+}
+
 // partial is the answer of a trace that ended with an error: what was found before; nil if that is
 // nothing. It leaves no entries.
 func (a *asking) partial(ctx context.Context, sent *driver.Trace) *Answer {
 	if len(sent.Hops) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastNames)
+	ctx, cancel := late(ctx)
 	defer cancel()
 	rep := a.report(func(rep *report.Report) { a.run.Publisher.Trace(ctx, rep, sent) })
 	a.expect.judge(rep)
@@ -92,7 +98,8 @@ func (a *asking) trace(ctx context.Context) (*Answer, error) {
 	if a.entries.Kernel != nil {
 		_, warnings, err := a.run.Driver.Commit(ctx, *ans.After, *a.entries.Kernel)
 		if err != nil {
-			return nil, err
+			ans.After = nil
+			return ans, err // what becomes of the packet is known all the same
 		}
 		rep.Warnings = append(rep.Warnings, warnings...)
 	}
@@ -108,7 +115,8 @@ func (a *asking) demand(first *driver.Trace) error {
 	return live(first)
 }
 
-// session plays the handshake that the packet begins; closing is Question.Close.
+// session plays the handshake that the packet begins; closing is Question.Close. With an error, the
+// answer is what was found before it, or nil.
 func (a *asking) session(ctx context.Context, closing string) (*Answer, error) {
 	if err := session.Check(a.packet); err != nil {
 		return nil, &usage.Error{Msg: err.Error(), Err: err}
@@ -125,20 +133,36 @@ func (a *asking) session(ctx context.Context, closing string) (*Answer, error) {
 		res, err = session.Run(ctx, a.run.Driver, a.entries.Before, a.start, a.packet, opt)
 	}
 	if err != nil {
-		return nil, err
+		return a.partialSession(ctx, res), err
 	}
 	if list := res.Shown().Packets; len(list) > 0 {
 		if err := a.demand(list[0]); err != nil {
 			return nil, err
 		}
 	}
+	after := res.Shown().World
+	return &Answer{Report: a.sessionReport(ctx, res), After: &after}, nil
+}
+
+// partialSession is the answer of a session that ended with an error: what was found before; nil if
+// that is nothing. It leaves no entries.
+func (a *asking) partialSession(ctx context.Context, res *session.Result) *Answer {
+	if !slices.ContainsFunc(res.Shown().Packets, func(t *driver.Trace) bool { return len(t.Hops) > 0 }) {
+		return nil
+	}
+	ctx, cancel := late(ctx)
+	defer cancel()
+	return &Answer{Report: a.sessionReport(ctx, res)}
+}
+
+// sessionReport makes the report of a session, and holds it against what is expected.
+func (a *asking) sessionReport(ctx context.Context, res *session.Result) *report.Report {
 	rep := a.report(func(rep *report.Report) { a.run.Publisher.Session(ctx, rep, res) })
 	a.expect.judge(rep)
 	if a.exchange != nil {
 		a.asCaptured(rep, res)
 	}
-	after := res.Shown().World
-	return &Answer{Report: rep, After: &after}, nil
+	return rep
 }
 
 // asCaptured adds to the expectation that the capture has the predicted packets; without

@@ -15,7 +15,8 @@ import (
 
 // Why answers why the session that the packet begins does not go through. It is played over the
 // live entries, and as if there were none; with AsNew or AsLive only that one. A port or next hop
-// without which no packet can be sent is an answer too, and no error. The caller closes the run.
+// without which no packet can be sent is an answer too, and no error. The caller closes the run. With
+// an error, the answer is what was found before it, or nil where that is nothing.
 func (j *Judged) Why(ctx context.Context, r *deployment.Run) (*report.WhyReport, error) {
 	e, err := j.resolve(ctx, r)
 	in := diagnose.Input{NB: r.NB, SB: r.SB, Of: r.Databases} // of the zone of the port, once that is known
@@ -28,12 +29,18 @@ func (j *Judged) Why(ctx context.Context, r *deployment.Run) (*report.WhyReport,
 	in.Question, in.Port = j.asked(e.start.Port, e.packet), e.expect.port
 	if !j.q.AsNew {
 		if in.Live, err = j.played(ctx, r, e, false); err != nil {
-			return nil, err
+			in.Cut = err
+			return partialWhy(ctx, in, err)
 		}
 	}
 	if !j.q.AsLive {
 		if in.New, err = j.played(ctx, r, e, true); err != nil {
-			return nil, err
+			if in.Live == nil {
+				in.Cut = err
+			} else { // the session over the live entries is an answer without it
+				in.New, in.Warnings = nil, append(in.Warnings, "what becomes of a new connection is unknown: "+err.Error())
+			}
+			return partialWhy(ctx, in, err)
 		}
 	}
 	if in.Live != nil && in.New != nil {
@@ -42,18 +49,37 @@ func (j *Judged) Why(ctx context.Context, r *deployment.Run) (*report.WhyReport,
 		}
 	}
 	onWay(ctx, r, &in)
+	if err := ctx.Err(); err != nil {
+		in.Warnings = append(in.Warnings, "not all that stands on the way was looked at: "+err.Error())
+		return partialWhy(ctx, in, err)
+	}
 	return diagnose.Why(ctx, in), nil
 }
 
-// played plays the session, over the live entries or as if there were none.
+// partialWhy is the answer of what was found before an error, which it returns too; nil where that is
+// nothing.
+func partialWhy(ctx context.Context, in diagnose.Input, err error) (*report.WhyReport, error) {
+	if in.Live == nil && in.New == nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = late(ctx)
+		defer cancel()
+	}
+	return diagnose.Why(ctx, in), err
+}
+
+// played plays the session, over the live entries or as if there were none. With an error, the
+// report is of what was found before it, or nil.
 func (j *Judged) played(ctx context.Context, r *deployment.Run, e *entry, asNew bool) (*report.Report, error) {
 	r.Driver.AsNew = asNew
 	a := &asking{entry: e, run: r, asLive: j.q.AsLive}
 	ans, err := a.session(ctx, j.q.Close)
-	if err != nil {
+	if ans == nil {
 		return nil, err
 	}
-	return ans.Report, nil
+	return ans.Report, err
 }
 
 // asked is the question in words.

@@ -43,7 +43,11 @@ func Frame(w io.Writer, r *report.CaptureReport, f report.Frame, opts Options) e
 		p.line(2, span{"--packet " + f.Data, dim})
 	}
 	if f.Error != "" {
-		p.line(2, span{"not traced: ", yellow}, plain(f.Error))
+		what := "not traced: "
+		if f.Trace != nil {
+			what = "not traced to its end: "
+		}
+		p.line(2, span{what, yellow}, plain(f.Error))
 	}
 	return p.flush(w)
 }

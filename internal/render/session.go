@@ -39,7 +39,10 @@ func sessionLine(r *report.Report) []span {
 	if s.BrokenAt != "" {
 		line = append(line, plain(" at "+s.BrokenAt))
 	}
-	if n := len(s.Alternatives); n > 1 && s.BrokenAt != "" {
+	other := func(a report.SessionAlternative) bool {
+		return s.Verdict == engine.Unknown && a.Verdict != engine.Unknown
+	}
+	if n := len(s.Alternatives); n > 1 && s.BrokenAt != "" && !slices.ContainsFunc(s.Alternatives, other) {
 		line = append(line, plain(fmt.Sprintf(" in all of %d alternatives", n)))
 	}
 	line = append(line, plain(": "))
@@ -63,9 +66,12 @@ func (p *printer) sessionAlternatives(s *report.Session) {
 	if len(s.Alternatives) < 2 {
 		return
 	}
-	// The report's packets after the choice belong to the first broken alternative, or to the first if
-	// none is broken.
-	shown := max(0, slices.IndexFunc(s.Alternatives, func(a report.SessionAlternative) bool { return !a.Established }))
+	// The report's packets after the choice belong to the alternative that the session's end is of,
+	// else to the first broken one, or to the first if none is broken.
+	shown := slices.IndexFunc(s.Alternatives, func(a report.SessionAlternative) bool {
+		return !a.Established && (s.BrokenAt == "" || a.BrokenAt == s.BrokenAt && a.Why == s.Why)
+	})
+	shown = max(0, shown)
 	for i, a := range s.Alternatives {
 		line := []span{{fmt.Sprintf("one of %d: ", len(s.Alternatives)), yellow}, plain(choicesText(a.Choices) + ": ")}
 		switch {

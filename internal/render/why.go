@@ -69,6 +69,8 @@ func whyHeadline(r *report.WhyReport) []span {
 		return []span{{"a live connection does not work", red}, plain(": " + who + ": " + r.Causes[0].Text)}
 	case yes(r.Reaches) && yes(r.Answered):
 		return []span{{"it works now", yellow}, plain(": " + who + ": " + r.Causes[0].Text)}
+	case len(r.Causes) > 0 && r.Causes[0].Code == report.CodeUnknown && yes(r.Reaches) && r.Answered == nil:
+		return []span{{"not determined", yellow}, plain(": " + who + " arrives; whether the answer comes back is unknown: " + r.Causes[0].Text)}
 	case len(r.Causes) > 0 && (r.Reaches != nil || r.Answered != nil):
 		return []span{{"it does not work", red}, plain(": " + who + ": " + r.Causes[0].Text)}
 	case len(r.Causes) > 0:

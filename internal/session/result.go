@@ -10,6 +10,9 @@ type Result struct {
 	Proto        uint8
 	Alternatives []Alternative
 	Unplayed     int // alternatives that were not played to their end
+	// Cut reports that an error ended the handshake: the last of Alternatives has what was found
+	// before, and is broken by the error.
+	Cut bool
 	// Events are the packets that were sent and the remarks between them, in their order.
 	Events []Event
 
@@ -59,22 +62,29 @@ func (r *Result) Through() int {
 }
 
 // Undetermined reports whether it is unknown if the handshake goes through: some alternatives go
-// through and others do not, or some were not played.
+// through and others do not, or some were not played, or not to their end.
 //
 // Of a replay it reports that no alternative agrees with the whole capture, and some might.
 func (r *Result) Undetermined() bool {
-	if r.Captured {
+	switch {
+	case r.Cut:
+		return true
+	case r.Captured:
 		return r.Shown().Undetermined || r.Unplayed > 0 && r.Shown().Differs != nil
 	}
 	n := r.Through()
 	return r.Unplayed > 0 || n > 0 && n < len(r.Alternatives)
 }
 
-// Shown returns the alternative that stands for the handshake: the first that breaks, else the
-// first. For a replay it is the first that agrees with the whole capture, else one that might, else
-// the one that agrees longest. The zero Alternative where there is none.
+// Shown returns the alternative that stands for the handshake: the one that an error ended, else
+// the first that breaks, else the first. For a replay it is the first that agrees with the whole
+// capture, else one that might, else the one that agrees longest. The zero Alternative where there
+// is none.
 func (r *Result) Shown() Alternative {
-	if r.Captured {
+	switch {
+	case r.Cut:
+		return r.Alternatives[len(r.Alternatives)-1]
+	case r.Captured:
 		return r.longest()
 	}
 	for _, a := range r.Alternatives {

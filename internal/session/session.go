@@ -134,7 +134,8 @@ func (r *run) play(ctx context.Context, a Alternative, i int, at *driver.Branch)
 	if err != nil {
 		return r.failed(a, st, err)
 	}
-	for _, o := range r.followed(sent, st) {
+	list := r.followed(sent, st)
+	for k, o := range list {
 		next := Alternative{
 			Packets: a.Packets, World: o.World, Verdict: a.Verdict,
 			Choices: append(a.Choices[:len(a.Choices):len(a.Choices)], o.Choices...),
@@ -153,6 +154,7 @@ func (r *run) play(ctx context.Context, a Alternative, i int, at *driver.Branch)
 		if r.opt.Settle != nil {
 			if next.World, err = r.opt.Settle(ctx, o.World); err != nil {
 				next.World = o.World
+				r.Unplayed += len(list) - k - 1
 				return r.failed(next, st, err)
 			}
 		}
@@ -161,6 +163,7 @@ func (r *run) play(ctx context.Context, a Alternative, i int, at *driver.Branch)
 			far, next.Verdict = arrived.by, arrived.by.Verdict
 		}
 		if err := r.play(ctx, next, i+1, far); err != nil {
+			r.Unplayed += len(list) - k - 1
 			return err
 		}
 	}
@@ -207,6 +210,6 @@ func (r *run) followed(sent *driver.Trace, st step) []driver.Outcome {
 // failed ends an alternative by an error, and returns the error.
 func (r *run) failed(a Alternative, st step, err error) error {
 	a.Broken, a.Verdict = &Break{Label: st.label, Why: err.Error()}, engine.Unknown
-	r.Alternatives = append(r.Alternatives, a)
+	r.Alternatives, r.Cut = append(r.Alternatives, a), true
 	return err
 }

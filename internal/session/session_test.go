@@ -386,7 +386,29 @@ func TestAlternatives(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 
-	n.change = nil
+	// An error in one of them: it is the one that is shown, and the session is unknown, though another
+	// is broken.
+	n.change = map[string]func(packet.Packet, []driver.Outcome) []driver.Outcome{"SYN-ACK": func(p packet.Packet, o []driver.Outcome) []driver.Outcome {
+		if p.Src == backend[0] {
+			return dropped("hv2", "by ACL")(p, o)
+		}
+		return o
+	}}
+	gone := errors.New("chassis hv2 is gone")
+	n.t, n.fail = t, map[string]error{"ACK": gone}
+	res, err := run(t, n, entry, first(packet.ProtoTCP), session.Options{})
+	if s := res.Session; !errors.Is(err, gone) || !res.Unknown || s.Established || s.BrokenAt != "ACK" || s.Why != gone.Error() || s.Verdict != engine.Unknown ||
+		labels(res) != "SYN, SYN-ACK, ACK" || len(s.Alternatives) != 2 || s.Alternatives[0].Verdict != engine.Dropped {
+		t.Errorf("%v: %+v, shown %s", err, s, labels(res))
+	}
+	// An error in the first: the second was not played.
+	n.change, n.fail = nil, map[string]error{"reply start": gone}
+	res, err = run(t, n, entry, first(packet.ProtoTCP), session.Options{})
+	if s := res.Session; !errors.Is(err, gone) || !res.Unknown || s.BrokenAt != "SYN-ACK" || labels(res) != "SYN" || len(s.Alternatives) > 1 || res.Verdict != engine.Unknown {
+		t.Errorf("%v: %+v, shown %s", err, s, labels(res))
+	}
+
+	n.change, n.fail = nil, nil
 	res = play(t, n, first(packet.ProtoTCP), session.Options{})
 	if !res.Session.Established || len(res.Session.Alternatives) != 2 || labels(res) != "SYN, SYN-ACK, ACK" {
 		t.Errorf("%+v %s", res.Session, labels(res))
