@@ -34,7 +34,16 @@ type Outlook struct {
 	Addr    netip.Addr // that is to be resolved
 	Is      string     // what Addr is of the router's own, in words
 	Ports   []string
-	Dropped *Branch // the end of the request; nil when unknown
+	Dropped *Branch  // the end of the request; nil when unknown
+	Learns  *Binding // by OVN's own answer; nil for the other kinds
+}
+
+// Binding is an address that a router has learned (a row of MAC_Binding).
+type Binding struct {
+	Datapath uint64 // the router's tunnel key
+	Port     uint32 // tunnel key of the router's port
+	Addr     netip.Addr
+	MAC      packet.MAC
 }
 
 // Text returns the outlook in words; because is why the request is dropped.
@@ -70,6 +79,7 @@ type ask struct {
 	waiting  *Branch   // the packet's end
 	reached  []*Branch // where the request, and what answers it, ended
 	answered bool      // OVN itself has answered: the router learned the address
+	mac      packet.MAC
 }
 
 // asks notes an address request and the packet that waits for it.
@@ -91,11 +101,13 @@ func (q *ask) hears(p packet.Packet) {
 	if q == nil {
 		return
 	}
-	owner := p.NDTarget
+	owner, mac := p.NDTarget, p.NDTLL
 	if p.EthType == packet.EthARP {
-		owner = p.Src
+		owner, mac = p.Src, p.ARPSHA
 	}
-	q.answered = q.answered || owner == q.Addr
+	if owner == q.Addr && !q.answered {
+		q.answered, q.mac = true, mac
+	}
 }
 
 // outlooks completes the causes of packets that wait for an answer by who can give it.
@@ -116,7 +128,7 @@ func (s *sending) outlooks(ctx context.Context) {
 // outlook returns who can answer an address request; the zero Outlook where that is unknown.
 func (s *sending) outlook(ctx context.Context, q *ask) (Outlook, error) {
 	if q.answered {
-		return Outlook{Kind: OutlookOVN}, nil
+		return Outlook{Kind: OutlookOVN, Learns: &Binding{q.Datapath, q.OutPort, q.Addr, q.mac}}, nil
 	}
 	sb, err := s.Southbound(ctx, q.waiting.Chassis)
 	if err != nil {

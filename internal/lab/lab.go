@@ -37,8 +37,9 @@ type Lab struct {
 	Bin      *Binaries
 	Progress io.Writer
 
-	mu    sync.Mutex
-	state state
+	mu     sync.Mutex
+	state  state
+	failed map[string]bool // chassis that Fail has cut off
 }
 
 // state is the data for Down and Attach, stored in Dir/state.json.
@@ -198,9 +199,16 @@ func (l *Lab) central(ctx context.Context, z Zone, argv ...string) (string, erro
 	return Command(ctx, l.zoneEnv(z), "", append([]string{tool}, argv[1:]...)...)
 }
 
-// Sync waits until every chassis has installed the flows for the Northbound DBs.
+// Sync waits until every chassis that has not failed has installed the flows for the Northbound DBs.
 func (l *Lab) Sync(ctx context.Context) error {
+	failed := l.failing()
 	for _, z := range l.Topo.allZones() {
+		if len(failed) > 0 {
+			if err := l.syncOthers(ctx, z, failed); err != nil {
+				return err
+			}
+			continue
+		}
 		if _, err := l.central(ctx, z, "ovn-nbctl", "--wait=hv", "--timeout=150", "sync"); err != nil {
 			return err
 		}
@@ -212,7 +220,8 @@ func (l *Lab) Sync(ctx context.Context) error {
 // ..." for another zone and for ovn-sbctl; "@hv1 COMMAND" or "@all COMMAND" on chassis; "@central
 // COMMAND" beside the first zone's databases. "@until
 // COMMAND" waits until such a command prints something; "@gone COMMAND" until it prints nothing;
-// "@bound PORT CHASSIS" until a chassis has claimed a logical port. "@forget NETWORK" removes the
+// "@bound PORT CHASSIS" until a chassis has claimed a logical port. "@fail CHASSIS" and "@restore
+// CHASSIS" call Fail and Restore. "@forget NETWORK" removes the
 // MACs that the bridge of a physical network, or of "underlay", has learned. "@sleep 5s" waits for
 // a fixed time.
 func (l *Lab) Do(ctx context.Context, cmd string) error {
@@ -259,6 +268,10 @@ func (l *Lab) do(ctx context.Context, cmd string) (string, error) {
 			bridge = underlayBridge
 		}
 		return "", os.WriteFile(filepath.Join("/sys/class/net", bridge, "bridge/flush"), []byte("1"), 0o644)
+	case "@fail":
+		return "", l.Fail(ctx, rest)
+	case "@restore":
+		return "", l.Restore(ctx, rest)
 	case "@bound":
 		return "", l.until(ctx, cmd, func(ctx context.Context) (bool, error) { return l.bound(ctx, rest) })
 	}

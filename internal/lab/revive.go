@@ -7,12 +7,15 @@ import (
 	"time"
 )
 
-// Dead returns the daemons of the lab that have ended by themselves.
+// Dead returns the daemons of the lab that have ended by themselves, and not by Fail.
 func (l *Lab) Dead() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []string
 	for _, p := range l.state.Procs {
+		if chassis, daemon, _ := strings.Cut(p.Name, "/"); l.failed[chassis] && daemon == "ovn-controller" {
+			continue
+		}
 		if !p.Alive() {
 			out = append(out, p.Name+logTail(filepath.Join(filepath.Dir(p.Log), filepath.Base(p.Name)+".log")))
 		}

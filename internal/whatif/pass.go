@@ -17,6 +17,9 @@ import (
 type passer struct {
 	run  *deployment.Run
 	down func(chassis string) bool
+	// learn lets a router learn an address that OVN itself answers for.
+	learn func(context.Context, driver.Binding) error
+	known map[driver.Binding]bool // that were learned
 }
 
 // pass traces the client's next packet, and the server's: from where the client's arrives now,
@@ -114,14 +117,42 @@ func (p *passer) send(ctx context.Context, start driver.Start, err error, w driv
 		}
 		return passage{}, err
 	}
-	t, err := p.run.Driver.Send(ctx, w, start, next, "next packet", direction)
-	if err != nil {
-		if ctx.Err() != nil {
+	for {
+		t, err := p.run.Driver.Send(ctx, w, start, next, "next packet", direction)
+		if err != nil {
+			if ctx.Err() != nil {
+				return passage{}, err
+			}
+			return passage{verdict: engine.Unknown, why: err.Error()}, nil
+		}
+		more, err := p.learns(ctx, t)
+		if err != nil {
 			return passage{}, err
 		}
-		return passage{verdict: engine.Unknown, why: err.Error()}, nil
+		if !more {
+			return passageOf(t, p.down), nil
+		}
 	}
-	return passageOf(t, p.down), nil
+}
+
+// learns lets routers learn the addresses that a packet waits for and that OVN itself answers for,
+// and reports whether any was new: the packet then goes on.
+func (p *passer) learns(ctx context.Context, t *driver.Trace) (bool, error) {
+	more := false
+	for _, b := range t.Branches {
+		if b.Mirror != "" || b.Made != "" || b.Ignored || b.Cause == nil {
+			continue
+		}
+		l := b.Cause.Outlook.Learns
+		if l == nil || p.known[*l] {
+			continue
+		}
+		if err := p.learn(ctx, *l); err != nil {
+			return false, err
+		}
+		p.known[*l], more = true, true
+	}
+	return more, nil
 }
 
 // cannotEnter reports whether an error says that a packet has no port to enter by.

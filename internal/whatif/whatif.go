@@ -321,7 +321,7 @@ func (t *task) before(ctx context.Context, run *deployment.Run) error {
 		return err
 	}
 	of := func(string) *inventory.Inventory { return inv }
-	where, p := newClients(run, inv), &passer{run: run, down: func(string) bool { return false }}
+	where, p := newClients(run, inv), t.passer(run)
 	for i, l := range t.conns {
 		if i%50 == 0 {
 			t.Say(fmt.Sprintf("tracing %d of %d live connections as they are", i, len(t.conns)))
@@ -354,11 +354,19 @@ func (t *task) before(ctx context.Context, run *deployment.Run) error {
 	return err
 }
 
+// passer returns what traces packets in a run of the copy.
+func (t *task) passer(run *deployment.Run) *passer {
+	learn := func(ctx context.Context, b driver.Binding) error {
+		return t.copied.Learn(ctx, b.Datapath, b.Port, b.Addr, b.MAC.String())
+	}
+	return &passer{run: run, down: t.copied.IsDown, learn: learn, known: map[driver.Binding]bool{}}
+}
+
 func ptr[T any](v T) *T { return &v }
 
 // after traces everything with the change, and reports what is different.
 func (t *task) after(ctx context.Context, run *deployment.Run, f flushes) error {
-	p := &passer{run: run, down: t.copied.IsDown}
+	p := t.passer(run)
 	for i, l := range t.conns {
 		if i%50 == 0 {
 			t.Say(fmt.Sprintf("tracing %d of %d live connections with the change", i, len(t.conns)))

@@ -20,6 +20,8 @@ type Change struct {
 	Setup, Teardown []string // before the connections are made, and after all
 	Flows           []Flow   // connections that the change is about, beside those of every change
 	Apply, Undo     []string
+	Ask             []string // flags of what-if that name the change; nil: --nb-run of each of Apply
+	ByFile          bool     // asked by a file of the changed database (--nb-file)
 }
 
 // ChangeKind draws changes of one kind.
@@ -119,12 +121,17 @@ func (r *Runner) predicted(ctx context.Context, c Change) (score WhatIfScore, li
 	if err := r.change(ctx, c.Setup, true); err != nil {
 		return score, nil, err
 	}
+	flags, remove, err := r.flags(ctx, &c)
+	if err != nil {
+		return score, nil, err
+	}
+	defer remove()
 	talks, err := r.talks(ctx, slices.Concat(standing, c.Flows))
 	if err != nil {
 		return score, nil, err
 	}
 	quiet := r.goOn(ctx, talks)
-	answer, err := r.askWhatIf(ctx, c.Apply)
+	answer, err := r.askWhatIf(ctx, flags)
 	if err == nil {
 		r.dirty = true
 		err = r.change(ctx, c.Apply, true)
@@ -293,13 +300,11 @@ type WhatIfAnswer struct {
 	Warnings []string `json:"warnings"`
 }
 
-// askWhatIf lets the tool predict a change.
-func (r *Runner) askWhatIf(ctx context.Context, commands []string) (*WhatIfAnswer, error) {
+// askWhatIf lets the tool predict the change that flags name.
+func (r *Runner) askWhatIf(ctx context.Context, flags []string) (*WhatIfAnswer, error) {
 	z := r.Lab.Topo.Zone("")
 	argv := append([]string{"what-if", "-o", "json", "--timeout", toolTimeout.String(), "--sb", z.SB(), "--nb", z.NB()}, r.Lab.Topo.NodeFlags(r.Tool)...)
-	for _, c := range commands {
-		argv = append(argv, "--nb-run", c)
-	}
+	argv = append(argv, flags...)
 	ctx, cancel := context.WithTimeout(ctx, toolTimeout+30*time.Second)
 	defer cancel()
 	run, err := r.Lab.RunTool(ctx, r.Tool, argv...)
@@ -336,8 +341,9 @@ func (r *Runner) compareTalks(ctx context.Context, talks []*talk, a *WhatIfAnswe
 		score.Wrong += n
 		lines = append(lines, fmt.Sprintf("%d of %d live connections were not compared; %d were left out as closed", n, len(talks), a.Counts.Closing))
 	}
-	for _, t := range talks {
+	for i, t := range talks {
 		after, err := r.speak(ctx, t)
+		r.emit(talks[i+1:]) // so that none of them ends meanwhile
 		var dead []string
 		if err != nil || after != t.before {
 			time.Sleep(crashTime)

@@ -2,11 +2,15 @@ package campaign
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // changeKinds are the kinds of change.
-var changeKinds = []ChangeKind{
+var changeKinds = slices.Concat(databaseKinds, []ChangeKind{{"nb-file", byFile}, {"gateway-moves", gatewaysMove}, {"down", chassisFails}})
+
+// databaseKinds are changes by commands of ovn-nbctl.
+var databaseKinds = []ChangeKind{
 	{"acl-add", aclAdded},
 	{"acl-del", aclDeleted},
 	{"port-group", portGroupChanged},
@@ -197,4 +201,42 @@ func harmless(d *draw) Change {
 		return Change{What: "a switch that nobody is on", Apply: []string{"ls-add sw-idle"}, Undo: []string{"ls-del sw-idle"}}
 	}
 	return Change{What: "a load balancer that nobody uses", Apply: []string{"lb-add lb-idle 30.0.0.99:80 20.0.0.3:80 tcp", "ls-lb-add sw0 lb-idle"}, Undo: []string{"lb-del lb-idle"}}
+}
+
+// byFile is a change of another kind, of which the changed database is given.
+func byFile(d *draw) Change {
+	for {
+		c := databaseKinds[d.IntN(len(databaseKinds))].Draw(d)
+		if c.Undo == nil {
+			continue // only its teardown undoes it
+		}
+		c.What, c.ByFile = "by the changed database: "+c.What, true
+		return c
+	}
+}
+
+// spare lets a second chassis serve lr1's gateway, which hv3 has.
+const (
+	spare   = "lrp-set-gateway-chassis lr1-public hv2 10"
+	noSpare = "lrp-del-gateway-chassis lr1-public hv2"
+	atHome  = "@bound cr-lr1-public hv3"
+)
+
+func gatewaysMove(*draw) Change {
+	return Change{What: "the gateways of hv3 move", Setup: []string{spare}, Teardown: []string{noSpare}, Ask: []string{"--gateway-moves", "hv3"},
+		Apply: []string{"lrp-set-gateway-chassis lr1-public hv2 30", "@bound cr-lr1-public hv2"}, Undo: []string{spare, atHome}}
+}
+
+// chassisFails cuts a chassis off. Another one may have a gateway instead.
+func chassisFails(d *draw) Change {
+	at := one(d, "hv1", "hv2", "hv3", "hv3")
+	c := Change{What: at + " fails", Ask: []string{"--down", at}, Apply: []string{"@fail " + at}, Undo: []string{"@restore " + at, atHome}}
+	if d.IntN(3) > 0 {
+		c.What += ", and hv2 may have lr1's gateway"
+		c.Setup, c.Teardown = []string{spare, "@sleep 2s"}, []string{noSpare}
+		if at == "hv3" {
+			c.Apply = append(c.Apply, "@bound cr-lr1-public hv2")
+		}
+	}
+	return c
 }

@@ -137,8 +137,8 @@ func (t *tap) read(ctx context.Context, rec *recorder) {
 	oob := make([]byte, 256)
 	for ctx.Err() == nil {
 		n, oobn, _, from, err := unix.Recvmsg(t.fd, buf, oob, 0)
-		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
-			continue
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENETDOWN) {
+			continue // one that is set down reports that once, and may be set up again
 		}
 		if err != nil {
 			if ctx.Err() == nil {
