@@ -31,6 +31,7 @@ require (
 	golang.org/x/term v0.38.0
 	golang.org/x/time v0.14.0
 	golang.org/x/tools v0.40.1-0.20260108161641-ca281cf95054
+	gopkg.in/yaml.v3 v3.0.1
 )
 
 require (
@@ -58,6 +59,5 @@ require (
 	golang.org/x/mod v0.31.0 // indirect
 	golang.org/x/text v0.32.0 // indirect
 	google.golang.org/protobuf v1.36.8 // indirect
-	gopkg.in/yaml.v3 v3.0.1 // indirect
 	honnef.co/go/tools v0.7.0 // indirect
 )

@@ -32,6 +32,11 @@ func unpack(ctx context.Context, file, dir string, want func(name string) bool, 
 		return nil, err
 	}
 	defer in.Close()
+	return unpackFrom(ctx, file, in, dir, want, lim)
+}
+
+// unpackFrom is unpack of an open archive, which file names.
+func unpackFrom(ctx context.Context, file string, in io.Reader, dir string, want func(name string) bool, lim Limits) (*Tree, error) {
 	plain, done, err := decompress(bufio.NewReaderSize(in, 256<<10))
 	if err != nil {
 		return nil, &FormatError{file, err.Error()}

@@ -60,7 +60,8 @@ var allowed = map[string][]string{
 	"internal/ctlist":     {"ctstate", "internal/syntax"},
 	"internal/archive":    nil,
 	"internal/sosreport":  {"internal/archive", "internal/rebuild"},
-	"internal/offline":    {"internal/archive", "internal/ctdpif", "internal/failure", "internal/node", "internal/ovn", "internal/ovsdb", "internal/rebuild", "internal/sosreport", "internal/ctlist"},
+	"internal/mustgather": {"internal/archive", "internal/rebuild"},
+	"internal/offline":    {"internal/archive", "internal/ctdpif", "internal/failure", "internal/node", "internal/ovn", "internal/ovsdb", "internal/rebuild", "internal/sosreport", "internal/ctlist", "internal/mustgather", "internal/replica"},
 
 	// OVN: its databases, its language, its controller.
 	"internal/ovsdb":     {"internal/failure"},

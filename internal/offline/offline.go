@@ -41,14 +41,15 @@ type Deployment struct {
 
 // zone is the databases of one OVN, by remotes.
 type zone struct {
-	from   string
+	host   *rebuild.Host
 	sb, nb string
 	owns   map[string]bool // its own chassis, by name
 }
 
 // chassis is a host that is rebuilt when it is first asked for.
 type chassis struct {
-	conf *rebuild.Conf
+	conf *rebuild.Conf // nil if only a Southbound database is known of it
+	zone *rebuild.Host // then the one with the database
 
 	making sync.Mutex // held while it is rebuilt
 	made   *rebuild.Chassis
@@ -88,7 +89,11 @@ func Open(ctx context.Context, opt Options) (_ *Deployment, err error) {
 	if err := d.databases(ctx, hosts); err != nil {
 		return nil, err
 	}
-	return d, d.confs(ctx, hosts)
+	if err := d.confs(ctx, hosts); err != nil {
+		return nil, err
+	}
+	d.computed()
+	return d, nil
 }
 
 // NoDatabaseError reports archives without a usable Southbound database.
@@ -115,7 +120,7 @@ func (d *Deployment) databases(ctx context.Context, hosts []*rebuild.Host) error
 			continue
 		}
 		g.Go(func() (err error) {
-			z := &zone{from: h.Hostname, owns: map[string]bool{}}
+			z := &zone{host: h, owns: map[string]bool{}}
 			if z.sb, err = d.Room.ServeDB(gctx, "sb", h.SB.Path); err != nil {
 				return fmt.Errorf("%s: its Southbound database: %w", h.Hostname, err)
 			}
@@ -197,7 +202,7 @@ func (d *Deployment) Notes() []string {
 	out := slices.Clone(d.notes)
 	var first, last time.Time
 	for _, c := range d.chassis {
-		h := c.conf.Host
+		h := c.host()
 		if h.Began.IsZero() {
 			return append(out, "this is answered from archives, whose parts were taken at times that are not known: what happened in between may not fit together")
 		}
@@ -259,20 +264,20 @@ func (d *Deployment) Node(ctx context.Context, name string) (node.Node, error) {
 	if c == nil {
 		return nil, &node.Error{Node: name, Op: "rebuild", Err: errNotGiven, Hint: "give its report too: --bundle, repeated"}
 	}
-	if err := c.make(ctx, d.Room); err != nil {
+	if err := c.make(ctx, d.Room, name); err != nil {
 		return nil, &node.Error{Node: name, Op: "rebuild", Err: err}
 	}
 	return node.NewService(c.options(name)), nil
 }
 
 // make rebuilds the chassis once. A question that ends meanwhile leaves it to the next one.
-func (c *chassis) make(ctx context.Context, room *rebuild.Room) error {
+func (c *chassis) make(ctx context.Context, room *rebuild.Room, name string) error {
 	c.making.Lock()
 	defer c.making.Unlock()
 	if c.made != nil || c.err != nil {
 		return c.err
 	}
-	made, err := room.Chassis(ctx, c.conf)
+	made, err := c.build(ctx, room, name)
 	if err != nil && ctx.Err() != nil {
 		return err
 	}

@@ -9,12 +9,13 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/archive"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/mustgather"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/sosreport"
 )
 
-// Reader knows one shape of archive.
-type Reader interface {
+// shape is how an archive is recognised.
+type shape interface {
 	// Name is the shape's name for people.
 	Name() string
 	// Looks says by what the shape is recognised.
@@ -24,12 +25,24 @@ type Reader interface {
 	Wants(name string) bool
 	// Detect returns the folders of a tree that have the shape, "." for its top.
 	Detect(t *archive.Tree) []string
+}
+
+// Reader knows one shape of archive that is of one host.
+type Reader interface {
+	shape
 	// Read reads one folder, which is the top of the tree.
 	Read(t *archive.Tree) (*rebuild.Host, error)
 }
 
-// readers are all known shapes.
-var readers = []Reader{sosreport.Reader{}}
+// clusterReader knows a shape that is of a whole cluster.
+type clusterReader interface {
+	shape
+	// Read reads one folder, and unpacks what it needs into folders that it asks for.
+	Read(ctx context.Context, t *archive.Tree, folder func() (string, error)) ([]*rebuild.Host, error)
+}
+
+// readers are all known shapes, each a Reader or a clusterReader.
+var readers = []shape{sosreport.Reader{}, mustgather.Reader{}}
 
 // ShapeError reports a path that no reader knows.
 type ShapeError struct{ Path string }
@@ -66,12 +79,12 @@ func read(ctx context.Context, room *rebuild.Room, path string) ([]*rebuild.Host
 	var hosts []*rebuild.Host
 	for _, r := range readers {
 		for _, folder := range r.Detect(tree) {
-			h, err := r.Read(tree.At(folder))
+			found, err := readFolder(ctx, r, room, tree.At(folder))
 			if err != nil {
 				tree.Close()
 				return nil, nil, err
 			}
-			hosts = append(hosts, h)
+			hosts = append(hosts, found...)
 		}
 	}
 	if len(hosts) == 0 {
@@ -79,4 +92,16 @@ func read(ctx context.Context, room *rebuild.Room, path string) ([]*rebuild.Host
 		return nil, nil, &ShapeError{path}
 	}
 	return hosts, tree, nil
+}
+
+// readFolder reads a folder that has a shape.
+func readFolder(ctx context.Context, r shape, room *rebuild.Room, t *archive.Tree) ([]*rebuild.Host, error) {
+	switch r := r.(type) {
+	case Reader:
+		h, err := r.Read(t)
+		return []*rebuild.Host{h}, err
+	case clusterReader:
+		return r.Read(ctx, t, func() (string, error) { return room.Folder("unpacked") })
+	}
+	panic("a shape that cannot be read")
 }

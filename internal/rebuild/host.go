@@ -2,6 +2,8 @@ package rebuild
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -20,6 +22,11 @@ type Part struct {
 	Path string
 	// Count is the number of its entries, of flows and conntrack entries.
 	Count int
+}
+
+// FilePart returns a whole file of this machine as a part.
+func FilePart(path string) *Part {
+	return &Part{Name: filepath.Base(path), Path: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 }
 
 // There reports whether there is something to read.
@@ -73,6 +80,9 @@ type Host struct {
 
 	// NB and SB are the files of OVN's databases, nil without.
 	NB, SB *Part
+	// Whole is set where these databases are all that is known of their own chassis: their flows are
+	// those that an ovn-controller makes of them.
+	Whole bool
 
 	// Notes are remarks of the reader: what it has refused.
 	Notes []string

@@ -54,15 +54,7 @@ func (r *Replica) startChassis(ctx context.Context, name string, info *node.Info
 	if err := c.underlay(ctx, rows[i], rows); err != nil {
 		return fmt.Errorf("copying chassis %s: %w", name, err)
 	}
-	if c.ovs, err = ovn.DialOVS(ctx, ovsdb.Options{Remotes: sw.DB.Remote}); err != nil {
-		return err
-	}
-	c.controller, err = r.room.Start(ctx, rebuild.Command{
-		Name: "ovn-controller", Dir: sw.RunDir, Log: "ovn-controller.log", Env: daemonEnv(sw.RunDir),
-		Args:  append([]string{sw.DB.Remote, "--pidfile"}, quiet...),
-		Ready: []string{filepath.Join(sw.RunDir, "ovn-controller.pid")},
-	})
-	if err != nil {
+	if err := c.control(ctx, r.room); err != nil {
 		return err
 	}
 	r.mu.Lock()
@@ -70,6 +62,22 @@ func (r *Replica) startChassis(ctx context.Context, name string, info *node.Info
 	r.chassis[name] = c
 	return nil
 }
+
+// control starts the ovn-controller of a switch that is configured.
+func (c *chassis) control(ctx context.Context, room *rebuild.Room) (err error) {
+	if c.ovs, err = ovn.DialOVS(ctx, ovsdb.Options{Remotes: c.sw.DB.Remote}); err != nil {
+		return err
+	}
+	c.controller, err = room.Start(ctx, rebuild.Command{
+		Name: "ovn-controller", Dir: c.sw.RunDir, Log: controllerLog, Env: daemonEnv(c.sw.RunDir),
+		Args:  append([]string{c.sw.DB.Remote, "--pidfile"}, quiet...),
+		Ready: []string{filepath.Join(c.sw.RunDir, "ovn-controller.pid")},
+	})
+	return err
+}
+
+// controllerLog is the file with the messages of an ovn-controller.
+const controllerLog = "ovn-controller.log"
 
 // alive returns an error if ovn-controller has ended.
 func (c *chassis) alive() error {
