@@ -92,7 +92,7 @@ reached or was not permitted; 4 not determined.`,
 		return &usage.Error{Msg: err.Error(), Hint: cmd.CommandPath() + " --help"}
 	})
 	root.AddCommand(a.whyCmd(), a.traceCmd(), a.sessionCmd(), a.captureCmd(), a.verifyCmd(), a.connCmd(), a.natCmd(),
-		a.matrixCmd(), a.whatIfCmd(), a.nodeCmd(), a.ctCmd(), a.doctorCmd(), a.schemaCmd(), a.versionCmd())
+		a.matrixCmd(), a.whatIfCmd(), a.bundleCmd(), a.nodeCmd(), a.ctCmd(), a.doctorCmd(), a.schemaCmd(), a.versionCmd())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	strict(root)

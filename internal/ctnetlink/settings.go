@@ -63,10 +63,36 @@ func (t *Table) Settings() (Settings, error) {
 	return s, err
 }
 
+// Sysctls returns the sysctls of conntrack in the table's namespace, as sysctl -a names them:
+// net.netfilter.nf_conntrack_max.
+func (t *Table) Sysctls() (out map[string]string, err error) {
+	err = t.ns.DoFile(t.file, func() error {
+		texts, err := readSysctls(sysctlDir)
+		out = map[string]string{}
+		for name, text := range texts {
+			out["net.netfilter."+name] = strings.TrimSpace(text)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("conntrack settings of %v: %w", t.ns, err)
+	}
+	return out, nil
+}
+
 func readSettings(dir string) (Settings, error) {
-	names, err := os.ReadDir(dir)
+	texts, err := readSysctls(dir)
 	if err != nil {
 		return Settings{}, err
+	}
+	return settingsOf(texts), nil
+}
+
+// readSysctls returns the texts of the sysctls of conntrack by their names.
+func readSysctls(dir string) (map[string]string, error) {
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
 	}
 	texts := map[string]string{}
 	for _, n := range names {
@@ -75,11 +101,11 @@ func readSettings(dir string) (Settings, error) {
 		}
 		b, err := os.ReadFile(dir + n.Name())
 		if err != nil {
-			return Settings{}, err
+			return nil, err
 		}
 		texts[n.Name()] = string(b)
 	}
-	return settingsOf(texts), nil
+	return texts, nil
 }
 
 // SettingsOf returns the settings of a machine from its sysctls by name, as sysctl -a prints them:

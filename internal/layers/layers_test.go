@@ -101,8 +101,9 @@ var allowed = map[string][]string{
 	"internal/replica":    {"ctstate", "engine", "internal/failure", "internal/node", "internal/ovn", "internal/ovsdb", "internal/rebuild", "internal/syntax"},
 	"internal/whatif": {"ctstate", "engine", "engine/packet", "internal/connection", "internal/deployment", "internal/driver", "internal/failure", "internal/gather", "internal/inventory",
 		"internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/question", "internal/rebuild", "internal/render", "internal/replica", "internal/session", "internal/usage", "report"},
+	"internal/bundle":  {"internal/deployment", "internal/node", "internal/ovn", "internal/ovsdb", "internal/sosreport", "report"},
 	".":                {"internal/deployment", "internal/failure", "internal/question", "internal/render", "internal/usage", "report"},
-	"internal/cli":     {"ctstate", "internal/audit", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/push", "internal/question", "internal/render", "internal/usage", "report", "report/schema", "internal/pcapfilter", "internal/syntax", "internal/verify", "internal/watch", "internal/matrix", "internal/replica", "internal/whatif", "internal/nodeserve"},
+	"internal/cli":     {"ctstate", "internal/audit", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/push", "internal/question", "internal/render", "internal/usage", "report", "report/schema", "internal/pcapfilter", "internal/syntax", "internal/verify", "internal/watch", "internal/matrix", "internal/replica", "internal/whatif", "internal/nodeserve", "internal/bundle"},
 	"cmd/ovn-ct-trace": {"internal/cli"},
 
 	// The lab judges the tool from outside: its probes read its output by types of their own.

@@ -22,23 +22,19 @@ func (db *DB) Snapshot(ctx context.Context, w io.Writer, body io.ReadWriteSeeker
 	if err != nil {
 		return 0, err
 	}
-	c, ok := l.(*conn)
-	if !ok { // a Source shows only the tables that a trace needs
+	if _, ok := l.(*conn); !ok { // a Source shows only the tables that a trace needs
 		return 0, &Error{Remote: db.Remote(), Database: db.opt.Database, Op: "get_schema",
 			Err: fmt.Errorf("not all tables can be read by the chassis' node: %w", errors.ErrUnsupported)}
 	}
-	raw, err := c.call(ctx, "get_schema", []any{db.opt.Database}, nil)
-	if err != nil {
-		return 0, &Error{Remote: db.Remote(), Database: db.opt.Database, Op: "get_schema", Err: err}
-	}
-	queries, err := everything(raw)
-	if err != nil {
-		return 0, &Error{Remote: db.Remote(), Database: db.opt.Database, Op: "get_schema", Err: err}
-	}
+	return db.Extract(ctx, Selection{}, w, body)
+}
+
+// snapshotOf reads the rows of queries and writes them below a schema.
+func (db *DB) snapshotOf(ctx context.Context, raw []byte, queries []Query, sel Selection, w io.Writer, body io.ReadWriteSeeker) (rows int, err error) {
 	if len(queries) > maxOps {
 		return 0, &Error{Remote: db.Remote(), Database: db.opt.Database, Op: "select", Err: errors.New("too many tables for one transaction")}
 	}
-	s := &snapshot{sum: sha1.New(), table: -1, body: body, queries: queries}
+	s := &snapshot{sum: sha1.New(), table: -1, body: body, queries: queries, sel: sel}
 	if err := db.stream(ctx, queries, s.row); err != nil {
 		return s.rows, err
 	}
@@ -54,33 +50,6 @@ func (db *DB) Snapshot(ctx context.Context, w io.Writer, body io.ReadWriteSeeker
 		return s.rows, err
 	}
 	return s.rows, record(w, s.size, [sha1.Size]byte(s.sum.Sum(nil)), body)
-}
-
-// everything returns a query of every table of a schema, with all columns that a file has.
-func everything(schema []byte) ([]Query, error) {
-	var s struct {
-		Tables map[string]struct {
-			Columns map[string]struct {
-				Ephemeral bool `json:"ephemeral"`
-			} `json:"columns"`
-		} `json:"tables"`
-	}
-	if err := json.Unmarshal(schema, &s); err != nil {
-		return nil, err
-	}
-	var out []Query
-	for table, t := range s.Tables {
-		q := Query{table: table}
-		for name, c := range t.Columns {
-			if !c.Ephemeral {
-				q.columns = append(q.columns, name)
-			}
-		}
-		slices.Sort(q.columns)
-		out = append(out, q)
-	}
-	slices.SortFunc(out, func(a, b Query) int { return bytes.Compare([]byte(a.table), []byte(b.table)) })
-	return out, nil
 }
 
 // record writes one record of a database's log (ovsdb/log.c: ovsdb_log_compose_record).
@@ -99,6 +68,7 @@ type snapshot struct {
 	sum     hash.Hash
 	size    int
 	queries []Query
+	sel     Selection
 	table   int // number of the query whose rows were written last; -1 before the first
 	rows    int
 	err     error
@@ -126,6 +96,9 @@ func (s *snapshot) row(query int, row []byte) error {
 		return errors.New("a row without its UUID")
 	}
 	delete(cells, "_uuid")
+	if err := s.sel.apply(s.queries[query].table, id, cells); err != nil {
+		return err
+	}
 	before := ","
 	if query != s.table {
 		name, err := json.Marshal(s.queries[query].table)

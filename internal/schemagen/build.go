@@ -29,6 +29,7 @@ var documents = []struct {
 	{"`capture`", report.CaptureReport{}},
 	{"`verify`", report.VerifyReport{}},
 	{"`what-if`", report.WhatIfReport{}},
+	{"`bundle`", report.BundleReport{}},
 	{"`matrix`, one on each line", report.MatrixAnswer{}},
 	{"`matrix`, on the last line", report.MatrixEndReport{}},
 	{"`doctor`", report.FindingsReport{}},

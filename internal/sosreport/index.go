@@ -99,8 +99,8 @@ var (
 // nameMax is the longest file name that sos makes (NAME_MAX).
 const nameMax = 255
 
-// mangle returns the file name that sos makes of a command (_mangle_command of sos/report/plugins).
-func mangle(cmd string) string {
+// Mangle returns the file name that sos makes of a command (_mangle_command of sos/report/plugins).
+func Mangle(cmd string) string {
 	s := bin.ReplaceAllString(cmd, "")
 	s = mangled.ReplaceAllString(s, "_")
 	s = strings.Trim(strings.ReplaceAll(s, "/", "."), " ._-")
@@ -121,7 +121,7 @@ func (x *index) find(cmd string) (c command, ok bool) {
 			return c, true
 		}
 	}
-	for _, f := range x.base[mangle(cmd)] {
+	for _, f := range x.base[Mangle(cmd)] {
 		if x.tree.Has(f) {
 			c.file = f
 			return c, true

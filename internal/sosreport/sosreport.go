@@ -28,7 +28,7 @@ func (Reader) Name() string { return "sosreport" }
 func (Reader) Looks() string { return "a folder sos_commands" }
 
 // plugins are those whose commands are read.
-var plugins = []string{"openvswitch", "ovn_host", "ovn_central", "openshift_ovn", "microshift_ovn", "conntrack", "kernel", "networking", "dpkg", "rpm", "host", "date"}
+var plugins = []string{"openvswitch", "ovn_host", "ovn_central", "openshift_ovn", "microshift_ovn", "conntrack", "kernel", "networking", "dpkg", "rpm", "host", "date", OwnPlugin}
 
 // Wants reports whether a member may be read.
 func (Reader) Wants(name string) bool {

@@ -183,7 +183,7 @@ func TestMangle(t *testing.T) {
 		"/usr/sbin/ip -o addr":                                 "ip_-o_addr",
 		"ovs-vsctl -t 5 list interface":                        "ovs-vsctl_-t_5_list_interface",
 	} {
-		if got := mangle(cmd); got != want {
+		if got := Mangle(cmd); got != want {
 			t.Errorf("%s: %s, want %s", cmd, got, want)
 		}
 	}
