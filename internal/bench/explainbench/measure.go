@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/bench/dbcount"
 )
 
 // cost is the cost of one way to get an explained trace.
@@ -49,7 +51,7 @@ func (d *deployment) measure(ctx context.Context, s settings) (m measurement, er
 	logical := logicalFlow()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	sb, err := count(ctx, d.Dir, fmt.Sprintf("sb-%d", time.Now().UnixNano()), d.SB)
+	sb, err := dbcount.Listen(ctx, d.Dir, fmt.Sprintf("sb-%d", time.Now().UnixNano()), d.SB)
 	if err != nil {
 		return m, err
 	}
@@ -57,7 +59,7 @@ func (d *deployment) measure(ctx context.Context, s settings) (m measurement, er
 	if err := check("ovn-ct-trace", out, err, `"stage":`); err != nil {
 		return m, err
 	}
-	m.questions, m.read = sb.questions.Load(), sb.read.Load()
+	m.questions, m.read = sb.Questions.Load(), sb.Read.Load()
 	for i := range s.runs {
 		say("run %d of %d", i+1, s.runs)
 		c, out, err := d.timed(ctx, "", s.tool, "trace", "--sb", d.SB, "--nb", d.NB, "--ovs-rundir", d.Dir, "--timeout", "10m", "-o", "json", logical)

@@ -1,4 +1,5 @@
-package main
+// Package dbcount counts what programs ask a database and read of it.
+package dbcount
 
 import (
 	"context"
@@ -11,15 +12,17 @@ import (
 	"sync/atomic"
 )
 
-// counter stands in front of a database and counts what passes.
-type counter struct {
-	Remote    string // where it listens
-	questions atomic.Int64
-	read      atomic.Int64 // bytes of answers
+// Counter stands in front of a database and counts what passes.
+type Counter struct {
+	Remote      string       // where it listens
+	Questions   atomic.Int64 // transactions
+	Read        atomic.Int64 // bytes of answers
+	Connections atomic.Int64 // that were opened
 }
 
-// count listens in a folder in front of a database on a unix socket, until ctx ends.
-func count(ctx context.Context, dir, name, remote string) (*counter, error) {
+// Listen listens as a unix socket NAME in a folder in front of a database on a unix socket, until
+// ctx ends.
+func Listen(ctx context.Context, dir, name, remote string) (*Counter, error) {
 	to, ok := strings.CutPrefix(remote, "unix:")
 	if !ok {
 		return nil, fmt.Errorf("%s is not a unix socket", remote)
@@ -29,7 +32,7 @@ func count(ctx context.Context, dir, name, remote string) (*counter, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &counter{Remote: "unix:" + path}
+	c := &Counter{Remote: "unix:" + path}
 	context.AfterFunc(ctx, func() { l.Close() })
 	go func() {
 		for {
@@ -44,18 +47,19 @@ func count(ctx context.Context, dir, name, remote string) (*counter, error) {
 }
 
 // Write counts a part of an answer.
-func (c *counter) Write(b []byte) (int, error) {
-	c.read.Add(int64(len(b)))
+func (c *Counter) Write(b []byte) (int, error) {
+	c.Read.Add(int64(len(b)))
 	return len(b), nil
 }
 
-func (c *counter) pass(in net.Conn, to string) {
+func (c *Counter) pass(in net.Conn, to string) {
 	defer in.Close()
 	out, err := net.Dial("unix", to)
 	if err != nil {
 		return
 	}
 	defer out.Close()
+	c.Connections.Add(1)
 	go func() {
 		defer in.Close()
 		_, _ = io.Copy(io.MultiWriter(in, c), out)
@@ -69,7 +73,7 @@ func (c *counter) pass(in net.Conn, to string) {
 			return
 		}
 		if m.Method == "transact" {
-			c.questions.Add(1)
+			c.Questions.Add(1)
 		}
 	}
 }
