@@ -29,6 +29,16 @@ func (s *Store) Len() int { return len(s.at) }
 
 // Add appends a record. The error is that of the system, which has no memory.
 func (s *Store) Add(r *Record) error {
+	at, err := s.pack.Add(&r.Entry)
+	if err != nil {
+		return err
+	}
+	s.at, s.where = append(s.at, at), append(s.where, s.placeOf(r))
+	return nil
+}
+
+// placeOf returns the index of a record's zone in places.
+func (s *Store) placeOf(r *Record) uint32 {
 	p := place{r.Chassis, r.ZoneName, r.Entry.Zone}
 	n, ok := s.index[p]
 	if !ok {
@@ -39,12 +49,7 @@ func (s *Store) Add(r *Record) error {
 		s.index[p] = n
 		s.places = append(s.places, p)
 	}
-	at, err := s.pack.Add(&r.Entry)
-	if err != nil {
-		return err
-	}
-	s.at, s.where = append(s.at, at), append(s.where, n)
-	return nil
+	return n
 }
 
 // Record returns a record by its number: the first that was added is 0.

@@ -59,7 +59,7 @@ func Watch(ctx context.Context, zones Zones, nodes Nodes, chassis []*ovn.Chassis
 func newWatching(req Request) *watching {
 	return &watching{
 		req: req, in: make(chan arrival), names: map[zoneKey]string{}, ports: owners{},
-		records: map[place]connection.Record{}, flows: map[ctstate.Tuple]map[place]bool{}, gone: map[place]bool{},
+		gone: map[uint32]bool{},
 	}
 }
 
@@ -74,6 +74,7 @@ func (w *watching) watch(ctx context.Context, ready func(), out func(*Change) er
 	err := w.run(ctx, ready, out)
 	cancel()
 	following.Wait()
+	w.kept.Release()
 	return err
 }
 
@@ -92,11 +93,10 @@ type watching struct {
 
 	names   map[zoneKey]string
 	ports   owners
-	records map[place]connection.Record
-	flows   map[ctstate.Tuple]map[place]bool // entries by flow
+	kept    connection.Kept // the entries that are there
 	changed []Event
-	gone    map[place]bool // entries that go with the next report
-	ending  bool           // the next report is the last
+	gone    map[uint32]bool // of kept, those that go with the next report
+	ending  bool            // the next report is the last
 }
 
 // zoneKey is what ovn-controller wrote of a zone's owner, on a chassis of a database.
@@ -172,7 +172,7 @@ func (w *watching) collect(ctx context.Context, ready func(), out func(*Change) 
 					}
 				}
 			}
-			if len(w.records) > maxWatched {
+			if w.kept.Len() > maxWatched {
 				return fmt.Errorf("more than %d entries: watch fewer chassis (--chassis)", maxWatched)
 			}
 		case <-tick.C:
@@ -200,31 +200,40 @@ func (w *watching) event(ctx context.Context, c *Chassis, e *node.Event, out fun
 // read reads the table of a chassis: to know what is there when the watch begins, or what has
 // happened (report) while events were lost.
 func (w *watching) read(ctx context.Context, c *Chassis, report bool) error {
-	now := map[place]bool{}
+	var now []bool // by number in kept: it is in the table
 	_, err := c.lister.List(ctx, node.ListRequest{MaxDump: w.req.MaxDump}, func(batch []ctstate.Entry) error {
 		for _, e := range batch {
-			at := place{c.Name, e.Zone, e.Orig}
-			now[at] = true
 			kind, changed := node.EventNew, true
-			if old, known := w.records[at]; known && !w.gone[at] {
+			if n, known := w.kept.Find(c.Name, e.Zone, e.Orig); known && !w.gone[n] {
+				old := w.kept.Record(n)
 				kind, changed = node.Changed(&old.Entry, &e)
 			}
 			r := connection.Record{Chassis: c.Name, ZoneName: c.Zones[e.Zone], Entry: e}
 			if report && changed {
 				w.changed = append(w.changed, Event{kind, time.Now(), r})
 			}
-			delete(w.gone, at)
-			w.keep(at, r)
+			n, err := w.kept.Put(&r)
+			if err != nil {
+				return err
+			}
+			delete(w.gone, n)
+			for int(n) >= len(now) {
+				now = append(now, false)
+			}
+			now[n] = true
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for at, r := range w.records {
-		if at.chassis == c.Name && !now[at] && !w.gone[at] {
+	for n := range w.kept.All() {
+		if int(n) < len(now) && now[n] || w.gone[n] {
+			continue
+		}
+		if r := w.kept.Record(n); r.Chassis == c.Name {
 			w.changed = append(w.changed, Event{node.EventDestroy, time.Now(), r})
-			w.gone[at] = true
+			w.gone[n] = true
 		}
 	}
 	return nil
@@ -232,49 +241,24 @@ func (w *watching) read(ctx context.Context, c *Chassis, report bool) error {
 
 // take notes one event.
 func (w *watching) take(ctx context.Context, c *Chassis, e *node.Event) error {
-	at := place{c.Name, e.Entry.Zone, e.Entry.Orig}
 	zone, err := w.name(ctx, zoneKey{c.sb, e.ZoneName})
 	if err != nil {
 		return err
 	}
 	c.Zones[e.Entry.Zone] = zone // of a port that was bound later, too
 	r := connection.Record{Chassis: c.Name, ZoneName: zone, Entry: *e.Entry}
-	if e.Kind == node.EventDestroy {
-		// The event of a deletion has no state: the entry is shown as it was last known.
-		if known, ok := w.records[at]; ok {
-			r = known
-		}
-		w.gone[at] = true
-	} else {
-		delete(w.gone, at)
+	n, known := w.kept.Find(c.Name, e.Entry.Zone, e.Entry.Orig)
+	gone := e.Kind == node.EventDestroy
+	if gone && known {
+		r = w.kept.Record(n) // the event has no state: the entry is shown as it was last known
+	} else if n, err = w.kept.Put(&r); err != nil {
+		return err
 	}
-	w.keep(at, r)
+	if delete(w.gone, n); gone {
+		w.gone[n] = true
+	}
 	w.changed = append(w.changed, Event{e.Kind, e.Time, r})
 	return nil
-}
-
-func (w *watching) keep(at place, r connection.Record) {
-	if old, ok := w.records[at]; ok && old.Entry.Reply != r.Entry.Reply {
-		w.forget(at)
-	}
-	w.records[at] = r
-	for _, f := range flowsOf(&r.Entry) {
-		if w.flows[f] == nil {
-			w.flows[f] = map[place]bool{}
-		}
-		w.flows[f][at] = true
-	}
-}
-
-func (w *watching) forget(at place) {
-	r := w.records[at]
-	for _, f := range flowsOf(&r.Entry) {
-		delete(w.flows[f], at)
-		if len(w.flows[f]) == 0 {
-			delete(w.flows, f)
-		}
-	}
-	delete(w.records, at)
 }
 
 // report joins what has changed, and reports the connections that the filter selects.
@@ -282,25 +266,23 @@ func (w *watching) report(ctx context.Context, out func(*Change) error) error {
 	if len(w.changed) == 0 {
 		return nil
 	}
-	var all []connection.Record
-	seen := map[place]bool{}
-	var queue []place
-	visit := func(at place) {
-		if r, ok := w.records[at]; ok && !seen[at] {
-			seen[at] = true
-			all = append(all, r)
-			queue = append(queue, at)
+	var all []connection.Record // also the queue of those whose flows are followed
+	seen := map[uint32]bool{}
+	visit := func(n uint32) {
+		if !seen[n] {
+			seen[n] = true
+			all = append(all, w.kept.Record(n))
 		}
 	}
 	for _, e := range w.changed {
-		visit(placeOf(&e.Record))
+		if n, ok := w.kept.Find(e.Record.Chassis, e.Record.Entry.Zone, e.Record.Entry.Orig); ok {
+			visit(n)
+		}
 	}
-	for len(queue) > 0 {
-		r := w.records[queue[0]]
-		queue = queue[1:]
-		for _, f := range flowsOf(&r.Entry) {
-			for at := range w.flows[f] {
-				visit(at)
+	for i := 0; i < len(all); i++ {
+		for _, f := range flowsOf(&all[i].Entry) {
+			for n := range w.kept.Of(f) {
+				visit(n)
 			}
 		}
 	}
@@ -333,8 +315,8 @@ func (w *watching) report(ctx context.Context, out func(*Change) error) error {
 			return err
 		}
 	}
-	for at := range w.gone {
-		w.forget(at)
+	for n := range w.gone {
+		w.kept.Remove(n)
 	}
 	clear(w.gone)
 	return nil
