@@ -27,7 +27,7 @@ SEEDS ?= 200
 JOBS ?= 2
 LABCTL := bin/labctl
 
-.PHONY: docs all build labctl unit test live difftest difftest-long oracle campaign whatif-campaign coverage lint fuzz bench demo lab lab-up lab-down capture setup clean
+.PHONY: docs all build labctl unit test live difftest difftest-long oracle campaign offline-cuts whatif-campaign coverage lint fuzz bench demo lab lab-up lab-down capture setup clean
 
 all: build
 
@@ -73,6 +73,14 @@ FAULTS ?= 0
 KIND ?=
 campaign: setup build labctl
 	@$(ON) $(LABCTL) campaign -faults $(FAULTS) -seed $(SEED) -kinds '$(KIND)'
+
+# The files of archives of the lab (userspace datapath), each cut at CUTS places drawn by SEED, and dropped: no answer may differ from the live
+# one. FILES=RE chooses files. CT_TRACE_CUTS does the same with the archive of one chassis that the tests of internal/offline make.
+CUTS ?= 200
+FILES ?=
+offline-cuts: build labctl
+	CT_TRACE_LIVE=1 CT_TRACE_CUTS=$(CUTS) CT_TRACE_CUTS_SEED=$(SEED) $(GO) test ./internal/offline -run 'TestCut$$' -timeout 3h
+	@$(USERSPACE) $(LABCTL) cuts -places $(CUTS) -seed $(SEED) -files '$(FILES)'
 
 # N changes (default: each kind once), drawn by SEED, are predicted by what-if and then made in the lab under live connections, which must die or
 # go on as predicted; KIND=name draws from some kinds.

@@ -36,7 +36,7 @@ run() {
 }
 
 if [ -n "${OVS_CONF_DB:-}" ]; then
-	mkdir -p "$out/etc/openvswitch" && cp "$OVS_CONF_DB" "$out/etc/openvswitch/conf.db"
+	mkdir -p "$out/etc/openvswitch" && cp -p "$OVS_CONF_DB" "$out/etc/openvswitch/conf.db"
 	for c in "list interface" ${QUICK:+-} "list Open_vSwitch" "list bridge" "list datapath" "list-br" show; do
 		[ "$c" = - ] && break
 		run openvswitch "ovs-vsctl -t 5 $c"
@@ -52,7 +52,7 @@ if [ -n "${OVS_CONF_DB:-}" ]; then
 		done
 	done
 	for br in $("${enter[@]}" ovs-vsctl -t 5 list-br); do
-		for c in fdb/show ${QUICK:+-} mdb/show dpif/show-dp-features "bridge/dump-flows --offload-stats"; do
+		for c in fdb/show "bridge/dump-flows --offload-stats" ${QUICK:+-} mdb/show dpif/show-dp-features; do
 			[ "$c" = - ] && break
 			run openvswitch "ovs-appctl $c $br"
 		done
@@ -73,7 +73,7 @@ if [ -n "${OVS_CONF_DB:-}" ]; then
 	fi
 fi
 if [ -n "${OVN_NB_FILE:-}" ]; then
-	mkdir -p "$out/var/lib/ovn" && cp "$OVN_NB_FILE" "$out/var/lib/ovn/ovnnb_db.db" && cp "$OVN_SB_FILE" "$out/var/lib/ovn/ovnsb_db.db"
+	mkdir -p "$out/var/lib/ovn" && cp -p "$OVN_NB_FILE" "$out/var/lib/ovn/ovnnb_db.db" && cp -p "$OVN_SB_FILE" "$out/var/lib/ovn/ovnsb_db.db"
 	if [ -z "${QUICK:-}" ]; then
 		run ovn_central "ovn-nbctl --no-leader-only show"
 		run ovn_central "ovn-sbctl --no-leader-only show"

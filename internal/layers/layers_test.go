@@ -112,7 +112,7 @@ var allowed = map[string][]string{
 	"internal/lab/cases":    {"internal/lab", "internal/lab/probe"},
 	"internal/lab/campaign": {"internal/lab", "internal/lab/cases", "internal/lab/probe"},
 	"internal/lab/guest":    nil,
-	"internal/lab/labctl":   {"internal/bench/replay", "internal/kube/kubetest", "internal/lab", "internal/lab/campaign", "internal/lab/cases", "internal/lab/guest", "internal/lab/probe", "report", "engine", "internal/nodens", "internal/testenv/testca"},
+	"internal/lab/labctl":   {".", "internal/offline/cuts", "internal/bench/replay", "internal/kube/kubetest", "internal/lab", "internal/lab/campaign", "internal/lab/cases", "internal/lab/guest", "internal/lab/probe", "report", "engine", "internal/nodens", "internal/testenv/testca"},
 
 	"internal/bench":                 {anything},
 	"internal/bench/ctbench":         {anything},

@@ -202,6 +202,6 @@ func (r *reader) part(t *archive.Tree, name string) *rebuild.Part {
 	}
 	p := rebuild.FilePart(file)
 	p.Name = name
-	p.Cut = rebuild.TornDatabase(p)
+	p.Cut, _ = rebuild.TornDatabase(p)
 	return p
 }

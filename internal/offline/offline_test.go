@@ -214,12 +214,12 @@ func netdev(t *testing.T, conf string) string {
 	return out
 }
 
-// copyOf copies a folder without links.
+// copyOf copies a folder, with the times of its files.
 func copyOf(t *testing.T, folder string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "sosreport-hv1")
-	if err := os.CopyFS(to, os.DirFS(folder)); err != nil {
-		t.Fatal(err)
+	if out, err := exec.CommandContext(t.Context(), "cp", "-a", folder, to).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 	return to
 }

@@ -129,3 +129,35 @@ func (x *index) find(cmd string) (c command, ok bool) {
 	}
 	return c, false
 }
+
+// others returns the outputs of a command under other names than find's: those of other plugins.
+func (x *index) others(cmd string) []command {
+	own, _ := x.find(cmd)
+	var out []command
+	for _, f := range x.base[mangle(cmd)] {
+		if f != own.file && x.tree.Has(f) {
+			out = append(out, command{file: f})
+		}
+	}
+	return out
+}
+
+// ran reports whether the manifest has a file as the output of a command that has succeeded.
+func (x *index) ran(file string) bool {
+	for _, c := range x.exec {
+		if c.file == file {
+			return c.status == 0 && !c.truncated
+		}
+	}
+	return false
+}
+
+// ended returns when the last command of the manifest ended; zero if it does not say.
+func (x *index) ended() (at time.Time) {
+	for _, c := range x.exec {
+		if c.ended.After(at) {
+			at = c.ended
+		}
+	}
+	return at
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
@@ -17,10 +18,35 @@ type shape struct {
 	line   *regexp.Regexp // an item; others are not counted
 	bare   bool           // each line is an item, except the header
 	empty  bool           // an output without a line is one
+	table  *regexp.Regexp // the table that an item is in, if not 0; the items are in their order
+}
+
+// hiddenTable holds flows of Open vSwitch itself (TBL_INTERNAL).
+const hiddenTable = 254
+
+// end is where a dump of flows ends: its last table, and how many flows of it it has.
+type end struct{ table, flows int }
+
+// before reports whether a dump that ends here lacks something of one that ends at o.
+func (e end) before(o end) bool { return e.table < o.table || e.table == o.table && e.flows < o.flows }
+
+// add counts a line of a dump.
+func (e *end) add(table *regexp.Regexp, line []byte) {
+	n := 0
+	if m := table.FindSubmatch(line); m != nil {
+		n, _ = strconv.Atoi(string(m[1]))
+	}
+	switch {
+	case n == hiddenTable:
+	case n != e.table:
+		*e = end{n, 1}
+	default:
+		e.flows++
+	}
 }
 
 var (
-	flowShape  = shape{header: regexp.MustCompile(`^(NXST_FLOW|OFPST_FLOW) reply`), line: regexp.MustCompile(` actions=`)}
+	flowShape  = shape{header: regexp.MustCompile(`^(NXST_FLOW|OFPST_FLOW) reply`), line: regexp.MustCompile(` actions=`), table: regexp.MustCompile(`[ ,]table=(\d+),`)}
 	groupShape = shape{header: regexp.MustCompile(`^(NXST_GROUP_DESC|OFPST_GROUP_DESC) reply`), line: regexp.MustCompile(`^\s*group_id=`)}
 	meterShape = shape{header: regexp.MustCompile(`^OFPST_METER_CONFIG reply`), line: regexp.MustCompile(`^\s*meter=`)}
 	tlvShape   = shape{header: regexp.MustCompile(`^NXT_TLV_TABLE_REPLY`), line: regexp.MustCompile(`^\s*0x`)}
@@ -31,6 +57,8 @@ var (
 	connShape  = shape{line: regexp.MustCompile(`^[a-z0-9]+,orig=\(`), bare: true, empty: true}
 	rowShape   = shape{line: regexp.MustCompile(`^_uuid\s*:`), empty: true}
 	anyShape   = shape{}
+	// allShape is that of bridge/dump-flows: it has no header, and shows Open vSwitch's own flows too.
+	allShape = shape{line: regexp.MustCompile(`^(table_id=\d+, )?duration=.* priority=\d{1,5},`), table: regexp.MustCompile(`^table_id=(\d+),`)}
 )
 
 var (
@@ -42,40 +70,54 @@ var (
 
 // part returns what a command has printed, checked against the shape that its output has.
 func (r *reader) part(s shape, cmd string) *rebuild.Part {
+	p, _ := r.partEnd(s, cmd)
+	return p
+}
+
+// partEnd is part, and returns where a dump of flows ends.
+func (r *reader) partEnd(s shape, cmd string) (*rebuild.Part, end) {
 	c, ok := r.index.find(cmd)
 	if !ok {
-		return &rebuild.Part{Name: cmd, Missing: fmt.Sprintf("the archive has no output of %q", cmd)}
+		return &rebuild.Part{Name: cmd, Missing: fmt.Sprintf("the archive has no output of %q", cmd)}, end{}
 	}
+	return r.partOf(s, c)
+}
+
+// partOf returns a command's output as a part.
+func (r *reader) partOf(s shape, c command) (*rebuild.Part, end) {
 	p := r.file(c.file)
 	if p.Missing != "" {
-		return p
+		return p, end{}
 	}
 	switch {
 	case strings.HasSuffix(r.tree.Link(c.file), ".tailed") || strings.HasSuffix(c.file, ".tailed") || c.truncated:
 		p.Cut = "sos has kept only the end of " + c.file
 	}
-	r.check(p, s, c)
+	last := r.check(p, s, c)
 	if p.Missing == "" && !c.began.IsZero() {
 		r.taken(c.began, c.ended)
 	}
-	return p
+	return p, last
 }
 
-// check sets Missing and Cut from what a part holds.
-func (r *reader) check(p *rebuild.Part, s shape, c command) {
+// moreFlag is in the header of a reply that is not the last one of its dump (OFPMPF_REPLY_MORE).
+var moreFlag = []byte("flags=[more]")
+
+// check sets Missing and Cut from what a part holds, and returns where it ends.
+func (r *reader) check(p *rebuild.Part, s shape, c command) (last end) {
 	in, err := p.Open()
 	if err != nil {
 		p.Missing = err.Error()
-		return
+		return last
 	}
 	defer in.Close()
 	br := bufio.NewReaderSize(in, 256<<10)
-	first, whole, some := true, true, false
+	first, whole, some, expects := true, true, false, false
 	for {
 		line, more, err := wholeLine(br)
 		if err != nil && err != io.EOF {
 			p.Missing = fmt.Sprintf("%s: %v", p.Name, err)
-			return
+			return last
 		}
 		if len(line) > 0 {
 			some = true
@@ -89,8 +131,14 @@ func (r *reader) check(p *rebuild.Part, s shape, c command) {
 				first = false
 				r.first(p, s, c, line)
 				if p.Missing != "" {
-					return
+					return last
 				}
+			}
+			if s.header != nil && s.header.Match(line) {
+				expects = bytes.Contains(line, moreFlag)
+			}
+			if s.table != nil && s.line.Match(line) {
+				last.add(s.table, line)
 			}
 			if s.line != nil && s.line.Match(line) {
 				p.Count++
@@ -109,7 +157,10 @@ func (r *reader) check(p *rebuild.Part, s shape, c command) {
 		p.Missing = p.Name + " is empty"
 	case !whole && p.Cut == "":
 		p.Cut = p.Name + " ends in the middle of a line"
+	case expects && p.Cut == "":
+		p.Cut = p.Name + " ends before the last of the replies that it consists of"
 	}
+	return last
 }
 
 // first checks the first line of a part.

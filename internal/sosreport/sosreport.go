@@ -129,49 +129,12 @@ var openFlows = []string{"-O OpenFlow15 ", "-O OpenFlow14 ", "-O OpenFlow13 ", "
 // bridge returns what the report has of a bridge.
 func (r *reader) bridge(name string) *rebuild.Bridge {
 	return &rebuild.Bridge{
-		Flows:  r.fullest(flowShape, "dump-flows "+name, openFlows),
+		Flows:  r.flows(name),
 		Groups: r.fullest(groupShape, "dump-groups "+name, []string{"-O OpenFlow15 ", "", "-O OpenFlow10 ", "-O OpenFlow14 ", "-O OpenFlow13 ", "-O OpenFlow12 ", "-O OpenFlow11 "}),
 		Meters: r.fullest(meterShape, "dump-meters "+name, openFlows),
 		TLVs:   r.fullest(tlvShape, "dump-tlv-map "+name, openFlows),
 		MACs:   r.part(macShape, "ovs-appctl fdb/show "+name),
 	}
-}
-
-// fullest returns the output with the most items among those of one command in several versions of
-// OpenFlow. It is whole if it is so itself, and no other one has more: they were taken within
-// seconds, and one with fewer is taken for cut.
-func (r *reader) fullest(s shape, cmd string, versions []string) *rebuild.Part {
-	var best, absent *rebuild.Part
-	most := 0
-	for _, v := range versions {
-		p := r.part(s, "ovs-ofctl "+v+cmd)
-		if !p.There() {
-			// What is wrong with a file says more than that another one is not there.
-			if absent == nil || absent.Path == "" {
-				absent = p
-			}
-			continue
-		}
-		most = max(most, p.Count)
-		if best == nil || better(p, best) {
-			best = p
-		}
-	}
-	if best == nil {
-		return absent
-	}
-	if best.Count < most && best.Cut == "" {
-		best.Cut = fmt.Sprintf("%s has %d items, and another dump of them %d", best.Name, best.Count, most)
-	}
-	return best
-}
-
-// better reports whether p says more than q, which is of a version that says more.
-func better(p, q *rebuild.Part) bool {
-	if (p.Cut == "") != (q.Cut == "") {
-		return p.Cut == ""
-	}
-	return p.Count > q.Count
 }
 
 // conntrack returns the dump of a datapath's connections.
@@ -248,7 +211,7 @@ func (r *reader) database(base string) *rebuild.Part {
 			found = p
 			continue
 		}
-		p.Cut = rebuild.TornDatabase(p)
+		p.Cut = r.tornDatabase(p)
 		// Of several, as a node with two OVN installations has, the newest counts.
 		if found == nil || found.Missing != "" || r.tree.Modified(n).After(r.tree.Modified(found.Name)) {
 			found = p

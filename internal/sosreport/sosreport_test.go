@@ -2,10 +2,12 @@ package sosreport
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/archive"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
@@ -14,6 +16,13 @@ import (
 const (
 	flows5  = "OFPST_FLOW reply (OF1.5) (xid=0x2):\n cookie=0x1, duration=1s, table=0, n_packets=0, n_bytes=0, priority=1 actions=drop\n"
 	entries = "udp,orig=(src=10.0.0.3,dst=10.0.0.4,sport=53,dport=54),reply=(src=10.0.0.4,dst=10.0.0.3,sport=54,dport=53),id=2,zone=8,status=CONFIRMED\n"
+)
+
+// all5 is bridge/dump-flows of the flows of flows5; Open vSwitch's own are in table 254.
+const (
+	all5 = "duration=1s, n_packets=0, n_bytes=0, n_offload_packets=0, n_offload_bytes=0, priority=1,actions=drop\n" +
+		"table_id=254, duration=1s, n_packets=0, n_bytes=0, n_offload_packets=0, n_offload_bytes=0, priority=2,recirc_id=0,actions=drop\n"
+	allFile = "sos_commands/openvswitch/ovs-appctl_bridge.dump-flows_--offload-stats_br-int"
 )
 
 // report writes a sosreport of these files, and opens it. A content "-> X" is a link to X.
@@ -46,6 +55,11 @@ func report(t *testing.T, files map[string]string) *archive.Tree {
 	return tree
 }
 
+// flow5 is a line of a dump.
+func flow5(table int) string {
+	return fmt.Sprintf(" cookie=0x2, duration=1s, table=%d, n_packets=0, n_bytes=0, priority=1 actions=drop\n", table)
+}
+
 func read(t *testing.T, files map[string]string) *rebuild.Host {
 	t.Helper()
 	h, err := Reader{}.Read(report(t, files))
@@ -64,8 +78,17 @@ func TestLacks(t *testing.T) {
 		files map[string]string
 		want  string // in what the flows lack; empty if they are whole
 	}{
-		{"whole", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": flows5}, ""},
-		{"warned", map[string]string{ovs + "ovs-ofctl_dump-flows_br-int": "2026-11-29T18:14:40Z|00001|vconn|WARN|version\n" + flows5}, ""},
+		{"whole", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": flows5, allFile: all5}, ""},
+		{"alone", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": flows5}, "is the only dump"},
+		{"of two plugins", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow13_dump-flows_br-int": flows5, "sos_commands/ovn_host/ovs-ofctl_-O_OpenFlow13_dump-flows_br-int": flows5}, ""},
+		{"of two plugins, one shorter", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow13_dump-flows_br-int": flows5, "sos_commands/ovn_host/ovs-ofctl_-O_OpenFlow13_dump-flows_br-int": flows5 + flow5(7)}, "another dump of them"},
+		{"listed", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": flows5,
+			"sos_reports/manifest.json": `{"components":{"report":{"plugins":{"openvswitch":{"commands":[{"exec":"ovs-ofctl -O OpenFlow15 dump-flows br-int","filepath":"` + ovs + `ovs-ofctl_-O_OpenFlow15_dump-flows_br-int","return_code":0}]}}}}}`}, ""},
+		{"more replies", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": strings.Replace(flows5, "0x2):", "0x2): flags=[more]", 1), allFile: all5}, "before the last of the replies"},
+		{"two replies", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": strings.Replace(flows5, "0x2):", "0x2): flags=[more]", 1) + flows5, allFile: all5}, ""},
+		{"a later table is missing", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": flows5 + flow5(3), allFile: all5 + "table_id=9, " + all5[:104]}, "in table 3 with 1 flows of it"},
+		{"an earlier flow came between", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": flows5 + flow5(3), allFile: all5[:104] + all5[:104] + all5[:104] + "table_id=3, " + all5}, ""},
+		{"warned", map[string]string{allFile: all5, ovs + "ovs-ofctl_dump-flows_br-int": "2026-11-29T18:14:40Z|00001|vconn|WARN|version\n" + flows5}, ""},
 		{"absent", map[string]string{ovs + "ovs-ofctl_dump-flows_br-ex": flows5}, "has no output of"},
 		{"empty", map[string]string{ovs + "ovs-ofctl_dump-flows_br-int": ""}, "is empty"},
 		{"message", map[string]string{ovs + "ovs-ofctl_dump-flows_br-int": "ovs-ofctl: br-int is not a bridge or a socket\n"}, "error message instead: ovs-ofctl: br-int is not a bridge"},
@@ -156,6 +179,38 @@ func TestRefused(t *testing.T) {
 	h := read(t, map[string]string{"var/lib/ovn/ovnsb_db.db": "OVSDB JSON 20 da39\n{}"})
 	if notes := strings.Join(h.Notes, "; "); !strings.Contains(notes, "ovnsb_db.db ends in the middle") || strings.Contains(notes, "ovnnb_db.db") {
 		t.Errorf("a torn database and one that is not there: %q", notes)
+	}
+}
+
+// A database's file whose last record is from before its last change has lost its end. A time after
+// the collection is that of a copy.
+func TestOlder(t *testing.T) {
+	const record = `{"Bridge":{},"_date":1700000000000,"_comment":"x"}`
+	at := time.UnixMilli(1700000000000)
+	for _, c := range []struct {
+		changed time.Time
+		want    string
+	}{{at, ""}, {at.Add(time.Minute), "its end is missing"}, {at.Add(time.Hour), ""}} {
+		tree := report(t, map[string]string{
+			"etc/openvswitch/conf.db":   fmt.Sprintf("OVSDB JSON %d da39\n%s", len(record), record),
+			"sos_reports/manifest.json": fmt.Sprintf(`{"components":{"report":{"plugins":{"x":{"commands":[{"exec":"date","filepath":"x","end_time":%d}]}}}}}`, at.Unix()+600),
+		})
+		file := filepath.Join(tree.From, "etc/openvswitch/conf.db")
+		if err := os.Chtimes(file, c.changed, c.changed); err != nil {
+			t.Fatal(err)
+		}
+		tree, err := archive.Open(t.Context(), tree.From, nil, Reader{}.Wants, archive.DefaultLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tree.Close()
+		h, err := Reader{}.Read(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := h.Conf.Lacks(); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("changed %v: %q, want %q", c.changed, got, c.want)
+		}
 	}
 }
 

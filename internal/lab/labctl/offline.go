@@ -15,6 +15,15 @@ func cmdOffline(ctx context.Context, args []string) error {
 	return cmdOracle(ctx, append([]string{"-offline"}, args...))
 }
 
+// cmdCuts cuts the files of archives of the lab.
+func cmdCuts(ctx context.Context, args []string) error {
+	checkout, err := findCheckout()
+	if err != nil {
+		return err
+	}
+	return inside("cuts")(ctx, append([]string{"-script", filepath.Join(checkout, "scripts", "sosdump.sh")}, args...))
+}
+
 // archiver collects what sosreport would, with scripts/sosdump.sh.
 type archiver struct {
 	lab    *lab.Lab

@@ -39,6 +39,8 @@ type Run struct {
 	// Again is how many cuts of each file are asked although an equal archive was.
 	Again int
 	Log   func(format string, args ...any)
+	// Done is called after each file; nil is nothing.
+	Done func(folder, name string, n *Count)
 }
 
 // Count says what became of the cuts.
@@ -92,6 +94,9 @@ func (r *Run) Do(ctx context.Context) (*Count, error) {
 			c.count.Files++
 			if err := c.file(ctx, dir, name); err != nil {
 				return &c.count, err
+			}
+			if c.Done != nil {
+				c.Done(dir, name, &c.count)
 			}
 		}
 	}
