@@ -293,7 +293,7 @@ func (c *chassis) options(name string) node.Options {
 		Replica: &node.Replica{
 			Of: name, Datapaths: c.made.Datapaths, Kernel: h.Kernel, OVS: h.OVS, OVN: h.OVN,
 			Table: c.kept, Sysctls: h.Sysctls, Routes: text(h.Routes), At: h.Began, Notes: c.made.Notes,
-			RoutesLack: cmp.Or(h.Routes.Lacks(), h.Neighbours.Lacks()), Invented: rebuild.UnderlayBridge,
+			RoutesLack: cmp.Or(h.Routes.Lacks(), h.Neighbours.Lacks(), h.WaysLack), Invented: rebuild.UnderlayBridge,
 		},
 	}
 }

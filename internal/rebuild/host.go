@@ -70,6 +70,9 @@ type Host struct {
 	Bridge func(name string) *Bridge
 	// Routes and Neighbours are those of native tunnels: ovs/route/show and tnl/neigh/show.
 	Routes, Neighbours *Part
+	// WaysLack is why a route or neighbour that is in neither may be there nevertheless, although
+	// both look whole; empty if it is not.
+	WaysLack string
 	// Conntrack returns the dump of dpctl/dump-conntrack -m of a datapath, TYPE@NAME, and Fragments
 	// that of dpctl/ipf-get-status.
 	Conntrack, Fragments func(datapath string) *Part

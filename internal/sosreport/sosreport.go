@@ -106,11 +106,16 @@ func (r *reader) openvswitch() {
 	h.Bridge = r.bridge
 	h.Routes = r.part(routeShape, "ovs-appctl ovs/route/show")
 	h.Neighbours = r.firstOf(neighShape, "ovs-appctl tnl/arp/show", "ovs-appctl tnl/neigh/show")
+	h.WaysLack = onlyDump
 	h.Conntrack = r.conntrack
 	h.Fragments = func(dp string) *rebuild.Part { return r.part(anyShape, "ovs-appctl dpctl/ipf-get-status "+dp) }
 	h.Listed = r.part(listShape, "conntrack -L -o extended")
 	h.Sysctls = r.sysctls()
 }
+
+// onlyDump is why a missing route or neighbour is not certain: a dump that was cut at the end of a line
+// looks whole, for it has no end of its own, and nothing else in a report counts its lines.
+const onlyDump = "nothing else in the report than ovs/route/show and tnl/arp/show says that there is no route or neighbour"
 
 // firstOf returns the first of several commands' outputs that is there, else the last one's absence.
 func (r *reader) firstOf(s shape, cmds ...string) *rebuild.Part {

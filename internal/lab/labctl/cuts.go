@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	ovncttrace "github.com/ovn-ct-trace/ovn-ct-trace"
@@ -151,6 +152,7 @@ func answered(r *report.Report) cuts.Answer {
 			}
 		}
 	}
+	slices.Sort(text[1:]) // a flood has no order
 	a.Text = strings.Join(text, "; ")
 	return a
 }
