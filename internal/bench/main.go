@@ -63,7 +63,7 @@ type stage struct {
 
 func (b *bench) run(ctx context.Context, args []string) (err error) {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := fs.String("only", "", "the stages to run (regular expression): parsers, model, lookup, userspace, trace, explain, ovsdb")
+	only := fs.String("only", "", "the stages to run (regular expression): parsers, model, lookup, userspace, trace, explain, ovsdb, offline")
 	fs.IntVar(&b.entries, "entries", 1_000_000, "entries of the large conntrack tables")
 	fs.IntVar(&b.flows, "flows", 50_000, "logical flows of the generated deployment")
 	fs.IntVar(&b.growth, "growth", 10, "explain again with this many times the flows; 1: do not")
@@ -85,6 +85,7 @@ func (b *bench) run(ctx context.Context, args []string) (err error) {
 		{"userspace", "a trace on the userspace datapath against the dumps that it makes", b.userspace},
 		{"trace", "the demo's trace against its ofproto/trace calls, in the lab", b.trace},
 		{"explain", "an explained trace against ovn-detrace and ovn-trace", b.explain},
+		{"offline", "a trace from an archive of a large chassis", b.offline},
 		{"ovsdb", "answers of a large Southbound database against libovsdb's client", b.ovsdb},
 	}
 	began := time.Now()
@@ -220,6 +221,19 @@ func (b *bench) explain(ctx context.Context) error {
 		return err
 	}
 	return b.program(ctx, tool, "-flows", strconv.Itoa(b.flows), "-growth", strconv.Itoa(b.growth))
+}
+
+func (b *bench) offline(ctx context.Context) error {
+	for _, name := range []string{"ovsdb-server", "ovs-vswitchd", "ovs-ofctl", "ovn-northd", "ovn-controller"} {
+		if _, err := exec.LookPath(name); err != nil {
+			return fmt.Errorf("%w: %v", errSkip, err)
+		}
+	}
+	tool, err := b.build(ctx, "./internal/bench/explainbench")
+	if err != nil {
+		return err
+	}
+	return b.program(ctx, tool, "-flows", strconv.Itoa(b.flows), "-offline")
 }
 
 func (b *bench) ovsdb(ctx context.Context) error {

@@ -44,11 +44,13 @@ const vsOVNTrace = 20
 
 // settings are the command line.
 type settings struct {
-	flows  int
-	growth int
-	runs   int
-	tool   string
-	hold   bool
+	flows   int
+	growth  int
+	runs    int
+	offline bool
+	entries int
+	tool    string
+	hold    bool
 }
 
 func run(ctx context.Context, args []string) (met bool, err error) {
@@ -58,6 +60,8 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	fs.IntVar(&s.growth, "growth", 10, "measure again with this many times the flows; 1: do not")
 	fs.IntVar(&s.runs, "runs", 3, "repetitions, of which the best counts")
 	fs.StringVar(&s.tool, "tool", "", "the program to measure; built if empty")
+	fs.BoolVar(&s.offline, "offline", false, "measure a trace from an archive of the chassis instead")
+	fs.IntVar(&s.entries, "entries", 100_000, "connections in the archive")
 	fs.BoolVar(&s.hold, "hold", false, "keep the deployment running until interrupted")
 	if err := fs.Parse(args); err != nil {
 		return false, err
@@ -82,6 +86,16 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	}
 	defer d.Stop()
 
+	if s.offline {
+		// The chassis has the flows of all islands.
+		if err := d.vsctl(ctx, "set", "open", ".", "external-ids:ovn-monitor-all=true"); err != nil {
+			return false, err
+		}
+		if _, err := d.grow(ctx, s.flows); err != nil {
+			return false, err
+		}
+		return d.offline(ctx, s)
+	}
 	met = true
 	sizes := []int{s.flows}
 	if s.growth > 1 {
