@@ -28,19 +28,15 @@ import (
 
 // connFlags are the flags of conn.
 type connFlags struct {
+	listFlags
 	filter   string
-	chassis  []string
 	from, to string
 	states   []string
 	zones    []string
 	nat      string
 	summary  bool
 	watch    bool
-	limit    int
 }
-
-// defaultLimit bounds the entries that are read of each chassis.
-const defaultLimit = 200_000
 
 // connCmd lists live connections.
 func (a *app) connCmd() *cobra.Command {
@@ -71,7 +67,7 @@ func (a *app) connCmd() *cobra.Command {
 	c.addBundle(cmd)
 	explainFlags(cmd, "with --summary, all counts", largestListed)
 	fl := cmd.Flags()
-	fl.StringArrayVar(&f.chassis, "chassis", nil, "ask only this chassis, repeatable; * asks every one (else those on which the filter's addresses can be)")
+	f.listFlags.add(fl, "ask only this chassis, repeatable; * asks every one (else those on which the filter's addresses can be)", defaultLimit)
 	fl.StringVar(&f.from, "from", "", "client: a logical port or an address, before or after NAT")
 	fl.StringVar(&f.to, "to", "", "server: a logical port or an address, before or after NAT")
 	fl.StringSliceVar(&f.states, "state", nil, "state of at least one entry: ESTABLISHED, SYN_SENT, UNREPLIED, ...")
@@ -79,7 +75,6 @@ func (a *app) connCmd() *cobra.Command {
 	fl.StringVar(&f.nat, "nat", "", "what is translated: dnat, snat, any or none")
 	fl.BoolVar(&f.summary, "summary", false, "counts only: by state, zone, router, VIP, backend and address of source NAT")
 	fl.BoolVar(&f.watch, "watch", false, "print what happens to the connections, until interrupted or --timeout; with -o json, one object a line")
-	fl.IntVar(&f.limit, "limit", defaultLimit, "maximum number of entries that are read of a chassis; 0 for any")
 	return cmd
 }
 
@@ -113,10 +108,7 @@ func (f *connFlags) judge() (connection.Filter, error) {
 	if f.watch && f.summary {
 		return filter, usage.Errorf("", "--watch and --summary exclude each other")
 	}
-	if f.limit < 0 {
-		return filter, usage.Errorf("--limit 1000", "--limit %d is negative", f.limit)
-	}
-	return filter, nil
+	return filter, f.check()
 }
 
 // filterUsage marks the place of a fault in the filter.

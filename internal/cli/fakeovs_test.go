@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
 // fakeOVS serves a control socket from files, read anew for every call.
@@ -23,21 +25,12 @@ func fakeOVS(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := net.Listen("unix", filepath.Join(dir, fmt.Sprintf("ovs-vswitchd.%d.ctl", os.Getpid())))
 	ts.Check(err)
 	ts.Defer(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go answer(c, from)
-		}
-	}()
+	testenv.Accept(l, func(c net.Conn) { answer(c, from) })
 	ts.Setenv("FAKE_OVS", dir)
 }
 
 // answer implements ovs-vswitchd's protocol (lib/unixctl.c).
 func answer(c net.Conn, from string) {
-	defer c.Close()
 	dec, enc := json.NewDecoder(c), json.NewEncoder(c)
 	for {
 		var q struct {

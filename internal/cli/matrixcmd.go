@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,14 +89,12 @@ func (f *matrixFlags) check() error {
 		return usage.Errorf(example, "no questions are given: neither FILE nor --all")
 	case f.resume != "" && f.against != "":
 		return usage.Errorf("finish the run first", "--resume and --against exclude each other")
-	case f.limit < 0:
-		return usage.Errorf("--limit 1000", "--limit %d is negative", f.limit)
 	case f.inFlight < 1 || f.inFlight > 100:
 		return usage.Errorf("--in-flight 2", "--in-flight %d is not 1 to 100", f.inFlight)
 	case f.maxLoad < 1 || f.maxLoad > 100:
 		return usage.Errorf("--max-load 20", "--max-load %d is not 1 to 100", f.maxLoad)
 	}
-	return question.CheckExpect(f.expect)
+	return cmp.Or(checkLimit(f.limit), question.CheckExpect(f.expect))
 }
 
 // matrix checks the input, asks and prints.

@@ -21,9 +21,8 @@ import (
 
 // natFlags are the flags of nat.
 type natFlags struct {
+	listFlags
 	address netip.Addr // invalid: everything
-	chassis []string
-	limit   int
 }
 
 // natCmd compares NAT rules and load balancers with the live entries.
@@ -56,8 +55,7 @@ func (a *app) natCmd() *cobra.Command {
 	c.add(cmd)
 	c.addBundle(cmd)
 	explainFlags(cmd, noEffect, largestListed)
-	cmd.Flags().StringArrayVar(&f.chassis, "chassis", nil, "ask only this chassis, repeatable")
-	cmd.Flags().IntVar(&f.limit, "limit", defaultLimit, "maximum number of entries that are read of a chassis; 0 for any")
+	f.add(cmd.Flags(), "ask only this chassis, repeatable", defaultLimit)
 	return cmd
 }
 
@@ -65,8 +63,8 @@ func (a *app) nat(ctx context.Context, c *common, f *natFlags) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	if f.limit < 0 {
-		return usage.Errorf("--limit 1000", "--limit %d is negative", f.limit)
+	if err := f.check(); err != nil {
+		return err
 	}
 	return c.run(ctx, func(ctx context.Context, run *deployment.Run) error {
 		if run.NB == nil { // the rules are there

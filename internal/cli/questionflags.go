@@ -27,6 +27,11 @@ func (q *questionFlags) add(cmd *cobra.Command) {
 	f.StringVar(&q.Proto, "proto", "", "tcp, udp, icmp or sctp, where neither --to nor MICROFLOW says it")
 }
 
+// addClose adds the flag of the commands that play a session.
+func (q *questionFlags) addClose(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&q.Close, "close", "none", "how a TCP session ends: fin, rst or none")
+}
+
 // arguments sets MICROFLOW, and the datapath that may precede it, as with ovn-trace.
 func (q *questionFlags) arguments(args []string) {
 	if len(args) > 0 {

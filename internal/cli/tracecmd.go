@@ -11,49 +11,45 @@ import (
 
 // traceCmd traces one packet.
 func (a *app) traceCmd() *cobra.Command {
-	var c common
-	var q questionFlags
-	var overlay overlayFlags
-	cmd := &cobra.Command{
-		Use:   "trace [flags] [MICROFLOW]",
-		Short: "Trace one packet, end to end",
-		Example: `  ovn-ct-trace trace --from sw0-p1 --to 30.0.0.10:80/tcp
+	cmd, _ := a.questionCmd("trace", false)
+	cmd.Short = "Trace one packet, end to end"
+	cmd.Example = `  ovn-ct-trace trace --from sw0-p1 --to 30.0.0.10:80/tcp
   ovn-ct-trace trace 'inport == "sw0-p1" && eth.src == 50:54:00:00:00:03 && eth.dst == 00:00:00:00:ff:01 &&
-      ip4.src == 10.0.0.3 && ip4.dst == 20.0.0.4 && ip.ttl == 64 && tcp.src == 40000 && tcp.dst == 80'`,
-		Args: argCount(0, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			q.arguments(args)
-			return a.ask(cmd.Context(), &c, &q, &overlay, false)
-		},
-	}
-	c.add(cmd)
-	c.addBundle(cmd)
-	q.add(cmd)
-	overlay.add(cmd, "")
+      ip4.src == 10.0.0.3 && ip4.dst == 20.0.0.4 && ip.ttl == 64 && tcp.src == 40000 && tcp.dst == 80'`
 	return cmd
 }
 
 // sessionCmd plays a handshake.
 func (a *app) sessionCmd() *cobra.Command {
+	cmd, q := a.questionCmd("session", true)
+	cmd.Short = "Trace a handshake: each packet over the entries that those before it left"
+	cmd.Example = `  ovn-ct-trace session --from sw0-p1 --to 30.0.0.10:80/tcp`
+	q.addClose(cmd)
+	return cmd
+}
+
+// questionCmd makes the command that asks one question, of a packet or of the session that it begins.
+func (a *app) questionCmd(name string, session bool) (*cobra.Command, *questionFlags) {
 	var c common
 	var q questionFlags
 	var overlay overlayFlags
 	cmd := &cobra.Command{
-		Use:     "session [flags] [MICROFLOW]",
-		Short:   "Trace a handshake: each packet over the entries that those before it left",
-		Example: `  ovn-ct-trace session --from sw0-p1 --to 30.0.0.10:80/tcp`,
-		Args:    argCount(0, 2),
+		Use:  name + " [flags] [MICROFLOW]",
+		Args: argCount(0, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.arguments(args)
-			return a.ask(cmd.Context(), &c, &q, &overlay, true)
+			return a.ask(cmd.Context(), &c, &q, &overlay, session)
 		},
 	}
 	c.add(cmd)
 	c.addBundle(cmd)
 	q.add(cmd)
-	overlay.add(cmd, "overlay")
-	cmd.Flags().StringVar(&q.Close, "close", "none", "how a TCP session ends: fin, rst or none")
-	return cmd
+	commit := ""
+	if session {
+		commit = "overlay"
+	}
+	overlay.add(cmd, commit)
+	return cmd, &q
 }
 
 // ask checks the input, connects, and prints the answer. It closes what it opened and removes what

@@ -24,11 +24,10 @@ import (
 type whatIfFlags struct {
 	nbRun, down, moves []string
 	nbFile             string
-	chassis            []string
-	pairs              string
-	noLive, keep       bool
-	limit              int
-	q                  questionFlags
+	listFlags
+	pairs        string
+	noLive, keep bool
+	q            questionFlags
 }
 
 // whatIfCmd says what a change would do.
@@ -62,11 +61,10 @@ could not be reached or was not permitted; 4 not determined.`,
 	fl.StringVar(&f.nbFile, "nb-file", "", "file of a Northbound database that takes the place of the copied one")
 	fl.StringArrayVar(&f.down, "down", nil, "chassis that fails, repeatable")
 	fl.StringArrayVar(&f.moves, "gateway-moves", nil, "chassis whose gateways move to their next chassis, repeatable")
-	fl.StringArrayVar(&f.chassis, "chassis", nil, "copy only this chassis, and compare only its connections; repeatable")
+	f.listFlags.add(fl, "copy only this chassis, and compare only its connections; repeatable", 0)
 	fl.StringVar(&f.pairs, "pairs", "", "file of pairs to compare too, as of matrix: FROM TO[:PORT][/PROTO] a line; - is standard input")
 	fl.BoolVar(&f.noLive, "no-connections", false, "compare only the pairs, not the live connections")
 	fl.BoolVar(&f.keep, "keep", false, "leave the copy with its daemons")
-	fl.IntVar(&f.limit, "limit", 0, "read at most so many entries of a chassis; 0 for all")
 	fl.StringVar(&f.q.From, "from", "", "logical port of a pair to compare too")
 	fl.StringVar(&f.q.To, "to", "", "where it is sent: PORT, or IP[:PORT][/PROTO]")
 	fl.StringVar(&f.q.Proto, "proto", "", "tcp, udp, icmp or sctp, where --to does not say it")
@@ -146,8 +144,8 @@ func (a *app) whatIf(ctx context.Context, c *common, f *whatIfFlags) error {
 	if f.noLive && len(req.Pairs) == 0 {
 		return usage.Errorf("--from sw0-p1 --to 10.0.0.4:80/tcp, or --pairs FILE", "nothing is compared: --no-connections without a pair")
 	}
-	if f.limit < 0 {
-		return usage.Errorf("--limit 100000", "--limit %d is negative", f.limit)
+	if err := f.check(); err != nil {
+		return err
 	}
 	if req.Options, err = c.options(); err != nil {
 		return err

@@ -40,7 +40,7 @@ be reached or was not permitted; 4 not determined.`,
 	c.add(cmd)
 	c.addBundle(cmd)
 	q.add(cmd)
-	cmd.Flags().StringVar(&q.Close, "close", "none", "how a TCP session ends: fin, rst or none")
+	q.addClose(cmd)
 	cmd.Flags().BoolVar(&watch, "watch", false, "ask again until the answer changes, at most for --timeout; the first and the last answer are printed, of -o json the last")
 	cmd.Flags().Lookup("expect").Hidden = true // the answer is whether it arrives
 	return cmd

@@ -224,24 +224,10 @@ func serve(t testing.TB, reply func(w io.Writer)) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	path := filepath.Join(dir, "s")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				c.Read(make([]byte, 4096))
-				reply(c)
-			}()
-		}
-	}()
+	testenv.Unix(t, path, func(c net.Conn) {
+		c.Read(make([]byte, 4096))
+		reply(c)
+	})
 	return path
 }
 

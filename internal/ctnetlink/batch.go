@@ -37,27 +37,12 @@ func (t *Table) CreateAll(ctx context.Context, specs iter.Seq[Spec]) (n int, err
 			return err
 		}
 		out = out[:0]
-		for {
-			b, err := s.recv(ctx)
-			if err != nil {
-				return err
+		return s.messages(ctx, func(m message) (done bool, err error) {
+			if m.typ != nlmsgError {
+				return false, nil
 			}
-			for len(b) > 0 {
-				var m message
-				if m, b, err = split(b); err != nil {
-					return err
-				}
-				if m.typ != nlmsgError {
-					continue
-				}
-				if err := ackError("create", m); err != nil {
-					return err
-				}
-				if m.seq == seq {
-					return nil
-				}
-			}
-		}
+			return m.seq == seq, ackError("create", m)
+		})
 	}
 	for spec := range specs {
 		if err := spec.encode(&e, s.nextSeq(), nlmRequest|nlmCreate|nlmExcl); err != nil {

@@ -89,51 +89,33 @@ func (t *Table) dump(ctx context.Context, fam uint8, filter func(*encoder), visi
 	}
 	var rec Record
 	interrupted := false
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
+	return s.messages(ctx, func(m message) (done bool, err error) {
+		if m.seq != want {
+			return false, nil
 		}
-		b, err := s.recv(ctx)
-		if err != nil {
-			return err
-		}
-		for len(b) > 0 {
-			var m message
-			if m, b, err = split(b); err != nil {
-				return err
-			}
-			if m.seq != want {
-				continue
-			}
-			interrupted = interrupted || m.flags&nlmDumpIntr != 0
-			switch m.typ {
-			case nlmsgError:
-				if err := ackError("dump", m); err != nil {
-					return err
-				}
-			case nlmsgDone:
-				if len(m.body) >= 4 {
-					if n := int32(binary.NativeEndian.Uint32(m.body)); n < 0 {
-						return &Error{Op: "dump", Errno: unix.Errno(-n)}
-					}
-				}
-				if interrupted {
-					return ErrInterrupted
-				}
-				return nil
-			default:
-				if len(m.body) < nfgenHdr {
-					return fault("dump", len(m.body), "shorter than nfgenmsg")
-				}
-				if err := decodeRecord(m.body[nfgenHdr:], &rec); err != nil {
-					return err
-				}
-				if err := visit(&rec); err != nil {
-					return err
+		interrupted = interrupted || m.flags&nlmDumpIntr != 0
+		switch m.typ {
+		case nlmsgError:
+			return false, ackError("dump", m)
+		case nlmsgDone:
+			if len(m.body) >= 4 {
+				if n := int32(binary.NativeEndian.Uint32(m.body)); n < 0 {
+					return false, &Error{Op: "dump", Errno: unix.Errno(-n)}
 				}
 			}
+			if interrupted {
+				return false, ErrInterrupted
+			}
+			return true, nil
 		}
-	}
+		if len(m.body) < nfgenHdr {
+			return false, fault("dump", len(m.body), "shorter than nfgenmsg")
+		}
+		if err := decodeRecord(m.body[nfgenHdr:], &rec); err != nil {
+			return false, err
+		}
+		return false, visit(&rec)
+	})
 }
 
 // dialAgain opens another socket into the table's namespace.

@@ -1,6 +1,7 @@
 package ctnetlink
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -216,7 +217,24 @@ func (s *sock) execute(ctx context.Context, op string, msg []byte, each func(mes
 		return err
 	}
 	var eachErr error
+	return s.messages(ctx, func(m message) (done bool, err error) {
+		switch {
+		case m.seq != want:
+		case m.typ == nlmsgError:
+			return true, cmp.Or(ackError(op, m), eachErr)
+		case each != nil && eachErr == nil:
+			eachErr = each(m)
+		}
+		return false, nil
+	})
+}
+
+// messages receives, and calls yield for every message until it is done or returns an error.
+func (s *sock) messages(ctx context.Context, yield func(message) (done bool, err error)) error {
 	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		b, err := s.recv(ctx)
 		if err != nil {
 			return err
@@ -226,17 +244,8 @@ func (s *sock) execute(ctx context.Context, op string, msg []byte, each func(mes
 			if m, b, err = split(b); err != nil {
 				return err
 			}
-			if m.seq != want {
-				continue
-			}
-			if m.typ == nlmsgError {
-				if err := ackError(op, m); err != nil {
-					return err
-				}
-				return eachErr
-			}
-			if each != nil && eachErr == nil {
-				eachErr = each(m)
+			if done, err := yield(m); done || err != nil {
+				return err
 			}
 		}
 	}

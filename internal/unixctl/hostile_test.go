@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
 // FuzzReply checks that no reply of a daemon makes a call panic or never end.
@@ -85,22 +87,6 @@ func TestEndlessReply(t *testing.T) {
 func serveStream(t *testing.T, answer func(io.Writer)) string {
 	t.Helper()
 	path := t.TempDir() + "/d.ctl"
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				answer(c)
-			}()
-		}
-	}()
+	testenv.Unix(t, path, func(c net.Conn) { answer(c) })
 	return path
 }

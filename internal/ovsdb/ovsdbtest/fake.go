@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
 // Fake calls a function for each connection to a Unix socket, and returns the remote. It closes the
@@ -15,20 +17,7 @@ import (
 func Fake(t testing.TB, serve func(net.Conn)) string {
 	t.Helper()
 	path := filepath.Join(Dir(t), "fake.sock")
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { defer c.Close(); serve(c) }()
-		}
-	}()
+	testenv.Unix(t, path, serve)
 	return "unix:" + path
 }
 
