@@ -56,6 +56,7 @@ could not be reached or was not permitted; 4 not determined.`,
 		},
 	}
 	c.add(cmd)
+	c.addBundle(cmd)
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.nbRun, "nb-run", nil, "command of ovn-nbctl, repeatable; run on the copy")
 	fl.StringVar(&f.nbFile, "nb-file", "", "file of a Northbound database that takes the place of the copied one")
@@ -145,9 +146,6 @@ func (a *app) whatIf(ctx context.Context, c *common, f *whatIfFlags) error {
 		return usage.Errorf("--from sw0-p1 --to 10.0.0.4:80/tcp, or --pairs FILE", "nothing is compared: --no-connections without a pair")
 	}
 	if err := f.check(); err != nil {
-		return err
-	}
-	if req.Options, err = c.options(); err != nil {
 		return err
 	}
 	var out *report.WhatIfReport

@@ -61,11 +61,13 @@ func (n *Nodes) Named(c *ovn.Chassis) bool {
 // Given reports whether the options give a way to a chassis: an archive of it, a pod, the command for
 // all, or one of its own. Without one, only this machine's chassis is reached.
 func (n *Nodes) Given(c *ovn.Chassis) bool {
+	if _, copied := n.rooms[c.Name]; copied {
+		return true
+	}
 	if n.offline != nil {
 		return n.offline.Has(c.Name)
 	}
-	_, copied := n.rooms[c.Name]
-	return copied || n.cluster != nil || n.template != "" || n.Named(c)
+	return n.cluster != nil || n.template != "" || n.Named(c)
 }
 
 // Node reaches a chassis: in its own way, else by the command for all chassis, else as this machine
@@ -95,6 +97,9 @@ func (n *Nodes) opened(chassis string) node.Node {
 }
 
 func (n *Nodes) reach(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
+	if room, copied := n.rooms[c.Name]; copied {
+		return node.NewService(room), nil
+	}
 	if n.offline != nil {
 		return n.offline.Node(ctx, c.Name)
 	}
@@ -102,10 +107,7 @@ func (n *Nodes) reach(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
 	if !ok {
 		target, ok = n.targets[c.Hostname]
 	}
-	room, copied := n.rooms[c.Name]
 	switch {
-	case copied:
-		return node.NewService(room), nil
 	case ok:
 		return n.target(c, target)
 	case n.cluster != nil:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/explain"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 )
@@ -45,6 +46,18 @@ func (s *Shared) Run() *Run {
 	}
 	r.Publisher.Explainer = r.explainer
 	return r
+}
+
+// Copied opens a copy of the run's deployment: databases at other remotes, and chassis whose daemons
+// are in rooms. Other chassis are reached as in the run.
+func (r *Run) Copied(ctx context.Context, sb, nb string, rooms map[string]node.Options) (*Deployment, error) {
+	opt := r.shared.d.opt
+	opt.SB, opt.NB, opt.AnyMember = sb, nb, true
+	d, err := Open(ctx, opt)
+	if err == nil {
+		d.Rooms = rooms
+	}
+	return d, err
 }
 
 // Warn adds to the warnings of the run's answer, each once.

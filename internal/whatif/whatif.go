@@ -35,8 +35,6 @@ type Request struct {
 	NoConnections bool
 	MaxDump       int // as in node.TraceRequest
 	Limit         int // maximum number of entries of a chassis; 0: no limit
-	// Options reach the deployment; chassis that are not copied are reached by them.
-	Options deployment.Options
 	// Keep leaves the room with its daemons.
 	Keep bool
 	// Say is called with what is being done.
@@ -90,8 +88,11 @@ type task struct {
 	ends    map[*driver.Trace]report.WhatIfEnd // those that were made, of packets that do not arrive
 }
 
-// Run compares before and after. run is one of the live deployment, which is only read.
+// Run compares before and after. run is one of the live deployment, which is only read, or of archives.
 func Run(ctx context.Context, run *deployment.Run, req Request) (_ *report.WhatIfReport, err error) {
+	if run.NB == nil && run.NoNB != nil {
+		return nil, fmt.Errorf("what-if changes a copy of the Northbound database: %w", run.NoNB)
+	}
 	if run.NB == nil {
 		return nil, usage.Errorf("--nb REMOTES", "what-if changes a copy of the Northbound database, which was not reached")
 	}
@@ -290,18 +291,15 @@ func differences(real, ours map[string]string) error {
 
 // inCopy lets f use a run of the copy over entries by chassis.
 func (t *task) inCopy(ctx context.Context, entries map[string][]ctstate.Entry, f func(context.Context, *deployment.Run) error) (err error) {
-	opt := t.Options
-	opt.SB, opt.NB, opt.AnyMember = t.copied.SB.Remote, t.copied.NB.Remote, true
-	d, err := deployment.Open(ctx, opt)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
 	taken := map[string]*node.Taken{}
 	for name, info := range t.infos {
 		taken[name] = node.Take(info, t.health[name], entries[name], t.lacks[name])
 	}
-	d.Rooms = t.copied.Rooms(taken)
+	d, err := t.live.Copied(ctx, t.copied.SB.Remote, t.copied.NB.Remote, t.copied.Rooms(taken))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
 	run := d.Run()
 	defer func() {
 		if cerr := run.Close(ctx); err == nil {

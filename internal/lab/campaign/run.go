@@ -20,6 +20,9 @@ type Runner struct {
 	Probe *probe.Runner
 	Tool  string    // the built command; "" only injects, and checks that each fault shows
 	Out   io.Writer // progress and results
+	// Archive collects what sosreport would, and returns the paths for --bundle. what-if is then also
+	// asked of them, and must answer the same; nil: it is not.
+	Archive func(ctx context.Context, zone string) ([]string, error)
 
 	sport int
 	took  []float64 // seconds of each answer of why

@@ -278,8 +278,8 @@ func arrivals(real *probe.Reality) string {
 // WhatIfAnswer is what the tool says of a change.
 type WhatIfAnswer struct {
 	Counts struct {
-		Connections struct{ Compared int } `json:"connections"`
-		Closing     int                    `json:"closing"`
+		Connections struct{ Compared, Dies, Revives, Moves, Unknown, Broken int } `json:"connections"`
+		Closing     int                                                           `json:"closing"`
 	} `json:"counts"`
 	Connections []struct {
 		Fate     string `json:"fate"`
@@ -298,13 +298,36 @@ type WhatIfAnswer struct {
 		} `json:"before"`
 	} `json:"connections"`
 	Warnings []string `json:"warnings"`
+
+	offline string // how the answer from archives differs; empty if it does not
 }
 
 // askWhatIf lets the tool predict the change that flags name.
 func (r *Runner) askWhatIf(ctx context.Context, flags []string) (*WhatIfAnswer, error) {
 	z := r.Lab.Topo.Zone("")
-	argv := append([]string{"what-if", "-o", "json", "--timeout", toolTimeout.String(), "--sb", z.SB(), "--nb", z.NB()}, r.Lab.Topo.NodeFlags(r.Tool)...)
-	argv = append(argv, flags...)
+	live, err := r.whatIf(ctx, append([]string{"--sb", z.SB(), "--nb", z.NB()}, r.Lab.Topo.NodeFlags(r.Tool)...), flags)
+	if err != nil || r.Archive == nil {
+		return live, err
+	}
+	paths, err := r.Archive(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	var of []string
+	for _, p := range paths {
+		of = append(of, "--bundle", p)
+	}
+	kept, err := r.whatIf(ctx, of, flags)
+	if err != nil {
+		return nil, fmt.Errorf("from archives: %w", err)
+	}
+	live.offline = live.differs(kept)
+	return live, nil
+}
+
+// whatIf asks one deployment.
+func (r *Runner) whatIf(ctx context.Context, deployment, change []string) (*WhatIfAnswer, error) {
+	argv := slices.Concat([]string{"what-if", "-o", "json", "--timeout", toolTimeout.String()}, deployment, change)
 	ctx, cancel := context.WithTimeout(ctx, toolTimeout+30*time.Second)
 	defer cancel()
 	run, err := r.Lab.RunTool(ctx, r.Tool, argv...)
@@ -316,6 +339,20 @@ func (r *Runner) askWhatIf(ctx context.Context, flags []string) (*WhatIfAnswer, 
 		return nil, fmt.Errorf("what-if: %w", err)
 	}
 	return a, nil
+}
+
+// differs returns how another answer about the same differs: in the number of connections compared,
+// or in the fate of one; empty if it does not.
+func (a *WhatIfAnswer) differs(other *WhatIfAnswer) string {
+	if a.Counts.Connections != other.Counts.Connections {
+		return fmt.Sprintf("%+v, live %+v", other.Counts.Connections, a.Counts.Connections)
+	}
+	for i, c := range a.Connections {
+		if o := other.Connections[i]; o.Fate != c.Fate || o.Original != c.Original || o.After != c.After {
+			return fmt.Sprintf("%+v, live %+v", o, c)
+		}
+	}
+	return ""
 }
 
 // fate returns what the tool says of a connection: dies, moves, unknown, or goes-on if it lists no
@@ -340,6 +377,10 @@ func (r *Runner) compareTalks(ctx context.Context, talks []*talk, a *WhatIfAnswe
 	if n := a.unseen(len(talks)); n > 0 {
 		score.Wrong += n
 		lines = append(lines, fmt.Sprintf("%d of %d live connections were not compared; %d were left out as closed", n, len(talks), a.Counts.Closing))
+	}
+	if a.offline != "" {
+		score.Wrong++
+		lines = append(lines, "from archives: "+a.offline)
 	}
 	for i, t := range talks {
 		after, err := r.speak(ctx, t)

@@ -40,7 +40,7 @@ func commands() []command {
 		{"privileges", "run commands whose node side is not root, or root without capabilities", inside("privileges")},
 		{"serve", "run node serve on every chassis, and cases, refusals and a graceful end through it: serve [-case RE]", inside("serve")},
 		{"nat", "run the tool's nat after healthy traffic and after faults: nat [-each N] [-case NAME]", inside("nat")},
-		{"whatif", "let the tool predict changes, make them under live connections, and compare: whatif [-changes N] [-seed S] [-kinds RE]", inside("whatif")},
+		{"whatif", "let the tool predict changes, make them under live connections, and compare: whatif [-changes N] [-seed S] [-kinds RE] [-offline]", inside("whatif")},
 		{"nodes", "ask over chassis where the tool is not installed, by --push and --kube, and over one that does not answer", inside("nodes")},
 		{"zones", "in a lab of one zone a node: ask conn, nat, doctor and why about a connection between zones", inside("zones")},
 		{"shell", "a shell in the lab", cmdShell},

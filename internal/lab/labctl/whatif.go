@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 
@@ -16,6 +18,7 @@ type whatIfFlags struct {
 	changes int
 	seed    uint64
 	kinds   string
+	offline bool
 }
 
 func (w *whatIfFlags) parse(args []string) error {
@@ -23,6 +26,7 @@ func (w *whatIfFlags) parse(args []string) error {
 	fs.IntVar(&w.changes, "changes", 0, "number of changes to make; 0: each kind once")
 	fs.Uint64Var(&w.seed, "seed", 1, "seed of what is drawn")
 	fs.StringVar(&w.kinds, "kinds", "", "kinds to draw from (regular expression)")
+	fs.BoolVar(&w.offline, "offline", false, "also ask archives in the shape of sosreports: the answer must be the same")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}
@@ -49,6 +53,11 @@ func cmdInsideWhatIf(ctx context.Context, args []string) error {
 	}
 	defer done()
 	r.Tool = builtTool
+	if w.offline {
+		a := &archiver{lab: r.Lab, script: filepath.Join("scripts", "sosdump.sh"), dir: "/run/ctlab-sos"}
+		defer os.RemoveAll(a.dir)
+		r.Archive = a.collect
+	}
 	if w.changes == 0 {
 		w.changes = len(kinds)
 	}
