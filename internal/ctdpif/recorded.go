@@ -14,10 +14,12 @@ import (
 )
 
 // Recorded is the Streamer of a table whose dump (dpctl/dump-conntrack -m) was kept as text. It reads
-// the text once, and keeps it by zone. Its list of commands is empty.
+// the text once, and keeps it by zone. Its list of commands has the kept ones.
 type Recorded struct {
 	// Open opens the text; nil for an empty table.
 	Open func() (io.ReadCloser, error)
+	// Expected opens the text of dpctl/dump-conntrack-exp; nil if there is none.
+	Expected func() (io.ReadCloser, error)
 
 	once   sync.Once
 	zones  map[uint16][]byte
@@ -28,7 +30,13 @@ type Recorded struct {
 
 // Stream returns the lines of the zone that the arguments name, or all lines.
 func (r *Recorded) Stream(_ context.Context, method string, args ...string) (io.ReadCloser, error) {
-	if method != "dpctl/dump-conntrack" {
+	switch {
+	case method == "list-commands" && r.Expected != nil:
+		return io.NopCloser(strings.NewReader("  dpctl/dump-conntrack-exp\n")), nil
+	case method == "dpctl/dump-conntrack-exp" && r.Expected != nil:
+		exp := &Recorded{Open: r.Expected} // the lines have the form of connections
+		return exp.Stream(context.Background(), "dpctl/dump-conntrack", args...)
+	case method != "dpctl/dump-conntrack":
 		return io.NopCloser(strings.NewReader("")), nil
 	}
 	r.once.Do(r.read)

@@ -88,6 +88,9 @@ func intoInt(to *int) func(string) bool {
 	}
 }
 
+// ParseLimits reads the answer of dpctl/ct-get-limits.
+func ParseLimits(text string) (Limits, bool) { return parseLimits(text) }
+
 // parseLimits parses "default limit=N", then lines "zone=N,limit=N,count=N"
 // (ct_dpif_format_zone_limits).
 func parseLimits(text string) (l Limits, ok bool) {

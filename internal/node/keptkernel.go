@@ -17,7 +17,7 @@ import (
 // first look-up. It is safe for concurrent use.
 type keptKernel struct {
 	of     string
-	dump   *ctdpif.Recorded
+	kept   *Kept
 	listed *ctlist.List // nil without
 	lacks  string       // why dump may lack entries
 
@@ -63,7 +63,7 @@ func (k *keptKernel) zone(ctx context.Context, id uint16) (*keptZone, error) {
 // all reads the entries of one zone, or of every zone if id is nil. It yields errors as ctdpif.Scan
 // does.
 func (k *keptKernel) all(ctx context.Context, id *uint16) iter.Seq2[ctstate.Entry, error] {
-	return ctdpif.New(k.dump, "").AllKernel(ctx, id)
+	return k.kept.all(ctx, true, id)
 }
 
 // Lookup implements ctstate.Table.

@@ -238,11 +238,7 @@ func (l *listing) userspace(ctx context.Context, t *ctdpif.Table) error {
 // kept reads what was kept of a table.
 func (l *listing) kept(ctx context.Context, k *Kept, kernel bool) error {
 	l.out.Lacks = k.Lacks
-	t := ctdpif.New(k.dump(), "")
-	if kernel {
-		return l.readable(t.AllKernel(ctx, nil))
-	}
-	return l.readable(t.All(ctx, nil))
+	return l.readable(k.all(ctx, kernel, nil))
 }
 
 // readable takes the entries of a text, and counts the lines that cannot be read.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -49,6 +50,11 @@ type Kept struct {
 	Lacks string
 	// Listed is what conntrack -L has listed of a kernel's table; nil without.
 	Listed *ctlist.List
+	// Entries opens the connections in the form of EntriesFile, in the place of Dump; nil without.
+	Entries func() (io.ReadCloser, error)
+	// Asked returns what ovs-vswitchd has answered to a command about the datapath; nil: nothing was
+	// kept.
+	Asked func(method string) (text string, ok bool)
 	// Fragments is the text of dpctl/ipf-get-status; empty if unknown.
 	Fragments string
 }
@@ -135,6 +141,14 @@ func (k *Kept) dump() *ctdpif.Recorded {
 	return k.Dump
 }
 
+// asked returns the kept answer to a command.
+func (k *Kept) asked(method string) (string, bool) {
+	if k.Asked == nil {
+		return "", false
+	}
+	return k.Asked(method)
+}
+
 // NotCollectedError reports a look-up that a kept table cannot answer.
 type NotCollectedError struct{ Of, Why string }
 
@@ -162,7 +176,13 @@ func (r *Replica) userspace(s *Service, dp string) (ctstate.Table, ctstate.Track
 type settings struct{ k *Kept }
 
 // Call answers one of the questions of ctdpif.ReadSettings.
-func (c settings) Call(_ context.Context, method string, _ ...string) (string, error) {
+func (c settings) Call(_ context.Context, method string, args ...string) (string, error) {
+	if text, ok := c.k.asked(method); ok {
+		if len(args) > 1 { // of one zone
+			return "", errZoneCount
+		}
+		return text, nil
+	}
 	switch method {
 	case "dpctl/ct-get-nconns":
 		n, err := c.k.dump().Count()
@@ -181,6 +201,9 @@ func (c settings) Call(_ context.Context, method string, _ ...string) (string, e
 	}
 	return "", errReplica
 }
+
+// errZoneCount reports a zone under the default limit, whose connections only a live datapath counts.
+var errZoneCount = errors.New("not collected: how many connections count against the zone's default limit")
 
 // table is what a kept table can do.
 type table interface {
@@ -237,7 +260,12 @@ func (r *Replica) kernel(dp string) (ctstate.Table, ctstate.Tracker) {
 	set := ctnetlink.SettingsOf(r.Sysctls)
 	model(k, &set)
 	kept := r.kept(dp)
-	var t table = &keptKernel{of: r.Of, dump: kept.dump(), listed: kept.Listed, lacks: kept.Lacks, zones: map[uint16]*keptZone{}}
+	if text, ok := kept.asked("dpctl/ct-get-limits"); ok {
+		if l, ok := ctdpif.ParseLimits(text); ok {
+			k.ZoneLimits = l.Zones
+		}
+	}
+	var t table = &keptKernel{of: r.Of, kept: kept, listed: kept.Listed, lacks: kept.Lacks, zones: map[uint16]*keptZone{}}
 	if kept.Lacks != "" {
 		t = lackingKernel{lacking{t, r.Of, kept.Lacks}}
 	}
@@ -248,7 +276,7 @@ func (r *Replica) kernel(dp string) (ctstate.Table, ctstate.Tracker) {
 func (r *Replica) health(info *Info) (*Health, error) {
 	h := &Health{Time: time.Now()} // its clock is not known: no difference
 	k := r.kept(info.backerOf(info.Bridge))
-	n, err := k.dump().Count()
+	n, err := k.count()
 	if err != nil {
 		return nil, err
 	}

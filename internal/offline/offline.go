@@ -35,6 +35,8 @@ type Deployment struct {
 	zones []zone
 	notes []string
 
+	failed map[string]string // chassis that were not collected, with the reason
+
 	mu      sync.Mutex
 	chassis map[string]*chassis
 }
@@ -171,6 +173,7 @@ func (d *Deployment) confs(ctx context.Context, hosts []*rebuild.Host) error {
 	g.SetLimit(4)
 	for i, h := range hosts {
 		d.notes = append(d.notes, h.Notes...)
+		d.notFound(h)
 		if h.Conf == nil || h.Conf.Missing != "" {
 			continue
 		}
@@ -261,6 +264,9 @@ func (d *Deployment) Node(ctx context.Context, name string) (node.Node, error) {
 	d.mu.Lock()
 	c := d.chassis[name]
 	d.mu.Unlock()
+	if why := d.failed[name]; c == nil && why != "" {
+		return nil, &node.Error{Node: name, Op: "rebuild", Err: fmt.Errorf("not collected: %s", why), Hint: "collect it again, or give its report too: --bundle, repeated"}
+	}
 	if c == nil {
 		return nil, &node.Error{Node: name, Op: "rebuild", Err: errNotGiven, Hint: "give its report too: --bundle, repeated"}
 	}
@@ -343,6 +349,7 @@ func (c *chassis) kept(dp string) *node.Kept {
 	if p.There() {
 		k.Dump = &ctdpif.Recorded{Open: p.Open}
 	}
+	own(h, dp, k)
 	if c.tables == nil {
 		c.tables = map[string]*node.Kept{}
 	}

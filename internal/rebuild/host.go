@@ -76,6 +76,10 @@ type Host struct {
 	// Conntrack returns the dump of dpctl/dump-conntrack -m of a datapath, TYPE@NAME, and Fragments
 	// that of dpctl/ipf-get-status.
 	Conntrack, Fragments func(datapath string) *Part
+	// Entries returns the kernel's connections as this tool's own bundle has them, for a datapath, and
+	// Asked what ovs-vswitchd has answered to a command about a datapath; nil is nothing.
+	Entries func(datapath string) *Part
+	Asked   func(method, datapath string) *Part
 	// Listed is conntrack -L -o extended of the host's own namespace.
 	Listed *Part
 	// Sysctls are by name, as in net.netfilter.nf_conntrack_max.
@@ -86,6 +90,9 @@ type Host struct {
 	// Whole is set where these databases are all that is known of their own chassis: their flows are
 	// those that an ovn-controller makes of them.
 	Whole bool
+
+	// Failed are the chassis that could not be collected with this host, with the reason.
+	Failed map[string]string
 
 	// Notes are remarks of the reader: what it has refused.
 	Notes []string

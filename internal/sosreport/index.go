@@ -26,6 +26,7 @@ type index struct {
 	tree *archive.Tree
 	exec map[string]command // of the manifest
 	base map[string][]string
+	own  *Own // nil: sos has made it
 }
 
 // maxManifest is the largest manifest that is read, in bytes.
@@ -59,10 +60,12 @@ func newIndex(t *archive.Tree) *index {
 				} `json:"plugins"`
 			} `json:"report"`
 		} `json:"components"`
+		Own *Own `json:"ovn_ct_trace"`
 	}
 	if err := json.NewDecoder(io.LimitReader(f, maxManifest)).Decode(&m); err != nil {
 		return x // a broken manifest is none: the names of the files remain
 	}
+	x.own = m.Own
 	for _, p := range m.Components.Report.Plugins {
 		for _, c := range p.Commands {
 			if c.Filepath == "" {
@@ -134,7 +137,7 @@ func (x *index) find(cmd string) (c command, ok bool) {
 func (x *index) others(cmd string) []command {
 	own, _ := x.find(cmd)
 	var out []command
-	for _, f := range x.base[mangle(cmd)] {
+	for _, f := range x.base[Mangle(cmd)] {
 		if f != own.file && x.tree.Has(f) {
 			out = append(out, command{file: f})
 		}

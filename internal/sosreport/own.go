@@ -1,5 +1,11 @@
 package sosreport
 
+import (
+	"cmp"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
+)
+
 // OwnPlugin is the folder of what only this tool's own bundles have, in the place of a plugin's.
 const OwnPlugin = "ovn_ct_trace"
 
@@ -21,4 +27,31 @@ type Own struct {
 	Failed map[string]string `json:"failed,omitempty"`
 	// Lacks says why something may be missing in files, by their names.
 	Lacks map[string]string `json:"lacks,omitempty"`
+}
+
+// lacks returns why something may be missing in a file; empty if nothing is known to be.
+func (o *Own) lacks(file string) string {
+	if o == nil {
+		return ""
+	}
+	return o.Lacks[file]
+}
+
+// own takes from this tool's own bundle what sosreport does not have.
+func (r *reader) own() {
+	o := r.index.own
+	if o == nil {
+		return
+	}
+	h := r.host
+	h.OVS, h.OVN, h.Kernel = cmp.Or(o.OVS, h.OVS), cmp.Or(o.OVN, h.OVN), cmp.Or(o.Kernel, h.Kernel)
+	h.Failed = o.Failed
+	h.Entries = func(dp string) *rebuild.Part { return r.part(entryShape, "entries "+dp) }
+	h.Asked = func(method, dp string) *rebuild.Part {
+		shape := anyShape
+		if method == "dpctl/dump-conntrack-exp" {
+			shape = connShape
+		}
+		return r.part(shape, "ovs-appctl "+method+" "+dp)
+	}
 }

@@ -56,6 +56,7 @@ var (
 	listShape  = shape{line: regexp.MustCompile(`^ipv[46]\s`), empty: true}
 	connShape  = shape{line: regexp.MustCompile(`^[a-z0-9]+,orig=\(`), bare: true, empty: true}
 	rowShape   = shape{line: regexp.MustCompile(`^_uuid\s*:`), empty: true}
+	entryShape = shape{line: regexp.MustCompile(`^\d+ \{`), bare: true, empty: true}
 	anyShape   = shape{}
 	// allShape is that of bridge/dump-flows: it has no header, and shows Open vSwitch's own flows too.
 	allShape = shape{line: regexp.MustCompile(`^(table_id=\d+, )?duration=.* priority=\d{1,5},`), table: regexp.MustCompile(`^table_id=(\d+),`)}
@@ -92,6 +93,9 @@ func (r *reader) partOf(s shape, c command) (*rebuild.Part, end) {
 	switch {
 	case strings.HasSuffix(r.tree.Link(c.file), ".tailed") || strings.HasSuffix(c.file, ".tailed") || c.truncated:
 		p.Cut = "sos has kept only the end of " + c.file
+	}
+	if why := r.index.own.lacks(c.file); why != "" && p.Cut == "" {
+		p.Cut = c.file + ": " + why
 	}
 	last := r.check(p, s, c)
 	if p.Missing == "" && !c.began.IsZero() {

@@ -78,6 +78,7 @@ func (Reader) Read(t *archive.Tree) (*rebuild.Host, error) {
 	h.Hostname = r.hostname()
 	h.Kernel = r.kernel()
 	h.OVS, h.OVN = r.versions()
+	r.own()
 	h.Conf = r.database("conf.db")
 	h.NB, h.SB = r.database("ovnnb_db.db"), r.database("ovnsb_db.db")
 	if h.Conf.Missing == "" {
@@ -144,6 +145,9 @@ func (r *reader) bridge(name string) *rebuild.Bridge {
 
 // conntrack returns the dump of a datapath's connections.
 func (r *reader) conntrack(dp string) *rebuild.Part {
+	if r.index.own != nil {
+		return r.part(connShape, "ovs-appctl dpctl/dump-conntrack -m -s "+dp)
+	}
 	p := r.part(connShape, "ovs-appctl dpctl/dump-conntrack -m "+dp)
 	if !p.There() || p.Cut != "" {
 		return p

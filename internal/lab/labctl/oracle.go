@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,8 +29,13 @@ func cmdCases(ctx context.Context, args []string) error {
 	seed := fs.Uint64("seed", 1, "seed of the random cases")
 	settle := fs.Duration("settle", 0, "a packet has ended when no frame was seen for this time; 0: depends on the datapath")
 	offline := fs.String("offline", "", "also predict from archives that this script collects (scripts/sosdump.sh)")
+	archives := fs.String("archives", "", "kinds of archives for -offline (regular expression)")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
+	}
+	kinds, err := regexp.Compile(*archives)
+	if err != nil {
+		return err
 	}
 	re, err := regexp.Compile(*pattern)
 	if err != nil {
@@ -50,7 +56,10 @@ func cmdCases(ctx context.Context, args []string) error {
 	if *offline != "" {
 		a := &archiver{lab: l, script: *offline, dir: "/run/ctlab-sos"}
 		defer os.RemoveAll(a.dir)
-		r.Archive = a.collect
+		b := &bundler{lab: l, tool: *tool, file: "/run/ctlab-bundle.tar.zst"}
+		defer os.Remove(b.file)
+		r.Archives = []probe.Archive{{Kind: "sosreport", Collect: a.collect}, {Kind: "bundle", Collect: b.collect}}
+		r.Archives = slices.DeleteFunc(r.Archives, func(x probe.Archive) bool { return !kinds.MatchString(x.Kind) })
 	}
 	if err := r.Open(ctx); err != nil {
 		return err

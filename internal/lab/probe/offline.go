@@ -8,10 +8,27 @@ import (
 	"strings"
 )
 
-// offline asks the question again from an archive. The answer must be the live one in every part
-// that the probe reads, or unknown.
+// Archive is a kind of archive.
+type Archive struct {
+	Kind string // for messages
+	// Collect returns the paths for --bundle, those of a zone's databases first.
+	Collect func(ctx context.Context, zone string) ([]string, error)
+}
+
+// offline asks the question again from each kind of archive.
 func (r *Runner) offline(ctx context.Context, live *Prediction, zone, command string, args []string) error {
-	paths, err := r.Archive(ctx, zone)
+	for _, archive := range r.Archives {
+		if err := r.from(ctx, archive, live, zone, command, args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// from asks the question again from an archive. The answer must be the live one in every part that
+// the probe reads, or unknown.
+func (r *Runner) from(ctx context.Context, archive Archive, live *Prediction, zone, command string, args []string) error {
+	paths, err := archive.Collect(ctx, zone)
 	if err != nil {
 		return err
 	}
@@ -21,14 +38,14 @@ func (r *Runner) offline(ctx context.Context, live *Prediction, zone, command st
 	}
 	from, err := r.predict(ctx, append(append([]string{command}, reach...), args...))
 	if err != nil {
-		return fmt.Errorf("offline: %w", err)
+		return fmt.Errorf("offline, %s: %w", archive.Kind, err)
 	}
 	if diff := differs(&live.Report, &from.Report); diff != "" {
 		if why := unknownIn(&from.Report); why != "" && live.Report.Verdict != "unknown" {
-			live.NotOffline = why
+			live.NotOffline = archive.Kind + ": " + why
 			return nil
 		}
-		return fmt.Errorf("offline: %s", diff)
+		return fmt.Errorf("offline, %s: %s", archive.Kind, diff)
 	}
 	return nil
 }

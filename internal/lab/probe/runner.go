@@ -21,9 +21,8 @@ type Runner struct {
 	Settle time.Duration // a packet has ended when no frame was seen for this time
 	Reach  []string      // the tool's flags for its nodes; nil: it runs itself on each chassis
 
-	// Archive collects what sosreport would, and returns the paths for --bundle, those of a zone's
-	// databases first. Each prediction is then also made from it, and must be the same; nil: none is.
-	Archive func(ctx context.Context, zone string) ([]string, error)
+	// Archives are from which each question is asked again.
+	Archives []Archive
 
 	rec    recorder
 	taps   map[string]*tap
@@ -352,7 +351,7 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 	}
 	args = append(args, packet...)
 	pr, err := r.predict(ctx, append(append([]string{command}, reach...), args...))
-	if err == nil && r.Archive != nil {
+	if err == nil {
 		err = r.offline(ctx, pr, z.Name, command, args)
 	}
 	return pr, err

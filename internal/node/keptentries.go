@@ -1,0 +1,96 @@
+package node
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
+)
+
+// all reads the kept connections of one zone, or of every zone if it is nil. It yields errors as
+// ctdpif.Scan does.
+func (k *Kept) all(ctx context.Context, kernel bool, zone *uint16) iter.Seq2[ctstate.Entry, error] {
+	switch {
+	case k.Entries != nil:
+		return readEntries(k.Entries, zone)
+	case kernel:
+		return ctdpif.New(k.dump(), "").AllKernel(ctx, zone)
+	}
+	return ctdpif.New(k.dump(), "").All(ctx, zone)
+}
+
+// count returns the number of kept connections.
+func (k *Kept) count() (int, error) {
+	if k.Entries == nil {
+		return k.dump().Count()
+	}
+	in, err := k.Entries()
+	if err != nil {
+		return 0, err
+	}
+	defer in.Close()
+	n, buf := 0, make([]byte, 64<<10)
+	for {
+		got, err := in.Read(buf)
+		n += bytes.Count(buf[:got], []byte("\n"))
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+}
+
+// maxEntry is the largest line of kept entries, in bytes.
+const maxEntry = 64 << 10
+
+// readEntries reads what writeEntries has written, of one zone or of all. A last line without its
+// newline is cut, and left out.
+func readEntries(open func() (io.ReadCloser, error), zone *uint16) iter.Seq2[ctstate.Entry, error] {
+	return func(yield func(ctstate.Entry, error) bool) {
+		in, err := open()
+		if err != nil {
+			yield(ctstate.Entry{}, err)
+			return
+		}
+		defer in.Close()
+		br := bufio.NewReaderSize(in, maxEntry)
+		for n := 1; ; n++ {
+			line, err := br.ReadSlice('\n')
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(ctstate.Entry{}, fmt.Errorf("kept entries, line %d: %w", n, err))
+				return
+			}
+			of, text, _ := bytes.Cut(line, []byte(" "))
+			id, err := strconv.ParseUint(string(of), 10, 16)
+			if err == nil && zone != nil && uint16(id) != *zone {
+				continue
+			}
+			var e ctstate.Entry
+			if err == nil {
+				err = json.Unmarshal(text, &e)
+			}
+			if err == nil && e.Zone != uint16(id) {
+				err = fmt.Errorf("zone %d, and %d in the entry", id, e.Zone)
+			}
+			if err != nil {
+				yield(ctstate.Entry{}, fmt.Errorf("kept entries, line %d: %w", n, err))
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}

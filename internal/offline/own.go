@@ -1,0 +1,52 @@
+package offline
+
+import (
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
+)
+
+// own adds to a kept table what only this tool's own bundles have of it.
+func own(h *rebuild.Host, dp string, k *node.Kept) {
+	if h.Entries == nil {
+		return
+	}
+	if strings.HasPrefix(dp, "system@") {
+		p := h.Entries(dp)
+		if k.Lacks = p.Lacks(); p.There() {
+			k.Entries = p.Open
+		}
+	}
+	answers := map[string]string{}
+	for _, method := range []string{"dpctl/ct-get-maxconns", "dpctl/ct-get-tcp-seq-chk", "dpctl/ct-get-limits", "dpctl/ipf-get-status"} {
+		if p := h.Asked(method, dp); p.Lacks() == "" {
+			answers[method] = text(p)
+		}
+	}
+	k.Asked = func(method string) (string, bool) {
+		a, ok := answers[method]
+		return a, ok
+	}
+	if p := h.Asked("dpctl/dump-conntrack-exp", dp); p.Lacks() == "" {
+		if k.Dump == nil {
+			k.Dump = &ctdpif.Recorded{}
+		}
+		k.Dump.Expected = func() (io.ReadCloser, error) { return p.Open() }
+	}
+}
+
+// notFound notes the chassis that were not collected with a host.
+func (d *Deployment) notFound(h *rebuild.Host) {
+	for _, name := range slices.Sorted(maps.Keys(h.Failed)) {
+		if d.failed == nil {
+			d.failed = map[string]string{}
+		}
+		d.failed[name] = h.Failed[name]
+		d.notes = append(d.notes, name+" was not collected: "+h.Failed[name])
+	}
+}
