@@ -59,6 +59,12 @@ func cmdCases(ctx context.Context, args []string) error {
 		b := &bundler{lab: l, tool: *tool, file: "/run/ctlab-bundle.tar.zst"}
 		defer os.Remove(b.file)
 		r.Archives = []probe.Archive{{Kind: "sosreport", Collect: a.collect}, {Kind: "bundle", Collect: b.collect}}
+		if kinds.MatchString("bundle") {
+			if err := b.check(ctx); err != nil {
+				return err
+			}
+			fmt.Println("offline: no secret is in a bundle, a dead chassis is named, an interrupted run leaves nothing")
+		}
 		r.Archives = slices.DeleteFunc(r.Archives, func(x probe.Archive) bool { return !kinds.MatchString(x.Kind) })
 	}
 	if err := r.Open(ctx); err != nil {
