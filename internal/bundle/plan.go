@@ -94,7 +94,7 @@ func Survey(ctx context.Context, run *deployment.Run, chassis []*ovn.Chassis, op
 	p.otherZones(ctx, run, chassis, errs, opt)
 	for i, c := range chassis {
 		if errs[i] != nil {
-			p.Report.Failed = append(p.Report.Failed, report.BundleFailure{Chassis: c.Name, Error: errs[i].Error()})
+			p.Report.Failed = append(p.Report.Failed, report.BundleFailure{Chassis: c.Name, Error: strings.TrimPrefix(errs[i].Error(), "chassis "+c.Name+": ")})
 			continue
 		}
 		p.hosts = append(p.hosts, found[i])

@@ -51,9 +51,13 @@ func bundlePart(x report.BundlePart) string {
 	if x.Of != "" {
 		out += " of " + x.Of
 	}
-	noun := map[string]string{"flows": "flows", "conntrack": "connections"}[x.Name]
-	if noun != "" && x.Items >= 0 {
-		out += fmt.Sprintf(" (%d %s)", x.Items, noun)
+	noun := map[string]string{"flows": "flow", "conntrack": "connection"}[x.Name]
+	switch {
+	case noun == "" || x.Items < 0:
+	case x.Items == 1:
+		out += " (1 " + noun + ")"
+	default:
+		out += fmt.Sprintf(" (%d %ss)", x.Items, noun)
 	}
 	return out
 }
