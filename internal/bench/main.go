@@ -53,6 +53,7 @@ type bench struct {
 	missed        []string
 
 	entries, flows, growth int
+	chassis                string
 }
 
 // stage is one group of measurements.
@@ -63,9 +64,10 @@ type stage struct {
 
 func (b *bench) run(ctx context.Context, args []string) (err error) {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := fs.String("only", "", "the stages to run (regular expression): parsers, model, lookup, userspace, trace, explain, ovsdb, offline")
+	only := fs.String("only", "", "the stages to run (regular expression): parsers, model, lookup, userspace, trace, explain, offline, scale, ovsdb")
 	fs.IntVar(&b.entries, "entries", 1_000_000, "entries of the large conntrack tables")
 	fs.IntVar(&b.flows, "flows", 50_000, "logical flows of the generated deployment")
+	fs.StringVar(&b.chassis, "chassis", "10,100,1000", "scale: numbers of chassis")
 	fs.IntVar(&b.growth, "growth", 10, "explain again with this many times the flows; 1: do not")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -86,6 +88,7 @@ func (b *bench) run(ctx context.Context, args []string) (err error) {
 		{"trace", "the demo's trace against its ofproto/trace calls, in the lab", b.trace},
 		{"explain", "an explained trace against ovn-detrace and ovn-trace", b.explain},
 		{"offline", "a trace from an archive of a large chassis", b.offline},
+		{"scale", "the commands in deployments of up to a thousand chassis, most of them simulated", b.scale},
 		{"ovsdb", "answers of a large Southbound database against libovsdb's client", b.ovsdb},
 	}
 	began := time.Now()
@@ -247,6 +250,19 @@ func (b *bench) ovsdb(ctx context.Context) error {
 		return err
 	}
 	return b.program(ctx, tool)
+}
+
+func (b *bench) scale(ctx context.Context) error {
+	for _, name := range []string{"ovsdb-server", "ovs-vswitchd", "ovn-northd", "ovn-controller"} {
+		if _, err := exec.LookPath(name); err != nil {
+			return fmt.Errorf("%w: %v", errSkip, err)
+		}
+	}
+	tool, err := b.build(ctx, "./internal/bench/scalebench")
+	if err != nil {
+		return err
+	}
+	return b.program(ctx, tool, "-chassis", b.chassis)
 }
 
 func (b *bench) trace(ctx context.Context) error {

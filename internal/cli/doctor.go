@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inflight"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
@@ -79,9 +79,6 @@ func (f *findings) say(sev report.Severity, code report.Code, text, hint string,
 	*f = append(*f, report.Finding{Severity: sev, Code: code, Text: text, Hint: hint, Where: where})
 }
 
-// maxDoctor bounds how many chassis are asked at once.
-const maxDoctor = 64
-
 // examine tries everything a trace needs, of the chassis with these names; none: of all.
 func (c *common) examine(ctx context.Context, names []string) ([]report.Finding, error) {
 	var f findings
@@ -125,22 +122,28 @@ func (c *common) examine(ctx context.Context, names []string) ([]report.Finding,
 		}
 	}
 	each := make([]findings, len(all))
-	var g errgroup.Group
-	g.SetLimit(maxDoctor)
-	for i, ch := range all {
+	own := make([]bool, len(all)) // answered, and of this zone
+	inflight.Each(len(all), inflight.Nodes, func(i int) {
+		ch := all[i]
 		if ch.IsRemote() && !run.Reachable(ch) || ch.IsVTEP() {
 			each[i].say(report.SeverityInfo, report.CodeChassisElsewhere, "belongs to another zone, or is a VTEP gateway: not asked", "", map[string]string{"chassis": ch.Name})
-			continue
+			return
 		}
-		g.Go(func() error {
-			// A chassis that does not answer must leave time to print the others.
-			part, cancel := context.WithTimeout(ctx, c.timeout/2)
-			defer cancel()
-			each[i].chassis(part, opt, d.SB, run.Nodes, ch)
-			return nil
-		})
+		// A chassis that does not answer must leave time to print the others.
+		part, cancel := context.WithTimeout(ctx, c.timeout/2)
+		defer cancel()
+		answered := each[i].chassis(part, opt, run.Nodes, ch)
+		own[i] = answered && !ch.IsRemote()
+		run.Nodes.Idle(ctx, ch.Name)
+	})
+	if slices.Contains(own, true) {
+		fresh, err := d.SB.FreshnessOfAll(ctx)
+		for i, ch := range all {
+			if own[i] {
+				each[i].fresh(fresh[ch.Name], err, map[string]string{"chassis": ch.Name})
+			}
+		}
 	}
-	_ = g.Wait() // what fails is a finding
 	return slices.Concat(append([]findings{f}, each...)...), nil
 }
 
@@ -184,25 +187,26 @@ func (f *findings) zone(ctx context.Context, opt deployment.Options, n node.Node
 	return z.SB
 }
 
-// chassis tries one node: it reaches it, asks it, and opens its conntrack.
-func (f *findings) chassis(ctx context.Context, opt deployment.Options, sb *ovn.SB, ns *deployment.Nodes, ch *ovn.Chassis) {
+// chassis tries one node: it reaches it, asks it, and opens its conntrack. It reports whether all of
+// this has worked.
+func (f *findings) chassis(ctx context.Context, opt deployment.Options, ns *deployment.Nodes, ch *ovn.Chassis) bool {
 	where := map[string]string{"chassis": ch.Name}
 	n, err := ns.Node(ctx, ch)
 	if err != nil {
 		f.say(report.SeverityError, report.CodeChassisUnreachable, err.Error(), failure.HintOf(err), where)
-		return
+		return false
 	}
-	info, err := n.Info(ctx)
+	info, err := node.Outline(ctx, n)
 	if err == nil {
 		err = info.IsOf(ch.Name)
 	}
 	if err != nil {
 		f.say(report.SeverityError, report.CodeChassisUnreachable, err.Error(), failure.HintOf(err), where)
-		return
+		return false
 	}
 	if err := n.Check(ctx); err != nil {
 		f.say(report.SeverityError, report.CodeConntrackUnreadable, err.Error(), failure.HintOf(err), where)
-		return
+		return false
 	}
 	text := described(info)
 	checkup, err := examineNode(ctx, n, healthInterval)
@@ -221,12 +225,17 @@ func (f *findings) chassis(ctx context.Context, opt deployment.Options, sb *ovn.
 			"install the same version on both", where)
 	}
 	if ch.IsRemote() {
-		if sb = f.zone(ctx, opt, n, where); sb == nil {
-			return
+		if sb := f.zone(ctx, opt, n, where); sb != nil {
+			defer sb.Close()
+			fresh, err := sb.Freshness(ctx, ch.Name)
+			f.fresh(fresh, err, where)
 		}
-		defer sb.Close()
 	}
-	fresh, err := sb.Freshness(ctx, ch.Name)
+	return true
+}
+
+// fresh says whether a chassis' ovn-controller is up to date.
+func (f *findings) fresh(fresh ovn.Freshness, err error, where map[string]string) {
 	switch {
 	case err != nil:
 		f.say(report.SeverityWarning, report.CodeFreshnessUnknown, "whether its ovn-controller is up to date is unknown: "+err.Error(), failure.HintOf(err), where)
@@ -240,7 +249,7 @@ func (f *findings) chassis(ctx context.Context, opt deployment.Options, sb *ovn.
 func described(info *node.Info) string {
 	known := func(s string) string { return cmp.Or(s, "(release unknown)") }
 	return fmt.Sprintf("Open vSwitch %s, OVN %s, %s datapath, kernel %s, %d ports", known(info.OVSVersion), known(info.OVNVersion),
-		cmp.Or(info.Datapath, "unknown"), known(info.Kernel), len(info.Ports))
+		cmp.Or(info.Datapath, "unknown"), known(info.Kernel), info.NumPorts())
 }
 
 // healthInterval is the time between the two readings of a chassis' counters.

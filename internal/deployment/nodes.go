@@ -35,8 +35,10 @@ type Nodes struct {
 	localID  string // system-id of this machine, once asked
 	localErr error
 
-	mu   sync.Mutex
-	open map[string]node.Node
+	mu     sync.Mutex
+	open   map[string]node.Node
+	most   int // connections; more are closed while nothing is asked over them
+	closes sync.WaitGroup
 }
 
 // patienceShare is the part of a run's time that one node may take before it answers: a dead one
@@ -47,7 +49,7 @@ const patienceShare = 3
 // machine's journal of synthetic kernel entries; the usual one when empty.
 func NewNodes(opt Options, journal string) *Nodes {
 	return &Nodes{
-		targets: opt.Nodes, template: opt.NodeCommand, offline: opt.offline, served: served{opt: opt}, open: map[string]node.Node{},
+		targets: opt.Nodes, template: opt.NodeCommand, offline: opt.offline, served: served{opt: opt}, open: map[string]node.Node{}, most: mostOpen(opt.NodeCommand),
 		patience: opt.Bound() / patienceShare, push: opt.pushes(), pusher: opt.pusher(), cluster: opt.cluster(),
 		service: node.NewService(node.Options{RunDir: opt.OVSRunDir, Journal: journal}),
 	}
@@ -73,6 +75,7 @@ func (n *Nodes) Given(c *ovn.Chassis) bool {
 // Node reaches a chassis: in its own way, else by the command for all chassis, else as this machine
 // where it is this one. The same chassis gives the same node until Close.
 func (n *Nodes) Node(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
+	n.makeRoom(c.Name)
 	if nd := n.opened(c.Name); nd != nil {
 		return nd, nil
 	}
@@ -184,6 +187,7 @@ func encapIP(c *ovn.Chassis) string {
 
 // Close ends every node. The errors are in the order of the nodes' names.
 func (n *Nodes) Close(ctx context.Context) error {
+	n.closes.Wait()
 	names := slices.Sorted(maps.Keys(n.open))
 	errs := make([]error, len(names))
 	var wg sync.WaitGroup

@@ -14,10 +14,9 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inflight"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
@@ -97,7 +96,7 @@ func (r *Result) Connections() iter.Seq[connection.Connection] {
 // Chassis is what one chassis answered.
 type Chassis struct {
 	Name   string
-	Info   *node.Info        // nil if it was not reached
+	Info   *node.Info        // without ports (node.Outline); nil if it was not reached
 	Zones  map[uint16]string // names of the zones; routers by name, not by UUID
 	Listed node.ListResult   // of all readings together
 	Err    error             // why its entries are missing, or incomplete
@@ -115,9 +114,6 @@ type place struct {
 }
 
 func placeOf(r *connection.Record) place { return place{r.Chassis, r.Entry.Zone, r.Entry.Orig} }
-
-// maxChassis is the maximum number of chassis that are asked at once.
-const maxChassis = 64
 
 // Read reads the entries of these chassis that can belong to connections which a filter selects. A
 // chassis that fails has an error in the result, and the connections lack its entries. The error is
@@ -182,8 +178,21 @@ func nameZones(ctx context.Context, zones Zones, rows []*ovn.Chassis, all []*Cha
 		if c.sb, err = zones(ctx, rows[i]); err != nil {
 			return err
 		}
-		if c.Zones, err = c.sb.NameZones(ctx, c.Info.Zones); err != nil {
+	}
+	for _, sb := range databases(all) {
+		var of []*Chassis
+		var keys []map[uint16]string
+		for _, c := range all {
+			if c.sb == sb {
+				of, keys = append(of, c), append(keys, c.Info.Zones)
+			}
+		}
+		named, err := sb.NameAllZones(ctx, keys)
+		if err != nil {
 			return err
+		}
+		for i, c := range of {
+			c.Zones = named[i]
 		}
 	}
 	return nil
@@ -202,15 +211,7 @@ func databases(all []*Chassis) []*ovn.SB {
 
 // each runs f for every chassis, several at once.
 func each(all []*Chassis, f func(i int, c *Chassis)) {
-	var g errgroup.Group
-	g.SetLimit(maxChassis)
-	for i, c := range all {
-		g.Go(func() error {
-			f(i, c)
-			return nil
-		})
-	}
-	_ = g.Wait() // f keeps its error
+	inflight.Each(len(all), inflight.Nodes, func(i int) { f(i, all[i]) })
 }
 
 // reach connects to a chassis.
@@ -225,7 +226,7 @@ func (c *Chassis) reach(ctx context.Context, nodes Nodes, row *ovn.Chassis) {
 		c.Err = fmt.Errorf("chassis %s: its node cannot list entries: %w", c.Name, errors.ErrUnsupported)
 		return
 	}
-	info, err := n.Info(ctx)
+	info, err := node.Outline(ctx, n)
 	if err == nil {
 		err = info.IsOf(c.Name)
 	}

@@ -41,6 +41,7 @@ var allowed = map[string][]string{
 	"internal/u128":     nil,
 	"internal/syntax":   nil,
 	"internal/failure":  nil,
+	"internal/inflight": nil,
 	"internal/openflow": {"ctstate", "engine/packet", "internal/syntax", "internal/u128"},
 	"internal/odp":      {"engine/packet", "internal/openflow", "internal/syntax"},
 	"internal/oftrace":  {"internal/syntax"},
@@ -80,7 +81,7 @@ var allowed = map[string][]string{
 	"internal/driver":     {"ctstate", "engine", "engine/packet", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},
 	"internal/session":    {"ctstate", "engine", "engine/packet", "internal/driver"},
 	"internal/nbrow":      {"engine/packet", "internal/inventory", "report"},
-	"internal/gather":     {"ctstate", "internal/connection", "internal/node", "internal/ovn", "internal/audit"},
+	"internal/gather":     {"ctstate", "internal/connection", "internal/node", "internal/ovn", "internal/audit", "internal/inflight"},
 	"internal/audit":      {"ctstate", "internal/connection", "internal/inventory", "internal/ovn", "report", "internal/nbrow"},
 	"internal/explain":    {"engine", "engine/packet", "internal/openflow", "internal/ovn", "internal/ovnexpr", "internal/ovsdb"},
 
@@ -103,7 +104,7 @@ var allowed = map[string][]string{
 		"internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/question", "internal/rebuild", "internal/render", "internal/replica", "internal/session", "internal/usage", "report"},
 	"internal/bundle":  {"internal/deployment", "internal/node", "internal/ovn", "internal/ovsdb", "internal/sosreport", "report"},
 	".":                {"internal/deployment", "internal/failure", "internal/question", "internal/render", "internal/usage", "report"},
-	"internal/cli":     {"ctstate", "internal/audit", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/push", "internal/question", "internal/render", "internal/usage", "report", "report/schema", "internal/pcapfilter", "internal/syntax", "internal/verify", "internal/watch", "internal/matrix", "internal/replica", "internal/whatif", "internal/nodeserve", "internal/bundle"},
+	"internal/cli":     {"ctstate", "internal/audit", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/push", "internal/question", "internal/render", "internal/usage", "report", "report/schema", "internal/pcapfilter", "internal/syntax", "internal/verify", "internal/watch", "internal/matrix", "internal/replica", "internal/whatif", "internal/nodeserve", "internal/bundle", "internal/inflight"},
 	"cmd/ovn-ct-trace": {"internal/cli"},
 
 	// The lab judges the tool from outside: its probes read its output by types of their own.
@@ -120,6 +121,7 @@ var allowed = map[string][]string{
 	"internal/bench/explainbench":    {anything},
 	"internal/bench/fleet":           {anything},
 	"internal/bench/replay":          {"internal/oftrace"},
+	"internal/bench/scalebench":      {anything},
 	"internal/bench/usbench":         {anything},
 	"internal/difftest":              {anything},
 	"internal/offline/cuts":          {"internal/archive", "internal/rebuild", "internal/sosreport"},

@@ -355,6 +355,7 @@ func (r *recording) read(ctx context.Context, wait time.Duration) (pktsock.Frame
 
 // Capture begins to record on the node.
 func (r *Remote) Capture(ctx context.Context, req CaptureRequest) (*Capture, error) {
+	r.recorded.Store(true)
 	return remoteCall[*Capture](ctx, r, "Capture", req)
 }
 

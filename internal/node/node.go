@@ -94,6 +94,7 @@ type Info struct {
 	Listeners []Listener        `json:"listeners"`          // null: not asked
 	AwayIPs   []string          `json:"away_ips,omitempty"` // the EncapIPs that no interface has
 	Ports     []Port            `json:"ports"`
+	PortCount int               `json:"port_count,omitempty"` // number of Ports where they are left out
 	Warnings  []string          `json:"warnings,omitempty"`
 }
 

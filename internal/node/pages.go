@@ -165,6 +165,7 @@ type pageOf[T, R any] struct {
 // pull calls a method with a long answer and hands its items over, at most most of them; 0 is no
 // bound.
 func pull[T, R, A any](ctx context.Context, r *Remote, name string, arg A, most int, yield func([]T) error) (R, error) {
+	defer r.hold()() // the answer ends with the connection
 	p, err := remoteCall[pageOf[T, R]](ctx, r, name, arg)
 	for items := 0; err == nil && !p.Done; {
 		stream := p.Stream

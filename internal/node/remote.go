@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/creachadair/jrpc2"
@@ -44,11 +45,15 @@ type Remote struct {
 	stderr    tail
 	version   string // of the tool there, once it has greeted
 	info      *Info
+	outline   *Info
 	dead      error
 	committed bool // whether it has entries to remove when it ends
 	silent    bool // whether the last call ended without an answer
 	maxLine   int  // 0: maxMessage
 	maxItems  int  // 0: maxListed
+
+	busy     atomic.Int64 // calls and long answers that have begun and not ended
+	recorded atomic.Bool  // whether the node was asked to record frames, which it keeps for the connection
 }
 
 // maxGreeting is the maximum length of the greeting in bytes: the command may not be a node.
@@ -252,6 +257,7 @@ var errGone = errors.New("the node has ended without an answer")
 
 func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R, error) {
 	var result R
+	defer r.hold()()
 	c, err := r.connect(ctx)
 	if err != nil {
 		return result, err
@@ -310,6 +316,25 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 	return result, r.fail(strings.ToLower(name), err)
 }
 
+// Outline asks the node to describe itself without its ports, unless it has described itself before.
+func (r *Remote) Outline(ctx context.Context) (*Info, error) {
+	r.mu.Lock()
+	info, outline := r.info, r.outline
+	r.mu.Unlock()
+	if info != nil || outline != nil {
+		return cmp.Or(info, outline), nil
+	}
+	outline, err := remoteCall[*Info](ctx, r, "Info", infoRequest{NoPorts: true})
+	if err != nil {
+		return nil, err
+	}
+	outline = outline.withoutPorts() // an older node sends them
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.outline = outline
+	return outline, nil
+}
+
 // Info asks the node to describe itself, once.
 func (r *Remote) Info(ctx context.Context) (*Info, error) {
 	r.mu.Lock()
@@ -318,7 +343,7 @@ func (r *Remote) Info(ctx context.Context) (*Info, error) {
 	if info != nil {
 		return info, nil
 	}
-	info, err := remoteCall[*Info](ctx, r, "Info", struct{}{})
+	info, err := remoteCall[*Info](ctx, r, "Info", infoRequest{})
 	if err != nil {
 		return nil, err
 	}
@@ -368,6 +393,11 @@ func (r *Remote) Check(ctx context.Context) error {
 func (r *Remote) Close(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.close(ctx)
+}
+
+// close is Close while mu is held.
+func (r *Remote) close(ctx context.Context) error {
 	if r.client == nil {
 		return nil
 	}

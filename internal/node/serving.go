@@ -116,7 +116,7 @@ func (s *Serving) Run(ctx context.Context, ch channel.Channel) error {
 func (s *Serving) methods() handler.Map {
 	n, pages := s.node, s.pages
 	methods := handler.Map{
-		"Info":   method(func(ctx context.Context, _ struct{}) (*Info, error) { return n.Info(ctx) }),
+		"Info":   method(func(ctx context.Context, req infoRequest) (*Info, error) { return req.of(ctx, n) }),
 		"Trace":  method(n.Trace),
 		"Commit": method(n.Commit),
 		"Clean":  method(n.Clean),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
@@ -53,8 +54,31 @@ var (
 	encapRows   = ovsdb.From("Encap", "type", "ip")
 )
 
-// AllChassis reads every chassis.
-func (s *SB) AllChassis(ctx context.Context) ([]*Chassis, error) { return s.chassis(ctx, chassisRows) }
+// privateRows are the parts of chassis that their own ovn-controllers write.
+var privateRows = ovsdb.From("Chassis_Private", "name", "nb_cfg")
+
+// AllChassis reads every chassis. It reads the three tables whole: a condition on a name makes
+// ovsdb-server go through the table, once for each chassis.
+func (s *SB) AllChassis(ctx context.Context) ([]*Chassis, error) {
+	res, err := s.Select(ctx, chassisRows, privateRows, encapRows)
+	if err != nil {
+		return nil, err
+	}
+	private := map[string][]*ovsdb.Row{}
+	for _, r := range res[1] {
+		private[r.Str("name")] = append(private[r.Str("name")], r)
+	}
+	encaps := encapsOf(res[2])
+	var out []*Chassis
+	for _, r := range res[0] {
+		c, err := s.chassisOf(r, private[r.Str("name")], encaps)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
 
 // ChassisByName returns a chassis by its name (system-id) or, failing that, its hostname.
 func (s *SB) ChassisByName(ctx context.Context, name string) (*Chassis, error) {
@@ -143,7 +167,7 @@ func (s *SB) chassis(ctx context.Context, q ovsdb.Query) ([]*Chassis, error) {
 	}
 	var more []ovsdb.Query
 	for _, r := range res[0] {
-		more = append(more, ovsdb.From("Chassis_Private", "name", "nb_cfg").Equal("name", r.Str("name")))
+		more = append(more, privateRows.Equal("name", r.Str("name")))
 	}
 	single := len(more)
 	for _, r := range res[0] {
@@ -155,28 +179,41 @@ func (s *SB) chassis(ctx context.Context, q ovsdb.Query) ([]*Chassis, error) {
 	if err != nil {
 		return nil, err
 	}
-	encaps := map[ovsdb.UUID]Encap{}
-	for _, rows := range sub[single:] {
-		for _, r := range rows {
-			e := Encap{Type: r.Str("type")}
-			e.IP, _ = netip.ParseAddr(r.Str("ip")) // invalid if the text is not an address
-			encaps[r.UUID()] = e
-		}
-	}
+	encaps := encapsOf(slices.Concat(sub[single:]...))
 	var out []*Chassis
 	for i, r := range res[0] {
-		c := &Chassis{UUID: r.UUID(), Name: r.Str("name"), Hostname: r.Str("hostname"), NBCfg: r.Int("nb_cfg"),
-			OtherConfig: r.Map("other_config"), ExternalIDs: r.Map("external_ids"), VTEPs: r.Strs("vtep_logical_switches")}
-		for _, p := range sub[i] {
-			c.NBCfg = p.Int("nb_cfg")
-		}
-		for _, e := range r.Refs("encaps") {
-			c.Encaps = append(c.Encaps, encaps[e])
-		}
-		if err := r.Err(); err != nil {
-			return nil, s.Malformed("Chassis", err)
+		c, err := s.chassisOf(r, sub[i], encaps)
+		if err != nil {
+			return nil, err
 		}
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// encapsOf returns encaps by the UUIDs of their rows.
+func encapsOf(rows []*ovsdb.Row) map[ovsdb.UUID]Encap {
+	out := map[ovsdb.UUID]Encap{}
+	for _, r := range rows {
+		e := Encap{Type: r.Str("type")}
+		e.IP, _ = netip.ParseAddr(r.Str("ip")) // invalid if the text is not an address
+		out[r.UUID()] = e
+	}
+	return out
+}
+
+// chassisOf returns a chassis of its rows.
+func (s *SB) chassisOf(r *ovsdb.Row, private []*ovsdb.Row, encaps map[ovsdb.UUID]Encap) (*Chassis, error) {
+	c := &Chassis{UUID: r.UUID(), Name: r.Str("name"), Hostname: r.Str("hostname"), NBCfg: r.Int("nb_cfg"),
+		OtherConfig: r.Map("other_config"), ExternalIDs: r.Map("external_ids"), VTEPs: r.Strs("vtep_logical_switches")}
+	for _, p := range private {
+		c.NBCfg = p.Int("nb_cfg")
+	}
+	for _, e := range r.Refs("encaps") {
+		c.Encaps = append(c.Encaps, encaps[e])
+	}
+	if err := r.Err(); err != nil {
+		return nil, s.Malformed("Chassis", err)
+	}
+	return c, nil
 }

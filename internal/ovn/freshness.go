@@ -17,15 +17,41 @@ type Freshness struct {
 // date.
 func (f Freshness) Stale() bool { return f.Have < f.Wanted }
 
+// FreshnessOfAll returns the numbers of all chassis, by name.
+func (s *SB) FreshnessOfAll(ctx context.Context) (map[string]Freshness, error) {
+	all, err := s.AllChassis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := s.wantedCfg(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]Freshness, len(all))
+	for _, c := range all {
+		out[c.Name] = Freshness{Wanted: wanted, Have: c.NBCfg}
+	}
+	return out, nil
+}
+
+// wantedCfg returns SB_Global.nb_cfg; 0 if there is no row.
+func (s *SB) wantedCfg(ctx context.Context) (int64, error) {
+	res, err := s.Select(ctx, ovsdb.From("SB_Global", "nb_cfg"))
+	if err != nil || len(res[0]) == 0 {
+		return 0, err
+	}
+	return res[0][0].Int("nb_cfg"), res[0][0].Err()
+}
+
 // Freshness returns the numbers for a chassis.
 func (s *SB) Freshness(ctx context.Context, chassis string) (Freshness, error) {
 	c, err := s.ChassisByName(ctx, chassis)
 	if err != nil {
 		return Freshness{}, err
 	}
-	res, err := s.Select(ctx, ovsdb.From("SB_Global", "nb_cfg"))
-	if err != nil || len(res[0]) == 0 {
+	wanted, err := s.wantedCfg(ctx)
+	if err != nil {
 		return Freshness{}, err
 	}
-	return Freshness{Wanted: res[0][0].Int("nb_cfg"), Have: c.NBCfg}, res[0][0].Err()
+	return Freshness{Wanted: wanted, Have: c.NBCfg}, nil
 }

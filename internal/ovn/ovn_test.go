@@ -72,6 +72,9 @@ set chassis hv1 hostname=node1 other_config:ovn-bridge-mappings=physnet1:br-ex,p
 	if f = must[ovn.Freshness](t)(sb.Freshness(ctx, "hv1")); f.Stale() {
 		t.Errorf("freshness: %+v", f)
 	}
+	if all := must[map[string]ovn.Freshness](t)(sb.FreshnessOfAll(ctx)); all["hv1"] != f {
+		t.Errorf("freshness of all: %+v", all)
+	}
 
 	p := must[*ovn.PortBinding](t)(sb.PortByName(ctx, "sw0-p1"))
 	if p.Chassis != c.UUID || len(p.Addrs()) != 1 || p.Addrs()[0].MAC != "50:54:00:00:00:01" || len(p.Addrs()[0].IPs) != 2 {

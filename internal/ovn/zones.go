@@ -67,28 +67,51 @@ func (b *Bridge) SharedCTZones() map[uint16][]string {
 // NameZones returns zones with the datapaths' names in place of the datapath UUIDs that releases
 // before 23.09 write; it does not change its argument.
 func (s *SB) NameZones(ctx context.Context, zones map[uint16]string) (map[uint16]string, error) {
-	of := map[uint16]ovsdb.UUID{}
+	named, err := s.NameAllZones(ctx, []map[uint16]string{zones})
+	if err != nil {
+		return nil, err
+	}
+	return named[0], nil
+}
+
+// NameAllZones is NameZones for the zones of several chassis, by one question for all of them.
+func (s *SB) NameAllZones(ctx context.Context, chassis []map[uint16]string) ([]map[uint16]string, error) {
+	seen := map[ovsdb.UUID]bool{}
 	var ids []ovsdb.UUID
-	for zone, name := range zones {
-		id, _, ok := cutZoneSuffix(name)
-		if u, err := ovsdb.ParseUUID(id); ok && err == nil {
-			of[zone] = u
-			ids = append(ids, u)
+	for _, zones := range chassis {
+		for _, name := range zones {
+			if u, _, ok := zoneDatapath(name); ok && !seen[u] {
+				seen[u] = true
+				ids = append(ids, u)
+			}
 		}
 	}
 	dps, err := s.DatapathsByUUID(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[uint16]string, len(zones))
-	for zone, name := range zones {
-		if d := dps[of[zone]]; d != nil && d.Name != "" {
-			_, suffix, _ := cutZoneSuffix(name)
-			name = d.Name + suffix
+	all := make([]map[uint16]string, len(chassis))
+	for i, zones := range chassis {
+		all[i] = make(map[uint16]string, len(zones))
+		for zone, name := range zones {
+			if u, suffix, ok := zoneDatapath(name); ok && dps[u] != nil && dps[u].Name != "" {
+				name = dps[u].Name + suffix
+			}
+			all[i][zone] = name
 		}
-		out[zone] = name
 	}
-	return out, nil
+	return all, nil
+}
+
+// zoneDatapath returns the datapath that a zone's name begins with, and the rest of the name; ok is
+// false if it begins with none.
+func zoneDatapath(name string) (u ovsdb.UUID, suffix string, ok bool) {
+	id, suffix, ok := cutZoneSuffix(name)
+	if !ok {
+		return u, "", false
+	}
+	u, err := ovsdb.ParseUUID(id)
+	return u, suffix, err == nil
 }
 
 func cutZoneSuffix(name string) (base, suffix string, ok bool) {

@@ -54,7 +54,11 @@ func (f *fake) zones() (map[string]uint16, error) {
 	var info struct {
 		Zones map[uint16]string `json:"zones"`
 	}
-	err := json.Unmarshal(f.fleet.tape.info[f.side], &info)
+	text, err := f.fleet.tape.outlineOf(f.side)
+	if err != nil {
+		return nil, err
+	}
+	err = json.Unmarshal(text, &info)
 	out := map[string]uint16{}
 	for zone, name := range info.Zones {
 		out[name] = zone

@@ -75,6 +75,23 @@ func (f *fake) Info(ctx context.Context) (*node.Info, error) {
 	return &info, nil
 }
 
+// Outline is Info without ports, which are as many as there are chassis.
+func (f *fake) Outline(ctx context.Context) (*node.Info, error) {
+	if err := f.begin(ctx, "Outline"); err != nil {
+		return nil, err
+	}
+	text, err := f.fleet.tape.outlineOf(f.side)
+	if err != nil {
+		return nil, err
+	}
+	var info node.Info
+	if err := json.Unmarshal([]byte(f.exchange.Replace(string(text))), &info); err != nil {
+		return nil, err
+	}
+	info.Datapath = "system"
+	return &info, nil
+}
+
 func (f *fake) trace(ctx context.Context, method string, req node.TraceRequest) (*engine.Result, error) {
 	r, err := answer[node.TraceRequest, engine.Result](ctx, f, method, req)
 	if err != nil {

@@ -16,13 +16,13 @@ type Tape struct {
 	mu      sync.Mutex
 	answers map[string]json.RawMessage // by side, method and request
 	info    map[string]json.RawMessage // by side
+	outline map[string]json.RawMessage // info without ports
 	health  map[string]*node.Health
-	calls   int
 }
 
 // NewTape returns an empty tape.
 func NewTape() *Tape {
-	return &Tape{answers: map[string]json.RawMessage{}, info: map[string]json.RawMessage{}, health: map[string]*node.Health{}}
+	return &Tape{answers: map[string]json.RawMessage{}, info: map[string]json.RawMessage{}, outline: map[string]json.RawMessage{}, health: map[string]*node.Health{}}
 }
 
 // Len returns the number of different requests on the tape.
@@ -30,6 +30,25 @@ func (t *Tape) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.answers)
+}
+
+// outlineOf returns what a chassis has said of itself, without its ports.
+func (t *Tape) outlineOf(side string) (json.RawMessage, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.outline[side] == nil {
+		var info node.Info
+		if err := json.Unmarshal(t.info[side], &info); err != nil {
+			return nil, err
+		}
+		info.PortCount, info.Ports, info.Bonds = len(info.Ports), nil, nil
+		b, err := json.Marshal(&info)
+		if err != nil {
+			return nil, err
+		}
+		t.outline[side] = b
+	}
+	return t.outline[side], nil
 }
 
 // UnrecordedError is a request that the real chassis was not asked.
