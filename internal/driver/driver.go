@@ -33,6 +33,8 @@ type Driver struct {
 	Describe func(ctx context.Context, chassis string, n node.Node) (*node.Info, error)
 
 	chassis map[string]*ovn.Chassis
+	own     map[string]*ovn.Chassis // as SB, the run's own database, has them
+	peers   map[endpoint]*ovn.Chassis
 	infos   map[string]*node.Info
 	zones   map[string]*ovn.SB // by chassis
 	remotes map[string]*ovn.SB // by ovn-remote, and by chassis where that is a socket

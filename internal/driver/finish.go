@@ -15,6 +15,7 @@ import (
 // the packet has ended.
 func (s *sending) finish(ctx context.Context) {
 	visited := map[string]bool{}
+	s.wantLast(ctx)
 	for _, v := range s.visits {
 		s.assumptions(v)
 		v.Zones = s.zoneNames(ctx, v.Chassis, v.zones())

@@ -92,6 +92,7 @@ func (d *Driver) chassisByUUID(ctx context.Context, id ovsdb.UUID) (*ovn.Chassis
 	c, err := d.SB.ChassisByUUID(ctx, id)
 	if err == nil {
 		d.remember(c)
+		d.setOwn(c)
 	}
 	return c, err
 }

@@ -111,7 +111,9 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 	a.hops = append(a.hops[:len(a.hops):len(a.hops)], v.index)
 	var next []*track
 	known := t.world.Carried[a.chassis]
-	for _, o := range s.wanted(v.result.Outcomes) {
+	outcomes := s.wanted(v.result.Outcomes)
+	s.wantPeers(ctx, a.chassis, outcomes)
+	for _, o := range outcomes {
 		alt := t.fork(o.Choices...)
 		alt.world = t.world.After(a.chassis, o, a.choices).taught(a.chassis, o.Lessons, s.Label)
 		before := alt.ends()

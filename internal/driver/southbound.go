@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -36,7 +37,7 @@ func (d *Driver) setZone(chassis string, sb *ovn.SB) {
 }
 
 func (d *Driver) southbound(ctx context.Context, chassis string) (*ovn.SB, error) {
-	row, err := d.SB.ChassisByName(ctx, chassis)
+	row, err := d.ownRow(ctx, chassis)
 	var missing *ovn.NotFoundError
 	switch {
 	case err == nil && !row.IsRemote():
@@ -67,6 +68,50 @@ func (d *Driver) southbound(ctx context.Context, chassis string) (*ovn.SB, error
 	return sb, nil
 }
 
+// ownRow reads a chassis of the run's own database, once.
+func (d *Driver) ownRow(ctx context.Context, chassis string) (*ovn.Chassis, error) {
+	if c := d.own[chassis]; c != nil {
+		return c, nil
+	}
+	c, err := d.SB.ChassisByName(ctx, chassis)
+	if err == nil && c.Name == chassis {
+		d.setOwn(c)
+	}
+	return c, err
+}
+
+func (d *Driver) setOwn(c *ovn.Chassis) {
+	if d.own == nil {
+		d.own = map[string]*ovn.Chassis{}
+	}
+	d.own[c.Name] = c
+}
+
+// endpoint is a tunnel address as a database knows it.
+type endpoint struct {
+	sb   *ovn.SB
+	addr netip.Addr
+}
+
+// byEndpoint reads the chassis with a tunnel address, once.
+func (d *Driver) byEndpoint(ctx context.Context, sb *ovn.SB, addr netip.Addr) (*ovn.Chassis, error) {
+	at := endpoint{sb, addr}
+	if c := d.peers[at]; c != nil {
+		return c, nil
+	}
+	c, err := sb.ChassisByEncapIP(ctx, addr)
+	if err == nil {
+		if d.peers == nil {
+			d.peers = map[endpoint]*ovn.Chassis{}
+		}
+		d.peers[at] = c
+		if sb == d.SB {
+			d.setOwn(c)
+		}
+	}
+	return c, err
+}
+
 // Reach asks the node of a chassis and returns the Southbound database that the chassis itself uses.
 func (d *Driver) Reach(ctx context.Context, chassis string) (*ovn.SB, error) {
 	if _, _, err := d.node(ctx, chassis); err != nil {
@@ -82,7 +127,7 @@ func (d *Driver) Use(sb *ovn.SB, nb *ovn.NB) {
 			d.setZone(name, d.SB)
 		}
 	}
-	d.SB, d.NB, d.chassis = sb, nb, nil
+	d.SB, d.NB, d.chassis, d.own = sb, nb, nil, nil
 }
 
 // note adds a warning to the report.

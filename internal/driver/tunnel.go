@@ -62,7 +62,7 @@ func (e *ending) peer(ctx context.Context, addr netip.Addr) (name string, info *
 	if err != nil {
 		return "", nil, err
 	}
-	peer, err := sb.ChassisByEncapIP(ctx, addr)
+	peer, err := e.byEndpoint(ctx, sb, addr)
 	var missing *ovn.NotFoundError
 	switch {
 	case errors.As(err, &missing):

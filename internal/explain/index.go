@@ -64,8 +64,20 @@ func (x *index) readEach(ctx context.Context, parts []part) error {
 
 // readParts reads the UUIDs of parts of tables, in one transaction, unless it has them.
 func (x *index) readParts(ctx context.Context, parts []part) error {
-	var want []part
-	var qs []ovsdb.Query
+	want, qs := x.missing(parts)
+	if len(qs) == 0 {
+		return nil
+	}
+	ids := map[string][]ovsdb.UUID{}
+	err := x.db.UUIDs(ctx, qs, func(q int, u ovsdb.UUID) { ids[want[q].table] = append(ids[want[q].table], u) })
+	if err == nil {
+		x.keep(want, ids)
+	}
+	return err
+}
+
+// missing returns those of the parts that were not read, and their queries.
+func (x *index) missing(parts []part) (want []part, qs []ovsdb.Query) {
 	for _, p := range parts {
 		if x.whole[p.table] || x.parts[p] {
 			continue
@@ -76,14 +88,11 @@ func (x *index) readParts(ctx context.Context, parts []part) error {
 		}
 		want, qs = append(want, p), append(qs, q)
 	}
-	if len(qs) == 0 {
-		return nil
-	}
-	ids := map[string][]ovsdb.UUID{}
-	err := x.db.UUIDs(ctx, qs, func(q int, u ovsdb.UUID) { ids[want[q].table] = append(ids[want[q].table], u) })
-	if err != nil {
-		return err
-	}
+	return want, qs
+}
+
+// keep adds parts that were read: the UUIDs by table.
+func (x *index) keep(want []part, ids map[string][]ovsdb.UUID) {
 	for _, p := range want {
 		if x.parts[p] = true; p.column == "" {
 			x.whole[p.table] = true
@@ -92,7 +101,6 @@ func (x *index) readParts(ctx context.Context, parts []part) error {
 	for table, us := range ids {
 		x.add(table, us)
 	}
-	return nil
 }
 
 // add merges UUIDs into a table's.

@@ -145,26 +145,35 @@ func (e *Explainer) readLocal(ctx context.Context, hits []engine.TableHit) error
 	if err != nil {
 		return err
 	}
-	var parts []part
-	var ids []ovsdb.UUID
-	for _, d := range local {
+	ids, parts := partsOf(local)
+	return errors.Join(e.readStages(ctx, ids...), e.sbIndex.readEach(ctx, parts))
+}
+
+// partsOf returns the parts of tables that belong to datapaths, and the datapaths' UUIDs.
+func partsOf(datapaths []*ovn.Datapath) (ids []ovsdb.UUID, parts []part) {
+	for _, d := range datapaths {
 		ids = append(ids, d.UUID)
 		parts = append(parts, part{"Port_Binding", "datapath", d.UUID},
 			part{"Multicast_Group", "datapath", d.UUID}, part{"Static_MAC_Binding", "datapath", d.UUID},
 			part{"MAC_Binding", "datapath", d.UUID}, part{"FDB", "dp_key", d.TunnelKey})
 	}
-	return errors.Join(e.readStages(ctx, ids...), e.sbIndex.readEach(ctx, parts))
+	return ids, parts
+}
+
+// flowsOf returns the logical flows that the hits' cookies may mean, as far as their UUIDs were read.
+func (e *Explainer) flowsOf(hits []engine.TableHit) []ovsdb.UUID {
+	var out []ovsdb.UUID
+	for _, h := range hits {
+		if c, ok := cookieOf(h); ok {
+			out = append(out, e.sbIndex.find("Logical_Flow", c)...)
+		}
+	}
+	return out
 }
 
 // readFlows reads the logical flows of the cookies and lets them vote on where pipelines begin.
 func (e *Explainer) readFlows(ctx context.Context, hits []engine.TableHit) error {
-	var want []ovsdb.UUID
-	for _, h := range hits {
-		if c, ok := cookieOf(h); ok {
-			want = append(want, e.sbIndex.find("Logical_Flow", c)...)
-		}
-	}
-	if err := e.loadFlows(ctx, want); err != nil {
+	if err := e.loadFlows(ctx, e.flowsOf(hits)); err != nil {
 		return err
 	}
 	e.vote(hits)

@@ -69,23 +69,7 @@ func describeMAC(r *ovsdb.Row, _ func(ovsdb.UUID) string) string {
 // readOthers reads the rows of other tables that the cookies may mean, as far
 // as those tables' UUIDs were read.
 func (e *Explainer) readOthers(ctx context.Context, hits []engine.TableHit) error {
-	var qs []ovsdb.Query
-	seen := map[ovsdb.UUID]bool{}
-	for _, h := range hits {
-		c, ok := cookieOf(h)
-		if !ok {
-			continue
-		}
-		for _, table := range otherTables {
-			for _, u := range e.sbIndex.find(table, c) {
-				if _, known := e.rows[u]; known || seen[u] {
-					continue
-				}
-				seen[u] = true
-				qs = append(qs, ovsdb.From(table, describe[table].columns...).Row(u))
-			}
-		}
-	}
+	qs := e.otherQueries(hits)
 	if len(qs) == 0 {
 		return nil
 	}
@@ -120,6 +104,28 @@ func (e *Explainer) readOthers(ctx context.Context, hits []engine.TableHit) erro
 		}
 	}
 	return nil
+}
+
+// otherQueries are the queries of readOthers.
+func (e *Explainer) otherQueries(hits []engine.TableHit) []ovsdb.Query {
+	var qs []ovsdb.Query
+	seen := map[ovsdb.UUID]bool{}
+	for _, h := range hits {
+		c, ok := cookieOf(h)
+		if !ok {
+			continue
+		}
+		for _, table := range otherTables {
+			for _, u := range e.sbIndex.find(table, c) {
+				if _, known := e.rows[u]; known || seen[u] {
+					continue
+				}
+				seen[u] = true
+				qs = append(qs, ovsdb.From(table, describe[table].columns...).Row(u))
+			}
+		}
+	}
+	return qs
 }
 
 // otherRows lists the rows, other than logical flows, that have the cookie.

@@ -29,6 +29,12 @@ var shared ovsdb.UUID
 // readStages reads the briefs of the datapaths' flows and of shared ones, unless it has them. The
 // server scans all its logical flows for each datapath of a query, so one query reads all stages.
 func (e *Explainer) readStages(ctx context.Context, datapaths ...ovsdb.UUID) error {
+	return e.readStagesAnd(ctx, datapaths, nil, nil)
+}
+
+// readStagesAnd is readStages with other queries in the same transaction; also gets their rows. The
+// others are not asked if the briefs of all datapaths are there.
+func (e *Explainer) readStagesAnd(ctx context.Context, datapaths []ovsdb.UUID, others []ovsdb.Query, also func(query int, r *ovsdb.Row)) error {
 	var want []ovsdb.UUID
 	if e.sb.HasDatapathGroups() {
 		datapaths = append([]ovsdb.UUID{shared}, datapaths...)
@@ -56,7 +62,7 @@ func (e *Explainer) readStages(ctx context.Context, datapaths ...ovsdb.UUID) err
 		pipelines[at.pipeline] = at.pipeline
 		read[dp][at] = append(read[dp][at], b)
 		ids = append(ids, b.id)
-	})
+	}, others, also)
 	if err != nil {
 		return err
 	}

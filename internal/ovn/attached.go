@@ -85,9 +85,12 @@ func networkOf(routers []attachedRouter, ip netip.Addr) netip.Prefix {
 	return netip.Prefix{}
 }
 
+// attachedTypes are the types of a switch's ports to routers.
+var attachedTypes = []string{"patch", "l3gateway"}
+
 // routersOn lists the router ports attached to a switch.
 func (s *SB) routersOn(ctx context.Context, datapath ovsdb.UUID) ([]attachedRouter, error) {
-	lsps, err := s.PortsOfDatapath(ctx, datapath, "patch", "l3gateway")
+	lsps, err := s.PortsOfDatapath(ctx, datapath, attachedTypes...)
 	if err != nil {
 		return nil, err
 	}

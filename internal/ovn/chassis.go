@@ -51,11 +51,11 @@ func (c *Chassis) IsVTEP() bool { return c.Option("is-vtep") == "true" || len(c.
 
 var (
 	chassisRows = ovsdb.From("Chassis", "name", "hostname", "nb_cfg", "other_config", "external_ids", "encaps", "vtep_logical_switches")
-	encapRows   = ovsdb.From("Encap", "type", "ip")
+	encapRows   = ovsdb.From("Encap", "type", "ip", "chassis_name")
+	// privateRows are the parts of chassis that their own ovn-controllers write.
+	privateRows = ovsdb.From("Chassis_Private", "name", "nb_cfg")
+	globalRows  = ovsdb.From("SB_Global", "nb_cfg")
 )
-
-// privateRows are the parts of chassis that their own ovn-controllers write.
-var privateRows = ovsdb.From("Chassis_Private", "name", "nb_cfg")
 
 // AllChassis reads every chassis. It reads the three tables whole: a condition on a name makes
 // ovsdb-server go through the table, once for each chassis.
@@ -142,6 +142,8 @@ func (s *SB) ChassisByEncapIP(ctx context.Context, ip netip.Addr) (*Chassis, err
 	var names []string
 	var found *Chassis
 	for _, r := range rows {
+		// Most chassis have one encapsulation, and then this is all that chassis asks for.
+		s.Want(ctx, encapRows.Row(r.UUID()), privateRows.Equal("name", r.Str("chassis_name")))
 		c, err := s.chassis(ctx, chassisRows.Includes("encaps", r.UUID()))
 		if err != nil {
 			return nil, err

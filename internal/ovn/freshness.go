@@ -36,22 +36,43 @@ func (s *SB) FreshnessOfAll(ctx context.Context) (map[string]Freshness, error) {
 
 // wantedCfg returns SB_Global.nb_cfg; 0 if there is no row.
 func (s *SB) wantedCfg(ctx context.Context) (int64, error) {
-	res, err := s.Select(ctx, ovsdb.From("SB_Global", "nb_cfg"))
+	res, err := s.Select(ctx, globalRows)
 	if err != nil || len(res[0]) == 0 {
 		return 0, err
 	}
 	return res[0][0].Int("nb_cfg"), res[0][0].Err()
 }
 
-// Freshness returns the numbers for a chassis.
+// Freshness returns the numbers for a chassis, by its name or hostname.
 func (s *SB) Freshness(ctx context.Context, chassis string) (Freshness, error) {
-	c, err := s.ChassisByName(ctx, chassis)
+	s.Want(ctx, globalRows)
+	res, err := s.Select(ctx, confirmedBy(chassis)...)
 	if err != nil {
 		return Freshness{}, err
 	}
-	wanted, err := s.wantedCfg(ctx)
+	var f Freshness
+	switch {
+	case len(res[0]) != 1: // a hostname, or none
+		c, err := s.ChassisByName(ctx, chassis)
+		if err != nil {
+			return Freshness{}, err
+		}
+		f.Have = c.NBCfg
+	case len(res[1]) > 0:
+		f.Have = res[1][0].Int("nb_cfg")
+		err = res[1][0].Err()
+	default:
+		f.Have = res[0][0].Int("nb_cfg")
+		err = res[0][0].Err()
+	}
 	if err != nil {
 		return Freshness{}, err
 	}
-	return Freshness{Wanted: wanted, Have: c.NBCfg}, nil
+	f.Wanted, err = s.wantedCfg(ctx)
+	return f, err
+}
+
+// confirmedBy returns the queries for what a chassis has installed.
+func confirmedBy(chassis string) []ovsdb.Query {
+	return []ovsdb.Query{ovsdb.From("Chassis", "name", "nb_cfg").Equal("name", chassis), privateRows.Equal("name", chassis)}
 }

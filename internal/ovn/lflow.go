@@ -64,9 +64,11 @@ type FlowOutline struct {
 
 // FlowOutlines passes the outlines of each datapath's own logical flows to yield, with the
 // datapath's number in the list. A zero UUID in the list selects the flows of all datapath groups.
-// The server scans all its logical flows for each datapath of the list. yield must not use the
-// database.
-func (s *SB) FlowOutlines(ctx context.Context, datapaths []ovsdb.UUID, yield func(datapath int, f FlowOutline)) error {
+// The server scans all its logical flows for each datapath of the list. In the same transaction it
+// asks others, and passes their rows to also with the query's number. yield and also must not use
+// the database.
+func (s *SB) FlowOutlines(ctx context.Context, datapaths []ovsdb.UUID, yield func(datapath int, f FlowOutline),
+	others []ovsdb.Query, also func(query int, r *ovsdb.Row)) error {
 	outlines := ovsdb.From("Logical_Flow", "pipeline", "table_id", "priority", "match", "logical_dp_group")
 	var qs []ovsdb.Query
 	for _, dp := range datapaths {
@@ -76,7 +78,12 @@ func (s *SB) FlowOutlines(ctx context.Context, datapaths []ovsdb.UUID, yield fun
 			qs = append(qs, outlines.Equal("logical_datapath", dp))
 		}
 	}
-	return s.Each(ctx, qs, func(q int, r *ovsdb.Row) error {
+	own := len(qs)
+	return s.Each(ctx, append(qs, others...), func(q int, r *ovsdb.Row) error {
+		if q >= own {
+			also(q-own, r)
+			return r.Err()
+		}
 		yield(q, FlowOutline{UUID: r.UUID(), Group: r.Ref("logical_dp_group"), Pipeline: r.Str("pipeline"),
 			TableID: int(r.Int("table_id")), Priority: int(r.Int("priority")), Match: r.Str("match")})
 		return r.Err()
@@ -105,8 +112,17 @@ func (s *SB) DatapathGroup(ctx context.Context, group ovsdb.UUID) ([]ovsdb.UUID,
 
 // DatapathGroupsOf returns the groups that contain a datapath.
 func (s *SB) DatapathGroupsOf(ctx context.Context, datapath ovsdb.UUID) ([]ovsdb.UUID, error) {
+	res, err := s.Select(ctx, groupsWith(datapath))
+	if err != nil {
+		return nil, err
+	}
 	var out []ovsdb.UUID
-	err := s.UUIDs(ctx, []ovsdb.Query{ovsdb.From("Logical_DP_Group").Includes("datapaths", datapath)},
-		func(_ int, u ovsdb.UUID) { out = append(out, u) })
-	return out, err
+	for _, r := range res[0] {
+		out = append(out, r.UUID())
+	}
+	return out, nil
+}
+
+func groupsWith(datapath ovsdb.UUID) ovsdb.Query {
+	return ovsdb.From("Logical_DP_Group").Includes("datapaths", datapath)
 }

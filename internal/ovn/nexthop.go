@@ -191,7 +191,7 @@ func (s *SB) learned(ctx context.Context, routers []attachedRouter, ip netip.Add
 // peerOn returns the port of a switch that owns an address. It reads only the mac column of that
 // switch's ports.
 func (s *SB) peerOn(ctx context.Context, datapath ovsdb.UUID, ip netip.Addr) (NextHop, bool, error) {
-	all, err := s.owners(ctx, "owners on "+datapath.String(), ovsdb.From("Port_Binding", "logical_port", "mac").Equal("datapath", datapath))
+	all, err := s.owners(ctx, "owners on "+datapath.String(), addressRows.Equal("datapath", datapath))
 	if err != nil {
 		return NextHop{}, false, err
 	}

@@ -34,8 +34,12 @@ func (s *SB) PortByUUID(ctx context.Context, u ovsdb.UUID) (*PortBinding, error)
 
 // PortByKey returns the port of a datapath by its tunnel key (OpenFlow reg14, reg15).
 func (s *SB) PortByKey(ctx context.Context, datapath ovsdb.UUID, key int64) (*PortBinding, error) {
-	found, err := s.ports(ctx, portBindings.Equal("datapath", datapath).Equal("tunnel_key", key))
+	found, err := s.ports(ctx, portByKey(datapath, key))
 	return single(found, err, "port with tunnel key", itoa(key))
+}
+
+func portByKey(datapath ovsdb.UUID, key int64) ovsdb.Query {
+	return portBindings.Equal("datapath", datapath).Equal("tunnel_key", key)
 }
 
 // PortsOfDatapath lists a datapath's ports of the given types, or all.
@@ -43,11 +47,15 @@ func (s *SB) PortsOfDatapath(ctx context.Context, datapath ovsdb.UUID, types ...
 	if len(types) == 0 {
 		return s.ports(ctx, portBindings.Equal("datapath", datapath))
 	}
+	return s.ports(ctx, portsOfDatapath(datapath, types...)...)
+}
+
+func portsOfDatapath(datapath ovsdb.UUID, types ...string) []ovsdb.Query {
 	var alt []ovsdb.Query
 	for _, t := range types {
 		alt = append(alt, portBindings.Equal("datapath", datapath).Equal("type", t))
 	}
-	return s.ports(ctx, alt...)
+	return alt
 }
 
 // PortsByType lists the ports of the types in all datapaths.
@@ -113,7 +121,7 @@ func (s *SB) PortsByIP(ctx context.Context, ip netip.Addr) ([]*PortBinding, erro
 // portsByAddr reads the mac column of all ports, because OVSDB's conditions cannot match parts of a
 // set's strings, and then the rows that match.
 func (s *SB) portsByAddr(ctx context.Context, match func(Addr) bool) ([]*PortBinding, error) {
-	all, err := s.owners(ctx, "owners", ovsdb.From("Port_Binding", "logical_port", "mac"))
+	all, err := s.owners(ctx, "owners", addressRows)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +135,9 @@ func (s *SB) portsByAddr(ctx context.Context, match func(Addr) bool) ([]*PortBin
 	// A gateway's chassisredirect port repeats the addresses of its router port.
 	return slices.DeleteFunc(found, func(p *PortBinding) bool { return p.Type == "chassisredirect" }), err
 }
+
+// addressRows are the addresses of ports.
+var addressRows = ovsdb.From("Port_Binding", "logical_port", "mac")
 
 // ownerOf is a port and its addresses.
 type ownerOf struct {

@@ -68,15 +68,7 @@ func (s *SB) set(ctx context.Context, from ovsdb.Query, column, what, name strin
 // matches of a datapath: the set's addresses, and the names of the group's ports on that datapath
 // (get_sb_port_group_name of northd). A set or group that does not exist has no members.
 func (s *SB) SetMembers(ctx context.Context, dp *Datapath, names []string) ([][]string, error) {
-	var qs []ovsdb.Query
-	for _, name := range names {
-		if group, ok := strings.CutPrefix(name, "@"); ok {
-			qs = append(qs, portGroups.Equal("name", strconv.FormatInt(dp.TunnelKey, 10)+"_"+group))
-		} else {
-			qs = append(qs, addressSets.Equal("name", strings.TrimPrefix(name, "$")))
-		}
-	}
-	res, err := s.Select(ctx, qs...)
+	res, err := s.Select(ctx, setQueries(dp, names)...)
 	if err != nil {
 		return nil, err
 	}
@@ -87,4 +79,17 @@ func (s *SB) SetMembers(ctx context.Context, dp *Datapath, names []string) ([][]
 		}
 	}
 	return out, nil
+}
+
+// setQueries returns the queries of SetMembers.
+func setQueries(dp *Datapath, names []string) []ovsdb.Query {
+	var qs []ovsdb.Query
+	for _, name := range names {
+		if group, ok := strings.CutPrefix(name, "@"); ok {
+			qs = append(qs, portGroups.Equal("name", strconv.FormatInt(dp.TunnelKey, 10)+"_"+group))
+		} else {
+			qs = append(qs, addressSets.Equal("name", strings.TrimPrefix(name, "$")))
+		}
+	}
+	return qs
 }

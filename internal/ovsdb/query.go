@@ -19,6 +19,9 @@ func (db *DB) Select(ctx context.Context, queries ...Query) ([][]*Row, error) {
 	if db.kept != nil {
 		return db.selectKept(ctx, queries)
 	}
+	if a := db.aheadOf(ctx); a != nil {
+		return db.selectAhead(ctx, a, queries)
+	}
 	return db.ask(ctx, queries)
 }
 
@@ -26,7 +29,7 @@ func (db *DB) Select(ctx context.Context, queries ...Query) ([][]*Row, error) {
 func (db *DB) ask(ctx context.Context, queries []Query) ([][]*Row, error) {
 	out := make([][]*Row, len(queries))
 	err := db.batches(ctx, queries, func(ctx context.Context, c link, b batch) (bool, error) {
-		rows, err := c.transact(ctx, db.opt.Database, b.queries, nil)
+		rows, err := db.together(ctx, c, b, nil)
 		for i, r := range rows {
 			out[b.of[i]] = r
 		}

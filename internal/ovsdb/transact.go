@@ -88,7 +88,7 @@ func (db *DB) stream(ctx context.Context, queries []Query, yield func(query int,
 	return db.batches(ctx, queries, func(ctx context.Context, c link, b batch) (bool, error) {
 		begun := false
 		var bad error
-		_, err := c.transact(ctx, db.opt.Database, b.queries, func(op int, row []byte) {
+		_, err := db.together(ctx, c, b, func(op int, row []byte) {
 			begun = true
 			if bad == nil && op < len(b.of) {
 				bad = yield(b.of[op], row)
@@ -123,9 +123,9 @@ func (c *conn) transact(ctx context.Context, database string, queries []Query, t
 	for i, r := range results {
 		switch {
 		case r == nil:
-			return nil, errors.New("transact: an operation was not run")
+			return out, &opError{i, errors.New("transact: an operation was not run")}
 		case r.Error != "":
-			return nil, fmt.Errorf("%s: %s", r.Error, r.Details)
+			return out, &opError{i, fmt.Errorf("%s: %s", r.Error, r.Details)}
 		case slices.Contains(r.Rows, nil):
 			return nil, errors.New("transact: null instead of a row")
 		case i < len(out):
@@ -133,7 +133,7 @@ func (c *conn) transact(ctx context.Context, database string, queries []Query, t
 		}
 	}
 	if len(results) < len(ops) {
-		return nil, fmt.Errorf("transact: %d answers to %d operations", len(results), len(ops))
+		return out, &opError{len(results), fmt.Errorf("transact: %d answers to %d operations", len(results), len(ops))}
 	}
 	return out, nil
 }

@@ -70,6 +70,7 @@ func (w *writing) explain(ctx context.Context, of func(context.Context, string) 
 	for i, h := range w.Hops {
 		w.visits[h.Chassis] = append(w.visits[h.Chassis], i)
 	}
+	w.prepare(ctx, of)
 	var found []report.Finding
 	for _, chassis := range slices.Sorted(maps.Keys(w.visits)) {
 		e, err := of(ctx, chassis)
@@ -90,6 +91,24 @@ func (w *writing) explain(ctx context.Context, of func(context.Context, string) 
 		}
 	}
 	return found
+}
+
+// prepare reads what the tables of all hops need, chassis that share a database together.
+func (w *writing) prepare(ctx context.Context, of func(context.Context, string) (*explain.Explainer, error)) {
+	visits := map[*explain.Explainer]explain.Way{}
+	for _, chassis := range slices.Sorted(maps.Keys(w.visits)) {
+		e, err := of(ctx, chassis)
+		if err != nil {
+			continue // told by explain
+		}
+		if visits[e] == nil {
+			visits[e] = explain.Way{}
+		}
+		visits[e][chassis] = w.visitsOf(chassis)
+	}
+	for e, way := range visits {
+		e.Prepare(ctx, way)
+	}
 }
 
 // visitsOf returns the visits to a chassis for Explainer.Names.

@@ -42,6 +42,9 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 		from = mf.InPort
 	}
 	begun := r.SB
+	if j.q.To != "" && j.dest.Kind == microflow.TargetIP {
+		r.SB.WantPortsByIP(ctx)
+	}
 	pb, err := j.onePort(ctx, r, "--from", from)
 	if err != nil {
 		return nil, err
@@ -53,6 +56,9 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	}
 	if err := j.checkDatapath(ctx, r, pb); err != nil {
 		return nil, err
+	}
+	if mf.Open(microflow.HasEthDst) {
+		r.SB.WantNextHop(ctx, pb)
 	}
 	if j.q.Chassis == "" {
 		r.Driver.Expect(ctx, pb.Chassis)

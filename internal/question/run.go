@@ -7,6 +7,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/session"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
@@ -42,6 +43,7 @@ type asking struct {
 // Answer finds the ports and the packet, and traces it or plays its session. The caller closes the
 // run. With an error, the answer is what was found before it, or nil where that is nothing.
 func (j *Judged) Answer(ctx context.Context, r *deployment.Run, entries Entries) (*Answer, error) {
+	ctx = ovsdb.WithAhead(ctx)
 	e, err := j.resolve(ctx, r)
 	if err != nil {
 		return nil, err

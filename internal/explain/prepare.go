@@ -1,0 +1,159 @@
+package explain
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
+)
+
+// Way is the visits of a packet, by chassis.
+type Way map[string][]Visit
+
+// aheadNames bounds how many address sets, port groups and ports are read ahead of a comparison.
+const aheadNames = 100
+
+// place is a look-up on a datapath that a packet made on a chassis.
+type place struct {
+	chassis string
+	hit     engine.TableHit
+}
+
+// Prepare reads in few requests what Names and Differences are going to ask for the visits of
+// several chassis: the datapaths' flows and rows, then the flows of the cookies with what their
+// stages' matches name. It decides nothing, and what it could not read is asked again. Where
+// nothing is read ahead (ovsdb.DB.Want) it does nothing.
+func (e *Explainer) Prepare(ctx context.Context, way Way) {
+	if e.sb == nil || !e.sb.ReadsAhead(ctx) {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var places []place
+	var hits []engine.TableHit
+	for chassis, visits := range way {
+		n := &Names{seen: map[At]*seen{}}
+		for i, v := range visits {
+			n.follow(v, i)
+		}
+		for _, s := range n.order {
+			places, hits = append(places, place{chassis, s.hit}), append(hits, s.hit)
+		}
+	}
+	if len(e.unexplained(hits)) == 0 {
+		return
+	}
+	local, err := e.localDatapaths(ctx, hits)
+	if err != nil {
+		return
+	}
+	e.wantOf(ctx, local, places)
+	ids, parts := partsOf(local)
+	want, qs := e.sbIndex.missing(parts)
+	rows := map[string][]ovsdb.UUID{}
+	asked := slices.ContainsFunc(ids, func(u ovsdb.UUID) bool { return e.stages[u] == nil })
+	err = e.readStagesAnd(ctx, ids, qs, func(q int, r *ovsdb.Row) {
+		rows[want[q].table] = append(rows[want[q].table], r.UUID())
+	})
+	if err != nil {
+		return
+	}
+	if asked {
+		e.sbIndex.keep(want, rows)
+	}
+	e.sb.Want(ctx, e.otherQueries(hits)...)
+	e.wantNamed(ctx, places)
+	_ = e.loadFlows(ctx, e.flowsOf(hits))
+}
+
+// wantOf names what is asked of datapaths: the groups that they are in, and the ports of the
+// look-ups.
+func (e *Explainer) wantOf(ctx context.Context, local []*ovn.Datapath, places []place) {
+	for _, d := range local {
+		if e.groupsWith[d.UUID] == nil && e.sb.HasDatapathGroups() {
+			e.sb.WantDatapathGroupsOf(ctx, d.UUID)
+		}
+	}
+	for _, p := range places {
+		d := e.datapaths[p.hit.Metadata]
+		if d == nil || p.hit.Flow == "" {
+			continue
+		}
+		f := readFacts(p.hit.Flow)
+		for _, reg := range []string{"reg14", "reg15"} {
+			key := f.number(reg)
+			if _, known := e.ports[portKey{d.UUID, key}]; key > 0 && key < firstGroupKey && !known {
+				e.sb.WantPortByKey(ctx, d.UUID, int64(key))
+			}
+		}
+	}
+}
+
+// wantNamed names the sets, groups and ports of the matches that a comparison is going to read: of
+// flows that go before the one that was hit, where the packet alone does not decide.
+func (e *Explainer) wantNamed(ctx context.Context, places []place) {
+	left := aheadNames
+	for _, p := range places {
+		d := e.datapaths[p.hit.Metadata]
+		c, ok := cookieOf(p.hit)
+		if d == nil || !ok || p.hit.Flow == "" || left <= 0 {
+			continue
+		}
+		at, ok := e.stageOf(d, c, p.hit.Priority)
+		if !ok {
+			continue
+		}
+		in, err := e.stageFlows(ctx, d.UUID, at)
+		if err != nil {
+			return
+		}
+		in = slices.DeleteFunc(in, func(b brief) bool { return b.priority <= p.hit.Priority })
+		if len(in) == 0 {
+			continue
+		}
+		f, err := e.factsOn(ctx, d, p.hit.Flow)
+		if err != nil {
+			return
+		}
+		f.strict = true
+		for _, b := range in {
+			if f.holds(b.match) != no {
+				left -= e.wantOfMatch(ctx, d, p.chassis, f.matches.read(b.match))
+			}
+		}
+	}
+}
+
+// wantOfMatch names what a match refers to and is not known, and returns how much that is.
+func (e *Explainer) wantOfMatch(ctx context.Context, d *ovn.Datapath, chassis string, m *match) (n int) {
+	for _, w := range m.sets() {
+		if _, known := e.sets[nameOn(d, w)]; !known {
+			e.sb.WantSetMembers(ctx, d, []string{w})
+			n++
+		}
+	}
+	for _, port := range m.residents() {
+		if _, known := e.residents[seenFrom{chassis, port}]; !known {
+			e.sb.WantPortByName(ctx, port)
+			n++
+		}
+	}
+	return n
+}
+
+// stageOf returns the stage of the datapath's flow of a cookie and priority; false if there is not
+// one such stage.
+func (e *Explainer) stageOf(d *ovn.Datapath, cookie uint32, priority int) (at stage, ok bool) {
+	for _, id := range e.sbIndex.find("Logical_Flow", cookie) {
+		for _, of := range []ovsdb.UUID{d.UUID, shared} {
+			for s, in := range e.stages[of] {
+				if slices.ContainsFunc(in, func(b brief) bool { return b.id == id && b.priority == priority }) {
+					at, ok = s, !ok
+				}
+			}
+		}
+	}
+	return at, ok
+}
