@@ -8,7 +8,7 @@
 # ENTER is a command that enters the host's namespaces, as in "ip netns exec hv1". The folders of
 # the daemons are those of OVS_RUNDIR and OVN_RUNDIR; OVS_CONF_DB, OVN_NB_FILE and OVN_SB_FILE name
 # database files that are copied; OPENFLOW the versions of OpenFlow that the bridges have, and QUICK=1
-# leaves out what the tool does not read. A command that fails leaves its error message, as in sos.
+# leaves out what the tool does not read. OVN_LISTS=1 lists the databases' tables. A command that fails leaves its error message, as in sos.
 set -u
 out=$1 host=${2:-$(hostname)}
 shift $(($# < 2 ? $# : 2))
@@ -78,6 +78,15 @@ if [ -n "${OVN_NB_FILE:-}" ]; then
 		run ovn_central "ovn-nbctl --no-leader-only show"
 		run ovn_central "ovn-sbctl --no-leader-only show"
 	fi
+fi
+if [ -n "${OVN_LISTS:-}" ]; then # OVN_NB_DB and OVN_SB_DB say where the databases are
+	for t in $(ovsdb-client list-tables "$OVN_NB_DB" OVN_Northbound | tail -n +3); do
+		run ovn_central "ovn-nbctl list $t"
+	done
+	for t in $(ovsdb-client list-tables "$OVN_SB_DB" OVN_Southbound | tail -n +3); do
+		[ "$t" = Logical_Flow ] || run ovn_central "ovn-sbctl list $t"
+	done
+	run ovn_central "ovn-sbctl lflow-list"
 fi
 run conntrack "conntrack -L -o extended"
 run kernel "uname -a" && ln -sf "sos_commands/kernel/uname_-a" "$out/uname"

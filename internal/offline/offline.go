@@ -117,6 +117,7 @@ func (d *Deployment) databases(ctx context.Context, hosts []*rebuild.Host) error
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(4)
 	for i, h := range hosts {
+		d.listed(h)
 		if lacks := h.SB.Lacks(); lacks != "" {
 			why = append(why, h.Hostname+": "+lacks)
 			continue

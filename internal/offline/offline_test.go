@@ -122,6 +122,41 @@ func TestOtherZone(t *testing.T) {
 	}
 }
 
+// Databases whose files are missing are made of their listed rows, where each table that counts was
+// listed whole. That they were is said.
+func TestListed(t *testing.T) {
+	folder, live := collected(t, "OVN_LISTS=1")
+	for _, name := range []string{"ovnnb_db.db", "ovnsb_db.db"} {
+		if err := os.Remove(filepath.Join(folder, "var", "lib", "ovn", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, why, err := ask(t, ovncttrace.Options{Bundles: []string{folder}})
+	if err != nil || !slices.Equal(got, live) {
+		t.Errorf("%v, %v, %s; live %v", got, err, why, live)
+	}
+	d, err := offline.Open(t.Context(), offline.Options{Paths: []string{folder}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes := strings.Join(d.Notes(), "\n")
+	d.Close()
+	if strings.Count(notes, "was made of its listed rows") != 2 {
+		t.Errorf("notes: %s", notes)
+	}
+	list := filepath.Join(folder, "sos_commands", "ovn_central", "ovn-sbctl_list_Port_Binding")
+	b, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(list, b[:len(b)-5], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := ask(t, ovncttrace.Options{Bundles: []string{folder}}); err == nil {
+		t.Errorf("a cut list: %v", got)
+	}
+}
+
 // doctor reads the databases of a chassis of another zone out of its archive.
 func TestDoctorOtherZone(t *testing.T) {
 	folder, _ := collected(t)
@@ -133,8 +168,8 @@ func TestDoctorOtherZone(t *testing.T) {
 	}
 }
 
-// collected is a live deployment with a connection, and what sos collects of it.
-func collected(t *testing.T) (folder string, live []string) {
+// collected is a live deployment with a connection, and what sos collects of it. env is of sosdump.sh.
+func collected(t *testing.T, env ...string) (folder string, live []string) {
 	t.Helper()
 	for _, tool := range []string{"bash", "ovs-ofctl", "ovs-appctl", "ovs-vsctl", "ovs-vswitchd", "ovsdb-server", "ovsdb-tool"} {
 		testenv.Tool(t, tool)
@@ -161,7 +196,9 @@ func collected(t *testing.T) (folder string, live []string) {
 	folder = filepath.Join(t.TempDir(), "sosreport-hv1")
 	cmd := exec.CommandContext(t.Context(), "bash", "../../scripts/sosdump.sh", folder, "hv1")
 	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+ovs.RunDir, "OVS_CONF_DB="+netdev(t, filepath.Join(ovs.RunDir, "conf.db")),
-		"OVN_NB_FILE="+databaseFile(central.NB, "nb.db"), "OVN_SB_FILE="+databaseFile(central.SB, "sb.db"), "OPENFLOW=OpenFlow13 OpenFlow15")
+		"OVN_NB_FILE="+databaseFile(central.NB, "nb.db"), "OVN_SB_FILE="+databaseFile(central.SB, "sb.db"), "OPENFLOW=OpenFlow13 OpenFlow15",
+		"OVN_NB_DB="+central.NB, "OVN_SB_DB="+central.SB)
+	cmd.Env = append(cmd.Env, env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

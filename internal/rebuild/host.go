@@ -93,6 +93,9 @@ type Host struct {
 
 	// Failed are the chassis that could not be collected with this host, with the reason.
 	Failed map[string]string
+	// NBRows and SBRows return the databases' rows by table, as commands have listed them, where a
+	// file is missing; nil is nothing. The error says why they do not do instead.
+	NBRows, SBRows func() (map[string][]Row, error)
 
 	// Notes are remarks of the reader: what it has refused.
 	Notes []string

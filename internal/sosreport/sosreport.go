@@ -81,10 +81,12 @@ func (Reader) Read(t *archive.Tree) (*rebuild.Host, error) {
 	r.own()
 	h.Conf = r.database("conf.db")
 	h.NB, h.SB = r.database("ovnnb_db.db"), r.database("ovnsb_db.db")
+	h.NBRows = func() (map[string][]rebuild.Row, error) { return r.lists("ovn-nbctl") }
+	h.SBRows = func() (map[string][]rebuild.Row, error) { return r.lists("ovn-sbctl") }
 	if h.Conf.Missing == "" {
 		r.openvswitch()
 	}
-	if h.Conf.Missing != "" && h.NB.Missing != "" && h.SB.Missing != "" {
+	if h.Conf.Missing != "" && h.NB.Missing != "" && h.SB.Missing != "" && len(r.index.base[mangle("ovn-sbctl list Port_Binding")]) == 0 {
 		return nil, fmt.Errorf("%s is a sosreport with neither Open vSwitch's database (conf.db) nor OVN's (ovnnb_db.db, ovnsb_db.db): was sos run with its plugins openvswitch and ovn_central?", t.From)
 	}
 	return h, nil
