@@ -120,6 +120,9 @@ func (b *builder) note(format string, args ...any) {
 
 // kernel says what of the kernel's connection tracking is taken to be as usual.
 func (b *builder) kernel() {
+	if b.host.Conntrack != nil {
+		b.note("limits of connection tracking by zone, and for the userspace datapath its limit of connections and whether it checks TCP sequences, were not collected: the defaults are taken")
+	}
 	if !slices.ContainsFunc(b.conf.bridges, func(br *bridge) bool { return !br.userland }) {
 		return
 	}

@@ -86,7 +86,7 @@ func (Reader) Read(t *archive.Tree) (*rebuild.Host, error) {
 	if h.Conf.Missing == "" {
 		r.openvswitch()
 	}
-	if h.Conf.Missing != "" && h.NB.Missing != "" && h.SB.Missing != "" && len(r.index.base[mangle("ovn-sbctl list Port_Binding")]) == 0 {
+	if h.Conf.Missing != "" && h.NB.Missing != "" && h.SB.Missing != "" && len(r.index.base[Mangle("ovn-sbctl list Port_Binding")]) == 0 {
 		return nil, fmt.Errorf("%s is a sosreport with neither Open vSwitch's database (conf.db) nor OVN's (ovnnb_db.db, ovnsb_db.db): was sos run with its plugins openvswitch and ovn_central?", t.From)
 	}
 	return h, nil

@@ -87,10 +87,6 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	defer d.Stop()
 
 	if s.offline {
-		// The chassis has the flows of all islands.
-		if err := d.vsctl(ctx, "set", "open", ".", "external-ids:ovn-monitor-all=true"); err != nil {
-			return false, err
-		}
 		if _, err := d.grow(ctx, s.flows); err != nil {
 			return false, err
 		}

@@ -21,6 +21,18 @@ const (
 // offline collects the chassis as sos does, adds connections to its dump, and measures a trace that
 // is answered from that.
 func (d *deployment) offline(ctx context.Context, s settings) (met bool, err error) {
+	// The chassis has a port of each island, and so the flows of all.
+	var ports []string
+	for n := 1; n < d.islands; n++ {
+		port := fmt.Sprintf("sw%d-0-p0", n)
+		ports = append(ports, "--", "add-port", "br-int", port, "--", "set", "interface", port, "type=dummy", "external-ids:iface-id="+port)
+	}
+	if err := d.vsctl(ctx, ports[1:]...); err != nil {
+		return false, err
+	}
+	if _, err := d.Run(ctx, "", "ovn-nbctl", "--db="+d.NB, "--no-leader-only", "--wait=hv", "--timeout=600", "sync"); err != nil {
+		return false, err
+	}
 	folder := filepath.Join(d.Dir, "sosreport-"+hv)
 	cmd := exec.CommandContext(ctx, "scripts/sosdump.sh", folder, hv)
 	cmd.Env = append(os.Environ(), "QUICK=1", "OPENFLOW=OpenFlow15", "OVS_RUNDIR="+d.Dir, "OVS_CONF_DB="+filepath.Join(d.Dir, "db.db"),
