@@ -121,7 +121,7 @@ func (b *builder) note(format string, args ...any) {
 // kernel says what of the kernel's connection tracking is taken to be as usual.
 func (b *builder) kernel() {
 	if b.host.Conntrack != nil {
-		b.note("limits of connection tracking by zone, and for the userspace datapath its limit of connections and whether it checks TCP sequences, were not collected: the defaults are taken")
+		b.note("limits of conntrack zones and settings of the userspace datapath's connection tracking were not collected: the defaults are taken")
 	}
 	if !slices.ContainsFunc(b.conf.bridges, func(br *bridge) bool { return !br.userland }) {
 		return

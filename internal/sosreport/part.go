@@ -90,6 +90,13 @@ func (r *reader) partOf(s shape, c command) (*rebuild.Part, end) {
 	if p.Missing != "" {
 		return p, end{}
 	}
+	p.Open = func() (io.ReadCloser, error) {
+		f, err := r.tree.Open(c.file)
+		if err != nil {
+			return nil, err
+		}
+		return newSpoken(f), nil
+	}
 	switch {
 	case strings.HasSuffix(r.tree.Link(c.file), ".tailed") || strings.HasSuffix(c.file, ".tailed") || c.truncated:
 		p.Cut = "sos has kept only the end of " + c.file

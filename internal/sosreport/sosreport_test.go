@@ -3,6 +3,7 @@ package sosreport
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,6 +89,9 @@ func TestLacks(t *testing.T) {
 		{"two replies", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": strings.Replace(flows5, "0x2):", "0x2): flags=[more]", 1) + flows5, allFile: all5}, ""},
 		{"a later table is missing", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": flows5 + flow5(3), allFile: all5 + "table_id=9, " + all5[:104]}, "in table 3 with 1 flows of it"},
 		{"an earlier flow came between", map[string]string{ovs + "ovs-ofctl_-O_OpenFlow15_dump-flows_br-int": flows5 + flow5(3), allFile: all5[:104] + all5[:104] + all5[:104] + "table_id=3, " + all5}, ""},
+		{"warned in a line", map[string]string{allFile: all5, ovs + "ovs-ofctl_dump-flows_br-int": flows5[:60] + "2026-11-29T23:03:16Z|00018|timeval|WARN|Unreasonably long 1023ms poll interval\n" +
+			"2026-11-29T23:03:16Z|00019|coverage|INFO|Skipping details\n" + flows5[60:]}, ""},
+		{"warned at the end", map[string]string{allFile: all5, ovs + "ovs-ofctl_dump-flows_br-int": strings.TrimSuffix(flows5, "\n") + "2026-11-29T23:03:16Z|00018|timeval|WARN|long\n"}, "in the middle of a line"},
 		{"warned", map[string]string{allFile: all5, ovs + "ovs-ofctl_dump-flows_br-int": "2026-11-29T18:14:40Z|00001|vconn|WARN|version\n" + flows5}, ""},
 		{"absent", map[string]string{ovs + "ovs-ofctl_dump-flows_br-ex": flows5}, "has no output of"},
 		{"empty", map[string]string{ovs + "ovs-ofctl_dump-flows_br-int": ""}, "is empty"},
@@ -229,6 +233,23 @@ func TestFacts(t *testing.T) {
 	}
 	if len(h.Interfaces) != 1 || h.Interfaces[0]["ofport"] != "3" || h.Interfaces[0]["bfd_status"] != `{forwarding="true"}` || h.InterfacesLack == "" {
 		t.Errorf("interfaces: %v, %q", h.Interfaces, h.InterfacesLack)
+	}
+}
+
+// What a program logs is no part of its output, and parts no line.
+func TestSpoken(t *testing.T) {
+	tree := report(t, map[string]string{ovs + "ovs-ofctl_dump-flows_br-int": flows5[:60] + "2026-11-29T23:03:16.123Z|00018|timeval|WARN|x\n" + flows5[60:]})
+	h, err := Reader{}.Read(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := h.Bridge("br-int").Flows.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if b, err := io.ReadAll(in); err != nil || string(b) != flows5 {
+		t.Errorf("%q, %v", b, err)
 	}
 }
 
