@@ -9,7 +9,10 @@ import (
 
 // logged is what a program of Open vSwitch has written to its log: sos keeps standard error in the same
 // file, so that on a busy host it stands in the middle of the output, and of its lines.
-var logged = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z\|\d{5,}\|[^|]{1,60}\|(EMER|ERR|WARN|INFO|DBG)\|`)
+var logged = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z\|0\d{4,}\|[^|]{1,60}\|(EMER|ERR|WARN|INFO|DBG)\|`)
+
+// logMark is in every such line; few others have it.
+var logMark = []byte("Z|0")
 
 // spoken reads a command's output without what was logged meanwhile; a line that it has parted is
 // joined.
@@ -39,7 +42,7 @@ func (s *spoken) Read(p []byte) (int, error) {
 		if s.err == bufio.ErrBufferFull {
 			s.err = nil
 		}
-		if bytes.IndexByte(line, '|') >= 0 {
+		if bytes.Contains(line, logMark) {
 			if at := logged.FindIndex(line); at != nil {
 				line = line[:at[0]]
 			}
