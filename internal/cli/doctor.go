@@ -31,7 +31,7 @@ func (a *app) doctorCmd() *cobra.Command {
 			"Exit status 0 when nothing is wrong, 1 with an error or a warning, 3 when something could not be reached.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := c.check(); err != nil {
+			if err := cmp.Or(c.check(), checkNames("--chassis", chassis)); err != nil {
 				return err
 			}
 			ctx, cancel := c.bound(cmd.Context())

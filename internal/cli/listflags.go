@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/spf13/pflag"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
@@ -22,7 +25,17 @@ func (l *listFlags) add(f *pflag.FlagSet, chassis string, limit int) {
 	f.IntVar(&l.limit, "limit", limit, "maximum number of entries that are read of a chassis; 0 for any")
 }
 
-func (l *listFlags) check() error { return checkLimit(l.limit) }
+func (l *listFlags) check() error {
+	return cmp.Or(checkNames("--chassis", l.chassis), checkLimit(l.limit))
+}
+
+// checkNames refuses an empty name in a repeatable flag.
+func checkNames(flag string, names []string) error {
+	if slices.Contains(names, "") {
+		return usage.Errorf(flag+" hv1", "%s names no chassis", flag)
+	}
+	return nil
+}
 
 // checkLimit refuses a --limit that is no number of things.
 func checkLimit(n int) error {

@@ -30,6 +30,7 @@ type matrixFlags struct {
 	inFlight        int
 	maxLoad         int
 	resume, against string
+	pairs           []string // the flags of --all that were given without it
 }
 
 // The defaults of matrix.
@@ -60,6 +61,11 @@ answer, because something could not be reached, or the run was interrupted; 4 so
 			if len(args) > 0 {
 				f.file = args[0]
 			}
+			for _, name := range []string{"service", "network", "limit"} {
+				if cmd.Flags().Changed(name) && !f.all {
+					f.pairs = append(f.pairs, "--"+name)
+				}
+			}
 			return a.matrix(cmd.Context(), &c, &f)
 		},
 	}
@@ -87,6 +93,8 @@ func (f *matrixFlags) check() error {
 		return usage.Errorf(example, "FILE and --all exclude each other")
 	case !f.all && f.file == "":
 		return usage.Errorf(example, "no questions are given: neither FILE nor --all")
+	case len(f.pairs) > 0:
+		return usage.Errorf(example, "%s applies to --all only", f.pairs[0])
 	case f.resume != "" && f.against != "":
 		return usage.Errorf("finish the run first", "--resume and --against exclude each other")
 	case f.inFlight < 1 || f.inFlight > 100:
@@ -94,7 +102,8 @@ func (f *matrixFlags) check() error {
 	case f.maxLoad < 1 || f.maxLoad > 100:
 		return usage.Errorf("--max-load 20", "--max-load %d is not 1 to 100", f.maxLoad)
 	}
-	return cmp.Or(checkLimit(f.limit), question.CheckExpect(f.expect))
+	_, err := matrix.Services(f.services)
+	return cmp.Or(checkLimit(f.limit), question.CheckExpect(f.expect), err)
 }
 
 // matrix checks the input, asks and prints.
@@ -120,6 +129,9 @@ func (a *app) matrix(ctx context.Context, c *common, f *matrixFlags) (err error)
 		}
 		defer file.Close()
 		list = &matrix.File{Name: f.file, Reader: file, Expect: f.expect}
+		if err := matrix.Judge(f.file, list, f.asNew); err != nil {
+			return err
+		}
 	}
 	return c.with(ctx, func(_ context.Context, d *deployment.Deployment) error { return a.askMatrix(ctx, d, f, list, p) })
 }

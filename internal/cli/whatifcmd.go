@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -79,6 +82,9 @@ const whatIfTimeout = 5 * time.Minute
 // change reads the change; errors are those of bad input.
 func (f *whatIfFlags) change() (replica.Change, error) {
 	c := replica.Change{File: f.nbFile, Moves: f.moves, Down: f.down}
+	if err := cmp.Or(checkNames("--down", f.down), checkNames("--gateway-moves", f.moves)); err != nil {
+		return c, err
+	}
 	for _, line := range f.nbRun {
 		words, err := replica.ParseCommand(line)
 		if err != nil {
@@ -90,7 +96,11 @@ func (f *whatIfFlags) change() (replica.Change, error) {
 		return c, usage.Errorf("--nb-run 'acl-del sw0', --nb-file FILE, --down CHASSIS or --gateway-moves CHASSIS", "no change is given")
 	}
 	if c.File != "" {
-		if _, err := os.Stat(c.File); err != nil {
+		st, err := os.Stat(c.File)
+		if err == nil && !st.Mode().IsRegular() {
+			err = &fs.PathError{Op: "read", Path: c.File, Err: errors.New("it is no file of a database")}
+		}
+		if err != nil {
 			return c, &usage.Error{Msg: "--nb-file: " + err.Error(), Err: err}
 		}
 	}

@@ -1,6 +1,8 @@
 package deployment
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -75,6 +77,11 @@ func (o Options) Check() error {
 	}
 	if len(o.Bundles) > 0 && (o.SB != "" || o.NB != "" || len(o.NBOf) > 0 || o.NodeCommand != "" || o.Kube != "" || o.pushes() || len(o.Nodes) > 0 || o.OVSRunDir != "") {
 		return usage.Errorf("leave out --sb, --nb, --nb-of, --node, --node-cmd, --kube, --push and --ovs-rundir", "--bundle is the whole deployment: no part of a live one is asked beside it")
+	}
+	for _, path := range o.Bundles {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return &usage.Error{Msg: "--bundle: " + err.Error(), Err: err}
+		}
 	}
 	if err := o.checkPush(); err != nil {
 		return err

@@ -37,14 +37,11 @@ type vif struct {
 // ReadAll reads the ports and VIPs. services are written as behind a destination: "80/tcp", "icmp".
 // With networks, only ports of these logical switches are taken, and the VIPs still are.
 func ReadAll(ctx context.Context, r *deployment.Run, services, networks []string, expect string) (*All, error) {
-	out := &All{expect: expect}
-	for _, s := range services {
-		suffix, err := serviceSuffix(s)
-		if err != nil {
-			return nil, err
-		}
-		out.services = append(out.services, suffix)
+	suffixes, err := Services(services)
+	if err != nil {
+		return nil, err
 	}
+	out := &All{expect: expect, services: suffixes}
 	var on []ovsdb.UUID
 	for _, name := range networks {
 		dp, err := r.SB.DatapathByName(ctx, name)
@@ -96,6 +93,19 @@ func ReadAll(ctx context.Context, r *deployment.Run, services, networks []string
 }
 
 // serviceSuffix returns a service as it stands behind a destination.
+// Services returns what each service adds to a destination: "80/tcp" is ":80/tcp". The error is a
+// *usage.Error.
+func Services(list []string) (out []string, err error) {
+	for _, s := range list {
+		suffix, err := serviceSuffix(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, suffix)
+	}
+	return out, nil
+}
+
 func serviceSuffix(s string) (string, error) {
 	suffix := "/" + s
 	if s != "" && s[0] >= '0' && s[0] <= '9' {

@@ -22,6 +22,21 @@ type Checked struct {
 // named is a name as a question gives it.
 type named struct{ name, network string }
 
+// Judge reads a whole list without the databases. The error is of the first question that is wrong
+// whatever they contain, with its place in the file, whose name is given.
+func Judge(name string, list List, asNew bool) error {
+	for q, err := range list.Each() {
+		if err == nil {
+			if _, err = q.asked(asNew).Judge(false); err == nil {
+				continue
+			}
+			err = atLine(name, q.Line, err)
+		}
+		return err
+	}
+	return nil
+}
+
 // Check reads a whole list and looks up its names; no node is asked. The error is of the first
 // question that cannot be asked, with its place in the file: bad syntax, an unknown or ambiguous
 // name. A port that is bound to no chassis is none: that is an answer. name is the file's; empty

@@ -6,6 +6,7 @@ package matrix
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 
@@ -101,6 +102,10 @@ func parseJSON(line string) (Question, bool, error) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&a); err != nil {
 		off := int(d.InputOffset())
+		if typ := (*json.UnmarshalTypeError)(nil); errors.As(err, &typ) {
+			field := typ.Field[strings.LastIndexByte(typ.Field, '.')+1:]
+			return Question{}, false, bad(line, max(0, min(int(typ.Offset), len(line))-1), "%q is a %s, and should be a %v", field, typ.Value, typ.Type)
+		}
 		return Question{}, false, bad(line, min(off, len(line)), "%v", err)
 	}
 	if rest, _ := io.ReadAll(io.MultiReader(d.Buffered(), bytes.NewReader(nil))); len(bytes.TrimSpace(rest)) > 0 {

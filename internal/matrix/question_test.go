@@ -44,7 +44,7 @@ func TestParseLineErrors(t *testing.T) {
 		`{"from":"a"}`:                       "no from, or no to|^",
 		`{"from":"a","to":"b","x":1}`:        `unknown field "x"|`,
 		`{"from":"a","to":"b"} {}`:           "more than one JSON value|",
-		`{"from":"a","to":5}`:                "cannot unmarshal number|",
+		`{"from":"a","to":5}`:                `"to" is a number, and should be a string|                 ^`,
 		`{"from":"a","to":"b","expect":"x"}`: `no verdict "x"|`,
 	} {
 		_, ok, err := ParseLine(line)
