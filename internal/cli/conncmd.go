@@ -49,7 +49,7 @@ func (a *app) connCmd() *cobra.Command {
 			"its entries in path order, what each translates, and the rule behind it. Changes nothing.\n\n" +
 			"FILTER is an expression of OVN's language over addresses and ports, before or after NAT; \"orig\" or \"translated\" before it\n" +
 			"means only what the client sends, or what the server receives. \"host ADDRESS\" is the address on any leg.\n\n" +
-			"Exit status 0 if a connection matches, 1 if none does, 3 if a chassis could not be read.",
+			"Exit status: 0 a connection matches; 1 none does; 2 bad usage, or a filter that is wrong; 3 a chassis could not be read.",
 		Example: `  ovn-ct-trace conn host 10.0.0.3
   ovn-ct-trace conn 'orig ip4.dst == 30.0.0.10 && tcp.dst == 80'
   ovn-ct-trace conn --from sw0-p1 --state SYN_SENT

@@ -28,7 +28,7 @@ func (a *app) doctorCmd() *cobra.Command {
 		Short: "What works here and what does not, and why",
 		Long: "Tries what a trace needs: both databases, every chassis, its Open vSwitch, its conntrack, and whether its ovn-controller is up to\n" +
 			"date. Reads each chassis' counters twice, a second apart, to report losses that no trace can show. Changes nothing.\n" +
-			"Exit status 0 when nothing is wrong, 1 with an error or a warning, 3 when something could not be reached.",
+			"Exit status: 0 nothing is wrong; 1 an error or a warning; 2 bad usage; 3 something could not be reached.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := cmp.Or(c.check(), checkNames("--chassis", chassis)); err != nil {

@@ -72,6 +72,8 @@ answer, because something could not be reached, or the run was interrupted; 4 so
 	c.add(cmd)
 	c.addBundle(cmd)
 	fs := cmd.Flags()
+	fs.Lookup("quiet").Usage = "the counts only"
+	fs.Lookup("verbose").Usage = "every answer, and warnings"
 	fs.Lookup("timeout").Usage = "bound on each request to a node, and on connecting to the databases"
 	fs.BoolVar(&f.all, "all", false, "every pair of bound VIFs, and every VIF to every VIP")
 	fs.StringArrayVar(&f.services, "service", []string{"icmp"}, "with --all, repeatable: what each VIF is asked for, 80/tcp, 53/udp or icmp")

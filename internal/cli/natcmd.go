@@ -36,7 +36,7 @@ func (a *app) natCmd() *cobra.Command {
 			"and reports where they contradict each other: entries that translate as no rule does, ports that run out, VIPs that nobody\n" +
 			"serves, next hops that lead nowhere. For each finding it prints the evidence and the command that mends it, and runs none.\n" +
 			"Then it lists how many ports of each NAT address are in use. ADDRESS restricts the answer to one address.\n\n" +
-			"Exit status 0 without an error or a warning, 1 with one, 3 when something could not be reached.",
+			"Exit status: 0 no error and no warning; 1 an error or a warning; 2 bad usage or input; 3 something could not be reached.",
 		Example: `  ovn-ct-trace nat
   ovn-ct-trace nat 172.16.0.10
   ovn-ct-trace nat --chassis hv3 -o json`,
@@ -54,7 +54,7 @@ func (a *app) natCmd() *cobra.Command {
 	}
 	c.add(cmd)
 	c.addBundle(cmd)
-	explainFlags(cmd, noEffect, largestListed)
+	explainFlags(cmd, "the ports in use of all NAT addresses, not only of the fullest", largestListed)
 	f.add(cmd.Flags(), "ask only this chassis, repeatable", defaultLimit)
 	return cmd
 }

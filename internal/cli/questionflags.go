@@ -17,7 +17,7 @@ func (q *questionFlags) add(cmd *cobra.Command) {
 	f.StringVar(&q.Chassis, "at", "", "chassis on which a packet from a provider network enters")
 	f.StringVar(&q.Flow, "of-flow", "", "the packet as an OpenFlow flow")
 	f.StringVar(&q.Frame, "packet", "", "the packet as hex digits of an Ethernet frame")
-	f.StringVar(&q.Capture, "pcap", "", "the packet out of a capture, FILE[:N], the first frame being 1; session replays its connection")
+	f.StringVar(&q.Capture, "pcap", "", "frame N of a capture file, FILE[:N]; the first is 1. session replays its connection")
 	f.StringVar(&q.Backend, "lb-backend", "", "follow only this backend of a load balancer, IP:PORT")
 	f.StringVar(&q.Expect, "expect", "", "expected verdict: delivered, dropped, rejected, ...")
 	f.IntVar(&q.Length, "len", 0, "length of the packet in bytes without its Ethernet header; it decides MTU checks")

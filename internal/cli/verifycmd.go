@@ -37,7 +37,8 @@ THIS SENDS ONE REAL PACKET: the workload behind the port where it arrives receiv
 a terminal the command asks before; --yes answers for scripts. Unless the packet names its source port, a free one is chosen,
 so that no other packet is taken for it.
 
-Exit status: 0 prediction and reality agree; 1 they differ; 4 not determined.`,
+Exit status: 0 prediction and reality agree; 1 they differ; 2 bad usage, or a packet that cannot be sent; 3 something
+could not be reached or was not permitted; 4 not determined.`,
 		Example: `  ovn-ct-trace verify --from sw0-p1 --to 30.0.0.10:80/tcp`,
 		Args:    argCount(0, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {

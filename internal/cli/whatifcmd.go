@@ -43,7 +43,7 @@ func (a *app) whatIfCmd() *cobra.Command {
 		Long: `what-if makes a change in a private copy of the deployment's databases, with an ovn-northd and an ovn-controller
 of its own for each chassis, and compares before and after: the next packets of every live connection of those
 chassis, over their live conntrack entries, and new connections between the pairs that are asked. Only what is
-different is printed. The deployment is only read; ovn-northd, ovn-controller and ovs-vswitchd must be installed here.
+different is printed. The deployment is only read. ovn-northd, ovn-controller and ovs-vswitchd must be installed here.
 
 Exit status: 0 nothing changes fate; 1 something does; 2 bad usage, or a change that cannot be made; 3 something
 could not be reached or was not permitted; 4 not determined.`,
@@ -72,6 +72,7 @@ could not be reached or was not permitted; 4 not determined.`,
 	fl.StringVar(&f.q.From, "from", "", "logical port of a pair to compare too")
 	fl.StringVar(&f.q.To, "to", "", "where it is sent: PORT, or IP[:PORT][/PROTO]")
 	fl.StringVar(&f.q.Proto, "proto", "", "tcp, udp, icmp or sctp, where --to does not say it")
+	fl.Lookup("verbose").Usage, fl.Lookup("quiet").Usage = noEffect, "whether something changes fate, and nothing else"
 	fl.Lookup("timeout").DefValue = whatIfTimeout.String()
 	return cmd
 }

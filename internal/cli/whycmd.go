@@ -41,7 +41,7 @@ be reached or was not permitted; 4 not determined.`,
 	c.addBundle(cmd)
 	q.add(cmd)
 	q.addClose(cmd)
-	cmd.Flags().BoolVar(&watch, "watch", false, "ask again until the answer changes, at most for --timeout; the first and the last answer are printed, of -o json the last")
+	cmd.Flags().BoolVar(&watch, "watch", false, "ask again until the answer changes, at most for --timeout; prints the first answer and the last one, with -o json only the last")
 	cmd.Flags().Lookup("expect").Hidden = true // the answer is whether it arrives
 	return cmd
 }

@@ -77,18 +77,30 @@ func whatIfHeadline(r *report.WhatIfReport) []span {
 	case changed > 0:
 		var parts []string
 		for _, n := range []struct {
-			count int
-			text  string
-		}{{c.Dies, "live connections die"}, {c.Revives, "live connections come to life"}, {pairs.Dies, "pairs stop working"}, {pairs.Revives, "pairs begin to work"}} {
+			count     int
+			one, many string
+		}{
+			{c.Dies, "live connection dies", "live connections die"}, {c.Revives, "live connection comes to life", "live connections come to life"},
+			{pairs.Dies, "pair stops working", "pairs stop working"}, {pairs.Revives, "pair begins to work", "pairs begin to work"},
+		} {
 			if n.count > 0 {
-				parts = append(parts, fmt.Sprintf("%d %s", n.count, n.text))
+				parts = append(parts, number(n.count, n.one, n.many))
 			}
 		}
 		return []span{{"the change makes a difference", red}, plain(": " + strings.Join(parts, ", "))}
 	case unknown > 0:
-		return []span{{"not determined", yellow}, plain(fmt.Sprintf(": the fate of %d is unknown, and of all others the same", unknown))}
+		return []span{{"not determined", yellow}, plain(fmt.Sprintf(": what becomes of %d is unknown, and nothing else changes fate", unknown))}
 	}
-	return []span{{"nothing changes fate", green}, plain(fmt.Sprintf(": %d live connections and %d pairs were compared", c.Compared, pairs.Compared))}
+	return []span{{"nothing changes fate", green}, plain(fmt.Sprintf(": %s and %s were compared",
+		number(c.Compared, "live connection", "live connections"), number(pairs.Compared, "pair", "pairs")))}
+}
+
+// number returns a number with what it counts.
+func number(n int, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // fates prints the counts of one kind.

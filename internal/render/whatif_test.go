@@ -34,7 +34,7 @@ func TestWhatIf(t *testing.T) {
 	if err := WhatIf(&b, whatIf(), Options{}); err != nil {
 		t.Fatal(err)
 	}
-	const want = `the change makes a difference: 1 live connections die, 1 pairs begin to work
+	const want = `the change makes a difference: 1 live connection dies, 1 pair begins to work
   change: ovn-nbctl acl-add sw0 to-lport 2000 ip4 drop
   live connections: 1 die, 0 come to life, 1 move, 0 unknown; 2 go on, 0 did not work before either
   not compared: 3 connections that both ends have closed
@@ -54,7 +54,7 @@ func TestWhatIf(t *testing.T) {
 	if err := WhatIf(&b, &report.WhatIfReport{Counts: report.WhatIfCounts{Connections: report.WhatIfFates{Compared: 2, Unknown: 1, Goes: 1}}}, Options{Quiet: true}); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.String(); !strings.HasPrefix(got, "not determined: the fate of 1 is unknown") || strings.Count(got, "\n") != 1 {
+	if got := b.String(); !strings.HasPrefix(got, "not determined: what becomes of 1 is unknown") || strings.Count(got, "\n") != 1 {
 		t.Errorf("printed %q", got)
 	}
 }
