@@ -3,94 +3,18 @@ package ctjournal
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nodens"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/syntax"
 )
 
-func ap(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
-
-func tup(proto uint8, src, dst string) ctstate.Tuple {
-	return ctstate.Tuple{Proto: proto, Src: ap(src), Dst: ap(dst)}
-}
-
-// fake is a table in memory; its kernel may show tags or not.
-type fake struct {
-	tags    bool
-	entries map[place]ctnetlink.Record
-	nextID  uint32
-	deleted []place
-	err     error // result of the next Create, which still creates the entry
-}
-
-func newFake(tags bool) *fake { return &fake{tags: tags, entries: map[place]ctnetlink.Record{}} }
-
-func (f *fake) Read(_ context.Context, zone uint16, t ctstate.Tuple) (ctnetlink.Record, error) {
-	if r, ok := f.entries[place{zone, t}]; ok {
-		return r, nil
-	}
-	return ctnetlink.Record{}, ctstate.ErrNotFound
-}
-
-func (f *fake) Create(_ context.Context, s ctnetlink.Spec) error {
-	p := place{s.Zone, s.Orig}
-	if _, ok := f.entries[p]; ok {
-		return ctnetlink.ErrExists
-	}
-	f.nextID++
-	r := ctnetlink.Record{Entry: ctstate.Entry{Zone: s.Zone, ID: f.nextID, Orig: s.Orig, Status: s.Status | ctstate.Confirmed,
-		Timeout: s.Timeout, HasTimeout: true, Mark: s.Mark, Label: s.Label}}
-	r.Reply = s.Orig
-	r.Reply.Src, r.Reply.Dst = s.Orig.Dst, s.Orig.Src
-	if s.TCP != nil {
-		r.TCP = &ctstate.TCPInfo{State: s.TCP.State, FlagsOrig: 0x0a, FlagsReply: 0x0a}
-	}
-	if f.tags {
-		r.Tag, r.HasTag = s.Tag, true
-	}
-	f.entries[p] = r
-	err := f.err
-	f.err = nil
-	return err
-}
-
-func (f *fake) Update(context.Context, ctnetlink.Key, ctnetlink.Change) error { return nil }
-
-func (f *fake) Delete(_ context.Context, k ctnetlink.Key) error {
-	for p, r := range f.entries {
-		if key, _ := ctnetlink.KeyOf(r.Entry); key == k {
-			delete(f.entries, p)
-			f.deleted = append(f.deleted, p)
-			return nil
-		}
-	}
-	return ctstate.ErrNotFound
-}
-
-func (f *fake) opener(context.Context, NSRef) (Kernel, func() error, error) {
-	return f, func() error { return nil }, nil
-}
-
 var here = NSRef{ID: nodens.ID{Dev: 4, Ino: 4026531840}}
-
-func udpEntry() ctstate.Entry {
-	return ctstate.Entry{Zone: 7, Orig: tup(17, "10.0.0.1:1", "10.0.0.2:2"), Reply: tup(17, "10.0.0.2:2", "10.0.0.1:1"), Status: ctstate.Confirmed}
-}
-
-func tcpEntry(state ctstate.TCPState) ctstate.Entry {
-	return ctstate.Entry{Zone: 7, Orig: tup(6, "10.0.0.1:1", "10.0.0.2:2"), Reply: tup(6, "10.0.0.2:2", "10.0.0.1:1"),
-		Status: ctstate.Confirmed, TCP: &ctstate.TCPInfo{State: state}}
-}
 
 // crash stops a committer at a step as if it was killed: its journal is unlocked and it does
 // nothing more.
@@ -372,112 +296,4 @@ func TestNetNSGone(t *testing.T) {
 	if err != nil || len(kept) != 0 || len(removed) != 1 || len(files(t, dir)) != 0 {
 		t.Errorf("%v %v %v", removed, kept, err)
 	}
-}
-
-// TestTorn checks that the created entries are found wherever the journal is cut.
-func TestTorn(t *testing.T) {
-	k, dir := newFake(true), t.TempDir()
-	crash(t, k, dir, udpEntry(), StepCreated)
-	path := files(t, dir)[0]
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	intent := strings.LastIndex(strings.TrimSuffix(string(whole), "\n"), "\n") + 1
-	for cut := intent; cut < len(whole); cut++ {
-		j := parse(path, whole[:cut])
-		if j.damaged != nil || len(j.left()) != 0 || j.header == nil {
-			t.Fatalf("cut at %d: %+v", cut, j)
-		}
-	}
-	// After the intent follows an incomplete line: the intent counts, and the cleaner's record starts
-	// on a new line.
-	if err := os.WriteFile(path, append(whole, `deadbeef {"n":1,"crea`...), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := openFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	j, err := f.read()
-	if err != nil || len(j.left()) != 1 || j.damaged != nil {
-		t.Fatalf("%+v %v", j, err)
-	}
-	if err := f.append(record{N: 1, Gone: "x"}); err != nil {
-		t.Fatal(err)
-	}
-	if j, err := f.read(); err != nil || len(j.left()) != 0 || j.damaged != nil {
-		t.Errorf("%+v %v", j, err)
-	}
-	f.close()
-
-	// Damage in the middle is an error, and the readable lines are still used.
-	bad := append([]byte("garbage\n"), whole...)
-	if err := os.WriteFile(path, bad, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	removed, _, err := Clean(t.Context(), dir, k.opener)
-	var se *syntax.Error
-	if !errors.As(err, &se) || len(removed) != 1 || len(k.entries) != 0 || len(files(t, dir)) != 1 {
-		t.Errorf("%v %v", removed, err)
-	}
-}
-
-// TestEmptyJournal checks a run that was killed before its header was complete.
-func TestEmptyJournal(t *testing.T) {
-	for _, at := range []Step{StepFile, StepHeader} {
-		dir := t.TempDir()
-		crash(t, newFake(true), dir, udpEntry(), at)
-		removed, kept, err := Clean(t.Context(), dir, nil)
-		if err != nil || len(removed)+len(kept) != 0 || len(files(t, dir)) != 0 {
-			t.Errorf("%v %v %v %v", removed, kept, err, files(t, dir))
-		}
-	}
-	if removed, kept, err := Clean(t.Context(), filepath.Join(t.TempDir(), "none"), nil); err != nil || len(removed)+len(kept) != 0 {
-		t.Error(err)
-	}
-}
-
-func TestUnwritableJournal(t *testing.T) {
-	k := newFake(true)
-	c := New(k, here, Options{Dir: "/proc/nowhere"})
-	if _, err := c.Commit(t.Context(), udpEntry()); err == nil || len(k.entries) != 0 {
-		t.Errorf("committed without a journal: %v", err)
-	}
-	// If the journal cannot be written, nothing is sent to the kernel.
-	dir := t.TempDir()
-	c = New(k, here, Options{Dir: dir})
-	if _, err := c.Commit(t.Context(), udpEntry()); err != nil {
-		t.Fatal(err)
-	}
-	c.file.broken = unix.ENOSPC
-	e := udpEntry()
-	e.Zone++
-	if _, err := c.Commit(t.Context(), e); !errors.Is(err, unix.ENOSPC) || len(k.entries) != 1 {
-		t.Errorf("%v %v", err, k.entries)
-	}
-	// Close still removes the entry, and leaves the journal to Clean.
-	if err := c.Close(t.Context()); !errors.Is(err, unix.ENOSPC) || len(k.entries) != 0 {
-		t.Errorf("%v %v", err, k.entries)
-	}
-	if removed, kept, err := Clean(t.Context(), dir, k.opener); err != nil || len(removed) != 1 || len(kept) != 0 {
-		t.Errorf("%v %v %v", removed, kept, err)
-	}
-}
-
-func FuzzParse(f *testing.F) {
-	line, err := record{N: 1, Intent: &intent{Zone: 7, Orig: udpEntry().Orig}}.line()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(line)
-	f.Fuzz(func(t *testing.T, b []byte) {
-		j := parse("x", b)
-		if j.whole > len(b) {
-			t.Fatal(j.whole)
-		}
-		for _, e := range j.left() {
-			e.deadline()
-		}
-	})
 }
