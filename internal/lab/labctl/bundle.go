@@ -63,7 +63,7 @@ func plants() (plant, remove [][]string) {
 
 // run runs a command of a chassis, or of the databases.
 func (b *bundler) run(ctx context.Context, words []string) error {
-	env := b.lab.ChassisEnv("hv1")
+	env := b.lab.ChassisEnv(b.lab.Topo.Chassis[0].Name)
 	if words[0] == "ovn-nbctl" {
 		env = b.lab.CentralEnv()
 		words = append([]string{words[0], "--db=" + b.lab.Topo.Zone("").NB()}, words[1:]...)
@@ -111,7 +111,7 @@ func (b *bundler) check(ctx context.Context) (err error) {
 	if i := bytes.Index(all, []byte(secret)); i >= 0 {
 		return fmt.Errorf("bundle: a secret has left: %q", all[max(0, i-200):i+len(secret)])
 	}
-	for _, want := range []string{"sw0-p1", `psk","***"`, "ct-zone-", `"chassis": "` + dead + `"`} {
+	for _, want := range []string{b.lab.Topo.VIFs[0].Port, `psk","***"`, "ct-zone-", `"chassis": "` + dead + `"`} {
 		if !bytes.Contains(all, []byte(want)) {
 			return fmt.Errorf("bundle: the archive lacks %s", want)
 		}
