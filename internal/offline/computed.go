@@ -3,6 +3,8 @@ package offline
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/replica"
@@ -28,9 +30,6 @@ func (c *chassis) host() *rebuild.Host {
 	return c.zone
 }
 
-// notDumped says what the database of a chassis does not tell.
-const notDumped = "%s was not collected itself: its flows are those that an ovn-controller of this machine makes of the Southbound database of %s, and its connections are not known (--as-new asks what happens to a new one)"
-
 // build rebuilds the chassis from its own dumps, or else from its zone's database.
 func (c *chassis) build(ctx context.Context, room *rebuild.Room, name string) (*rebuild.Chassis, error) {
 	if c.conf != nil {
@@ -40,7 +39,28 @@ func (c *chassis) build(ctx context.Context, room *rebuild.Room, name string) (*
 	if err != nil {
 		return nil, err
 	}
-	made.Notes = append(made.Notes, fmt.Sprintf(notDumped, name, c.zone.Hostname))
-	own := &rebuild.Host{From: c.zone.From, Hostname: name, Began: c.zone.Began, Ended: c.zone.Ended}
+	absent := &rebuild.Part{Name: name, Missing: "the routes and neighbours of tunnels were not collected"}
+	own := &rebuild.Host{From: c.zone.From, Hostname: name, Began: c.zone.Began, Ended: c.zone.Ended, Routes: absent, Neighbours: absent}
 	return room.Adopt(ctx, own, *made)
+}
+
+// uncollected says of which chassis only a Southbound database is known; empty if of none.
+func (d *Deployment) uncollected() string {
+	var names []string
+	for name, c := range d.chassis {
+		if c.conf == nil {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	slices.Sort(names)
+	const most = 10
+	more := ""
+	if len(names) > most {
+		names, more = names[:most], fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return "not collected: connections, settings, and the flows of other bridges than the integration bridge of " + strings.Join(names, ", ") + more +
+		"; its flows are those that this machine's ovn-controller makes of the Southbound database. --as-new asks what happens to a new connection; a sosreport of a chassis has the rest (--bundle, repeated)"
 }

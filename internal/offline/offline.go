@@ -204,6 +204,9 @@ func (d *Deployment) confs(ctx context.Context, hosts []*rebuild.Host) error {
 // Notes returns what cannot be said of the deployment, for warnings.
 func (d *Deployment) Notes() []string {
 	out := slices.Clone(d.notes)
+	if note := d.uncollected(); note != "" {
+		out = append(out, note)
+	}
 	var first, last time.Time
 	for _, c := range d.chassis {
 		h := c.host()

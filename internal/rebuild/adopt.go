@@ -36,11 +36,10 @@ func (r *Room) Adopt(ctx context.Context, h *Host, a Adopted) (*Chassis, error) 
 	}
 	b := &builder{room: r, host: h, conf: c, sw: a.Switch, out: &Chassis{
 		Host: h, Switch: a.Switch, Conf: a.Switch.DB.Remote, Datapaths: datapaths, Notes: slices.Clone(a.Notes)}}
-	b.kernel()
 	for _, br := range c.bridges {
 		switch {
 		case br.name != a.Bridge:
-			err = b.unknown(ctx, br, fmt.Sprintf(notCollected, br.name))
+			err = b.blank(ctx, br, fmt.Sprintf(notCollected, br.name))
 		case len(a.Unsure) > 0:
 			err = b.unsure(ctx, br, a.Unsure)
 		}

@@ -301,9 +301,14 @@ func (b *builder) undecided(actions string) string {
 	return ""
 }
 
-// unknown fills a bridge with flows that end every packet as unknown.
+// unknown fills a bridge with flows that end every packet as unknown, and says so.
 func (b *builder) unknown(ctx context.Context, br *bridge, reason string) error {
 	b.note("%s", reason)
+	return b.blank(ctx, br, reason)
+}
+
+// blank fills a bridge with flows that end every packet as unknown.
+func (b *builder) blank(ctx context.Context, br *bridge, reason string) error {
 	file := filepath.Join(b.sw.RunDir, "flows")
 	if err := os.WriteFile(file, []byte(unknownFlows(reason)), 0o600); err != nil {
 		return err

@@ -19,7 +19,7 @@ type conf struct {
 
 type bridge struct {
 	name     string
-	userland bool // datapath_type=netdev
+	userland bool // userlandTypes
 	row      *ovsdb.Row
 	ports    []*port
 	mirrors  []*ovsdb.Row
@@ -41,6 +41,10 @@ type iface struct {
 
 // openVSwitch is the database's name.
 const openVSwitch = "Open_vSwitch"
+
+// userlandTypes are the types of bridges whose tunnels Open vSwitch itself makes: a host's, and the
+// one that stands for it in a room (operations).
+var userlandTypes = []string{"netdev", "dummy"}
 
 // readConf reads a served database.
 func readConf(ctx context.Context, remote string) (*conf, error) {
@@ -77,7 +81,7 @@ func readConf(ctx context.Context, remote string) (*conf, error) {
 	}
 	c := &conf{}
 	for _, r := range res[0] {
-		b := &bridge{name: r.Str("name"), userland: r.Str("datapath_type") == "netdev", row: r, stp: r.Bool("stp_enable") || r.Bool("rstp_enable")}
+		b := &bridge{name: r.Str("name"), userland: slices.Contains(userlandTypes, r.Str("datapath_type")), row: r, stp: r.Bool("stp_enable") || r.Bool("rstp_enable")}
 		for _, u := range r.Refs("ports") {
 			if p := ports[u]; p != nil {
 				b.ports = append(b.ports, p)

@@ -22,6 +22,9 @@ import (
 // database is known: ovn-controller's default.
 const integration = "br-int"
 
+// physical follows a provider bridge's name in that of its invented physical port.
+const physical = "-physical"
+
 // Compute makes the Open vSwitch of a chassis out of a Southbound database's file alone: an
 // ovn-controller programs it over a copy of the database, and has ended when Compute returns. Zones
 // and port numbers are not those of the chassis. What is not in the database and would decide is an
@@ -98,6 +101,10 @@ func (c *computing) start(ctx context.Context, name string) (err error) {
 		}
 	}
 	b.ports(info)
+	for _, bridge := range slices.Sorted(maps.Values(info.BridgeMappings)) {
+		// The way to the network, under a name of its own.
+		b.do("--may-exist", "add-port", bridge, bridge+physical, "--", "set", "Interface", bridge+physical, "type=dummy")
+	}
 	if b.flush(); b.err != nil {
 		return fmt.Errorf("configuring chassis %s: %w", name, b.err)
 	}

@@ -30,6 +30,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	settle := fs.Duration("settle", 0, "a packet has ended when no frame was seen for this time; 0: depends on the datapath")
 	offline := fs.String("offline", "", "also predict from archives that this script collects (scripts/sosdump.sh)")
 	archives := fs.String("archives", "", "kinds of archives for -offline (regular expression)")
+	gathered := fs.String("gathered", "", "also predict from a must-gather that this script collects (scripts/mustgatherdump.sh)")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}
@@ -66,6 +67,11 @@ func cmdCases(ctx context.Context, args []string) error {
 			fmt.Println("offline: no secret is in a bundle, a dead chassis is named, an interrupted run leaves nothing")
 		}
 		r.Archives = slices.DeleteFunc(r.Archives, func(x probe.Archive) bool { return !kinds.MatchString(x.Kind) })
+	}
+	if *gathered != "" && kinds.MatchString("must-gather") {
+		g := &gatherer{lab: l, script: *gathered, dir: "/run/ctlab-gathered"}
+		defer os.RemoveAll(g.dir)
+		r.Gathered = g.collect
 	}
 	if err := r.Open(ctx); err != nil {
 		return err

@@ -141,7 +141,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 	seed := fs.Uint64("seed", 1, "seed of the random cases")
 	reality := fs.Bool("reality", false, "do not predict: print the reality")
 	offline := fs.Bool("offline", false, "also predict from archives")
-	archives := fs.String("archives", "", "kinds of archives for -offline (regular expression): sosreport, bundle")
+	archives := fs.String("archives", "", "kinds of archives for -offline (regular expression): sosreport, bundle, must-gather")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}
@@ -155,7 +155,8 @@ func cmdOracle(ctx context.Context, args []string) error {
 	argv := []string{remoteBin + "/labctl", "cases", "-case", *pattern, "-feature", *feature, "-results", remote, fmt.Sprintf("-newer=%t", *newer), fmt.Sprintf("-each=%d", *each),
 		fmt.Sprintf("-random=%d", *random), fmt.Sprintf("-seed=%d", *seed)}
 	if *offline {
-		argv = append(argv, "-offline", filepath.Join(s.cfg.Checkout, "scripts", "sosdump.sh"), "-archives", *archives)
+		argv = append(argv, "-offline", filepath.Join(s.cfg.Checkout, "scripts", "sosdump.sh"), "-gathered", filepath.Join(s.cfg.Checkout, "scripts", "mustgatherdump.sh"),
+			"-archives", *archives)
 	}
 	if !*reality {
 		if _, err := os.Stat(filepath.Join(s.cfg.Checkout, "bin", "ovn-ct-trace")); err != nil {

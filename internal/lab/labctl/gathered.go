@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
+)
+
+// gatherer collects what must-gather would, with scripts/mustgatherdump.sh.
+type gatherer struct {
+	lab    *lab.Lab
+	script string
+	dir    string
+}
+
+// collect returns the path for --bundle. The databases of the zone are the first ones by name. The lab's
+// datapath stands for the kernel's, which a cluster has.
+func (g *gatherer) collect(ctx context.Context, zone string) ([]string, error) {
+	if err := os.RemoveAll(g.dir); err != nil {
+		return nil, err
+	}
+	args := []string{g.script, g.dir}
+	for _, name := range append([]string{""}, zoneNames(g.lab.Topo)...) {
+		z := g.lab.Topo.Zone(name)
+		files := lab.CentralFiles(z)
+		node := z.On
+		if node == "" {
+			node = "central" + name
+		}
+		if name == zone {
+			node = "a-" + node
+		}
+		args = append(args, node+"="+strings.Join(files[:], ","))
+	}
+	_, err := lab.Command(ctx, []string{"DATAPATH_TYPE=system"}, "", args...)
+	return []string{g.dir}, err
+}
