@@ -28,12 +28,13 @@ kube=(env CT_TRACE_DATAPATH=userspace CT_TRACE_LAB_TOPOLOGY=kube)
 step "lab of one zone a node" "${kube[@]}" bin/labctl up
 step "oracle over one zone a node" "${kube[@]}" bin/labctl oracle
 step "conn, nat, doctor and why over one zone a node" "${kube[@]}" bin/labctl zones
+step "cases from must-gathers over one zone a node" "${kube[@]}" bin/labctl offline -archives must-gather -case '^kube-(service-near|policy-denied|session-service|snat)$'
 "${kube[@]}" bin/labctl down
 # A program outside the module traces and asserts: over the whole lab, and on one bridge of hv1.
 userspace=(env CT_TRACE_DATAPATH=userspace)
 step "build the library's test" scripts/library.sh bin/library.test
 step "lab on the userspace datapath" "${userspace[@]}" bin/labctl up
-step "cases from archives in the userspace lab" "${userspace[@]}" bin/labctl offline -case '^(router-tcp|vip-three|session-vip|acl-reject-tcp|related-snat)$'
+step "cases from archives in the userspace lab" "${userspace[@]}" bin/labctl offline -archives '^(sosreport|bundle)$' -case '^(router-tcp|vip-three|session-vip|acl-reject-tcp|related-snat)$'
 step "conn in the userspace lab" "${userspace[@]}" bin/labctl conn
 step "nat in the userspace lab" "${userspace[@]}" bin/labctl nat
 step "matrix in the userspace lab" "${userspace[@]}" bin/labctl matrix -traces 30 -sent 15

@@ -60,7 +60,7 @@ func (c *common) add(cmd *cobra.Command) {
 
 // addBundle adds the flags by which a command that only reads is answered from archives.
 func (c *common) addBundle(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&c.bundles, "bundle", nil, "repeatable: answer from what was collected, instead of the deployment: the sosreport of a host, packed or as a folder")
+	cmd.Flags().StringArrayVar(&c.bundles, "bundle", nil, "repeatable: answer from what was collected, instead of the deployment: the sosreport of a host, or a must-gather, packed or as a folder")
 	cmd.Flags().BoolVar(&c.keep, "keep-room", false, "with --bundle: leave the rebuilt deployment behind, and say where it is")
 }
 
