@@ -225,6 +225,9 @@ func (s *Shared) zoneNB(ctx context.Context, chassis string, sb *ovn.SB) (n nort
 	switch nd := s.Nodes.opened(chassis); {
 	case given != "":
 		n.nb, err = s.d.opt.dialNB(ctx, s.d.opt.database(given))
+	case s.d.opt.offline != nil && s.d.opt.NB != "" && s.d.opt.offline.InFirstZone(chassis):
+		// The run is of another zone, and the chassis of the first one.
+		n.nb, err = s.d.opt.dialNB(ctx, s.d.opt.northbound())
 	case nd == nil:
 		quiet = true
 	case s.d.opt.offline != nil:
