@@ -27,7 +27,7 @@ SEEDS ?= 200
 JOBS ?= 2
 LABCTL := bin/labctl
 
-.PHONY: docs all build labctl unit test live difftest difftest-long oracle campaign offline-cuts whatif-campaign coverage lint fuzz bench demo lab lab-up lab-down capture setup clean
+.PHONY: docs all build labctl unit test live difftest difftest-long oracle campaign offline-cuts whatif-campaign coverage lint fuzz bench scale demo lab lab-up lab-down capture setup clean
 
 all: build
 
@@ -109,9 +109,13 @@ fuzz:
 	@scripts/fuzz.sh $(FUZZTIME)
 
 # Measurements whose ratios have limits, each measured side by side in one run;
-# BENCHARGS='-only trace' (parsers, model, lookup, userspace, trace, explain, ovsdb, offline) runs one part.
+# BENCHARGS='-only trace' (parsers, model, lookup, userspace, trace, explain, offline, scale, ovsdb) runs one part.
 bench: setup build
 	@$(GO) build -o bin/bench ./internal/bench && bin/bench $(BENCHARGS)
+
+# The commands in deployments of up to a thousand chassis, most of them simulated (docs/scale.md).
+scale:
+	@$(GO) build -o bin/bench ./internal/bench && bin/bench -only scale
 
 demo: setup build labctl
 	@$(ON) $(LABCTL) demo

@@ -118,9 +118,10 @@ func (b *bench) size(ctx context.Context, chassis int) error {
 				if !b.only.MatchString(name) || !whole && (state.name != "" || w.name != "") || state.name != "" && w.name != "" {
 					continue
 				}
+				q.args = append(q.args, "--timeout", timeout)
 				if state.name != "" {
 					q.status = 3
-					q.args = append(q.args, "--timeout", deadTimeout)
+					q.args[len(q.args)-1] = deadTimeout
 				}
 				for i, tool := range b.tools {
 					suffix := ""
@@ -153,7 +154,10 @@ func (b *bench) ask(ctx context.Context, tool, name string, q question, chassis 
 	}
 	fmt.Println(c.row(name, chassis))
 	if c.status != q.status || !strings.Contains(c.out, q.want) || n.Unrecorded > 0 {
-		return fmt.Errorf("%s: status %d, %d calls not recorded: %.3000s%.3000s", name, c.status, n.Unrecorded, c.out, c.err)
+		// What a deployment of this size breaks is a result, too.
+		fmt.Printf("%s: failed: status %d, %d calls not recorded: %.1000s%.1000s\n", name, c.status, n.Unrecorded, c.out, c.err)
+		b.met = false
+		return nil
 	}
 	if _, ok := b.first[name]; !ok {
 		b.first[name] = c
@@ -206,6 +210,9 @@ func (b *bench) record(ctx context.Context, dir string, chassis int, dbs [2]*dbc
 	}
 	return tape, nil
 }
+
+// timeout bounds the other runs, so that load on the machine does not end them.
+const timeout = "10m"
 
 // deadTimeout bounds the runs with dead chassis: a third of it is what each of them takes.
 const deadTimeout = "30s"
