@@ -8,12 +8,12 @@ import (
 )
 
 // The connections to nodes that are open at once, unless more are in use. A command is a process and
-// five open files here; a connection to "node serve" is one file.
+// several open files here; a connection to "node serve" is one file.
 const (
 	mostCommands = 512
 	mostServed   = 4096
 
-	filesOfCommand = 5
+	filesOfCommand = 8 // while it starts; 4 later
 	filesOfServed  = 1
 	otherFiles     = 128 // of databases, and of the program itself
 )
