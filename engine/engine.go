@@ -21,7 +21,8 @@ type Engine struct {
 	// as the kernel's. Without it, a trace on the userspace datapath may make Open vSwitch send a
 	// packet: see Underlay.
 	Underlay Underlay
-	Bonds    Bonds // may be nil: the end of a packet at lb_output is then unknown
+	Groups   Groups // may be nil: every value of a hash is then asked for
+	Bonds    Bonds  // may be nil: the end of a packet at lb_output is then unknown
 	Tracker  ctstate.Tracker
 	Table    ctstate.Table // the node's live entries
 	Limits   Limits        // a field that is 0 has the value of DefaultLimits

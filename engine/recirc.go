@@ -68,6 +68,8 @@ type bucket struct {
 	name   string
 	shape  string
 	choice Choice
+
+	section oftrace.Section // of the first value
 }
 
 // asBefore is the assumption for a hash that earlier packets have had too.
@@ -80,11 +82,7 @@ const asBefore = "a hash decides as it has decided for the packet before whose h
 // possible.
 func (r *run) buckets(ctx context.Context, w *world, it item, ordinal int, st state) error {
 	known := w.carried.hash(st.dpOf)
-	list, mask, err := r.listBuckets(ctx, it.seg, ordinal, st, known)
-	var settled bool
-	if err == nil && len(known.Choices) > 0 {
-		settled, err = r.settles(ctx, it.seg, ordinal, st, known, list, mask)
-	}
+	list, mask, settled, err := r.possible(ctx, it.seg, ordinal, st, known)
 	if errors.Is(err, errHash) {
 		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: err.Error()})
 		return nil
@@ -117,7 +115,8 @@ func (r *run) buckets(ctx context.Context, w *world, it item, ordinal int, st st
 		if mask != 0 {
 			alt.carried.learn(value)
 		}
-		seg, err := r.resume(ctx, it.seg, ordinal, here)
+		mk := func(id uint32) flowText { return r.thawFlow(id, here) }
+		seg, err := r.keep(ctx, it.seg, ordinal, here, mk, b.section, enterOf(b.section))
 		if err != nil {
 			return err
 		}
@@ -144,22 +143,38 @@ func (r *run) tryHash(ctx context.Context, parent *segment, ordinal int, st stat
 		return sec, b, fmt.Errorf("%w: ovs-vswitchd freed the recirculation id %d times", errHash, r.limits.Resumes)
 	}
 	name := bucketName(&sec)
-	return sec, bucket{hash: x, name: name, shape: name + "|" + shapeOf(sec.Actions) + "|" + sec.Failed}, nil
+	return sec, bucket{hash: x, section: sec, name: name, shape: name + "|" + shapeOf(sec.Actions) + "|" + sec.Failed}, nil
+}
+
+// possible lists the buckets that the packet can have, and reports whether what is known of its hash
+// excludes others.
+func (r *run) possible(ctx context.Context, parent *segment, ordinal int, st state, known HashValue) (list []bucket, mask uint32, settled bool, err error) {
+	p := r.probeHash(parent, ordinal, st)
+	for {
+		list, mask, err = r.listBuckets(ctx, p, known)
+		if err == nil && len(known.Choices) > 0 {
+			settled, err = r.settles(ctx, p, known, list, mask)
+		}
+		if !errors.Is(err, errTable{}) {
+			return list, mask, settled, err
+		}
+	}
 }
 
 // listBuckets tries the values of dp_hash that the megaflow distinguishes and that the packet can
 // still have. Values begin at 1: 0 means that there is no hash.
-func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st state, known HashValue) (list []bucket, mask uint32, err error) {
+func (r *run) listBuckets(ctx context.Context, p *hashProbe, known HashValue) (list []bucket, mask uint32, err error) {
 	mask = known.Mask
 	total := 0
 	for x := uint32(1); x <= mask+1; x++ {
 		if !known.possible(x) {
 			continue
 		}
-		sec, b, err := r.tryHash(ctx, parent, ordinal, st, x)
+		got, err := p.try(ctx, x)
 		if err != nil {
 			return nil, 0, err
 		}
+		sec, b := got.sec, got.bucket
 		// The mask can differ from bucket to bucket; the widest counts.
 		mask = max(mask, hashMask(sec.Megaflow))
 		if mask >= uint32(r.limits.Buckets) {
@@ -169,7 +184,7 @@ func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st 
 		i := slices.IndexFunc(list, func(o bucket) bool { return o.shape == b.shape })
 		if i < 0 {
 			i = len(list)
-			b.choice = r.nextHop(bucketChoice(b.name, sec.Actions), sec, parent, ordinal)
+			b.choice = r.nextHop(bucketChoice(b.name, sec.Actions), sec, p.parent, p.ordinal)
 			list = append(list, b)
 		}
 		list[i].hashes = append(list[i].hashes, x)
@@ -186,12 +201,12 @@ func (r *run) listBuckets(ctx context.Context, parent *segment, ordinal int, st 
 
 // settles reports whether the known part of a hash excludes a bucket here: some other value leads
 // to another bucket.
-func (r *run) settles(ctx context.Context, parent *segment, ordinal int, st state, known HashValue, list []bucket, mask uint32) (bool, error) {
+func (r *run) settles(ctx context.Context, p *hashProbe, known HashValue, list []bucket, mask uint32) (bool, error) {
 	for x := uint32(1); x <= mask+1; x++ {
 		if known.possible(x) {
 			continue
 		}
-		_, b, err := r.tryHash(ctx, parent, ordinal, st, x)
+		b, err := p.try(ctx, x)
 		if err != nil {
 			return false, err
 		}

@@ -49,6 +49,7 @@ var allowed = map[string][]string{
 	"internal/ofreplay": {"engine/packet", "internal/openflow", "internal/oftrace"},
 
 	// Adapters to the kernel and to daemons.
+	"internal/ofgroup":    {},
 	"internal/unixctl":    {"internal/failure"},
 	"internal/nodens":     {"internal/failure"},
 	"internal/pcapfilter": {"engine/packet", "internal/syntax"},
@@ -75,7 +76,7 @@ var allowed = map[string][]string{
 	"internal/pinctrl":   {"engine/packet", "internal/ofreplay", "internal/openflow", "internal/syntax"},
 
 	// One chassis, and traces over several.
-	"internal/node":       {"ctstate", "engine", "engine/vswitchd", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/dpif", "internal/failure", "internal/nodens", "internal/odp", "internal/ovn", "internal/ovsdb", "internal/pcapfilter", "internal/pktsock", "internal/syntax", "internal/unixctl", "internal/ctlist"},
+	"internal/node":       {"ctstate", "engine", "engine/vswitchd", "internal/ctdpif", "internal/ctjournal", "internal/ctnetlink", "internal/dpif", "internal/failure", "internal/nodens", "internal/odp", "internal/ovn", "internal/ovsdb", "internal/pcapfilter", "internal/pktsock", "internal/syntax", "internal/unixctl", "internal/ctlist", "internal/ofgroup"},
 	"internal/nodeserve":  {"internal/failure", "internal/node"},
 	"internal/connection": {"ctstate", "internal/ctpack", "internal/ovnexpr", "internal/u128"},
 	"internal/driver":     {"ctstate", "engine", "engine/packet", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/ovsdb", "internal/pinctrl"},

@@ -288,7 +288,8 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	e := &engine.Engine{
 		OVS: vswitchd.Over(s.ctl, s.version), Ports: info.On(backer), Bonds: info.On(backer),
 		Underlay: newUnderlay(s.underlay(), info, backer), Limits: s.opt.Limits, OVN: true,
-		Now: func() int64 { return time.Now().Unix() },
+		Groups: groups(s.opt.RunDir),
+		Now:    func() int64 { return time.Now().Unix() },
 	}
 	var err error
 	typ, _, _ := strings.Cut(backer, "@")
