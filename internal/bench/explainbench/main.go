@@ -42,6 +42,13 @@ func main() {
 // vsOVNTrace is how many times faster than ovn-trace an explained trace must be.
 const vsOVNTrace = 20
 
+// rounds is how many requests to the Southbound database, one after the other, an explained trace
+// may need: what follows from what, and no more.
+const rounds = 6
+
+// beyondCalls is what a cold explained trace may take beyond ofproto/trace.
+const beyondCalls = 300 * time.Millisecond
+
 // settings are the command line.
 type settings struct {
 	flows   int
@@ -125,6 +132,8 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 		fmt.Printf("  ovn-ct-trace asked the Southbound database %d times and read %.2f MB\n", m.questions, float64(m.read)/1e6)
 		if size == s.flows {
 			met = ratio("explained-trace-southbound-4MB", float64(m.read)/4e6, "<=", 1) && met
+			met = ratio("explained-trace-southbound-rounds", float64(m.questions), "<=", rounds) && met
+			met = ratio("explained-trace-beyond-its-calls-300ms", (m.tool.time-m.calls.time).Seconds()/beyondCalls.Seconds(), "<=", 1) && met
 		}
 		if m.gaveUp {
 			fmt.Println("  ovn-detrace gave no answer: \"Retry Timeout\"; its time until then is not compared")

@@ -22,6 +22,7 @@ type cost struct {
 
 type measurement struct {
 	tool, detrace, ovntrace cost
+	calls                   cost // ofproto/trace alone: all segments in one call
 	hits                    int
 	questions, read         int64 // requests to the Southbound database, and bytes of its answers
 	gaveUp                  bool  // ovn-detrace could not copy the database in its time
@@ -74,6 +75,7 @@ func (d *deployment) measure(ctx context.Context, s settings) (m measurement, er
 		if err := check("ofproto/trace", trace, err, "Datapath actions:"); err != nil {
 			return m, err
 		}
+		m.calls.keep(first)
 		m.hits = strings.Count(trace, ", priority ")
 		second, out, err := d.timed(ctx, trace, "ovn-detrace", "--ovnsb="+d.SB, "--ovnnb="+d.NB)
 		if err != nil && strings.Contains(err.Error(), "Retry Timeout") {

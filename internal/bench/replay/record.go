@@ -27,19 +27,31 @@ type Call struct {
 // Recorder relays calls of a program to the control sockets of several ovs-vswitchd daemons, and
 // records them.
 type Recorder struct {
+	Groups bool // the program may read groups by OpenFlow; else it asks for every value of a hash
+
 	mu        sync.Mutex
 	calls     []Call
 	listeners []net.Listener
 	wg        sync.WaitGroup
 }
 
-// Stand makes dir a run folder for the ovs-vswitchd of rundir: the pid file and the database's
-// socket are links to those in rundir, the control socket is the recorder's.
+// Stand makes dir a run folder for the ovs-vswitchd of rundir: the pid file, the database's socket
+// and, with Groups, those of the bridges are links to those in rundir, the control socket is the recorder's.
 func (r *Recorder) Stand(ctx context.Context, chassis, rundir, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for _, name := range []string{"ovs-vswitchd.pid", "db.sock"} {
+	names := []string{"ovs-vswitchd.pid", "db.sock"}
+	if r.Groups {
+		sockets, err := filepath.Glob(filepath.Join(rundir, "*.mgmt"))
+		if err != nil {
+			return err
+		}
+		for _, s := range sockets {
+			names = append(names, filepath.Base(s))
+		}
+	}
+	for _, name := range names {
 		if err := os.Symlink(filepath.Join(rundir, name), filepath.Join(dir, name)); err != nil {
 			return err
 		}
