@@ -43,8 +43,8 @@ func main() {
 const vsOVNTrace = 20
 
 // rounds is how many requests to the Southbound database, one after the other, an explained trace
-// may need: what follows from what, and no more.
-const rounds = 6
+// may need: which server this is, and then what follows from what, and no more.
+const rounds = 7
 
 // beyondCalls is what a cold explained trace may take beyond ofproto/trace.
 const beyondCalls = 300 * time.Millisecond
