@@ -200,20 +200,6 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// FuzzTorn: whatever a file holds, checking it ends; a file that is taken as whole is its records and
-// nothing else.
-func FuzzTorn(f *testing.F) {
-	for _, seed := range []string{db(`{"s":1}`), db(`{"s":1}`, `{"s":2}`)[:50], "", "OVSDB CLUSTER 2 bf21a9e8fbc5a3846fb05b4fa0859e0917b2202f\n{}", "OVSDB JSON 99999999999999999999 0\n"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		p := &rebuild.Part{Name: "x_sbdb", Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }}
-		if torn(p) == "" && !strings.HasPrefix(text, "OVSDB ") {
-			t.Errorf("%q is taken for a whole database", text)
-		}
-	})
-}
-
 // FuzzObject: whatever a file of objects holds, reading it ends.
 func FuzzObject(f *testing.F) {
 	for _, seed := range []string{pod, nodes, "a: &a [*a, *a]", "kind: ["} {
