@@ -31,6 +31,7 @@ type Shared struct {
 
 	mu         sync.Mutex
 	described  map[string]*description // by chassis
+	ports      int                     // of all that are described
 	explainers map[databases]*explain.Explainer
 	sbs        map[string]*zoneSB // of other zones, by remote
 	norths     map[databases]north
@@ -77,6 +78,7 @@ func (d *Deployment) share() *Shared {
 // description is a node.Info, once done is closed.
 type description struct {
 	done chan struct{}
+	node node.Node
 	info *node.Info
 	err  error
 }
@@ -87,7 +89,7 @@ func (s *Shared) describe(ctx context.Context, chassis string, n node.Node) (*no
 	s.mu.Lock()
 	d := s.described[chassis]
 	if d == nil {
-		d = &description{done: make(chan struct{})}
+		d = &description{done: make(chan struct{}), node: n}
 		s.described[chassis] = d
 		s.asking.Go(func() { s.ask(chassis, n, d) })
 	}
@@ -113,10 +115,40 @@ func (s *Shared) ask(chassis string, n node.Node, d *description) {
 	} else {
 		d.err = s.Gate.Do(s.life, chassis, request)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if d.err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
 		delete(s.described, chassis)
+		return
+	}
+	s.ports += len(d.info.Ports)
+	s.forget(chassis)
+}
+
+// keptPorts bounds the descriptions that a Shared keeps, in ports of all of them: about a kilobyte
+// each. A chassis has a port for each other chassis, so that descriptions grow with its square.
+const keptPorts = 200_000
+
+// forget drops descriptions beyond the bound, but not that of one chassis: their nodes are asked
+// again. The caller holds mu.
+func (s *Shared) forget(but string) {
+	for name, d := range s.described { // in no order: each is as good
+		if s.ports <= keptPorts {
+			return
+		}
+		select {
+		case <-d.done:
+		default:
+			continue // it is being asked
+		}
+		if name == but {
+			continue
+		}
+		s.ports -= len(d.info.Ports)
+		delete(s.described, name)
+		if r, ok := d.node.(*node.Remote); ok {
+			r.Forget()
+		}
 	}
 }
 

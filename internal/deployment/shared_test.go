@@ -3,6 +3,7 @@ package deployment
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 
@@ -67,5 +68,45 @@ func TestDescribe(t *testing.T) {
 	}
 	if err := s.Close(t.Context()); err != nil { // and does not wait for hv2
 		t.Error(err)
+	}
+}
+
+// large is a node with many ports.
+type large struct {
+	node.Node
+	asked atomic.Int32
+}
+
+func (l *large) Info(context.Context) (*node.Info, error) {
+	l.asked.Add(1)
+	return &node.Info{Ports: make([]node.Port, keptPorts/4)}, nil
+}
+
+// TestDescribeMany: descriptions beyond the bound are dropped, and are asked for again.
+func TestDescribeMany(t *testing.T) {
+	s := (&Deployment{}).share()
+	defer s.Close(t.Context())
+	n := &large{}
+	const chassis = 10
+	for i := range chassis {
+		if info, err := s.describe(t.Context(), fmt.Sprint("hv", i), n); err != nil || len(info.Ports) != keptPorts/4 {
+			t.Fatalf("%v", err)
+		}
+		s.asking.Wait()
+		if s.ports > keptPorts || s.ports != len(s.described)*keptPorts/4 {
+			t.Errorf("%d descriptions of %d ports are kept", len(s.described), s.ports)
+		}
+	}
+	if len(s.described) != 4 || n.asked.Load() != chassis {
+		t.Errorf("%d descriptions, asked %d times", len(s.described), n.asked.Load())
+	}
+	for i := range chassis {
+		if _, err := s.describe(t.Context(), fmt.Sprint("hv", i), n); err != nil {
+			t.Fatal(err)
+		}
+		s.asking.Wait()
+	}
+	if again := n.asked.Load() - chassis; again < chassis-4 || again > chassis {
+		t.Errorf("asked %d times again", again)
 	}
 }

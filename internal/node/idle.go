@@ -20,6 +20,15 @@ func (r *Remote) Connected() bool {
 	return r.client != nil
 }
 
+// Forget drops the node's description, which Info then asks for again; not while the node is being
+// connected to or closed, which it does not wait for.
+func (r *Remote) Forget() {
+	if r.mu.TryLock() {
+		defer r.mu.Unlock()
+		r.info, r.outline = nil, nil
+	}
+}
+
 // Idle closes the connection if nothing is asked over it and the node keeps nothing for it: no
 // committed entries, no recording. The next question connects again. It reports whether it has
 // closed it.

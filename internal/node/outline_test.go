@@ -25,6 +25,11 @@ func TestOutline(t *testing.T) {
 		if info, err := r.Info(t.Context()); err != nil || len(info.Ports) != 1 || info.NumPorts() != 1 {
 			t.Errorf("%s: %+v, %v", how, info, err)
 		}
+		before, _ := r.Info(t.Context())
+		r.Forget()
+		if info, err := r.Info(t.Context()); err != nil || info == before || len(info.Ports) != 1 {
+			t.Errorf("%s: after it was forgotten: %+v, %v", how, info, err)
+		}
 	}
 }
 
