@@ -102,14 +102,30 @@ func (s *Serving) Run(ctx context.Context, ch channel.Channel) error {
 	srv := jrpc2.NewServer(methods, &jrpc2.ServerOptions{
 		Concurrency: concurrency, DisableBuiltin: true, NewContext: func() context.Context { return ctx },
 	})
-	srv.Start(ch)
-	stop := context.AfterFunc(ctx, srv.Stop)
+	in := &ending{Channel: ch, ctx: ctx}
+	srv.Start(in)
+	stop := context.AfterFunc(ctx, func() { in.Close() })
 	defer stop()
 	err := srv.Wait()
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
 		err = nil
 	}
 	return err
+}
+
+// ending is a channel on which nothing arrives once ctx has ended. The server ends by that, and not by
+// its Stop: a request that arrives while jrpc2.Server.Stop closes its queue is a panic (1.3.2).
+type ending struct {
+	channel.Channel
+	ctx context.Context
+}
+
+func (e *ending) Recv() ([]byte, error) {
+	b, err := e.Channel.Recv()
+	if e.ctx.Err() != nil {
+		return nil, io.EOF
+	}
+	return b, err
 }
 
 // methods returns those that the node has.
