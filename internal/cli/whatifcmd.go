@@ -166,7 +166,10 @@ func (a *app) whatIf(ctx context.Context, c *common, f *whatIfFlags) error {
 		}
 		// The copy is of the databases of the run's own zone.
 		req.Chassis = slices.DeleteFunc(req.Chassis, func(c *ovn.Chassis) bool {
-			return c.IsRemote() && !slices.Contains(f.chassis, c.Name) && !slices.Contains(f.chassis, c.Hostname)
+			if slices.Contains(f.chassis, c.Name) || slices.Contains(f.chassis, c.Hostname) {
+				return false
+			}
+			return c.IsRemote() || run.Lacks(c)
 		})
 		out, err = whatif.Run(bounded, run, req)
 		return err

@@ -60,6 +60,16 @@ func (r *Run) Copied(ctx context.Context, sb, nb string, rooms map[string]node.O
 	return d, err
 }
 
+// Lacks reports whether the run is about archives, none of which is of a chassis; it then warns of
+// that.
+func (r *Run) Lacks(c *ovn.Chassis) bool {
+	if r.shared.d.opt.offline == nil || r.Nodes.Given(c) {
+		return false
+	}
+	r.Warn("chassis " + c.Name + " is left out: no archive of it was given")
+	return true
+}
+
 // Warn adds to the warnings of the run's answer, each once.
 func (r *Run) Warn(text ...string) {
 	for _, t := range text {

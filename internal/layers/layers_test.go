@@ -100,7 +100,7 @@ var allowed = map[string][]string{
 	"internal/matrix":     {"engine", "internal/deployment", "internal/failure", "internal/microflow", "internal/ovn", "internal/ovsdb", "internal/question", "internal/usage", "report"},
 	"internal/watch":      {"internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/ovn"},
 	"internal/verify":     {"ctstate", "engine", "engine/packet", "internal/driver", "internal/microflow", "internal/node", "internal/publish", "internal/watch", "report"},
-	"internal/replica":    {"ctstate", "engine", "internal/failure", "internal/node", "internal/ovn", "internal/ovsdb", "internal/rebuild", "internal/syntax"},
+	"internal/replica":    {"ctstate", "engine", "internal/failure", "internal/node", "internal/ovn", "internal/ovsdb", "internal/rebuild", "internal/syntax", "internal/unixctl"},
 	"internal/whatif": {"ctstate", "engine", "engine/packet", "internal/connection", "internal/deployment", "internal/driver", "internal/failure", "internal/gather", "internal/inventory",
 		"internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/question", "internal/rebuild", "internal/render", "internal/replica", "internal/session", "internal/usage", "report"},
 	"internal/bundle":  {"internal/deployment", "internal/node", "internal/ovn", "internal/ovsdb", "internal/sosreport", "report"},

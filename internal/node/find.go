@@ -53,7 +53,7 @@ func (s *Service) Find(ctx context.Context, req FindRequest) (*FindResult, error
 	if err != nil {
 		return nil, err
 	}
-	if s.opt.Taken != nil || s.opt.Replica != nil {
+	if s.opt.Replica != nil {
 		return s.findReplica(ctx, info, req)
 	}
 	if info.Datapath != "system" {

@@ -18,6 +18,8 @@ import (
 // ctdpif.Scan does.
 func (k *Kept) all(ctx context.Context, kernel bool, zone *uint16) iter.Seq2[ctstate.Entry, error] {
 	switch {
+	case k.Held != nil:
+		return heldEntries(k.Held, zone)
 	case k.Entries != nil:
 		return readEntries(k.Entries, zone)
 	case kernel:
@@ -28,6 +30,9 @@ func (k *Kept) all(ctx context.Context, kernel bool, zone *uint16) iter.Seq2[cts
 
 // count returns the number of kept connections.
 func (k *Kept) count() (int, error) {
+	if k.Held != nil {
+		return len(k.Held), nil
+	}
 	if k.Entries == nil {
 		return k.dump().Count()
 	}
@@ -45,6 +50,17 @@ func (k *Kept) count() (int, error) {
 		}
 		if err != nil {
 			return 0, err
+		}
+	}
+}
+
+// heldEntries yields the entries of one zone or of all.
+func heldEntries(list []ctstate.Entry, zone *uint16) iter.Seq2[ctstate.Entry, error] {
+	return func(yield func(ctstate.Entry, error) bool) {
+		for _, e := range list {
+			if (zone == nil || e.Zone == *zone) && !yield(e, nil) {
+				return
+			}
 		}
 	}
 }

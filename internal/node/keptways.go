@@ -21,7 +21,7 @@ var errNoWay = errors.New("not collected: this machine's Open vSwitch could not 
 // ways returns the underlay for a datapath.
 func (r *Replica) ways(u engine.Underlay, typ string) engine.Underlay {
 	switch {
-	case typ == "system":
+	case typ == "system" || r.Live != nil: // the ways of a copy are invented too
 		return keptUnderlay{lacks: errNoWay}
 	case u != nil && r.RoutesLack != "":
 		return keptUnderlay{u, &NotCollectedError{r.Of, r.RoutesLack}}

@@ -90,9 +90,7 @@ func (s *Service) List(ctx context.Context, req ListRequest, yield func([]ctstat
 	if len(l.zones) == 0 {
 		return l.out, nil
 	}
-	if c := s.opt.Taken; c != nil {
-		err = l.entries(c.Entries)
-	} else if r := s.opt.Replica; r != nil {
+	if r := s.opt.Replica; r != nil {
 		err = l.kept(ctx, r.kept(info.backerOf(info.Bridge)), info.Datapath == "system")
 	} else if info.Datapath != "system" {
 		err = l.userspace(ctx, ctdpif.New(ctdpif.Socket{Path: s.ctl.Path}, info.backerOf(info.Bridge)))

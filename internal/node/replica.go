@@ -18,7 +18,7 @@ import (
 )
 
 // Replica makes a Service answer for another machine, whose Open vSwitch was rebuilt here on a dummy
-// datapath and whose conntrack table was kept as text.
+// datapath and whose conntrack table was kept: one of an archive, or a live one (CopyOf).
 type Replica struct {
 	// Of names the machine in messages.
 	Of string
@@ -40,11 +40,15 @@ type Replica struct {
 	At time.Time
 	// Notes say what could not be rebuilt.
 	Notes []string
+	// Live is what the machine says of itself, if it is a live one; nil if it is known by an archive.
+	Live *Info
 }
 
 // Kept is what was kept of a conntrack table.
 type Kept struct {
-	Dump *ctdpif.Recorded
+	Dump *ctdpif.Recorded // its text; nil if there is none
+	// Held are the entries of the table, where they were read already: there is no Dump.
+	Held []ctstate.Entry
 	// Lacks says why an entry may be missing, so that a look-up without result answers nothing; empty
 	// if none is.
 	Lacks string
@@ -165,6 +169,9 @@ func (r *Replica) userspace(s *Service, dp string) (ctstate.Table, ctstate.Track
 		return s.timeoutPolicies(ctx, "netdev")
 	}
 	var t table = ctdpif.New(k.dump(), dp)
+	if k.Held != nil {
+		t = ctstate.NewMemTable(k.Held...)
+	}
 	if k.Lacks != "" {
 		t = lacking{t, r.Of, k.Lacks}
 	}
@@ -185,7 +192,7 @@ func (c settings) Call(_ context.Context, method string, args ...string) (string
 	}
 	switch method {
 	case "dpctl/ct-get-nconns":
-		n, err := c.k.dump().Count()
+		n, err := c.k.count()
 		return fmt.Sprint(n), err
 	case "dpctl/ct-get-maxconns":
 		return "3000000", nil
@@ -266,6 +273,9 @@ func (r *Replica) kernel(dp string) (ctstate.Table, ctstate.Tracker) {
 		}
 	}
 	var t table = &keptKernel{of: r.Of, kept: kept, listed: kept.Listed, lacks: kept.Lacks, zones: map[uint16]*keptZone{}}
+	if kept.Held != nil {
+		t = ctstate.NewMemTable(kept.Held...)
+	}
 	if kept.Lacks != "" {
 		t = lackingKernel{lacking{t, r.Of, kept.Lacks}}
 	}

@@ -33,8 +33,6 @@ type Options struct {
 	Journal string // folder of the journal of synthetic kernel entries
 	NoDB    bool   // a bridge without OVN: the database is not read
 	Limits  engine.Limits
-	// Taken stands in for the table of the daemons' own datapath; nil: that is read.
-	Taken *Taken
 	// Replica is set for another machine that was rebuilt here; RunDir and DB are then the rebuilt
 	// ones.
 	Replica *Replica
@@ -152,32 +150,40 @@ func (s *Service) readInfo(ctx context.Context) (*Info, error) {
 			info.Datapath = p.DatapathType()
 		}
 	}
-	s.opt.Taken.describe(info)
+	s.opt.Replica.machine(info)
 	s.info = info
 	return info, nil
 }
 
 // readVersions asks the daemons: only start scripts fill in the database's column.
 func (s *Service) readVersions(ctx context.Context, info *Info) (err error) {
-	if s.opt.Replica != nil {
-		s.opt.Replica.describe(info)
-		s.version, err = s.ctl.Version(ctx)
+	if r := s.opt.Replica; r != nil {
+		r.describe(info)
+		if s.version, err = s.ctl.Version(ctx); err == nil && r.Live != nil {
+			s.readOVNVersion(ctx, info) // flows are what the copied ovn-controller makes
+		}
 		return err
 	}
 	defer func() { s.version = info.OVSVersion }()
 	if v, err := s.ctl.Version(ctx); err == nil {
 		info.OVSVersion = v
 	}
+	s.readOVNVersion(ctx, info)
+	return nil
+}
+
+// readOVNVersion asks ovn-controller for its version, if one is visible here: it may be in a container,
+// or there is none.
+func (s *Service) readOVNVersion(ctx context.Context, info *Info) {
 	path, _, err := unixctl.Discover(s.opt.OVNRunDir, "ovn-controller")
 	if err != nil {
-		return nil // no ovn-controller visible here: it is in a container, or there is none
+		return
 	}
 	ctl := &unixctl.Client{Path: path}
 	defer ctl.Close()
 	if v, err := ctl.Version(ctx); err == nil {
 		info.OVNVersion = v
 	}
-	return nil
 }
 
 // readDatabase reads the Open_vSwitch database into info, and returns its interfaces.
@@ -297,8 +303,6 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 		e.Underlay = r.ways(e.Underlay, typ)
 	}
 	switch r := s.opt.Replica; {
-	case s.opt.Taken != nil:
-		e.Table, e.Tracker, e.Recircs = s.opt.Taken.Table, s.opt.Taken.Tracker, s.opt.Taken.recircs()
 	case r != nil && typ == "system":
 		e.Table, e.Tracker = r.kernel(backer)
 	case r != nil:

@@ -138,13 +138,8 @@ func (r *Replica) Apply(ctx context.Context, c Change) error {
 			return err
 		}
 	}
-	for _, words := range c.Run {
-		if _, err := r.nbctl(ctx, append([]string{"--timeout=60", "--"}, words...)...); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			return refusedCommand(words, err)
-		}
+	if err := r.commands(ctx, c.Run); err != nil {
+		return err
 	}
 	for _, name := range c.Moves {
 		if err := r.moveGateways(ctx, name); err != nil {
@@ -188,7 +183,21 @@ func (r *Replica) replaceNB(ctx context.Context, file string) error {
 		return err
 	}
 	r.NB.Proc, r.NB.File, r.nb = db.Proc, db.File, changed
+	if err := r.number(ctx); err != nil {
+		return err
+	}
 	return r.calm(ctx)
+}
+
+// number makes the configuration's number go on from that of the copied Southbound database: chassis
+// that have a higher one would be taken to have caught up already.
+func (r *Replica) number(ctx context.Context) error {
+	res, err := r.sb.Select(ctx, ovsdb.From("SB_Global", "nb_cfg"))
+	if err != nil || len(res[0]) == 0 {
+		return err
+	}
+	_, err = r.nbctl(ctx, "set", "NB_Global", ".", fmt.Sprintf("nb_cfg=%d", res[0][0].Int("nb_cfg")), "sb_cfg=0", "hv_cfg=0")
+	return err
 }
 
 func removeIf(path string) error {

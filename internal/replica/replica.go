@@ -19,6 +19,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
 // Replica is a copy of a control plane.
@@ -253,16 +254,35 @@ func (r *Replica) IsDown(name string) bool {
 	return r.down[name]
 }
 
+// OVSVersion returns the version of the copies' Open vSwitch, which is this machine's.
+func (r *Replica) OVSVersion(ctx context.Context) (string, error) {
+	for _, c := range r.chassis {
+		path, _, err := unixctl.Discover(c.sw.RunDir, "ovs-vswitchd")
+		if err != nil {
+			return "", err
+		}
+		ctl := &unixctl.Client{Path: path}
+		defer ctl.Close()
+		return ctl.Version(ctx)
+	}
+	return "", nil
+}
+
 // Southbound returns the connection to the copied Southbound database.
 func (r *Replica) Southbound() *ovn.SB { return r.sb }
 
-// Rooms returns how the copied chassis are reached, over entries by chassis.
-func (r *Replica) Rooms(taken map[string]*node.Taken) map[string]node.Options {
+// Datapath is the name of a copied chassis' only datapath.
+const Datapath = "system@ovs-system"
+
+// Rooms returns how the copied chassis are reached, each as the replica of its node.
+func (r *Replica) Rooms(of map[string]*node.Replica) map[string]node.Options {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := map[string]node.Options{}
 	for name, c := range r.chassis {
-		out[name] = node.Options{RunDir: c.sw.RunDir, OVNRunDir: c.sw.RunDir, Taken: taken[name]}
+		replica := *of[name]
+		replica.Invented = underlayBridge
+		out[name] = node.Options{RunDir: c.sw.RunDir, OVNRunDir: c.sw.RunDir, Replica: &replica}
 	}
 	return out
 }

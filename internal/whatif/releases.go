@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
@@ -26,27 +25,25 @@ func (t *task) releases(ctx context.Context, run *deployment.Run) error {
 		return err
 	}
 	t.warnOfRelease("ovn-northd", map[string]string{"": real}, ours)
-	for _, d := range []struct {
-		name string
-		of   func(*node.Info) string
-	}{
-		{"ovn-controller", func(i *node.Info) string { return i.OVNVersion }},
-		{"Open vSwitch", func(i *node.Info) string { return i.OVSVersion }},
-	} {
-		there, here := map[string]string{}, ""
-		for _, row := range t.Chassis {
-			n, err := run.Nodes.Node(ctx, row)
-			if err != nil {
-				return err
-			}
-			copied, err := n.Info(ctx)
-			if err != nil {
-				return err
-			}
-			there[row.Name], here = d.of(t.infos[row.Name]), d.of(copied)
+	controllers, switches, controller := map[string]string{}, map[string]string{}, ""
+	for _, row := range t.Chassis {
+		n, err := run.Nodes.Node(ctx, row)
+		if err != nil {
+			return err
 		}
-		t.warnOfRelease(d.name, there, here)
+		copied, err := n.Info(ctx)
+		if err != nil {
+			return err
+		}
+		controller = copied.OVNVersion
+		controllers[row.Name], switches[row.Name] = t.infos[row.Name].OVNVersion, t.infos[row.Name].OVSVersion
 	}
+	t.warnOfRelease("ovn-controller", controllers, controller)
+	vswitchd, err := t.copied.OVSVersion(ctx)
+	if err != nil {
+		return err
+	}
+	t.warnOfRelease("Open vSwitch", switches, vswitchd)
 	return nil
 }
 

@@ -106,9 +106,6 @@ func Run(ctx context.Context, run *deployment.Run, req Request) (_ *report.WhatI
 	if err := replica.CheckForm(ctx, req.Change); err != nil {
 		return nil, err
 	}
-	if err := t.read(ctx); err != nil {
-		return nil, err
-	}
 	room, err := rebuild.Open(rebuild.Options{Keep: req.Keep})
 	if err != nil {
 		return nil, err
@@ -123,6 +120,12 @@ func Run(ctx context.Context, run *deployment.Run, req Request) (_ *report.WhatI
 	}()
 	if req.Keep {
 		t.warn("the copy is left in %s", room.Dir)
+	}
+	if err := replica.Try(ctx, room, run.NB.DB, req.Change); err != nil {
+		return nil, err
+	}
+	if err := t.read(ctx); err != nil {
+		return nil, err
 	}
 	t.copied, err = replica.New(ctx, room, replica.Source{NB: run.NB.DB, SB: run.SB.DB, Chassis: t.infos}, t.Say)
 	if err != nil {
@@ -291,11 +294,15 @@ func differences(real, ours map[string]string) error {
 
 // inCopy lets f use a run of the copy over entries by chassis.
 func (t *task) inCopy(ctx context.Context, entries map[string][]ctstate.Entry, f func(context.Context, *deployment.Run) error) (err error) {
-	taken := map[string]*node.Taken{}
+	of := map[string]*node.Replica{}
 	for name, info := range t.infos {
-		taken[name] = node.Take(info, t.health[name], entries[name], t.lacks[name])
+		list := entries[name]
+		if list == nil {
+			list = []ctstate.Entry{} // a table without entries, and not one that was not read
+		}
+		of[name] = node.CopyOf(info, t.health[name], list, t.lacks[name], replica.Datapath)
 	}
-	d, err := t.live.Copied(ctx, t.copied.SB.Remote, t.copied.NB.Remote, t.copied.Rooms(taken))
+	d, err := t.live.Copied(ctx, t.copied.SB.Remote, t.copied.NB.Remote, t.copied.Rooms(of))
 	if err != nil {
 		return err
 	}
