@@ -237,40 +237,6 @@ func (r *reader) database(base string) *rebuild.Part {
 	return found
 }
 
-// tornDatabase returns why a database's file does not hold all of its records; empty if it does. A
-// record has a head with its length, "OVSDB JSON LENGTH HASH" (ovsdb/log.c).
-func tornDatabase(p *rebuild.Part) string {
-	in, err := p.Open()
-	if err != nil {
-		return err.Error()
-	}
-	defer in.Close()
-	br := bufio.NewReaderSize(in, 64<<10)
-	for n := 0; ; n++ {
-		head, err := br.ReadString('\n')
-		if err == io.EOF && head == "" {
-			if n == 0 {
-				return p.Name + " is empty"
-			}
-			return ""
-		}
-		f := strings.Fields(head)
-		if err != nil || len(f) != 4 || f[0] != "OVSDB" {
-			if n == 0 {
-				return p.Name + " does not begin as a database's file does"
-			}
-			return fmt.Sprintf("%s ends in the middle of a record: what came after record %d is not known", p.Name, n)
-		}
-		size, err := strconv.ParseInt(f[2], 10, 64)
-		if err != nil || size < 0 {
-			return fmt.Sprintf("%s: record %d has no length", p.Name, n+1)
-		}
-		if got, err := io.CopyN(io.Discard, br, size); err != nil || got != size {
-			return fmt.Sprintf("%s ends in the middle of a record: what came after record %d is not known", p.Name, n)
-		}
-	}
-}
-
 // taken widens the time of the collection.
 func (r *reader) taken(began, ended time.Time) {
 	h := r.host
