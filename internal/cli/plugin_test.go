@@ -41,7 +41,7 @@ func TestPlugin(t *testing.T) {
 		t.Errorf("%d %s", status, text)
 	}
 	// Nor is an archive asked for through kubectl.
-	if status, text := run("kubectl-ovn_ct_trace", "trace", "--from", "a", "--to", "b", "--bundle", filepath.Join(dir, "report")); status != exitUnreachable || !strings.Contains(text, "report: no such file") {
+	if status, text := run("kubectl-ovn_ct_trace", "trace", "--from", "a", "--to", "b", "--bundle", filepath.Join(dir, "report")); status != exitUsage || !strings.Contains(text, "report: no such file") {
 		t.Errorf("%d %s", status, text)
 	}
 	if status, _ := run("kubectl-ovn_ct_trace", "version"); status != exitOK {
