@@ -15,10 +15,16 @@ import (
 // echoID is the identifier that the tool assumes for an echo request.
 const echoID = 1
 
+// distributedFloat is the floating address that the chassis of its machine serves.
+const distributedFloat = "172.16.0.11"
+
 // packet returns the packet that opens the flow from a source port.
 func (f Flow) packet(t *lab.Topology, sport int) probe.Packet {
 	p := cases.To(t, f.From, f.To, f.V6)
 	p.Proto, p.Size = f.Proto, f.Size
+	if p.Dst == distributedFloat {
+		p.EthDst = lab.MACFloat // which answers for it, and not the router's
+	}
 	switch {
 	case f.Proto == "icmp" && p.V6():
 		p.Proto, p.Type, p.ID = "icmp6", 128, echoID
