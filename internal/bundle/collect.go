@@ -34,6 +34,7 @@ type collected struct {
 	began, ended time.Time
 	failed       bool
 	lacks        string
+	size         int64 // in bytes
 }
 
 // collection is one run of Collect.
@@ -204,6 +205,7 @@ func (c *collection) add(h *host, part *report.BundlePart, f collected, from *os
 		return &archiveError{err}
 	}
 	part.Bytes += size
+	f.size = size
 	h.files = append(h.files, f)
 	return nil
 }
@@ -332,7 +334,7 @@ func pathOf(file string) string {
 // manifest returns the host's manifest: that of sosreport, and what sosreport does not have.
 func (h *host) manifest() (string, error) {
 	plugins := map[string]map[string][]any{}
-	own := &sosreport.Own{Chassis: h.out.Chassis, ClockMS: h.out.ClockMS, NotCollected: h.absent}
+	own := &sosreport.Own{Chassis: h.out.Chassis, ClockMS: h.out.ClockMS, NotCollected: h.absent, Sizes: map[string]int64{}}
 	if h.info != nil {
 		own.OVS, own.OVN, own.Kernel = h.info.OVSVersion, h.info.OVNVersion, h.info.Kernel
 	}
@@ -343,6 +345,7 @@ func (h *host) manifest() (string, error) {
 		own.Failed[f.Chassis] = f.Error
 	}
 	for _, f := range h.files {
+		own.Sizes[f.path] = f.size
 		if f.lacks != "" {
 			if own.Lacks == nil {
 				own.Lacks = map[string]string{}

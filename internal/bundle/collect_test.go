@@ -29,7 +29,7 @@ func (f fake) Collect(_ context.Context, req node.CollectRequest, yield func([]n
 }
 
 const (
-	conf    = "OVSDB JSON 2 da39a3ee5e6b4b0d3255bfef95601890afd80709\n{}"
+	conf    = "OVSDB JSON 2 bf21a9e8fbc5a3846fb05b4fa0859e0917b2202f\n{}"
 	flows   = "OFPST_FLOW reply (OF1.5) (xid=0x2):\n cookie=0x1, table=0, priority=1 actions=drop\n"
 	entries = "udp,orig=(src=10.0.0.3,dst=10.0.0.4,sport=53,dport=54),reply=(src=10.0.0.4,dst=10.0.0.3,sport=54,dport=53),zone=8\n"
 )
@@ -100,6 +100,9 @@ func TestCollect(t *testing.T) {
 	}
 	if p := h.Asked("dpctl/ct-get-maxconns", dp); p.Lacks() != "" {
 		t.Errorf("settings: %+v", p)
+	}
+	if h.WaysLack != "" {
+		t.Errorf("the bundle is whole, and routes may lack: %s", h.WaysLack)
 	}
 	if p := h.Asked("dpctl/dump-conntrack-exp", dp); p.Missing == "" {
 		t.Errorf("a command that is not there: %+v", p)

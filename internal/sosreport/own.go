@@ -2,6 +2,7 @@ package sosreport
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
 )
@@ -27,12 +28,17 @@ type Own struct {
 	Failed map[string]string `json:"failed,omitempty"`
 	// Lacks says why something may be missing in files, by their names.
 	Lacks map[string]string `json:"lacks,omitempty"`
+	// Sizes are the files' lengths in bytes, by their names: one of another length was cut or changed.
+	Sizes map[string]int64 `json:"sizes,omitempty"`
 }
 
 // lacks returns why something may be missing in a file; empty if nothing is known to be.
-func (o *Own) lacks(file string) string {
+func (o *Own) lacks(file string, size int64) string {
 	if o == nil {
 		return ""
+	}
+	if want, ok := o.Sizes[file]; !ok || want != size {
+		return fmt.Sprintf("it has %d bytes, and not the %d that the bundle's manifest says", size, want)
 	}
 	return o.Lacks[file]
 }

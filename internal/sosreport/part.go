@@ -101,7 +101,7 @@ func (r *reader) partOf(s shape, c command) (*rebuild.Part, end) {
 	case strings.HasSuffix(r.tree.Link(c.file), ".tailed") || strings.HasSuffix(c.file, ".tailed") || c.truncated:
 		p.Cut = "sos has kept only the end of " + c.file
 	}
-	if why := r.index.own.lacks(c.file); why != "" && p.Cut == "" {
+	if why := r.index.own.lacks(c.file, r.tree.Size(c.file)); why != "" && p.Cut == "" {
 		p.Cut = c.file + ": " + why
 	}
 	last := r.check(p, s, c)

@@ -109,7 +109,9 @@ func (r *reader) openvswitch() {
 	h.Bridge = r.bridge
 	h.Routes = r.part(routeShape, "ovs-appctl ovs/route/show")
 	h.Neighbours = r.firstOf(neighShape, "ovs-appctl tnl/arp/show", "ovs-appctl tnl/neigh/show")
-	h.WaysLack = onlyDump
+	if r.index.own == nil { // whose manifest has the length of each file
+		h.WaysLack = onlyDump
+	}
 	h.Conntrack = r.conntrack
 	h.Fragments = func(dp string) *rebuild.Part { return r.part(anyShape, "ovs-appctl dpctl/ipf-get-status "+dp) }
 	h.Listed = r.part(listShape, "conntrack -L -o extended")
@@ -222,7 +224,9 @@ func (r *reader) database(base string) *rebuild.Part {
 			found = p
 			continue
 		}
-		p.Cut = r.tornDatabase(p)
+		if p.Cut = r.tornDatabase(p); p.Cut == "" {
+			p.Cut = r.index.own.lacks(n, r.tree.Size(n))
+		}
 		// Of several, as a node with two OVN installations has, the newest counts.
 		if found == nil || found.Missing != "" || r.tree.Modified(n).After(r.tree.Modified(found.Name)) {
 			found = p
