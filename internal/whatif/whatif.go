@@ -201,14 +201,16 @@ func (t *task) read(ctx context.Context) error {
 		if c.Err != nil {
 			return c.Err
 		}
-		t.infos[c.Name], t.lacks[c.Name] = c.Info, missing(&c.Listed)
+		t.lacks[c.Name] = missing(&c.Listed)
 		t.out.Chassis = append(t.out.Chassis, c.Name)
 	}
 	t.out.Warnings = append(t.out.Warnings, publish.Listed(res).Warnings...)
-	t.out.Versions = publish.New(t.infos).Versions
 	for _, row := range t.Chassis {
 		n, err := t.live.Nodes.Node(ctx, row)
 		if err != nil {
+			return err
+		}
+		if t.infos[row.Name], err = n.Info(ctx); err != nil { // with its ports, which a copy has too
 			return err
 		}
 		if e, ok := n.(node.Examiner); ok && t.infos[row.Name].Datapath == "system" {
@@ -217,6 +219,7 @@ func (t *task) read(ctx context.Context) error {
 			}
 		}
 	}
+	t.out.Versions = publish.New(t.infos).Versions
 	for c := range res.Connections() {
 		for _, leg := range c.Legs {
 			t.entries[leg.Chassis] = append(t.entries[leg.Chassis], leg.Entry)
