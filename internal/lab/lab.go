@@ -344,40 +344,6 @@ func (l *Lab) bound(ctx context.Context, what string) (bool, error) {
 	return err == nil && strings.TrimSpace(id) != "" && strings.TrimSpace(id) == strings.TrimSpace(at), err
 }
 
-// SplitWords splits a command line at blanks; single and double quotes group as in a shell.
-func SplitWords(s string) ([]string, error) {
-	var words []string
-	var cur strings.Builder
-	in, quote := false, byte(0)
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote != 0:
-			cur.WriteByte(c)
-		case c == '\'' || c == '"':
-			quote, in = c, true
-		case c == ' ' || c == '\t' || c == '\n':
-			if in {
-				words = append(words, cur.String())
-				cur.Reset()
-				in = false
-			}
-		default:
-			cur.WriteByte(c)
-			in = true
-		}
-	}
-	if quote != 0 {
-		return nil, fmt.Errorf("unclosed quote in %q", s)
-	}
-	if in {
-		words = append(words, cur.String())
-	}
-	return words, nil
-}
-
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 // Settle waits until every chassis has installed the flows for the Northbound DB and its datapath
