@@ -59,9 +59,10 @@ func Open(ctx context.Context, o Options) (*Deployment, error) {
 // or a node on the way cannot be asked, Undetermined where the trace was given up. An end that a
 // trace cannot know is no error, but an unknown verdict.
 //
-// Where something breaks in the middle (a node is gone, the context or Options.Timeout has ended), the
-// report is returned beside the error: it has what was found before. What was not followed is unknown,
-// with the reason. The report is nil where nothing was found, and where the question is wrong.
+// Where something breaks in the middle (a node is gone, the context or Options.Timeout has ended),
+// the report is returned beside the error: it has what was found before. What was not followed is
+// unknown, with the reason. The report is nil where nothing was found, and where the question is
+// wrong.
 func (d *Deployment) Trace(ctx context.Context, q Question) (*report.Report, error) {
 	return d.ask(ctx, q, false)
 }
@@ -69,9 +70,10 @@ func (d *Deployment) Trace(ctx context.Context, q Question) (*report.Report, err
 // Session plays the handshake that the packet begins, then Question.Close, each packet over the
 // entries that those before it would have left. A session is TCP, UDP, SCTP, or an ICMP request and
 // its reply; any other packet is BadInput. A captured connection (Question.Capture) is replayed
-// instead, and Report.Expectation says whether it agrees with the prediction. The report has one packet for each step, up to the one
-// that broke the session. Errors are as with Trace, and so is the report beside an error: it ends
-// with the packet that could not be followed, Report.Session.BrokenAt.
+// instead, and Report.Expectation says whether it agrees with the prediction. The report has one
+// packet for each step, up to the one that broke the session. Errors are as with Trace, and so is
+// the report beside an error: it ends with the packet that could not be followed,
+// Report.Session.BrokenAt.
 func (d *Deployment) Session(ctx context.Context, q Question) (*report.Report, error) {
 	return d.ask(ctx, q, true)
 }

@@ -31,8 +31,8 @@ func (r *run) probeHash(parent *segment, ordinal int, st state) *hashProbe {
 	return &hashProbe{run: r, parent: parent, ordinal: ordinal, st: st, asked: map[uint32]probed{}}
 }
 
-// errTable is the error of a table that does not agree with ofproto/trace, which the probe then does
-// without: what was found by it must be asked again.
+// errTable is the error of a table that does not agree with ofproto/trace, which the probe then
+// does without: what was found by it must be asked again.
 type errTable struct{}
 
 func (errTable) Error() string { return "the group's table is another one" }

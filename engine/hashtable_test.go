@@ -41,8 +41,8 @@ func all(res *engine.Result) (out []string) {
 	return out
 }
 
-// TestGroupsAnswerAsTrace: with a group's buckets read, ofproto/trace is asked once a bucket, and the
-// outcomes are those that asking for every value finds.
+// TestGroupsAnswerAsTrace: with a group's buckets read, ofproto/trace is asked once a bucket, and
+// the outcomes are those that asking for every value finds.
 func TestGroupsAnswerAsTrace(t *testing.T) {
 	b, p := grouped(t, 5, "table=0,ip,actions=group:7", map[int]string{7: byHash + twoWays})
 	weighed := func(weights ...int) string {

@@ -146,8 +146,8 @@ func (r *run) tryHash(ctx context.Context, parent *segment, ordinal int, st stat
 	return sec, bucket{hash: x, section: sec, name: name, shape: name + "|" + shapeOf(sec.Actions) + "|" + sec.Failed}, nil
 }
 
-// possible lists the buckets that the packet can have, and reports whether what is known of its hash
-// excludes others.
+// possible lists the buckets that the packet can have, and reports whether what is known of its
+// hash excludes others.
 func (r *run) possible(ctx context.Context, parent *segment, ordinal int, st state, known HashValue) (list []bucket, mask uint32, settled bool, err error) {
 	p := r.probeHash(parent, ordinal, st)
 	for {

@@ -12,8 +12,8 @@ import (
 )
 
 // TestEveryCut cuts generated frames at every byte, with and without padding: what is read is the
-// whole frame's packet, but for the quoted packet, which may be unknown; else a header was cut, which
-// is an error (TestCutHeaders: with what was kept).
+// whole frame's packet, but for the quoted packet, which may be unknown; else a header was cut,
+// which is an error (TestCutHeaders: with what was kept).
 func TestEveryCut(t *testing.T) {
 	accepted, unknown := 0, 0
 	for _, p := range packettest.Generate(11, 400) {

@@ -33,8 +33,8 @@ func Decode(frame []byte, wire int) (p Packet, payload []byte, err error) {
 }
 
 // DecodeBehind reads a packet without an Ethernet header, as some tunnels and link types have it.
-// ethType is its Ethernet type, which may be a VLAN tag's. The results and wire are those of Decode;
-// offsets in errors count from the start of b.
+// ethType is its Ethernet type, which may be a VLAN tag's. The results and wire are those of
+// Decode; offsets in errors count from the start of b.
 func DecodeBehind(ethType uint16, b []byte, wire int) (p Packet, payload []byte, err error) {
 	d := decoder{in: b, end: max(wire, len(b))}
 	d.typed(ethType)

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// Nested unpacks the wanted members of an archive that is a file of the tree into dir, which must be
-// empty and private. It is bounded as the outer one is. The caller closes it.
+// Nested unpacks the wanted members of an archive that is a file of the tree into dir, which must
+// be empty and private. It is bounded as the outer one is. The caller closes it.
 func (t *Tree) Nested(ctx context.Context, name, dir string, want func(name string) bool, lim Limits) (*Tree, error) {
 	in, err := t.Open(name)
 	if err != nil {

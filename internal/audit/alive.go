@@ -7,17 +7,17 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 )
 
-// Timeouts, in seconds, of answered UDP and ICMP connections: UDP_CT_UNREPLIED, UDP_CT_REPLIED (of an
-// assured one) and ICMP's of the kernel (nf_conntrack_proto_udp.c, nf_conntrack_proto_icmp.c), and
-// CT_DPIF_TP_ATTR_UDP_MULTIPLE and CT_DPIF_TP_ATTR_ICMP_REPLY of lib/conntrack-tp.c.
+// Timeouts, in seconds, of answered UDP and ICMP connections: UDP_CT_UNREPLIED, UDP_CT_REPLIED (of
+// an assured one) and ICMP's of the kernel (nf_conntrack_proto_udp.c, nf_conntrack_proto_icmp.c),
+// and CT_DPIF_TP_ATTR_UDP_MULTIPLE and CT_DPIF_TP_ATTR_ICMP_REPLY of lib/conntrack-tp.c.
 const (
 	kernelAnswered = 30
 	kernelAssured  = 120
 	userAnswered   = 30
 )
 
-// Bounds, in seconds, of how long ago the last packet of a living connection came. A more recent one
-// may have come after another chassis was read; an older one may have been forgotten elsewhere.
+// Bounds, in seconds, of how long ago the last packet of a living connection came. A more recent
+// one may have come after another chassis was read; an older one may have been forgotten elsewhere.
 const (
 	minIdle = 2
 	maxIdle = 20
@@ -33,8 +33,8 @@ const (
 )
 
 // lifeOf returns the life of an entry by the default timeouts. An unanswered entry of the userspace
-// datapath, whose timeout is 60 s (UDP_FIRST, UDP_SINGLE, ICMP_FIRST), is lifeless in its first 30 s,
-// and maybe after that: the time left of both is the same then.
+// datapath, whose timeout is 60 s (UDP_FIRST, UDP_SINGLE, ICMP_FIRST), is lifeless in its first 30
+// s, and maybe after that: the time left of both is the same then.
 func lifeOf(e *ctstate.Entry) life {
 	switch {
 	case established(e):
@@ -59,8 +59,8 @@ func lately(e *ctstate.Entry, timeout uint32) bool {
 }
 
 // arrives reports whether a packet to an address outside passes these routers, the last of which
-// translates it: no policy and no MTU of theirs stops it, and the MAC address of the next hop is known,
-// before which the last one neither translates nor sends it.
+// translates it: no policy and no MTU of theirs stops it, and the MAC address of the next hop is
+// known, before which the last one neither translates nor sends it.
 func (a *auditor) arrives(way []*inventory.Router, dst netip.Addr) bool {
 	if a.Learned == nil {
 		return false

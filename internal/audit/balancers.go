@@ -39,8 +39,8 @@ func (a *auditor) routers() {
 	}
 }
 
-// addrs returns the addresses that a finding about VIPs is about: theirs, and their backends', which
-// packets that do not go to the VIP have too.
+// addrs returns the addresses that a finding about VIPs is about: theirs, and their backends',
+// which packets that do not go to the VIP have too.
 func (a *auditor) addrs(vips ...*inventory.VIP) []netip.Addr {
 	var out []netip.Addr
 	for _, v := range vips {
@@ -57,8 +57,8 @@ func (a *auditor) addrs(vips ...*inventory.VIP) []netip.Addr {
 
 // vip reports a VIP that cannot be served, or not by all of its backends.
 //
-// lb-no-backend: the VIP has none; only information where that is foreseen (options reject or event).
-// lb-backend-down: the health checks report backends down; an error if all are.
+// lb-no-backend: the VIP has none; only information where that is foreseen (options reject or
+// event). lb-backend-down: the health checks report backends down; an error if all are.
 func (a *auditor) vip(v *inventory.VIP) {
 	b := v.Balancer
 	if len(v.Backends) == 0 {
@@ -101,9 +101,9 @@ func (a *auditor) unused(b *inventory.Balancer) {
 	}
 }
 
-// routerOptions: lb-force-snat-ignored, of a router without options:chassis that has lb_force_snat_ip
-// or dnat_force_snat_ip: northd adds the flows that translate only to gateway routers
-// (build_lrouter_force_snat_flows).
+// routerOptions: lb-force-snat-ignored, of a router without options:chassis that has
+// lb_force_snat_ip or dnat_force_snat_ip: northd adds the flows that translate only to gateway
+// routers (build_lrouter_force_snat_flows).
 func (a *auditor) routerOptions(r *inventory.Router) {
 	if r.IsGateway() {
 		return
@@ -134,10 +134,10 @@ func (a *auditor) routerOptions(r *inventory.Router) {
 
 // gateways reports where the VIPs of a distributed router with gateway ports are handled.
 //
-// lb-two-gateways: the router has several gateway ports, and northd has restricted its load balancers
-// to the chassis of some of them: a packet that comes in at another is not translated.
-// lb-handled-elsewhere: only the chassis of the gateway translates; information. Load balancers with
-// options:distributed (OVN 26.03) are left out: every chassis translates.
+// lb-two-gateways: the router has several gateway ports, and northd has restricted its load
+// balancers to the chassis of some of them: a packet that comes in at another is not translated.
+// lb-handled-elsewhere: only the chassis of the gateway translates; information. Load balancers
+// with options:distributed (OVN 26.03) are left out: every chassis translates.
 func (a *auditor) gateways(r *inventory.Router) {
 	ports := r.GatewayPorts()
 	var balancers []*inventory.Balancer

@@ -49,12 +49,13 @@ func (a *auditor) zoneMoved(l *leg, r *inventory.Router, use string) {
 
 var useText = map[string]string{"snat": "source NAT", "dnat": "destination NAT"}
 
-// translated returns the use of the router's zone that an entry translates like; empty for none, and
-// if the router does not translate on the entry's chassis.
+// translated returns the use of the router's zone that an entry translates like; empty for none,
+// and if the router does not translate on the entry's chassis.
 //
-// Source NAT is the router's if it gives an external address of its rules, or to one of their logical
-// addresses an address of a network of the router, as a rule that is gone may have. Destination NAT is
-// if the destination is a VIP of the router's or an external address of its rules.
+// Source NAT is the router's if it gives an external address of its rules, or to one of their
+// logical addresses an address of a network of the router, as a rule that is gone may have.
+// Destination NAT is if the destination is a VIP of the router's or an external address of its
+// rules.
 func (a *auditor) translated(l *leg, r *inventory.Router) (use string) {
 	if !a.translatesOn(r, l.Chassis) {
 		return ""
@@ -84,8 +85,8 @@ func (a *auditor) translated(l *leg, r *inventory.Router) (use string) {
 	return ""
 }
 
-// translatesOn reports whether the router translates on a chassis now: it is a gateway router's, that
-// of one of its gateway ports, or that of a port with a distributed floating address.
+// translatesOn reports whether the router translates on a chassis now: it is a gateway router's,
+// that of one of its gateway ports, or that of a port with a distributed floating address.
 func (a *auditor) translatesOn(r *inventory.Router, chassis string) bool {
 	if r.IsGateway() {
 		return r.Bound == chassis

@@ -128,10 +128,9 @@ func (a *auditor) orphan(c *connection.Connection, l *leg) {
 }
 
 // gatewayGone: entry-vanished, of a connection from a port to the outside: the port's zone has it
-// answered, the router translates the port's address on the way out, and the zones of the
-// router on its gateway, all of which were read, do not have it. Where the table does not say whether
-// it was answered, nothing on the way may have stopped its first packet, and the finding is possible
-// only.
+// answered, the router translates the port's address on the way out, and the zones of the router on
+// its gateway, all of which were read, do not have it. Where the table does not say whether it was
+// answered, nothing on the way may have stopped its first packet, and the finding is possible only.
 func (a *auditor) gatewayGone(c *connection.Connection, l *leg, alive life) {
 	p := l.owner.Port
 	if p == nil || p.Type != "" || p.Switch == nil || len(p.Switch.Routers) != 1 || l.translates() {
@@ -252,8 +251,8 @@ func passes(c *connection.Connection, chassis string, zone uint16) bool {
 	return slices.ContainsFunc(c.Legs, func(o connection.Record) bool { return o.Chassis == chassis && o.Entry.Zone == zone })
 }
 
-// zoneOf returns the number of a router's zone on a chassis; ok is false if the chassis has none, or
-// its entries were not all read.
+// zoneOf returns the number of a router's zone on a chassis; ok is false if the chassis has none,
+// or its entries were not all read.
 func (a *auditor) zoneOf(chassis string, r *inventory.Router, use string) (zone uint16, ok bool) {
 	if c := a.chassis[chassis]; c == nil || c.Partial {
 		return 0, false

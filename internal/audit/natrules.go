@@ -15,8 +15,8 @@ import (
 // nat-conflict: two rules of a router translate the same packet to different addresses, and nothing
 // in them says which: two dnat or dnat_and_snat rules with one external address, two dnat_and_snat
 // rules with one logical address, or two snat rules with one logical network. A floating address
-// beside the snat of its subnet is no conflict, and neither are rules with a match, with address sets
-// of external addresses, or for different gateway ports.
+// beside the snat of its subnet is no conflict, and neither are rules with a match, with address
+// sets of external addresses, or for different gateway ports.
 func (a *auditor) natRules() {
 	for _, r := range a.inv.Routers {
 		if !a.meets(r.Name) {

@@ -12,7 +12,8 @@ import (
 // routes checks the next hops of static routes and of policies that reroute.
 //
 // route-via-self: the next hop is an address of one of the router's own ports, the external address
-// of one of its NAT rules, or a VIP of one of its load balancers: no host there forwards the packet.
+// of one of its NAT rules, or a VIP of one of its load balancers: no host there forwards the
+// packet.
 func (a *auditor) routes() {
 	for _, r := range a.inv.Routers {
 		if !a.meets(r.Name) {

@@ -39,9 +39,9 @@ func vif(n byte, name, mac, ip string) ovn.SwitchPortRow {
 	return ovn.SwitchPortRow{UUID: id(n), Name: name, Enabled: true, Addrs: []ovn.Addr{{MAC: mac, IPs: []netip.Prefix{prefix(ip + "/32")}}}}
 }
 
-// sample is switches sw0 (load balancer web) and sw1 behind the distributed router lr0 with a gateway
-// port on hv3 (SNAT, a floating address on the gateway and one on hv2, load balancer out), and the
-// gateway router gr0 on hv2 with lb_force_snat_ip.
+// sample is switches sw0 (load balancer web) and sw1 behind the distributed router lr0 with a
+// gateway port on hv3 (SNAT, a floating address on the gateway and one on hv2, load balancer out),
+// and the gateway router gr0 on hv2 with lb_force_snat_ip.
 func sample() *rows {
 	return &rows{
 		nb: &ovn.Configuration{
@@ -109,8 +109,8 @@ func sample() *rows {
 var zoneNumbers = map[string]uint16{"sw0-p1": 1, "sw0-p2": 2, "sw1-p1": 3, "sw1-p2": 4, "lr0_dnat": 5, "lr0_snat": 6, "gr0_dnat": 7, "gr0_snat": 8, "sw0_dnat": 9}
 
 // record reads an entry, written as "CHASSIS ZONE-OWNER: ORIG | REPLY, WORD...". Without a reply it
-// is the original tuple inverted. The owner of a zone that OVN does not have is zone=NUMBER. Words are a state (est: established on both sides), left=SECONDS,
-// or a mark's bit.
+// is the original tuple inverted. The owner of a zone that OVN does not have is zone=NUMBER. Words
+// are a state (est: established on both sides), left=SECONDS, or a mark's bit.
 func record(t testing.TB, line string) connection.Record {
 	t.Helper()
 	place, rest, _ := strings.Cut(line, ": ")

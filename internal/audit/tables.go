@@ -17,10 +17,10 @@ func NearlyFull(count, limit uint64) bool { return limit > 0 && 10*count >= 9*li
 // tables checks the chassis' conntrack tables.
 //
 // table-full: the table has at least nine tenths of the connections that it may have (warning), or
-// all (error). zone-limit: the same of a zone with a limit of its own; the packets of new connections
-// over it are dropped (kernel), or get no entry (userspace). zone-clash: two ports or routers have one zone on a chassis: the connections of one
-// can be taken for those of the other. Routers that ask for the zone (options:snat-ct-zone) do so on
-// purpose: information.
+// all (error). zone-limit: the same of a zone with a limit of its own; the packets of new
+// connections over it are dropped (kernel), or get no entry (userspace). zone-clash: two ports or
+// routers have one zone on a chassis: the connections of one can be taken for those of the other.
+// Routers that ask for the zone (options:snat-ct-zone) do so on purpose: information.
 func (a *auditor) tables() {
 	for i := range a.Chassis {
 		c := &a.Chassis[i]

@@ -29,8 +29,8 @@ func (a *auditor) translation(c *connection.Connection, l *leg) {
 
 // destination checks an entry that translates the destination.
 //
-// stale-lb-backend: an entry that a load balancer has made for a VIP translates to an address that is
-// not a backend of that VIP now, or that its health check reports down; also if the VIP is gone.
+// stale-lb-backend: an entry that a load balancer has made for a VIP translates to an address that
+// is not a backend of that VIP now, or that its health check reports down; also if the VIP is gone.
 // stale-nat: a router's entry that no load balancer has made translates as none of its dnat and
 // dnat_and_snat rules does.
 func (a *auditor) destination(c *connection.Connection, l *leg) {
@@ -125,8 +125,8 @@ func (a *auditor) nobody(ip netip.Addr) bool {
 // source checks an entry that translates the source.
 //
 // stale-nat: a router's entry translates as none of its snat and dnat_and_snat rules, and neither
-// lb_force_snat_ip nor dnat_force_snat_ip, does. A port's zone has such entries for a load balancer's
-// connection to its own client (ct_snat_to_vip): they follow no rule.
+// lb_force_snat_ip nor dnat_force_snat_ip, does. A port's zone has such entries for a load
+// balancer's connection to its own client (ct_snat_to_vip): they follow no rule.
 func (a *auditor) source(c *connection.Connection, l *leg) {
 	r, from, to := l.owner.Router, l.Entry.Orig.Src.Addr(), l.after.Src.Addr()
 	if r == nil || from == to {
@@ -176,8 +176,8 @@ func (a *auditor) ruleApplies(c *connection.Connection, l *leg, n *inventory.NAT
 // placed checks that an entry is on the chassis that translates for its router now.
 //
 // gateway-moved: the gateway was on the entry's chassis, and the connection has no entry on the
-// chassis of the gateway now. known-elsewhere: the same of a distributed floating address, whose port
-// has moved.
+// chassis of the gateway now. known-elsewhere: the same of a distributed floating address, whose
+// port has moved.
 func (a *auditor) placed(c *connection.Connection, l *leg, now string, code report.Code, what string) {
 	if now == "" || now == l.Chassis || !l.translates() {
 		return
@@ -207,8 +207,8 @@ func (l *leg) translates() bool { return l.after != l.Entry.Orig }
 //
 // blocked-mark: the entry of a port's zone has ct_mark.blocked, or ct_label.blocked (see
 // connection.Bit): an ACL that drops has matched a packet of the connection after it was allowed.
-// offloaded: the entry's flow is in hardware (IPS_HW_OFFLOAD) or in the kernel's flow table, and its
-// state may be old.
+// offloaded: the entry's flow is in hardware (IPS_HW_OFFLOAD) or in the kernel's flow table, and
+// its state may be old.
 func (a *auditor) marks(l *leg) {
 	if connection.Blocked.In(&l.Entry) && l.owner.Port != nil && !l.ends() {
 		a.entry(l.Chassis+l.ZoneName, report.SeverityWarning, report.CodeBlockedMark, l, func(i *issue) {

@@ -67,8 +67,8 @@ func (u *usage) ruleOf(inv *inventory.Inventory, l *leg) *inventory.NAT {
 // add counts an entry, and reports what its port collides with.
 //
 // snat-hits-vip: the port that source NAT chose is that of a VIP of the same router on the same
-// address and protocol. snat-port-clash: NAT chose another port than the client's, although the rule
-// allows that: another connection to the same destination has it.
+// address and protocol. snat-port-clash: NAT chose another port than the client's, although the
+// rule allows that: another connection to the same destination has it.
 func (u *usage) add(a *auditor, l *leg) {
 	r, orig := l.owner.Router, &l.Entry.Orig
 	if r == nil || l.portless() || !l.snat() && l.after.ICMPID == orig.ICMPID || !ctstate.HasPorts(orig.Proto) && !isICMP(orig.Proto) {
@@ -150,9 +150,9 @@ const maxUsage = 100
 
 // report returns the table, the fullest first, and reports pools that are full or nearly so.
 //
-// snat-exhausted: of the ports that NAT can choose from for one destination, at least four fifths are
-// in use (warning), or all (error). The kernel tries 128 ports at a time and may give up before the
-// last is taken.
+// snat-exhausted: of the ports that NAT can choose from for one destination, at least four fifths
+// are in use (warning), or all (error). The kernel tries 128 ports at a time and may give up before
+// the last is taken.
 func (u *usage) report(a *auditor) []report.NATUsage {
 	pools := make([]pool, 0, len(u.pools))
 	for p := range u.pools {

@@ -197,9 +197,9 @@ func (w *Way) nextHops(inv *inventory.Inventory) {
 }
 
 // OnWay runs the checks of the configuration and of the tables, restricted to what is on the way.
-// Of the connections the input needs those that source NAT translates to an address of External, and
-// of what was learned the rows of the FDB. Information is left out, but for clashing ports. A limit
-// is an error only where the packets need a new entry there.
+// Of the connections the input needs those that source NAT translates to an address of External,
+// and of what was learned the rows of the FDB. Information is left out, but for clashing ports. A
+// limit is an error only where the packets need a new entry there.
 func OnWay(in *Input, w *Way) []report.Finding {
 	a := newAuditor(in)
 	a.way = w
@@ -228,9 +228,9 @@ func OnWay(in *Input, w *Way) []report.Finding {
 	})
 }
 
-// needs reports whether a limit concerns the packets: they ask for an entry in the zone that is full, or
-// in one of the chassis whose table is, or need a port of the NAT address. Findings that are about no
-// limit do.
+// needs reports whether a limit concerns the packets: they ask for an entry in the zone that is
+// full, or in one of the chassis whose table is, or need a port of the NAT address. Findings that
+// are about no limit do.
 func (w *Way) needs(f *report.Finding) bool {
 	is := func(set map[Place]bool, value bool) bool {
 		for p, v := range set {

@@ -12,7 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// outwardReport is the way of a packet from sw0-p1 to 172.16.0.100, which lr0 translates in its zone on hv3.
+// outwardReport is the way of a packet from sw0-p1 to 172.16.0.100, which lr0 translates in its
+// zone on hv3.
 func outwardReport() *report.Report {
 	head := func(src string) report.Header {
 		return report.Header{EthSrc: "50:54:00:00:00:01", IPSrc: src, IPDst: "172.16.0.100", IPProto: "tcp"}
@@ -138,8 +139,8 @@ func TestOnWay(t *testing.T) {
 	}
 }
 
-// TestOnWayVIP checks that mistakes about load balancers are those of the VIP that is asked for, and
-// not of a backend's other packets.
+// TestOnWayVIP checks that mistakes about load balancers are those of the VIP that is asked for,
+// and not of a backend's other packets.
 func TestOnWayVIP(t *testing.T) {
 	for dst, want := range map[string]int{"172.16.0.50": 1, "172.16.0.10": 0} {
 		s := sample()

@@ -79,9 +79,9 @@ const (
 
 // report reports what was counted.
 //
-// half-open: nobody has answered TCP connections to an address and port for at least five seconds; a
-// warning from 50 connections on. unreplied-storm: a zone has at least 1000 entries, and four fifths
-// of them have seen no answer.
+// half-open: nobody has answered TCP connections to an address and port for at least five seconds;
+// a warning from 50 connections on. unreplied-storm: a zone has at least 1000 entries, and four
+// fifths of them have seen no answer.
 func (z *zones) report(a *auditor) {
 	for _, to := range slices.SortedFunc(maps.Keys(z.half), netip.AddrPort.Compare) {
 		h := z.half[to]

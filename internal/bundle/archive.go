@@ -68,8 +68,8 @@ type ExistsError struct{ Name string }
 
 func (e *ExistsError) Error() string { return e.Name + " exists" }
 
-// Create begins an archive that will have a name. With force, a file of that name is replaced at the
-// end.
+// Create begins an archive that will have a name. With force, a file of that name is replaced at
+// the end.
 func Create(name string, f Format, force bool) (*Archive, error) {
 	if !force {
 		if _, err := os.Lstat(name); err == nil {

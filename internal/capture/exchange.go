@@ -82,8 +82,9 @@ func exchangeIn(r io.ReadSeeker, n int) (*Exchange, error) {
 	return out, nil
 }
 
-// each calls yield with the frames of a file until it returns false. A frame that cannot be read has
-// an error, which names it. The error of each is that of the file, of which nothing more can be read.
+// each calls yield with the frames of a file until it returns false. A frame that cannot be read
+// has an error, which names it. The error of each is that of the file, of which nothing more can be
+// read.
 func each(r io.Reader, yield func(Frame, error) bool) error {
 	c, err := open(r)
 	if err != nil {

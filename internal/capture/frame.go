@@ -37,8 +37,8 @@ func (f Frame) Name() string {
 	return fmt.Sprintf("frame %d of %s", f.Number, f.File)
 }
 
-// Ethernet reads an Ethernet frame of wire bytes, of which the end may have been cut off. The errors
-// are those of packet.Decode.
+// Ethernet reads an Ethernet frame of wire bytes, of which the end may have been cut off. The
+// errors are those of packet.Decode.
 func Ethernet(b []byte, wire int) (Frame, error) {
 	return readFrame(record{data: b, wire: wire, link: linkEthernet})
 }

@@ -141,7 +141,8 @@ func TestRaw(t *testing.T) {
 	}
 }
 
-// TestCut: of a capture of 46 bytes a frame, TCP's flags over IPv4 are missing, and IPv6 is refused.
+// TestCut: of a capture of 46 bytes a frame, TCP's flags over IPv4 are missing, and IPv6 is
+// refused.
 func TestCut(t *testing.T) {
 	whole := must(readAll(t, "ether.pcap"))
 	got, errs := readAll(t, "cut.pcap")
@@ -346,8 +347,8 @@ func summary(f Frame, err error) string {
 	return strings.Join(out, "; ")
 }
 
-// FuzzLink: a frame of any link type is read, or refused with an error and nothing else; a part that
-// is missing is missing in the packet.
+// FuzzLink: a frame of any link type is read, or refused with an error and nothing else; a part
+// that is missing is missing in the packet.
 func FuzzLink(f *testing.F) {
 	for _, file := range testenv.Corpus(f, filepath.Join(corpus, "*.pcap")) {
 		in, err := os.Open(file)

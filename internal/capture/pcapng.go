@@ -87,9 +87,9 @@ func (c *reader) block(keep bool) (record, error) {
 	}
 }
 
-// options reads the options at the end of a block, n bytes with the padding of the data before them,
-// and the block's length behind them. The values of each code are in order. What is malformed ends
-// the list: options only describe a frame.
+// options reads the options at the end of a block, n bytes with the padding of the data before
+// them, and the block's length behind them. The values of each code are in order. What is malformed
+// ends the list: options only describe a frame.
 func (c *reader) options(n, data int, keep bool) (map[uint16][]string, error) {
 	pad := (4 - data%4) % 4
 	b, err := c.body(n+4, keep && n < maxFrame)

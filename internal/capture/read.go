@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// file opens a file that is given as FILE or FILE:N, and returns its name and N, 0 if none is given.
+// file opens a file that is given as FILE or FILE:N, and returns its name and N, 0 if none is
+// given.
 func file(spec string) (f *os.File, name string, n int, err error) {
 	name = spec
 	f, err = os.Open(name)

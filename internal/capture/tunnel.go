@@ -27,7 +27,8 @@ const (
 	ovnOptionType  = 0x80
 )
 
-// Tunnel is a tunnel's packet: its outer addresses, the fields of its header, and the packet inside.
+// Tunnel is a tunnel's packet: its outer addresses, the fields of its header, and the packet
+// inside.
 type Tunnel struct {
 	Kind     string // "Geneve", "VXLAN", "VXLAN-GPE", "GRE"
 	Src, Dst netip.Addr

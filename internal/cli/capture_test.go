@@ -50,8 +50,8 @@ func pcap(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// keys sets DP, IN and OUT to the tunnel keys of sw1, sw1-p1 and blue_web-2, and VNI to what a VXLAN
-// tunnel of OVN has for the last.
+// keys sets DP, IN and OUT to the tunnel keys of sw1, sw1-p1 and blue_web-2, and VNI to what a
+// VXLAN tunnel of OVN has for the last.
 func keys(ts *testscript.TestScript, _ bool, _ []string) {
 	key := func(args ...string) uint64 {
 		ts.Check(ts.Exec("ovn-sbctl", append([]string{"--db=" + ts.Getenv("SB"), "--no-leader-only", "--bare", "--columns=tunnel_key", "find"}, args...)...))

@@ -167,8 +167,8 @@ func (c *capture) begin(ctx context.Context, run *deployment.Run) error {
 	return c.pcap.begin(c.rec, c.filter)
 }
 
-// collect waits for the packets and handles each. An error after the first packet is left to finish,
-// which shows the packets too.
+// collect waits for the packets and handles each. An error after the first packet is left to
+// finish, which shows the packets too.
 func (c *capture) collect(ctx context.Context) error {
 	end := time.Now().Add(c.timeout)
 	for len(c.out.Frames) < c.count {
@@ -294,8 +294,8 @@ func (e *noPacketError) Error() string {
 	return fmt.Sprintf("no packet came at %s on %s (%s) within %v", e.Port, e.Chassis, e.Device, e.wait)
 }
 
-// judge returns the exit status for the traces: 4 if one is not determined, else 1 if one did not end
-// as expected.
+// judge returns the exit status for the traces: 4 if one is not determined, else 1 if one did not
+// end as expected.
 func (c *capture) judge() int {
 	status := exitOK
 	for _, f := range c.out.Frames {

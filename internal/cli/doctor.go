@@ -187,8 +187,8 @@ func (f *findings) zone(ctx context.Context, opt deployment.Options, n node.Node
 	return z.SB
 }
 
-// chassis tries one node: it reaches it, asks it, and opens its conntrack. It reports whether all of
-// this has worked.
+// chassis tries one node: it reaches it, asks it, and opens its conntrack. It reports whether all
+// of this has worked.
 func (f *findings) chassis(ctx context.Context, opt deployment.Options, ns *deployment.Nodes, ch *ovn.Chassis) bool {
 	where := map[string]string{"chassis": ch.Name}
 	n, err := ns.Node(ctx, ch)

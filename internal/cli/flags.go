@@ -162,8 +162,8 @@ func (c *common) open(ctx context.Context) (*deployment.Deployment, error) {
 	return d, err
 }
 
-// run connects to the deployment and lets f use it, within --timeout. It then closes what was opened
-// and removes what was committed.
+// run connects to the deployment and lets f use it, within --timeout. It then closes what was
+// opened and removes what was committed.
 func (c *common) run(ctx context.Context, f func(bounded context.Context, run *deployment.Run) error) error {
 	return c.with(ctx, func(bounded context.Context, d *deployment.Deployment) error {
 		return inRun(ctx, d, func(run *deployment.Run) error { return f(bounded, run) })

@@ -84,8 +84,8 @@ func onOff(on bool) string {
 	return "off"
 }
 
-// zones returns the zones that the bridge and ovn-controller number differently, in both readings: in
-// one, the zone may just have been made.
+// zones returns the zones that the bridge and ovn-controller number differently, in both readings:
+// in one, the zone may just have been made.
 func (c *checkup) zones() (out []string) {
 	number := func(z *uint16) string {
 		if z == nil {

@@ -112,7 +112,8 @@ func TestDoctorStatus(t *testing.T) {
 	}
 }
 
-// The line of a chassis has the settings that decide which packets are invalid, where they were read.
+// The line of a chassis has the settings that decide which packets are invalid, where they were
+// read.
 func TestSummary(t *testing.T) {
 	h := &node.Health{Datapaths: []node.DatapathStats{{Name: "ovs-system"}}, Conntrack: node.Conntrack{Count: 1, Max: 2, TCPLoose: true}}
 	const settings = "; nf_conntrack_tcp_be_liberal off, nf_conntrack_tcp_loose on"
@@ -125,8 +126,8 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// Zones that the bridge and ovn-controller number differently are a warning if both readings show them;
-// that they could not be compared is said in the chassis' line.
+// Zones that the bridge and ovn-controller number differently are a warning if both readings show
+// them; that they could not be compared is said in the chassis' line.
 func TestZonesDiffer(t *testing.T) {
 	five, seven := uint16(5), uint16(7)
 	moved := node.ZoneDifference{Name: "p1", Bridge: &five, Controller: &seven}

@@ -9,8 +9,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
 
-// listFlags are the flags of commands that read conntrack entries of many chassis: of which, and how
-// many.
+// listFlags are the flags of commands that read conntrack entries of many chassis: of which, and
+// how many.
 type listFlags struct {
 	chassis []string
 	limit   int // 0 for any

@@ -153,8 +153,8 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 	return all, nil
 }
 
-// audit compares the entries of one zone with its rules. A zone without its Northbound database is not
-// compared.
+// audit compares the entries of one zone with its rules. A zone without its Northbound database is
+// not compared.
 func (z *zones) audit(ctx context.Context, v *view, in *audit.Input) (*audit.Result, error) {
 	if v.inv == nil {
 		return &audit.Result{}, nil
@@ -179,15 +179,15 @@ func (z *zones) audit(ctx context.Context, v *view, in *audit.Input) (*audit.Res
 	return audit.Audit(in), nil
 }
 
-// isNobodys reports whether neither the databases nor an entry of a zone that OVN does not have now has
-// the address. It is false if a chassis was not read, which may have connections with it.
+// isNobodys reports whether neither the databases nor an entry of a zone that OVN does not have now
+// has the address. It is false if a chassis was not read, which may have connections with it.
 func (z *zones) isNobodys(ip netip.Addr, res *gather.Result) bool {
 	known := slices.ContainsFunc(z.all, func(v *view) bool { return v.inv == nil || len(v.inv.Owners(ip)) > 0 })
 	return !known && len(res.Former) == 0 && len(res.Unreached()) == 0
 }
 
-// notes reports what archives lack, and the zones whose databases could not be read: their chassis are
-// then named by the own zone's.
+// notes reports what archives lack, and the zones whose databases could not be read: their chassis
+// are then named by the own zone's.
 func (f *findings) notes(archives, zones []string) {
 	for _, text := range archives {
 		f.say(report.SeverityInfo, report.CodeFreshnessUnknown, text, "", nil)

@@ -120,8 +120,8 @@ func parseOverlay(name string, b []byte) (driver.World, error) {
 	return w, nil
 }
 
-// save replaces the overlay file atomically: a run that is killed, or finds the disk full, leaves the
-// old one.
+// save replaces the overlay file atomically: a run that is killed, or finds the disk full, leaves
+// the old one.
 func (o *overlayFlags) save(w driver.World) error {
 	b, err := json.MarshalIndent(overlayFile{Schema: overlaySchema, World: w}, "", " ")
 	if err != nil {

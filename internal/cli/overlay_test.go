@@ -12,8 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
-// A disk that is full leaves the overlay file as it was and nothing beside it, and is no fault of the
-// input.
+// A disk that is full leaves the overlay file as it was and nothing beside it, and is no fault of
+// the input.
 func TestOverlayDiskFull(t *testing.T) {
 	testenv.Root(t)
 	dir := t.TempDir()

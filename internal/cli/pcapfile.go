@@ -23,8 +23,8 @@ type pcapFile struct {
 	frames int
 }
 
-// createPcap creates the file, before anything is captured, so that a name that cannot be written is
-// an error early. One that is there keeps its content until begin. An empty name writes nothing.
+// createPcap creates the file, before anything is captured, so that a name that cannot be written
+// is an error early. One that is there keeps its content until begin. An empty name writes nothing.
 func createPcap(name string) (*pcapFile, error) {
 	p := &pcapFile{name: name}
 	if name == "" {

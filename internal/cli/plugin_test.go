@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestPlugin: as a plugin of kubectl the command reaches nodes through kubectl unless the user names
-// another way.
+// TestPlugin: as a plugin of kubectl the command reaches nodes through kubectl unless the user
+// names another way.
 func TestPlugin(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("OVN_SB_DB", "unix:"+filepath.Join(dir, "none"))

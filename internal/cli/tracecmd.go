@@ -28,7 +28,8 @@ func (a *app) sessionCmd() *cobra.Command {
 	return cmd
 }
 
-// questionCmd makes the command that asks one question, of a packet or of the session that it begins.
+// questionCmd makes the command that asks one question, of a packet or of the session that it
+// begins.
 func (a *app) questionCmd(name string, session bool) (*cobra.Command, *questionFlags) {
 	var c common
 	var q questionFlags

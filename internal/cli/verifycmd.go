@@ -176,8 +176,8 @@ func (v *verification) plan(ctx context.Context, run *deployment.Run, ans *quest
 	return plan, "", err
 }
 
-// broken prints what is known where an error ended the run, and returns the error: the prediction, as
-// far as there is one, and what was seen if the packet was sent (res, else nil).
+// broken prints what is known where an error ended the run, and returns the error: the prediction,
+// as far as there is one, and what was seen if the packet was sent (res, else nil).
 func (v *verification) broken(res *verify.Result, ans *question.Answer, what string, err error) error {
 	if ans == nil {
 		return err
@@ -189,8 +189,8 @@ func (v *verification) broken(res *verify.Result, ans *question.Answer, what str
 	return errors.Join(v.answer(res, ans), err)
 }
 
-// compare sends the packet and compares. With an error it returns what was seen of the packet before
-// it; nil if it was not sent. A node that fails in the call may have sent it.
+// compare sends the packet and compares. With an error it returns what was seen of the packet
+// before it; nil if it was not sent. A node that fails in the call may have sent it.
 func (v *verification) compare(ctx context.Context, nodes watch.Nodes, plan *verify.Plan) (*verify.Result, error) {
 	ctx, cancel := v.bound(ctx)
 	defer cancel()

@@ -161,8 +161,8 @@ func (f *Filter) exprAddrs() ([]netip.Addr, bool) {
 	return slices.SortedFunc(maps.Keys(set), netip.Addr.Compare), true
 }
 
-// Mark returns the bits of its mark that an entry of every selected connection has, of those in mask;
-// mask is 0 if the filter demands none.
+// Mark returns the bits of its mark that an entry of every selected connection has, of those in
+// mask; mask is 0 if the filter demands none.
 func (f *Filter) Mark() (mark, mask uint32) {
 	if f.Expr == nil {
 		return 0, 0
@@ -186,7 +186,8 @@ func (f *Filter) Mark() (mark, mask uint32) {
 	return mark, mask
 }
 
-// Status returns the bits of its status that an entry of the kernel has in every selected connection.
+// Status returns the bits of its status that an entry of the kernel has in every selected
+// connection.
 func (f *Filter) Status() ctstate.Status {
 	switch {
 	case f.NAT == "dnat":

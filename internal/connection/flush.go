@@ -12,8 +12,8 @@ const (
 	protoICMPv6 = 58
 )
 
-// FlushCommand returns the command that removes the entry with the original tuple from a zone; it is
-// to be run on the entry's chassis (lib/ct-dpif.c: ct_dpif_parse_tuple).
+// FlushCommand returns the command that removes the entry with the original tuple from a zone; it
+// is to be run on the entry's chassis (lib/ct-dpif.c: ct_dpif_parse_tuple).
 func FlushCommand(zone uint16, orig ctstate.Tuple) string {
 	family := "nw"
 	if orig.IsIPv6() {

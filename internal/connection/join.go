@@ -24,7 +24,8 @@ type SideOf func(r *Record, t ctstate.Tuple) Side
 // Join joins records into connections. Two records belong to the same connection if a packet of one
 // has, before or after the entry's NAT, the same tuple as a packet of the other, in either
 // direction. Each record is in exactly one connection, and the result does not depend on the order
-// of the records. side may be nil: then records with the same tuple are ordered by chassis and zone.
+// of the records. side may be nil: then records with the same tuple are ordered by chassis and
+// zone.
 func Join(records []Record, side SideOf) []Connection {
 	sorted := slices.SortedFunc(slices.Values(records), compare)
 	flows := func(n int) (before, after ctstate.Tuple) {
@@ -132,7 +133,8 @@ func translates(r *Record) int {
 	return 1
 }
 
-// NATOf says which addresses or ports the entry translates: "dnat", "snat", "dnat+snat", or nothing.
+// NATOf says which addresses or ports the entry translates: "dnat", "snat", "dnat+snat", or
+// nothing.
 func NATOf(e *ctstate.Entry) string {
 	t := After(e)
 	dnat, snat := t.Dst != e.Orig.Dst, t.Src != e.Orig.Src || t.ICMPID != e.Orig.ICMPID

@@ -9,10 +9,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctpack"
 )
 
-// Kept holds records that come, change and go: one for each original tuple in a zone of a chassis. It
-// finds them by that and by their flows, in some 130 bytes each. Numbers of records that are gone are
-// given again. The zero Kept is empty. It is not safe for concurrent use. Of a record it keeps what
-// Store does.
+// Kept holds records that come, change and go: one for each original tuple in a zone of a chassis.
+// It finds them by that and by their flows, in some 130 bytes each. Numbers of records that are
+// gone are given again. The zero Kept is empty. It is not safe for concurrent use. Of a record it
+// keeps what Store does.
 type Kept struct {
 	store  Store
 	free   []uint32 // numbers without a record
@@ -66,8 +66,8 @@ func (k *Kept) Find(chassis string, zone uint16, orig ctstate.Tuple) (n uint32, 
 	return 0, false
 }
 
-// Of iterates over the numbers of the records that have packets of a flow, before their NAT or behind
-// it. None may be put or removed meanwhile.
+// Of iterates over the numbers of the records that have packets of a flow, before their NAT or
+// behind it. None may be put or removed meanwhile.
 func (k *Kept) Of(flow ctstate.Tuple) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		for at := range k.flows.all(k.flowHash(flow)) {
@@ -81,8 +81,8 @@ func (k *Kept) Of(flow ctstate.Tuple) iter.Seq[uint32] {
 	}
 }
 
-// Put adds a record, or replaces the one with its original tuple, and returns its number. The error is
-// that of the system, which has no memory.
+// Put adds a record, or replaces the one with its original tuple, and returns its number. The error
+// is that of the system, which has no memory.
 func (k *Kept) Put(r *Record) (n uint32, err error) {
 	if k.dead > slack+k.Len() {
 		if err := k.compact(); err != nil {

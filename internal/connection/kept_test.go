@@ -28,7 +28,8 @@ func keptRecord(chassis, zone, client, server int, status ctstate.Status) Record
 	return Record{Chassis: fmt.Sprint("hv", chassis), ZoneName: fmt.Sprint("zone", zone), Entry: e}
 }
 
-// TestKeptAsMap: after any puts and removals the records, and those of each flow, are those of a map.
+// TestKeptAsMap: after any puts and removals the records, and those of each flow, are those of a
+// map.
 func TestKeptAsMap(t *testing.T) {
 	type at struct {
 		chassis string

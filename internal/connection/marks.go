@@ -6,9 +6,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Bit is one of OVN's bits in ct_mark (lib/logical-fields.c: ovn_init_symtab, ct_mark.blocked and the
-// others). They are in ct_label before 22.06, and from 22.09 to 24.03 also as long as a chassis is
-// connected that is older than 22.06 (northd: ct_no_masked_label).
+// Bit is one of OVN's bits in ct_mark (lib/logical-fields.c: ovn_init_symtab, ct_mark.blocked and
+// the others). They are in ct_label before 22.06, and from 22.09 to 24.03 also as long as a chassis
+// is connected that is older than 22.06 (northd: ct_no_masked_label).
 type Bit int
 
 // OVN's bits.

@@ -8,8 +8,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctpack"
 )
 
-// Store holds records in some 70 bytes each, and joins them. The zero Store is empty. It is not safe
-// for concurrent use. What a record's entry has that no table exports is not kept (ctpack.Pack).
+// Store holds records in some 70 bytes each, and joins them. The zero Store is empty. It is not
+// safe for concurrent use. What a record's entry has that no table exports is not kept
+// (ctpack.Pack).
 type Store struct {
 	pack   ctpack.Pack
 	at     []uint32 // place of each record in pack

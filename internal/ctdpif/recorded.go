@@ -13,8 +13,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 )
 
-// Recorded is the Streamer of a table whose dump (dpctl/dump-conntrack -m) was kept as text. It reads
-// the text once, and keeps it by zone. Its list of commands has the kept ones.
+// Recorded is the Streamer of a table whose dump (dpctl/dump-conntrack -m) was kept as text. It
+// reads the text once, and keeps it by zone. Its list of commands has the kept ones.
 type Recorded struct {
 	// Open opens the text; nil for an empty table.
 	Open func() (io.ReadCloser, error)
@@ -122,8 +122,8 @@ func zoneOf(line []byte) (zone uint16, ok bool) {
 }
 
 // kernelStates are the kernel's TCP states by those of the dump (nl_ct_tcp_state_to_dpif of
-// lib/netlink-conntrack.c): CLOSED is TCP_CONNTRACK_NONE, CLOSING is TCP_CONNTRACK_CLOSE. SYN_SENT may
-// also be TCP_CONNTRACK_SYN_SENT2, of a connection that both ends have opened at once.
+// lib/netlink-conntrack.c): CLOSED is TCP_CONNTRACK_NONE, CLOSING is TCP_CONNTRACK_CLOSE. SYN_SENT
+// may also be TCP_CONNTRACK_SYN_SENT2, of a connection that both ends have opened at once.
 var kernelStates = [...]ctstate.TCPState{
 	ctstate.TCPNone, ctstate.TCPNone, ctstate.TCPSynSent, ctstate.TCPSynRecv, ctstate.TCPEstablished, ctstate.TCPCloseWait,
 	ctstate.TCPFinWait, ctstate.TCPClose, ctstate.TCPLastAck, ctstate.TCPFinWait, ctstate.TCPTimeWait,

@@ -38,8 +38,8 @@ type Event struct {
 // _DESTROY of linux/netfilter/nfnetlink.h).
 var eventGroups = [...]uint32{1, 2, 3}
 
-// eventBuffer is the size of the receive buffer in bytes; the kernel allows itself twice as much. An
-// event takes some 400 bytes there, so that it holds about 80,000.
+// eventBuffer is the size of the receive buffer in bytes; the kernel allows itself twice as much.
+// An event takes some 400 bytes there, so that it holds about 80,000.
 const eventBuffer = 16 << 20
 
 // ErrNoEvents reports a table whose events are turned off (nf_conntrack_events is 0).
@@ -117,7 +117,8 @@ func (t *Table) Watch(ctx context.Context, ready func() error, yield func(*Event
 	}
 }
 
-// eventKind returns the kind of a message: ctnetlink_conntrack_event marks a new entry by its flags.
+// eventKind returns the kind of a message: ctnetlink_conntrack_event marks a new entry by its
+// flags.
 func eventKind(m message) (EventKind, bool) {
 	switch m.typ {
 	case msgCTNew:

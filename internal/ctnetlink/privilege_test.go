@@ -18,9 +18,9 @@ import (
 // privilegeVar has the way in which the test binary, run as somebody else, is to open a table.
 const privilegeVar = "CTNETLINK_PRIVILEGE"
 
-// TestPrivileges checks which capabilities the kernel's table needs, whoever has them: CAP_NET_ADMIN
-// in the namespace of the caller, CAP_SYS_ADMIN to enter another, and CAP_SYS_PTRACE to find that of
-// another user's process.
+// TestPrivileges checks which capabilities the kernel's table needs, whoever has them:
+// CAP_NET_ADMIN in the namespace of the caller, CAP_SYS_ADMIN to enter another, and CAP_SYS_PTRACE
+// to find that of another user's process.
 func TestPrivileges(t *testing.T) {
 	if way := os.Getenv(privilegeVar); way != "" {
 		lookUp(t, way)

@@ -328,7 +328,8 @@ func (p *Pack) put(at uint32, t ctstate.Tuple) {
 	})
 }
 
-// Find returns the entry that has t as one of its directions, in a zone. Index must have been called.
+// Find returns the entry that has t as one of its directions, in a zone. Index must have been
+// called.
 func (p *Pack) Find(zone uint16, t ctstate.Tuple) (e ctstate.Entry, ok bool) {
 	if p.n == 0 {
 		return e, false

@@ -7,8 +7,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 )
 
-// The connections to nodes that are open at once, unless more are in use. A command is a process and
-// several open files here; a connection to "node serve" is one file.
+// The connections to nodes that are open at once, unless more are in use. A command is a process
+// and several open files here; a connection to "node serve" is one file.
 const (
 	mostCommands = 512
 	mostServed   = 4096

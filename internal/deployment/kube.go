@@ -40,8 +40,8 @@ func (o Options) cluster() *kube.Cluster {
 	return &kube.Cluster{Command: words, Context: o.KubeContext, Namespace: o.KubeNamespace, Selector: o.KubeSelector, Container: o.KubeContainer}
 }
 
-// inPod is the node of a chassis in the pod that runs Open vSwitch there, or of any where the chassis
-// has no name. The pod is looked for when the node is first asked.
+// inPod is the node of a chassis in the pod that runs Open vSwitch there, or of any where the
+// chassis has no name. The pod is looked for when the node is first asked.
 func (n *Nodes) inPod(c *ovn.Chassis) node.Node {
 	return &node.Remote{Name: cmp.Or(c.Name, "(any)"), Patience: n.patience, Open: n.pusher.Open, Reach: func(ctx context.Context) ([]string, error) {
 		way, err := n.cluster.Way(ctx, c.Name, c.Hostname)

@@ -60,8 +60,8 @@ func (n *Nodes) Named(c *ovn.Chassis) bool {
 	return n.targets[c.Name] != "" || n.targets[c.Hostname] != ""
 }
 
-// Given reports whether the options give a way to a chassis: an archive of it, a pod, the command for
-// all, or one of its own. Without one, only this machine's chassis is reached.
+// Given reports whether the options give a way to a chassis: an archive of it, a pod, the command
+// for all, or one of its own. Without one, only this machine's chassis is reached.
 func (n *Nodes) Given(c *ovn.Chassis) bool {
 	if _, copied := n.rooms[c.Name]; copied {
 		return true

@@ -35,7 +35,8 @@ func TestNodesAtOnce(t *testing.T) {
 	}
 }
 
-// TestGivenByNodes: a command for all chassis and a cluster's pods reach every one, also of another zone.
+// TestGivenByNodes: a command for all chassis and a cluster's pods reach every one, also of another
+// zone.
 func TestGivenByNodes(t *testing.T) {
 	for _, c := range []struct {
 		opt         Options

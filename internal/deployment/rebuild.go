@@ -66,9 +66,9 @@ func (o Options) zoneOf(ctx context.Context, chassis string) (*ovn.SB, error) {
 	return ovn.DialSB(ctx, o.database(remote))
 }
 
-// DialZone opens the databases of a chassis of another zone, which the caller closes: those that its
-// node n finds, or the archives' ones; and the Northbound database that NBOf names for it. noNB is why
-// there is none.
+// DialZone opens the databases of a chassis of another zone, which the caller closes: those that
+// its node n finds, or the archives' ones; and the Northbound database that NBOf names for it. noNB
+// is why there is none.
 func (o Options) DialZone(ctx context.Context, chassis string, n node.Node) (z Zone, noNB, err error) {
 	z.Chassis = chassis
 	if o.offline != nil {

@@ -48,8 +48,8 @@ func (s *Shared) Run() *Run {
 	return r
 }
 
-// Copied opens a copy of the run's deployment: databases at other remotes, and chassis whose daemons
-// are in rooms. Other chassis are reached as in the run.
+// Copied opens a copy of the run's deployment: databases at other remotes, and chassis whose
+// daemons are in rooms. Other chassis are reached as in the run.
 func (r *Run) Copied(ctx context.Context, sb, nb string, rooms map[string]node.Options) (*Deployment, error) {
 	opt := r.shared.d.opt
 	opt.SB, opt.NB, opt.AnyMember = sb, nb, true

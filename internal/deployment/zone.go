@@ -54,9 +54,9 @@ func (d *Deployment) openSB(ctx context.Context) error {
 // unnamed reports whether neither the options nor the environment name a Southbound database.
 func (o Options) unnamed() bool { return o.SB == "" && os.Getenv("OVN_SB_DB") == "" }
 
-// starts returns the chassis by whose nodes the databases may be read: those with ways of their own,
-// in the order of their names, else that of any pod, else the one that the command for all reaches
-// without a chassis' data, else this machine. named reports whether the user has given any.
+// starts returns the chassis by whose nodes the databases may be read: those with ways of their
+// own, in the order of their names, else that of any pod, else the one that the command for all
+// reaches without a chassis' data, else this machine. named reports whether the user has given any.
 func (o Options) starts() (names []string, named bool) {
 	if len(o.Nodes) > 0 {
 		return slices.Sorted(maps.Keys(o.Nodes)), true
@@ -285,7 +285,8 @@ func (r *Run) ZoneOf(ctx context.Context, c *ovn.Chassis) (Zone, error) {
 	return Zone{SB: sb, NB: r.zoneNB(ctx, c.Name, sb), Chassis: c.Name}, nil
 }
 
-// Databases returns the databases of the zone of a chassis that was asked; the run's own for others.
+// Databases returns the databases of the zone of a chassis that was asked; the run's own for
+// others.
 func (r *Run) Databases(ctx context.Context, chassis string) (*ovn.SB, *ovn.NB) {
 	sb, err := r.Driver.Southbound(ctx, chassis)
 	if err != nil || sb == r.SB {
@@ -297,8 +298,8 @@ func (r *Run) Databases(ctx context.Context, chassis string) (*ovn.SB, *ovn.NB) 
 // Reachable reports whether the options give a way to the node of a chassis of another zone.
 func (r *Run) Reachable(c *ovn.Chassis) bool { return r.Nodes.Given(c) }
 
-// OtherZones calls yield for each other zone that has a chassis that can be reached, in the order of
-// the chassis' names, until it returns false. A zone that does not answer is a warning.
+// OtherZones calls yield for each other zone that has a chassis that can be reached, in the order
+// of the chassis' names, until it returns false. A zone that does not answer is a warning.
 func (r *Run) OtherZones(ctx context.Context, yield func(Zone) bool) error {
 	all, err := r.SB.AllChassis(ctx)
 	if err != nil {

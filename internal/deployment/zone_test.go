@@ -18,7 +18,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 )
 
-// nodeArg makes the test binary act as a node, whose Open_vSwitch database and OVN run folder follow.
+// nodeArg makes the test binary act as a node, whose Open_vSwitch database and OVN run folder
+// follow.
 const nodeArg = "play-node"
 
 func TestMain(m *testing.M) {

@@ -31,8 +31,8 @@ func (j *judge) acl(ctx context.Context, s *scene, f *report.Finding) {
 	f.Mend = append(f.Mend, before(s, a.On[0], a)...)
 }
 
-// before returns the commands by which an ACL lets this packet pass before ACL a decides. None has a
-// higher priority than the highest: a is lowered then.
+// before returns the commands by which an ACL lets this packet pass before ACL a decides. None has
+// a higher priority than the highest: a is lowered then.
 func before(s *scene, on ovn.ACLOwner, a *ovn.ACL) []string {
 	var out []string
 	priority := a.Priority + 1

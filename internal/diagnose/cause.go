@@ -100,8 +100,8 @@ var builders = map[report.Code]func(*judge, context.Context, *scene, *report.Fin
 	report.CodeInvalidState:    (*judge).invalid,
 }
 
-// causesOf returns why a packet ended at a branch, what decides first, by the databases of the zone in
-// which it ended.
+// causesOf returns why a packet ended at a branch, what decides first, by the databases of the zone
+// in which it ended.
 func (j *judge) causesOf(ctx context.Context, p *report.Packet, b *report.Branch) []report.Finding {
 	chassis := b.End.Chassis
 	if b.Reason != nil && b.Reason.Chassis != "" {

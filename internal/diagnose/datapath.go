@@ -9,9 +9,9 @@ import (
 )
 
 // The recirculations that a packet may make one within the other on one chassis. The userspace
-// datapath has MAX_RECIRC_DEPTH (lib/dpif-netdev.c): 6 in Open vSwitch 3.1 and before, and 8 in later
-// releases. The kernel runs three levels inline, and defers the next ones to a queue of nine for a
-// packet (action_fifo_put and OVS_DEFERRED_ACTION_THRESHOLD of net/openvswitch/actions.c).
+// datapath has MAX_RECIRC_DEPTH (lib/dpif-netdev.c): 6 in Open vSwitch 3.1 and before, and 8 in
+// later releases. The kernel runs three levels inline, and defers the next ones to a queue of nine
+// for a packet (action_fifo_put and OVS_DEFERRED_ACTION_THRESHOLD of net/openvswitch/actions.c).
 const (
 	oldUserspaceDepth = 6
 	userspaceDepth    = 8
@@ -64,8 +64,8 @@ func depthOf(segments []*report.Segment) int {
 	return deepest
 }
 
-// metered returns the QoS rules on a packet's way that drop what exceeds a rate: whether this packet
-// does is unknown, for the counters of OpenFlow meters are not read.
+// metered returns the QoS rules on a packet's way that drop what exceeds a rate: whether this
+// packet does is unknown, for the counters of OpenFlow meters are not read.
 func (j *judge) metered(_ context.Context, r *report.Report) []report.Finding {
 	var out []report.Finding
 	for _, p := range r.Packets {

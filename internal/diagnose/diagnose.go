@@ -32,8 +32,8 @@ type Input struct {
 	Standing *report.Report
 	// Stock is what the databases say of addresses; nil until it is read.
 	Stock *inventory.Inventory
-	// Tables are the tables of the chassis on the way, and Translated the entries there that source NAT
-	// translates to the addresses and the destinations on the way.
+	// Tables are the tables of the chassis on the way, and Translated the entries there that source
+	// NAT translates to the addresses and the destinations on the way.
 	Tables     []audit.Chassis
 	Translated []connection.Record
 	// Warnings say what else makes the answer uncertain.

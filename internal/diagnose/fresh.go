@@ -10,8 +10,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// outdated returns where the flows of a chassis on the way are not those of the Southbound database.
-// A flow that is missing, or that outlived its rule, is an error if the packet ended by it.
+// outdated returns where the flows of a chassis on the way are not those of the Southbound
+// database. A flow that is missing, or that outlived its rule, is an error if the packet ended by
+// it.
 func (j *judge) outdated(r *report.Report) []report.Finding {
 	var found []report.Finding
 	p, ends := broken(r)
@@ -98,7 +99,8 @@ func (j *judge) behind(ctx context.Context, r *report.Report, causes []report.Fi
 	return out
 }
 
-// northdBehind returns the finding of an ovn-northd that has not processed the newest configuration.
+// northdBehind returns the finding of an ovn-northd that has not processed the newest
+// configuration.
 func (j *judge) northdBehind(ctx context.Context) (report.Finding, bool) {
 	if j.NB == nil {
 		return report.Finding{}, false
@@ -113,8 +115,8 @@ func (j *judge) northdBehind(ctx context.Context) (report.Finding, bool) {
 	}, err == nil && done < asked
 }
 
-// northdElsewhere returns that finding for the zone of a chassis that has another Southbound database
-// than the question: an error if what decides is there, and may be its consequence.
+// northdElsewhere returns that finding for the zone of a chassis that has another Southbound
+// database than the question: an error if what decides is there, and may be its consequence.
 func (j *judge) northdElsewhere(ctx context.Context, chassis string, sb *ovn.SB, causes []report.Finding) []report.Finding {
 	_, leave := j.elsewhere(ctx, chassis)
 	f, ok := j.northdBehind(ctx)
@@ -138,8 +140,9 @@ func decisive(causes []report.Finding) int {
 	return slices.IndexFunc(causes, func(c report.Finding) bool { return c.Code != report.CodeReplyDropped })
 }
 
-// awaits reports whether a cause may go away once ovn-northd has processed the newest configuration:
-// something is lacking, or a rule decides that the Northbound database no longer has.
+// awaits reports whether a cause may go away once ovn-northd has processed the newest
+// configuration: something is lacking, or a rule decides that the Northbound database no longer
+// has.
 func awaits(f report.Finding) bool {
 	switch f.Code {
 	case report.CodeUnknown, report.CodeNoRoute, report.CodeNoACLAllows, report.CodeNextHopUnresolved, report.CodeARPUnanswerable, report.CodeLBNoBackend:
@@ -150,8 +153,8 @@ func awaits(f report.Finding) bool {
 	return false
 }
 
-// unaccounted reports whether a branch ended on a chassis by a flow of OVN that no logical flow accounts
-// for.
+// unaccounted reports whether a branch ended on a chassis by a flow of OVN that no logical flow
+// accounts for.
 func unaccounted(b *report.Branch, chassis string) bool {
 	r := b.Reason
 	return r != nil && r.Chassis == chassis && r.Table != nil && r.Cookie != "" && r.Cookie != "0x0" && r.LogicalFlow == nil && (r.Code == report.CodeUnknown || r.Code == "")

@@ -42,8 +42,9 @@ func isLimit(f report.Finding) bool {
 }
 
 // limited corrects what traces say of a session at a limit. The kernel drops a packet that gets no
-// entry (ovs_ct_commit, nf_nat_inet_fn), and both datapaths one at the limit of recirculations; the userspace datapath lets it pass without, untranslated
-// (conn_not_found), so that only its answer is lost for certain.
+// entry (ovs_ct_commit, nf_nat_inet_fn), and both datapaths one at the limit of recirculations; the
+// userspace datapath lets it pass without, untranslated (conn_not_found), so that only its answer
+// is lost for certain.
 func limited(w *report.WhyReport) {
 	no := false
 	for _, f := range w.Causes {
@@ -62,11 +63,11 @@ func limited(w *report.WhyReport) {
 // address, than it should.
 var misleading = []report.Code{report.CodeSNATHitsVIP, report.CodeLBForceSNATIgnored, report.CodeNATConflict}
 
-// placed adds to the causes of a session what nat finds on its way. Of one that goes through, all but
-// limits are warnings. Of another, a limit comes first, and so does, where nobody has the destination,
-// a next hop that is its own router's, or a VIP that is handled at another gateway port. The rest comes
-// after the causes that the traces name; where these are unknown, or say only that the answer does not
-// match, it is what may be the cause.
+// placed adds to the causes of a session what nat finds on its way. Of one that goes through, all
+// but limits are warnings. Of another, a limit comes first, and so does, where nobody has the
+// destination, a next hop that is its own router's, or a VIP that is handled at another gateway
+// port. The rest comes after the causes that the traces name; where these are unknown, or say only
+// that the answer does not match, it is what may be the cause.
 func placed(causes, found []report.Finding, works bool) []report.Finding {
 	blank, astray := true, true // of the causes that are errors, none is known; none says more than that
 	for _, c := range causes {

@@ -61,9 +61,9 @@ func (j *judge) arrives(branches []*report.Branch) (arrives, everywhere bool) {
 	return arrives, arrives && everywhere
 }
 
-// alternatives returns the branches of a packet itself by the ways in which its undetermined choices
-// can fall: a branch that depends on fewer of them is part of several. Without such choices there is
-// one.
+// alternatives returns the branches of a packet itself by the ways in which its undetermined
+// choices can fall: a branch that depends on fewer of them is part of several. Without such choices
+// there is one.
 func alternatives(p *report.Packet) [][]*report.Branch {
 	own := ownBranches(p)
 	var all [][]string // the choices of each branch

@@ -22,7 +22,8 @@ func codes(w *report.WhyReport) string {
 }
 
 // TestOutdated checks that a flow which is missing where the packet ended decides, and that an
-// ovn-controller that is behind comes last, unless the packet ended by a flow without a logical flow.
+// ovn-controller that is behind comes last, unless the packet ended by a flow without a logical
+// flow.
 func TestOutdated(t *testing.T) {
 	d := ovntest.New(t, ovntest.Topology)
 	in := over(t, d)

@@ -22,8 +22,8 @@ func (in *Input) databasesOf(ctx context.Context, chassis string) (*ovn.SB, *ovn
 	return sb, nb
 }
 
-// elsewhere makes the judge read the databases of a chassis' zone until leave is called; same is true
-// if they are those of the question.
+// elsewhere makes the judge read the databases of a chassis' zone until leave is called; same is
+// true if they are those of the question.
 func (j *judge) elsewhere(ctx context.Context, chassis string) (same bool, leave func()) {
 	sb, nb := j.databasesOf(ctx, chassis)
 	if sb == j.SB {

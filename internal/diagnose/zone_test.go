@@ -12,8 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// An ovn-northd that is behind in another zone on the way is named with a chassis of it, and decides
-// only what is lacking there.
+// An ovn-northd that is behind in another zone on the way is named with a chassis of it, and
+// decides only what is lacking there.
 func TestNorthdBehindElsewhere(t *testing.T) {
 	d := ovntest.New(t, ovntest.Topology)
 	home, there := over(t, ovntest.New(t, ovntest.Topology)), over(t, d)

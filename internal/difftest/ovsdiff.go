@@ -136,8 +136,8 @@ func (d *ovsDiffer) scenario(rnd *rand.Rand, n, steps int) error {
 	return nil
 }
 
-// maxCrashes is how often ovs-vswitchd may crash or hang: packets can trigger assertions of OVS 3.1,
-// and spoil the table of OVS 3.5, so that a dump or a flush of it meets freed connections.
+// maxCrashes is how often ovs-vswitchd may crash or hang: packets can trigger assertions of OVS
+// 3.1, and spoil the table of OVS 3.5, so that a dump or a flush of it meets freed connections.
 const maxCrashes = 20
 
 func (d *ovsDiffer) crashed() error {

@@ -187,8 +187,9 @@ func (v *vswitch) readPolicies(ctx context.Context) (map[uint16]map[string]uint3
 	return db.TimeoutPolicies(ctx, "dummy")
 }
 
-// setPolicy gives a zone a timeout policy. Since Open vSwitch 3.3 a policy that comes with the zone's
-// row is not applied, and one that replaces another is (vswitchd/bridge.c: ct_zones_reconfigure).
+// setPolicy gives a zone a timeout policy. Since Open vSwitch 3.3 a policy that comes with the
+// zone's row is not applied, and one that replaces another is (vswitchd/bridge.c:
+// ct_zones_reconfigure).
 func (v *vswitch) setPolicy(db string, zone uint16) error {
 	policy := []string{"udp_first=70", "udp_single=95", "udp_multiple=170", "icmp_first=48", "icmp_reply=75",
 		"tcp_syn_sent=35", "tcp_syn_recv=55", "tcp_established=5000", "tcp_fin_wait=400", "tcp_time_wait=90", "tcp_close=110"}

@@ -90,7 +90,8 @@ type zoneKey struct {
 }
 
 // lookedUp returns the look-ups on a branch's way that found nothing, the last first, and the zones
-// where others found an entry, or where the packet itself made one: an entry there explains nothing.
+// where others found an entry, or where the packet itself made one: an entry there explains
+// nothing.
 func (s *sending) lookedUp(b *Branch) (out []missed, hits map[zoneKey]bool) {
 	hits = map[zoneKey]bool{}
 	for _, at := range b.Way {

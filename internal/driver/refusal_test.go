@@ -8,8 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 )
 
-// testRefusal checks that a packet which OVN refuses is rejected wherever the refusal goes, and that
-// the look-up that refused it is the cause.
+// testRefusal checks that a packet which OVN refuses is rejected wherever the refusal goes, and
+// that the look-up that refused it is the cause.
 func testRefusal(t *testing.T, d *Driver, hv1 *fakeNode) {
 	const reject = "controller(userdata=00.00.00.16.00.00.00.00.ff.ff.00.10.00.00.23.20.00.0e.ff.f8.21.00.00.00)" // next(table=33)
 	hv1.info.BridgeMappings = nil

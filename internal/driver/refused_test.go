@@ -44,8 +44,8 @@ func TestBehind(t *testing.T) {
 	}
 }
 
-// A port that may be on the chassis named, while it migrates, is not said to be bound elsewhere where
-// the database does not answer.
+// A port that may be on the chassis named, while it migrates, is not said to be bound elsewhere
+// where the database does not answer.
 func TestEnterRefused(t *testing.T) {
 	var second ovsdb.UUID
 	sb, hv1, hv2 := refusedDB(t, func(b []byte) bool { return !second.IsZero() && bytes.Contains(b, []byte(second.String())) })

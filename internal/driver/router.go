@@ -58,8 +58,8 @@ func (d *Driver) EnterSeen(ctx context.Context, pb *ovn.PortBinding, chassis str
 	return d.Enter(ctx, pb, chassis, p)
 }
 
-// enterPipeline brings a packet into the ingress pipeline of a datapath on a chassis, at a port that
-// is no interface.
+// enterPipeline brings a packet into the ingress pipeline of a datapath on a chassis, at a port
+// that is no interface.
 func (d *Driver) enterPipeline(ctx context.Context, dp *ovn.Datapath, pb *ovn.PortBinding, chassis string) (Start, error) {
 	_, info, err := d.node(ctx, chassis)
 	if err != nil {

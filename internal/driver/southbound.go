@@ -112,7 +112,8 @@ func (d *Driver) byEndpoint(ctx context.Context, sb *ovn.SB, addr netip.Addr) (*
 	return c, err
 }
 
-// Reach asks the node of a chassis and returns the Southbound database that the chassis itself uses.
+// Reach asks the node of a chassis and returns the Southbound database that the chassis itself
+// uses.
 func (d *Driver) Reach(ctx context.Context, chassis string) (*ovn.SB, error) {
 	if _, _, err := d.node(ctx, chassis); err != nil {
 		return nil, err

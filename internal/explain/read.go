@@ -160,7 +160,8 @@ func partsOf(datapaths []*ovn.Datapath) (ids []ovsdb.UUID, parts []part) {
 	return ids, parts
 }
 
-// flowsOf returns the logical flows that the hits' cookies may mean, as far as their UUIDs were read.
+// flowsOf returns the logical flows that the hits' cookies may mean, as far as their UUIDs were
+// read.
 func (e *Explainer) flowsOf(hits []engine.TableHit) []ovsdb.UUID {
 	var out []ovsdb.UUID
 	for _, h := range hits {

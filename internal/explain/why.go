@@ -181,7 +181,8 @@ func (e *Explainer) datapathOf(ctx context.Context, s *seen) (*ovn.Datapath, err
 
 // beyond explains a drop at a hit without a logical flow: the flow has outlived its logical flow, a
 // stage has none installed, or the pipelines let the packet through to its output port and the
-// chassis cannot put it out there, which is no policy. It returns the zero reading for any other hit.
+// chassis cannot put it out there, which is no policy. It returns the zero reading for any other
+// hit.
 func (e *Explainer) beyond(ctx context.Context, chassis string, s *seen) (reading, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

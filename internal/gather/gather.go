@@ -82,7 +82,8 @@ func (r *Result) Release() { r.store.Release() }
 // Entries returns the number of entries that were read.
 func (r *Result) Entries() int { return r.store.Len() }
 
-// Connections joins the entries, and returns the connections that the filter selects, one at a time.
+// Connections joins the entries, and returns the connections that the filter selects, one at a
+// time.
 func (r *Result) Connections() iter.Seq[connection.Connection] {
 	return func(yield func(connection.Connection) bool) {
 		for c := range r.store.Join(r.side) {
@@ -151,8 +152,8 @@ func (r *Result) read(ctx context.Context, zones Zones, nodes Nodes, chassis []*
 	return err
 }
 
-// open connects to the chassis of these names, nil for all, that it has not connected to before. The
-// error is one of the databases.
+// open connects to the chassis of these names, nil for all, that it has not connected to before.
+// The error is one of the databases.
 func (r *Result) open(ctx context.Context, zones Zones, nodes Nodes, names map[string]bool) ([]*Chassis, error) {
 	var opened []*Chassis
 	var rows, rest []*ovn.Chassis

@@ -11,8 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 )
 
-// maxRounds is the maximum number of readings of a chassis: a connection passes no more routers with
-// NAT than that.
+// maxRounds is the maximum number of readings of a chassis: a connection passes no more routers
+// with NAT than that.
 const maxRounds = 5
 
 // maxTuples is the maximum number of tuples by which a chassis is asked for the other entries of
@@ -20,8 +20,8 @@ const maxRounds = 5
 const maxTuples = 128
 
 // firstList is the first request to every chassis; some reports that it selects entries by address,
-// zone, mark or status, so that other legs of their connections remain to be asked for. It selects by
-// one of these: each may be met by another leg.
+// zone, mark or status, so that other legs of their connections remain to be asked for. It selects
+// by one of these: each may be met by another leg.
 func firstList(req Request) (list node.ListRequest, some bool) {
 	list = node.ListRequest{Limit: req.Limit, MaxDump: req.MaxDump, Former: req.Former}
 	if list.Addrs, some = req.Filter.Addrs(); some {

@@ -96,7 +96,8 @@ func chassis(name, datapath string, n *table) *Chassis {
 // The entries of a connection that have none of the addresses asked for are found by their tuples;
 // a userspace table is read once.
 func TestRounds(t *testing.T) {
-	// Client 10.0.0.3 to VIP 30.0.0.1, DNAT on hv1, SNAT on hv2, another SNAT on hv3, the server on hv4.
+	// Client 10.0.0.3 to VIP 30.0.0.1, DNAT on hv1, SNAT on hv2, another SNAT on hv3, the server on
+	// hv4.
 	hv1 := &table{entries: []ctstate.Entry{entry(t, "1: tcp 10.0.0.3:4000>30.0.0.1:80 | tcp 20.0.0.4:8080>10.0.0.3:4000"), entry(t, "1: tcp 10.0.0.9:1>10.0.0.8:2")}}
 	hv2 := &table{entries: []ctstate.Entry{entry(t, "2: tcp 10.0.0.3:4000>20.0.0.4:8080 | tcp 20.0.0.4:8080>172.16.0.1:5000")}}
 	hv3 := &table{entries: []ctstate.Entry{entry(t, "3: tcp 172.16.0.1:5000>20.0.0.4:8080 | tcp 20.0.0.4:8080>100.64.0.1:6000")}}
@@ -232,8 +233,8 @@ func rounds(t *testing.T, r *Result, req Request) {
 	}
 }
 
-// A connection that is translated more often than entries are followed is reported as unfinished; one
-// that the filter does not select is not, nor one that ends just there.
+// A connection that is translated more often than entries are followed is reported as unfinished;
+// one that the filter does not select is not, nor one that ends just there.
 func TestUnfinished(t *testing.T) {
 	for steps, want := range map[int]int{maxRounds: 0, maxRounds + 1: 1, maxRounds + 4: 1} {
 		r := &Result{}
@@ -331,8 +332,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// A mark or a status selects what is read first, unless an address or a zone does; when that leads to
-// very many entries, the tables are read whole, once.
+// A mark or a status selects what is read first, unless an address or a zone does; when that leads
+// to very many entries, the tables are read whole, once.
 func TestFirstList(t *testing.T) {
 	for filter, want := range map[string]string{
 		"ct_mark.blocked":                     "[] [] 0x1/0x1 0/0 true",

@@ -10,8 +10,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// FactsOf returns what the reading of a chassis shows. While connections are unfinished, any chassis
-// may have entries of them that were not read.
+// FactsOf returns what the reading of a chassis shows. While connections are unfinished, any
+// chassis may have entries of them that were not read.
 func (r *Result) FactsOf(c *Chassis) audit.Chassis {
 	missing := c.Err != nil || c.Listed.Cut || c.Listed.Changed || c.Listed.Unreadable > 0 || c.Listed.Lacks != ""
 	return audit.Chassis{Name: c.Name, Zones: c.Zones, Partial: missing || r.Unfinished > 0}
@@ -36,7 +36,8 @@ func SharedZones(ctx context.Context, sb *ovn.SB, info *node.Info) (map[uint16][
 type Unread struct{ Chassis, Text string }
 
 // FillTables asks the chassis, whose facts are in the same order, how full their tables are, and
-// returns what it could not learn. Chassis that were not reached before, without zones, are not asked.
+// returns what it could not learn. Chassis that were not reached before, without zones, are not
+// asked.
 func FillTables(ctx context.Context, nodes Nodes, rows []*ovn.Chassis, facts []audit.Chassis) []Unread {
 	unknown := make([][]string, len(rows)) // of each chassis
 	some := make([]*Chassis, len(rows))

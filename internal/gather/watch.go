@@ -147,8 +147,8 @@ func (w *watching) run(ctx context.Context, ready func(), out func(*Change) erro
 	return cmp.Or(err, w.report(late, out))
 }
 
-// collect takes the events of all chassis and reports them at each tick, until ctx ends, which is no
-// error.
+// collect takes the events of all chassis and reports them at each tick, until ctx ends, which is
+// no error.
 func (w *watching) collect(ctx context.Context, ready func(), out func(*Change) error) error {
 	watched := 0
 	tick := time.NewTicker(settle)

@@ -1,6 +1,6 @@
-// Package inventory is what OVN's databases say of addresses: who owns one, which NAT rules and load
-// balancers translate it, and where the chassis are that do it. Read reads it; everything else is
-// pure.
+// Package inventory is what OVN's databases say of addresses: who owns one, which NAT rules and
+// load balancers translate it, and where the chassis are that do it. Read reads it; everything else
+// is pure.
 package inventory
 
 import (

@@ -23,14 +23,15 @@ type neighbour struct {
 	ip   netip.Addr
 }
 
-// Knows reports whether a router that translates has learned the MAC address of an IP address at one
-// of its ports, or was given it.
+// Knows reports whether a router that translates has learned the MAC address of an IP address at
+// one of its ports, or was given it.
 func (l *Learned) Knows(p *RouterPort, ip netip.Addr) bool {
 	_, ok := l.known[neighbour{p, ip}]
 	return ok
 }
 
-// AddLearned adds a row, of which it keeps little if the Northbound database does not have the address.
+// AddLearned adds a row, of which it keeps little if the Northbound database does not have the
+// address.
 func (inv *Inventory) AddLearned(l *Learned, n ovn.NeighbourRow) {
 	p := inv.routerPorts[n.Port]
 	if p == nil || p.Switch == nil {
@@ -64,8 +65,8 @@ func (inv *Inventory) Learned(ctx context.Context, sb *ovn.SB) (*Learned, error)
 	return out, nil
 }
 
-// LearnedPorts reads the FDB rows of MAC addresses, and keeps those of addresses that the Northbound
-// database has too.
+// LearnedPorts reads the FDB rows of MAC addresses, and keeps those of addresses that the
+// Northbound database has too.
 func (inv *Inventory) LearnedPorts(ctx context.Context, sb *ovn.SB, macs []string) (*Learned, error) {
 	out := &Learned{}
 	macs = slices.DeleteFunc(slices.Clone(macs), func(m string) bool { return len(inv.portsByMAC[m]) == 0 })

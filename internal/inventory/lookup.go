@@ -9,8 +9,8 @@ import (
 // Port returns a logical switch port, or nil.
 func (inv *Inventory) Port(name string) *Port { return inv.ports[name] }
 
-// PortByKey returns the logical switch port with the tunnel keys of a switch and of a port in it, or
-// nil.
+// PortByKey returns the logical switch port with the tunnel keys of a switch and of a port in it,
+// or nil.
 func (inv *Inventory) PortByKey(datapath, port int64) *Port { return inv.keys[portKey{datapath, port}] }
 
 // PortsByMAC returns the logical switch ports, none of them attached to a router, that list the MAC
@@ -97,8 +97,8 @@ func (inv *Inventory) VIP(proto uint8, to netip.AddrPort) []*VIP {
 	return inv.vips(proto, to, func(*Balancer) bool { return true })
 }
 
-// vips is VIP of the load balancers that a packet passes: a VIP with the port of another load balancer
-// does not hide one without.
+// vips is VIP of the load balancers that a packet passes: a VIP with the port of another load
+// balancer does not hide one without.
 func (inv *Inventory) vips(proto uint8, to netip.AddrPort, passes func(*Balancer) bool) []*VIP {
 	var exact, any []*VIP
 	for _, v := range inv.vipsByAddr[to.Addr()] {

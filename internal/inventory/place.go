@@ -61,8 +61,8 @@ func (p *Places) OfAddress(ip netip.Addr) (chassis []string, ok bool) {
 }
 
 // OfEnd returns the chassis that can have entries of a packet because one of its ends has the
-// address: those of its owners, and of all gateways in the networks that are connected to them. It is
-// empty for an address that nobody owns: then the other end says where.
+// address: those of its owners, and of all gateways in the networks that are connected to them. It
+// is empty for an address that nobody owns: then the other end says where.
 func (p *Places) OfEnd(ip netip.Addr) []string {
 	out := map[string]bool{}
 	for _, o := range p.inv.Owners(ip) {
@@ -127,8 +127,8 @@ func (s *Switch) on(out map[string]bool) {
 	}
 }
 
-// routesTo reports whether a router sends packets for the address to the switch: by the network of its
-// port there, or by a static route to a next hop in it.
+// routesTo reports whether a router sends packets for the address to the switch: by the network of
+// its port there, or by a static route to a next hop in it.
 func (s *Switch) routesTo(ip netip.Addr) bool {
 	return slices.ContainsFunc(s.Routers, func(p *RouterPort) bool {
 		return p.OnLink(ip) || p.Router != nil && slices.ContainsFunc(p.Router.Routes, func(r *Route) bool {

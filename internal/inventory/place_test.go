@@ -12,9 +12,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// tenants are three networks on one provider network: sw0 and sw1 behind lr0, which translates sw0's
-// addresses at its gateway; sw9 behind the gateway router gr9, which translates them; sw2, on the
-// peer of lr0's port. sw5 is on no network. more adds switch ports.
+// tenants are three networks on one provider network: sw0 and sw1 behind lr0, which translates
+// sw0's addresses at its gateway; sw9 behind the gateway router gr9, which translates them; sw2, on
+// the peer of lr0's port. sw5 is on no network. more adds switch ports.
 func tenants(more ...ovn.SwitchPortRow) *inventory.Inventory {
 	vif := func(n byte, name, ip string) ovn.SwitchPortRow {
 		return ovn.SwitchPortRow{UUID: id(n), Name: name, Addrs: []ovn.Addr{vifAddr(fmt.Sprintf("50:54:00:00:00:%02x", n), ip)}}

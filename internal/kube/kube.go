@@ -1,6 +1,6 @@
 // Package kube finds the pods of a Kubernetes cluster that run ovn-controller or Open vSwitch on a
-// chassis' node. It runs the user's own kubectl or oc, with the user's own rights; it only lists pods
-// and nodes, and opens a way into a container.
+// chassis' node. It runs the user's own kubectl or oc, with the user's own rights; it only lists
+// pods and nodes, and opens a way into a container.
 package kube
 
 import (
@@ -112,8 +112,8 @@ func (e *Error) Failure() (failure.Kind, string) { return failure.Unreachable, e
 // selectHint says how to find another deployment's pods.
 const selectHint = "--kube-namespace, --kube-selector and --kube-container say where Open vSwitch runs"
 
-// Way returns the command that runs what follows it in the container on a chassis' node. The
-// node is the one of the host name, else the one annotated with the chassis. Without a chassis and a
+// Way returns the command that runs what follows it in the container on a chassis' node. The node
+// is the one of the host name, else the one annotated with the chassis. Without a chassis and a
 // host name it is any.
 func (c *Cluster) Way(ctx context.Context, chassis, hostname string) ([]string, error) {
 	if chassis == "" && hostname == "" {
@@ -164,7 +164,8 @@ func (c *Cluster) anywhere(ctx context.Context) ([]string, error) {
 	return way, err
 }
 
-// search looks through the pods that list returns for each of the known deployments, as onNode says.
+// search looks through the pods that list returns for each of the known deployments, as onNode
+// says.
 func (c *Cluster) search(ctx context.Context, list func(layout) ([]item, error)) (looked []string, way []string, err error) {
 	var refused error
 	for _, l := range c.layouts() {
@@ -324,8 +325,8 @@ var name = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 
 func isName(s string) bool { return len(s) <= 253 && name.MatchString(s) }
 
-// limited keeps what is written up to a length, and refuses more. Its buffer is not embedded: copying
-// would then use Buffer.ReadFrom, which has no bound.
+// limited keeps what is written up to a length, and refuses more. Its buffer is not embedded:
+// copying would then use Buffer.ReadFrom, which has no bound.
 type limited struct {
 	b   bytes.Buffer
 	max int

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Fail makes a chassis what a machine without power is to the others: all its cables are cut, and its
-// ovn-controller ends without removing its rows. Its ovs-vswitchd goes on, so that its conntrack
-// entries can still be read.
+// Fail makes a chassis what a machine without power is to the others: all its cables are cut, and
+// its ovn-controller ends without removing its rows. Its ovs-vswitchd goes on, so that its
+// conntrack entries can still be read.
 func (l *Lab) Fail(ctx context.Context, chassis string) error {
 	l.mu.Lock()
 	if l.failed == nil {
@@ -74,8 +74,8 @@ func (l *Lab) failing() map[string]bool {
 	return maps.Clone(l.failed)
 }
 
-// syncOthers waits until the chassis of a zone that have not failed have installed the flows for its
-// Northbound DB: "--wait=hv" would wait for the others too.
+// syncOthers waits until the chassis of a zone that have not failed have installed the flows for
+// its Northbound DB: "--wait=hv" would wait for the others too.
 func (l *Lab) syncOthers(ctx context.Context, z Zone, failed map[string]bool) error {
 	if _, err := l.central(ctx, z, "ovn-nbctl", "--wait=sb", "--timeout=150", "sync"); err != nil {
 		return err

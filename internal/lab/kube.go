@@ -178,7 +178,8 @@ func (n kubeNode) routes(t *Topology, gr string) {
 		"lr-route-add "+gr+" "+clusterNet+" "+clusterJoinIP,
 		"lr-route-add "+gr+" 169.254.169.0/29 "+masqueradeIP+" rtoe-"+gr,
 		"lr-route-add "+gr+" 0.0.0.0/0 "+n.outsideIP()+" rtoe-"+gr,
-		// The gateway router learns its neighbours (dynamic_neigh_routers): this one it knows from the start.
+		// The gateway router learns its neighbours (dynamic_neigh_routers): this one it knows from
+		// the start.
 		"static-mac-binding-add rtoj-"+gr+" "+clusterJoinIP+" "+clusterJoinMAC,
 		"static-mac-binding-add rtoe-"+gr+" "+masqueradeIP+" "+masqueradeMAC,
 		"static-mac-binding-add rtoe-"+gr+" "+n.outsideIP()+" "+n.outsideMAC(),

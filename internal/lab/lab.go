@@ -199,7 +199,8 @@ func (l *Lab) central(ctx context.Context, z Zone, argv ...string) (string, erro
 	return Command(ctx, l.zoneEnv(z), "", append([]string{tool}, argv[1:]...)...)
 }
 
-// Sync waits until every chassis that has not failed has installed the flows for the Northbound DBs.
+// Sync waits until every chassis that has not failed has installed the flows for the Northbound
+// DBs.
 func (l *Lab) Sync(ctx context.Context) error {
 	failed := l.failing()
 	for _, z := range l.Topo.allZones() {

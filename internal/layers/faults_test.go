@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestFaults checks the table of docs/faults.md: no cell is empty, and each test that it names is in
-// the package before it.
+// TestFaults checks the table of docs/faults.md: no cell is empty, and each test that it names is
+// in the package before it.
 func TestFaults(t *testing.T) {
 	const root = "../.."
 	b, err := os.ReadFile(filepath.Join(root, "docs", "faults.md"))

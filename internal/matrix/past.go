@@ -89,8 +89,8 @@ func (p *Past) add(a *report.MatrixAnswer) {
 	p.answers[keyOf(q, a.AsNew)] = past{verdict: a.Verdict, outcome: OutcomeOf(a), fate: fate, none: none(a)}
 }
 
-// Answered returns the outcome of a question that has an answer. One that failed, or whose trace was
-// given up, has none.
+// Answered returns the outcome of a question that has an answer. One that failed, or whose trace
+// was given up, has none.
 func (p *Past) Answered(q Question, asNew bool) (o Outcome, v engine.Verdict, ok bool) {
 	a, ok := p.answers[keyOf(q, asNew)]
 	if !ok || strings.HasPrefix(a.fate, "no answer: ") {
@@ -110,7 +110,8 @@ const (
 	Unanswered // no answer now, so that it is unknown
 )
 
-// none reports whether there is no answer: something could not be reached, or the trace was given up.
+// none reports whether there is no answer: something could not be reached, or the trace was given
+// up.
 func none(a *report.MatrixAnswer) bool {
 	return a.Error != nil && a.Error.Kind != report.MatrixErrorInput
 }

@@ -1,6 +1,6 @@
-// Package matrix answers many questions about a deployment: a packet for each line of a list, or for
-// each pair of its ports, in parallel over the chassis. What bounds it is a number of requests a
-// node, and a share of its time; the answers are passed on as they come.
+// Package matrix answers many questions about a deployment: a packet for each line of a list, or
+// for each pair of its ports, in parallel over the chassis. What bounds it is a number of requests
+// a node, and a share of its time; the answers are passed on as they come.
 package matrix
 
 import (
@@ -42,8 +42,8 @@ const hint = "FROM TO[:PORT][/PROTO] [expect=VERDICT], or a line of JSON with fr
 // comment, the last line of an answer. Errors are *usage.Errors, without the place of the line.
 //
 // A line of text is FROM TO, then KEY=VALUE with the keys expect, at and network. A word with
-// blanks or with a # is in double quotes. A line of JSON has the fields of a report.MatrixAnswer, of
-// which only the question's own count.
+// blanks or with a # is in double quotes. A line of JSON has the fields of a report.MatrixAnswer,
+// of which only the question's own count.
 func ParseLine(line string) (q Question, ok bool, err error) {
 	line = strings.TrimSpace(line)
 	if strings.HasPrefix(line, "{") {
@@ -136,8 +136,8 @@ type word struct {
 	off  int
 }
 
-// split cuts a line at blanks. Double quotes hold a word together and are removed; a # that begins a
-// word begins a comment.
+// split cuts a line at blanks. Double quotes hold a word together and are removed; a # that begins
+// a word begins a comment.
 func split(line string) ([]word, error) {
 	var out []word
 	for i := 0; i < len(line); {

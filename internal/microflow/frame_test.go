@@ -10,8 +10,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/capture"
 )
 
-// TestFillFrame: what a frame does not have is what the port sends with, and a note says so; what it
-// has is not changed.
+// TestFillFrame: what a frame does not have is what the port sends with, and a note says so; what
+// it has is not changed.
 func TestFillFrame(t *testing.T) {
 	whole, err := made("--to 10.0.0.5:80/tcp")
 	if err != nil {

@@ -38,8 +38,8 @@ const store = "ovnk_database_store"
 // packed are the endings of packed files.
 var packed = []string{".gz", ".xz", ".zst"}
 
-// database returns the zone and the kind (north, south) of a database by its file's name: "POD_nbdb" or
-// "leader_nbdb.gz".
+// database returns the zone and the kind (north, south) of a database by its file's name:
+// "POD_nbdb" or "leader_nbdb.gz".
 func database(name string) (zone, kind string, ok bool) {
 	base := path.Base(name)
 	for _, p := range packed {
@@ -91,7 +91,8 @@ type reader struct {
 // zone is the two databases of a zone.
 type zone struct{ nb, sb *rebuild.Part }
 
-// Read reads a must-gather and returns its zones, by name. folder makes a folder for what is unpacked.
+// Read reads a must-gather and returns its zones, by name. folder makes a folder for what is
+// unpacked.
 func (Reader) Read(ctx context.Context, t *archive.Tree, folder func() (string, error)) ([]*rebuild.Host, error) {
 	r := &reader{ctx: ctx, tree: t, folder: folder, from: t.From, notes: slices.Clone(t.Refused), zones: map[string]*zone{}}
 	if err := r.databases(t, true); err != nil {

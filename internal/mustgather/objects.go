@@ -16,8 +16,8 @@ import (
 // pods is the namespace of the pods that the databases are named after.
 const pods = "openshift-ovn-kubernetes"
 
-// isObject reports whether a name is that of an object that is read, or of a list of them: a node, or a
-// pod of OVN-Kubernetes.
+// isObject reports whether a name is that of an object that is read, or of a list of them: a node,
+// or a pod of OVN-Kubernetes.
 func isObject(name string) bool {
 	if path.Ext(name) != ".yaml" {
 		return false

@@ -12,8 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 )
 
-// Collector is a Node that hands over what its chassis can be rebuilt from elsewhere. It is separate
-// from Node because older nodes cannot.
+// Collector is a Node that hands over what its chassis can be rebuilt from elsewhere. It is
+// separate from Node because older nodes cannot.
 type Collector interface {
 	// Parts lists what there is to collect. It dumps nothing.
 	Parts(ctx context.Context) (*Parts, error)

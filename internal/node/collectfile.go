@@ -98,8 +98,8 @@ func (c *collection) stream(ctx context.Context, w io.Writer, method string, arg
 	return err
 }
 
-// conf hands over Open vSwitch's database, and what only ovs-vsctl shows of interfaces: both are read
-// at one moment.
+// conf hands over Open vSwitch's database, and what only ovs-vsctl shows of interfaces: both are
+// read at one moment.
 func (c *collection) conf(ctx context.Context) {
 	var list strings.Builder
 	c.file(ConfFile, func(w *sink) error {

@@ -8,10 +8,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// CopyOf returns the replica of a live node whose daemons were copied: info is what the node says of
-// itself, and entries are those that it has listed. health is what it says of its settings; nil: they
-// are the usual ones. lacks says why entries may be missing, so that a look-up without result answers
-// nothing; empty if none is. datapath is the copy's name of the only datapath, TYPE@NAME.
+// CopyOf returns the replica of a live node whose daemons were copied: info is what the node says
+// of itself, and entries are those that it has listed. health is what it says of its settings; nil:
+// they are the usual ones. lacks says why entries may be missing, so that a look-up without result
+// answers nothing; empty if none is. datapath is the copy's name of the only datapath, TYPE@NAME.
 func CopyOf(info *Info, health *Health, entries []ctstate.Entry, lacks, datapath string) *Replica {
 	kept := &Kept{Held: entries, Lacks: lacks}
 	r := &Replica{Of: info.SystemID, Kernel: info.Kernel, OVS: info.OVSVersion, Live: info,
@@ -48,8 +48,8 @@ func (r *Replica) machine(info *Info) {
 	}
 }
 
-// tunnelType returns the type of the tunnels with a port number of the datapath: all of one type share
-// it.
+// tunnelType returns the type of the tunnels with a port number of the datapath: all of one type
+// share it.
 func tunnelType(info *Info, number string) string {
 	for _, p := range info.Ports {
 		if p.Kind == engine.PortTunnel && p.Datapath == number {

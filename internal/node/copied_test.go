@@ -28,8 +28,8 @@ func TestCopyOf(t *testing.T) {
 	}
 }
 
-// The copy of a userspace machine has the machine's datapath and model, and what the machine says of
-// its tunnels under the copy's own port numbers.
+// The copy of a userspace machine has the machine's datapath and model, and what the machine says
+// of its tunnels under the copy's own port numbers.
 func TestCopyOfUserspace(t *testing.T) {
 	tunnel := func(backer, number string) Port {
 		return Port{Backer: backer, Port: engine.Port{Bridge: "br-int", Name: "ovn-hv2-0", Type: "geneve", Kind: engine.PortTunnel, Datapath: number}}

@@ -166,8 +166,8 @@ func (f fakeNode) Commit(context.Context, CommitRequest) (*CommitResult, error) 
 func (f fakeNode) Clean(context.Context, bool) (*CleanResult, error) { return &CleanResult{}, nil }
 func (f fakeNode) Close(context.Context) error                       { return nil }
 
-// List returns Limit entries with ports from 1 on, in batches of 3. A limit of 0 never ends; its end
-// leaves a file.
+// List returns Limit entries with ports from 1 on, in batches of 3. A limit of 0 never ends; its
+// end leaves a file.
 func (f fakeNode) List(ctx context.Context, req ListRequest, yield func([]ctstate.Entry) error) (*ListResult, error) {
 	var batch []ctstate.Entry
 	for n := 1; req.Limit == 0 || n <= req.Limit; n++ {

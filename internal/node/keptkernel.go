@@ -151,7 +151,8 @@ func (k *keptKernel) Expectation(ctx context.Context, zone uint16, t ctstate.Tup
 	return ctstate.Expectation{}, &ctstate.LookupError{Zone: zone, Tuple: t, Err: err}
 }
 
-// lackingKernel is lacking with the look-up by source: another entry with the source may be missing.
+// lackingKernel is lacking with the look-up by source: another entry with the source may be
+// missing.
 type lackingKernel struct{ lacking }
 
 // BySource implements ctstate.SourceBinder.

@@ -8,8 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 )
 
-// keptUnderlay is the underlay of a rebuilt datapath. A way that was not rebuilt is unknown there, not
-// missing on the machine.
+// keptUnderlay is the underlay of a rebuilt datapath. A way that was not rebuilt is unknown there,
+// not missing on the machine.
 type keptUnderlay struct {
 	engine.Underlay // nil for a kernel's tunnels
 	lacks           error

@@ -68,8 +68,8 @@ type ListResult struct {
 // maxFormer is the maximum number of entries that ListRequest.Former adds.
 const maxFormer = 4096
 
-// maxListed is the maximum number of entries that a node may list: several times nf_conntrack_max of
-// large machines.
+// maxListed is the maximum number of entries that a node may list: several times nf_conntrack_max
+// of large machines.
 const maxListed = 16 << 20
 
 // batchSize is the number of entries in a batch.
@@ -283,8 +283,8 @@ func (l *listing) kernel(ctx context.Context, t *ctnetlink.Table) error {
 	return l.repeat(read)
 }
 
-// repeat reads entries, and once more if the table has changed meanwhile and what was handed over is
-// known; at the end that is said.
+// repeat reads entries, and once more if the table has changed meanwhile and what was handed over
+// is known; at the end that is said.
 func (l *listing) repeat(read iter.Seq2[ctstate.Entry, error]) error {
 	for try := 1; ; try++ {
 		err := l.drain(read)
@@ -311,8 +311,8 @@ func (l *listing) drain(read iter.Seq2[ctstate.Entry, error]) error {
 	return nil
 }
 
-// get looks each tuple up in each zone, in both directions: an entry is found by the tuple of either
-// direction.
+// get looks each tuple up in each zone, in both directions: an entry is found by the tuple of
+// either direction.
 func (l *listing) get(ctx context.Context, t *ctnetlink.Table) error {
 	for zone := range l.zones {
 		for _, tuple := range l.req.Tuples {

@@ -192,8 +192,8 @@ func TestListFormer(t *testing.T) {
 	}
 }
 
-// A search in a table that changes meanwhile is repeated, each entry handed over once; a whole table is
-// read once. Where every reading was interrupted, that is said, and what was read counts.
+// A search in a table that changes meanwhile is repeated, each entry handed over once; a whole
+// table is read once. Where every reading was interrupted, that is said, and what was read counts.
 func TestListInterrupted(t *testing.T) {
 	for name, c := range map[string]struct {
 		again           bool

@@ -11,10 +11,10 @@ import (
 	"github.com/creachadair/jrpc2/handler"
 )
 
-// A long answer goes over the node protocol in pages: the first call begins it and returns the first
-// page, "Next" returns the following ones, and "End" gives up the rest. The caller pulls, so that
-// neither side ever holds more than a few batches of items. (JSON-RPC notifications of jrpc2 have no
-// order and no flow control.)
+// A long answer goes over the node protocol in pages: the first call begins it and returns the
+// first page, "Next" returns the following ones, and "End" gives up the rest. The caller pulls, so
+// that neither side ever holds more than a few batches of items. (JSON-RPC notifications of jrpc2
+// have no order and no flow control.)
 
 // page is a part of a long answer.
 type page struct {

@@ -215,7 +215,8 @@ func (r *Remote) greet(ctx context.Context, in io.Writer, br *bufio.Reader) (str
 	}
 }
 
-// Outline asks the node to describe itself without its ports, unless it has described itself before.
+// Outline asks the node to describe itself without its ports, unless it has described itself
+// before.
 func (r *Remote) Outline(ctx context.Context) (*Info, error) {
 	r.mu.Lock()
 	info, outline := r.info, r.outline

@@ -17,8 +17,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/dpif"
 )
 
-// Replica makes a Service answer for another machine, whose Open vSwitch was rebuilt here on a dummy
-// datapath and whose conntrack table was kept: one of an archive, or a live one (CopyOf).
+// Replica makes a Service answer for another machine, whose Open vSwitch was rebuilt here on a
+// dummy datapath and whose conntrack table was kept: one of an archive, or a live one (CopyOf).
 type Replica struct {
 	// Of names the machine in messages.
 	Of string
@@ -209,7 +209,8 @@ func (c settings) Call(_ context.Context, method string, args ...string) (string
 	return "", errReplica
 }
 
-// errZoneCount reports a zone under the default limit, whose connections only a live datapath counts.
+// errZoneCount reports a zone under the default limit, whose connections only a live datapath
+// counts.
 var errZoneCount = errors.New("not collected: how many connections count against the zone's default limit")
 
 // table is what a kept table can do.

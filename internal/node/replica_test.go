@@ -47,7 +47,8 @@ func keptTable(t *testing.T, dump, list, lacks string) ctstate.Table {
 }
 
 // A kept table answers as far as it is whole: an entry of the dump counts, with the timeout and the
-// state of the list; a miss counts if one of the two is whole; an entry of the list alone is unknown.
+// state of the list; a miss counts if one of the two is whole; an entry of the list alone is
+// unknown.
 func TestKeptKernel(t *testing.T) {
 	conn := keptTuple(6, "20.0.0.4:8080", "10.0.0.3:4000")
 	alone, none := keptTuple(17, "10.0.0.5:1", "10.0.0.6:2"), keptTuple(17, "10.0.0.5:9", "10.0.0.6:9")
@@ -125,8 +126,8 @@ func TestKeptHelpers(t *testing.T) {
 	}
 }
 
-// Nothing can be sent, changed or watched on a rebuilt machine, and the journal and the databases of
-// this machine are not taken for its own.
+// Nothing can be sent, changed or watched on a rebuilt machine, and the journal and the databases
+// of this machine are not taken for its own.
 func TestReplicaOnlyAnswers(t *testing.T) {
 	s := NewService(Options{Replica: &Replica{Of: "hv1"}})
 	_, commit := s.Commit(t.Context(), CommitRequest{})

@@ -11,8 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// RowReader is a Node that reads its chassis' own OVN databases, which may be behind sockets of that
-// machine. It is separate from Node because older nodes cannot.
+// RowReader is a Node that reads its chassis' own OVN databases, which may be behind sockets of
+// that machine. It is separate from Node because older nodes cannot.
 type RowReader interface {
 	// Database finds one of the two databases, and describes it. The Northbound database is that of
 	// the same zone as the Southbound database.
@@ -166,8 +166,8 @@ func (r *rows) Select(ctx context.Context, queries []ovsdb.Query, yield func(que
 	return err
 }
 
-// OpenDatabase opens a database of a node's chassis, read by the node, and returns the chassis' name
-// too. The error is errors.ErrUnsupported where the node is too old to be asked.
+// OpenDatabase opens a database of a node's chassis, read by the node, and returns the chassis'
+// name too. The error is errors.ErrUnsupported where the node is too old to be asked.
 func OpenDatabase(ctx context.Context, n Node, name string) (db *ovsdb.DB, chassis string, err error) {
 	reader, ok := n.(RowReader)
 	if !ok {

@@ -124,8 +124,8 @@ func TestRowsRefused(t *testing.T) {
 	}
 }
 
-// A Northbound database beside the socket that is another zone's is not taken, and the zone's own is
-// once it is there.
+// A Northbound database beside the socket that is another zone's is not taken, and the zone's own
+// is once it is there.
 func TestOtherZone(t *testing.T) {
 	d, other := ovntest.New(t, twoSwitches), ovntest.New(t, twoSwitches)
 	r := zoneNode(t, d, other)

@@ -172,8 +172,8 @@ func (s *Service) readVersions(ctx context.Context, info *Info) (err error) {
 	return nil
 }
 
-// readOVNVersion asks ovn-controller for its version, if one is visible here: it may be in a container,
-// or there is none.
+// readOVNVersion asks ovn-controller for its version, if one is visible here: it may be in a
+// container, or there is none.
 func (s *Service) readOVNVersion(ctx context.Context, info *Info) {
 	path, _, err := unixctl.Discover(s.opt.OVNRunDir, "ovn-controller")
 	if err != nil {

@@ -113,8 +113,8 @@ func (s *Serving) Run(ctx context.Context, ch channel.Channel) error {
 	return err
 }
 
-// ending is a channel on which nothing arrives once ctx has ended. The server ends by that, and not by
-// its Stop: a request that arrives while jrpc2.Server.Stop closes its queue is a panic (1.3.2).
+// ending is a channel on which nothing arrives once ctx has ended. The server ends by that, and not
+// by its Stop: a request that arrives while jrpc2.Server.Stop closes its queue is a panic (1.3.2).
 type ending struct {
 	channel.Channel
 	ctx context.Context

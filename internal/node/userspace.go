@@ -22,8 +22,8 @@ func (s *Service) userspaceModel(dp string) (ctstate.Table, ctstate.Tracker) {
 	return ctdpif.New(ctdpif.Socket{Path: s.ctl.Path}, dp), ctdpif.NewTracker(s.ctl, dp, u, policies)
 }
 
-// recircs returns MAX_RECIRC_DEPTH of lib/dpif-netdev.c: 8 since Open vSwitch 3.3, and for a version
-// that cannot be read.
+// recircs returns MAX_RECIRC_DEPTH of lib/dpif-netdev.c: 8 since Open vSwitch 3.3, and for a
+// version that cannot be read.
 func recircs(version string) int {
 	if v, err := ctstate.ParseRelease(version); err == nil && (v.Major < 3 || v.Major == 3 && v.Minor < 3) {
 		return 6

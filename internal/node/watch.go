@@ -127,7 +127,8 @@ func (z *watchedZones) name(ctx context.Context, zone uint16, now time.Time) (na
 	return name, ours, nil
 }
 
-// readZones reads the zones of the integration bridge from the database, and lists those from then on.
+// readZones reads the zones of the integration bridge from the database, and lists those from then
+// on.
 func (s *Service) readZones(ctx context.Context) (map[uint16]string, error) {
 	s.mu.Lock()
 	name := s.info.Bridge
@@ -239,8 +240,9 @@ func compare(before, now map[entryKey]ctstate.Entry, zones map[uint16]string, ou
 	return nil
 }
 
-// Changed compares two readings of the entry with an original tuple in a zone: EventNew is that it is
-// another entry, EventUpdate that it has changed otherwise than by its age and the kernel's TCP state.
+// Changed compares two readings of the entry with an original tuple in a zone: EventNew is that it
+// is another entry, EventUpdate that it has changed otherwise than by its age and the kernel's TCP
+// state.
 func Changed(old, now *ctstate.Entry) (kind EventKind, changed bool) {
 	switch {
 	case old.ID != now.ID, old.Reply != now.Reply:

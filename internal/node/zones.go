@@ -12,16 +12,16 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
-// ZoneDifference is the name of a conntrack zone whose number in the external_ids of the integration
-// bridge is another than ovn-controller's, by which packets are tracked.
+// ZoneDifference is the name of a conntrack zone whose number in the external_ids of the
+// integration bridge is another than ovn-controller's, by which packets are tracked.
 type ZoneDifference struct {
 	Name       string  `json:"name"`
 	Bridge     *uint16 `json:"bridge,omitempty"`     // nil: the bridge has no such zone
 	Controller *uint16 `json:"controller,omitempty"` // nil: ovn-controller has none
 }
 
-// compareZones reads the zones of the bridge and of ovn-controller, and returns where they differ. A
-// zone that is being made may differ for a moment.
+// compareZones reads the zones of the bridge and of ovn-controller, and returns where they differ.
+// A zone that is being made may differ for a moment.
 func (s *Service) compareZones(ctx context.Context, bridge string) ([]ZoneDifference, error) {
 	path, _, err := unixctl.Discover(s.opt.OVNRunDir, "ovn-controller")
 	if err != nil {

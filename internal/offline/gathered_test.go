@@ -27,9 +27,9 @@ func mustGather(t *testing.T, sos string, env ...string) (folder string) {
 	return folder
 }
 
-// A must-gather answers what happens to new connections as the chassis' own report does, and nothing
-// that depends on entries; with the report beside it, the report's entries and flows count. Whatever is
-// cut, no answer is another one.
+// A must-gather answers what happens to new connections as the chassis' own report does, and
+// nothing that depends on entries; with the report beside it, the report's entries and flows count.
+// Whatever is cut, no answer is another one.
 func TestMustGather(t *testing.T) {
 	testenv.Tool(t, "ovn-controller")
 	sos, live := collected(t)

@@ -76,8 +76,8 @@ func ask(t *testing.T, opt ovncttrace.Options) (verdicts []string, why string, e
 	return verdicts, why, nil
 }
 
-// centralOnly is what sos collects on a host with the databases of another zone, which knows hv1 as a
-// chassis of elsewhere.
+// centralOnly is what sos collects on a host with the databases of another zone, which knows hv1 as
+// a chassis of elsewhere.
 func centralOnly(t *testing.T) (folder string) {
 	t.Helper()
 	other := ovntest.New(t, "ls-add sw9\nlsp-add sw9 other")
@@ -168,7 +168,8 @@ func TestDoctorOtherZone(t *testing.T) {
 	}
 }
 
-// collected is a live deployment with a connection, and what sos collects of it. env is of sosdump.sh.
+// collected is a live deployment with a connection, and what sos collects of it. env is of
+// sosdump.sh.
 func collected(t *testing.T, env ...string) (folder string, live []string) {
 	t.Helper()
 	for _, tool := range []string{"bash", "ovs-ofctl", "ovs-appctl", "ovs-vsctl", "ovs-vswitchd", "ovsdb-server", "ovsdb-tool"} {
@@ -285,8 +286,8 @@ const (
 	cutSeedEnv = "CT_TRACE_CUTS_SEED"
 )
 
-// Whatever is missing in an archive, an answer from it is the live one or unknown, or it is refused;
-// the whole archive gives the live answer.
+// Whatever is missing in an archive, an answer from it is the live one or unknown, or it is
+// refused; the whole archive gives the live answer.
 func TestCut(t *testing.T) {
 	folder, live := collected(t)
 	for _, v := range live {

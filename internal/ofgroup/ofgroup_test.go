@@ -66,8 +66,8 @@ func reply(id uint32, flags byte, entries []byte) []byte {
 	return message(typeReply, id, append([]byte{0, groupDesc, 0, flags, 0, 0, 0, 0}, entries...))
 }
 
-// TestAsk: echo requests are answered, other messages left out, parts joined, and what ends early or
-// never is an error.
+// TestAsk: echo requests are answered, other messages left out, parts joined, and what ends early
+// or never is an error.
 func TestAsk(t *testing.T) {
 	entry, err := hex.DecodeString(captured)
 	if err != nil {

@@ -1,5 +1,6 @@
 // Package ofgroup reads a select group of a bridge by OpenFlow, over the management socket that
-// ovs-vswitchd has for each bridge. It asks for the description of one group and sends nothing else.
+// ovs-vswitchd has for each bridge. It asks for the description of one group and sends nothing
+// else.
 package ofgroup
 
 import (

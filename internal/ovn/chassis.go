@@ -103,8 +103,8 @@ func (s *SB) ChassisByUUID(ctx context.Context, u ovsdb.UUID) (*Chassis, error) 
 	return single(found, err, "chassis", u.String())
 }
 
-// AlsoOn returns the chassis with that name if it is one of the port's additional ones, which a port
-// has while it migrates; nil if it is not, or the name is empty.
+// AlsoOn returns the chassis with that name if it is one of the port's additional ones, which a
+// port has while it migrates; nil if it is not, or the name is empty.
 func (s *SB) AlsoOn(ctx context.Context, pb *PortBinding, name string) (*Chassis, error) {
 	if name == "" {
 		return nil, nil

@@ -6,8 +6,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// Configuration is the Northbound database's rows of switches, routers, NAT and load balancing, read
-// in one transaction.
+// Configuration is the Northbound database's rows of switches, routers, NAT and load balancing,
+// read in one transaction.
 type Configuration struct {
 	Switches    []SwitchRow
 	SwitchPorts []SwitchPortRow

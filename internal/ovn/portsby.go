@@ -187,8 +187,8 @@ func (s *SB) portsByPrefix(ctx context.Context, prefix string) ([]*PortBinding, 
 // maxNames is the maximum number of conditions in one request for ports by name.
 const maxNames = 256
 
-// PortsByNames lists the ports with these names; names that no port has are left out. For many names
-// it reads all ports.
+// PortsByNames lists the ports with these names; names that no port has are left out. For many
+// names it reads all ports.
 func (s *SB) PortsByNames(ctx context.Context, names []string) ([]*PortBinding, error) {
 	if len(names) > maxNames {
 		return s.ports(ctx, portBindings)

@@ -100,8 +100,8 @@ type FDBRow struct {
 	Port     int64
 }
 
-// Learned passes every row of MAC_Binding, Static_MAC_Binding and FDB to the functions as it arrives;
-// it keeps none.
+// Learned passes every row of MAC_Binding, Static_MAC_Binding and FDB to the functions as it
+// arrives; it keeps none.
 func (s *SB) Learned(ctx context.Context, neighbour func(NeighbourRow), fdb func(FDBRow)) error {
 	binding := func(static bool) func(*ovsdb.Row) {
 		return func(r *ovsdb.Row) {
@@ -141,8 +141,8 @@ func (s *SB) FDBOf(ctx context.Context, macs []string, take func(FDBRow)) error 
 	return s.each(ctx, all)
 }
 
-// BalancedAt returns the ports that load balancing on routers is restricted to the chassis of: those
-// that the logical flows of new connections to VIPs name in is_chassis_resident("PORT").
+// BalancedAt returns the ports that load balancing on routers is restricted to the chassis of:
+// those that the logical flows of new connections to VIPs name in is_chassis_resident("PORT").
 func (s *SB) BalancedAt(ctx context.Context) (map[string]bool, error) {
 	out := map[string]bool{}
 	const before = `is_chassis_resident("`

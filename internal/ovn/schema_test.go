@@ -67,8 +67,8 @@ func oldSchema(t *testing.T, dir, file string, since map[string][]string) string
 	return out
 }
 
-// newSchema writes an installed schema as a later release may have it: with a table, and with a column in
-// each table, that nobody knows.
+// newSchema writes an installed schema as a later release may have it: with a table, and with a
+// column in each table, that nobody knows.
 func newSchema(t *testing.T, dir, file string) string {
 	t.Helper()
 	file, err := ovsdbtest.Schema(file)

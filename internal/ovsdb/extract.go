@@ -27,10 +27,10 @@ type Selection struct {
 }
 
 // Extract writes a part of the database as a standalone file of ovsdb-server: its schema, then the
-// selected rows as they were at one moment, each under its own UUID. A column that refers to a table
-// that is not taken is left out; it has its default value in the file. The schema over a Source has
-// only the tables that the Source shows. Rows pass through memory one at a time; body is where they
-// wait until their length is known. It returns the number of rows.
+// selected rows as they were at one moment, each under its own UUID. A column that refers to a
+// table that is not taken is left out; it has its default value in the file. The schema over a
+// Source has only the tables that the Source shows. Rows pass through memory one at a time; body is
+// where they wait until their length is known. It returns the number of rows.
 func (db *DB) Extract(ctx context.Context, sel Selection, w io.Writer, body io.ReadWriteSeeker) (rows int, err error) {
 	fail := func(err error) (int, error) {
 		return 0, &Error{Remote: db.Remote(), Database: db.opt.Database, Op: "get_schema", Err: err}
@@ -179,8 +179,8 @@ func (sel *Selection) pairs(table, column string, raw json.RawMessage) (json.Raw
 	return json.Marshal([]any{"map", list})
 }
 
-// completed makes the schema that a Source shows into one that ovsdb-server reads: with a name, with
-// tables whose rows stay without a reference, and without columns that refer to other tables.
+// completed makes the schema that a Source shows into one that ovsdb-server reads: with a name,
+// with tables whose rows stay without a reference, and without columns that refer to other tables.
 func completed(database string, raw []byte) ([]byte, error) {
 	var s struct {
 		Name    string                    `json:"name"`

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A part of a database is a database: what was not selected is not in the file, and what refers to it
-// is left out.
+// A part of a database is a database: what was not selected is not in the file, and what refers to
+// it is left out.
 func TestExtract(t *testing.T) {
 	db := bridges(t) // b1 has the pairs k=v and l=w
 	seen := 0

@@ -54,8 +54,8 @@ func UnfinishedText(n int) string {
 	return fmt.Sprintf("legs of %d connections may be missing: their translations lead on further than entries are followed", n)
 }
 
-// Inventories returns the inventory of a chassis' zone; nil where there is none: then rules and owners
-// stay unnamed.
+// Inventories returns the inventory of a chassis' zone; nil where there is none: then rules and
+// owners stay unnamed.
 type Inventories func(chassis string) *inventory.Inventory
 
 // Connection makes the report of one connection.
@@ -76,8 +76,9 @@ func Ends(c *connection.Connection, of Inventories) (client, server string) {
 	return ownerName(c, of, c.Orig().Src.Addr()), ownerName(c, of, c.Translated().Dst.Addr())
 }
 
-// ownerName names the first two owners of an address, and how many more there are; empty if there is
-// none. The zones of the legs know different addresses: those of the first that knows this one count.
+// ownerName names the first two owners of an address, and how many more there are; empty if there
+// is none. The zones of the legs know different addresses: those of the first that knows this one
+// count.
 func ownerName(c *connection.Connection, of Inventories, ip netip.Addr) string {
 	var names []string
 	for i := range c.Legs {
@@ -120,8 +121,8 @@ func leg(r *connection.Record, inv *inventory.Inventory) report.Leg {
 	return out
 }
 
-// routerOf returns the router whose zone has the name. Without an inventory a switch's zone, which has
-// a name of the same form, is taken for a router's.
+// routerOf returns the router whose zone has the name. Without an inventory a switch's zone, which
+// has a name of the same form, is taken for a router's.
 func routerOf(zone string, inv *inventory.Inventory) (name string, ok bool) {
 	if inv != nil {
 		if o, known := inv.Zone(zone); known && o.Router == nil {

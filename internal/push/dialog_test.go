@@ -142,8 +142,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// TestKilledHalfWay: whenever the way breaks, nothing is left behind, whether a shell could still do
-// something about it or not.
+// TestKilledHalfWay: whenever the way breaks, nothing is left behind, whether a shell could still
+// do something about it or not.
 func TestKilledHalfWay(t *testing.T) {
 	p := pusher(t, true)
 	prog, err := p.Programs.For("Linux", runtime.GOARCH)

@@ -181,8 +181,8 @@ func newRoot(t testing.TB, folders ...string) *root {
 // mount adds a line that is run before the change of root; $1 is the root.
 func (r *root) mount(line string) { r.mounts = append(r.mounts, line) }
 
-// shell makes another shell than busybox' the root's, with this machine's libraries. That of busybox
-// finds its own programs in no folder.
+// shell makes another shell than busybox' the root's, with this machine's libraries. That of
+// busybox finds its own programs in no folder.
 func (r *root) shell(t testing.TB, name string) *root {
 	t.Helper()
 	path := testenv.Tool(t, name)

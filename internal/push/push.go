@@ -117,8 +117,8 @@ func cannot(why string, refused []string) string {
 	return "the program cannot be run there: " + strings.Join(refused, "; ")
 }
 
-// answer chooses the program for a machine, and says which it is. zip reports whether the machine can
-// decompress it.
+// answer chooses the program for a machine, and says which it is. zip reports whether the machine
+// can decompress it.
 func (p *Pusher) answer(in io.Writer, hello string) (prog *Program, zip bool, err error) {
 	f := strings.Fields(hello)
 	if len(f) != 3 {

@@ -53,8 +53,8 @@ func (j *Judged) answered() bool {
 
 // receiver returns the port at which a session's capture was taken, if that is where the connection
 // arrives; nil if it is the port that the connection comes from, pb. The first packet is then
-// changed back to what pb must have sent: its own addresses, the destination of Question.To, and what
-// the network has changed on the way.
+// changed back to what pb must have sent: its own addresses, the destination of Question.To, and
+// what the network has changed on the way.
 func (j *Judged) receiver(ctx context.Context, r *deployment.Run, mf *microflow.Microflow, pb *ovn.PortBinding) (*ovn.PortBinding, error) {
 	if len(j.captured) == 0 {
 		return nil, nil
@@ -103,8 +103,8 @@ func hasMAC(addrs []ovn.Addr, mac packet.MAC) bool {
 	})
 }
 
-// replays sets the packets to replay, and says what is compared. far is where the capture was taken,
-// nil for the port that the connection comes from.
+// replays sets the packets to replay, and says what is compared. far is where the capture was
+// taken, nil for the port that the connection comes from.
 func (j *Judged) replays(e *entry, pb, far *ovn.PortBinding) {
 	if len(j.captured) == 0 {
 		return

@@ -20,9 +20,9 @@ import (
 // NAT addresses: more than one address has towards one destination.
 const maxTranslated = 200_000
 
-// onWay adds to an answer's input what its sessions depend on and no trace sees: how full the tables
-// of the chassis on their way are, and which ports of NAT addresses are in use. What is not read is a
-// warning.
+// onWay adds to an answer's input what its sessions depend on and no trace sees: how full the
+// tables of the chassis on their way are, and which ports of NAT addresses are in use. What is not
+// read is a warning.
 func onWay(ctx context.Context, r *deployment.Run, in *diagnose.Input) {
 	inv, err := in.Inventory(ctx)
 	if err != nil || inv == nil {
@@ -65,8 +65,8 @@ func onWay(ctx context.Context, r *deployment.Run, in *diagnose.Input) {
 	}
 }
 
-// translated adds the entries of a chassis that translate to a packet which is wanted; why says what
-// was not read.
+// translated adds the entries of a chassis that translate to a packet which is wanted; why says
+// what was not read.
 func translated(ctx context.Context, r *deployment.Run, c *ovn.Chassis, zones map[uint16]string, req node.ListRequest, wanted func(ctstate.Tuple) bool, in *diagnose.Input) (why string, err error) {
 	n, err := r.Nodes.Node(ctx, c)
 	if err != nil {

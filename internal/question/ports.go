@@ -30,8 +30,8 @@ func (j *Judged) onePort(ctx context.Context, r *deployment.Run, flag, spec stri
 	return pb, err
 }
 
-// portAnywhere finds the one port that spec names, and its zone: the run's own, else the first other
-// that has such a port.
+// portAnywhere finds the one port that spec names, and its zone: the run's own, else the first
+// other that has such a port.
 func (j *Judged) portAnywhere(ctx context.Context, r *deployment.Run, flag, spec string) (*ovn.PortBinding, deployment.Zone, error) {
 	if spec == "" {
 		return nil, deployment.Zone{SB: r.SB, NB: r.NB}, errNoPort
@@ -46,8 +46,8 @@ func (j *Judged) portAnywhere(ctx context.Context, r *deployment.Run, flag, spec
 	return found[0], zone, nil
 }
 
-// FindPorts finds the ports that a command's argument names: those of the run's own zone, else of the
-// first other that has such a port.
+// FindPorts finds the ports that a command's argument names: those of the run's own zone, else of
+// the first other that has such a port.
 func FindPorts(ctx context.Context, r *deployment.Run, spec string) ([]*ovn.PortBinding, error) {
 	found, _, err := (&Judged{}).portsAnywhere(ctx, r, spec)
 	return found, err

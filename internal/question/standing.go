@@ -143,8 +143,8 @@ func zonesBefore(e *entry, played []*report.Report) map[string][]uint16 {
 	return out
 }
 
-// connectionsOn lists the entries that a packet of the client could have made in zones of a chassis,
-// whatever its source port or ICMP identifier.
+// connectionsOn lists the entries that a packet of the client could have made in zones of a
+// chassis, whatever its source port or ICMP identifier.
 func connectionsOn(ctx context.Context, d *driver.Driver, chassis string, zones []uint16, p packet.Packet) (live []ctstate.Entry, missing []string, err error) {
 	c, err := d.SB.ChassisByName(ctx, chassis)
 	if err != nil {

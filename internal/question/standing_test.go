@@ -84,7 +84,8 @@ func TestConnections(t *testing.T) {
 		t.Errorf("asked for %+v", n.asked)
 	}
 
-	// The zones in which a packet is looked up as it entered count too, those behind a translation do not.
+	// The zones in which a packet is looked up as it entered count too, those behind a translation
+	// do not.
 	tuple := func(src, dst string) *report.Tuple { return &report.Tuple{Src: src, Dst: dst} }
 	played := &report.Report{Packets: []*report.Packet{{Hops: []*report.Hop{{Chassis: "hv1", Segments: []*report.Segment{{CT: []report.CT{
 		{Zone: 8, Tuple: tuple("10.0.0.3", "30.0.0.10")}, {Zone: 8, Tuple: tuple("10.0.0.3", "30.0.0.10")}, {Zone: 9, Tuple: tuple("10.0.0.3", "20.0.0.3")}}}}}}}}}

@@ -15,8 +15,8 @@ import (
 
 // Why answers why the session that the packet begins does not go through. It is played over the
 // live entries, and as if there were none; with AsNew or AsLive only that one. A port or next hop
-// without which no packet can be sent is an answer too, and no error. The caller closes the run. With
-// an error, the answer is what was found before it, or nil where that is nothing.
+// without which no packet can be sent is an answer too, and no error. The caller closes the run.
+// With an error, the answer is what was found before it, or nil where that is nothing.
 func (j *Judged) Why(ctx context.Context, r *deployment.Run) (*report.WhyReport, error) {
 	e, err := j.resolve(ctx, r)
 	in := diagnose.Input{NB: r.NB, SB: r.SB, Of: r.Databases} // of the zone of the port, once that is known
@@ -56,8 +56,8 @@ func (j *Judged) Why(ctx context.Context, r *deployment.Run) (*report.WhyReport,
 	return diagnose.Why(ctx, in), nil
 }
 
-// partialWhy is the answer of what was found before an error, which it returns too; nil where that is
-// nothing.
+// partialWhy is the answer of what was found before an error, which it returns too; nil where that
+// is nothing.
 func partialWhy(ctx context.Context, in diagnose.Input, err error) (*report.WhyReport, error) {
 	if in.Live == nil && in.New == nil {
 		return nil, err

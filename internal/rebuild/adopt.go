@@ -26,8 +26,8 @@ type Adopted struct {
 // notCollected is why the flows of a bridge are not known.
 const notCollected = "the flows of %s are not known: not collected"
 
-// Adopt makes a chassis of a switch on which no daemon acts any more: its tunnels get a way out, and
-// packets that come to what is not known end as unknown, with the reason.
+// Adopt makes a chassis of a switch on which no daemon acts any more: its tunnels get a way out,
+// and packets that come to what is not known end as unknown, with the reason.
 func (r *Room) Adopt(ctx context.Context, h *Host, a Adopted) (*Chassis, error) {
 	fail := func(what string, err error) (*Chassis, error) { return nil, &HostError{h.Hostname, what, err} }
 	c, err := readConf(ctx, a.Switch.DB.Remote)
@@ -53,8 +53,8 @@ func (r *Room) Adopt(ctx context.Context, h *Host, a Adopted) (*Chassis, error) 
 	return b.out, nil
 }
 
-// unsure replaces the actions of a bridge's flows that output to an interface which the host may not
-// have.
+// unsure replaces the actions of a bridge's flows that output to an interface which the host may
+// not have.
 func (b *builder) unsure(ctx context.Context, br *bridge, ifaces map[string]string) error {
 	why := map[string]string{} // by port number
 	for _, p := range br.ports {
@@ -98,7 +98,8 @@ func outputsTo(actions string, why map[string]string) string {
 	}
 }
 
-// Numbered returns the numbers of the interfaces of a switch by name; one that is not open has none.
+// Numbered returns the numbers of the interfaces of a switch by name; one that is not open has
+// none.
 func (s *Switch) Numbered(ctx context.Context) (map[string]int64, error) {
 	db, err := ovsdb.Dial(ctx, ovsdb.Options{Remotes: s.DB.Remote, Database: openVSwitch})
 	if err != nil {

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// bonds makes the same members of a bridge's bonds active as on the host: an active-backup bond takes
-// packets from its active member only. The error says which bond's active member is not known.
+// bonds makes the same members of a bridge's bonds active as on the host: an active-backup bond
+// takes packets from its active member only. The error says which bond's active member is not
+// known.
 func (b *builder) bonds(ctx context.Context, br *bridge) error {
 	macs := map[string]string{} // by interface
 	for _, r := range b.host.Interfaces {

@@ -317,9 +317,9 @@ func (b *builder) blank(ctx context.Context, br *bridge, reason string) error {
 	return err
 }
 
-// refs adds the Geneve options, meters and groups that a bridge's flows need; a packet that comes to a
-// missing group ends as unknown by a flow that is added to the file of flows. The groups are looked at
-// first: they refer to meters and options too.
+// refs adds the Geneve options, meters and groups that a bridge's flows need; a packet that comes
+// to a missing group ends as unknown by a flow that is added to the file of flows. The groups are
+// looked at first: they refer to meters and options too.
 func (b *builder) refs(ctx context.Context, br *bridge, found *Bridge, n *needs, flows string) error {
 	table := n.spare()
 	gs, missing, err := groups(found.Groups, n, table)

@@ -117,8 +117,8 @@ func readConf(ctx context.Context, remote string) (*conf, error) {
 // secretOptions are options of a tunnel that a room's tunnel does not need.
 var secretOptions = []string{"psk", "remote_cert", "remote_name", "certificate", "private_key", "ca_cert"}
 
-// operations returns the transaction that makes the bridges and ports of a database in an empty one.
-// down are interfaces whose BFD session is down.
+// operations returns the transaction that makes the bridges and ports of a database in an empty
+// one. down are interfaces whose BFD session is down.
 func (c *conf) operations(down map[string]bool) []any {
 	var ops []any
 	var bridges []any

@@ -229,9 +229,9 @@ func groups(p *Part, n *needs, table int) (text string, missing []string, err er
 // meterNumber is the beginning of a meter in dump-meters.
 var meterNumber = regexp.MustCompile(`^\s*meter=(\d+) (.*)$`)
 
-// meters returns the meters of a dump, each as an argument of ovs-ofctl add-meter, and the numbers of
-// those missing that flows refer to, which are invented: a meter drops packets by their rate, which
-// no trace knows.
+// meters returns the meters of a dump, each as an argument of ovs-ofctl add-meter, and the numbers
+// of those missing that flows refer to, which are invented: a meter drops packets by their rate,
+// which no trace knows.
 func meters(p *Part, n *needs) (list []string, missing []string, err error) {
 	have := map[string]bool{}
 	if p.There() {

@@ -15,9 +15,9 @@ import (
 // ovnSchemas are the folders in which packages install the schemas of OVN's databases.
 var ovnSchemas = []string{"/usr/share/ovn", "/usr/local/share/ovn", "/usr/share/openvswitch"}
 
-// ListedDB writes a database's file from rows as "ovn-nbctl list" and "ovn-sbctl list" print them, by
-// table, with the schema of this machine: "ovn-nb" or "ovn-sb". Columns and tables that this schema
-// lacks are left out. Rows keep their UUIDs.
+// ListedDB writes a database's file from rows as "ovn-nbctl list" and "ovn-sbctl list" print them,
+// by table, with the schema of this machine: "ovn-nb" or "ovn-sb". Columns and tables that this
+// schema lacks are left out. Rows keep their UUIDs.
 func (r *Room) ListedDB(schema string, tables map[string][]Row) (path string, err error) {
 	var text []byte
 	for _, dir := range ovnSchemas {

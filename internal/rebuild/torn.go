@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// TornDatabase returns why a database's file does not hold all of its records; empty if it does. last
-// is the time in the last record of a standalone database; zero if there is none. A record has a head
-// with its length and hash, "OVSDB JSON LENGTH SHA1" (ovsdb/log.c). A server takes the records before
-// the first bad one, and drops the others.
+// TornDatabase returns why a database's file does not hold all of its records; empty if it does.
+// last is the time in the last record of a standalone database; zero if there is none. A record has
+// a head with its length and hash, "OVSDB JSON LENGTH SHA1" (ovsdb/log.c). A server takes the
+// records before the first bad one, and drops the others.
 func TornDatabase(p *Part) (why string, last time.Time) {
 	in, err := p.Open()
 	if err != nil {
@@ -74,8 +74,8 @@ func readHead(br *bufio.Reader) (string, error) {
 	return string(line), nil
 }
 
-// dateFinder keeps what may be the date of the record that is written to it: it is among the first or
-// the last members.
+// dateFinder keeps what may be the date of the record that is written to it: it is among the first
+// or the last members.
 type dateFinder struct{ head, tail []byte }
 
 // dateRoom is the length of the beginning and of the end that are kept, in bytes.

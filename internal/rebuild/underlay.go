@@ -41,9 +41,9 @@ func (c *conf) tunnels() (out []tunnel) {
 	return out
 }
 
-// underlay makes the tunnels work. On the dummy datapath Open vSwitch itself encapsulates, and needs
-// routes and neighbours. A host with native tunnels has them in its dumps; for another one they are
-// invented, as only the tunnel's header matters.
+// underlay makes the tunnels work. On the dummy datapath Open vSwitch itself encapsulates, and
+// needs routes and neighbours. A host with native tunnels has them in its dumps; for another one
+// they are invented, as only the tunnel's header matters.
 func (b *builder) underlay(ctx context.Context) error {
 	all := b.conf.tunnels()
 	if len(all) == 0 {
@@ -62,8 +62,8 @@ func (b *builder) underlay(ctx context.Context) error {
 }
 
 // locals removes the local addresses of tunnels where this Open vSwitch does not take the addresses
-// of a dummy device as its own (before 3.6): it would find no way for such a tunnel. The route to the
-// far end then chooses the address.
+// of a dummy device as its own (before 3.6): it would find no way for such a tunnel. The route to
+// the far end then chooses the address.
 func (b *builder) locals(ctx context.Context, all []tunnel) error {
 	show, err := b.sw.Appctl(ctx, "ovs/route/show")
 	if err != nil || strings.Contains(show, " local") {
@@ -86,7 +86,8 @@ func (b *builder) locals(ctx context.Context, all []tunnel) error {
 	return b.sw.Vsctl(ctx, args[1:]...)
 }
 
-// invent makes a bridge with the host's tunnel addresses, and routes and neighbours for the far ends.
+// invent makes a bridge with the host's tunnel addresses, and routes and neighbours for the far
+// ends.
 func (b *builder) invent(ctx context.Context, all []tunnel) error {
 	if err := b.sw.Vsctl(ctx, "add-br", UnderlayBridge, "--", "set", "bridge", UnderlayBridge, "fail-mode=standalone",
 		"--", "add-port", UnderlayBridge, UnderlayBridge+"0"); err != nil {
@@ -112,8 +113,8 @@ func (b *builder) invent(ctx context.Context, all []tunnel) error {
 	return b.routes(ctx, routes, nil)
 }
 
-// routes adds routes, by their source addresses: Open vSwitch before 3.6 keeps one address of a dummy
-// device, and chooses a route's source when it is added.
+// routes adds routes, by their source addresses: Open vSwitch before 3.6 keeps one address of a
+// dummy device, and chooses a route's source when it is added.
 func (b *builder) routes(ctx context.Context, routes, own []routed) error {
 	slices.SortStableFunc(routes, func(a, b routed) int { return strings.Compare(a.src, b.src) })
 	set := ""

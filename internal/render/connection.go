@@ -13,8 +13,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// Connections prints connections one at a time, for there may be a million: as text, a line for each
-// and one for each of its legs, or as JSON.
+// Connections prints connections one at a time, for there may be a million: as text, a line for
+// each and one for each of its legs, or as JSON.
 type Connections struct {
 	w     io.Writer
 	opts  Options

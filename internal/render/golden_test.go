@@ -22,7 +22,8 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output in testdata")
 
 // TestGolden prints each report in testdata in the forms that its other sections name: text,
-// summary, doctor, findings, nat, natjson, why, whyjson or json, with options -v, -vv, -q, color or width=N.
+// summary, doctor, findings, nat, natjson, why, whyjson or json, with options -v, -vv, -q, color or
+// width=N.
 func TestGolden(t *testing.T) {
 	for _, file := range testenv.Corpus(t, "testdata/*.txtar") {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {

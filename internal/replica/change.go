@@ -189,8 +189,8 @@ func (r *Replica) replaceNB(ctx context.Context, file string) error {
 	return r.calm(ctx)
 }
 
-// number makes the configuration's number go on from that of the copied Southbound database: chassis
-// that have a higher one would be taken to have caught up already.
+// number makes the configuration's number go on from that of the copied Southbound database:
+// chassis that have a higher one would be taken to have caught up already.
 func (r *Replica) number(ctx context.Context) error {
 	res, err := r.sb.Select(ctx, ovsdb.From("SB_Global", "nb_cfg"))
 	if err != nil || len(res[0]) == 0 {

@@ -65,8 +65,8 @@ type computing struct {
 	places  map[string]ovsdb.UUID // where the ports are, of the database as it was
 }
 
-// start configures a switch as the chassis describes itself, with an interface for each of its bound
-// ports, and starts ovn-controller.
+// start configures a switch as the chassis describes itself, with an interface for each of its
+// bound ports, and starts ovn-controller.
 func (c *computing) start(ctx context.Context, name string) (err error) {
 	rows, err := c.sb.AllChassis(ctx)
 	if err != nil {
@@ -112,8 +112,8 @@ func (c *computing) start(ctx context.Context, name string) (err error) {
 	return c.chassis.control(ctx, c.room)
 }
 
-// published returns the settings of a chassis' ovn-controller that its row shows (chassis_build_other_config in
-// controller/chassis.c). The others are taken to be the defaults.
+// published returns the settings of a chassis' ovn-controller that its row shows
+// (chassis_build_other_config in controller/chassis.c). The others are taken to be the defaults.
 func published(row *ovn.Chassis) map[string]string {
 	set := map[string]string{}
 	for _, m := range []map[string]string{row.ExternalIDs, row.OtherConfig} {

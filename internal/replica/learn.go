@@ -10,9 +10,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
-// Learn lets a router of the copy learn an address, as it does from an answer that OVN gives itself:
-// no packets run in a room. The router and its port are given by their tunnel keys. It returns when the
-// copied ovn-controllers have done what that asks for.
+// Learn lets a router of the copy learn an address, as it does from an answer that OVN gives
+// itself: no packets run in a room. The router and its port are given by their tunnel keys. It
+// returns when the copied ovn-controllers have done what that asks for.
 func (r *Replica) Learn(ctx context.Context, router uint64, by uint32, addr netip.Addr, mac string) error {
 	dp, err := r.sb.DatapathByKey(ctx, int64(router))
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
 )
 
-// Try runs the commands of a change on a copy of the Northbound database that serves nothing else, and
-// returns a *ChangeError for one that ovn-nbctl refuses: before nodes are read and daemons start.
+// Try runs the commands of a change on a copy of the Northbound database that serves nothing else,
+// and returns a *ChangeError for one that ovn-nbctl refuses: before nodes are read and daemons
+// start.
 func Try(ctx context.Context, room *rebuild.Room, nb *ovsdb.DB, c Change) (err error) {
 	if len(c.Run) == 0 {
 		return nil

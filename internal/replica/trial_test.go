@@ -12,8 +12,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
-// A command that depends on rows is refused before anything but the Northbound database was read; the
-// database that was read stays as it is.
+// A command that depends on rows is refused before anything but the Northbound database was read;
+// the database that was read stays as it is.
 func TestTry(t *testing.T) {
 	testenv.Tool(t, "ovn-nbctl")
 	testenv.Tool(t, "ovsdb-server")

@@ -115,9 +115,10 @@ func tcpLabel(flags packet.TCPFlags, reply bool) string {
 	return "ACK"
 }
 
-// answer returns what a host that received p has sent where another end saw the captured packet: the
-// reply to p with that packet's flags, or an ICMP error of its kind about p. asked is the address to
-// which that end had sent p: an error from any other is a router's, and keeps its source.
+// answer returns what a host that received p has sent where another end saw the captured packet:
+// the reply to p with that packet's flags, or an ICMP error of its kind about p. asked is the
+// address to which that end had sent p: an error from any other is a router's, and keeps its
+// source.
 func answer(p, captured packet.Packet, asked netip.Addr) packet.Packet {
 	a := reply(p)
 	a.Length, a.TOS = captured.Length, captured.TOS

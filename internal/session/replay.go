@@ -37,14 +37,14 @@ type heard struct {
 }
 
 // Replay sends the packets of a captured exchange, each over the entries that those before it left.
-// If the capture was taken where the exchange's first packet enters, at start, what that end has sent
-// is sent as captured; what it has received is predicted, by a reply from where the packet before
-// was delivered, and compared by addresses, ports, ICMP type, code and id, and quoted packet. If it
-// was taken where the first packet arrives (Captured.Arrived), the packets that arrive there are
-// compared, and those that are sent there are sent as captured.
+// If the capture was taken where the exchange's first packet enters, at start, what that end has
+// sent is sent as captured; what it has received is predicted, by a reply from where the packet
+// before was delivered, and compared by addresses, ports, ICMP type, code and id, and quoted
+// packet. If it was taken where the first packet arrives (Captured.Arrived), the packets that
+// arrive there are compared, and those that are sent there are sent as captured.
 //
-// An undetermined choice is followed to the first alternative that agrees with the whole capture; if
-// none does, Shown is the one that agrees longest. Opt.Close is not used.
+// An undetermined choice is followed to the first alternative that agrees with the whole capture;
+// if none does, Shown is the one that agrees longest. Opt.Close is not used.
 func Replay(ctx context.Context, s Sender, w driver.World, start driver.Start, exchange []Captured, opt Options) (*Result, error) {
 	r := &replay{run: run{Result: Result{Captured: true, Frames: map[*driver.Trace]int{}}, sender: s, opt: opt, start: start}}
 	r.frames = r.prepare(exchange)
@@ -93,8 +93,8 @@ func (r *replay) play(ctx context.Context, a Alternative, i int, h heard) error 
 	})
 }
 
-// each sends the packet of a frame and calls yield for each of its outcomes, with the alternative as
-// the outcome leaves it.
+// each sends the packet of a frame and calls yield for each of its outcomes, with the alternative
+// as the outcome leaves it.
 func (r *replay) each(ctx context.Context, a Alternative, f Captured, start driver.Start, p packet.Packet,
 	yield func(Alternative, driver.Outcome, *driver.Trace) error) error {
 	direction := "original"
@@ -224,8 +224,8 @@ func (r *replay) receive(ctx context.Context, a Alternative, i int, h heard) err
 	})
 }
 
-// sendBack sends a packet of the end where the capture was taken. Whether the client has received it
-// is only seen by what the client does then.
+// sendBack sends a packet of the end where the capture was taken. Whether the client has received
+// it is only seen by what the client does then.
 func (r *replay) sendBack(ctx context.Context, a Alternative, i int, h heard, start driver.Start) error {
 	f := r.frames[i]
 	return r.each(ctx, a, f, start, f.Packet, func(next Alternative, o driver.Outcome, sent *driver.Trace) error {

@@ -191,8 +191,8 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestReplaySends: each packet is sent over the entries of those before it; a reply has the flags of
-// the captured one and the addresses of the packet that it answers.
+// TestReplaySends: each packet is sent over the entries of those before it; a reply has the flags
+// of the captured one and the addresses of the packet that it answers.
 func TestReplaySends(t *testing.T) {
 	n := &network{}
 	exchange := captured(packet.ProtoTCP, ">syn", "<syn-ack", ">ack", "<error")
@@ -269,8 +269,8 @@ func TestReplayErrors(t *testing.T) {
 	}
 }
 
-// TestReplayAtServer: a capture where the connection arrives is compared there; what is sent there is
-// sent as captured, and is known to arrive only where the client goes on.
+// TestReplayAtServer: a capture where the connection arrives is compared there; what is sent there
+// is sent as captured, and is known to arrive only where the client goes on.
 func TestReplayAtServer(t *testing.T) {
 	for _, c := range []struct {
 		name, words string

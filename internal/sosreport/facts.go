@@ -56,8 +56,8 @@ func (r *reader) versions() (ovs, ovn string) {
 	return found["ovs"], found["ovn"]
 }
 
-// maxSysctls is the longest output of sysctl -a that is read, in bytes: each network device has some
-// 5 kB, which come before the settings of conntrack.
+// maxSysctls is the longest output of sysctl -a that is read, in bytes: each network device has
+// some 5 kB, which come before the settings of conntrack.
 const maxSysctls = 64 << 20
 
 // sysctls returns the settings of conntrack, by name.

@@ -59,8 +59,8 @@ func better(p, q *rebuild.Part) bool {
 }
 
 // flows returns the dump of a bridge's flows with the most of them. Open vSwitch dumps one table
-// after the other: a dump is whole if it has its beginning, and no other dump goes on behind its end.
-// What was installed between two dumps, in an earlier table, makes no difference.
+// after the other: a dump is whole if it has its beginning, and no other dump goes on behind its
+// end. What was installed between two dumps, in an earlier table, makes no difference.
 func (r *reader) flows(bridge string) *rebuild.Part {
 	const cmd = "dump-flows "
 	best, _, all := r.best(flowShape, cmd+bridge, openFlows)

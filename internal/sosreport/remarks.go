@@ -7,8 +7,8 @@ import (
 	"regexp"
 )
 
-// logged is what a program of Open vSwitch has written to its log: sos keeps standard error in the same
-// file, so that on a busy host it stands in the middle of the output, and of its lines.
+// logged is what a program of Open vSwitch has written to its log: sos keeps standard error in the
+// same file, so that on a busy host it stands in the middle of the output, and of its lines.
 var logged = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z\|0\d{4,}\|[^|]{1,60}\|(EMER|ERR|WARN|INFO|DBG)\|`)
 
 // logMark is in every such line; few others have it.

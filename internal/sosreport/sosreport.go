@@ -1,6 +1,6 @@
 // Package sosreport finds in a sosreport what a chassis, or OVN's databases, can be rebuilt from.
-// sos is https://github.com/sosreport/sos: what its plugins collect, and under which names, was read
-// in its release 4.12.
+// sos is https://github.com/sosreport/sos: what its plugins collect, and under which names, was
+// read in its release 4.12.
 package sosreport
 
 import (
@@ -118,11 +118,12 @@ func (r *reader) openvswitch() {
 	h.Sysctls = r.sysctls()
 }
 
-// onlyDump is why a missing route or neighbour is not certain: a dump that was cut at the end of a line
-// looks whole, for it has no end of its own, and nothing else in a report counts its lines.
+// onlyDump is why a missing route or neighbour is not certain: a dump that was cut at the end of a
+// line looks whole, for it has no end of its own, and nothing else in a report counts its lines.
 const onlyDump = "nothing else in the report than ovs/route/show and tnl/arp/show says that there is no route or neighbour"
 
-// firstOf returns the first of several commands' outputs that is there, else the last one's absence.
+// firstOf returns the first of several commands' outputs that is there, else the last one's
+// absence.
 func (r *reader) firstOf(s shape, cmds ...string) *rebuild.Part {
 	var p *rebuild.Part
 	for _, c := range cmds {

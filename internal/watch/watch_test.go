@@ -63,8 +63,8 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// A port that shares its interface gets its own frames: a nested container those with its tag, without it,
-// and a parent those that are no container's.
+// A port that shares its interface gets its own frames: a nested container those with its tag,
+// without it, and a parent those that are no container's.
 func TestOwnFrames(t *testing.T) {
 	macs := make([]byte, 12)
 	frame := func(tag byte) node.CapturedFrame {

@@ -86,7 +86,8 @@ type task struct {
 	ends    map[*driver.Trace]report.WhatIfEnd // those that were made, of packets that do not arrive
 }
 
-// Run compares before and after. run is one of the live deployment, which is only read, or of archives.
+// Run compares before and after. run is one of the live deployment, which is only read, or of
+// archives.
 func Run(ctx context.Context, run *deployment.Run, req Request) (_ *report.WhatIfReport, err error) {
 	if run.NB == nil && run.NoNB != nil {
 		return nil, fmt.Errorf("what-if changes a copy of the Northbound database: %w", run.NoNB)

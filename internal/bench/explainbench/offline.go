@@ -84,8 +84,8 @@ func connections(dir string, n int) (err error) {
 	return os.WriteFile(filepath.Join(dir, "ovs-appctl_dpctl.ct-stats-show_-m_system_ovs-system"), fmt.Appendf(nil, "Connections Stats:\n    Total: %d\n", n), 0o600)
 }
 
-// measured runs a program, and returns its time and its own peak memory, without that of the programs
-// that it starts.
+// measured runs a program, and returns its time and its own peak memory, without that of the
+// programs that it starts.
 func measured(ctx context.Context, tool string, args ...string) (c cost, out string, err error) {
 	cmd := exec.CommandContext(ctx, tool, args...)
 	var stdout, stderr bytes.Buffer

@@ -8,8 +8,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// book has the rows of the Southbound database by what is equal in all islands: the cookies that the
-// flows of another island have in place of island 0's.
+// book has the rows of the Southbound database by what is equal in all islands: the cookies that
+// the flows of another island have in place of island 0's.
 type book struct {
 	flows  map[string][]flow // by stage, priority, match and actions in the names of island 0
 	text   map[uint32]string // the key in flows, by the cookie
@@ -90,8 +90,8 @@ func (b *book) datapaths(i Island) (out [3]string) {
 	return out
 }
 
-// cookie returns the cookie that an island has in the place of one of island 0's; the same one for a
-// cookie of no row.
+// cookie returns the cookie that an island has in the place of one of island 0's; the same one for
+// a cookie of no row.
 func (b *book) cookie(i Island, exchange *strings.Replacer, cookie uint64) uint64 {
 	c := uint32(cookie)
 	if uint64(c) != cookie || i == 0 {

@@ -56,8 +56,8 @@ func anonymous(text string) string {
 	return strings.ReplaceAll(uuid.ReplaceAllString(text, "UUID"), "datapath dummy", "datapath system")
 }
 
-// The fakes of a fleet answer as the real chassis did, under their own names; those that are dead or
-// refuse are named, and hold up nothing else.
+// The fakes of a fleet answer as the real chassis did, under their own names; those that are dead
+// or refuse are named, and hold up nothing else.
 func TestFleet(t *testing.T) {
 	for _, tool := range append([]string{"ovs-vswitchd", "ovs-vsctl", "ovn-controller"}, ovntest.Tools...) {
 		testenv.Tool(t, tool)

@@ -7,8 +7,8 @@ import (
 )
 
 // Islands are equal: what a node of island 0 says becomes what the same node of another one would
-// say by exchanging names, tunnel endpoints, keys and UUIDs. Names and numbers have fixed forms that
-// occur nowhere else, so that this can be done in text.
+// say by exchanging names, tunnel endpoints, keys and UUIDs. Names and numbers have fixed forms
+// that occur nowhere else, so that this can be done in text.
 
 // Island is one of the deployment's equal parts: a router, two switches, and two chassis. Port A
 // (with port C beside it) is on chassis A, port B behind the router on chassis B.

@@ -21,8 +21,8 @@ type Pair struct {
 // underlay is the bridge that tunnels leave by.
 const underlay = "br-wire"
 
-// StartPair starts the real chassis and waits until their flows are complete. Close ends them; their
-// rows in the Southbound database stay.
+// StartPair starts the real chassis and waits until their flows are complete. Close ends them;
+// their rows in the Southbound database stay.
 func StartPair(ctx context.Context, w *World) (_ *Pair, err error) {
 	room, err := rebuild.Open(rebuild.Options{})
 	if err != nil {

@@ -36,7 +36,8 @@ type Recorder struct {
 }
 
 // Stand makes dir a run folder for the ovs-vswitchd of rundir: the pid file, the database's socket
-// and, with Groups, those of the bridges are links to those in rundir, the control socket is the recorder's.
+// and, with Groups, those of the bridges are links to those in rundir, the control socket is the
+// recorder's.
 func (r *Recorder) Stand(ctx context.Context, chassis, rundir, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

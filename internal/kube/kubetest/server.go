@@ -1,5 +1,5 @@
-// Package kubetest is a small Kubernetes API server: pods and nodes that kubectl lists, and commands
-// that kubectl runs in a pod's container, over both protocols that there are for it.
+// Package kubetest is a small Kubernetes API server: pods and nodes that kubectl lists, and
+// commands that kubectl runs in a pod's container, over both protocols that there are for it.
 package kubetest
 
 import (

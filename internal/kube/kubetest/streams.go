@@ -15,7 +15,8 @@ import (
 // runner runs a command on streams and returns its end.
 type runner func(stdin io.Reader, stdout, stderr io.Writer) object
 
-// The channels of v5.channel.k8s.io: the first byte of each message. What is closed is one more byte.
+// The channels of v5.channel.k8s.io: the first byte of each message. What is closed is one more
+// byte.
 const (
 	chStdin = iota
 	chStdout

@@ -174,8 +174,8 @@ func lbTwoGateways(d *draw) Instance {
 	}
 }
 
-// lbHairpin lets a machine ask the VIP that it serves itself on a gateway router, whose answers need
-// the router's own address as source.
+// lbHairpin lets a machine ask the VIP that it serves itself on a gateway router, whose answers
+// need the router's own address as source.
 func lbHairpin(d *draw) Instance {
 	s := d.serviceAt(onGatewayRouter, 1, "tcp", "udp")
 	s.flow.From = s.machines[0]
@@ -216,8 +216,8 @@ func lbAffinityFirst(d *draw) Instance {
 	}
 }
 
-// lbUnansweredVIP takes a load balancer, whose VIP is in the client's own network, off the router that
-// answers for it there.
+// lbUnansweredVIP takes a load balancer, whose VIP is in the client's own network, off the router
+// that answers for it there.
 func lbUnansweredVIP(d *draw) Instance {
 	s := d.serviceAt(onSwitch, 1, "tcp", "udp")
 	s.flow.To = fmt.Sprintf("10.0.0.%d", 100+d.IntN(100))

@@ -86,8 +86,8 @@ func aclReplyDropped(d *draw) Instance {
 	}
 }
 
-// aclStateless turns the rule that lets a protected client out into one that does not track: nothing
-// lets the answers in any more.
+// aclStateless turns the rule that lets a protected client out into one that does not track:
+// nothing lets the answers in any more.
 func aclStateless(d *draw) Instance {
 	f := d.port(Flow{From: one(d, ports["sw1"]...), To: one(d, ports["sw0"]...), Proto: one(d, "tcp", "udp")})
 	name, loose := d.name("closed"), d.name("loose")

@@ -149,11 +149,12 @@ func (r *Runner) predicted(ctx context.Context, c Change) (score WhatIfScore, li
 	return score, lines, errors.Join(err, r.change(cctx, c.Undo, true))
 }
 
-// goOnPause is the time between two packets of a connection: the userspace datapath forgets an answered
-// echo request after 30 s (lib/conntrack-tp.c: ICMP_REPLY).
+// goOnPause is the time between two packets of a connection: the userspace datapath forgets an
+// answered echo request after 30 s (lib/conntrack-tp.c: ICMP_REPLY).
 const goOnPause = 4 * time.Second
 
-// emit sends the next packets of both ends of connections, and does not wait for what becomes of them.
+// emit sends the next packets of both ends of connections, and does not wait for what becomes of
+// them.
 func (r *Runner) emit(talks []*talk) {
 	for _, t := range talks {
 		for _, p := range t.next {

@@ -28,7 +28,8 @@ func TestWhatIfAnswer(t *testing.T) {
 	}
 }
 
-// An answer from archives is the live one if every connection has the same fate, by the same reason.
+// An answer from archives is the live one if every connection has the same fate, by the same
+// reason.
 func TestWhatIfDiffers(t *testing.T) {
 	read := func(text string) (a WhatIfAnswer) {
 		if err := json.Unmarshal([]byte(text), &a); err != nil {

@@ -38,8 +38,8 @@ func bonds(b builder) []probe.Case {
 			}
 		}
 		c.Setup = append(c.Setup, "@forget "+network, "@sleep 1s")
-		// The switch goes before hv1 has its cable again: hv1 would learn its own MAC on that cable from a
-		// frame that the switch still floods, and be unreachable until it sends.
+		// The switch goes before hv1 has its cable again: hv1 would learn its own MAC on that cable
+		// from a frame that the switch still floods, and be unreachable until it sends.
 		c.Cleanup = []string{
 			"@hv1 ovs-vsctl del-port " + bond.Bridge + " bond0", "@hv4 ovs-vsctl del-br br-leaf",
 			"@hv1 ovs-vsctl add-port " + bond.Bridge + " " + bond.Single, "@forget " + network,

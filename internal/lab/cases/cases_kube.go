@@ -6,8 +6,8 @@ import (
 )
 
 // kubernetes returns the cases of lab.Kube. The tool is given the ways to the nodes and nothing
-// else: it begins with the databases of the first node, whichever zone a packet is of. Each hop must
-// be explained by rows of the Northbound database of its own zone.
+// else: it begins with the databases of the first node, whichever zone a packet is of. Each hop
+// must be explained by rows of the Northbound database of its own zone.
 func kubernetes(b builder) []probe.Case {
 	const (
 		pods     = "one zone a node: pods"

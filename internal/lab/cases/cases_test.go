@@ -144,8 +144,8 @@ func TestBondCleanup(t *testing.T) {
 	}
 }
 
-// TestKubeCases checks the cases of one zone a node: their names, packets and clean-up, and that each
-// hop of each prediction must be explained.
+// TestKubeCases checks the cases of one zone a node: their names, packets and clean-up, and that
+// each hop of each prediction must be explained.
 func TestKubeCases(t *testing.T) {
 	topo := lab.Kube(lab.Userspace)
 	if zones := len(topo.Zones) + 1; zones != 3 || topo.Zones[0].On == "" {

@@ -90,8 +90,8 @@ func NATFaults(t *lab.Topology) []NATFault {
 	}
 }
 
-// Healthy returns the cases that neither change the configuration nor need flags: after them nothing
-// is wrong.
+// Healthy returns the cases that neither change the configuration nor need flags: after them
+// nothing is wrong.
 func Healthy(all []probe.Case) []probe.Case {
 	var out []probe.Case
 	for _, c := range all {

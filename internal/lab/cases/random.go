@@ -85,8 +85,9 @@ func apart(a, b probe.Case) bool {
 	return !slices.ContainsFunc(slices.Concat(a.Setup, b.Setup), func(s string) bool { return strings.HasPrefix(s, "@") })
 }
 
-// opens reports whether a packet opens a handshake that can be predicted as a whole. A broadcast does
-// not: of its receivers only machines of the lab would answer, and the bridges' hosts would not.
+// opens reports whether a packet opens a handshake that can be predicted as a whole. A broadcast
+// does not: of its receivers only machines of the lab would answer, and the bridges' hosts would
+// not.
 func opens(p *probe.Packet) bool {
 	if mac, err := net.ParseMAC(p.EthDst); err != nil || mac[0]&1 != 0 {
 		return false

@@ -100,8 +100,8 @@ func cmdInsideCampaign(ctx context.Context, args []string) error {
 	return nil
 }
 
-// campaignKinds returns the kinds that this lab can have and whose names match. It prints those that
-// match and that it cannot have.
+// campaignKinds returns the kinds that this lab can have and whose names match. It prints those
+// that match and that it cannot have.
 func campaignKinds(l *lab.Lab, pattern string) ([]campaign.Kind, error) {
 	re, err := regexp.Compile(pattern)
 	if err != nil {

@@ -73,8 +73,8 @@ func cmdInsideConn(ctx context.Context, args []string) error {
 	return nil
 }
 
-// playTries is how often a connection is tried: on a busy machine an answer may come too late for the
-// probe.
+// playTries is how often a connection is tried: on a busy machine an answer may come too late for
+// the probe.
 const playTries = 3
 
 // play makes the connection, and returns its first packet as it was sent and as it arrived.

@@ -26,8 +26,8 @@ type cutting struct {
 	questions []ovncttrace.Question
 }
 
-// cmdInsideCuts plays connections in the lab, collects it with a script, and cuts the collected files:
-// whatever is missing, an answer must be the live one, or unknown.
+// cmdInsideCuts plays connections in the lab, collects it with a script, and cuts the collected
+// files: whatever is missing, an answer must be the live one, or unknown.
 func cmdInsideCuts(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("inside-cuts", flag.ContinueOnError)
 	places := fs.Int("places", 200, "number of places at which each file is cut")

@@ -35,8 +35,8 @@ func cmdInsideDoctor(ctx context.Context, args []string) error {
 	return zonesDiffer(ctx, l)
 }
 
-// zonesDiffer names a zone on a chassis' bridge that its ovn-controller does not know, which doctor must
-// find there and nowhere else, and no more once it is gone.
+// zonesDiffer names a zone on a chassis' bridge that its ovn-controller does not know, which doctor
+// must find there and nowhere else, and no more once it is gone.
 func zonesDiffer(ctx context.Context, l *lab.Lab) error {
 	hv := l.Topo.Chassis[0].Name
 	const key = "ct-zone-nobody"

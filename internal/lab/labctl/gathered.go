@@ -15,8 +15,8 @@ type gatherer struct {
 	dir    string
 }
 
-// collect returns the path for --bundle. The databases of the zone are the first ones by name. The lab's
-// datapath stands for the kernel's, which a cluster has.
+// collect returns the path for --bundle. The databases of the zone are the first ones by name. The
+// lab's datapath stands for the kernel's, which a cluster has.
 func (g *gatherer) collect(ctx context.Context, zone string) ([]string, error) {
 	if err := os.RemoveAll(g.dir); err != nil {
 		return nil, err

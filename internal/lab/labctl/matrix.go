@@ -106,8 +106,8 @@ func (m *matrixCheck) ask(ctx context.Context) error {
 	return nil
 }
 
-// complete checks that every pair of the zone's VIFs with a common address family was asked for each
-// service, once, and that something else was asked too: the VIPs.
+// complete checks that every pair of the zone's VIFs with a common address family was asked for
+// each service, once, and that something else was asked too: the VIPs.
 func (m *matrixCheck) complete() error {
 	asked := map[[2]string]int{}
 	for _, a := range m.answers {

@@ -24,8 +24,8 @@ type natCheck struct {
 	failed int
 }
 
-// cmdInsideNAT runs the tool's nat: it must be silent after healthy traffic, and find each fault that
-// is made.
+// cmdInsideNAT runs the tool's nat: it must be silent after healthy traffic, and find each fault
+// that is made.
 func cmdInsideNAT(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("nat", flag.ContinueOnError)
 	each := fs.Int("each", 1, "maximum number of healthy cases of a feature; 0: all")
@@ -120,8 +120,8 @@ func (n *natCheck) healthy(ctx context.Context, c probe.Case) {
 	}
 }
 
-// send runs the packets of a case. On a busy machine a packet may take longer than the runner waits:
-// then it runs them again.
+// send runs the packets of a case. On a busy machine a packet may take longer than the runner
+// waits: then it runs them again.
 func (n *natCheck) send(ctx context.Context, c probe.Case) error {
 	var why []string
 	for range 3 {
@@ -230,7 +230,8 @@ func (n *natCheck) mend(ctx context.Context, f *cases.NATFault, found *report.Fi
 	return nil
 }
 
-// unreachable asks with one chassis that cannot be reached: the answer names it, and the status is 3.
+// unreachable asks with one chassis that cannot be reached: the answer names it, and the status is
+// 3.
 func (n *natCheck) unreachable(ctx context.Context) error {
 	answer, status, err := n.nat(ctx, "--node", "hv2=exec:false")
 	if err != nil {

@@ -48,8 +48,9 @@ type nodesCheck struct {
 	want []byte // the answer of an installed tool
 }
 
-// cmdInsideNodes asks one question over chassis where nothing is installed, by --push and by --kube,
-// which must have the answer that an installed tool gives, and over a chassis that does not answer.
+// cmdInsideNodes asks one question over chassis where nothing is installed, by --push and by
+// --kube, which must have the answer that an installed tool gives, and over a chassis that does not
+// answer.
 func cmdInsideNodes(ctx context.Context, args []string) error {
 	l, err := lab.Attach(base(), os.Stderr)
 	if err != nil {

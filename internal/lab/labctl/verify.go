@@ -295,8 +295,8 @@ func (v *verifier) verifyReject(ctx context.Context) error {
 	})
 }
 
-// verifyOutdated answers the question whether to send only after an ACL has been added that drops the
-// packet: the prediction is then out of date.
+// verifyOutdated answers the question whether to send only after an ACL has been added that drops
+// the packet: the prediction is then out of date.
 func (v *verifier) verifyOutdated(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

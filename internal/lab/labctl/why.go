@@ -16,8 +16,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// cmdInsideWhy puts faults into the lab, one after the other; why must name each, and find that what
-// it prints as the mending command mends it.
+// cmdInsideWhy puts faults into the lab, one after the other; why must name each, and find that
+// what it prints as the mending command mends it.
 func cmdInsideWhy(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("why", flag.ContinueOnError)
 	pattern := fs.String("case", "", "faults to put into the lab, by name (regular expression)")

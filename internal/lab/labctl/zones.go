@@ -11,8 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// cmdInsideZones asks the tool's other commands about a connection from one zone to another, in a lab
-// of one zone a node: conn, nat, doctor and why must use the databases of each.
+// cmdInsideZones asks the tool's other commands about a connection from one zone to another, in a
+// lab of one zone a node: conn, nat, doctor and why must use the databases of each.
 func cmdInsideZones(ctx context.Context, _ []string) error {
 	p, err := openProbe(ctx)
 	if err != nil {

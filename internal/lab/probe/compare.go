@@ -161,8 +161,8 @@ func compareAlternative(p *RPkt, a alternative, several bool, real *Reality) (Ou
 // notPredicted ends the description of what was seen in addition to the prediction.
 const notPredicted = "; not predicted"
 
-// goesOn reports whether a packet waits for an answer that OVN itself gives, and is then sent on: the
-// tool says so, and does not follow it.
+// goesOn reports whether a packet waits for an answer that OVN itself gives, and is then sent on:
+// the tool says so, and does not follow it.
 func goesOn(b RBranch) bool {
 	return b.Verdict == "controller" && b.Reason != nil && b.Reason.Where.Answered == "ovn"
 }

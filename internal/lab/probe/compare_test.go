@@ -50,8 +50,8 @@ func TestCompareAgrees(t *testing.T) {
 	}
 }
 
-// TestCompareGoesOn checks that the way of a packet which goes on after OVN's own answer is unknown,
-// and that of others not.
+// TestCompareGoesOn checks that the way of a packet which goes on after OVN's own answer is
+// unknown, and that of others not.
 func TestCompareGoesOn(t *testing.T) {
 	const waits = `{"verdict": "controller", "reason": {"where": {"answered": "ovn"}}, "hops": [], "segments": []}`
 	for _, c := range []struct {

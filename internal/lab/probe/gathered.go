@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// gathered asks the question again from a must-gather, which has no entries, no zones and no flows of
-// bridges but the integration bridge: as it was asked, and as of a new connection. What is determined must be
-// as live, and what is unknown so because it was not collected.
+// gathered asks the question again from a must-gather, which has no entries, no zones and no flows
+// of bridges but the integration bridge: as it was asked, and as of a new connection. What is
+// determined must be as live, and what is unknown so because it was not collected.
 func (r *Runner) gathered(ctx context.Context, live *Prediction, zone, command string, args []string) error {
 	paths, err := r.Gathered(ctx, zone)
 	if err != nil {

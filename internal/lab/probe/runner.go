@@ -24,8 +24,8 @@ type Runner struct {
 	// Archives are from which each question is asked again.
 	Archives []Archive
 
-	// Gathered collects what a must-gather would, likewise. What an answer from it has must be as live,
-	// or unknown.
+	// Gathered collects what a must-gather would, likewise. What an answer from it has must be as
+	// live, or unknown.
 	Gathered func(ctx context.Context, zone string) ([]string, error)
 
 	rec    recorder

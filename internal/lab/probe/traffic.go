@@ -86,9 +86,9 @@ func macOf(t *lab.Topology, name string) string {
 	return v.MAC
 }
 
-// send sends each flow once a period. A new TCP connection has the next source port; where the ports
-// begin depends on the time, so that a connection of an earlier run is not opened again while it
-// closes, which Open vSwitch 3.1's userspace conntrack does not survive (conn_update_state).
+// send sends each flow once a period. A new TCP connection has the next source port; where the
+// ports begin depends on the time, so that a connection of an earlier run is not opened again while
+// it closes, which Open vSwitch 3.1's userspace conntrack does not survive (conn_update_state).
 func (t *Traffic) send(ctx context.Context, flows []Packet) {
 	for n := int(time.Now().UnixNano()/int64(trafficPeriod)) % 1000; ctx.Err() == nil; n++ {
 		for _, p := range flows {

@@ -1,5 +1,5 @@
-// Package cuts cuts and drops the files of collected archives, one at a time, and holds what is then
-// answered against the live answer. It is for tests.
+// Package cuts cuts and drops the files of collected archives, one at a time, and holds what is
+// then answered against the live answer. It is for tests.
 package cuts
 
 import (
@@ -143,8 +143,8 @@ func (c *cutter) file(ctx context.Context, dir, name string) error {
 	return nil
 }
 
-// places draws n places at which a text is cut; all, if it has fewer. Every second one is moved to the
-// end of a line, where a cut is hard to see, and at one in five the beginning is missing.
+// places draws n places at which a text is cut; all, if it has fewer. Every second one is moved to
+// the end of a line, where a cut is hard to see, and at one in five the beginning is missing.
 func places(rnd *rand.Rand, text []byte, n int) []cut {
 	drawn := map[cut]bool{}
 	for i := 0; i < 4*n && len(drawn) < n && len(text) > 0; i++ {

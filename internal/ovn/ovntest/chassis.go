@@ -9,8 +9,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 )
 
-// Chassis serves a Southbound database of chassis with these names, and returns its remote and their
-// UUIDs.
+// Chassis serves a Southbound database of chassis with these names, and returns its remote and
+// their UUIDs.
 func Chassis(t *testing.T, names ...string) (remote string, ids []ovsdb.UUID) {
 	t.Helper()
 	var rows []string

@@ -10,8 +10,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
-// Secured is a Deployment whose Southbound database listens at an ssl: remote too, with certificates
-// of ovs-pki, and restricts the clients there to the role ovn-controller (ovn-architecture(7), RBAC).
+// Secured is a Deployment whose Southbound database listens at an ssl: remote too, with
+// certificates of ovs-pki, and restricts the clients there to the role ovn-controller
+// (ovn-architecture(7), RBAC).
 type Secured struct {
 	*Deployment
 	Remote string // ssl:127.0.0.1:PORT

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Refusing serves the database of a Unix socket, but for the transactions that refused selects: those
-// get a permission error. It returns the remote.
+// Refusing serves the database of a Unix socket, but for the transactions that refused selects:
+// those get a permission error. It returns the remote.
 func Refusing(t testing.TB, remote string, refused func(transaction []byte) bool) string {
 	t.Helper()
 	return Fake(t, func(client net.Conn) {
