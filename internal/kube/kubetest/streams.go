@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -77,6 +78,14 @@ type writer func(p []byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
 
+// begun is a connection whose first bytes http.Server may have read already.
+type begun struct {
+	net.Conn
+	read io.Reader
+}
+
+func (b begun) Read(p []byte) (int, error) { return b.read.Read(p) }
+
 // overSPDY speaks SPDY/3.1 with v4.channel.k8s.io, as kubectl did before, and does where a server
 // refuses the other.
 func overSPDY(w http.ResponseWriter, r *http.Request, stderr bool, run runner) {
@@ -89,7 +98,7 @@ func overSPDY(w http.ResponseWriter, r *http.Request, stderr bool, run runner) {
 		return
 	}
 	_ = buffered.Flush()
-	conn, err := spdystream.NewConnection(raw, true)
+	conn, err := spdystream.NewConnection(begun{raw, buffered.Reader}, true)
 	if err != nil {
 		raw.Close()
 		return
