@@ -61,7 +61,9 @@ func (n *Nodes) Named(c *ovn.Chassis) bool {
 }
 
 // Given reports whether the options give a way to a chassis: an archive of it, a pod, the command
-// for all, or one of its own. Without one, only this machine's chassis is reached.
+// for all, or one of its own. Without one, only this machine's chassis is reached. The command for
+// all is no way to a chassis of another zone of which it lacks the name or address: OVN-IC may know
+// of it only that it is there.
 func (n *Nodes) Given(c *ovn.Chassis) bool {
 	if _, copied := n.rooms[c.Name]; copied {
 		return true
@@ -69,7 +71,8 @@ func (n *Nodes) Given(c *ovn.Chassis) bool {
 	if n.offline != nil {
 		return n.offline.Has(c.Name)
 	}
-	return n.cluster != nil || n.template != "" || n.Named(c)
+	unnamed := strings.Contains(n.template, "{hostname}") && c.Hostname == "" || strings.Contains(n.template, "{ip}") && encapIP(c) == ""
+	return n.cluster != nil || n.template != "" && !(c.IsRemote() && unnamed) || n.Named(c)
 }
 
 // Node reaches a chassis: in its own way, else by the command for all chassis, else as this machine

@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -53,6 +54,11 @@ func TestGivenByNodes(t *testing.T) {
 		near := n.Given(&ovn.Chassis{Name: "near", Hostname: "near.example"})
 		if other := n.Given(&ovn.Chassis{Name: "hv9"}); near != c.near || other != c.other {
 			t.Errorf("%+v: %v, %v", c.opt, near, other)
+		}
+		// One of another zone of which only the name of the chassis is known.
+		remote := &ovn.Chassis{Name: "hv9", OtherConfig: map[string]string{"is-remote": "true"}}
+		if other := n.Given(remote); other != (c.other && !strings.Contains(c.opt.NodeCommand, "{")) {
+			t.Errorf("%+v: %v for one of another zone without a host name", c.opt, other)
 		}
 	}
 }
