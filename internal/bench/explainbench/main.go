@@ -55,7 +55,6 @@ type settings struct {
 	growth  int
 	runs    int
 	offline bool
-	whatIf  bool
 	entries int
 	tool    string
 	hold    bool
@@ -69,7 +68,6 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	fs.IntVar(&s.runs, "runs", 3, "repetitions, of which the best counts")
 	fs.StringVar(&s.tool, "tool", "", "the program to measure; built if empty")
 	fs.BoolVar(&s.offline, "offline", false, "measure a trace from an archive of the chassis instead")
-	fs.BoolVar(&s.whatIf, "what-if", false, "measure a what-if about the chassis instead")
 	fs.IntVar(&s.entries, "entries", 100_000, "connections in the archive")
 	fs.BoolVar(&s.hold, "hold", false, "keep the deployment running until interrupted")
 	if err := fs.Parse(args); err != nil {
@@ -95,12 +93,9 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	}
 	defer d.Stop()
 
-	if s.offline || s.whatIf {
+	if s.offline {
 		if _, err := d.grow(ctx, s.flows); err != nil {
 			return false, err
-		}
-		if s.whatIf {
-			return d.whatIf(ctx, s)
 		}
 		return d.offline(ctx, s)
 	}
