@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/offline"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 )
 
@@ -44,6 +45,8 @@ func TestGivenByNodes(t *testing.T) {
 		near, other bool
 	}{
 		{Options{}, false, false},
+		{Options{OVSRunDir: "/x"}, false, false},
+		{Options{offline: &offline.Deployment{}}, false, false},
 		{Options{NodeCommand: "ssh {hostname}"}, true, true},
 		{Options{NodeCommand: "tls:{ip}:7471"}, true, true},
 		{Options{Kube: "kubectl"}, true, true},

@@ -7,7 +7,6 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/offline"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
@@ -23,28 +22,6 @@ func TestBundleAlone(t *testing.T) {
 		o.Bundles = []string{"sosreport"}
 		if err := o.Check(); err == nil || !strings.Contains(err.Error(), "no part of a live one") {
 			t.Errorf("%s beside --bundle: %v", name, err)
-		}
-	}
-}
-
-// Which chassis of another zone are asked: those to which the options give a way.
-func TestGiven(t *testing.T) {
-	for _, c := range []struct {
-		opt  Options
-		want bool
-	}{
-		{Options{}, false},
-		{Options{OVSRunDir: "/x"}, false},
-		{Options{Kube: "kubectl"}, true},
-		{Options{NodeCommand: "ssh {hostname}"}, true},
-		{Options{Nodes: map[string]string{"hv2": "local"}}, true},
-		{Options{Nodes: map[string]string{"host2": "local"}}, true},
-		{Options{Nodes: map[string]string{"hv3": "local"}}, false},
-		{Options{offline: &offline.Deployment{}}, false},
-	} {
-		r := (&Deployment{opt: c.opt}).Run()
-		if got := r.Reachable(&ovn.Chassis{Name: "hv2", Hostname: "host2"}); got != c.want {
-			t.Errorf("%+v: %t", c.opt, got)
 		}
 	}
 }

@@ -33,7 +33,9 @@ type ChangeKind struct {
 // WhatIfScore counts the results of changes.
 type WhatIfScore struct {
 	Changes, Connections int
-	Right                int // predicted as it was then seen
+	Right                int // predicted as it was then seen, or of Undetermined
+	Undetermined         int // said to depend on a hash of Open vSwitch's, whatever was then seen
+	Unjudged             int // a daemon ended meanwhile
 	Wrong                int // predicted to die, or not determined, and went on; or not compared
 	Missed               int // predicted to go on, and died
 	Died                 int // of all
@@ -88,6 +90,9 @@ func (r *Runner) WhatIf(ctx context.Context, kinds []ChangeKind, changes int, se
 		score.Right += got.Right
 		score.Wrong += got.Wrong
 		score.Missed += got.Missed
+		score.Undetermined += got.Undetermined
+		score.Unjudged += got.Unjudged
+		score.Died += got.Died
 		fmt.Fprintf(r.Out, "whatif: %3d/%d %-18s right %2d wrong %d missed %d, %2d died %5.1f s  %s\n", n+1, changes, kind.Name, got.Right, got.Wrong, got.Missed, got.Died,
 			time.Since(began).Seconds(), c.What)
 		for _, l := range lines {
@@ -299,6 +304,7 @@ func (r *Runner) compareTalks(ctx context.Context, talks []*talk, a *WhatIfAnswe
 		}
 		if len(dead) > 0 {
 			// The entries of that chassis are gone with the daemon.
+			score.Unjudged += len(talks) - i
 			lines = append(lines, fmt.Sprintf("%s and later ones are not judged: %s", t.flow, strings.Join(dead, "; ")))
 			return score, lines, r.Lab.Revive(ctx)
 		}
@@ -318,6 +324,7 @@ func (r *Runner) compareTalks(ctx context.Context, talks []*talk, a *WhatIfAnswe
 		case fate == "unknown" && strings.Contains(text, "an undetermined choice decides"):
 			// What a hash of Open vSwitch's decides cannot be known before: to say so is right.
 			score.Right++
+			score.Undetermined++
 		case died && fate == "goes-on":
 			score.Missed++
 		default:

@@ -65,8 +65,10 @@ func cmdInsideWhatIf(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	fmt.Printf("whatif: %d connections died; of %d it was said that a hash decides, which counts as right; %d are not judged, as a daemon ended\n",
+		score.Died, score.Undetermined, score.Unjudged)
 	fmt.Printf("whatif: changes=%d connections=%d right=%d wrong=%d missed=%d seed=%d\n", score.Changes, score.Connections, score.Right, score.Wrong, score.Missed, w.seed)
-	if score.Wrong+score.Missed > 0 {
+	if score.Wrong+score.Missed > 0 || score.Connections == 0 { // nothing judged is no success
 		return &guest.ExitError{Code: 1}
 	}
 	return nil
