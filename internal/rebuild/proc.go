@@ -25,6 +25,8 @@ type Command struct {
 	Log  string   // file of its standard output and error, in Dir
 	// Ready are files for which Start waits. A socket must also accept connections.
 	Ready []string
+	// Apart gives it an empty network namespace of its own, where the system permits that (apart.go).
+	Apart bool
 }
 
 // Proc is a running process of a room.
@@ -87,19 +89,30 @@ func (r *Room) Start(ctx context.Context, c Command) (*Proc, error) {
 		return nil, err
 	}
 	defer out.Close()
-	p.cmd = exec.Command(path, c.Args...)
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, out, out
-	p.cmd.Env = append(os.Environ(), c.Env...)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if r.make.dies {
-		p.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	command := func(attr syscall.SysProcAttr) *exec.Cmd {
+		cmd := exec.Command(path, c.Args...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
+		cmd.Env = append(os.Environ(), c.Env...)
+		attr.Setpgid = true
+		if r.make.dies {
+			attr.Pdeathsig = syscall.SIGKILL
+		}
+		cmd.SysProcAttr = &attr
+		return cmd
 	}
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
 		return nil, errClosed
 	}
-	r.make.do(func() { err = p.cmd.Start() })
+	r.make.do(func() {
+		for _, attr := range c.namespaces() {
+			p.cmd = command(attr)
+			if err = p.cmd.Start(); err == nil || !c.Apart {
+				return
+			}
+		}
+	})
 	if err == nil {
 		p.PID = p.cmd.Process.Pid
 		r.procs = append(r.procs, p)

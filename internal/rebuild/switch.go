@@ -82,6 +82,7 @@ func (s *Switch) Up(ctx context.Context) error {
 		Args: []string{s.DB.Remote, "--enable-dummy=system", "--disable-system", "--disable-system-route", "--pidfile", "--no-chdir",
 			"-vconsole:warn", "-vsyslog:off", "-vfile:off"},
 		Ready: []string{filepath.Join(s.RunDir, "ovs-vswitchd.pid")},
+		Apart: true,
 	})
 	if err != nil {
 		return err
