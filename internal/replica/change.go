@@ -156,7 +156,7 @@ func (r *Replica) Apply(ctx context.Context, c Change) error {
 		}
 		known.controller.Kill()
 	}
-	return r.Settle(ctx)
+	return r.failover(ctx)
 }
 
 // replaceNB serves another Northbound database in place of the copied one, on the same socket.

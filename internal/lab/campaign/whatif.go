@@ -291,6 +291,9 @@ func (r *Runner) compareTalks(ctx context.Context, talks []*talk, a *WhatIfAnswe
 		score.Wrong++
 		lines = append(lines, "from archives: "+a.offline)
 	}
+	if len(a.Gateways) > 0 {
+		lines = append(lines, fmt.Sprintf("gateways: %+v", a.Gateways))
+	}
 	for i, t := range talks {
 		after, err := r.speak(ctx, t)
 		r.emit(talks[i+1:]) // so that none of them ends meanwhile

@@ -31,7 +31,8 @@ type WhatIfAnswer struct {
 			Text string `json:"text"`
 		} `json:"before"`
 	} `json:"connections"`
-	Warnings []string `json:"warnings"`
+	Gateways []struct{ Port, Before, After string } `json:"gateways"`
+	Warnings []string                               `json:"warnings"`
 
 	offline string // how the answer from archives differs; empty if it does not
 }
