@@ -107,5 +107,6 @@ const (
 	CodeConntrackUnreadable   Code = "conntrack-unreadable"   // a chassis' connections could not be read
 	CodeConntrackCut          Code = "conntrack-cut"          // a chassis has more connections than were to be read
 	CodeCountersUnreadable    Code = "counters-unreadable"    // a chassis' counters could not be read
+	CodeNotCollected          Code = "not-collected"          // an archive lacks something of a chassis
 	CodeUnknown               Code = "unknown"                // the cause could not be determined
 )

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -186,7 +187,7 @@ func (a *app) listConnections(ctx context.Context, c *common, f *connFlags, run 
 		return err
 	}
 	list := publish.Listed(res)
-	list.Warnings = append(append(list.Warnings, run.Warnings()...), run.Driver.Notes()...)
+	list.Warnings = append(append(list.Warnings, run.Warnings()...), driver.Texts(run.Driver.Notes())...)
 	matched, err := a.printConnections(c, f.summary, res, list, z)
 	switch {
 	case err != nil:

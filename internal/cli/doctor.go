@@ -217,6 +217,7 @@ func (f *findings) chassis(ctx context.Context, opt deployment.Options, ns *depl
 		text += checkup.summary()
 	}
 	f.say(report.SeverityInfo, report.CodeChassis, text, "", where)
+	f.rebuilt(info, where)
 	if checkup != nil {
 		f.health(checkup, where)
 	}

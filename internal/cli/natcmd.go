@@ -11,8 +11,10 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/audit"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
@@ -118,6 +120,7 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 	var read []audit.Chassis
 	for _, ch := range res.Chassis {
 		out.unread(ch)
+		out.rebuilt(ch.Info, map[string]string{"chassis": ch.Name})
 		facts := res.FactsOf(ch)
 		if ch.Info != nil && !f.address.IsValid() {
 			facts.Bridge = ch.Info.Bridge
@@ -187,13 +190,25 @@ func (z *zones) isNobodys(ip netip.Addr, res *gather.Result) bool {
 }
 
 // notes reports what archives lack, and the zones whose databases could not be read: their chassis
-// are then named by the own zone's.
-func (f *findings) notes(archives, zones []string) {
+// are then named by the own zone's. What a node warns of is about traces.
+func (f *findings) notes(archives []string, driven []driver.Note) {
 	for _, text := range archives {
 		f.say(report.SeverityInfo, report.CodeFreshnessUnknown, text, "", nil)
 	}
-	for _, text := range zones {
-		f.say(report.SeverityWarning, report.CodeSouthboundUnreachable, text, "", nil)
+	for _, n := range driven {
+		if n.Kind == driver.NoteSouthbound {
+			f.say(report.SeverityWarning, report.CodeSouthboundUnreachable, n.Text, "", nil)
+		}
+	}
+}
+
+// rebuilt reports what was not collected of a chassis that was rebuilt from an archive.
+func (f *findings) rebuilt(info *node.Info, where map[string]string) {
+	if info == nil {
+		return
+	}
+	for _, text := range info.Rebuilt {
+		f.say(report.SeverityInfo, report.CodeNotCollected, text, "", where)
 	}
 }
 

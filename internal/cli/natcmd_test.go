@@ -10,12 +10,14 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // An address is nobody's only if every chassis was read.
@@ -61,7 +63,12 @@ func TestNatNotes(t *testing.T) {
 	if findingsStatus(f) != exitOK || len(f) != 1 {
 		t.Errorf("%+v", f)
 	}
-	if f.notes(nil, []string{"a zone"}); findingsStatus(f) != exitUnreachable {
+	f.rebuilt(&node.Info{Rebuilt: []string{"the defaults are taken"}}, map[string]string{"chassis": "hv1"})
+	f.notes(nil, []driver.Note{{Kind: driver.NoteRebuilt, Chassis: "hv1", Text: "the defaults are taken"}, {Kind: driver.NoteNode, Chassis: "hv1", Text: "a mirror"}})
+	if findingsStatus(f) != exitOK || len(f) != 2 || f[1].Code != report.CodeNotCollected || f[1].Where["chassis"] != "hv1" {
+		t.Errorf("%+v", f)
+	}
+	if f.notes(nil, []driver.Note{{Kind: driver.NoteSouthbound, Text: "a zone"}}); findingsStatus(f) != exitUnreachable {
 		t.Errorf("%+v", f)
 	}
 }

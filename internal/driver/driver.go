@@ -38,7 +38,7 @@ type Driver struct {
 	infos   map[string]*node.Info
 	zones   map[string]*ovn.SB // by chassis
 	remotes map[string]*ovn.SB // by ovn-remote, and by chassis where that is a socket
-	notes   []string
+	notes   []Note
 	fresh   map[string]bool // chassis known to be up to date
 	ahead   prefetches
 }
@@ -67,7 +67,10 @@ func (d *Driver) node(ctx context.Context, name string) (node.Node, *node.Info, 
 		}
 		d.infos[name] = info
 		for _, w := range info.Warnings {
-			d.note(name + ": " + w)
+			d.note(NoteNode, name, w)
+		}
+		for _, w := range info.Rebuilt {
+			d.note(NoteRebuilt, name, w)
 		}
 	}
 	return n, info, nil

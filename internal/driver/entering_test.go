@@ -175,7 +175,7 @@ func testStart(t *testing.T, sb *ovn.SB) {
 	p.EthDst = packet.MAC{2, 7}
 	// A MAC that nobody has is flooded: to all that are on the network, each of which drops it, or
 	// to those with ports of unknown addresses; where the FDB knows better, it is not.
-	if got, err = enter("ln-public", "", p); err != nil || len(got.Also) != 1 || len(d.notes) != 1 || !strings.Contains(d.notes[0], "(hv1, hv2)") {
+	if got, err = enter("ln-public", "", p); err != nil || len(got.Also) != 1 || len(d.notes) != 1 || !strings.Contains(d.notes[0].Text, "(hv1, hv2)") {
 		t.Errorf("%+v %v %q", got, err, d.notes)
 	}
 	d.notes = nil

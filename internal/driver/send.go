@@ -59,7 +59,7 @@ func (d *Driver) Send(ctx context.Context, world World, start Start, p packet.Pa
 		defer cancel()
 	}
 	s.finish(ctx)
-	s.LateWarnings = append(s.LateWarnings, d.notes...)
+	s.LateWarnings = append(s.LateWarnings, Texts(d.notes)...)
 	d.notes = nil
 	return s.Trace, err
 }

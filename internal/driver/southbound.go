@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -58,7 +57,7 @@ func (d *Driver) southbound(ctx context.Context, chassis string) (*ovn.SB, error
 	}
 	sb, err := d.DialSB(ctx, chassis, info.OVNRemote)
 	if err != nil {
-		d.note("chassis " + chassis + " has a Southbound database of its own that cannot be read from here: " + err.Error())
+		d.note(NoteSouthbound, "", "chassis "+chassis+" has a Southbound database of its own that cannot be read from here: "+err.Error())
 		return d.SB, nil
 	}
 	if d.remotes == nil {
@@ -130,16 +129,3 @@ func (d *Driver) Use(sb *ovn.SB, nb *ovn.NB) {
 	}
 	d.SB, d.NB, d.chassis, d.own = sb, nb, nil, nil
 }
-
-// note adds a warning to the report.
-func (d *Driver) note(text string) {
-	for _, n := range d.notes {
-		if n == text {
-			return
-		}
-	}
-	d.notes = append(d.notes, text)
-}
-
-// Notes returns the warnings about what the driver has read.
-func (d *Driver) Notes() []string { return slices.Clone(d.notes) }

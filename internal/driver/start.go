@@ -271,7 +271,7 @@ func (d *Driver) flooded(ctx context.Context, mac packet.MAC, w wire) ([]string,
 		to = "its chassis, none of which has a port of unknown addresses"
 	}
 	if len(names) > 0 {
-		d.note("no port of OVN is known to have " + mac.String() + ": assumed to be flooded by provider network " + w.network + " to " + to + " (" + strings.Join(names, ", ") + ")")
+		d.note(NoteAssumed, "", "no port of OVN is known to have "+mac.String()+": assumed to be flooded by provider network "+w.network+" to "+to+" ("+strings.Join(names, ", ")+")")
 	}
 	return names, nil
 }

@@ -105,7 +105,7 @@ func testSouthbound(t *testing.T, sb *ovn.SB) {
 		t.Error("a database for a node that was not asked")
 	}
 	d.infos["other"] = other.info
-	if ask("other") != sb || len(d.notes) != 1 || !strings.Contains(d.notes[0], "chassis other has a Southbound database of its own") {
+	if ask("other") != sb || len(d.notes) != 1 || !strings.Contains(d.notes[0].Text, "chassis other has a Southbound database of its own") {
 		t.Errorf("notes %q", d.notes)
 	}
 	d.infos["third"], d.infos["fourth"] = other.info, other.info

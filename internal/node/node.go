@@ -96,6 +96,9 @@ type Info struct {
 	Ports     []Port            `json:"ports"`
 	PortCount int               `json:"port_count,omitempty"` // number of Ports where they are left out
 	Warnings  []string          `json:"warnings,omitempty"`
+	// Rebuilt says, of a node that was rebuilt from an archive, what was not collected of it, and what
+	// was taken or invented instead.
+	Rebuilt []string `json:"rebuilt,omitempty"`
 }
 
 // Port is a port of a bridge, from dpif/show and the database.

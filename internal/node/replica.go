@@ -96,7 +96,7 @@ func (r *Replica) describe(info *Info) {
 	info.Kernel = r.Kernel
 	info.OVSVersion = cmp.Or(info.OVSVersion, r.OVS)
 	info.OVNVersion = r.OVN
-	info.Warnings = append(info.Warnings, r.Notes...)
+	info.Rebuilt = r.Notes
 }
 
 // hide removes the look-ups in the invented bridge from a result.
