@@ -37,6 +37,7 @@ type Chassis struct {
 	Shared     map[uint16][]SharedOwner // owners of the zones that have several
 	Count, Max uint64                   // entries of all zones, and the table's limit; 0: unknown
 	Limits     map[uint16]ctstate.ZoneLimit
+	Together   *ctstate.ZoneLimit // of node.Conntrack
 	// Partial is true if entries may be missing: the reading was cut short, or failed.
 	Partial bool
 }

@@ -333,6 +333,25 @@ func TestTables(t *testing.T) {
 	if text := strings.Join(got, ", "); text != "error table-full hv2, error zone-clash hv3, error zone-limit hv3, warning table-full hv1, warning zone-limit hv3" {
 		t.Error(text)
 	}
+	// A limit that zones have together is one finding, without those that have their own.
+	for _, c := range []struct {
+		count uint32
+		want  string
+	}{{8, ""}, {9, "warning zone-limit the zones of hv1 without a limit of their own (a, c, d and 1 more) have 9 of 10 connections together"},
+		{10, "error zone-limit the zones of hv1 without a limit of their own (a, c, d and 1 more) have 10 of 10 connections together"}} {
+		in = input(t, sample())
+		in.Chassis = []Chassis{{Name: "hv1", Zones: map[uint16]string{1: "a", 2: "b", 3: "c", 4: "d", 5: "e"},
+			Limits: map[uint16]ctstate.ZoneLimit{2: {Limit: 10, Count: 1}}, Together: &ctstate.ZoneLimit{Limit: 10, Count: c.count}}}
+		text := ""
+		for _, f := range Audit(in).Findings {
+			if f.Code == report.CodeZoneLimit {
+				text += fmt.Sprint(f.Severity, " ", f.Code, " ", f.Text)
+			}
+		}
+		if text != c.want {
+			t.Errorf("%d: %q", c.count, text)
+		}
+	}
 	in = input(t, sample())
 	in.Inventory.Router("gr0").Options["snat-ct-zone"] = "7"
 	in.Chassis[2].Shared = map[uint16][]SharedOwner{7: {{"gr0_snat", "gr0_snat"}, {"lr0_snat", "lr0_snat"}}}

@@ -38,6 +38,7 @@ func (a *auditor) tables() {
 				a.limit(c, zone)
 			}
 		}
+		a.together(c)
 		for _, zone := range slices.Sorted(maps.Keys(c.Shared)) {
 			if a.meetsZone(c.Name, zone) {
 				a.clash(c, zone, c.Shared[zone])
@@ -59,6 +60,40 @@ func (a *auditor) limit(c *Chassis, zone uint16) {
 	i.Where = map[string]string{"chassis": c.Name, "zone": strconv.Itoa(int(zone)), "zone_name": c.Zones[zone]}
 	i.Text = fmt.Sprintf("zone %d (%s) of %s has %d of %d connections", zone, c.Zones[zone], c.Name, l.Count, l.Limit)
 	i.Mend = []string{fmt.Sprintf("ovs-appctl dpctl/ct-set-limits zone=%d,limit=%d", zone, 2*l.Limit)}
+}
+
+// together checks the limit that zones without a limit of their own have together.
+func (a *auditor) together(c *Chassis) {
+	l := c.Together
+	if l == nil || l.Count < l.Limit && !NearlyFull(uint64(l.Count), uint64(l.Limit)) {
+		return
+	}
+	var met []string
+	for _, zone := range slices.Sorted(maps.Keys(c.Zones)) {
+		if _, own := c.Limits[zone]; !own && a.meetsZone(c.Name, zone) {
+			met = append(met, c.Zones[zone])
+		}
+	}
+	if len(met) == 0 {
+		return
+	}
+	i, _ := a.issue(c.Name, report.CodeZoneLimit)
+	i.Severity, i.Where = report.SeverityWarning, map[string]string{"chassis": c.Name}
+	if l.Count >= l.Limit {
+		i.Severity = report.SeverityError
+	}
+	i.Text = fmt.Sprintf("the zones of %s without a limit of their own (%s) have %d of %d connections together", c.Name, few(met), l.Count, l.Limit)
+	i.evidence("before Open vSwitch 3.5, the default limit of the userspace datapath is one for all of them")
+	i.Mend = []string{fmt.Sprintf("ovs-appctl dpctl/ct-set-limits default=%d", 2*l.Limit)}
+}
+
+// few returns at most three names.
+func few(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 func (a *auditor) clash(c *Chassis, zone uint16, owners []SharedOwner) {

@@ -321,7 +321,7 @@ func (p *partFiles) drop() {
 func pathOf(file string) string {
 	program, _, _ := strings.Cut(file, " ")
 	plugin := map[string]string{"ovs-vsctl": "openvswitch", "ovs-appctl": "openvswitch", "ovs-ofctl": "openvswitch", "uname": "kernel", "sysctl": "kernel",
-		"entries": sosreport.OwnPlugin}[program]
+		"entries": sosreport.OwnPlugin, "expected": sosreport.OwnPlugin, "limits": sosreport.OwnPlugin}[program]
 	switch {
 	case file == node.ConfFile:
 		return "etc/openvswitch/conf.db"

@@ -3,6 +3,8 @@ package ctdpif
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,6 +65,30 @@ func ReadZoneLimit(ctx context.Context, c Caller, dp string, zone uint16) (ctsta
 		return ok && len(l.Zones) == 1
 	}, dp, fmt.Sprintf("zone=%d", zone))
 	return l.Zones[zone], err
+}
+
+// limitsAtOnce is how many zones are asked for in one command.
+const limitsAtOnce = 500
+
+// ReadZoneLimits asks for the limits that apply in zones, and for the numbers of connections counted
+// against them.
+func ReadZoneLimits(ctx context.Context, c Caller, dp string, zones []uint16) (map[uint16]ctstate.ZoneLimit, error) {
+	out := map[uint16]ctstate.ZoneLimit{}
+	for some := range slices.Chunk(zones, limitsAtOnce) {
+		ids := make([]string, len(some))
+		for i, z := range some {
+			ids[i] = strconv.Itoa(int(z))
+		}
+		err := callParse(ctx, c, "dpctl/ct-get-limits", func(text string) bool {
+			l, ok := parseLimits(text)
+			maps.Copy(out, l.Zones)
+			return ok
+		}, dp, "zone="+strings.Join(ids, ","))
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 func callParse(ctx context.Context, c Caller, method string, parse func(string) bool, args ...string) error {

@@ -89,7 +89,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var r Record
 		_ = decodeRecord(b, &r)
-		_, _, _, _ = decodeExpect(b)
+		_, _ = decodeExpect(b)
 		_, _ = decodeZoneLimits(b)
 		for rest := b; len(rest) > 0; {
 			m, next, err := split(rest)

@@ -82,12 +82,22 @@ func (t *Table) dump(ctx context.Context, fam uint8, filter func(*encoder), visi
 	var enc encoder
 	enc.begin(msgCTGet, nlmRequest|nlmDump, s.nextSeq(), fam)
 	filter(&enc)
-	msg := enc.finish()
+	var rec Record
+	return s.dump(ctx, "dump", enc.finish(), func(body []byte) error {
+		if err := decodeRecord(body, &rec); err != nil {
+			return err
+		}
+		return visit(&rec)
+	})
+}
+
+// dump sends a request for a dump and calls each for every answer, without its nfgenmsg. A request
+// that is only acknowledged has no answers.
+func (s *sock) dump(ctx context.Context, op string, msg []byte, each func(body []byte) error) error {
 	want := binary.NativeEndian.Uint32(msg[8:])
 	if err := s.send(ctx, msg); err != nil {
 		return err
 	}
-	var rec Record
 	interrupted := false
 	return s.messages(ctx, func(m message) (done bool, err error) {
 		if m.seq != want {
@@ -96,11 +106,11 @@ func (t *Table) dump(ctx context.Context, fam uint8, filter func(*encoder), visi
 		interrupted = interrupted || m.flags&nlmDumpIntr != 0
 		switch m.typ {
 		case nlmsgError:
-			return false, ackError("dump", m)
+			return true, ackError(op, m)
 		case nlmsgDone:
 			if len(m.body) >= 4 {
 				if n := int32(binary.NativeEndian.Uint32(m.body)); n < 0 {
-					return false, &Error{Op: "dump", Errno: unix.Errno(-n)}
+					return false, &Error{Op: op, Errno: unix.Errno(-n)}
 				}
 			}
 			if interrupted {
@@ -109,12 +119,9 @@ func (t *Table) dump(ctx context.Context, fam uint8, filter func(*encoder), visi
 			return true, nil
 		}
 		if len(m.body) < nfgenHdr {
-			return false, fault("dump", len(m.body), "shorter than nfgenmsg")
+			return false, fault(op, len(m.body), "shorter than nfgenmsg")
 		}
-		if err := decodeRecord(m.body[nfgenHdr:], &rec); err != nil {
-			return false, err
-		}
-		return false, visit(&rec)
+		return false, each(m.body[nfgenHdr:])
 	})
 }
 

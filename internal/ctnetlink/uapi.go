@@ -126,6 +126,8 @@ const (
 const (
 	ctaExpectMaster   = 1
 	ctaExpectTuple    = 2
+	ctaExpectMask     = 3
+	ctaExpectTimeout  = 4
 	ctaExpectHelpName = 6
 	ctaExpectZone     = 7
 	ctaExpectFlags    = 8

@@ -52,6 +52,7 @@ func FillTables(ctx context.Context, nodes Nodes, rows []*ovn.Chassis, facts []a
 		}
 		unknown[i] = h.Unknown
 		facts[i].Count, facts[i].Max, facts[i].Limits = h.Conntrack.Count, h.Conntrack.Max, h.Conntrack.Limits
+		facts[i].Together = h.Conntrack.Together
 	})
 	var out []Unread
 	for i, texts := range unknown {

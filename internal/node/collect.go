@@ -82,6 +82,11 @@ const (
 	// EntriesFile, with a datapath behind it, is the kernel's connections: on each line the zone, a
 	// blank and a ctstate.Entry as JSON.
 	EntriesFile = "entries "
+	// ExpectedFile, likewise, is what these connections expect: the zone and a ctnetlink.Expected.
+	ExpectedFile = "expected "
+	// LimitsFile, likewise, is what dpctl/ct-get-limits says of each zone of OVN: its limit, be it the
+	// default one, and the connections that count against it. It is there if a default limit is set.
+	LimitsFile = "limits "
 )
 
 // collection is one run of Service.Collect.
@@ -195,7 +200,11 @@ func (c *collection) connections(ctx context.Context, dp string) int64 {
 // conntrack hands over the connections of a datapath and its settings.
 func (c *collection) conntrack(ctx context.Context, dp string) {
 	if strings.HasPrefix(dp, "system@") {
-		c.file(EntriesFile+dp, func(w *sink) error { return c.entries(ctx, w) })
+		k := &kernelTable{helped: map[helped]bool{}}
+		c.file(EntriesFile+dp, func(w *sink) error { return c.entries(ctx, w, k) })
+		if k.table != nil {
+			c.file(ExpectedFile+dp, func(w *sink) error { return k.expected(ctx, w) })
+		}
 	} else {
 		t := ctdpif.New(ctdpif.Socket{Path: c.s.ctl.Path}, dp)
 		t.MaxDump = (&TraceRequest{MaxDump: c.req.MaxDump}).maxDump()
@@ -210,18 +219,7 @@ func (c *collection) conntrack(ctx context.Context, dp string) {
 			c.appctl(ctx, method, dp)
 		}
 	}
-	c.appctl(ctx, "dpctl/ct-get-limits", dp)
-}
-
-// entries writes the kernel's table.
-func (c *collection) entries(ctx context.Context, w *sink) error {
-	c.s.mu.Lock()
-	t, err := c.s.kernelTable(ctx)
-	c.s.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return writeEntries(w, t.All(ctx, everyEntry))
+	c.limits(ctx, dp)
 }
 
 // Parts asks the node what there is to collect.

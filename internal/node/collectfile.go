@@ -238,15 +238,21 @@ func writeEntries(w *sink, all iter.Seq2[ctstate.Entry, error]) error {
 		if err != nil {
 			return err
 		}
-		text, err := json.Marshal(&e)
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(w, "%d %s\n", e.Zone, text); err != nil {
+		if err := w.line(e.Zone, &e); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// line writes a zone, and something of it as JSON.
+func (w *sink) line(zone uint16, of any) error {
+	text, err := json.Marshal(of)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%d %s\n", zone, text)
+	return err
 }
 
 // kernel hands over the kernel's release and, where a datapath is the kernel's, its settings.

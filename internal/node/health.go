@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/digitalocean/go-openvswitch/ovsnl"
@@ -64,8 +65,11 @@ type Conntrack struct {
 	// connections that are picked up half way are valid.
 	TCPBeLiberal bool `json:"tcp_be_liberal"`
 	TCPLoose     bool `json:"tcp_loose"`
-	// Limits are the zones of OVN that have a limit of their own.
+	// Limits are the zones of OVN that have a limit, of their own or the default one.
 	Limits map[uint16]ctstate.ZoneLimit `json:"limits,omitempty"`
+	// Together is the default limit of a userspace datapath before Open vSwitch 3.5, and the number of
+	// connections of all zones without a limit of their own, which count together; nil without.
+	Together *ctstate.ZoneLimit `json:"together,omitempty"`
 }
 
 // Health reads the node's counters and settings.
@@ -90,9 +94,9 @@ func (s *Service) Health(ctx context.Context) (*Health, error) {
 			return h, nil
 		}
 		h.Conntrack.Count, h.Conntrack.Max = uint64(set.Conns), uint64(set.MaxConns)
-		for zone, l := range set.Limits.Zones {
-			h.Conntrack.limit(info, zone, l)
-		}
+		h.Conntrack.limits(info, set.Limits, func(zones []uint16) (map[uint16]ctstate.ZoneLimit, error) {
+			return ctdpif.ReadZoneLimits(ctx, s.ctl, info.backerOf(info.Bridge), zones)
+		}, h)
 		return h, nil
 	}
 	ns, err := s.namespace()
@@ -129,6 +133,40 @@ func (s *Service) Health(ctx context.Context) (*Health, error) {
 		c.limit(info, zone, ctstate.ZoneLimit{Limit: l.Limit, Count: l.Count})
 	}
 	return h, nil
+}
+
+// limits adds the limits of OVN's zones; of is asked for those that have the default limit.
+func (c *Conntrack) limits(info *Info, set ctdpif.Limits, of func(zones []uint16) (map[uint16]ctstate.ZoneLimit, error), h *Health) {
+	for zone, l := range set.Zones {
+		c.limit(info, zone, l)
+	}
+	var zones []uint16
+	for zone := range info.Zones {
+		if _, own := set.Zones[zone]; !own {
+			zones = append(zones, zone)
+		}
+	}
+	if set.Default == 0 || len(zones) == 0 {
+		return
+	}
+	slices.Sort(zones)
+	// "conntrack: Use a per zone default limit": before, all these zones have one counter.
+	release, err := ctstate.ParseRelease(info.OVSVersion)
+	together := info.Datapath != "system" && err == nil && !release.AtLeast(3, 5)
+	if together {
+		zones = zones[:1]
+	}
+	limits, err := of(zones)
+	if err != nil {
+		h.unknown("limits of zones", err)
+	}
+	for zone, l := range limits {
+		if together {
+			c.Together = &l
+			return
+		}
+		c.limit(info, zone, l)
+	}
 }
 
 // limit adds the limit of a zone, if it has one and is OVN's.

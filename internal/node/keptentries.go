@@ -72,39 +72,56 @@ const maxEntry = 64 << 10
 // newline is cut, and left out.
 func readEntries(open func() (io.ReadCloser, error), zone *uint16) iter.Seq2[ctstate.Entry, error] {
 	return func(yield func(ctstate.Entry, error) bool) {
+		for id, e := range readLines[ctstate.Entry](open, zone) {
+			if e.err == nil && e.is.Zone != id {
+				e = line[ctstate.Entry]{err: fmt.Errorf("kept entries: one of zone %d has %d in it", id, e.is.Zone)}
+			}
+			if !yield(e.is, e.err) || e.err != nil {
+				return
+			}
+		}
+	}
+}
+
+// line is what a line of a file holds, or why it cannot be read, which ends the file.
+type line[T any] struct {
+	is  T
+	err error
+}
+
+// readLines reads what sink.line has written, of one zone or of all: the zone and the rest.
+func readLines[T any](open func() (io.ReadCloser, error), zone *uint16) iter.Seq2[uint16, line[T]] {
+	return func(yield func(uint16, line[T]) bool) {
 		in, err := open()
 		if err != nil {
-			yield(ctstate.Entry{}, err)
+			yield(0, line[T]{err: err})
 			return
 		}
 		defer in.Close()
 		br := bufio.NewReaderSize(in, maxEntry)
 		for n := 1; ; n++ {
-			line, err := br.ReadSlice('\n')
+			text, err := br.ReadSlice('\n')
 			if err == io.EOF {
 				return
 			}
-			if err != nil {
-				yield(ctstate.Entry{}, fmt.Errorf("kept entries, line %d: %w", n, err))
-				return
+			id := uint64(0)
+			if err == nil {
+				var of []byte
+				of, text, _ = bytes.Cut(text, []byte(" "))
+				id, err = strconv.ParseUint(string(of), 10, 16)
 			}
-			of, text, _ := bytes.Cut(line, []byte(" "))
-			id, err := strconv.ParseUint(string(of), 10, 16)
 			if err == nil && zone != nil && uint16(id) != *zone {
 				continue
 			}
-			var e ctstate.Entry
+			var l line[T]
 			if err == nil {
-				err = json.Unmarshal(text, &e)
-			}
-			if err == nil && e.Zone != uint16(id) {
-				err = fmt.Errorf("zone %d, and %d in the entry", id, e.Zone)
+				err = json.Unmarshal(text, &l.is)
 			}
 			if err != nil {
-				yield(ctstate.Entry{}, fmt.Errorf("kept entries, line %d: %w", n, err))
+				yield(0, line[T]{err: fmt.Errorf("kept entries, line %d: %w", n, err)})
 				return
 			}
-			if !yield(e, nil) {
+			if !yield(uint16(id), l) {
 				return
 			}
 		}

@@ -88,6 +88,50 @@ func TestKeptEntries(t *testing.T) {
 	}
 }
 
+// What was collected of expectations is found with its master, and only in its zone; without a
+// master, or where nothing matches, there is none.
+func TestKeptExpected(t *testing.T) {
+	list := keptSample()
+	text, _ := writeKept(t, list, nil)
+	data := list[0].Orig
+	data.Src, data.Dst = list[0].Orig.Dst, netip.MustParseAddrPort("10.0.0.3:5001")
+	x := ctnetlink.Expected{Master: list[0].Orig, Tuple: data, SrcMask: netip.MustParseAddr("255.255.255.255"), Permanent: true}
+	lone := x
+	lone.Master, lone.Tuple.Dst = data, netip.MustParseAddrPort("10.0.0.3:5002")
+	var out bytes.Buffer
+	c := &collection{yield: func(chunks []Chunk) error {
+		for _, ch := range chunks {
+			out.Write(ch.Data)
+		}
+		return nil
+	}}
+	c.file("expected x", func(w *sink) error { return errors.Join(w.line(8, &x), w.line(9, &x), w.line(8, &lone)) })
+	reads := func(s string) func() (io.ReadCloser, error) {
+		return func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(s)), nil }
+	}
+	table := &keptKernel{of: "hv1", kept: &Kept{Entries: reads(text), Expected: reads(out.String())}, zones: map[uint16]*keptZone{}}
+	p := data
+	p.Src = netip.AddrPortFrom(p.Src.Addr(), 20) // no bit of the port counts
+	got, err := table.Expectation(t.Context(), 8, p)
+	if err != nil || got.Tuple != data || !got.Permanent || got.Master.ID != list[0].ID {
+		t.Errorf("%+v, %v", got, err)
+	}
+	other := p
+	other.Src = netip.MustParseAddrPort("10.0.0.9:20")
+	for zone, tuple := range map[uint16]ctstate.Tuple{80: p, 9: p, 8: other} {
+		if got, err := table.Expectation(t.Context(), zone, tuple); !errors.Is(err, ctstate.ErrNotFound) {
+			t.Errorf("zone %d: %+v, %v", zone, got, err)
+		}
+	}
+	if got, err := table.Expectation(t.Context(), 8, lone.Tuple); !errors.Is(err, ctstate.ErrNotFound) {
+		t.Errorf("of a connection that has ended: %+v, %v", got, err)
+	}
+	table = &keptKernel{of: "hv1", kept: &Kept{Entries: reads(text), Expected: reads("8 {}x\n")}, zones: map[uint16]*keptZone{}}
+	if _, err := table.Expectation(t.Context(), 8, p); err == nil || errors.Is(err, ctstate.ErrNotFound) {
+		t.Errorf("of a file that cannot be read: %v", err)
+	}
+}
+
 // FuzzKeptEntries: whatever a file holds, reading it ends, and what is read is of the asked zone.
 func FuzzKeptEntries(f *testing.F) {
 	f.Add("8 {\"zone\":8}\n")

@@ -11,6 +11,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctlist"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctnetlink"
 )
 
 // keptKernel is the kernel's table as dpctl/dump-conntrack -m has printed it. A zone is read at its
@@ -29,7 +30,8 @@ type keptKernel struct {
 type keptZone struct {
 	*ctstate.MemTable
 	helpers    bool // whether a connection has a helper, by the dump
-	unreadable int  // lines that may be of this zone
+	expected   []ctnetlink.Expected
+	unreadable int // lines that may be of this zone
 }
 
 var (
@@ -54,6 +56,14 @@ func (k *keptKernel) zone(ctx context.Context, id uint16) (*keptZone, error) {
 		default:
 			z.helpers = z.helpers || e.Helper != ""
 			z.Insert(e)
+		}
+	}
+	if k.kept.Expected != nil {
+		for _, x := range readLines[ctnetlink.Expected](k.kept.Expected, &id) {
+			if x.err != nil {
+				return nil, x.err
+			}
+			z.expected = append(z.expected, x.is)
 		}
 	}
 	k.zones[id] = z
@@ -143,12 +153,31 @@ func (k *keptKernel) Expectation(ctx context.Context, zone uint16, t ctstate.Tup
 	z, err := k.zone(ctx, zone)
 	switch {
 	case err != nil:
+	case k.kept.Expected != nil:
+		for i := range z.expected {
+			if x := &z.expected[i]; x.Matches(t) {
+				return z.expects(ctx, zone, x)
+			}
+		}
+		return ctstate.Expectation{}, z.miss(zone, t, ctstate.ErrNotFound)
 	case z.helpers || k.listed.Helpers(zone):
 		err = errKeptExpectations
 	default:
 		return ctstate.Expectation{}, z.miss(zone, t, ctstate.ErrNotFound)
 	}
 	return ctstate.Expectation{}, &ctstate.LookupError{Zone: zone, Tuple: t, Err: err}
+}
+
+// expects returns a kept expectation with its master, which has an entry: what is expected ends
+// with it.
+func (z *keptZone) expects(ctx context.Context, zone uint16, kept *ctnetlink.Expected) (ctstate.Expectation, error) {
+	master, err := z.MemTable.Lookup(ctx, zone, kept.Master)
+	if err != nil {
+		return ctstate.Expectation{}, z.miss(zone, kept.Master, err)
+	}
+	x := kept.In(zone)
+	x.Master = master
+	return x, nil
 }
 
 // lackingKernel is lacking with the look-up by source: another entry with the source may be

@@ -56,9 +56,14 @@ type Kept struct {
 	Listed *ctlist.List
 	// Entries opens the connections in the form of EntriesFile, in the place of Dump; nil without.
 	Entries func() (io.ReadCloser, error)
-	// Asked returns what ovs-vswitchd has answered to a command about the datapath; nil: nothing was
-	// kept.
-	Asked func(method string) (text string, ok bool)
+	// Expected opens what these connections expect in the form of ExpectedFile; nil: it was not
+	// collected.
+	Expected func() (io.ReadCloser, error)
+	// Limits are the limits of zones and their counts, also of those that have the default limit.
+	Limits map[uint16]ctstate.ZoneLimit
+	// Answers are what ovs-vswitchd has answered to commands about the datapath, by method, and Lost
+	// says why an answer that it has given is not known.
+	Answers, Lost map[string]string
 	// Fragments is the text of dpctl/ipf-get-status; empty if unknown.
 	Fragments string
 }
@@ -145,14 +150,6 @@ func (k *Kept) dump() *ctdpif.Recorded {
 	return k.Dump
 }
 
-// asked returns the kept answer to a command.
-func (k *Kept) asked(method string) (string, bool) {
-	if k.Asked == nil {
-		return "", false
-	}
-	return k.Asked(method)
-}
-
 // NotCollectedError reports a look-up that a kept table cannot answer.
 type NotCollectedError struct{ Of, Why string }
 
@@ -184,9 +181,12 @@ type settings struct{ k *Kept }
 
 // Call answers one of the questions of ctdpif.ReadSettings.
 func (c settings) Call(_ context.Context, method string, args ...string) (string, error) {
-	if text, ok := c.k.asked(method); ok {
-		if len(args) > 1 { // of one zone
-			return "", errZoneCount
+	if why := c.k.Lost[method]; why != "" {
+		return "", fmt.Errorf("not collected: %s", why)
+	}
+	if text, ok := c.k.Answers[method]; ok {
+		if len(args) > 1 { // of one zone, under the default limit
+			return c.k.zoneLimit(args[1])
 		}
 		return text, nil
 	}
@@ -208,10 +208,6 @@ func (c settings) Call(_ context.Context, method string, args ...string) (string
 	}
 	return "", errReplica
 }
-
-// errZoneCount reports a zone under the default limit, whose connections only a live datapath
-// counts.
-var errZoneCount = errors.New("not collected: how many connections count against the zone's default limit")
 
 // table is what a kept table can do.
 type table interface {
@@ -268,17 +264,16 @@ func (r *Replica) kernel(dp string) (ctstate.Table, ctstate.Tracker) {
 	set := ctnetlink.SettingsOf(r.Sysctls)
 	model(k, &set)
 	kept := r.kept(dp)
-	if text, ok := kept.asked("dpctl/ct-get-limits"); ok {
-		if l, ok := ctdpif.ParseLimits(text); ok {
-			k.ZoneLimits = l.Zones
-		}
-	}
+	unknown := kept.limits(k)
 	var t table = &keptKernel{of: r.Of, kept: kept, listed: kept.Listed, lacks: kept.Lacks, zones: map[uint16]*keptZone{}}
 	if kept.Held != nil {
 		t = ctstate.NewMemTable(kept.Held...)
 	}
 	if kept.Lacks != "" {
 		t = lackingKernel{lacking{t, r.Of, kept.Lacks}}
+	}
+	if unknown != nil {
+		return t, keptLimits{k, unknown}
 	}
 	return t, k
 }
@@ -293,8 +288,18 @@ func (r *Replica) health(info *Info) (*Health, error) {
 	}
 	c := &h.Conntrack
 	c.Count = uint64(n)
+	set, _ := ctdpif.ParseLimits(k.Answers["dpctl/ct-get-limits"])
+	c.limits(info, set, func(zones []uint16) (map[uint16]ctstate.ZoneLimit, error) {
+		if _, ok := k.Limits[zones[0]]; !ok {
+			return nil, errZoneCount
+		}
+		return k.Limits, nil
+	}, h)
 	if k.Lacks != "" {
 		h.unknown("the connections", &NotCollectedError{r.Of, k.Lacks})
+	}
+	if text := k.Answers["dpctl/ct-get-maxconns"]; text != "" {
+		_, _ = fmt.Sscan(text, &c.Max) // 0, unknown, if it is no number
 	}
 	if info.Datapath == "system" {
 		set := ctnetlink.SettingsOf(r.Sysctls)

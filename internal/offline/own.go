@@ -21,16 +21,23 @@ func own(h *rebuild.Host, dp string, k *node.Kept) {
 		if k.Lacks = p.Lacks(); p.There() {
 			k.Entries = p.Open
 		}
-	}
-	answers := map[string]string{}
-	for _, method := range []string{"dpctl/ct-get-maxconns", "dpctl/ct-get-tcp-seq-chk", "dpctl/ct-get-limits", "dpctl/ipf-get-status"} {
-		if p := h.Asked(method, dp); p.Lacks() == "" {
-			answers[method] = text(p)
+		if p := h.Expected(dp); p.Lacks() == "" {
+			k.Expected = func() (io.ReadCloser, error) { return p.Open() }
 		}
 	}
-	k.Asked = func(method string) (string, bool) {
-		a, ok := answers[method]
-		return a, ok
+	if p := h.Limits(dp); p.Lacks() == "" {
+		k.Limits, _ = node.ParseKeptLimits(text(p)) // without them, the counts are unknown
+	}
+	k.Answers, k.Lost = map[string]string{}, map[string]string{}
+	for _, method := range []string{"dpctl/ct-get-maxconns", "dpctl/ct-get-tcp-seq-chk", "dpctl/ct-get-limits", "dpctl/ipf-get-status"} {
+		p := h.Asked(method, dp)
+		switch {
+		case p == nil: // that machine does not have the command
+		case p.Lacks() != "":
+			k.Lost[method] = p.Lacks()
+		default:
+			k.Answers[method] = text(p)
+		}
 	}
 	if p := h.Asked("dpctl/dump-conntrack-exp", dp); p.Lacks() == "" {
 		if k.Dump == nil {

@@ -120,7 +120,7 @@ func (b *builder) note(format string, args ...any) {
 
 // kernel says what of the kernel's connection tracking is taken to be as usual.
 func (b *builder) kernel() {
-	if b.host.Conntrack != nil {
+	if b.host.Conntrack != nil && b.host.Entries == nil {
 		b.note("limits of conntrack zones and settings of the userspace datapath's connection tracking were not collected: the defaults are taken")
 	}
 	if !slices.ContainsFunc(b.conf.bridges, func(br *bridge) bool { return !br.userland }) {

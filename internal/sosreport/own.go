@@ -53,11 +53,17 @@ func (r *reader) own() {
 	h.OVS, h.OVN, h.Kernel = cmp.Or(o.OVS, h.OVS), cmp.Or(o.OVN, h.OVN), cmp.Or(o.Kernel, h.Kernel)
 	h.Failed = o.Failed
 	h.Entries = func(dp string) *rebuild.Part { return r.part(entryShape, "entries "+dp) }
+	h.Expected = func(dp string) *rebuild.Part { return r.part(entryShape, "expected "+dp) }
+	h.Limits = func(dp string) *rebuild.Part { return r.part(limitShape, "limits "+dp) }
 	h.Asked = func(method, dp string) *rebuild.Part {
+		cmd := "ovs-appctl " + method + " " + dp
+		if _, listed := o.Sizes["sos_commands/openvswitch/"+Mangle(cmd)]; !listed {
+			return nil
+		}
 		shape := anyShape
 		if method == "dpctl/dump-conntrack-exp" {
 			shape = connShape
 		}
-		return r.part(shape, "ovs-appctl "+method+" "+dp)
+		return r.part(shape, cmd)
 	}
 }

@@ -57,6 +57,7 @@ var (
 	connShape  = shape{line: regexp.MustCompile(`^[a-z0-9]+,orig=\(`), bare: true, empty: true}
 	rowShape   = shape{line: regexp.MustCompile(`^_uuid\s*:`), empty: true}
 	entryShape = shape{line: regexp.MustCompile(`^\d+ \{`), bare: true, empty: true}
+	limitShape = shape{line: regexp.MustCompile(`^zone=\d+,`), bare: true, empty: true}
 	anyShape   = shape{}
 	// allShape is that of bridge/dump-flows: it has no header, and shows Open vSwitch's own flows too.
 	allShape = shape{line: regexp.MustCompile(`^(table_id=\d+, )?duration=.* priority=\d{1,5},`), table: regexp.MustCompile(`^table_id=(\d+),`)}
