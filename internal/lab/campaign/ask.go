@@ -43,10 +43,12 @@ type Answer struct {
 	Answered *bool     `json:"answered"`
 	Causes   []Finding `json:"causes"`
 	Findings []Finding `json:"findings"`
+	Warnings []string  `json:"warnings"`
 
 	why    bool
 	status int
 	stderr string
+	took   time.Duration
 }
 
 // toolTimeout bounds one run of the tool, in an emulated guest too.
@@ -56,19 +58,27 @@ const toolTimeout = 3 * time.Minute
 func (r *Runner) ask(ctx context.Context, args []string) (*Answer, error) {
 	z := r.Lab.Topo.Zone("")
 	argv := append([]string{args[0], "-o", "json", "--timeout", toolTimeout.String(), "--sb", z.SB(), "--nb", z.NB()}, r.Lab.Topo.NodeFlags(r.Tool)...)
-	ctx, cancel := context.WithTimeout(ctx, toolTimeout+30*time.Second)
-	defer cancel()
-	run, err := r.Lab.RunTool(ctx, r.Tool, append(argv, args[1:]...)...)
-	a := &Answer{why: args[0] == "why"}
-	if err == nil {
-		a.status, a.stderr = run.Status, run.Stderr
-		if a.why {
-			r.took = append(r.took, run.Took.Seconds())
-		}
-		err = run.JSON(a)
-	}
+	a, err := r.answer(ctx, r.Tool, args[0] == "why", append(argv, args[1:]...))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", strings.Join(args, " "), err)
+	}
+	if a.why {
+		r.took = append(r.took, a.took.Seconds())
+	}
+	return a, nil
+}
+
+// answer runs the tool, or a command that does, and returns what it has printed.
+func (r *Runner) answer(ctx context.Context, command string, why bool, argv []string) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, toolTimeout+30*time.Second)
+	defer cancel()
+	run, err := r.Lab.RunTool(ctx, command, argv...)
+	if err != nil {
+		return nil, err
+	}
+	a := &Answer{why: why, status: run.Status, stderr: run.Stderr, took: run.Took}
+	if err := run.JSON(a); err != nil {
+		return nil, err
 	}
 	return a, nil
 }

@@ -56,6 +56,9 @@ type Ask struct {
 	// Any accepts the finding as any cause that why names; otherwise only the first counts, which
 	// decides.
 	Any bool
+	// Lacks says of a kind of archive (probe.Archive) which part of it that is not collected makes
+	// the fault invisible, as a text that a warning of its answer must contain.
+	Lacks map[string]string
 	// Stays skips the check that the finding is gone after mending.
 	Stays bool
 }

@@ -24,9 +24,13 @@ type Runner struct {
 	// asked of them, and must answer the same; nil: it is not.
 	Archive func(ctx context.Context, zone string) ([]string, error)
 
-	sport int
-	took  []float64 // seconds of each answer of why
-	dirty bool      // the lab's configuration was changed since the last Settle
+	// Archives are the kinds of archives that are also asked about each fault, while it is there.
+	Archives []probe.Archive
+
+	archives Archived
+	sport    int
+	took     []float64 // seconds of each answer of why
+	dirty    bool      // the lab's configuration was changed since the last Settle
 }
 
 // Score counts the results of a campaign.
@@ -35,6 +39,7 @@ type Score struct {
 	Right, Wrong, Missed int
 	False                int     // findings where there was no fault
 	Median               float64 // seconds of an answer of why; 0 if it was not asked
+	Archived             Archived
 }
 
 // Percent returns the share of instances that were named rightly, 0..100.
@@ -62,6 +67,8 @@ func (r *Runner) Run(ctx context.Context, kinds []Kind, faults int, seed uint64)
 	score, used := Score{}, map[string]bool{}
 	if r.Tool != "" {
 		score.False += r.falseAlarms(ctx, rand.New(rand.NewPCG(seed, 0)))
+		d := &draw{rand.New(rand.NewPCG(seed, 0)), r.Lab.Topo, 0}
+		score.False += r.healthyFrom(ctx, [][]string{{"nat"}, d.healthy().why(r.Lab.Topo)})
 	}
 	order := rand.New(rand.NewPCG(seed, 1<<32))
 	var turn []int
@@ -87,7 +94,7 @@ func (r *Runner) Run(ctx context.Context, kinds []Kind, faults int, seed uint64)
 			score.False += r.falseAlarms(ctx, d.Rand)
 		}
 	}
-	score.Kinds = len(used)
+	score.Kinds, score.Archived = len(used), r.archives
 	if slices.Sort(r.took); len(r.took) > 0 {
 		score.Median = r.took[len(r.took)/2]
 	}
@@ -245,11 +252,13 @@ func (s *stage) shows(ctx context.Context) (string, error) {
 // question asks, and returns the worst verdict.
 func (s *stage) question(ctx context.Context, objects [][]string, why *[]string) (Verdict, error) {
 	worst := Right
+	var answers []*Answer
 	for i, ask := range s.in.Asks {
 		a, err := s.ask(ctx, ask.Args)
 		if err != nil {
 			return Wrong, err
 		}
+		answers = append(answers, a)
 		v := judge(a, ask, objects[i])
 		if v != Right {
 			*why = append(*why, fmt.Sprintf("%s: %s: wanted %s of %s", v, strings.Join(ask.Args, " "), strings.Join(ask.Codes, " or "), strings.Join(objects[i], " or ")),
@@ -257,7 +266,7 @@ func (s *stage) question(ctx context.Context, objects [][]string, why *[]string)
 		}
 		worst = max(worst, v)
 	}
-	return worst, nil
+	return worst, s.archived(ctx, answers, objects, why)
 }
 
 // mend mends the fault, also if ctx has ended: the lab and its next faults need it, a paused daemon

@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/campaign"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
 // The limits of a campaign.
@@ -26,6 +28,8 @@ type campaignFlags struct {
 	seed   uint64
 	kinds  string
 	tool   string // "" only injects
+	// archives are the kinds of archives that are also asked; "" none.
+	archives string
 }
 
 func (c *campaignFlags) parse(name string, args []string) error {
@@ -34,6 +38,7 @@ func (c *campaignFlags) parse(name string, args []string) error {
 	fs.Uint64Var(&c.seed, "seed", 1, "seed of what is drawn")
 	fs.StringVar(&c.kinds, "kinds", "", "kinds to draw from (regular expression)")
 	fs.StringVar(&c.tool, "tool", builtTool, "the command to ask; empty: only inject, and check that each fault shows")
+	fs.StringVar(&c.archives, "archives", "", "kinds of archives that are also asked about each fault (regular expression): sosreport, bundle; empty: none")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}
@@ -76,6 +81,19 @@ func cmdInsideCampaign(ctx context.Context, args []string) error {
 	}
 	defer done()
 	r.Tool = c.tool
+	if c.archives != "" && c.tool != "" {
+		re, err := regexp.Compile(c.archives)
+		if err != nil {
+			return err
+		}
+		var remove func()
+		r.Archives, remove = archivesOf(r.Lab, filepath.Join("scripts", "sosdump.sh"), c.tool)
+		defer remove()
+		r.Archives = slices.DeleteFunc(r.Archives, func(x probe.Archive) bool { return !re.MatchString(x.Kind) })
+		if len(r.Archives) == 0 {
+			return fmt.Errorf("no kind of archive %q", c.archives)
+		}
+	}
 	kinds, err := campaignKinds(r.Lab, c.kinds)
 	if err != nil {
 		return err
@@ -92,9 +110,14 @@ func cmdInsideCampaign(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("campaign: kinds=%d instances=%d right=%d wrong=%d missed=%d false=%d median_s=%.2f seed=%d\n",
-		score.Kinds, score.Instances, score.Right, score.Wrong, score.Missed, score.False, score.Median, c.seed)
-	if score.Percent() < campaignBar || score.False > 0 || score.Median > campaignLimit {
+	var archived string
+	if len(r.Archives) > 0 {
+		a := score.Archived
+		archived = fmt.Sprintf(" archives=%d same=%d unknown=%d different=%d", a.Asked, a.Same, a.Unknown, a.Different)
+	}
+	fmt.Printf("campaign: kinds=%d instances=%d right=%d wrong=%d missed=%d false=%d median_s=%.2f seed=%d%s\n",
+		score.Kinds, score.Instances, score.Right, score.Wrong, score.Missed, score.False, score.Median, c.seed, archived)
+	if score.Percent() < campaignBar || score.False > 0 || score.Median > campaignLimit || score.Archived.Different > 0 || len(r.Archives) > 0 && score.Archived.Asked == 0 {
 		return &guest.ExitError{Code: 1}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
 // cmdOffline runs oracle cases that are also predicted from archives.
@@ -30,6 +31,17 @@ type archiver struct {
 	script string
 	dir    string
 	n      int
+}
+
+// archivesOf returns the kinds of archives of a lab that the script and the tool collect, and what
+// removes the files.
+func archivesOf(l *lab.Lab, script, tool string) (all []probe.Archive, remove func()) {
+	a := &archiver{lab: l, script: script, dir: "/run/ctlab-sos"}
+	b := &bundler{lab: l, tool: tool, file: "/run/ctlab-bundle.tar.zst"}
+	return []probe.Archive{{Kind: "sosreport", Collect: a.collect}, {Kind: "bundle", Collect: b.collect}}, func() {
+		os.RemoveAll(a.dir)
+		os.Remove(b.file)
+	}
 }
 
 // openFlows are the versions of OpenFlow in which the dumps are made, in turn: a report may have

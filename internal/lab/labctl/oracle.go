@@ -55,12 +55,11 @@ func cmdCases(ctx context.Context, args []string) error {
 	}
 	r := &probe.Runner{Lab: l, Tool: *tool, Out: os.Stdout, Settle: *settle}
 	if *offline != "" {
-		a := &archiver{lab: l, script: *offline, dir: "/run/ctlab-sos"}
-		defer os.RemoveAll(a.dir)
-		b := &bundler{lab: l, tool: *tool, file: "/run/ctlab-bundle.tar.zst"}
-		defer os.Remove(b.file)
-		r.Archives = []probe.Archive{{Kind: "sosreport", Collect: a.collect}, {Kind: "bundle", Collect: b.collect}}
+		var remove func()
+		r.Archives, remove = archivesOf(l, *offline, *tool)
+		defer remove()
 		if kinds.MatchString("bundle") {
+			b := &bundler{lab: l, tool: *tool, file: "/run/ctlab-bundle.tar.zst"}
 			if err := b.check(ctx); err != nil {
 				return err
 			}

@@ -1,0 +1,187 @@
+package campaign
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
+)
+
+// Archived counts the answers from archives, each compared with the live answer to the same
+// question at the same time.
+type Archived struct{ Asked, Same, Unknown, Different int }
+
+// likeness is how an answer from an archive compares with the live one.
+type likeness int
+
+// The likenesses, the best first.
+const (
+	same      likeness = iota // names the same finding
+	unknown                   // says that it cannot know, and why
+	different                 // names something else, or nothing
+)
+
+// String returns "same", "unknown" or "different".
+func (l likeness) String() string { return [...]string{"same", "unknown", "different"}[l] }
+
+// archived asks the questions again from each kind of archive, which is collected now, and adds to
+// why what was not the same.
+func (s *stage) archived(ctx context.Context, live []*Answer, objects [][]string, why *[]string) error {
+	for _, kind := range s.Archives {
+		paths, err := kind.Collect(ctx, "")
+		if err != nil {
+			return err
+		}
+		for i, ask := range s.in.Asks {
+			a, err := s.from(ctx, paths, ask.Args)
+			if err != nil {
+				return fmt.Errorf("%s: %w", kind.Kind, err)
+			}
+			l, what := compare(live[i], a, ask, objects[i], kind.Kind)
+			s.count(l)
+			if l != same {
+				*why = append(*why, fmt.Sprintf("%s: %s: %s: %s", kind.Kind, l, strings.Join(ask.Args, " "), what))
+			}
+		}
+	}
+	return nil
+}
+
+// count adds one answer.
+func (r *Runner) count(l likeness) {
+	r.archives.Asked++
+	*[]*int{&r.archives.Same, &r.archives.Unknown, &r.archives.Different}[l]++
+}
+
+// from asks the question of archives, in a network without any interface and with no daemon where
+// the tool looks for one: nothing but the archives can answer.
+func (r *Runner) from(ctx context.Context, paths, args []string) (*Answer, error) {
+	argv := []string{"OVS_RUNDIR=/nowhere", "OVN_RUNDIR=/nowhere", "unshare", "-n", r.Tool, args[0], "-o", "json", "--timeout", toolTimeout.String()}
+	for _, p := range paths {
+		argv = append(argv, "--bundle", p)
+	}
+	return r.answer(ctx, "env", args[0] == "why", append(argv, args[1:]...))
+}
+
+// compare compares the answer of a kind of archive with the live one. The text says what is not the
+// same, or why it is unknown.
+func compare(live, from *Answer, ask Ask, objects []string, kind string) (likeness, string) {
+	want := live.named(ask, objects)
+	if len(want) == 0 {
+		return different, "nothing to compare with: the live answer names nothing"
+	}
+	var left []string // what is in the place of the live finding
+	for _, f := range from.decisive(ask) {
+		if slices.ContainsFunc(want, func(w Finding) bool { return f.like(w) }) {
+			if more := beside(live, from); more != "" {
+				return different, "names also " + more
+			}
+			return same, ""
+		}
+		left = append(left, f.String())
+	}
+	if why := from.cannot(ask, kind); why != "" {
+		if more := beside(live, from); more != "" {
+			return different, "is unknown (" + why + "), and names " + more
+		}
+		return unknown, why
+	}
+	return different, fmt.Sprintf("not %s\n            but %s", want[0], told(from))
+}
+
+// decisive returns the findings of which one must be the fault: of why, the first cause, unless any
+// will do; of nat, all.
+func (a *Answer) decisive(ask Ask) []Finding {
+	if !a.why {
+		return a.Findings
+	}
+	if ask.Any {
+		return a.Causes
+	}
+	return a.Causes[:min(len(a.Causes), 1)]
+}
+
+// named returns the decisive findings that name the fault; if none does, all that are decisive.
+func (a *Answer) named(ask Ask, objects []string) []Finding {
+	all := a.decisive(ask)
+	if of := slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return !f.names(ask.Codes, objects) }); len(of) > 0 {
+		return of
+	}
+	return all
+}
+
+// like reports whether two findings say the same of the same object: code, severity, place and
+// Northbound row.
+func (f Finding) like(g Finding) bool {
+	if f.Code != g.Code || f.Severity != g.Severity || !maps.Equal(f.Where, g.Where) || (f.NB == nil) != (g.NB == nil) {
+		return false
+	}
+	return f.NB == nil || f.NB.UUID == g.NB.UUID
+}
+
+// beside returns a serious finding of an archive's answer whose code the live answer has nowhere;
+// empty if there is none.
+func beside(live, from *Answer) string {
+	codes := map[string]bool{"unknown": true}
+	for _, f := range slices.Concat(live.Causes, live.Findings) {
+		codes[f.Code] = true
+	}
+	for _, f := range slices.Concat(from.Causes, from.Findings) {
+		if f.serious() && !codes[f.Code] {
+			return f.String()
+		}
+	}
+	return ""
+}
+
+// cannot returns why the answer does not determine what was asked; empty if it pretends to. Beside
+// an answer that is unknown, it is a warning that says what the kind of fault expects of this kind
+// of archive.
+func (a *Answer) cannot(ask Ask, kind string) string {
+	if text := ask.Lacks[kind]; text != "" {
+		for _, w := range a.Warnings {
+			if strings.Contains(w, text) {
+				return w
+			}
+		}
+	}
+	if !a.why || isTrue(a.Reaches) && isTrue(a.Answered) {
+		return ""
+	}
+	for _, f := range a.Causes {
+		if f.Code == "unknown" && strings.Contains(f.Text+strings.Join(f.Evidence, " "), "not collected") {
+			return f.Text
+		}
+	}
+	return ""
+}
+
+// healthyFrom asks archives about the healthy lab, and returns the number of wrong findings.
+func (r *Runner) healthyFrom(ctx context.Context, questions [][]string) int {
+	n := 0
+	wrong := func(kind probe.Archive, what any) {
+		fmt.Fprintf(r.Out, "campaign: false: %s: %v\n", kind.Kind, what)
+		n++
+	}
+	for _, kind := range r.Archives {
+		paths, err := kind.Collect(ctx, "")
+		if err != nil {
+			wrong(kind, err)
+			continue
+		}
+		for _, args := range questions {
+			a, err := r.from(ctx, paths, args)
+			if err != nil {
+				wrong(kind, err)
+				continue
+			}
+			for _, f := range healthy(a) {
+				wrong(kind, strings.Join(args, " ")+": "+f)
+			}
+		}
+	}
+	return n
+}
