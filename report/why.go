@@ -15,7 +15,7 @@ type WhyReport struct {
 	Path string `json:"path"`
 	// Phases are what decided on the way, in the order in which the packet meets it.
 	Phases []Phase `json:"phases"`
-	// AsNew is the answer for a new connection, if live entries decide otherwise.
+	// AsNew is the answer for a new connection, if live entries decide otherwise, or are not known.
 	AsNew *WhyAsNew `json:"as_new,omitempty"`
 	// Unchecked lists what the answer does not cover: the guests, the physical network.
 	Unchecked []string `json:"unchecked"`
@@ -35,7 +35,8 @@ type WhyQuestion struct {
 	Proto string `json:"proto"` // tcp, udp, icmp, ...
 }
 
-// WhyAsNew is what happens to a new connection, where live entries decide otherwise.
+// WhyAsNew is what happens to a new connection, where live entries decide otherwise, or are not
+// known.
 type WhyAsNew struct {
 	// Reaches says whether the request arrives; null if that is not determined.
 	Reaches *bool `json:"reaches" jsonschema:"nullable"`

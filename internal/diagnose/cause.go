@@ -145,7 +145,7 @@ func (j *judge) causesThere(ctx context.Context, p *report.Packet, b *report.Bra
 		f.Evidence = append(f.Evidence, "nearest: "+n)
 	}
 	out := []report.Finding{f}
-	if nowhere[f.Code] {
+	if nowhere[f.Code] && b.Verdict != engine.Unknown { // else where it goes is not known
 		out = append(j.balanced(ctx, s), out...)
 		out = append(j.misled(ctx, p, b), out...)
 	}

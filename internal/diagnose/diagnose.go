@@ -88,7 +88,11 @@ func Why(ctx context.Context, in Input) *report.WhyReport {
 	}
 	pin := j.pinned()
 	out.AsNew = j.asNew(ctx, pin)
-	out.Causes = append(out.Causes, j.ranked(ctx, r, pin)...)
+	if j.unsettled() {
+		out.Causes = append(out.Causes, j.supposed(ctx)...)
+	} else {
+		out.Causes = append(out.Causes, j.ranked(ctx, r, pin)...)
+	}
 	limited(out)
 	if out.Reaches == nil && len(out.Causes) > 0 && certain(out.Causes[0]) {
 		no := false

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/nbrow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
@@ -44,7 +45,7 @@ func (j *judge) pinned() *pin {
 	}
 	p := r.Packets[0]
 	b := j.followed(r, p)
-	if b == nil {
+	if b == nil || b.Verdict == engine.Unknown { // where it goes is not known
 		return nil
 	}
 	out := &pin{of: r, by: entries(p, b), fresh: ownBranches(j.New.Packets[0])}
@@ -61,15 +62,19 @@ func (j *judge) pinned() *pin {
 
 // asNew is the answer for a new connection.
 func (j *judge) asNew(ctx context.Context, p *pin) *report.WhyAsNew {
-	if p == nil {
+	var how string
+	switch {
+	case j.unsettled():
+		how = "which entries this connection has is not known; one without any "
+	case p != nil:
+		how = fmt.Sprintf("this connection is pinned by the entry in %s%s; a new one ", p.by[0].title(), expires(", which expires in %d s", p.by[0].ct.Entry))
+	default:
 		return nil
 	}
 	out := &report.WhyAsNew{}
 	out.Reaches, out.Answered = j.outcome(j.New)
-	e := p.by[0].ct.Entry
-	how := fmt.Sprintf("this connection is pinned by the entry in %s%s; a new one ", p.by[0].title(), expires(", which expires in %d s", e))
 	var ends []string
-	for _, b := range p.fresh {
+	for _, b := range ownBranches(j.New.Packets[0]) {
 		text := fmt.Sprintf("%s %s", endpoint(b.Header.IPDst, b.Header.L4Dst), strings.TrimSpace("at "+b.End.Port+" on "+b.End.Chassis))
 		if b.End.Port == "" {
 			text = fmt.Sprintf("%s on %s", b.Verdict, b.End.Chassis)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -288,7 +289,11 @@ func (r *Replica) health(info *Info) (*Health, error) {
 	}
 	c := &h.Conntrack
 	c.Count = uint64(n)
-	set, _ := ctdpif.ParseLimits(k.Answers["dpctl/ct-get-limits"])
+	limits, ok := k.Answers["dpctl/ct-get-limits"]
+	if !ok && r.Live == nil {
+		h.unknown("limits of zones", errNotAsked)
+	}
+	set, _ := ctdpif.ParseLimits(limits)
 	c.limits(info, set, func(zones []uint16) (map[uint16]ctstate.ZoneLimit, error) {
 		if _, ok := k.Limits[zones[0]]; !ok {
 			return nil, errZoneCount
@@ -298,18 +303,26 @@ func (r *Replica) health(info *Info) (*Health, error) {
 	if k.Lacks != "" {
 		h.unknown("the connections", &NotCollectedError{r.Of, k.Lacks})
 	}
-	if text := k.Answers["dpctl/ct-get-maxconns"]; text != "" {
-		_, _ = fmt.Sscan(text, &c.Max) // 0, unknown, if it is no number
-	}
-	if info.Datapath == "system" {
+	most, ok := k.Answers["dpctl/ct-get-maxconns"]
+	switch {
+	case info.Datapath == "system":
 		set := ctnetlink.SettingsOf(r.Sysctls)
 		c.Max, c.TCPBeLiberal, c.TCPLoose = set.Max, set.TCPBeLiberal, set.TCPLoose
 		if len(r.Sysctls) == 0 {
 			h.unknown("conntrack settings", errors.New("sysctl -a was not collected: the kernel's defaults are taken"))
 		}
+	case ok:
+		if c.Max, err = strconv.ParseUint(strings.TrimSpace(most), 10, 32); err != nil {
+			h.unknown("the maximum number of connections", err)
+		}
+	case r.Live == nil:
+		h.unknown("the maximum number of connections", errNotAsked)
 	}
 	return h, nil
 }
+
+// errNotAsked reports a setting that is in no archive of another tool.
+var errNotAsked = errors.New("not collected")
 
 // routes answers ovs/route/show with what was kept, and passes on other commands: the rebuilt
 // Open vSwitch does not have every route.

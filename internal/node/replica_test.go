@@ -169,3 +169,27 @@ func TestReplicaHidesInvented(t *testing.T) {
 		t.Errorf("tables %v, ends %+v", tables, l)
 	}
 }
+
+// How full the tables of an archive's machine are is known as far as it has the limits; a default
+// is none.
+func TestReplicaHealth(t *testing.T) {
+	info := &Info{Bridge: "br-int", Datapath: "netdev", Zones: map[uint16]string{7: "sw0-p1"}}
+	kept := &Kept{Held: []ctstate.Entry{{}, {}}}
+	r := &Replica{Of: "hv1", Table: func(string) *Kept { return kept }}
+	h, err := r.health(info)
+	if err != nil || h.Conntrack.Count != 2 || h.Conntrack.Max != 0 || len(h.Conntrack.Limits) != 0 {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	if want := []string{"limits of zones: not collected", "the maximum number of connections: not collected"}; !slices.Equal(h.Unknown, want) {
+		t.Errorf("unknown: %q", h.Unknown)
+	}
+	kept.Answers = map[string]string{"dpctl/ct-get-maxconns": "3\n", "dpctl/ct-get-limits": "default limit=0\nzone=7,limit=1,count=1\nzone=9,limit=1,count=1\n"}
+	h, err = r.health(info)
+	if err != nil || h.Conntrack.Max != 3 || len(h.Unknown) > 0 || len(h.Conntrack.Limits) != 1 || h.Conntrack.Limits[7] != (ctstate.ZoneLimit{Limit: 1, Count: 1}) {
+		t.Errorf("own bundle: %+v, %v", h, err)
+	}
+	kept.Answers, r.Live = nil, info
+	if h, err = r.health(info); err != nil || len(h.Unknown) > 0 {
+		t.Errorf("a copy of a live one: %+v, %v", h, err)
+	}
+}

@@ -125,7 +125,7 @@ func (f Finding) like(g Finding) bool {
 // beside returns a serious finding of an archive's answer whose code the live answer has nowhere;
 // empty if there is none.
 func beside(live, from *Answer) string {
-	codes := map[string]bool{"unknown": true}
+	codes := map[string]bool{"unknown": true, unreadable: true}
 	for _, f := range slices.Concat(live.Causes, live.Findings) {
 		codes[f.Code] = true
 	}
@@ -137,26 +137,41 @@ func beside(live, from *Answer) string {
 	return ""
 }
 
+// unreadable is the code by which nat says that entries may be missing.
+const unreadable = "conntrack-unreadable"
+
 // cannot returns why the answer does not determine what was asked; empty if it pretends to. Beside
-// an answer that is unknown, it is a warning that says what the kind of fault expects of this kind
-// of archive.
+// an answer that is unknown, it is a warning of what the kind of fault expects this kind of archive
+// to lack, and for nat that entries may be missing.
 func (a *Answer) cannot(ask Ask, kind string) string {
+	told := slices.Clone(a.Warnings)
+	for _, f := range a.Findings {
+		told = append(told, f.Text)
+		if f.Code == unreadable {
+			return f.Text
+		}
+	}
 	if text := ask.Lacks[kind]; text != "" {
-		for _, w := range a.Warnings {
+		for _, w := range told {
 			if strings.Contains(w, text) {
 				return w
 			}
 		}
 	}
-	if !a.why || isTrue(a.Reaches) && isTrue(a.Answered) {
+	if isTrue(a.Reaches) && isTrue(a.Answered) {
 		return ""
 	}
 	for _, f := range a.Causes {
-		if f.Code == "unknown" && strings.Contains(f.Text+strings.Join(f.Evidence, " "), "not collected") {
+		if f.uncollected() {
 			return f.Text
 		}
 	}
 	return ""
+}
+
+// uncollected reports whether the finding is that the archive lacks something.
+func (f Finding) uncollected() bool {
+	return f.Code == unreadable || f.Code == "unknown" && strings.Contains(f.Text+strings.Join(f.Evidence, " "), "not collected")
 }
 
 // healthyFrom asks archives about the healthy lab, and returns the number of wrong findings.
@@ -178,8 +193,12 @@ func (r *Runner) healthyFrom(ctx context.Context, questions [][]string) int {
 				wrong(kind, err)
 				continue
 			}
+			lacks := slices.ContainsFunc(slices.Concat(a.Causes, a.Findings), Finding.uncollected)
+			a.Causes, a.Findings = slices.DeleteFunc(a.Causes, Finding.uncollected), slices.DeleteFunc(a.Findings, Finding.uncollected)
 			for _, f := range healthy(a) {
-				wrong(kind, strings.Join(args, " ")+": "+f)
+				if !lacks || len(a.Causes)+len(a.Findings) > 0 {
+					wrong(kind, strings.Join(args, " ")+": "+f)
+				}
 			}
 		}
 	}

@@ -185,7 +185,7 @@ func zoneLimit(d *draw) Instance {
 			return s.Lab.Do(ctx, "@"+at+" ovs-appctl dpctl/ct-del-limits zone="+zone)
 		},
 		Mend: []string{flushAll},
-		Asks: both([]string{"zone-limit"}, f.why(d.topo), f.From, at),
+		Asks: lacking(both([]string{"zone-limit"}, f.why(d.topo), f.From, at), "sosreport", "limits of zones: not collected"),
 	}
 }
 
@@ -254,8 +254,16 @@ func tableFull(d *draw) Instance {
 			return s.storm(f, n+5)
 		},
 		Mend: []string{"@" + at + " ovs-appctl dpctl/ct-set-maxconns 3000000", flushAll},
-		Asks: both([]string{"table-full"}, f.why(d.topo), at),
+		Asks: lacking(both([]string{"table-full"}, f.why(d.topo), at), "sosreport", "the maximum number of connections: not collected"),
 	}
+}
+
+// lacking says of the questions what a kind of archive does not have.
+func lacking(asks []Ask, archive, text string) []Ask {
+	for i := range asks {
+		asks[i].Lacks = map[string]string{archive: text}
+	}
+	return asks
 }
 
 // storm sends n first packets of a flow from different ports. Nobody answers them.
