@@ -69,10 +69,13 @@ oracle: setup build labctl
 
 # Faults are injected in the lab, and the tool must name them; FAULTS=N faults (default: each kind once), drawn by SEED; KIND=name draws
 # from some kinds (a regular expression).
+# ARCHIVES=. also asks archives of each fault, collected while it is there (sosreport, bundle: a regular expression); ARCHIVED=RE of some kinds only.
 FAULTS ?= 0
 KIND ?=
+ARCHIVES ?=
+ARCHIVED ?=
 campaign: setup build labctl
-	@$(ON) $(LABCTL) campaign -faults $(FAULTS) -seed $(SEED) -kinds '$(KIND)'
+	@$(ON) $(LABCTL) campaign -faults $(FAULTS) -seed $(SEED) -kinds '$(KIND)' -archives '$(ARCHIVES)' -archived '$(ARCHIVED)'
 
 # The files of archives of the lab (userspace datapath), each cut at CUTS places drawn by SEED, and dropped: no answer may differ from the live
 # one. FILES=RE chooses files. CT_TRACE_CUTS does the same with the archive of one chassis that the tests of internal/offline make.

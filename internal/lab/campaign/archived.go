@@ -30,6 +30,9 @@ func (l likeness) String() string { return [...]string{"same", "unknown", "diffe
 // archived asks the questions again from each kind of archive, which is collected now, and adds to
 // why what was not the same.
 func (s *stage) archived(ctx context.Context, live []*Answer, objects [][]string, why *[]string) error {
+	if s.Archived != nil && !s.Archived(s.kind) {
+		return nil
+	}
 	for _, kind := range s.Archives {
 		paths, err := kind.Collect(ctx, "")
 		if err != nil {

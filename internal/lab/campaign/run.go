@@ -26,7 +26,10 @@ type Runner struct {
 
 	// Archives are the kinds of archives that are also asked about each fault, while it is there.
 	Archives []probe.Archive
+	// Archived reports whether they are asked about a kind of fault; nil: about all.
+	Archived func(kind string) bool
 
+	kind     string // of the fault that is there
 	archives Archived
 	sport    int
 	took     []float64 // seconds of each answer of why
@@ -81,6 +84,7 @@ func (r *Runner) Run(ctx context.Context, kinds []Kind, faults int, seed uint64)
 		}
 		k := kinds[turn[0]]
 		turn, used[k.Name] = turn[1:], true
+		r.kind = k.Name
 		d := &draw{rand.New(rand.NewPCG(seed, uint64(n)+1)), r.Lab.Topo, n}
 		began := time.Now()
 		verdict, why := r.instance(ctx, k.Draw(d))

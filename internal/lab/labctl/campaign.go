@@ -30,6 +30,7 @@ type campaignFlags struct {
 	tool   string // "" only injects
 	// archives are the kinds of archives that are also asked; "" none.
 	archives string
+	archived string // the kinds of faults about which they are asked
 }
 
 func (c *campaignFlags) parse(name string, args []string) error {
@@ -39,6 +40,7 @@ func (c *campaignFlags) parse(name string, args []string) error {
 	fs.StringVar(&c.kinds, "kinds", "", "kinds to draw from (regular expression)")
 	fs.StringVar(&c.tool, "tool", builtTool, "the command to ask; empty: only inject, and check that each fault shows")
 	fs.StringVar(&c.archives, "archives", "", "kinds of archives that are also asked about each fault (regular expression): sosreport, bundle; empty: none")
+	fs.StringVar(&c.archived, "archived", "", "kinds of faults about which archives are asked (regular expression); empty: all")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}
@@ -86,6 +88,11 @@ func cmdInsideCampaign(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
+		of, err := regexp.Compile(c.archived)
+		if err != nil {
+			return err
+		}
+		r.Archived = of.MatchString
 		var remove func()
 		r.Archives, remove = archivesOf(r.Lab, filepath.Join("scripts", "sosdump.sh"), c.tool)
 		defer remove()
