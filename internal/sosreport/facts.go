@@ -1,8 +1,11 @@
 package sosreport
 
 import (
+	"bytes"
+	"io"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -76,17 +79,33 @@ const cleanMAC = "53:4f:53:"
 
 // cleaned returns an error if sos clean has changed the report.
 func (r *reader) cleaned() error {
-	for base, files := range r.index.base {
-		if !strings.HasPrefix(base, "ovs-vsctl_") && !strings.HasPrefix(base, "ip_") && !strings.HasPrefix(base, "ovs-ofctl_show_") {
-			continue
+	var files []string
+	for base, of := range r.index.base {
+		if strings.HasPrefix(base, "ovs-vsctl_") || strings.HasPrefix(base, "ip_") || strings.HasPrefix(base, "ovs-ofctl_show_") {
+			files = append(files, of...)
 		}
-		for _, f := range files {
-			for _, l := range r.lines(f, 4<<20) {
-				if strings.Contains(l, cleanMAC) {
-					return &CleanedError{From: r.tree.From, In: f}
-				}
-			}
+	}
+	for _, n := range r.tree.Names() { // the host of the databases may have nothing else
+		if base := path.Base(n); base == "conf.db" || base == "ovnnb_db.db" || base == "ovnsb_db.db" {
+			files = append(files, n)
+		}
+	}
+	slices.Sort(files)
+	for _, f := range files {
+		if r.has(f, cleanMAC) {
+			return &CleanedError{From: r.tree.From, In: f}
 		}
 	}
 	return nil
+}
+
+// has reports whether a text is in the first 4 MB of a file. A database may be one line.
+func (r *reader) has(name, text string) bool {
+	f, err := r.tree.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 4<<20))
+	return err == nil && bytes.Contains(b, []byte(text))
 }

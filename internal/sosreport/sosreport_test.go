@@ -166,6 +166,10 @@ func TestRefused(t *testing.T) {
 	if !errors.As(err, &cleaned) {
 		t.Errorf("a cleaned report: %v", err)
 	}
+	one := strings.Repeat("x", 100_000) + `"mac":"53:4f:53:00:00:01"`
+	if _, err = (Reader{}).Read(report(t, map[string]string{ovs + "x": "", "var/lib/ovn/ovnsb_db.db": one})); !errors.As(err, &cleaned) {
+		t.Errorf("a cleaned database: %v", err)
+	}
 	if _, err := (Reader{}).Read(report(t, map[string]string{"etc/openvswitch/conf.db": "-> /nowhere", ovs + "x": ""})); err == nil {
 		t.Error("a report without a database is read")
 	}
