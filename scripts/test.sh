@@ -44,7 +44,9 @@ step "library in the lab" "${userspace[@]}" bin/labctl exec env OVS_RUNDIR=/run/
 step "ways to the nodes in the lab" "${userspace[@]}" bin/labctl nodes
 step "capture and verify in the lab" "${userspace[@]}" bin/labctl verify
 step "examples of docs/debugging.md" "${userspace[@]}" bin/labctl debugging
-step "campaign of faults on the userspace datapath" "${userspace[@]}" bin/labctl campaign
+# A dozen kinds of different nature are also asked from sosreports; make campaign ARCHIVES=. asks all, from each kind of archive.
+archived='^(acl-drop-egress|port-unbound|interface-missing|no-bridge-mapping|next-hop-unresolved|stale-mac-binding|lb-no-backend|stale-snat|table-full|zone-clash|flow-not-installed|stale-controller|qos-rate)$'
+step "campaign of faults on the userspace datapath" "${userspace[@]}" bin/labctl campaign -archives sosreport -archived "$archived"
 # Faults are put into the lab; why names each, and its commands mend them.
 step "why in the lab" "${userspace[@]}" bin/labctl why
 # Two changes under live connections, which must die or go on as predicted.

@@ -2,7 +2,13 @@ package campaign
 
 import (
 	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"strings"
 	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 )
 
 // An answer from an archive names what the live one names, says why it cannot, or is different.
@@ -56,6 +62,28 @@ func TestCompare(t *testing.T) {
 		}
 		if got, why := compare(answer(c.live), answer(c.from), c.ask, c.ask.Objects, "sosreport"); got != c.want {
 			t.Errorf("%s: %v (%s), want %v", c.name, got, why, c.want)
+		}
+	}
+}
+
+// docs/offline.md says of each code that a kind expects whether an archive has it.
+func TestOfflineCodes(t *testing.T) {
+	b, err := os.ReadFile("../../../docs/offline.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(b), "\n## What `why` names")
+	text, _, _ = strings.Cut(text, "\n## ")
+	for _, k := range All() {
+		for _, ask := range k.Draw(&draw{rand.New(rand.NewPCG(1, 1)), lab.Base(), 7}).Asks {
+			for _, code := range ask.Codes {
+				if !strings.Contains(text, "`"+code+"`") {
+					t.Errorf("docs/offline.md does not say whether archives show %s (%s)", code, k.Name)
+				}
+				if lacks := ask.Lacks["sosreport"]; lacks != "" && !regexp.MustCompile("(?m)^\\| never \\|.*`"+code+"`").MatchString(text) {
+					t.Errorf("docs/offline.md does not say that sosreports never show %s: %s", code, lacks)
+				}
+			}
 		}
 	}
 }
