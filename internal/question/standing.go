@@ -1,6 +1,7 @@
 package question
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -170,6 +171,10 @@ func connectionsOn(ctx context.Context, d *driver.Driver, chassis string, zones 
 	if err != nil {
 		return nil, nil, err
 	}
+	// A table has no order of its own: the same entries are to make the same answer.
+	slices.SortStableFunc(live, func(a, b ctstate.Entry) int {
+		return cmp.Or(a.Orig.Src.Compare(b.Orig.Src), cmp.Compare(a.Orig.ICMPID, b.Orig.ICMPID), cmp.Compare(a.Zone, b.Zone))
+	})
 	return live, unlisted(chassis, res), nil
 }
 
@@ -205,6 +210,9 @@ func lacks(r *node.ListResult) string {
 	}
 	if r.Unreadable > 0 {
 		why = append(why, fmt.Sprintf("%d of its entries could not be read", r.Unreadable))
+	}
+	if r.Lacks != "" {
+		why = append(why, "not collected: "+r.Lacks)
 	}
 	return strings.Join(why, "; ")
 }

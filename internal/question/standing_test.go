@@ -105,10 +105,27 @@ func TestConnections(t *testing.T) {
 	}
 	e.packet = was
 
-	n.found = node.ListResult{Count: 1000, Cut: true, Changed: true, Unreadable: 2}
+	// The order of the table is not that of the answer.
+	want := []uint16{2, 4, 9}
+	for _, order := range [][]string{{"10.0.0.3:9", "10.0.0.3:2", "10.0.0.3:4"}, {"10.0.0.3:4", "10.0.0.3:9", "10.0.0.3:2"}} {
+		n.list = nil
+		for _, src := range order {
+			n.list = append(n.list, entryOf(6, src, "30.0.0.10:80"))
+		}
+		got, _, err := connections(t.Context(), d, e)
+		var ports []uint16
+		for _, c := range got {
+			ports = append(ports, c.Orig.Src.Port())
+		}
+		if err != nil || !slices.Equal(ports, want) {
+			t.Errorf("in the order %v: %v, want %v, %v", order, ports, want, err)
+		}
+	}
+
+	n.found = node.ListResult{Count: 1000, Cut: true, Changed: true, Unreadable: 2, Lacks: "its end"}
 	_, missing, err = connections(t.Context(), d, e)
 	if want := "a live connection of the client may have been missed on hv1: it has more than the 1000 that were read; its table changed while it was read; " +
-		"2 of its entries could not be read"; err != nil || !slices.Equal(missing, []string{want}) {
+		"2 of its entries could not be read; not collected: its end"; err != nil || !slices.Equal(missing, []string{want}) {
 		t.Errorf("missing %q, want %q, %v", missing, want, err)
 	}
 	n.err = errors.New("the table cannot be read")

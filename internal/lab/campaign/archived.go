@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/probe"
 )
 
@@ -28,29 +30,58 @@ const (
 func (l likeness) String() string { return [...]string{"same", "unknown", "different"}[l] }
 
 // archived asks the questions again from each kind of archive, which is collected now, and adds to
-// why what was not the same.
+// why what was not the same as live, before or after. An answer is not counted if the fault has
+// gone meanwhile, as an entry may, which the live answer then shows.
 func (s *stage) archived(ctx context.Context, live []*Answer, objects [][]string, why *[]string) error {
 	if s.Archived != nil && !s.Archived(s.kind) {
 		return nil
 	}
-	for _, kind := range s.Archives {
-		paths, err := kind.Collect(ctx, "")
-		if err != nil {
-			return err
-		}
+	paths, err := s.collect(ctx)
+	if err != nil {
+		return err
+	}
+	for n, kind := range s.Archives {
 		for i, ask := range s.in.Asks {
-			a, err := s.from(ctx, paths, ask.Args)
+			a, err := s.from(ctx, paths[n], ask.Args)
 			if err != nil {
 				return fmt.Errorf("%s: %w", kind.Kind, err)
 			}
 			l, what := compare(live[i], a, ask, objects[i], kind.Kind)
-			s.count(l)
+			gone := false
+			if l == different { // the live answer may have changed by the time the archive was made
+				now, err := s.ask(ctx, ask.Args)
+				if err != nil {
+					return err
+				}
+				if gone = judge(live[i], ask, objects[i]) == Right && judge(now, ask, objects[i]) != Right; !gone {
+					l, what = compare(now, a, ask, objects[i], kind.Kind)
+				}
+			}
+			verdict := l.String()
+			if gone {
+				verdict = "not counted, as the fault has gone meanwhile"
+			} else {
+				s.count(l)
+			}
 			if l != same {
-				*why = append(*why, fmt.Sprintf("%s: %s: %s: %s", kind.Kind, l, strings.Join(ask.Args, " "), what))
+				*why = append(*why, fmt.Sprintf("%s: %s: %s: %s", kind.Kind, verdict, strings.Join(ask.Args, " "), what))
 			}
 		}
 	}
 	return nil
+}
+
+// collect collects every kind of archive at once, and returns the paths of each.
+func (r *Runner) collect(ctx context.Context) ([][]string, error) {
+	paths := make([][]string, len(r.Archives))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, kind := range r.Archives {
+		g.Go(func() (err error) {
+			paths[i], err = kind.Collect(ctx, "")
+			return err
+		})
+	}
+	return paths, g.Wait()
 }
 
 // count adds one answer.
@@ -184,14 +215,14 @@ func (r *Runner) healthyFrom(ctx context.Context, questions [][]string) int {
 		fmt.Fprintf(r.Out, "campaign: false: %s: %v\n", kind.Kind, what)
 		n++
 	}
-	for _, kind := range r.Archives {
-		paths, err := kind.Collect(ctx, "")
-		if err != nil {
-			wrong(kind, err)
-			continue
-		}
+	paths, err := r.collect(ctx)
+	if err != nil {
+		fmt.Fprintf(r.Out, "campaign: false: %v\n", err)
+		return 1
+	}
+	for i, kind := range r.Archives {
 		for _, args := range questions {
-			a, err := r.from(ctx, paths, args)
+			a, err := r.from(ctx, paths[i], args)
 			if err != nil {
 				wrong(kind, err)
 				continue
