@@ -107,7 +107,6 @@ func compare(live, from *Answer, ask Ask, objects []string, kind string) (likene
 	if len(want) == 0 {
 		return different, "nothing to compare with: the live answer names nothing"
 	}
-	var left []string // what is in the place of the live finding
 	for _, f := range from.decisive(ask) {
 		if slices.ContainsFunc(want, func(w Finding) bool { return f.like(w) }) {
 			if more := beside(live, from); more != "" {
@@ -115,7 +114,6 @@ func compare(live, from *Answer, ask Ask, objects []string, kind string) (likene
 			}
 			return same, ""
 		}
-		left = append(left, f.String())
 	}
 	if why := from.cannot(ask, kind); why != "" {
 		if more := beside(live, from); more != "" {
