@@ -26,6 +26,9 @@ type Selection struct {
 	maps, live map[[2]string]bool // columns with maps of strings, and ephemeral ones
 }
 
+// whole reports whether every cell of the rows is taken as it is.
+func (sel *Selection) whole() bool { return sel.Pair == nil && sel.Row == nil && sel.Live == nil }
+
 // Extract writes a part of the database as a standalone file of ovsdb-server: its schema, then the
 // selected rows as they were at one moment, each under its own UUID. A column that refers to a
 // table that is not taken is left out; it has its default value in the file. The schema over a

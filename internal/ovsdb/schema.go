@@ -15,10 +15,11 @@ type tableSchema struct {
 	Columns map[string]json.RawMessage `json:"columns"`
 }
 
-// has reports whether the column exists; for an empty column, whether the table exists.
+// has reports whether the column exists; for an empty column, whether the table exists. Every table
+// has _uuid and _version (RFC 7047 section 3.2).
 func (s schema) has(table, column string) bool {
 	t, ok := s.Tables[table]
-	if !ok || column == "" || column == "_uuid" {
+	if !ok || column == "" || column == "_uuid" || column == "_version" {
 		return ok
 	}
 	_, ok = t.Columns[column]

@@ -1,7 +1,9 @@
 package ovsdb
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha1" // the format's check sum, no protection
 	"encoding/json"
@@ -34,13 +36,14 @@ func (db *DB) snapshotOf(ctx context.Context, raw []byte, queries []Query, sel S
 	if len(queries) > maxOps {
 		return 0, &Error{Remote: db.Remote(), Database: db.opt.Database, Op: "select", Err: errors.New("too many tables for one transaction")}
 	}
-	s := &snapshot{sum: sha1.New(), table: -1, body: body, queries: queries, sel: sel}
+	out := bufio.NewWriterSize(body, 1<<16)
+	s := &snapshot{sum: sha1.New(), table: -1, body: out, queries: queries, sel: sel}
 	if err := db.stream(ctx, queries, s.row); err != nil {
 		return s.rows, err
 	}
 	s.write([]byte(s.closing()))
-	if s.err != nil {
-		return s.rows, s.err
+	if err := cmp.Or(s.err, out.Flush()); err != nil {
+		return s.rows, err
 	}
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return s.rows, err
@@ -86,17 +89,8 @@ func (s *snapshot) write(b []byte) {
 
 // row adds a row of a query's table; rows of a table follow each other.
 func (s *snapshot) row(query int, row []byte) error {
-	var cells map[string]json.RawMessage
-	if err := json.Unmarshal(row, &cells); err != nil {
-		return err
-	}
-	r := Row{cells: cells}
-	id := r.UUID()
-	if r.Err() != nil || id.IsZero() {
-		return errors.New("a row without its UUID")
-	}
-	delete(cells, "_uuid")
-	if err := s.sel.apply(s.queries[query].table, id, cells); err != nil {
+	id, text, err := s.taken(query, row)
+	if err != nil {
 		return err
 	}
 	before := ","
@@ -113,14 +107,52 @@ func (s *snapshot) row(query int, row []byte) error {
 		}
 		s.table = query
 	}
-	text, err := json.Marshal(cells)
-	if err != nil {
-		return err
-	}
 	s.write([]byte(before + `"` + id.String() + `":`))
 	s.write(text)
 	s.rows++
 	return s.err
+}
+
+// taken returns the UUID of a row of a query's table, and what is taken of its other cells.
+func (s *snapshot) taken(query int, row []byte) (UUID, []byte, error) {
+	if s.sel.whole() {
+		if id, text, ok := cutUUID(row); ok {
+			return id, text, nil
+		}
+	}
+	var cells map[string]json.RawMessage
+	if err := json.Unmarshal(row, &cells); err != nil {
+		return UUID{}, nil, err
+	}
+	r := Row{cells: cells}
+	id := r.UUID()
+	if r.Err() != nil || id.IsZero() {
+		return id, nil, errors.New("a row without its UUID")
+	}
+	delete(cells, "_uuid")
+	if err := s.sel.apply(s.queries[query].table, id, cells); err != nil {
+		return id, nil, err
+	}
+	text, err := json.Marshal(cells)
+	return id, text, err
+}
+
+// cutUUID cuts the UUID out of a row as ovsdb-server writes it. A row has no objects in it, and a
+// quote in a text is escaped, so that this text can be nothing else.
+func cutUUID(row []byte) (UUID, []byte, bool) {
+	const before, after = `"_uuid":["uuid","`, `"]`
+	at := bytes.Index(row, []byte(before))
+	end := at + len(before) + uuidLen + len(after)
+	if at < 1 || end >= len(row) || string(row[end-len(after):end]) != after || !json.Valid(row) {
+		return UUID{}, nil, false
+	}
+	id, ok := parseUUID(row[at+len(before) : at+len(before)+uuidLen])
+	if row[end] == ',' {
+		end++
+	} else if row[at-1] == ',' {
+		at--
+	}
+	return id, append(row[:at:at], row[end:]...), ok && !id.IsZero()
 }
 
 // closing ends the transaction.

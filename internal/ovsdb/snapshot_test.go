@@ -67,3 +67,49 @@ func allRows(t *testing.T, db *DB, q Query) string {
 	slices.Sort(out)
 	return strings.Join(out, "\n")
 }
+
+// A row that is cut as text is the row without its UUID, as the decoder reads it.
+func FuzzCutUUID(f *testing.F) {
+	const id = `"_uuid":["uuid","0a1b2c3d-0000-1111-2222-333344445555"]`
+	for _, row := range []string{`{` + id + `}`, `{` + id + `,"name":"x"}`, `{"name":"x",` + id + `}`, `{"a":"x",` + id + `,"b":["map",[["_uuid","y"]]]}`,
+		`{"a":"\"_uuid\":[\"uuid\",\"",` + id + `}`, `{"a":"` + id + `}`, `{"name":"x"}`, id} {
+		f.Add(row)
+	}
+	f.Fuzz(func(t *testing.T, row string) {
+		id, text, ok := cutUUID([]byte(row))
+		if !ok || strings.Count(row, "{") > 1 || strings.Count(row, `"_uuid":`) > 1 {
+			return // ovsdb-server writes neither objects in a row nor a cell twice
+		}
+		var whole, rest map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(row), &whole); err != nil {
+			t.Fatalf("%s: %v", row, err)
+		}
+		if err := json.Unmarshal(text, &rest); err != nil {
+			t.Fatalf("%s: %s: %v", row, text, err)
+		}
+		if got := (&Row{cells: whole}).UUID(); got != id {
+			t.Errorf("%s: UUID %s, want %s", row, id, got)
+		}
+		delete(whole, "_uuid")
+		want, _ := json.Marshal(whole)
+		got, _ := json.Marshal(rest)
+		if string(got) != string(want) {
+			t.Errorf("%s: %s, want %s", row, got, want)
+		}
+	})
+}
+
+// What ovsdb-server writes is cut as text.
+func TestCutUUID(t *testing.T) {
+	const id = `"_uuid":["uuid","0a1b2c3d-0000-1111-2222-333344445555"]`
+	for row, want := range map[string]string{`{` + id + `}`: `{}`, `{` + id + `,"n":1}`: `{"n":1}`, `{"n":1,` + id + `}`: `{"n":1}`, `{"a":1,` + id + `,"b":2}`: `{"a":1,"b":2}`} {
+		if _, got, ok := cutUUID([]byte(row)); !ok || string(got) != want {
+			t.Errorf("%s: %s, %v, want %s", row, got, ok, want)
+		}
+	}
+	for _, row := range []string{`{"n":1}`, `{` + id, `{"_uuid":["uuid","0a1b2c3d"],"n":1}`, `{"n":x,` + id + `}`} {
+		if _, got, ok := cutUUID([]byte(row)); ok {
+			t.Errorf("%s is cut to %s", row, got)
+		}
+	}
+}

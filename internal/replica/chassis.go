@@ -14,6 +14,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
 )
 
 // chassis is a copied chassis: an Open vSwitch with the interfaces of the live one, and an
@@ -85,6 +86,19 @@ func (c *chassis) alive() error {
 		return fmt.Errorf("the copied ovn-controller of %s has ended%s", c.name, c.controller.LastWords())
 	}
 	return nil
+}
+
+// looks returns when ovn-controller has gone through its main loop, which answers at the end of each
+// round.
+func (c *chassis) looks(ctx context.Context) error {
+	path, _, err := unixctl.Discover(c.sw.RunDir, "ovn-controller")
+	if err != nil {
+		return err
+	}
+	ctl := &unixctl.Client{Path: path}
+	defer ctl.Close()
+	_, err = ctl.Version(ctx)
+	return err
 }
 
 // builder makes the database of a copied chassis, by few calls of ovs-vsctl.
@@ -222,7 +236,9 @@ func (b *builder) iface(p node.Port) {
 		args = append(args, "ofport_request="+strconv.FormatUint(uint64(p.OFPort), 10))
 	}
 	for k, v := range p.ExternalIDs {
-		if !strings.HasPrefix(k, "ovn-") {
+		// Without ovn-installed, a port that is up would be set down until its flows are there
+		// (controller/binding.c: claim_lport).
+		if !strings.HasPrefix(k, "ovn-") || k == "ovn-installed" {
 			args = append(args, pair("external_ids", k, v))
 		}
 	}
@@ -263,12 +279,13 @@ func (c *chassis) underlay(ctx context.Context, own *ovn.Chassis, rows []*ovn.Ch
 }
 
 // keepTunnels makes the liveness of tunnels what it is: up, but for those to dead chassis. Nobody
-// answers BFD in a room; a controller that sees every tunnel down gives its gateways away.
-func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) bool) error {
+// answers BFD in a room; a controller that sees every tunnel down gives its gateways away. It
+// reports whether it has changed any.
+func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) bool) (changed bool, err error) {
 	res, err := c.ovs.Select(ctx, ovsdb.From("Interface", "name", "options", "bfd", "bfd_status"),
 		ovsdb.From("Port", "name", "external_ids"))
 	if err != nil {
-		return err
+		return false, err
 	}
 	to := map[string]string{} // chassis by port
 	for _, p := range res[1] {
@@ -289,11 +306,11 @@ func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) boo
 		}
 		forwarding := strconv.FormatBool(want == "up")
 		if _, err := c.sw.Appctl(ctx, "bfd/set-forwarding", i.Str("name"), forwarding); err != nil {
-			return err
+			return changed, err
 		}
 		if err := c.sw.Vsctl(ctx, "--no-wait", "--timeout=60", "set", "Interface", i.Str("name"), "bfd_status:state="+want, "bfd_status:forwarding="+forwarding); err != nil {
-			return err
+			return changed, err
 		}
 	}
-	return nil
+	return changed, nil
 }

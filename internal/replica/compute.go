@@ -238,7 +238,7 @@ func (c *computing) round(ctx context.Context) error {
 		if err := c.chassis.alive(); err != nil {
 			return err
 		}
-		if err := c.chassis.keepTunnels(ctx, up); err != nil {
+		if _, err := c.chassis.keepTunnels(ctx, up); err != nil {
 			return err
 		}
 		if row, err = c.sb.ChassisByName(ctx, c.chassis.name); err != nil {

@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,6 +29,9 @@ type Replica struct {
 	northd *rebuild.Proc
 	nb     *ovn.NB
 	sb     *ovn.SB
+	// settled is how the ports were when all daemons had last done what the databases ask for: at
+	// first as they were copied.
+	settled ports
 
 	mu      sync.Mutex
 	chassis map[string]*chassis
@@ -69,6 +70,9 @@ func New(ctx context.Context, room *rebuild.Room, src Source, say Progress) (*Re
 		r.dir, err = room.Folder("northd")
 	}
 	if err != nil {
+		return nil, err
+	}
+	if r.settled, err = r.places(ctx); err != nil {
 		return nil, err
 	}
 	say("starting ovn-northd and ovn-controller for " + plural(len(src.Chassis), "chassis", "chassis"))
@@ -157,87 +161,6 @@ func nbctl(ctx context.Context, room *rebuild.Room, dir, remote string, args ...
 	argv := append([]string{"--db=" + remote, "--no-leader-only", "-vconsole:warn", "-vsyslog:off"}, args...)
 	return room.Run(ctx, append(daemonEnv(dir), "OVN_NB_DAEMON=", "OVN_NBCTL_OPTIONS="), "ovn-nbctl", argv...)
 }
-
-// settleStep is the pause between two looks at whether the daemons have caught up.
-const settleStep = 20 * time.Millisecond
-
-// Settle returns when ovn-northd and every ovn-controller have done what the copied databases ask
-// for.
-func (r *Replica) Settle(ctx context.Context) error {
-	for quiet := 0; quiet < 2; {
-		// A chassis that claims or releases a port gives northd something to do again: two rounds
-		// in a row must change nothing.
-		before, err := r.places(ctx)
-		if err != nil {
-			return err
-		}
-		if _, err := r.nbctl(ctx, "--wait=sb", "sync"); err != nil {
-			return fmt.Errorf("ovn-northd does not catch up: %w", err)
-		}
-		if err := r.controllers(ctx); err != nil {
-			return err
-		}
-		after, err := r.places(ctx)
-		if err != nil {
-			return err
-		}
-		if quiet++; before != after {
-			quiet = 0
-		}
-	}
-	return nil
-}
-
-// places returns, as text, on which chassis the ports are.
-func (r *Replica) places(ctx context.Context) (string, error) {
-	res, err := r.sb.Select(ctx, ovsdb.From("Port_Binding", "logical_port", "chassis"))
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	for _, row := range res[0] {
-		fmt.Fprintln(&b, row.Str("logical_port"), row.Ref("chassis"))
-	}
-	return b.String(), nil
-}
-
-// controllers waits until every ovn-controller has installed the configuration's number.
-func (r *Replica) controllers(ctx context.Context) error {
-	res, err := r.sb.Select(ctx, ovsdb.From("SB_Global", "nb_cfg"))
-	if err != nil {
-		return err
-	}
-	want := res[0][0].Int("nb_cfg")
-	for {
-		rows, err := r.sb.AllChassis(ctx)
-		if err != nil {
-			return err
-		}
-		late := ""
-		for _, row := range rows {
-			if c := r.running(row.Name); c != nil {
-				if err := c.alive(); err != nil {
-					return err
-				}
-				if err := c.keepTunnels(ctx, r.IsDown); err != nil {
-					return err
-				}
-				if row.NBCfg < want {
-					late = row.Name
-				}
-			}
-		}
-		if late == "" {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the copied ovn-controller of %s does not catch up: %w", late, ctx.Err())
-		case <-time.After(settleStep):
-		}
-	}
-}
-
 func (r *Replica) running(name string) *chassis {
 	r.mu.Lock()
 	defer r.mu.Unlock()
