@@ -112,7 +112,7 @@ fuzz:
 	@scripts/fuzz.sh $(FUZZTIME)
 
 # Measurements whose ratios have limits, each measured side by side in one run;
-# BENCHARGS='-only trace' (parsers, model, lookup, userspace, trace, explain, offline, scale, ovsdb) runs one part.
+# BENCHARGS='-only trace' (parsers, model, lookup, userspace, trace, explain, offline, what-if, scale, ovsdb) runs one part.
 bench: setup build
 	@$(GO) build -o bin/bench ./internal/bench && bin/bench $(BENCHARGS)
 

@@ -64,7 +64,7 @@ type stage struct {
 
 func (b *bench) run(ctx context.Context, args []string) (err error) {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := fs.String("only", "", "the stages to run (regular expression): parsers, model, lookup, userspace, trace, explain, offline, scale, ovsdb")
+	only := fs.String("only", "", "the stages to run (regular expression): parsers, model, lookup, userspace, trace, explain, offline, what-if, scale, ovsdb")
 	fs.IntVar(&b.entries, "entries", 1_000_000, "entries of the large conntrack tables")
 	fs.IntVar(&b.flows, "flows", 50_000, "logical flows of the generated deployment")
 	fs.StringVar(&b.chassis, "chassis", "10,100,1000", "scale: numbers of chassis")
@@ -88,6 +88,7 @@ func (b *bench) run(ctx context.Context, args []string) (err error) {
 		{"trace", "the demo's trace against its ofproto/trace calls, in the lab", b.trace},
 		{"explain", "an explained trace against ovn-detrace and ovn-trace", b.explain},
 		{"offline", "a trace from an archive of a large chassis", b.offline},
+		{"what-if", "a what-if about one chassis against its daemons alone", b.whatIf},
 		{"scale", "the commands in deployments of up to a thousand chassis, most of them simulated", b.scale},
 		{"ovsdb", "answers of a large Southbound database against libovsdb's client", b.ovsdb},
 	}
@@ -226,7 +227,12 @@ func (b *bench) explain(ctx context.Context) error {
 	return b.program(ctx, tool, "-flows", strconv.Itoa(b.flows), "-growth", strconv.Itoa(b.growth))
 }
 
-func (b *bench) offline(ctx context.Context) error {
+func (b *bench) offline(ctx context.Context) error { return b.oneChassis(ctx, "offline") }
+
+func (b *bench) whatIf(ctx context.Context) error { return b.oneChassis(ctx, "what-if") }
+
+// oneChassis measures something on the generated deployment of one chassis.
+func (b *bench) oneChassis(ctx context.Context, what string) error {
 	for _, name := range []string{"ovsdb-server", "ovs-vswitchd", "ovs-ofctl", "ovn-northd", "ovn-controller"} {
 		if _, err := exec.LookPath(name); err != nil {
 			return fmt.Errorf("%w: %v", errSkip, err)
@@ -236,7 +242,7 @@ func (b *bench) offline(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return b.program(ctx, tool, "-flows", strconv.Itoa(b.flows), "-offline")
+	return b.program(ctx, tool, "-flows", strconv.Itoa(b.flows), "-"+what)
 }
 
 func (b *bench) ovsdb(ctx context.Context) error {

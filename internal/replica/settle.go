@@ -10,8 +10,12 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// settleStep is the pause between two looks at whether the daemons have caught up.
-const settleStep = 20 * time.Millisecond
+// settleStep is the first pause between two looks at whether the daemons have caught up. Each is
+// longer than the one before, up to settleStepMax: looking takes processor time from the daemons.
+const (
+	settleStep    = 20 * time.Millisecond
+	settleStepMax = 300 * time.Millisecond
+)
 
 // ports is the state of the ports in the Southbound database, by which ovn-northd and the
 // ovn-controllers tell each other what to do.
@@ -80,7 +84,7 @@ func (r *Replica) controllers(ctx context.Context) (tunnels bool, err error) {
 		return false, err
 	}
 	want := res[0][0].Int("nb_cfg")
-	for {
+	for step := settleStep; ; step = min(step*3/2, settleStepMax) {
 		rows, err := r.sb.AllChassis(ctx)
 		if err != nil {
 			return tunnels, err
@@ -107,7 +111,7 @@ func (r *Replica) controllers(ctx context.Context) (tunnels bool, err error) {
 		select {
 		case <-ctx.Done():
 			return tunnels, fmt.Errorf("the copied ovn-controller of %s does not catch up: %w", late, ctx.Err())
-		case <-time.After(settleStep):
+		case <-time.After(step):
 		}
 	}
 }

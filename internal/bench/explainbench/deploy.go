@@ -30,7 +30,22 @@ type deployment struct {
 }
 
 // bringUp starts everything except the islands.
-func bringUp(ctx context.Context, dir string) (_ *deployment, err error) {
+func bringUp(ctx context.Context, dir, datapath string) (*deployment, error) {
+	d, err := start(ctx, dir, datapath)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.control(ctx); err != nil {
+		d.Stop()
+		return nil, err
+	}
+	return d, nil
+}
+
+// start starts everything except ovn-controller and the islands. datapath is the type of the integration bridge's
+// datapath, of which both are dummies: entries of "system" are looked for in the kernel, those of
+// "dummy" in ovs-vswitchd.
+func start(ctx context.Context, dir, datapath string) (_ *deployment, err error) {
 	say("starting OVN and Open vSwitch in %s", dir)
 	ovnd, err := ovntest.StartOVN(ctx, dir)
 	if err != nil {
@@ -51,7 +66,9 @@ func bringUp(ctx context.Context, dir string) (_ *deployment, err error) {
 	}
 	if err := d.vsctl(ctx, "--no-wait", "init", "--", "set", "open", ".", "external-ids:system-id="+hv, "external-ids:hostname="+hv,
 		"external-ids:ovn-remote="+d.SB, "external-ids:ovn-encap-type=geneve", "external-ids:ovn-encap-ip=127.0.0.1",
-		"external-ids:ovn-monitor-all=false"); err != nil {
+		"external-ids:ovn-monitor-all=false",
+		// A daemon that computes for longer than a probe waits would be disconnected, begin anew, and never end.
+		"external-ids:ovn-openflow-probe-interval=0", "external-ids:ovn-remote-probe-interval=0"); err != nil {
 		return nil, err
 	}
 	cmd, err := d.Start("vswitchd", "ovs-vswitchd", d.Sock("db"), "--enable-dummy=system", "--disable-system", "--pidfile",
@@ -60,15 +77,17 @@ func bringUp(ctx context.Context, dir string) (_ *deployment, err error) {
 		return nil, err
 	}
 	d.pid = cmd.Process.Pid
-	if err := d.vsctl(ctx, "add-br", "br-int", "--", "set", "bridge", "br-int", "fail-mode=secure"); err != nil {
-		return nil, err
-	}
-	if _, err := d.Start("controller", "ovn-controller", d.Sock("db"), "-vconsole:off", "-vsyslog:off", "-vfile:off"); err != nil {
-		return nil, err
+	return d, d.vsctl(ctx, "add-br", "br-int", "--", "set", "bridge", "br-int", "fail-mode=secure", "datapath_type="+datapath)
+}
+
+// control starts ovn-controller.
+func (d *deployment) control(ctx context.Context) error {
+	if _, err := d.Start("controller", "ovn-controller", d.Sock("db"), "-vconsole:warn", "-vsyslog:off", "-vfile:off"); err != nil {
+		return err
 	}
 	// --wait=hv waits for the chassis in the database, so this one must be registered first.
-	_, err = d.Run(ctx, "", "ovn-sbctl", "--db="+d.SB, "--no-leader-only", "--timeout=60", "wait-until", "chassis", hv)
-	return d, err
+	_, err := d.Run(ctx, "", "ovn-sbctl", "--db="+d.SB, "--no-leader-only", "--timeout=60", "wait-until", "chassis", hv)
+	return err
 }
 
 func (d *deployment) vsctl(ctx context.Context, args ...string) error {
@@ -186,6 +205,18 @@ func (d *deployment) plug(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// plugAll binds two ports of each island: the chassis then has the flows of all.
+func (d *deployment) plugAll(ctx context.Context, islands int) error {
+	var args []string
+	for n := range islands {
+		for s := range 2 {
+			port := fmt.Sprintf("sw%d-%d-p0", n, s)
+			args = append(args, "--", "--may-exist", "add-port", "br-int", port, "--", "set", "interface", port, "type=dummy", "external-ids:iface-id="+port)
+		}
+	}
+	return d.vsctl(ctx, args[1:]...)
 }
 
 // count returns the number of logical flows.

@@ -55,6 +55,7 @@ type settings struct {
 	growth  int
 	runs    int
 	offline bool
+	whatIf  bool
 	entries int
 	tool    string
 	hold    bool
@@ -68,6 +69,7 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 	fs.IntVar(&s.runs, "runs", 3, "repetitions, of which the best counts")
 	fs.StringVar(&s.tool, "tool", "", "the program to measure; built if empty")
 	fs.BoolVar(&s.offline, "offline", false, "measure a trace from an archive of the chassis instead")
+	fs.BoolVar(&s.whatIf, "what-if", false, "measure a what-if about the chassis instead")
 	fs.IntVar(&s.entries, "entries", 100_000, "connections in the archive")
 	fs.BoolVar(&s.hold, "hold", false, "keep the deployment running until interrupted")
 	if err := fs.Parse(args); err != nil {
@@ -87,15 +89,22 @@ func run(ctx context.Context, args []string) (met bool, err error) {
 			return false, fmt.Errorf("go build: %w: %s", err, out)
 		}
 	}
-	d, err := bringUp(ctx, dir)
+	datapath := "system"
+	if s.whatIf {
+		datapath = "dummy"
+	}
+	d, err := bringUp(ctx, dir, datapath)
 	if err != nil {
 		return false, err
 	}
 	defer d.Stop()
 
-	if s.offline {
+	if s.offline || s.whatIf {
 		if _, err := d.grow(ctx, s.flows); err != nil {
 			return false, err
+		}
+		if s.whatIf {
+			return d.whatIf(ctx, s)
 		}
 		return d.offline(ctx, s)
 	}

@@ -19,6 +19,9 @@ import (
 type Group struct {
 	Dir string // sockets, databases and logs; made by the caller
 	run []*exec.Cmd
+
+	// Spent is the processor time of the processes that were stopped.
+	Spent time.Duration
 }
 
 // path returns the path of a daemon, also outside a user's PATH.
@@ -78,6 +81,7 @@ func (g *Group) StopOne(cmd *exec.Cmd) {
 	kill := time.AfterFunc(5*time.Second, func() { cmd.Process.Kill() })
 	defer kill.Stop()
 	cmd.Wait()
+	g.Spent += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
 // Run runs a program of the group to its end and returns its output.

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
+)
+
+// The limits of a what-if about one chassis.
+const (
+	whatIfTimes       = 1.5         // of the time of its daemons alone
+	whatIfConnections = time.Second // that whatIfLive connections may add
+	whatIfLive        = 1000
+)
+
+// change is the change that is asked about: it forbids what the pair and the first island's
+// connections do.
+var change = []string{"acl-add", "sw0-1", "to-lport", "2000", "tcp.dst==80", "drop"}
+
+// spent is what something takes by the clock, and of the processors.
+type spent struct{ clock, processor time.Duration }
+
+// keep updates s to the shorter times.
+func (s *spent) keep(now spent) {
+	if s.clock == 0 || now.clock < s.clock {
+		s.clock = now.clock
+	}
+	if s.processor == 0 || now.processor < s.processor {
+		s.processor = now.processor
+	}
+}
+
+// whatIf measures a what-if about one chassis against what it cannot do without: databases,
+// ovn-northd, Open vSwitch and ovn-controller that start on a copy of the Northbound database; and
+// what live connections add. All are measured in turn, so that load on the machine affects all.
+func (d *deployment) whatIf(ctx context.Context, s settings) (met bool, err error) {
+	if err := d.plugAll(ctx, d.islands); err != nil {
+		return false, err
+	}
+	if err := d.settle(ctx, "sync"); err != nil {
+		return false, err
+	}
+	each := whatIfLive/d.islands + 1
+	say("%d connections of each of %d islands", each, d.islands)
+	if err := d.talk(ctx, each); err != nil {
+		return false, err
+	}
+	var alone, pair, live spent
+	for i := range s.runs {
+		say("what-if run %d of %d", i+1, s.runs)
+		t, err := d.again(ctx)
+		if err != nil {
+			return false, err
+		}
+		alone.keep(t)
+		if t, err = d.ask(ctx, s.tool, `"fate": "dies"`, "--no-connections"); err != nil {
+			return false, err
+		}
+		pair.keep(t)
+		if t, err = d.ask(ctx, s.tool, fmt.Sprintf(`"dies": %d`, each)); err != nil {
+			return false, err
+		}
+		live.keep(t)
+	}
+	added := live.processor - pair.processor
+	fmt.Printf("what-if: %.1f s (processor %.1f s); with %d live connections %.1f s (%.1f s); ovn-northd and ovn-controller alone %.1f s (%.1f s)\n", pair.clock.Seconds(), pair.processor.Seconds(),
+		each*d.islands, live.clock.Seconds(), live.processor.Seconds(), alone.clock.Seconds(), alone.processor.Seconds())
+	fmt.Printf("what-if against its daemons by processor time: %.2f; added by live connections by the clock: %.1f s\n", pair.processor.Seconds()/alone.processor.Seconds(), (live.clock - pair.clock).Seconds())
+	met = ratio("what-if-vs-its-daemons", pair.clock.Seconds()/alone.clock.Seconds(), "<=", whatIfTimes)
+	// By processor time: the difference of two runs by the clock is that of the machine's load.
+	return ratio("what-if-1000-connections-1s", added.Seconds()/whatIfConnections.Seconds(), "<=", 1) && met, nil
+}
+
+// ask runs the tool, with its daemons, on the change and a pair.
+func (d *deployment) ask(ctx context.Context, tool, want string, flags ...string) (t spent, err error) {
+	args := append([]string{"what-if", "--sb", d.SB, "--nb", d.NB, "--ovs-rundir", d.Dir, "--timeout", "20m", "-o", "json",
+		"--nb-run", strings.Join(change, " "), "--from", from, "--to", to + ":80/tcp"}, flags...)
+	cmd := exec.CommandContext(ctx, tool, args...)
+	cmd.Env = d.Env()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	start := time.Now()
+	err = cmd.Run()
+	t = spent{time.Since(start), processor(cmd)}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 1 { // there is a difference
+		err = nil
+	}
+	say("  %s: %.1f s", strings.Join(args[len(args)-1:], " "), t.clock.Seconds())
+	return t, check("ovn-ct-trace what-if", out.String()+errs.String(), err, want)
+}
+
+// processor returns the processor time of a process that has ended and of those that it has waited
+// for.
+func processor(cmd *exec.Cmd) time.Duration {
+	if cmd.ProcessState == nil {
+		return 0
+	}
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+}
+
+// again measures the daemons that compute the chassis from the Northbound database, once from
+// nothing and once more after the change.
+func (d *deployment) again(ctx context.Context) (t spent, err error) {
+	dir, err := os.MkdirTemp("", "eb")
+	if err != nil {
+		return t, err
+	}
+	defer os.RemoveAll(dir)
+	nb, err := os.ReadFile(filepath.Join(d.Dir, "nb.db"))
+	if err != nil {
+		return t, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "nb.db"), nb, 0o600); err != nil {
+		return t, err
+	}
+	began := time.Now()
+	e, err := start(ctx, dir, "dummy")
+	if err != nil {
+		return t, err
+	}
+	defer e.Stop()
+	if err := e.plugAll(ctx, d.islands); err != nil {
+		return t, err
+	}
+	// Only then ovn-controller: that of OVN 23.03.1 ends by a segmentation fault, sometimes, where
+	// ovn-northd fills the Southbound database while it starts, and nothing waits for the chassis any more.
+	if _, err := e.NBCtl(ctx, "sync"); err != nil {
+		return t, err
+	}
+	if err := e.control(ctx); err != nil {
+		return t, err
+	}
+	for _, words := range [][]string{{"sync"}, change} {
+		if err := e.settle(ctx, words...); err != nil {
+			return t, fmt.Errorf("%w; ovn-controller: %s", err, e.said("controller"))
+		}
+	}
+	t.clock = time.Since(began)
+	e.Stop()
+	t.processor = e.Spent
+	say("  the daemons alone: %.1f s", t.clock.Seconds())
+	return t, nil
+}
+
+// said returns the end of a daemon's messages.
+func (d *deployment) said(name string) string {
+	b, _ := os.ReadFile(filepath.Join(d.Dir, name+".out"))
+	return string(b[max(0, len(b)-1000):])
+}
+
+// settle runs a command of ovn-nbctl and returns when the chassis has done what it asks for.
+func (d *deployment) settle(ctx context.Context, words ...string) error {
+	argv := append([]string{"--db=" + d.NB, "--no-leader-only", "--wait=hv", "--timeout=600"}, words...)
+	_, err := d.Run(ctx, "", "ovn-nbctl", argv...)
+	return err
+}
+
+// talk makes n connections from one switch of each island to another: packets that ports receive.
+func (d *deployment) talk(ctx context.Context, n int) error {
+	ctl := &unixctl.Client{Path: d.ctl()}
+	defer ctl.Close()
+	for i := range d.islands {
+		client, server := fmt.Sprintf("10.%d.0.10", i%250), fmt.Sprintf("10.%d.1.10", i%250)
+		gate := func(s int) string { return fmt.Sprintf("0a:00:%02x:%02x:%02x:01", i>>8, i&255, s) }
+		for k := range n {
+			port := 20000 + 7*k
+			for _, p := range []struct {
+				s            int
+				src, dst     string
+				sport, dport int
+				flags        string
+			}{{0, client, server, port, 80, "syn"}, {1, server, client, 80, port, "syn|ack"}, {0, client, server, port, 80, "ack"}} {
+				packet := fmt.Sprintf("in_port(1),eth(src=%s,dst=%s),eth_type(0x0800),ipv4(src=%s,dst=%s,proto=6,tos=0,ttl=64,frag=no),tcp(src=%d,dst=%d),tcp_flags(%s)",
+					mac(i, p.s, 0), gate(p.s), p.src, p.dst, p.sport, p.dport, p.flags)
+				if _, err := ctl.Call(ctx, "netdev-dummy/receive", fmt.Sprintf("sw%d-%d-p0", i, p.s), packet); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
