@@ -27,9 +27,10 @@ type Entries struct {
 // Answer is the result of a question.
 type Answer struct {
 	Report *report.Report
-	After  *driver.World // what the first alternative leaves; nil where no packet was traced
-	Trace  *driver.Trace // of the one packet that was traced; nil for a session
-	Target string        // logical port of Question.To, where the packet should end; may be empty
+	After  *driver.World   // what the first alternative leaves; nil where no packet was traced
+	Trace  *driver.Trace   // of the one packet that was traced; nil for a session
+	Sent   []*driver.Trace // of all packets, those of every alternative of a session
+	Target string          // logical port of Question.To, where the packet should end; may be empty
 }
 
 // asking is a question that is being answered.
@@ -89,7 +90,7 @@ func (a *asking) trace(ctx context.Context) (*Answer, error) {
 	}
 	rep := a.report(func(rep *report.Report) { a.run.Publisher.Trace(ctx, rep, sent) })
 	a.expect.judge(rep)
-	ans := &Answer{Report: rep, Trace: sent, Target: a.expect.port}
+	ans := &Answer{Report: rep, Trace: sent, Sent: []*driver.Trace{sent}, Target: a.expect.port}
 	if len(sent.Outcomes) == 0 {
 		return ans, nil
 	}
@@ -143,7 +144,13 @@ func (a *asking) session(ctx context.Context, closing string) (*Answer, error) {
 		}
 	}
 	after := res.Shown().World
-	return &Answer{Report: a.sessionReport(ctx, res), After: &after}, nil
+	ans := &Answer{Report: a.sessionReport(ctx, res), After: &after}
+	for _, e := range res.Events {
+		if e.Sent != nil {
+			ans.Sent = append(ans.Sent, e.Sent)
+		}
+	}
+	return ans, nil
 }
 
 // partialSession is the answer of a session that ended with an error: what was found before; nil if

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/render"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
@@ -28,14 +27,16 @@ type pairEnd struct {
 	server         string // where its first packet arrives, and as what
 }
 
-// askPairs plays every pair's session in the copy as it is.
-func (t *task) askPairs(ctx context.Context, run *deployment.Run) ([]pairEnd, error) {
+// askPairs plays every pair's session in the copy as it is. Routers learn the addresses that OVN
+// itself answers for, and the session is played again: it then goes on, or ends where the address
+// leads, as at a port that is disabled.
+func (t *task) askPairs(ctx context.Context, p *passer) ([]pairEnd, error) {
 	out := make([]pairEnd, 0, len(t.Pairs))
 	for i, pair := range t.Pairs {
 		if i%50 == 0 {
 			t.Say(fmt.Sprintf("asking %d of %d pairs", i, len(t.Pairs)))
 		}
-		ans, err := pair.Judged.Answer(ctx, run, question.Entries{})
+		ans, err := p.play(ctx, func() (*question.Answer, error) { return pair.Judged.Answer(ctx, p.run, question.Entries{}) })
 		switch {
 		case err == nil:
 			out = append(out, endOfSession(ans.Report))
@@ -48,6 +49,27 @@ func (t *task) askPairs(ctx context.Context, run *deployment.Run) ([]pairEnd, er
 		}
 	}
 	return out, nil
+}
+
+// play plays a session until its packets wait for no address that OVN itself answers for.
+func (p *passer) play(ctx context.Context, session func() (*question.Answer, error)) (*question.Answer, error) {
+	for {
+		ans, err := session()
+		if err != nil {
+			return ans, err
+		}
+		more := false
+		for _, sent := range ans.Sent {
+			learned, err := p.learns(ctx, sent)
+			if err != nil {
+				return nil, err
+			}
+			more = more || learned
+		}
+		if !more {
+			return ans, nil
+		}
+	}
 }
 
 // endOfSession reads the report of a session.
@@ -84,8 +106,8 @@ func endOfSession(r *report.Report) pairEnd {
 }
 
 // comparePairs asks the pairs with the change, and reports those that are different.
-func (t *task) comparePairs(ctx context.Context, run *deployment.Run) error {
-	after, err := t.askPairs(ctx, run)
+func (t *task) comparePairs(ctx context.Context, p *passer) error {
+	after, err := t.askPairs(ctx, p)
 	if err != nil {
 		return err
 	}

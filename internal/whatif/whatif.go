@@ -310,7 +310,7 @@ func (t *task) before(ctx context.Context, run *deployment.Run) error {
 			l.was = ptr(t.end(ctx, run, l, decides))
 		}
 	}
-	t.pairs, err = t.askPairs(ctx, run)
+	t.pairs, err = t.askPairs(ctx, p)
 	return err
 }
 
@@ -365,5 +365,5 @@ func (t *task) after(ctx context.Context, run *deployment.Run, f flushes) error 
 	slices.SortStableFunc(t.out.Connections, func(a, b report.WhatIfConnection) int {
 		return slices.Index(order, a.Fate) - slices.Index(order, b.Fate)
 	})
-	return t.comparePairs(ctx, run)
+	return t.comparePairs(ctx, p)
 }

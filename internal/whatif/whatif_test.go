@@ -1,15 +1,19 @@
 package whatif
 
 import (
+	"context"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/replica"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
@@ -85,6 +89,37 @@ func TestPairWaits(t *testing.T) {
 	for code, want := range map[report.Code]report.Fate{report.CodeNextHopUnresolved: report.FateUnknown, report.CodeARPUnanswerable: report.FateDies, report.CodeMTUExceeded: report.FateDies} {
 		if after := of(code); pairFate(&works, &after) != want {
 			t.Errorf("%s: %s, want %s", code, pairFate(&works, &after), want)
+		}
+	}
+}
+
+// An address that OVN itself answers for is learned, and the session is played again: once.
+func TestPairLearns(t *testing.T) {
+	answered := driver.Binding{Datapath: 1, Port: 2, Addr: netip.MustParseAddr("10.0.0.9")}
+	waiting := func(o driver.Outlook) *driver.Trace {
+		return &driver.Trace{Branches: []*driver.Branch{{Verdict: engine.Controller, Cause: &driver.Cause{Outlook: o}}}}
+	}
+	for _, c := range []struct {
+		of              driver.Outlook
+		learned, played int
+	}{
+		{driver.Outlook{Kind: driver.OutlookOVN, Learns: &answered}, 1, 2},
+		{driver.Outlook{Kind: driver.OutlookPort, Ports: []string{"a"}}, 0, 1},
+	} {
+		learned, played := 0, 0
+		p := &passer{known: map[driver.Binding]bool{}, learn: func(_ context.Context, b driver.Binding) error {
+			if b != answered {
+				t.Errorf("%v is learned", b)
+			}
+			learned++
+			return nil
+		}}
+		_, err := p.play(t.Context(), func() (*question.Answer, error) {
+			played++
+			return &question.Answer{Sent: []*driver.Trace{{}, waiting(c.of)}}, nil
+		})
+		if err != nil || learned != c.learned || played != c.played {
+			t.Errorf("%v: learned %d addresses, played %d times, %v", c.of.Kind, learned, played, err)
 		}
 	}
 }
