@@ -159,6 +159,9 @@ func (a *app) whatIf(ctx context.Context, c *common, f *whatIfFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
+	if err := replica.CheckForm(ctx, req.Change); err != nil {
+		return err
+	}
 	var out *report.WhatIfReport
 	err = c.run(ctx, func(bounded context.Context, run *deployment.Run) (err error) {
 		if req.Chassis, err = chosen(bounded, run, f.chassis); err != nil {

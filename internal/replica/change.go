@@ -103,6 +103,7 @@ func isNumber(w string) bool {
 
 // CheckForm returns a *ChangeError for a command that ovn-nbctl refuses whatever the database
 // contains: it reads its commands before it connects, and is given a database that is not there.
+// Where it is not installed nothing is refused: New says what a copy lacks.
 func CheckForm(ctx context.Context, c Change) error {
 	if len(c.Run) == 0 {
 		return nil
@@ -115,8 +116,9 @@ func CheckForm(ctx context.Context, c Change) error {
 	for _, words := range c.Run {
 		_, err := nbctl(ctx, room, room.Dir, "unix:"+filepath.Join(room.Dir, "no-database"), append([]string{"--timeout=10", "--"}, words...)...)
 		var ended *exec.ExitError
+		var missing *rebuild.MissingError
 		switch {
-		case err == nil:
+		case err == nil || errors.As(err, &missing):
 		case ctx.Err() != nil || !errors.As(err, &ended):
 			return err
 		case ended.ExitCode() == 1 && !strings.Contains(err.Error(), "database connection failed"):

@@ -102,9 +102,6 @@ func Run(ctx context.Context, run *deployment.Run, req Request) (_ *report.WhatI
 		lacks: map[string]string{}, groups: map[string]*group{}, ends: map[*driver.Trace]report.WhatIfEnd{}}
 	t.out = &report.WhatIfReport{Schema: report.Schema, Change: describe(req.Change), Connections: []report.WhatIfConnection{},
 		Pairs: []report.WhatIfPair{}, Chassis: []string{}, Warnings: run.Warnings()}
-	if err := replica.CheckForm(ctx, req.Change); err != nil {
-		return nil, err
-	}
 	room, err := rebuild.Open(rebuild.Options{Keep: req.Keep})
 	if err != nil {
 		return nil, err
