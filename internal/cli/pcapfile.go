@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
-	"github.com/gopacket/gopacket/pcapgo"
-
+	capfile "github.com/ovn-ct-trace/ovn-ct-trace/internal/capture"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/watch"
 )
@@ -19,7 +16,7 @@ type pcapFile struct {
 	name   string
 	file   *os.File
 	made   bool // the file was not there before
-	w      *pcapgo.NgWriter
+	w      *capfile.Writer
 	frames int
 }
 
@@ -51,17 +48,10 @@ func (p *pcapFile) begin(r *watch.Recording, filter string) error {
 			return err
 		}
 	}
-	opt := pcapgo.DefaultNgWriterOptions
-	opt.SectionInfo = pcapgo.NgSectionInfo{Application: versionText()}
-	iface := pcapgo.DefaultNgInterface
-	iface.LinkType, iface.Name, iface.Filter = layers.LinkTypeEthernet, r.Device, filter
-	iface.Description = "port " + r.Port + " on " + r.Chassis
-	iface.SnapLength = 0 // no limit: the frames say how much was kept
 	var err error
-	if p.w, err = pcapgo.NewNgWriterInterface(p.file, iface, opt); err != nil {
-		return err
-	}
-	return p.w.Flush()
+	p.w, err = capfile.NewWriter(p.file, capfile.Place{Application: versionText(), Device: r.Device,
+		Description: "port " + r.Port + " on " + r.Chassis, Filter: filter})
+	return err
 }
 
 // add writes a frame.
@@ -70,16 +60,8 @@ func (p *pcapFile) add(f watch.Frame, comment string) error {
 		return nil
 	}
 	p.frames++
-	dir := pcapgo.NgEpbFlagDirectionOutbound
-	if f.Direction == node.CaptureIn { // of the interface: it receives what enters OVN
-		dir = pcapgo.NgEpbFlagDirectionInbound
-	}
-	opt := pcapgo.NgPacketOptions{Comments: []string{comment}, Flags: &pcapgo.NgEpbFlags{Direction: dir}}
-	ci := gopacket.CaptureInfo{Timestamp: f.Time, CaptureLength: len(f.Data), Length: max(f.Wire, len(f.Data))}
-	if err := p.w.WritePacketWithOptions(ci, f.Data, opt); err != nil {
-		return err
-	}
-	return p.w.Flush()
+	// The interface receives what enters OVN.
+	return p.w.Add(capfile.Kept{Time: f.Time, Data: f.Data, Wire: max(f.Wire, len(f.Data)), Inbound: f.Direction == node.CaptureIn, Comment: comment})
 }
 
 // close ends the file; one without a frame is removed, unless it was there before: it may be a

@@ -105,7 +105,7 @@ var allowed = map[string][]string{
 		"internal/node", "internal/ovn", "internal/ovsdb", "internal/publish", "internal/question", "internal/rebuild", "internal/render", "internal/replica", "internal/session", "internal/usage", "report"},
 	"internal/bundle":  {"internal/deployment", "internal/node", "internal/ovn", "internal/ovsdb", "internal/sosreport", "report"},
 	".":                {"internal/deployment", "internal/failure", "internal/question", "internal/render", "internal/usage", "report"},
-	"internal/cli":     {"ctstate", "internal/audit", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/push", "internal/question", "internal/render", "internal/usage", "report", "report/schema", "internal/pcapfilter", "internal/syntax", "internal/verify", "internal/watch", "internal/matrix", "internal/replica", "internal/whatif", "internal/nodeserve", "internal/bundle", "internal/inflight"},
+	"internal/cli":     {"ctstate", "internal/audit", "internal/capture", "engine", "engine/packet", "internal/connection", "internal/gather", "internal/inventory", "internal/ovnexpr", "internal/ctjournal", "internal/deployment", "internal/driver", "internal/failure", "internal/node", "internal/openflow", "internal/ovn", "internal/publish", "internal/push", "internal/question", "internal/render", "internal/usage", "report", "report/schema", "internal/pcapfilter", "internal/syntax", "internal/verify", "internal/watch", "internal/matrix", "internal/replica", "internal/whatif", "internal/nodeserve", "internal/bundle", "internal/inflight"},
 	"cmd/ovn-ct-trace": {"internal/cli"},
 
 	// The lab judges the tool from outside: its probes read its output by types of their own.
@@ -181,5 +181,23 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s may import %s, which is no package", name, to)
 			}
 		}
+	}
+}
+
+// The command, which starts once for each chassis too, does not link packages whose tables cost
+// every process megabytes.
+func TestNotLinked(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", module+"/cmd/ovn-ct-trace").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	for _, heavy := range []string{"github.com/gopacket/gopacket/layers"} {
+		if slices.Contains(deps, heavy) {
+			t.Errorf("%s is linked", heavy)
+		}
+	}
+	if len(deps) < 100 {
+		t.Errorf("only %d packages", len(deps))
 	}
 }
