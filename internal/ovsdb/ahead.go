@@ -12,8 +12,9 @@ type aheadKey struct{}
 
 // scope is what has been asked ahead in a context, by database.
 type scope struct {
-	mu sync.Mutex
-	of map[*DB]*ahead
+	mu    sync.Mutex
+	of    map[*DB]*ahead
+	first map[string][]Query // of WithFirst, until a database of this name has answered
 }
 
 // ahead is what a database is to be asked with the next request, and what it has answered to that.
@@ -25,9 +26,62 @@ type ahead struct {
 }
 
 // WithAhead returns a context in which Want works. What is read ahead belongs to the context: a
-// later question, with another one, does not get it.
+// later question, with another one, does not get it. A context of WithFirst is one already.
 func WithAhead(ctx context.Context) context.Context {
+	if s, ok := ctx.Value(aheadKey{}).(*scope); ok && s.begins() {
+		return ctx
+	}
 	return context.WithValue(ctx, aheadKey{}, &scope{of: map[*DB]*ahead{}})
+}
+
+// WithFirst is WithAhead for a context in which databases are going to be connected to, for one
+// question. The queries are asked of the first that is called name, together with what it is, and
+// so before its schema is known; they are as those of Want.
+func WithFirst(ctx context.Context, name string, queries ...Query) context.Context {
+	return context.WithValue(ctx, aheadKey{}, &scope{of: map[*DB]*ahead{}, first: map[string][]Query{name: queries}})
+}
+
+// begins reports whether the scope is of WithFirst and was not used for a question yet; it is
+// from now on.
+func (s *scope) begins() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.first != nil
+	s.first = nil
+	return was
+}
+
+// firstOf returns what is asked of a database while it is being connected to.
+func (db *DB) firstOf(ctx context.Context) (*ahead, []Query) {
+	a := db.aheadOf(ctx)
+	if a == nil {
+		return nil, nil
+	}
+	s := ctx.Value(aheadKey{}).(*scope)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return a, s.first[db.opt.Database]
+}
+
+// begun keeps the reply to the first questions. One that cannot be read is left out.
+func (a *ahead) begun(queries []Query, reply message) {
+	raw, err := reply.outcome("transact")
+	if err != nil {
+		return
+	}
+	rows, err := rowsOf(raw, len(queries))
+	if err != nil {
+		return
+	}
+	for i := range rows {
+		rows[i] = append([]*Row{}, rows[i]...) // not nil: an answer without rows is one
+	}
+	a.mu.Lock()
+	for _, q := range queries {
+		a.asked[q.key()] = true
+	}
+	a.mu.Unlock()
+	a.answer(queries, rows)
 }
 
 // aheadOf returns the database's part of the context; nil for a context without one, and for a

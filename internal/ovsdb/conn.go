@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
 
-// conn is one JSON-RPC connection. It carries one call at a time. Its reader answers the server's
+// conn is one JSON-RPC connection. It carries one call at a time, or several that are sent without
+// waiting for each other's replies and have no sink. Its reader answers the server's
 // echo requests: without an answer, ovsdb-server ends an idle TCP or SSL connection after ten
 // seconds.
 type conn struct {
@@ -24,8 +26,8 @@ type conn struct {
 
 	mu      sync.Mutex
 	nextID  int
-	pending *pending
-	since   int // bytes read since the last call began
+	pending []*pending // without a reply
+	since   int        // bytes read since the last calls began
 	dead    error
 	done    chan struct{} // closed when the reader ends
 }
@@ -119,10 +121,10 @@ func (c *conn) count(n int) error {
 func (c *conn) sink() sink {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.pending == nil {
+	if len(c.pending) == 0 {
 		return nil
 	}
-	return c.pending.sink
+	return c.pending[0].sink
 }
 
 var null = json.RawMessage("null")
@@ -130,11 +132,12 @@ var null = json.RawMessage("null")
 func (c *conn) deliver(m message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p := c.pending
-	if p == nil || string(m.ID) != fmt.Sprint(p.id) {
+	i := slices.IndexFunc(c.pending, func(p *pending) bool { return string(m.ID) == fmt.Sprint(p.id) })
+	if i < 0 {
 		return
 	}
-	c.pending = nil
+	p := c.pending[i]
+	c.pending = slices.Delete(c.pending, i, i+1)
 	p.reply <- m
 }
 
@@ -149,51 +152,86 @@ func (c *conn) write(m message) error {
 	return err
 }
 
+// request is a call before it is sent.
+type request struct {
+	method string
+	params any
+	take   sink // of the rows in its reply; nil keeps them
+}
+
 // call sends one request and waits for its reply. If ctx ends first, it closes the connection,
 // because the next message on it would be that reply.
 func (c *conn) call(ctx context.Context, method string, params any, take sink) (json.RawMessage, error) {
+	replies, err := c.calls(ctx, request{method, params, take})
+	if err != nil {
+		return nil, err
+	}
+	return replies[0].outcome(method)
+}
+
+// calls sends requests without waiting in between, and returns their replies, as call does.
+func (c *conn) calls(ctx context.Context, requests ...request) ([]message, error) {
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	raw, err := json.Marshal(params)
-	if err != nil {
-		return nil, err
+	texts := make([]json.RawMessage, len(requests))
+	for i, r := range requests {
+		var err error
+		if texts[i], err = json.Marshal(r.params); err != nil {
+			return nil, err
+		}
 	}
+	waiting := make([]*pending, len(requests)) // in their order
 	c.mu.Lock()
-	c.nextID++
-	p := &pending{id: c.nextID, sink: take, reply: make(chan message, 1)}
-	c.pending, c.since = p, 0
+	for i, r := range requests {
+		c.nextID++
+		waiting[i] = &pending{id: c.nextID, sink: r.take, reply: make(chan message, 1)}
+	}
+	c.pending, c.since = slices.Clone(waiting), 0
 	c.mu.Unlock()
 
 	stop := context.AfterFunc(ctx, func() { c.nc.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	req := message{ID: json.RawMessage(fmt.Sprint(p.id)), Method: method, Params: raw}
-	if err := c.write(req); err != nil {
-		if ctx.Err() != nil {
-			c.close()
-			return nil, context.Cause(ctx)
+	for i, r := range requests {
+		if err := c.write(message{ID: json.RawMessage(fmt.Sprint(waiting[i].id)), Method: r.method, Params: texts[i]}); err != nil {
+			if ctx.Err() != nil {
+				c.close()
+				return nil, context.Cause(ctx)
+			}
+			return nil, c.cause(err)
 		}
-		return nil, c.cause(err)
 	}
+	replies := make([]message, len(requests))
+	for i, p := range waiting {
+		var err error
+		if replies[i], err = c.await(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return replies, nil
+}
+
+// await waits for a reply.
+func (c *conn) await(ctx context.Context, p *pending) (message, error) {
 	select {
 	case m := <-p.reply:
-		return m.outcome(method)
+		return m, nil
 	case <-ctx.Done():
 		c.close()
-		return nil, context.Cause(ctx)
+		return message{}, context.Cause(ctx)
 	case <-c.done:
 		select {
 		case m := <-p.reply: // arrived just before the end
-			return m.outcome(method)
+			return m, nil
 		default:
 		}
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return message{}, context.Cause(ctx)
 		}
-		return nil, c.cause(nil)
+		return message{}, c.cause(nil)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestBadServers(t *testing.T) {
 		{"speaks something else", func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-OpenSSH\r\n"); bufio.NewReader(c).ReadByte() }, "not an OVSDB server"},
 		{"broken JSON", func(c net.Conn) { fmt.Fprint(c, `{"id":1 "result"}`); time.Sleep(time.Second) }, "not an OVSDB server"},
 		{"silent", func(c net.Conn) { time.Sleep(time.Minute) }, "no answer in time"},
-		{"list_dbs of another shape", ovsdbtest.Answers(map[string]string{"list_dbs": `{"a":1}`}), "list_dbs"},
+		{"list_dbs of another shape", ovsdbtest.Answers(map[string]string{"list_dbs": `{"a":1}`, "get_schema": schema}), "list_dbs"},
 		{"schema of another shape", ovsdbtest.Answers(map[string]string{"list_dbs": `["OVN_Southbound"]`, "get_schema": `[1]`}), "get_schema"},
 		{"error result", base(`[{"error":"unknown table","details":"no table"}]`), "unknown table: no table"},
 		{"too few results", base(`[]`), "0 answers to 1"},

@@ -160,7 +160,7 @@ func (db *DB) tryAll(ctx context.Context) (link, error) {
 	return nil, &Error{Remote: strings.Join(names, ","), Database: db.opt.Database, Op: "connect", Err: oneLine(errs)}
 }
 
-// try connects to one remote and checks that it serves the database.
+// try connects to one remote and checks that it serves the database, in one round of questions.
 func (db *DB) try(ctx context.Context, r remote) (_ *conn, s schema, err error) {
 	ctx, cancel := withTimeout(ctx, db.opt.Timeout)
 	defer cancel()
@@ -177,15 +177,29 @@ func (db *DB) try(ctx context.Context, r remote) (_ *conn, s schema, err error) 
 			c.close()
 		}
 	}()
-	if err := db.checkMember(ctx, c); err != nil {
+	// What the server is, what it knows, and the first questions, which do not wait for that: where
+	// it is not the right one, or does not know a column, they are asked again.
+	a, first := db.firstOf(ctx)
+	asked := []request{transaction("_Server", []Query{databases}, nil), {method: "get_schema", params: []any{db.opt.Database}}}
+	if len(first) > 0 {
+		asked = append(asked, transaction(db.opt.Database, first, nil))
+	}
+	replies, err := c.calls(ctx, asked...)
+	if err != nil {
 		return nil, s, err
 	}
-	raw, err := c.call(ctx, "get_schema", []any{db.opt.Database}, nil)
+	if err := db.checkMember(ctx, c, replies[0]); err != nil {
+		return nil, s, err
+	}
+	raw, err := replies[1].outcome("get_schema")
 	if err != nil {
 		return nil, s, err
 	}
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return nil, s, fmt.Errorf("get_schema: %w", err)
+	}
+	if len(first) > 0 {
+		a.begun(first, replies[2])
 	}
 	return c, s, nil
 }

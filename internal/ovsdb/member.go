@@ -12,11 +12,16 @@ import (
 // _Server.Database).
 var databases = From("Database", "name", "model", "connected", "leader")
 
-// checkMember checks that the server serves the database, and that a cluster's member is connected
+// checkMember checks, by the reply to the question for databases, that the server serves the
+// database, and that a cluster's member is connected
 // to its cluster and, with LeaderOnly, leads it (ovsdb_cs_check_server_db of lib/ovsdb-cs.c). A
 // server older than OVS 2.8 has no _Server database, and no clusters.
-func (db *DB) checkMember(ctx context.Context, c *conn) error {
-	rows, err := c.transact(ctx, "_Server", []Query{databases}, nil)
+func (db *DB) checkMember(ctx context.Context, c *conn, reply message) error {
+	raw, err := reply.outcome("transact")
+	var rows [][]*Row
+	if err == nil {
+		rows, err = rowsOf(raw, 1)
+	}
 	if err != nil {
 		return db.checkListed(ctx, c, err)
 	}

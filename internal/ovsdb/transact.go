@@ -103,14 +103,25 @@ func (db *DB) stream(ctx context.Context, queries []Query, yield func(query int,
 
 // transact implements link.
 func (c *conn) transact(ctx context.Context, database string, queries []Query, take sink) ([][]*Row, error) {
+	r := transaction(database, queries, take)
+	raw, err := c.call(ctx, r.method, r.params, r.take)
+	if err != nil {
+		return nil, err
+	}
+	return rowsOf(raw, len(queries))
+}
+
+// transaction returns the request that runs queries in one transaction.
+func transaction(database string, queries []Query, take sink) request {
 	ops := make([]libovsdb.Operation, len(queries))
 	for i, q := range queries {
 		ops[i] = q.operation()
 	}
-	raw, err := c.call(ctx, "transact", libovsdb.NewTransactArgs(database, ops...), take)
-	if err != nil {
-		return nil, err
-	}
+	return request{"transact", libovsdb.NewTransactArgs(database, ops...), take}
+}
+
+// rowsOf returns the rows of each of n selects out of the reply to their transaction.
+func rowsOf(raw json.RawMessage, n int) ([][]*Row, error) {
 	var results []*struct {
 		Rows    []*Row `json:"rows"`
 		Error   string `json:"error"`
@@ -119,7 +130,7 @@ func (c *conn) transact(ctx context.Context, database string, queries []Query, t
 	if err := json.Unmarshal(raw, &results); err != nil {
 		return nil, fmt.Errorf("transact: %w", err)
 	}
-	out := make([][]*Row, len(ops))
+	out := make([][]*Row, n)
 	for i, r := range results {
 		switch {
 		case r == nil:
@@ -132,8 +143,8 @@ func (c *conn) transact(ctx context.Context, database string, queries []Query, t
 			out[i] = r.Rows
 		}
 	}
-	if len(results) < len(ops) {
-		return out, &opError{len(results), fmt.Errorf("transact: %d answers to %d operations", len(results), len(ops))}
+	if len(results) < n {
+		return out, &opError{len(results), fmt.Errorf("transact: %d answers to %d operations", len(results), n)}
 	}
 	return out, nil
 }
