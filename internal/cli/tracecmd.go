@@ -70,7 +70,7 @@ func (a *app) ask(ctx context.Context, c *common, q *questionFlags, of *overlayF
 	if err != nil {
 		return err
 	}
-	return c.run(ctx, func(ctx context.Context, run *deployment.Run) error {
+	return c.run(judged.Begin(ctx), func(ctx context.Context, run *deployment.Run) error {
 		ans, err := judged.Answer(ctx, run, entries)
 		if err != nil {
 			if ans != nil {

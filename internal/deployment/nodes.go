@@ -178,6 +178,20 @@ func (n *Nodes) thisMachine(ctx context.Context) (*node.Service, error) {
 	return n.service, n.localErr
 }
 
+// byAddress reports whether a chassis' tunnel address is needed to reach it.
+func (n *Nodes) byAddress() bool {
+	const address = "{ip}"
+	if strings.Contains(n.template, address) {
+		return true
+	}
+	for _, target := range n.targets {
+		if strings.Contains(target, address) {
+			return true
+		}
+	}
+	return false
+}
+
 // encapIP returns a chassis' first tunnel address, or nothing.
 func encapIP(c *ovn.Chassis) string {
 	for _, e := range c.Encaps {

@@ -40,6 +40,7 @@ func (s *Shared) Run() *Run {
 	r := &Run{SB: s.d.SB, NB: s.d.NB, NoNB: s.d.NoNB, Nodes: s.Nodes, shared: s, warn: slices.Clone(s.d.warn)}
 	r.Driver = &driver.Driver{
 		SB: r.SB, NB: r.NB, Nodes: s.Nodes, MaxDump: s.d.opt.MaxDump, DialSB: s.dialSB, Gate: s.Gate,
+		Bare: !s.Nodes.byAddress(),
 	}
 	if s.keep {
 		r.Driver.Describe = s.describe

@@ -32,6 +32,12 @@ type Driver struct {
 	// Describe returns the node.Info of a chassis' node; nil: the node is asked.
 	Describe func(ctx context.Context, chassis string, n node.Node) (*node.Info, error)
 
+	// Bare reports that Nodes needs no encapsulations of a chassis: they are not read then.
+	Bare bool
+	// Ended is called when a packet has ended, before the last questions about its trace, which
+	// requests to the databases then take along (ovsdb.DB.Want); may be nil.
+	Ended func(ctx context.Context, t *Trace)
+
 	chassis map[string]*ovn.Chassis
 	own     map[string]*ovn.Chassis // as SB, the run's own database, has them
 	peers   map[endpoint]*ovn.Chassis

@@ -16,6 +16,9 @@ import (
 func (s *sending) finish(ctx context.Context) {
 	visited := map[string]bool{}
 	s.wantLast(ctx)
+	if s.Ended != nil {
+		s.Ended(ctx, s.Trace)
+	}
 	for _, v := range s.visits {
 		s.assumptions(v)
 		v.Zones = s.zoneNames(ctx, v.Chassis, v.zones())
@@ -40,11 +43,12 @@ func (s *sending) assumptions(v *visit) {
 // freshness warns of chassis whose ovn-controller has not confirmed the newest configuration: their
 // tables may be outdated. A chassis of another zone may have no row of its own.
 func (s *sending) freshness(ctx context.Context, chassis []string) {
+	wanted := map[*ovn.SB]int64{}
 	for _, name := range chassis {
 		if s.fresh[name] {
 			continue
 		}
-		f, err := s.freshnessOf(ctx, name)
+		f, err := s.freshnessOf(ctx, name, wanted)
 		switch {
 		case ovn.IsNotFound(err):
 			continue
@@ -62,12 +66,23 @@ func (s *sending) freshness(ctx context.Context, chassis []string) {
 	}
 }
 
-func (s *sending) freshnessOf(ctx context.Context, chassis string) (ovn.Freshness, error) {
+// freshnessOf reads what a chassis has confirmed; wanted is what is known of databases.
+func (s *sending) freshnessOf(ctx context.Context, chassis string, wanted map[*ovn.SB]int64) (f ovn.Freshness, err error) {
 	sb, err := s.Southbound(ctx, chassis)
 	if err != nil {
-		return ovn.Freshness{}, err
+		return f, err
 	}
-	return sb.Freshness(ctx, chassis)
+	if f.Have, err = sb.ConfirmedCfg(ctx, chassis); err != nil {
+		return f, err
+	}
+	var known bool
+	if f.Wanted, known = wanted[sb]; known {
+		return f, nil
+	}
+	if f.Wanted, err = sb.WantedCfg(ctx); err == nil {
+		wanted[sb] = f.Wanted
+	}
+	return f, err
 }
 
 // collect lists every branch once: alternatives share those that ended before they parted.

@@ -89,7 +89,11 @@ func (d *Driver) chassisByUUID(ctx context.Context, id ovsdb.UUID) (*ovn.Chassis
 			return c, nil
 		}
 	}
-	c, err := d.SB.ChassisByUUID(ctx, id)
+	read := d.SB.ChassisByUUID
+	if d.Bare {
+		read = d.SB.BareChassisByUUID
+	}
+	c, err := read(ctx, id)
 	if err == nil {
 		d.remember(c)
 		d.setOwn(c)

@@ -36,6 +36,7 @@ func (s *sending) wantLast(ctx context.Context) {
 		if !s.fresh[v.Chassis] {
 			sb.WantFreshness(ctx, v.Chassis)
 		}
+		sb.WantZoneNames(ctx, v.zones())
 		var keys []int64
 		for _, seg := range v.Segments {
 			for _, hit := range seg.Tables {

@@ -45,7 +45,7 @@ func (e *Explainer) Prepare(ctx context.Context, way Way) {
 	if len(e.unexplained(hits)) == 0 {
 		return
 	}
-	local, err := e.localDatapaths(ctx, hits)
+	local, err := e.expected(ctx, hits)
 	if err != nil {
 		return
 	}
@@ -63,9 +63,40 @@ func (e *Explainer) Prepare(ctx context.Context, way Way) {
 	if asked {
 		e.sbIndex.keep(want, rows)
 	}
+	if _, err := e.localDatapaths(ctx, hits); err != nil { // those of expected
+		return
+	}
 	e.sb.Want(ctx, e.otherQueries(hits)...)
 	e.wantNamed(ctx, places)
 	_ = e.loadFlows(ctx, e.flowsOf(hits))
+}
+
+// expected returns the datapaths of the hits. Where the keys of all are there already, it asks
+// nothing: the datapaths then have no names, and their rows are wanted.
+func (e *Explainer) expected(ctx context.Context, hits []engine.TableHit) ([]*ovn.Datapath, error) {
+	byKey, ok := e.sb.DatapathKeys(ctx)
+	if !ok {
+		return e.localDatapaths(ctx, hits)
+	}
+	var out []*ovn.Datapath
+	var want []int64
+	seen := map[uint64]bool{0: true}
+	for _, h := range hits {
+		if seen[h.Metadata] {
+			continue
+		}
+		seen[h.Metadata] = true
+		d, known := e.datapaths[h.Metadata]
+		if !known {
+			want = append(want, int64(h.Metadata))
+			d = byKey[int64(h.Metadata)]
+		}
+		if d != nil {
+			out = append(out, d)
+		}
+	}
+	e.sb.WantDatapathsByKey(ctx, want)
+	return out, nil
 }
 
 // wantOf names what is asked of datapaths: the groups that they are in, and the ports of the
@@ -76,8 +107,12 @@ func (e *Explainer) wantOf(ctx context.Context, local []*ovn.Datapath, places []
 			e.sb.WantDatapathGroupsOf(ctx, d.UUID)
 		}
 	}
+	byKey := map[uint64]*ovn.Datapath{}
+	for _, d := range local {
+		byKey[uint64(d.TunnelKey)] = d
+	}
 	for _, p := range places {
-		d := e.datapaths[p.hit.Metadata]
+		d := byKey[p.hit.Metadata]
 		if d == nil || p.hit.Flow == "" {
 			continue
 		}

@@ -103,6 +103,25 @@ func (s *SB) ChassisByUUID(ctx context.Context, u ovsdb.UUID) (*Chassis, error) 
 	return single(found, err, "chassis", u.String())
 }
 
+// BareChassisByUUID is ChassisByUUID without what needs a second request: encapsulations, and NBCfg
+// of Chassis_Private.
+func (s *SB) BareChassisByUUID(ctx context.Context, u ovsdb.UUID) (*Chassis, error) {
+	res, err := s.Select(ctx, chassisRows.Row(u))
+	if err != nil {
+		return nil, err
+	}
+	var found []*Chassis
+	for _, r := range res[0] {
+		c, err := s.chassisOf(r, nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		c.Encaps = nil
+		found = append(found, c)
+	}
+	return single(found, nil, "chassis", u.String())
+}
+
 // AlsoOn returns the chassis with that name if it is one of the port's additional ones, which a
 // port has while it migrates; nil if it is not, or the name is empty.
 func (s *SB) AlsoOn(ctx context.Context, pb *PortBinding, name string) (*Chassis, error) {

@@ -23,7 +23,7 @@ func (s *SB) FreshnessOfAll(ctx context.Context) (map[string]Freshness, error) {
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := s.wantedCfg(ctx)
+	wanted, err := s.WantedCfg(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -34,8 +34,8 @@ func (s *SB) FreshnessOfAll(ctx context.Context) (map[string]Freshness, error) {
 	return out, nil
 }
 
-// wantedCfg returns SB_Global.nb_cfg; 0 if there is no row.
-func (s *SB) wantedCfg(ctx context.Context) (int64, error) {
+// WantedCfg returns SB_Global.nb_cfg; 0 if there is no row.
+func (s *SB) WantedCfg(ctx context.Context) (int64, error) {
 	res, err := s.Select(ctx, globalRows)
 	if err != nil || len(res[0]) == 0 {
 		return 0, err
@@ -46,30 +46,35 @@ func (s *SB) wantedCfg(ctx context.Context) (int64, error) {
 // Freshness returns the numbers for a chassis, by its name or hostname.
 func (s *SB) Freshness(ctx context.Context, chassis string) (Freshness, error) {
 	s.Want(ctx, globalRows)
-	res, err := s.Select(ctx, confirmedBy(chassis)...)
+	have, err := s.ConfirmedCfg(ctx, chassis)
 	if err != nil {
 		return Freshness{}, err
 	}
-	var f Freshness
+	wanted, err := s.WantedCfg(ctx)
+	return Freshness{Wanted: wanted, Have: have}, err
+}
+
+// ConfirmedCfg returns the configuration that a chassis has installed, by its name or hostname.
+func (s *SB) ConfirmedCfg(ctx context.Context, chassis string) (int64, error) {
+	res, err := s.Select(ctx, confirmedBy(chassis)...)
+	if err != nil {
+		return 0, err
+	}
+	var r *ovsdb.Row
 	switch {
 	case len(res[0]) != 1: // a hostname, or none
 		c, err := s.ChassisByName(ctx, chassis)
 		if err != nil {
-			return Freshness{}, err
+			return 0, err
 		}
-		f.Have = c.NBCfg
+		return c.NBCfg, nil
 	case len(res[1]) > 0:
-		f.Have = res[1][0].Int("nb_cfg")
-		err = res[1][0].Err()
+		r = res[1][0]
 	default:
-		f.Have = res[0][0].Int("nb_cfg")
-		err = res[0][0].Err()
+		r = res[0][0]
 	}
-	if err != nil {
-		return Freshness{}, err
-	}
-	f.Wanted, err = s.wantedCfg(ctx)
-	return f, err
+	have := r.Int("nb_cfg")
+	return have, r.Err()
 }
 
 // confirmedBy returns the queries for what a chassis has installed.

@@ -62,3 +62,52 @@ func (s *SB) WantNextHop(ctx context.Context, p *PortBinding) {
 func (s *SB) WantSetMembers(ctx context.Context, dp *Datapath, names []string) {
 	s.Want(ctx, setQueries(dp, names)...)
 }
+
+// First returns a context in which the Southbound database that is going to be connected to is
+// asked at once for ports by name, and with addresses for those of all ports, as FindPorts and
+// PortsByIP will. The context is for one question.
+func First(ctx context.Context, ports []string, addresses bool) context.Context {
+	var qs []ovsdb.Query
+	for _, name := range ports {
+		qs = append(qs, portBindings.Equal("logical_port", name))
+	}
+	if addresses {
+		qs = append(qs, addressRows)
+	}
+	return ovsdb.WithFirst(ctx, Southbound, qs...)
+}
+
+// WantZoneNames is for NameZones.
+func (s *SB) WantZoneNames(ctx context.Context, zones map[uint16]string) {
+	for _, name := range zones {
+		if u, _, ok := zoneDatapath(name); ok {
+			s.Want(ctx, datapathRows.Equal("_uuid", u))
+		}
+	}
+}
+
+// datapathKeys are the tunnel keys of all datapaths: 75 bytes of an answer for each.
+var datapathKeys = ovsdb.From("Datapath_Binding", "tunnel_key")
+
+// WantDatapathKeys is for DatapathKeys.
+func (s *SB) WantDatapathKeys(ctx context.Context) { s.Want(ctx, datapathKeys) }
+
+// DatapathKeys returns the datapaths of tunnel keys, with UUID and key alone, where
+// WantDatapathKeys was answered; else ok is false, and nothing is asked. The answer is used once.
+func (s *SB) DatapathKeys(ctx context.Context) (byKey map[int64]*Datapath, ok bool) {
+	if !s.IsAhead(ctx, datapathKeys) {
+		return nil, false
+	}
+	res, err := s.Select(ctx, datapathKeys)
+	if err != nil {
+		return nil, false
+	}
+	byKey = make(map[int64]*Datapath, len(res[0]))
+	for _, r := range res[0] {
+		d := &Datapath{UUID: r.UUID(), TunnelKey: r.Int("tunnel_key")}
+		if r.Err() == nil {
+			byKey[d.TunnelKey] = d
+		}
+	}
+	return byKey, true
+}

@@ -123,6 +123,18 @@ func (db *DB) Want(ctx context.Context, queries ...Query) {
 // ReadsAhead reports whether Want does anything in this context.
 func (db *DB) ReadsAhead(ctx context.Context) bool { return db.aheadOf(ctx) != nil }
 
+// IsAhead reports whether the answer to a query has been read ahead and was not used yet.
+func (db *DB) IsAhead(ctx context.Context, q Query) bool {
+	a := db.aheadOf(ctx)
+	if a == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, ok := a.rows[q.key()]
+	return ok
+}
+
 // take returns the answers to queries that were read ahead, and the numbers of the others. An open
 // query is no longer wanted.
 func (a *ahead) take(queries []Query) (out [][]*Row, open []int) {

@@ -141,14 +141,19 @@ func (c *conn) deliver(m message) {
 	p.reply <- m
 }
 
-func (c *conn) write(m message) error {
-	b, err := json.Marshal(m)
-	if err != nil {
-		return err
+// write sends whole messages at once.
+func (c *conn) write(messages ...message) error {
+	var text []byte
+	for _, m := range messages {
+		b, err := json.Marshal(m)
+		if err != nil {
+			return err
+		}
+		text = append(text, b...)
 	}
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
-	_, err = c.nc.Write(b)
+	_, err := c.nc.Write(text)
 	return err
 }
 
@@ -195,14 +200,16 @@ func (c *conn) calls(ctx context.Context, requests ...request) ([]message, error
 
 	stop := context.AfterFunc(ctx, func() { c.nc.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
+	messages := make([]message, len(requests))
 	for i, r := range requests {
-		if err := c.write(message{ID: json.RawMessage(fmt.Sprint(waiting[i].id)), Method: r.method, Params: texts[i]}); err != nil {
-			if ctx.Err() != nil {
-				c.close()
-				return nil, context.Cause(ctx)
-			}
-			return nil, c.cause(err)
+		messages[i] = message{ID: json.RawMessage(fmt.Sprint(waiting[i].id)), Method: r.method, Params: texts[i]}
+	}
+	if err := c.write(messages...); err != nil {
+		if ctx.Err() != nil {
+			c.close()
+			return nil, context.Cause(ctx)
 		}
+		return nil, c.cause(err)
 	}
 	replies := make([]message, len(requests))
 	for i, p := range waiting {

@@ -56,6 +56,14 @@ func (p *Publisher) packet(ctx context.Context, t *driver.Trace) (packet *report
 	return out, w.warnings
 }
 
+// Prepare reads what the report of a trace is going to need of the databases, as far as it is known
+// when the packet has ended.
+func (p *Publisher) Prepare(ctx context.Context, t *driver.Trace) {
+	if p.Explainer != nil {
+		(&writing{Trace: t}).prepare(ctx, p.Explainer)
+	}
+}
+
 // writing is one packet's report being made.
 type writing struct {
 	*driver.Trace
@@ -66,10 +74,6 @@ type writing struct {
 
 // explain names the tables of all hops, and returns where they differ from the Southbound database.
 func (w *writing) explain(ctx context.Context, of func(context.Context, string) (*explain.Explainer, error)) []report.Finding {
-	w.visits = map[string][]int{}
-	for i, h := range w.Hops {
-		w.visits[h.Chassis] = append(w.visits[h.Chassis], i)
-	}
 	w.prepare(ctx, of)
 	var found []report.Finding
 	for _, chassis := range slices.Sorted(maps.Keys(w.visits)) {
@@ -95,6 +99,10 @@ func (w *writing) explain(ctx context.Context, of func(context.Context, string) 
 
 // prepare reads what the tables of all hops need, chassis that share a database together.
 func (w *writing) prepare(ctx context.Context, of func(context.Context, string) (*explain.Explainer, error)) {
+	w.visits = map[string][]int{}
+	for i, h := range w.Hops {
+		w.visits[h.Chassis] = append(w.visits[h.Chassis], i)
+	}
 	visits := map[*explain.Explainer]explain.Way{}
 	for _, chassis := range slices.Sorted(maps.Keys(w.visits)) {
 		e, err := of(ctx, chassis)

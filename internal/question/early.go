@@ -17,6 +17,7 @@ func (j *Judged) early() error {
 			return microflowUsage("microflow", err)
 		}
 	}
+	j.in = mf.InPort
 	tunnel := mf.Frame != nil && mf.Frame.Tunnel != nil // it may say the port
 	if j.q.From == "" && mf.InPort == "" && !tunnel {
 		return errNoPort

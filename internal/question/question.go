@@ -35,6 +35,7 @@ type Judged struct {
 	q     Question
 	given microflow.Microflow // as far as it was read without a database
 	ready bool                // given is the whole packet
+	in    string              // the port that the packet itself names; may be empty
 	dest  microflow.Target
 	inner *packet.Inner // of ICMPInner
 	// captured is the connection of a session's capture, and notes are remarks about it.

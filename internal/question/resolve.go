@@ -60,6 +60,9 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	if mf.Open(microflow.HasEthDst) {
 		r.SB.WantNextHop(ctx, pb)
 	}
+	if !j.session {
+		r.SB.WantDatapathKeys(ctx) // for the names of tables, at the end
+	}
 	if j.q.Chassis == "" {
 		r.Driver.Expect(ctx, pb.Chassis)
 	}

@@ -1,12 +1,15 @@
 package question
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/microflow"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/session"
@@ -39,6 +42,19 @@ type asking struct {
 	run     *deployment.Run
 	entries Entries
 	asLive  bool // Question.AsLive
+}
+
+// Begin returns a context for connecting to the databases and for Answer: what the question begins
+// with is asked while the connection is being made. It is for one Answer.
+func (j *Judged) Begin(ctx context.Context) context.Context {
+	var ports []string
+	if from := cmp.Or(j.q.From, j.in); from != "" {
+		ports = append(ports, from)
+	}
+	if j.q.To != "" && j.dest.Kind != microflow.TargetIP {
+		ports = append(ports, j.dest.Name)
+	}
+	return ovn.First(ctx, ports, j.q.To != "" && j.dest.Kind == microflow.TargetIP)
 }
 
 // Answer finds the ports and the packet, and traces it or plays its session. The caller closes the
@@ -81,7 +97,9 @@ func (a *asking) partial(ctx context.Context, sent *driver.Trace) *Answer {
 
 // trace follows one packet. With an error, the answer is what was found before it, or nil.
 func (a *asking) trace(ctx context.Context) (*Answer, error) {
+	a.run.Driver.Ended = a.run.Publisher.Prepare
 	sent, err := a.run.Driver.Send(ctx, a.entries.Before, a.start, a.packet, a.label, "original")
+	a.run.Driver.Ended = nil
 	if err != nil {
 		return a.partial(ctx, sent), err
 	}

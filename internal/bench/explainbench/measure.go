@@ -24,7 +24,7 @@ type measurement struct {
 	tool, detrace, ovntrace cost
 	calls                   cost // ofproto/trace alone: all segments in one call
 	hits                    int
-	questions, read         int64 // requests to the Southbound database, and bytes of its answers
+	requests, rounds, read  int64 // to the Southbound database, sent without waiting for each other, and bytes of its answers
 	gaveUp                  bool  // ovn-detrace could not copy the database in its time
 }
 
@@ -60,7 +60,7 @@ func (d *deployment) measure(ctx context.Context, s settings) (m measurement, er
 	if err := check("ovn-ct-trace", out, err, `"stage":`); err != nil {
 		return m, err
 	}
-	m.questions, m.read = sb.Questions.Load(), sb.Read.Load()
+	m.requests, m.rounds, m.read = sb.Requests.Load(), sb.Rounds.Load(), sb.Read.Load()
 	for i := range s.runs {
 		say("run %d of %d", i+1, s.runs)
 		c, out, err := d.timed(ctx, "", s.tool, "trace", "--sb", d.SB, "--nb", d.NB, "--ovs-rundir", d.Dir, "--timeout", "10m", "-o", "json", logical)
