@@ -178,6 +178,10 @@ func (n *Nodes) thisMachine(ctx context.Context) (*node.Service, error) {
 	return n.service, n.localErr
 }
 
+// Quick reports whether starting a node in vain costs little: nothing is sent there first, and it is
+// not rebuilt from an archive.
+func (n *Nodes) Quick() bool { return n != nil && n.offline == nil && n.cluster == nil && !n.push }
+
 // byAddress reports whether a chassis' tunnel address is needed to reach it.
 func (n *Nodes) byAddress() bool {
 	const address = "{ip}"

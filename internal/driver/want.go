@@ -18,8 +18,14 @@ func (s *sending) wantPeers(ctx context.Context, chassis string, outcomes []*eng
 			if err != nil {
 				return
 			}
-			if s.peers[endpoint{sb, leaf.Tunnel.Dst}] == nil {
-				sb.WantChassisByEncapIP(ctx, leaf.Tunnel.Dst)
+			if s.peers[endpoint{sb, leaf.Tunnel.Dst}] != nil {
+				continue
+			}
+			sb.WantChassisByEncapIP(ctx, leaf.Tunnel.Dst)
+			for name := range s.ahead.started { // it may be one of those
+				if c := s.own[name]; c != nil && sb == s.SB && s.infos[name] == nil {
+					sb.WantPeer(ctx, c)
+				}
 			}
 		}
 	}

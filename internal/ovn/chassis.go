@@ -20,6 +20,8 @@ type Chassis struct {
 	OtherConfig map[string]string
 	ExternalIDs map[string]string
 	VTEPs       []string // vtep_logical_switches
+
+	encaps []ovsdb.UUID // the rows of Encaps
 }
 
 // Encap is an Encap row.
@@ -230,7 +232,8 @@ func (s *SB) chassisOf(r *ovsdb.Row, private []*ovsdb.Row, encaps map[ovsdb.UUID
 	for _, p := range private {
 		c.NBCfg = p.Int("nb_cfg")
 	}
-	for _, e := range r.Refs("encaps") {
+	c.encaps = r.Refs("encaps")
+	for _, e := range c.encaps {
 		c.Encaps = append(c.Encaps, encaps[e])
 	}
 	if err := r.Err(); err != nil {

@@ -27,6 +27,15 @@ func (s *SB) WantChassisByEncapIP(ctx context.Context, ip netip.Addr) {
 	s.Want(ctx, encapRows.Equal("ip", ip.Unmap().String()))
 }
 
+// WantPeer is for ChassisByEncapIP where the chassis is likely to be this one: all that it asks
+// after its first query.
+func (s *SB) WantPeer(ctx context.Context, c *Chassis) {
+	if len(c.encaps) == 1 { // of several, one would be used
+		u := c.encaps[0]
+		s.Want(ctx, chassisRows.Includes("encaps", u), encapRows.Row(u), privateRows.Equal("name", c.Name))
+	}
+}
+
 // WantDatapathsByKey is for DatapathsByKey.
 func (s *SB) WantDatapathsByKey(ctx context.Context, keys []int64) {
 	for _, k := range keys {

@@ -7,15 +7,17 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
 // expectation is how the packet should end.
 type expectation struct {
-	verdict string // of Question.Expect; empty: delivered
-	port    string // logical port of Question.To
-	outside bool   // Question.To is an address that no port of OVN has: leaving OVN is as expected
+	verdict string     // of Question.Expect; empty: delivered
+	port    string     // logical port of Question.To
+	outside bool       // Question.To is an address that no port of OVN has: leaving OVN is as expected
+	on      ovsdb.UUID // chassis of the port; zero where there is none, or it is in another zone
 }
 
 // CheckExpect refuses a text that is not a verdict; an empty text means delivered.
@@ -38,9 +40,9 @@ func Expect(r *report.Report, verdict string) { expectation{verdict: verdict}.ju
 func placeOf(pb *ovn.PortBinding) expectation {
 	switch {
 	case pb.Type == "virtual" && pb.VirtualParent != "":
-		return expectation{port: pb.VirtualParent}
+		return expectation{port: pb.VirtualParent, on: pb.Chassis}
 	case pb.IsVIF():
-		return expectation{port: pb.LogicalPort}
+		return expectation{port: pb.LogicalPort, on: pb.Chassis}
 	case pb.Type == "external" || pb.Type == "localnet" || pb.Type == "l2gateway" || pb.Type == "remote" || pb.Type == "vtep":
 		return expectation{outside: true}
 	}
@@ -58,8 +60,16 @@ func (e *expectation) owner(ctx context.Context, r *deployment.Run, ip netip.Add
 	if len(owners) == 1 {
 		place = placeOf(owners[0])
 	}
-	e.port, e.outside = place.port, place.outside
+	e.port, e.outside, e.on = place.port, place.outside, place.on
 	return nil
+}
+
+// prepare lets the node be started on which the packet should end, while it is followed on others.
+// Where nodes are kept for other questions they are started only when needed.
+func (e expectation) prepare(ctx context.Context, r *deployment.Run) {
+	if r.Nodes.Quick() && r.Driver.Describe == nil {
+		r.Driver.Expect(ctx, e.on)
+	}
 }
 
 // text returns the expectation in words.

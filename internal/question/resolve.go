@@ -11,6 +11,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/microflow"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/session"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
 )
@@ -57,15 +58,6 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	if err := j.checkDatapath(ctx, r, pb); err != nil {
 		return nil, err
 	}
-	if mf.Open(microflow.HasEthDst) {
-		r.SB.WantNextHop(ctx, pb)
-	}
-	if !j.session {
-		r.SB.WantDatapathKeys(ctx) // for the names of tables, at the end
-	}
-	if j.q.Chassis == "" {
-		r.Driver.Expect(ctx, pb.Chassis)
-	}
 	// --from may name the port by address; the microflow's inport must be the same port.
 	if mf.InPort != "" && mf.InPort != pb.LogicalPort && j.q.From != "" {
 		return nil, usage.Errorf("say the port once", "inport is %q and --from is %q", mf.InPort, pb.LogicalPort)
@@ -76,6 +68,17 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 		return nil, err
 	}
 	expect.verdict = j.q.Expect
+	if mf.Open(microflow.HasEthDst) {
+		r.SB.WantNextHop(ctx, pb)
+	}
+	if !j.session {
+		r.SB.WantDatapathKeys(ctx) // for the names of tables, at the end
+	}
+	r.SB.WantChassisByUUID(ctx, expect.on)
+	if j.q.Chassis == "" {
+		r.Driver.Expect(ctx, pb.Chassis)
+	}
+	expect.prepare(ctx, r)
 	far, err := j.receiver(ctx, r, &mf, pb)
 	if err != nil {
 		return nil, err
@@ -105,6 +108,7 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 		if err := e.expect.owner(ctx, r, e.packet.Dst); err != nil {
 			return nil, err
 		}
+		e.expect.prepare(ctx, r)
 	}
 	if wrapped.chassis != "" && wrapped.port == pb.LogicalPort {
 		e.start, err = r.Driver.EnterSeen(ctx, pb, wrapped.chassis, e.packet)
@@ -187,6 +191,9 @@ func (j *Judged) destination(ctx context.Context, r *deployment.Run) (microflow.
 		return dest, expectation{}, err
 	}
 	place := placeOf(pb)
+	if zone.SB != r.SB {
+		place.on = ovsdb.UUID{}
+	}
 	if pb.Type == "patch" || pb.Type == "l3gateway" {
 		if pb, err = facing(ctx, zone.SB, pb); err != nil {
 			return dest, expectation{}, err
