@@ -20,6 +20,8 @@ type Publisher struct {
 	// Explainer returns the explainer for the tables of a chassis: chassis may have different
 	// Southbound databases (OVN-IC, OVN-Kubernetes interconnect). Nil: tables stay unnamed.
 	Explainer func(ctx context.Context, chassis string) (*explain.Explainer, error)
+
+	prepared *driver.Trace // by Prepare, last
 }
 
 // Trace adds a traced packet to a report.
@@ -41,6 +43,10 @@ func (p *Publisher) packet(ctx context.Context, t *driver.Trace) (packet *report
 		Branches: []*report.Branch{}, Hops: []*report.Hop{},
 	}
 	if p.Explainer != nil {
+		w.visit()
+		if p.prepared != t {
+			w.prepare(ctx, p.Explainer)
+		}
 		out.Findings = w.explain(ctx, p.Explainer)
 	}
 	for i := range t.Hops {
@@ -60,7 +66,10 @@ func (p *Publisher) packet(ctx context.Context, t *driver.Trace) (packet *report
 // when the packet has ended.
 func (p *Publisher) Prepare(ctx context.Context, t *driver.Trace) {
 	if p.Explainer != nil {
-		(&writing{Trace: t}).prepare(ctx, p.Explainer)
+		w := &writing{Trace: t}
+		w.visit()
+		w.prepare(ctx, p.Explainer)
+		p.prepared = t
 	}
 }
 
@@ -74,7 +83,6 @@ type writing struct {
 
 // explain names the tables of all hops, and returns where they differ from the Southbound database.
 func (w *writing) explain(ctx context.Context, of func(context.Context, string) (*explain.Explainer, error)) []report.Finding {
-	w.prepare(ctx, of)
 	var found []report.Finding
 	for _, chassis := range slices.Sorted(maps.Keys(w.visits)) {
 		e, err := of(ctx, chassis)
@@ -97,12 +105,16 @@ func (w *writing) explain(ctx context.Context, of func(context.Context, string) 
 	return found
 }
 
-// prepare reads what the tables of all hops need, chassis that share a database together.
-func (w *writing) prepare(ctx context.Context, of func(context.Context, string) (*explain.Explainer, error)) {
+// visit sorts the hops by chassis.
+func (w *writing) visit() {
 	w.visits = map[string][]int{}
 	for i, h := range w.Hops {
 		w.visits[h.Chassis] = append(w.visits[h.Chassis], i)
 	}
+}
+
+// prepare reads what the tables of all hops need, chassis that share a database together.
+func (w *writing) prepare(ctx context.Context, of func(context.Context, string) (*explain.Explainer, error)) {
 	visits := map[*explain.Explainer]explain.Way{}
 	for _, chassis := range slices.Sorted(maps.Keys(w.visits)) {
 		e, err := of(ctx, chassis)
