@@ -27,12 +27,17 @@ func cmdCases(ctx context.Context, args []string) error {
 	each := fs.Int("each", 0, "maximum number of cases of a feature, not counting those that need a newer release; 0: all")
 	random := fs.Int("random", 0, "number of random cases to run instead of the listed ones")
 	seed := fs.Uint64("seed", 1, "seed of the random cases")
+	share := fs.String("part", "1/1", "run only part K of N of the cases: K/N")
 	settle := fs.Duration("settle", 0, "a packet has ended when no frame was seen for this time; 0: depends on the datapath")
 	offline := fs.String("offline", "", "also predict from archives that this script collects (scripts/sosdump.sh)")
 	archives := fs.String("archives", "", "kinds of archives for -offline (regular expression)")
 	gathered := fs.String("gathered", "", "also predict from a must-gather that this script collects (scripts/mustgatherdump.sh)")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
+	}
+	mine, err := parsePart(*share)
+	if err != nil {
+		return err
 	}
 	kinds, err := regexp.Compile(*archives)
 	if err != nil {
@@ -105,6 +110,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	if len(run) == 0 {
 		return fmt.Errorf("no case %q", *pattern)
 	}
+	run = dealt(run, mine) // none, if there are fewer cases than parts
 	count := map[string]int{}
 	for i, c := range run {
 		if ctx.Err() != nil {

@@ -6,8 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab/guest"
@@ -28,12 +30,17 @@ func open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	return openAs(ctx, cfg)
+}
+
+// openAs is open for a configuration, by whose name the instance is found.
+func openAs(ctx context.Context, cfg guest.Config) (_ *session, err error) {
 	s := &session{cfg: cfg}
 	keep := os.Getenv("CT_TRACE_LAB_KEEP") == "1"
 	s.in, err = guest.Find(ctx, cfg)
 	switch {
 	case err == nil:
-		fmt.Fprintf(os.Stderr, "lab: using the kept instance (%s)\n", s.in.Mode)
+		fmt.Fprintf(cfg.Progress, "lab: using the kept instance (%s)\n", s.in.Mode)
 	case errors.Is(err, guest.ErrNotRunning):
 		if s.in, err = guest.Start(ctx, cfg, keep); err != nil {
 			return nil, err
@@ -77,7 +84,7 @@ func (s *session) prepare(ctx context.Context) error {
 
 // run runs a command in the instance and prints its output.
 func (s *session) run(ctx context.Context, stdin io.Reader, argv ...string) error {
-	return s.in.Run(ctx, guest.Command{Argv: argv, Dir: s.cfg.Checkout, Env: passEnv(), Stdin: stdin, Stdout: os.Stdout, Stderr: os.Stderr})
+	return s.in.Run(ctx, guest.Command{Argv: argv, Dir: s.cfg.Checkout, Env: passEnv(), Stdin: stdin, Stdout: s.cfg.Progress, Stderr: s.cfg.Progress})
 }
 
 // passEnv returns the environment variables that control a run.
@@ -139,6 +146,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 	newer := fs.Bool("newer", false, "also run all cases that need a newer release than the oldest supported one")
 	random := fs.Int("random", 0, "number of random cases to run instead of the listed ones")
 	seed := fs.Uint64("seed", 1, "seed of the random cases")
+	labs := fs.Int("labs", 1, "number of labs that share the cases and run at the same time; more than one: a kept lab is not used")
 	reality := fs.Bool("reality", false, "do not predict: print the reality")
 	offline := fs.Bool("offline", false, "also predict from archives")
 	archives := fs.String("archives", "", "kinds of archives for -offline (regular expression): sosreport, bundle, must-gather")
@@ -146,37 +154,65 @@ func cmdOracle(ctx context.Context, args []string) error {
 		return &guest.ExitError{Code: 2}
 	}
 	began := time.Now()
-	s, err := open(ctx)
+	cfg, err := config()
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	remote := filepath.Join(s.cfg.Share(), "results.json")
-	argv := []string{remoteBin + "/labctl", "cases", "-case", *pattern, "-feature", *feature, "-results", remote, fmt.Sprintf("-newer=%t", *newer), fmt.Sprintf("-each=%d", *each),
+	argv := []string{remoteBin + "/labctl", "cases", "-case", *pattern, "-feature", *feature, fmt.Sprintf("-newer=%t", *newer), fmt.Sprintf("-each=%d", *each),
 		fmt.Sprintf("-random=%d", *random), fmt.Sprintf("-seed=%d", *seed)}
 	if *offline {
-		argv = append(argv, "-offline", filepath.Join(s.cfg.Checkout, "scripts", "sosdump.sh"), "-gathered", filepath.Join(s.cfg.Checkout, "scripts", "mustgatherdump.sh"),
+		argv = append(argv, "-offline", filepath.Join(cfg.Checkout, "scripts", "sosdump.sh"), "-gathered", filepath.Join(cfg.Checkout, "scripts", "mustgatherdump.sh"),
 			"-archives", *archives)
 	}
 	if !*reality {
-		if _, err := os.Stat(filepath.Join(s.cfg.Checkout, "bin", "ovn-ct-trace")); err != nil {
+		if _, err := os.Stat(filepath.Join(cfg.Checkout, "bin", "ovn-ct-trace")); err != nil {
 			return errors.New("the tool is not built: make build")
 		}
 		argv = append(argv, "-tool", builtTool)
 	}
-	wctx, out, stop := watch(ctx, os.Stdout, silenceLimit)
-	err = s.in.Run(wctx, guest.Command{Argv: argv, Dir: s.cfg.Checkout, Env: passEnv(), Stdout: out, Stderr: os.Stderr})
-	if wctx.Err() != nil && ctx.Err() == nil {
-		err = fmt.Errorf("the lab hangs: %w", context.Cause(wctx))
+	var run *probe.Run
+	if *labs > 1 {
+		os.Unsetenv("CT_TRACE_LAB_KEEP")
+		run, err = oracleParts(ctx, *labs, func(ctx context.Context, p part, out io.Writer) (*probe.Run, error) {
+			cfg := cfg
+			cfg.Name, cfg.Progress = fmt.Sprintf("%s-part%d", cfg.Name, p.k), out
+			return oracleIn(ctx, cfg, append(slices.Clone(argv), "-part", p.String()), out)
+		})
+	} else {
+		run, err = oracleIn(ctx, cfg, argv, os.Stdout)
 	}
-	stop()
-	if *results != "" {
-		if cerr := guest.CopyFile(remote, *results); cerr != nil && err == nil {
-			err = cerr
+	if *results != "" && run != nil {
+		if werr := run.Write(*results); werr != nil && err == nil {
+			err = werr
 		}
 	}
 	fmt.Fprintf(os.Stderr, "oracle: %.0f s with the lab's start\n", time.Since(began).Seconds())
 	return err
+}
+
+// oracleIn runs cases in the lab of a configuration, and returns their results. They may be there
+// also with an error.
+func oracleIn(ctx context.Context, cfg guest.Config, argv []string, out io.Writer) (*probe.Run, error) {
+	s, err := openAs(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	remote := filepath.Join(s.cfg.Share(), "results.json")
+	if err := os.Remove(remote); err != nil && !errors.Is(err, fs.ErrNotExist) { // of an earlier run
+		return nil, err
+	}
+	wctx, watched, stop := watch(ctx, out, silenceLimit)
+	defer stop()
+	err = s.in.Run(wctx, guest.Command{Argv: append(argv, "-results", remote), Dir: s.cfg.Checkout, Env: passEnv(), Stdout: watched, Stderr: out})
+	if wctx.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("the lab hangs: %w", context.Cause(wctx))
+	}
+	run, rerr := probe.ReadRun(remote)
+	if rerr != nil && err == nil {
+		err = rerr
+	}
+	return run, err
 }
 
 func cmdShell(ctx context.Context, args []string) error {
