@@ -3,9 +3,10 @@ package probe
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/lab"
 )
 
 // wire is a physical network as one VLAN of it; the VLAN is empty for untagged frames.
@@ -31,85 +32,48 @@ var macPattern = regexp.MustCompile(`(?i)\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b`)
 
 func macsIn(s string) []string { return macPattern.FindAllString(strings.ToLower(s), -1) }
 
+// What LearnMACs reads.
+var (
+	portRows     = lab.Select{Table: "Port_Binding", Columns: []string{"logical_port", "datapath", "tunnel_key", "type", "mac", "nat_addresses", "options", "tag"}}
+	datapathRows = lab.Select{Table: "Datapath_Binding", Columns: []string{"_uuid", "tunnel_key"}}
+	natRows      = lab.Select{Table: "NAT", Columns: []string{"external_mac"}}
+	fdbRows      = lab.Select{Table: "FDB", Columns: []string{"mac", "dp_key", "port_key"}}
+)
+
 // LearnMACs reads the MAC addresses for which OVN answers, configured and learned ones.
 func (r *Runner) LearnMACs(ctx context.Context) error {
-	ports, err := r.rows(ctx, "@sb", "logical_port,datapath,tunnel_key,type,mac,nat_addresses,options,tag", "list Port_Binding")
+	first := r.Lab.Topo.Zone("")
+	south, err := r.Lab.Rows(ctx, first, lab.Southbound, portRows, datapathRows, fdbRows)
 	if err != nil {
 		return err
 	}
-	datapaths, err := r.rows(ctx, "@sb", "_uuid,tunnel_key", "list Datapath_Binding")
+	north, err := r.Lab.Rows(ctx, first, lab.Northbound, natRows)
 	if err != nil {
 		return err
 	}
-	nat, err := r.rows(ctx, "", "external_mac", "list NAT")
-	if err != nil {
-		return err
-	}
+	ports := south[0]
 	for _, z := range r.Lab.Topo.Zones {
 		if z.On == "" {
 			continue
 		}
-		more, err := r.rows(ctx, "@"+z.Name+"-sb", "logical_port,datapath,tunnel_key,type,mac,nat_addresses,options,tag", "list Port_Binding")
+		more, err := r.Lab.Rows(ctx, z, lab.Southbound, portRows)
 		if err != nil {
 			return err
 		}
-		ports = append(ports, more...)
+		ports = append(ports, more[0]...)
 	}
-	r.owned = newOwners(ports, datapaths, nat)
-	return r.learnFDB(ctx)
+	r.owned = newOwners(ports, south[1], north[0])
+	r.owned.learn(south[2])
+	return nil
 }
 
 // learnFDB reads the learned MAC addresses again: packets change them.
 func (r *Runner) learnFDB(ctx context.Context) error {
-	fdb, err := r.rows(ctx, "@sb", "mac,dp_key,port_key", "list FDB")
+	rows, err := r.Lab.Rows(ctx, r.Lab.Topo.Zone(""), lab.Southbound, fdbRows)
 	if err == nil {
-		r.owned.learn(fdb)
+		r.owned.learn(rows[0])
 	}
 	return err
-}
-
-// rows runs a command of ovn-nbctl, or where where is "@sb" of ovn-sbctl, that prints rows, and
-// returns them as texts.
-func (r *Runner) rows(ctx context.Context, where, columns, command string) ([][]string, error) {
-	out, err := r.Lab.Ask(ctx, strings.TrimSpace(where+" --format=json --columns="+columns+" "+command))
-	if err != nil {
-		return nil, err
-	}
-	return readRows(out, columns)
-}
-
-// readRows decodes a table that ovn-nbctl or ovn-sbctl has printed as JSON. An atom becomes its
-// text, a UUID too; sets and maps remain JSON, and an empty set is "".
-func readRows(table, columns string) ([][]string, error) {
-	var t struct {
-		Headings []string
-		Data     [][]json.RawMessage
-	}
-	if err := json.Unmarshal([]byte(table), &t); err != nil {
-		return nil, fmt.Errorf("columns %s: %w", columns, err)
-	}
-	if got := strings.Join(t.Headings, ","); got != columns {
-		return nil, fmt.Errorf("columns %s instead of %s", got, columns)
-	}
-	var out [][]string
-	for _, row := range t.Data {
-		var texts []string
-		for _, v := range row {
-			var s string
-			var pair [2]string
-			switch {
-			case json.Unmarshal(v, &s) == nil:
-			case json.Unmarshal(v, &pair) == nil && pair[0] == "uuid":
-				s = pair[1]
-			case string(v) == `["set",[]]`:
-			default:
-				s = string(v)
-			}
-			texts = append(texts, s)
-		}
-		out = append(out, texts)
-	}
-	return out, nil
 }
 
 // option returns a value of a map of strings in OVSDB's JSON, "" if it has none.
@@ -127,7 +91,7 @@ func option(m, key string) string {
 	return ""
 }
 
-// newOwners takes rows with the columns that LearnMACs asks for.
+// newOwners takes portRows, datapathRows and natRows.
 func newOwners(ports, datapaths, nat [][]string) *owners {
 	o := &owners{datapaths: map[string]string{}}
 	for _, d := range datapaths {

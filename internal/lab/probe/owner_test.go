@@ -2,41 +2,33 @@ package probe
 
 import "testing"
 
-// Rows as ovn-sbctl and ovn-nbctl print them (OVN 26.03), shortened to what matters: a switch with
-// localnet port ln-prov on VLAN 300 and a router, one with l2gateway port sw7-l2gw on VLAN 400, and
-// one without a physical network.
-const (
-	printedPorts = `{"headings":["logical_port","datapath","tunnel_key","type","mac","nat_addresses","options","tag"],"data":[
-["ln-prov",["uuid","aaaaaaaa-0000-0000-0000-000000000003"],3,"localnet","unknown",["set",[]],["map",[["network_name","physnet1"]]],300],
-["prov-p2",["uuid","aaaaaaaa-0000-0000-0000-000000000003"],1,"","50:54:00:0A:00:04 172.18.0.4",["set",[]],["map",[]],["set",[]]],
-["prov-ext",["uuid","aaaaaaaa-0000-0000-0000-000000000003"],5,"external","50:54:00:0a:00:05 172.18.0.5",["set",[]],["map",[]],["set",[]]],
-["prov-lr",["uuid","aaaaaaaa-0000-0000-0000-000000000003"],4,"patch","router","00:00:00:00:fe:01 172.18.0.9",["map",[["peer","lr-prov"]]],["set",[]]],
-["lr-prov",["uuid","aaaaaaaa-0000-0000-0000-000000000009"],1,"patch","00:00:00:00:fe:02 172.18.0.1/24",["set",[]],["map",[["peer","prov-lr"]]],["set",[]]],
-["sw7-l2gw",["uuid","aaaaaaaa-0000-0000-0000-000000000007"],2,"l2gateway","unknown",["set",[]],["map",[["l2gateway-chassis","hv2"],["network_name","physnet1"]]],400],
-["sw7-p1",["uuid","aaaaaaaa-0000-0000-0000-000000000007"],1,"","50:54:00:07:00:03 90.0.0.3",["set",[]],["map",[]],["set",[]]],
-["sw0-p1",["uuid","aaaaaaaa-0000-0000-0000-000000000001"],1,"","50:54:00:00:00:03 10.0.0.3",["set",[]],["map",[]],["set",[]]]]}`
-	printedDatapaths = `{"headings":["_uuid","tunnel_key"],"data":[[["uuid","aaaaaaaa-0000-0000-0000-000000000003"],13],
-[["uuid","aaaaaaaa-0000-0000-0000-000000000007"],17],[["uuid","aaaaaaaa-0000-0000-0000-000000000001"],11]]}`
-	printedNAT = `{"headings":["external_mac"],"data":[["00:00:00:00:fe:11"],[["set",[]]]]}`
-	printedFDB = `{"headings":["mac","dp_key","port_key"],"data":[["00:00:00:00:fc:01",13,1],["52:54:00:ee:00:04",13,3],["00:00:00:00:fc:02",11,1]]}`
+// Rows as lab.Rows returns them (OVN 26.03), shortened to what matters: a switch with localnet port
+// ln-prov on VLAN 300 and a router, one with l2gateway port sw7-l2gw on VLAN 400, and one without a
+// physical network.
+var (
+	readPorts = [][]string{
+		{"ln-prov", "dp3", "3", "localnet", "unknown", "", `["map",[["network_name","physnet1"]]]`, "300"},
+		{"prov-p2", "dp3", "1", "", "50:54:00:0A:00:04 172.18.0.4", "", `["map",[]]`, ""},
+		{"prov-ext", "dp3", "5", "external", "50:54:00:0a:00:05 172.18.0.5", "", `["map",[]]`, ""},
+		{"prov-lr", "dp3", "4", "patch", "router", "00:00:00:00:fe:01 172.18.0.9", `["map",[["peer","lr-prov"]]]`, ""},
+		{"lr-prov", "dp9", "1", "patch", "00:00:00:00:fe:02 172.18.0.1/24", "", `["map",[["peer","prov-lr"]]]`, ""},
+		{"sw7-l2gw", "dp7", "2", "l2gateway", "unknown", "", `["map",[["l2gateway-chassis","hv2"],["network_name","physnet1"]]]`, "400"},
+		{"sw7-p1", "dp7", "1", "", "50:54:00:07:00:03 90.0.0.3", "", `["map",[]]`, ""},
+		{"sw0-p1", "dp1", "1", "", "50:54:00:00:00:03 10.0.0.3", "", `["map",[]]`, ""},
+	}
+	readDatapaths = [][]string{{"dp3", "13"}, {"dp7", "17"}, {"dp1", "11"}}
+	readNAT       = [][]string{{"00:00:00:00:fe:11"}, {""}}
+	readFDB       = [][]string{{"00:00:00:00:fc:01", "13", "1"}, {"52:54:00:ee:00:04", "13", "3"}, {"00:00:00:00:fc:02", "11", "1"}}
 )
 
 // TestOwnersOfWire checks for which MACs OVN answers, on which VLAN.
 func TestOwnersOfWire(t *testing.T) {
-	read := func(table, columns string) [][]string {
-		rows, err := readRows(table, columns)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return rows
-	}
-	o := newOwners(read(printedPorts, "logical_port,datapath,tunnel_key,type,mac,nat_addresses,options,tag"),
-		read(printedDatapaths, "_uuid,tunnel_key"), read(printedNAT, "external_mac"))
+	o := newOwners(readPorts, readDatapaths, readNAT)
 	const learned, learnedOutside = "00:00:00:00:fc:01", "52:54:00:ee:00:04"
 	if prov := (wire{"physnet1", "300"}); o.answers(prov, learned) {
 		t.Errorf("OVN answers for %s before it has learned it", learned)
 	}
-	o.learn(read(printedFDB, "mac,dp_key,port_key"))
+	o.learn(readFDB)
 	for _, c := range []struct {
 		vlan, mac string
 		want      bool
