@@ -109,10 +109,8 @@ userspace() {
 }
 some='^(switch-tunnel|router-tcp|ipv6-router|vip-three|lb-hairpin-snat-ip|acl-label|acl-reject-tcp|acl-sets|gr-snat|fip-distributed-in|snat-ping|ecmp|mtu-too-big|prov-across|dhcp|missing-neighbour|related-snat|fragment-acl-three|transit-tcp|session-vip)$'
 
-# Through the kernel's datapath, mostly in emulated guests, which give way: their packets have all the
-# time that they need, but those of the other lane are lost when its labs get no processor in time.
+# Through the kernel's datapath, mostly in emulated guests.
 kernel() {
-	renice -n 10 $$ >/dev/null
 	# One boot for the next steps.
 	step "lab" bin/labctl up
 	step "doctor in the lab" bin/labctl doctor

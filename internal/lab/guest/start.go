@@ -43,18 +43,7 @@ func (in *Instance) spawn(cmd *exec.Cmd, keep bool) error {
 	}
 	in.Pid = cmd.Process.Pid
 	in.Start = startTime(in.Pid)
-	giveWay(in.Pid)
 	return nil
-}
-
-// giveWay makes the nice value of this process count for the session that process pid leads. The
-// kernel may schedule each session as a group, within which alone the nice value of a process counts
-// (sched(7), autogroup). It does nothing where the kernel does not, and on failure.
-func giveWay(pid int) {
-	// The system call returns 20 minus the nice value.
-	if p, err := syscall.Getpriority(syscall.PRIO_PROCESS, os.Getpid()); err == nil && p < 20 {
-		os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", pid), fmt.Append(nil, 20-p), 0)
-	}
 }
 
 // startDirect runs the agent in namespaces of its own: when the first process
