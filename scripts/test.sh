@@ -140,7 +140,8 @@ step build make --no-print-directory build labctl
 step "build the differential test" env CGO_ENABLED=0 go build -o bin/difftest ./internal/difftest
 step "build the library's test" scripts/library.sh bin/library.test
 step lint make --no-print-directory lint
-step "unit and live tests, with the race detector" go test -race -timeout 20m ./...
+# One package more at a time than processors, because some wait: for servers that do not answer, for guests.
+step "unit and live tests, with the race detector" go test -race -p 3 -timeout 20m ./...
 step difftest make --no-print-directory difftest
 # Here, because both lanes need it.
 step "Debian trixie" scripts/debian.sh trixie
