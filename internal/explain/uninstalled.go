@@ -95,10 +95,9 @@ func (n *Names) Differences(ctx context.Context) ([]Difference, error) {
 
 // locate sets the datapath and stage of a look-up; it returns false where the look-up was in none.
 func (e *Explainer) locate(ctx context.Context, l *lookup) (bool, error) {
-	f := readFacts(l.packet())
 	key := l.hit.Metadata
 	if key == 0 {
-		key = f.number("metadata")
+		key = readFacts(l.packet()).number("metadata")
 	}
 	if key == 0 {
 		return false, nil
