@@ -60,8 +60,9 @@ type Service struct {
 	commit  *ctjournal.Committer
 	open    opened
 
-	rec  recordings
-	zone zone
+	rec      recordings
+	zone     zone
+	policies policyDB
 }
 
 // NewService returns a node on this machine; it opens nothing yet.
@@ -342,7 +343,7 @@ func (s *Service) kernelTable(ctx context.Context) (*ctnetlink.Table, error) {
 // Close ends captures, removes synthetic entries and closes the sockets.
 func (s *Service) Close(ctx context.Context) error {
 	s.rec.close()
-	errs := []error{s.zone.close()}
+	errs := []error{s.zone.close(), s.policies.close()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.commit != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
@@ -38,10 +39,39 @@ func (s *Service) timeoutPolicies(ctx context.Context, datapathType string) (map
 	if s.opt.NoDB {
 		return nil, errNoDB
 	}
-	db, err := ovn.DialOVS(ctx, ovsdb.Options{Remotes: s.opt.DB})
+	db, err := s.policies.connected(ctx, s.opt.DB)
 	if err != nil {
 		return nil, err
 	}
-	defer db.Close()
 	return db.TimeoutPolicies(ctx, datapathType)
+}
+
+// policyDB is the connection by which timeouts are read for every trace: opening it again, and
+// reading the schema, took longer than the question.
+type policyDB struct {
+	mu sync.Mutex
+	db *ovn.OVS
+}
+
+// connected returns the connection, which connects again by itself where it was lost.
+func (p *policyDB) connected(ctx context.Context, remotes string) (*ovn.OVS, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.db != nil {
+		return p.db, nil
+	}
+	var err error
+	p.db, err = ovn.DialOVS(ctx, ovsdb.Options{Remotes: remotes})
+	return p.db, err
+}
+
+func (p *policyDB) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.db == nil {
+		return nil
+	}
+	db := p.db
+	p.db = nil
+	return db.Close()
 }
