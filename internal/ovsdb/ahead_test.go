@@ -67,7 +67,13 @@ func TestWant(t *testing.T) {
 	db.Want(ctx, a) // asked at once, so not twice
 	ask(ctx, "[A]", a)
 	j.check(t, "[A B]")
+	if !db.IsAhead(ctx, b) || db.IsAhead(ctx, a) || db.IsAhead(t.Context(), b) {
+		t.Error("B alone is there, and in this context alone")
+	}
 	ask(ctx, "[B][]", b, none)
+	if db.IsAhead(ctx, b) {
+		t.Error("B was used")
+	}
 	j.check(t)
 	ask(ctx, "[B]", b) // its answer has been used
 	j.check(t, "[B]")
