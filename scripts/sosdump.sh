@@ -52,7 +52,7 @@ if [ -n "${OVS_CONF_DB:-}" ]; then
 		done
 	done
 	for br in $("${enter[@]}" ovs-vsctl -t 5 list-br); do
-		for c in fdb/show "bridge/dump-flows --offload-stats" ${QUICK:+-} mdb/show dpif/show-dp-features; do
+		for c in fdb/show fdb/stats-show "bridge/dump-flows --offload-stats" ${QUICK:+-} mdb/show dpif/show-dp-features; do
 			[ "$c" = - ] && break
 			run openvswitch "ovs-appctl $c $br"
 		done

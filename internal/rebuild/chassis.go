@@ -264,7 +264,8 @@ func (b *builder) fill(ctx context.Context, br *bridge) error {
 	if br.row.Bool("mcast_snooping_enable") {
 		b.note("what %s has learned of multicast groups is not known", br.name)
 	}
-	if err := b.macs(ctx, br, found.MACs); err != nil {
+	known, err := b.macs(ctx, br, found.MACs)
+	if err != nil {
 		return err
 	}
 	file := filepath.Join(b.sw.RunDir, "flows")
@@ -275,7 +276,11 @@ func (b *builder) fill(ctx context.Context, br *bridge) error {
 	if err != nil {
 		return b.unknown(ctx, br, "the flows of "+br.name+" are not known: "+err.Error())
 	}
-	if err := b.refs(ctx, br, found, n, file); err != nil {
+	err = b.unlearned(file, n, br, found.MACs, known)
+	if err == nil {
+		err = b.refs(ctx, br, found, n, file)
+	}
+	if err != nil {
 		return b.unknown(ctx, br, "the flows of "+br.name+" are not known: "+err.Error())
 	}
 	if _, err := b.sw.Ofctl(ctx, openFlow, "--bundle", "replace-flows", br.name, file); err != nil {
@@ -367,32 +372,4 @@ func (b *builder) refs(ctx context.Context, br *bridge, found *Bridge, n *needs,
 	}
 	_, err = b.sw.Ofctl(ctx, openFlow, "add-groups", br.name, file)
 	return err
-}
-
-// macs restores what a bridge has learned of addresses (fdb/show).
-func (b *builder) macs(ctx context.Context, br *bridge, p *Part) error {
-	if why := p.Lacks(); why != "" {
-		b.note("what %s has learned of MAC addresses is not all known (%s): its NORMAL action floods to those that are not", br.name, why)
-	}
-	if !p.There() {
-		return nil
-	}
-	names := map[string]string{"LOCAL": br.name}
-	for _, p := range br.ports {
-		for _, i := range p.ifaces {
-			names[fmt.Sprint(i.ofport)] = i.name
-		}
-	}
-	return lines(p, func(line string) error {
-		f := strings.Fields(line)
-		if len(f) != 4 || f[0] == "port" {
-			return nil
-		}
-		if name := names[f[0]]; name != "" {
-			if _, err := b.sw.Appctl(ctx, "fdb/add", br.name, name, f[1], f[2]); err != nil {
-				b.note("%s: the learned address %s of port %s: %v", br.name, f[2], name, err)
-			}
-		}
-		return nil
-	})
 }

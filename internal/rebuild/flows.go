@@ -63,6 +63,7 @@ type needs struct {
 	groups, meters map[string]bool
 	tlvs           map[string]bool // tun_metadata fields by number
 	tables         map[string]bool // tables with flows
+	normal         bool            // whether a flow has the action NORMAL
 }
 
 func newNeeds() *needs {
@@ -78,6 +79,7 @@ var (
 
 // look adds what a line refers to.
 func (n *needs) look(line string) {
+	n.normal = n.normal || strings.Contains(line, "NORMAL")
 	for _, x := range []struct {
 		word string
 		re   *regexp.Regexp

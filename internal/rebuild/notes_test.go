@@ -1,6 +1,8 @@
 package rebuild
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -21,7 +23,13 @@ func TestNotes(t *testing.T) {
 	} {
 		b := &builder{host: &c.host, conf: &conf{bridges: []*bridge{&c.br}}, out: &Chassis{}}
 		b.kernel()
-		if err := b.macs(t.Context(), &c.br, c.macs); err != nil {
+		file := filepath.Join(t.TempDir(), "flows")
+		if err := os.WriteFile(file, []byte("priority=0 actions=NORMAL\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		n := newNeeds()
+		n.look("actions=NORMAL")
+		if err := b.unlearned(file, n, &c.br, c.macs, nil); err != nil {
 			t.Error(err)
 		}
 		if len(b.out.Notes) != len(c.want) {

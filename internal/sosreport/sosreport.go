@@ -144,7 +144,7 @@ func (r *reader) bridge(name string) *rebuild.Bridge {
 		Groups: r.fullest(groupShape, "dump-groups "+name, []string{"-O OpenFlow15 ", "", "-O OpenFlow10 ", "-O OpenFlow14 ", "-O OpenFlow13 ", "-O OpenFlow12 ", "-O OpenFlow11 "}),
 		Meters: r.fullest(meterShape, "dump-meters "+name, openFlows),
 		TLVs:   r.fullest(tlvShape, "dump-tlv-map "+name, openFlows),
-		MACs:   r.part(macShape, "ovs-appctl fdb/show "+name),
+		MACs:   r.learned(name),
 	}
 }
 
