@@ -110,9 +110,11 @@ func (e *NoDatabaseError) Failure() (failure.Kind, string) {
 	return failure.Unreachable, "give the report of the host with OVN's databases too: its ovnsb_db.db and ovnnb_db.db (--bundle, repeated)"
 }
 
-// databases serves the databases of every host that has them.
+// databases finds the chassis of every host with databases. Those of the first one are served, the
+// others when they are needed: a must-gather has those of every node.
 func (d *Deployment) databases(ctx context.Context, hosts []*rebuild.Host) error {
 	var why []string
+	first := true
 	zones := make([]*zone, len(hosts))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(4)
@@ -122,31 +124,12 @@ func (d *Deployment) databases(ctx context.Context, hosts []*rebuild.Host) error
 			why = append(why, h.Hostname+": "+lacks)
 			continue
 		}
-		g.Go(func() (err error) {
-			z := &zone{host: h, owns: map[string]bool{}}
-			if z.sb, err = d.Room.ServeDB(gctx, "sb", h.SB.Path); err != nil {
-				return fmt.Errorf("%s: its Southbound database: %w", h.Hostname, err)
-			}
-			if h.NB.Lacks() == "" {
-				if z.nb, err = d.Room.ServeDB(gctx, "nb", h.NB.Path); err != nil {
-					return fmt.Errorf("%s: its Northbound database: %w", h.Hostname, err)
-				}
-			}
-			sb, err := ovn.DialSB(gctx, ovsdb.Options{Remotes: z.sb})
-			if err != nil {
-				return err
-			}
-			defer sb.Close()
-			all, err := sb.AllChassis(gctx)
-			if err != nil {
-				return err
-			}
-			for _, c := range all {
-				z.owns[c.Name] = !c.IsRemote()
-			}
+		g.Go(func() error {
+			z, err := d.zoneOf(gctx, h, first)
 			zones[i] = z
-			return nil
+			return err
 		})
+		first = false
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -164,6 +147,44 @@ func (d *Deployment) databases(ctx context.Context, hosts []*rebuild.Host) error
 		return &NoDatabaseError{why}
 	}
 	return nil
+}
+
+// zoneOf reads the chassis of a host's databases, which are then served at once or later.
+func (d *Deployment) zoneOf(ctx context.Context, h *rebuild.Host, now bool) (*zone, error) {
+	z := &zone{host: h, owns: map[string]bool{}}
+	db, err := d.Room.OpenDB(ctx, "sb", h.SB.Path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: its Southbound database: %w", h.Hostname, err)
+	}
+	z.sb = db.Remote
+	sb, err := ovn.DialSB(ctx, ovsdb.Options{Remotes: z.sb})
+	if err != nil {
+		return nil, err
+	}
+	all, err := sb.AllChassis(ctx)
+	sb.Close()
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		z.owns[c.Name] = !c.IsRemote()
+	}
+	serve := func(name, file string) (string, error) { return d.Room.ServeDB(ctx, name, file) }
+	if !now {
+		serve = d.Room.ServeLater
+		if err := d.Room.Discard(db); err != nil {
+			return nil, err
+		}
+		if z.sb, err = serve("sb", h.SB.Path); err != nil {
+			return nil, err
+		}
+	}
+	if h.NB.Lacks() == "" {
+		if z.nb, err = serve("nb", h.NB.Path); err != nil {
+			return nil, fmt.Errorf("%s: its Northbound database: %w", h.Hostname, err)
+		}
+	}
+	return z, nil
 }
 
 // confs serves the Open_vSwitch database of every host that has one, and names the chassis.

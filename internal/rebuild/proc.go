@@ -181,7 +181,9 @@ const stopGrace = 2 * time.Second
 func stop(procs []*Proc) error {
 	var errs []error
 	for _, p := range procs {
-		_ = syscall.Kill(-p.PID, syscall.SIGTERM)
+		if p.Alive() { // the number of one that has ended may be another's
+			_ = syscall.Kill(-p.PID, syscall.SIGTERM)
+		}
 	}
 	limit := time.After(stopGrace)
 	for _, p := range procs {

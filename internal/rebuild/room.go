@@ -32,9 +32,10 @@ type Room struct {
 	// Dir is the folder, which only its owner can read.
 	Dir string
 
-	keep bool
-	lock *os.File
-	make spawner
+	keep  bool
+	lock  *os.File
+	make  spawner
+	later later
 
 	mu     sync.Mutex
 	procs  []*Proc
@@ -78,6 +79,7 @@ func (r *Room) Close() error {
 	if done {
 		return nil
 	}
+	r.later.close()
 	var errs []error
 	if !r.keep {
 		errs = append(errs, stop(procs))
