@@ -144,7 +144,7 @@ func (w *phaseWriter) lookup(c *report.CT, rule *report.NB) {
 	name := zoneTitle(c.Zone, c.ZoneName)
 	if !c.Cached {
 		switch {
-		case c.Entry == nil && c.State == "" && c.Certainty == report.CertaintyUndetermined:
+		case c.Entry == nil && (c.State == "" || c.State == "0") && c.Certainty == report.CertaintyUndetermined:
 			w.add(report.PhaseLookup, nil, "%s: unknown", name)
 		case c.Entry == nil:
 			w.add(report.PhaseLookup, nil, "%s: no entry", name)
