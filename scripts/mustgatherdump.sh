@@ -6,7 +6,7 @@
 #
 # Each node has the databases of its zone. LEGACY=1 takes the first node's only, as must-gather does where
 # all nodes share them. DATAPATH_TYPE replaces the type of the datapath that the chassis say they have: a
-# cluster has the kernel's.
+# cluster has the kernel's. CLUSTERED=1 makes the files those of clustered databases, with one server.
 set -eu
 out=$1
 shift
@@ -24,6 +24,11 @@ copy() {
 			["other_config", "delete", ["set", ["datapath-type"]]],
 			["other_config", "insert", ["map", [["datapath-type", "'"$DATAPATH_TYPE"'"]]]]]}]' >/dev/null
 		rm -f "$(dirname "$2")/.$(basename "$2").~lock~"
+	fi
+	if [ -n "${CLUSTERED:-}" ]; then
+		mv "$2" "$2.alone"
+		ovsdb-tool -vconsole:err create-cluster "$2" "$2.alone" tcp:127.0.0.1:6644
+		rm "$2.alone"
 	fi
 }
 

@@ -13,10 +13,11 @@ type gatherer struct {
 	lab    *lab.Lab
 	script string
 	dir    string
+	n      int
 }
 
 // collect returns the path for --bundle. The databases of the zone are the first ones by name. The
-// lab's datapath stands for the kernel's, which a cluster has.
+// lab's datapath stands for the kernel's, which a cluster has. Every second one has clustered files.
 func (g *gatherer) collect(ctx context.Context, zone string) ([]string, error) {
 	if err := os.RemoveAll(g.dir); err != nil {
 		return nil, err
@@ -34,6 +35,10 @@ func (g *gatherer) collect(ctx context.Context, zone string) ([]string, error) {
 		}
 		args = append(args, node+"="+strings.Join(files[:], ","))
 	}
-	_, err := lab.Command(ctx, []string{"DATAPATH_TYPE=system"}, "", args...)
+	env := []string{"DATAPATH_TYPE=system"}
+	if g.n++; g.n%2 == 0 {
+		env = append(env, "CLUSTERED=1")
+	}
+	_, err := lab.Command(ctx, env, "", args...)
 	return []string{g.dir}, err
 }

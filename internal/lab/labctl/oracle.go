@@ -72,10 +72,9 @@ func cmdCases(ctx context.Context, args []string) error {
 		}
 		r.Archives = slices.DeleteFunc(r.Archives, func(x probe.Archive) bool { return !kinds.MatchString(x.Kind) })
 	}
-	if *gathered != "" && kinds.MatchString("must-gather") {
-		g := &gatherer{lab: l, script: *gathered, dir: "/run/ctlab-gathered"}
+	if g := (&gatherer{lab: l, script: *gathered, dir: "/run/ctlab-gathered"}); g.script != "" && kinds.MatchString("must-gather") {
 		defer os.RemoveAll(g.dir)
-		r.Gathered = g.collect
+		r.Archives = append(r.Archives, probe.Archive{Kind: "must-gather", Collect: g.collect, Partial: true})
 	}
 	if err := r.Open(ctx); err != nil {
 		return err

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// gathered asks the question again from a must-gather, which has no entries, no zones and no flows
-// of bridges but the integration bridge: as it was asked, and as of a new connection. What is
-// determined must be as live, and what is unknown so because it was not collected.
-func (r *Runner) gathered(ctx context.Context, live *Prediction, zone, command string, args []string) error {
-	paths, err := r.Gathered(ctx, zone)
+// gathered asks the question again from a partial archive: as it was asked, and as of a new
+// connection. What is determined must be as live, and what is unknown so because it was not
+// collected.
+func (r *Runner) gathered(ctx context.Context, archive Archive, live *Prediction, zone, command string, args []string) error {
+	paths, err := archive.Collect(ctx, zone)
 	if err != nil {
 		return err
 	}
@@ -24,11 +24,11 @@ func (r *Runner) gathered(ctx context.Context, live *Prediction, zone, command s
 	}
 	from, err := ask(reach)
 	if err != nil {
-		return fmt.Errorf("must-gather: %w", err)
+		return fmt.Errorf("%s: %w", archive.Kind, err)
 	}
 	why, diff := contradicts(&live.Report, &from.Report)
 	if diff != "" {
-		return fmt.Errorf("must-gather: %s", diff)
+		return fmt.Errorf("%s: %s", archive.Kind, diff)
 	}
 	live.NotOffline = why
 	if why == "" || slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--as-") || strings.HasPrefix(a, "--overlay") }) {
@@ -40,11 +40,11 @@ func (r *Runner) gathered(ctx context.Context, live *Prediction, zone, command s
 		return fmt.Errorf("--as-new: %w", err)
 	}
 	if from, err = ask(reach, "--as-new"); err != nil {
-		return fmt.Errorf("must-gather, --as-new: %w", err)
+		return fmt.Errorf("%s, --as-new: %w", archive.Kind, err)
 	}
 	why, diff = contradicts(&now.Report, &from.Report)
 	if diff != "" {
-		return fmt.Errorf("must-gather, --as-new: %s", diff)
+		return fmt.Errorf("%s, --as-new: %s", archive.Kind, diff)
 	}
 	live.NotOffline = why
 	return nil

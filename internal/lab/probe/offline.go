@@ -13,12 +13,19 @@ type Archive struct {
 	Kind string // for messages
 	// Collect returns the paths for --bundle, those of a zone's databases first.
 	Collect func(ctx context.Context, zone string) ([]string, error)
+	// Partial is set where it has neither entries nor the flows of other bridges than the integration
+	// bridge: what is determined from it must be as live, the rest is not collected.
+	Partial bool
 }
 
 // offline asks the question again from each kind of archive.
 func (r *Runner) offline(ctx context.Context, live *Prediction, zone, command string, args []string) error {
 	for _, archive := range r.Archives {
-		if err := r.from(ctx, archive, live, zone, command, args); err != nil {
+		ask := r.from
+		if archive.Partial {
+			ask = r.gathered
+		}
+		if err := ask(ctx, archive, live, zone, command, args); err != nil {
 			return err
 		}
 	}

@@ -24,10 +24,6 @@ type Runner struct {
 	// Archives are from which each question is asked again.
 	Archives []Archive
 
-	// Gathered collects what a must-gather would, likewise. What an answer from it has must be as
-	// live, or unknown.
-	Gathered func(ctx context.Context, zone string) ([]string, error)
-
 	rec    recorder
 	taps   map[string]*tap
 	tables []table
@@ -357,9 +353,6 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 	pr, err := r.predict(ctx, append(append([]string{command}, reach...), args...))
 	if err == nil {
 		err = r.offline(ctx, pr, z.Name, command, args)
-	}
-	if err == nil && r.Gathered != nil {
-		err = r.gathered(ctx, pr, z.Name, command, args)
 	}
 	return pr, err
 }
