@@ -124,12 +124,13 @@ func (d *Deployment) databases(ctx context.Context, hosts []*rebuild.Host) error
 			why = append(why, h.Hostname+": "+lacks)
 			continue
 		}
+		now := first
+		first = false
 		g.Go(func() error {
-			z, err := d.zoneOf(gctx, h, first)
+			z, err := d.zoneOf(gctx, h, now)
 			zones[i] = z
 			return err
 		})
-		first = false
 	}
 	if err := g.Wait(); err != nil {
 		return err
