@@ -280,8 +280,8 @@ func (c *chassis) underlay(ctx context.Context, own *ovn.Chassis, rows []*ovn.Ch
 
 // keepTunnels makes the liveness of tunnels what it is: up, but for those to dead chassis. Nobody
 // answers BFD in a room; a controller that sees every tunnel down gives its gateways away. It
-// reports whether it has changed any.
-func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) bool) (changed bool, err error) {
+// reports whether it has taken any down: ovs-vswitchd sets one that is up to down again, at times.
+func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) bool) (taken bool, err error) {
 	res, err := c.ovs.Select(ctx, ovsdb.From("Interface", "name", "options", "bfd", "bfd_status"),
 		ovsdb.From("Port", "name", "external_ids"))
 	if err != nil {
@@ -306,11 +306,12 @@ func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) boo
 		}
 		forwarding := strconv.FormatBool(want == "up")
 		if _, err := c.sw.Appctl(ctx, "bfd/set-forwarding", i.Str("name"), forwarding); err != nil {
-			return changed, err
+			return taken, err
 		}
 		if err := c.sw.Vsctl(ctx, "--no-wait", "--timeout=60", "set", "Interface", i.Str("name"), "bfd_status:state="+want, "bfd_status:forwarding="+forwarding); err != nil {
-			return changed, err
+			return taken, err
 		}
+		taken = taken || want == "down"
 	}
-	return changed, nil
+	return taken, nil
 }

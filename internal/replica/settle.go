@@ -52,8 +52,8 @@ func (r *Replica) Settle(ctx context.Context) error {
 	}
 }
 
-// round lets every daemon do once what the databases ask for. It reports whether the liveness of a
-// tunnel was changed meanwhile.
+// round lets every daemon do once what the databases ask for. It reports whether a tunnel was
+// taken down meanwhile.
 func (r *Replica) round(ctx context.Context) (tunnels bool, err error) {
 	if _, err := r.nbctl(ctx, "--wait=sb", "sync"); err != nil {
 		return false, fmt.Errorf("ovn-northd does not catch up: %w", err)
