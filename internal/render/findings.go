@@ -10,7 +10,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// Doctor prints the findings of doctor: a line of totals, then the findings, errors first.
+// Doctor prints the findings of doctor: a line of totals, then the findings, errors first. What it
+// has found in order is "ok"; what it could not see is not.
 func Doctor(w io.Writer, fs []report.Finding, opts Options) error {
 	return findings(w, fs, opts, "ok")
 }
@@ -51,7 +52,12 @@ func totals(fs []report.Finding, info string) []span {
 		return []span{plain("nothing found")}
 	}
 	count := map[report.Severity]int{}
+	unseen := 0
 	for _, f := range fs {
+		if wordOf(f, info) != severityWord(f.Severity, info) {
+			unseen++
+			continue
+		}
 		count[f.Severity]++
 	}
 	var line []span
@@ -70,6 +76,12 @@ func totals(fs []report.Finding, info string) []span {
 		line = append(line, span{fmt.Sprintf("%d %s", n, word), severityColor(s)})
 		delete(count, s)
 	}
+	if unseen > 0 {
+		if len(line) > 0 {
+			line = append(line, plain(", "))
+		}
+		line = append(line, plain(fmt.Sprintf("%d %s", unseen, report.SeverityInfo)))
+	}
 	for _, s := range slices.Sorted(maps.Keys(count)) {
 		line = append(line, plain(fmt.Sprintf(", %d %s", count[s], s)))
 	}
@@ -81,6 +93,15 @@ func severityWord(s report.Severity, info string) string {
 		return info
 	}
 	return string(s)
+}
+
+// wordOf returns the word for a finding: what could not be seen is never in order.
+func wordOf(f report.Finding, info string) string {
+	switch f.Code {
+	case report.CodeNotCollected, report.CodeFreshnessUnknown:
+		return severityWord(f.Severity, string(report.SeverityInfo))
+	}
+	return severityWord(f.Severity, info)
 }
 
 func severityColor(s report.Severity) color {
@@ -99,7 +120,7 @@ func severityColor(s report.Severity) color {
 const severityWidth = len("warning")
 
 func (p *printer) finding(f report.Finding, info string) {
-	word := severityWord(f.Severity, info)
+	word := wordOf(f, info)
 	pad := strings.Repeat(" ", max(0, severityWidth-len(word))+1)
 	// If the finding's code is also a key of Where, such as "chassis", its value is printed after the
 	// code.
