@@ -26,7 +26,7 @@ func (b *builder) macs(ctx context.Context, br *bridge, p *Part) (out []learned,
 	}
 	err = lines(p, func(line string) error {
 		f := strings.Fields(line)
-		if len(f) != 4 || f[0] == "port" {
+		if len(f) != 4 || strings.EqualFold(f[0], "port") { // "Port" since Open vSwitch 4.0
 			return nil
 		}
 		if name := names[f[0]]; name != "" {

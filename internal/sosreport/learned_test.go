@@ -19,6 +19,7 @@ func TestLearned(t *testing.T) {
 	)
 	for _, c := range []struct{ name, show, stats, want string }{
 		{"whole", head + one + two, stats, ""},
+		{"of Open vSwitch 4.0", strings.Replace(head, "port", "Port", 1) + one + two, stats, ""},
 		{"cut", head + one, stats, "has 1 addresses, and fdb/stats-show has counted 2"},
 		{"not counted", head + one + two, "", "no fdb/stats-show says"},
 		{"without its beginning", one + two, stats, "the beginning of"},

@@ -50,7 +50,7 @@ var (
 	groupShape = shape{header: regexp.MustCompile(`^(NXST_GROUP_DESC|OFPST_GROUP_DESC) reply`), line: regexp.MustCompile(`^\s*group_id=`)}
 	meterShape = shape{header: regexp.MustCompile(`^OFPST_METER_CONFIG reply`), line: regexp.MustCompile(`^\s*meter=`)}
 	tlvShape   = shape{header: regexp.MustCompile(`^NXT_TLV_TABLE_REPLY`), line: regexp.MustCompile(`^\s*0x`)}
-	macShape   = shape{header: regexp.MustCompile(`^\s*port\s+VLAN\s+MAC`), line: regexp.MustCompile(`^\s*(\d+|LOCAL)\s`)}
+	macShape   = shape{header: regexp.MustCompile(`^\s*[Pp]ort\s+VLAN\s+MAC`), line: regexp.MustCompile(`^\s*(\d+|LOCAL)\s`)}
 	routeShape = shape{header: regexp.MustCompile(`^Route Table:`), line: regexp.MustCompile(`^(Cached|User):`)}
 	neighShape = shape{header: regexp.MustCompile(`^IP\s+MAC\s+Bridge`), line: regexp.MustCompile(`^[0-9a-fA-F.:]+\s`)}
 	listShape  = shape{line: regexp.MustCompile(`^ipv[46]\s`), empty: true}
