@@ -100,7 +100,7 @@ func (s *session) end() {
 // dial opens a way and pushes; the greeting of a node is read where there is one.
 func dial(t testing.TB, p *Pusher, way []string) *session {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	argv := Shell(way)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
