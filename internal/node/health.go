@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -157,15 +158,18 @@ func (c *Conntrack) limits(info *Info, set ctdpif.Limits, of func(zones []uint16
 		zones = zones[:1]
 	}
 	limits, err := of(zones)
+	for _, zone := range zones {
+		switch l, known := limits[zone]; {
+		case !known:
+			err = cmp.Or(err, errZoneCount)
+		case together:
+			c.Together = &l
+		default:
+			c.limit(info, zone, l)
+		}
+	}
 	if err != nil {
 		h.unknown("limits of zones", err)
-	}
-	for zone, l := range limits {
-		if together {
-			c.Together = &l
-			return
-		}
-		c.limit(info, zone, l)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 )
 
-// errZoneCount reports a zone under the default limit, whose connections only the live datapath
-// counts.
+// errZoneCount reports a zone under the default limit, whose connections only the datapath counts:
+// it was not asked, or did not say.
 var errZoneCount = errors.New("not collected: how many connections count against the zone's default limit")
 
 // zoneLimit answers dpctl/ct-get-limits of one zone, zone=N.

@@ -294,12 +294,7 @@ func (r *Replica) health(info *Info) (*Health, error) {
 		h.unknown("limits of zones", errNotAsked)
 	}
 	set, _ := ctdpif.ParseLimits(limits)
-	c.limits(info, set, func(zones []uint16) (map[uint16]ctstate.ZoneLimit, error) {
-		if _, ok := k.Limits[zones[0]]; !ok {
-			return nil, errZoneCount
-		}
-		return k.Limits, nil
-	}, h)
+	c.limits(info, set, func([]uint16) (map[uint16]ctstate.ZoneLimit, error) { return k.Limits, nil }, h)
 	if k.Lacks != "" {
 		h.unknown("the connections", &NotCollectedError{r.Of, k.Lacks})
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -187,6 +188,29 @@ func TestReplicaHealth(t *testing.T) {
 	h, err = r.health(info)
 	if err != nil || h.Conntrack.Max != 3 || len(h.Unknown) > 0 || len(h.Conntrack.Limits) != 1 || h.Conntrack.Limits[7] != (ctstate.ZoneLimit{Limit: 1, Count: 1}) {
 		t.Errorf("own bundle: %+v, %v", h, err)
+	}
+	// Under a default limit each zone must have been counted; before 3.5 all count together, which any
+	// zone without a limit of its own says.
+	info.Zones = map[uint16]string{7: "sw0-p1", 8: "sw0-p2"}
+	own := ctstate.ZoneLimit{Limit: 1, Count: 1}
+	for _, c := range []struct {
+		version  string
+		limits   map[uint16]ctstate.ZoneLimit
+		want     ctstate.ZoneLimit // of zone 8
+		together *ctstate.ZoneLimit
+		unknown  bool
+	}{
+		{"3.5.0", map[uint16]ctstate.ZoneLimit{7: own, 8: {Limit: 9, Count: 2}}, ctstate.ZoneLimit{Limit: 9, Count: 2}, nil, false},
+		{"3.5.0", map[uint16]ctstate.ZoneLimit{7: own}, ctstate.ZoneLimit{}, nil, true},
+		{"3.1.0", map[uint16]ctstate.ZoneLimit{7: own, 8: {Limit: 9, Count: 5}}, ctstate.ZoneLimit{}, &ctstate.ZoneLimit{Limit: 9, Count: 5}, false},
+		{"3.1.0", map[uint16]ctstate.ZoneLimit{7: own}, ctstate.ZoneLimit{}, nil, true},
+	} {
+		info.OVSVersion, kept.Limits = c.version, c.limits
+		kept.Answers = map[string]string{"dpctl/ct-get-maxconns": "3\n", "dpctl/ct-get-limits": "default limit=9\nzone=7,limit=1,count=1\n"}
+		h, err := r.health(info)
+		if err != nil || h.Conntrack.Limits[7] != own || h.Conntrack.Limits[8] != c.want || !reflect.DeepEqual(h.Conntrack.Together, c.together) || (len(h.Unknown) > 0) != c.unknown {
+			t.Errorf("%s, %v: %+v, %v", c.version, c.limits, h, err)
+		}
 	}
 	kept.Answers, r.Live = nil, info
 	if h, err = r.health(info); err != nil || len(h.Unknown) > 0 {

@@ -124,7 +124,7 @@ func (d *Deployment) databases(ctx context.Context, hosts []*rebuild.Host) error
 			why = append(why, h.Hostname+": "+lacks)
 			continue
 		}
-		now := first
+		now := first || d.Room.Keeps()
 		first = false
 		g.Go(func() error {
 			z, err := d.zoneOf(gctx, h, now)

@@ -77,7 +77,8 @@ type Host struct {
 	// that of dpctl/ipf-get-status.
 	Conntrack, Fragments func(datapath string) *Part
 	// Entries returns the kernel's connections as this tool's own bundle has them, for a datapath,
-	// Expected what they expect, Limits the limits of its zones under a default limit, and Asked what ovs-vswitchd has answered to a command about a datapath; nil is nothing.
+	// Expected what they expect, Limits the limits of its zones under a default limit, and Asked what
+	// ovs-vswitchd has answered to a command about a datapath; nil is nothing.
 	Entries, Expected, Limits func(datapath string) *Part
 	Asked                     func(method, datapath string) *Part
 	// Listed is conntrack -L -o extended of the host's own namespace.

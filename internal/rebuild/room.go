@@ -69,6 +69,9 @@ func Open(opt Options) (*Room, error) {
 	return r, nil
 }
 
+// Keeps reports whether the room is left behind, so that nothing in it may depend on this process.
+func (r *Room) Keeps() bool { return r.keep }
+
 // Close ends the processes and removes the folder, or leaves both if the room is kept.
 func (r *Room) Close() error {
 	r.mu.Lock()

@@ -42,9 +42,9 @@ func bringUp(ctx context.Context, dir, datapath string) (*deployment, error) {
 	return d, nil
 }
 
-// start starts everything except ovn-controller and the islands. datapath is the type of the integration bridge's
-// datapath, of which both are dummies: entries of "system" are looked for in the kernel, those of
-// "dummy" in ovs-vswitchd.
+// start starts everything except ovn-controller and the islands. datapath is the type of the
+// integration bridge's datapath, of which both are dummies: entries of "system" are looked for in
+// the kernel, those of "dummy" in ovs-vswitchd.
 func start(ctx context.Context, dir, datapath string) (_ *deployment, err error) {
 	say("starting OVN and Open vSwitch in %s", dir)
 	ovnd, err := ovntest.StartOVN(ctx, dir)
@@ -67,7 +67,8 @@ func start(ctx context.Context, dir, datapath string) (_ *deployment, err error)
 	if err := d.vsctl(ctx, "--no-wait", "init", "--", "set", "open", ".", "external-ids:system-id="+hv, "external-ids:hostname="+hv,
 		"external-ids:ovn-remote="+d.SB, "external-ids:ovn-encap-type=geneve", "external-ids:ovn-encap-ip=127.0.0.1",
 		"external-ids:ovn-monitor-all=false",
-		// A daemon that computes for longer than a probe waits would be disconnected, begin anew, and never end.
+		// A daemon that computes for longer than a probe waits would be disconnected, begin anew, and
+		// never end.
 		"external-ids:ovn-openflow-probe-interval=0", "external-ids:ovn-remote-probe-interval=0"); err != nil {
 		return nil, err
 	}
