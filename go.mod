@@ -14,6 +14,7 @@ require (
 	github.com/invopop/jsonschema v0.13.0
 	github.com/kballard/go-shellquote v0.0.0-20180428030007-95032a82bc51
 	github.com/klauspost/compress v1.18.0
+	github.com/klauspost/readahead v1.4.0
 	github.com/mdlayher/netlink v1.8.0
 	github.com/mdlayher/packet v1.1.2
 	github.com/moby/spdystream v0.5.1

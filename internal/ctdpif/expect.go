@@ -37,7 +37,7 @@ func (t *Table) expectation(ctx context.Context, zone uint16, tuple ctstate.Tupl
 	known, err := t.knowsExpectations(ctx)
 	if err == nil && !known {
 		// Without helpers there are certainly no expectations.
-		z, zerr := t.readZone(ctx, zone)
+		z, zerr := t.readZone(ctx, zone, tuple)
 		switch {
 		case zerr != nil:
 			err = zerr

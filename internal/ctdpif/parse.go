@@ -3,6 +3,7 @@ package ctdpif
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 
@@ -63,9 +64,8 @@ func (p *parser) word() []byte {
 	if p.err != nil {
 		return nil
 	}
-	n := bytes.IndexAny(p.in[p.off:], ",)")
-	if n < 0 {
-		n = len(p.in) - p.off
+	n := 0
+	for rest := p.in[p.off:]; n < len(rest) && rest[n] != ',' && rest[n] != ')'; n++ {
 	}
 	if n == 0 {
 		p.fail(p.off, "a value is missing")
@@ -82,15 +82,20 @@ func (p *parser) number(limit uint64) uint64 {
 	var v uint64
 	for p.err == nil && p.off < len(p.in) && p.in[p.off] >= '0' && p.in[p.off] <= '9' {
 		d := uint64(p.in[p.off] - '0')
-		if v > (limit-d)/10 || p.off > start && p.in[start] == '0' {
+		// 19 digits always fit.
+		if n := p.off - start; n >= 19 && (n > 19 || v > (math.MaxUint64-d)/10) {
 			p.fail(start, "number out of range")
 			return 0
 		}
 		v = v*10 + d
 		p.off++
 	}
-	if p.off == start {
+	switch n := p.off - start; {
+	case n == 0:
 		p.fail(start, "expected a number")
+	case v > limit, n > 1 && p.in[start] == '0':
+		p.fail(start, "number out of range")
+		return 0
 	}
 	return v
 }
@@ -281,27 +286,41 @@ func (p *parser) addr() netip.Addr {
 	if p.err != nil {
 		return netip.Addr{}
 	}
-	if bytes.IndexByte(w, ':') < 0 {
-		end := p.off
-		p.off = start
-		var a [4]byte
-		for i := range a {
-			if i > 0 {
-				p.need(".")
-			}
-			a[i] = p.u8()
-		}
-		if p.err == nil && p.off != end {
-			p.fail(p.off, "not an address")
-		}
-		return netip.AddrFrom4(a)
+	v4, n, ok := ipv4(w)
+	if ok {
+		return netip.AddrFrom4(v4)
 	}
 	a, err := netip.ParseAddr(string(w))
-	if err != nil || a.Zone() != "" {
-		p.fail(start, "not an address")
-		return netip.Addr{}
+	switch {
+	case err == nil && a.Zone() == "":
+		return a
+	case bytes.IndexByte(w, ':') >= 0:
+		n = 0
 	}
-	return a
+	p.fail(start+n, "not an address")
+	return netip.Addr{}
+}
+
+// ipv4 reads an IPv4 address; if b is none, n is the offset where it ceases to be one.
+func ipv4(b []byte) (a [4]byte, n int, ok bool) {
+	for i := range a {
+		if i > 0 {
+			if n == len(b) || b[n] != '.' {
+				return a, n, false
+			}
+			n++
+		}
+		start, v := n, 0
+		for n < len(b) && n-start < 3 && b[n] >= '0' && b[n] <= '9' {
+			v = v*10 + int(b[n]-'0')
+			n++
+		}
+		if n == start || v > 255 || n-start > 1 && b[start] == '0' {
+			return a, start, false
+		}
+		a[i] = byte(v)
+	}
+	return a, n, n == len(b)
 }
 
 // flags reads what format_flags prints: names joined by "|", then the bits without a name as one

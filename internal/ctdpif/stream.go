@@ -80,7 +80,8 @@ type replyReader struct {
 	path, method string
 	err          error // last result of Read
 	first        bool  // no member has been read yet
-	pending      []byte
+	few          [utf8.UTFMax]byte
+	pending      []byte // part of few that has not been returned
 }
 
 var errReply = errors.New("the reply is not JSON-RPC")
@@ -230,10 +231,8 @@ func (r *replyReader) chunk(out []byte, room int) (_ []byte, end bool, err error
 		}
 	}
 	b, _ := r.in.Peek(min(r.in.Buffered(), room))
-	if n := bytes.IndexAny(b, "\"\\"); n != 0 {
-		if n > 0 {
-			b = b[:n]
-		}
+	if n := plain(b); n > 0 {
+		b = b[:n]
 		out = append(out, b...)
 		_, err := r.in.Discard(len(b))
 		return out, false, err
@@ -247,6 +246,17 @@ func (r *replyReader) chunk(out []byte, room int) (_ []byte, end bool, err error
 	}
 	out, err = r.escape(out)
 	return out, false, err
+}
+
+// plain returns the length of the text before a quote or an escape.
+func plain(b []byte) int {
+	if n := bytes.IndexByte(b, '\\'); n >= 0 {
+		b = b[:n]
+	}
+	if n := bytes.IndexByte(b, '"'); n >= 0 {
+		b = b[:n]
+	}
+	return len(b)
 }
 
 func (r *replyReader) escape(out []byte) ([]byte, error) {
@@ -308,34 +318,42 @@ func (r *replyReader) hex4() (rune, error) {
 
 // Read reads the text of the result.
 func (r *replyReader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
+	switch {
+	case len(p) == 0:
 		return 0, nil
-	}
-	if len(r.pending) == 0 {
-		if r.err != nil {
-			return 0, r.err
-		}
-		r.pending = r.pending[:0]
-		room := max(len(p), utf8.UTFMax)
-		for len(r.pending) < room {
-			before := len(r.pending)
-			out, end, err := r.chunk(r.pending, room-before)
-			r.pending = out
-			if err != nil {
-				r.err = r.wrap(err)
-				break
-			}
-			if end {
-				r.err = r.finish()
-				break
-			}
-			if r.in.Buffered() == 0 {
-				break // return what was read before waiting for more
-			}
-		}
+	case len(r.pending) > 0:
+	case r.err != nil:
+		return 0, r.err
+	case len(p) >= utf8.UTFMax:
+		return r.decode(p)
+	default: // one character may be longer than p
+		n, _ := r.decode(r.few[:])
+		r.pending = r.few[:n]
 	}
 	n := copy(p, r.pending)
-	r.pending = r.pending[:copy(r.pending, r.pending[n:])]
+	r.pending = r.pending[n:]
+	if n == 0 {
+		return 0, r.err
+	}
+	return n, nil
+}
+
+// decode reads into p, which has room for a character, until it is full or more input would have to
+// be waited for.
+func (r *replyReader) decode(p []byte) (n int, err error) {
+	for len(p)-n >= utf8.UTFMax {
+		out, end, err := r.chunk(p[:n:len(p)], len(p)-n)
+		n = len(out)
+		switch {
+		case err != nil:
+			r.err = r.wrap(err)
+		case end:
+			r.err = r.finish()
+		}
+		if r.err != nil || r.in.Buffered() == 0 {
+			break
+		}
+	}
 	if n == 0 {
 		return 0, r.err
 	}

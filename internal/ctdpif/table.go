@@ -11,8 +11,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/klauspost/readahead"
+
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctpack"
 )
 
 // Table is the conntrack table of a userspace datapath: a ctstate.Table, and its Expecter and
@@ -37,15 +38,6 @@ type Table struct {
 	exps  map[uint16]expectations
 	hasX  *bool // whether the daemon knows dump-conntrack-exp
 	count *int  // connections of all zones
-}
-
-// zone is the content of one zone.
-type zone struct {
-	ctpack.Pack
-	opaques
-	helpers bool // whether a connection has a helper
-	read    time.Time
-	took    time.Duration
 }
 
 // New returns the table of the datapath dp, or of the only one if dp is empty.
@@ -129,6 +121,12 @@ func (t *Table) entries(ctx context.Context, zone *uint16, entry func(*Line) cts
 // vSwitch allows (DEFAULT_N_CONN_LIMIT, lib/conntrack.c: 3,000,000 connections).
 const maxDump = 2 << 30
 
+// What is read of a dump before it is needed, in bytes and blocks.
+const (
+	aheadBlocks = 4
+	aheadSize   = 128 << 10
+)
+
 // errEndless is the error of a longer dump.
 var errEndless = errors.New("the dump does not end")
 
@@ -155,13 +153,24 @@ func (t *Table) lines(ctx context.Context, method string, args []string, zone *u
 		if zone != nil {
 			args = append(args, fmt.Sprintf("zone=%d", *zone))
 		}
+		ctx, cancel := context.WithCancel(ctx)
 		r, err := t.s.Stream(ctx, method, args...)
 		if err != nil {
+			cancel()
 			yield(nil, err)
 			return
 		}
 		defer r.Close()
-		for l, err := range Scan(&bounded{r, cmp.Or(t.most, maxDump)}) {
+		// The next lines are decoded while these are read. What ctx ends is waited for by Close.
+		ahead, err := readahead.NewReaderSize(&bounded{r, cmp.Or(t.most, maxDump)}, aheadBlocks, aheadSize)
+		if err != nil {
+			cancel()
+			yield(nil, err)
+			return
+		}
+		defer ahead.Close()
+		defer cancel()
+		for l, err := range Scan(ahead) {
 			// The daemon filters by zone; its filter is checked here.
 			if err == nil && zone != nil && l.Zone != *zone {
 				continue
@@ -195,12 +204,12 @@ func (t *Table) Lookup(ctx context.Context, zone uint16, tuple ctstate.Tuple) (c
 }
 
 func (t *Table) lookup(ctx context.Context, zone uint16, key ctstate.Tuple) (ctstate.Entry, error) {
-	z, err := t.readZone(ctx, zone)
+	z, err := t.readZone(ctx, zone, key)
 	if err != nil {
 		return ctstate.Entry{}, err
 	}
-	e, ok := z.Find(zone, key)
-	if !ok {
+	e, ok, err := z.find(zone, key)
+	if err == nil && !ok {
 		err = cmp.Or(z.check(func(o *opaque) bool { return o.may(key) }), ctstate.ErrNotFound)
 	}
 	return e, err
@@ -230,15 +239,15 @@ func withPorts(e ctstate.Entry, bare, key ctstate.Tuple) ctstate.Entry {
 	return e
 }
 
-// readZone returns the zone, which it reads once until Reset or Renew.
-func (t *Table) readZone(ctx context.Context, id uint16) (*zone, error) {
+// readZone returns the zone, which it reads once until Reset or Renew: for a look-up of key.
+func (t *Table) readZone(ctx context.Context, id uint16, key ctstate.Tuple) (*zone, error) {
 	if z := t.zones[id]; z != nil {
 		return z, nil
 	}
 	if err := t.MayDump(ctx); err != nil {
 		return nil, err
 	}
-	z := &zone{read: t.now()}
+	z := &zone{read: t.now(), asked: &asked{key: key}}
 	err := t.fill(ctx, id, z)
 	if err != nil {
 		z.Release()
@@ -250,27 +259,6 @@ func (t *Table) readZone(ctx context.Context, id uint16) (*zone, error) {
 	}
 	t.zones[id] = z
 	return z, nil
-}
-
-func (t *Table) fill(ctx context.Context, id uint16, z *zone) error {
-	for l, err := range t.lines(ctx, "dpctl/dump-conntrack", []string{"-m", "-s"}, &id) {
-		if bad := unreadable(err); bad != nil {
-			if o := readOpaque(bad); o.zone.may(id) {
-				z.opaques.add(o)
-				z.helpers = z.helpers || o.helper
-			}
-			continue
-		}
-		if err == nil {
-			e := l.Entry()
-			z.helpers = z.helpers || e.Helper != ""
-			_, err = z.Add(&e)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return z.Index()
 }
 
 func unmap(t ctstate.Tuple) ctstate.Tuple {
@@ -289,7 +277,7 @@ func (t *Table) Echoes(ctx context.Context, zoneID uint16, tuple ctstate.Tuple) 
 		a.ICMPID = key.ICMPID
 		return a == key
 	}
-	z, err := t.readZone(ctx, zoneID)
+	z, err := t.readZone(ctx, zoneID, key)
 	if err == nil {
 		err = z.check(func(o *opaque) bool { return o.mayEcho(key) })
 	}

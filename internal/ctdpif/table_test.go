@@ -200,3 +200,29 @@ func TestRenew(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstLookup checks that the look-up for which a zone is read has the answer that it has later.
+func TestFirstLookup(t *testing.T) {
+	// Two connections share a reply tuple, which a plain commit does not check.
+	const text = "udp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2),reply=(src=10.0.0.2,dst=10.0.0.1,sport=2,dport=1),zone=1,mark=1\n" +
+		"udp,orig=(src=10.0.0.3,dst=10.0.0.2,sport=3,dport=2),reply=(src=10.0.0.2,dst=10.0.0.1,sport=2,dport=1),zone=1,mark=2\n"
+	other := tup(17, "10.0.0.9:9", "10.0.0.9:9")
+	for key, want := range map[ctstate.Tuple]uint32{
+		tup(17, "10.0.0.1:1", "10.0.0.2:2"): 1,
+		tup(17, "10.0.0.2:2", "10.0.0.1:1"): 1,
+		tup(17, "10.0.0.3:3", "10.0.0.2:2"): 2,
+		tup(6, "10.0.0.1:1", "10.0.0.2:2"):  0,
+	} {
+		for _, before := range [][]ctstate.Tuple{nil, {key}, {other}, {key, other, key}} {
+			src := &counting{text: text}
+			tbl := newCaller(src, "")
+			for _, q := range before {
+				tbl.Lookup(t.Context(), 1, q)
+			}
+			e, err := tbl.Lookup(t.Context(), 1, key)
+			if e.Mark != want || (err != nil) != (want == 0) || err != nil && err != ctstate.ErrNotFound {
+				t.Errorf("%v after %v: mark %d, %v; want %d", key, before, e.Mark, err, want)
+			}
+		}
+	}
+}
