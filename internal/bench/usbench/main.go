@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string) (missed bool, err error) {
 		return false, err
 	}
 	fmt.Printf("%d connections in two zones\n", have)
-	best, err := n.measure(ctx, *rounds)
+	best, err := n.measure(ctx, *rounds, have)
 	if err != nil {
 		return false, err
 	}

@@ -23,8 +23,10 @@ const (
 // dumpOptions are the options with which a trace dumps a zone (ctdpif.Table).
 var dumpOptions = []string{"-m", "-s"}
 
-// measure alternates trace and dumps, so that load on the machine affects both.
-func (n *node) measure(ctx context.Context, rounds int) (result, error) {
+// measure alternates trace and dumps, so that load on the machine affects both. have is the number of
+// connections, which must still be there after each round: a round on a smaller table would be the
+// best one.
+func (n *node) measure(ctx context.Context, rounds, have int) (result, error) {
 	const never = time.Duration(math.MaxInt64)
 	best := result{trace: never, plain: never, same: never, traceStop: never, dumpStop: never, memory: math.MaxFloat64}
 	zones := func(options ...string) error {
@@ -68,6 +70,12 @@ func (n *node) measure(ctx context.Context, rounds int) (result, error) {
 		traceStop, err := n.longestStop(trace)
 		if err != nil {
 			return best, err
+		}
+		switch left, err := n.connections(ctx); {
+		case err != nil:
+			return best, err
+		case left < have:
+			return best, fmt.Errorf("round %d: %d of %d connections have expired", i+1, have-left, have)
 		}
 		fmt.Printf("  round %d: trace %.2f s, %.1f MB (%.1f MB without a dump); dumps %.2f s, as detailed as its own %.2f s; forwarding stops for %.2f s by the trace, %.2f s by its dumps alone\n",
 			i+1, took.Seconds(), mb, idle, plain.Seconds(), same.Seconds(), traceStop.Seconds(), dumpStop.Seconds())

@@ -88,15 +88,9 @@ func (n *node) start(ctx context.Context) error {
 		return err
 	}
 	vsctl := []string{"--db=" + n.Sock("db"), "--timeout=60"}
-	// Long timeouts for half-open connections: filling the table takes longer than the default.
 	if _, err := n.Run(ctx, "", "ovs-vsctl", append(vsctl, "--no-wait", "init", "--", "--id=@d", "create", "Datapath", "datapath_version=0",
 		"--", "set", "Open_vSwitch", ".", "datapaths:netdev=@d")...); err != nil {
 		return err
-	}
-	for _, zone := range []string{"zone=1", "zone=2"} {
-		if _, err := n.Run(ctx, "", "ovs-vsctl", append(vsctl, "--no-wait", "add-zone-tp", "netdev", zone, "tcp_syn_sent=86400")...); err != nil {
-			return err
-		}
 	}
 	cmd, err := n.Start("vswitchd", "ovs-vswitchd", n.Sock("db"), "--pidfile="+filepath.Join(n.Dir, "ovs-vswitchd.pid"),
 		"--disable-system", "-vconsole:off", "-vsyslog:off", "-vfile:off")
@@ -110,6 +104,19 @@ func (n *node) start(ctx context.Context) error {
 	}
 	if _, err := n.Run(ctx, "", "ovs-vsctl", add...); err != nil {
 		return err
+	}
+	// Long timeouts for half-open connections: the measurements take longer than the default. A
+	// policy that is read with its zone's row may not be applied, and one that replaces it is.
+	for _, zone := range []string{"zone=1", "zone=2"} {
+		for _, args := range [][]string{
+			{"add-zone-tp", "netdev", zone, "tcp_syn_sent=86399"},
+			{"del-zone-tp", "netdev", zone},
+			{"add-zone-tp", "netdev", zone, "tcp_syn_sent=86400"},
+		} {
+			if _, err := n.Run(ctx, "", "ovs-vsctl", append(vsctl, args...)...); err != nil {
+				return err
+			}
+		}
 	}
 	_, err = n.Run(ctx, `in_port=1,tcp actions=ct(commit,zone=1),ct(commit,zone=2)
 in_port=2,tcp actions=ct(zone=1,table=1)
