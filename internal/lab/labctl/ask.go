@@ -17,7 +17,7 @@ func inside(name string) func(ctx context.Context, args []string) error {
 			return err
 		}
 		defer s.close()
-		return s.run(ctx, nil, append([]string{remoteBin + "/labctl", "inside-" + name}, args...)...)
+		return s.result(ctx, append([]string{remoteBin + "/labctl", "inside-" + name}, args...)...)
 	}
 }
 

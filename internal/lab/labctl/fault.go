@@ -76,7 +76,7 @@ func cmdDebugging(ctx context.Context, args []string) error {
 	page := filepath.Join(s.cfg.Checkout, debuggingPage)
 	argv := []string{remoteBin + "/labctl", "inside-debugging", "-page", page}
 	if !*update {
-		return s.run(ctx, nil, argv...)
+		return s.result(ctx, argv...)
 	}
 	var out bytes.Buffer
 	cmd := guest.Command{Argv: append(argv, "-update"), Dir: s.cfg.Checkout, Env: passEnv(), Stdout: &out, Stderr: os.Stderr}

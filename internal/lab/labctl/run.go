@@ -82,9 +82,14 @@ func (s *session) prepare(ctx context.Context) error {
 	return s.run(ctx, nil, remoteBin+"/labctl", "lab-up")
 }
 
-// run runs a command in the instance and prints its output.
+// run runs a step of a session in the instance; what it prints is progress.
 func (s *session) run(ctx context.Context, stdin io.Reader, argv ...string) error {
 	return s.in.Run(ctx, guest.Command{Argv: argv, Dir: s.cfg.Checkout, Env: passEnv(), Stdin: stdin, Stdout: s.cfg.Progress, Stderr: s.cfg.Progress})
+}
+
+// result runs a command in the instance whose output is the session's.
+func (s *session) result(ctx context.Context, argv ...string) error {
+	return s.in.Run(ctx, guest.Command{Argv: argv, Dir: s.cfg.Checkout, Env: passEnv(), Stdout: os.Stdout, Stderr: s.cfg.Progress})
 }
 
 // passEnv returns the environment variables that control a run.
