@@ -211,3 +211,56 @@ func TestKernelDestinationPortsOf61(t *testing.T) {
 		}
 	}
 }
+
+// TestUserspaceTakenAddressOfARange checks that a protocol without ports, or with one port, is
+// committed only with an address that is not taken, whichever the datapath picks.
+func TestUserspaceTakenAddressOfARange(t *testing.T) {
+	gre := func(to string) Entry {
+		return Entry{Zone: 7, Orig: tup(t, "gre 10.0.0.5>10.0.0.2"), Reply: tup(t, "gre 10.0.0.2>"+to), NATSrc: true}
+	}
+	udp := Entry{Zone: 7, Orig: tup(t, "udp 10.0.0.5:9>10.0.0.2:53"), Reply: tup(t, "udp 10.0.0.2:53>20.0.0.1:5"), NATSrc: true}
+	onePort := srcTo("20.0.0.1", "20.0.0.2")
+	onePort.MinPort, onePort.MaxPort = 5, 5
+	for _, c := range []struct {
+		name    string
+		tuple   string
+		nat     *NAT
+		entries []Entry
+		replies []string // of the connection committed, in each alternative; "" if none is
+		cert    Certainty
+	}{
+		{"none taken", "gre 10.0.0.1>10.0.0.2", srcTo("20.0.0.1", "20.0.0.2"), nil, []string{"gre 10.0.0.2>20.0.0.1"}, Undetermined},
+		{"the first", "gre 10.0.0.1>10.0.0.2", srcTo("20.0.0.1", "20.0.0.2"), []Entry{gre("20.0.0.1")}, []string{"gre 10.0.0.2>20.0.0.2", ""}, Undetermined},
+		{"the last", "gre 10.0.0.1>10.0.0.2", srcTo("20.0.0.0", "20.0.0.1"), []Entry{gre("20.0.0.1")}, []string{"gre 10.0.0.2>20.0.0.0", ""}, Undetermined},
+		{"all", "gre 10.0.0.1>10.0.0.2", srcTo("20.0.0.1", "20.0.0.1"), []Entry{gre("20.0.0.1")}, []string{""}, Exact},
+		{"all of two", "gre 10.0.0.1>10.0.0.2", srcTo("20.0.0.1", "20.0.0.2"), []Entry{gre("20.0.0.1"),
+			{Zone: 7, Orig: tup(t, "gre 10.0.0.6>10.0.0.2"), Reply: tup(t, "gre 10.0.0.2>20.0.0.2"), NATSrc: true}}, []string{""}, Exact},
+		{"another destination", "gre 10.0.0.1>10.0.0.3", srcTo("20.0.0.1", "20.0.0.2"), []Entry{gre("20.0.0.1")}, []string{"gre 10.0.0.3>20.0.0.1"}, Undetermined},
+		{"one port", "udp 10.0.0.1:1000>10.0.0.2:53", onePort, []Entry{udp}, []string{"udp 10.0.0.2:53>20.0.0.2:5", ""}, Undetermined},
+		{"a large range", "gre 10.0.0.1>10.0.0.2", srcTo("20.0.0.1", "20.9.0.0"), []Entry{gre("20.0.0.1")}, []string{"gre 10.0.0.2>20.0.0.2", ""}, Undetermined},
+	} {
+		r := carried(t, NewUserspace(), NewOverlay(NewMemTable(c.entries...)), Packet{IP: true, Tuple: tup(t, c.tuple), HasID: true},
+			Action{Zone: 7, Commit: true, NAT: c.nat})
+		results := []Result{r}
+		if len(r.Alternatives) > 0 {
+			results = nil
+			for _, a := range r.Alternatives {
+				results = append(results, a.Result)
+			}
+		}
+		if r.Certainty != c.cert || len(results) != len(c.replies) {
+			t.Errorf("%s: certainty %v, %d results (%q)", c.name, r.Certainty, len(results), r.Why)
+			continue
+		}
+		for i, want := range c.replies {
+			reply := ""
+			if e := results[i].Committed; e != nil {
+				reply = e.Reply.String()
+			}
+			translated := results[i].Packet.Tuple != tup(t, c.tuple)
+			if reply != want || translated != (want != "") || (len(results[i].Ranges) > 0) != (want != "") {
+				t.Errorf("%s, alternative %d: reply %q, want %q; packet %v, ranges %v", c.name, i, reply, want, results[i].Packet.Tuple, results[i].Ranges)
+			}
+		}
+	}
+}

@@ -89,10 +89,11 @@ type Question string
 
 // The questions.
 const (
-	QuestionReopen   Question = "ct-reopen"   // which side's reset closed the connection (kernel)
-	QuestionAnswered Question = "ct-answered" // whether the connection was answered (userspace)
-	QuestionNAT      Question = "ct-nat"      // how the connection was committed (userspace)
-	QuestionICMPID   Question = "icmp-id"     // which ICMP id the packet has
+	QuestionReopen   Question = "ct-reopen"    // which side's reset closed the connection (kernel)
+	QuestionAnswered Question = "ct-answered"  // whether the connection was answered (userspace)
+	QuestionNAT      Question = "ct-nat"       // how the connection was committed (userspace)
+	QuestionNATTaken Question = "ct-nat-taken" // whether the address that NAT picks is taken (userspace)
+	QuestionICMPID   Question = "icmp-id"      // which ICMP id the packet has
 )
 
 // Pick is one answer to a question.

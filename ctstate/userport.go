@@ -1,6 +1,9 @@
 package ctstate
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // chooseNAT is nat_get_unique_tuple for a new connection; if it returns false, the connection is
 // not added to the table.
@@ -15,16 +18,23 @@ func (w *userRun) chooseNAT(e *Entry) (bool, error) {
 	}
 	g := natRangeOf(n)
 	if g.ips {
-		w.rangeAddr(e, &g)
-	}
-	if !w.u.Release.userPAT(e.Orig.Proto) {
-		used, err := w.userUsed(e.Reply)
-		if used {
-			w.why("the reply direction is taken and the protocol has no port to change: not committed, the packet goes on as new")
+		if ok, err := w.rangeAddr(e, &g); err != nil || !ok {
+			return false, err
 		}
-		return !used, err
 	}
-	return w.choosePort(e, &g)
+	return w.chooseTuple(e, &g)
+}
+
+// chooseTuple is nat_get_unique_tuple after its choice of an address, which e.Reply has.
+func (w *userRun) chooseTuple(e *Entry, g *natRange) (bool, error) {
+	if w.u.Release.userPAT(e.Orig.Proto) {
+		return w.choosePort(e, g)
+	}
+	used, err := w.userUsed(e.Reply)
+	if used {
+		w.why("the reply direction is taken and the protocol has no port to change: not committed, the packet goes on as new")
+	}
+	return !used, err
 }
 
 // bareNAT is nat_get_unique_tuple without a kind of translation: its result is an empty address and
@@ -49,19 +59,72 @@ func (w *userRun) bareNAT(e *Entry) (bool, error) {
 	return true, err
 }
 
-// rangeAddr puts the range's address into the reply direction. Which one of several is a hash that
-// begins with a random number of the process, or with 0 for persistent but differently from build
-// to build.
-func (w *userRun) rangeAddr(e *Entry, g *natRange) {
-	if g.minAddr != g.maxAddr {
-		w.r.Ranges = append(w.r.Ranges, Range{Kind: RangeNATAddress, MinAddr: g.minAddr, MaxAddr: g.maxAddr})
-		w.assume(Undetermined, "the address is the userspace datapath's own hash over the range, which cannot be foreseen: "+
-			"the first is shown")
+// rangeAddr is find_addr: it puts an address of the range into the reply direction, and returns
+// false if none can be used. Which one of several the datapath takes is a hash that begins with a
+// random number of the process, or with 0 for persistent but differently from build to build. It
+// takes no other one if that is taken: the connection is then not committed.
+func (w *userRun) rangeAddr(e *Entry, g *natRange) (bool, error) {
+	if g.minAddr == g.maxAddr {
+		w.putAddr(e, g.minAddr)
+		return true, nil
 	}
+	var first netip.Addr // that can be used
+	taken, n := 0, 0
+	addr := g.minAddr
+	past := func() bool { return !addr.IsValid() || g.maxAddr.Less(addr) }
+	for ; !past() && n < maxAttempts; addr = addr.Next() {
+		n++
+		can, err := w.canUse(*e, g, addr)
+		switch {
+		case err != nil:
+			return false, err
+		case !can:
+			taken++
+		case !first.IsValid():
+			first = addr
+		}
+	}
+	whole := past()
+	switch {
+	case taken == n && whole:
+		w.why("every address of the range is taken: not committed, the packet goes on as new")
+		return false, nil
+	case taken > 0 && w.q.ask(QuestionNATTaken, fmt.Sprintf("the address is the userspace datapath's own hash over the range, and of the %s "+
+		"%d are taken", counted(n, whole), taken), w.inZone("with an unused address"), w.inZone("with a taken address")) == 1:
+		w.why("the address is taken: not committed, the packet goes on as new")
+		return false, nil
+	}
+	if !first.IsValid() {
+		first = g.minAddr
+	}
+	w.r.Ranges = append(w.r.Ranges, Range{Kind: RangeNATAddress, MinAddr: g.minAddr, MaxAddr: g.maxAddr})
+	w.assume(Undetermined, "the address is the userspace datapath's own hash over the range, which cannot be foreseen: "+
+		"the first is shown")
+	w.putAddr(e, first)
+	return true, nil
+}
+
+// counted names n addresses of a range.
+func counted(n int, all bool) string {
+	if all {
+		return fmt.Sprintf("%d addresses", n)
+	}
+	return fmt.Sprintf("first %d addresses", n)
+}
+
+// canUse reports whether a connection can be committed with the address.
+func (w *userRun) canUse(e Entry, g *natRange, addr netip.Addr) (bool, error) {
+	trial := *w
+	trial.r = &Result{}
+	trial.putAddr(&e, addr)
+	return trial.chooseTuple(&e, g)
+}
+
+func (w *userRun) putAddr(e *Entry, addr netip.Addr) {
 	if w.a.NAT.Src {
-		e.Reply.Dst = withAddr(e.Reply.Dst, g.minAddr)
+		e.Reply.Dst = withAddr(e.Reply.Dst, addr)
 	} else {
-		e.Reply.Src = withAddr(e.Reply.Src, g.minAddr)
+		e.Reply.Src = withAddr(e.Reply.Src, addr)
 	}
 }
 

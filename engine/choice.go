@@ -15,6 +15,8 @@ const (
 	ChoiceAnswered ChoiceKind = "ct-answered"
 	// whether it was committed with NAT, which that table does not show
 	ChoiceTranslated ChoiceKind = "ct-nat"
+	// whether the address that NAT picks of a range is taken: a hash that cannot be foreseen
+	ChoiceNATTaken ChoiceKind = "ct-nat-taken"
 	// whether a SYN begins it anew, which that table does not show
 	ChoiceReopened   ChoiceKind = "ct-reopen"
 	ChoiceController ChoiceKind = "controller" // what ovn-controller does with a packet
@@ -24,7 +26,7 @@ const (
 
 // conntrack reports whether the choice is about a fact that a table of entries does not show.
 func (k ChoiceKind) conntrack() bool {
-	return k == ChoiceAnswered || k == ChoiceTranslated || k == ChoiceReopened
+	return k == ChoiceAnswered || k == ChoiceTranslated || k == ChoiceNATTaken || k == ChoiceReopened
 }
 
 // Choice is one alternative of a choice that the packet's headers do not decide.

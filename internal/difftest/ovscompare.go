@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
@@ -187,10 +188,51 @@ func (d *ovsDiffer) adopt(r *ctstate.Result, in *ctstate.Packet) error {
 	return nil
 }
 
-// addressTaken returns the action with the address that the userspace datapath chose from a range,
+// alternative returns the alternative of r that the datapath's entries show: whether the connection
+// was committed with an address that it picked from a range. last is whether no later action of the
+// program can have removed it again.
+func (d *ovsDiffer) alternative(r ctstate.Result, last bool) (ctstate.Result, error) {
+	if len(r.Alternatives) == 0 {
+		return r, nil
+	}
+	with, without := r.Alternatives[0].Result, r.Alternatives[1].Result
+	i := rangeOfAddresses(&with)
+	if i < 0 || with.Committed == nil {
+		return r, nil
+	}
+	real, found, err := d.real(with.Committed.Zone, with.Committed.Orig)
+	switch {
+	case err != nil:
+		return r, err
+	case !found && !last:
+		return r, errNext
+	case !found, real.Orig != with.Committed.Orig:
+		return without, nil
+	}
+	addr := translatedTo(&real, with.Committed.NATSrc)
+	if addr.Less(with.Ranges[i].MinAddr) || with.Ranges[i].MaxAddr.Less(addr) {
+		return without, nil
+	}
+	return with, nil
+}
+
+func rangeOfAddresses(r *ctstate.Result) int {
+	return slices.IndexFunc(r.Ranges, func(g ctstate.Range) bool { return g.Kind == ctstate.RangeNATAddress })
+}
+
+// translatedTo returns the address of a connection's reply direction that nat(src) or nat(dst)
+// chooses.
+func translatedTo(e *ctstate.Entry, src bool) netip.Addr {
+	if src {
+		return e.Reply.Dst.Addr()
+	}
+	return e.Reply.Src.Addr()
+}
+
+// addressPicked returns the action with the address that the userspace datapath chose from a range,
 // nil if there was no choice.
-func (d *ovsDiffer) addressTaken(r *ctstate.Result, act ctstate.Action) (*ctstate.NAT, error) {
-	i := slices.IndexFunc(r.Ranges, func(g ctstate.Range) bool { return g.Kind == ctstate.RangeNATAddress })
+func (d *ovsDiffer) addressPicked(r *ctstate.Result, act ctstate.Action) (*ctstate.NAT, error) {
+	i := rangeOfAddresses(r)
 	if i < 0 || r.Committed == nil || r.Hit != nil {
 		return nil, nil
 	}
@@ -201,10 +243,7 @@ func (d *ovsDiffer) addressTaken(r *ctstate.Result, act ctstate.Action) (*ctstat
 	if !found || real.Orig != r.Committed.Orig {
 		return nil, errNext // taken away again by a later action
 	}
-	addr := real.Reply.Src.Addr()
-	if act.NAT.Src {
-		addr = real.Reply.Dst.Addr()
-	}
+	addr := translatedTo(&real, act.NAT.Src)
 	if addr.Less(r.Ranges[i].MinAddr) || r.Ranges[i].MaxAddr.Less(addr) {
 		return nil, nil // stays a disagreement
 	}

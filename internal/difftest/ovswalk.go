@@ -111,8 +111,13 @@ func (d *ovsDiffer) walk(o *ctstate.Overlay, p packet, prog *program, adopt func
 		if d.way != nil {
 			r = d.way.pick(r)
 		}
+		if adopt != nil && d.way == nil {
+			if r, err = d.alternative(r, i == len(prog.ops)-1); err != nil {
+				return nil, err
+			}
+		}
 		if adopt != nil {
-			if one, err := d.addressTaken(&r, act); err != nil {
+			if one, err := d.addressPicked(&r, act); err != nil {
 				return nil, err
 			} else if one != nil { // run again with the datapath's address
 				act.NAT = one
