@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -222,6 +223,19 @@ func TestUnknownLookupIsUnknown(t *testing.T) {
 	leaf := res.Outcomes[0].Leaves[0]
 	if leaf.Kind != engine.LeafUnknown || !strings.Contains(leaf.Why, "zone 5") || !strings.Contains(leaf.Why, "cannot be read") {
 		t.Errorf("leaf %+v", leaf)
+	}
+}
+
+// TestKilledBetweenSegments kills ovs-vswitchd at the first look-up: the segment before it is kept.
+func TestKilledBetweenSegments(t *testing.T) {
+	b, p := start(t, 2, natFlows)
+	killing := ctstate.TableFunc(func(context.Context, uint16, ctstate.Tuple) (ctstate.Entry, error) {
+		syscall.Kill(b.PID, syscall.SIGKILL)
+		return ctstate.Entry{}, ctstate.ErrNotFound
+	})
+	res, err := eng(b, p, killing).Trace(t.Context(), engine.Request{Bridge: "br0", InPort: 1, Packet: syn()}, ctstate.OverlayData{})
+	if err == nil || len(res.Segments) != 1 || len(res.Segments[0].CT) != 1 {
+		t.Errorf("%v, %d segments", err, len(res.Segments))
 	}
 }
 

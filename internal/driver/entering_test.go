@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -284,6 +285,20 @@ func testFaults(t *testing.T, sb *ovn.SB) {
 			t.Errorf("%s: %v", name, err)
 		}
 		*hv2 = *chassis("hv2", "sw1-p1")
+	}
+	// What a node had found before it failed is kept, but not of tables that have changed meanwhile.
+	for failed, hops := range map[error]int{syscall.ECONNREFUSED: 2, engine.ErrChanged: 1} {
+		hv2.trace = func(node.TraceRequest) (*engine.Result, error) {
+			return &engine.Result{Segments: result().Segments}, failed
+		}
+		sent, err := (&Driver{SB: sb, Nodes: nodes}).Send(t.Context(), World{}, fromHV1, tcpSYN(), "SYN", "original")
+		b := sent.Outcomes[0].Branches[0]
+		if !errors.Is(err, failed) || len(sent.Hops) != hops || len(b.Hops) != hops || b.Verdict != engine.Unknown || b.Chassis != "hv2" {
+			t.Errorf("%v: %v, %d hops: %+v", failed, err, len(sent.Hops), b)
+		}
+		if last := b.Way[len(b.Way)-1]; last.Hop != hops-1 {
+			t.Errorf("%v: the way ends at %+v", failed, last)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

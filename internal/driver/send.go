@@ -104,11 +104,18 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 		return nil
 	}
 	v, err := s.reach(ctx, a, t.world)
+	if v != nil {
+		a.hops = append(a.hops[:len(a.hops):len(a.hops)], v.index)
+	}
 	if err != nil {
+		if v != nil { // what the node had found before
+			for j := range v.Segments {
+				a.way = append(a.way[:len(a.way):len(a.way)], Step{Hop: v.index, Segment: j})
+			}
+		}
 		t.branches = append(t.branches, a.unfollowed(notFollowed(err)))
 		return err
 	}
-	a.hops = append(a.hops[:len(a.hops):len(a.hops)], v.index)
 	var next []*track
 	known := t.world.Carried[a.chassis]
 	outcomes := s.wanted(v.result.Outcomes)
@@ -174,7 +181,7 @@ func (s *sending) wanted(in []*engine.Outcome) []*engine.Outcome {
 }
 
 // reach visits a node, or returns an equal earlier visit: alternatives that do not differ yet share
-// it.
+// it. With an error it returns a visit if the node had found anything before; it has no outcome.
 func (s *sending) reach(ctx context.Context, a arrival, w World) (*visit, error) {
 	n, info, err := s.node(ctx, a.chassis)
 	if err != nil {
@@ -197,11 +204,11 @@ func (s *sending) reach(ctx context.Context, a arrival, w World) (*visit, error)
 	for try := 1; errors.Is(err, engine.ErrChanged) && try < maxTries; try++ {
 		res, err = s.traceOn(ctx, a.chassis, n, req) // the tables have changed under the trace: the new ones count
 	}
-	if err != nil {
-		if _, ok := err.(*node.Error); ok {
-			return nil, err
-		}
-		return nil, fmt.Errorf("chassis %s: %w", a.chassis, err)
+	if _, ok := err.(*node.Error); err != nil && !ok {
+		err = fmt.Errorf("chassis %s: %w", a.chassis, err)
+	}
+	if res == nil || err != nil && (len(res.Segments) == 0 || errors.Is(err, engine.ErrChanged)) {
+		return nil, err
 	}
 	v := &visit{index: len(s.Hops), info: info, result: res, Hop: &Hop{
 		Chassis: a.chassis, Bridge: req.Bridge, Integration: info.Bridge, InPort: a.inPort, Via: a.via, Tunnel: a.tunnel,
@@ -209,8 +216,10 @@ func (s *sending) reach(ctx context.Context, a arrival, w World) (*visit, error)
 	}}
 	s.Hops = append(s.Hops, v.Hop)
 	s.visits = append(s.visits, v)
-	s.made[id] = v
-	return v, nil
+	if err == nil {
+		s.made[id] = v
+	}
+	return v, err
 }
 
 // traceOn follows a packet on a node, over its live entries or as if there were none.

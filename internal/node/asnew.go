@@ -22,7 +22,7 @@ func (s *Service) TraceAsNew(ctx context.Context, req TraceRequest) (*engine.Res
 
 // TraceAsNew follows one packet on the node as if no live entry existed there.
 func (r *Remote) TraceAsNew(ctx context.Context, req TraceRequest) (*engine.Result, error) {
-	res, err := remoteCall[*engine.Result](ctx, r, "TraceAsNew", req)
+	res, err := r.trace(ctx, "TraceAsNew", req)
 	if errors.Is(err, errors.ErrUnsupported) {
 		err = &Error{Node: r.Name, Op: "trace", Err: errors.New("its version of the tool cannot trace as if there were no live entries"),
 			Hint: "install this version there"}

@@ -141,6 +141,10 @@ func (f fakeNode) Trace(ctx context.Context, req TraceRequest) (*engine.Result, 
 		return nil, &ovsdb.Error{Remote: "unix:/db", Database: "Open_vSwitch", Op: "connect", Err: errors.New("refused")}
 	case "limit":
 		return nil, fmt.Errorf("%w: 5 segments", engine.ErrLimit)
+	case "half way":
+		return &engine.Result{Segments: []*engine.Segment{{Parent: -1}, {ID: 1}}, Outcomes: []*engine.Outcome{nil}}, syscall.ECONNREFUSED
+	case "half way, wrong":
+		return &engine.Result{Segments: []*engine.Segment{{Parent: 5}}}, syscall.ECONNREFUSED
 	case "changed":
 		return nil, fmt.Errorf("segment 1: %w", engine.ErrChanged)
 	case "refused":

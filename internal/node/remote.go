@@ -253,9 +253,18 @@ func (r *Remote) Info(ctx context.Context) (*Info, error) {
 	return info, nil
 }
 
-// Trace follows one packet on the node.
+// Trace follows one packet on the node. With an error it returns what the node had found before.
 func (r *Remote) Trace(ctx context.Context, req TraceRequest) (*engine.Result, error) {
-	return remoteCall[*engine.Result](ctx, r, "Trace", req)
+	return r.trace(ctx, "Trace", req)
+}
+
+func (r *Remote) trace(ctx context.Context, name string, req TraceRequest) (*engine.Result, error) {
+	res, err := remoteCall[*engine.Result](ctx, r, name, req)
+	var re *RemoteError
+	if errors.As(err, &re) {
+		res = re.found()
+	}
+	return res, err
 }
 
 // Commit writes entries to the node's table.

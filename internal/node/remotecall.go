@@ -89,7 +89,7 @@ func remoteCall[R, A any](ctx context.Context, r *Remote, name string, arg A) (R
 	case ctx.Err() != nil:
 		return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: fmt.Errorf("no answer: %w", ctx.Err())}
 	case errors.As(err, &je) && je.Code >= codeFailed && je.Code <= codeNotAllowed:
-		re := &RemoteError{Code: je.Code, Text: je.Message}
+		re := &RemoteError{Code: je.Code, Text: je.Message, data: je.Data}
 		if je.Code == codeNotAllowed {
 			return result, &Error{Node: r.Name, Op: strings.ToLower(name), Err: re, Hint: "who runs the node decides what its clients may do"}
 		}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -70,10 +71,19 @@ func method[A, R any](f func(context.Context, A) (R, error)) jrpc2.Handler {
 		r, err := f(ctx, c.Arg)
 		if err != nil {
 			var zero R
-			return zero, jrpc2.Errorf(codeOf(err), "%v", err)
+			return zero, failed(err, r)
 		}
 		return r, nil
 	})
+}
+
+// failed is the error reply of a call, with what a trace had found before the error.
+func failed(err error, answer any) error {
+	e := jrpc2.Errorf(codeOf(err), "%v", err)
+	if res, ok := answer.(*engine.Result); ok && res != nil && len(res.Segments) > 0 {
+		return e.WithData(engine.Result{Segments: res.Segments, Busy: res.Busy})
+	}
+	return e
 }
 
 func codeOf(err error) jrpc2.Code {
@@ -98,6 +108,17 @@ func codeOf(err error) jrpc2.Code {
 type RemoteError struct {
 	Code jrpc2.Code
 	Text string
+	data json.RawMessage // of failed
+}
+
+// found returns what a trace had found before its error: segments without an outcome, nil if there
+// are none.
+func (e *RemoteError) found() *engine.Result {
+	var res engine.Result
+	if len(e.data) == 0 || json.Unmarshal(e.data, &res) != nil || soundSegments(res.Segments) != nil {
+		return nil
+	}
+	return &engine.Result{Segments: res.Segments, Busy: res.Busy}
 }
 
 func (e *RemoteError) Error() string { return e.Text }

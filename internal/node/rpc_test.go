@@ -169,6 +169,17 @@ func TestRemoteErrorsKeepTheirKind(t *testing.T) {
 	}
 }
 
+// TestRemoteFoundBefore checks that what a trace has found before an error crosses, if it is sound.
+func TestRemoteFoundBefore(t *testing.T) {
+	r, _ := remote(t, "serve")
+	for bridge, segments := range map[string]int{"half way": 2, "half way, wrong": 0, "missing": 0} {
+		res, err := r.Trace(within(t, 20*time.Second), TraceRequest{Request: engine.Request{Bridge: bridge}})
+		if err == nil || (res != nil) != (segments > 0) || res != nil && (len(res.Segments) != segments || res.Outcomes != nil) {
+			t.Errorf("%s: %+v, %v", bridge, res, err)
+		}
+	}
+}
+
 func TestRemoteToleratesAnotherVersion(t *testing.T) {
 	r, _ := remote(t, "old")
 	if res, err := r.Trace(within(t, 20*time.Second), TraceRequest{Request: engine.Request{Bridge: "x"}}); err != nil || res.Segments[0].Flow != "x" {

@@ -27,10 +27,8 @@ func sound(answer any) error {
 
 // soundResult checks that segments and leaves refer to each other.
 func soundResult(r *engine.Result) error {
-	for i, s := range r.Segments {
-		if s == nil || s.ID != i || s.Parent < -1 || s.Parent >= i {
-			return fmt.Errorf("segment %d", i)
-		}
+	if err := soundSegments(r.Segments); err != nil {
+		return err
 	}
 	if len(r.Outcomes) == 0 {
 		return errors.New("no outcome")
@@ -43,6 +41,15 @@ func soundResult(r *engine.Result) error {
 			if err := soundLeaf(&o.Leaves[j], len(r.Segments)); err != nil {
 				return fmt.Errorf("end %d of outcome %d: %w", j, i, err)
 			}
+		}
+	}
+	return nil
+}
+
+func soundSegments(list []*engine.Segment) error {
+	for i, s := range list {
+		if s == nil || s.ID != i || s.Parent < -1 || s.Parent >= i {
+			return fmt.Errorf("segment %d", i)
 		}
 	}
 	return nil
