@@ -86,6 +86,13 @@ func TestUserspaceICMPIDs(t *testing.T) {
 	}
 }
 
+func TestUserspaceBareNATOfEchoes(t *testing.T) {
+	for release, want := range map[Release]string{old: "icmp 0.0.0.0>10.0.0.1 type=0 code=0 id=5", {}: "icmp 0.0.0.0>10.0.0.1 type=0 code=0 id=0"} {
+		runOVS(t, "OVS "+release.String(), &Userspace{Release: release}, NewOverlay(nil),
+			ovsStep{"icmp 10.0.0.1>10.0.0.2 type=8 code=0 id=5", 0, []Action{{Commit: true, NAT: &NAT{}}}, New | Trk, "", want, Exact})
+	}
+}
+
 // with returns the step with another outcome: translated, or not committed.
 func (s ovsStep) with(out, reply string, cert Certainty) ovsStep {
 	s.out, s.reply, s.cert = out, reply, cert

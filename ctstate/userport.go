@@ -47,7 +47,9 @@ func (w *userRun) bareNAT(e *Entry) (bool, error) {
 	e.Reply.Src = netip.AddrPortFrom(empty, e.Reply.Src.Port())
 	switch {
 	case !w.u.Release.userPAT(e.Orig.Proto):
-	case e.Orig.Proto != ProtoICMP:
+	case e.Orig.Proto == ProtoICMP:
+		e.Reply.ICMPID = 0
+	default:
 		e.Reply.Dst = withPort(e.Reply.Dst, 0)
 	}
 	used, err := w.userUsed(e.Reply)
