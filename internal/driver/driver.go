@@ -44,6 +44,7 @@ type Driver struct {
 	infos   map[string]*node.Info
 	zones   map[string]*ovn.SB // by chassis
 	remotes map[string]*ovn.SB // by ovn-remote, and by chassis where that is a socket
+	listed  *ovn.Directory     // of SB; nil: it was not read ahead
 	notes   []Note
 	fresh   map[string]bool // chassis known to be up to date
 	ahead   prefetches
@@ -102,6 +103,10 @@ func (d *Driver) chassisRow(ctx context.Context, name string) (*ovn.Chassis, err
 	if c := d.chassis[name]; c != nil {
 		return c, nil
 	}
+	if c := d.directory(ctx).ByName(name); c != nil {
+		d.remember(c)
+		return c, nil
+	}
 	c, err := d.SB.ChassisByName(ctx, name)
 	if err != nil {
 		return nil, err
@@ -111,6 +116,15 @@ func (d *Driver) chassisRow(ctx context.Context, name string) (*ovn.Chassis, err
 	}
 	d.chassis[name] = c
 	return c, nil
+}
+
+// directory returns the chassis of SB where they were read ahead; else nil, which has none. Who
+// does not find a chassis in it asks for its row.
+func (d *Driver) directory(ctx context.Context) *ovn.Directory {
+	if d.listed == nil {
+		d.listed, _ = d.SB.Directory(ctx)
+	}
+	return d.listed
 }
 
 // Infos are the nodes that were asked, by chassis.

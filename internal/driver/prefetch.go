@@ -27,6 +27,13 @@ func (d *Driver) Expect(ctx context.Context, chassis ovsdb.UUID) {
 	}
 }
 
+// WantChassis names a chassis that Expect is going to be given, where it is not known yet.
+func (d *Driver) WantChassis(ctx context.Context, chassis ovsdb.UUID) {
+	if d.directory(ctx).ByUUID(chassis) == nil {
+		d.SB.WantChassisByUUID(ctx, chassis)
+	}
+}
+
 // expectAll prepares the nodes that tracks are about to visit.
 func (d *Driver) expectAll(ctx context.Context, tracks []*track) {
 	for _, t := range tracks {
@@ -88,6 +95,11 @@ func (d *Driver) chassisByUUID(ctx context.Context, id ovsdb.UUID) (*ovn.Chassis
 		if c.UUID == id {
 			return c, nil
 		}
+	}
+	if c := d.directory(ctx).ByUUID(id); c != nil {
+		d.remember(c)
+		d.setOwn(c)
+		return c, nil
 	}
 	read := d.SB.ChassisByUUID
 	if d.Bare {

@@ -72,6 +72,10 @@ func (d *Driver) ownRow(ctx context.Context, chassis string) (*ovn.Chassis, erro
 	if c := d.own[chassis]; c != nil {
 		return c, nil
 	}
+	if c := d.directory(ctx).ByName(chassis); c != nil {
+		d.setOwn(c)
+		return c, nil
+	}
 	c, err := d.SB.ChassisByName(ctx, chassis)
 	if err == nil && c.Name == chassis {
 		d.setOwn(c)
@@ -98,6 +102,9 @@ func (d *Driver) byEndpoint(ctx context.Context, sb *ovn.SB, addr netip.Addr) (*
 	if c := d.peers[at]; c != nil {
 		return c, nil
 	}
+	if c := d.listedAt(ctx, sb, addr); c != nil {
+		return c, nil
+	}
 	c, err := sb.ChassisByEncapIP(ctx, addr)
 	if err == nil {
 		if d.peers == nil {
@@ -109,6 +116,18 @@ func (d *Driver) byEndpoint(ctx context.Context, sb *ovn.SB, addr netip.Addr) (*
 		}
 	}
 	return c, err
+}
+
+// listedAt returns the chassis with a tunnel address where the directory has one; else nil.
+func (d *Driver) listedAt(ctx context.Context, sb *ovn.SB, addr netip.Addr) *ovn.Chassis {
+	if sb != d.SB {
+		return nil // the directory is of another database
+	}
+	c := d.directory(ctx).ByEncapIP(addr)
+	if c != nil {
+		d.setOwn(c)
+	}
+	return c
 }
 
 // Reach asks the node of a chassis and returns the Southbound database that the chassis itself
@@ -127,5 +146,5 @@ func (d *Driver) Use(sb *ovn.SB, nb *ovn.NB) {
 			d.setZone(name, d.SB)
 		}
 	}
-	d.SB, d.NB, d.chassis, d.own = sb, nb, nil, nil
+	d.SB, d.NB, d.chassis, d.own, d.listed = sb, nb, nil, nil, nil
 }

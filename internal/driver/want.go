@@ -18,7 +18,7 @@ func (s *sending) wantPeers(ctx context.Context, chassis string, outcomes []*eng
 			if err != nil {
 				return
 			}
-			if s.peers[endpoint{sb, leaf.Tunnel.Dst}] != nil {
+			if s.peers[endpoint{sb, leaf.Tunnel.Dst}] != nil || s.listedAt(ctx, sb, leaf.Tunnel.Dst) != nil {
 				continue
 			}
 			sb.WantChassisByEncapIP(ctx, leaf.Tunnel.Dst)

@@ -45,11 +45,11 @@ func (c *Chassis) BridgeMappings() map[string]string {
 }
 
 // IsRemote reports whether the chassis belongs to another availability zone (OVN-IC).
-func (c *Chassis) IsRemote() bool { return c.Option("is-remote") == "true" }
+func (c *Chassis) IsRemote() bool { return c.Option(remoteMark) == "true" }
 
 // IsVTEP reports whether the chassis is a hardware gateway, which ovn-controller-vtep manages. It
 // has a mark since 21.12; before, only vtep_logical_switches shows it.
-func (c *Chassis) IsVTEP() bool { return c.Option("is-vtep") == "true" || len(c.VTEPs) > 0 }
+func (c *Chassis) IsVTEP() bool { return c.Option(vtepMark) == "true" || len(c.VTEPs) > 0 }
 
 var (
 	chassisRows = ovsdb.From("Chassis", "name", "hostname", "nb_cfg", "other_config", "external_ids", "encaps", "vtep_logical_switches")

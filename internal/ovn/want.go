@@ -53,13 +53,15 @@ func (s *SB) WantPortByKey(ctx context.Context, datapath ovsdb.UUID, key int64) 
 	s.Want(ctx, portByKey(datapath, key))
 }
 
+// HasPortByKey reports whether the answer to PortByKey has been read ahead.
+func (s *SB) HasPortByKey(ctx context.Context, datapath ovsdb.UUID, key int64) bool {
+	return s.IsAhead(ctx, portByKey(datapath, key))
+}
+
 // WantPortByName is for PortByName.
 func (s *SB) WantPortByName(ctx context.Context, name string) {
 	s.Want(ctx, portBindings.Equal("logical_port", name))
 }
-
-// WantPortsByIP is for PortsByIP: its first query, which is the same for all addresses.
-func (s *SB) WantPortsByIP(ctx context.Context) { s.Want(ctx, addressRows) }
 
 // WantNextHop is for NextHop from a port: its first queries, before an address is known.
 func (s *SB) WantNextHop(ctx context.Context, p *PortBinding) {
@@ -72,19 +74,36 @@ func (s *SB) WantSetMembers(ctx context.Context, dp *Datapath, names []string) {
 	s.Want(ctx, setQueries(dp, names)...)
 }
 
-// First returns a context in which the Southbound database that is going to be connected to is
-// asked at once for ports by name, and with addresses for those of all ports, as FindPorts and
-// PortsByIP will. The context is for one question.
-func First(ctx context.Context, ports []string, addresses bool) context.Context {
+// Beginning is what a question asks of the Southbound database before it knows anything else.
+type Beginning struct {
+	Ports     []string // by name, as FindPorts will
+	Addresses bool     // of all ports, as PortsByIP will
+	Keys      bool     // of all datapaths, as DatapathKeys will
+}
+
+func (b Beginning) queries() []ovsdb.Query {
 	var qs []ovsdb.Query
-	for _, name := range ports {
+	for _, name := range b.Ports {
 		qs = append(qs, portBindings.Equal("logical_port", name))
 	}
-	if addresses {
+	if b.Addresses {
 		qs = append(qs, addressRows)
 	}
-	return ovsdb.WithFirst(ctx, Southbound, qs...)
+	qs = append(qs, directoryRows...)
+	if b.Keys {
+		qs = append(qs, datapathKeys)
+	}
+	return qs
 }
+
+// First returns a context in which the Southbound database that is going to be connected to is
+// asked this at once, and for its Directory. The context is for one question.
+func First(ctx context.Context, b Beginning) context.Context {
+	return ovsdb.WithFirst(ctx, Southbound, b.queries()...)
+}
+
+// WantBeginning is for what First asks, where the database is connected to already.
+func (s *SB) WantBeginning(ctx context.Context, b Beginning) { s.Want(ctx, b.queries()...) }
 
 // WantZoneNames is for NameZones.
 func (s *SB) WantZoneNames(ctx context.Context, zones map[uint16]string) {
@@ -98,11 +117,8 @@ func (s *SB) WantZoneNames(ctx context.Context, zones map[uint16]string) {
 // datapathKeys are the tunnel keys of all datapaths: 75 bytes of an answer for each.
 var datapathKeys = ovsdb.From("Datapath_Binding", "tunnel_key")
 
-// WantDatapathKeys is for DatapathKeys.
-func (s *SB) WantDatapathKeys(ctx context.Context) { s.Want(ctx, datapathKeys) }
-
 // DatapathKeys returns the datapaths of tunnel keys, with UUID and key alone, where
-// WantDatapathKeys was answered; else ok is false, and nothing is asked. The answer is used once.
+// Beginning.Keys was answered; else ok is false, and nothing is asked. The answer is used once.
 func (s *SB) DatapathKeys(ctx context.Context) (byKey map[int64]*Datapath, ok bool) {
 	if !s.IsAhead(ctx, datapathKeys) {
 		return nil, false

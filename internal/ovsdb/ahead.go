@@ -63,14 +63,16 @@ func (db *DB) firstOf(ctx context.Context) (*ahead, []Query) {
 	return a, s.first[db.opt.Database]
 }
 
-// begun keeps the reply to the first questions. One that cannot be read is left out.
+// begun keeps the reply to the first questions. Those of one that cannot be read, such as the
+// refusal of a column that the server lacks, are asked again together.
 func (a *ahead) begun(queries []Query, reply message) {
 	raw, err := reply.outcome("transact")
-	if err != nil {
-		return
+	var rows [][]*Row
+	if err == nil {
+		rows, err = rowsOf(raw, len(queries))
 	}
-	rows, err := rowsOf(raw, len(queries))
 	if err != nil {
+		a.want(queries)
 		return
 	}
 	for i := range rows {
@@ -106,10 +108,13 @@ func (db *DB) aheadOf(ctx context.Context) *ahead {
 // is asked again. It does nothing in a context without WithAhead, where an answer is not read
 // ahead because it is not used, or where it is kept anyway.
 func (db *DB) Want(ctx context.Context, queries ...Query) {
-	a := db.aheadOf(ctx)
-	if a == nil {
-		return
+	if a := db.aheadOf(ctx); a != nil {
+		a.want(queries)
 	}
+}
+
+// want adds to the queries that go with the next request.
+func (a *ahead) want(queries []Query) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, q := range queries {

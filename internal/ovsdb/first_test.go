@@ -59,3 +59,48 @@ func TestWithFirst(t *testing.T) {
 		})
 	}
 }
+
+// What the server refuses of the first questions is asked again together, by the first of them.
+func TestWithFirstRefused(t *testing.T) {
+	transactions := 0
+	at := ovsdbtest.Fake(t, func(conn net.Conn) {
+		for dec := json.NewDecoder(conn); ; {
+			var m message
+			if dec.Decode(&m) != nil {
+				return
+			}
+			result := `[{"rows":[{"name":"D","model":"standalone"}]}]` // of _Server
+			switch string(m.ID) {
+			case "1":
+			case "2":
+				result = `{"tables":{"A":{"columns":{"name":{}}},"B":{"columns":{}}}}`
+			case "3":
+				result = `[{"error":"unknown column","details":"name"},null,null]`
+			default:
+				transactions++
+				result = `[{"rows":[{"name":"one"}]},{"rows":[{"name":"two"}]}]`
+			}
+			fmt.Fprintf(conn, `{"id":%s,"error":null,"result":%s}`, m.ID, result)
+		}
+	})
+	one, gone, two := From("A", "name"), From("B").Equal("name", "x"), From("B")
+	ctx := WithFirst(t.Context(), "D", one, gone, two)
+	db, err := Dial(ctx, Options{Remotes: at, Database: "D"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ctx = WithAhead(ctx)
+	for _, c := range []struct {
+		q    Query
+		want string
+	}{{one, "one"}, {two, "two"}} {
+		rows, err := db.Select(ctx, c.q)
+		if err != nil || len(rows[0]) != 1 || rows[0][0].Str("name") != c.want {
+			t.Errorf("got %v, %v, want %s", rows, err, c.want)
+		}
+	}
+	if transactions != 1 {
+		t.Errorf("%d transactions, want 1", transactions)
+	}
+}

@@ -43,9 +43,6 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 		from = mf.InPort
 	}
 	begun := r.SB
-	if j.q.To != "" && j.dest.Kind == microflow.TargetIP {
-		r.SB.WantPortsByIP(ctx)
-	}
 	pb, err := j.onePort(ctx, r, "--from", from)
 	if err != nil {
 		return nil, err
@@ -71,10 +68,7 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	if mf.Open(microflow.HasEthDst) {
 		r.SB.WantNextHop(ctx, pb)
 	}
-	if !j.session {
-		r.SB.WantDatapathKeys(ctx) // for the names of tables, at the end
-	}
-	r.SB.WantChassisByUUID(ctx, expect.on)
+	r.Driver.WantChassis(ctx, expect.on)
 	if j.q.Chassis == "" {
 		r.Driver.Expect(ctx, pb.Chassis)
 	}

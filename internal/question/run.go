@@ -47,20 +47,31 @@ type asking struct {
 // Begin returns a context for connecting to the databases and for Answer: what the question begins
 // with is asked while the connection is being made. It is for one Answer.
 func (j *Judged) Begin(ctx context.Context) context.Context {
-	var ports []string
+	return ovn.First(ctx, j.beginning())
+}
+
+// beginning is what the question asks whatever the answers are. A session does not use the keys:
+// its packets are named one after the other.
+func (j *Judged) beginning() ovn.Beginning {
+	b := ovn.Beginning{Keys: !j.session}
 	if from := cmp.Or(j.q.From, j.in); from != "" {
-		ports = append(ports, from)
+		b.Ports = append(b.Ports, from)
 	}
-	if j.q.To != "" && j.dest.Kind != microflow.TargetIP {
-		ports = append(ports, j.dest.Name)
+	switch {
+	case j.q.To == "":
+	case j.dest.Kind == microflow.TargetIP:
+		b.Addresses = true
+	default:
+		b.Ports = append(b.Ports, j.dest.Name)
 	}
-	return ovn.First(ctx, ports, j.q.To != "" && j.dest.Kind == microflow.TargetIP)
+	return b
 }
 
 // Answer finds the ports and the packet, and traces it or plays its session. The caller closes the
 // run. With an error, the answer is what was found before it, or nil where that is nothing.
 func (j *Judged) Answer(ctx context.Context, r *deployment.Run, entries Entries) (*Answer, error) {
 	ctx = ovsdb.WithAhead(ctx)
+	r.SB.WantBeginning(ctx, j.beginning())
 	e, err := j.resolve(ctx, r)
 	if err != nil {
 		return nil, err
