@@ -138,11 +138,15 @@ func (e *Explainer) selectFlows(ctx context.Context, ids []ovsdb.UUID) ([]*Logic
 	rows, err := e.sb.LogicalFlows(ctx, ids)
 	var out []*LogicalFlow
 	for _, r := range rows {
-		out = append(out, &LogicalFlow{UUID: r.UUID, Pipeline: r.Pipeline, TableID: r.TableID, Priority: r.Priority, Match: r.Match,
-			Actions: r.Actions, Stage: r.Stage, Hint: r.Hint, Source: r.Source, Desc: r.Desc, Meter: r.Meter,
-			datapath: r.Datapath, group: r.Group})
+		out = append(out, logicalFlow(r))
 	}
 	return out, err
+}
+
+func logicalFlow(r ovn.LogicalFlow) *LogicalFlow {
+	return &LogicalFlow{UUID: r.UUID, Pipeline: r.Pipeline, TableID: r.TableID, Priority: r.Priority, Match: r.Match,
+		Actions: r.Actions, Stage: r.Stage, Hint: r.Hint, Source: r.Source, Desc: r.Desc, Meter: r.Meter,
+		datapath: r.Datapath, group: r.Group}
 }
 
 // name returns the meaning of one hit. The rows that it may mean have been read.

@@ -82,13 +82,18 @@ func (x *index) missing(parts []part) (want []part, qs []ovsdb.Query) {
 		if x.whole[p.table] || x.parts[p] {
 			continue
 		}
-		q := ovsdb.From(p.table)
-		if p.column != "" {
-			q = q.Equal(p.column, p.value)
-		}
-		want, qs = append(want, p), append(qs, q)
+		want, qs = append(want, p), append(qs, p.query())
 	}
 	return want, qs
+}
+
+// query returns the query for the part's rows.
+func (p part) query(columns ...string) ovsdb.Query {
+	q := ovsdb.From(p.table, columns...)
+	if p.column == "" {
+		return q
+	}
+	return q.Equal(p.column, p.value)
 }
 
 // keep adds parts that were read: the UUIDs by table.

@@ -17,8 +17,9 @@ type kept struct {
 // meanings are the Southbound rows that cookies name.
 type meanings struct {
 	flows  map[ovsdb.UUID]*LogicalFlow
-	rows   map[ovsdb.UUID]string // rows of other tables than Logical_Flow, as text
-	absent map[uint32]bool       // cookies that a fresh index did not explain
+	whole  map[ovsdb.UUID]*LogicalFlow // read together with their datapath's others, before they are needed
+	rows   map[ovsdb.UUID]string       // rows of other tables than Logical_Flow, as text
+	absent map[uint32]bool             // cookies that a fresh index did not explain
 }
 
 // pipelines are the datapaths, and which logical flows each has.
@@ -45,7 +46,7 @@ type origins struct {
 
 func newKept() kept {
 	return kept{
-		meanings{flows: map[ovsdb.UUID]*LogicalFlow{}, rows: map[ovsdb.UUID]string{}, absent: map[uint32]bool{}},
+		meanings{flows: map[ovsdb.UUID]*LogicalFlow{}, whole: map[ovsdb.UUID]*LogicalFlow{}, rows: map[ovsdb.UUID]string{}, absent: map[uint32]bool{}},
 		pipelines{
 			datapaths: map[uint64]*ovn.Datapath{}, byUUID: map[ovsdb.UUID]*ovn.Datapath{}, stages: map[ovsdb.UUID]map[stage][]brief{},
 			groups: map[ovsdb.UUID][]ovsdb.UUID{}, groupsWith: map[ovsdb.UUID]map[ovsdb.UUID]bool{},

@@ -22,9 +22,10 @@ type place struct {
 }
 
 // Prepare reads in few requests what Names and Differences are going to ask for the visits of
-// several chassis: the datapaths' flows and rows, then the flows of the cookies with what their
-// stages' matches name. It decides nothing, and what it could not read is asked again. Where
-// nothing is read ahead (ovsdb.DB.Want) it does nothing.
+// several chassis: the datapaths' flows and rows, whole where that is not too much (readWhole), else
+// their briefs, then the flows of the cookies; with the latter goes what their stages' matches name.
+// It decides nothing, and what it could not read is asked again. Where nothing is read ahead
+// (ovsdb.DB.Want) it does nothing.
 func (e *Explainer) Prepare(ctx context.Context, way Way) {
 	if e.sb == nil || !e.sb.ReadsAhead(ctx) {
 		return
@@ -49,23 +50,19 @@ func (e *Explainer) Prepare(ctx context.Context, way Way) {
 	if err != nil {
 		return
 	}
-	e.wantOf(ctx, local, places)
+	ports := e.wantOf(ctx, local, places)
 	ids, parts := partsOf(local)
-	want, qs := e.sbIndex.missing(parts)
-	rows := map[string][]ovsdb.UUID{}
-	asked := slices.ContainsFunc(ids, func(u ovsdb.UUID) bool { return e.stages[u] == nil })
-	err = e.readStagesAnd(ctx, ids, qs, func(q int, r *ovsdb.Row) {
-		rows[want[q].table] = append(rows[want[q].table], r.UUID())
-	})
-	if err != nil {
+	described, err := e.readWhole(ctx, hits, ids, parts)
+	if err != nil && !e.readBriefs(ctx, ids, parts) {
 		return
-	}
-	if asked {
-		e.sbIndex.keep(want, rows)
 	}
 	if _, err := e.localDatapaths(ctx, hits); err != nil { // those of expected
 		return
 	}
+	for _, d := range described {
+		_ = e.keepRow(d.table, d.row, e.byUUID) // a malformed row is read, and reported, again
+	}
+	e.keepPorts(ctx, ports)
 	e.sb.Want(ctx, e.otherQueries(hits)...)
 	e.wantNamed(ctx, places)
 	_ = e.loadFlows(ctx, e.flowsOf(hits))
@@ -99,9 +96,26 @@ func (e *Explainer) expected(ctx context.Context, hits []engine.TableHit) ([]*ov
 	return out, nil
 }
 
+// readBriefs reads the briefs of the datapaths' flows, and the UUIDs of the parts' rows, in one
+// request.
+func (e *Explainer) readBriefs(ctx context.Context, ids []ovsdb.UUID, parts []part) bool {
+	if len(e.unread(ids)) == 0 {
+		return true
+	}
+	want, qs := e.sbIndex.missing(parts)
+	rows := map[string][]ovsdb.UUID{}
+	err := e.readStagesAnd(ctx, ids, qs, func(q int, r *ovsdb.Row) {
+		rows[want[q].table] = append(rows[want[q].table], r.UUID())
+	})
+	if err == nil {
+		e.sbIndex.keep(want, rows)
+	}
+	return err == nil
+}
+
 // wantOf names what is asked of datapaths: the groups that they are in, and the ports of the
-// look-ups.
-func (e *Explainer) wantOf(ctx context.Context, local []*ovn.Datapath, places []place) {
+// look-ups, which it returns.
+func (e *Explainer) wantOf(ctx context.Context, local []*ovn.Datapath, places []place) (ports []portKey) {
 	for _, d := range local {
 		if e.groupsWith[d.UUID] == nil && e.sb.HasDatapathGroups() {
 			e.sb.WantDatapathGroupsOf(ctx, d.UUID)
@@ -121,7 +135,27 @@ func (e *Explainer) wantOf(ctx context.Context, local []*ovn.Datapath, places []
 			key := f.number(reg)
 			if _, known := e.ports[portKey{d.UUID, key}]; key > 0 && key < firstGroupKey && !known {
 				e.sb.WantPortByKey(ctx, d.UUID, int64(key))
+				ports = append(ports, portKey{d.UUID, key})
 			}
+		}
+	}
+	return ports
+}
+
+// keepPorts keeps the names of wanted ports, and what their rows mean as cookies, as far as they
+// have been read.
+func (e *Explainer) keepPorts(ctx context.Context, ports []portKey) {
+	for _, at := range ports {
+		if !e.sb.HasPortByKey(ctx, at.datapath, int64(at.key)) {
+			continue
+		}
+		pb, err := e.sb.PortByKey(ctx, at.datapath, int64(at.key))
+		switch {
+		case isNotFound(err):
+			e.ports[at] = ""
+		case err == nil:
+			e.ports[at] = pb.LogicalPort
+			e.rows[pb.UUID] = "Port_Binding " + describePort(pb.LogicalPort, pb.Type, nameOf(e.byUUID, pb.Datapath))
 		}
 	}
 }

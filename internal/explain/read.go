@@ -34,6 +34,7 @@ func (e *Explainer) searches(hits []engine.TableHit) []func(context.Context) err
 
 // read makes sure that the rows of all cookies are known.
 func (e *Explainer) read(ctx context.Context, hits []engine.TableHit) error {
+	e.vote(hits) // of flows that are there already, as after Prepare, no search counts the votes
 	missing := e.unexplained(hits)
 	for _, c := range missing {
 		if !e.absent[c] {

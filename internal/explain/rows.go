@@ -23,11 +23,7 @@ var describe = map[string]struct {
 	text    func(r *ovsdb.Row, datapath func(ovsdb.UUID) string) string
 }{
 	"Port_Binding": {[]string{"logical_port", "type", "datapath"}, func(r *ovsdb.Row, dp func(ovsdb.UUID) string) string {
-		s := r.Str("logical_port")
-		if t := r.Str("type"); t != "" {
-			s += " (" + t + ")"
-		}
-		return s + " on " + dp(r.Ref("datapath"))
+		return describePort(r.Str("logical_port"), r.Str("type"), dp(r.Ref("datapath")))
 	}},
 	"Multicast_Group": {[]string{"name", "tunnel_key", "datapath"}, func(r *ovsdb.Row, dp func(ovsdb.UUID) string) string {
 		return fmt.Sprintf("%s (tunnel key %d) on %s", r.Str("name"), r.Int("tunnel_key"), dp(r.Ref("datapath")))
@@ -62,6 +58,14 @@ var describe = map[string]struct {
 	}},
 }
 
+// describePort is the text of a Port_Binding.
+func describePort(port, typ, datapath string) string {
+	if typ != "" {
+		port += " (" + typ + ")"
+	}
+	return port + " on " + datapath
+}
+
 func describeMAC(r *ovsdb.Row, _ func(ovsdb.UUID) string) string {
 	return r.Str("ip") + " is " + r.Str("mac") + " at " + r.Str("logical_port")
 }
@@ -89,21 +93,31 @@ func (e *Explainer) readOthers(ctx context.Context, hits []engine.TableHit) erro
 	if err != nil {
 		return err
 	}
-	name := func(u ovsdb.UUID) string {
-		if d := dps[u]; d != nil {
-			return d.Name
-		}
-		return "datapath " + u.String()
-	}
 	for i, rows := range res {
 		for _, r := range rows {
-			e.rows[r.UUID()] = qs[i].Table() + " " + describe[qs[i].Table()].text(r, name)
-			if err := r.Err(); err != nil {
-				return fmt.Errorf("%s %s: %w", qs[i].Table(), r.UUID(), err)
+			if err := e.keepRow(qs[i].Table(), r, dps); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
+}
+
+// keepRow keeps the text of a row that has the columns of describe.
+func (e *Explainer) keepRow(table string, r *ovsdb.Row, dps map[ovsdb.UUID]*ovn.Datapath) error {
+	e.rows[r.UUID()] = table + " " + describe[table].text(r, func(u ovsdb.UUID) string { return nameOf(dps, u) })
+	if err := r.Err(); err != nil {
+		return fmt.Errorf("%s %s: %w", table, r.UUID(), err)
+	}
+	return nil
+}
+
+// nameOf returns the name of a datapath, or its UUID where it is not there.
+func nameOf(dps map[ovsdb.UUID]*ovn.Datapath, u ovsdb.UUID) string {
+	if d := dps[u]; d != nil {
+		return d.Name
+	}
+	return "datapath " + u.String()
 }
 
 // otherQueries are the queries of readOthers.

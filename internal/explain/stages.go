@@ -35,42 +35,69 @@ func (e *Explainer) readStages(ctx context.Context, datapaths ...ovsdb.UUID) err
 // readStagesAnd is readStages with other queries in the same transaction; also gets their rows. The
 // others are not asked if the briefs of all datapaths are there.
 func (e *Explainer) readStagesAnd(ctx context.Context, datapaths []ovsdb.UUID, others []ovsdb.Query, also func(query int, r *ovsdb.Row)) error {
+	want := e.unread(datapaths)
+	if len(want) == 0 {
+		return nil
+	}
+	read := newBriefs(want)
+	err := e.sb.FlowOutlines(ctx, want, func(dp int, f ovn.FlowOutline) {
+		read.add(dp, stage{f.Pipeline, f.TableID}, brief{id: f.UUID, group: f.Group, priority: f.Priority, match: f.Match})
+	}, others, also)
+	if err != nil {
+		return err
+	}
+	e.keepBriefs(read, len(want))
+	return nil
+}
+
+// unread returns those of the datapaths whose briefs are not there, then shared where those are not.
+func (e *Explainer) unread(datapaths []ovsdb.UUID) []ovsdb.UUID {
 	var want []ovsdb.UUID
 	if e.sb.HasDatapathGroups() {
-		datapaths = append([]ovsdb.UUID{shared}, datapaths...)
+		datapaths = append(slices.Clone(datapaths), shared)
 	}
 	for _, dp := range datapaths {
 		if e.stages[dp] == nil && !slices.Contains(want, dp) {
 			want = append(want, dp)
 		}
 	}
-	if len(want) == 0 {
-		return nil
+	return want
+}
+
+// briefs are the briefs of datapaths while they are being read.
+type briefs struct {
+	of        []ovsdb.UUID
+	stages    []map[stage][]brief // of each
+	pipelines map[string]string   // one string for all rows
+}
+
+func newBriefs(of []ovsdb.UUID) *briefs {
+	r := &briefs{of: of, stages: make([]map[stage][]brief, len(of)), pipelines: map[string]string{}}
+	for i := range r.stages {
+		r.stages[i] = map[stage][]brief{}
 	}
-	read := make([]map[stage][]brief, len(want))
-	for i := range read {
-		read[i] = map[stage][]brief{}
+	return r
+}
+
+// add adds the brief of a flow of datapath number dp.
+func (r *briefs) add(dp int, at stage, b brief) {
+	if known, ok := r.pipelines[at.pipeline]; ok {
+		at.pipeline = known
 	}
-	var ids []ovsdb.UUID
-	pipelines := map[string]string{} // one string for all rows
-	err := e.sb.FlowOutlines(ctx, want, func(dp int, f ovn.FlowOutline) {
-		b := brief{id: f.UUID, group: f.Group, priority: f.Priority, match: f.Match}
-		at := stage{f.Pipeline, f.TableID}
-		if known, ok := pipelines[at.pipeline]; ok {
-			at.pipeline = known
+	r.pipelines[at.pipeline] = at.pipeline
+	r.stages[dp][at] = append(r.stages[dp][at], b)
+}
+
+// keepBriefs keeps the briefs of the first n datapaths, which are complete.
+func (e *Explainer) keepBriefs(r *briefs, n int) {
+	var all []ovsdb.UUID
+	for i, dp := range r.of[:n] {
+		e.stages[dp] = r.stages[i]
+		for _, in := range r.stages[i] {
+			all = append(all, ids(in)...)
 		}
-		pipelines[at.pipeline] = at.pipeline
-		read[dp][at] = append(read[dp][at], b)
-		ids = append(ids, b.id)
-	}, others, also)
-	if err != nil {
-		return err
 	}
-	for i, dp := range want {
-		e.stages[dp] = read[i]
-	}
-	e.sbIndex.add("Logical_Flow", ids)
-	return nil
+	e.sbIndex.add("Logical_Flow", all)
 }
 
 // stageFlows lists the flows of a datapath's stage.
@@ -125,10 +152,15 @@ func (e *Explainer) loadFlows(ctx context.Context, ids []ovsdb.UUID) error {
 	seen := map[ovsdb.UUID]bool{}
 	var want []ovsdb.UUID
 	for _, u := range ids {
-		if e.flows[u] == nil && !seen[u] {
-			seen[u] = true
-			want = append(want, u)
+		if e.flows[u] != nil || seen[u] {
+			continue
 		}
+		if f := e.whole[u]; f != nil {
+			e.flows[u] = f
+			continue
+		}
+		seen[u] = true
+		want = append(want, u)
 	}
 	found, err := e.selectFlows(ctx, want)
 	for _, f := range found {

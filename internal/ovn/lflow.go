@@ -39,17 +39,26 @@ func (s *SB) LogicalFlows(ctx context.Context, rows []ovsdb.UUID) ([]LogicalFlow
 	}
 	var out []LogicalFlow
 	for _, r := range slices.Concat(res...) {
-		ids := r.Map("external_ids")
-		f := LogicalFlow{UUID: r.UUID(), Datapath: r.Ref("logical_datapath"), Group: r.Ref("logical_dp_group"),
-			Pipeline: r.Str("pipeline"), TableID: int(r.Int("table_id")), Priority: int(r.Int("priority")),
-			Match: r.Str("match"), Actions: r.Str("actions"), Stage: ids["stage-name"], Hint: strings.ToLower(ids["stage-hint"]),
-			Source: ids["source"], Desc: r.Str("flow_desc"), Meter: r.Str("controller_meter")}
-		if err := r.Err(); err != nil {
-			return nil, s.Malformed("Logical_Flow", fmt.Errorf("%s: %w", f.UUID, err))
+		f, err := s.logicalFlow(r)
+		if err != nil {
+			return nil, err
 		}
 		out = append(out, f)
 	}
 	return out, nil
+}
+
+// logicalFlow returns the flow of a row of logicalFlows.
+func (s *SB) logicalFlow(r *ovsdb.Row) (LogicalFlow, error) {
+	ids := r.Map("external_ids")
+	f := LogicalFlow{UUID: r.UUID(), Datapath: r.Ref("logical_datapath"), Group: r.Ref("logical_dp_group"),
+		Pipeline: r.Str("pipeline"), TableID: int(r.Int("table_id")), Priority: int(r.Int("priority")),
+		Match: r.Str("match"), Actions: r.Str("actions"), Stage: ids["stage-name"], Hint: strings.ToLower(ids["stage-hint"]),
+		Source: ids["source"], Desc: r.Str("flow_desc"), Meter: r.Str("controller_meter")}
+	if err := r.Err(); err != nil {
+		return f, s.Malformed("Logical_Flow", fmt.Errorf("%s: %w", f.UUID, err))
+	}
+	return f, nil
 }
 
 // FlowOutline is the part of a Logical_Flow row that says to which packets it applies.
@@ -69,15 +78,7 @@ type FlowOutline struct {
 // the database.
 func (s *SB) FlowOutlines(ctx context.Context, datapaths []ovsdb.UUID, yield func(datapath int, f FlowOutline),
 	others []ovsdb.Query, also func(query int, r *ovsdb.Row)) error {
-	outlines := ovsdb.From("Logical_Flow", "pipeline", "table_id", "priority", "match", "logical_dp_group")
-	var qs []ovsdb.Query
-	for _, dp := range datapaths {
-		if dp.IsZero() {
-			qs = append(qs, outlines.Empty("logical_datapath"))
-		} else {
-			qs = append(qs, outlines.Equal("logical_datapath", dp))
-		}
-	}
+	qs := ofDatapaths(ovsdb.From("Logical_Flow", "pipeline", "table_id", "priority", "match", "logical_dp_group"), datapaths)
 	own := len(qs)
 	return s.Each(ctx, append(qs, others...), func(q int, r *ovsdb.Row) error {
 		if q >= own {

@@ -264,6 +264,9 @@ func (db *DB) together(ctx context.Context, c link, b batch, take sink) ([][]*Ro
 	}
 	if err != nil {
 		a.answer(wanted, nil)
+		if stopped := (*stoppedError)(nil); errors.As(context.Cause(ctx), &stopped) {
+			a.want(wanted)
+		}
 		return nil, err
 	}
 	if take == nil {

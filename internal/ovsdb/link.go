@@ -104,8 +104,16 @@ func (db *DB) Texts(ctx context.Context, queries []Query, yield func(query int, 
 	return db.stream(ctx, queries, func(query int, row []byte) error {
 		err := yield(query, row)
 		if err != nil {
-			stop(err) // what is left of the reply is not read
+			stop(&stoppedError{err}) // what is left of the reply is not read
 		}
 		return err
 	})
 }
+
+// stoppedError is the cause of a context that Texts has ended: the request failed by the caller's
+// will alone.
+type stoppedError struct{ err error }
+
+func (e *stoppedError) Error() string { return e.err.Error() }
+
+func (e *stoppedError) Unwrap() error { return e.err }
