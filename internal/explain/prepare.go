@@ -113,12 +113,22 @@ func (e *Explainer) readBriefs(ctx context.Context, ids []ovsdb.UUID, parts []pa
 	return err == nil
 }
 
-// wantOf names what is asked of datapaths: the groups that they are in, and the ports of the
-// look-ups, which it returns.
+// ownSets are the address sets that northd itself makes and names in flows of every switch, before
+// the one that takes most packets (northd.c: svc_monitor_mac). Others are asked for when a match
+// names them.
+var ownSets = []string{"$svc_monitor_mac"}
+
+// wantOf names what is asked of datapaths: the groups that they are in, OVN's own address sets, and
+// the ports of the look-ups, which it returns.
 func (e *Explainer) wantOf(ctx context.Context, local []*ovn.Datapath, places []place) (ports []portKey) {
 	for _, d := range local {
 		if e.groupsWith[d.UUID] == nil && e.sb.HasDatapathGroups() {
 			e.sb.WantDatapathGroupsOf(ctx, d.UUID)
+		}
+		for _, w := range ownSets {
+			if _, known := e.sets[nameOn(d, w)]; !known {
+				e.sb.WantSetMembers(ctx, d, []string{w})
+			}
 		}
 	}
 	byKey := map[uint64]*ovn.Datapath{}

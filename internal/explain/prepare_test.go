@@ -55,6 +55,7 @@ func TestPrepare(t *testing.T) {
 		{"flows and rows", nil, []engine.TableHit{hit(46, 2001, 1), hit(66, 100, 0x77), hit(0, 100, 0x78), hit(53, 50, 8)}, 2, false},
 		{"a flow of a group", []string{inGroup(0x20, 3000, "tcp.dst == 80")}, []engine.TableHit{hit(46, 3000, 0x20), hit(53, 50, 8)}, 2, false},
 		{"one that is not installed", []string{inGroup(0x20, 3000, "tcp.dst == 80")}, []engine.TableHit{hit(46, 2001, 1), hit(53, 50, 8)}, 3, false},
+		{"OVN's own set in a match before it", []string{inGroup(0x20, 3000, "eth.src == $svc_monitor_mac")}, []engine.TableHit{hit(46, 2001, 1), hit(53, 50, 8)}, 2, false},
 		{"a set in a match before it", []string{inGroup(0x20, 3000, "ip4.dst == $friends")}, []engine.TableHit{hit(46, 2001, 1), hit(53, 50, 8)}, 3, false},
 		{"too many flows", large, many, 5 + 12, true}, // each finding is read again
 	} {
