@@ -68,6 +68,12 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 	if mf.Open(microflow.HasEthDst) {
 		r.SB.WantNextHop(ctx, pb)
 	}
+	byAddr := j.q.To != "" && dest.Kind == microflow.TargetIP
+	if byAddr { // what the next hop needs goes with it
+		if err := expect.owner(ctx, r, j.dest.Addr); err != nil {
+			return nil, err
+		}
+	}
 	r.Driver.WantChassis(ctx, expect.on)
 	if j.q.Chassis == "" {
 		r.Driver.Expect(ctx, pb.Chassis)
@@ -98,7 +104,7 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 		e.packet.Inner = j.inner
 	}
 	j.replays(e, pb, far)
-	if j.q.To != "" && dest.Kind == microflow.TargetIP {
+	if byAddr && e.packet.Dst != j.dest.Addr { // the expression has an address of its own
 		if err := e.expect.owner(ctx, r, e.packet.Dst); err != nil {
 			return nil, err
 		}
