@@ -6,6 +6,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovnexpr"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
@@ -26,7 +27,8 @@ type place struct {
 // their briefs, then the flows of the cookies; with the latter goes what their stages' matches name.
 // It decides nothing, and what it could not read is asked again. Where nothing is read ahead
 // (ovsdb.DB.Want) it does nothing.
-func (e *Explainer) Prepare(ctx context.Context, way Way) {
+// The ports are those by which the packet is known to enter or leave: their port groups are read too.
+func (e *Explainer) Prepare(ctx context.Context, way Way, ports []string) {
 	if e.sb == nil || !e.sb.ReadsAhead(ctx) {
 		return
 	}
@@ -50,7 +52,11 @@ func (e *Explainer) Prepare(ctx context.Context, way Way) {
 	if err != nil {
 		return
 	}
-	ports := e.wantOf(ctx, local, places)
+	keys := e.wantOf(ctx, local, places)
+	ports = ports[:min(len(ports), aheadNames)]
+	for _, p := range ports {
+		e.sb.WantGroupsWith(ctx, p)
+	}
 	ids, parts := partsOf(local)
 	described, err := e.readWhole(ctx, hits, ids, parts)
 	if err != nil && !e.readBriefs(ctx, ids, parts) {
@@ -62,7 +68,8 @@ func (e *Explainer) Prepare(ctx context.Context, way Way) {
 	for _, d := range described {
 		_ = e.keepRow(d.table, d.row, e.byUUID) // a malformed row is read, and reported, again
 	}
-	e.keepPorts(ctx, ports)
+	e.keepPorts(ctx, keys)
+	e.keepGroups(ctx, ports)
 	e.sb.Want(ctx, e.otherQueries(hits)...)
 	e.wantNamed(ctx, places)
 	_ = e.loadFlows(ctx, e.flowsOf(hits))
@@ -166,6 +173,17 @@ func (e *Explainer) keepPorts(ctx context.Context, ports []portKey) {
 		case err == nil:
 			e.ports[at] = pb.LogicalPort
 			e.rows[pb.UUID] = "Port_Binding " + describePort(pb.LogicalPort, pb.Type, nameOf(e.byUUID, pb.Datapath))
+		}
+	}
+}
+
+// keepGroups keeps the members of the port groups of ports, as far as they have been read.
+func (e *Explainer) keepGroups(ctx context.Context, ports []string) {
+	for _, p := range ports {
+		for _, g := range e.sb.GroupsWith(ctx, p) {
+			if d := e.datapaths[uint64(g.Datapath)]; d != nil {
+				e.sets[nameOn(d, "@"+g.Name)] = ovnexpr.Ports(g.Ports)
+			}
 		}
 	}
 }

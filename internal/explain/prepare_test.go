@@ -56,6 +56,10 @@ func TestPrepare(t *testing.T) {
 		{"a flow of a group", []string{inGroup(0x20, 3000, "tcp.dst == 80")}, []engine.TableHit{hit(46, 3000, 0x20), hit(53, 50, 8)}, 2, false},
 		{"one that is not installed", []string{inGroup(0x20, 3000, "tcp.dst == 80")}, []engine.TableHit{hit(46, 2001, 1), hit(53, 50, 8)}, 3, false},
 		{"OVN's own set in a match before it", []string{inGroup(0x20, 3000, "eth.src == $svc_monitor_mac")}, []engine.TableHit{hit(46, 2001, 1), hit(53, 50, 8)}, 2, false},
+		{"a port group of the packet's port", []string{inGroup(0x20, 3000, "inport == @pg"), `{"op":"insert","table":"Port_Group","row":{"name":"1_pg","ports":["set",["p1","p9"]]}}`},
+			[]engine.TableHit{hit(46, 2001, 1), hit(53, 50, 8)}, 2, false},
+		{"another port group", []string{inGroup(0x20, 3000, "inport == @pg"), `{"op":"insert","table":"Port_Group","row":{"name":"1_pg","ports":["set",["p8","p9"]]}}`},
+			[]engine.TableHit{hit(46, 2001, 1), hit(53, 50, 8)}, 3, false},
 		{"a set in a match before it", []string{inGroup(0x20, 3000, "ip4.dst == $friends")}, []engine.TableHit{hit(46, 2001, 1), hit(53, 50, 8)}, 3, false},
 		{"too many flows", large, many, 5 + 12, true}, // each finding is read again
 	} {
@@ -79,7 +83,7 @@ func TestPrepare(t *testing.T) {
 					ctx = ovsdb.WithAhead(ctx)
 				}
 				e := explain.New(sb, nil)
-				e.Prepare(ctx, explain.Way{"hv1": visits})
+				e.Prepare(ctx, explain.Way{"hv1": visits}, []string{"p1"})
 				names, err := e.Names(ctx, "hv1", visits)
 				if err != nil {
 					t.Fatal(err)

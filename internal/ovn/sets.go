@@ -81,6 +81,42 @@ func (s *SB) SetMembers(ctx context.Context, dp *Datapath, names []string) ([][]
 	return out, nil
 }
 
+// PortGroupOn is a Port_Group row: the part of a Northbound group that is on one datapath.
+type PortGroupOn struct {
+	Datapath int64  // tunnel key
+	Name     string // of the Northbound group
+	Ports    []string
+}
+
+// WantGroupsWith is for GroupsWith.
+func (s *SB) WantGroupsWith(ctx context.Context, port string) { s.Want(ctx, groupsWithPort(port)) }
+
+// GroupsWith returns the port groups with a port, each with its ports on that port's datapath, where
+// WantGroupsWith was answered; else none, and nothing is asked. The answer is used once.
+func (s *SB) GroupsWith(ctx context.Context, port string) []PortGroupOn {
+	if !s.IsAhead(ctx, groupsWithPort(port)) {
+		return nil
+	}
+	res, err := s.Select(ctx, groupsWithPort(port))
+	if err != nil {
+		return nil
+	}
+	var out []PortGroupOn
+	for _, r := range res[0] {
+		key, name, ok := strings.Cut(r.Str("name"), "_") // get_sb_port_group_name of northd
+		n, bad := strconv.ParseInt(key, 10, 64)
+		g := PortGroupOn{Datapath: n, Name: name, Ports: r.Strs("ports")}
+		if ok && bad == nil && r.Err() == nil {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+func groupsWithPort(port string) ovsdb.Query {
+	return ovsdb.From("Port_Group", "name", "ports").Includes("ports", port)
+}
+
 // setQueries returns the queries of SetMembers.
 func setQueries(dp *Datapath, names []string) []ovsdb.Query {
 	var qs []ovsdb.Query

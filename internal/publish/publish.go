@@ -127,8 +127,21 @@ func (w *writing) prepare(ctx context.Context, of func(context.Context, string) 
 		visits[e][chassis] = w.visitsOf(chassis)
 	}
 	for e, way := range visits {
-		e.Prepare(ctx, way)
+		e.Prepare(ctx, way, w.ports())
 	}
+}
+
+// ports returns the logical ports at which the packet entered and was delivered.
+func (w *writing) ports() []string {
+	out := []string{w.Start.Port}
+	for _, o := range w.Outcomes {
+		for _, b := range o.Branches {
+			if b.Verdict == engine.Delivered && !slices.Contains(out, b.Port) {
+				out = append(out, b.Port)
+			}
+		}
+	}
+	return out
 }
 
 // visitsOf returns the visits to a chassis for Explainer.Names.
