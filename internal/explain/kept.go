@@ -24,6 +24,7 @@ type meanings struct {
 
 // pipelines are the datapaths, and which logical flows each has.
 type pipelines struct {
+	deployed   int                      // datapaths of the deployment, where they were counted
 	datapaths  map[uint64]*ovn.Datapath // by tunnel key; nil for a key that no datapath has
 	byUUID     map[ovsdb.UUID]*ovn.Datapath
 	stages     map[ovsdb.UUID]map[stage][]brief   // by datapath

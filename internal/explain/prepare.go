@@ -82,6 +82,7 @@ func (e *Explainer) expected(ctx context.Context, hits []engine.TableHit) ([]*ov
 	if !ok {
 		return e.localDatapaths(ctx, hits)
 	}
+	e.deployed = len(byKey)
 	var out []*ovn.Datapath
 	var want []int64
 	seen := map[uint64]bool{0: true}

@@ -45,6 +45,14 @@ func TestPrepare(t *testing.T) {
 		h.Flow = strings.Replace(packet, "tcp_dst=80", fmt.Sprintf("tcp_dst=%d", n), 1)
 		many = append(many, h)
 	}
+	var datapaths []string
+	for from := 10; from < 1010; from += 500 {
+		var some []string
+		for key := from; key < from+500; key++ {
+			some = append(some, fmt.Sprintf(`{"op":"insert","table":"Datapath_Binding","row":{"tunnel_key":%d}}`, key))
+		}
+		datapaths = append(datapaths, strings.Join(some, ","))
+	}
 	for _, c := range []struct {
 		name   string
 		rows   []string
@@ -54,6 +62,7 @@ func TestPrepare(t *testing.T) {
 	}{
 		{"flows and rows", nil, []engine.TableHit{hit(46, 2001, 1), hit(66, 100, 0x77), hit(0, 100, 0x78), hit(53, 50, 8)}, 2, false},
 		{"a flow of a group", []string{inGroup(0x20, 3000, "tcp.dst == 80")}, []engine.TableHit{hit(46, 3000, 0x20), hit(53, 50, 8)}, 2, false},
+		{"one of many datapaths", append(datapaths, inGroup(0x20, 3000, "tcp.dst == 80")), []engine.TableHit{hit(46, 3000, 0x20), hit(53, 50, 8)}, 3, false},
 		{"one that is not installed", []string{inGroup(0x20, 3000, "tcp.dst == 80")}, []engine.TableHit{hit(46, 2001, 1), hit(53, 50, 8)}, 3, false},
 		{"OVN's own set in a match before it", []string{inGroup(0x20, 3000, "eth.src == $svc_monitor_mac")}, []engine.TableHit{hit(46, 2001, 1), hit(53, 50, 8)}, 2, false},
 		{"a port group of the packet's port", []string{inGroup(0x20, 3000, "inport == @pg"), `{"op":"insert","table":"Port_Group","row":{"name":"1_pg","ports":["set",["p1","p9"]]}}`},

@@ -14,6 +14,11 @@ import (
 // a datapath has is not known before they are read.
 const maxWhole = 2 << 20
 
+// maxShared bounds the datapaths of a deployment in which the flows of datapath groups are read
+// whole: northd makes groups of few datapaths too, whose flows grow in number with the deployment,
+// and of most of them the packet's datapaths are no part.
+const maxShared = 1000
+
 // described are the tables whose rows readWhole reads with the columns of describe, not their UUIDs
 // alone: their cookies are not those of the ports on the way.
 var described = []string{"Multicast_Group", "Static_MAC_Binding", "MAC_Binding", "FDB"}
@@ -47,10 +52,16 @@ func (e *Explainer) readWhole(ctx context.Context, hits []engine.TableHit, ids [
 	}
 	read, last := newBriefs(of), 0
 	rows := map[string][]ovsdb.UUID{}
-	err = e.sb.FlowsOf(ctx, of, maxWhole, func(dp int, f ovn.LogicalFlow) {
+	outlined := 0
+	if of[len(of)-1] == shared && e.deployed > maxShared {
+		outlined = 1
+	}
+	err = e.sb.FlowsOf(ctx, of, outlined, maxWhole, func(dp int, f ovn.LogicalFlow) {
 		last = dp
 		read.add(dp, stage{f.Pipeline, f.TableID}, brief{id: f.UUID, group: f.Group, priority: f.Priority, match: f.Match})
-		e.whole[f.UUID] = logicalFlow(f)
+		if dp < len(of)-outlined {
+			e.whole[f.UUID] = logicalFlow(f)
+		}
 	}, qs, func(q int, r *ovsdb.Row) {
 		last = len(of)
 		table := want[q].table

@@ -1,6 +1,7 @@
 package ovn
 
 import (
+	"bytes"
 	"context"
 	"net/netip"
 	"slices"
@@ -17,12 +18,12 @@ type Directory struct {
 	byAddr map[netip.Addr][]*Chassis
 }
 
-// directoryRows are the queries of a Directory: 190 bytes of an answer for each chassis and 80 for
-// each of its encapsulations. Marks are asked by a condition, because the columns that have them are
-// several times as long.
+// directoryRows are the queries of a Directory: 130 bytes of an answer for each chassis and as many
+// for each of its encapsulations, which name their chassis. Marks are asked by a condition, because
+// the columns that have them are several times as long.
 var directoryRows = []ovsdb.Query{
-	ovsdb.From("Chassis", "name", "hostname", "encaps"),
-	ovsdb.From("Encap", "ip"),
+	ovsdb.From("Chassis", "name", "hostname"),
+	ovsdb.From("Encap", "ip", "chassis_name"),
 	ovsdb.From("Chassis").IncludesPair("other_config", remoteMark, "true"),
 	ovsdb.From("Chassis").IncludesPair("other_config", vtepMark, "true"),
 	ovsdb.From("Chassis").NotEmpty("vtep_logical_switches"),
@@ -44,13 +45,23 @@ func (s *SB) Directory(ctx context.Context) (d *Directory, ok bool) {
 		return nil, false
 	}
 	d = &Directory{byUUID: map[ovsdb.UUID]*Chassis{}, byName: map[string]*Chassis{}, byAddr: map[netip.Addr][]*Chassis{}}
-	encaps := encapsOf(res[1])
 	for _, r := range res[0] {
-		c := &Chassis{UUID: r.UUID(), Name: r.Str("name"), Hostname: r.Str("hostname"), OtherConfig: map[string]string{}, encaps: r.Refs("encaps")}
+		c := &Chassis{UUID: r.UUID(), Name: r.Str("name"), Hostname: r.Str("hostname"), OtherConfig: map[string]string{}}
 		if r.Err() != nil {
 			return nil, false // who asks for the row reports it
 		}
-		d.add(c, encaps)
+		d.byUUID[c.UUID], d.byName[c.Name] = c, c
+	}
+	encaps := encapsOf(res[1])
+	// In a chassis they are in the order of their UUIDs, as every set of OVSDB.
+	slices.SortFunc(res[1], func(a, b *ovsdb.Row) int {
+		x, y := a.UUID(), b.UUID()
+		return bytes.Compare(x[:], y[:])
+	})
+	for _, r := range res[1] {
+		if c := d.byName[r.Str("chassis_name")]; c != nil {
+			d.add(c, r.UUID(), encaps[r.UUID()])
+		}
 	}
 	for i, mark := range []string{remoteMark, vtepMark, vtepMark} {
 		for _, r := range res[2+i] {
@@ -62,14 +73,10 @@ func (s *SB) Directory(ctx context.Context) (d *Directory, ok bool) {
 	return d, true
 }
 
-func (d *Directory) add(c *Chassis, encaps map[ovsdb.UUID]Encap) {
-	d.byUUID[c.UUID], d.byName[c.Name] = c, c
-	for _, u := range c.encaps {
-		e := encaps[u]
-		c.Encaps = append(c.Encaps, e)
-		if ip := e.IP.Unmap(); ip.IsValid() && !slices.Contains(d.byAddr[ip], c) {
-			d.byAddr[ip] = append(d.byAddr[ip], c)
-		}
+func (d *Directory) add(c *Chassis, u ovsdb.UUID, e Encap) {
+	c.encaps, c.Encaps = append(c.encaps, u), append(c.Encaps, e)
+	if ip := e.IP.Unmap(); ip.IsValid() && !slices.Contains(d.byAddr[ip], c) {
+		d.byAddr[ip] = append(d.byAddr[ip], c)
 	}
 }
 

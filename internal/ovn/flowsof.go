@@ -25,15 +25,15 @@ func ofDatapaths(flows ovsdb.Query, datapaths []ovsdb.UUID) []ovsdb.Query {
 	return qs
 }
 
-// FlowsOf is FlowOutlines with whole rows: the logical flows of each datapath of the list are passed
-// to yield, and the rows of others to also, in this order. It stops with ErrTooLong before it has
+// FlowsOf is FlowOutlines with whole rows, except for the last outlined datapaths of the list: the
+// logical flows of each datapath are passed to yield, and the rows of others to also, in this order. It stops with ErrTooLong before it has
 // read more than max bytes of rows: what was passed until then is right, and the last of them is
 // perhaps not the last of its query. The rest of the answer is not read, for which the connection
 // is closed.
-func (s *SB) FlowsOf(ctx context.Context, datapaths []ovsdb.UUID, max int, yield func(datapath int, f LogicalFlow),
+func (s *SB) FlowsOf(ctx context.Context, datapaths []ovsdb.UUID, outlined, max int, yield func(datapath int, f LogicalFlow),
 	others []ovsdb.Query, also func(query int, r *ovsdb.Row)) error {
-	qs := ofDatapaths(logicalFlows, datapaths)
-	own := len(qs)
+	whole, own := len(datapaths)-outlined, len(datapaths)
+	qs := append(ofDatapaths(logicalFlows, datapaths[:whole]), ofDatapaths(flowOutlines, datapaths[whole:])...)
 	return s.Texts(ctx, append(qs, others...), func(q int, text []byte) error {
 		if max -= len(text); max < 0 {
 			return ErrTooLong

@@ -61,6 +61,8 @@ func (s *SB) logicalFlow(r *ovsdb.Row) (LogicalFlow, error) {
 	return f, nil
 }
 
+var flowOutlines = ovsdb.From("Logical_Flow", "pipeline", "table_id", "priority", "match", "logical_dp_group")
+
 // FlowOutline is the part of a Logical_Flow row that says to which packets it applies.
 type FlowOutline struct {
 	UUID     ovsdb.UUID
@@ -78,7 +80,7 @@ type FlowOutline struct {
 // the database.
 func (s *SB) FlowOutlines(ctx context.Context, datapaths []ovsdb.UUID, yield func(datapath int, f FlowOutline),
 	others []ovsdb.Query, also func(query int, r *ovsdb.Row)) error {
-	qs := ofDatapaths(ovsdb.From("Logical_Flow", "pipeline", "table_id", "priority", "match", "logical_dp_group"), datapaths)
+	qs := ofDatapaths(flowOutlines, datapaths)
 	own := len(qs)
 	return s.Each(ctx, append(qs, others...), func(q int, r *ovsdb.Row) error {
 		if q >= own {
