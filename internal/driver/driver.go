@@ -103,7 +103,7 @@ func (d *Driver) chassisRow(ctx context.Context, name string) (*ovn.Chassis, err
 	if c := d.chassis[name]; c != nil {
 		return c, nil
 	}
-	if c := d.directory(ctx).ByName(name); c != nil {
+	if c := d.directory(ctx).ByName(name); d.reaches(c) {
 		d.remember(c)
 		return c, nil
 	}
@@ -117,6 +117,10 @@ func (d *Driver) chassisRow(ctx context.Context, name string) (*ovn.Chassis, err
 	d.chassis[name] = c
 	return c, nil
 }
+
+// reaches reports whether a row of the directory, which may be nil, is enough to reach the chassis:
+// not where the first of several tunnel addresses is part of the way.
+func (d *Driver) reaches(c *ovn.Chassis) bool { return c != nil && (d.Bare || len(c.Encaps) == 1) }
 
 // directory returns the chassis of SB where they were read ahead; else nil, which has none. Who
 // does not find a chassis in it asks for its row.

@@ -29,7 +29,7 @@ func (d *Driver) Expect(ctx context.Context, chassis ovsdb.UUID) {
 
 // WantChassis names a chassis that Expect is going to be given, where it is not known yet.
 func (d *Driver) WantChassis(ctx context.Context, chassis ovsdb.UUID) {
-	if d.directory(ctx).ByUUID(chassis) == nil {
+	if !d.reaches(d.directory(ctx).ByUUID(chassis)) {
 		d.SB.WantChassisByUUID(ctx, chassis)
 	}
 }
@@ -96,7 +96,7 @@ func (d *Driver) chassisByUUID(ctx context.Context, id ovsdb.UUID) (*ovn.Chassis
 			return c, nil
 		}
 	}
-	if c := d.directory(ctx).ByUUID(id); c != nil {
+	if c := d.directory(ctx).ByUUID(id); d.reaches(c) {
 		d.remember(c)
 		d.setOwn(c)
 		return c, nil

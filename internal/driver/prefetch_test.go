@@ -2,12 +2,15 @@ package driver
 
 import (
 	"context"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn/ovntest"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // slowNode answers Info when it is let go, or fails when its caller gives up.
@@ -68,5 +71,43 @@ func TestPrefetch(t *testing.T) {
 	case <-ended:
 	case <-time.After(5 * time.Second):
 		t.Fatal("a node that hangs is waited for")
+	}
+}
+
+// What was asked for while connecting names and reaches a chassis; its row is asked for only where
+// a command needs the first of several addresses.
+func TestDirectory(t *testing.T) {
+	dep := ovntest.New(t, "")
+	if _, err := dep.SBCtl(t.Context(), "chassis-add one geneve 10.9.0.1\nchassis-add two geneve 10.9.0.2\n--id=@e create encap type=geneve ip=10.9.0.3 chassis_name=two -- add chassis two encaps @e"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		addr, name string
+		bare       bool
+		types      int // of encapsulations that are known: those of a row
+	}{
+		{"10.9.0.1", "one", true, 0}, {"10.9.0.1", "one", false, 0},
+		{"10.9.0.3", "two", true, 0}, {"10.9.0.3", "two", false, 2},
+	} {
+		ctx := ovn.First(t.Context(), ovn.Beginning{})
+		sb, err := ovn.DialSB(ctx, ovsdb.Options{Remotes: dep.SB})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sb.Close()
+		d := &Driver{SB: sb, Bare: c.bare}
+		got, err := d.byEndpoint(ovsdb.WithAhead(ctx), sb, netip.MustParseAddr(c.addr))
+		if err != nil || got.Name != c.name {
+			t.Fatalf("%s: %+v, %v", c.addr, got, err)
+		}
+		types := 0
+		for _, e := range got.Encaps {
+			if e.Type != "" {
+				types++
+			}
+		}
+		if types != c.types {
+			t.Errorf("%s, bare %v: %+v", c.addr, c.bare, got.Encaps)
+		}
 	}
 }

@@ -124,9 +124,10 @@ func (d *Driver) listedAt(ctx context.Context, sb *ovn.SB, addr netip.Addr) *ovn
 		return nil // the directory is of another database
 	}
 	c := d.directory(ctx).ByEncapIP(addr)
-	if c != nil {
-		d.setOwn(c)
+	if !d.reaches(c) {
+		return nil
 	}
+	d.setOwn(c)
 	return c
 }
 

@@ -1,7 +1,6 @@
 package ovn
 
 import (
-	"bytes"
 	"context"
 	"net/netip"
 	"slices"
@@ -11,19 +10,19 @@ import (
 
 // Directory is the chassis of a database as far as a trace needs them: what names and reaches one,
 // the addresses of its tunnels, and whether it is remote or a VTEP gateway. Its rows have no other
-// field: no types of encapsulations, no configuration.
+// field: no configuration, and of encapsulations only each address, once, in no order.
 type Directory struct {
 	byUUID map[ovsdb.UUID]*Chassis
 	byName map[string]*Chassis
 	byAddr map[netip.Addr][]*Chassis
 }
 
-// directoryRows are the queries of a Directory: 130 bytes of an answer for each chassis and as many
-// for each of its encapsulations, which name their chassis. Marks are asked by a condition, because
+// directoryRows are the queries of a Directory: 130 bytes of an answer for each chassis and 75 for
+// each of its encapsulations, which name their chassis. Marks are asked by a condition, because
 // the columns that have them are several times as long.
 var directoryRows = []ovsdb.Query{
 	ovsdb.From("Chassis", "name", "hostname"),
-	ovsdb.From("Encap", "ip", "chassis_name"),
+	ovsdb.From("Encap", "ip", "chassis_name").Anonymous(),
 	ovsdb.From("Chassis").IncludesPair("other_config", remoteMark, "true"),
 	ovsdb.From("Chassis").IncludesPair("other_config", vtepMark, "true"),
 	ovsdb.From("Chassis").NotEmpty("vtep_logical_switches"),
@@ -52,15 +51,10 @@ func (s *SB) Directory(ctx context.Context) (d *Directory, ok bool) {
 		}
 		d.byUUID[c.UUID], d.byName[c.Name] = c, c
 	}
-	encaps := encapsOf(res[1])
-	// In a chassis they are in the order of their UUIDs, as every set of OVSDB.
-	slices.SortFunc(res[1], func(a, b *ovsdb.Row) int {
-		x, y := a.UUID(), b.UUID()
-		return bytes.Compare(x[:], y[:])
-	})
 	for _, r := range res[1] {
-		if c := d.byName[r.Str("chassis_name")]; c != nil {
-			d.add(c, r.UUID(), encaps[r.UUID()])
+		ip, err := netip.ParseAddr(r.Str("ip"))
+		if c := d.byName[r.Str("chassis_name")]; c != nil && err == nil {
+			d.add(c, ip)
 		}
 	}
 	for i, mark := range []string{remoteMark, vtepMark, vtepMark} {
@@ -73,9 +67,10 @@ func (s *SB) Directory(ctx context.Context) (d *Directory, ok bool) {
 	return d, true
 }
 
-func (d *Directory) add(c *Chassis, u ovsdb.UUID, e Encap) {
-	c.encaps, c.Encaps = append(c.encaps, u), append(c.Encaps, e)
-	if ip := e.IP.Unmap(); ip.IsValid() && !slices.Contains(d.byAddr[ip], c) {
+// add adds an address to a chassis, once.
+func (d *Directory) add(c *Chassis, ip netip.Addr) {
+	if ip = ip.Unmap(); !slices.Contains(d.byAddr[ip], c) {
+		c.Encaps = append(c.Encaps, Encap{IP: ip})
 		d.byAddr[ip] = append(d.byAddr[ip], c)
 	}
 }

@@ -22,6 +22,7 @@ chassis-add vtep vxlan 10.9.0.4
 chassis-add oldvtep vxlan 10.9.0.5
 chassis-add twin vxlan 10.9.0.3
 set chassis hv1 hostname=host1
+--id=@e create encap type=geneve ip=10.9.0.9 chassis_name=hv2 -- add chassis hv2 encaps @e
 set chassis far other_config:is-remote=true
 set chassis vtep other_config:is-vtep=true
 set chassis oldvtep vtep_logical_switches=sw0
@@ -48,8 +49,11 @@ set chassis oldvtep vtep_logical_switches=sw0
 	}
 	addrs := func(c *ovn.Chassis) (out []netip.Addr) {
 		for _, e := range c.Encaps {
-			out = append(out, e.IP)
+			if !slices.Contains(out, e.IP) {
+				out = append(out, e.IP)
+			}
 		}
+		slices.SortFunc(out, netip.Addr.Compare)
 		return out
 	}
 	for _, want := range all {
@@ -62,7 +66,7 @@ set chassis oldvtep vtep_logical_switches=sw0
 			t.Errorf("%+v, want %+v", got, want)
 		}
 	}
-	for addr, want := range map[string]string{"10.9.0.1": "hv1", "fd09:0::2": "hv2", "10.9.0.4": "vtep", "10.9.0.3": "", "10.9.0.99": ""} {
+	for addr, want := range map[string]string{"10.9.0.1": "hv1", "fd09:0::2": "hv2", "10.9.0.4": "vtep", "10.9.0.9": "hv2", "10.9.0.3": "", "10.9.0.99": ""} {
 		name := ""
 		if c := dir.ByEncapIP(netip.MustParseAddr(addr)); c != nil {
 			name = c.Name

@@ -69,6 +69,9 @@ func (a *answers) drop() { a.rows, a.size, a.derived = map[string][]*Row{}, 0, m
 func (q Query) key() string {
 	b := make([]byte, 0, 256)
 	b = append(b, q.table...)
+	if q.anonymous {
+		b = append(b, " -"...)
+	}
 	for _, c := range q.columns {
 		b = append(append(b, ' '), c...)
 	}

@@ -13,6 +13,8 @@ type Query struct {
 	table   string
 	columns []string
 	where   []libovsdb.Condition
+
+	anonymous bool // without _uuid
 }
 
 // From selects every row of a table, with the given columns and _uuid.
@@ -54,6 +56,9 @@ func (q Query) and(column string, is libovsdb.ConditionFunction, value any) Quer
 	return q
 }
 
+// Anonymous leaves out the UUIDs of the rows. The query has a column.
+func (q Query) Anonymous() Query { q.anonymous = true; return q }
+
 // bare returns the query without its columns.
 func (q Query) bare() Query { q.columns = nil; return q }
 
@@ -68,6 +73,9 @@ func notation(v any) any {
 // operation returns the query in libovsdb's notation.
 func (q Query) operation() libovsdb.Operation {
 	columns := []string{"_uuid"}
+	if q.anonymous {
+		columns = nil
+	}
 	for _, c := range q.columns {
 		if c != "_uuid" {
 			columns = append(columns, c)
