@@ -31,7 +31,7 @@ const (
 // Outlook is what can be expected for a packet that waits for an address to be resolved.
 type Outlook struct {
 	Kind    OutlookKind
-	Addr    netip.Addr // that is to be resolved
+	Addr    netip.Addr // that is to be resolved; zero in the zero Outlook
 	Is      string     // what Addr is of the router's own, in words
 	Ports   []string
 	Dropped *Branch  // the end of the request; nil when unknown
@@ -128,7 +128,7 @@ func (s *sending) outlooks(ctx context.Context) {
 // outlook returns who can answer an address request; the zero Outlook where that is unknown.
 func (s *sending) outlook(ctx context.Context, q *ask) (Outlook, error) {
 	if q.answered {
-		return Outlook{Kind: OutlookOVN, Learns: &Binding{q.Datapath, q.OutPort, q.Addr, q.mac}}, nil
+		return Outlook{Kind: OutlookOVN, Addr: q.Addr, Learns: &Binding{q.Datapath, q.OutPort, q.Addr, q.mac}}, nil
 	}
 	sb, err := s.Southbound(ctx, q.waiting.Chassis)
 	if err != nil {
@@ -164,7 +164,7 @@ func (s *sending) outlook(ctx context.Context, q *ask) (Outlook, error) {
 	case len(q.reached) == 0:
 		return Outlook{}, nil
 	case len(ports)+len(networks) == 0:
-		return Outlook{Kind: OutlookDropped, Dropped: dropped}, nil
+		return Outlook{Kind: OutlookDropped, Addr: q.Addr, Dropped: dropped}, nil
 	}
 	return s.mayAnswer(ctx, sb, q.Addr, ports, networks)
 }
