@@ -28,7 +28,7 @@ func (p *printer) conntrack(indent int, c *report.CT) {
 	if e := c.Deleted; e != nil {
 		p.line(indent+2, span{"delete ", cyan}, plain(p.entryText(e)))
 	}
-	if p.opts.Verbose > 0 || uncertain(c) || c.Deleted != nil || refused(c) {
+	if p.opts.Verbose > 0 || uncertain(c) || c.Deleted != nil || refused(c) || uncommitted(c) {
 		for _, why := range c.Why {
 			p.line(indent+2, plain("because "+why))
 		}
@@ -78,6 +78,13 @@ func found(c *report.CT) string {
 // without an entry.
 func refused(c *report.CT) bool {
 	return c.Found == "none" && len(c.Why) > 0 && slices.Contains(strings.Split(c.State, "|"), "inv")
+}
+
+// uncommitted reports whether a new connection was to be committed and was not, for a known reason
+// such as a full table: later packets of the connection find no entry.
+func uncommitted(c *report.CT) bool {
+	commits := strings.HasPrefix(c.Action, "ct(commit") || strings.HasPrefix(c.Action, "ct(force_commit")
+	return commits && c.Found == "none" && c.Committed == nil && len(c.Why) > 0
 }
 
 func direction(c *report.CT) string {
