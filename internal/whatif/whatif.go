@@ -2,6 +2,7 @@ package whatif
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -259,9 +260,12 @@ func (t *task) inCopy(ctx context.Context, entries map[string][]ctstate.Entry, f
 		return err
 	}
 	defer d.Close()
-	run := d.Run()
+	// Every row is read once: nobody but passer.learn changes the copy's databases meanwhile. The
+	// server goes through a whole table for each question.
+	shared := d.Share()
+	run := shared.Run()
 	defer func() {
-		if cerr := run.Close(ctx); err == nil {
+		if cerr := errors.Join(run.Close(ctx), shared.Close(ctx)); err == nil {
 			err = cerr
 		}
 	}()
@@ -314,6 +318,7 @@ func (t *task) before(ctx context.Context, run *deployment.Run) error {
 // passer returns what traces packets in a run of the copy.
 func (t *task) passer(run *deployment.Run) *passer {
 	learn := func(ctx context.Context, b driver.Binding) error {
+		defer run.SB.Forget()
 		return t.copied.Learn(ctx, b.Datapath, b.Port, b.Addr, b.MAC.String())
 	}
 	return &passer{run: run, down: t.copied.IsDown, learn: learn, known: map[driver.Binding]bool{}}
