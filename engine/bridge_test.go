@@ -11,6 +11,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
+	"github.com/ovn-ct-trace/ovn-ct-trace/engine/vswitchd"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv/dummy"
 )
 
@@ -34,14 +35,18 @@ func (b *bridge) Trace(ctx context.Context, br, flow string) (string, error) {
 	if b.lose && strings.Contains(flow, "recirc_id=") {
 		flow = strings.Replace(flow, "recirc_id=0x", "recirc_id=0xffff", 1)
 	}
-	if br == "" { // a flow in the datapath's syntax
-		return b.call(ctx, "ofproto/trace", flow)
-	}
-	return b.call(ctx, "ofproto/trace", br, flow)
+	return vswitchd.Over(counted{b}, b.Version).Trace(ctx, br, flow)
 }
 
 func (b *bridge) TracePacketOut(ctx context.Context, br, flow, actions string) (string, error) {
-	return b.call(ctx, "ofproto/trace-packet-out", br, flow, actions)
+	return vswitchd.Over(counted{b}, b.Version).TracePacketOut(ctx, br, flow, actions)
+}
+
+// counted is a bridge's daemon, with the delay and the count of its calls.
+type counted struct{ *bridge }
+
+func (c counted) Call(ctx context.Context, command string, args ...string) (string, error) {
+	return c.call(ctx, append([]string{command}, args...)...)
 }
 
 // ports numbers datapath ports as the dummy datapath does: port pN has number N+1 where nothing

@@ -100,9 +100,9 @@ func TestOver(t *testing.T) {
 		want []string
 		text string
 	}{
-		{func() (string, error) { return old.Trace(t.Context(), "br0", "tcp") }, []string{"ofproto/trace", "br0", "tcp"}, "Flow: x\n"},
-		{func() (string, error) { return old.Trace(t.Context(), "", "eth()") }, []string{"ofproto/trace", "eth()"}, "Flow: x\n"},
-		{func() (string, error) { return now.TracePacketOut(t.Context(), "br0", "tcp", "drop") }, []string{"ofproto/trace-packet-out", "br0", "tcp", "drop"}, "Flow: x\nDatapath actions: 1,2"},
+		{func() (string, error) { return old.Trace(t.Context(), "br0", "tcp") }, []string{"ofproto/trace", "br0", "tcp", "--ct-next", "trk,inv"}, "Flow: x\n"},
+		{func() (string, error) { return old.Trace(t.Context(), "", "eth()") }, []string{"ofproto/trace", "eth()", "--ct-next", "trk,inv"}, "Flow: x\n"},
+		{func() (string, error) { return now.TracePacketOut(t.Context(), "br0", "tcp", "drop") }, []string{"ofproto/trace-packet-out", "br0", "tcp", "--ct-next", "trk,inv", "drop"}, "Flow: x\nDatapath actions: 1,2"},
 	} {
 		text, err := x.call()
 		if d := cmp.Diff(x.want, []string(c)); d != "" || err != nil || text != x.text {
