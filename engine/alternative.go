@@ -9,6 +9,7 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/openflow"
 )
 
@@ -205,9 +206,15 @@ func (r *run) seenState(ctx context.Context, it *item, res ctstate.Result) (ctst
 	st := it.pkt
 	st.conn, st.hash = res.Conn, ""
 	untrackView(&st.pkt, res.Packet)
-	sec, err := r.thaw(ctx, it.seg, indexOf(it.seg.ids, next.ID), func(id uint32) flowText { return r.thawFlow(id, st) })
+	ordinal := indexOf(it.seg.ids, next.ID)
+	mk := func(id uint32) flowText { return r.thawFlow(id, st) }
+	sec, err := r.thaw(ctx, it.seg, ordinal, mk)
 	if err != nil {
 		return allState, err
+	}
+	if !lost(sec) {
+		// The packet resumes there with this very answer, if it is the one that is followed.
+		r.ahead = map[flowText]oftrace.Section{mk(it.seg.live[ordinal]): sec}
 	}
 	actions, perr := odp.Parse(sec.Actions)
 	if lost(sec) || sec.Failed != "" || perr != nil {

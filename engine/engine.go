@@ -9,6 +9,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/odp"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/oftrace"
 )
 
 // Engine traces packets through one node. Its fields are set before the first trace and not changed
@@ -104,6 +105,8 @@ type run struct {
 	segments []*segment
 	worlds   []*world // still to be walked
 	pushes   int      // tnl_push actions met
+	// ahead is the last answer that was read before the packet came to where it is needed.
+	ahead map[flowText]oftrace.Section
 }
 
 // world is one combination of the undetermined choices met so far: what is still to do in it, and

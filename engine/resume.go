@@ -34,9 +34,13 @@ func (r *run) entryOf(st state) func(uint32) flowText {
 // resume thaws the parent's recirculation with the packet as it is now.
 func (r *run) resume(ctx context.Context, parent *segment, ordinal int, st state) (*segment, error) {
 	mk := func(id uint32) flowText { return r.thawFlow(id, st) }
-	sec, err := r.thaw(ctx, parent, ordinal, mk)
-	if err != nil {
-		return nil, err
+	sec, known := r.ahead[mk(parent.live[ordinal])]
+	r.ahead = nil // its recirculation ids die soon: a later copy asks again
+	if !known {
+		var err error
+		if sec, err = r.thaw(ctx, parent, ordinal, mk); err != nil {
+			return nil, err
+		}
 	}
 	if lost(sec) {
 		return r.packetOut(ctx, parent, ordinal, st)
