@@ -14,12 +14,20 @@ type Registers struct {
 	Metadata uint64
 }
 
+// regNames are the names of the registers.
+var regNames = func() (names [len(Registers{}.Reg)]string) {
+	for i := range names {
+		names[i] = "reg" + strconv.Itoa(i)
+	}
+	return names
+}()
+
 // RegistersOf returns reg0..reg31 and metadata of a flow as Open vSwitch prints it. A field that
 // the flow does not contain is 0.
 func RegistersOf(f openflow.Flow) Registers {
 	var r Registers
 	for i := range r.Reg {
-		v, _ := f.Uint("reg" + strconv.Itoa(i))
+		v, _ := f.Uint(regNames[i])
 		r.Reg[i] = uint32(v)
 	}
 	r.Metadata, _ = f.Uint("metadata")
@@ -28,10 +36,10 @@ func RegistersOf(f openflow.Flow) Registers {
 
 // Fields returns the registers that are not 0 as the items of a flow.
 func (r Registers) Fields() []openflow.Field {
-	var out []openflow.Field
+	out := make([]openflow.Field, 0, len(r.Reg)+1)
 	for i := range r.Reg {
 		if r.Reg[i] != 0 {
-			out = append(out, openflow.Field{Name: "reg" + strconv.Itoa(i), Value: hexNum(uint64(r.Reg[i]))})
+			out = append(out, openflow.Field{Name: regNames[i], Value: hexNum(uint64(r.Reg[i]))})
 		}
 	}
 	if r.Metadata != 0 {

@@ -3,6 +3,7 @@ package ofreplay
 import (
 	"encoding/binary"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -118,6 +119,23 @@ type walker struct {
 	ct    []openflow.Field // the conntrack state that the section began with
 	wrong []string         // details of the trace that contradict the machine
 	moved Action           // the last line, if it was a move or pop
+	last  headers
+}
+
+// headers are the fields of a packet's headers, as they were printed last: most tables change none.
+type headers struct {
+	of     packet.Packet
+	tags   bool
+	fields []openflow.Field
+}
+
+// headers returns the fields of the packet's headers. The caller must not change them.
+func (w *walker) headers() []openflow.Field {
+	if m := &w.m; w.last.fields == nil || w.last.tags != m.tags || !reflect.DeepEqual(w.last.of, m.pkt) {
+		own := w.save()
+		w.last = headers{own.pkt, m.tags, m.fields()}
+	}
+	return w.last.fields
 }
 
 // save returns a copy of the machine: changes by a clone, a bucket or a bridge are undone at its
@@ -253,10 +271,11 @@ func (w *walker) now() (f openflow.Flow, ok bool) {
 	if w.m.lost != "" {
 		return f, false
 	}
-	f.Fields = w.m.regs.Fields()
+	regs, own := w.m.regs.Fields(), w.headers()
+	f.Fields = append(make([]openflow.Field, 0, len(regs)+len(w.ct)+len(own)), regs...)
 	if !w.m.untracked {
 		f.Fields = append(f.Fields, w.ct...)
 	}
-	f.Fields = append(f.Fields, w.m.fields()...)
+	f.Fields = append(f.Fields, own...)
 	return f, true
 }
