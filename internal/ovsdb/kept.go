@@ -18,6 +18,7 @@ type answers struct {
 	rows  map[string][]*Row
 	// derived is what was made of rows, by name; its size is not counted.
 	derived map[string]any
+	views   []*view // of KeepBy, which is called before the first question
 }
 
 // rowCost is the size in bytes at which a kept answer and each of its rows are counted, besides
@@ -36,6 +37,9 @@ func (db *DB) Keep(limit int) {
 func (db *DB) Forget() {
 	if db.kept == nil {
 		return
+	}
+	for _, v := range db.kept.views {
+		v.drop()
 	}
 	db.kept.mu.Lock()
 	defer db.kept.mu.Unlock()
@@ -65,6 +69,17 @@ func Derived[T any](db *DB, name string, derive func() (T, error)) (T, error) {
 
 func (a *answers) drop() { a.rows, a.size, a.derived = map[string][]*Row{}, 0, map[string]any{} }
 
+// own returns copies of kept rows, because reading a malformed cell changes a row.
+func own(kept []*Row) []*Row {
+	rows := make([]Row, len(kept))
+	out := make([]*Row, len(kept))
+	for i, r := range kept {
+		rows[i].cells = r.cells
+		out[i] = &rows[i]
+	}
+	return out
+}
+
 // key names a query.
 func (q Query) key() string {
 	b := make([]byte, 0, 256)
@@ -89,8 +104,7 @@ func (q Query) key() string {
 	return string(b)
 }
 
-// get returns the rows of a query that was answered before. Each caller gets rows of its own,
-// because reading a malformed cell changes a row.
+// get returns the rows of a query that was answered before. Each caller gets rows of its own.
 func (a *answers) get(key string) ([]*Row, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -98,13 +112,7 @@ func (a *answers) get(key string) ([]*Row, bool) {
 	if !ok {
 		return nil, false
 	}
-	own := make([]Row, len(kept))
-	out := make([]*Row, len(kept))
-	for i, r := range kept {
-		own[i].cells = r.cells
-		out[i] = &own[i]
-	}
-	return out, true
+	return own(kept), true
 }
 
 // put keeps an answer, for get to copy.
@@ -142,6 +150,10 @@ func (db *DB) selectKept(ctx context.Context, queries []Query) ([][]*Row, error)
 		keys[i] = q.key()
 		rows, known := db.kept.get(keys[i])
 		if known {
+			out[i] = rows
+			continue
+		}
+		if rows, known := db.viewed(ctx, q); known {
 			out[i] = rows
 			continue
 		}

@@ -13,6 +13,7 @@ type schema struct {
 
 type tableSchema struct {
 	Columns map[string]json.RawMessage `json:"columns"`
+	Indexes [][]string                 `json:"indexes,omitempty"` // columns that together are unique
 }
 
 // has reports whether the column exists; for an empty column, whether the table exists. Every table
