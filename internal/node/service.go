@@ -253,8 +253,8 @@ func (s *Service) trace(ctx context.Context, req TraceRequest, asNew bool) (*eng
 	if u, ok := eng.Underlay.(*underlay); ok {
 		u.reset()
 	}
-	if u, ok := eng.Tracker.(*ctdpif.Tracker); ok {
-		u.Reset()
+	if u, ok := eng.Tracker.(*ctdpif.Tracker); ok && s.opt.Replica == nil {
+		u.Reset() // a replica's settings do not change
 	}
 	if asNew {
 		bare := *eng
