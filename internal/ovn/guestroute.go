@@ -8,6 +8,9 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
+// dhcpRows are the DHCP options of ports.
+var dhcpRows = ovsdb.From("Logical_Switch_Port", "dhcpv4_options")
+
 // dhcpRouter returns the router that DHCP gives a port for an address: that of the most specific
 // classless static route or, without such routes, that of the router option (RFC 3442). It is
 // invalid if DHCP gives none.
@@ -15,7 +18,7 @@ func (n *NB) dhcpRouter(ctx context.Context, lsp string, dst netip.Addr) (netip.
 	if n == nil || !dst.Is4() {
 		return netip.Addr{}, nil
 	}
-	res, err := n.Select(ctx, ovsdb.From("Logical_Switch_Port", "dhcpv4_options").Equal("name", lsp))
+	res, err := n.Select(ctx, dhcpRows.Equal("name", lsp))
 	if err != nil || len(res[0]) == 0 || res[0][0].Ref("dhcpv4_options").IsZero() {
 		return netip.Addr{}, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/publish"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/replica"
@@ -264,6 +265,12 @@ func (t *task) inCopy(ctx context.Context, entries map[string][]ctstate.Entry, f
 	// server goes through a whole table for each question.
 	shared := d.Share()
 	run := shared.Run()
+	var chassis []ovsdb.UUID // the rows of a copy have the deployment's UUIDs
+	for _, c := range t.Chassis {
+		chassis = append(chassis, c.UUID)
+	}
+	run.SB.KeepPorts(chassis...)
+	run.NB.KeepPorts()
 	defer func() {
 		if cerr := errors.Join(run.Close(ctx), shared.Close(ctx)); err == nil {
 			err = cerr
