@@ -9,9 +9,12 @@ import (
 	libovsdb "github.com/ovn-kubernetes/libovsdb/ovsdb"
 )
 
-// viewAfter is the number of questions after which the rows of a view are read: the server goes
-// through a whole table for each question.
-const viewAfter = 8
+// How often the rows of one value are asked for before all rows of a view are read: for each question
+// the server goes through the table, and a view of a whole table is many rows to send and to read.
+const (
+	viewAfter  = 8
+	tableAfter = 128
+)
 
 // view is the rows of a query, by the values of some of its columns: one question in the place of
 // many for the rows of one value.
@@ -105,6 +108,14 @@ func cellKey(cell json.RawMessage) (string, bool) {
 	return "", false
 }
 
+// after returns the number of questions that are asked one by one.
+func (v *view) after() int {
+	if len(v.of.where) == 0 {
+		return tableAfter
+	}
+	return viewAfter
+}
+
 func (v *view) read() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -116,7 +127,7 @@ func (v *view) read() bool {
 func (db *DB) readView(ctx context.Context, v *view) map[string]map[string][]*Row {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.asked++; v.rows != nil || v.asked <= viewAfter {
+	if v.asked++; v.rows != nil || v.asked <= v.after() {
 		return v.rows
 	}
 	v.asked = 0

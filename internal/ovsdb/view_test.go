@@ -44,7 +44,7 @@ func TestKeepBy(t *testing.T) {
 		t.Helper()
 		db.Keep(1 << 20)
 		db.KeepBy(q, column)
-		for i := range viewAfter + 1 {
+		for i := range db.kept.views[0].after() + 1 {
 			if _, err := db.Select(t.Context(), ask(fmt.Sprintf("none%d", i))); err != nil {
 				t.Fatal(err)
 			}
