@@ -19,7 +19,9 @@ type passer struct {
 	down func(chassis string) bool
 	// learn lets a router learn an address that OVN itself answers for.
 	learn func(context.Context, driver.Binding) error
-	known map[driver.Binding]bool // that were learned
+	// forget drops the rows that were read of the databases, which learn changes.
+	forget func()
+	known  map[driver.Binding]bool // that were learned
 }
 
 // pass traces the client's next packet, and the server's: from where the client's arrives now,
@@ -147,7 +149,9 @@ func (p *passer) learns(ctx context.Context, t *driver.Trace) (bool, error) {
 		if l == nil || p.known[*l] {
 			continue
 		}
-		if err := p.learn(ctx, *l); err != nil {
+		err := p.learn(ctx, *l)
+		p.forget()
+		if err != nil {
 			return false, err
 		}
 		p.known[*l], more = true, true

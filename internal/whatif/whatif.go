@@ -261,7 +261,7 @@ func (t *task) inCopy(ctx context.Context, entries map[string][]ctstate.Entry, f
 		return err
 	}
 	defer d.Close()
-	// Every row is read once: nobody but passer.learn changes the copy's databases meanwhile. The
+	// Every row is read once: nobody but passer.learns changes the copy's databases meanwhile. The
 	// server goes through a whole table for each question.
 	shared := d.Share()
 	run := shared.Run()
@@ -325,10 +325,9 @@ func (t *task) before(ctx context.Context, run *deployment.Run) error {
 // passer returns what traces packets in a run of the copy.
 func (t *task) passer(run *deployment.Run) *passer {
 	learn := func(ctx context.Context, b driver.Binding) error {
-		defer run.SB.Forget()
 		return t.copied.Learn(ctx, b.Datapath, b.Port, b.Addr, b.MAC.String())
 	}
-	return &passer{run: run, down: t.copied.IsDown, learn: learn, known: map[driver.Binding]bool{}}
+	return &passer{run: run, down: t.copied.IsDown, learn: learn, forget: run.SB.Forget, known: map[driver.Binding]bool{}}
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -106,15 +106,19 @@ func TestPairLearns(t *testing.T) {
 		{driver.Outlook{Kind: driver.OutlookOVN, Learns: &answered}, 1, 2},
 		{driver.Outlook{Kind: driver.OutlookPort, Ports: []string{"a"}}, 0, 1},
 	} {
-		learned, played := 0, 0
-		p := &passer{known: map[driver.Binding]bool{}, learn: func(_ context.Context, b driver.Binding) error {
+		learned, played, old := 0, 0, false
+		p := &passer{known: map[driver.Binding]bool{}, forget: func() { old = false }, learn: func(_ context.Context, b driver.Binding) error {
 			if b != answered {
 				t.Errorf("%v is learned", b)
 			}
 			learned++
+			old = true
 			return nil
 		}}
 		_, err := p.play(t.Context(), func() (*question.Answer, error) {
+			if old {
+				t.Error("rows from before an address was learned are still kept")
+			}
 			played++
 			return &question.Answer{Sent: []*driver.Trace{{}, waiting(c.of)}}, nil
 		})
