@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -161,6 +162,11 @@ func (a *app) whatIf(ctx context.Context, c *common, f *whatIfFlags) error {
 	}
 	if err := replica.CheckForm(ctx, req.Change); err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		// main saves memory at the cost of the processor. Here both are spent by the copied daemons,
+		// which take many times this process' memory.
+		defer debug.SetGCPercent(debug.SetGCPercent(100))
 	}
 	var out *report.WhatIfReport
 	err = c.run(ctx, func(bounded context.Context, run *deployment.Run) (err error) {
