@@ -78,12 +78,13 @@ campaign: setup build labctl
 	@$(ON) $(LABCTL) campaign -faults $(FAULTS) -seed $(SEED) -kinds '$(KIND)' -archives '$(ARCHIVES)' -archived '$(ARCHIVED)'
 
 # The files of archives of the lab (userspace datapath), each cut at CUTS places drawn by SEED, and dropped: no answer may differ from the live
-# one. FILES=RE chooses files. CT_TRACE_CUTS does the same with the archive of one chassis that the tests of internal/offline make.
+# one. ARCHIVES=RE chooses kinds (sosreport, bundle, must-gather), FILES=RE files. CT_TRACE_CUTS does the same with the archives of one chassis
+# that the tests of internal/offline make.
 CUTS ?= 200
 FILES ?=
 offline-cuts: build labctl
-	CT_TRACE_LIVE=1 CT_TRACE_CUTS=$(CUTS) CT_TRACE_CUTS_SEED=$(SEED) $(GO) test ./internal/offline -run 'TestCut$$' -timeout 3h
-	@$(USERSPACE) $(LABCTL) cuts -places $(CUTS) -seed $(SEED) -files '$(FILES)'
+	CT_TRACE_LIVE=1 CT_TRACE_CUTS=$(CUTS) CT_TRACE_CUTS_SEED=$(SEED) $(GO) test ./internal/offline -run 'Test(Cut|MustGather)$$' -timeout 3h
+	@$(USERSPACE) $(LABCTL) cuts -places $(CUTS) -seed $(SEED) -archives '$(ARCHIVES)' -files '$(FILES)'
 
 # N changes (default: each kind once), drawn by SEED, are predicted by what-if and then made in the lab under live connections, which must die or
 # go on as predicted; KIND=name draws from some kinds.

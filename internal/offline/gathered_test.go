@@ -1,7 +1,7 @@
 package offline_test
 
 import (
-	"math/rand/v2"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	ovncttrace "github.com/ovn-ct-trace/ovn-ct-trace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/offline/cuts"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
@@ -67,29 +68,48 @@ func TestMustGather(t *testing.T) {
 			t.Errorf("with the report beside it: %v, %s, %v; live %v", got, why, err, live)
 		}
 	}
-	rnd := rand.New(rand.NewPCG(1, 2))
-	for _, kind := range []string{"leader_sbdb.gz", "leader_nbdb.gz"} {
-		file := filepath.Join(leader, "quay-io-openshift-release-dev-ocp-v4-0-art-dev-sha256-0000", "network_logs", kind)
-		whole, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 5 {
-			if err := os.WriteFile(file, whole[:rnd.IntN(len(whole))], 0o600); err != nil {
-				t.Fatal(err)
-			}
-			got, _, err := asNew(leader)
-			for i := range got {
-				if err == nil && got[i] != want[i] && got[i] != "unknown" {
-					t.Errorf("%s cut: question %d: %s, want %s", kind, i+1, got[i], want[i])
-				}
-			}
-			if kind == "leader_sbdb.gz" && err == nil {
-				t.Errorf("a cut Southbound database is answered from: %v", got)
-			}
-		}
-		if err := os.WriteFile(file, whole, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	// The packed databases, and those that are packed, before they were.
+	for _, run := range []struct {
+		folder string
+		files  string
+	}{{store, "*"}, {leader, "leader_*"}, {unpacked(t, store), "*_?bdb"}} {
+		cutGathered(t, run.folder, run.files, want, asNew)
+	}
+}
+
+// unpacked returns a must-gather whose databases are not packed.
+func unpacked(t *testing.T, folder string) string {
+	t.Helper()
+	to := copyOf(t, folder)
+	stores, err := filepath.Glob(filepath.Join(to, "*", "network_logs", "ovnk_database_store.tar.gz"))
+	if err != nil || len(stores) != 1 {
+		t.Fatalf("%v, %v", stores, err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "tar", "-C", filepath.Dir(stores[0]), "-xf", stores[0]).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.Remove(stores[0]); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// cutGathered cuts the files of a must-gather whose names match.
+func cutGathered(t *testing.T, folder, files string, want []string, asNew func(...string) ([]string, string, error)) {
+	t.Helper()
+	run := &cuts.Run{Folders: []string{folder}, Places: places(), Seed: seed(), Log: t.Logf,
+		Files: func(name string) bool { ok, _ := filepath.Match(files, filepath.Base(name)); return ok },
+		Ask: func(_ context.Context, folders []string) ([]cuts.Answer, error) {
+			got, why, err := asNew(folders...)
+			return cutAnswers(got, why), err
+		}}
+	run.Live = cutAnswers(want, "")
+	count, err := run.Do(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: %s", files, count)
+	for _, w := range count.Wrong {
+		t.Error(w)
 	}
 }

@@ -82,7 +82,7 @@ func Open(ctx context.Context, opt Options) (_ *Deployment, err error) {
 	}()
 	var hosts []*rebuild.Host
 	for _, path := range opt.Paths {
-		found, tree, err := read(ctx, room, path)
+		found, tree, err := Read(ctx, path, func() (string, error) { return room.Folder("archive") })
 		if err != nil {
 			return nil, err
 		}

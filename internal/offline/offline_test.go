@@ -280,11 +280,31 @@ func again(t *testing.T, folder string) {
 	}
 }
 
-// The number of places at which TestCut cuts each file, and the seed by which they are drawn.
+// The number of places at which tests cut each file, and the seed by which they are drawn.
 const (
 	cutEnv     = "CT_TRACE_CUTS"
 	cutSeedEnv = "CT_TRACE_CUTS_SEED"
 )
+
+func places() int {
+	if n, err := strconv.Atoi(os.Getenv(cutEnv)); err == nil {
+		return n
+	}
+	return 3
+}
+
+func seed() uint64 {
+	n, _ := strconv.ParseUint(os.Getenv(cutSeedEnv), 10, 64)
+	return n
+}
+
+// cutAnswers returns verdicts as answers. why is the reason of one that is unknown.
+func cutAnswers(verdicts []string, why string) (out []cuts.Answer) {
+	for _, v := range verdicts {
+		out = append(out, cuts.Answer{Text: v, Unknown: v == "unknown", Why: why})
+	}
+	return out
+}
 
 // Whatever is missing in an archive, an answer from it is the live one or unknown, or it is
 // refused; the whole archive gives the live answer.
@@ -308,22 +328,11 @@ func TestCut(t *testing.T) {
 		t.Errorf("the packed archive: %v, %v, %s; live %v", whole, err, why, live)
 	}
 
-	places := 3
-	if n, err := strconv.Atoi(os.Getenv(cutEnv)); err == nil {
-		places = n
-	}
-	seed, _ := strconv.ParseUint(os.Getenv(cutSeedEnv), 10, 64)
 	kinds(t, folder, live)
-	run := &cuts.Run{Folders: []string{copyOf(t, folder)}, Places: places, Seed: seed, Again: places / 50, Log: t.Logf}
-	for _, v := range live {
-		run.Live = append(run.Live, cuts.Answer{Text: v})
-	}
-	run.Ask = func(_ context.Context, folders []string) (out []cuts.Answer, err error) {
+	run := &cuts.Run{Folders: []string{copyOf(t, folder)}, Live: cutAnswers(live, ""), Places: places(), Seed: seed(), Again: places() / 50, Log: t.Logf}
+	run.Ask = func(_ context.Context, folders []string) ([]cuts.Answer, error) {
 		got, why, err := ask(t, ovncttrace.Options{Bundles: folders})
-		for _, v := range got {
-			out = append(out, cuts.Answer{Text: v, Unknown: v == "unknown", Why: why})
-		}
-		return out, err
+		return cutAnswers(got, why), err
 	}
 	count, err := run.Do(t.Context())
 	if err != nil {

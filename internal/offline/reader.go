@@ -60,8 +60,8 @@ func (e *ShapeError) Failure() (failure.Kind, string) {
 	return failure.Input, "give the folder or archive of one host as it was collected; several: repeat --bundle"
 }
 
-// wants reports whether any reader wants a member.
-func wants(name string) bool {
+// Wants reports whether any reader wants a member.
+func Wants(name string) bool {
 	for _, r := range readers {
 		if r.Wants(name) {
 			return true
@@ -70,16 +70,18 @@ func wants(name string) bool {
 	return false
 }
 
-// read returns the hosts that a path holds.
-func read(ctx context.Context, room *rebuild.Room, path string) ([]*rebuild.Host, *archive.Tree, error) {
-	tree, err := archive.Open(ctx, path, func() (string, error) { return room.Folder("archive") }, wants, archive.DefaultLimits)
+// Read returns the hosts that a path holds, and its files, which the caller closes. folder makes an
+// empty private folder for what is unpacked, which must stay until then. A path that no reader knows
+// is a ShapeError.
+func Read(ctx context.Context, path string, folder func() (string, error)) ([]*rebuild.Host, *archive.Tree, error) {
+	tree, err := archive.Open(ctx, path, folder, Wants, archive.DefaultLimits)
 	if err != nil {
 		return nil, nil, err
 	}
 	var hosts []*rebuild.Host
 	for _, r := range readers {
-		for _, folder := range r.Detect(tree) {
-			found, err := readFolder(ctx, r, room, tree.At(folder))
+		for _, name := range r.Detect(tree) {
+			found, err := readFolder(ctx, r, folder, tree.At(name))
 			if err != nil {
 				tree.Close()
 				return nil, nil, err
@@ -95,13 +97,13 @@ func read(ctx context.Context, room *rebuild.Room, path string) ([]*rebuild.Host
 }
 
 // readFolder reads a folder that has a shape.
-func readFolder(ctx context.Context, r shape, room *rebuild.Room, t *archive.Tree) ([]*rebuild.Host, error) {
+func readFolder(ctx context.Context, r shape, folder func() (string, error), t *archive.Tree) ([]*rebuild.Host, error) {
 	switch r := r.(type) {
 	case Reader:
 		h, err := r.Read(t)
 		return []*rebuild.Host{h}, err
 	case clusterReader:
-		return r.Read(ctx, t, func() (string, error) { return room.Folder("unpacked") })
+		return r.Read(ctx, t, folder)
 	}
 	panic("a shape that cannot be read")
 }

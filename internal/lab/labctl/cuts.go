@@ -24,22 +24,32 @@ import (
 type cutting struct {
 	lab       *lab.Lab
 	questions []ovncttrace.Question
+	files     *regexp.Regexp
+	places    int
+	seed      uint64
+	verbose   bool
 }
 
-// cmdInsideCuts plays connections in the lab, collects it with a script, and cuts the collected
-// files: whatever is missing, an answer must be the live one, or unknown.
+// cmdInsideCuts plays connections in the lab, collects it as archives of each kind, and cuts the
+// collected files: whatever is missing, an answer must be the live one, or unknown.
 func cmdInsideCuts(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("inside-cuts", flag.ContinueOnError)
-	places := fs.Int("places", 200, "number of places at which each file is cut")
-	seed := fs.Uint64("seed", 1, "seed of the places")
+	c := &cutting{}
+	fs.IntVar(&c.places, "places", 200, "number of places at which each file is cut")
+	fs.Uint64Var(&c.seed, "seed", 1, "seed of the places")
 	files := fs.String("files", "", "files to cut, by their name (regular expression)")
+	archives := fs.String("archives", "", "kinds of archives (regular expression): sosreport, bundle, must-gather")
 	script := fs.String("script", "", "scripts/sosdump.sh")
-	verbose := fs.Bool("v", false, "print every archive that was asked")
+	gathered := fs.String("gathered", "", "scripts/mustgatherdump.sh")
+	fs.BoolVar(&c.verbose, "v", false, "print every archive that was asked")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}
-	re, err := regexp.Compile(*files)
+	kinds, err := regexp.Compile(*archives)
 	if err != nil {
+		return err
+	}
+	if c.files, err = regexp.Compile(*files); err != nil {
 		return err
 	}
 	p, err := openProbe(ctx)
@@ -54,7 +64,7 @@ func cmdInsideCuts(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = p.Flush() }()
-	c := &cutting{lab: p.Lab}
+	c.lab = p.Lab
 	if err := c.play(ctx, p, "sw0-p1", "30.0.0.10", 80); err != nil {
 		return err
 	}
@@ -62,45 +72,61 @@ func cmdInsideCuts(ctx context.Context, args []string) error {
 		return err
 	}
 	c.questions = append(c.questions, ovncttrace.Question{From: "sw0-p1", To: "30.0.0.10:80/tcp"}, ovncttrace.Question{From: "sw3-p3", To: "172.16.0.100:80/tcp"})
-	live, err := c.ask(ctx, ovncttrace.Options{SB: lab.SBRemote, NB: lab.NBRemote, NodeCommand: nodeCmdOf(builtTool)})
-	if err != nil {
-		return err
-	}
-	a := &archiver{lab: p.Lab, script: *script, dir: "/run/ctlab-cuts"}
-	defer os.RemoveAll(a.dir)
-	folders, err := a.collect(ctx, "")
-	if err != nil {
-		return err
-	}
-	for i := range folders { // those that are packed are also there as they were
-		folders[i] = strings.TrimSuffix(folders[i], ".tar.gz")
-	}
-	run := &cuts.Run{Folders: folders, Live: live, Places: *places, Seed: *seed, Again: 1,
-		Files: func(name string) bool { return re.MatchString(name) },
-		Ask: func(ctx context.Context, folders []string) ([]cuts.Answer, error) {
-			return c.ask(ctx, ovncttrace.Options{Bundles: folders})
-		},
-		Log: func(format string, args ...any) {
-			if *verbose {
-				fmt.Printf("cuts: "+format+"\n", args...)
-			}
-		},
-		Done: func(folder, name string, n *cuts.Count) {
-			fmt.Printf("cuts: %s/%s: %s\n", filepath.Base(folder), name, n)
-		},
-	}
-	n, err := run.Do(ctx)
-	if err != nil {
-		return err
+	dir := "/run/ctlab-cuts"
+	defer os.RemoveAll(dir)
+	n := &cuts.Count{}
+	for _, a := range cutArchives(c.lab, *script, *gathered, dir) {
+		if !kinds.MatchString(a.kind) {
+			continue
+		}
+		one, err := c.run(ctx, a)
+		if err != nil {
+			return fmt.Errorf("%s: %w", a, err)
+		}
+		fmt.Printf("cuts: %s: %s\n", a, one)
+		n.Add(one)
 	}
 	for _, w := range n.Wrong {
 		fmt.Printf("cuts: WRONG: %s\n", w)
 	}
-	fmt.Printf("cuts: %s seed=%d\n", n, *seed)
-	if len(n.Wrong) > 0 || n.Answered == 0 || n.Unknown == 0 || n.Refused == 0 {
+	fmt.Printf("cuts: %s seed=%d\n", n, c.seed)
+	if len(n.Wrong) > 0 || n.Answered == 0 || n.Unknown+n.Refused == 0 {
 		return &guest.ExitError{Code: 1}
 	}
 	return nil
+}
+
+// run collects one archive, and cuts its files.
+func (c *cutting) run(ctx context.Context, a cutArchive) (*cuts.Count, error) {
+	questions := slices.Clone(c.questions)
+	for i := range questions {
+		questions[i].AsNew = a.asNew
+	}
+	live, err := answers(ctx, questions, ovncttrace.Options{SB: lab.SBRemote, NB: lab.NBRemote, NodeCommand: nodeCmdOf(builtTool)})
+	if err != nil {
+		return nil, err
+	}
+	folders, err := a.collect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	run := &cuts.Run{Folders: folders, Live: live, Places: c.places, Seed: c.seed, Again: 1,
+		Files: func(name string) bool {
+			return c.files.MatchString(name) && (a.files == nil || a.files.MatchString(name))
+		},
+		Ask: func(ctx context.Context, folders []string) ([]cuts.Answer, error) {
+			return answers(ctx, questions, ovncttrace.Options{Bundles: folders})
+		},
+		Log: func(format string, args ...any) {
+			if c.verbose {
+				fmt.Printf("cuts: "+format+"\n", args...)
+			}
+		},
+		Done: func(folder, name string, n *cuts.Count) {
+			fmt.Printf("cuts: %s: %s/%s: %s\n", a, filepath.Base(folder), name, n)
+		},
+	}
+	return run.Do(ctx)
 }
 
 // play makes a connection, and adds a packet of each of its sides to the questions.
@@ -122,15 +148,15 @@ func (c *cutting) play(ctx context.Context, p *probe.Runner, from, to string, po
 	return fmt.Errorf("the lab's connection from %s to %s does not work", from, to)
 }
 
-// ask returns the answer to each question: the verdict, and each end with the packet there.
-func (c *cutting) ask(ctx context.Context, opt ovncttrace.Options) ([]cuts.Answer, error) {
+// answers returns the answer to each question: the verdict, and each end with the packet there.
+func answers(ctx context.Context, questions []ovncttrace.Question, opt ovncttrace.Options) ([]cuts.Answer, error) {
 	d, err := ovncttrace.Open(ctx, opt)
 	if err != nil {
 		return nil, err
 	}
 	defer d.Close()
 	var out []cuts.Answer
-	for _, q := range c.questions {
+	for _, q := range questions {
 		r, err := d.Trace(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("%s%s to %s: %w", q.Microflow, q.From, q.To, err)

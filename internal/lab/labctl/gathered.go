@@ -16,11 +16,21 @@ type gatherer struct {
 	n      int
 }
 
-// collect returns the path for --bundle. The databases of the zone are the first ones by name. The
-// lab's datapath stands for the kernel's, which a cluster has. Every second one has clustered files.
+// collect returns the path for --bundle. The databases of the zone are the first ones by name. Every
+// second one has clustered files.
 func (g *gatherer) collect(ctx context.Context, zone string) ([]string, error) {
+	var env []string
+	if g.n++; g.n%2 == 0 {
+		env = append(env, "CLUSTERED=1")
+	}
+	return []string{g.dir}, g.gather(ctx, zone, env...)
+}
+
+// gather runs the script with variables of its own. The lab's datapath stands for the kernel's,
+// which a cluster has.
+func (g *gatherer) gather(ctx context.Context, zone string, env ...string) error {
 	if err := os.RemoveAll(g.dir); err != nil {
-		return nil, err
+		return err
 	}
 	args := []string{g.script, g.dir}
 	for _, name := range append([]string{""}, zoneNames(g.lab.Topo)...) {
@@ -35,10 +45,6 @@ func (g *gatherer) collect(ctx context.Context, zone string) ([]string, error) {
 		}
 		args = append(args, node+"="+strings.Join(files[:], ","))
 	}
-	env := []string{"DATAPATH_TYPE=system"}
-	if g.n++; g.n%2 == 0 {
-		env = append(env, "CLUSTERED=1")
-	}
-	_, err := lab.Command(ctx, env, "", args...)
-	return []string{g.dir}, err
+	_, err := lab.Command(ctx, append(env, "DATAPATH_TYPE=system"), "", args...)
+	return err
 }

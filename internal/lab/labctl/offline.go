@@ -22,7 +22,7 @@ func cmdCuts(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return inside("cuts")(ctx, append([]string{"-script", filepath.Join(checkout, "scripts", "sosdump.sh")}, args...))
+	return inside("cuts")(ctx, append([]string{"-script", filepath.Join(checkout, "scripts", "sosdump.sh"), "-gathered", filepath.Join(checkout, "scripts", "mustgatherdump.sh")}, args...))
 }
 
 // archiver collects what sosreport would, with scripts/sosdump.sh.

@@ -12,8 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/archive"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/sosreport"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/offline"
 )
 
 // Answer is what was answered to one question.
@@ -58,6 +57,13 @@ func (c *Count) String() string {
 		c.Files, c.Cuts, c.Asked, c.Answered, c.Unknown, c.Refused, len(c.Wrong))
 }
 
+// Add adds the counts of another run.
+func (c *Count) Add(o *Count) {
+	c.Files, c.Cuts, c.Asked = c.Files+o.Files, c.Cuts+o.Cuts, c.Asked+o.Asked
+	c.Answered, c.Unknown, c.Refused = c.Answered+o.Answered, c.Unknown+o.Unknown, c.Refused+o.Refused
+	c.Wrong = append(c.Wrong, o.Wrong...)
+}
+
 // result is what the archives answer after one cut.
 type result struct {
 	answers []Answer
@@ -72,8 +78,15 @@ type cutter struct {
 	known map[string]result // by folder and signature
 }
 
-// Do cuts every file. The error is of a file that cannot be changed, or of ctx.
+// Do cuts every file. The error is of a file that cannot be changed, of whole archives that do not
+// give the live answers, or of ctx.
 func (r *Run) Do(ctx context.Context) (*Count, error) {
+	switch whole, err := r.Ask(ctx, r.Folders); {
+	case err != nil:
+		return nil, fmt.Errorf("the whole archives: %w", err)
+	case !same(result{answers: whole}, result{answers: r.Live}):
+		return nil, fmt.Errorf("the whole archives: %v; live %v", whole, r.Live)
+	}
 	c := &cutter{Run: r, rnd: rand.New(rand.NewPCG(r.Seed, 0)), known: map[string]result{}}
 	for _, dir := range r.Folders {
 		var names []string
@@ -82,7 +95,7 @@ func (r *Run) Do(ctx context.Context) (*Count, error) {
 				return err
 			}
 			name, err := filepath.Rel(dir, path)
-			if err == nil && (sosreport.Reader{}).Wants(name) && (r.Files == nil || r.Files(name)) {
+			if err == nil && offline.Wants(name) && (r.Files == nil || r.Files(name)) {
 				names = append(names, name)
 			}
 			return err
@@ -173,7 +186,11 @@ func places(rnd *rand.Rand, text []byte, n int) []cut {
 // try asks the archives as they are now, unless equal ones were asked.
 func (c *cutter) try(ctx context.Context, dir, what string, again *int) error {
 	c.count.Cuts++
-	key := dir + " " + signature(ctx, dir)
+	key, err := signature(ctx, dir)
+	if err != nil {
+		return err
+	}
+	key = dir + " " + key
 	res, known := c.known[key]
 	if known && *again > 0 && c.rnd.IntN(8) == 0 {
 		*again--
@@ -245,15 +262,16 @@ func (c *cutter) judge(what string, res result, first bool) {
 
 // signature is equal for archives of which everything that is read is equal, so that they answer
 // alike but for the reasons' words. An archive that cannot be read has its error.
-func signature(ctx context.Context, dir string) string {
-	tree, err := archive.Open(ctx, dir, nil, sosreport.Reader{}.Wants, archive.DefaultLimits)
+func signature(ctx context.Context, dir string) (string, error) {
+	temp, err := os.MkdirTemp("", "cuts-*")
 	if err != nil {
-		return err.Error()
+		return "", err
+	}
+	defer os.RemoveAll(temp)
+	hosts, tree, err := offline.Read(ctx, dir, func() (string, error) { return os.MkdirTemp(temp, "") })
+	if err != nil {
+		return strings.ReplaceAll(err.Error(), temp, ""), nil
 	}
 	defer tree.Close()
-	h, err := sosreport.Reader{}.Read(tree)
-	if err != nil {
-		return err.Error()
-	}
-	return of(tree, h)
+	return of(tree, hosts), nil
 }
