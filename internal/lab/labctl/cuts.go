@@ -110,6 +110,11 @@ func (c *cutting) run(ctx context.Context, a cutArchive) (*cuts.Count, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.asNew {
+		if questions, live, err = determined(ctx, questions, live, folders); err != nil {
+			return nil, err
+		}
+	}
 	run := &cuts.Run{Folders: folders, Live: live, Places: c.places, Seed: c.seed, Again: 1,
 		Files: func(name string) bool {
 			return c.files.MatchString(name) && (a.files == nil || a.files.MatchString(name))
@@ -128,6 +133,28 @@ func (c *cutting) run(ctx context.Context, a cutArchive) (*cuts.Count, error) {
 	}
 	return run.Do(ctx)
 }
+
+// determined returns the questions that archives which are whole determine, with their live answers.
+func determined(ctx context.Context, questions []ovncttrace.Question, live []cuts.Answer, folders []string) ([]ovncttrace.Question, []cuts.Answer, error) {
+	whole, err := answers(ctx, questions, ovncttrace.Options{Bundles: folders})
+	if err != nil {
+		return nil, nil, fmt.Errorf("the whole archives: %w", err)
+	}
+	var asked []ovncttrace.Question
+	var known []cuts.Answer
+	for i, a := range whole {
+		if !a.Unknown {
+			asked, known = append(asked, questions[i]), append(known, live[i])
+		}
+	}
+	if len(asked) < minQuestions {
+		return nil, nil, fmt.Errorf("the whole archives determine %d of %d questions: %v", len(asked), len(questions), whole)
+	}
+	return asked, known, nil
+}
+
+// minQuestions is how many questions an archive must determine that has no entries.
+const minQuestions = 4
 
 // play makes a connection, and adds a packet of each of its sides to the questions.
 func (c *cutting) play(ctx context.Context, p *probe.Runner, from, to string, port int) error {
