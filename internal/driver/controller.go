@@ -11,6 +11,20 @@ import (
 // ofppController is the in_port of what ovn-controller sends (OFPP_CONTROLLER).
 const ofppController = 0xfffd
 
+// sure returns the leaves of an outcome that are ends of the packet: where a table may have learned
+// a flow that is not known, nothing but that.
+func sure(leaves []engine.Leaf) []engine.Leaf {
+	for i, leaf := range leaves {
+		if leaf.Controller == nil {
+			continue
+		}
+		if punt, err := pinctrl.Decode(leaf.Controller.Action); err == nil && punt.TakesAll() {
+			return leaves[i : i+1]
+		}
+	}
+	return leaves
+}
+
 // controller ends the packet at ovn-controller, or follows the packet that it would send.
 func (e *ending) controller() {
 	leaf := e.leaf

@@ -13,6 +13,7 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine/packet"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
 )
 
 // A packet on a provider network enters the chassis that answers for its MAC.
@@ -120,6 +121,12 @@ func testController(t *testing.T, sb *ovn.SB) {
 		if got := ends(sent); !strings.HasPrefix(got, "controller controller hv1: ") || !strings.Contains(got, c.text) {
 			t.Errorf("%s, want %s", got, c.text)
 		}
+	}
+	// What a look-up might have found that is not known decides about the rest.
+	unknown := engine.Leaf{Kind: engine.LeafController, Packet: tcpSYN(), Path: []int{0}, Controller: &engine.ControllerLeaf{Action: pinctrl.NotLearned("it is not known"), Table: 78}}
+	hv1.trace = same(result(unknown, engine.Leaf{Kind: engine.LeafDrop, Packet: tcpSYN(), Path: []int{0}}))
+	if got := ends(send(t, d, tcpSYN())); got != "unknown unknown hv1: it is not known" {
+		t.Error(got)
 	}
 	testRefusal(t, d, hv1)
 }

@@ -124,7 +124,7 @@ func (s *sending) visit(ctx context.Context, t *track) error {
 		alt := t.fork(o.Choices...)
 		alt.world = t.world.After(a.chassis, o, a.choices).taught(a.chassis, o.Lessons, s.Label)
 		before := alt.ends()
-		for _, leaf := range o.Leaves {
+		for _, leaf := range sure(o.Leaves) {
 			leaf.Choices = unlisted(leaf.Choices, a.choices, known)
 			e := &ending{sending: s, track: alt, from: a, at: v, leaf: leaf}
 			if err := e.settle(ctx); err != nil {

@@ -65,7 +65,7 @@ func (a *answer) dispatch() {
 	case OpPutDHCPOpts, OpPutDHCPv6Opts, OpDNSLookup, OpPutNDRAOpts, OpDHCPRelayReqChk, OpDHCPRelayRespChk,
 		OpPutICMP4FragMTU, OpPutICMP6FragMTU, OpPutICMP4InnerIP4Src:
 		a.resume()
-	case opNotCollected:
+	case opNotCollected, opNotLearned:
 		a.notCollected()
 	default:
 		a.aside()

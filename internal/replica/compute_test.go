@@ -14,9 +14,10 @@ import (
 func TestUnderstood(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "",
-		"2026-11-29T10:00:00Z|00009|chassis|WARN|'ovn-encap-ip' is set\n":                                                     "",
-		`2026-11-29T10:00:00Z|00010|lflow|WARN|error parsing actions "new(); next;": Syntax error at 'new' expecting action.`: "a newer OVN",
-		`2026-11-29T10:00:00Z|00011|lflow|WARN|error parsing match "ct.new9": Syntax error.`:                                  "a newer OVN",
+		"2026-11-29T10:00:00Z|00009|chassis|WARN|'ovn-encap-ip' is set\n":                                                                                         "",
+		`2026-11-29T10:00:00Z|00010|lflow|WARN|error parsing actions "new(); next;": Syntax error at 'new' expecting action.`:                                     "a newer OVN",
+		`2026-11-29T10:00:00Z|00011|lflow|WARN|error parsing match "ct.new9": Syntax error.`:                                                                      "a newer OVN",
+		"2026-11-29T10:00:00Z|00012|lflow|WARN|error parsing actions \"reg1 = ^VIP; reg2[0..15] = 80; ct_lb_mark;\": Syntax error at `VIP' expecting field name.": "",
 	} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, controllerLog), []byte(text), 0o600); err != nil {
