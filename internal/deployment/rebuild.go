@@ -3,6 +3,7 @@ package deployment
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
@@ -55,6 +56,34 @@ func (e *lacksError) Error() string { return e.why }
 // Failure is a database that cannot be reached.
 func (e *lacksError) Failure() (failure.Kind, string) {
 	return failure.Unreachable, "give the report of the host with OVN's databases too (--bundle, repeated)"
+}
+
+// UnsearchedError is the error of a name that no database has, where a zone's database that may have
+// it cannot be used.
+type UnsearchedError struct {
+	Err error  // that the name was not found
+	Why string // why not all databases were searched
+}
+
+func (e *UnsearchedError) Error() string {
+	return fmt.Sprintf("%v in the databases that can be used: not collected: %s", e.Err, e.Why)
+}
+
+func (e *UnsearchedError) Unwrap() error { return e.Err }
+
+// Failure is a database that cannot be reached.
+func (e *UnsearchedError) Failure() (failure.Kind, string) {
+	return failure.Unreachable, "collect the databases of that zone again"
+}
+
+// Unsearched returns the error of a name that was not found: err, unless a zone's database in the
+// archives cannot be used.
+func (r *Run) Unsearched(err error) error {
+	o := r.shared.d.opt.offline
+	if o == nil || len(o.Unusable()) == 0 {
+		return err
+	}
+	return &UnsearchedError{err, strings.Join(o.Unusable(), "; ")}
 }
 
 // zoneOf opens the Southbound database that a chassis of another zone belongs to, out of archives.

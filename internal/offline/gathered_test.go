@@ -2,6 +2,7 @@ package offline_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,7 +11,9 @@ import (
 	"testing"
 
 	ovncttrace "github.com/ovn-ct-trace/ovn-ct-trace"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/offline/cuts"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
@@ -68,12 +71,39 @@ func TestMustGather(t *testing.T) {
 			t.Errorf("with the report beside it: %v, %s, %v; live %v", got, why, err, live)
 		}
 	}
+	unsearched(t, unpacked(t, store))
 	// The packed databases, and those that are packed, before they were.
 	for _, run := range []struct {
 		folder string
 		files  string
 	}{{store, "*"}, {leader, "leader_*"}, {unpacked(t, store), "*_?bdb"}} {
 		cutGathered(t, run.folder, run.files, want, asNew)
+	}
+}
+
+// unsearched asks for a port that no zone has: where a zone's database is missing it may be there.
+func unsearched(t *testing.T, folder string) {
+	t.Helper()
+	for _, missing := range []bool{false, true} {
+		if missing {
+			found, err := filepath.Glob(filepath.Join(folder, "*", "network_logs", "ovnk_database_store", "*_nbdb"))
+			if err != nil || len(found) != 1 {
+				t.Fatalf("%v, %v", found, err)
+			}
+			if err := os.Link(found[0], filepath.Join(filepath.Dir(found[0]), "other_nbdb")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d, err := ovncttrace.Open(t.Context(), ovncttrace.Options{Bundles: []string{folder}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = d.Trace(t.Context(), ovncttrace.Question{From: "nobody", To: "10.0.0.4"})
+		d.Close()
+		var unknown *deployment.UnsearchedError
+		if errors.As(err, &unknown) != missing || !ovn.IsNotFound(err) {
+			t.Errorf("without a zone's database %t: %v", missing, err)
+		}
 	}
 }
 

@@ -34,6 +34,8 @@ type Deployment struct {
 	trees []*archive.Tree
 	zones []zone
 	notes []string
+	// unusable says of hosts why their Southbound database, which they should have, cannot be used.
+	unusable []string
 
 	failed map[string]string // chassis that were not collected, with the reason
 
@@ -122,6 +124,9 @@ func (d *Deployment) databases(ctx context.Context, hosts []*rebuild.Host) error
 		d.listed(h)
 		if lacks := h.SB.Lacks(); lacks != "" {
 			why = append(why, h.Hostname+": "+lacks)
+			if h.Whole || h.SB.There() || h.NB.There() {
+				d.unusable = append(d.unusable, h.Hostname+": "+lacks)
+			}
 			continue
 		}
 		now := first || d.Room.Keeps()
@@ -248,6 +253,10 @@ func (d *Deployment) Notes() []string {
 	}
 	return out
 }
+
+// Unusable says of each zone whose Southbound database cannot be used, why: names that are not found
+// may be in it.
+func (d *Deployment) Unusable() []string { return d.unusable }
 
 // SouthboundOf returns the remote of the Southbound database that a chassis belongs to.
 func (d *Deployment) SouthboundOf(name string) (remote string, ok bool) {

@@ -69,6 +69,9 @@ func (j *Judged) portsAnywhere(ctx context.Context, r *deployment.Run, spec stri
 			err = failed
 		}
 	}
+	if isMissing(err, spec) {
+		err = r.Unsearched(err)
+	}
 	if err != nil {
 		return nil, zone, unresolved(err, spec)
 	}
