@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -278,32 +277,6 @@ func again(t *testing.T, folder string) {
 	if _, err := d.Node(t.Context(), "hv1"); err != nil {
 		t.Errorf("after a cancelled rebuilding: %v", err)
 	}
-}
-
-// The number of places at which tests cut each file, and the seed by which they are drawn.
-const (
-	cutEnv     = "CT_TRACE_CUTS"
-	cutSeedEnv = "CT_TRACE_CUTS_SEED"
-)
-
-func places() int {
-	if n, err := strconv.Atoi(os.Getenv(cutEnv)); err == nil {
-		return n
-	}
-	return 3
-}
-
-func seed() uint64 {
-	n, _ := strconv.ParseUint(os.Getenv(cutSeedEnv), 10, 64)
-	return n
-}
-
-// cutAnswers returns verdicts as answers. why is the reason of one that is unknown.
-func cutAnswers(verdicts []string, why string) (out []cuts.Answer) {
-	for _, v := range verdicts {
-		out = append(out, cuts.Answer{Text: v, Unknown: v == "unknown", Why: why})
-	}
-	return out
 }
 
 // Whatever is missing in an archive, an answer from it is the live one or unknown, or it is

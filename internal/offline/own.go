@@ -57,8 +57,3 @@ func (d *Deployment) notFound(h *rebuild.Host) {
 		d.notes = append(d.notes, name+" was not collected: "+h.Failed[name])
 	}
 }
-
-// InFirstZone reports whether a chassis belongs to the zone whose databases are SB and NB.
-func (d *Deployment) InFirstZone(chassis string) bool {
-	return len(d.zones) > 0 && d.zones[0].owns[chassis]
-}
