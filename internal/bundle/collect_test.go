@@ -29,7 +29,7 @@ func (f fake) Collect(_ context.Context, req node.CollectRequest, yield func([]n
 }
 
 const (
-	conf    = "OVSDB JSON 2 bf21a9e8fbc5a3846fb05b4fa0859e0917b2202f\n{}"
+	conf    = "OVSDB JSON 19 cf9cd71b5fea590363ebdbd02846db74b36978e4\n{\"tables\":{\"T\":{}}}"
 	flows   = "OFPST_FLOW reply (OF1.5) (xid=0x2):\n cookie=0x1, table=0, priority=1 actions=drop\n"
 	entries = "udp,orig=(src=10.0.0.3,dst=10.0.0.4,sport=53,dport=54),reply=(src=10.0.0.4,dst=10.0.0.3,sport=54,dport=53),zone=8\n"
 )

@@ -117,7 +117,7 @@ func TestStore(t *testing.T) {
 	hosts, err := gathered(t, map[string]string{
 		"timestamp": "2026-11-29 10:00:00.5 +0000 UTC m=+0.1\n2026-11-29 10:02:00.5 +0000 UTC m=+120.1\n",
 		logs + "ovnk_database_store.tar.gz": packedStore(t, [2]string{"ovnk_database_store/ovnkube-node-aaaaa_nbdb", db(`{"n":1}`)},
-			[2]string{"ovnk_database_store/ovnkube-node-aaaaa_sbdb", db(`{"s":1}`)}, [2]string{"ovnk_database_store/ovnkube-node-bbbbb_sbdb", db(`{"s":2}`)}),
+			[2]string{"ovnk_database_store/ovnkube-node-aaaaa_sbdb", db(`{"tables":{"s":1}}`)}, [2]string{"ovnk_database_store/ovnkube-node-bbbbb_sbdb", db(`{"s":2}`)}),
 		"quay-io-x/namespaces/openshift-ovn-kubernetes/pods/ovnkube-node-aaaaa/ovnkube-node-aaaaa.yaml": pod,
 		"quay-io-x/cluster-scoped-resources/core/nodes.yaml":                                            nodes,
 	})
@@ -125,7 +125,7 @@ func TestStore(t *testing.T) {
 		t.Fatal(hosts, err)
 	}
 	a, b := hosts[0], hosts[1]
-	if a.Hostname != "worker-1" || !a.Whole || contents(t, a.NB) != db(`{"n":1}`) || contents(t, a.SB) != db(`{"s":1}`) || a.SB.Lacks() != "" {
+	if a.Hostname != "worker-1" || !a.Whole || contents(t, a.NB) != db(`{"n":1}`) || contents(t, a.SB) != db(`{"tables":{"s":1}}`) || a.SB.Lacks() != "" {
 		t.Errorf("the first zone: %+v", a)
 	}
 	if b.Hostname != "ovnkube-node-bbbbb" || contents(t, b.SB) != db(`{"s":2}`) || !strings.Contains(b.NB.Lacks(), "has no ovnkube-node-bbbbb_nbdb") {
@@ -142,12 +142,12 @@ func TestStore(t *testing.T) {
 // Older ones have the databases of the leader, packed; an unpacked folder is one too.
 func TestLegacy(t *testing.T) {
 	for _, files := range []map[string]string{
-		{logs + "leader_nbdb.gz": zip(db(`{"n":1}`)), logs + "leader_sbdb.gz": zip(db(`{"s":1}`))},
-		{logs + "ovnk_database_store/x_nbdb": db(`{"n":1}`), logs + "ovnk_database_store/x_sbdb": db(`{"s":1}`)},
-		{"x_nbdb": db(`{"n":1}`), "x_sbdb": db(`{"s":1}`)},
+		{logs + "leader_nbdb.gz": zip(db(`{"n":1}`)), logs + "leader_sbdb.gz": zip(db(`{"tables":{"s":1}}`))},
+		{logs + "ovnk_database_store/x_nbdb": db(`{"n":1}`), logs + "ovnk_database_store/x_sbdb": db(`{"tables":{"s":1}}`)},
+		{"x_nbdb": db(`{"n":1}`), "x_sbdb": db(`{"tables":{"s":1}}`)},
 	} {
 		hosts, err := gathered(t, files)
-		if err != nil || len(hosts) != 1 || contents(t, hosts[0].NB) != db(`{"n":1}`) || contents(t, hosts[0].SB) != db(`{"s":1}`) {
+		if err != nil || len(hosts) != 1 || contents(t, hosts[0].NB) != db(`{"n":1}`) || contents(t, hosts[0].SB) != db(`{"tables":{"s":1}}`) {
 			t.Errorf("%v, %v", hosts, err)
 		}
 	}
@@ -155,7 +155,7 @@ func TestLegacy(t *testing.T) {
 
 // What is less than a database is said with what is wrong, and nothing outside is read.
 func TestHostile(t *testing.T) {
-	whole := db(`{"s":1}`, `{"s":2}`)
+	whole := db(`{"tables":{"s":1}}`, `{"s":2}`)
 	for _, c := range []struct {
 		name, sb, want string
 	}{
@@ -164,7 +164,7 @@ func TestHostile(t *testing.T) {
 		{"text", "error: container not found", "does not begin"},
 		{"long text", strings.Repeat("x", 1<<20), "does not begin"},
 		{"cut in a record", whole[:len(whole)-1], "after record 1 is not known"},
-		{"cut in a head", whole[:len(db(`{"s":1}`))+8], "after record 1 is not known"},
+		{"cut in a head", whole[:len(db(`{"tables":{"s":1}}`))+8], "after record 1 is not known"},
 		{"changed", strings.Replace(whole, `"s":1`, `"s":7`, 1), "was changed in record 1"},
 		{"no length", "OVSDB JSON -1 00\n{}", "record 1 has no length"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
@@ -44,16 +45,44 @@ func TornDatabase(p *Part) (why string, last time.Time) {
 			return fmt.Sprintf("%s: record %d has no length", p.Name, n+1), last
 		}
 		hash, dates := sha1.New(), dateFinder{}
-		if got, err := io.CopyN(io.MultiWriter(hash, &dates), br, size); err != nil || got != size {
+		to := []io.Writer{hash, &dates}
+		var schema bytes.Buffer
+		small := size <= maxSchema
+		if n == 0 && small {
+			to = append(to, &schema)
+		}
+		if got, err := io.CopyN(io.MultiWriter(to...), br, size); err != nil || got != size {
 			return fmt.Sprintf("%s ends in the middle of a record: what came after record %d is not known", p.Name, n), last
 		}
 		if hex.EncodeToString(hash.Sum(nil)) != f[3] {
 			return fmt.Sprintf("%s was changed in record %d, whose hash is another: what came after record %d is not known", p.Name, n+1, n), last
 		}
+		// The header of a cluster's member holds all rows of a snapshot.
+		if n == 0 && (small || f[1] != "CLUSTER") && !begins(f[1], schema.Bytes()) {
+			return p.Name + " has no schema: its beginning is missing", last
+		}
 		if at := dates.last(); !at.IsZero() && f[1] == "JSON" {
 			last = at
 		}
 	}
+}
+
+// maxSchema is the largest record in bytes that is taken for a schema; that of the Southbound
+// database has 30 kB.
+const maxSchema = 4 << 20
+
+// begins reports whether a record is the first one of a database's file: its schema, or the header
+// of a cluster's member (ovsdb/raft-private.c: raft_header_from_json). A file whose beginning is
+// missing up to a record's end has only good records.
+func begins(kind string, record []byte) bool {
+	var first struct {
+		Tables   map[string]json.RawMessage `json:"tables"`
+		ServerID string                     `json:"server_id"`
+	}
+	if err := json.Unmarshal(record, &first); err != nil {
+		return false
+	}
+	return len(first.Tables) > 0 || kind == "CLUSTER" && first.ServerID != ""
 }
 
 // maxHead is the longest line that is a record's head, in bytes.

@@ -24,16 +24,21 @@ func textPart(text string) *Part {
 
 // A database's file is whole if each record is, and its last time is that of its last dated record.
 func TestTornDatabase(t *testing.T) {
-	first, second := `{"_date":1700000000000}`, `{"T":{},"_date":1700000001000}`
+	first, second := `{"name":"X","tables":{"T":{}}}`, `{"T":{},"_date":1700000001000}`
 	whole := databaseText(first, second, `{"undated":1}`)
+	clustered := "OVSDB CLUSTER 20 88c5f4b833b1a6bd0659983f184782036df3b45f\n" + `{"server_id":"0a1b"}`
 	for text, want := range map[string]string{
-		whole:                                   "",
-		"":                                      "is empty",
-		"no database\n":                         "does not begin as",
-		whole[:len(whole)-1]:                    "after record 2 is not known",
-		databaseText(first) + "OVSDB JS":        "after record 1 is not known",
-		strings.Replace(whole, `"T"`, `"U"`, 1): "changed in record 2",
-		"OVSDB JSON 99999999999999999999 0\n":   "record 1 has no length",
+		whole:                       "",
+		"":                          "is empty",
+		databaseText(second, first): "has no schema",
+		"OVSDB CLUSTER" + strings.TrimPrefix(databaseText(`{"x":"`+strings.Repeat("x", maxSchema)+`"}`), "OVSDB JSON"): "",
+		databaseText(`{"x":"` + strings.Repeat("x", maxSchema) + `"}`):                                                 "has no schema",
+		clustered:                        "",
+		"no database\n":                  "does not begin as",
+		whole[:len(whole)-1]:             "after record 2 is not known",
+		databaseText(first) + "OVSDB JS": "after record 1 is not known",
+		strings.Replace(whole, "_date", "_data", 1): "changed in record 2",
+		"OVSDB JSON 99999999999999999999 0\n":       "record 1 has no length",
 	} {
 		why, last := TornDatabase(textPart(text))
 		if (why == "") != (want == "") || !strings.Contains(why, want) {

@@ -32,7 +32,7 @@ func report(t *testing.T, files map[string]string) *archive.Tree {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "sosreport-x")
 	if _, ok := files["etc/openvswitch/conf.db"]; !ok {
-		files["etc/openvswitch/conf.db"] = "OVSDB JSON 2 bf21a9e8fbc5a3846fb05b4fa0859e0917b2202f\n{}"
+		files["etc/openvswitch/conf.db"] = schema
 	}
 	for name, text := range files {
 		path := filepath.Join(dir, name)
@@ -174,13 +174,13 @@ func TestRefused(t *testing.T) {
 		t.Error("a report without a database is read")
 	}
 	for content, want := range map[string]string{
-		"OVSDB JSON 2 bf21a9e8fbc5a3846fb05b4fa0859e0917b2202f\n{}OVSDB JSON 20 da39\n{}": "after record 1",
-		"OVSDB JSON 2 bf21a9e8fbc5a3846fb05b4fa0859e0917b2202f\n{}OVSDB JS":               "after record 1",
-		"":     "is empty",
-		"text": "does not begin",
-		"OVSDB JSON 2 bf21a9e8fbc5a3846fb05b4fa0859e0917b2202f\n{}": "",
+		schema + "OVSDB JSON 20 da39\n{}": "after record 1",
+		schema + "OVSDB JS":               "after record 1",
+		"":                                "is empty",
+		"text":                            "does not begin",
+		schema:                            "",
 	} {
-		h := read(t, map[string]string{"etc/openvswitch/conf.db": content, "var/lib/ovn/ovnsb_db.db": "OVSDB JSON 2 bf21a9e8fbc5a3846fb05b4fa0859e0917b2202f\n{}"})
+		h := read(t, map[string]string{"etc/openvswitch/conf.db": content, "var/lib/ovn/ovnsb_db.db": schema})
 		if got := h.Conf.Lacks(); (got == "") != (want == "") || !strings.Contains(got, want) {
 			t.Errorf("%q: %q, want %q", content, got, want)
 		}
@@ -190,6 +190,9 @@ func TestRefused(t *testing.T) {
 		t.Errorf("a torn database and one that is not there: %q", notes)
 	}
 }
+
+// schema is the first record of a database's file.
+const schema = "OVSDB JSON 19 cf9cd71b5fea590363ebdbd02846db74b36978e4\n{\"tables\":{\"T\":{}}}"
 
 // A database's file whose last record is from before its last change has lost its end. A time after
 // the collection is that of a copy.
@@ -201,7 +204,7 @@ func TestOlder(t *testing.T) {
 		want    string
 	}{{at, ""}, {at.Add(time.Minute), "its end is missing"}, {at.Add(time.Hour), ""}} {
 		tree := report(t, map[string]string{
-			"etc/openvswitch/conf.db":   fmt.Sprintf("OVSDB JSON %d %x\n%s", len(record), sha1.Sum([]byte(record)), record),
+			"etc/openvswitch/conf.db":   schema + fmt.Sprintf("OVSDB JSON %d %x\n%s", len(record), sha1.Sum([]byte(record)), record),
 			"sos_reports/manifest.json": fmt.Sprintf(`{"components":{"report":{"plugins":{"x":{"commands":[{"exec":"date","filepath":"x","end_time":%d}]}}}}}`, at.Unix()+600),
 		})
 		file := filepath.Join(tree.From, "etc/openvswitch/conf.db")
