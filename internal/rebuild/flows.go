@@ -115,7 +115,29 @@ func flow(line string) (string, bool) {
 	for _, d := range dumped {
 		out = cutItem(out, d)
 	}
-	return strings.TrimRight(out, ", ") + " actions=" + actions, true
+	return strings.TrimRight(out, ", ") + " actions=" + readable(actions), true
+}
+
+// narrow are the fields that have fewer bits than their bytes and no mask, by name, with the mask of
+// all their bits.
+var narrow = map[string]string{"ip_dscp": "0x3f", "nw_tos": "0xfc", "nw_ecn": "0x3", "vlan_pcp": "0x7", "mpls_label": "0xfffff", "mpls_tc": "0x7", "mpls_bos": "0x1"}
+
+// masked is a set_field action of such a field.
+var masked = regexp.MustCompile(`set_field:([^,/()]+)/(0x[0-9a-f]+)->(ip_dscp|nw_tos|nw_ecn|vlan_pcp|mpls_label|mpls_tc|mpls_bos)\b`)
+
+// readable returns actions without the masks that ovs-ofctl prints and refuses to read
+// (lib/ofp-actions.c: format_SET_FIELD; lib/meta-flow.c: mf_is_mask_valid).
+func readable(actions string) string {
+	if !strings.Contains(actions, "set_field:") {
+		return actions
+	}
+	return masked.ReplaceAllStringFunc(actions, func(a string) string {
+		m := masked.FindStringSubmatch(a)
+		if narrow[m[3]] != m[2] {
+			return a
+		}
+		return "set_field:" + m[1] + "->" + m[3]
+	})
 }
 
 func isDumped(item string) bool {

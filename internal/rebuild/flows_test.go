@@ -22,6 +22,7 @@ func TestFlow(t *testing.T) {
 		" cookie=0x0, duration=1s, table=8, n_packets=0, n_bytes=0, idle_timeout=60, hard_timeout=90, send_flow_rem priority=5,ip actions=learn(table=1,idle_timeout=7)":    "cookie=0x0,table=8,priority=5,ip actions=learn(table=1,idle_timeout=7)",
 		" cookie=0x1, duration=158.292s, table=20, n_packets=9, n_bytes=9, idle_age=158, hard_age=3, priority=120,tcp,nw_dst=30.0.0.20,tp_dst=80 actions=group:1":           "cookie=0x1,table=20,priority=120,tcp,nw_dst=30.0.0.20,tp_dst=80 actions=group:1",
 		" cookie=0x0, duration=1.5s, table=0, n_packets=0, n_bytes=0, idle_age=1, importance=4, reset_counts in_port=1 actions=drop":                                        "cookie=0x0,table=0,importance=4,in_port=1 actions=drop",
+		" cookie=0x1, duration=1s, table=17, n_packets=0, n_bytes=0, priority=100,ip,metadata=0xa actions=set_field:46/0x3f->ip_dscp,set_field:0x2/0x3->reg1,resubmit(,18)": "cookie=0x1,table=17,priority=100,ip,metadata=0xa actions=set_field:46->ip_dscp,set_field:0x2/0x3->reg1,resubmit(,18)",
 		" cookie=0x0, duration=1s, table=0, n_packets=0, n_bytes=0, actions=NORMAL":                                                                                         "cookie=0x0,table=0 actions=NORMAL",
 		" cookie=0x0, duration=1s, table=0, n_packets=0, n_bytes=0, idle_timeout=3, idle_age=2, priority=1,tun_metadata0=0x2 actions=set_field:0x1->tun_metadata0,output:3": "cookie=0x0,table=0,priority=1,tun_metadata0=0x2 actions=set_field:0x1->tun_metadata0,output:3",
 	} {
