@@ -90,12 +90,15 @@ func packetContradicts(live, from *RPkt) (why, diff string) {
 	}
 	left := map[string]int{}
 	for i := range live.Branches {
-		left[ending(&live.Branches[i])]++
+		if live.Branches[i].Mirror == "" { // mirrors are settings of Open vSwitch, which are not collected
+			left[ending(&live.Branches[i])]++
+		}
 	}
 	for i := range from.Branches {
 		b := &from.Branches[i]
 		end := ending(b)
 		switch {
+		case b.Mirror != "":
 		case left[end] > 0:
 			left[end]--
 		case b.Verdict != "unknown":
