@@ -86,9 +86,6 @@ func cmdInsideCuts(ctx context.Context, args []string) error {
 		fmt.Printf("cuts: %s: %s\n", a, one)
 		n.Add(one)
 	}
-	for _, w := range n.Wrong {
-		fmt.Printf("cuts: WRONG: %s\n", w)
-	}
 	fmt.Printf("cuts: %s seed=%d\n", n, c.seed)
 	if len(n.Wrong) > 0 || n.Answered == 0 || n.Unknown+n.Refused == 0 {
 		return &guest.ExitError{Code: 1}
@@ -115,6 +112,7 @@ func (c *cutting) run(ctx context.Context, a cutArchive) (*cuts.Count, error) {
 			return nil, err
 		}
 	}
+	said := 0
 	run := &cuts.Run{Folders: folders, Live: live, Places: c.places, Seed: c.seed, Again: 1,
 		Files: func(name string) bool {
 			return c.files.MatchString(name) && (a.files == nil || a.files.MatchString(name))
@@ -128,6 +126,9 @@ func (c *cutting) run(ctx context.Context, a cutArchive) (*cuts.Count, error) {
 			}
 		},
 		Done: func(folder, name string, n *cuts.Count) {
+			for ; said < len(n.Wrong); said++ { // at once, for a run takes hours
+				fmt.Printf("cuts: WRONG: %s: %s\n", filepath.Base(folder), n.Wrong[said])
+			}
 			fmt.Printf("cuts: %s: %s/%s: %s\n", a, filepath.Base(folder), name, n)
 		},
 	}
