@@ -244,8 +244,16 @@ func netdev(t *testing.T, conf string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	fi, err := os.Stat(db.File)
+	if err != nil {
+		t.Fatal(err)
+	}
 	out := filepath.Join(t.TempDir(), "conf.db")
 	if err := os.WriteFile(out, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The time of its last change is that of its last record.
+	if err := os.Chtimes(out, fi.ModTime(), fi.ModTime()); err != nil {
 		t.Fatal(err)
 	}
 	return out

@@ -18,7 +18,7 @@ func (r *reader) tornDatabase(p *rebuild.Part) string {
 
 // lateRecord is how much later than the time in its last record a database's file may have been
 // changed: ovsdb-server writes a record at once.
-const lateRecord = 10 * time.Second
+const lateRecord = 2 * time.Second
 
 // older returns why a database's file is older than the host's was: its last record is from before
 // the file's last change, whose time sos keeps (copystat). A time that is later than the collection

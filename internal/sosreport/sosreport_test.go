@@ -202,7 +202,7 @@ func TestOlder(t *testing.T) {
 	for _, c := range []struct {
 		changed time.Time
 		want    string
-	}{{at, ""}, {at.Add(time.Minute), "its end is missing"}, {at.Add(time.Hour), ""}} {
+	}{{at, ""}, {at.Add(time.Second), ""}, {at.Add(4 * time.Second), "its end is missing"}, {at.Add(time.Minute), "its end is missing"}, {at.Add(time.Hour), ""}} {
 		tree := report(t, map[string]string{
 			"etc/openvswitch/conf.db":   schema + fmt.Sprintf("OVSDB JSON %d %x\n%s", len(record), sha1.Sum([]byte(record)), record),
 			"sos_reports/manifest.json": fmt.Sprintf(`{"components":{"report":{"plugins":{"x":{"commands":[{"exec":"date","filepath":"x","end_time":%d}]}}}}}`, at.Unix()+600),
