@@ -171,7 +171,8 @@ func (b *builder) agrees() error {
 		switch {
 		case !ok && r["ofport"] != "[]" && r["ofport"] != "-1":
 			return fmt.Errorf("the file has no interface %s, which ovs-vsctl list interface has: it is older, or cut", name)
-		case ok && n != 0 && fmt.Sprint(n) != r["ofport"]:
+		case ok && n == 0 && (r["ofport"] == "[]" || r["ofport"] == "-1"):
+		case ok && fmt.Sprint(n) != r["ofport"]:
 			return fmt.Errorf("in the file interface %s has port number %d, in ovs-vsctl list interface %s: they were taken at different times", name, n, r["ofport"])
 		}
 	}
