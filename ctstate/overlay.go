@@ -19,6 +19,9 @@ type Overlay struct {
 	// deleted, and those that it hides because it has changed them.
 	gone map[zoneTuple]Entry
 	used []Expectation // expectations below that a commit used up
+	// left contains the reply directions that deleted entries have left taken (Result.Left). They
+	// stay for some seconds only, so they are in no Snapshot.
+	left map[tupleKey]bool
 }
 
 // NewOverlay returns an empty overlay over below.
@@ -85,6 +88,12 @@ func (o *Overlay) Apply(r Result) {
 	o.init()
 	if r.Deleted != nil {
 		o.remove(r.Deleted)
+	}
+	if r.Left && r.Deleted != nil {
+		if o.left == nil {
+			o.left = map[tupleKey]bool{}
+		}
+		o.left[keyOf(r.Deleted.Zone, &r.Deleted.Reply)] = true
 	}
 	if r.Updated != nil {
 		o.put(*r.Updated)

@@ -1,6 +1,9 @@
 package ctstate
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // OverlayData is the content of an overlay: its JSON is the format of overlay files and of what is
 // sent between nodes. Keys are snake_case; values of a closed set are written by name.
@@ -18,7 +21,7 @@ type OverlayEntry struct {
 // Fork returns a copy over the same table below, for a branch of a trace: what is applied to one is
 // not seen in the other.
 func (o *Overlay) Fork() *Overlay {
-	f := &Overlay{Below: o.Below, Now: o.Now, used: slices.Clone(o.used)}
+	f := &Overlay{Below: o.Below, Now: o.Now, used: slices.Clone(o.used), left: maps.Clone(o.left)}
 	if o.mine == nil {
 		return f
 	}

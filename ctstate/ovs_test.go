@@ -153,6 +153,22 @@ func TestUserspaceReopenBefore33(t *testing.T) {
 	}
 }
 
+// TestUserspaceLeftReply checks that the reply direction of a connection that a SYN has removed stays
+// taken for the packet's later actions, and that the packet then gets another port.
+func TestUserspaceLeftReply(t *testing.T) {
+	const from, to = "tcp 10.0.0.1:1000>30.0.0.1:80", "tcp 10.0.0.9:80>10.0.0.1:1000"
+	e := Entry{Zone: 7, Orig: tup(t, from), Reply: tup(t, to), NATDst: true, UserTCP: &UserTCPInfo{Orig: UserTCPTimeWait, Reply: UserTCPTimeWait}}
+	again := []Action{{NAT: &NAT{}}, {Commit: true, NAT: dstTo("10.0.0.9", "10.0.0.9")}}
+	for _, c := range []struct {
+		r    Release
+		port string
+		cert Certainty
+	}{{old, "1001", Predicted}, {Release{}, "1000", Exact}} {
+		runOVS(t, "OVS "+c.r.String(), &Userspace{Release: c.r}, NewOverlay(NewMemTable(e)),
+			ovsStep{from, tcpSYN, again, New | Trk | DNAT, "tcp 10.0.0.1:" + c.port + ">10.0.0.9:80", "tcp 10.0.0.9:80>10.0.0.1:" + c.port, c.cert})
+	}
+}
+
 func TestUserspaceSharedReply(t *testing.T) {
 	dnat := []Action{{Commit: true, NAT: dstTo("10.0.0.9", "10.0.0.9")}}
 	const moved = "tcp 10.0.0.1:1000>10.0.0.9:80"

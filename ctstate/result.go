@@ -25,6 +25,10 @@ type Result struct {
 	Updated   *Entry `json:"updated,omitempty"`
 	Deleted   *Entry `json:"deleted,omitempty"`
 
+	// Left reports whether the reply direction of Deleted stays taken for some seconds (userspace
+	// datapath of Open vSwitch before 3.3).
+	Left bool `json:"left,omitempty"`
+
 	// Dropped reports whether the action drops the packet: the table is full, a limit is reached,
 	// or the reply direction is taken. Absorbed reports whether the packet is a later fragment that
 	// waits for its datagram. With Awaits, the result takes effect only after every fragment has

@@ -147,7 +147,8 @@ func (w *userRun) followMaster(e *Entry) bool {
 // userUsed reports whether a reply direction is taken.
 func (w *userRun) userUsed(reply Tuple) (bool, error) {
 	found, err := w.lookup(reply, new(Entry))
-	return found || w.leftover(reply), err
+	before, ok := w.tbl.(*Overlay)
+	return found || w.leftover(reply) || ok && before.left[keyOf(w.a.Zone, &reply)], err
 }
 
 // choosePort runs the port searches of nat_get_unique_tuple.

@@ -196,7 +196,7 @@ func (w *userRun) remove(why string) {
 	w.r.Hit, w.r.Found, w.r.Dir = nil, FromNone, DirOriginal
 	w.why(why)
 	if !w.u.Release.oneConn() && w.wasNAT(&gone) {
-		w.left = &gone
+		w.left, w.r.Left = &gone, true
 		w.assume(Assumed, "before OVS 3.3 the removed connection's reply key stays for some seconds: what meets it is invalid, or ends "+
 			"ovs-vswitchd by an assertion")
 	}

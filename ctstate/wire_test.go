@@ -22,7 +22,7 @@ func TestResultJSON(t *testing.T) {
 		Packet: Packet{IP: true, Tuple: tup(t, client), TCPFlags: tcpACK, Frag: FragFirst, HasID: true, Inner: &inner, Redirect: true,
 			HopLimit: 255, Length: 60, InWindow: true},
 		Looked: true, Found: FromKernel, Hit: &e, Dir: DirReply, NATed: true, Committed: &u, Updated: &u, Deleted: &u,
-		Dropped: true, Absorbed: true, Awaits: true, Certainty: Assumed,
+		Dropped: true, Left: true, Absorbed: true, Awaits: true, Certainty: Assumed,
 		Ranges: []Range{{Kind: RangeNATPort, Min: 1, Max: 2}, {Kind: RangeNATAddress, MinAddr: addr("10.0.0.1"), MaxAddr: addr("10.0.0.2")}},
 		Why:    []string{"because"},
 		Alternatives: []Alternative{{Picks: []Pick{{Kind: QuestionReopen, Chosen: "a", Why: "b"}},

@@ -75,9 +75,6 @@ var userspaceDiffers = map[string]func(*probe.Case){
 	"tcp-close":     without(6),
 	"tcp-close-vip": without(6),
 	"tcp-reset":     without(4),
-	// Omitted because the tool is wrong here: before OVS 3.3 the reply key of a deleted connection
-	// still exists between two ct() of one packet, so that a translated SYN takes another port.
-	"tcp-refused": without(2),
 	"related-snat-ipv6": func(c *probe.Case) {
 		c.Note = "the datapath damages the quoted packet when it translates the error (packet_update_csum128)"
 	},
