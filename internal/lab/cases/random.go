@@ -52,7 +52,7 @@ func Random(t *lab.Topology, seed uint64, n int) []probe.Case {
 // setUp adds the set-up of another case to a case, and where that sends packets.
 func (g *gamble) setUp(c *probe.Case, from probe.Case) {
 	c.Name += "-" + from.Name
-	c.Needs, c.Only, c.Cannot = from.Needs, from.Only, from.Cannot
+	c.Needs, c.Until, c.Only, c.Cannot = from.Needs, from.Until, from.Only, from.Cannot
 	c.Setup, c.Args = slices.Concat(c.Setup, from.Setup), slices.Concat(c.Args, from.Args)
 	c.Cleanup = slices.Concat(from.Cleanup, c.Cleanup)
 	for _, s := range from.Steps {

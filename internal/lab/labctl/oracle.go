@@ -124,6 +124,9 @@ func cmdCases(ctx context.Context, args []string) error {
 		case !schema.Has(c.Needs):
 			res.Outcome, res.Note = probe.NotHere, "needs "+c.Needs
 			fmt.Printf("%-8s %s\n", res.Outcome, res.Note)
+		case c.Until != "" && schema.Has(c.Until):
+			res.Outcome, res.Note = probe.NotHere, "ends elsewhere since "+c.Until
+			fmt.Printf("%-8s %s\n", res.Outcome, res.Note)
 		case c.Only != "" && c.Only != l.Topo.Datapath:
 			res.Outcome, res.Note = probe.NotHere, "needs the "+c.Only+" datapath"
 			fmt.Printf("%-8s %s\n", res.Outcome, res.Note)

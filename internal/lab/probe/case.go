@@ -14,6 +14,7 @@ type Case struct {
 	Name    string
 	Feature string // the row of docs/coverage.md
 	Needs   string // a feature of newer releases (lab.Schema.Has): without it the case is not run
+	Until   string // likewise: with it the packets end elsewhere, and the case is not run
 	// The only datapath on which the lab can set it up (lab.Userspace): on others the case is not run.
 	Only    string
 	Cannot  string   // why the lab's datapath cannot do it by design: the case is not run
