@@ -12,8 +12,8 @@ func causes(b builder) []probe.Case {
 	}
 	return []probe.Case{
 		// A gateway port accepts packets only on the chassis where it resides, even from workloads.
-		// With OVN 26.03 the packet is delivered.
-		until("7.18", explained(changed(one("gateway-elsewhere", feature, b.udp("sw1-p1", "sw0-p1", 7), "nowhere"),
+		// With OVN 25.03 and later the packet is delivered.
+		until("7.11", explained(changed(one("gateway-elsewhere", feature, b.udp("sw1-p1", "sw0-p1", 7), "nowhere"),
 			[]string{"lrp-set-gateway-chassis lr0-sw1 hv3 20", "@bound cr-lr0-sw1 hv3"}, []string{"lrp-del-gateway-chassis lr0-sw1 hv3"}), 0,
 			probe.Explanation{Because: []string{"is handled only on the chassis where cr-lr0-sw1 resides: hv3", "lr_in_admission"}})),
 		// A switch does not track packets from one router to another.
