@@ -153,8 +153,8 @@ func TestUserspaceReopenBefore33(t *testing.T) {
 	}
 }
 
-// TestUserspaceLeftReply checks that the reply direction of a connection that a SYN has removed stays
-// taken for the packet's later actions, and that the packet then gets another port.
+// TestUserspaceLeftReply checks that the reply direction of a connection that a SYN has removed
+// stays taken for the packet's later actions, and that the packet then gets another port.
 func TestUserspaceLeftReply(t *testing.T) {
 	const from, to = "tcp 10.0.0.1:1000>30.0.0.1:80", "tcp 10.0.0.9:80>10.0.0.1:1000"
 	e := Entry{Zone: 7, Orig: tup(t, from), Reply: tup(t, to), NATDst: true, UserTCP: &UserTCPInfo{Orig: UserTCPTimeWait, Reply: UserTCPTimeWait}}
@@ -166,6 +166,12 @@ func TestUserspaceLeftReply(t *testing.T) {
 	}{{old, "1001", Predicted}, {Release{}, "1000", Exact}} {
 		runOVS(t, "OVS "+c.r.String(), &Userspace{Release: c.r}, NewOverlay(NewMemTable(e)),
 			ovsStep{from, tcpSYN, again, New | Trk | DNAT, "tcp 10.0.0.1:" + c.port + ">10.0.0.9:80", "tcp 10.0.0.9:80>10.0.0.1:" + c.port, c.cert})
+		// A branch of the trace knows it too.
+		k, o := &Userspace{Release: c.r}, NewOverlay(NewMemTable(e))
+		gone := carried(t, k, o, Packet{IP: true, InWindow: true, Tuple: tup(t, from), TCPFlags: tcpSYN}, again[0])
+		if r := carriedOn(t, k, o.Fork(), gone.Conn, gone.Packet, again[1]); r.Certainty != c.cert {
+			t.Errorf("OVS %v, in a branch: %v, %v", c.r, r.Committed, r.Certainty)
+		}
 	}
 }
 
@@ -261,6 +267,9 @@ func TestUserspaceTakenAddressOfARange(t *testing.T) {
 		{"another destination", "gre 10.0.0.1>10.0.0.3", srcTo("20.0.0.1", "20.0.0.2"), []Entry{gre("20.0.0.1")}, []string{"gre 10.0.0.3>20.0.0.1"}, Undetermined},
 		{"one port", "udp 10.0.0.1:1000>10.0.0.2:53", onePort, []Entry{udp}, []string{"udp 10.0.0.2:53>20.0.0.2:5", ""}, Undetermined},
 		{"a large range", "gre 10.0.0.1>10.0.0.2", srcTo("20.0.0.1", "20.9.0.0"), []Entry{gre("20.0.0.1")}, []string{"gre 10.0.0.2>20.0.0.2", ""}, Undetermined},
+		// Beyond the first addresses one may be taken, where there is no port to choose.
+		{"a large range, none seen", "gre 10.0.0.1>10.0.0.3", srcTo("20.0.0.1", "20.9.0.0"), []Entry{gre("20.0.0.1")}, []string{"gre 10.0.0.3>20.0.0.1", ""}, Undetermined},
+		{"a large range of ports", "udp 10.0.0.1:1000>10.0.0.3:53", srcTo("20.0.0.1", "20.9.0.0"), nil, []string{"udp 10.0.0.3:53>20.0.0.1:1000"}, Undetermined},
 	} {
 		r := carried(t, NewUserspace(), NewOverlay(NewMemTable(c.entries...)), Packet{IP: true, Tuple: tup(t, c.tuple), HasID: true},
 			Action{Zone: 7, Commit: true, NAT: c.nat})

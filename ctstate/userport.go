@@ -64,7 +64,9 @@ func (w *userRun) bareNAT(e *Entry) (bool, error) {
 // rangeAddr is find_addr: it puts an address of the range into the reply direction, and returns
 // false if none can be used. Which one of several the datapath takes is a hash that begins with a
 // random number of the process, or with 0 for persistent but differently from build to build. It
-// takes no other one if that is taken: the connection is then not committed.
+// takes no other one if that is taken: the connection is then not committed. Of a large range only
+// the first addresses are looked at; a protocol with ports hardly finds all those of an address
+// taken.
 func (w *userRun) rangeAddr(e *Entry, g *natRange) (bool, error) {
 	if g.minAddr == g.maxAddr {
 		w.putAddr(e, g.minAddr)
@@ -91,7 +93,7 @@ func (w *userRun) rangeAddr(e *Entry, g *natRange) (bool, error) {
 	case taken == n && whole:
 		w.why("every address of the range is taken: not committed, the packet goes on as new")
 		return false, nil
-	case taken > 0 && w.q.ask(QuestionNATTaken, fmt.Sprintf("the address is the userspace datapath's own hash over the range, and of the %s "+
+	case (taken > 0 || !whole && !w.u.Release.userPAT(e.Orig.Proto)) && w.q.ask(QuestionNATTaken, fmt.Sprintf("the address is the userspace datapath's own hash over the range, and of the %s "+
 		"%d are taken", counted(n, whole), taken), w.inZone("with an unused address"), w.inZone("with a taken address")) == 1:
 		w.why("the address is taken: not committed, the packet goes on as new")
 		return false, nil

@@ -31,9 +31,9 @@ type Engine struct {
 	// OVN says that ovn-controller made the flows: reg0 and xxreg0 then contain a router's next
 	// hop, which names the alternatives of an ECMP route (Choice.Chosen).
 	OVN bool
-	// Recircs is the number of recirculations of a packet that the datapath runs inside one another;
-	// it drops a packet at one more (lib/dpif-netdev.c: MAX_RECIRC_DEPTH). 0: there is no bound, as
-	// in the kernel.
+	// Recircs is the number of recirculations of a packet that the datapath runs inside one
+	// another; it drops a packet at one more (lib/dpif-netdev.c: MAX_RECIRC_DEPTH). 0: there is no
+	// bound, as in the kernel.
 	Recircs int
 }
 

@@ -25,8 +25,8 @@ type tracer struct {
 }
 
 // With these ofproto/trace goes on behind a ct() with an answer that most pipelines drop at once.
-// The engine reads no section behind a ct(), but the daemon translates and prints them all: with its
-// own guess, a new connection, they were most of its work.
+// The engine reads no section behind a ct(), but the daemon translates and prints them all: with
+// its own guess, a new connection, they were most of its work.
 const ctNext, invalid = "--ct-next", "trk,inv"
 
 func (t tracer) Trace(ctx context.Context, bridge, flow string) (string, error) {

@@ -164,8 +164,8 @@ func (a *app) whatIf(ctx context.Context, c *common, f *whatIfFlags) error {
 		return err
 	}
 	if os.Getenv("GOGC") == "" {
-		// main saves memory at the cost of the processor. Here both are spent by the copied daemons,
-		// which take many times this process' memory.
+		// main saves memory at the cost of the processor. Here both are spent by the copied
+		// daemons, which take many times this process' memory.
 		defer debug.SetGCPercent(debug.SetGCPercent(100))
 	}
 	var out *report.WhatIfReport

@@ -294,6 +294,28 @@ func TestStreamCancel(t *testing.T) {
 	}
 }
 
+// TestStopEarly checks that a dump ends at once when no further line is read, though more of it is
+// waited for.
+func TestStopEarly(t *testing.T) {
+	stop, left := make(chan struct{}), make(chan struct{})
+	defer close(stop)
+	path := serve(t, func(w io.Writer) {
+		w.Write([]byte(`{"id":0,"result":"` + strings.Repeat("tcp,"+o4+","+r4+`\n`, 2*aheadSize/100)))
+		<-stop
+	})
+	go func() {
+		defer close(left)
+		for range New(Socket{Path: path}, "").All(t.Context(), nil) {
+			return
+		}
+	}()
+	select {
+	case <-left:
+	case <-time.After(20 * time.Second):
+		t.Fatal("it still reads")
+	}
+}
+
 // TestCutShort checks that a text that ends early is an error, never "not found".
 func TestCutShort(t *testing.T) {
 	path := serve(t, func(w io.Writer) { w.Write([]byte(`{"id":0,"result":"tcp,` + o4 + "," + r4 + `\n`)) })

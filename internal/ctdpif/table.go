@@ -154,17 +154,17 @@ func (t *Table) lines(ctx context.Context, method string, args []string, zone *u
 			args = append(args, fmt.Sprintf("zone=%d", *zone))
 		}
 		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
 		r, err := t.s.Stream(ctx, method, args...)
 		if err != nil {
-			cancel()
 			yield(nil, err)
 			return
 		}
 		defer r.Close()
-		// The next lines are decoded while these are read. What ctx ends is waited for by Close.
+		// The next lines are decoded while these are read. Close waits for the read that cancel
+		// ends.
 		ahead, err := readahead.NewReaderSize(&bounded{r, cmp.Or(t.most, maxDump)}, aheadBlocks, aheadSize)
 		if err != nil {
-			cancel()
 			yield(nil, err)
 			return
 		}

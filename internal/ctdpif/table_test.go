@@ -201,7 +201,8 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-// TestFirstLookup checks that the look-up for which a zone is read has the answer that it has later.
+// TestFirstLookup checks that the look-up for which a zone is read has the answer that it has
+// later.
 func TestFirstLookup(t *testing.T) {
 	// Two connections share a reply tuple, which a plain commit does not check.
 	const text = "udp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2),reply=(src=10.0.0.2,dst=10.0.0.1,sport=2,dport=1),zone=1,mark=1\n" +

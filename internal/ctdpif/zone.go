@@ -19,8 +19,8 @@ type zone struct {
 }
 
 // asked is the tuple of the look-up for which a zone is dumped. It is compared with each line while
-// the zone is read: most zones are asked for one tuple, and the index costs a quarter of reading the
-// zone.
+// the zone is read: most zones are asked for one tuple, and the index costs a quarter of reading
+// the zone.
 type asked struct {
 	key   ctstate.Tuple
 	at    uint32 // place of the first connection that has it

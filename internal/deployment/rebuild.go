@@ -58,8 +58,8 @@ func (e *lacksError) Failure() (failure.Kind, string) {
 	return failure.Unreachable, "give the report of the host with OVN's databases too (--bundle, repeated)"
 }
 
-// UnsearchedError is the error of a name that no database has, where a zone's database that may have
-// it cannot be used.
+// UnsearchedError is the error of a name that no database has, where a zone's database that may
+// have it cannot be used.
 type UnsearchedError struct {
 	Err error  // that the name was not found
 	Why string // why not all databases were searched

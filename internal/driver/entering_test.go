@@ -293,7 +293,8 @@ func testFaults(t *testing.T, sb *ovn.SB) {
 		}
 		*hv2 = *chassis("hv2", "sw1-p1")
 	}
-	// What a node had found before it failed is kept, but not of tables that have changed meanwhile.
+	// What a node had found before it failed is kept, but not of tables that have changed
+	// meanwhile.
 	for failed, hops := range map[error]int{syscall.ECONNREFUSED: 2, engine.ErrChanged: 1} {
 		hv2.trace = func(node.TraceRequest) (*engine.Result, error) {
 			return &engine.Result{Segments: result().Segments}, failed

@@ -23,11 +23,11 @@ type place struct {
 }
 
 // Prepare reads in few requests what Names and Differences are going to ask for the visits of
-// several chassis: the datapaths' flows and rows, whole where that is not too much (readWhole), else
-// their briefs, then the flows of the cookies; with the latter goes what their stages' matches name.
-// It decides nothing, and what it could not read is asked again. Where nothing is read ahead
-// (ovsdb.DB.Want) it does nothing.
-// The ports are those by which the packet is known to enter or leave: their port groups are read too.
+// several chassis: the datapaths' flows and rows, whole where that is not too much (readWhole),
+// else their briefs, then the flows of the cookies; with the latter goes what their stages' matches
+// name. It decides nothing, and what it could not read is asked again. Where nothing is read ahead
+// (ovsdb.DB.Want) it does nothing. The ports are those by which the packet is known to enter or
+// leave: their port groups are read too.
 func (e *Explainer) Prepare(ctx context.Context, way Way, ports []string) {
 	if e.sb == nil || !e.sb.ReadsAhead(ctx) {
 		return

@@ -105,10 +105,11 @@ func (e *Explainer) readOthers(ctx context.Context, hits []engine.TableHit) erro
 
 // keepRow keeps the text of a row that has the columns of describe.
 func (e *Explainer) keepRow(table string, r *ovsdb.Row, dps map[ovsdb.UUID]*ovn.Datapath) error {
-	e.rows[r.UUID()] = table + " " + describe[table].text(r, func(u ovsdb.UUID) string { return nameOf(dps, u) })
+	text := describe[table].text(r, func(u ovsdb.UUID) string { return nameOf(dps, u) })
 	if err := r.Err(); err != nil {
 		return fmt.Errorf("%s %s: %w", table, r.UUID(), err)
 	}
+	e.rows[r.UUID()] = table + " " + text
 	return nil
 }
 

@@ -50,7 +50,8 @@ func (e *Explainer) readStagesAnd(ctx context.Context, datapaths []ovsdb.UUID, o
 	return nil
 }
 
-// unread returns those of the datapaths whose briefs are not there, then shared where those are not.
+// unread returns those of the datapaths whose briefs are not there, then shared where those are
+// not.
 func (e *Explainer) unread(datapaths []ovsdb.UUID) []ovsdb.UUID {
 	var want []ovsdb.UUID
 	if e.sb.HasDatapathGroups() {

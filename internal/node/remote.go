@@ -34,7 +34,8 @@ type Remote struct {
 	// TLS is a connection to "node serve", instead of the command.
 	TLS *Dial
 
-	// Patience bounds the time from the first question to the greeting; 0: the question's own bound.
+	// Patience bounds the time from the first question to the greeting; 0: the question's own
+	// bound.
 	Patience time.Duration
 
 	mu        sync.Mutex
@@ -152,7 +153,8 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 // speak begins to use a connection after its greeting.
 func (r *Remote) speak(line string, br *bufio.Reader, in io.WriteCloser) *jrpc2.Client {
 	if r.version = strings.TrimPrefix(line, greeting); r.version != Version() {
-		// Within one protocol number fields are only added, so a different build gives only a warning.
+		// Within one protocol number fields are only added, so a different build gives only a
+		// warning.
 		r.stderr.Write([]byte("node runs version " + r.version + "\n"))
 	}
 	r.client = jrpc2.NewClient(channel.Line(&lines{r: br, max: cmp.Or(r.maxLine, maxMessage)}, in), &jrpc2.ClientOptions{

@@ -49,8 +49,8 @@ func Serve(ctx context.Context, n Node, in io.Reader, out io.WriteCloser) error 
 	if err := Greet(out); err != nil {
 		return err
 	}
-	// A read of a terminal or an inherited pipe cannot be interrupted: the server ends and leaves the
-	// read blocked.
+	// A read of a terminal or an inherited pipe cannot be interrupted: the server ends and leaves
+	// the read blocked.
 	pr, pw := io.Pipe()
 	go func() {
 		_, err := io.Copy(pw, in)

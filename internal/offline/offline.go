@@ -26,8 +26,8 @@ import (
 
 // Deployment is what was rebuilt from archives. It is safe for concurrent use.
 type Deployment struct {
-	// SB and NB are the remotes of the first zone's databases; NB is empty if no archive has it, and
-	// NBLack says why.
+	// SB and NB are the remotes of the first zone's databases; NB is empty if no archive has it,
+	// and NBLack says why.
 	SB, NB, NBLack string
 	Room           *rebuild.Room
 

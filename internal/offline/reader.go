@@ -71,8 +71,8 @@ func Wants(name string) bool {
 }
 
 // Read returns the hosts that a path holds, and its files, which the caller closes. folder makes an
-// empty private folder for what is unpacked, which must stay until then. A path that no reader knows
-// is a ShapeError.
+// empty private folder for what is unpacked, which must stay until then. A path that no reader
+// knows is a ShapeError.
 func Read(ctx context.Context, path string, folder func() (string, error)) ([]*rebuild.Host, *archive.Tree, error) {
 	tree, err := archive.Open(ctx, path, folder, Wants, archive.DefaultLimits)
 	if err != nil {

@@ -2,8 +2,8 @@ package offline
 
 import "slices"
 
-// Unusable says of each zone whose Southbound database cannot be used, why: names that are not found
-// may be in it.
+// Unusable says of each zone whose Southbound database cannot be used, why: names that are not
+// found may be in it.
 func (d *Deployment) Unusable() []string { return d.unusable }
 
 // SouthboundOf returns the remote of the Southbound database that a chassis belongs to.

@@ -26,10 +26,10 @@ func ofDatapaths(flows ovsdb.Query, datapaths []ovsdb.UUID) []ovsdb.Query {
 }
 
 // FlowsOf is FlowOutlines with whole rows, except for the last outlined datapaths of the list: the
-// logical flows of each datapath are passed to yield, and the rows of others to also, in this order.
-// It stops with ErrTooLong before it has read more than max bytes of whole rows: what was passed
-// until then is right, and the last of them is perhaps not the last of its query. The rest of the
-// answer is not read, for which the connection is closed.
+// logical flows of each datapath are passed to yield, and the rows of others to also, in this
+// order. It stops with ErrTooLong before it has read more than max bytes of whole rows: what was
+// passed until then is right, and the last of them is perhaps not the last of its query. The rest
+// of the answer is not read, for which the connection is closed.
 func (s *SB) FlowsOf(ctx context.Context, datapaths []ovsdb.UUID, outlined, max int, yield func(datapath int, f LogicalFlow),
 	others []ovsdb.Query, also func(query int, r *ovsdb.Row)) error {
 	whole, own := len(datapaths)-outlined, len(datapaths)

@@ -91,8 +91,8 @@ type PortGroupOn struct {
 // WantGroupsWith is for GroupsWith.
 func (s *SB) WantGroupsWith(ctx context.Context, port string) { s.Want(ctx, groupsWithPort(port)) }
 
-// GroupsWith returns the port groups with a port, each with its ports on that port's datapath, where
-// WantGroupsWith was answered; else none, and nothing is asked. The answer is used once.
+// GroupsWith returns the port groups with a port, each with its ports on that port's datapath,
+// where WantGroupsWith was answered; else none, and nothing is asked. The answer is used once.
 func (s *SB) GroupsWith(ctx context.Context, port string) []PortGroupOn {
 	if !s.IsAhead(ctx, groupsWithPort(port)) {
 		return nil

@@ -46,17 +46,7 @@ func TestWant(t *testing.T) {
 	a, b, c, none := From("A", "name"), From("B", "name"), From("C", "name"), From("None", "name")
 	ask := func(ctx context.Context, want string, queries ...Query) {
 		t.Helper()
-		rows, err := db.Select(ctx, queries...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := ""
-		for _, r := range rows {
-			got += "[" + named(r) + "]"
-		}
-		if got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
+		wantRows(ctx, t, db, want, queries...)
 	}
 	db.Want(t.Context(), b) // not a context in which answers are read ahead
 	ask(t.Context(), "[A]", a)

@@ -9,12 +9,7 @@ import (
 // TestKeep: a query is asked once, other queries of the request still are, and Forget ends it.
 func TestKeep(t *testing.T) {
 	g := vswitch(t)
-	ctl := func(args ...string) {
-		t.Helper()
-		if _, err := g.Run(t.Context(), "", "ovs-vsctl", append([]string{"--db=" + g.Sock("ovs"), "--no-wait"}, args...)...); err != nil {
-			t.Fatal(err)
-		}
-	}
+	ctl := vsctl(t, g)
 	ctl("add-br", "b0")
 	db, err := Dial(t.Context(), Options{Remotes: g.Sock("ovs"), Database: "Open_vSwitch"})
 	if err != nil {
@@ -25,17 +20,7 @@ func TestKeep(t *testing.T) {
 	all, absent := From("Bridge", "name"), From("No_Such_Table", "name")
 	ask := func(want string, queries ...Query) {
 		t.Helper()
-		rows, err := db.Select(t.Context(), queries...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := ""
-		for _, r := range rows {
-			got += "[" + named(r) + "]"
-		}
-		if got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
+		wantRows(t.Context(), t, db, want, queries...)
 	}
 	ask("[b0]", all)
 	ctl("add-br", "b1")

@@ -8,8 +8,8 @@ import (
 
 // link carries the requests of a DB: a connection to a server, or a Source.
 type link interface {
-	// transact runs queries in one transaction and returns the rows of each; with a sink, the rows go
-	// there instead.
+	// transact runs queries in one transaction and returns the rows of each; with a sink, the rows
+	// go there instead.
 	transact(ctx context.Context, database string, queries []Query, take sink) ([][]*Row, error)
 	// alive reports whether the link can carry a request.
 	alive() bool

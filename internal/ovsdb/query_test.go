@@ -1,10 +1,13 @@
 package ovsdb
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb/ovsdbtest"
 )
 
 // bridges dials a server with bridges b0 to b5.
@@ -69,6 +72,32 @@ func TestConditions(t *testing.T) {
 	for _, prefix := range []string{b1.String(), b1.String()[:8], strings.ToUpper(b1.String()[:20])} {
 		if rows, err := db.RowsByUUIDPrefix(t.Context(), "Bridge", prefix, "name"); err != nil || named(rows) != "b1" {
 			t.Errorf("%s: %s, %v", prefix, named(rows), err)
+		}
+	}
+}
+
+// wantRows compares the names of the rows that queries select with want, each answer in brackets.
+func wantRows(ctx context.Context, t *testing.T, db *DB, want string, queries ...Query) {
+	t.Helper()
+	rows, err := db.Select(ctx, queries...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, r := range rows {
+		got += "[" + named(r) + "]"
+	}
+	if got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// vsctl returns a function that runs ovs-vsctl on the group's database.
+func vsctl(t *testing.T, g *ovsdbtest.Group) func(args ...string) {
+	return func(args ...string) {
+		t.Helper()
+		if _, err := g.Run(t.Context(), "", "ovs-vsctl", append([]string{"--db=" + g.Sock("ovs"), "--no-wait"}, args...)...); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -9,8 +9,9 @@ import (
 	libovsdb "github.com/ovn-kubernetes/libovsdb/ovsdb"
 )
 
-// How often the rows of one value are asked for before all rows of a view are read: for each question
-// the server goes through the table, and a view of a whole table is many rows to send and to read.
+// How often the rows of one value are asked for before all rows of a view are read: for each
+// question the server goes through the table, and a view of a whole table is many rows to send and
+// to read.
 const (
 	viewAfter  = 8
 	tableAfter = 128
@@ -27,9 +28,9 @@ type view struct {
 	rows  map[string]map[string][]*Row // by column, and by the value as key writes it; nil: not read
 }
 
-// KeepBy makes a DB that keeps answers (Keep) read all rows of a query at once, after it was asked several
-// times for the rows of one value: by the query with one more condition, Equal of one of the
-// columns, or by that condition alone where the schema makes the column's values unique. The
+// KeepBy makes a DB that keeps answers (Keep) read all rows of a query at once, after it was asked
+// several times for the rows of one value: by the query with one more condition, Equal of one of
+// the columns, or by that condition alone where the schema makes the column's values unique. The
 // columns must be strings or references. What is read is kept until Forget, and its size is not
 // counted.
 func (db *DB) KeepBy(q Query, columns ...string) {

@@ -9,12 +9,7 @@ import (
 // question asks for.
 func TestKeepBy(t *testing.T) {
 	g := vswitch(t)
-	ctl := func(args ...string) {
-		t.Helper()
-		if _, err := g.Run(t.Context(), "", "ovs-vsctl", append([]string{"--db=" + g.Sock("ovs"), "--no-wait"}, args...)...); err != nil {
-			t.Fatal(err)
-		}
-	}
+	ctl := vsctl(t, g)
 	for i, typ := range []string{"x", "x", "y", "y"} {
 		ctl("add-br", fmt.Sprintf("b%d", i), "--", "set", "bridge", fmt.Sprintf("b%d", i), "datapath_type="+typ)
 	}
@@ -27,19 +22,10 @@ func TestKeepBy(t *testing.T) {
 	defer db.Close()
 	ask := func(want string, queries ...Query) {
 		t.Helper()
-		rows, err := db.Select(t.Context(), queries...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := ""
-		for _, r := range rows {
-			got += "[" + named(r) + "]"
-		}
-		if got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
+		wantRows(t.Context(), t, db, want, queries...)
 	}
-	// begin makes the DB keep a view, which is read behind enough questions for rows that are not there.
+	// begin makes the DB keep a view, which is read behind enough questions for rows that are not
+	// there.
 	begin := func(q Query, column string, ask func(value string) Query) {
 		t.Helper()
 		db.Keep(1 << 20)
@@ -61,8 +47,8 @@ func TestKeepBy(t *testing.T) {
 	db.Forget()
 	ask("[b0 b1 b4]", typed("x"))
 
-	// Part of it, by a column whose values are unique: a row that is there is the only one, one that
-	// is not may be in the other part.
+	// Part of it, by a column whose values are unique: a row that is there is the only one, one
+	// that is not may be in the other part.
 	begin(ofX, "name", named)
 	ctl("del-br", "b0")
 	ask("[b0][b2][]", named("b0"), named("b2"), named("none"))

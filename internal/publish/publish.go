@@ -133,7 +133,10 @@ func (w *writing) prepare(ctx context.Context, of func(context.Context, string) 
 
 // ports returns the logical ports at which the packet entered and was delivered.
 func (w *writing) ports() []string {
-	out := []string{w.Start.Port}
+	var out []string
+	if w.Start.Port != "" { // else it comes from outside
+		out = append(out, w.Start.Port)
+	}
 	for _, o := range w.Outcomes {
 		for _, b := range o.Branches {
 			if b.Verdict == engine.Delivered && !slices.Contains(out, b.Port) {

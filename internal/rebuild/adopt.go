@@ -15,8 +15,8 @@ import (
 // Adopted is a switch of a room that a daemon has programmed, as a host's own one would be.
 type Adopted struct {
 	Switch *Switch
-	// Bridge is the bridge whose flows are as on the host, but for learned ones. Those of the others
-	// are not known.
+	// Bridge is the bridge whose flows are as on the host, but for learned ones. Those of the
+	// others are not known.
 	Bridge string
 	// Unsure are interfaces by name of which it is not known whether the host has them, and why: a
 	// flow that outputs to one is unknown.

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/pinctrl"
@@ -118,12 +120,12 @@ func flow(line string) (string, bool) {
 	return strings.TrimRight(out, ", ") + " actions=" + readable(actions), true
 }
 
-// narrow are the fields that have fewer bits than their bytes and no mask, by name, with the mask of
-// all their bits.
+// narrow are the fields that have fewer bits than their bytes and no mask, by name, with the mask
+// of all their bits.
 var narrow = map[string]string{"ip_dscp": "0x3f", "nw_tos": "0xfc", "nw_ecn": "0x3", "vlan_pcp": "0x7", "mpls_label": "0xfffff", "mpls_tc": "0x7", "mpls_bos": "0x1"}
 
 // masked is a set_field action of such a field.
-var masked = regexp.MustCompile(`set_field:([^,/()]+)/(0x[0-9a-f]+)->(ip_dscp|nw_tos|nw_ecn|vlan_pcp|mpls_label|mpls_tc|mpls_bos)\b`)
+var masked = regexp.MustCompile(`set_field:([^,/()]+)/(0x[0-9a-f]+)->(` + strings.Join(slices.Sorted(maps.Keys(narrow)), "|") + `)\b`)
 
 // readable returns actions without the masks that ovs-ofctl prints and refuses to read
 // (lib/ofp-actions.c: format_SET_FIELD; lib/meta-flow.c: mf_is_mask_valid).

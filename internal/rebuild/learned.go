@@ -14,8 +14,8 @@ import (
 // learnedLack is why it is not known what a table has learned.
 const learnedLack = "not collected: which flows %s has learned in table %s"
 
-// unlearnedTables adds, for each flow that a learn() action of a bridge may have put into a table, a
-// flow in its place that ends a packet as unknown.
+// unlearnedTables adds, for each flow that a learn() action of a bridge may have put into a table,
+// a flow in its place that ends a packet as unknown.
 func (b *builder) unlearnedTables(ctx context.Context, br *bridge) error {
 	dump, err := b.sw.Ofctl(ctx, openFlow, "--no-stats", "dump-flows", br.name)
 	if err != nil {
@@ -61,7 +61,8 @@ func learnable(dump, bridge string) string {
 	return out.String()
 }
 
-// splitItems splits a list at its commas, up to the parenthesis that ends it. after is what follows.
+// splitItems splits a list at its commas, up to the parenthesis that ends it. after is what
+// follows.
 func splitItems(s string) (items []string, after string) {
 	depth, begin := 0, 0
 	for i := range len(s) {
@@ -100,8 +101,8 @@ var copied = map[string]struct{ dumped, given string }{
 var constants = map[string]bool{"eth_type": true, "nw_proto": true, "ip_src": true, "ip_dst": true, "ipv6_src": true, "ipv6_dst": true,
 	"tcp_src": true, "tcp_dst": true, "udp_src": true, "udp_dst": true, "sctp_src": true, "sctp_dst": true}
 
-// lesson returns the table and the match of the flow that a learn() action makes, as far as they are
-// known. match is that of the flow with the action.
+// lesson returns the table and the match of the flow that a learn() action makes, as far as they
+// are known. match is that of the flow with the action.
 func lesson(items []string, match string) (table, flow string) {
 	table, priority := learnTable, learnPriority
 	var fields []string

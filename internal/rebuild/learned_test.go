@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What a table may have learned is unknown, and nothing more: constants count, and what the learning
-// flow itself says of a copied field.
+// What a table may have learned is unknown, and nothing more: constants count, and what the
+// learning flow itself says of a copied field.
 func TestLearnable(t *testing.T) {
 	const dump = `NXST_FLOW reply (xid=0x8):
  table=8, priority=50,metadata=0x1 actions=load:0x1->NXM_NX_REG0[],resubmit(,9)

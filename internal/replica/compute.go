@@ -277,8 +277,8 @@ func (c *computing) state(ctx context.Context) (string, error) {
 // complaints are what ovn-controller says of a logical flow that it does not know.
 var complaints = []string{"error parsing actions", "error parsing match", "unsupported tunnel", "Could not parse"}
 
-// template is a template's variable for which the chassis has no value (Chassis_Template_Var): its own
-// ovn-controller leaves out the same flows.
+// template is a template's variable for which the chassis has no value (Chassis_Template_Var): its
+// own ovn-controller leaves out the same flows.
 var template = regexp.MustCompile(`[ ={(,"]\^[A-Za-z_]`)
 
 // understood returns an error if ovn-controller has left out logical flows.

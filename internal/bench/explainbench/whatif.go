@@ -133,8 +133,8 @@ func (d *deployment) again(ctx context.Context) (t spent, err error) {
 		return t, err
 	}
 	// Only then ovn-controller: that of OVN 23.03.1 ends by a segmentation fault, sometimes, where
-	// ovn-northd fills the Southbound database while it starts, and nothing waits for the chassis any
-	// more.
+	// ovn-northd fills the Southbound database while it starts, and nothing waits for the chassis
+	// any more.
 	if _, err := e.NBCtl(ctx, "sync"); err != nil {
 		return t, err
 	}

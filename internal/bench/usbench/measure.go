@@ -23,9 +23,9 @@ const (
 // dumpOptions are the options with which a trace dumps a zone (ctdpif.Table).
 var dumpOptions = []string{"-m", "-s"}
 
-// measure alternates trace and dumps, so that load on the machine affects both. have is the number of
-// connections, which must still be there after each round: a round on a smaller table would be the
-// best one.
+// measure alternates trace and dumps, so that load on the machine affects both. have is the number
+// of connections, which must still be there after each round: a round on a smaller table would be
+// the best one.
 func (n *node) measure(ctx context.Context, rounds, have int) (result, error) {
 	const never = time.Duration(math.MaxInt64)
 	best := result{trace: never, plain: never, same: never, traceStop: never, dumpStop: never, memory: math.MaxFloat64}

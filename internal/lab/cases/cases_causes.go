@@ -35,7 +35,8 @@ func causes(b builder) []probe.Case {
 		}}, []string{`acl-add sw1 from-lport 1010 'inport == "sw1-p1" && udp.dst == 7' allow-stateless`, `acl-add sw1 to-lport 1010 'udp.dst == 7' allow-related`,
 			`acl-add sw1 to-lport 1000 'outport == "sw1-p1" && ip4' drop`}, []string{"acl-del sw1"}), 1,
 			probe.Explanation{Because: []string{"no entry can be here: ACL", "allow-stateless", "lets the other direction pass untracked"}}),
-		// OVN answers an ARP request for a known address itself; no other port receives the request.
+		// OVN answers an ARP request for a known address itself; no other port receives the
+		// request.
 		explained(one("arp-answered", feature, b.arp("sw1-p1", "20.0.0.4"), ""), 0,
 			probe.Explanation{Because: []string{"OVN answers it itself", "no other port sees it", "ls_in_arp_rsp"}}),
 		explained(one("arp-gratuitous-answered", feature, with(b.arp("sw1-p1", "20.0.0.4"), func(p *probe.Packet) { p.Src = "20.0.0.4" }), ""), 0,

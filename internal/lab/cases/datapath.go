@@ -31,8 +31,8 @@ func inSequence(change int) func(*probe.Case) {
 
 // userspaceDiffers lists by case how Open vSwitch's userspace datapath differs.
 var userspaceDiffers = map[string]func(*probe.Case){
-	// Fragments are not joined: each is matched against the flows by itself and has no ports, so rules
-	// and load balancers of a port do not match.
+	// Fragments are not joined: each is matched against the flows by itself and has no ports, so
+	// rules and load balancers of a port do not match.
 	"fragment-acl":           wants(0, "nowhere"),
 	"fragment-acl-both-ends": wants(0, "nowhere"),
 	// And its first fragment is smaller than ct() accepts (ipf_get_min_frag_size).
@@ -43,8 +43,8 @@ var userspaceDiffers = map[string]func(*probe.Case){
 		wants(0, "nowhere")(c)
 		c.Until = "7.18"
 	},
-	// A second SYN belongs to an established connection, and OVN's affinity stage, which dropped the
-	// first, does not forward it.
+	// A second SYN belongs to an established connection, and OVN's affinity stage, which dropped
+	// the first, does not forward it.
 	"lb-affinity": func(c *probe.Case) {
 		c.Steps[1].Want = "nowhere"
 		c.Steps = append(c.Steps[:2:2], c.Steps[3])
@@ -52,8 +52,8 @@ var userspaceDiffers = map[string]func(*probe.Case){
 	// A single entry cannot be looked up, so the report does not say where else the connection is
 	// known.
 	"answer-known-elsewhere": func(c *probe.Case) { c.Steps[2].Explanation = probe.Explanation{} },
-	// The routes of native tunnels are looked up with the packet's mark (ovs_router_lookup), and there
-	// is no route for this mark.
+	// The routes of native tunnels are looked up with the packet's mark (ovs_router_lookup), and
+	// there is no route for this mark.
 	"policy-mark": wants(0, "nowhere"),
 	// The neighbour of a native tunnel must be known.
 	"vtep": func(c *probe.Case) {
@@ -69,7 +69,8 @@ var userspaceDiffers = map[string]func(*probe.Case){
 	"acl-changed-under-connection": inSequence(3),
 	"acl-reject-established": func(c *probe.Case) {
 		inSequence(3)(c)
-		// The reset that OVN 23.03 sends has sequence number 0: the client's chassis drops it as invalid.
+		// The reset that OVN 23.03 sends has sequence number 0: the client's chassis drops it as
+		// invalid.
 		c.Needs = "7.11"
 	},
 	"acl-persist-established": inSequence(3),

@@ -237,7 +237,8 @@ func (g *gamble) packet() *probe.Packet {
 	}
 	g.spoil(&p)
 	if (p.Proto == "udp" || p.Proto == "icmp" || p.Proto == "icmp6") && g.chance(8) {
-		// No smaller fragment than the userspace datapath takes (ipf_get_min_frag_size, 1280 for IPv6).
+		// No smaller fragment than the userspace datapath takes (ipf_get_min_frag_size, 1280 for
+		// IPv6).
 		p.Size, p.Cut, p.DF = 2600, pick(g, [][]int{{1400}, {1240, 2480}}), false
 		if len(p.Cut) == 1 && g.chance(30) {
 			p.Pieces = []int{1, 0}

@@ -135,7 +135,8 @@ func (c *cutting) run(ctx context.Context, a cutArchive) (*cuts.Count, error) {
 	return run.Do(ctx)
 }
 
-// determined returns the questions that archives which are whole determine, with their live answers.
+// determined returns the questions that archives which are whole determine, with their live
+// answers.
 func determined(ctx context.Context, questions []ovncttrace.Question, live []cuts.Answer, folders []string) ([]ovncttrace.Question, []cuts.Answer, error) {
 	whole, err := answers(ctx, questions, ovncttrace.Options{Bundles: folders})
 	if err != nil {

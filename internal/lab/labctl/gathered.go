@@ -16,8 +16,8 @@ type gatherer struct {
 	n      int
 }
 
-// collect returns the path for --bundle. The databases of the zone are the first ones by name. Every
-// second one has clustered files.
+// collect returns the path for --bundle. The databases of the zone are the first ones by name.
+// Every second one has clustered files.
 func (g *gatherer) collect(ctx context.Context, zone string) ([]string, error) {
 	var env []string
 	if g.n++; g.n%2 == 0 {

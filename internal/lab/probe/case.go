@@ -15,7 +15,8 @@ type Case struct {
 	Feature string // the row of docs/coverage.md
 	Needs   string // a feature of newer releases (lab.Schema.Has): without it the case is not run
 	Until   string // likewise: with it the packets end elsewhere, and the case is not run
-	// The only datapath on which the lab can set it up (lab.Userspace): on others the case is not run.
+	// The only datapath on which the lab can set it up (lab.Userspace): on others the case is not
+	// run.
 	Only    string
 	Cannot  string   // why the lab's datapath cannot do it by design: the case is not run
 	Setup   []string // ovn-nbctl commands before (others: see lab.Do), each undone by Cleanup
@@ -52,8 +53,8 @@ type Step struct {
 	// whole datagram must come true.
 	Rest bool
 
-	// For a packet that the tool must refuse or call unknown: the expected exit status, and a text in
-	// the error message or, if there is a report, Explanation. The packet is not sent.
+	// For a packet that the tool must refuse or call unknown: the expected exit status, and a text
+	// in the error message or, if there is a report, Explanation. The packet is not sent.
 	Status int
 	Says   string
 }

@@ -13,8 +13,8 @@ type Archive struct {
 	Kind string // for messages
 	// Collect returns the paths for --bundle, those of a zone's databases first.
 	Collect func(ctx context.Context, zone string) ([]string, error)
-	// Partial is set where it has neither entries nor the flows of other bridges than the integration
-	// bridge: what is determined from it must be as live, the rest is not collected.
+	// Partial is set where it has neither entries nor the flows of other bridges than the
+	// integration bridge: what is determined from it must be as live, the rest is not collected.
 	Partial bool
 }
 
