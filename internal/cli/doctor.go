@@ -123,7 +123,7 @@ func (c *common) examine(ctx context.Context, names []string) ([]report.Finding,
 	}
 	each := make([]findings, len(all))
 	own := make([]bool, len(all)) // answered, and of this zone
-	inflight.Each(len(all), inflight.Nodes, func(i int) {
+	inflight.Each(len(all), inflight.Nodes, func(i int, rest func()) {
 		ch := all[i]
 		if ch.IsRemote() && !run.Reachable(ch) || ch.IsVTEP() {
 			each[i].say(report.SeverityInfo, report.CodeChassisElsewhere, "belongs to another zone, or is a VTEP gateway: not asked", "", map[string]string{"chassis": ch.Name})
@@ -132,7 +132,7 @@ func (c *common) examine(ctx context.Context, names []string) ([]report.Finding,
 		// A chassis that does not answer must leave time to print the others.
 		part, cancel := context.WithTimeout(ctx, c.timeout/2)
 		defer cancel()
-		answered := each[i].chassis(part, opt, run.Nodes, ch)
+		answered := each[i].chassis(part, opt, run.Nodes, ch, rest)
 		own[i] = answered && !ch.IsRemote()
 		run.Nodes.Idle(ctx, ch.Name)
 	})
@@ -188,8 +188,8 @@ func (f *findings) zone(ctx context.Context, opt deployment.Options, n node.Node
 }
 
 // chassis tries one node: it reaches it, asks it, and opens its conntrack. It reports whether all
-// of this has worked.
-func (f *findings) chassis(ctx context.Context, opt deployment.Options, ns *deployment.Nodes, ch *ovn.Chassis) bool {
+// of this has worked. rest is called before it waits between two readings.
+func (f *findings) chassis(ctx context.Context, opt deployment.Options, ns *deployment.Nodes, ch *ovn.Chassis, rest func()) bool {
 	where := map[string]string{"chassis": ch.Name}
 	n, err := ns.Node(ctx, ch)
 	if err != nil {
@@ -209,7 +209,7 @@ func (f *findings) chassis(ctx context.Context, opt deployment.Options, ns *depl
 		return false
 	}
 	text := described(info)
-	checkup, err := examineNode(ctx, n, healthInterval)
+	checkup, err := examineNode(ctx, n, healthInterval, rest)
 	switch {
 	case err != nil:
 		f.say(report.SeverityWarning, report.CodeCountersUnreadable, err.Error(), failure.HintOf(err), where)

@@ -20,9 +20,9 @@ type checkup struct {
 	skew          time.Duration // positive: the chassis is ahead; 0 when within the duration of the request
 }
 
-// examineNode reads a node's counters twice; nil for a node of an older version, which does not
-// know the request.
-func examineNode(ctx context.Context, n node.Node, interval time.Duration) (*checkup, error) {
+// examineNode reads a node's counters twice, and calls rest before it waits in between; nil for a
+// node of an older version, which does not know the request.
+func examineNode(ctx context.Context, n node.Node, interval time.Duration, rest func()) (*checkup, error) {
 	e, ok := n.(node.Examiner)
 	if !ok {
 		return nil, nil
@@ -36,6 +36,7 @@ func examineNode(ctx context.Context, n node.Node, interval time.Duration) (*che
 		return nil, err
 	}
 	c.skew = skew(asked, time.Now(), c.before.Time)
+	rest()
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()

@@ -57,7 +57,7 @@ func TestHealthFindings(t *testing.T) {
 		{"nothing read", H{}, H{Unknown: []string{"conntrack statistics: no"}}, 0, []string{"info counters-unreadable: conntrack statistics: no"}},
 	} {
 		c.before.Time, c.after.Time = time.Now().Add(c.ahead), time.Now().Add(c.ahead)
-		k, err := examineNode(t.Context(), &counted{answers: []*node.Health{&c.before, &c.after}}, 0)
+		k, err := examineNode(t.Context(), &counted{answers: []*node.Health{&c.before, &c.after}}, 0, func() {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,12 +81,12 @@ func TestHealthFindings(t *testing.T) {
 
 func TestExamineOldNode(t *testing.T) {
 	for name, n := range map[string]node.Node{"without the method": struct{ node.Node }{}, "refusing it": &counted{err: errors.ErrUnsupported}} {
-		if c, err := examineNode(t.Context(), n, 0); c != nil || err != nil {
+		if c, err := examineNode(t.Context(), n, 0, func() {}); c != nil || err != nil {
 			t.Errorf("%s: %v, %v; want nothing and no error", name, c, err)
 		}
 	}
 	for name, n := range map[string]*counted{"at once": {err: context.Canceled}, "at the second reading": {answers: []*node.Health{{}}, err: context.Canceled}} {
-		if c, err := examineNode(t.Context(), n, 0); c != nil || !errors.Is(err, context.Canceled) {
+		if c, err := examineNode(t.Context(), n, 0, func() {}); c != nil || !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: an error of the node is lost: %v, %v", name, c, err)
 		}
 	}

@@ -212,7 +212,7 @@ func databases(all []*Chassis) []*ovn.SB {
 
 // each runs f for every chassis, several at once.
 func each(all []*Chassis, f func(i int, c *Chassis)) {
-	inflight.Each(len(all), inflight.Nodes, func(i int) { f(i, all[i]) })
+	inflight.Each(len(all), inflight.Nodes, func(i int, _ func()) { f(i, all[i]) })
 }
 
 // reach connects to a chassis.

@@ -21,8 +21,9 @@ type Bounds struct {
 // Open of them are few enough for the memory of this machine.
 var Nodes = Bounds{Working: 64, Open: 512, Patience: time.Second}
 
-// Each calls f for 0 to n-1, several at once, and returns when all have returned.
-func Each(n int, b Bounds, f func(i int)) {
+// Each calls f for 0 to n-1, several at once, and returns when all have returned. f calls rest
+// before it waits for something that costs nothing: from then on it does not count as working.
+func Each(n int, b Bounds, f func(i int, rest func())) {
 	working, open := make(chan struct{}, b.Working), make(chan struct{}, max(b.Open, b.Working))
 	var wg sync.WaitGroup
 	for i := range n {
@@ -37,7 +38,7 @@ func Each(n int, b Bounds, f func(i int)) {
 				release()
 				<-open
 			}()
-			f(i)
+			f(i, release)
 		})
 	}
 	wg.Wait()
