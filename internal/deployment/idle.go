@@ -40,7 +40,8 @@ func (n *Nodes) Idle(ctx context.Context, chassis string) {
 	}
 }
 
-// makeRoom closes a connection that is not in use if there are too many for another chassis'.
+// makeRoom closes a connection that is not in use if there are too many for that of a chassis,
+// which is about to be opened.
 func (n *Nodes) makeRoom(chassis string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -51,11 +52,8 @@ func (n *Nodes) makeRoom(chassis string) {
 	var some []*node.Remote // in no order: each is as good
 	for name, nd := range n.open {
 		r, ok := nd.(*node.Remote)
-		if !ok || !r.Connected() {
+		if name == chassis || !ok || !r.Connected() {
 			continue
-		}
-		if name == chassis {
-			return
 		}
 		connected++
 		if len(some) < 8 {

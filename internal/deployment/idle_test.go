@@ -70,16 +70,20 @@ func TestMakeRoom(t *testing.T) {
 		return k
 	}
 	chassis := []string{"hv1", "hv2", "hv3", "hv4", "hv5", "hv6"}
+	var nodes []node.Node
+	for _, name := range chassis {
+		nd, err := n.Node(t.Context(), &ovn.Chassis{Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes = append(nodes, nd)
+	}
 	for round := range 2 {
-		for _, name := range chassis {
-			nd, err := n.Node(t.Context(), &ovn.Chassis{Name: name})
-			if err != nil {
-				t.Fatal(err)
-			}
-			n.closes.Wait()
+		for _, nd := range nodes {
 			if err := nd.Check(t.Context()); err != nil {
 				t.Errorf("round %d: %v", round, err)
 			}
+			n.closes.Wait()
 			if k := connected(); k > n.most {
 				t.Errorf("round %d: %d nodes are connected", round, k)
 			}

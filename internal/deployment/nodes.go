@@ -78,7 +78,6 @@ func (n *Nodes) Given(c *ovn.Chassis) bool {
 // Node reaches a chassis: in its own way, else by the command for all chassis, else as this machine
 // where it is this one. The same chassis gives the same node until Close.
 func (n *Nodes) Node(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
-	n.makeRoom(c.Name)
 	if nd := n.opened(c.Name); nd != nil {
 		return nd, nil
 	}
@@ -90,6 +89,9 @@ func (n *Nodes) Node(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
 	defer n.mu.Unlock()
 	if first := n.open[c.Name]; first != nil { // reached meanwhile; no node is started before it is asked
 		return first, nil
+	}
+	if r, ok := nd.(*node.Remote); ok {
+		r.Opening = func() { n.makeRoom(c.Name) }
 	}
 	n.open[c.Name] = nd
 	return nd, nil

@@ -34,6 +34,9 @@ type Remote struct {
 	// TLS is a connection to "node serve", instead of the command.
 	TLS *Dial
 
+	// Opening is called before each connection is opened; nil: nothing.
+	Opening func()
+
 	// Patience bounds the time from the first question to the greeting; 0: the question's own
 	// bound.
 	Patience time.Duration
@@ -101,6 +104,9 @@ func (r *Remote) connect(ctx context.Context) (*jrpc2.Client, error) {
 	}
 	if r.client != nil {
 		return r.client, nil
+	}
+	if r.Opening != nil {
+		r.Opening()
 	}
 	if r.Patience > 0 {
 		var cancel context.CancelFunc
