@@ -11,8 +11,19 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/report"
 )
 
-// maxWorkers bounds the questions in progress over all chassis.
-const maxWorkers = 512
+// The questions in progress over all chassis. Each holds the descriptions of some two chassis, which
+// have a port for every other chassis, about a kilobyte each: so there are fewer in a larger
+// deployment.
+const (
+	maxWorkers = 512
+	minWorkers = 16
+	heldPorts  = 200_000
+)
+
+// workers returns how many questions may be in progress in a deployment of so many chassis.
+func workers(chassis int) int {
+	return min(maxWorkers, max(minWorkers, heldPorts/2/max(1, chassis)))
+}
 
 // Asker asks the questions of a list.
 type Asker struct {
@@ -48,9 +59,9 @@ func (a *Asker) Ask(ctx context.Context, list *Checked, take func(*report.Matrix
 		}
 	})
 	answers := make(chan *report.MatrixAnswer)
-	var workers sync.WaitGroup
-	for range min(maxWorkers, a.InFlight*list.lanes(), max(1, list.Count)) {
-		workers.Go(func() {
+	var asking sync.WaitGroup
+	for range min(workers(list.chassis), a.InFlight*list.lanes(), max(1, list.Count)) {
+		asking.Go(func() {
 			for {
 				q, done, ok := ls.take(a.InFlight)
 				if !ok {
@@ -70,7 +81,7 @@ func (a *Asker) Ask(ctx context.Context, list *Checked, take func(*report.Matrix
 		})
 	}
 	go func() {
-		workers.Wait()
+		asking.Wait()
 		close(answers)
 	}()
 	for ans := range answers {

@@ -283,3 +283,11 @@ func TestOutcome(t *testing.T) {
 		}
 	}
 }
+
+func TestWorkers(t *testing.T) {
+	for chassis, want := range map[int]int{0: 512, 4: 512, 195: 512, 1000: 100, 5000: 20, 100000: 16} {
+		if got := workers(chassis); got != want {
+			t.Errorf("%d chassis: %d, want %d", chassis, got, want)
+		}
+	}
+}

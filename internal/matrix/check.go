@@ -13,6 +13,8 @@ type Checked struct {
 	List
 	Count int // of questions
 
+	chassis int // of the deployment
+
 	// The chassis on which a name's packets enter, by name and network. A port without a chassis, or
 	// on several, has none.
 	enters map[named]ovsdb.UUID
@@ -59,7 +61,9 @@ func Check(ctx context.Context, r *deployment.Run, name string, list List, asNew
 		}
 		c.Count++
 	}
-	return c, nil
+	var err error
+	c.chassis, err = r.SB.CountChassis(ctx)
+	return c, err
 }
 
 // one checks a question whose names were not both looked up before.

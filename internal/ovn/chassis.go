@@ -82,6 +82,15 @@ func (s *SB) AllChassis(ctx context.Context) ([]*Chassis, error) {
 	return out, nil
 }
 
+// CountChassis returns the number of chassis.
+func (s *SB) CountChassis(ctx context.Context) (int, error) {
+	res, err := s.Select(ctx, ovsdb.From("Chassis"))
+	if err != nil {
+		return 0, err
+	}
+	return len(res[0]), nil
+}
+
 // ChassisByName returns a chassis by its name (system-id) or, failing that, its hostname.
 func (s *SB) ChassisByName(ctx context.Context, name string) (*Chassis, error) {
 	for _, col := range []string{"name", "hostname"} {
