@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -84,7 +85,7 @@ func TestInterruptLeavesNothing(t *testing.T) {
 		{"sigkill-boot", "lab: booting", syscall.SIGKILL},
 		{"sigterm-up", "networks and namespaces", syscall.SIGTERM},
 	} {
-		c.test(t, bin, cache, "CT_TRACE_LAB=guest")
+		c.test(t, bin, cache, "system", "CT_TRACE_LAB=guest")
 	}
 }
 
@@ -101,7 +102,7 @@ func TestInterruptInNamespaces(t *testing.T) {
 		{"sigkill-chassis", " chassis", syscall.SIGKILL},
 		{"sigint-case", "oracle: ", syscall.SIGINT},
 	} {
-		c.test(t, bin, cache, datapathVar+"="+lab.Userspace)
+		c.test(t, bin, cache, lab.Userspace)
 	}
 }
 
@@ -133,16 +134,17 @@ type interruption struct {
 	sig         syscall.Signal
 }
 
-func (c interruption) test(t *testing.T, bin, cache, env string) {
+// test interrupts a run of a lab with the datapath, whatever datapath the tests' own labs have.
+func (c interruption) test(t *testing.T, bin, cache, datapath string, env ...string) {
 	t.Run(c.name, func(t *testing.T) {
 		name := fmt.Sprintf("test-%d-%s", os.Getpid(), c.name)
 		dir := filepath.Join(cache, "lab", name)
-		if env == datapathVar+"="+lab.Userspace {
+		if datapath == lab.Userspace {
 			dir += "-" + lab.Userspace
 		}
 		t.Cleanup(func() { os.RemoveAll(dir) })
 		cmd := exec.Command(bin, "oracle", "-reality", "-case", "switch|router")
-		cmd.Env = append(os.Environ(), "CT_TRACE_LAB_NAME="+name, env, "CT_TRACE_CACHE="+cache)
+		cmd.Env = slices.Concat(os.Environ(), []string{"CT_TRACE_LAB_NAME=" + name, datapathVar + "=" + datapath, "CT_TRACE_CACHE=" + cache}, env)
 		out, in, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
