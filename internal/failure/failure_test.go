@@ -54,6 +54,8 @@ func TestKindAndHint(t *testing.T) {
 		{&node.Error{Node: "hv1", Op: "reach", Err: &nodens.Error{Op: "enter", Hint: "as root"}, Hint: "by hand"}, failure.Unreachable, "as root"},
 		{&node.Error{Node: "hv1", Op: "reach", Err: context.DeadlineExceeded, Hint: "by hand"}, failure.Unreachable, "by hand"},
 		{&usage.Error{Msg: "overlay: x", Err: call(syscall.ECONNREFUSED)}, failure.Input, "is Open vSwitch running"},
+		{&usage.Error{Msg: "overlay: x", Err: &fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}}, failure.Input, "as the user who runs this command"},
+		{&ovsdb.Error{Remote: "ssl:a:1", Database: ovn.Southbound, Op: "connect", Err: &node.Error{Node: "hv1", Op: "start", Err: errors.New("x"), Hint: "by hand"}}, failure.Unreachable, "by hand"},
 		{&ovn.AmbiguousError{What: "logical port", Name: "a", Candidates: []string{"a1", "a2"}}, failure.Input, "name one of them"},
 		{&node.RemoteError{Code: 1, Text: "x"}, failure.Unreachable, ""},
 		{&node.RemoteError{Code: 4, Text: "x"}, failure.Undetermined, ""},

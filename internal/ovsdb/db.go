@@ -62,7 +62,7 @@ func Dial(ctx context.Context, opt Options) (*DB, error) {
 	for _, r := range db.remotes {
 		if r.tls {
 			if db.tls, err = opt.tlsConfig(); err != nil {
-				return nil, &Error{Remote: r.text, Database: opt.Database, Op: "connect", Err: err}
+				return nil, &Error{Remote: r.text, Database: opt.Database, Op: "connect", Err: &tlsError{err}}
 			}
 			break
 		}

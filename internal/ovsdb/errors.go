@@ -29,7 +29,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Failure implements failure's interface: the database cannot be reached, and the hint says how to
 // name it.
 func (e *Error) Failure() (failure.Kind, string) {
-	if failure.Common(e.Err) != "" {
+	if failure.HintOf(e.Err) != "" { // the cause's own hint says more
 		return failure.Unreachable, ""
 	}
 	switch e.Database {

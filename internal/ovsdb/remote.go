@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 )
 
@@ -110,12 +111,16 @@ func (r remote) dial(ctx context.Context, conf *tls.Config) (net.Conn, error) {
 	return tc, nil
 }
 
-// unwrapOp returns the cause of a net.OpError, without its address: errors contain the remote
-// anyway.
+// unwrapOp returns the cause of a net.OpError, without its address and the name of connect(2):
+// errors contain the remote and that it was being connected to anyway.
 func unwrapOp(err error) error {
 	var op *net.OpError
-	if errors.As(err, &op) && op.Err != nil {
-		return op.Err
+	if !errors.As(err, &op) || op.Err == nil {
+		return err
 	}
-	return err
+	var call *os.SyscallError
+	if errors.As(op.Err, &call) && call.Syscall == "connect" {
+		return call.Err
+	}
+	return op.Err
 }

@@ -74,8 +74,8 @@ func TestRemotes(t *testing.T) {
 		{dead + "," + tcp, "Open_vSwitch", tcp, ""},
 		{dead, "Open_vSwitch", "", dead},
 		{dead + "," + g.Sock("ovs"), "OVN_Southbound", "", "no such database on this server (it serves Open_vSwitch, _Server)"},
-		{"tcp:127.0.0.1:1," + dead, "Open_vSwitch", "", "tcp:127.0.0.1:1: connect: connection refused"},
-		{"tcp:127.0.0.1:1", "Open_vSwitch", "", "Open_vSwitch at tcp:127.0.0.1:1: connect:"},
+		{"tcp:127.0.0.1:1," + dead, "Open_vSwitch", "", "connect: tcp:127.0.0.1:1: connection refused; unix:"},
+		{"tcp:127.0.0.1:1", "Open_vSwitch", "", "Open_vSwitch at tcp:127.0.0.1:1: connect: connection refused"},
 	} {
 		db, err := Dial(t.Context(), Options{Remotes: c.remotes, Database: c.database, Timeout: 2 * time.Second})
 		if c.bad != "" {

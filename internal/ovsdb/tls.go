@@ -6,7 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 )
+
+// tlsError is an error of the options' files for ssl: remotes.
+type tlsError struct{ error }
+
+// Failure implements failure's interface.
+func (e *tlsError) Failure() (failure.Kind, string) {
+	return failure.Unreachable, "-p FILE, -c FILE and -C FILE (or -C none) are the key and certificates for ssl: remotes"
+}
+
+// Unwrap returns the cause.
+func (e *tlsError) Unwrap() error { return e.error }
 
 // tlsConfig reads the options' files. Like stream-ssl of Open vSwitch, the configuration checks
 // that the CA signed the peer's certificate, but not the peer's host name: certificates of ovs-pki

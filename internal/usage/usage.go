@@ -3,7 +3,9 @@
 package usage
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
@@ -22,8 +24,15 @@ func (e *Error) Error() string { return e.Msg }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Failure classifies the error as wrong input.
-func (e *Error) Failure() (failure.Kind, string) { return failure.Input, e.Hint }
+// Failure classifies the error as wrong input. A file of the user's that may not be opened has a
+// hint of its own: the common one for a missing permission is about nodes.
+func (e *Error) Failure() (failure.Kind, string) {
+	var file *fs.PathError
+	if e.Hint == "" && errors.As(e.Err, &file) && errors.Is(file, fs.ErrPermission) {
+		return failure.Input, "it is opened as the user who runs this command"
+	}
+	return failure.Input, e.Hint
+}
 
 // Errorf returns an *Error with a hint.
 func Errorf(hint, format string, args ...any) error {
