@@ -77,6 +77,10 @@ func Create(name string, f Format, force bool) (*Archive, error) {
 		}
 	}
 	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".part-*") // mode 0600
+	var at *fs.PathError
+	if errors.As(err, &at) { // of a name that nobody has given
+		return nil, &fs.PathError{Op: "create", Path: name, Err: at.Err}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -220,7 +220,7 @@ func survey(ctx context.Context, run *deployment.Run, c *ovn.Chassis, opt Option
 		h.out.ClockMS = ahead.Milliseconds()
 	}
 	h.out.Kernel = h.info.Kernel
-	// What fewer questions hang on comes last: a limit of size leaves it out first.
+	// Parts that fewer questions need come last: a limit of size leaves them out first.
 	for _, name := range AllParts {
 		for _, part := range parts.Parts {
 			if part.Name == name && slices.Contains(opt.Parts, name) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -125,6 +126,22 @@ func (a *app) bundle(ctx context.Context, c *common, f *bundleFlags) error {
 		return usage.Errorf("FILE", "the archive goes to standard output, which is no place for it with -o json or on a terminal")
 	}
 	opt.MaxDump, opt.Say = c.dumpBound(), a.progress()
+	if f.dryRun {
+		return a.surveyed(ctx, c, f, opt, nil)
+	}
+	to, err := f.create(a.out, format) // before anything is asked: it may not be allowed
+	if err != nil {
+		return err
+	}
+	err = a.surveyed(ctx, c, f, opt, to)
+	if err != nil {
+		to.Abort()
+	}
+	return err
+}
+
+// surveyed asks what there is to collect, and collects it into an archive; nil only lists it.
+func (a *app) surveyed(ctx context.Context, c *common, f *bundleFlags, opt bundle.Options, to *bundle.Archive) error {
 	return c.run(ctx, func(bounded context.Context, run *deployment.Run) error {
 		chassis, err := chosen(bounded, run, f.chassis)
 		if err != nil {
@@ -135,47 +152,41 @@ func (a *app) bundle(ctx context.Context, c *common, f *bundleFlags) error {
 			return err
 		}
 		plan.Report.Warnings = append(plan.Report.Warnings, run.Warnings()...)
-		if f.dryRun {
+		if to == nil {
 			return a.bundled(c, plan, true)
 		}
 		if err := render.BundleList(a.err, plan.Report, a.renderOptions(c)); err != nil {
 			return err
 		}
-		if err := a.collect(bounded, f, format, plan, opt); err != nil {
+		err = bundle.Collect(bounded, plan, to, opt)
+		opt.Say("")
+		if err != nil {
 			return err
+		}
+		if plan.Report.Size, err = to.Close(); err != nil {
+			return err
+		}
+		if f.file != "-" {
+			plan.Report.File = f.file
 		}
 		return a.bundled(c, plan, f.file == "-")
 	})
 }
 
-// collect writes the archive.
-func (a *app) collect(ctx context.Context, f *bundleFlags, format bundle.Format, plan *bundle.Plan, opt bundle.Options) (err error) {
-	var to *bundle.Archive
+// create begins the archive.
+func (f *bundleFlags) create(stdout io.Writer, format bundle.Format) (*bundle.Archive, error) {
 	if f.file == "-" {
-		to, err = bundle.To(a.out, format)
-	} else {
-		to, err = bundle.Create(f.file, format, f.force)
+		return bundle.To(stdout, format)
 	}
+	to, err := bundle.Create(f.file, format, f.force)
 	var exists *bundle.ExistsError
 	if errors.As(err, &exists) {
-		return usage.Errorf("--force replaces it", "%v", err)
+		return nil, usage.Errorf("--force replaces it", "%v", err)
 	}
 	if err != nil {
-		return &usage.Error{Msg: err.Error(), Err: err}
+		return nil, &usage.Error{Msg: err.Error(), Err: err}
 	}
-	if err := bundle.Collect(ctx, plan, to, opt); err != nil {
-		to.Abort()
-		opt.Say("")
-		return err
-	}
-	opt.Say("")
-	if plan.Report.Size, err = to.Close(); err != nil {
-		return err
-	}
-	if f.file != "-" {
-		plan.Report.File = f.file
-	}
-	return nil
+	return to, nil
 }
 
 // bundled prints what was collected, or would be; not where the archive went to standard output.

@@ -36,7 +36,7 @@ func BundleList(w io.Writer, r *report.BundleReport, opts Options) error {
 		p.line(2, plain(h.Hostname+": "+strings.Join(parts, "; ")))
 	}
 	for _, f := range r.Failed {
-		p.line(2, plain(f.Chassis+": nothing: "+f.Error))
+		p.line(2, plain(f.Chassis+": nothing ("+f.Error+")"))
 	}
 	p.warnings(&report.Report{Warnings: r.Warnings})
 	return p.flush(w)
