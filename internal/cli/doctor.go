@@ -95,6 +95,9 @@ func (c *common) examine(ctx context.Context, names []string) ([]report.Finding,
 		f.say(report.SeverityInfo, report.CodeFreshnessUnknown, note, "", nil)
 	}
 	d, err := deployment.Open(ctx, opt)
+	if kind, known := failure.Classify(err); known && kind == failure.Input {
+		return nil, err
+	}
 	if err != nil {
 		nb, nberr := opt.DialNB(ctx)
 		f.northbound(ctx, nb, nberr, nil)

@@ -1,11 +1,12 @@
 package deployment
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/offline"
@@ -48,7 +49,7 @@ func (o Options) Check() error {
 		if name, byNode := strings.CutPrefix(list, nodeRemote); list == "" || byNode && name != "" && !strings.Contains(name, ",") && flag == "--sb" {
 			continue
 		}
-		if err := checkRemotes(flag, list); err != nil {
+		if err := o.checkRemotes(flag, list); err != nil {
 			return err
 		}
 	}
@@ -56,7 +57,7 @@ func (o Options) Check() error {
 		if chassis == "" || list == "" {
 			return usage.Errorf("--nb-of hv4=tcp:HOST:6641", "--nb-of %q is not CHASSIS=REMOTES", chassis+"="+list)
 		}
-		if err := checkRemotes("--nb-of", list); err != nil {
+		if err := o.checkRemotes("--nb-of", list); err != nil {
 			return err
 		}
 	}
@@ -75,13 +76,8 @@ func (o Options) Check() error {
 			return &usage.Error{Msg: "--node-cmd: " + err.Error(), Err: err}
 		}
 	}
-	if len(o.Bundles) > 0 && (o.SB != "" || o.NB != "" || len(o.NBOf) > 0 || o.NodeCommand != "" || o.Kube != "" || o.pushes() || len(o.Nodes) > 0 || o.OVSRunDir != "") {
-		return usage.Errorf("leave out --sb, --nb, --nb-of, --node, --node-cmd, --kube, --push and --ovs-rundir", "--bundle is the whole deployment: no part of a live one is asked beside it")
-	}
-	for _, path := range o.Bundles {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return &usage.Error{Msg: "--bundle: " + err.Error(), Err: err}
-		}
+	if err := o.checkBundles(); err != nil {
+		return err
 	}
 	if err := o.checkPush(); err != nil {
 		return err
@@ -92,8 +88,41 @@ func (o Options) Check() error {
 	return nil
 }
 
-// checkRemotes refuses malformed remotes.
-func checkRemotes(flag, list string) error {
+// checkBundles refuses archives beside parts of a live deployment, and those that cannot be opened.
+func (o Options) checkBundles() error {
+	if len(o.Bundles) > 0 && (o.SB != "" || o.NB != "" || len(o.NBOf) > 0 || o.NodeCommand != "" || o.Kube != "" || o.pushes() || len(o.Nodes) > 0 || o.OVSRunDir != "") {
+		return usage.Errorf("leave out --sb, --nb, --nb-of, --node, --node-cmd, --kube, --push and --ovs-rundir", "--bundle is the whole deployment: no part of a live one is asked beside it")
+	}
+	for _, path := range o.Bundles {
+		if path == "" {
+			return usage.Errorf("--bundle PATH", "--bundle names no archive")
+		}
+		_, err := os.Stat(path)
+		if err == nil {
+			if denied := unix.Access(path, unix.R_OK); denied != nil {
+				err = &fs.PathError{Op: "open", Path: path, Err: denied}
+			}
+		}
+		if err != nil {
+			return &usage.Error{Msg: "--bundle: " + err.Error(), Err: err}
+		}
+	}
+	return nil
+}
+
+// checkRemotes refuses malformed remotes, and ssl: remotes without the authority's certificate.
+func (o Options) checkRemotes(flag, list string) error {
+	if err := checkForm(flag, list); err != nil {
+		return err
+	}
+	if o.CACert == "" && strings.Contains(","+strings.ReplaceAll(list, " ", ""), ",ssl:") {
+		return usage.Errorf("-C FILE, or -C none", "%s: an ssl: remote needs the certificate of an authority", flag)
+	}
+	return nil
+}
+
+// checkForm refuses malformed remotes.
+func checkForm(flag, list string) error {
 	for _, r := range strings.Split(list, ",") {
 		kind, rest, _ := strings.Cut(strings.TrimSpace(r), ":")
 		if kind != "unix" && kind != "tcp" && kind != "ssl" || rest == "" {
@@ -120,14 +149,20 @@ func cutTarget(chassis, target string) (kind, arg string, err error) {
 	return kind, arg, nil
 }
 
-// checkRemoteEnv refuses malformed remotes in the environment where no option overrides them.
+// checkRemoteEnv refuses malformed remotes in the environment where no option overrides them. An
+// ssl: remote that cannot be connected to is refused only for the Southbound database: a trace needs
+// no other.
 func (o Options) checkRemoteEnv() error {
 	for name, given := range map[string]string{"OVN_SB_DB": o.SB, "OVN_NB_DB": o.NB} {
 		list := os.Getenv(name)
 		if given != "" || list == "" {
 			continue
 		}
-		if err := checkRemotes(name, list); err != nil {
+		check := checkForm
+		if name == "OVN_SB_DB" && len(o.Bundles) == 0 {
+			check = o.checkRemotes
+		}
+		if err := check(name, list); err != nil {
 			return err
 		}
 	}
