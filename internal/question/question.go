@@ -106,7 +106,12 @@ func (j *Judged) checkInner() error {
 	}
 	t, err := ctstate.ParseTuple(j.q.ICMPInner)
 	if err != nil {
-		return &usage.Error{Msg: "--icmp-inner: " + err.Error(), Hint: "--icmp-inner 'tcp 10.0.0.1:1000>10.0.0.2:80'", Err: err}
+		bad := &usage.Error{Msg: "--icmp-inner: " + err.Error(), Hint: "--icmp-inner 'tcp 10.0.0.1:1000>10.0.0.2:80'", Err: err}
+		var at *ctstate.SyntaxError
+		if errors.As(err, &at) {
+			bad.Msg, bad.Mark = "--icmp-inner: "+at.Msg, usage.Mark(at.In, at.Off)
+		}
+		return bad
 	}
 	j.inner = &packet.Inner{
 		Proto: t.Proto, Src: t.Src.Addr(), Dst: t.Dst.Addr(), SrcPort: t.Src.Port(), DstPort: t.Dst.Port(),
