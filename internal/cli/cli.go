@@ -84,6 +84,8 @@ reached or was not permitted; 4 not determined.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noCommand,
+
+		PersistentPreRunE: valued,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usage.Errorf("ovn-ct-trace help", "no command given")
 		},

@@ -312,13 +312,13 @@ func chosen(ctx context.Context, run *deployment.Run, names []string) ([]*ovn.Ch
 		names = nil
 	}
 	if len(names) > 0 {
-		return named(all, names)
+		return named("--chassis", all, names)
 	}
 	return slices.DeleteFunc(all, func(c *ovn.Chassis) bool { return c.IsRemote() && !run.Reachable(c) || c.IsVTEP() }), nil
 }
 
-// named returns the chassis with these names or host names.
-func named(all []*ovn.Chassis, names []string) ([]*ovn.Chassis, error) {
+// named returns the chassis with these names or host names, which a flag has. It overwrites all.
+func named(flag string, all []*ovn.Chassis, names []string) ([]*ovn.Chassis, error) {
 	var known []string
 	out := slices.DeleteFunc(all, func(c *ovn.Chassis) bool {
 		known = append(known, c.Name)
@@ -326,7 +326,7 @@ func named(all []*ovn.Chassis, names []string) ([]*ovn.Chassis, error) {
 	})
 	for _, name := range names {
 		if !slices.ContainsFunc(out, func(c *ovn.Chassis) bool { return c.Name == name || c.Hostname == name }) {
-			return nil, usage.Errorf(fmt.Sprintf("chassis: %s", strings.Join(known, ", ")), "--chassis: no chassis is called %q", name)
+			return nil, usage.Errorf(fmt.Sprintf("chassis: %s", strings.Join(known, ", ")), "%s: no chassis is called %q", flag, name)
 		}
 	}
 	return out, nil

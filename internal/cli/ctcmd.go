@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -120,6 +122,13 @@ func (c *common) eachNode(ctx context.Context, f func(string, node.Node) error) 
 	defer run.Close(ctx)
 	all, err := d.SB.AllChassis(ctx)
 	if err != nil {
+		return err
+	}
+	opt, err := c.options()
+	if err != nil {
+		return err
+	}
+	if _, err := named("--node", slices.Clone(all), slices.Sorted(maps.Keys(opt.Nodes))); err != nil {
 		return err
 	}
 	var errs []error

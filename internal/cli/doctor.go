@@ -120,7 +120,7 @@ func (c *common) examine(ctx context.Context, names []string) ([]report.Finding,
 	}
 	slices.SortFunc(all, func(a, b *ovn.Chassis) int { return strings.Compare(a.Name, b.Name) })
 	if len(names) > 0 {
-		if all, err = named(all, names); err != nil {
+		if all, err = named("--chassis", all, names); err != nil {
 			return nil, err
 		}
 	}

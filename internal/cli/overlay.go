@@ -62,7 +62,12 @@ func (o *overlayFlags) check() error {
 		return usage.Errorf("--commit-timeout 30s", "--commit-timeout %v is not between 1s and 1h", o.timeout)
 	}
 	switch o.commit {
-	case "", "overlay", "kernel":
+	case "kernel":
+		return nil
+	case "", "overlay":
+		if o.keep {
+			return usage.Errorf("--commit=kernel --keep", "--keep has no effect without --commit=kernel")
+		}
 		return nil
 	}
 	return usage.Errorf("--commit=overlay or --commit=kernel", "no way to commit is called %q", o.commit)

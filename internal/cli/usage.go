@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/usage"
@@ -35,6 +36,23 @@ func argCount(least, most int) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// valued refuses a flag whose value is the name of a flag of the command: the value was left out,
+// and the next flag taken for it.
+func valued(cmd *cobra.Command, _ []string) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, several := f.Value.(pflag.SliceValue); several {
+			values = list.GetSlice()
+		}
+		for _, v := range values {
+			if long, ok := strings.CutPrefix(v, "--"); ok && cmd.Flags().Lookup(long) != nil {
+				err = usage.Errorf(cmd.CommandPath()+" --help", "--%s has no value: %s follows it", f.Name, v)
+			}
+		}
+	})
+	return err
 }
 
 // nameOf returns a command's path without the program's name.
