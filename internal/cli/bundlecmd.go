@@ -38,10 +38,10 @@ func (a *app) bundleCmd() *cobra.Command {
 		Use:   "bundle [flags] FILE",
 		Short: "Collect what a trace needs, to trace elsewhere with --bundle",
 		Long: `bundle collects from a live deployment what a trace needs, and nothing else: bridges, ports, flows, groups, meters,
-conntrack entries, routes and settings of each chassis, and the Southbound and Northbound databases. It is answered
-from with --bundle FILE, as a sosreport is. First the list of what will be taken is printed. Keys, certificates,
-passwords and permissions are never taken: tables, columns and the keys of external_ids and other_config are chosen by
-name. Addresses, names and rules are in it: it is as confidential as the network.
+conntrack entries, routes and settings of each chassis, and the Southbound and Northbound databases. Other commands
+answer from it with --bundle FILE, as from a sosreport. The list of what will be taken is printed first. Keys,
+certificates, passwords and permissions are never taken: tables, columns and the keys of external_ids and other_config
+are chosen by name. Addresses, names and rules are in it: it is as confidential as the network.
 
 FILE ends with .tar.zst, .tar.gz or .tar, or is - for standard output (.tar.zst). It has its name only once it is complete.
 

@@ -90,6 +90,7 @@ reached or was not permitted; 4 not determined.`,
 			return usage.Errorf("ovn-ct-trace help", "no command given")
 		},
 	}
+	root.SetUsageFunc(printUsage)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usage.Error{Msg: err.Error(), Hint: cmd.CommandPath() + " --help"}
 	})

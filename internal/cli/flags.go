@@ -37,6 +37,12 @@ type common struct {
 
 func (c *common) add(cmd *cobra.Command) {
 	f := cmd.Flags()
+	grouped(f, deploymentFlags, c.addDatabases)
+	grouped(f, nodeFlags, c.addNodes)
+	grouped(f, outputFlags, c.addOutput)
+}
+
+func (c *common) addDatabases(f *pflag.FlagSet) {
 	f.StringVar(&c.nb, "nb", "", "Northbound database, comma-separated remotes (default OVN_NB_DB, then the usual socket)")
 	f.StringVar(&c.sb, "sb", "", "Southbound database, comma-separated remotes, or node:CHASSIS (default OVN_SB_DB, then the usual socket, then that of a --node)")
 	f.StringArrayVar(&c.nbOf, "nb-of", nil, "CHASSIS=REMOTES, repeatable: the Northbound database of another zone, by one of its chassis")
@@ -45,23 +51,31 @@ func (c *common) add(cmd *cobra.Command) {
 	f.StringVarP(&c.ca, "ca-cert", "C", "", "certificate of the authority for ssl: remotes (or none) and tls: nodes")
 	f.BoolVar(&c.leaderOnly, "leader-only", true, "ask a cluster's leader only")
 	f.BoolVar(&c.noLeaderOnly, "no-leader-only", false, "ask any member of a cluster")
+}
+
+func (c *common) addNodes(f *pflag.FlagSet) {
 	f.StringVar(&c.nodeCmd, "node-cmd", "", "command that reaches a chassis and runs \"ovn-ct-trace node stdio\" there, or tls:HOST:PORT of \"node serve\"; {chassis}, {hostname} and {ip} are replaced")
 	f.StringArrayVar(&c.nodes, "node", nil, "CHASSIS=local, CHASSIS=exec:COMMAND or CHASSIS=tls:HOST:PORT, repeatable")
 	c.push.add(f)
 	f.StringVar(&c.rundir, "ovs-rundir", "", "Open vSwitch's run folder on this machine (default OVS_RUNDIR)")
+	f.StringVar(&c.journal, "journal", "", "folder of the journal of synthetic kernel entries")
+	c.addMaxDump(f)
+}
+
+func (c *common) addOutput(f *pflag.FlagSet) {
 	f.DurationVar(&c.timeout, "timeout", deployment.DefaultTimeout, "bound on the whole run")
 	f.StringVarP(&c.output, "output", "o", "text", "text, summary or json")
 	f.StringVar(&c.color, "color", "auto", "auto, always or never")
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "the verdict line only")
 	f.CountVarP(&c.verbose, "verbose", "v", "show table look-ups; twice: flows and datapath actions too")
-	f.StringVar(&c.journal, "journal", "", "folder of the journal of synthetic kernel entries")
-	c.addMaxDump(f)
 }
 
 // addBundle adds the flags by which a command that only reads is answered from archives.
 func (c *common) addBundle(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&c.bundles, "bundle", nil, "repeatable: answer from what was collected, instead of the deployment: the sosreport of a host, or a must-gather, packed or as a folder")
-	cmd.Flags().BoolVar(&c.keep, "keep-room", false, "with --bundle: leave the rebuilt deployment behind, and say where it is")
+	grouped(cmd.Flags(), deploymentFlags, func(f *pflag.FlagSet) {
+		f.StringArrayVar(&c.bundles, "bundle", nil, "repeatable: answer from what was collected, instead of the deployment: what \"ovn-ct-trace bundle\" has written, the sosreport of a host, or a must-gather, packed or as a folder")
+		f.BoolVar(&c.keep, "keep-room", false, "with --bundle: leave the rebuilt deployment behind, and say where it is")
+	})
 }
 
 // What the flags that every command has do in some.

@@ -36,7 +36,7 @@ func (a *app) natCmd() *cobra.Command {
 		Short: "NAT and load-balancer rules against the live entries",
 		Long: "Reads NAT rules, load balancers, gateways and routes from the databases, and the conntrack entries of OVN's zones on every chassis,\n" +
 			"and reports where they contradict each other: entries that translate as no rule does, ports that run out, VIPs that nobody\n" +
-			"serves, next hops that lead nowhere. For each finding it prints the evidence and the command that mends it, and runs none.\n" +
+			"serves, next hops that lead nowhere. For each finding it prints the evidence and the command that mends it; it runs no such command.\n" +
 			"Then it lists how many ports of each NAT address are in use. ADDRESS restricts the answer to one address.\n\n" +
 			"Exit status: 0 no error and no warning; 1 an error or a warning; 2 bad usage or input; 3 something could not be reached.",
 		Example: `  ovn-ct-trace nat

@@ -16,7 +16,7 @@ import (
 func (a *app) nodeCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "node",
-		Short: "The node side: one bridge without OVN, or a service for the driver",
+		Short: "The node side: trace one bridge without OVN, or answer for this machine",
 		Args:  noCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usage.Errorf("ovn-ct-trace node trace|stdio|serve", "node: no command given")

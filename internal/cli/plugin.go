@@ -19,7 +19,10 @@ func (a *app) asPlugin(root *cobra.Command) {
 		return
 	}
 	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: a.plugin + " ovn-ct-trace"}
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := valued(cmd, args); err != nil {
+			return err
+		}
 		f := cmd.Flags()
 		if f.Lookup("kube") == nil || f.Changed("kube") || f.Changed("node-cmd") || f.Changed("bundle") {
 			return nil

@@ -44,6 +44,9 @@ func TestPlugin(t *testing.T) {
 	if status, text := run("kubectl-ovn_ct_trace", "trace", "--from", "a", "--to", "b", "--bundle", filepath.Join(dir, "report")); status != exitUsage || !strings.Contains(text, "report: no such file") {
 		t.Errorf("%d %s", status, text)
 	}
+	if status, text := run("kubectl-ovn_ct_trace", "trace", "--from", "--to", "b"); status != exitUsage || !strings.Contains(text, "--from has no value") {
+		t.Errorf("%d %s", status, text)
+	}
 	if status, _ := run("kubectl-ovn_ct_trace", "version"); status != exitOK {
 		t.Errorf("version: %d", status)
 	}

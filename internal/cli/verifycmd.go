@@ -34,7 +34,7 @@ ports where it is predicted, and at the port of --to. On the kernel's datapath t
 are looked up too.
 
 THIS SENDS ONE REAL PACKET: the workload behind the port where it arrives receives it, and it leaves conntrack entries. On
-a terminal the command asks before; --yes answers for scripts. Unless the packet names its source port, a free one is chosen,
+a terminal the command asks first; --yes answers for scripts. Unless the packet names its source port, a free one is chosen,
 so that no other packet is taken for it.
 
 Exit status: 0 prediction and reality agree; 1 they differ; 2 bad usage, or a packet that cannot be sent; 3 something
