@@ -52,12 +52,8 @@ func bundlePart(x report.BundlePart) string {
 		out += " of " + x.Of
 	}
 	noun := map[string]string{"flows": "flow", "conntrack": "connection"}[x.Name]
-	switch {
-	case noun == "" || x.Items < 0:
-	case x.Items == 1:
-		out += " (1 " + noun + ")"
-	default:
-		out += fmt.Sprintf(" (%d %ss)", x.Items, noun)
+	if noun != "" && x.Items >= 0 {
+		out += " (" + number(int(x.Items), noun, noun+"s") + ")"
 	}
 	return out
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -126,12 +125,7 @@ func Change(w io.Writer, c *report.ConnectionChange, opts Options) error {
 	return p.flush(w)
 }
 
-func connections(n int) string {
-	if n == 1 {
-		return "1 connection"
-	}
-	return strconv.Itoa(n) + " connections"
-}
+func connections(n int) string { return number(n, "connection", "connections") }
 
 // counted is a counter in words.
 func counted(c report.Counter) string {

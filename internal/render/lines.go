@@ -210,3 +210,11 @@ func orNone(s string) string {
 	}
 	return s
 }
+
+// number returns a number with what it counts.
+func number(n int, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -62,7 +62,7 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 // MatrixSummary prints what was counted.
 func MatrixSummary(w io.Writer, s *report.MatrixSummary, opts Options) error {
 	p := newPrinter(opts)
-	head := []span{{fmt.Sprintf("%d questions: ", s.Questions), bold}, {fmt.Sprintf("%d as expected", s.Met), green}}
+	head := []span{{number(s.Questions, "question", "questions") + ": ", bold}, {fmt.Sprintf("%d as expected", s.Met), green}}
 	for _, n := range []struct {
 		count int
 		what  string

@@ -95,14 +95,6 @@ func whatIfHeadline(r *report.WhatIfReport) []span {
 		number(c.Compared, "live connection", "live connections"), number(pairs.Compared, "pair", "pairs")))}
 }
 
-// number returns a number with what it counts.
-func number(n int, one, many string) string {
-	if n == 1 {
-		many = one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
 // fates prints the counts of one kind.
 func (p *printer) fates(what string, f report.WhatIfFates) {
 	p.line(2, plain(fmt.Sprintf("%s: %d die, %d come to life, %d move, %d unknown; %d go on, %d did not work before either",
