@@ -14,7 +14,7 @@ func (q *questionFlags) add(cmd *cobra.Command) {
 	f.StringVar(&q.From, "from", "", "logical port the packet enters at: name, UUID, MAC, IP, pod:NAMESPACE/NAME, server:NAME")
 	f.StringVar(&q.To, "to", "", "where it is sent: PORT, or IP[:PORT][/PROTO]")
 	f.StringVar(&q.Network, "network", "", "logical switch or router that --from and --to are on, where they are not unique")
-	f.StringVar(&q.Chassis, "at", "", "chassis on which a packet from a provider network enters")
+	f.StringVar(&q.Chassis, "at", "", "chassis on which a packet from a provider network, or of a localport, enters")
 	f.StringVar(&q.Flow, "of-flow", "", "the packet as an OpenFlow flow")
 	f.StringVar(&q.Frame, "packet", "", "the packet as hex digits of an Ethernet frame")
 	f.StringVar(&q.Capture, "pcap", "", "frame N of a capture file, FILE[:N]; the first is 1. session replays its connection")
