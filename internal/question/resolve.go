@@ -1,6 +1,7 @@
 package question
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,55 +31,19 @@ type entry struct {
 
 // resolve finds ports and fills in what was left out.
 func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error) {
-	mf, err := j.microflow(ctx, r)
+	mf, wrapped, pb, err := j.sender(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	wrapped, err := j.unwrap(ctx, r, &mf)
-	if err != nil {
-		return nil, err
-	}
-	from := j.q.From
-	if from == "" {
-		from = mf.InPort
-	}
-	begun := r.SB
-	pb, err := j.onePort(ctx, r, "--from", from)
-	if err != nil {
-		return nil, err
-	}
-	if r.SB != begun { // another zone's address sets and port groups
-		if mf, err = j.microflow(ctx, r); err != nil {
-			return nil, err
-		}
-	}
-	if err := j.checkDatapath(ctx, r, pb); err != nil {
-		return nil, err
-	}
-	// --from may name the port by address; the microflow's inport must be the same port.
-	if mf.InPort != "" && mf.InPort != pb.LogicalPort && j.q.From != "" {
-		return nil, usage.Errorf("say the port once", "inport is %q and --from is %q", mf.InPort, pb.LogicalPort)
-	}
-	mf.InPort = pb.LogicalPort
 	dest, expect, err := j.destination(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	expect.verdict = j.q.Expect
-	if mf.Open(microflow.HasEthDst) {
-		r.SB.WantNextHop(ctx, pb)
-	}
 	byAddr := j.q.To != "" && dest.Kind == microflow.TargetIP
-	if byAddr { // what the next hop needs goes with it
-		if err := expect.owner(ctx, r, j.dest.Addr); err != nil {
-			return nil, err
-		}
+	if err := j.ahead(ctx, r, &mf, pb, &expect, byAddr); err != nil {
+		return nil, err
 	}
-	r.Driver.WantChassis(ctx, expect.on)
-	if j.q.Chassis == "" {
-		r.Driver.Expect(ctx, pb.Chassis)
-	}
-	expect.prepare(ctx, r)
 	far, err := j.receiver(ctx, r, &mf, pb)
 	if err != nil {
 		return nil, err
@@ -88,15 +53,7 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 		return nil, err
 	}
 	j.inject.prepare(&mf.Packet, portGiven)
-	e := &entry{packet: mf.Packet, label: label(mf.Packet), expect: expect, anyPort: anyPort}
-	if unused := mf.Unused(); len(unused) > 0 {
-		e.warnings = append(e.warnings, fmt.Sprintf("ignored: %s (registers and conntrack state are computed, not given)", strings.Join(unused, ", ")))
-	}
-	if unsaid := mf.Unsaid(); len(unsaid) > 0 {
-		e.warnings = append(e.warnings, "ofproto/trace cannot be given these parts of the packet, which is traced without them: "+strings.Join(unsaid, ", "))
-	}
-	e.warnings = append(e.warnings, mf.Notes()...)
-	e.warnings = append(e.warnings, wrapped.notes...)
+	e := &entry{packet: mf.Packet, label: label(mf.Packet), expect: expect, anyPort: anyPort, warnings: append(ignored(&mf), wrapped.notes...)}
 	if j.q.Length > 0 {
 		e.packet.Length = j.q.Length
 	}
@@ -116,6 +73,65 @@ func (j *Judged) resolve(ctx context.Context, r *deployment.Run) (*entry, error)
 		e.start, err = r.Driver.Enter(ctx, pb, j.q.Chassis, e.packet)
 	}
 	return e, err
+}
+
+// sender returns the packet as it was written, the tunnel that it was captured in, and the port that
+// it enters by, which is the packet's InPort too.
+func (j *Judged) sender(ctx context.Context, r *deployment.Run) (mf microflow.Microflow, wrapped unwrapped, pb *ovn.PortBinding, err error) {
+	if mf, err = j.microflow(ctx, r); err != nil {
+		return
+	}
+	if wrapped, err = j.unwrap(ctx, r, &mf); err != nil {
+		return
+	}
+	begun := r.SB
+	if pb, err = j.onePort(ctx, r, "--from", cmp.Or(j.q.From, mf.InPort)); err != nil {
+		return
+	}
+	if r.SB != begun { // another zone's address sets and port groups
+		if mf, err = j.microflow(ctx, r); err != nil {
+			return
+		}
+	}
+	if err = j.checkDatapath(ctx, r, pb); err != nil {
+		return
+	}
+	// --from may name the port by address; the microflow's inport must be the same port.
+	if mf.InPort != "" && mf.InPort != pb.LogicalPort && j.q.From != "" {
+		err = usage.Errorf("say the port once", "inport is %q and --from is %q", mf.InPort, pb.LogicalPort)
+	}
+	mf.InPort = pb.LogicalPort
+	return
+}
+
+// ahead names what the next requests to the databases and nodes will need, so that it goes with
+// them. byAddr says that the destination is an address, whose owner is then expected.
+func (j *Judged) ahead(ctx context.Context, r *deployment.Run, mf *microflow.Microflow, pb *ovn.PortBinding, expect *expectation, byAddr bool) error {
+	if mf.Open(microflow.HasEthDst) {
+		r.SB.WantNextHop(ctx, pb)
+	}
+	if byAddr { // what the next hop needs goes with it
+		if err := expect.owner(ctx, r, j.dest.Addr); err != nil {
+			return err
+		}
+	}
+	r.Driver.WantChassis(ctx, expect.on)
+	if j.q.Chassis == "" {
+		r.Driver.Expect(ctx, pb.Chassis)
+	}
+	expect.prepare(ctx, r)
+	return nil
+}
+
+// ignored returns the warnings about parts of the packet that are not traced as given.
+func ignored(mf *microflow.Microflow) (warnings []string) {
+	if unused := mf.Unused(); len(unused) > 0 {
+		warnings = append(warnings, fmt.Sprintf("ignored: %s (registers and conntrack state are computed, not given)", strings.Join(unused, ", ")))
+	}
+	if unsaid := mf.Unsaid(); len(unsaid) > 0 {
+		warnings = append(warnings, "ofproto/trace cannot be given these parts of the packet, which is traced without them: "+strings.Join(unsaid, ", "))
+	}
+	return append(warnings, mf.Notes()...)
 }
 
 // checkDatapath refuses a Question.Datapath that the port is not on.
