@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math/bits"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -167,43 +168,37 @@ func setMPLS(p *packet.Packet, f odp.KeyField) error {
 	return err
 }
 
-// setUint sets *dst to VALUE under MASK.
+// masked parses a field's VALUE and MASK; whole is true if it has no mask, so that all bits count.
+func masked[T any](f odp.KeyField, parse func(string) (T, error)) (value, mask T, whole bool, err error) {
+	if value, err = parse(f.Value); err != nil || f.Mask == "" {
+		return value, mask, true, err
+	}
+	mask, err = parse(f.Mask)
+	return value, mask, false, err
+}
+
+// setUint sets the bits of *dst under MASK to those of VALUE.
 func setUint[T uint8 | uint16 | uint32](dst *T, f odp.KeyField) error {
-	bits := 8
-	switch any(*dst).(type) {
-	case uint16:
-		bits = 16
-	case uint32:
-		bits = 32
-	}
-	v, err := strconv.ParseUint(f.Value, 0, bits)
+	size := bits.Len32(uint32(^T(0)))
+	v, m, whole, err := masked(f, func(s string) (uint64, error) { return strconv.ParseUint(s, 0, size) })
 	if err != nil {
 		return err
 	}
-	if f.Mask == "" {
-		*dst = T(v)
-		return nil
-	}
-	m, err := strconv.ParseUint(f.Mask, 0, bits)
-	if err != nil {
-		return err
+	if whole {
+		m = uint64(^T(0))
 	}
 	*dst = *dst&^T(m) | T(v)&T(m)
 	return nil
 }
 
 func setMAC(dst *packet.MAC, f odp.KeyField) error {
-	v, err := packet.ParseMAC(f.Value)
+	v, m, whole, err := masked(f, packet.ParseMAC)
 	if err != nil {
 		return err
 	}
-	if f.Mask == "" {
+	if whole {
 		*dst = v
 		return nil
-	}
-	m, err := packet.ParseMAC(f.Mask)
-	if err != nil {
-		return err
 	}
 	for i := range dst {
 		dst[i] = dst[i]&^m[i] | v[i]&m[i]
@@ -212,17 +207,13 @@ func setMAC(dst *packet.MAC, f odp.KeyField) error {
 }
 
 func setAddr(dst *netip.Addr, f odp.KeyField) error {
-	v, err := netip.ParseAddr(f.Value)
+	v, m, whole, err := masked(f, netip.ParseAddr)
 	if err != nil {
 		return err
 	}
-	if f.Mask == "" {
+	if whole {
 		*dst = v
 		return nil
-	}
-	m, err := netip.ParseAddr(f.Mask)
-	if err != nil {
-		return err
 	}
 	old, val, mask := dst.AsSlice(), v.AsSlice(), m.AsSlice()
 	if len(old) != len(val) || len(val) != len(mask) {
