@@ -80,25 +80,16 @@ func (p *parser) add(set *constSet, c Constant) {
 }
 
 func (p *parser) addressSet(set *constSet) {
-	name := Constant{kind: cAddrSet, str: p.tok.text, off: p.tok.off}
-	if p.keepsNames() {
-		p.put(set, name)
-		return
-	}
-	var members []string
-	ok := false
-	if p.o.Names != nil {
-		members, ok = p.o.Names.AddressSet(name.str)
-	}
-	if !ok {
-		p.syntax("expecting address set name")
-		return
-	}
-	p.members(set, name, Addresses(members))
+	p.named(set, cAddrSet, "address set", Names.AddressSet, Addresses)
 }
 
 func (p *parser) portGroup(set *constSet) {
-	name := Constant{kind: cPortGroup, str: p.tok.text, off: p.tok.off}
+	p.named(set, cPortGroup, "port group", Names.PortGroup, Ports)
+}
+
+// named reads the name of a set or group: it stands for its members, unless names are kept.
+func (p *parser) named(set *constSet, kind constKind, what string, of func(Names, string) ([]string, bool), constants func([]string) []Constant) {
+	name := Constant{kind: kind, str: p.tok.text, off: p.tok.off}
 	if p.keepsNames() {
 		p.put(set, name)
 		return
@@ -106,13 +97,13 @@ func (p *parser) portGroup(set *constSet) {
 	var members []string
 	ok := false
 	if p.o.Names != nil {
-		members, ok = p.o.Names.PortGroup(name.str)
+		members, ok = of(p.o.Names, name.str)
 	}
 	if !ok {
-		p.syntax("expecting port group name")
+		p.syntax("expecting " + what + " name")
 		return
 	}
-	p.members(set, name, Ports(members))
+	p.members(set, name, constants(members))
 }
 
 func (p *parser) keepsNames() bool { return p.o.KeepNames || p.o.Lenient }
