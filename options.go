@@ -78,8 +78,9 @@ type Options struct {
 	MaxDump int
 
 	// Bundles are what was collected of a deployment, which then answers instead of a live one
-	// (--bundle): the sosreport of each host, packed or as a folder. It is rebuilt by this machine's
-	// Open vSwitch in a private folder, which Close removes. No other option than Timeout applies.
+	// (--bundle): what "ovn-ct-trace bundle" has written, the sosreport of each host, or a
+	// must-gather, packed or as a folder. It is rebuilt by this machine's Open vSwitch in a private
+	// folder, which Close removes. No other option than Timeout applies.
 	Bundles []string
 }
 
@@ -116,7 +117,8 @@ type Question struct {
 	// are not unique.
 	Network string
 
-	// Chassis is where a packet from a provider network enters (--at); found when empty.
+	// Chassis is where a packet from a provider network enters (--at); found when empty. A localport,
+	// which is on every chassis, needs one.
 	Chassis string
 
 	// Microflow is an OVN expression, as ovn-trace takes it.
