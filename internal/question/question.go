@@ -201,6 +201,9 @@ func microflowUsage(what string, err error) error {
 	var se *microflow.SyntaxError
 	if errors.As(err, &se) {
 		ue.Mark, ue.Hint = se.Mark(), se.Hint
+		if ue.Hint == "" && what == "microflow" && !strings.ContainsAny(se.In, "=<>") { // names alone
+			ue.Hint = `--from PORT --to IP:PORT, or an expression: 'inport == "PORT" && ip4.dst == IP && tcp.dst == 80'`
+		}
 	}
 	if strings.TrimSpace(ue.Mark) == "^" {
 		ue.Mark = ""
