@@ -2,6 +2,7 @@ package pinctrl
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"strings"
 )
@@ -31,11 +32,31 @@ func standIn(op Opcode, reason string) string {
 	b := make([]byte, 8, 8+maxReason)
 	binary.BigEndian.PutUint32(b, uint32(op))
 	b = append(b, reason[:min(len(reason), maxReason)]...)
-	hex := make([]string, len(b))
+	bytes := make([]string, len(b))
 	for i, c := range b {
-		hex[i] = fmt.Sprintf("%02x", c)
+		bytes[i] = fmt.Sprintf("%02x", c)
 	}
-	return "controller(userdata=" + strings.Join(hex, ".") + ")"
+	return "controller(userdata=" + strings.Join(bytes, ".") + ")"
+}
+
+// Lacking returns the reason of the first action in a flow's actions that NotCollected or NotLearned
+// has returned; empty without one.
+func Lacking(actions string) string {
+	for _, op := range []Opcode{opNotCollected, opNotLearned} {
+		head, _, _ := strings.Cut(standIn(op, ""), ")")
+		_, rest, ok := strings.Cut(actions, strings.TrimPrefix(head, "controller("))
+		if !ok {
+			continue
+		}
+		end := strings.IndexAny(rest, "),")
+		if end < 0 {
+			continue
+		}
+		if text, err := hex.DecodeString(strings.ReplaceAll(rest[:end], ".", "")); err == nil && len(text) > 0 {
+			return string(text)
+		}
+	}
+	return ""
 }
 
 // notCollected ends the packet as unknown.

@@ -16,6 +16,9 @@ func TestNotCollected(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if got := Lacking("load:0x1->NXM_NX_REG0[]," + action + ",resubmit(,9)"); got != reason[:min(len(reason), maxReason)] {
+				t.Errorf("Lacking of %.60s: %q", action, got)
+			}
 			if punt.TakesAll() != all {
 				t.Errorf("%.60s: takes all: %t", action, !all)
 			}
@@ -23,6 +26,15 @@ func TestNotCollected(t *testing.T) {
 			if res.Hint != HintUnknown || res.Kind != KindUnknown || res.Text != reason[:min(len(reason), maxReason)] || res.Unknown != "" {
 				t.Errorf("%.30q: %+v", reason, res)
 			}
+		}
+	}
+}
+
+// An action of OVN's own is known, whatever data it has.
+func TestLackingNothing(t *testing.T) {
+	for _, actions := range []string{"drop", "controller(userdata=00.00.00.0e.00.00.00.00)", "controller(userdata=c7.ac.e0.02.00.00.00.00.61)"} {
+		if why := Lacking(actions); why != "" {
+			t.Errorf("%s: %q", actions, why)
 		}
 	}
 }

@@ -112,6 +112,8 @@ type builder struct {
 	out  *Chassis
 	sw   *Switch
 	bfd  map[string]string // state by interface: "up", "down", or why it is unknown
+	// lacks returns why the effect of actions is unknown, empty if it is not; nil: of none it is.
+	lacks func(actions string) string
 }
 
 func (b *builder) note(format string, args ...any) {
@@ -269,6 +271,12 @@ func (b *builder) fill(ctx context.Context, br *bridge) error {
 	if err != nil {
 		return err
 	}
+	return b.flows(ctx, br, found, known)
+}
+
+// flows puts flows and what they refer to into a bridge; known are the addresses that it has
+// learned.
+func (b *builder) flows(ctx context.Context, br *bridge, found *Bridge, known []learned) error {
 	file := filepath.Join(b.sw.RunDir, "flows")
 	if why := found.Flows.Lacks(); why != "" {
 		return b.unknown(ctx, br, "the flows of "+br.name+" are not known: "+why)
@@ -296,6 +304,11 @@ func (b *builder) fill(ctx context.Context, br *bridge) error {
 // undecided returns why the effect of actions is unknown; empty if it is not. A bundle action takes
 // the first member that BFD holds up.
 func (b *builder) undecided(actions string) string {
+	if b.lacks != nil {
+		if why := b.lacks(actions); why != "" {
+			return why
+		}
+	}
 	if !strings.Contains(actions, "bundle") {
 		return ""
 	}

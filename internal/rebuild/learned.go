@@ -3,8 +3,6 @@ package rebuild
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -12,53 +10,81 @@ import (
 )
 
 // learnedLack is why it is not known what a table has learned.
-const learnedLack = "not collected: which flows %s has learned in table %s"
+const learnedLack = "not collected: which flows %s has learned in table %d"
 
 // unlearnedTables adds, for each flow that a learn() action of a bridge may have put into a table,
 // a flow in its place that ends a packet as unknown.
 func (b *builder) unlearnedTables(ctx context.Context, br *bridge) error {
-	dump, err := b.sw.Ofctl(ctx, openFlow, "--no-stats", "dump-flows", br.name)
+	all, err := b.sw.Learning(ctx, br.name)
 	if err != nil {
 		return err
 	}
-	text := learnable(dump, br.name)
-	if text == "" {
-		return nil
+	var flows []string
+	for i := range all {
+		l := &all[i]
+		flows = append(flows, l.StandIn(fmt.Sprintf(learnedLack, br.name, l.Table)))
 	}
-	file := filepath.Join(b.sw.RunDir, "flows")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return err
-	}
-	_, err = b.sw.Ofctl(ctx, openFlow, "--bundle", "add-flows", br.name, file)
-	return err
+	return b.sw.AddFlows(ctx, br.name, flows)
 }
 
-// learnable returns flows that match all that the learn() actions of dumped flows may teach, and
-// perhaps more: of a field that is copied from the packet, only what the flow with the action says
-// is known.
-func learnable(dump, bridge string) string {
-	var out strings.Builder
-	seen := map[string]bool{}
-	for line := range strings.Lines(dump) {
-		match, actions, ok := strings.Cut(strings.TrimSpace(line), " actions=")
-		if !ok {
-			continue
-		}
-		for {
-			_, rest, ok := strings.Cut(actions, "learn(")
-			if !ok {
-				break
-			}
-			items, after := splitItems(rest)
-			actions = after
-			table, f := lesson(items, match)
-			if !seen[f] {
-				seen[f] = true
-				fmt.Fprintf(&out, "%s actions=%s\n", f, pinctrl.NotLearned(fmt.Sprintf(learnedLack, bridge, table)))
-			}
+// Learn is a learn() action of a flow.
+type Learn struct {
+	// Of is the match of the flow with the action, as dumped, From its table, and Cookie its cookie.
+	Of     string
+	From   uint8
+	Cookie uint64
+	// Table has the flows that the action makes.
+	Table uint8
+	// Text is the action.
+	Text string
+
+	items []string // of the action
+}
+
+// Learns returns the learn() actions of a dumped flow.
+func Learns(line string) (out []Learn) {
+	match, actions, ok := strings.Cut(strings.TrimSpace(line), " actions=")
+	if !ok || !strings.Contains(actions, "learn(") {
+		return nil
+	}
+	l := Learn{Of: match}
+	for item := range strings.SplitSeq(match, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(item), "=")
+		switch name {
+		case "table":
+			l.From = number(value)
+		case "cookie":
+			l.Cookie, _ = strconv.ParseUint(value, 0, 64)
 		}
 	}
-	return out.String()
+	for {
+		_, rest, ok := strings.Cut(actions, "learn(")
+		if !ok {
+			return out
+		}
+		items, after := splitItems(rest)
+		l.items, l.Text = items, "learn("+strings.TrimSuffix(rest, after)
+		l.Table = number(learnTable)
+		for _, item := range items {
+			if value, ok := strings.CutPrefix(item, "table="); ok {
+				l.Table = number(value)
+			}
+		}
+		out, actions = append(out, l), after
+	}
+}
+
+// number returns the number of a table.
+func number(s string) uint8 {
+	n, _ := strconv.ParseUint(s, 10, 8)
+	return uint8(n)
+}
+
+// StandIn returns a flow that matches all that the action may teach, and perhaps more: of a field
+// that is copied from the packet, only what the flow with the action says is known. It ends a packet
+// as unknown for a reason, and has the cookie of what the action teaches, with which it is deleted.
+func (l *Learn) StandIn(reason string) string {
+	return lesson(l.items, l.Of) + " actions=" + pinctrl.NotLearned(reason)
 }
 
 // splitItems splits a list at its commas, up to the parenthesis that ends it. after is what
@@ -101,10 +127,10 @@ var copied = map[string]struct{ dumped, given string }{
 var constants = map[string]bool{"eth_type": true, "nw_proto": true, "ip_src": true, "ip_dst": true, "ipv6_src": true, "ipv6_dst": true,
 	"tcp_src": true, "tcp_dst": true, "udp_src": true, "udp_dst": true, "sctp_src": true, "sctp_dst": true}
 
-// lesson returns the table and the match of the flow that a learn() action makes, as far as they
-// are known. match is that of the flow with the action.
-func lesson(items []string, match string) (table, flow string) {
-	table, priority := learnTable, learnPriority
+// lesson returns the match of the flow that a learn() action makes, with its table, priority and
+// cookie, as far as they are known. match is that of the flow with the action.
+func lesson(items []string, match string) string {
+	table, priority, cookie := learnTable, learnPriority, ""
 	var fields []string
 	for _, item := range items {
 		name, value, set := strings.Cut(item, "=")
@@ -114,6 +140,8 @@ func lesson(items []string, match string) (table, flow string) {
 			table = value
 		case name == "priority":
 			priority = value
+		case name == "cookie":
+			cookie = "cookie=" + value
 		case whole: // TO[] or TO[]=FROM[], of whole fields
 			from := to
 			if set {
@@ -128,7 +156,11 @@ func lesson(items []string, match string) (table, flow string) {
 	}
 	// Just below the learned flow's, so that one which a traced packet would teach precedes it.
 	n, _ := strconv.Atoi(priority)
-	return table, strings.Join(append([]string{"table=" + table, fmt.Sprintf("priority=%d", max(0, n-1))}, fields...), ",")
+	head := []string{"table=" + table, fmt.Sprintf("priority=%d", max(0, n-1))}
+	if cookie != "" {
+		head = append(head, cookie)
+	}
+	return strings.Join(append(head, fields...), ",")
 }
 
 // matched returns the value of a field in a match; empty if it has none.

@@ -228,27 +228,27 @@ func after(b []byte) string {
 	return ": " + text
 }
 
-// run is Run with a standard input.
-func (r *Room) run(ctx context.Context, env []string, in io.Reader, name string, args ...string) (string, error) {
+// run runs a program that ends by itself, with its output to out.
+func (r *Room) run(ctx context.Context, env []string, out io.Writer, name string, args ...string) error {
 	path, err := program(name)
 	if err != nil {
-		return "", err
+		return err
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir, cmd.Stdin = r.Dir, in
+	cmd.Dir = r.Dir
 	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	var errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = out, &errs
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return out.String(), fmt.Errorf("%s: %w%s", name, err, after(errs.Bytes()))
+		return fmt.Errorf("%s: %w%s", name, err, after(errs.Bytes()))
 	}
-	return out.String(), nil
+	return nil
 }
 
 // Alive reports whether the process runs.

@@ -203,5 +203,7 @@ func program(name string) (string, error) {
 // Run runs a program to its end, in the room's folder and with additional environment, and returns
 // its standard output. The error has the end of its standard error.
 func (r *Room) Run(ctx context.Context, env []string, name string, args ...string) (string, error) {
-	return r.run(ctx, env, nil, name, args...)
+	var out strings.Builder
+	err := r.run(ctx, env, &out, name, args...)
+	return out.String(), err
 }
