@@ -60,7 +60,11 @@ func groupKey(l *live) string {
 	for i := range l.conn.Legs {
 		r := &l.conn.Legs[i]
 		e := r.Entry
-		e.ID, e.Timeout, e.HasTimeout, e.Created = 0, 0, false, 0
+		e.ID, e.Created = 0, 0
+		// The userspace datapath shows by the time that is left whether a connection is not answered yet.
+		if e.Source != ctstate.FromUserspace || e.UserTCP != nil || e.Status&ctstate.SeenReply != 0 {
+			e.Timeout, e.HasTimeout = 0, false
+		}
 		if e.Orig.Src.Port() != own || e.Reply.Dst.Port() != own || e.Master != nil || e.Helper != "" {
 			return "" // its port is translated, or it belongs to another connection
 		}
@@ -74,7 +78,7 @@ func groupKey(l *live) string {
 		if e.SCTP != nil {
 			state = fmt.Sprint(e.SCTP.State)
 		}
-		fmt.Fprint(&b, "; ", r.Chassis, e.Zone, e.Orig.Src.Addr(), e.Orig.Dst, e.Reply.Src, e.Reply.Dst.Addr(), e.Status, e.Mark, e.Label, state, e.NATSrc, e.NATDst, e.Unknown)
+		fmt.Fprint(&b, "; ", r.Chassis, e.Zone, e.Orig.Src.Addr(), e.Orig.Dst, e.Reply.Src, e.Reply.Dst.Addr(), e.Status, e.Mark, e.Label, state, e.Timeout, e.HasTimeout, e.NATSrc, e.NATDst, e.Unknown)
 	}
 	return b.String()
 }

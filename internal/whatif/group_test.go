@@ -31,6 +31,12 @@ func TestGroupKey(t *testing.T) {
 	if first == "" || first != groupKey(tcp(4001, func(e *ctstate.Entry) { e.ID, e.Timeout, e.Created = 7, 8, 9 })) {
 		t.Error("connections that differ in the port only are no group")
 	}
+	left := func(seconds uint32) func(*ctstate.Entry) {
+		return func(e *ctstate.Entry) { e.Source, e.Timeout, e.HasTimeout = ctstate.FromUserspace, seconds, true }
+	}
+	if groupKey(tcp(4000, left(57))) == groupKey(tcp(4001, left(29))) {
+		t.Error("what the time left says of an answer makes no difference")
+	}
 	for i, change := range []func(*ctstate.Entry){
 		func(e *ctstate.Entry) { e.Mark = 1 },
 		func(e *ctstate.Entry) { e.Label.Hi = 1 },
