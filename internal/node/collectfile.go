@@ -163,23 +163,30 @@ const versions = "OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15"
 
 // flows hands over what a bridge does to packets.
 func (c *collection) flows(ctx context.Context, br string) {
-	for _, command := range []string{"dump-flows", "dump-groups", "dump-meters", "dump-tlv-map"} {
-		c.file("ovs-ofctl -O OpenFlow15 "+command+" "+br, func(w *sink) error { return c.ofctl(ctx, w, command, br) })
-	}
+	c.file(FlowsFile(br), func(w *sink) error { return c.ofctl(ctx, w, "dump-flows", br) })
+	c.refs(ctx, br)
 	c.appctl(ctx, "fdb/show", br)
+}
+
+// The commands of ovs-ofctl that dump what flows may refer to.
+const (
+	DumpGroups = "dump-groups"
+	DumpMeters = "dump-meters"
+	DumpTLVs   = "dump-tlv-map"
+)
+
+// refs hands over what a bridge's flows may refer to.
+func (c *collection) refs(ctx context.Context, br string) {
+	for _, command := range []string{DumpGroups, DumpMeters, DumpTLVs} {
+		c.file(BridgeFile(command, br), func(w *sink) error { return c.ofctl(ctx, w, command, br) })
+	}
 }
 
 // flowCount returns the number of a bridge's flows; -1 if it is unknown.
 func (c *collection) flowCount(ctx context.Context, br string) int64 {
-	var out strings.Builder
-	if c.ofctl(ctx, &out, "dump-aggregate", br) != nil {
+	n, err := c.count(ctx, br)
+	if err != nil {
 		return -1
-	}
-	n := int64(-1)
-	if _, rest, ok := strings.Cut(out.String(), "flow_count="); ok {
-		if _, err := fmt.Sscan(rest, &n); err != nil {
-			return -1
-		}
 	}
 	return n
 }
@@ -187,8 +194,9 @@ func (c *collection) flowCount(ctx context.Context, br string) int64 {
 // programTime bounds one run of ovs-ofctl, beside the request's own deadline.
 const programTime = 2 * time.Minute
 
-// ofctl runs a command of ovs-ofctl that reads a bridge.
-func (c *collection) ofctl(ctx context.Context, w io.Writer, command, br string) error {
+// ofctl runs a command of ovs-ofctl that reads a bridge, of the flows with a match where one is
+// given.
+func (c *collection) ofctl(ctx context.Context, w io.Writer, command, br string, match ...string) error {
 	if !filepath.IsLocal(br) || filepath.Base(br) != br {
 		return fmt.Errorf("%q is no name of a bridge", br)
 	}
@@ -198,13 +206,14 @@ func (c *collection) ofctl(ctx context.Context, w io.Writer, command, br string)
 	}
 	ctx, cancel := context.WithTimeout(ctx, programTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "-O", versions, command, "unix:"+filepath.Join(c.s.opt.RunDir, br+".mgmt"))
-	var words tail
-	cmd.Stdout, cmd.Stderr = w, &words
+	words := append([]string{"-O", versions, command, "unix:" + filepath.Join(c.s.opt.RunDir, br+".mgmt")}, match...)
+	cmd := exec.CommandContext(ctx, program, words...)
+	var said tail
+	cmd.Stdout, cmd.Stderr = w, &said
 	cmd.Env = append(os.Environ(), "OVS_RUNDIR="+c.s.opt.RunDir)
 	cmd.WaitDelay = waitDelay
 	if err := cmd.Run(); err != nil {
-		if s := words.last(); s != "" && ctx.Err() == nil {
+		if s := said.last(); s != "" && ctx.Err() == nil {
 			return errors.New(s)
 		}
 		return fmt.Errorf("ovs-ofctl: %w", err)

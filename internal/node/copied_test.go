@@ -16,7 +16,7 @@ func TestCopyOf(t *testing.T) {
 	is.Reply, _ = is.Orig.Invert()
 	for _, lacks := range []string{"", "it is cut"} {
 		r := CopyOf(&Info{SystemID: "hv1", Datapath: "system"}, nil, []ctstate.Entry{is}, lacks, "system@ovs-system")
-		table, _ := r.kernel("system@ovs-system")
+		table, _ := r.kernel(&Info{}, "system@ovs-system")
 		if e, err := table.Lookup(t.Context(), 1, is.Orig); err != nil || e.Orig != is.Orig {
 			t.Errorf("%q: %+v, %v", lacks, e, err)
 		}
@@ -44,5 +44,27 @@ func TestCopyOfUserspace(t *testing.T) {
 	r.machine(copied)
 	if len(copied.Listeners) != 1 || copied.Listeners[0].Datapath != "3" || live.Listeners[0].Datapath != "7" {
 		t.Errorf("listeners %+v, of the machine %+v", copied.Listeners, live.Listeners)
+	}
+}
+
+// Entries of zones that are not OVN's were not read: no look-up finds out that there is none. A zone
+// that the copy has added has none.
+func TestCopyOfZones(t *testing.T) {
+	live := &Info{SystemID: "hv1", Bridge: "br-int", Datapath: "system", Zones: map[uint16]string{1: "sw0-p1"}}
+	r := CopyOf(live, nil, []ctstate.Entry{}, "", "system@ovs-system")
+	copied := &Info{Zones: map[uint16]string{2: "sw0-p2"}}
+	table, _ := r.kernel(copied, "system@ovs-system")
+	tuple := ctstate.Tuple{Proto: 17, Src: netip.MustParseAddrPort("10.0.0.1:1"), Dst: netip.MustParseAddrPort("10.0.0.2:2")}
+	for zone, read := range map[uint16]bool{0: false, 1: true, 2: true, 64000: false} {
+		_, looked := table.Lookup(t.Context(), zone, tuple)
+		_, bound := table.(ctstate.SourceBinder).BySource(t.Context(), zone, 17, tuple.Src)
+		_, expected := table.(ctstate.Expecter).Expectation(t.Context(), zone, tuple)
+		_, echoed := table.(ctstate.EchoFinder).Echoes(t.Context(), zone, tuple)
+		for i, err := range []error{looked, bound, expected, echoed} {
+			var unknown *NotCollectedError
+			if errors.As(err, &unknown) == read {
+				t.Errorf("zone %d, look-up %d: %v", zone, i, err)
+			}
+		}
 	}
 }

@@ -35,7 +35,7 @@ func TestKeptLimits(t *testing.T) {
 			if !ok {
 				continue
 			}
-			table, tracker := r.kernel("system@ovs-system")
+			table, tracker := r.kernel(&Info{}, "system@ovs-system")
 			res, err := tracker.Do(t.Context(), table, ctstate.Conn{}, syn, ctstate.Action{Zone: zone, Commit: true})
 			switch {
 			case want == "full" && (err != nil || !res.Dropped), want == "" && (err != nil || res.Dropped),

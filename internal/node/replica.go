@@ -158,8 +158,9 @@ func (e *NotCollectedError) Error() string {
 	return fmt.Sprintf("not collected: whether %s has such an entry is not known: %s", e.Of, e.Why)
 }
 
-// userspace returns the table and the model of a userspace datapath.
-func (r *Replica) userspace(s *Service, dp string) (ctstate.Table, ctstate.Tracker) {
+// userspace returns the table and the model of a userspace datapath. info is what the Service says
+// of itself.
+func (r *Replica) userspace(s *Service, info *Info, dp string) (ctstate.Table, ctstate.Tracker) {
 	u := ctstate.NewUserspace()
 	u.Release, _ = ctstate.ParseRelease(s.info.OVSVersion)
 	k := r.kept(dp)
@@ -168,7 +169,7 @@ func (r *Replica) userspace(s *Service, dp string) (ctstate.Table, ctstate.Track
 	}
 	var t table = ctdpif.New(k.dump(), dp)
 	if k.Held != nil {
-		t = ctstate.NewMemTable(k.Held...)
+		t = k.held(r, info)
 	}
 	if k.Lacks != "" {
 		t = lacking{t, r.Of, k.Lacks}
@@ -255,8 +256,8 @@ func (l lacking) Echoes(ctx context.Context, zone uint16, t ctstate.Tuple) ([]ct
 	return list, err
 }
 
-// kernel returns the table and the model of the kernel.
-func (r *Replica) kernel(dp string) (ctstate.Table, ctstate.Tracker) {
+// kernel returns the table and the model of the kernel. info is what the Service says of itself.
+func (r *Replica) kernel(info *Info, dp string) (ctstate.Table, ctstate.Tracker) {
 	rel := ctnetlink.ParseRelease(r.Kernel)
 	k := ctstate.NewKernel(ctstate.Release{Major: rel.Major, Minor: rel.Minor, Patch: rel.Patch})
 	if !r.At.IsZero() {
@@ -268,7 +269,7 @@ func (r *Replica) kernel(dp string) (ctstate.Table, ctstate.Tracker) {
 	unknown := kept.limits(k)
 	var t table = &keptKernel{of: r.Of, kept: kept, listed: kept.Listed, lacks: kept.Lacks, zones: map[uint16]*keptZone{}}
 	if kept.Held != nil {
-		t = ctstate.NewMemTable(kept.Held...)
+		t = kept.held(r, info)
 	}
 	if kept.Lacks != "" {
 		t = lackingKernel{lacking{t, r.Of, kept.Lacks}}

@@ -43,7 +43,7 @@ func keptTable(t *testing.T, dump, list, lacks string) ctstate.Table {
 		k.Listed = l
 	}
 	r := &Replica{Of: "hv1", Kernel: "6.1.0-13-amd64", Table: func(string) *Kept { return k }}
-	table, _ := r.kernel("system@ovs-system")
+	table, _ := r.kernel(&Info{}, "system@ovs-system")
 	return table
 }
 

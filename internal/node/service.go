@@ -305,9 +305,9 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	}
 	switch r := s.opt.Replica; {
 	case r != nil && typ == "system":
-		e.Table, e.Tracker = r.kernel(backer)
+		e.Table, e.Tracker = r.kernel(info, backer)
 	case r != nil:
-		e.Table, e.Tracker = r.userspace(s, backer)
+		e.Table, e.Tracker = r.userspace(s, info, backer)
 		e.Recircs = recircs(info.OVSVersion)
 	case typ == "system":
 		e.Table, e.Tracker, err = s.kernelModel(ctx)

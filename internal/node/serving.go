@@ -28,7 +28,7 @@ const (
 // checked.
 var uses = map[string]Use{
 	"Info": UseRead, "Trace": UseRead, "TraceAsNew": UseRead, "Check": UseRead, "Find": UseRead, "Health": UseRead,
-	"Database": UseRead, "Rows": UseRead, "List": UseRead, "Parts": UseRead, "Collect": UseRead, "Watch": UseRead, "Next": UseRead, "End": UseRead, "Cancel": UseRead, "Close": UseRead,
+	"Database": UseRead, "Rows": UseRead, "List": UseRead, "Parts": UseRead, "Collect": UseRead, "Flows": UseRead, "Watch": UseRead, "Next": UseRead, "End": UseRead, "Cancel": UseRead, "Close": UseRead,
 	"Commit": UseCommit, "Clean": UseCommit,
 	"Capture": UseCapture, "Captured": UseCapture, "Inject": UseCapture,
 }
@@ -173,6 +173,9 @@ func (s *Serving) methods() handler.Map {
 	if c, ok := n.(Collector); ok {
 		methods["Parts"] = method(func(ctx context.Context, _ struct{}) (*Parts, error) { return c.Parts(ctx) })
 		methods["Collect"] = paged(pages, "Collect", c.Collect)
+	}
+	if f, ok := n.(FlowReader); ok {
+		methods["Flows"] = paged(pages, "Flows", f.Flows)
 	}
 	if c, ok := n.(Capturer); ok {
 		methods["Capture"], methods["Captured"] = method(c.Capture), method(c.Captured)
