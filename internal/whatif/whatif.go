@@ -133,6 +133,9 @@ func Run(ctx context.Context, run *deployment.Run, req Request) (_ *report.WhatI
 	if err := t.same(ctx); err != nil {
 		return nil, err
 	}
+	if err := t.beside(ctx); err != nil {
+		return nil, err
+	}
 	before, err := t.gateways(ctx)
 	if err != nil {
 		return nil, err

@@ -40,15 +40,18 @@ func TestCheck(t *testing.T) {
 
 // A port that only one of the two has is a difference, also if it is on no chassis.
 func TestDifferences(t *testing.T) {
-	real := map[string]string{"a": "hv1", "b": ""}
+	at := func(chassis string) binding { return binding{chassis, 3, 4} }
+	real := map[string]binding{"a": at("hv1"), "b": at("")}
 	for _, c := range []struct {
-		ours map[string]string
+		ours map[string]binding
 		want string
 	}{
-		{map[string]string{"a": "hv1", "b": ""}, ""},
-		{map[string]string{"a": "hv2", "b": ""}, `port a is on chassis "hv1", and on "hv2"`},
-		{map[string]string{"a": "hv1"}, "port b is not in the copy"},
-		{map[string]string{"a": "hv1", "b": "", "c": ""}, "port c is in the copy only"},
+		{map[string]binding{"a": at("hv1"), "b": at("")}, ""},
+		{map[string]binding{"a": at("hv2"), "b": at("")}, `port a is on chassis "hv1", and on "hv2"`},
+		{map[string]binding{"a": at("hv1")}, "port b is not in the copy"},
+		{map[string]binding{"a": at("hv1"), "b": at(""), "c": at("")}, "port c is in the copy only"},
+		{map[string]binding{"a": {"hv1", 3, 5}, "b": at("")}, "port a has key 4 of datapath 3, and key 5 of 3"},
+		{map[string]binding{"a": at("hv1"), "b": {"", 9, 4}}, "port b has key 4 of datapath 3, and key 4 of 9"},
 	} {
 		err := differences(real, c.ours)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
