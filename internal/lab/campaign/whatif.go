@@ -19,6 +19,7 @@ type Change struct {
 	What            string
 	Setup, Teardown []string // before the connections are made, and after all
 	Flows           []Flow   // connections that the change is about, beside those of every change
+	Pairs           []Flow   // new connections that are asked too; each is from a port
 	Apply, Undo     []string
 	Ask             []string // flags of what-if that name the change; nil: --nb-run of each of Apply
 	ByFile          bool     // asked by a file of the changed database (--nb-file)
@@ -40,6 +41,43 @@ type WhatIfScore struct {
 	Missed               int // predicted to go on, and died
 	Died                 int // of all
 }
+
+// add adds the results of one change, without the number of changes.
+func (s *WhatIfScore) add(of WhatIfScore) {
+	s.Connections += of.Connections
+	s.Right += of.Right
+	s.Wrong += of.Wrong
+	s.Missed += of.Missed
+	s.Undetermined += of.Undetermined
+	s.Unjudged += of.Unjudged
+	s.Died += of.Died
+}
+
+// judge counts a connection of which the tool has said a fate. It reports whether there is nothing
+// to tell of it: what was said is what happened.
+func (s *WhatIfScore) judge(fate, text string, died bool) bool {
+	s.Connections++
+	if died {
+		s.Died++
+	}
+	switch said := fate == "dies" || fate == "moves"; {
+	case said == died && fate != "unknown":
+		s.Right++
+		return true
+	case fate == "unknown" && strings.Contains(text, undecided):
+		// What a hash of Open vSwitch's decides cannot be known before: to say so is right.
+		s.Right++
+		s.Undetermined++
+	case died && fate == "goes-on":
+		s.Missed++
+	default:
+		s.Wrong++
+	}
+	return false
+}
+
+// undecided is in the reason of what a hash decides.
+const undecided = "undetermined choice"
 
 // standing are the flows of which connections live during every change.
 var standing = []Flow{
@@ -86,13 +124,7 @@ func (r *Runner) WhatIf(ctx context.Context, kinds []ChangeKind, changes int, se
 			return score, fmt.Errorf("change %d (%s: %s): %w", n+1, kind.Name, c.What, err)
 		}
 		score.Changes++
-		score.Connections += got.Connections
-		score.Right += got.Right
-		score.Wrong += got.Wrong
-		score.Missed += got.Missed
-		score.Undetermined += got.Undetermined
-		score.Unjudged += got.Unjudged
-		score.Died += got.Died
+		score.add(got)
 		fmt.Fprintf(r.Out, "whatif: %3d/%d %-18s right %2d wrong %d missed %d, %2d died %5.1f s  %s\n", n+1, changes, kind.Name, got.Right, got.Wrong, got.Missed, got.Died,
 			time.Since(began).Seconds(), c.What)
 		for _, l := range lines {
@@ -135,8 +167,13 @@ func (r *Runner) predicted(ctx context.Context, c Change) (score WhatIfScore, li
 	if err != nil {
 		return score, nil, err
 	}
+	fresh, pairs, forget, err := r.newConns(ctx, c.Pairs)
+	defer forget()
+	if err != nil {
+		return score, nil, err
+	}
 	quiet := r.goOn(ctx, talks)
-	answer, err := r.askWhatIf(ctx, flags)
+	answer, err := r.askWhatIf(ctx, slices.Concat(flags, pairs))
 	if err == nil {
 		r.dirty = true
 		err = r.change(ctx, c.Apply, true)
@@ -147,6 +184,11 @@ func (r *Runner) predicted(ctx context.Context, c Change) (score WhatIfScore, li
 	}
 	if err == nil {
 		score, lines, err = r.compareTalks(ctx, talks, answer)
+	}
+	if err == nil && score.Unjudged == 0 {
+		asked, more, nerr := r.compareNew(ctx, fresh, answer)
+		score.add(asked)
+		lines, err = append(lines, more...), nerr
 	}
 	cctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer stop()
@@ -311,27 +353,12 @@ func (r *Runner) compareTalks(ctx context.Context, talks []*talk, a *WhatIfAnswe
 			lines = append(lines, fmt.Sprintf("%s and later ones are not judged: %s", t.flow, strings.Join(dead, "; ")))
 			return score, lines, r.Lab.Revive(ctx)
 		}
-		score.Connections++
-		died := after != t.before
-		if died {
-			score.Died++
-		}
 		fate, text := a.fate(t)
 		if fate == "dies" || fate == "moves" {
 			text = cmp.Or(text, fate)
 		}
-		switch said := fate == "dies" || fate == "moves"; {
-		case said == died && fate != "unknown":
-			score.Right++
+		if score.judge(fate, text, after != t.before) {
 			continue
-		case fate == "unknown" && strings.Contains(text, "an undetermined choice decides"):
-			// What a hash of Open vSwitch's decides cannot be known before: to say so is right.
-			score.Right++
-			score.Undetermined++
-		case died && fate == "goes-on":
-			score.Missed++
-		default:
-			score.Wrong++
 		}
 		lines = append(lines, fmt.Sprintf("%s (%s:%d): said %s %s", t.flow, t.next[0].Src, t.next[0].Sport, fate, text),
 			fmt.Sprintf("  the client's packet arrived at %q, then at %q; the server's at %q, then at %q", t.before[0], after[0], t.before[1], after[1]))

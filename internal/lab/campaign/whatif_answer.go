@@ -13,6 +13,7 @@ import (
 type WhatIfAnswer struct {
 	Counts struct {
 		Connections struct{ Compared, Dies, Revives, Moves, Unknown, Broken int } `json:"connections"`
+		Pairs       struct{ Compared, Dies, Revives, Moves, Unknown, Broken int } `json:"pairs"`
 		Closing     int                                                           `json:"closing"`
 	} `json:"counts"`
 	Connections []struct {
@@ -31,6 +32,10 @@ type WhatIfAnswer struct {
 			Text string `json:"text"`
 		} `json:"before"`
 	} `json:"connections"`
+	Pairs []struct {
+		Fate, From, To string
+		Before, After  struct{ Text string }
+	} `json:"pairs"`
 	Gateways []struct{ Port, Before, After string } `json:"gateways"`
 	Warnings []string                               `json:"warnings"`
 
@@ -79,8 +84,8 @@ func (r *Runner) whatIf(ctx context.Context, deployment, change []string) (*What
 // differs returns how another answer about the same differs: in the number of connections compared,
 // or in the fate of one; empty if it does not.
 func (a *WhatIfAnswer) differs(other *WhatIfAnswer) string {
-	if a.Counts.Connections != other.Counts.Connections {
-		return fmt.Sprintf("%+v, live %+v", other.Counts.Connections, a.Counts.Connections)
+	if a.Counts != other.Counts {
+		return fmt.Sprintf("%+v, live %+v", other.Counts, a.Counts)
 	}
 	for i, c := range a.Connections {
 		o := other.Connections[i]

@@ -7,7 +7,7 @@ import (
 )
 
 // changeKinds are the kinds of change.
-var changeKinds = slices.Concat(databaseKinds, []ChangeKind{{"nb-file", byFile}, {"gateway-moves", gatewaysMove}, {"down", chassisFails}})
+var changeKinds = slices.Concat(databaseKinds, []ChangeKind{{"nb-file", byFile}, {"gateway-moves", gatewaysMove}, {"down", chassisFails}}, learnedKinds)
 
 // databaseKinds are changes by commands of ovn-nbctl.
 var databaseKinds = []ChangeKind{
