@@ -110,7 +110,7 @@ func (r *Room) FillBridge(ctx context.Context, sw *Switch, name string, found *B
 	if i < 0 {
 		return nil, fmt.Errorf("the copy has no bridge %s", name)
 	}
-	// A standalone bridge gets a flow with NORMAL again, whenever it is configured.
+	// ovs-vswitchd itself puts a flow into a standalone bridge.
 	if err := sw.Vsctl(ctx, "--timeout=60", "set-fail-mode", name, "secure"); err != nil {
 		return nil, err
 	}
