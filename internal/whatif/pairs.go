@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/engine"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/question"
@@ -24,7 +25,7 @@ type pairEnd struct {
 	works, unknown bool
 	proto          string
 	end            report.WhatIfEnd
-	server         string // where its first packet arrives, and as what
+	server         passage // of its first packet: where that arrives, without ports
 }
 
 // askPairs plays every pair's session in the copy as it is. Routers learn the addresses that OVN
@@ -39,7 +40,11 @@ func (t *task) askPairs(ctx context.Context, p *passer) ([]pairEnd, error) {
 		ans, err := p.play(ctx, func() (*question.Answer, error) { return pair.Judged.Answer(ctx, p.run, question.Entries{}) })
 		switch {
 		case err == nil:
-			out = append(out, endOfSession(ans.Report))
+			end := endOfSession(ans.Report)
+			if len(ans.Sent) > 0 {
+				end.server = withoutPorts(passageOf(ans.Sent[0], func(string) bool { return false }))
+			}
+			out = append(out, end)
 		default:
 			why, gone := cannotEnter(err)
 			if !gone {
@@ -97,12 +102,19 @@ func endOfSession(r *report.Report) pairEnd {
 			break
 		}
 	}
-	for _, b := range r.Packets[0].Branches {
-		if b.Verdict == engine.Delivered || b.Verdict == engine.External {
-			out.server += fmt.Sprintf("%s %s %s %s;", b.End.Kind, b.End.Port, b.Header.IPSrc, b.Header.IPDst)
+	return out
+}
+
+// withoutPorts returns a passage in which places have no ports and identifiers: each session has its
+// own.
+func withoutPorts(p passage) passage {
+	for _, way := range p.ways {
+		for i := range way {
+			at := &way[i]
+			at.src, at.dst, at.id = netip.AddrPortFrom(at.src.Addr(), 0), netip.AddrPortFrom(at.dst.Addr(), 0), 0
 		}
 	}
-	return out
+	return p
 }
 
 // comparePairs asks the pairs with the change, and reports those that are different.
@@ -115,6 +127,9 @@ func (t *task) comparePairs(ctx context.Context, p *passer) error {
 		was, is := &t.pairs[i], &after[i]
 		fate := pairFate(was, is)
 		count(&t.out.Counts.Pairs, fate)
+		if fate == report.FateUnknown && was.works && is.works {
+			is.end.Text = choiceText + "where it arrives: " + is.end.Text
+		}
 		if fate != report.FateGoesOn && fate != report.FateBroken {
 			t.out.Pairs = append(t.out.Pairs, report.WhatIfPair{Fate: fate, Text: pair.Text, From: pair.From, To: pair.To, Proto: cmp.Or(was.proto, is.proto), Before: was.end, After: is.end})
 		}
@@ -133,7 +148,12 @@ func pairFate(before, after *pairEnd) report.Fate {
 		return report.FateRevives
 	case !before.works:
 		return report.FateBroken
-	case before.server != after.server:
+	}
+	switch same, certain := after.server.same(&before.server); {
+	case len(after.server.ways) == 0 && len(before.server.ways) == 0:
+	case !certain:
+		return report.FateUnknown // what a hash decides
+	case !same:
 		return report.FateMoves
 	}
 	return report.FateGoesOn

@@ -81,6 +81,35 @@ func TestClosing(t *testing.T) {
 	}
 }
 
+// A pair goes on if its server is the same, whatever its ports are; of several servers between which
+// a hash decides, that the same one has it is not known.
+func TestPairServers(t *testing.T) {
+	works := func(servers ...string) *pairEnd {
+		p := passage{}
+		for i, s := range servers {
+			p.ways = append(p.ways, []place{{port: s, src: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.3"), uint16(4000+i)), dst: netip.MustParseAddrPort("20.0.0.4:80"), id: uint16(i)}})
+		}
+		return &pairEnd{works: true, server: withoutPorts(p)}
+	}
+	other := works("", "b")
+	other.server.ways = other.server.ways[1:] // its port is another one
+	for _, c := range []struct {
+		before, after *pairEnd
+		want          report.Fate
+	}{
+		{works("b"), other, report.FateGoesOn},
+		{works("a"), works("b"), report.FateMoves},
+		{works("a", "b"), works("a", "b"), report.FateGoesOn},
+		{works("a"), works("a", "b"), report.FateUnknown},
+		{works("a", "b"), works("a"), report.FateUnknown},
+		{works("a", "b"), works("c"), report.FateMoves},
+	} {
+		if got := pairFate(c.before, c.after); got != c.want {
+			t.Errorf("%+v, then %+v: %s, want %s", c.before.server.ways, c.after.server.ways, got, c.want)
+		}
+	}
+}
+
 // A new connection whose packet waits for an address neither works nor fails.
 func TestPairWaits(t *testing.T) {
 	of := func(code report.Code) pairEnd {
