@@ -163,6 +163,9 @@ func (r *Runner) predicted(ctx context.Context, c Change) (score WhatIfScore, li
 		return score, nil, err
 	}
 	defer remove()
+	if err := r.teach(ctx, c.Pairs); err != nil {
+		return score, nil, err
+	}
 	talks, err := r.talks(ctx, slices.Concat(standing, c.Flows))
 	if err != nil {
 		return score, nil, err

@@ -88,7 +88,8 @@ func hairpinChanged(d *draw) Change {
 // bridgeFlows moves lr1's gateway to a chassis whose provider bridge has flows that somebody has
 // put there by hand.
 func bridgeFlows(d *draw) Change {
-	const patch, wire = "patch-ln-public-to-br-int", "physnet1"
+	// The name of the patch port is too long for ovs-ofctl. The copy has to take its number over.
+	const patch, number, wire = "patch-ln-public-to-br-int", "77", "physnet1"
 	var flows []string
 	what := ""
 	switch d.IntN(4) {
@@ -105,10 +106,12 @@ func bridgeFlows(d *draw) Change {
 		flows = []string{"priority=100,tcp,nw_dst=172.16.0.100,tp_dst=80,actions=mod_nw_dst:172.16.0.101,NORMAL"}
 	default:
 		what = "forwards by its ports"
-		flows = []string{"priority=50,in_port=" + patch + ",actions=output:" + wire, "priority=50,in_port=" + wire + ",actions=output:" + patch,
-			"priority=60,udp,nw_dst=172.16.0.100,in_port=" + patch + ",actions=in_port"}
+		flows = []string{"priority=50,in_port=" + number + ",actions=output:" + wire, "priority=50,in_port=" + wire + ",actions=output:" + number,
+			"priority=60,udp,nw_dst=172.16.0.100,in_port=" + number + ",actions=in_port"}
 	}
-	c := Change{What: "lr1's gateway moves to hv2, whose br-ex " + what, Setup: []string{spare}, Teardown: []string{noSpare}}
+	c := Change{What: "lr1's gateway moves to hv2, whose br-ex " + what, Teardown: []string{noSpare},
+		Setup: []string{spare, "@until @hv2 ovs-vsctl --bare --columns=_uuid find interface name=" + patch + " ofport!=[]",
+			"@hv2 ovs-vsctl set interface " + patch + " ofport_request=" + number}}
 	for _, f := range flows {
 		c.Setup = append(c.Setup, "@hv2 ovs-ofctl add-flow br-ex "+f)
 	}

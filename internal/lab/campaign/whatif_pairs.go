@@ -13,6 +13,20 @@ type newConn struct {
 	before string // where its first packet arrives, if its handshake is whole
 }
 
+// teach opens connections whose first packets Open vSwitch learns from, which OVN may drop, and
+// removes their entries: those of dropped packets would end while the tool is asked.
+func (r *Runner) teach(ctx context.Context, flows []Flow) error {
+	if len(flows) == 0 {
+		return nil
+	}
+	for _, f := range flows {
+		if _, err := r.opens(ctx, f); err != nil {
+			return err
+		}
+	}
+	return r.Probe.Flush()
+}
+
 // newConns plays new connections before a change, and writes them to a file of pairs (--pairs).
 // remove removes the file.
 func (r *Runner) newConns(ctx context.Context, flows []Flow) (list []newConn, flags []string, remove func(), err error) {
