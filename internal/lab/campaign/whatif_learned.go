@@ -106,7 +106,7 @@ func bridgeFlows(d *draw) Change {
 		flows = []string{"priority=100,tcp,nw_dst=172.16.0.100,tp_dst=80,actions=mod_nw_dst:172.16.0.101,NORMAL"}
 	default:
 		what = "forwards by its ports"
-		flows = []string{"priority=50,in_port=" + number + ",actions=output:" + wire, "priority=50,in_port=" + wire + ",actions=output:" + number,
+		flows = []string{"priority=50,in_port=" + number + ",actions=output:" + wire, "priority=50,in_port=" + wire + ",vlan_tci=0x0000,actions=output:" + number,
 			"priority=60,udp,nw_dst=172.16.0.100,in_port=" + number + ",actions=in_port"}
 	}
 	c := Change{What: "lr1's gateway moves to hv2, whose br-ex " + what, Teardown: []string{noSpare},
