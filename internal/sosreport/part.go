@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
@@ -15,11 +14,14 @@ import (
 // shape is the form of a command's output.
 type shape struct {
 	header *regexp.Regexp // the first line, if each output has one
-	line   *regexp.Regexp // an item; others are not counted
+	line   matcher        // an item; others are not counted
 	bare   bool           // each line is an item, except the header
 	empty  bool           // an output without a line is one
-	table  *regexp.Regexp // the table that an item is in, if not 0; the items are in their order
+	table  []byte         // what precedes the number of the table that an item is in; the items are in their order
 }
+
+// matcher tells lines apart.
+type matcher interface{ Match(line []byte) bool }
 
 // hiddenTable holds flows of Open vSwitch itself (TBL_INTERNAL).
 const hiddenTable = 254
@@ -31,11 +33,8 @@ type end struct{ table, flows int }
 func (e end) before(o end) bool { return e.table < o.table || e.table == o.table && e.flows < o.flows }
 
 // add counts a line of a dump.
-func (e *end) add(table *regexp.Regexp, line []byte) {
-	n := 0
-	if m := table.FindSubmatch(line); m != nil {
-		n, _ = strconv.Atoi(string(m[1]))
-	}
+func (e *end) add(key, line []byte) {
+	n := tableOf(line, key)
 	switch {
 	case n == hiddenTable:
 	case n != e.table:
@@ -46,7 +45,7 @@ func (e *end) add(table *regexp.Regexp, line []byte) {
 }
 
 var (
-	flowShape  = shape{header: regexp.MustCompile(`^(NXST_FLOW|OFPST_FLOW) reply`), line: regexp.MustCompile(` actions=`), table: regexp.MustCompile(`[ ,]table=(\d+),`)}
+	flowShape  = shape{header: regexp.MustCompile(`^(NXST_FLOW|OFPST_FLOW) reply`), line: regexp.MustCompile(` actions=`), table: []byte("table=")}
 	groupShape = shape{header: regexp.MustCompile(`^(NXST_GROUP_DESC|OFPST_GROUP_DESC) reply`), line: regexp.MustCompile(`^\s*group_id=`)}
 	meterShape = shape{header: regexp.MustCompile(`^OFPST_METER_CONFIG reply`), line: regexp.MustCompile(`^\s*meter=`)}
 	tlvShape   = shape{header: regexp.MustCompile(`^NXT_TLV_TABLE_REPLY`), line: regexp.MustCompile(`^\s*0x`)}
@@ -60,7 +59,7 @@ var (
 	limitShape = shape{line: regexp.MustCompile(`^zone=\d+,`), bare: true, empty: true}
 	anyShape   = shape{}
 	// allShape is that of bridge/dump-flows: it has no header, and shows Open vSwitch's own flows too.
-	allShape = shape{line: regexp.MustCompile(`^(table_id=\d+, )?duration=.* priority=\d{1,5},`), table: regexp.MustCompile(`^table_id=(\d+),`)}
+	allShape = shape{line: ownFlow{}, table: []byte("table_id=")}
 )
 
 var (
@@ -123,7 +122,7 @@ func (r *reader) check(p *rebuild.Part, s shape, c command) (last end) {
 		return last
 	}
 	defer in.Close()
-	br := bufio.NewReaderSize(in, 256<<10)
+	br := bufio.NewReaderSize(in, 64<<10)
 	first, whole, some, expects := true, true, false, false
 	for {
 		line, more, err := wholeLine(br)
@@ -149,11 +148,11 @@ func (r *reader) check(p *rebuild.Part, s shape, c command) (last end) {
 			if s.header != nil && s.header.Match(line) {
 				expects = bytes.Contains(line, moreFlag)
 			}
-			if s.table != nil && s.line.Match(line) {
-				last.add(s.table, line)
-			}
 			if s.line != nil && s.line.Match(line) {
 				p.Count++
+				if s.table != nil {
+					last.add(s.table, line)
+				}
 			} else if s.bare && len(bytes.TrimSpace(line)) > 0 && p.Cut == "" {
 				p.Cut = fmt.Sprintf("%s has a line that is not one of its items: %.60q", p.Name, line)
 			}
