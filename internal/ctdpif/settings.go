@@ -158,6 +158,9 @@ func values(line string, names ...string) ([]uint32, bool) {
 	return out, true
 }
 
+// ParseFragments reads the answer of dpctl/ipf-get-status.
+func ParseFragments(text string) (ctstate.UserFragments, bool) { return parseFragments(text) }
+
 // parseFragments parses the needed "name: number" lines (dpctl_ct_ipf_get_status).
 func parseFragments(text string) (ctstate.UserFragments, bool) {
 	found := map[string]int{}

@@ -125,7 +125,7 @@ var allowed = map[string][]string{
 	"internal/bench/scalebench":      {anything},
 	"internal/bench/usbench":         {anything},
 	"internal/difftest":              {anything},
-	"internal/offline/cuts":          {"internal/archive", "internal/offline", "internal/rebuild"},
+	"internal/offline/cuts":          {"internal/archive", "internal/ctdpif", "internal/offline", "internal/rebuild"},
 	"internal/kube/kubetest":         nil,
 	"internal/layers":                nil,
 	"internal/nodens/nstest":         {"internal/nodens", "internal/testenv"},

@@ -25,20 +25,26 @@ func (b *builder) macs(ctx context.Context, br *bridge, p *Part) (out []learned,
 		}
 	}
 	err = lines(p, func(line string) error {
-		f := strings.Fields(line)
-		if len(f) != 4 || strings.EqualFold(f[0], "port") { // "Port" since Open vSwitch 4.0
-			return nil
-		}
-		if name := names[f[0]]; name != "" {
-			if _, err := b.sw.Appctl(ctx, "fdb/add", br.name, name, f[1], f[2]); err != nil {
-				b.note("%s: the learned address %s of port %s: %v", br.name, f[2], name, err)
+		port, l, ok := learnedLine(line)
+		if name := names[port]; ok && name != "" {
+			if _, err := b.sw.Appctl(ctx, "fdb/add", br.name, name, l.vlan, l.mac); err != nil {
+				b.note("%s: the learned address %s of port %s: %v", br.name, l.mac, name, err)
 				return nil
 			}
-			out = append(out, learned{f[1], f[2]})
+			out = append(out, l)
 		}
 		return nil
 	})
 	return out, err
+}
+
+// learnedLine reads a line of fdb/show: port, VLAN, address and age; false for another line.
+func learnedLine(line string) (port string, l learned, ok bool) {
+	f := strings.Fields(line)
+	if len(f) != 4 || strings.EqualFold(f[0], "port") { // "Port" since Open vSwitch 4.0
+		return "", learned{}, false
+	}
+	return f[0], learned{f[1], f[2]}, true
 }
 
 // normalAction is the action NORMAL in a list of actions.

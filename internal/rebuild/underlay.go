@@ -180,15 +180,22 @@ func (b *builder) replay(ctx context.Context) error {
 	}
 	return lines(b.host.Neighbours, func(line string) error {
 		w := strings.Fields(line)
-		if len(w) != 3 {
-			return nil
-		}
-		if _, err := netip.ParseAddr(w[0]); err != nil || !devices[w[2]] {
+		if !isNeighbour(w) || !devices[w[2]] {
 			return nil
 		}
 		_, err := b.sw.Appctl(ctx, "tnl/neigh/set", w[2], w[0], w[1])
 		return err
 	})
+}
+
+// isNeighbour reports whether the words are of a line of tnl/neigh/show with a neighbour: address,
+// MAC address and device.
+func isNeighbour(words []string) bool {
+	if len(words) != 3 {
+		return false
+	}
+	_, err := netip.ParseAddr(words[0])
+	return err == nil
 }
 
 // routed is a route of a host's Open vSwitch.

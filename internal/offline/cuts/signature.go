@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/archive"
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ctdpif"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
 )
 
@@ -45,24 +46,18 @@ type signing struct{ hash.Hash }
 
 // host adds what was read of a host. Only that a part lacks something counts, not why.
 func (s signing) host(h *rebuild.Host, bridges []string) {
-	_ = json.NewEncoder(s).Encode([]any{h.Hostname, h.Kernel, h.OVS, h.OVN, h.Interfaces, h.InterfacesLack == "", h.WaysLack == "", h.Sysctls, h.Failed})
+	_ = json.NewEncoder(s).Encode([]any{h.Hostname, h.Kernel, h.OVS, h.OVN, h.Sysctls, h.Failed})
 	s.whole(h.Conf, h.NB, h.SB)
-	for _, name := range bridges {
-		if h.Bridge == nil {
-			break
-		}
-		b := h.Bridge(name)
-		fmt.Fprintln(s, name)
-		s.whole(b.Flows)
-		s.lines(b.Groups, b.Meters, b.TLVs, b.MACs)
+	if h.Bridge != nil {
+		h.Digest(s, bridges)
 	}
-	s.lines(h.Routes, h.Neighbours)
 	for _, dp := range datapaths {
 		if h.Conntrack == nil {
 			break
 		}
 		p := h.Conntrack(dp)
-		s.lines(p, h.Fragments(dp))
+		s.lines(p)
+		s.fragments(h.Fragments(dp))
 		if p.There() && dp == "system@ovs-system" {
 			s.lines(h.Listed)
 		}
@@ -101,16 +96,31 @@ func (s signing) lines(parts ...*rebuild.Part) {
 	}
 }
 
+// fragments adds the settings of joining fragments. Without a whole line the usual ones are taken.
+func (s signing) fragments(p *rebuild.Part) {
+	if !p.There() {
+		fmt.Fprintln(s, "nothing")
+		return
+	}
+	b, err := wholeLines(p)
+	set, ok := ctdpif.ParseFragments(string(b))
+	fmt.Fprintln(s, len(b) == 0, set, ok, err)
+}
+
 // content adds the whole lines of a part.
 func (s signing) content(p *rebuild.Part) {
+	b, err := wholeLines(p)
+	fmt.Fprintln(s, len(b), err)
+	s.Write(b)
+}
+
+// wholeLines returns a part without a line that is cut.
+func wholeLines(p *rebuild.Part) ([]byte, error) {
 	in, err := p.Open()
 	if err != nil {
-		fmt.Fprintln(s, err)
-		return
+		return nil, err
 	}
 	defer in.Close()
 	b, err := io.ReadAll(in)
-	b = b[:bytes.LastIndexByte(b, '\n')+1]
-	fmt.Fprintln(s, len(b), err)
-	s.Write(b)
+	return b[:bytes.LastIndexByte(b, '\n')+1], err
 }
