@@ -78,13 +78,14 @@ campaign: setup build labctl
 	@$(ON) $(LABCTL) campaign -faults $(FAULTS) -seed $(SEED) -kinds '$(KIND)' -archives '$(ARCHIVES)' -archived '$(ARCHIVED)'
 
 # The files of archives of the lab (userspace datapath), each cut at CUTS places drawn by SEED, and dropped: no answer may differ from the live
-# one. ARCHIVES=RE chooses kinds (sosreport, bundle, must-gather), FILES=RE files. CT_TRACE_CUTS does the same with the archives of one chassis
+# one. ARCHIVES=RE chooses kinds (sosreport, bundle, must-gather), FILES=RE files, FOLDERS=RE those of hosts. CT_TRACE_CUTS does the same with the archives of one chassis
 # that the tests of internal/offline make.
 CUTS ?= 200
 FILES ?=
+FOLDERS ?=
 offline-cuts: build labctl
 	CT_TRACE_LIVE=1 CT_TRACE_CUTS=$(CUTS) CT_TRACE_CUTS_SEED=$(SEED) $(GO) test ./internal/offline -run 'Test(Cut|MustGather)$$' -timeout 3h
-	@$(USERSPACE) $(LABCTL) cuts -places $(CUTS) -seed $(SEED) -archives '$(ARCHIVES)' -files '$(FILES)'
+	@$(USERSPACE) $(LABCTL) cuts -places $(CUTS) -seed $(SEED) -archives '$(ARCHIVES)' -files '$(FILES)' -folders '$(FOLDERS)'
 
 # N changes (default: each kind once), drawn by SEED, are predicted by what-if and then made in the lab under live connections, which must die or
 # go on as predicted; KIND=name draws from some kinds.

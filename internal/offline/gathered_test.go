@@ -128,7 +128,7 @@ func unpacked(t *testing.T, folder string) string {
 func cutGathered(t *testing.T, folder, files string, want []string, asNew func(...string) ([]string, string, error)) {
 	t.Helper()
 	run := &cuts.Run{Folders: []string{folder}, Places: places(), Seed: seed(), Log: t.Logf,
-		Files: func(name string) bool { ok, _ := filepath.Match(files, filepath.Base(name)); return ok },
+		Files: func(_, name string) bool { ok, _ := filepath.Match(files, filepath.Base(name)); return ok },
 		Ask: func(_ context.Context, folders []string) ([]cuts.Answer, error) {
 			got, why, err := asNew(folders...)
 			return cutAnswers(got, why), err

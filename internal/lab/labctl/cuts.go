@@ -25,6 +25,7 @@ type cutting struct {
 	lab       *lab.Lab
 	questions []ovncttrace.Question
 	files     *regexp.Regexp
+	folders   *regexp.Regexp
 	places    int
 	seed      uint64
 	verbose   bool
@@ -38,6 +39,7 @@ func cmdInsideCuts(ctx context.Context, args []string) error {
 	fs.IntVar(&c.places, "places", 200, "number of places at which each file is cut")
 	fs.Uint64Var(&c.seed, "seed", 1, "seed of the places")
 	files := fs.String("files", "", "files to cut, by their name (regular expression)")
+	folders := fs.String("folders", "", "folders in which files are cut, by their name (regular expression): those of single hosts")
 	archives := fs.String("archives", "", "kinds of archives (regular expression): sosreport, bundle, must-gather")
 	script := fs.String("script", "", "scripts/sosdump.sh")
 	gathered := fs.String("gathered", "", "scripts/mustgatherdump.sh")
@@ -50,6 +52,9 @@ func cmdInsideCuts(ctx context.Context, args []string) error {
 		return err
 	}
 	if c.files, err = regexp.Compile(*files); err != nil {
+		return err
+	}
+	if c.folders, err = regexp.Compile(*folders); err != nil {
 		return err
 	}
 	p, err := openProbe(ctx)
@@ -72,8 +77,12 @@ func cmdInsideCuts(ctx context.Context, args []string) error {
 		return err
 	}
 	c.questions = append(c.questions, ovncttrace.Question{From: "sw0-p1", To: "30.0.0.10:80/tcp"}, ovncttrace.Question{From: "sw3-p3", To: "172.16.0.100:80/tcp"})
-	dir := "/run/ctlab-cuts"
-	defer os.RemoveAll(dir)
+	top, err := os.MkdirTemp("/run", "ctlab-cuts-") // runs of different parts may be made at once
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(top)
+	dir := filepath.Join(top, "archives")
 	n := &cuts.Count{}
 	for _, a := range cutArchives(c.lab, *script, *gathered, dir) {
 		if !kinds.MatchString(a.kind) {
@@ -114,8 +123,8 @@ func (c *cutting) run(ctx context.Context, a cutArchive) (*cuts.Count, error) {
 	}
 	said := 0
 	run := &cuts.Run{Folders: folders, Live: live, Places: c.places, Seed: c.seed, Again: 1,
-		Files: func(name string) bool {
-			return c.files.MatchString(name) && (a.files == nil || a.files.MatchString(name))
+		Files: func(folder, name string) bool {
+			return c.folders.MatchString(filepath.Base(folder)) && c.files.MatchString(name) && (a.files == nil || a.files.MatchString(name))
 		},
 		Ask: func(ctx context.Context, folders []string) ([]cuts.Answer, error) {
 			return answers(ctx, questions, ovncttrace.Options{Bundles: folders})

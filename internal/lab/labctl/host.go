@@ -27,7 +27,7 @@ func commands() []command {
 		{"exec", "run a command in the kept instance: exec CMD ARGS...", cmdExec},
 		{"oracle", "predict the cases, send their packets and compare: oracle [-case NAME] [-feature F] [-each N] [-newer] [-random N -seed S] [-labs N] [-results FILE] [-reality]", cmdOracle},
 		{"offline", "run cases as oracle does, and ask each question also from archives: sosreports, our own bundles, must-gathers: offline [-case NAME] [-archives RE]", cmdOffline},
-		{"cuts", "cut the files of archives of the lab, of which no answer may differ from the live one: cuts [-archives RE] [-places N] [-seed S] [-files RE] [-v]", cmdCuts},
+		{"cuts", "cut the files of archives of the lab, of which no answer may differ from the live one: cuts [-archives RE] [-places N] [-seed S] [-folders RE] [-files RE] [-v]", cmdCuts},
 		{"campaign", "inject faults, ask the tool about each, and mend them: campaign [-faults N] [-seed S] [-kinds RE] [-archives RE [-archived RE]] [-tool \"\"]", cmdCampaign},
 		{"debugging", "make the faults of docs/debugging.md, and check that the commands there find them: debugging [-update]", cmdDebugging},
 		{"coverage", "summarize several runs of the oracle: coverage [-o FILE] RESULTS...", cmdCoverage},

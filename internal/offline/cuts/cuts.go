@@ -30,8 +30,8 @@ type Run struct {
 	Live []Answer
 	// Ask asks all questions of the archives. An error is a refusal.
 	Ask func(ctx context.Context, folders []string) ([]Answer, error)
-	// Files chooses files by their name in the folder; nil is all that are read.
-	Files func(name string) bool
+	// Files chooses files by their folder and their name in it; nil is all that are read.
+	Files func(folder, name string) bool
 	// Places is at how many places each file is cut.
 	Places int
 	Seed   uint64
@@ -95,7 +95,7 @@ func (r *Run) Do(ctx context.Context) (*Count, error) {
 				return err
 			}
 			name, err := filepath.Rel(dir, path)
-			if err == nil && offline.Wants(name) && (r.Files == nil || r.Files(name)) {
+			if err == nil && offline.Wants(name) && (r.Files == nil || r.Files(dir, name)) {
 				names = append(names, name)
 			}
 			return err
