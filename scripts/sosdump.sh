@@ -10,6 +10,7 @@
 # database files that are copied; OPENFLOW the versions of OpenFlow that the bridges have, and QUICK=1
 # leaves out what the tool does not read. OVN_LISTS=1 lists the databases' tables. A command that fails leaves its error message, as in sos.
 set -u
+export LC_ALL=C # as sos; the times have a decimal point
 out=$1 host=${2:-$(hostname)}
 shift $(($# < 2 ? $# : 2))
 enter=("$@")
@@ -18,20 +19,30 @@ echo "$host" >"$out/hostname"
 echo "sosreport (version 4.12)" >"$out/version.txt"
 manifest=
 
-# mangle COMMAND prints the file name that sos makes of a command (_mangle_command).
-mangle() { sed -E 's,^/(usr/|)(bin|sbin)/,,; s,[^A-Za-z0-9_./-]+,_,g; s,/,.,g; s,^[ ._-]+,,; s,[ ._-]+$,,' <<<"$1"; }
+# mangle COMMAND sets mangled to the file name that sos makes of a command (_mangle_command). It
+# starts no process: dozens of commands are run for each host.
+shopt -s extglob
+mangle() {
+	mangled=${1#/?(usr/)@(bin|sbin)/}
+	mangled=${mangled//+([^A-Za-z0-9_.\/-])/_}
+	mangled=${mangled//\//.}
+	mangled=${mangled##+([ ._-])}
+	mangled=${mangled%%+([ ._-])}
+}
 
-# run PLUGIN COMMAND runs a command and keeps its output. The words are separated by blanks.
+# run PLUGIN COMMAND [INSTEAD] runs a command and keeps its output. The words are separated by
+# blanks. INSTEAD is run in place of COMMAND: one that prints the needed part of the same sooner.
 run() {
-	local plugin=$1 command=$2 name file start end status
-	name=$(mangle "$command") file=sos_commands/$1/$(mangle "$2")
-	mkdir -p "$out/sos_commands/$plugin"
-	start=$(date +%s.%N)
-	read -ra words <<<"$command"
+	local plugin=$1 command=$2 file start end status mangled words
+	mangle "$command"
+	file=sos_commands/$plugin/$mangled
+	[ -d "$out/sos_commands/$plugin" ] || mkdir -p "$out/sos_commands/$plugin"
+	start=$EPOCHREALTIME
+	read -ra words <<<"${3:-$command}"
 	if ! type -P "${words[0]}" >/dev/null; then return 0; fi
 	"${enter[@]}" "${words[@]}" </dev/null >"$out/$file" 2>&1
 	status=$?
-	end=$(date +%s.%N)
+	end=$EPOCHREALTIME
 	manifest+="${manifest:+,}{\"exec\": \"$command\", \"filepath\": \"$file\", \"truncated\": false, \"return_code\": $status, \"start_time\": $start, \"end_time\": $end}"
 }
 
@@ -90,7 +101,7 @@ if [ -n "${OVN_LISTS:-}" ]; then # OVN_NB_DB and OVN_SB_DB say where the databas
 fi
 run conntrack "conntrack -L -o extended"
 run kernel "uname -a" && ln -sf "sos_commands/kernel/uname_-a" "$out/uname"
-run kernel "sysctl -a"
+run kernel "sysctl -a" ${QUICK:+"sysctl net.netfilter"}
 for c in ${QUICK:+-} "ip -o addr" "ip route show table all" "ip -4 rule list" "ip -s -s neigh show" "ip -d address"; do
 	[ "$c" = - ] && break
 	run networking "$c"
