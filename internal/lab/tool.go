@@ -26,7 +26,7 @@ func (l *Lab) RunTool(ctx context.Context, tool string, args ...string) (*ToolRu
 	cmd.Env = append(os.Environ(), l.Bin.Env()...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 10 * time.Second // on a busy machine what was printed may take long to read
 	began := time.Now()
 	err := cmd.Run()
 	if cmd.ProcessState == nil {

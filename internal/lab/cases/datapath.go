@@ -90,6 +90,13 @@ var userspaceDiffers = map[string]func(*probe.Case){
 // userspaceCannot lists by case why the userspace datapath cannot do it by design.
 var userspaceCannot = map[string]string{}
 
+// ownDatapath are the cases that show what depends on the type of the datapath: a must-gather of the
+// lab must not say that it has the kernel's.
+var ownDatapath = []string{
+	"lb-sctp", "lb-hairpin-sctp", // ports of SCTP are not translated
+	"policy-mark", "vtep", // routes and neighbours of native tunnels
+}
+
 // forUserspace changes the cases for the userspace datapath.
 func forUserspace(all []probe.Case) {
 	for i := range all {
@@ -97,5 +104,6 @@ func forUserspace(all []probe.Case) {
 			differs(&all[i])
 		}
 		all[i].Cannot = userspaceCannot[all[i].Name]
+		all[i].OwnDatapath = slices.Contains(ownDatapath, all[i].Name)
 	}
 }

@@ -33,7 +33,7 @@ func cutArchives(l *lab.Lab, script, gathered, dir string) []cutArchive {
 	gather := func(unpack bool, env ...string) func(ctx context.Context) ([]string, error) {
 		return func(ctx context.Context) ([]string, error) {
 			g := &gatherer{lab: l, script: gathered, dir: dir}
-			if err := g.gather(ctx, "", env...); err != nil || !unpack {
+			if err := g.gather(ctx, "", append(env, "DATAPATH_TYPE=system")...); err != nil || !unpack {
 				return []string{dir}, err
 			}
 			return []string{dir}, unpackStore(ctx, dir)

@@ -17,17 +17,25 @@ type gatherer struct {
 }
 
 // collect returns the path for --bundle. The databases of the zone are the first ones by name.
-// Every second one has clustered files.
+// Every second one has clustered files. The lab's datapath stands for the kernel's, which a cluster
+// has.
 func (g *gatherer) collect(ctx context.Context, zone string) ([]string, error) {
-	var env []string
+	return g.collectWith(ctx, zone, "DATAPATH_TYPE=system")
+}
+
+// own is collect with the datapath that the chassis have.
+func (g *gatherer) own(ctx context.Context, zone string) ([]string, error) {
+	return g.collectWith(ctx, zone)
+}
+
+func (g *gatherer) collectWith(ctx context.Context, zone string, env ...string) ([]string, error) {
 	if g.n++; g.n%2 == 0 {
 		env = append(env, "CLUSTERED=1")
 	}
 	return []string{g.dir}, g.gather(ctx, zone, env...)
 }
 
-// gather runs the script with variables of its own. The lab's datapath stands for the kernel's,
-// which a cluster has.
+// gather runs the script with variables of its own.
 func (g *gatherer) gather(ctx context.Context, zone string, env ...string) error {
 	if err := os.RemoveAll(g.dir); err != nil {
 		return err
@@ -45,6 +53,6 @@ func (g *gatherer) gather(ctx context.Context, zone string, env ...string) error
 		}
 		args = append(args, node+"="+strings.Join(files[:], ","))
 	}
-	_, err := lab.Command(ctx, append(env, "DATAPATH_TYPE=system"), "", args...)
+	_, err := lab.Command(ctx, env, "", args...)
 	return err
 }

@@ -31,6 +31,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	settle := fs.Duration("settle", 0, "a packet has ended when no frame was seen for this time; 0: depends on the datapath")
 	offline := fs.String("offline", "", "also predict from archives that this script collects (scripts/sosdump.sh)")
 	archives := fs.String("archives", "", "kinds of archives for -offline (regular expression)")
+	once := fs.Bool("once", false, "each case is asked of every kind of archive, but not each packet")
 	gathered := fs.String("gathered", "", "also predict from a must-gather that this script collects (scripts/mustgatherdump.sh)")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
@@ -58,7 +59,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	if *settle == 0 {
 		*settle = settleTime(l.Topo)
 	}
-	r := &probe.Runner{Lab: l, Tool: *tool, Out: os.Stdout, Settle: *settle}
+	r := &probe.Runner{Lab: l, Tool: *tool, Out: os.Stdout, Settle: *settle, Once: *once}
 	if *offline != "" {
 		var remove func()
 		r.Archives, remove = archivesOf(l, *offline, *tool)
@@ -74,7 +75,7 @@ func cmdCases(ctx context.Context, args []string) error {
 	}
 	if g := (&gatherer{lab: l, script: *gathered, dir: "/run/ctlab-gathered"}); g.script != "" && kinds.MatchString("must-gather") {
 		defer os.RemoveAll(g.dir)
-		r.Archives = append(r.Archives, probe.Archive{Kind: "must-gather", Collect: g.collect, Partial: true})
+		r.Archives = append(r.Archives, probe.Archive{Kind: "must-gather", Collect: g.collect, Own: g.own, Partial: true})
 	}
 	if err := r.Open(ctx); err != nil {
 		return err
@@ -147,6 +148,9 @@ func cmdCases(ctx context.Context, args []string) error {
 		if err := done.Write(*results); err != nil {
 			return err
 		}
+	}
+	if s := probe.ArchivedSummary(done.Results); s != "" {
+		fmt.Println(s)
 	}
 	disagree := count["disagree"] + len(run) - len(done.Results)
 	fmt.Printf("oracle: cases=%d agree=%d unknown=%d disagree=%d elsewhere=%d impossible=%d\n",

@@ -155,6 +155,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 	reality := fs.Bool("reality", false, "do not predict: print the reality")
 	offline := fs.Bool("offline", false, "also predict from archives")
 	archives := fs.String("archives", "", "kinds of archives for -offline (regular expression): sosreport, bundle, must-gather")
+	once := fs.Bool("once", false, "each case is asked of every kind of archive, but not each packet")
 	if err := fs.Parse(args); err != nil {
 		return &guest.ExitError{Code: 2}
 	}
@@ -167,7 +168,7 @@ func cmdOracle(ctx context.Context, args []string) error {
 		fmt.Sprintf("-random=%d", *random), fmt.Sprintf("-seed=%d", *seed)}
 	if *offline {
 		argv = append(argv, "-offline", filepath.Join(cfg.Checkout, "scripts", "sosdump.sh"), "-gathered", filepath.Join(cfg.Checkout, "scripts", "mustgatherdump.sh"),
-			"-archives", *archives)
+			"-archives", *archives, fmt.Sprintf("-once=%t", *once))
 	}
 	if !*reality {
 		if _, err := os.Stat(filepath.Join(cfg.Checkout, "bin", "ovn-ct-trace")); err != nil {
@@ -185,6 +186,11 @@ func cmdOracle(ctx context.Context, args []string) error {
 		})
 	} else {
 		run, err = oracleIn(ctx, cfg, argv, os.Stdout)
+	}
+	if *labs > 1 && run != nil {
+		if s := probe.ArchivedSummary(run.Results); s != "" {
+			fmt.Println(s)
+		}
 	}
 	if *results != "" && run != nil {
 		if werr := run.Write(*results); werr != nil && err == nil {

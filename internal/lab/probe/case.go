@@ -17,15 +17,17 @@ type Case struct {
 	Until   string // likewise: with it the packets end elsewhere, and the case is not run
 	// The only datapath on which the lab can set it up (lab.Userspace): on others the case is not
 	// run.
-	Only    string
-	Cannot  string   // why the lab's datapath cannot do it by design: the case is not run
-	Setup   []string // ovn-nbctl commands before (others: see lab.Do), each undone by Cleanup
-	Cleanup []string
-	Args    []string // further flags of the tool
-	Steps   []Step
-	Session bool   // the first step's packet opens a handshake that is predicted as a whole
-	Expect  string // session: "established", or the label of the packet that breaks it
-	Note    string // why the tool may answer unknown
+	Only string
+	// What it shows depends on the type of the datapath: the lab's may not stand for another one.
+	OwnDatapath bool
+	Cannot      string   // why the lab's datapath cannot do it by design: the case is not run
+	Setup       []string // ovn-nbctl commands before (others: see lab.Do), each undone by Cleanup
+	Cleanup     []string
+	Args        []string // further flags of the tool
+	Steps       []Step
+	Session     bool   // the first step's packet opens a handshake that is predicted as a whole
+	Expect      string // session: "established", or the label of the packet that breaks it
+	Note        string // why the tool may answer unknown
 	// Recording is a capture of the session, which the tool reads afterwards; nil: none is made.
 	Recording *Recording
 }
@@ -68,6 +70,8 @@ type Result struct {
 	Took    time.Duration `json:"took"`
 	Tool    time.Duration `json:"tool"` // time the predictions took
 	Note    string        `json:"note,omitempty"`
+	// Archived are the answers from archives, if they were asked.
+	Archived []Archived `json:"archived,omitempty"`
 }
 
 // caseTimeout bounds a case, and cleanupTimeout its clean-up: a longer one is reported as hanging.
@@ -83,6 +87,7 @@ const Longest = caseTimeout + cleanupTimeout
 // RunCase runs one case, and its clean-up in any event.
 func (r *Runner) RunCase(ctx context.Context, c Case) (res Result) {
 	began := time.Now()
+	r.archived, r.lastOfCase, r.ownDatapath = nil, true, c.OwnDatapath
 	res = Result{Name: c.Name, Feature: c.Feature, Note: c.Note}
 	parent := ctx
 	ctx, cancel := context.WithTimeout(ctx, caseTimeout)
@@ -108,6 +113,12 @@ func (r *Runner) RunCase(ctx context.Context, c Case) (res Result) {
 				}
 			}
 			r.owned, r.dirty = nil, true
+		}
+		res.Archived = r.archived
+		for _, a := range r.archived {
+			if a.Is == ArchivedUnknown {
+				worse(Agree, "offline unknown: "+a.Kind+": "+a.Why)
+			}
 		}
 		res.Outcome, res.Took = outcome.String(), time.Since(began)
 	}()
@@ -220,6 +231,7 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 			}
 		case r.Tool != "" && !s.Quiet:
 			var err error
+			r.lastOfCase = lastPacket(c.Steps, i)
 			pred, err = r.Predict(ctx, "trace", p, append(slices.Clone(c.Args), s.Args...)...)
 			if pred != nil {
 				res.Tool += pred.Took
@@ -228,9 +240,6 @@ func (r *Runner) runSteps(ctx context.Context, c Case, res *Result, worse func(O
 				worse(Disagree, fmt.Sprintf("%s: %v", name, err))
 				pred = nil
 			} else {
-				if pred.NotOffline != "" {
-					worse(Agree, name+": offline unknown: "+pred.NotOffline)
-				}
 				expect = max(expect, expectedFrames(&pred.Report.Packets[0]))
 			}
 		}

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,49 +17,95 @@ type Archive struct {
 	// Partial is set where it has neither entries nor the flows of other bridges than the
 	// integration bridge: what is determined from it must be as live, the rest is not collected.
 	Partial bool
+	// Own collects where the lab's datapath may not stand for another one (Case.OwnDatapath); nil:
+	// Collect never lets it.
+	Own func(ctx context.Context, zone string) ([]string, error)
 }
 
-// offline asks the question again from each kind of archive. One that names a part of the live
+// offline asks the question again from the archives. A question that names a part of the live
 // deployment has no meaning there.
 func (r *Runner) offline(ctx context.Context, live *Prediction, zone, command string, args []string) error {
 	if slices.Contains(args, "--nb") {
 		return nil
 	}
-	for _, archive := range r.Archives {
+	var errs []error
+	for _, archive := range r.due() {
+		collect := archive.Collect
+		if r.own && archive.Own != nil {
+			collect = archive.Own
+		}
+		a := Archived{Kind: archive.Kind, Partial: archive.Partial, Question: strings.Join(append([]string{command}, args...), " "), Is: ArchivedEqual}
+		paths, err := collect(ctx, zone)
+		if err != nil {
+			return fmt.Errorf("%s: %w", archive.Kind, err)
+		}
+		var reach []string
+		for _, p := range paths {
+			reach = append(reach, "--bundle", p)
+		}
 		ask := r.from
 		if archive.Partial {
 			ask = r.gathered
 		}
-		if err := ask(ctx, archive, live, zone, command, args); err != nil {
+		unknown, err := ask(ctx, &a, reach, live, zone, command, args)
+		switch {
+		case ctx.Err() != nil:
 			return err
+		case err != nil:
+			a.Is, a.Why = ArchivedDiffers, err.Error()
+			errs = append(errs, fmt.Errorf("offline, %s: %w", archive.Kind, err))
+		case unknown != "":
+			a.Is, a.Why = ArchivedUnknown, unknown
+		}
+		r.archived = append(r.archived, a)
+	}
+	return errors.Join(errs...)
+}
+
+// due returns the kinds of archives that are asked now: all, or with Once those that have entries at
+// the last packet of a case, which meets the most of them, and the others at the first.
+func (r *Runner) due() []Archive {
+	if !r.Once {
+		return r.Archives
+	}
+	first := !slices.ContainsFunc(r.archived, func(a Archived) bool { return a.Partial })
+	var out []Archive
+	for _, a := range r.Archives {
+		if a.Partial && first || !a.Partial && r.lastOfCase {
+			out = append(out, a)
 		}
 	}
-	return nil
+	return out
+}
+
+// lastPacket reports whether no later step of a case surely predicts a packet.
+func lastPacket(steps []Step, at int) bool {
+	return !slices.ContainsFunc(steps[at+1:], func(s Step) bool {
+		return (s.Packet != nil || s.Answer || s.Error) && !s.Quiet && !s.Maybe && s.Status == 0
+	})
+}
+
+// ownDatapath reports whether what becomes of a packet depends on the type of the datapath: fragments,
+// and one that ends a TCP connection, which may begin a new one or not.
+func (p *Packet) ownDatapath() bool {
+	end := FlagBits("fin|rst")
+	return len(p.Cut) > 0 || p.Proto == "tcp" && (FlagBits(p.Flags)&end != 0 || FlagBits(p.Flags) == 0)
 }
 
 // from asks the question again from an archive. The answer must be the live one in every part that
-// the probe reads, or unknown.
-func (r *Runner) from(ctx context.Context, archive Archive, live *Prediction, zone, command string, args []string) error {
-	paths, err := archive.Collect(ctx, zone)
+// the probe reads, or unknown, for the reason that is returned.
+func (r *Runner) from(ctx context.Context, _ *Archived, reach []string, live *Prediction, _, command string, args []string) (unknown string, err error) {
+	from, err := r.predict(ctx, slices.Concat([]string{command}, reach, args))
 	if err != nil {
-		return err
-	}
-	var reach []string
-	for _, p := range paths {
-		reach = append(reach, "--bundle", p)
-	}
-	from, err := r.predict(ctx, append(append([]string{command}, reach...), args...))
-	if err != nil {
-		return fmt.Errorf("offline, %s: %w", archive.Kind, err)
+		return "", err
 	}
 	if diff := differs(&live.Report, &from.Report); diff != "" {
 		if why := unknownIn(&from.Report); why != "" && live.Report.Verdict != "unknown" {
-			live.NotOffline = archive.Kind + ": " + why
-			return nil
+			return why, nil
 		}
-		return fmt.Errorf("offline, %s: %s", archive.Kind, diff)
+		return "", errors.New(diff)
 	}
-	return nil
+	return "", nil
 }
 
 // unknownIn returns why an answer is unknown; empty if it is not.

@@ -21,8 +21,16 @@ type Runner struct {
 	Settle time.Duration // a packet has ended when no frame was seen for this time
 	Reach  []string      // the tool's flags for its nodes; nil: it runs itself on each chassis
 
-	// Archives are from which each question is asked again.
+	// Archives are from which each question is asked again; with Once, every case is asked of every
+	// kind, but not every packet.
 	Archives []Archive
+	Once     bool
+
+	archived    []Archived // answers from archives about the current case
+	lastOfCase  bool
+	ownDatapath bool // Case.OwnDatapath
+	own         bool // whether the datapath of the lab may not stand for another one now
+	asked       int  // partial archives so far
 
 	rec    recorder
 	taps   map[string]*tap
@@ -317,8 +325,6 @@ type Prediction struct {
 	Raw    []byte
 	Took   time.Duration
 	Args   []string
-	// NotOffline is why the same question is unknown from an archive; empty if the answer is equal.
-	NotOffline string
 }
 
 // toolTimeout bounds one run of the tool; it is longer than the tool's default, for a slow guest.
@@ -352,6 +358,7 @@ func (r *Runner) Predict(ctx context.Context, command string, p Packet, extra ..
 	args = append(args, packet...)
 	pr, err := r.predict(ctx, append(append([]string{command}, reach...), args...))
 	if err == nil {
+		r.own = r.ownDatapath || p.ownDatapath()
 		err = r.offline(ctx, pr, z.Name, command, args)
 	}
 	return pr, err

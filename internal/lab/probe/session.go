@@ -19,8 +19,6 @@ func (r *Runner) runSession(ctx context.Context, c Case, res *Result, worse func
 		if err != nil {
 			worse(Disagree, fmt.Sprintf("session: %v", err))
 			pred = nil
-		} else if pred.NotOffline != "" {
-			worse(Agree, "session: offline unknown: "+pred.NotOffline)
 		}
 	}
 	var rec *recorded
