@@ -1,6 +1,7 @@
 package rebuild
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -21,7 +22,10 @@ type Adopted struct {
 	// Unsure are interfaces by name of which it is not known whether the host has them, and why: a
 	// flow that outputs to one is unknown.
 	Unsure map[string]string
-	Notes  []string
+	// Contested are cookies of flows of which it is not known whether the host has them or others in
+	// their place, and why.
+	Contested map[uint32]string
+	Notes     []string
 }
 
 // notCollected is why the flows of a bridge are not known.
@@ -41,8 +45,8 @@ func (r *Room) Adopt(ctx context.Context, h *Host, a Adopted) (*Chassis, error) 
 		switch {
 		case br.name != a.Bridge:
 			err = b.blank(ctx, br, fmt.Sprintf(notCollected, br.name))
-		case len(a.Unsure) > 0:
-			err = b.unsure(ctx, br, a.Unsure)
+		case len(a.Unsure)+len(a.Contested) > 0:
+			err = b.unsure(ctx, br, a)
 		}
 		if err == nil && br.name == a.Bridge {
 			err = b.unlearnedTables(ctx, br)
@@ -58,12 +62,12 @@ func (r *Room) Adopt(ctx context.Context, h *Host, a Adopted) (*Chassis, error) 
 }
 
 // unsure replaces the actions of a bridge's flows that output to an interface which the host may
-// not have.
-func (b *builder) unsure(ctx context.Context, br *bridge, ifaces map[string]string) error {
+// not have, and of flows that it may not have.
+func (b *builder) unsure(ctx context.Context, br *bridge, a Adopted) error {
 	why := map[string]string{} // by port number
 	for _, p := range br.ports {
 		for _, i := range p.ifaces {
-			if reason := ifaces[i.name]; reason != "" {
+			if reason := a.Unsure[i.name]; reason != "" {
 				why[strconv.FormatInt(i.ofport, 10)] = reason
 			}
 		}
@@ -77,11 +81,28 @@ func (b *builder) unsure(ctx context.Context, br *bridge, ifaces map[string]stri
 		return err
 	}
 	file := filepath.Join(b.sw.RunDir, "flows")
-	if _, err := writeFlows(FilePart(dumped), file, func(actions string) string { return outputsTo(actions, why) }); err != nil {
+	if _, err := writeFlows(FilePart(dumped), file, func(match, actions string) string {
+		return cmp.Or(a.Contested[cookieOf(match)], outputsTo(actions, why))
+	}); err != nil {
 		return err
 	}
 	_, err = b.sw.Ofctl(ctx, openFlow, "--bundle", "replace-flows", br.name, file)
 	return err
+}
+
+// cookieOf returns the lower half of the cookie with which a flow begins, where OVN's are; 0 without
+// one.
+func cookieOf(match string) uint32 {
+	rest, ok := strings.CutPrefix(match, "cookie=")
+	if !ok {
+		return 0
+	}
+	text, _, _ := strings.Cut(rest, ",")
+	n, err := strconv.ParseUint(text, 0, 64)
+	if err != nil {
+		return 0
+	}
+	return uint32(n)
 }
 
 // outputsTo returns the reason of the first port in why that actions output to.

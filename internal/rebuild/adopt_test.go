@@ -19,3 +19,11 @@ func TestOutputsTo(t *testing.T) {
 		}
 	}
 }
+
+func TestCookieOf(t *testing.T) {
+	for match, want := range map[string]uint32{"cookie=0x4669f3db,table=33,priority=50": 0x4669f3db, "cookie=0x100000002,table=0": 2, "table=0,priority=1": 0, "cookie=x,table=0": 0} {
+		if got := cookieOf(match); got != want {
+			t.Errorf("%s: %#x, want %#x", match, got, want)
+		}
+	}
+}

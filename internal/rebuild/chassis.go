@@ -303,7 +303,7 @@ func (b *builder) flows(ctx context.Context, br *bridge, found *Bridge, known []
 
 // undecided returns why the effect of actions is unknown; empty if it is not. A bundle action takes
 // the first member that BFD holds up.
-func (b *builder) undecided(actions string) string {
+func (b *builder) undecided(_, actions string) string {
 	if b.lacks != nil {
 		if why := b.lacks(actions); why != "" {
 			return why

@@ -177,9 +177,9 @@ func unknownFlows(reason string) string {
 }
 
 // writeFlows writes a bridge's flows to a file in the form of ovs-ofctl replace-flows, and returns
-// what they refer to. Actions that depend on something that is unknown are replaced by replace, if
-// it returns a reason.
-func writeFlows(p *Part, file string, replace func(actions string) string) (*needs, error) {
+// what they refer to. Actions that depend on something that is unknown are replaced, if replace
+// returns a reason for a flow's match, which begins with its cookie, and its actions.
+func writeFlows(p *Part, file string, replace func(match, actions string) string) (*needs, error) {
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -192,7 +192,7 @@ func writeFlows(p *Part, file string, replace func(actions string) string) (*nee
 			return nil
 		}
 		match, actions, _ := strings.Cut(f, " actions=")
-		if why := replace(actions); why != "" {
+		if why := replace(match, actions); why != "" {
 			f = match + " actions=" + pinctrl.NotCollected(why)
 		}
 		n.look(f)

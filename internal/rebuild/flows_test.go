@@ -74,7 +74,7 @@ func TestNeeds(t *testing.T) {
 func TestUndecided(t *testing.T) {
 	file := t.TempDir() + "/flows"
 	p := part(" cookie=0x1, table=3, priority=1 actions=bundle(eth_src,0,active_backup,ofport,members:1,2)\n cookie=0x2, table=4, priority=1 actions=drop\n cut")
-	n, err := writeFlows(p, file, func(actions string) string {
+	n, err := writeFlows(p, file, func(_, actions string) string {
 		if strings.Contains(actions, "bundle") {
 			return "why"
 		}
@@ -106,7 +106,7 @@ func TestRestored(t *testing.T) {
 	}
 	flows, dumped := text(t, "flows/dump-flows-hv1-ovs3.1.0.txt"), text(t, "flows/dump-groups-hv1-ovs3.1.0.txt")
 	file := s.RunDir + "/flows"
-	n, err := writeFlows(part(flows), file, func(string) string { return "" })
+	n, err := writeFlows(part(flows), file, func(string, string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}

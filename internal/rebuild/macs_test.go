@@ -32,7 +32,7 @@ func TestUnlearned(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(sw.RunDir, "flows")
-	n, err := writeFlows(part("priority=1,udp actions=mod_dl_src:02:00:00:00:00:09,NORMAL\npriority=0 actions=NORMAL\n"), file, func(string) string { return "" })
+	n, err := writeFlows(part("priority=1,udp actions=mod_dl_src:02:00:00:00:00:09,NORMAL\npriority=0 actions=NORMAL\n"), file, func(string, string) string { return "" })
 	if err != nil || !n.normal {
 		t.Fatal(n, err)
 	}

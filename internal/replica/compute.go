@@ -3,6 +3,7 @@ package replica
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"os"
@@ -78,6 +79,12 @@ func (c *computing) start(ctx context.Context, name string) (err error) {
 		return &ovn.NotFoundError{What: "chassis", Name: name}
 	}
 	c.row = rows[i]
+	if err := c.current(ctx); err != nil {
+		return err
+	}
+	if err := c.contested(ctx); err != nil {
+		return err
+	}
 	if c.places, err = bindings(ctx, c.sb); err != nil {
 		return err
 	}
@@ -111,6 +118,34 @@ func (c *computing) start(ctx context.Context, name string) (err error) {
 	}
 	c.chassis = &chassis{name: name, bridge: integration, sw: sw}
 	return c.chassis.control(ctx, c.room)
+}
+
+// current returns an error if the chassis had not installed the newest configuration that was counted
+// when the database was copied: its flows were older ones, which no database has. Only ovn-nbctl
+// --wait counts (and OVN-Kubernetes, twice a minute), so that a chassis may have been behind unseen.
+func (c *computing) current(ctx context.Context) error {
+	wanted, err := c.sb.WantedCfg(ctx)
+	if f := (ovn.Freshness{Wanted: wanted, Have: c.row.NBCfg}); err == nil && f.Stale() {
+		return fmt.Errorf("its ovn-controller was behind: it had confirmed configuration %d of %d (nb_cfg), and the flows that it had then were not collected", f.Have, f.Wanted)
+	}
+	return err
+}
+
+// contested notes the cookies of logical flows that contest each other: the rebuilt ovn-controller
+// has met them in another order than the chassis' own.
+func (c *computing) contested(ctx context.Context) error {
+	all, err := c.sb.Contests(ctx)
+	if err != nil {
+		return err
+	}
+	c.out.Contested = map[uint32]string{}
+	for _, x := range all {
+		for _, row := range x.Rows {
+			c.out.Contested[binary.BigEndian.Uint32(row[:4])] = fmt.Sprintf("which of %d logical flows with the match %.200s and the same priority is installed is not collected: "+
+				"it depends on the order in which ovn-controller has met them", len(x.Rows), x.Match)
+		}
+	}
+	return nil
 }
 
 // published returns the settings of a chassis' ovn-controller that its row shows

@@ -16,6 +16,8 @@ type Archived struct {
 	// the question is unknown without the connections.
 	AsNew bool   `json:"as_new,omitempty"`
 	Why   string `json:"why,omitempty"` // the reason why it is unknown, or the difference
+	// Unseen is why the archive cannot show what makes the difference (Case.Unseen).
+	Unseen string `json:"unseen,omitempty"`
 }
 
 // How an answer from an archive compares.

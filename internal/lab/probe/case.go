@@ -20,14 +20,17 @@ type Case struct {
 	Only string
 	// What it shows depends on the type of the datapath: the lab's may not stand for another one.
 	OwnDatapath bool
-	Cannot      string   // why the lab's datapath cannot do it by design: the case is not run
-	Setup       []string // ovn-nbctl commands before (others: see lab.Do), each undone by Cleanup
-	Cleanup     []string
-	Args        []string // further flags of the tool
-	Steps       []Step
-	Session     bool   // the first step's packet opens a handshake that is predicted as a whole
-	Expect      string // session: "established", or the label of the packet that breaks it
-	Note        string // why the tool may answer unknown
+	Cannot      string // why the lab's datapath cannot do it by design: the case is not run
+	// Unseen is why the databases do not show that the chassis' flows are not those that they ask for:
+	// the answer of a must-gather may then be another one than the live one.
+	Unseen  string
+	Setup   []string // ovn-nbctl commands before (others: see lab.Do), each undone by Cleanup
+	Cleanup []string
+	Args    []string // further flags of the tool
+	Steps   []Step
+	Session bool   // the first step's packet opens a handshake that is predicted as a whole
+	Expect  string // session: "established", or the label of the packet that breaks it
+	Note    string // why the tool may answer unknown
 	// Recording is a capture of the session, which the tool reads afterwards; nil: none is made.
 	Recording *Recording
 }
@@ -87,7 +90,7 @@ const Longest = caseTimeout + cleanupTimeout
 // RunCase runs one case, and its clean-up in any event.
 func (r *Runner) RunCase(ctx context.Context, c Case) (res Result) {
 	began := time.Now()
-	r.archived, r.lastOfCase, r.ownDatapath = nil, true, c.OwnDatapath
+	r.archived, r.lastOfCase, r.ownDatapath, r.unseen = nil, true, c.OwnDatapath, c.Unseen
 	res = Result{Name: c.Name, Feature: c.Feature, Note: c.Note}
 	parent := ctx
 	ctx, cancel := context.WithTimeout(ctx, caseTimeout)
@@ -116,8 +119,11 @@ func (r *Runner) RunCase(ctx context.Context, c Case) (res Result) {
 		}
 		res.Archived = r.archived
 		for _, a := range r.archived {
-			if a.Is == ArchivedUnknown {
+			switch {
+			case a.Is == ArchivedUnknown:
 				worse(Agree, "offline unknown: "+a.Kind+": "+a.Why)
+			case a.Unseen != "":
+				worse(Agree, "offline differs by design: "+a.Kind+": "+a.Unseen)
 			}
 		}
 		res.Outcome, res.Took = outcome.String(), time.Since(began)

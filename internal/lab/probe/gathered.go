@@ -103,7 +103,7 @@ func packetContradicts(live, from *RPkt) (why, diff string) {
 		case left[end] > 0:
 			left[end]--
 		case b.Verdict != "unknown":
-			return why, fmt.Sprintf("ends as %s, live not%s", end, ends(live))
+			return why, fmt.Sprintf("ends as %s (%s), live not%s", end, text(b.Reason), ends(live))
 		case b.Reason == nil || !strings.Contains(b.Reason.Text, notCollected):
 			return why, fmt.Sprintf("unknown without %q: %s, live not%s", notCollected, text(b.Reason), ends(live))
 		default:

@@ -53,6 +53,10 @@ func (r *Runner) offline(ctx context.Context, live *Prediction, zone, command st
 			return err
 		case err != nil:
 			a.Is, a.Why = ArchivedDiffers, err.Error()
+			if archive.Partial && r.unseen != "" {
+				a.Unseen = r.unseen
+				break
+			}
 			errs = append(errs, fmt.Errorf("offline, %s: %w", archive.Kind, err))
 		case unknown != "":
 			a.Is, a.Why = ArchivedUnknown, unknown

@@ -29,6 +29,7 @@ type Runner struct {
 	archived    []Archived // answers from archives about the current case
 	lastOfCase  bool
 	ownDatapath bool // Case.OwnDatapath
+	unseen      string
 	own         bool // whether the datapath of the lab may not stand for another one now
 	asked       int  // partial archives so far
 
