@@ -19,8 +19,11 @@ func (b *builder) bonds(ctx context.Context, br *bridge) error {
 			continue
 		}
 		name, mode := p.row.Str("name"), p.row.Str("bond_mode")
-		if mode == "balance-tcp" {
+		switch mode {
+		case "balance-tcp":
 			b.note("bond %s is balanced by the hash of a packet and LACP, of which the rebuilt one knows nothing: which of its members a packet leaves by is not known", name)
+		case "balance-slb":
+			b.note("bond %s is balanced by the source of a packet: to which of its members a source was assigned, and so by which one a packet leaves, is not known", name)
 		}
 		active := p.row.Str("bond_active_slave")
 		if active == "" {

@@ -21,7 +21,9 @@ func All(t *lab.Topology) []probe.Case {
 		all = append(all, group(b)...)
 	}
 	explain(all)
+	markUnseen(all, unseen)
 	if t.Datapath == lab.Userspace {
+		markUnseen(all, unseenOnUserspace)
 		forUserspace(all)
 	}
 	return all

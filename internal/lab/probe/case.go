@@ -21,9 +21,9 @@ type Case struct {
 	// What it shows depends on the type of the datapath: the lab's may not stand for another one.
 	OwnDatapath bool
 	Cannot      string // why the lab's datapath cannot do it by design: the case is not run
-	// Unseen is why the databases do not show that the chassis' flows are not those that they ask for:
-	// the answer of a must-gather may then be another one than the live one.
-	Unseen  string
+	// Unseen is why an archive does not show what decides, by the kind of archive: its answer may then
+	// be another one than the live one.
+	Unseen  map[string]string
 	Setup   []string // ovn-nbctl commands before (others: see lab.Do), each undone by Cleanup
 	Cleanup []string
 	Args    []string // further flags of the tool

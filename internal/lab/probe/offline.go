@@ -53,8 +53,7 @@ func (r *Runner) offline(ctx context.Context, live *Prediction, zone, command st
 			return err
 		case err != nil:
 			a.Is, a.Why = ArchivedDiffers, err.Error()
-			if archive.Partial && r.unseen != "" {
-				a.Unseen = r.unseen
+			if a.Unseen = r.unseen[archive.Kind]; a.Unseen != "" {
 				break
 			}
 			errs = append(errs, fmt.Errorf("offline, %s: %w", archive.Kind, err))
@@ -133,6 +132,7 @@ func differs(a, b *Report) string {
 		return fmt.Sprintf("%d packets, live %d", len(b.Packets), len(a.Packets))
 	}
 	for i := range a.Packets {
+		mine := withoutMore(&b.Packets[i], &a.Packets[i])
 		for _, part := range []struct {
 			name string
 			of   func(p *RPkt) any
@@ -142,7 +142,7 @@ func differs(a, b *Report) string {
 			{"generated", func(p *RPkt) any { return named(p.Generated) }},
 			{"hops", func(p *RPkt) any { return unordered(p.Hops) }},
 		} {
-			x, y := text(part.of(&a.Packets[i])), text(part.of(&b.Packets[i]))
+			x, y := text(part.of(&a.Packets[i])), text(part.of(mine))
 			if x != y {
 				at := 0
 				for at < min(len(x), len(y)) && x[at] == y[at] {

@@ -28,10 +28,10 @@ type Runner struct {
 
 	archived    []Archived // answers from archives about the current case
 	lastOfCase  bool
-	ownDatapath bool // Case.OwnDatapath
-	unseen      string
-	own         bool // whether the datapath of the lab may not stand for another one now
-	asked       int  // partial archives so far
+	ownDatapath bool              // Case.OwnDatapath
+	unseen      map[string]string // Case.Unseen
+	own         bool              // whether the datapath of the lab may not stand for another one now
+	asked       int               // partial archives so far
 
 	rec    recorder
 	taps   map[string]*tap
