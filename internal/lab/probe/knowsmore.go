@@ -34,9 +34,23 @@ func withoutMore(from, live *RPkt) *RPkt {
 
 // lessNames returns look-ups without the rules' names that the live ones lack.
 func lessNames(from, live []RTable) []RTable {
+	left := map[string]int{} // live look-ups that are not matched yet
+	for _, t := range live {
+		left[text(t)]++
+	}
 	out := slices.Clone(from)
-	for i := range out {
-		if bare := (RTable{out[i].Table, out[i].Stage, nil, out[i].Row}); slices.Contains(live, bare) {
+	var others []int
+	for i, t := range out {
+		if left[text(t)] == 0 {
+			others = append(others, i)
+		} else {
+			left[text(t)]--
+		}
+	}
+	for _, i := range others {
+		bare := out[i]
+		if bare.NB = nil; left[text(bare)] > 0 {
+			left[text(bare)]--
 			out[i] = bare
 		}
 	}

@@ -9,7 +9,7 @@ import (
 func TestWithoutMore(t *testing.T) {
 	live := Report{Verdict: "dropped", Packets: []RPkt{{
 		Branches: []RBranch{{Verdict: "dropped", Reason: &RReason{Text: "NAT drops it"}}, {Verdict: "unknown", Reason: &RReason{Text: "not known"}}},
-		Hops:     []RHop{{Chassis: "hv1", Segments: []RSegment{{Tables: []RTable{{Table: 8}, {Table: 9, NB: &RNB{Table: "ACL"}}}}}}},
+		Hops:     []RHop{{Chassis: "hv1", Segments: []RSegment{{Tables: []RTable{{Table: 8}, {Table: 9, NB: &RNB{Table: "ACL"}}, {Table: 9}}}}}},
 	}}}
 	for _, c := range []struct {
 		change func(p *RPkt)
@@ -28,7 +28,7 @@ func TestWithoutMore(t *testing.T) {
 		from := live
 		from.Packets = []RPkt{{
 			Branches: []RBranch{{Verdict: "dropped", Reason: &RReason{Text: "NAT drops it"}}, {Verdict: "unknown", Reason: &RReason{Text: "not known"}}},
-			Hops:     []RHop{{Chassis: "hv1", Segments: []RSegment{{Tables: []RTable{{Table: 8}, {Table: 9, NB: &RNB{Table: "ACL"}}}}}}},
+			Hops:     []RHop{{Chassis: "hv1", Segments: []RSegment{{Tables: []RTable{{Table: 8}, {Table: 9, NB: &RNB{Table: "ACL"}}, {Table: 9}}}}}},
 		}}
 		c.change(&from.Packets[0])
 		if got := differs(&live, &from); (got == "") != (c.want == "") || !strings.HasPrefix(got, c.want) {

@@ -25,7 +25,7 @@ type Archive struct {
 // offline asks the question again from the archives. A question that names a part of the live
 // deployment has no meaning there.
 func (r *Runner) offline(ctx context.Context, live *Prediction, zone, command string, args []string) error {
-	if slices.Contains(args, "--nb") {
+	if slices.Contains(args, "--nb") || slices.Contains(args, "--node") {
 		return nil
 	}
 	var errs []error
