@@ -31,6 +31,9 @@ type Engine struct {
 	// OVN says that ovn-controller made the flows: reg0 and xxreg0 then contain a router's next
 	// hop, which names the alternatives of an ECMP route (Choice.Chosen).
 	OVN bool
+	// Invented is a bridge that the machine does not have, by which tunnels leave in its place; empty
+	// for none. That a tunnel's packet leaves by no port of it means nothing: its end is unknown.
+	Invented string
 	// Recircs is the number of recirculations of a packet that the datapath runs inside one
 	// another; it drops a packet at one more (lib/dpif-netdev.c: MAX_RECIRC_DEPTH). 0: there is no
 	// bound, as in the kernel.

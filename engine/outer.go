@@ -108,6 +108,10 @@ func (r *run) tunnelled(w *world, it item) {
 // unsent ends a list that pushed a tunnel's header and then did not send the outer packet.
 func (r *run) unsent(w *world, it item) {
 	in := it.pkt.inside
+	if in.out.Bridge != "" && in.out.Bridge == r.engine.Invented {
+		r.leaf(w, it, Leaf{Kind: LeafUnknown, Why: fmt.Sprintf("not collected: whether the %s packet to %s leaves", in.port.Type, in.tun.Dst)})
+		return
+	}
 	where := ""
 	if in.out.Bridge != "" {
 		where = " of " + in.out.Bridge

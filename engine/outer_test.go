@@ -194,6 +194,16 @@ func TestUnderlay(t *testing.T) {
 	}
 }
 
+// What an invented bridge does with a tunnel's packet says nothing about the machine.
+func TestInvented(t *testing.T) {
+	b, p := underlay(t, "in_port=1,tcp actions=set_field:5->tun_id,output:10,output:2\n", "in_port=LOCAL,ip actions=ct(commit,zone=5)\n")
+	e := eng(b, p, table{})
+	e.Invented = "br-phy"
+	res := trace(t, e, engine.Request{Bridge: "br-int", InPort: 1, Packet: syn()})
+	want(t, outerEnds(res.Outcomes[0]), "unknown 5>1.1.2.92 [aa:55:aa:55:00:92>1.1.2.92 tos 0 ttl 64]"+strings.ReplaceAll(inner, "%d", fmt.Sprint(syn().DstPort))+
+		": not collected: whether the geneve packet to 1.1.2.92 leaves", "output p2"+strings.ReplaceAll(inner, "%d", fmt.Sprint(syn().DstPort)))
+}
+
 // members are the ports of the bridge's only bond.
 type members []engine.Port
 

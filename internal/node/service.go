@@ -301,7 +301,7 @@ func (s *Service) engineFor(ctx context.Context, info *Info, bridge string) (*en
 	var err error
 	typ, _, _ := strings.Cut(backer, "@")
 	if r := s.opt.Replica; r != nil {
-		e.Underlay = r.ways(e.Underlay, typ)
+		e.Underlay, e.Invented = r.ways(e.Underlay, typ), r.Invented
 	}
 	switch r := s.opt.Replica; {
 	case r != nil && typ == "system":
