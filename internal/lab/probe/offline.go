@@ -48,6 +48,13 @@ func (r *Runner) offline(ctx context.Context, live *Prediction, zone, command st
 			ask = r.gathered
 		}
 		unknown, err := ask(ctx, &a, reach, live, zone, command, args)
+		if err != nil && ctx.Err() == nil {
+			// On a busy machine an entry may have expired before it was collected.
+			now, lerr := r.predict(ctx, slices.Concat([]string{command}, r.Lab.Topo.Zone(zone).Reach(), r.reach(), args))
+			if lerr == nil {
+				unknown, err = ask(ctx, &a, reach, now, zone, command, args)
+			}
+		}
 		switch {
 		case ctx.Err() != nil:
 			return err
