@@ -61,24 +61,30 @@ func (s *SB) Contests(ctx context.Context) ([]Contested, error) {
 
 func byBytes(a, b ovsdb.UUID) int { return bytes.Compare(a[:], b[:]) }
 
-// contested returns the rows of the claims that share a datapath with one of other actions.
+// contested returns the rows of the claims that share a datapath with one of other actions. It takes
+// each datapath once: groups may have thousands.
 func contested(claims []claim, groups map[ovsdb.UUID][]ovsdb.UUID) []ovsdb.UUID {
+	differs := func(c claim) bool { return c.actions != claims[0].actions }
+	if !slices.ContainsFunc(claims, differs) {
+		return nil
+	}
+	of := map[ovsdb.UUID][]claim{} // by datapath
+	for _, c := range claims {
+		if !c.datapath.IsZero() {
+			of[c.datapath] = append(of[c.datapath], c)
+		}
+		for _, dp := range groups[c.group] {
+			of[dp] = append(of[dp], c)
+		}
+	}
 	var rows []ovsdb.UUID
-	for i, a := range claims {
-		for _, b := range claims[i+1:] {
-			if a.actions != b.actions && a.shares(b, groups) {
-				rows = append(rows, a.row, b.row)
+	for _, here := range of {
+		if slices.ContainsFunc(here, func(c claim) bool { return c.actions != here[0].actions }) {
+			for _, c := range here {
+				rows = append(rows, c.row)
 			}
 		}
 	}
 	slices.SortFunc(rows, byBytes)
 	return slices.Compact(rows)
-}
-
-// shares reports whether two claims are for the same datapath.
-func (c claim) shares(o claim, groups map[ovsdb.UUID][]ovsdb.UUID) bool {
-	mine := append(slices.Clone(groups[c.group]), c.datapath)
-	return slices.ContainsFunc(append(slices.Clone(groups[o.group]), o.datapath), func(dp ovsdb.UUID) bool {
-		return !dp.IsZero() && slices.Contains(mine, dp)
-	})
 }

@@ -21,6 +21,7 @@ func TestContested(t *testing.T) {
 		{"two datapaths", []claim{{id(9), id(1), id(0), "next;"}, {id(8), id(2), id(0), "drop;"}}, nil},
 		{"the same actions", []claim{{id(9), id(1), id(0), "next;"}, {id(8), id(1), id(0), "next;"}}, nil},
 		{"one datapath", []claim{{id(9), id(1), id(0), "next;"}, {id(8), id(1), id(0), "drop;"}}, []ovsdb.UUID{id(8), id(9)}},
+		{"two of three", []claim{{id(9), id(1), id(0), "next;"}, {id(8), id(1), id(0), "drop;"}, {id(7), id(1), id(0), "next;"}, {id(6), id(2), id(0), "output;"}}, []ovsdb.UUID{id(7), id(8), id(9)}},
 		{"in a group", []claim{{id(9), id(1), id(0), "next;"}, {id(8), id(0), id(100), "drop;"}}, []ovsdb.UUID{id(8), id(9)}},
 		{"two groups", []claim{{id(9), id(0), id(101), "next;"}, {id(8), id(0), id(100), "drop;"}, {id(7), id(0), id(102), "output;"}}, []ovsdb.UUID{id(8), id(9)}},
 	} {
