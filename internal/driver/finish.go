@@ -43,7 +43,7 @@ func (s *sending) assumptions(v *visit) {
 // freshness warns of chassis whose ovn-controller has not confirmed the newest configuration: their
 // tables may be outdated. A chassis of another zone may have no row of its own.
 func (s *sending) freshness(ctx context.Context, chassis []string) {
-	wanted := map[*ovn.SB]int64{}
+	wanted := map[*ovn.SB]ovn.Freshness{}
 	for _, name := range chassis {
 		if s.fresh[name] {
 			continue
@@ -67,22 +67,23 @@ func (s *sending) freshness(ctx context.Context, chassis []string) {
 }
 
 // freshnessOf reads what a chassis has confirmed; wanted is what is known of databases.
-func (s *sending) freshnessOf(ctx context.Context, chassis string, wanted map[*ovn.SB]int64) (f ovn.Freshness, err error) {
+func (s *sending) freshnessOf(ctx context.Context, chassis string, wanted map[*ovn.SB]ovn.Freshness) (f ovn.Freshness, err error) {
 	sb, err := s.Southbound(ctx, chassis)
 	if err != nil {
 		return f, err
 	}
-	if f.Have, err = sb.ConfirmedCfg(ctx, chassis); err != nil {
+	have, err := sb.ConfirmedCfg(ctx, chassis)
+	if err != nil {
 		return f, err
 	}
-	var known bool
-	if f.Wanted, known = wanted[sb]; known {
-		return f, nil
+	f, known := wanted[sb]
+	if !known {
+		if f, err = sb.Wanted(ctx); err != nil {
+			return f, err
+		}
+		wanted[sb] = f
 	}
-	if f.Wanted, err = sb.WantedCfg(ctx); err == nil {
-		wanted[sb] = f.Wanted
-	}
-	return f, err
+	return f.Of(have), nil
 }
 
 // collect lists every branch once: alternatives share those that ended before they parted.

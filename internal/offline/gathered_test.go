@@ -72,7 +72,7 @@ func TestMustGather(t *testing.T) {
 		}
 	}
 	unsearched(t, unpacked(t, store))
-	behind(t, unpacked(t, store), asNew)
+	behind(t, unpacked(t, store), want, asNew)
 	// The packed databases, and those that are packed, before they were.
 	for _, run := range []struct {
 		folder string
@@ -109,18 +109,27 @@ func unsearched(t *testing.T, folder string) {
 }
 
 // behind counts a configuration that no chassis has confirmed: which flows they had is unknown.
-func behind(t *testing.T, folder string, asNew func(...string) ([]string, string, error)) {
+func behind(t *testing.T, folder string, want []string, asNew func(...string) ([]string, string, error)) {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(folder, "*", "network_logs", "ovnk_database_store", "*_sbdb"))
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%v, %v", found, err)
 	}
-	const count = `["OVN_Southbound", {"op": "mutate", "table": "SB_Global", "where": [], "mutations": [["nb_cfg", "+=", 1]]}]`
-	if out, err := exec.CommandContext(t.Context(), "ovsdb-tool", "transact", found[0], count).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	mutate := func(mutation string) {
+		t.Helper()
+		op := `["OVN_Southbound", {"op": "mutate", "table": "SB_Global", "where": [], "mutations": [` + mutation + `]}]`
+		if out, err := exec.CommandContext(t.Context(), "ovsdb-tool", "transact", found[0], op).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
 	}
+	mutate(`["nb_cfg", "+=", 1]`)
 	if got, why, err := asNew(folder); err == nil || !strings.Contains(err.Error(), "ovn-controller was behind") {
 		t.Errorf("of a chassis that is behind: %v, %s, %v", got, why, err)
+	}
+	// Where chassis confirm nothing in the database, that says nothing.
+	mutate(`["options", "insert", ["map", [["enable_chassis_nb_cfg_update", "false"]]]]`)
+	if got, why, err := asNew(folder); err != nil || !slices.Equal(got, want) {
+		t.Errorf("of a chassis that does not confirm: %v, %s, %v; want %v", got, why, err, want)
 	}
 }
 

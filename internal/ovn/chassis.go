@@ -56,7 +56,7 @@ var (
 	encapRows   = ovsdb.From("Encap", "type", "ip", "chassis_name")
 	// privateRows are the parts of chassis that their own ovn-controllers write.
 	privateRows = ovsdb.From("Chassis_Private", "name", "nb_cfg")
-	globalRows  = ovsdb.From("SB_Global", "nb_cfg")
+	globalRows  = ovsdb.From("SB_Global", "nb_cfg", "options")
 )
 
 // AllChassis reads every chassis. It reads the three tables whole: a condition on a name makes

@@ -10,12 +10,19 @@ import (
 // installed.
 type Freshness struct {
 	Wanted, Have int64 // SB_Global.nb_cfg, and the chassis'
+	// Unconfirmed is set where ovn-controllers do not write what they have installed into the
+	// database (UnconfirmedOption): Have says nothing.
+	Unconfirmed bool
 }
+
+// UnconfirmedOption is the option of NB_Global, copied to SB_Global, which is "false" where
+// ovn-controllers write what they have installed to their own bridge only (since 25.09).
+const UnconfirmedOption = "enable_chassis_nb_cfg_update"
 
 // Stale reports whether the chassis has not confirmed the newest configuration. nb_cfg counts only
 // the requests of ovn-nbctl --wait, so that equal numbers do not prove that the chassis is up to
 // date.
-func (f Freshness) Stale() bool { return f.Have < f.Wanted }
+func (f Freshness) Stale() bool { return !f.Unconfirmed && f.Have < f.Wanted }
 
 // FreshnessOfAll returns the numbers of all chassis, by name.
 func (s *SB) FreshnessOfAll(ctx context.Context) (map[string]Freshness, error) {
@@ -23,24 +30,33 @@ func (s *SB) FreshnessOfAll(ctx context.Context) (map[string]Freshness, error) {
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := s.WantedCfg(ctx)
+	wanted, err := s.Wanted(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[string]Freshness, len(all))
 	for _, c := range all {
-		out[c.Name] = Freshness{Wanted: wanted, Have: c.NBCfg}
+		out[c.Name] = wanted.Of(c.NBCfg)
 	}
 	return out, nil
 }
 
-// WantedCfg returns SB_Global.nb_cfg; 0 if there is no row.
-func (s *SB) WantedCfg(ctx context.Context) (int64, error) {
+// Of returns the numbers for a chassis that has installed a configuration.
+func (f Freshness) Of(have int64) Freshness {
+	f.Have = have
+	return f
+}
+
+// Wanted returns what all chassis are compared with, and so all but Have; without SB_Global's row no
+// configuration is wanted.
+func (s *SB) Wanted(ctx context.Context) (Freshness, error) {
 	res, err := s.Select(ctx, globalRows)
 	if err != nil || len(res[0]) == 0 {
-		return 0, err
+		return Freshness{}, err
 	}
-	return res[0][0].Int("nb_cfg"), res[0][0].Err()
+	r := res[0][0]
+	f := Freshness{Wanted: r.Int("nb_cfg"), Unconfirmed: r.Map("options")[UnconfirmedOption] == "false"}
+	return f, r.Err()
 }
 
 // Freshness returns the numbers for a chassis, by its name or hostname.
@@ -50,8 +66,8 @@ func (s *SB) Freshness(ctx context.Context, chassis string) (Freshness, error) {
 	if err != nil {
 		return Freshness{}, err
 	}
-	wanted, err := s.WantedCfg(ctx)
-	return Freshness{Wanted: wanted, Have: have}, err
+	wanted, err := s.Wanted(ctx)
+	return wanted.Of(have), err
 }
 
 // ConfirmedCfg returns the configuration that a chassis has installed, by its name or hostname.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -65,6 +66,17 @@ set chassis hv1 hostname=node1 other_config:ovn-bridge-mappings=physnet1:br-ex,p
 	f := must[ovn.Freshness](t)(sb.Freshness(ctx, "hv1"))
 	if f.Have != 0 || f.Wanted == 0 || !f.Stale() {
 		t.Errorf("freshness: %+v", f)
+	}
+	// Where no chassis confirms, none is behind.
+	for _, command := range []string{"set sb_global . options:enable_chassis_nb_cfg_update=false", "remove sb_global . options enable_chassis_nb_cfg_update"} {
+		if _, err := d.SBCtl(ctx, command); err != nil {
+			t.Fatal(err)
+		}
+		silent := strings.HasPrefix(command, "set")
+		one, all := must[ovn.Freshness](t)(sb.Freshness(ctx, "hv1")), must[map[string]ovn.Freshness](t)(sb.FreshnessOfAll(ctx))
+		if one.Stale() == silent || all["hv1"] != one {
+			t.Errorf("%s: freshness %+v, of all %+v", command, one, all)
+		}
 	}
 	if _, err := d.SBCtl(ctx, fmt.Sprintf("set chassis_private hv1 nb_cfg=%d", f.Wanted)); err != nil {
 		t.Fatal(err)

@@ -124,8 +124,8 @@ func (c *computing) start(ctx context.Context, name string) (err error) {
 // when the database was copied: its flows were older ones, which no database has. Only ovn-nbctl
 // --wait counts (and OVN-Kubernetes, twice a minute), so that a chassis may have been behind unseen.
 func (c *computing) current(ctx context.Context) error {
-	wanted, err := c.sb.WantedCfg(ctx)
-	if f := (ovn.Freshness{Wanted: wanted, Have: c.row.NBCfg}); err == nil && f.Stale() {
+	wanted, err := c.sb.Wanted(ctx)
+	if f := wanted.Of(c.row.NBCfg); err == nil && f.Stale() {
 		return fmt.Errorf("its ovn-controller was behind: it had confirmed configuration %d of %d (nb_cfg), and the flows that it had then were not collected", f.Have, f.Wanted)
 	}
 	return err
@@ -266,7 +266,11 @@ func (c *computing) round(ctx context.Context) error {
 		return err
 	}
 	want := max(res[0][0].Int("nb_cfg"), row.NBCfg) + 1
-	if err := c.db.Transact(ctx, "OVN_Southbound", map[string]any{"op": "update", "table": "SB_Global", "where": []any{}, "row": map[string]any{"nb_cfg": want}}); err != nil {
+	err = c.db.Transact(ctx, "OVN_Southbound",
+		map[string]any{"op": "update", "table": "SB_Global", "where": []any{}, "row": map[string]any{"nb_cfg": want}},
+		// With this option ovn-controller would not write that it has caught up.
+		map[string]any{"op": "mutate", "table": "SB_Global", "where": []any{}, "mutations": []any{[]any{"options", "delete", []any{"set", []any{ovn.UnconfirmedOption}}}}})
+	if err != nil {
 		return err
 	}
 	up := func(string) bool { return false }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
@@ -55,7 +56,9 @@ func (r *Replica) Settle(ctx context.Context) error {
 // round lets every daemon do once what the databases ask for. It reports whether a tunnel was
 // taken down meanwhile.
 func (r *Replica) round(ctx context.Context) (tunnels bool, err error) {
-	if _, err := r.nbctl(ctx, "--wait=sb", "sync"); err != nil {
+	// With this option the ovn-controllers would not write that they have caught up.
+	confirm := []string{"remove", "NB_Global", ".", "options", ovn.UnconfirmedOption}
+	if _, err := r.nbctl(ctx, slices.Concat([]string{"--wait=sb"}, confirm, []string{"--", "sync"})...); err != nil {
 		return false, fmt.Errorf("ovn-northd does not catch up: %w", err)
 	}
 	return r.controllers(ctx)
