@@ -18,12 +18,9 @@ import (
 // Reader reads must-gathers.
 type Reader struct{}
 
-// Name returns "must-gather".
-func (Reader) Name() string { return "must-gather" }
-
 // Looks returns how a must-gather is recognised.
 func (Reader) Looks() string {
-	return "databases named POD_nbdb and POD_sbdb, in ovnk_database_store.tar.gz or beside it, or leader_nbdb.gz and leader_sbdb.gz"
+	return "databases named POD_nbdb and POD_sbdb, in ovnk_database_store.tar.gz or beside it, or leader_nbdb.gz and leader_sbdb.gz (must-gather)"
 }
 
 // The endings of the names of databases.

@@ -16,9 +16,7 @@ import (
 
 // shape is how an archive is recognised.
 type shape interface {
-	// Name is the shape's name for people.
-	Name() string
-	// Looks says by what the shape is recognised.
+	// Looks says by what the shape is recognised, and what archives have it.
 	Looks() string
 	// Wants reports whether a member with this name may be read. It is asked before the shape is
 	// known, for an archive is read once.
@@ -50,9 +48,9 @@ type ShapeError struct{ Path string }
 func (e *ShapeError) Error() string {
 	var looked []string
 	for _, r := range readers {
-		looked = append(looked, r.Looks()+" ("+r.Name()+")")
+		looked = append(looked, r.Looks())
 	}
-	return fmt.Sprintf("%s is nothing that can be traced from: it has not %s", e.Path, strings.Join(looked, ", nor "))
+	return fmt.Sprintf("%s is no archive of a deployment: it has neither %s", e.Path, strings.Join(looked, ", nor "))
 }
 
 // Failure is wrong input.

@@ -246,10 +246,25 @@ func (r *Room) run(ctx context.Context, env []string, out io.Writer, name string
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return fmt.Errorf("%s: %w%s", name, err, after(errs.Bytes()))
+		text := after(errs.Bytes())
+		if said, own := strings.CutPrefix(text, ": "+name+": "); own { // the program names itself, and its status says no more
+			return &programError{name + ": " + said, err}
+		}
+		return fmt.Errorf("%s: %w%s", name, err, text)
 	}
 	return nil
 }
+
+// programError is what a program said of its failure.
+type programError struct {
+	text string
+	err  error
+}
+
+func (e *programError) Error() string { return e.text }
+
+// Unwrap returns how the program ended.
+func (e *programError) Unwrap() error { return e.err }
 
 // Alive reports whether the process runs.
 func (p *Proc) Alive() bool {

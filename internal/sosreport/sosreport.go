@@ -21,11 +21,10 @@ import (
 // Reader reads sosreports.
 type Reader struct{}
 
-// Name returns "sosreport".
-func (Reader) Name() string { return "sosreport" }
-
 // Looks returns how a sosreport is recognised.
-func (Reader) Looks() string { return "a folder sos_commands" }
+func (Reader) Looks() string {
+	return "a folder sos_commands (sosreport, or made by ovn-ct-trace bundle)"
+}
 
 // plugins are those whose commands are read.
 var plugins = []string{"openvswitch", "ovn_host", "ovn_central", "openshift_ovn", "microshift_ovn", "conntrack", "kernel", "networking", "dpkg", "rpm", "host", "date", OwnPlugin}

@@ -44,21 +44,28 @@ func benchMatrix(ctx context.Context, l *lab.Lab, tool string) (met bool, err er
 	if err != nil {
 		return false, err
 	}
-	lines := bytes.Split(bytes.TrimSpace(run.Out), []byte("\n"))
-	var end report.MatrixEndReport
-	if err := json.Unmarshal(lines[len(lines)-1], &end); err != nil {
+	sum, err := matrixSummary(run)
+	if err != nil {
 		return false, err
 	}
-	n := end.Summary.Questions
-	if n == 0 || end.Summary.Failed > 0 {
-		return false, fmt.Errorf("matrix: %+v", end.Summary)
+	n := sum.Questions
+	if n == 0 || sum.Failed > 0 {
+		return false, fmt.Errorf("matrix: %+v", sum)
 	}
 	used := ours - own + after - before
 	rate := 120 * float64(n) / used.Seconds()
 	fmt.Printf("  matrix: %d traces in %.1f s, %.0f a minute; processor time of a trace: the tool and its nodes %.1f ms, the ovs-vswitchds %.1f ms\n",
-		n, end.Summary.Seconds, float64(n)*60/end.Summary.Seconds, float64((ours-own).Microseconds())/1e3/float64(n), float64((after-before).Microseconds())/1e3/float64(n))
+		n, sum.Seconds, float64(n)*60/sum.Seconds, float64((ours-own).Microseconds())/1e3/float64(n), float64((after-before).Microseconds())/1e3/float64(n))
 	fmt.Printf("bench: matrix-traces-a-minute-vs-%d ratio=%.3g bar=>=1\n", matrixBar, rate/matrixBar)
 	return rate >= matrixBar, nil
+}
+
+// matrixSummary returns the counts at the end of a run of matrix with -o json.
+func matrixSummary(run *lab.ToolRun) (report.MatrixSummary, error) {
+	lines := bytes.Split(bytes.TrimSpace(run.Out), []byte("\n"))
+	var end report.MatrixEndReport
+	err := json.Unmarshal(lines[len(lines)-1], &end)
+	return end.Summary, err
 }
 
 // vswitchdTime returns the processor time that all ovs-vswitchds of the lab have taken.
