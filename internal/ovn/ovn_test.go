@@ -68,8 +68,8 @@ set chassis hv1 hostname=node1 other_config:ovn-bridge-mappings=physnet1:br-ex,p
 		t.Errorf("freshness: %+v", f)
 	}
 	// Where no chassis confirms, none is behind.
-	for _, command := range []string{"set sb_global . options:enable_chassis_nb_cfg_update=false", "remove sb_global . options enable_chassis_nb_cfg_update"} {
-		if _, err := d.SBCtl(ctx, command); err != nil {
+	for _, command := range []string{"set nb_global . options:enable_chassis_nb_cfg_update=false", "remove nb_global . options enable_chassis_nb_cfg_update"} {
+		if _, err := d.NBCtl(ctx, "--wait=sb "+command); err != nil {
 			t.Fatal(err)
 		}
 		silent := strings.HasPrefix(command, "set")
@@ -77,6 +77,7 @@ set chassis hv1 hostname=node1 other_config:ovn-bridge-mappings=physnet1:br-ex,p
 		if one.Stale() == silent || all["hv1"] != one {
 			t.Errorf("%s: freshness %+v, of all %+v", command, one, all)
 		}
+		f = one
 	}
 	if _, err := d.SBCtl(ctx, fmt.Sprintf("set chassis_private hv1 nb_cfg=%d", f.Wanted)); err != nil {
 		t.Fatal(err)
