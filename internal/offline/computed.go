@@ -61,6 +61,6 @@ func (d *Deployment) uncollected() string {
 	if len(names) > most {
 		names, more = names[:most], fmt.Sprintf(" and %d more", len(names)-most)
 	}
-	return "not collected: connections, settings, and the flows of other bridges than the integration bridge of " + strings.Join(names, ", ") + more +
+	return "not collected: connections, settings, the releases of the kernel and of Open vSwitch (the newest known ones are taken), and the flows of other bridges than the integration bridge of " + strings.Join(names, ", ") + more +
 		"; its flows are those that this machine's ovn-controller makes of the Southbound database. --as-new asks what happens to a new connection; a sosreport of a chassis has the rest (--bundle, repeated)"
 }
