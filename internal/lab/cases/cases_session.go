@@ -37,13 +37,13 @@ func sessions(b builder) []probe.Case {
 		return c
 	}
 	// What was captured before a rule came is what the rule's prediction differs from.
-	captured := recorded("capture-then-drop", probe.Recording{Interface: "e0", Differs: "SYN", Says: "frame 2 answers it; predicted: dropped on ",
+	captured := recorded("capture-then-drop", probe.Recording{Interface: "e0", Differs: "SYN", Says: " answers it; predicted: dropped on ",
 		NB: []string{"acl-add sw2 to-lport 1010 'tcp.dst == 8080' drop"}}, b.tcp("sw0-p1", "sw2-p2", 8080))
 	captured.Cleanup = []string{"acl-del sw2 to-lport 1010 'tcp.dst == 8080'"}
 	answer := recorded("capture-then-drop-answer", probe.Recording{Interface: "any", Differs: "SYN-ACK", Says: "the capture has it; predicted: dropped on ", NB: broken.Setup},
 		b.tcp("sw0-p1", "sw2-p2", 8080))
 	answer.Cleanup = broken.Cleanup
-	moved := changed(recorded("capture-then-vip-moves", probe.Recording{Interface: "e0", Differs: "SYN", Says: "frame 2 answers it; predicted: ",
+	moved := changed(recorded("capture-then-vip-moves", probe.Recording{Interface: "e0", Differs: "SYN", Says: " answers it; predicted: ",
 		NB: []string{"lb-del lb-case"}}, b.tcp("sw0-p1", "30.0.0.74", 80)),
 		[]string{"lb-add lb-case 30.0.0.74:80 20.0.0.4:8080 tcp", "ls-lb-add sw0 lb-case"}, []string{"--if-exists lb-del lb-case"})
 	return []probe.Case{
