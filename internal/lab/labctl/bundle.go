@@ -48,7 +48,7 @@ func plants() (plant, remove [][]string) {
 		{"ovs-vsctl set-ssl /{S}.key /{S}.crt /{S}.ca", "ovs-vsctl del-ssl"},
 		{"ovs-vsctl set Bridge br-int external_ids:token={S} other_config:key-secret={S}",
 			"ovs-vsctl remove Bridge br-int external_ids token -- remove Bridge br-int other_config key-secret"},
-		{"ovs-vsctl add-port br-phy labsecret -- set Interface labsecret type=geneve options:remote_ip=192.0.2.1 options:psk={S} options:key=flow options:remote_cert=/{S}",
+		{"ovs-vsctl add-port br-int labsecret -- set Interface labsecret type=geneve options:remote_ip=192.0.2.1 options:psk={S} options:key=flow options:remote_cert=/{S}",
 			"ovs-vsctl del-port labsecret"},
 		{"ovn-nbctl set-ssl /{S}.key /{S}.crt /{S}.ca", "ovn-nbctl del-ssl"},
 		{"ovn-nbctl set NB_Global . options:auth-token={S} external_ids:note={S}", "ovn-nbctl remove NB_Global . options auth-token -- remove NB_Global . external_ids note"},
