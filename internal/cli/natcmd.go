@@ -107,6 +107,11 @@ func (c *common) audit(ctx context.Context, run *deployment.Run, f *natFlags) (*
 	out.notes(notes, run.Driver.Notes())
 	if f.address.IsValid() && len(connections) == 0 && z.isNobodys(f.address, res) {
 		others, err := z.unasked(ctx)
+		for _, v := range z.all {
+			if v.inv == nil {
+				others = append(others, v.Chassis)
+			}
+		}
 		switch {
 		case err != nil:
 			return nil, err
@@ -182,10 +187,11 @@ func (z *zones) audit(ctx context.Context, v *view, in *audit.Input) (*audit.Res
 	return audit.Audit(in), nil
 }
 
-// isNobodys reports whether neither the databases nor an entry of a zone that OVN does not have now
-// has the address. It is false if a chassis was not read, which may have connections with it.
+// isNobodys reports whether neither the databases that are known nor an entry of a zone that OVN does
+// not have now has the address. It is false if a chassis was not read, which may have connections with
+// it.
 func (z *zones) isNobodys(ip netip.Addr, res *gather.Result) bool {
-	known := slices.ContainsFunc(z.all, func(v *view) bool { return v.inv == nil || len(v.inv.Owners(ip)) > 0 })
+	known := slices.ContainsFunc(z.all, func(v *view) bool { return v.inv != nil && len(v.inv.Owners(ip)) > 0 })
 	return !known && len(res.Former) == 0 && len(res.Unreached()) == 0
 }
 
