@@ -94,8 +94,12 @@ reached or was not permitted; 4 not determined.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usage.Error{Msg: err.Error(), Hint: cmd.CommandPath() + " --help"}
 	})
-	root.AddCommand(a.whyCmd(), a.traceCmd(), a.sessionCmd(), a.captureCmd(), a.verifyCmd(), a.connCmd(), a.natCmd(),
-		a.matrixCmd(), a.whatIfCmd(), a.bundleCmd(), a.nodeCmd(), a.ctCmd(), a.doctorCmd(), a.schemaCmd(), a.versionCmd())
+	addGroup(root, "Questions", a.whyCmd(), a.traceCmd(), a.sessionCmd(), a.matrixCmd(), a.whatIfCmd(), a.verifyCmd(), a.captureCmd())
+	addGroup(root, "What is there now", a.connCmd(), a.natCmd(), a.doctorCmd(), a.ctCmd())
+	addGroup(root, "Archives and nodes", a.bundleCmd(), a.nodeCmd())
+	about := addGroup(root, "About this program", a.schemaCmd(), a.versionCmd())
+	root.SetHelpCommandGroupID(about)
+	root.SetCompletionCommandGroupID(about)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	strict(root)

@@ -244,7 +244,7 @@ func (f *findings) fresh(fresh ovn.Freshness, err error, where map[string]string
 	case err != nil:
 		f.say(report.SeverityWarning, report.CodeFreshnessUnknown, "whether its ovn-controller is up to date is unknown: "+err.Error(), failure.HintOf(err), where)
 	case fresh.Unconfirmed:
-		f.say(report.SeverityInfo, report.CodeFreshnessUnknown, "whether its ovn-controller is up to date is in no database: options:enable_chassis_nb_cfg_update is false",
+		f.say(report.SeverityInfo, report.CodeFreshnessUnknown, "whether its ovn-controller is up to date is unknown: no chassis says so in the database (options:"+ovn.UnconfirmedOption+" is false)",
 			"on the chassis: ovs-vsctl get Bridge br-int external_ids:ovn-nb-cfg", where)
 	case fresh.Stale():
 		f.say(report.SeverityWarning, report.CodeStaleController, fmt.Sprintf("ovn-controller has confirmed configuration %d of %d: its flows may be old", fresh.Have, fresh.Wanted),

@@ -30,15 +30,18 @@ func grouped(f *pflag.FlagSet, title string, add func(*pflag.FlagSet)) {
 	f.AddFlagSet(part)
 }
 
-// commandGroups are the groups in which help lists the commands, in their order.
-var commandGroups = []struct {
-	title    string
-	commands []string
-}{
-	{"Questions", []string{"why", "trace", "session", "matrix", "what-if", "verify", "capture"}},
-	{"What is there now", []string{"conn", "nat", "doctor", "ct"}},
-	{"Archives and nodes", []string{"bundle", "node"}},
-	{"About this program", []string{"schema", "completion", "version", "help"}},
+func init() {
+	cobra.EnableCommandSorting = false // help lists commands as they are added
+}
+
+// addGroup adds commands that help lists under a title, and returns the group's ID.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) (id string) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range commands {
+		c.GroupID = title
+	}
+	root.AddCommand(commands...)
+	return title
 }
 
 // printUsage is cobra's usage of a command, with its commands and flags in groups.
@@ -73,28 +76,14 @@ func printUsage(cmd *cobra.Command) error {
 	return err
 }
 
-// listCommands prints the commands of a command, the program's own in groups.
+// listCommands prints the commands of a command by their groups, those without one last.
 func listCommands(w io.Writer, cmd *cobra.Command) {
-	if !cmd.HasAvailableSubCommands() {
-		return
-	}
-	line := func(sub *cobra.Command) {
-		fmt.Fprintf(w, "  %-*s %s\n", sub.NamePadding(), sub.Name(), sub.Short)
-	}
-	if cmd.HasParent() {
-		fmt.Fprintf(w, "\nCommands:\n")
+	for _, g := range append(cmd.Groups(), &cobra.Group{Title: "Commands"}) {
+		title := "\n" + g.Title + ":\n"
 		for _, sub := range cmd.Commands() {
-			line(sub)
-		}
-		return
-	}
-	for _, g := range commandGroups {
-		fmt.Fprintf(w, "\n%s:\n", g.title)
-		for _, name := range g.commands {
-			for _, sub := range cmd.Commands() {
-				if sub.Name() == name {
-					line(sub)
-				}
+			if sub.GroupID == g.ID && (sub.IsAvailableCommand() || sub.Name() == "help") {
+				fmt.Fprintf(w, "%s  %-*s %s\n", title, sub.NamePadding(), sub.Name(), sub.Short)
+				title = ""
 			}
 		}
 	}

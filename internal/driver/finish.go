@@ -55,6 +55,9 @@ func (s *sending) freshness(ctx context.Context, chassis []string) {
 		case err != nil:
 			s.warn("whether ovn-controller on %s is up to date is unknown: %v", name, err)
 			continue
+		case f.Unconfirmed:
+			s.warn("whether ovn-controller on %s is up to date is unknown: no chassis says so in the database (options:%s is false)", name, ovn.UnconfirmedOption)
+			continue
 		case f.Stale():
 			s.warn("ovn-controller on %s is behind: it has confirmed configuration %d of %d, so its flows may be old", name, f.Have, f.Wanted)
 			continue

@@ -42,6 +42,13 @@ func TestBehind(t *testing.T) {
 			t.Errorf("confirmed %s of 7: %q", confirmed, s.Warnings)
 		}
 	}
+	// Where no chassis confirms, none is said to be behind, nor up to date.
+	ovsdbtest.Transact(t, remote, ovn.Southbound, `{"op":"update","table":"SB_Global","where":[],"row":{"nb_cfg":8,"options":["map",[["enable_chassis_nb_cfg_update","false"]]]}}`)
+	s := &sending{Driver: &Driver{SB: sb}, Trace: &Trace{}}
+	s.freshness(t.Context(), []string{"hv1"})
+	if len(s.Warnings) != 1 || !strings.HasPrefix(s.Warnings[0], "whether ovn-controller on hv1 is up to date is unknown: ") {
+		t.Errorf("unconfirmed: %q", s.Warnings)
+	}
 }
 
 // A port that may be on the chassis named, while it migrates, is not said to be bound elsewhere
