@@ -2,6 +2,7 @@ package offline_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -73,6 +74,7 @@ func TestMustGather(t *testing.T) {
 	}
 	unsearched(t, unpacked(t, store))
 	behind(t, unpacked(t, store), want, asNew)
+	contested(t, unpacked(t, store), asNew)
 	// The packed databases, and those that are packed, before they were.
 	for _, run := range []struct {
 		folder string
@@ -108,19 +110,57 @@ func unsearched(t *testing.T, folder string) {
 	}
 }
 
-// behind counts a configuration that no chassis has confirmed: which flows they had is unknown.
-func behind(t *testing.T, folder string, want []string, asNew func(...string) ([]string, string, error)) {
+// southbound returns the Southbound database of an unpacked must-gather, and what asks it.
+func southbound(t *testing.T, folder string) (transact func(command, ops string) []byte) {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(folder, "*", "network_logs", "ovnk_database_store", "*_sbdb"))
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%v, %v", found, err)
 	}
-	mutate := func(mutation string) {
+	return func(command, ops string) []byte {
 		t.Helper()
-		op := `["OVN_Southbound", {"op": "mutate", "table": "SB_Global", "where": [], "mutations": [` + mutation + `]}]`
-		if out, err := exec.CommandContext(t.Context(), "ovsdb-tool", "transact", found[0], op).CombinedOutput(); err != nil {
+		out, err := exec.CommandContext(t.Context(), "ovsdb-tool", command, found[0], `["OVN_Southbound", `+ops+`]`).CombinedOutput()
+		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
+		return out
+	}
+}
+
+// contested adds a logical flow beside each of the first stage, with the same match and priority and
+// other actions: which of them a chassis has is unknown.
+func contested(t *testing.T, folder string, asNew func(...string) ([]string, string, error)) {
+	t.Helper()
+	transact := southbound(t, folder)
+	var flows []struct {
+		Rows []map[string]any `json:"rows"`
+	}
+	const first = `{"op": "select", "table": "Logical_Flow", "where": [["pipeline", "==", "ingress"], ["table_id", "==", 0]],
+		"columns": ["logical_datapath", "logical_dp_group", "pipeline", "table_id", "priority", "match"]}`
+	if err := json.Unmarshal(transact("query", first), &flows); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range flows[0].Rows {
+		row["actions"] = "next(pipeline=ingress, table=1);"
+		text, err := json.Marshal(map[string]any{"op": "insert", "table": "Logical_Flow", "row": row})
+		if err != nil {
+			t.Fatal(err)
+		}
+		transact("transact", string(text))
+	}
+	got, why, err := asNew(folder)
+	if err != nil || slices.ContainsFunc(got, func(v string) bool { return v != "unknown" }) || !strings.Contains(why, "which of 2 logical flows with the match ") {
+		t.Errorf("of %d contested flows: %v, %s, %v", len(flows[0].Rows), got, why, err)
+	}
+}
+
+// behind counts a configuration that no chassis has confirmed: which flows they had is unknown.
+func behind(t *testing.T, folder string, want []string, asNew func(...string) ([]string, string, error)) {
+	t.Helper()
+	transact := southbound(t, folder)
+	mutate := func(mutation string) {
+		t.Helper()
+		transact("transact", `{"op": "mutate", "table": "SB_Global", "where": [], "mutations": [`+mutation+`]}`)
 	}
 	mutate(`["nb_cfg", "+=", 1]`)
 	if got, why, err := asNew(folder); err == nil || !strings.Contains(err.Error(), "ovn-controller was behind") {
