@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -280,12 +281,13 @@ func (c *chassis) underlay(ctx context.Context, own *ovn.Chassis, rows []*ovn.Ch
 
 // keepTunnels makes the liveness of tunnels what it is: up, but for those to dead chassis. Nobody
 // answers BFD in a room; a controller that sees every tunnel down gives its gateways away. It
-// reports whether it has taken any down: ovs-vswitchd sets one that is up to down again, at times.
-func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) bool) (taken bool, err error) {
-	res, err := c.ovs.Select(ctx, ovsdb.From("Interface", "name", "options", "bfd", "bfd_status"),
+// reports whether it has taken any down (ovs-vswitchd sets one that is up to down again, at times),
+// and whether there is one that ovs-vswitchd has not configured yet.
+func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) bool) (taken, early bool, err error) {
+	res, err := c.ovs.Select(ctx, ovsdb.From("Interface", "name", "options", "bfd", "bfd_status", "error"),
 		ovsdb.From("Port", "name", "external_ids"))
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	to := map[string]string{} // chassis by port
 	for _, p := range res[1] {
@@ -294,7 +296,7 @@ func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) boo
 		to[p.Str("name")] = name
 	}
 	for _, i := range res[0] {
-		if i.Map("bfd")["enable"] != "true" || i.Map("options")["remote_ip"] == "" {
+		if i.Map("bfd")["enable"] != "true" || i.Map("options")["remote_ip"] == "" || i.Str("error") != "" {
 			continue
 		}
 		want := "up"
@@ -305,13 +307,18 @@ func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) boo
 			continue
 		}
 		forwarding := strconv.FormatBool(want == "up")
-		if _, err := c.sw.Appctl(ctx, "bfd/set-forwarding", i.Str("name"), forwarding); err != nil {
-			return taken, err
+		var refused *unixctl.Error
+		switch _, err := c.sw.Appctl(ctx, "bfd/set-forwarding", i.Str("name"), forwarding); {
+		case errors.As(err, &refused): // it knows no such tunnel with BFD
+			early = true
+			continue
+		case err != nil:
+			return taken, early, err
 		}
 		if err := c.sw.Vsctl(ctx, "--no-wait", "--timeout=60", "set", "Interface", i.Str("name"), "bfd_status:state="+want, "bfd_status:forwarding="+forwarding); err != nil {
-			return taken, err
+			return taken, early, err
 		}
 		taken = taken || want == "down"
 	}
-	return taken, nil
+	return taken, early, nil
 }

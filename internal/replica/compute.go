@@ -278,13 +278,14 @@ func (c *computing) round(ctx context.Context) error {
 		if err := c.chassis.alive(); err != nil {
 			return err
 		}
-		if _, err := c.chassis.keepTunnels(ctx, up); err != nil {
+		_, early, err := c.chassis.keepTunnels(ctx, up)
+		if err != nil {
 			return err
 		}
 		if row, err = c.sb.ChassisByName(ctx, c.chassis.name); err != nil {
 			return err
 		}
-		if row.NBCfg >= want {
+		if !early && row.NBCfg >= want {
 			return nil
 		}
 		select {

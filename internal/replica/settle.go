@@ -98,12 +98,12 @@ func (r *Replica) controllers(ctx context.Context) (tunnels bool, err error) {
 				if err := c.alive(); err != nil {
 					return tunnels, err
 				}
-				set, err := c.keepTunnels(ctx, r.IsDown)
+				set, early, err := c.keepTunnels(ctx, r.IsDown)
 				if err != nil {
 					return tunnels, err
 				}
 				tunnels = tunnels || set
-				if row.NBCfg < want {
+				if early || row.NBCfg < want {
 					late = row.Name
 				}
 			}
