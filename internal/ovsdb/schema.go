@@ -2,6 +2,7 @@ package ovsdb
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 )
 
@@ -48,6 +49,13 @@ func (db *DB) Has(table, column string) bool {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	return db.schema.has(table, column)
+}
+
+// Tables returns the tables of the server's schema, sorted.
+func (db *DB) Tables() []string {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return slices.Sorted(maps.Keys(db.schema.Tables))
 }
 
 // MaxInteger returns the highest value that the server's schema allows in an integer column. It

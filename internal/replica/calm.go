@@ -2,13 +2,13 @@ package replica
 
 import (
 	"context"
-	"strings"
+	"fmt"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
 // never is a time in milliseconds that no run lasts.
-const never = "86400000"
+const never = 86400000
 
 // calm makes ovn-controller's own probes wait: nobody answers BFD and health checks in a room, and
 // what the databases say of their state is to stay as it is.
@@ -17,9 +17,13 @@ func (r *Replica) calm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	rare := int64(never)
+	if most, bounded := r.nb.MaxInteger("BFD", "min_rx"); bounded {
+		rare = min(rare, most)
+	}
 	var args []string
 	for _, row := range res[0] {
-		args = append(args, "--", "set", "BFD", row.UUID().String(), "min_rx="+never)
+		args = append(args, "--", "set", "BFD", row.UUID().String(), fmt.Sprintf("min_rx=%d", rare))
 	}
 	for _, row := range res[1] {
 		args = append(args, "--", "set", "Load_Balancer_Health_Check", row.UUID().String(), "options:timeout=86400", "options:interval=86400")
@@ -28,8 +32,5 @@ func (r *Replica) calm(ctx context.Context) error {
 		return nil
 	}
 	_, err = r.nbctl(ctx, args...)
-	if err != nil && strings.Contains(err.Error(), "constraint violation") {
-		return nil // a release that bounds the time
-	}
 	return err
 }

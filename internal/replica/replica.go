@@ -32,6 +32,7 @@ type Replica struct {
 	// settled is how the ports were when all daemons had last done what the databases ask for: at
 	// first as they were copied.
 	settled ports
+	watches map[string]*watch // by chassis; nil: Watch was not called
 
 	mu      sync.Mutex
 	chassis map[string]*chassis

@@ -12,6 +12,16 @@ import (
 // ones have sent, by chassis.
 type flushes map[string][]replica.Flush
 
+// none reports whether nothing is removed.
+func (f flushes) none() bool {
+	for _, requests := range f {
+		if len(requests) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // left returns the entries that stay.
 func (f flushes) left(entries map[string][]ctstate.Entry) map[string][]ctstate.Entry {
 	out := map[string][]ctstate.Entry{}

@@ -85,6 +85,7 @@ type task struct {
 	copied  *replica.Replica
 	pairs   []pairEnd // before the change
 	groups  map[string]*group
+	was     string                             // the copy's state before anything was traced there
 	ends    map[*driver.Trace]report.WhatIfEnd // those that were made, of packets that do not arrive
 }
 
@@ -140,6 +141,9 @@ func Run(ctx context.Context, run *deployment.Run, req Request) (_ *report.WhatI
 	if err != nil {
 		return nil, err
 	}
+	if err := t.watch(ctx); err != nil {
+		return nil, err
+	}
 	if err := t.inCopy(ctx, t.entries, t.before); err != nil {
 		return nil, err
 	}
@@ -155,7 +159,11 @@ func Run(ctx context.Context, run *deployment.Run, req Request) (_ *report.WhatI
 		return nil, err
 	}
 	flush := flushes(sent)
-	if err := t.inCopy(ctx, flush.left(t.entries), func(ctx context.Context, r *deployment.Run) error { return t.after(ctx, r, flush) }); err != nil {
+	same, err := t.watched(ctx, flush)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.inCopy(ctx, flush.left(t.entries), func(ctx context.Context, r *deployment.Run) error { return t.after(ctx, r, flush, same) }); err != nil {
 		return nil, err
 	}
 	after, err := t.gateways(ctx)
@@ -336,11 +344,15 @@ func (t *task) passer(run *deployment.Run) *passer {
 func ptr[T any](v T) *T { return &v }
 
 // after traces everything with the change, and reports what is different.
-func (t *task) after(ctx context.Context, run *deployment.Run, f flushes) error {
+func (t *task) after(ctx context.Context, run *deployment.Run, f flushes, same untouched) error {
 	p := t.passer(run)
 	for i, l := range t.conns {
 		if i%50 == 0 {
 			t.Say(fmt.Sprintf("tracing %d of %d live connections with the change", i, len(t.conns)))
+		}
+		if same.has(&l.before) {
+			count(&t.out.Counts.Connections, report.FateGoesOn)
+			continue
 		}
 		var after both
 		var of *live // the connection that was traced in place of this one; nil: this one was

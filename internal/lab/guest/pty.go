@@ -1,32 +1,23 @@
 package guest
 
 import (
-	"fmt"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"github.com/creack/pty"
+	"golang.org/x/term"
 )
 
 // openPTY returns the two ends of a new terminal of the given size.
 func openPTY(rows, cols uint16) (ptm, pts *os.File, err error) {
-	ptm, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
+	if ptm, pts, err = pty.Open(); err != nil {
 		return nil, nil, err
 	}
-	fd := int(ptm.Fd())
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	if err == nil && rows > 0 && cols > 0 {
-		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: cols})
-	}
-	if err == nil {
-		pts, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	}
-	if err != nil {
-		ptm.Close()
-		return nil, nil, fmt.Errorf("terminal: %w", err)
+	if rows > 0 && cols > 0 {
+		if err := pty.Setsize(ptm, &pty.Winsize{Rows: rows, Cols: cols}); err != nil {
+			ptm.Close()
+			pts.Close()
+			return nil, nil, err
+		}
 	}
 	return ptm, pts, nil
 }
@@ -35,22 +26,12 @@ func openPTY(rows, cols uint16) (ptm, pts *os.File, err error) {
 // false if f is not a terminal.
 func rawTerminal(f *os.File) (restore func(), rows, cols uint16, ok bool) {
 	fd := int(f.Fd())
-	old, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	old, err := term.MakeRaw(fd)
 	if err != nil {
 		return nil, 0, 0, false
 	}
-	raw := *old
-	raw.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
-	raw.Oflag &^= unix.OPOST
-	raw.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
-	raw.Cflag &^= unix.CSIZE | unix.PARENB
-	raw.Cflag |= unix.CS8
-	raw.Cc[unix.VMIN], raw.Cc[unix.VTIME] = 1, 0
-	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &raw); err != nil {
-		return nil, 0, 0, false
+	if size, err := pty.GetsizeFull(f); err == nil {
+		rows, cols = size.Rows, size.Cols
 	}
-	if ws, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ); err == nil {
-		rows, cols = ws.Row, ws.Col
-	}
-	return func() { unix.IoctlSetTermios(fd, unix.TCSETS, old) }, rows, cols, true
+	return func() { _ = term.Restore(fd, old) }, rows, cols, true
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/creack/pty"
 	"github.com/gopacket/gopacket/pcapgo"
 	"golang.org/x/sys/unix"
 
@@ -300,7 +301,7 @@ func (v *verifier) verifyReject(ctx context.Context) error {
 func (v *verifier) verifyOutdated(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	terminal, slave, err := openTerminal()
+	terminal, slave, err := pty.Open()
 	if err != nil {
 		return err
 	}
@@ -344,23 +345,4 @@ func (v *verifier) verifyOutdated(ctx context.Context) error {
 		return fmt.Errorf("exit status %d, want 1: %q", status, answer.Why)
 	}
 	return nil
-}
-
-// openTerminal returns the two ends of a terminal (pts(4)).
-func openTerminal() (terminal, slave *os.File, err error) {
-	if terminal, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
-		return nil, nil, err
-	}
-	fd := int(terminal.Fd())
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	}
-	if err != nil {
-		terminal.Close()
-	}
-	return terminal, slave, err
 }
