@@ -9,11 +9,9 @@ import (
 	"strings"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/ctstate"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/connection"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/deployment"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/driver"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/failure"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/gather"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/inventory"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/node"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
@@ -120,58 +118,71 @@ func Run(ctx context.Context, run *deployment.Run, req Request) (_ *report.WhatI
 	if req.Keep {
 		t.warn("the copy is left in %s", room.Dir)
 	}
-	if err := replica.Try(ctx, room, run.NB.DB, req.Change); err != nil {
+	if err := t.compare(ctx, room); err != nil {
 		return nil, err
+	}
+	return t.out, nil
+}
+
+// compare copies the deployment into a room, and traces there before and after the change.
+func (t *task) compare(ctx context.Context, room *rebuild.Room) (err error) {
+	if err := replica.Try(ctx, room, t.live.NB.DB, t.Change); err != nil {
+		return err
 	}
 	if err := t.read(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	t.copied, err = replica.New(ctx, room, replica.Source{NB: run.NB.DB, SB: run.SB.DB, Chassis: t.infos}, t.Say)
+	t.copied, err = replica.New(ctx, room, replica.Source{NB: t.live.NB.DB, SB: t.live.SB.DB, Chassis: t.infos}, t.Say)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer t.copied.Close()
 	if err := t.same(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := t.beside(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	before, err := t.gateways(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := t.watch(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := t.inCopy(ctx, t.entries, t.before); err != nil {
-		return nil, err
+		return err
 	}
-	t.Say("making the change")
-	if err := t.copied.Listen(ctx); err != nil {
-		return nil, err
-	}
-	if err := t.copied.Apply(ctx, req.Change); err != nil {
-		return nil, err
-	}
-	sent, err := t.copied.Flushed()
+	flush, same, err := t.apply(ctx)
 	if err != nil {
-		return nil, err
-	}
-	flush := flushes(sent)
-	same, err := t.watched(ctx, flush)
-	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := t.inCopy(ctx, flush.left(t.entries), func(ctx context.Context, r *deployment.Run) error { return t.after(ctx, r, flush, same) }); err != nil {
-		return nil, err
+		return err
 	}
 	after, err := t.gateways(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	t.moved(before, after)
-	return t.out, nil
+	return nil
+}
+
+// apply makes the change. It returns the entries that it removes, and what it leaves as it was.
+func (t *task) apply(ctx context.Context) (flushes, untouched, error) {
+	t.Say("making the change")
+	if err := t.copied.Listen(ctx); err != nil {
+		return nil, untouched{}, err
+	}
+	if err := t.copied.Apply(ctx, t.Change); err != nil {
+		return nil, untouched{}, err
+	}
+	sent, err := t.copied.Flushed()
+	if err != nil {
+		return nil, untouched{}, err
+	}
+	same, err := t.watched(ctx, sent)
+	return sent, same, err
 }
 
 func (t *task) warn(format string, args ...any) {
@@ -196,65 +207,6 @@ func describe(c replica.Change) []string {
 		out = append(out, name+" fails")
 	}
 	return out
-}
-
-// read reads the nodes and their entries.
-func (t *task) read(ctx context.Context) error {
-	t.Say("reading the live connections")
-	res, err := gather.Read(ctx, gather.OneZone(t.live.SB), t.live.Nodes, t.Chassis, gather.Request{Limit: t.Limit, MaxDump: t.MaxDump})
-	if err != nil {
-		return err
-	}
-	defer res.Release()
-	for _, c := range res.Chassis {
-		if c.Err != nil {
-			return c.Err
-		}
-		t.lacks[c.Name] = missing(&c.Listed)
-		t.out.Chassis = append(t.out.Chassis, c.Name)
-	}
-	t.out.Warnings = append(t.out.Warnings, publish.Listed(res).Warnings...)
-	for _, row := range t.Chassis {
-		n, err := t.live.Nodes.Node(ctx, row)
-		if err != nil {
-			return err
-		}
-		if t.infos[row.Name], err = n.Info(ctx); err != nil { // with its ports, which a copy has too
-			return err
-		}
-		if e, ok := n.(node.Examiner); ok && t.infos[row.Name].Datapath == "system" {
-			if t.health[row.Name], err = e.Health(ctx); err != nil {
-				t.warn("the conntrack settings of %s are taken to be the usual ones: %v", row.Name, err)
-			}
-		}
-	}
-	t.out.Versions = publish.New(t.infos).Versions
-	for c := range res.Connections() {
-		for _, leg := range c.Legs {
-			t.entries[leg.Chassis] = append(t.entries[leg.Chassis], leg.Entry)
-		}
-		switch {
-		case t.NoConnections:
-		case closing(&c):
-			t.out.Counts.Closing++
-		default:
-			c.Legs = slices.Clone(c.Legs)
-			t.conns = append(t.conns, &live{conn: c})
-		}
-	}
-	slices.SortFunc(t.conns, func(a, b *live) int { return connection.Compare(a.conn, b.conn) })
-	return nil
-}
-
-// missing returns why entries are missing in a list; empty if none is known to be.
-func missing(l *node.ListResult) string {
-	switch {
-	case l.Cut:
-		return "it has more entries than --limit allows"
-	case l.Unreadable > 0:
-		return fmt.Sprintf("%d of its entries could not be read", l.Unreadable)
-	}
-	return l.Lacks
 }
 
 // inCopy lets f use a run of the copy over entries by chassis.
