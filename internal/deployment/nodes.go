@@ -133,9 +133,13 @@ func (n *Nodes) reach(ctx context.Context, c *ovn.Chassis) (node.Node, error) {
 	if err == nil && n.localID == c.Name {
 		return svc, nil
 	}
-	why := fmt.Errorf("no way to reach it is given, and this machine is %s", n.localID)
+	given := "no way to reach it is given"
+	if len(n.targets) > 0 {
+		given = "--node names " + strings.Join(slices.Sorted(maps.Keys(n.targets)), ", ") + " only"
+	}
+	why := fmt.Errorf("%s, and this machine is %s", given, n.localID)
 	if err != nil {
-		why = fmt.Errorf("no way to reach it is given, and this machine's Open vSwitch does not answer: %w", err)
+		why = fmt.Errorf("%s, and this machine's Open vSwitch does not answer: %w", given, err)
 	}
 	return nil, &node.Error{Node: c.Name, Op: "reach", Err: why,
 		Hint: "--node-cmd 'ssh {hostname} ovn-ct-trace node stdio', or --node " + c.Name + "=exec:COMMAND"}
