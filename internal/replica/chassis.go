@@ -279,15 +279,24 @@ func (c *chassis) underlay(ctx context.Context, own *ovn.Chassis, rows []*ovn.Ch
 	return nil
 }
 
+// waitsFor says why a chassis is late: ovn-controller, or a tunnel that Open vSwitch has not
+// configured.
+func (c *chassis) waitsFor(tunnel string) string {
+	if tunnel != "" {
+		return "Open vSwitch of " + c.name + " does not configure tunnel " + tunnel
+	}
+	return "ovn-controller of " + c.name + " does not catch up"
+}
+
 // keepTunnels makes the liveness of tunnels what it is: up, but for those to dead chassis. Nobody
 // answers BFD in a room; a controller that sees every tunnel down gives its gateways away. It
-// reports whether it has taken any down (ovs-vswitchd sets one that is up to down again, at times),
-// and whether there is one that ovs-vswitchd has not configured yet.
-func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) bool) (taken, early bool, err error) {
+// reports whether it has taken any down (ovs-vswitchd sets one that is up to down again, at times).
+// early is a tunnel that ovs-vswitchd has not configured yet, if there is one.
+func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) bool) (taken bool, early string, err error) {
 	res, err := c.ovs.Select(ctx, ovsdb.From("Interface", "name", "options", "bfd", "bfd_status", "error"),
 		ovsdb.From("Port", "name", "external_ids"))
 	if err != nil {
-		return false, false, err
+		return false, "", err
 	}
 	to := map[string]string{} // chassis by port
 	for _, p := range res[1] {
@@ -310,7 +319,7 @@ func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) boo
 		var refused *unixctl.Error
 		switch _, err := c.sw.Appctl(ctx, "bfd/set-forwarding", i.Str("name"), forwarding); {
 		case errors.As(err, &refused): // it knows no such tunnel with BFD
-			early = true
+			early = i.Str("name")
 			continue
 		case err != nil:
 			return taken, early, err

@@ -285,12 +285,12 @@ func (c *computing) round(ctx context.Context) error {
 		if row, err = c.sb.ChassisByName(ctx, c.chassis.name); err != nil {
 			return err
 		}
-		if !early && row.NBCfg >= want {
+		if early == "" && row.NBCfg >= want {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the rebuilt ovn-controller of %s does not catch up: %w", c.chassis.name, ctx.Err())
+			return fmt.Errorf("%s where it is rebuilt: %w", c.chassis.waitsFor(early), ctx.Err())
 		case <-time.After(settleStep):
 		}
 	}

@@ -99,13 +99,16 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// Close closes the connections to the copied databases.
+// Close closes the connections to the copied databases and daemons.
 func (r *Replica) Close() {
 	if r.nb != nil {
 		_ = r.nb.Close()
 	}
 	if r.sb != nil {
 		_ = r.sb.Close()
+	}
+	for _, w := range r.watches {
+		_ = w.ctl.Close()
 	}
 }
 

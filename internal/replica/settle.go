@@ -103,8 +103,8 @@ func (r *Replica) controllers(ctx context.Context) (tunnels bool, err error) {
 					return tunnels, err
 				}
 				tunnels = tunnels || set
-				if early || row.NBCfg < want {
-					late = row.Name
+				if early != "" || row.NBCfg < want {
+					late = c.waitsFor(early)
 				}
 			}
 		}
@@ -113,7 +113,7 @@ func (r *Replica) controllers(ctx context.Context) (tunnels bool, err error) {
 		}
 		select {
 		case <-ctx.Done():
-			return tunnels, fmt.Errorf("the copied ovn-controller of %s does not catch up: %w", late, ctx.Err())
+			return tunnels, fmt.Errorf("%s in its copy: %w", late, ctx.Err())
 		case <-time.After(step):
 		}
 	}

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,18 +11,18 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// stateless are the tables of the Southbound database of which a trace depends on nothing: what
-// they say reaches a chassis as flows, or it explains them, or it is about daemons.
+// stateless are the tables of the Southbound database on which no trace depends: what they say
+// reaches a chassis as flows, or it explains them, or it is about daemons.
 var stateless = []string{
 	"Logical_Flow", "Logical_DP_Group", "Port_Group", "Address_Set", "DNS", "DHCP_Options", "DHCPv6_Options", "Meter", "Meter_Band",
 	"SB_Global", "Chassis_Private", "Connection", "SSL", "RBAC_Role", "RBAC_Permission", "Controller_Event",
 }
 
-// State returns as text, for comparison, what a trace in the copy depends on but for flows and
-// conntrack entries: rows of the Southbound database, and the ports of the copied Open vSwitches.
+// State returns a digest of what a trace in the copy depends on, but for flows and conntrack
+// entries: rows of the databases, and the ports of the copied Open vSwitches.
 func (r *Replica) State(ctx context.Context) (string, error) {
 	var text strings.Builder
-	// Of a configuration's number and of the time nothing depends.
+	// Of SB_Global only what decides: nb_cfg and its time change with every configuration.
 	queries := []ovsdb.Query{ovsdb.From("SB_Global", "options", "ipsec")}
 	tables := slices.DeleteFunc(r.sb.Tables(), func(table string) bool { return slices.Contains(stateless, table) })
 	for _, table := range tables {
@@ -35,16 +36,25 @@ func (r *Replica) State(ctx context.Context) (string, error) {
 		fmt.Fprintln(&text, row.Map("options"), row.Bool("ipsec"))
 	}
 	for i, table := range tables {
-		list(&text, table, rows[i+1], func(row *ovsdb.Row) string { return fmt.Sprint(row.Ref("_version")) })
+		list(&text, table, rows[i+1], version)
 	}
+	// By a rule's external MAC address the chassis is found that takes a packet of a provider network.
+	rules, err := r.nb.Select(ctx, ovsdb.From("NAT", "_version"))
+	if err != nil {
+		return "", err
+	}
+	list(&text, "NAT", rules[0], version)
 	for _, name := range slices.Sorted(maps.Keys(r.chassis)) {
 		fmt.Fprintln(&text, name)
 		if err := r.chassis[name].state(ctx, &text); err != nil {
 			return "", err
 		}
 	}
-	return text.String(), nil
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(text.String()))), nil
 }
+
+// version changes with every change of a row.
+func version(row *ovsdb.Row) string { return row.Ref("_version").String() }
 
 // state writes the ports of a copied Open vSwitch.
 func (c *chassis) state(ctx context.Context, text *strings.Builder) error {

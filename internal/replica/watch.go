@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/unixctl"
@@ -21,7 +24,7 @@ type FlowChanges struct {
 }
 
 // ParseFlowChanges reads what ovs-ofctl monitor has written (ofp_print_flow_monitor_reply): a line
-// " event=ADDED table=8 cookie=0x78 ip,metadata=0x6 actions=drop" for each change. ok is false if
+// " event=ADDED table=8 cookie=0x78 ip,metadata=0x6" for each change, maybe with actions. ok is false if
 // there is anything else, as where ovs-vswitchd paused because too much was waiting to be sent.
 func ParseFlowChanges(log string) (out *FlowChanges, ok bool) {
 	out = &FlowChanges{tables: map[int]*tableChanges{}}
@@ -66,56 +69,80 @@ func (c *FlowChanges) add(table int, metadata uint64, exact bool) {
 
 // watch is an ovs-ofctl that writes down the changes of a bridge's flows.
 type watch struct {
+	room *rebuild.Room
 	proc *rebuild.Proc
 	log  string
 	ctl  *unixctl.Client
 }
 
+// watchesAtOnce bounds the chassis that are asked at the same time.
+const watchesAtOnce = 8
+
 // Watch begins to write down the changes of the flows of every copied integration bridge.
 func (r *Replica) Watch(ctx context.Context) error {
 	r.watches = map[string]*watch{}
+	var mu sync.Mutex
+	var g errgroup.Group
+	g.SetLimit(watchesAtOnce)
 	for name, c := range r.chassis {
-		w, err := c.watch(ctx, r.room)
-		if err != nil {
-			return fmt.Errorf("the flows of the copied Open vSwitch of %s: %w", name, err)
-		}
-		r.watches[name] = w
+		g.Go(func() error {
+			w, err := c.watch(ctx, r.room)
+			if err != nil {
+				return fmt.Errorf("the flows of the copied Open vSwitch of %s: %w", name, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			r.watches[name] = w
+			return nil
+		})
 	}
-	return nil
+	return g.Wait()
 }
 
-// Watched ends what Watch has begun, and returns the changes by chassis. Those of a chassis are nil
-// where not all are known.
-func (r *Replica) Watched(ctx context.Context) (map[string]*FlowChanges, error) {
+// Watched ends what Watch has begun, and returns the changes by chassis: those of which all are
+// known.
+func (r *Replica) Watched(ctx context.Context) map[string]*FlowChanges {
 	out := map[string]*FlowChanges{}
+	var mu sync.Mutex
+	var g errgroup.Group
+	g.SetLimit(watchesAtOnce)
 	for name, w := range r.watches {
-		text, err := w.end(ctx, r.room)
-		if err != nil {
-			return nil, fmt.Errorf("the flows of the copied Open vSwitch of %s: %w", name, err)
-		}
-		if changes, ok := ParseFlowChanges(text); ok {
-			out[name] = changes
-		}
+		g.Go(func() error {
+			text, err := w.read(ctx)
+			if w.end() != nil || err != nil {
+				return nil
+			}
+			if changes, ok := ParseFlowChanges(text); ok {
+				mu.Lock()
+				defer mu.Unlock()
+				out[name] = changes
+			}
+			return nil
+		})
 	}
+	_ = g.Wait()
 	r.watches = nil
-	return out, nil
+	return out
 }
 
 // watch subscribes to the changes of the integration bridge (ovs-ofctl(8), monitor).
 func (c *chassis) watch(ctx context.Context, room *rebuild.Room) (*watch, error) {
 	const name = "watch"
 	socket := filepath.Join(c.sw.RunDir, name+".ctl")
-	w := &watch{log: filepath.Join(c.sw.RunDir, name+".log"), ctl: &unixctl.Client{Path: socket}}
+	w := &watch{room: room, log: filepath.Join(c.sw.RunDir, name+".log"), ctl: &unixctl.Client{Path: socket}}
 	var err error
 	w.proc, err = room.Start(ctx, rebuild.Command{
 		Name: "ovs-ofctl", Dir: c.sw.RunDir, Log: name + ".log", Env: daemonEnv(c.sw.RunDir),
-		Args:  []string{"--unixctl=" + socket, "--no-names", "monitor", c.bridge, "watch:!initial"},
+		Args:  []string{"--unixctl=" + socket, "--no-names", "monitor", c.bridge, "watch:!initial,!actions"},
 		Ready: []string{socket},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return w, w.barrier(ctx)
+	if err := w.barrier(ctx); err != nil {
+		return nil, errors.Join(err, w.end())
+	}
+	return w, nil
 }
 
 // barrier returns when everything that ovs-vswitchd sent before was written down.
@@ -124,21 +151,24 @@ func (w *watch) barrier(ctx context.Context) error {
 	return err
 }
 
-// end stops the subscription and returns what was written down.
-func (w *watch) end(ctx context.Context, room *rebuild.Room) (string, error) {
-	defer w.ctl.Close()
+// read returns what was written down.
+func (w *watch) read(ctx context.Context) (string, error) {
 	if err := w.barrier(ctx); err != nil {
 		return "", err
 	}
-	text, err := os.ReadFile(w.log) // before it writes that it was ended
-	return string(text), errors.Join(err, room.Stop(w.proc))
+	text, err := os.ReadFile(w.log)
+	return string(text), err
 }
 
-// isReply reports whether a line is the header of a message of which the lines are read, or that
-// has none.
+// end stops the subscription. ovs-ofctl writes down that it was ended, too.
+func (w *watch) end() error { return errors.Join(w.ctl.Close(), w.room.Stop(w.proc)) }
+
+// isReply reports whether a line is a message that says nothing but by its further lines, or
+// nothing at all: ovs-vswitchd asks for an echo each minute. All other messages count as unknown,
+// among them OFPT_PORT_STATUS: a port that goes up or down may change what flows and groups do.
 func isReply(line string) bool {
-	for _, name := range []string{"NXST_FLOW_MONITOR reply", "ONFST_FLOW_MONITOR reply", "OFPST_FLOW_MONITOR reply", "OFPT_BARRIER_REPLY"} {
-		if strings.HasPrefix(line, name+" (") && strings.HasSuffix(line, "):") {
+	for _, name := range []string{"NXST_FLOW_MONITOR reply", "ONFST_FLOW_MONITOR reply", "OFPST_FLOW_MONITOR reply", "OFPT_BARRIER_REPLY", "OFPT_ECHO_REQUEST"} {
+		if rest, ok := strings.CutPrefix(line, name+" ("); ok && (strings.HasSuffix(rest, "):") || name == "OFPT_ECHO_REQUEST") {
 			return true
 		}
 	}

@@ -43,11 +43,7 @@ func TestWatch(t *testing.T) {
 	ofctl("--bundle", "add-flow", "br-int", "table=10,conj_id=7,metadata=0x6,actions=note:6d.65.74.61.64.61.74.61.3d.30.78.35")
 	ofctl("add-flow", "br-int", "table=65,metadata=0x4/0x4,actions=drop")
 	ofctl("add-flow", "br-int", "table=0,priority=3,in_port=1,actions=drop")
-	all, err := r.Watched(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changes := all["hv1"]
+	changes := r.Watched(ctx)["hv1"]
 	if changes == nil {
 		t.Fatal("the changes are not known")
 	}
@@ -79,6 +75,8 @@ func TestParseFlowChanges(t *testing.T) {
 		{"later protocols", "OFPST_FLOW_MONITOR reply (OF1.4) (xid=0x0):\n event=ADDED table=8 cookie=0 ip,metadata=0x6\n", true},
 		{"a removed flow", reply + " event=DELETED reason=delete table=8 cookie=0x77 ip,metadata=0x5\n", true},
 		{"a change of one's own", reply + " event=ABBREV xid=0x2\n", false},
+		{"a probe of the connection", reply + " event=ADDED table=8 cookie=0 ip\nOFPT_ECHO_REQUEST (xid=0x0): 0 bytes of payload\n", true},
+		{"a port that goes down", "OFPT_PORT_STATUS (xid=0x0): MOD: 1(p): addr:aa:55:aa:55:00:01\n", false},
 		{"a pause", "NXT_FLOW_MONITOR_PAUSED (xid=0x0):\n", false},
 		{"an error", "ovs-ofctl: br-int: connection dropped\n", false},
 		{"a table that is none", reply + " event=ADDED table=ls_in cookie=0 ip\n", false},

@@ -21,29 +21,34 @@ type untouched struct {
 	known map[*driver.Trace]bool // that it meets what is different
 }
 
-// watch begins to write down what is changed in the copy, before anything is traced there.
+// watch begins to write down what is changed in the copy, before anything is traced there. Where the
+// flows cannot be watched, everything is traced again.
 func (t *task) watch(ctx context.Context) (err error) {
+	if len(t.conns) == 0 || len(t.Change.Down) > 0 || len(t.Change.Moves) > 0 {
+		return nil
+	}
 	if t.was, err = t.copied.State(ctx); err != nil {
 		return err
 	}
-	return t.copied.Watch(ctx)
+	t.watches = t.copied.Watch(ctx) == nil
+	return ctx.Err()
 }
 
 // watched returns what was not changed in the copy since watch.
 func (t *task) watched(ctx context.Context, f flushes) (untouched, error) {
-	is, err := t.copied.State(ctx)
-	if err != nil {
-		return untouched{}, err
+	flows := t.copied.Watched(ctx)
+	if !t.watches || !f.none() {
+		return untouched{}, ctx.Err()
 	}
-	flows, err := t.copied.Watched(ctx)
-	if err != nil || is != t.was || !f.none() || len(t.Change.Down) > 0 || len(t.Change.Moves) > 0 {
+	is, err := t.copied.State(ctx)
+	if err != nil || is != t.was {
 		return untouched{}, err
 	}
 	return untouched{flows, map[*driver.Trace]bool{}}, nil
 }
 
-// has reports whether a connection's packets meet nothing that is different. It is asked for one
-// whose packets arrive as it is.
+// has reports whether a connection's packets meet nothing that is different. It is false for a
+// connection that does not work before.
 func (u *untouched) has(b *both) bool {
 	if u.flows == nil || !b.works() {
 		return false
@@ -65,11 +70,12 @@ func (u *untouched) meets(t *driver.Trace) bool {
 	return meets
 }
 
-// changes reports whether a packet may find another flow on a hop. What a group does with a packet
-// is not in its flows.
+// changes reports whether a packet may find another flow on a hop. The buckets of a group may change
+// without any flow. Flows are compared whatever the bridge of the look-up: that of one after a
+// recirculation is not always known.
 func (u *untouched) changes(h *driver.Hop) bool {
 	flows := u.flows[h.Chassis]
-	if flows == nil || h.Integration == "" {
+	if flows == nil {
 		return true
 	}
 	for _, s := range h.Segments {
@@ -77,7 +83,7 @@ func (u *untouched) changes(h *driver.Hop) bool {
 			if slices.ContainsFunc(hit.Actions, func(a string) bool { return strings.HasPrefix(a, "group:") }) {
 				return true
 			}
-			if hit.Bridge == h.Integration && hit.Table >= 0 && flows.Meets(hit.Table, hit.Metadata) {
+			if hit.Table >= 0 && flows.Meets(hit.Table, hit.Metadata) {
 				return true
 			}
 		}

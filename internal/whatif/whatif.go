@@ -84,6 +84,7 @@ type task struct {
 	pairs   []pairEnd // before the change
 	groups  map[string]*group
 	was     string                             // the copy's state before anything was traced there
+	watches bool                               // the changes of its flows are written down
 	ends    map[*driver.Trace]report.WhatIfEnd // those that were made, of packets that do not arrive
 }
 
@@ -147,6 +148,7 @@ func (t *task) compare(ctx context.Context, room *rebuild.Room) (err error) {
 	if err != nil {
 		return err
 	}
+	t.Say("preparing to compare")
 	if err := t.watch(ctx); err != nil {
 		return err
 	}
@@ -165,6 +167,7 @@ func (t *task) compare(ctx context.Context, room *rebuild.Room) (err error) {
 		return err
 	}
 	t.moved(before, after)
+	t.Say("removing the copy")
 	return nil
 }
 
@@ -177,6 +180,7 @@ func (t *task) apply(ctx context.Context) (flushes, untouched, error) {
 	if err := t.copied.Apply(ctx, t.Change); err != nil {
 		return nil, untouched{}, err
 	}
+	t.Say("comparing what has changed")
 	sent, err := t.copied.Flushed()
 	if err != nil {
 		return nil, untouched{}, err

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/creack/pty"
@@ -10,13 +11,13 @@ import (
 // openPTY returns the two ends of a new terminal of the given size.
 func openPTY(rows, cols uint16) (ptm, pts *os.File, err error) {
 	if ptm, pts, err = pty.Open(); err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("terminal: %w", err)
 	}
 	if rows > 0 && cols > 0 {
 		if err := pty.Setsize(ptm, &pty.Winsize{Rows: rows, Cols: cols}); err != nil {
 			ptm.Close()
 			pts.Close()
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("size of a terminal: %w", err)
 		}
 	}
 	return ptm, pts, nil
