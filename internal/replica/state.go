@@ -11,15 +11,18 @@ import (
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
 )
 
-// stateless are the tables of the Southbound database on which no trace depends: what they say
-// reaches a chassis as flows, or it explains them, or it is about daemons.
+// stateless are the tables of the Southbound database that State does not read. On those but the
+// first no trace depends: what they say reaches a chassis as flows, or it explains them, or it is
+// about daemons.
 var stateless = []string{
+	"Port_Binding", // Settle has read the versions of its rows
 	"Logical_Flow", "Logical_DP_Group", "Port_Group", "Address_Set", "DNS", "DHCP_Options", "DHCPv6_Options", "Meter", "Meter_Band",
 	"SB_Global", "Chassis_Private", "Connection", "SSL", "RBAC_Role", "RBAC_Permission", "Controller_Event",
 }
 
 // State returns a digest of what a trace in the copy depends on, but for flows and conntrack
-// entries: rows of the databases, and the ports of the copied Open vSwitches.
+// entries: rows of the databases, and the ports of the copied Open vSwitches. It is to be called when
+// the daemons have settled.
 func (r *Replica) State(ctx context.Context) (string, error) {
 	var text strings.Builder
 	// Of SB_Global only what decides: nb_cfg and its time change with every configuration.
@@ -35,6 +38,7 @@ func (r *Replica) State(ctx context.Context) (string, error) {
 	for _, row := range rows[0] {
 		fmt.Fprintln(&text, row.Map("options"), row.Bool("ipsec"))
 	}
+	text.WriteString(r.settled.versions)
 	for i, table := range tables {
 		list(&text, table, rows[i+1], version)
 	}

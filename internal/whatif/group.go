@@ -46,6 +46,25 @@ func add(list []sample, l *live, b *both) []sample {
 	return list
 }
 
+// trace calls f for a connection and keeps what it returns, unless another connection of its group
+// was traced that has the same fate. samples are those of the group.
+func (l *live) trace(samples func(*group) *[]sample, f func() (both, error)) (b both, err error) {
+	if l.group == nil {
+		l.of = nil
+		return f()
+	}
+	list := samples(l.group)
+	if s := find(*list, l); s != nil {
+		l.of = s.of
+		return s.as(l), nil
+	}
+	l.of = nil
+	if b, err = f(); err == nil {
+		*list = add(*list, l, &b)
+	}
+	return b, err
+}
+
 // groupKey is everything that connections of a group have in common: the packet without its port,
 // and every entry without it. It is empty for a connection that has no group.
 func groupKey(l *live) string {

@@ -24,8 +24,11 @@ type live struct {
 	packet packet.Packet
 	why    string // why the packet is unknown
 	before both
+	after  both
 	group  *group
-	was    *report.WhatIfEnd // of the packet that does not arrive before the change; nil: both do
+	// of is the connection that was last traced in the place of this one; nil: this one was.
+	of  *live
+	was *report.WhatIfEnd // of the packet that does not arrive before the change; nil: both do
 
 	client, server string // owners, in words
 }

@@ -17,7 +17,8 @@ import (
 type passer struct {
 	run  *deployment.Run
 	down func(chassis string) bool
-	// learn lets a router learn an address that OVN itself answers for.
+	// learn lets a router learn an address that OVN itself answers for; nil: errLearns is returned
+	// where one must.
 	learn func(context.Context, driver.Binding) error
 	// forget drops the rows that were read of the databases, which learn changes.
 	forget func()
@@ -148,6 +149,9 @@ func (p *passer) learns(ctx context.Context, t *driver.Trace) (bool, error) {
 		l := b.Cause.Outlook.Learns
 		if l == nil || p.known[*l] {
 			continue
+		}
+		if p.learn == nil {
+			return false, errLearns
 		}
 		err := p.learn(ctx, *l)
 		p.forget()

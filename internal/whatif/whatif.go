@@ -159,7 +159,7 @@ func (t *task) compare(ctx context.Context, room *rebuild.Room) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := t.inCopy(ctx, flush.left(t.entries), func(ctx context.Context, r *deployment.Run) error { return t.after(ctx, r, flush, same) }); err != nil {
+	if err := t.inCopy(ctx, flush.left(t.entries), func(ctx context.Context, r *runs) error { return t.after(ctx, r, flush, same) }); err != nil {
 		return err
 	}
 	after, err := t.gateways(ctx)
@@ -213,8 +213,8 @@ func describe(c replica.Change) []string {
 	return out
 }
 
-// inCopy lets f use a run of the copy over entries by chassis.
-func (t *task) inCopy(ctx context.Context, entries map[string][]ctstate.Entry, f func(context.Context, *deployment.Run) error) (err error) {
+// inCopy lets f use runs of the copy over entries by chassis.
+func (t *task) inCopy(ctx context.Context, entries map[string][]ctstate.Entry, f func(context.Context, *runs) error) (err error) {
 	of := map[string]*node.Replica{}
 	for name, info := range t.infos {
 		list := entries[name]
@@ -243,24 +243,21 @@ func (t *task) inCopy(ctx context.Context, entries map[string][]ctstate.Entry, f
 			err = cerr
 		}
 	}()
-	return f(ctx, run)
+	return f(ctx, &runs{run, shared})
 }
 
 // before traces everything in the copy as it is.
-func (t *task) before(ctx context.Context, run *deployment.Run) error {
-	if err := t.releases(ctx, run); err != nil {
+func (t *task) before(ctx context.Context, r *runs) error {
+	if err := t.releases(ctx, r.Run); err != nil {
 		return err
 	}
-	inv, err := inventory.Read(ctx, run.NB, run.SB)
+	inv, err := inventory.Read(ctx, r.NB, r.SB)
 	if err != nil {
 		return err
 	}
 	of := func(string) *inventory.Inventory { return inv }
-	where, p := newClients(run, inv), t.passer(run)
-	for i, l := range t.conns {
-		if i%50 == 0 {
-			t.Say(fmt.Sprintf("tracing %d of %d live connections as they are", i, len(t.conns)))
-		}
+	where, c := newClients(r.Run, inv), t.crew(r)
+	for _, l := range t.conns {
 		if err := where.place(ctx, l); err != nil {
 			return err
 		}
@@ -270,22 +267,23 @@ func (t *task) before(ctx context.Context, run *deployment.Run) error {
 				t.groups[key] = &group{}
 			}
 			l.group = t.groups[key]
-			if s := find(l.group.before, l); s != nil {
-				l.before, l.was = s.as(l), s.of.was
-				continue
-			}
-		}
-		if l.before, err = p.pass(ctx, l, nil); err != nil {
-			return err
-		}
-		if l.group != nil {
-			l.group.before = add(l.group.before, l, &l.before)
-		}
-		if decides, ok := l.before.failing(); ok {
-			l.was = ptr(t.end(ctx, run, l, decides))
 		}
 	}
-	t.pairs, err = t.askPairs(ctx, p)
+	err = c.each(ctx, t.conns, t.tracing("as they are", len(t.conns)), func(ctx context.Context, p *passer, l *live) (err error) {
+		l.before, err = l.trace(func(g *group) *[]sample { return &g.before }, func() (both, error) { return p.pass(ctx, l, nil) })
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, l := range t.conns {
+		if l.of != nil {
+			l.was = l.of.was
+		} else if decides, ok := l.before.failing(); ok {
+			l.was = ptr(t.end(ctx, r.Run, l, decides))
+		}
+	}
+	t.pairs, err = t.askPairs(ctx, c.main)
 	return err
 }
 
@@ -300,49 +298,42 @@ func (t *task) passer(run *deployment.Run) *passer {
 func ptr[T any](v T) *T { return &v }
 
 // after traces everything with the change, and reports what is different.
-func (t *task) after(ctx context.Context, run *deployment.Run, f flushes, same untouched) error {
-	p := t.passer(run)
-	for i, l := range t.conns {
-		if i%50 == 0 {
-			t.Say(fmt.Sprintf("tracing %d of %d live connections with the change", i, len(t.conns)))
-		}
+func (t *task) after(ctx context.Context, r *runs, f flushes, same untouched) error {
+	c := t.crew(r)
+	var again []*live
+	for _, l := range t.conns {
 		if same.has(&l.before) {
 			count(&t.out.Counts.Connections, report.FateGoesOn)
-			continue
+		} else {
+			again = append(again, l)
 		}
-		var after both
-		var of *live // the connection that was traced in place of this one; nil: this one was
-		var err error
-		if l.group != nil {
-			if s := find(l.group.after, l); s != nil {
-				of, after = s.of, s.as(l)
-			}
-		}
-		if of == nil {
-			if after, err = p.pass(ctx, l, &l.before); err != nil {
-				return err
-			}
-			if l.group != nil {
-				l.group.after = add(l.group.after, l, &after)
-			}
-		}
-		fate, direction := fateOf(&l.before, &after, strict(l.packet.Proto))
+	}
+	err := c.each(ctx, again, t.tracing("with the change", len(again)), func(ctx context.Context, p *passer, l *live) (err error) {
+		l.after, err = l.trace(func(g *group) *[]sample { return &g.after }, func() (both, error) { return p.pass(ctx, l, &l.before) })
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, l := range again {
+		fate, direction := fateOf(&l.before, &l.after, strict(l.packet.Proto))
 		count(&t.out.Counts.Connections, fate)
 		if fate == report.FateGoesOn || fate == report.FateBroken {
 			continue
 		}
-		made := t.differs(ctx, run, l, &after, fate, direction, f)
-		if of != nil && strings.Contains(made.After.Text, strconv.Itoa(int(of.packet.SrcPort))) {
+		made := t.differs(ctx, r.Run, l, &l.after, fate, direction, f)
+		if l.of != nil && strings.Contains(made.After.Text, strconv.Itoa(int(l.of.packet.SrcPort))) {
 			// The reason names the port of the connection that was traced.
-			if after, err = p.pass(ctx, l, &l.before); err != nil {
+			after, err := c.main.pass(ctx, l, &l.before)
+			if err != nil {
 				return err
 			}
-			made = t.differs(ctx, run, l, &after, fate, direction, f)
+			made = t.differs(ctx, r.Run, l, &after, fate, direction, f)
 		}
 		t.out.Connections = append(t.out.Connections, made)
 	}
 	slices.SortStableFunc(t.out.Connections, func(a, b report.WhatIfConnection) int {
 		return slices.Index(order, a.Fate) - slices.Index(order, b.Fate)
 	})
-	return t.comparePairs(ctx, p)
+	return t.comparePairs(ctx, c.main)
 }
