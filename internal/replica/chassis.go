@@ -279,24 +279,23 @@ func (c *chassis) underlay(ctx context.Context, own *ovn.Chassis, rows []*ovn.Ch
 	return nil
 }
 
-// waitsFor says why a chassis is late: ovn-controller, or a tunnel that Open vSwitch has not
-// configured.
-func (c *chassis) waitsFor(tunnel string) string {
-	if tunnel != "" {
-		return "Open vSwitch of " + c.name + " does not configure tunnel " + tunnel
+// late says why a chassis has not caught up: early is keepTunnels' answer.
+func (c *chassis) late(early error) error {
+	if early != nil {
+		return fmt.Errorf("ovs-vswitchd of %s: %w", c.name, early)
 	}
-	return "ovn-controller of " + c.name + " does not catch up"
+	return fmt.Errorf("ovn-controller of %s does not catch up", c.name)
 }
 
 // keepTunnels makes the liveness of tunnels what it is: up, but for those to dead chassis. Nobody
 // answers BFD in a room; a controller that sees every tunnel down gives its gateways away. It
 // reports whether it has taken any down (ovs-vswitchd sets one that is up to down again, at times).
-// early is a tunnel that ovs-vswitchd has not configured yet, if there is one.
-func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) bool) (taken bool, early string, err error) {
+// early says which tunnel ovs-vswitchd refuses to set, as it has not configured it yet; nil if none.
+func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) bool) (taken bool, early, err error) {
 	res, err := c.ovs.Select(ctx, ovsdb.From("Interface", "name", "options", "bfd", "bfd_status", "error"),
 		ovsdb.From("Port", "name", "external_ids"))
 	if err != nil {
-		return false, "", err
+		return false, nil, err
 	}
 	to := map[string]string{} // chassis by port
 	for _, p := range res[1] {
@@ -318,8 +317,8 @@ func (c *chassis) keepTunnels(ctx context.Context, down func(chassis string) boo
 		forwarding := strconv.FormatBool(want == "up")
 		var refused *unixctl.Error
 		switch _, err := c.sw.Appctl(ctx, "bfd/set-forwarding", i.Str("name"), forwarding); {
-		case errors.As(err, &refused): // it knows no such tunnel with BFD
-			early = i.Str("name")
+		case errors.As(err, &refused):
+			early = fmt.Errorf("tunnel %s: %w", i.Str("name"), refused)
 			continue
 		case err != nil:
 			return taken, early, err

@@ -285,12 +285,12 @@ func (c *computing) round(ctx context.Context) error {
 		if row, err = c.sb.ChassisByName(ctx, c.chassis.name); err != nil {
 			return err
 		}
-		if early == "" && row.NBCfg >= want {
+		if early == nil && row.NBCfg >= want {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s where it is rebuilt: %w", c.chassis.waitsFor(early), ctx.Err())
+			return fmt.Errorf("the rebuilt chassis: %w: %w", c.chassis.late(early), ctx.Err())
 		case <-time.After(settleStep):
 		}
 	}

@@ -92,7 +92,7 @@ func (r *Replica) controllers(ctx context.Context) (tunnels bool, err error) {
 		if err != nil {
 			return tunnels, err
 		}
-		late := ""
+		var late error
 		for _, row := range rows {
 			if c := r.running(row.Name); c != nil {
 				if err := c.alive(); err != nil {
@@ -103,17 +103,17 @@ func (r *Replica) controllers(ctx context.Context) (tunnels bool, err error) {
 					return tunnels, err
 				}
 				tunnels = tunnels || set
-				if early != "" || row.NBCfg < want {
-					late = c.waitsFor(early)
+				if early != nil || row.NBCfg < want {
+					late = c.late(early)
 				}
 			}
 		}
-		if late == "" {
+		if late == nil {
 			return tunnels, r.again(ctx)
 		}
 		select {
 		case <-ctx.Done():
-			return tunnels, fmt.Errorf("%s in its copy: %w", late, ctx.Err())
+			return tunnels, fmt.Errorf("the copy: %w: %w", late, ctx.Err())
 		case <-time.After(step):
 		}
 	}

@@ -6,28 +6,15 @@ import (
 
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovn"
 	"github.com/ovn-ct-trace/ovn-ct-trace/internal/ovsdb"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
 )
 
 // The state changes with what a trace depends on, and with nothing that each configuration changes.
 func TestState(t *testing.T) {
-	for _, tool := range []string{"ovn-sbctl", "ovn-nbctl", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl"} {
-		testenv.Tool(t, tool)
-	}
 	ctx := t.Context()
-	room, err := rebuild.Open(rebuild.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer room.Close()
-	sw, err := room.Switch(ctx, "hv1", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &chassis{name: "hv1", bridge: "br-int", sw: sw}
+	room, c := newSwitch(t, "ovn-sbctl", "ovn-nbctl")
 	r := &Replica{room: room, chassis: map[string]*chassis{"hv1": c}}
 	defer r.Close()
+	var err error
 	if r.SB, err = room.CreateDB(ctx, "sb", "/usr/share/ovn/ovn-sb.ovsschema"); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +27,7 @@ func TestState(t *testing.T) {
 	if r.nb, err = ovn.DialNB(ctx, ovsdb.Options{Remotes: r.NB.Remote}); err != nil {
 		t.Fatal(err)
 	}
-	if c.ovs, err = ovn.DialOVS(ctx, ovsdb.Options{Remotes: sw.DB.Remote}); err != nil {
+	if c.ovs, err = ovn.DialOVS(ctx, ovsdb.Options{Remotes: c.sw.DB.Remote}); err != nil {
 		t.Fatal(err)
 	}
 	defer c.ovs.Close()
@@ -52,7 +39,7 @@ func TestState(t *testing.T) {
 	}
 	sbctl := func(args ...string) { t.Helper(); do("ovn-sbctl", r.SB.Remote, args...) }
 	nbctl := func(args ...string) { t.Helper(); do("ovn-nbctl", r.NB.Remote, args...) }
-	vsctl := func(args ...string) { t.Helper(); do("ovs-vsctl", sw.DB.Remote, args...) }
+	vsctl := func(args ...string) { t.Helper(); do("ovs-vsctl", c.sw.DB.Remote, args...) }
 
 	sbctl("init", "--", "--id=@d", "create", "Datapath_Binding", "tunnel_key=1", "--", "create", "Port_Binding", "logical_port=p", "datapath=@d", "tunnel_key=1")
 	sbctl("chassis-add", "hv1", "geneve", "192.0.2.1")

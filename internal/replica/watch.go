@@ -24,8 +24,8 @@ type FlowChanges struct {
 }
 
 // ParseFlowChanges reads what ovs-ofctl monitor has written (ofp_print_flow_monitor_reply): a line
-// " event=ADDED table=8 cookie=0x78 ip,metadata=0x6" for each change, maybe with actions. ok is false if
-// there is anything else, as where ovs-vswitchd paused because too much was waiting to be sent.
+// " event=ADDED table=8 cookie=0x78 ip,metadata=0x6" for each change, maybe with actions. ok is false
+// if there is anything else, as where ovs-vswitchd paused because too much was waiting to be sent.
 func ParseFlowChanges(log string) (out *FlowChanges, ok bool) {
 	out = &FlowChanges{tables: map[int]*tableChanges{}}
 	for line := range strings.Lines(log) {

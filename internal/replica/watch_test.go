@@ -1,40 +1,24 @@
 package replica
 
-import (
-	"testing"
-
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/rebuild"
-	"github.com/ovn-ct-trace/ovn-ct-trace/internal/testenv"
-)
+import "testing"
 
 // What ovs-vswitchd says of changed flows selects the look-ups that may meet one.
 func TestWatch(t *testing.T) {
-	for _, tool := range []string{"ovs-vswitchd", "ovsdb-server", "ovs-vsctl", "ovs-ofctl"} {
-		testenv.Tool(t, tool)
-	}
 	ctx := t.Context()
-	room, err := rebuild.Open(rebuild.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer room.Close()
-	sw, err := room.Switch(ctx, "hv1", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sw.Vsctl(ctx, "add-br", "br-int", "--", "set", "Bridge", "br-int", "datapath_type=dummy"); err != nil {
+	room, c := newSwitch(t, "ovs-ofctl")
+	if err := c.sw.Vsctl(ctx, "add-br", "br-int", "--", "set", "Bridge", "br-int", "datapath_type=dummy"); err != nil {
 		t.Fatal(err)
 	}
 	ofctl := func(args ...string) {
 		t.Helper()
-		if _, err := sw.Ofctl(ctx, args...); err != nil {
+		if _, err := c.sw.Ofctl(ctx, args...); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ofctl("add-flow", "br-int", "table=8,priority=5,metadata=0x5,ip,actions=drop")
 	ofctl("add-flow", "br-int", "table=9,metadata=0x5,actions=resubmit(,10)")
 	ofctl("add-flow", "br-int", "table=11,metadata=0x5,actions=resubmit(,12)")
-	r := &Replica{room: room, chassis: map[string]*chassis{"hv1": {name: "hv1", bridge: "br-int", sw: sw}}}
+	r := &Replica{room: room, chassis: map[string]*chassis{"hv1": c}}
 	if err := r.Watch(ctx); err != nil {
 		t.Fatal(err)
 	}

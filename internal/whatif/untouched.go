@@ -30,14 +30,16 @@ func (t *task) watch(ctx context.Context) (err error) {
 	if t.was, err = t.copied.State(ctx); err != nil {
 		return err
 	}
-	t.watches = t.copied.Watch(ctx) == nil
+	if t.copied.Watch(ctx) != nil {
+		t.was = ""
+	}
 	return ctx.Err()
 }
 
 // watched returns what was not changed in the copy since watch.
 func (t *task) watched(ctx context.Context, f flushes) (untouched, error) {
 	flows := t.copied.Watched(ctx)
-	if !t.watches || !f.none() {
+	if t.was == "" || !f.none() {
 		return untouched{}, ctx.Err()
 	}
 	is, err := t.copied.State(ctx)

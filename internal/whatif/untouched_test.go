@@ -52,3 +52,19 @@ func TestUntouched(t *testing.T) {
 		}
 	}
 }
+
+// What ovn-controller removes from conntrack on any chassis is a difference.
+func TestFlushesNone(t *testing.T) {
+	for _, c := range []struct {
+		f    flushes
+		want bool
+	}{
+		{nil, true},
+		{flushes{"hv1": nil, "hv2": {}}, true},
+		{flushes{"hv1": nil, "hv2": {{Text: "zone 7", Zone: 7}}}, false},
+	} {
+		if got := c.f.none(); got != c.want {
+			t.Errorf("%v: %v", c.f, got)
+		}
+	}
+}

@@ -83,8 +83,7 @@ type task struct {
 	copied  *replica.Replica
 	pairs   []pairEnd // before the change
 	groups  map[string]*group
-	was     string                             // the copy's state before anything was traced there
-	watches bool                               // the changes of its flows are written down
+	was     string                             // the copy's state before anything was traced there; empty: nothing is compared with it
 	ends    map[*driver.Trace]report.WhatIfEnd // those that were made, of packets that do not arrive
 }
 

@@ -2,6 +2,7 @@ package whatif
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -156,6 +157,11 @@ func TestPairLearns(t *testing.T) {
 		})
 		if err != nil || learned != c.learned || played != c.played {
 			t.Errorf("%v: learned %d addresses, played %d times, %v", c.of.Kind, learned, played, err)
+		}
+		// One that may not let a router learn says so, and does not take the packet for lost.
+		more, err := (&passer{}).learns(t.Context(), waiting(c.of))
+		if more || errors.Is(err, errLearns) != (c.learned > 0) {
+			t.Errorf("%v, beside others: %v, %v", c.of.Kind, more, err)
 		}
 	}
 }

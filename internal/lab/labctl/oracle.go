@@ -102,12 +102,14 @@ func parseOracle(args []string) (*oracleRun, error) {
 	if o.part, err = parsePart(*share); err != nil {
 		return nil, err
 	}
-	for to, text := range map[**regexp.Regexp]string{&o.kinds: *archives, &o.named: o.pattern, &o.features: *feature} {
-		if *to, err = regexp.Compile(text); err != nil {
-			return nil, err
-		}
+	if o.kinds, err = regexp.Compile(*archives); err != nil {
+		return nil, err
 	}
-	return o, nil
+	if o.named, err = regexp.Compile(o.pattern); err != nil {
+		return nil, err
+	}
+	o.features, err = regexp.Compile(*feature)
+	return o, err
 }
 
 // archive adds the archives from which the cases are predicted too. remove removes them.
